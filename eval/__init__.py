@@ -1,0 +1,1 @@
+"""The ruler: measures any answer engine."""

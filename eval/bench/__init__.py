@@ -1,0 +1,1 @@
+"""Commands that measure, and write down what they measured."""

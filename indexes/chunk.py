@@ -1,0 +1,107 @@
+"""What an index holds, and what it hands back.
+
+A chunk knows where it came from, so a citation can be written from the chunk
+alone: no second look-up is needed on a question's way. Offsets are Unicode code
+points into the stored text of its document, and ``text == document.text[start:end]``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+Span = tuple[int, int]
+Kind = Literal["prose", "list", "table", "code", "faq"]
+Finder = Literal["dense", "lexical", "identifier", "question"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a document, small enough to be quoted.
+
+    lead: heading path and table header. Embedded, indexed and shown to a model, never quoted.
+    section: the span of the section it stands in (its parent).
+    question: for a FAQ entry, the span of its question; the rest of the chunk is the answer.
+    page: 1-based, for paged formats.
+    """
+
+    document: str
+    uri: str
+    title: str
+    text: str
+    start: int
+    end: int
+    lead: str = ""
+    path: tuple[str, ...] = ()
+    page: int | None = None
+    section: Span | None = None
+    question: Span | None = None
+    kind: Kind = "prose"
+    language: str = "en"
+
+    @property
+    def id(self) -> str:
+        """Name the chunk by its document, its span and its words.
+
+        Embeddings take no part, so re-embedding keeps every id.
+
+        >>> chunk = Chunk(document="d", uri="a.md", title="A", text="Hi", start=0, end=2)
+        >>> chunk.id == chunk.id, len(chunk.id)
+        (True, 16)
+        """
+        name = f"{self.document}\x1f{self.start}\x1f{self.end}\x1f{self.text}"
+        return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    @property
+    def indexed(self) -> str:
+        """Give the words that are embedded and indexed: the lead, then the text."""
+        return f"{self.lead}\n{self.text}" if self.lead else self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A document as the shelf keeps it: its whole text, and what is known of it.
+
+    id: names this version of the document; another text or another uri is another id.
+    digest: SHA-256 of the original bytes. source: the remembered source it came from.
+    groups: who may see it; empty means every key of the collection.
+    pages: span of each page in the text, and its label, for paged formats.
+    boxes: where runs of text stand on their pages, as ``ingest`` wrote them (opaque here).
+    """
+
+    id: str
+    uri: str
+    source: str
+    title: str
+    text: str
+    media_type: str
+    language: str
+    digest: str
+    groups: frozenset[str] = frozenset()
+    pages: tuple[tuple[int, int, str], ...] = ()
+    boxes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk that was found for a question. Scores lie in 0..1, higher is better."""
+
+    chunk: Chunk
+    score: float
+    dense: float | None = None
+    lexical: float | None = None
+    found_by: frozenset[Finder] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a search may return. Empty fields ask for nothing.
+
+    groups: what the asker belongs to; None means an asker who may see all (the local operator).
+    paths: prefixes of uris. kinds of media, languages and uris: any of those named.
+    """
+
+    groups: frozenset[str] | None = None
+    paths: tuple[str, ...] = ()
+    media_types: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    uris: frozenset[str] = frozenset()

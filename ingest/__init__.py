@@ -1,0 +1,1 @@
+"""A document's way in: sources, parsers, splitter, job."""

@@ -1,0 +1,74 @@
+"""What is read from a source, and what a parser makes of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+BlockKind = Literal["heading", "paragraph", "list", "table", "code", "faq"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """A file as a source gave it: where it lies, and the digest of its bytes.
+
+    uri: the path below its source with ``/``. digest: SHA-256 of the bytes at ``file``.
+    groups: who may see it; empty means everyone who may ask the collection.
+    """
+
+    uri: str
+    source: str
+    file: Path
+    digest: str
+    size: int
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A paragraph, a list, a table row: a piece that should not be torn apart.
+
+    Offsets are into the text of its document. A block of several lines (a list, a table)
+    may be split at its lines. path: headings above it, outermost first.
+    header: for a table, its header row. question: for a FAQ entry, the span of its question.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    path: tuple[str, ...] = ()
+    page: int | None = None
+    header: str = ""
+    question: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a paged document: its span in the text, and the label printed on it."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A parsed document: one text, and the blocks that cover it in order.
+
+    boxes: where runs of text stand on their pages; see ``parse/pdf.py`` for its form.
+    """
+
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+    media_type: str
+    language: str
+    pages: tuple[Page, ...] = ()
+    boxes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A file that was not taken in, and why, in words a person understands."""
+
+    uri: str
+    reason: str

@@ -1,0 +1,23 @@
+"""What can go wrong on a document's way in.
+
+    IngestError
+    ├── SourceUnreadable   a PATH is missing or empty: nothing was changed
+    ├── MassRemoval        the job would remove more than half of a source
+    └── Unreadable         one file cannot be taken in; becomes a Skipped
+"""
+
+
+class IngestError(Exception):
+    """Base of every error this room raises."""
+
+
+class SourceUnreadable(IngestError):
+    """A source cannot be read as a whole."""
+
+
+class MassRemoval(IngestError):
+    """The job would remove more than half of a source, and was not told that it may."""
+
+
+class Unreadable(IngestError):
+    """One file cannot be taken in. Its message is the reason a person reads."""

@@ -1,0 +1,1 @@
+"""A question's way: retrieve, ground, answer, cite, verify, decide."""

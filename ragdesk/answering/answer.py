@@ -1,0 +1,114 @@
+"""The words of the desk: what is asked, and what is given back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from indexes.chunk import Filter, Passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked, of which documents, and by whom (``where.groups``)."""
+
+    text: str
+    history: tuple[Turn, ...] = ()
+    where: Filter = Filter()
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A mark in the answer, and the exact characters it rests on.
+
+    ``quote == document.text[start:end]`` in the stored document of the answer's generation.
+    """
+
+    number: int
+    chunk: str
+    uri: str
+    title: str
+    path: tuple[str, ...]
+    page: int | None
+    start: int
+    end: int
+    quote: str
+
+
+class Outcome(StrEnum):
+    ANSWERED = "answered"
+    NOT_FOUND = "not_found"
+    UNSUPPORTED = "unsupported"
+    CLARIFY = "clarify"
+    HANDED_OVER = "handed_over"
+
+
+class Standing(StrEnum):
+    SUPPORTED = "supported"
+    PARTIAL = "partial"
+    UNSUPPORTED = "unsupported"
+    NO_CLAIM = "no_claim"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One sentence of an answer, and how well its citations carry it (0..1)."""
+
+    text: str
+    citations: tuple[int, ...]
+    support: float
+    verdict: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Everything that is said back. ``seconds`` has a key per step, and ``total``."""
+
+    id: str
+    question: str
+    language: str
+    outcome: Outcome
+    text: str
+    collection: str
+    generation: int
+    generator: str
+    model: str
+    claims: tuple[Claim, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    degraded: bool = False
+    degraded_reason: str | None = None
+    confidence: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    signals: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    claim: Claim
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    answer: Answer
+
+
+Event = Found | Delta | Verdict | Done

@@ -1,0 +1,1 @@
+"""The HTTP answer API and its pages."""
