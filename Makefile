@@ -1,0 +1,48 @@
+# ragdesk: every target works on a machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+HOME_DIR ?= var
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-real test-deps check lint types format clean
+
+help:  ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/.cpu: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[cpu]'
+	touch $@
+
+$(BIN)/.dev: $(BIN)/.cpu
+	$(BIN)/python -m pip install --quiet -e '.[cpu,dev]'
+	touch $@
+
+demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions
+	$(BIN)/ragdesk --home $(HOME_DIR) demo
+
+test: $(BIN)/.dev  ## everything that pip alone can install
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not real and not gpu' $(PYTEST_ARGS)
+
+test-deps:  ## Debian packages for make test-real (needs root)
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk
+
+test-real: $(BIN)/.dev  ## the tests that need a real browser
+	$(BIN)/python -m pytest -m real $(PYTEST_ARGS)
+
+check: lint types  ## linters and types
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(BIN)/.dev
+	$(BIN)/mypy
+
+format: $(BIN)/.dev  ## put the code in order
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:  ## remove caches and the virtual environment
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

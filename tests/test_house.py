@@ -1,0 +1,118 @@
+"""The house keeps its shape: who may import whom, and which file opens which door."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("ragdesk", "ingest", "indexes", "eval")
+MAY_IMPORT = {
+    "ragdesk": {"ragdesk", "ingest", "indexes", "eval"},
+    "ingest": {"ingest", "indexes"},
+    "indexes": {"indexes"},
+    "eval": {"eval"},
+}
+OPEN_TO_EVAL = {"indexes.text", "indexes.support"}  # pure: verifying and measuring share them
+DOORS = {
+    "docx": {"ingest/parse/docx.py"},
+    "fastapi": {"ragdesk/web"},
+    "faiss": {"indexes/dense.py"},
+    "langchain_text_splitters": {"ingest/split.py"},
+    "markdown_it": {"ingest/parse/markdown.py"},
+    "onnx": {"indexes/on_onnx.py"},
+    "onnxruntime": {"indexes/on_onnx.py"},
+    "opencc": {"indexes/text.py"},
+    "openpyxl": {"ingest/parse/xlsx.py"},
+    "pptx": {"ingest/parse/pptx.py"},
+    "pypdf": {"ingest/parse"},
+    "pypdfium2": {"ingest/parse"},
+    "ray": {"ingest/on_ray.py"},
+    "rich": {"ragdesk"},
+    "selectolax": {"ingest/parse/html.py"},
+    "sentence_transformers": {"indexes/on_torch.py", "ragdesk/answering/rerank.py"},
+    "torch": {"indexes/on_torch.py", "indexes/on_onnx.py"},
+    "transformers": {"indexes/on_torch.py", "indexes/on_onnx.py"},
+    "uvicorn": {"ragdesk/web"},
+    "vllm": {"ragdesk/answering/on_vllm.py"},
+}
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60
+
+
+def files() -> Iterator[tuple[str, ast.Module, str]]:
+    for room in ROOMS:
+        for file in sorted((ROOT / room).rglob("*.py")):
+            source = file.read_text(encoding="utf-8")
+            yield file.relative_to(ROOT).as_posix(), ast.parse(source), source
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    for name, tree, _ in files():
+        if name.startswith("eval/bench/"):  # a bench measures every room from outside
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield name, node.module or ""
+
+
+def test_rooms_import_downwards():
+    for file, name in imports():
+        room, target = file.split("/")[0], name.split(".")[0]
+        if target in ROOMS and not (room == "eval" and name in OPEN_TO_EVAL):
+            assert target in MAY_IMPORT[room], f"{file} imports {name}"
+
+
+def test_each_heavy_dependency_has_one_door():
+    for file, name in imports():
+        doors = DOORS.get(name.split(".")[0])
+        open_door = doors is None or any(file == d or file.startswith(f"{d}/") for d in doors)
+        assert open_door, f"{file} imports {name}; only {doors} may"
+
+
+def test_files_and_functions_stay_readable():
+    long = []
+    for file, tree, source in files():
+        if (lines := source.count("\n")) > LONGEST_FILE:
+            long.append(f"{file}: {lines} lines")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    long.append(f"{file}:{node.lineno} {node.name}: {length} lines")
+    assert not long
+
+
+def test_every_public_function_says_what_it_does():
+    silent = [
+        f"{file}:{node.lineno} {node.name}"
+        for file, tree, _ in files()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert not silent
+
+
+def test_nothing_is_unpickled():
+    for file, tree, source in files():
+        assert "allow_pickle=True" not in source, file
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
+                assert not {"pickle", "dill", "joblib", "shelve", "marshal"} & set(names), file
+            if isinstance(node, ast.Attribute) and node.attr == "load":
+                assert getattr(node.value, "id", "") != "torch", f"{file}: torch.load"
+
+
+def test_a_step_does_not_import_a_way():
+    ways = {
+        "indexes": {"indexes.index", "indexes.build"},
+        "ingest": {"ingest.job"},
+        "ragdesk/answering": {"ragdesk.answering.desk"},
+    }
+    for file, name in imports():
+        for room, doors in ways.items():
+            if file.startswith(f"{room}/") and name in doors:
+                assert file in {f"{d.replace('.', '/')}.py" for d in doors}, f"{file} imports {name}"
