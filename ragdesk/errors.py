@@ -1,0 +1,147 @@
+"""Everything that can go wrong at the roof, and what each door says about it.
+
+    RagdeskError
+    ├── SettingsError        a setting is misspelt or out of range
+    ├── HomeUnusable         the home folder cannot be read or written
+    ├── KeyRequired          an address other than loopback, and no key
+    ├── CheckFailed          a check found something wrong
+    └── Refusal              a request that is turned down
+        ├── BadRequest       it is not what its media type says
+        ├── Unauthenticated  no key, or none that is valid: one body for every reason
+        ├── Forbidden        the key may not do this
+        ├── NotFound         no such thing, or not for this key
+        ├── Timeout          its body did not arrive in time
+        ├── TooLarge         its body is over the limit of its route
+        ├── WrongMedia       its media type or encoding is not read here
+        ├── Invalid          well formed, but not a thing this route takes
+        ├── WrongHost        asked for under a name that is not ours
+        └── Overloaded       no room now; come again
+
+The errors of the other rooms keep their names; ``face`` says what they mean here.
+"""
+
+from dataclasses import dataclass
+
+from indexes.errors import (
+    CollectionBusy,
+    IndexDamaged,
+    IndexesError,
+    IndexMismatch,
+    IndexNotFound,
+    ModelMissing,
+)
+from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
+
+
+class RagdeskError(Exception):
+    """Base of every error the roof raises. Its message names the next step."""
+
+
+class SettingsError(RagdeskError):
+    """A setting is misspelt or out of range."""
+
+
+class HomeUnusable(RagdeskError):
+    """The home folder cannot be read or written."""
+
+
+class KeyRequired(RagdeskError):
+    """An address that others can reach needs a key first."""
+
+
+class CheckFailed(RagdeskError):
+    """A check found something wrong; what it found has been printed."""
+
+
+class Refusal(RagdeskError):
+    """A request that is turned down; its message is the problem's detail."""
+
+
+class BadRequest(Refusal):
+    """The request is not what its media type says."""
+
+
+class Unauthenticated(Refusal):
+    """No key, or none that is valid. Missing, garbage and revoked keys read the same."""
+
+    def __init__(self) -> None:
+        super().__init__("Send a valid key: Authorization: Bearer rd_…")
+
+
+class Forbidden(Refusal):
+    """The key is valid, but may not do this."""
+
+
+class NotFound(Refusal):
+    """No such thing, or none that this key may see: the two read the same."""
+
+
+class Timeout(Refusal):
+    """The body of the request did not arrive in time."""
+
+
+class TooLarge(Refusal):
+    """The body of the request is over the limit of its route."""
+
+
+class WrongMedia(Refusal):
+    """The media type or content encoding of the request is not read here."""
+
+
+class Invalid(Refusal):
+    """Well formed, but not something this route takes."""
+
+
+class WrongHost(Refusal):
+    """The request names a host that this server does not answer to."""
+
+
+class Overloaded(Refusal):
+    """Every place is taken. Come again after ``Retry-After`` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What an error looks like from outside: its code, HTTP status and exit code."""
+
+    code: str
+    status: int
+    exit: int
+
+
+UNEXPECTED = Face("internal", 500, 1)
+FACES: dict[type[Exception], Face] = {
+    SettingsError: Face("settings", 500, 2),
+    HomeUnusable: Face("home_unusable", 500, 2),
+    KeyRequired: Face("key_required", 500, 2),
+    CheckFailed: Face("check_failed", 500, 1),
+    BadRequest: Face("bad_request", 400, 2),
+    Unauthenticated: Face("unauthenticated", 401, 2),
+    Forbidden: Face("forbidden", 403, 2),
+    NotFound: Face("not_found", 404, 3),
+    Timeout: Face("timeout", 408, 2),
+    TooLarge: Face("too_large", 413, 2),
+    WrongMedia: Face("unsupported_media_type", 415, 2),
+    Invalid: Face("invalid", 422, 2),
+    WrongHost: Face("wrong_host", 421, 2),
+    Overloaded: Face("overloaded", 503, 2),
+    IndexNotFound: Face("index_not_found", 404, 3),
+    IndexMismatch: Face("index_mismatch", 503, 3),
+    IndexDamaged: Face("index_damaged", 503, 3),
+    IndexesError: Face("index_unusable", 503, 3),
+    CollectionBusy: Face("collection_busy", 409, 75),
+    ModelMissing: Face("model_missing", 503, 2),
+    SourceUnreadable: Face("source_unreadable", 422, 4),
+    MassRemoval: Face("mass_removal", 422, 4),
+    Unreadable: Face("unreadable", 422, 4),
+    IngestError: Face("ingest", 500, 4),
+}
+
+
+def face(error: BaseException) -> Face:
+    """Say what an error looks like from outside. Unknown errors are ``internal``.
+
+    >>> face(CollectionBusy("…")).exit, face(ValueError()).code
+    (75, 'internal')
+    """
+    return next((FACES[cls] for cls in type(error).__mro__ if cls in FACES), UNEXPECTED)

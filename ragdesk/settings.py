@@ -1,0 +1,198 @@
+"""Everything an operator can turn, read once, at the door.
+
+Defaults stand in the option classes, beside the code they turn. Over them go the settings
+file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only reader of both.
+"""
+
+import difflib
+import re
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from ragdesk.errors import SettingsError
+from ragdesk.web.limits import ServeOptions
+
+PREFIX = "RAGDESK_"
+DEFAULT_HOME = Path("var")
+FILE = "ragdesk.toml"
+MASK = "••••••"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The tables of the settings file, one per step."""
+
+    serve: ServeOptions = field(default_factory=ServeOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Settings, where home is, and where each value that is no default came from."""
+
+    home: Path
+    settings: Settings
+    file: Path | None
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One effective setting, as it may be shown: secrets are masked."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+def load(
+    *,
+    home: Path | None,
+    config: Path | None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """Find home and the settings file, and read what holds.
+
+    ``flags`` are dotted names and values, such as ``{"serve.port": 80}``. Raises SettingsError.
+    """
+    at, whence = _home(home, environ)
+    file = _file(config, at)
+    values, origins = _layers(file, environ, flags or {})
+    settings = validate(Settings, values, origins)
+    return Loaded(home=at, settings=settings, file=file, origins={"home": whence, **origins})
+
+
+def _home(flag: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
+    if flag is not None:
+        return flag, "--home"
+    if named := environ.get(f"{PREFIX}HOME"):
+        return Path(named), f"{PREFIX}HOME"
+    return DEFAULT_HOME, "default"
+
+
+def _file(config: Path | None, home: Path) -> Path | None:
+    if config is not None:
+        if not config.is_file():
+            raise SettingsError(f"No settings file at {config}. Leave --config out, or name one.")
+        return config
+    return next((f for f in (Path(FILE), home / FILE) if f.is_file()), None)
+
+
+def _layers(
+    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, value in _of_file(file):
+        _place(values, name, value)
+        origins[name] = str(file)
+    for variable, text in sorted(environ.items()):
+        if variable.startswith(PREFIX) and variable != f"{PREFIX}HOME":
+            name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+            _place(values, name, _from_text(text, _hint(Settings, name)))
+            origins[name] = variable
+    for name, value in flags.items():
+        if value is not None:
+            _place(values, name, value)
+            origins[name] = f"--{name.rpartition('.')[2].replace('_', '-')}"
+    return values, origins
+
+
+def _of_file(file: Path | None) -> Iterator[tuple[str, Any]]:
+    if file is None:
+        return
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}.") from error
+    for table, content in tables.items():
+        if isinstance(content, Mapping):
+            if table not in get_type_hints(Settings):
+                raise _unknown(table)
+            yield from ((f"{table}.{key}", value) for key, value in content.items())
+        elif table == "home":
+            raise SettingsError(f"{file}: home is set by --home or {PREFIX}HOME, not in a file.")
+        else:
+            yield table, content
+
+
+def _place(values: dict[str, Any], name: str, value: Any) -> None:
+    _hint(Settings, name)
+    *tables, key = name.split(".")
+    for table in tables:
+        values = values.setdefault(table, {})
+    values[key] = value
+
+
+def _hint(cls: type, name: str) -> Any:
+    """Find the type of a dotted name; an unknown one is refused with its nearest neighbour."""
+    head, _, rest = name.partition(".")
+    hints = get_type_hints(cls)
+    if head in hints and is_dataclass(hints[head]) and rest:
+        try:
+            return _hint(hints[head], rest)
+        except SettingsError:
+            raise _unknown(name) from None
+    if head in hints and not is_dataclass(hints[head]) and not rest:
+        return hints[head]
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> SettingsError:
+    known = [row.name for row in rows(Settings())]
+    known += [part.name for part in fields(Settings)]
+    close = difflib.get_close_matches(name, known, n=1) or [
+        other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
+    ]
+    hint = f"Did you mean {close[0]!r}?" if close else "See them all: ragdesk settings"
+    return SettingsError(f"Unknown setting {name!r}. {hint}")
+
+
+def _from_text(text: str, hint: Any) -> Any:
+    """Read a variable's text: lists are split at commas, an empty optional is none."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if text == "" and type(None) in options:
+        return None
+    if any(get_origin(option) in (tuple, list, frozenset, set) for option in options):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def validate(cls: type[T], values: Mapping[str, Any], origins: Mapping[str, str]) -> T:
+    """Make options of plain values. Raises SettingsError naming the setting and its origin."""
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or cls.__name__
+        near = next((o for n, o in origins.items() if n.startswith(name)), "default")
+        message = re.sub(r"^Value error, ", "", first["msg"])
+        raise SettingsError(f"{name} ({near}): {message}.") from error
+
+
+def is_options(value: object) -> TypeGuard[Any]:
+    """Tell whether a value is an options object, a table of the settings file."""
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def rows(options: object, origins: Mapping[str, str] | None = None, under: str = "") -> list[Row]:
+    """List effective settings, in the order of their tables. Secrets are masked.
+
+    A field is a secret when its metadata says so: ``field(metadata={"secret": True})``.
+    """
+    found: list[Row] = []
+    for part in fields(options) if is_options(options) else ():
+        value, name = getattr(options, part.name), f"{under}{part.name}"
+        if is_options(value):
+            found += rows(value, origins, under=f"{name}.")
+            continue
+        shown = MASK if part.metadata.get("secret") and value else value
+        found.append(Row(name=name, value=shown, origin=(origins or {}).get(name, "default")))
+    return found

@@ -1,0 +1,89 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ragdesk.errors import SettingsError
+from ragdesk.settings import MASK, Loaded, load, rows
+
+
+def read(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **flags: object) -> Loaded:
+    file = tmp_path / "r.toml"
+    file.write_text(text, encoding="utf-8")
+    dotted = {name.replace("__", "."): value for name, value in flags.items()}
+    return load(home=tmp_path / "home", config=file, environ=environ or {}, flags=dotted)
+
+
+def test_flags_win_over_environment_over_file_over_defaults(tmp_path):
+    text = "[serve]\nport = 1\nmax_jobs = 2\nmax_question = 3\n"
+    environ = {"RAGDESK_SERVE__PORT": "10", "RAGDESK_SERVE__MAX_JOBS": "20"}
+
+    loaded = read(tmp_path, text, environ, serve__port=100)
+
+    serve = loaded.settings.serve
+    assert (serve.port, serve.max_jobs, serve.max_question, serve.host) == (100, 20, 3, "127.0.0.1")
+    assert loaded.origins["serve.port"] == "--port"
+    assert loaded.origins["serve.max_jobs"] == "RAGDESK_SERVE__MAX_JOBS"
+    assert loaded.origins["serve.max_question"].endswith("r.toml")
+    assert {row.name: row.origin for row in rows(loaded.settings, loaded.origins)}["serve.host"] == "default"
+
+
+def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
+    assert read(tmp_path, "[serve]\nport = 7\n", serve__port=None).settings.serve.port == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "message"),
+    [
+        ("[serve]\nprot = 4\n", {}, r"Unknown setting 'serve\.prot'\. Did you mean 'serve\.port'\?"),
+        ("[server]\nport = 4\n", {}, r"Unknown setting 'server'.*Did you mean 'serve'"),
+        ("[quite_other]\n", {}, "Unknown setting 'quite_other'. See them all: ragdesk settings"),
+        ("port = 4\n", {}, r"Did you mean 'serve\.port'"),
+        ("", {"RAGDESK_SERVE__PROT": "4"}, r"Did you mean 'serve\.port'\?"),
+        ("", {"RAGDESK_SERVE__PORT__X": "4"}, "Unknown setting"),
+        ("", {"RAGDESK_SERVE__PORT": "many"}, r"serve\.port \(RAGDESK_SERVE__PORT\): .*integer"),
+        ("[serve]\nport = 70000\n", {}, "port must lie between 0 and 65535"),
+        ("[serve\n", {}, "is not TOML"),
+        ('home = "/data"\n', {}, "home is set by --home"),
+        ('[serve]\nport = "x"\n', {}, r"serve\.port \(.*r\.toml\)"),
+    ],
+)
+def test_what_is_wrong_is_named_with_where_it_stands(tmp_path, text, environ, message):
+    with pytest.raises(SettingsError, match=message):
+        read(tmp_path, text, environ)
+
+
+def test_home_and_file_are_found_where_the_contract_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def found(home: Path | None, environ: dict[str, str]) -> tuple[Path, Path | None]:
+        loaded = load(home=home, config=None, environ=environ)
+        return loaded.home, loaded.file
+
+    assert found(None, {}) == (Path("var"), None)
+    assert found(None, {"RAGDESK_HOME": "/data"}) == (Path("/data"), None)
+    assert found(Path("mine"), {"RAGDESK_HOME": "/data"}) == (Path("mine"), None)
+    Path("mine").mkdir()
+    Path("mine/ragdesk.toml").touch()
+    assert found(Path("mine"), {})[1] == Path("mine/ragdesk.toml")
+    Path("ragdesk.toml").touch()
+    assert found(Path("mine"), {})[1] == Path("ragdesk.toml")
+
+
+def test_a_settings_file_that_was_named_must_be_there(tmp_path):
+    with pytest.raises(SettingsError, match="No settings file at"):
+        load(home=None, config=tmp_path / "none.toml", environ={})
+
+
+def test_lists_from_the_environment_are_split_at_commas(tmp_path):
+    loaded = read(tmp_path, "", {"RAGDESK_SERVE__ALLOWED_HOSTS": "desk.example.org, desk"})
+    assert loaded.settings.serve.allowed_hosts == ("desk.example.org", "desk")
+
+
+def test_a_secret_is_shown_masked():
+    @dataclass(frozen=True)
+    class Backend:
+        token: str = field(default="", metadata={"secret": True})
+
+    assert [row.value for row in rows(Backend(token="s3cret"))] == [MASK]
+    assert [row.value for row in rows(Backend())] == [""]
