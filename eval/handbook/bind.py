@@ -45,13 +45,15 @@ def pieces(source: str) -> Iterator[Piece]:
             marks, text = part.split(" ", 1)
             yield Piece("heading", text, len(marks))
         elif part.startswith("|"):
-            rows = [tuple(c.strip() for c in line.strip("|").split("|")) for line in part.split("\n")]
+            rows = [
+                tuple(c.strip() for c in line.strip("|").split("|")) for line in part.split("\n")
+            ]
             yield Piece("table", rows=(rows[0], *rows[2:]))
         else:
             yield Piece("paragraph", part)
 
 
-class Manual(BaseDocTemplate):  # type: ignore[misc]  # reportlab has no hints
+class Manual(BaseDocTemplate):
     """A book with a table of contents, an outline, a running head and page numbers."""
 
     def __init__(self, file: Path, title: str) -> None:
@@ -66,7 +68,8 @@ class Manual(BaseDocTemplate):  # type: ignore[misc]  # reportlab has no hints
         canvas.drawRightString(A5[0] - 50, 30, f"Page {canvas.getPageNumber()}")
 
     def afterFlowable(self, flowable: Any) -> None:  # noqa: N802  # reportlab's name
-        level = {"Heading1": 0, "Heading2": 1}.get(getattr(flowable, "style", None) and flowable.style.name)
+        style = getattr(flowable, "style", None)
+        level = {"Heading1": 0, "Heading2": 1}.get(style.name if style else "")
         if level is None or flowable.getPlainText() == "Contents":
             return
         text, key = flowable.getPlainText(), f"h{id(flowable)}"
@@ -114,9 +117,8 @@ def print_word(source: Path, file: Path, title: str) -> None:
 
 def print_excel(source: Path, file: Path, title: str) -> None:
     """Print a workbook with one sheet."""
-    book = Workbook()
-    sheet = book.active
-    sheet.title = title
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(title)
     with source.open(encoding="utf-8", newline="") as lines:
         for row in csv.reader(lines):
             sheet.append(row)
@@ -124,7 +126,12 @@ def print_excel(source: Path, file: Path, title: str) -> None:
 
 
 PRINTS: tuple[tuple[Callable[[Path, Path, str], None], str, str, str], ...] = (
-    (print_pdf, "aurora-manual.md", "products/aurora-manual.pdf", "Aurora One and Aurora Pro: manual"),
+    (
+        print_pdf,
+        "aurora-manual.md",
+        "products/aurora-manual.pdf",
+        "Aurora One and Aurora Pro: manual",
+    ),
     (print_word, "escalation-guide.md", "internal/escalation-guide.docx", "Escalation guide"),
     (print_word, "lava-guide.md", "products/lava-guide.docx", "Lava air fryer LV-50: guide"),
     (print_word, "store-pickup.md", "zh/帮助/门店自提.docx", "门店自提说明"),
