@@ -1,0 +1,186 @@
+"""A document in the making: text is added piece by piece, and every block knows its span.
+
+Offsets are counted while writing, after invisible characters are gone, so
+``document.text[block.start:block.end]`` is exactly the block. Blocks are separated by one
+blank line; they come in order and never overlap.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from indexes.text import language, strip_invisible
+from ingest.document import Block, BlockKind, Document, Page
+from ingest.errors import Unreadable
+
+Span = tuple[int, int]
+
+# A parser runs in a limited child; these keep an ordinary process safe from its result too.
+MOST_CHARACTERS = 32_000_000
+MOST_BLOCKS = 500_000
+LONGEST_TITLE = 300
+
+_GAP = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r" ?\n[ \n]*")
+# No space belongs where a line was wrapped between two of these: Han, kana, their punctuation.
+_WIDE = (
+    "\u2e80-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f"
+    "\uff01-\uff60\U00020000-\U000323af"
+)
+_WRAPPED = re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\n\s*(?=[{_WIDE}])")
+
+
+def flow(text: str) -> str:
+    r"""Join wrapped lines: with a space, and with nothing between Chinese or Japanese characters.
+
+    >>> flow("two\n words"), flow("退款\n政策"), flow("用 TiDB\n集群")
+    ('two words', '退款政策', '用 TiDB 集群')
+    """
+    if "\n" in text:
+        text = _WRAPPED.sub("", text)
+    return " ".join(text.split())
+
+
+def clean(text: str) -> str:
+    r"""Drop what cannot be seen, fold runs of white space; line ends stay, blank lines go.
+
+    >>> clean(" a\u200b \t b \r\n\n  c ")
+    'a b\nc'
+    """
+    text = _GAP.sub(" ", strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n"))
+    return _LINES.sub("\n", text).strip() if "\n" in text else text.strip()
+
+
+def row(cells: Sequence[str]) -> str:
+    """Write a table row on one line; empty cells at its end are left out.
+
+    >>> row(["Plan", "", "Price ", ""])
+    'Plan | | Price'
+    """
+    if not any(cells):
+        return ""
+    line = " | ".join([flow(clean(cell)) for cell in cells])
+    return line.replace("  ", " ").lstrip(" ").rstrip(" |")
+
+
+class Composer:
+    """Assembles the text and the blocks of one document, in reading order.
+
+    Every writing method returns the span it wrote; nothing readable in, ``start == end`` out
+    and no block. Raises Unreadable when the document grows past what a desk should hold.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._path: list[tuple[int, str]] = []
+        self._pages: list[tuple[int, str]] = []
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The headings that what comes next stands under, outermost first."""
+        return tuple(text for _, text in self._path)
+
+    def heading(self, level: int, text: str, *, shown: bool = True) -> Span:
+        """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text."""
+        text = flow(clean(text))
+        if not text:
+            return self._length, self._length
+        while self._path and self._path[-1][0] >= level:
+            self._path.pop()
+        span = self._write("heading", text) if shown else (self._length, self._length)
+        self._path.append((level, text))
+        return span
+
+    def paragraph(self, text: str) -> Span:
+        """Add a paragraph. Its line ends are kept: join wrapped lines with ``flow`` before."""
+        return self._write("paragraph", clean(text))
+
+    def items(self, lines: Iterable[str]) -> Span:
+        """Add a list, one line an item, marked (``- ``, ``2. ``) and indented by the caller."""
+        return self._write("list", "\n".join(filter(None, map(_item, lines))).lstrip(" "))
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Span:
+        """Add a table, one line a row. A header is its first line, and the block's ``header``."""
+        head = row(header)
+        lines = [head, *map(row, rows)]
+        return self._write("table", "\n".join(filter(None, lines)), header=head)
+
+    def code(self, text: str) -> Span:
+        """Add text whose line ends and indentation mean something."""
+        text = strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n")
+        lines = [line.rstrip() for line in text.split("\n")]
+        return self._write("code", "\n".join(lines).strip("\n"))
+
+    def faq(self, question: str, answer: str) -> Span:
+        """Add a question with its answer as one unit. Blank lines in the answer are kept."""
+        question = flow(clean(question))
+        answer = "\n\n".join(filter(None, map(clean, re.split(r"\n[^\S\n]*\n", answer))))
+        if not (question and answer):
+            return self.paragraph(question or answer)
+        return self._write("faq", f"{question}\n{answer}", question=len(question))
+
+    def page(self, label: str) -> int:
+        """Begin the next page; give its number, 1-based."""
+        self._pages.append((len(self._blocks), flow(clean(label))))
+        return len(self._pages)
+
+    def document(self, *, title: str, media_type: str, boxes: bytes = b"") -> Document:
+        """Close the document. Raises Unreadable when nothing readable was written."""
+        text = "".join(self._parts)
+        if not text.strip():
+            raise Unreadable("the document contains no text")
+        return Document(
+            title=flow(clean(title))[:LONGEST_TITLE].rstrip(),
+            text=text,
+            blocks=tuple(self._blocks),
+            media_type=media_type,
+            language=language(text),
+            pages=self._spans(),
+            boxes=boxes,
+        )
+
+    def _write(self, kind: BlockKind, text: str, *, header: str = "", question: int = 0) -> Span:
+        if not text:
+            return self._length, self._length
+        if self._parts:
+            self._parts.append("\n\n")
+            self._length += 2
+        start, end = self._length, self._length + len(text)
+        if end > MOST_CHARACTERS or len(self._blocks) >= MOST_BLOCKS:
+            raise Unreadable(
+                f"larger than {MOST_CHARACTERS:,} characters or {MOST_BLOCKS:,} paragraphs; "
+                "split it into several files"
+            )
+        self._parts.append(text)
+        self._length = end
+        self._blocks.append(
+            Block(
+                kind=kind,
+                start=start,
+                end=end,
+                path=self.path,
+                page=len(self._pages) or None,
+                header=header,
+                question=(start, start + question) if question else None,
+            )
+        )
+        return start, end
+
+    def _spans(self) -> tuple[Page, ...]:
+        """Give each page the span of its blocks; an empty page has an empty span."""
+        pages = []
+        ends = [first for first, _ in self._pages[1:]] + [len(self._blocks)]
+        for (first, label), last in zip(self._pages, ends, strict=True):
+            before = self._blocks[first - 1].end if first else 0
+            start = self._blocks[first].start if first < last else before
+            end = self._blocks[last - 1].end if first < last else before
+            pages.append(Page(start=start, end=end, label=label))
+        return tuple(pages)
+
+
+def _item(line: str) -> str:
+    """Clean an item's line, and keep the indentation that shows its depth."""
+    depth = len(line) - len(line.lstrip(" "))
+    text = flow(clean(line))
+    return " " * min(depth, 16) + text if text else ""
