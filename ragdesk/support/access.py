@@ -1,0 +1,219 @@
+"""Who may do what: keys, their scopes, groups and collections, and one ``authorize``.
+
+A key is ``rd_`` and 32 random bytes. Only its SHA-256 is stored: of 256 random bits a
+fast hash tells nothing. Keys are read at each request, so that a key that was revoked,
+or lost a group, sees so at once.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
+
+Scope = Literal["ask", "write", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+PREFIX = "rd_"
+FILE = "desk.sqlite"
+MIGRATIONS = (
+    """
+    CREATE TABLE IF NOT EXISTS keys (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL UNIQUE,
+        scopes TEXT NOT NULL, groups TEXT NOT NULL, collections TEXT NOT NULL,
+        created INTEGER NOT NULL, expires INTEGER, revoked INTEGER
+    );
+    CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as it may be shown. Times are seconds since 1970; no collections means all."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    groups: frozenset[str]
+    collections: frozenset[str]
+    created: int
+    expires: int | None = None
+    revoked: int | None = None
+
+    def holds(self, now: float) -> bool:
+        """Tell whether the key is neither revoked nor expired."""
+        return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who asks. ``groups`` None sees every document; no collections means all of them."""
+
+    name: str
+    scopes: frozenset[str]
+    groups: frozenset[str] | None
+    collections: frozenset[str] = frozenset()
+
+
+LOCAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
+
+
+def principal(key: Key) -> Principal:
+    """Say what a key may do: ``admin`` has every scope and sees every document."""
+    admin = "admin" in key.scopes
+    return Principal(
+        name=key.id,
+        scopes=frozenset(SCOPES) if admin else key.scopes,
+        groups=None if admin else key.groups,
+        collections=key.collections,
+    )
+
+
+def authorize(who: Principal, scope: Scope, collection: str | None = None) -> None:
+    """Let pass, or raise Forbidden (no such scope) or NotFound (not this key's collection)."""
+    if scope not in who.scopes:
+        raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.")
+    if collection is not None and who.collections and collection not in who.collections:
+        raise NotFound(f"No collection {collection!r}.")
+
+
+class Keys:
+    """The keys of a home, in its ``desk.sqlite``. Safe to share between threads."""
+
+    def __init__(self, home: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = _connect(home)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def create(
+        self,
+        name: str,
+        *,
+        scopes: Iterable[str] = ("ask",),
+        groups: Iterable[str] = (),
+        collections: Iterable[str] = (),
+        days: int | None = None,
+    ) -> tuple[Key, str]:
+        """Make a key. Returns it with its token, which cannot be shown again."""
+        allowed = frozenset(scopes)
+        if unknown := allowed - set(SCOPES):
+            raise Invalid(f"No scope {min(unknown)!r}; scopes are {', '.join(SCOPES)}.")
+        token, now = PREFIX + secrets.token_urlsafe(32), int(time.time())
+        key = Key(
+            id=secrets.token_hex(4),
+            name=name,
+            scopes=allowed,
+            groups=frozenset(groups),
+            collections=frozenset(collections),
+            created=now,
+            expires=None if days is None else now + days * 86_400,
+        )
+        sets = (_joined(names) for names in (key.scopes, key.groups, key.collections))
+        row = (key.id, name, _digest(token), *sets)
+        with self._lock, self._db:
+            self._db.execute(
+                "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", (*row, now, key.expires)
+            )
+        return key, token
+
+    def all(self) -> list[Key]:
+        """List every key ever made, oldest first."""
+        with self._lock:
+            found = self._db.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
+        return [_key(row) for row in found]
+
+    def revoke(self, name: str) -> Key:
+        """Revoke a key by its id. Raises NotFound."""
+        now = int(time.time())
+        with self._lock, self._db:
+            self._db.execute(
+                "UPDATE keys SET revoked = coalesce(revoked, ?) WHERE id = ?", (now, name)
+            )
+        if not (found := [key for key in self.all() if key.id == name]):
+            raise NotFound(f"No key {name!r}. See them all: ragdesk keys list")
+        return found[0]
+
+    def find(self, token: str) -> Key | None:
+        """Find the valid key of a token. Garbage, expired and revoked take the same way."""
+        digest = _digest(token)
+        with self._lock:
+            row = self._db.execute("SELECT * FROM keys WHERE digest = ?", (digest,)).fetchone()
+        same = hmac.compare_digest(row["digest"] if row else bytes(32), digest)
+        return key if row and same and (key := _key(row)).holds(time.time()) else None
+
+    def any(self) -> bool:
+        """Tell whether a key was ever made: from then on, an open desk is closed for good."""
+        with self._lock:
+            return bool(self._db.execute("SELECT EXISTS (SELECT 1 FROM keys)").fetchone()[0])
+
+    def usable(self) -> bool:
+        """Tell whether a valid key stands."""
+        return any(key.holds(time.time()) for key in self.all())
+
+    def secret(self, name: str) -> bytes:
+        """Give this home's secret of a name (32 bytes), made when first asked for."""
+        with self._lock, self._db:
+            made = (name, secrets.token_bytes(32))
+            self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", made)
+            row = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0])
+
+
+def _connect(home: Path) -> sqlite3.Connection:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / FILE).touch(mode=0o600)
+        return _migrated(sqlite3.connect(home / FILE, check_same_thread=False, timeout=10))
+    except (OSError, sqlite3.Error) as error:
+        raise HomeUnusable(f"{home / FILE} cannot be used: {error}. See: ragdesk doctor") from error
+
+
+def _migrated(db: sqlite3.Connection) -> sqlite3.Connection:
+    db.row_factory = sqlite3.Row
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        at: int = db.execute("PRAGMA user_version").fetchone()[0]
+        if at > len(MIGRATIONS):
+            raise sqlite3.DatabaseError("it was written by a newer ragdesk")
+        for version, script in enumerate(MIGRATIONS[at:], start=at + 1):
+            db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _key(row: sqlite3.Row) -> Key:
+    scopes, groups, collections = (
+        frozenset(json.loads(row[name])) for name in ("scopes", "groups", "collections")
+    )
+    return Key(
+        id=row["id"],
+        name=row["name"],
+        scopes=scopes,
+        groups=groups,
+        collections=collections,
+        created=row["created"],
+        expires=row["expires"],
+        revoked=row["revoked"],
+    )
+
+
+def _joined(names: Iterable[str]) -> str:
+    return json.dumps(sorted(names))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()

@@ -1,0 +1,98 @@
+import sqlite3
+import stat
+
+import pytest
+
+from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
+from ragdesk.support.access import LOCAL, Keys, authorize, principal
+
+
+@pytest.fixture
+def keys(tmp_path):
+    keys = Keys(tmp_path)
+    yield keys
+    keys.close()
+
+
+def test_a_token_finds_its_key_and_nothing_else_does(keys):
+    key, token = keys.create("page", groups={"staff", "human resources"}, collections={"default"})
+
+    assert token.startswith("rd_")
+    assert keys.find(token) == key
+    assert keys.find("rd_garbage") is None
+    assert keys.find(token + "x") is None
+    assert keys.find("\ud800") is None
+
+
+def test_only_a_hash_is_stored(keys, tmp_path):
+    _, token = keys.create("page")
+    keys.close()
+
+    stored = b"".join(f.read_bytes() for f in tmp_path.iterdir())
+    assert token.encode() not in stored
+    assert stat.S_IMODE((tmp_path / "desk.sqlite").stat().st_mode) == 0o600
+
+
+def test_revoked_and_expired_keys_are_not_found(keys):
+    revoked, token = keys.create("a")
+    _, expired = keys.create("b", days=0)
+
+    assert keys.revoke(revoked.id).revoked is not None
+    assert keys.find(token) is None
+    assert keys.find(expired) is None
+    assert keys.any()
+    assert not keys.usable()
+    with pytest.raises(NotFound, match="keys list"):
+        keys.revoke("nothing")
+
+
+def test_keys_survive_and_are_seen_by_another_process(keys, tmp_path):
+    assert not keys.any()
+    other = Keys(tmp_path)
+    _, token = other.create("late")
+    secret = other.secret("cursor")
+    other.close()
+
+    assert keys.find(token) is not None
+    assert keys.secret("cursor") == secret
+    assert len(secret) == 32
+
+
+def test_a_scope_that_is_not_one_is_refused(keys):
+    with pytest.raises(Invalid, match="ask, write, admin"):
+        keys.create("x", scopes=["everything"])
+
+
+def test_authorize_denies_what_was_not_given(keys):
+    key, _ = keys.create("x", scopes=["ask"], collections=["a"])
+    who = principal(key)
+
+    authorize(who, "ask", "a")
+    with pytest.raises(Forbidden):
+        authorize(who, "write", "a")
+    with pytest.raises(NotFound):
+        authorize(who, "ask", "b")
+    assert who.groups == frozenset()
+    authorize(LOCAL, "admin", "anything")
+
+
+def test_an_admin_has_every_scope_within_its_collections(keys):
+    who = principal(keys.create("x", scopes=["admin"], collections=["a"])[0])
+
+    authorize(who, "write", "a")
+    assert who.groups is None
+    with pytest.raises(NotFound):
+        authorize(who, "write", "b")
+
+
+def test_a_newer_or_damaged_file_is_refused_by_name(tmp_path):
+    db = sqlite3.connect(tmp_path / "desk.sqlite")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(HomeUnusable, match=r"desk\.sqlite.*newer ragdesk"):
+        Keys(tmp_path)
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "desk.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
+        Keys(tmp_path / "other")
