@@ -1,0 +1,56 @@
+"""What the desk says about itself: lines on standard error, JSON where no person reads.
+
+No line holds question or document text at info level. Keys are struck out last, whatever
+a library wrote.
+"""
+
+import json
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+KEY = re.compile(r"rd_[A-Za-z0-9_-]{8,}")
+OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+class Line(logging.Formatter):
+    """One event a line: as JSON, or as words with ``name=value`` behind them."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self.as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record; fields given as ``extra`` stand beside its message."""
+        extra = {name: value for name, value in vars(record).items() if name not in OWN}
+        if record.exc_info:
+            extra["exception"] = self.formatException(record.exc_info)
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+        level = record.levelname.lower()
+        line = (
+            json.dumps(
+                {"at": at, "level": level, "event": record.getMessage(), **extra},
+                ensure_ascii=False,
+                default=str,
+            )
+            if self.as_json
+            else " ".join((at[11:19], level.ljust(7), record.getMessage(), _pairs(extra)))
+        )
+        return KEY.sub("rd_…", line.rstrip())
+
+
+def _pairs(extra: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in extra.items())
+
+
+def start(level: str = "info") -> None:
+    """Send what ragdesk and its server say to standard error, from ``level`` on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Line(as_json=not sys.stderr.isatty()))
+    for name in ("ragdesk", "ingest", "indexes", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level.upper())
