@@ -1,0 +1,64 @@
+"""Put bytes on the disk so that they are still there after the power was cut.
+
+The order is always the same: write, fsync the file, fsync its folder, rename, fsync the
+parent. A failed fsync is raised and never retried: after it the kernel may have dropped the
+pages, and a second call would report success for bytes that are gone (fsyncgate, 2018).
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+UNFINISHED = ".tmp-"
+
+
+def write(file: Path, data: bytes | memoryview) -> None:
+    """Write a new file and fsync it. The folder's own fsync is the caller's next step."""
+    with file.open("xb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def sync(path: Path) -> None:
+    """Fsync one file or one folder that something else has written."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Fsync every file below a folder, then every folder, innermost first."""
+    for root, _, names in os.walk(folder, topdown=False, onerror=_raise):
+        for name in sorted(names):
+            sync(Path(root, name))
+        sync(Path(root))
+
+
+def move(folder: Path, target: Path) -> None:
+    """Give a finished folder its name, and fsync the parent. Both stand in one parent."""
+    folder.rename(target)
+    sync(target.parent)
+
+
+def replace(file: Path, data: bytes) -> None:
+    """Replace a small file by another in one step: a reader sees the old or the new one."""
+    draft = file.with_name(f"{UNFINISHED}{file.name}")
+    draft.unlink(missing_ok=True)
+    write(draft, data)
+    draft.replace(file)
+    sync(file.parent)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder so that nobody ever sees half of it under its name."""
+    if folder.exists():
+        if not folder.name.startswith(UNFINISHED):
+            folder = folder.rename(folder.with_name(f"{UNFINISHED}{folder.name}"))
+        shutil.rmtree(folder)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,161 @@
+"""A folder's manifest: what lies in it, and the checksum of every file.
+
+FAISS loads 300 of 300 flipped bits without a word, and SQLite most of them. So nothing is read
+from a folder before its files have the size and the SHA-256 that its manifest lists. The
+manifest itself carries a checksum over its own canonical form, and a byte that departs from
+that form is damage too.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from indexes import durable
+from indexes.errors import IndexDamaged, IndexMismatch
+
+NAME = "MANIFEST.json"
+FORMAT = 1
+LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})  # a library's own, never data
+MOST_REMEMBERED = 10_000  # files; a server that lives through many publishes must not grow
+
+_Stamp = tuple[int, int, int, int]
+_verified: dict[tuple[Path, str], _Stamp] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The facts of a folder (JSON values), its files, and the checksum of both.
+
+    files: relative path with ``/`` to (size in bytes, SHA-256 in hex).
+    """
+
+    facts: Mapping[str, Any]
+    files: Mapping[str, tuple[int, str]]
+    checksum: str
+
+
+def seal(folder: Path, facts: Mapping[str, Any]) -> Manifest:
+    """List a folder's files in its manifest, and fsync them all, the manifest and the folder.
+
+    Raises OSError when anything cannot be written or synced; the folder is then worthless.
+    """
+    files = {}
+    for file in sorted(_files(folder)):
+        files[file.relative_to(folder).as_posix()] = (file.stat().st_size, _sha256(file))
+    sealed = Manifest(MappingProxyType(dict(facts)), MappingProxyType(files), _sum(facts, files))
+    (folder / NAME).write_bytes(_render(sealed))
+    durable.sync_tree(folder)
+    return sealed
+
+
+def read(folder: Path) -> Manifest:
+    """Read a folder's manifest and check the manifest itself, not yet the files it lists.
+
+    Raises IndexDamaged when it is missing, cut or changed, and IndexMismatch when this version
+    is too old for its format.
+    """
+    file = folder / NAME
+    try:
+        raw = file.read_bytes()
+        content = json.loads(raw)
+        least = content["min_reader"]
+    except FileNotFoundError:
+        raise IndexDamaged(f"{file} is missing.") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
+    if isinstance(least, int) and least > FORMAT:
+        raise IndexMismatch(f"{file} needs format {least}; this version reads {FORMAT}: upgrade.")
+    return _parse(file, raw, content)
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Check size and SHA-256 of every file the manifest lists; raise IndexDamaged by name.
+
+    A file that was verified by this process and has kept its inode, size and times is not
+    read again.
+    """
+    listed = {folder / name: (name, *known) for name, known in manifest.files.items()}
+    for file in _files(folder):
+        if file not in listed and file.name not in LOCKS:
+            raise IndexDamaged(f"{file} is not listed in the manifest beside it.")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for problem in pool.map(lambda item: _check(item[0], *item[1][1:]), listed.items()):
+            if problem:
+                raise IndexDamaged(problem)
+
+
+def problems(folder: Path, manifest: Manifest) -> list[str]:
+    """Read every listed file anew, whatever was verified before, and name all that is wrong."""
+    found = [_check(folder / name, *known, anew=True) for name, known in manifest.files.items()]
+    return [problem for problem in found if problem]
+
+
+def _parse(file: Path, raw: bytes, content: dict[str, Any]) -> Manifest:
+    try:
+        own = ("checksum", "files", "format", "min_reader")
+        facts = {key: value for key, value in content.items() if key not in own}
+        files = {name: (int(f["size"]), str(f["sha256"])) for name, f in content["files"].items()}
+        manifest = Manifest(MappingProxyType(facts), MappingProxyType(files), content["checksum"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
+    if _sum(facts, files) != manifest.checksum or _render(manifest) != raw:
+        raise IndexDamaged(f"{file} was changed: its checksum is wrong.")
+    return manifest
+
+
+def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | None:
+    """Tell what is wrong with one file, or None."""
+    try:
+        found = file.stat()
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if found.st_size != size:
+            return f"{file} has {found.st_size} bytes; its manifest says {size}."
+        with _lock:
+            known = not anew and _verified.get((file, sha256)) == stamp
+        if not known and _sha256(file) != sha256:
+            return f"{file} was changed: its SHA-256 is not the one in its manifest."
+    except FileNotFoundError:
+        return f"{file} is missing."
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}."
+    with _lock:
+        if len(_verified) >= MOST_REMEMBERED:
+            _verified.clear()
+        _verified[file, sha256] = stamp
+    return None
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    for root, _, names in os.walk(folder):
+        yield from (Path(root, name) for name in names if (root, name) != (str(folder), NAME))
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _body(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+    listed = {name: {"size": size, "sha256": sha256} for name, (size, sha256) in files.items()}
+    return {"format": FORMAT, "min_reader": FORMAT, **facts, "files": listed}
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, indent=1).encode()
+
+
+def _sum(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> str:
+    return hashlib.sha256(_canonical(_body(facts, files))).hexdigest()
+
+
+def _render(manifest: Manifest) -> bytes:
+    content = {**_body(manifest.facts, manifest.files), "checksum": manifest.checksum}
+    return _canonical(content) + b"\n"
