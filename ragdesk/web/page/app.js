@@ -1,0 +1,139 @@
+// The page: a question goes out, an answer with its sources comes back.
+
+import { byId, el } from "./dom.js";
+import { Turn } from "./turn.js";
+import { language, say, speak } from "./words.js";
+import * as sources from "./sources.js";
+import * as wire from "./wire.js";
+
+const question = byId("question");
+const send = byId("send");
+const picker = byId("collection");
+let running = null; // the AbortController of the question under way
+let known = []; // the collections this reader may ask
+
+speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
+dress(localStorage.getItem("ragdesk.theme"));
+name();
+greet();
+
+async function greet() {
+  try {
+    known = await wire.collections();
+  } catch (problem) {
+    if (problem.status === 401) return askKey(greet);
+    known = [];
+    return introduce();
+  }
+  picker.replaceChildren(...known.map((one) => el("option", { value: one.name }, one.name)));
+  const last = localStorage.getItem("ragdesk.collection");
+  const names = known.map((one) => one.name);
+  picker.value = [last, "default", names[0]].find((one) => names.includes(one)) ?? "";
+  byId("collection-box").hidden = known.length < 2;
+  introduce();
+  question.focus();
+}
+
+function introduce() {
+  const here = known.find((one) => one.name === picker.value);
+  byId("empty").hidden = Boolean(here?.documents);
+  byId("about").textContent = here?.documents ? say("documents", here.documents) : "";
+}
+
+async function ask(text) {
+  document.body.classList.add("talking");
+  const turn = new Turn(text);
+  running = new AbortController();
+  busy(true);
+  try {
+    await wire.ask(text, picker.value || "default", (name, data) => turn.hear(name, data), running.signal);
+  } catch (problem) {
+    if (problem.name === "AbortError") turn.stop();
+    else if (problem.status === 401) askKey(() => ask(text), turn.node.remove());
+    else turn.fail(problem.message, () => ask(text));
+  } finally {
+    running = null;
+    busy(false);
+  }
+}
+
+function busy(on) {
+  send.classList.toggle("busy", on);
+  send.setAttribute("aria-label", say(on ? "stop" : "send"));
+}
+
+function submit() {
+  const text = question.value.trim();
+  if (!text || running) return;
+  question.value = "";
+  grow();
+  ask(text);
+}
+
+function grow() {
+  question.rows = 1;
+  const lines = Math.round((question.scrollHeight - 20) / 24);
+  question.rows = Math.min(6, Math.max(1, lines));
+}
+
+function askKey(then) {
+  const dialog = byId("key");
+  byId("key-form").onsubmit = () => {
+    wire.keep(byId("key-value").value.trim());
+    byId("key-value").value = "";
+    then();
+  };
+  if (!dialog.open) dialog.showModal();
+}
+
+function dress(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+}
+
+function name() {
+  byId("language").textContent = say("other");
+}
+
+byId("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (running) running.abort();
+  else submit();
+});
+
+question.addEventListener("input", grow);
+question.addEventListener("keydown", (event) => {
+  // While an input method composes Chinese, Enter picks a word.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  submit();
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = ["TEXTAREA", "INPUT", "SELECT"].includes(document.activeElement?.tagName);
+  if (event.key === "Escape" && !byId("key").open) sources.close();
+  if (event.key === "/" && !typing) {
+    event.preventDefault();
+    question.focus();
+  }
+});
+
+picker.addEventListener("change", () => {
+  localStorage.setItem("ragdesk.collection", picker.value);
+  introduce();
+});
+
+byId("language").addEventListener("click", () => {
+  const next = language() === "zh" ? "en" : "zh";
+  localStorage.setItem("ragdesk.language", next);
+  speak(next);
+  name();
+  introduce();
+  sources.redraw();
+});
+
+byId("theme").addEventListener("click", () => {
+  const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const next = dark === "dark" ? "light" : "dark";
+  localStorage.setItem("ragdesk.theme", next);
+  dress(next);
+});

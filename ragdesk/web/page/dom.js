@@ -1,0 +1,23 @@
+// Build nodes. Words become text nodes, never markup.
+
+export const byId = (id) => document.getElementById(id);
+
+export function el(name, { on = {}, ...attributes } = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value != null) node.setAttribute(key, value);
+  }
+  for (const [event, hear] of Object.entries(on)) node.addEventListener(event, hear);
+  node.append(...children.filter((child) => child != null && child !== false));
+  return node;
+}
+
+// Offsets from the server count code points; JavaScript strings count UTF-16 units.
+export function unit(text, points) {
+  let at = 0;
+  for (let count = 0; count < points && at < text.length; count += 1) {
+    at += text.codePointAt(at) > 0xffff ? 2 : 1;
+  }
+  return at;
+}

@@ -1,0 +1,162 @@
+// The panel beside the answer: its sources, and a document opened at the cited place.
+
+import { byId, el, unit } from "./dom.js";
+import { say } from "./words.js";
+import * as wire from "./wire.js";
+
+const AROUND = 6000; // characters shown before and after the quote, and by each press for more
+const side = byId("side");
+const body = byId("side-body");
+const title = byId("side-title");
+const back = byId("back");
+
+let opener = null; // where the keyboard returns to when the panel closes
+let shown = null; // the answer whose sources are listed
+let turn = 0; // an opening that was overtaken by another must not draw
+
+export function list(answer, { reveal = false, from = null } = {}) {
+  turn += 1;
+  shown = answer;
+  const cited = answer.citations.length > 0;
+  const places = cited ? answer.citations : answer.passages.slice(0, 5);
+  title.textContent = cited ? say("sources") : say("closest");
+  back.hidden = true;
+  body.replaceChildren(el("ol", { class: "cards" }, ...places.map((place) => card(answer, place))));
+  body.scrollTop = 0;
+  if (reveal) open(from);
+}
+
+export function redraw() {
+  if (shown && !side.hidden) list(shown);
+}
+
+export function close() {
+  if (side.hidden) return false;
+  side.hidden = true;
+  document.body.classList.remove("beside");
+  opener?.focus();
+  opener = null;
+  return true;
+}
+
+function open(from) {
+  if (from) opener = from;
+  side.hidden = false;
+  document.body.classList.add("beside");
+}
+
+function card(answer, place) {
+  const label = place.number ? say("source", place.number, place.title) : say("openAt", place.title);
+  const number = place.number && el("span", { class: "number", "aria-hidden": "true" }, String(place.number));
+  const press = (event) => view(answer, place, event.currentTarget);
+  return el(
+    "li",
+    {},
+    el(
+      "button",
+      { type: "button", class: "card", "aria-label": label, on: { click: press } },
+      el("span", { class: "card-head" }, number, el("span", { class: "card-title" }, place.title || place.uri)),
+      where(place),
+      el("span", { class: "quote" }, brief(place.quote ?? place.text)),
+    ),
+  );
+}
+
+const brief = (text) => {
+  const points = Array.from(text.trim());
+  return points.length > 280 ? `${points.slice(0, 280).join("").trimEnd()}…` : points.join("");
+};
+
+// The title opens most heading paths: it is not said twice.
+function where(place) {
+  const path = place.path.filter((heading) => heading !== place.title);
+  const parts = path.map((heading) => el("span", { class: "step" }, heading));
+  if (place.page) parts.push(el("span", { class: "step page" }, say("page", place.page)));
+  return el("span", { class: "where" }, ...(parts.length ? parts : [el("span", { class: "step" }, place.uri)]));
+}
+
+export async function view(answer, place, from) {
+  turn += 1;
+  const mine = turn;
+  open(from);
+  shown = answer;
+  title.textContent = place.title || place.uri;
+  back.hidden = false;
+  back.textContent = `‹ ${answer.citations.length ? say("back") : say("closest")}`;
+  body.replaceChildren(el("p", { class: "wait" }, say("loading")));
+  title.focus({ preventScroll: true });
+  try {
+    const text = await wire.text(answer.collection, place.uri, answer.generation);
+    if (mine === turn) draw(answer, place, text);
+  } catch (problem) {
+    if (mine === turn) body.replaceChildren(el("p", { class: "wait" }, problem.status === 404 ? say("gone") : say("failed")));
+  }
+}
+
+function draw(answer, place, text) {
+  const marks = answer.citations
+    .filter((other) => other.uri === place.uri)
+    .concat(place.number ? [] : [place])
+    .map((other) => ({ main: other.start === place.start, start: unit(text, other.start), end: unit(text, other.end) }))
+    .sort((a, b) => a.start - b.start);
+  const main = marks.find((mark) => mark.main);
+  const reach = { from: line(text, main.start - AROUND), to: line(text, main.end + AROUND) };
+  const paper = el("div", { class: "paper", tabindex: "0", role: "document", "aria-label": place.title });
+  const fill = () => {
+    const more = (name, grow) => el("button", { type: "button", class: "more", on: { click: grow } }, say(name));
+    const earlier = more("earlier", () => grow(() => (reach.from = line(text, reach.from - AROUND))));
+    const later = more("later", () => grow(() => (reach.to = line(text, reach.to + AROUND))));
+    paper.replaceChildren(
+      ...(reach.from > 0 ? [earlier] : []),
+      el("div", { class: "words" }, ...pieces(text, reach, marks)),
+      ...(reach.to < text.length ? [later] : []),
+    );
+  };
+  const grow = (change) => {
+    const below = body.scrollHeight - body.scrollTop;
+    const before = reach.from;
+    change();
+    fill();
+    if (reach.from !== before) body.scrollTop = body.scrollHeight - below; // keep the reader's place
+  };
+  fill();
+  body.replaceChildren(
+    el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), download(answer, place)),
+    paper,
+  );
+  body.querySelector("mark.main")?.scrollIntoView({ block: "center" });
+}
+
+// Cut at a line's end, so that no word or surrogate pair is torn.
+function line(text, at) {
+  if (at <= 0) return 0;
+  if (at >= text.length) return text.length;
+  const end = text.indexOf("\n", at);
+  return end < 0 || end > at + 2000 ? unit(text, Array.from(text.slice(0, at)).length) : end + 1;
+}
+
+function pieces(text, reach, marks) {
+  const nodes = [];
+  let at = reach.from;
+  for (const mark of marks) {
+    const start = Math.max(mark.start, at);
+    const end = Math.min(mark.end, reach.to);
+    if (start >= end) continue;
+    nodes.push(text.slice(at, start), el("mark", { class: mark.main ? "main" : "other" }, text.slice(start, end)));
+    at = end;
+  }
+  nodes.push(text.slice(at, reach.to));
+  return nodes;
+}
+
+function download(answer, place) {
+  const press = async () => {
+    const address = URL.createObjectURL(await wire.original(answer.collection, place.uri));
+    el("a", { href: address, download: place.uri.split("/").pop() }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  };
+  return el("button", { type: "button", class: "quiet small", on: { click: press } }, say("original"));
+}
+
+back.addEventListener("click", () => list(shown));
+byId("close").addEventListener("click", close);

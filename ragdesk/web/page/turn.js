@@ -1,0 +1,104 @@
+// One question and its answer, drawn as it arrives.
+
+import { byId, el } from "./dom.js";
+import { say } from "./words.js";
+import * as sources from "./sources.js";
+
+const MARK = /\[(\d{1,3})\]/;
+const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
+
+export class Turn {
+  constructor(question) {
+    this.text = "";
+    this.answer = { citations: [], passages: [] };
+    this.status = el("p", { class: "status" }, el("span", { class: "pulse" }), say("looking"));
+    this.words = el("div", { class: "words" });
+    this.foot = el("div", { class: "under" });
+    this.reply = el("div", { class: "reply", "aria-busy": "true" }, this.status, this.words, this.foot);
+    this.node = el("article", { class: "turn" }, el("h2", { class: "asked" }, question), this.reply);
+    byId("turns").append(this.node);
+    this.node.scrollIntoView({ block: "start", behavior: "smooth" });
+  }
+
+  hear(name, data) {
+    if (name === "found") this.#found(data.passages);
+    else if (name === "delta") this.#delta(data.text);
+    else if (name === "verdict") this.answer.citations.push(...data.citations);
+    else if (name === "done") this.#done(data);
+    else if (name === "error") this.fail(data.message);
+  }
+
+  #found(passages) {
+    this.answer.passages = passages;
+    this.status.lastChild.textContent = say("reading", passages.length);
+  }
+
+  #delta(text) {
+    this.text += text;
+    this.#say();
+  }
+
+  #say() {
+    const parts = this.text.split(new RegExp(MARK.source));
+    this.words.replaceChildren(...parts.map((part, i) => (i % 2 ? this.#mark(Number(part)) : part)));
+  }
+
+  // A mark leads to its source; a number that names none stays a plain word.
+  #mark(number) {
+    const place = this.answer.citations.find((citation) => citation.number === number);
+    if (!place) return `[${number}]`;
+    const press = (event) => sources.view(this.answer, place, event.currentTarget);
+    const label = say("source", number, place.title);
+    return el("button", { type: "button", class: "mark", "aria-label": label, title: place.title, on: { click: press } }, String(number));
+  }
+
+  #done(answer) {
+    this.answer = answer;
+    this.text = answer.text;
+    this.words.lang = answer.language === "zh" ? "zh-CN" : answer.language;
+    this.reply.classList.add(answer.outcome);
+    this.reply.removeAttribute("aria-busy");
+    this.#say();
+    const note = NOTES[answer.outcome];
+    this.status.replaceWith(...(note ? [el("p", { class: "note" }, say(note))] : []));
+    if (answer.degraded) this.words.before(el("p", { class: "note soft" }, say("degraded")));
+    this.#under(answer);
+    if (answer.citations.length) sources.list(answer, { reveal: matchMedia("(min-width: 60rem)").matches });
+  }
+
+  #under(answer) {
+    const cited = answer.citations.length;
+    const reveal = (event) => sources.list(answer, { reveal: true, from: event.currentTarget });
+    const label = cited ? say("nSources", cited) : say("seeClosest");
+    const sourced = cited || answer.passages.length;
+    this.foot.replaceChildren(
+      ...(sourced ? [el("button", { type: "button", class: "chip", on: { click: reveal } }, label)] : []),
+      ...(cited ? [this.#copy(answer)] : []),
+      el("span", { class: "took" }, say("took", answer.seconds.total ?? 0)),
+    );
+  }
+
+  #copy(answer) {
+    const press = async (event) => {
+      const button = event.currentTarget;
+      const list = answer.citations.map((c) => `[${c.number}] ${[c.title, c.page && say("page", c.page), c.uri].filter(Boolean).join(" · ")}`);
+      await navigator.clipboard.writeText(`${answer.text}\n\n${list.join("\n")}`);
+      button.textContent = say("copied");
+    };
+    return el("button", { type: "button", class: "quiet small", on: { click: press } }, say("copy"));
+  }
+
+  fail(message, again) {
+    this.reply.classList.add("failed");
+    this.reply.removeAttribute("aria-busy");
+    const retry = again && el("button", { type: "button", class: "chip", on: { click: () => { this.node.remove(); again(); } } }, say("again"));
+    this.status.remove();
+    this.words.replaceChildren(el("p", { class: "note" }, say("failed")), message || say("offline"));
+    this.foot.replaceChildren(...(retry ? [retry] : []));
+  }
+
+  stop() {
+    this.reply.removeAttribute("aria-busy");
+    this.status.replaceChildren(say("stopped"));
+  }
+}

@@ -1,0 +1,77 @@
+// What the page asks the server, and how it hears the answer.
+
+const KEY = "ragdesk.key";
+
+export class Problem extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export const keep = (key) => sessionStorage.setItem(KEY, key);
+
+function headers(more = {}) {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { ...more, Authorization: `Bearer ${key}` } : more;
+}
+
+async function call(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: headers(options.headers) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "offline", "");
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw new Problem(response.status, problem.code ?? "unknown", problem.detail ?? response.statusText);
+}
+
+const within = (collection, uri) =>
+  `/v1/collections/${encodeURIComponent(collection)}/documents/${uri.split("/").map(encodeURIComponent).join("/")}`;
+
+export const collections = async () => (await (await call("/v1/collections")).json()).collections;
+
+export const text = async (collection, uri, generation) =>
+  (await call(`${within(collection, uri)}/text?generation=${generation}`)).text();
+
+export const original = async (collection, uri) => (await call(`${within(collection, uri)}/original`)).blob();
+
+// Server-Sent Events over POST: EventSource can only GET. Calls `hear(name, data)` for each.
+export async function ask(question, collection, hear, signal) {
+  const response = await call("/v1/answers", {
+    method: "POST",
+    signal,
+    headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+    body: JSON.stringify({ question, collection, stream: true }),
+  });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let ended = false;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const heard = read(block);
+      if (!heard) continue;
+      ended ||= heard.name === "done" || heard.name === "error";
+      hear(heard.name, heard.data);
+    }
+  }
+  if (!ended) throw new Problem(0, "offline", "");
+}
+
+function read(block) {
+  let name = "message";
+  let data = "";
+  for (const line of block.split("\n")) {
+    if (line.startsWith("event: ")) name = line.slice(7);
+    if (line.startsWith("data: ")) data += line.slice(6);
+  }
+  return data && { name, data: JSON.parse(data) };
+}

@@ -1,0 +1,115 @@
+// Every word the page says, in two languages.
+
+const WORDS = {
+  en: {
+    skip: "Skip to the question",
+    collection: "Collection",
+    theme: "Light or dark",
+    other: "中文",
+    talk: "Questions and answers",
+    hello: "What would you like to know?",
+    promise: "Answers come from your own documents, word for word. Every sentence shows where it stands.",
+    nothingYet: "There are no documents here yet. Take some in on the terminal:",
+    ask: "Ask a question",
+    send: "Send",
+    stop: "Stop",
+    foot: "Answers quote your documents. Open a source to read around the quote.",
+    sources: "Sources",
+    closest: "Closest passages",
+    close: "Close",
+    back: "Sources",
+    page: (n) => `Page ${n}`,
+    source: (n, title) => `Open source ${n}: ${title}`,
+    openAt: (title) => `Open ${title} at this place`,
+    documents: (n) => `${n} ${n === 1 ? "document" : "documents"}`,
+    looking: "Looking through the documents…",
+    reading: (n) => `Reading ${n} ${n === 1 ? "passage" : "passages"}…`,
+    notFound: "Not in the documents",
+    unsupported: "Not well supported",
+    clarify: "Which one do you mean?",
+    handed_over: "Handed over to a person",
+    seeClosest: "See what came closest",
+    nSources: (n) => `${n} ${n === 1 ? "source" : "sources"}`,
+    took: (s) => (s < 1 ? `${Math.max(1, Math.round(s * 1000))} ms` : `${s.toFixed(1)} s`),
+    copy: "Copy",
+    copied: "Copied",
+    degraded: "Answered in the documents' own sentences: the language model is not available.",
+    failed: "That did not work.",
+    offline: "The server cannot be reached.",
+    again: "Try again",
+    stopped: "Stopped.",
+    earlier: "Show earlier text",
+    later: "Show more text",
+    original: "Original file",
+    gone: "This version of the document is no longer kept. Ask again to see the current one.",
+    loading: "Opening…",
+    keyTitle: "Your key",
+    keyWhy: "This desk asks for a key. It stays in this browser tab.",
+    keyUse: "Continue",
+  },
+  zh: {
+    skip: "跳到提问框",
+    collection: "资料库",
+    theme: "浅色或深色",
+    other: "English",
+    talk: "问答",
+    hello: "想了解什么？",
+    promise: "答案逐字取自您自己的文档，每一句都标明出处。",
+    nothingYet: "这里还没有文档。请在终端导入：",
+    ask: "请输入问题",
+    send: "发送",
+    stop: "停止",
+    foot: "答案摘自您的文档。打开来源可查看上下文。",
+    sources: "来源",
+    closest: "最接近的段落",
+    close: "关闭",
+    back: "来源",
+    page: (n) => `第 ${n} 页`,
+    source: (n, title) => `打开来源 ${n}：${title}`,
+    openAt: (title) => `在此处打开《${title}》`,
+    documents: (n) => `${n} 篇文档`,
+    looking: "正在查找文档…",
+    reading: (n) => `正在阅读 ${n} 个段落…`,
+    notFound: "文档中没有答案",
+    unsupported: "依据不足",
+    clarify: "您指的是哪一个？",
+    handed_over: "已转交人工",
+    seeClosest: "查看最接近的段落",
+    nSources: (n) => `${n} 个来源`,
+    took: (s) => (s < 1 ? `${Math.max(1, Math.round(s * 1000))} 毫秒` : `${s.toFixed(1)} 秒`),
+    copy: "复制",
+    copied: "已复制",
+    degraded: "语言模型暂不可用，答案直接引用文档原句。",
+    failed: "出错了。",
+    offline: "无法连接服务器。",
+    again: "重试",
+    stopped: "已停止。",
+    earlier: "显示前文",
+    later: "显示后文",
+    original: "原始文件",
+    gone: "该版本的文档已不再保留。请重新提问以查看当前版本。",
+    loading: "正在打开…",
+    keyTitle: "访问密钥",
+    keyWhy: "此服务需要密钥。密钥只保存在当前浏览器标签页中。",
+    keyUse: "继续",
+  },
+};
+
+let spoken = "en";
+
+export function speak(language) {
+  spoken = language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  document.documentElement.lang = spoken === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
+  for (const node of document.querySelectorAll("[data-say-label]")) {
+    node.setAttribute("aria-label", say(node.dataset.sayLabel));
+  }
+  for (const node of document.querySelectorAll("[data-say-hint]")) node.placeholder = say(node.dataset.sayHint);
+}
+
+export const language = () => spoken;
+
+export function say(name, ...values) {
+  const words = WORDS[spoken][name];
+  return typeof words === "function" ? words(...values) : words;
+}
