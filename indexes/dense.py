@@ -1,0 +1,196 @@
+"""Search vectors by inner product: the only door to FAISS.
+
+Every vector is kept at full precision, so any row can be scored exactly and a later build can
+take vectors over. While there are few of them a query is compared with all; beyond that an
+inverted file of 8-bit codes proposes candidates, and these are scored exactly.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.errors import IndexDamaged, ModelMissing
+from indexes.hits import Hits, Mask, Rows, Scores, best
+
+try:
+    import faiss as _faiss
+except ImportError as error:  # pragma: no cover - the extras of pyproject.toml decide
+    remedy = "FAISS is not installed. Install one of: pip install 'ragdesk[cpu]' or 'ragdesk[gpu]'."
+    raise ModelMissing(remedy) from error
+
+faiss: Any = _faiss  # its stubs leave out what its Python layer adds
+Vectors = NDArray[np.float32]
+Kind = Literal["flat", "ivf"]
+
+EXACT_UP_TO = 50_000
+NARROW = 50_000
+PROBED = 1 / 16
+CANDIDATES = 8
+_FLAT, _NEAR, _ROWS = "vectors.faiss", "near.faiss", "rows.npy"
+_TRAINED_ON = 64  # vectors a list, as FAISS wants at least 39
+_SLAB = 8_192
+# A file that was verified can still be one that a foreign program wrote: no array above 64 GiB.
+faiss.set_deserialization_vector_byte_limit(64 << 30)
+
+
+def kind(count: int) -> Kind:
+    """Choose how so many vectors are searched; see the README for what was measured."""
+    return "flat" if count <= EXACT_UP_TO else "ivf"
+
+
+def write(folder: Path, vectors: Vectors, rows: Rows, *, how: Kind | None = None) -> Kind:
+    """Write unit vectors (n, dim) and the ascending row each belongs to (n,) into a new folder.
+
+    Returns how they will be searched. Raises OSError when the disk is full, ValueError when
+    vectors and rows differ in number, or a vector is not finite and of length one.
+    """
+    if len(vectors) != len(rows) or np.any(np.diff(rows) <= 0):
+        raise ValueError(f"{len(vectors)} vectors need as many ascending rows, not {len(rows)}.")
+    how = how or kind(len(vectors))
+    folder.mkdir()
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    for slab in _slabs(vectors):
+        if not np.allclose(np.linalg.norm(slab, axis=1), 1, atol=1e-3):
+            raise ValueError("A vector is not finite and of length one.")
+        flat.add(slab)
+    _save(folder / _FLAT, flat)
+    del flat
+    with (folder / _ROWS).open("xb") as out:
+        np.save(out, rows.astype(np.int64), allow_pickle=False)
+    if how == "ivf":
+        _save(folder / _NEAR, _near(vectors))
+    return how
+
+
+class Dense:
+    """Searches one folder of vectors. The files are mapped, not copied; any thread may call.
+
+    count: vectors. dim: their dimension. rows (count,): the row each belongs to, ascending.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._flat, self._held = _load(folder / _FLAT)
+        self._near: Any = None
+        if (folder / _NEAR).exists():
+            self._near, self._near_held = _load(folder / _NEAR)
+        self.count, self.dim = int(self._flat.ntotal), int(self._flat.d)
+        try:
+            self.rows: Rows = np.load(folder / _ROWS, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            raise IndexDamaged(f"{folder / _ROWS} cannot be read: {error}.") from error
+        self.kind: Kind = "flat" if self._near is None else "ivf"
+        view = faiss.rev_swig_ptr(self._flat.get_xb(), self.count * self.dim)
+        self._vectors: Vectors = view.reshape(self.count, self.dim)
+
+    def search(self, query: Vectors, k: int, *, mask: Mask | None = None) -> Hits:
+        """Find the k nearest of the rows that the mask allows, best first, ties by row.
+
+        query (dim,). mask: indexed by row; None allows all. The scores are exact. A query that
+        is zero or not finite is near nothing. Raises ValueError for another dimension.
+        """
+        asked = self._query(query)
+        allowed = None if mask is None else np.asarray(mask)[self.rows]
+        count = self.count if allowed is None else int(np.count_nonzero(allowed))
+        if k <= 0 or not count or not np.isfinite(asked).all() or not asked.any():
+            return best(np.empty(0, np.int64), np.empty(0, np.float32), 0)
+        if self._near is None or count <= NARROW:
+            found = self._exact(asked, min(k, count), count, allowed)
+        else:
+            found = self._candidates(asked, k, count, allowed)
+        return Hits(self.rows[found.rows], found.scores)
+
+    def scores(self, query: Vectors, rows: Rows) -> Scores:
+        """Score the given rows (n,) exactly; NaN for a row that has no vector."""
+        asked, rows = self._query(query), np.asarray(rows, dtype=np.int64)
+        given = np.full(len(rows), np.nan, dtype=np.float32)
+        if self.count:
+            places = np.minimum(np.searchsorted(self.rows, rows), self.count - 1)
+            known = self.rows[places] == rows
+            given[known] = self._score(asked, places[known])
+        return given
+
+    def vectors(self, places: Rows | Sequence[int]) -> Vectors:
+        """Copy the vectors at some places (n,) of this folder: places count in writing order."""
+        return self._vectors[np.asarray(places, dtype=np.int64)]
+
+    def _query(self, query: Vectors) -> Vectors:
+        asked = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
+        if asked.shape[1] != self.dim:
+            raise ValueError(f"The query has {asked.shape[1]} dimensions, the index {self.dim}.")
+        return asked
+
+    def _exact(self, query: Vectors, k: int, count: int, allowed: Mask | None) -> Hits:
+        """Compare with every allowed vector, and go on until the k-th place has no open tie."""
+        params = None if allowed is None else faiss.SearchParameters(sel=_selector(allowed))
+        asked = min(count, k + 16)
+        while True:
+            scores, places = self._flat.search(query, asked, params=params)
+            if asked == count or scores[0, k - 1] > scores[0, -1]:
+                kept = places[0] >= 0
+                return best(places[0][kept], scores[0][kept], k)
+            asked = min(count, 2 * asked)
+
+    def _candidates(self, query: Vectors, k: int, count: int, allowed: Mask | None) -> Hits:
+        """Let the inverted file propose, and score its proposals exactly.
+
+        A filter thins every list alike, so as many more lists are read as it leaves out.
+        """
+        lists = self._near.nlist
+        probed = min(lists, round(lists * PROBED * self.count / count))
+        selector = {} if allowed is None else {"sel": _selector(allowed)}
+        params = faiss.SearchParametersIVF(nprobe=probed, **selector)
+        _, places = self._near.search(query, min(count, max(64, CANDIDATES * k)), params=params)
+        found = places[0][places[0] >= 0]
+        return best(found, self._score(query, found), k)
+
+    def _score(self, query: Vectors, places: Rows) -> Scores:
+        """Score by FAISS's own kernel, so that a score never depends on who asked for it."""
+        some = faiss.IndexFlatIP(self.dim)
+        some.add(self.vectors(places))
+        scores, order = some.search(query, len(places))
+        given = np.empty(len(places), dtype=np.float32)
+        given[order[0]] = scores[0]
+        return given
+
+
+def _near(vectors: Vectors) -> Any:
+    lists = max(1, round(4 * len(vectors) ** 0.5))
+    coarse = faiss.IndexFlatIP(vectors.shape[1])
+    code = faiss.ScalarQuantizer.QT_8bit
+    index = faiss.IndexIVFScalarQuantizer(
+        coarse, vectors.shape[1], lists, code, faiss.METRIC_INNER_PRODUCT
+    )
+    index.cp.niter = 10
+    sample = np.random.default_rng(0).permutation(len(vectors))[: _TRAINED_ON * lists]
+    index.train(np.ascontiguousarray(vectors[np.sort(sample)]))
+    for slab in _slabs(vectors):
+        index.add(slab)
+    return index
+
+
+def _slabs(vectors: Vectors) -> Any:
+    for at in range(0, len(vectors), _SLAB):
+        yield np.ascontiguousarray(vectors[at : at + _SLAB], dtype=np.float32)
+
+
+def _selector(allowed: Mask) -> Any:
+    return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+def _save(file: Path, index: Any) -> None:
+    """Write through a Python file: ``faiss.write_index`` does not notice a full disk."""
+    with file.open("xb") as out:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(out.write))
+
+
+def _load(file: Path) -> tuple[Any, Any]:
+    """Map an index; also returns what must live as long as it does."""
+    try:
+        content = np.memmap(file, dtype=np.uint8, mode="r")
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(content), content.size)
+        return faiss.read_index(reader), (content, reader)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise IndexDamaged(f"{file} cannot be read: {error}.") from error
