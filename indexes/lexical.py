@@ -1,0 +1,267 @@
+"""Find by words: BM25 over any number of segments, ranked exactly as one index would rank.
+
+Document frequencies and the average length are summed over the live entries of all segments,
+so an ingest that adds a segment changes no ranking that one big index would not change.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.hits import Hits, Mask, Rows, Scores, best
+from indexes.postings import Ids, Lexical, write
+
+__all__ = ["Lexical", "LexicalOptions", "Masks", "Ranking", "search", "write"]
+
+Masks = Sequence[Mask | None]
+_Sums = NDArray[np.float64]
+
+SLACK = 1 - 1e-6  # scores are handed back as float32: what differs less may still be a tie
+LOOK_UP = 4  # a posting is added 4 times as fast as a candidate is looked up among postings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexicalOptions:
+    """How BM25 weighs.
+
+    k1: how soon repeating a term stops helping. b: how far a long entry is held back.
+    repeats: how often a term said several times in the question counts. terms: so many of a
+    question, the rarest; a page pasted as a question must not cost a page's time.
+    """
+
+    k1: float = 1.2
+    b: float = 0.75
+    repeats: int = 2
+    terms: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A query term: multiplicity × idf, its number in each segment, the most it can add."""
+
+    weight: float
+    numbers: tuple[int | None, ...]
+    df: int
+    bound: float
+
+
+class Ranking:
+    """Several segments as one index; safe to share between threads.
+
+    live: per segment, the entries that are not removed (None: all). Statistics count these only.
+    Rows number the entries through all segments in order, removed ones included.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[Lexical],
+        *,
+        live: Masks | None = None,
+        options: LexicalOptions | None = None,
+    ) -> None:
+        self.segments = tuple(segments)
+        self.options = options or LexicalOptions()
+        masks = live if live is not None else [None] * len(self.segments)
+        self.live = tuple(None if m is None or m.all() else m for m in masks)
+        self.starts = np.cumsum([0, *(s.count for s in self.segments)], dtype=np.int64)
+        held = [s.lengths if m is None else s.lengths[m] for s, m in self._pairs()]
+        self.count = sum(map(len, held))
+        self.average = sum(int(part.sum(dtype=np.int64)) for part in held) / max(self.count, 1)
+        self._df: dict[str, int] = {}
+
+    def df(self, term: str) -> int:
+        """Count the live entries that hold a term."""
+        if (known := self._df.get(term)) is None:
+            known = sum(s.df(term) if m is None else _held(s, term, m) for s, m in self._pairs())
+            if known:  # terms that are nowhere come from outside, without end
+                self._df[term] = known
+        return known
+
+    def idf(self, term: str) -> float:
+        """Weigh a term by its rarity: ln(1 + (N - df + 1/2) / (df + 1/2)), always above 0."""
+        df = self.df(term)
+        return math.log1p((self.count - df + 0.5) / (df + 0.5))
+
+    def search(self, terms: Iterable[str], *, k: int, allowed: Masks | None = None) -> Hits:
+        """Find the k entries that match the terms best, among the live and allowed ones.
+
+        terms: as ``text.tokens`` spells them. allowed: per segment, the entries that may be
+        found (None: all); it changes no statistics. A score is BM25 over the weight of all
+        terms, absent ones included: in 0..1, and low where no entry is about the question.
+        """
+        query, total = self._query(terms)
+        rows, sums = _Search(self, allowed, k).run(query)
+        return best(rows, (sums / (total or 1.0)).astype(np.float32), k)
+
+    def score(self, terms: Iterable[str], rows: Rows) -> Scores:
+        """Score the given entries (n,) as ``search`` does; 0 where no term stands."""
+        query, total = self._query(terms)
+        scores = np.zeros(len(rows))
+        for i, (first, end) in enumerate(pairwise(self.starts)):
+            here = np.flatnonzero((rows >= first) & (rows < end))
+            wanted = (rows[here] - first).astype(np.uint32)
+            for term in query:
+                at, gains = self.look_up(i, term, wanted)
+                scores[here[at]] += gains
+        return (scores / (total or 1.0)).astype(np.float32)
+
+    def gains(self, i: int, term: _Term) -> tuple[Ids, _Sums]:
+        """Give the entries of a segment that hold a term, and what it adds to their scores."""
+        rows, counts = self.segments[i].at(term.numbers[i])
+        return rows, self._gain(i, term, rows, counts)
+
+    def look_up(self, i: int, term: _Term, wanted: Ids) -> tuple[Rows, _Sums]:
+        """Give the places in ``wanted`` whose entry holds a term, and what it adds there."""
+        rows, counts = self.segments[i].at(term.numbers[i])
+        if not len(rows):
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        near = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
+        at = np.flatnonzero(rows[near] == wanted)
+        return at, self._gain(i, term, wanted[at], counts[near[at]])
+
+    def _gain(self, i: int, term: _Term, rows: Ids, counts: NDArray[np.uint16]) -> _Sums:
+        return np.asarray(term.weight * (counts / (counts + self._norms[i][rows])))
+
+    def _pairs(self) -> Iterator[tuple[Lexical, Mask | None]]:
+        return zip(self.segments, self.live, strict=True)
+
+    def _query(self, terms: Iterable[str]) -> tuple[list[_Term], float]:
+        """Weigh the terms, rarest first, leave out those that are nowhere, and sum all weights.
+
+        The order depends on nothing but df and spelling: sums are the same to the last bit
+        however the entries are spread over segments.
+        """
+        counted = Counter(terms)
+        query, total = [], 0.0
+        for df, term in sorted((self.df(term), term) for term in counted)[: self.options.terms]:
+            weight = min(counted[term], self.options.repeats) * self.idf(term)
+            total += weight
+            if df:
+                numbers = tuple(segment.term(term) for segment in self.segments)
+                query.append(_Term(weight, numbers, df, weight * self._most(numbers)))
+        return query, total
+
+    def _most(self, numbers: Sequence[int | None]) -> float:
+        """Bound the part of its weight that a term adds: its peak, in its shortest entry."""
+        found = [(s, n) for s, n in zip(self.segments, numbers, strict=True) if n is not None]
+        peaks = np.array([s.peaks[n] for s, n in found])
+        return float(
+            (peaks / (peaks + self._norm(np.array([s.shortest[n] for s, n in found])))).max()
+        )
+
+    @cached_property
+    def _norms(self) -> tuple[_Sums, ...]:
+        return tuple(self._norm(segment.lengths) for segment in self.segments)
+
+    def _norm(self, lengths: Ids) -> _Sums:
+        """Say what a count is held against in entries of these lengths."""
+        k1, b = self.options.k1, self.options.b
+        return np.asarray(k1 * (1 - b) + (k1 * b / (self.average or 1.0)) * lengths)
+
+
+def _held(segment: Lexical, term: str, live: Mask) -> int:
+    return int(np.count_nonzero(live[segment.postings(term)[0]]))
+
+
+class _Search:
+    """One search: sums per entry, and the candidates once it is known that no other can win.
+
+    MaxScore (Turtle and Flood, 1995) term by term: rare terms are added for every entry that
+    holds them. As soon as the k-th best sum exceeds all that the remaining terms can add, the
+    frequent terms are only looked up for the candidates that can still reach the k best.
+    """
+
+    def __init__(self, ranking: Ranking, allowed: Masks | None, k: int) -> None:
+        self.ranking, self.k = ranking, k
+        masks = allowed if allowed is not None else [None] * len(ranking.segments)
+        self.masks = [_both(a, b) for a, b in zip(ranking.live, masks, strict=True)]
+        self.sums = [np.zeros(s.count) for s in ranking.segments]
+        self.candidates: list[Ids] | None = None
+
+    def run(self, query: Sequence[_Term]) -> tuple[Rows, _Sums]:
+        """Add up the terms, and give the entries (n,) that may be among the k best."""
+        if self.k <= 0 or not query:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        self._narrow()
+        left = [*accumulate((t.bound for t in reversed(query)), initial=0.0)][::-1][1:]
+        dear = [*(t.df for t in query[1:]), 0]
+        for term, rest, next_df in zip(query, left, dear, strict=True):
+            self._add(term)
+            if next_df * LOOK_UP > self._size():
+                self._prune(rest)
+        return self._found()
+
+    def _narrow(self) -> None:
+        """Start from the permitted entries where a filter leaves few."""
+        kept = [m for m in self.masks if m is not None]
+        few = sum(map(np.count_nonzero, kept)) * LOOK_UP < self.ranking.starts[-1]
+        if few and len(kept) == len(self.masks):
+            self.candidates = [np.flatnonzero(m).astype(np.uint32) for m in kept]
+
+    def _size(self) -> int:
+        if self.candidates is None:
+            return int(self.ranking.starts[-1])
+        return sum(map(len, self.candidates))
+
+    def _add(self, term: _Term) -> None:
+        for i, number in enumerate(term.numbers):
+            if number is None:
+                continue
+            wanted = None if self.candidates is None else self.candidates[i]
+            if wanted is not None and len(wanted) * LOOK_UP < term.df:
+                at, gains = self.ranking.look_up(i, term, wanted)
+                self.sums[i][wanted[at]] += gains
+            else:
+                rows, gains = self.ranking.gains(i, term)
+                self.sums[i][rows] += gains
+
+    def _touched(self) -> list[Ids]:
+        """List, per segment, the permitted entries that can be found so far."""
+        if self.candidates is not None:
+            return self.candidates
+        hit = [
+            s > 0 if m is None else (s > 0) & m for s, m in zip(self.sums, self.masks, strict=True)
+        ]
+        return [np.flatnonzero(h).astype(np.uint32) for h in hit]
+
+    def _prune(self, rest: float) -> None:
+        """Keep the entries that can still be among the k best with ``rest`` to come."""
+        touched = self._touched()
+        values = [s[t] for s, t in zip(self.sums, touched, strict=True)]
+        joined = np.concatenate(values)
+        if len(joined) < self.k:
+            return
+        floor = np.partition(joined, len(joined) - self.k)[len(joined) - self.k] * SLACK
+        if self.candidates is not None or floor > rest:
+            self.candidates = [t[v + rest >= floor] for t, v in zip(touched, values, strict=True)]
+
+    def _found(self) -> tuple[Rows, _Sums]:
+        touched = self._touched()
+        starts = self.ranking.starts
+        rows = np.concatenate([t + start for t, start in zip(touched, starts, strict=False)])
+        sums = np.concatenate([s[t] for s, t in zip(self.sums, touched, strict=True)])
+        return rows[sums > 0], sums[sums > 0]
+
+
+def _both(one: Mask | None, other: Mask | None) -> Mask | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def search(
+    segments: Sequence[Lexical],
+    terms: Iterable[str],
+    *,
+    k: int,
+    live: Masks | None = None,
+    allowed: Masks | None = None,
+) -> Hits:
+    """Search segments once; who searches often keeps a ``Ranking``, which remembers its sums."""
+    return Ranking(segments, live=live).search(terms, k=k, allowed=allowed)
