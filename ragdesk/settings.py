@@ -5,6 +5,7 @@ file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only read
 """
 
 import difflib
+import os
 import re
 import tomllib
 import types
@@ -55,13 +56,15 @@ def load(
     *,
     home: Path | None,
     config: Path | None,
-    environ: Mapping[str, str],
+    environ: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Loaded:
     """Find home and the settings file, and read what holds.
 
-    ``flags`` are dotted names and values, such as ``{"serve.port": 80}``. Raises SettingsError.
+    ``environ`` is the process's unless given. ``flags`` are dotted names and values, such as
+    ``{"serve.port": 80}``; None was not given. Raises SettingsError.
     """
+    environ = os.environ if environ is None else environ
     at, whence = _home(home, environ)
     file = _file(config, at)
     values, origins = _layers(file, environ, flags or {})

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import Forbidden, Refusal, Unauthenticated, WrongHost, face
+from ragdesk.errors import Forbidden, Refusal, Unauthenticated, WrongHost
 from ragdesk.support import access
 from ragdesk.support.access import LOCAL, Keys, Principal, authorize, principal
 from ragdesk.web import problems
@@ -83,9 +83,7 @@ class HostCheck:
                 self.gate.check_host(Headers(scope=scope))
             except (Refusal, ValueError) as error:  # urlsplit refuses half an IPv6 address
                 known = error if isinstance(error, Refusal) else WrongHost("No such host.")
-                look = face(known)
-                refused = problems.response(look.status, look.code, str(known))
-                return await refused(scope, receive, send)
+                return await problems.from_error(known)(scope, receive, send)
         return await self.app(scope, receive, send)
 
 
@@ -95,6 +93,7 @@ def may(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
     async def check(request: Request) -> Principal:
         gate: Gate = request.app.state.gate
         who = gate.who(request.headers.get("authorization"))
+        request.state.who = who.name
         authorize(who, scope, request.path_params.get("collection"))
         return who
 

@@ -63,13 +63,18 @@ def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def _ours(_request: Request, error: Exception) -> Response:
+def from_error(error: Exception) -> JSONResponse:
+    """Write one of our errors as a response."""
     look = face(error)
     if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("refused", extra={"code": look.code, "reason": str(error)})
         if not isinstance(error, Refusal):  # its message may name folders of this machine
             return response(look.status, look.code, "Not to be had now; the server's log says why.")
     return response(look.status, look.code, str(error))
+
+
+def _ours(_request: Request, error: Exception) -> Response:
+    return from_error(error)
 
 
 def _http(_request: Request, error: Exception) -> Response:

@@ -23,7 +23,7 @@ export class Turn {
   hear(name, data) {
     if (name === "found") this.#found(data.passages);
     else if (name === "delta") this.#delta(data.text);
-    else if (name === "verdict") this.answer.citations.push(...data.citations);
+    else if (name === "verdict") this.#verdict(data.citations);
     else if (name === "done") this.#done(data);
     else if (name === "error") this.fail(data.message);
   }
@@ -35,6 +35,12 @@ export class Turn {
 
   #delta(text) {
     this.text += text;
+    this.#say();
+  }
+
+  #verdict(citations) {
+    const known = new Set(this.answer.citations.map((citation) => citation.number));
+    this.answer.citations.push(...citations.filter((citation) => !known.has(citation.number)));
     this.#say();
   }
 

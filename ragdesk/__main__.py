@@ -1,0 +1,6 @@
+"""``python -m ragdesk``."""
+
+from ragdesk.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The command line: finds the verb, reads settings once, and turns errors into exit codes.
+
+A verb's file is imported when that verb is called, so that ``ragdesk keys list`` does not
+wait for an embedder's libraries.
+"""
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import ragdesk
+from indexes.errors import IndexesError
+from ingest.errors import IngestError
+from ragdesk.errors import RagdeskError, face
+from ragdesk.verbs.call import Call
+
+VERBS = {
+    "ingest": "Take in files and folders.",
+    "ask": "Answer a question from the documents.",
+    "search": "Find the passages nearest to a query.",
+    "serve": "Serve the HTTP API and the chat page.",
+    "indexes": "List, check and roll back what was published.",
+    "keys": "Create, list and revoke keys of the HTTP API.",
+    "doctor": "Say what is missing, and how to get it.",
+    "settings": "Show every setting, and where its value comes from.",
+    "demo": "Take in the sample company, and ask it two questions.",
+}
+KNOWN = (RagdeskError, IndexesError, IngestError, PermissionError)
+
+
+class Verbs(click.Group):
+    """A group whose commands are files of ``ragdesk.verbs``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the verbs in the order of a day's work."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb's file."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        found: click.Command = importlib.import_module(f"ragdesk.verbs.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of verbs without importing any."""
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb. A known error becomes a message, the next step in it, and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except KNOWN as error:
+            _tell(error, as_json=ctx.ensure_object(Call).json)
+            code = 2 if isinstance(error, PermissionError) else face(error).exit
+            ctx.exit(code)
+
+
+def _tell(error: Exception, *, as_json: bool) -> None:
+    if as_json:
+        body = {"error": {"code": face(error).code, "message": str(error)}}
+        click.echo(json.dumps(body, ensure_ascii=False))
+    click.echo(f"ragdesk: {error}", err=True)
+
+
+EXAMPLES = """
+\b
+Examples:
+  ragdesk ingest ./handbook
+  ragdesk ask "How long do I have to return an order?"
+  ragdesk serve
+"""
+
+
+@click.command(cls=Verbs, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", type=click.Path(path_type=Path), help="Where everything is kept [var].")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file [ragdesk.toml].")
+@click.version_option(ragdesk.__version__, prog_name="ragdesk")
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None, config: Path | None) -> None:
+    """Answers from your own documents, with citations you can check."""
+    ctx.obj = Call(home=home, config=config)
+
+
+def main() -> None:
+    """Run the command line. A reader that closes its end of a pipe ends it quietly."""
+    try:
+        cli()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # what a shell says of a command that SIGPIPE ended

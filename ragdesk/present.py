@@ -1,0 +1,110 @@
+"""Answers, passages and reports as a person reads them on a terminal.
+
+Colours and underlines go when the output is no terminal; a quote is then set in « ».
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from indexes.chunk import Passage
+from ragdesk.answering.answer import Answer, Citation, Outcome
+
+AROUND = 160  # characters of context on each side of a quote
+NOTES = {
+    Outcome.NOT_FOUND: "not in the documents",
+    Outcome.UNSUPPORTED: "not well supported",
+    Outcome.CLARIFY: "which one is meant?",
+    Outcome.HANDED_OVER: "handed over",
+}
+
+
+def console(*, err: bool = False) -> Console:
+    """Open the terminal. Nothing in a text is taken for markup."""
+    stream = sys.stderr if err else sys.stdout
+    return Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def answer(to: Console, given: Answer) -> None:
+    """Print an answer, then its sources with the quote underlined in its context."""
+    words = Text(given.text)
+    words.highlight_regex(r"\[\d+\]", "bold cyan")
+    if note := NOTES.get(given.outcome):
+        to.print(Text(f"({note})", "yellow"))
+    to.print(words)
+    if given.degraded:
+        to.print(Text(f"Degraded: {given.degraded_reason}", "yellow"))
+    if given.citations:
+        to.print()
+    texts = {found.chunk.id: found.chunk for found in given.passages}
+    for mark in given.citations:
+        chunk = texts.get(mark.chunk)
+        to.print(_source(f"[{mark.number}] ", mark.title, mark.path, mark.page, mark.uri))
+        body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
+        context = _context(body, start, mark, plain=not to.is_terminal)
+        to.print(Padding(context, (0, 0, 1, 4)))
+    if given.outcome is Outcome.NOT_FOUND and given.passages:
+        to.print()
+        to.print(Text("Closest in the documents:", "dim"))
+        for found in given.passages[:3]:
+            c = found.chunk
+            to.print(_source("  · ", c.title, c.path, c.page, c.uri))
+
+
+def _source(lead: str, title: str, path: Sequence[str], page: int | None, uri: str) -> Text:
+    headings = [heading for heading in path if heading != title]
+    place = "".join(f" › {heading}" for heading in headings)
+    text = Text.assemble((lead, "bold cyan"), (title or uri, "bold"), place)
+    text.append(f"  page {page}" if page else "", "green")
+    text.append(f"  {uri}" if title and title != uri else "", "dim")
+    return text
+
+
+def _context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
+    """Cut a window around the quote, at spaces where there are any, and mark the quote."""
+    end = start + len(mark.quote)
+    before, after = body[max(0, start - AROUND) : start], body[end : end + AROUND]
+    if start > AROUND:
+        before = "…" + re.sub(r"^\S{0,20}\s", "", before)
+    if end + AROUND < len(body):
+        after = re.sub(r"\s\S{0,20}$", "", after) + "…"
+    text = Text()
+    text.append(_flat(before), "dim")
+    quote = _flat(mark.quote)
+    text.append(f"«{quote}»" if plain else quote, "underline")
+    text.append(_flat(after), "dim")
+    return text
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"[ \t]*\n\s*", "\n", text)
+
+
+def passages(to: Console, found: Iterable[Passage]) -> None:
+    """Print passages, best first."""
+    empty = True
+    for rank, one in enumerate(found, start=1):
+        empty, chunk = False, one.chunk
+        to.print(_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
+        by = ", ".join(sorted(one.found_by))
+        to.print(Text(f"    {one.score:.3f}  {by}", "dim"))
+        to.print(Padding(Text(_flat(chunk.text)), (0, 0, 1, 4)))
+    if empty:
+        to.print(Text("Nothing found.", "yellow"))
+
+
+def table(to: Console, names: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+    """Print a plain table; numbers stand right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    rows = [list(line) for line in lines]
+    for at, name in enumerate(names):
+        numbers = bool(rows) and all(isinstance(row[at], int | float) for row in rows)
+        grid.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(f"{c:,}" if isinstance(c, int) else str(c) for c in row))
+    to.print(grid)

@@ -1,0 +1,53 @@
+"""What came with a call before its verb, and the options that several verbs share."""
+
+import json as json_
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Call:
+    """Home and settings file as given, and whether the answer is to be JSON."""
+
+    home: Path | None = None
+    config: Path | None = None
+    json: bool = False
+
+
+def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:  # noqa: FBT001, click's form
+    ctx.ensure_object(Call).json = value
+    return value
+
+
+def collection(verb: F) -> F:
+    """Add ``--collection``."""
+    option = click.option(
+        "-c", "--collection", default="default", show_default=True, callback=_check_name
+    )
+    return option(verb)
+
+
+def _check_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    plain = value.replace("-", "").replace("_", "")
+    first = value[:1].isalnum() and value.isascii() and value == value.lower()
+    if not (first and plain.isalnum() and len(value) <= 63):  # noqa: PLR2004, CONTRACT's bound
+        raise click.BadParameter("a collection is named in a-z, 0-9, _ and -, at most 63 of them.")
+    return value
+
+
+def json(verb: F) -> F:
+    """Add ``--json``."""
+    about = "Write exactly one JSON document to standard output."
+    option = click.option("--json", "as_json", is_flag=True, callback=_note_json, help=about)
+    return option(verb)
+
+
+def say_json(value: Any) -> None:
+    """Write one JSON document to standard output."""
+    click.echo(json_.dumps(value, ensure_ascii=False, indent=2, default=str))

@@ -1,0 +1,77 @@
+"""Routes of asking: answers and search."""
+
+import asyncio
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ragdesk import wire
+from ragdesk.answering.answer import Answer, Question
+from ragdesk.errors import Invalid, NotFound
+from ragdesk.support.access import Principal, authorize
+from ragdesk.web import schemas, stream
+from ragdesk.web.gate import may
+from ragdesk.web.state import State, of
+from ragdesk.web.strict import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["answers"])
+Asker = Annotated[Principal, Depends(may("ask"))]
+STREAMED = {
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'event: delta\ndata: {"text":"You have 30 days. [1]"}\n\n',
+    }
+}
+
+
+@router.post("/v1/answers", responses={200: {"model": schemas.AnswerOut, "content": STREAMED}})
+async def answer(ask: schemas.Ask, request: Request, who: Asker) -> Response:
+    """Answer a question from the documents, with citations; as JSON, or streamed."""
+    state = of(request)
+    authorize(who, "ask", ask.collection)
+    _check_length(ask.question, state)
+    if ask.conversation is not None:
+        raise NotFound("No such conversation.")
+    opened = await state.live.get(ask.collection)
+    question = Question(text=ask.question, where=ask.filters.where(who.groups), explain=ask.explain)
+
+    def note(given: Answer) -> None:
+        state.metrics.answers.add(outcome=str(given.outcome), language=given.language)
+
+    if ask.stream:
+        return stream.respond(opened.desk.stream(question), note)
+
+    async def make() -> Response:
+        given = await opened.desk.ask(question)
+        note(given)
+        return JSONResponse(wire.answer(given))
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.once.answer(request, who, digest, make)
+
+
+@router.post("/v1/search", response_model=schemas.SearchOut)
+async def search(ask: schemas.Search, request: Request, who: Asker) -> Response:
+    """Find the passages nearest to a query."""
+    state = of(request)
+    authorize(who, "ask", ask.collection)
+    _check_length(ask.query, state)
+    opened = await state.live.get(ask.collection)
+    question = Question(text=ask.query, where=ask.filters.where(who.groups))
+    found = await asyncio.to_thread(opened.search, question, ask.top_k)
+    return JSONResponse(
+        {
+            "query": ask.query,
+            "collection": ask.collection,
+            "generation": opened.index.generation,
+            "passages": wire.passages(found),
+        }
+    )
+
+
+def _check_length(text: str, state: State) -> None:
+    if len(text) > state.options.max_question:
+        raise Invalid(f"Ask in at most {state.options.max_question:,} characters.")

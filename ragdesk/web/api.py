@@ -1,0 +1,77 @@
+"""The HTTP door: routes, what stands around them, and what runs beside them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+import ragdesk
+from ragdesk.assemble import Desks
+from ragdesk.metrics import Metrics
+from ragdesk.support.access import Keys
+from ragdesk.web import answers, documents, problems, schemas, system
+from ragdesk.web.gate import Gate, HostCheck, is_loopback
+from ragdesk.web.jobs import Job, Jobs
+from ragdesk.web.live import Live
+from ragdesk.web.state import State
+from ragdesk.web.watch import Watch
+
+ROUTERS = (answers.router, documents.router, system.router)
+ROUTES = tuple(sorted({getattr(route, "path", "") for one in ROUTERS for route in one.routes}))
+PROBLEM = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
+ABOUT = "Answers from your own documents, with citations you can check."
+
+
+def build(desks: Desks, keys: Keys) -> FastAPI:
+    """Make the app of a home. The caller closes ``keys``."""
+    options = desks.settings.serve
+    gate = Gate(keys, is_loopback(options.host), frozenset(options.allowed_hosts))
+    metrics = Metrics(ROUTES)
+    live = Live(desks.home, desks.open, metrics, options.poll_seconds)
+
+    def work(job: Job) -> dict[str, object]:
+        report = desks.change(job.collection, job.uri, job.body, job.groups)
+        live.refresh(job.collection)  # who waits for the job reads what it wrote
+        return report
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        jobs = Jobs(work, limit=options.max_jobs, metrics=metrics)
+        state = State(
+            options=options,
+            gate=gate,
+            live=live,
+            jobs=jobs,
+            metrics=metrics,
+            secret=keys.secret("cursor"),
+        )
+        app.state.desk = state
+        await asyncio.to_thread(live.refresh_all)
+        watcher = asyncio.create_task(live.watch())
+        state.ready = True
+        try:
+            yield
+        finally:
+            state.ready = False
+            watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
+            await asyncio.to_thread(jobs.close, options.drain_seconds)
+
+    app = FastAPI(
+        title="ragdesk",
+        version=ragdesk.__version__,
+        description=ABOUT,
+        docs_url=None,  # their pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        responses={"default": PROBLEM},
+    )
+    app.state.options, app.state.gate = options, gate
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(HostCheck, gate=gate)
+    app.add_middleware(Watch, metrics=metrics, limit=options.max_in_flight)
+    return app

@@ -1,0 +1,126 @@
+"""The collections a server answers from, kept at their newest good generation.
+
+A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
+and verified in a thread and then put in the old one's place: a request keeps the one it
+started with until it ends. A generation that cannot be opened changes nothing but a metric.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragdesk.assemble import Opened
+from ragdesk.errors import NotFound, face
+from ragdesk.metrics import Metrics
+from ragdesk.web.schemas import COLLECTION
+
+NAME = re.compile(COLLECTION)
+AGAIN = 15.0  # seconds until a generation that could not be opened is tried once more
+log = logging.getLogger("ragdesk.web")
+Stamp = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Place:
+    """What is served of one collection, and what its CURRENT looked like when last tried."""
+
+    stamp: Stamp
+    tried: float
+    opened: Opened | None = None
+    error: Exception | None = None
+
+
+class Live:
+    """Opens collections, and swaps them when something newer was published."""
+
+    def __init__(
+        self, home: Path, open_: Callable[[str], Opened], metrics: Metrics, seconds: float
+    ) -> None:
+        self._home = home / "collections"
+        self._open, self._metrics, self._seconds = open_, metrics, seconds
+        self._places: dict[str, Place] = {}
+        self._lock = threading.Lock()  # one collection is opened at a time
+
+    def names(self) -> list[str]:
+        """List the collections that stand in home, served or not."""
+        if not self._home.is_dir():
+            return []
+        found = (folder.name for folder in self._home.iterdir() if (folder / "CURRENT").is_file())
+        return sorted(name for name in found if NAME.fullmatch(name))
+
+    async def get(self, name: str) -> Opened:
+        """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
+        place = self._places.get(name)
+        if place is None and NAME.fullmatch(name):
+            await asyncio.to_thread(self.refresh, name)
+            place = self._places.get(name)
+        if place is None:
+            raise NotFound(f"No collection {name!r}.")
+        if place.opened is None:
+            raise place.error or NotFound(f"No collection {name!r}.")
+        return place.opened
+
+    def refresh(self, name: str) -> None:
+        """Look at a collection's CURRENT, and open what it names if it changed. Blocks."""
+        with self._lock:
+            stamp = self._stamp(name)
+            if stamp is None:
+                self._places.pop(name, None)
+                return
+            place = self._places.setdefault(name, Place(stamp=(0, 0, 0), tried=0.0))
+            rest = place.error is not None and time.monotonic() - place.tried > AGAIN
+            if place.stamp != stamp or rest:
+                self._try(name, place, stamp)
+
+    def _stamp(self, name: str) -> Stamp | None:
+        try:
+            found = (self._home / name / "CURRENT").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _try(self, name: str, place: Place, stamp: Stamp) -> None:
+        place.stamp, place.tried = stamp, time.monotonic()
+        try:
+            opened = self._open(name)
+            place.error = opened.behind
+        except Exception as error:  # noqa: BLE001, whatever the new one has, the old answers on
+            place.error = error
+        else:
+            place.opened = opened
+        good = place.error is None
+        self._metrics.reloads.add(result="ok" if good else "failed")
+        self._metrics.stale.set(sum(p.error is not None for p in self._places.values()))
+        level = logging.INFO if good else logging.WARNING
+        fields = {"collection": name, "code": "" if good else face(place.error).code}
+        generation = place.opened.index.generation if place.opened else None
+        log.log(
+            level,
+            "opened" if good else "cannot open the newest generation",
+            extra={**fields, "generation": generation, "reason": str(place.error or "")},
+        )
+
+    def refresh_all(self) -> None:
+        """Look at every collection once. Blocks."""
+        for name in {*self.names(), *self._places}:
+            self.refresh(name)
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(self._seconds)
+            with contextlib.suppress(OSError):  # home may be away for a moment
+                await asyncio.to_thread(self.refresh_all)
+
+    def status(self) -> dict[str, str]:
+        """Say of each collection whether it is served: ``ok``, ``behind`` or ``closed``."""
+        return {
+            name: "closed" if place.opened is None else "behind" if place.error else "ok"
+            for name, place in sorted(self._places.items())
+        }

@@ -1,0 +1,169 @@
+"""Shapes of HTTP: what is taken, checked by pydantic, and what is given, for OpenAPI.
+
+Pydantic stops here. A field that is not known is refused: a misspelt filter that was
+ignored would answer from documents that the asker meant to leave out.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from indexes.chunk import Filter
+from ragdesk.answering.answer import Outcome, Standing
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+Names = Annotated[list[Name], Field(max_length=100)]
+COLLECTION = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Collection = Annotated[str, StringConstraints(pattern=COLLECTION)]
+
+
+class Taken(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Filters(Taken):
+    """Leave out everything else. A document passes with one of the values of each field."""
+
+    paths: Names = Field(default=[], description="Beginnings of uris.")
+    media_types: Names = []
+    languages: Names = []
+    uris: Names = []
+
+    def where(self, groups: frozenset[str] | None) -> Filter:
+        """Make a Filter for someone of ``groups``."""
+        return Filter(
+            groups=groups,
+            paths=tuple(self.paths),
+            media_types=frozenset(self.media_types),
+            languages=frozenset(self.languages),
+            uris=frozenset(self.uris),
+        )
+
+
+class Ask(Taken):
+    question: Words = Field(examples=["How long do refunds take?"])
+    collection: Collection = "default"
+    conversation: Name | None = Field(default=None, description="Id of a conversation to go on.")
+    filters: Filters = Filters()
+    stream: bool = Field(default=False, description="Answer with Server-Sent Events.")
+    explain: bool = Field(default=False, description="Add the signals behind the outcome.")
+    verify: Literal["hold", "show"] = Field(
+        default="hold", description="Send a sentence once it is checked, or at once."
+    )
+
+
+class Search(Taken):
+    query: Words = Field(examples=["refund"])
+    collection: Collection = "default"
+    filters: Filters = Filters()
+    top_k: Annotated[int, Field(ge=1, le=50)] = 8
+
+
+class CitationOut(BaseModel):
+    number: int
+    chunk: str
+    uri: str
+    title: str
+    path: list[str]
+    page: int | None
+    start: int = Field(description="Code points into the stored text; text[start:end] == quote.")
+    end: int
+    quote: str
+
+
+class ClaimOut(BaseModel):
+    text: str
+    citations: list[int]
+    support: float
+    verdict: Standing
+
+
+class PassageOut(BaseModel):
+    chunk: str
+    uri: str
+    title: str
+    path: list[str]
+    page: int | None
+    start: int
+    end: int
+    text: str
+    lead: str
+    found_by: list[str]
+    rank: int
+    score: float
+
+
+class AnswerOut(BaseModel):
+    id: str
+    question: str
+    language: str
+    outcome: Outcome
+    text: str
+    claims: list[ClaimOut]
+    citations: list[CitationOut]
+    passages: list[PassageOut]
+    collection: str
+    generation: int
+    generator: str
+    model: str
+    degraded: bool
+    degraded_reason: str | None
+    confidence: float | None
+    seconds: dict[str, float]
+    signals: dict[str, float] | None = None
+
+
+class SearchOut(BaseModel):
+    query: str
+    collection: str
+    generation: int
+    passages: list[PassageOut]
+
+
+class CollectionOut(BaseModel):
+    name: str
+    generation: int
+    documents: int = Field(description="Documents that this key may see.")
+
+
+class CollectionsOut(BaseModel):
+    collections: list[CollectionOut]
+
+
+class DocumentOut(BaseModel):
+    uri: str
+    title: str
+    media_type: str
+    language: str
+    source: str
+    digest: str = Field(description="SHA-256 of the original bytes.")
+
+
+class DocumentsOut(BaseModel):
+    generation: int
+    documents: list[DocumentOut]
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
+
+
+class JobOut(BaseModel):
+    id: str
+    action: Literal["put", "delete"]
+    collection: str
+    uri: str
+    state: Literal["queued", "running", "done", "failed"]
+    report: dict[str, Any] | None
+    error: dict[str, str] | None
+    created: float
+    finished: float | None
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem JSON."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[dict[str, str]] | None = None

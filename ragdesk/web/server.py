@@ -1,0 +1,71 @@
+"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles."""
+
+import asyncio
+import logging
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ragdesk.errors import KeyRequired
+from ragdesk.support.access import Keys
+from ragdesk.web.gate import is_loopback
+from ragdesk.web.limits import ServeOptions
+
+MAX_HEADER_BYTES = 16_384
+log = logging.getLogger("ragdesk.web")
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 that also closes a connection whose first request does not arrive in time.
+
+    uvicorn's own timeout starts after a response; a client that connects and says nothing,
+    or a header a minute, would keep its place for ever.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
+        """Start the clock."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        seconds = self.config.timeout_keep_alive
+        self._deadline = self.loop.call_later(seconds, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _too_late(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def check(options: ServeOptions, keys: Keys) -> None:
+    """Refuse to listen where others could ask without a key. Raises KeyRequired."""
+    if not is_loopback(options.host) and not keys.usable():
+        raise KeyRequired(
+            f"{options.host} can be reached by others, and there is no key yet. Make one: "
+            "ragdesk keys create NAME"
+        )
+
+
+def run(app: FastAPI, options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT, then let running answers end. Blocks."""
+    more: dict[str, Any] = {"http": Impatient, "ws": "none", "lifespan": "on"}
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=options.keep_alive_seconds,
+        timeout_graceful_shutdown=options.drain_seconds,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        **more,
+    )
+    uvicorn.Server(config).run()

@@ -1,0 +1,80 @@
+"""Around every request: a number, a count, a line in the log, safe headers, and a bound.
+
+The line names the route's pattern, never the path itself: a path can hold a document's name.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ragdesk.errors import Overloaded
+from ragdesk.metrics import OTHER, Metrics
+from ragdesk.web import problems
+
+log = logging.getLogger("ragdesk.web")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+SAFE = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+ALWAYS = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
+
+
+class Watch:
+    """ASGI middleware, the outermost one."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, limit: int) -> None:
+        self.app, self.metrics, self.limit, self.running = app, metrics, limit, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started, status, number = time.perf_counter(), 499, secrets.token_hex(8)
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = number
+                for name, value in SAFE.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        self.running += 1
+        self.metrics.in_flight.set(self.running)
+        try:
+            if self.running > self.limit and scope["path"] not in ALWAYS:
+                full = problems.from_error(Overloaded("Every place is taken. Come again soon."))
+                return await full(scope, receive, told)
+            return await self.app(scope, receive, told)
+        finally:
+            self.running -= 1
+            self.metrics.in_flight.set(self.running)
+            self._note(scope, status, time.perf_counter() - started, number)
+
+    def _note(
+        self, scope: MutableMapping[str, Any], status: int, seconds: float, number: str
+    ) -> None:
+        route = getattr(scope.get("route"), "path", OTHER)
+        seen = f"{status // 100}xx"
+        self.metrics.requests.add(route=route, method=scope["method"], status=seen)
+        self.metrics.seconds.observe(seconds, route=route)
+        fields = {"request": number, "method": scope["method"], "route": route, "status": status}
+        who = scope.get("state", {}).get("who", "-")
+        log.info("request", extra={**fields, "who": who, "ms": round(seconds * 1000, 1)})
