@@ -94,7 +94,7 @@ def _map(file: Path) -> NDArray[Any]:
     try:
         # A view of the plain class: slicing a memmap costs several microseconds each time.
         return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise IndexDamaged(
             f"{file} cannot be read: {error}. Run: ragdesk indexes verify"
         ) from error

@@ -15,6 +15,8 @@ ROW = 400  # columns up to which a table row stays one piece
 WRAPPED = 50  # columns that a line of wrapped prose has at least
 EVEN = 0.85  # of the widest line: wrapped lines are about as wide, list items are not
 
+TAIL = 40  # characters that are looked back at; a hostile line must not be scanned over and over
+
 _WIDE = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]"
 )
@@ -25,7 +27,7 @@ _MARKER = re.compile(
 )
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~|={3,}\s*$|-{3,}\s*$)")
 _ROW = re.compile(r"\s*\||.*\t\S|.*\s\|\s.*\s\|\s")
-_NUMBERED = re.compile(r"\s*[(（]?(?:\d{1,3}(?:\.\d{1,3}){0,3}|[a-zA-Z]|[ivx]{1,4})\.$")
+_NUMBERED = re.compile(r"\s*[(（]?(?:\d{1,3}(?:\.\d{1,3}){0,3}|[a-zA-Z]|[ivx]{1,4})$")
 _ENDS = re.compile(r"[.!?。！？｡…:：;；]\W*$")
 _CONTINUES = re.compile(
     r"(?:[,，、(（\-–]|[^.!?。！？;；:：]\s*\b(?:a|an|the|of|to|in|on|at|for|and|or|by|with|from|your|our|is|are))\s*$"
@@ -34,7 +36,7 @@ _CONTINUES = re.compile(
 _CLOSERS = "\"'”’»」』）)\\]】》〉＂＇*_`"
 _END = re.compile(
     rf"[。！？｡][。！？｡!?…]*[{_CLOSERS}]*"
-    rf"|(?:[.!?]+|…+)[{_CLOSERS}]*(?:\[\d{{1,3}}\])*(?=\s|$|[\u3000-\u9fff\uff00-\uffef])"
+    rf"|(?<![.!?…])[.!?…]++[{_CLOSERS}]*+(?:\[\d{{1,3}}\])*(?=\s|$|[\u3000-\u9fff\uff00-\uffef])"
 )
 _SOFT = re.compile(r"[；;]\s*")
 _LAST = re.compile(r"([^\s\"'“‘«「『(（\[]+)$")
@@ -125,10 +127,11 @@ def _wraps(line: str, after: str, *, filled: bool) -> bool:
     """Tell whether ``after`` goes on with the sentence of ``line``."""
     if _MARKER.match(after) or _HEADING.match(line) or _ROW.match(line) or _ROW.match(after):
         return False
-    if _ENDS.search(line):
+    tail = line[-TAIL:]
+    if _ENDS.search(tail):
         # The break changes nothing for an end that _sentences finds; others ("e.g.") go on.
         return line.endswith((".", "…")) and after[0].islower()
-    return (after[0].islower() and " " in line) or bool(_CONTINUES.search(line)) or filled
+    return (after[0].islower() and " " in line) or bool(_CONTINUES.search(tail)) or filled
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
@@ -156,19 +159,19 @@ def _ends(unit: str, cut: int, match: re.Match[str]) -> bool:
         return not first[:1].islower()
     if mark[0] == "…" or mark.startswith(".."):
         return not first[:1].islower() and unit[match.end()].isspace()
-    return _stops(
-        unit[max(cut, match.start() - 40) : match.start()],
-        first,
-        alone=unit[cut : match.start() + 1],
-    )
+    whole = match.start() - cut <= TAIL
+    return _stops(unit[max(cut, match.start() - TAIL) : match.start()], first, whole=whole)
 
 
-def _stops(before: str, first: str, *, alone: str) -> bool:
-    """Tell whether a single full stop after ``before`` ends a sentence."""
+def _stops(before: str, first: str, *, whole: bool) -> bool:
+    """Tell whether a single full stop after ``before`` ends a sentence.
+
+    whole: nothing of the sentence stands ahead of ``before``.
+    """
     last = _LAST.search(before)
     word = last[1] if last else ""
     lower = word.lower().lstrip("-–—/")
-    if not word or _NUMBERED.match(alone) or lower in _BEFORE:
+    if not word or (whole and _NUMBERED.match(before)) or lower in _BEFORE:
         return False
     if lower in _COUNTED:
         return not first[:1].isdigit() and bool(first) and (lower == "no" or not lower.isalpha())
