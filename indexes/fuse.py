@@ -1,0 +1,43 @@
+"""Join scores of several finders into one, on a common scale. Pure.
+
+Each finder's scores are scale free before they come here (BM25 over the idf of the question,
+a cosine, a share of covered words), so weights mean the same for every question and size of
+index. A convex combination of such scores beats joining ranks (Bruch et al., 2023; OpenSearch
+measured reciprocal rank fusion 3 to 4 % lower).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from indexes.hits import Hits, Rows, Scores
+
+
+def union(hits: Sequence[Hits]) -> Rows:
+    """Give every row that any finder found, once, in order.
+
+    >>> one, two = np.array([4, 1]), np.array([1, 9])
+    >>> scores = np.ones(2, dtype=np.float32)
+    >>> union([Hits(one, scores), Hits(two, scores)]).tolist()
+    [1, 4, 9]
+    """
+    if not hits:
+        return np.empty(0, dtype=np.int64)
+    return np.unique(np.concatenate([h.rows for h in hits])).astype(np.int64)
+
+
+def fuse(parts: Sequence[tuple[float, Scores]]) -> Scores:
+    """Combine scores (n,) of the same rows, each in 0..1, by weights that need not sum to 1.
+
+    What a finder could not score (NaN) or scored below 0 counts 0: it found nothing there.
+    A weight of 0 leaves its part out as if it had never been asked.
+
+    >>> lexical, dense = np.array([0.5, 0.2]), np.array([0.1, np.nan])
+    >>> fuse([(3.0, lexical), (1.0, dense)]).tolist()
+    [0.4000000059604645, 0.15000000596046448]
+    """
+    total = sum(weight for weight, _ in parts)
+    if not parts or not total:
+        return np.zeros(len(parts[0][1]) if parts else 0, dtype=np.float32)
+    joined = sum(weight * np.clip(np.nan_to_num(scores), 0.0, 1.0) for weight, scores in parts)
+    return np.asarray(joined / total, dtype=np.float32)
