@@ -30,7 +30,7 @@ def text() -> str:
 def _table(name: str, options: object) -> str:
     doc = inspect.cleandoc(type(options).__doc__ or "")
     reasons = {
-        field.strip(): f"{reason[:1].upper()}{re.sub(r'[ \n]+', ' ', reason[1:])}"
+        field.strip(): f"{reason[:1].upper()}{reason[1:]}"
         for names, reason in REASON.findall(doc)
         for field in names.split(",")
     }

@@ -2,7 +2,8 @@
 
 A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
 and verified in a thread and then put in the old one's place: a request keeps the one it
-started with until it ends. A generation that cannot be opened changes nothing but a metric.
+started with until it ends, and the last one to let go closes it. A generation that cannot be
+opened changes nothing but a metric.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragdesk.assemble import Opened
-from ragdesk.errors import NotFound, face
+from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
 from ragdesk.web.schemas import COLLECTION
 
@@ -33,6 +34,7 @@ class Place:
     stamp: Stamp
     tried: float
     opened: Opened | None = None
+    problem: str = ""
     error: Exception | None = None
 
 
@@ -74,8 +76,8 @@ class Live:
                 self._places.pop(name, None)
                 return
             place = self._places.setdefault(name, Place(stamp=(0, 0, 0), tried=0.0))
-            rest = place.error is not None and time.monotonic() - place.tried > AGAIN
-            if place.stamp != stamp or rest:
+            again = place.problem and time.monotonic() - place.tried > AGAIN
+            if place.stamp != stamp or again:
                 self._try(name, place, stamp)
 
     def _stamp(self, name: str) -> Stamp | None:
@@ -86,24 +88,23 @@ class Live:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _try(self, name: str, place: Place, stamp: Stamp) -> None:
-        place.stamp, place.tried = stamp, time.monotonic()
+        place.stamp, place.tried, place.problem = stamp, time.monotonic(), ""
         try:
-            opened = self._open(name)
-            place.error = opened.behind
+            place.opened = self._open(name)
+            place.problem = "; ".join(place.opened.index.refused)
         except Exception as error:  # noqa: BLE001, whatever the new one has, the old answers on
-            place.error = error
-        else:
-            place.opened = opened
-        good = place.error is None
+            place.error, place.problem = error, str(error) or type(error).__name__
+        good = not place.problem
         self._metrics.reloads.add(result="ok" if good else "failed")
-        self._metrics.stale.set(sum(p.error is not None for p in self._places.values()))
-        level = logging.INFO if good else logging.WARNING
-        fields = {"collection": name, "code": "" if good else face(place.error).code}
-        generation = place.opened.index.generation if place.opened else None
+        self._metrics.stale.set(sum(bool(p.problem) for p in self._places.values()))
         log.log(
-            level,
-            "opened" if good else "cannot open the newest generation",
-            extra={**fields, "generation": generation, "reason": str(place.error or "")},
+            logging.INFO if good else logging.WARNING,
+            "opened" if good else "the newest generation cannot be served",
+            extra={
+                "collection": name,
+                "generation": place.opened.index.generation if place.opened else None,
+                "reason": place.problem,
+            },
         )
 
     def refresh_all(self) -> None:
@@ -118,9 +119,13 @@ class Live:
             with contextlib.suppress(OSError):  # home may be away for a moment
                 await asyncio.to_thread(self.refresh_all)
 
+    def close(self) -> None:
+        """Let go of every collection."""
+        self._places.clear()
+
     def status(self) -> dict[str, str]:
         """Say of each collection whether it is served: ``ok``, ``behind`` or ``closed``."""
         return {
-            name: "closed" if place.opened is None else "behind" if place.error else "ok"
+            name: "closed" if place.opened is None else "behind" if place.problem else "ok"
             for name, place in sorted(self._places.items())
         }
