@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from indexes.text import language, strip_invisible
 from ingest.document import Block, BlockKind, Document, Page
 from ingest.errors import Unreadable
+from ingest.parse.asked import is_question, join
 
 Span = tuple[int, int]
 
@@ -18,6 +19,7 @@ Span = tuple[int, int]
 MOST_CHARACTERS = 32_000_000
 MOST_BLOCKS = 500_000
 LONGEST_TITLE = 300
+LONGEST_HEADING = 250  # characters; it leads every chunk below it, so a longer one is a paragraph
 
 _GAP = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r" ?\n[ \n]*")
@@ -75,22 +77,41 @@ class Composer:
         self._blocks: list[Block] = []
         self._path: list[tuple[int, str]] = []
         self._pages: list[tuple[int, str]] = []
+        self._asked: set[int] = set()
 
     @property
     def path(self) -> tuple[str, ...]:
         """The headings that what comes next stands under, outermost first."""
         return tuple(text for _, text in self._path)
 
-    def heading(self, level: int, text: str, *, shown: bool = True) -> Span:
-        """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text."""
+    @property
+    def below(self) -> int:
+        """The level of a heading that would stand right below the last one."""
+        return self._path[-1][0] + 1 if self._path else 1
+
+    def heading(
+        self, level: int, text: str, *, shown: bool = True, asks: bool | None = None
+    ) -> Span:
+        """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text.
+
+        asks: it is a question, and its section the answer; by default, if it reads like one.
+        """
         text = flow(clean(text))
+        self.close(level)
+        if len(text) > LONGEST_HEADING:
+            return self._write("paragraph", text)
         if not text:
             return self._length, self._length
-        while self._path and self._path[-1][0] >= level:
-            self._path.pop()
+        if shown and (is_question(text) if asks is None else asks):
+            self._asked.add(len(self._blocks))
         span = self._write("heading", text) if shown else (self._length, self._length)
         self._path.append((level, text))
         return span
+
+    def close(self, level: int) -> None:
+        """End the sections of this level and all below it."""
+        while self._path and self._path[-1][0] >= level:
+            self._path.pop()
 
     def paragraph(self, text: str) -> Span:
         """Add a paragraph. Its line ends are kept: join wrapped lines with ``flow`` before."""
@@ -133,7 +154,7 @@ class Composer:
         return Document(
             title=flow(clean(title))[:LONGEST_TITLE].rstrip(),
             text=text,
-            blocks=tuple(self._blocks),
+            blocks=tuple(join(self._blocks, self._asked, text)),
             media_type=media_type,
             language=language(text),
             pages=self._spans(),
