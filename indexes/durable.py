@@ -37,6 +37,14 @@ def sync_tree(folder: Path) -> None:
         sync(Path(root))
 
 
+def folder(path: Path) -> None:
+    """Make a folder where there is none, with its parents, each entered for good in its own."""
+    if not path.is_dir():
+        folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
 def move(folder: Path, target: Path) -> None:
     """Give a finished folder its name, and fsync the parent. Both stand in one parent."""
     folder.rename(target)
@@ -52,12 +60,14 @@ def replace(file: Path, data: bytes) -> None:
     sync(file.parent)
 
 
-def discard(folder: Path) -> None:
-    """Remove a folder so that nobody ever sees half of it under its name."""
-    if folder.exists():
-        if not folder.name.startswith(UNFINISHED):
-            folder = folder.rename(folder.with_name(f"{UNFINISHED}{folder.name}"))
-        shutil.rmtree(folder)
+def discard(path: Path) -> None:
+    """Remove a file or a folder, so that nobody ever sees half of a folder under its name."""
+    if path.is_dir():
+        if not path.name.startswith(UNFINISHED):
+            path = path.rename(path.with_name(f"{UNFINISHED}{path.name}"))
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _raise(error: OSError) -> None:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from indexes import durable
-from indexes.errors import IndexDamaged, IndexMismatch
+from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 
 NAME = "MANIFEST.json"
 FORMAT = 1
@@ -92,8 +92,13 @@ def verify(folder: Path, manifest: Manifest) -> None:
                 raise IndexDamaged(problem)
 
 
-def problems(folder: Path, manifest: Manifest) -> list[str]:
-    """Read every listed file anew, whatever was verified before, and name all that is wrong."""
+def problems(folder: Path) -> list[str]:
+    """Read every file of a folder anew, whatever was verified before; name all that is wrong."""
+    try:
+        manifest = read(folder)
+        verify(folder, manifest)
+    except IndexesError as error:
+        return [str(error)]
     found = [_check(folder / name, *known, anew=True) for name, known in manifest.files.items()]
     return [problem for problem in found if problem]
 

@@ -1,0 +1,231 @@
+"""The generations of a collection: what is published, which one is current, who may write.
+
+Order of a publish: everything is written and synced under a name nobody reads, renamed, its
+parent synced; last of all CURRENT is replaced. A reader therefore sees generation N or N+1.
+"""
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from indexes import documents, durable, manifest
+from indexes.documents import Listed
+from indexes.errors import CollectionBusy, IndexDamaged, IndexesError
+
+CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
+TOMBSTONES = "tombstones.json"
+_LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
+
+Ranges = Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A published generation, as its manifest tells it; its files are verified.
+
+    segments: their digests, in the order in which rows are counted. parent: what it was made
+    from. created: UTC, ISO 8601. dead: per segment, (first row, rows) of removed documents.
+    sums: documents, chunks, entries, vectors and tokens that are live.
+    """
+
+    number: int
+    folder: Path
+    segments: tuple[str, ...]
+    parent: int | None
+    created: str
+    dead: Ranges
+    sums: Mapping[str, int]
+
+
+def numbers(collection: Path) -> list[int]:
+    """List the generations that stand in a collection, good or damaged, oldest first."""
+    folder = collection / GENERATIONS
+    if not folder.is_dir():
+        return []
+    return sorted(int(f.name) for f in folder.iterdir() if re.fullmatch("[1-9][0-9]{0,17}", f.name))
+
+
+def current(collection: Path) -> int | None:
+    """Tell which generation CURRENT names, or None where it is missing, empty, cut or changed.
+
+    The line also holds the checksum of the generation's manifest, so that a changed digit does
+    not pass for an older generation.
+    """
+    try:
+        line = (collection / CURRENT).read_text(encoding="ascii")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    found = _LINE.fullmatch(line)
+    if not found:
+        return None
+    try:
+        sealed = manifest.read(_folder(collection, int(found[1])))
+    except IndexesError:  # the one CURRENT means, damaged: whoever opens it will say how
+        return int(found[1])
+    return int(found[1]) if sealed.checksum == found[2] else None
+
+
+def order(collection: Path) -> Iterator[int]:
+    """Give the generations in the order in which they should answer.
+
+    First the current one, then what it was made from, so that a generation that was rolled back
+    does not return; then every older one. Without a usable CURRENT: the newest first.
+    """
+    known, now = numbers(collection), current(collection)
+    tried: list[int] = []
+    at = now
+    while at in known and at not in tried:
+        tried.append(at)
+        yield at
+        at = _parent(collection, at)
+    yield from (n for n in reversed(known) if n not in tried and (now not in known or n < now))
+
+
+def read(collection: Path, number: int) -> Generation:
+    """Read a generation's manifest and verify its files. Raises IndexDamaged, IndexMismatch."""
+    folder = _folder(collection, number)
+    sealed = manifest.read(folder)
+    if sealed.facts.get("generation") != number:
+        raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+    manifest.verify(folder, sealed)
+    dead = json.loads((folder / TOMBSTONES).read_bytes())
+    return Generation(
+        number=number,
+        folder=folder,
+        segments=tuple(sealed.facts["segments"]),
+        parent=sealed.facts["parent"],
+        created=sealed.facts["created"],
+        dead={name: [(int(a), int(n)) for a, n in ranges] for name, ranges in dead.items()},
+        sums=sealed.facts["sums"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a generation is to hold; see Generation for the meaning of its parts."""
+
+    parent: int | None
+    segments: Sequence[str]
+    dead: Ranges
+    sums: Mapping[str, int]
+
+
+def publish(collection: Path, plan: Plan, listed: Iterable[Listed]) -> int:
+    """Write a generation with its document table and make it current; returns its number.
+
+    The lock must be held, and the segments stand under their final names. Raises OSError when
+    anything cannot be written or synced: the old generation is then still the current one,
+    unless the very last fsync failed, after which either may be.
+    """
+    number = max([*numbers(collection), current(collection) or 0], default=0) + 1
+    draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
+    durable.discard(draft)
+    draft.mkdir()
+    documents.write(draft / documents.NAME, listed)
+    (draft / TOMBSTONES).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
+    facts = {
+        "generation": number,
+        "parent": plan.parent,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "segments": list(plan.segments),
+        "sums": dict(plan.sums),
+    }
+    sealed = manifest.seal(draft, facts)
+    try:
+        durable.move(draft, _folder(collection, number))
+        point(collection, number, sealed.checksum)
+    except OSError:
+        if current(collection) != number:
+            durable.discard(_folder(collection, number))
+        raise
+    return number
+
+
+def point(collection: Path, number: int, checksum: str) -> None:
+    """Make a generation the current one. ``checksum``: of its manifest."""
+    durable.replace(collection / CURRENT, f"{number} {checksum}\n".encode())
+
+
+@contextmanager
+def writing(collection: Path) -> Iterator[None]:
+    """Hold a collection's lock, making the collection where there is none.
+
+    The kernel frees the lock when its holder dies. Raises CollectionBusy when another holds it.
+    What dead jobs left behind is removed before work begins.
+    """
+    for folder in (collection, collection / GENERATIONS, collection / SEGMENTS):
+        durable.folder(folder)
+    with (collection / LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CollectionBusy(
+                f"Another job holds {collection}. Try again when it ends."
+            ) from None
+        sweep(collection)
+        yield
+
+
+def reading(generation: Path) -> IO[bytes]:
+    """Mark a generation as being read, until the file given back is closed or its holder dies."""
+    file = (generation / manifest.NAME).open("rb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if os.fstat(file.fileno()).st_nlink == 0:
+            raise FileNotFoundError(generation / manifest.NAME)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def is_read(generation: Path) -> bool:
+    """Tell whether somebody has marked a generation as being read."""
+    with (generation / manifest.NAME).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def sweep(collection: Path) -> list[Path]:
+    """Remove what no generation can reach; returns it. The lock must be held.
+
+    While any generation's manifest cannot be read, segments are left alone: it may need them.
+    """
+    places = (collection, collection / SEGMENTS, collection / GENERATIONS)
+    swept = [
+        f for place in places for f in place.iterdir() if f.name.startswith(durable.UNFINISHED)
+    ]
+    try:
+        used = {
+            name
+            for number in numbers(collection)
+            for name in manifest.read(_folder(collection, number)).facts["segments"]
+        }
+        swept += [f for f in (collection / SEGMENTS).iterdir() if f.name not in used]
+    except IndexesError:
+        pass
+    for path in swept:
+        durable.discard(path)
+    return swept
+
+
+def _folder(collection: Path, number: int) -> Path:
+    return collection / GENERATIONS / str(number)
+
+
+def _parent(collection: Path, number: int) -> int | None:
+    try:
+        parent: Any = manifest.read(_folder(collection, number)).facts.get("parent")
+    except IndexesError:
+        return None
+    return parent if isinstance(parent, int) else None

@@ -1,0 +1,255 @@
+"""The searching way: open the newest good generation, verified, and ask it by words or vectors.
+
+Read this file first. Rows are chunk rows (int64), numbered through all segments of the
+generation in order. Any thread may search; an Index never changes, a new generation is a new one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Self
+
+import numpy as np
+
+from indexes import documents, generations, manifest, segments
+from indexes.chunk import Chunk, Filter, Record
+from indexes.dense import Vectors
+from indexes.documents import Documents, Listed
+from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
+from indexes.generations import Generation
+from indexes.hits import Hits, Rows, Scores, merge
+from indexes.layout import Flags, Layout, Mask
+from indexes.lexical import Ranking
+from indexes.segments import VIEWS, Card, Segment, mismatch
+
+_REOPENED = 8  # times CURRENT may move on while it is being opened
+_MASKS = 64  # filters remembered, each a byte a chunk
+
+
+class Index:
+    """One generation of a collection, open for searching.
+
+    generation: its number. refused: why newer generations were passed over (empty is healthy).
+    total: live chunks. segments: see ``Segment``.
+    """
+
+    def __init__(self, held: Generation, parts: Sequence[Segment], lock: IO[bytes]) -> None:
+        self.generation, self.created, self.parent = held.number, held.created, held.parent
+        self.sums, self.dead = held.sums, held.dead
+        self.refused: tuple[str, ...] = ()
+        self.segments = tuple(parts)
+        self.documents = Documents(held.folder / documents.NAME)
+        self._lock = lock
+        self._layout = Layout(self.segments)
+        removed = ((name, *one) for name, ranges in held.dead.items() for one in ranges)
+        self._everything = self._layout.mask(~self._layout.flags(removed))
+        self.total = self._everything.count
+        live = self._everything.entries if held.dead else None
+        self._ranking = Ranking([s.lexical for s in self.segments], live=live)
+        self._masked = lru_cache(maxsize=_MASKS)(self._mask)
+
+    @classmethod
+    def open(cls, collection: Path, *, card: Card | None = None) -> Self:
+        """Open the generation that CURRENT names, or else the newest good older one.
+
+        card: the embedder that questions will come from; an index built by another is refused.
+        Raises IndexNotFound where there is none, or what was wrong with the newest one when
+        none is good.
+        """
+        for _ in range(_REOPENED):
+            before = generations.current(collection)
+            opened, problems = cls._newest(collection, card)
+            if not problems or generations.current(collection) == before:
+                break
+            if opened:
+                opened.close()
+        if opened is None:
+            if problems:
+                raise problems[0]
+            raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
+        opened.refused = tuple(map(str, problems))
+        return opened
+
+    @classmethod
+    def _newest(cls, collection: Path, card: Card | None) -> tuple[Self | None, list[IndexesError]]:
+        problems: list[IndexesError] = []
+        known = generations.numbers(collection)
+        if known and generations.current(collection) not in known:
+            line = collection / generations.CURRENT
+            problems.append(IndexDamaged(f"{line} names no generation: missing, cut or changed."))
+        for number in generations.order(collection):
+            try:
+                return cls.at(collection, number, card=card), problems
+            except (IndexDamaged, IndexMismatch) as error:
+                problems.append(error)
+        return None, problems
+
+    @classmethod
+    def at(cls, collection: Path, number: int, *, card: Card | None = None) -> Self:
+        """Open one generation by its number. Raises IndexDamaged or IndexMismatch by file."""
+        folder = collection / generations.GENERATIONS / str(number)
+        try:
+            lock = generations.reading(folder)
+        except FileNotFoundError:
+            raise IndexDamaged(f"{folder / manifest.NAME} is missing.") from None
+        parts: list[Segment] = []
+        try:
+            held = generations.read(collection, number)
+            where = collection / generations.SEGMENTS
+            parts.extend(Segment(where / digest, card=card) for digest in held.segments)
+            return cls(held, parts, lock)
+        except BaseException:
+            for part in parts:
+                part.close()
+            lock.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all files. A search after this, or still running, may raise."""
+        for part in self.segments:
+            part.close()
+        self.documents.close()
+        self._lock.close()
+
+    def mismatch(self, card: Card) -> str | None:
+        """Tell in words how an embedder differs from the one that built this, or None."""
+        told = (mismatch(part.facts["embedder"], card) for part in self.segments)
+        return next(filter(None, told), None)
+
+    def check_canary(self, vector: Vectors) -> None:
+        """Hold the vector (dim,) that an embedder now gives the canary text against the stored.
+
+        Raises IndexMismatch when they point elsewhere: the model was changed under its name.
+        """
+        for part in self.segments:
+            cosine = float(part.canary @ vector)
+            if not cosine >= segments.LEAST_COSINE:
+                raise IndexMismatch(
+                    f"Segment {part.digest}: the embedder answers the canary text with another "
+                    f"vector (cosine {cosine:.4f}). Was the model changed? Ingest again."
+                )
+
+    def mask(self, where: Filter) -> Mask:
+        """Say which chunks a filter lets through. Fails closed: what cannot be told is left out."""
+        return self._everything if where == Filter() else self._masked(where)
+
+    def lexical(
+        self, terms: Iterable[str], *, k: int, mask: Mask | None = None, questions: bool = False
+    ) -> Hits:
+        """Find the k chunks whose words fit best. Scores lie in 0..1 and are scale free.
+
+        terms: as ``text.tokens`` spells them. questions: look at FAQ questions only.
+        """
+        allowed = self._allowed(mask, questions=questions)
+        found = self._ranking.search(terms, k=VIEWS * k, allowed=allowed)
+        parts = self._layout.split_hits(found)
+        hits = [self._layout.chunk_hits(i, own, k) for i, own in parts]
+        return merge(hits, k)
+
+    def dense(
+        self, vector: Vectors, *, k: int, mask: Mask | None = None, questions: bool = False
+    ) -> Hits:
+        """Find the k chunks nearest to a unit vector (dim,). Scores are cosines.
+
+        questions: look at FAQ questions only. Raises ValueError for another dimension.
+        """
+        allowed = self._allowed(mask, questions=questions)
+        hits = [
+            self._layout.chunk_hits(i, part.dense.search(vector, VIEWS * k, mask=allowed[i]), k)
+            for i, part in enumerate(self.segments)
+        ]
+        return merge(hits, k)
+
+    def lexical_scores(
+        self, terms: Iterable[str], rows: Rows, *, questions: bool = False
+    ) -> Scores:
+        """Score chunk rows (n,) as ``lexical`` would; 0 for those without any of the terms."""
+        query, given = list(terms), np.zeros(len(rows), dtype=np.float32)
+        for i, entries, places in self._layout.entries(rows, questions=questions):
+            scores = self._ranking.score(query, entries + self._layout.entry_starts[i])
+            np.maximum.at(given, places, scores)
+        return given
+
+    def dense_scores(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
+        """Score chunk rows (n,) as ``dense`` would, exactly; NaN for those without a vector."""
+        given = np.full(len(rows), np.nan, dtype=np.float32)
+        for i, entries, places in self._layout.entries(rows, questions=questions):
+            np.fmax.at(given, places, self.segments[i].dense.scores(vector, entries))
+        return given
+
+    def idf(self, term: str) -> float:
+        """Weigh a term by its rarity among the live entries."""
+        return self._ranking.idf(term)
+
+    def chunks(self, rows: Iterable[int]) -> list[Chunk]:
+        """Give the chunks of some rows, in the order asked for."""
+        asked = np.fromiter(rows, dtype=np.int64)
+        given: dict[int, Chunk] = {}
+        for i, part, own in self._layout.split(asked):
+            chunks = self.segments[i].shelf.chunks(own.tolist())
+            given.update(zip(asked[part].tolist(), chunks, strict=True))
+        return [given[row] for row in asked.tolist()]
+
+    def row(self, chunk: str) -> int | None:
+        """Give the row of a live chunk by its id, or None."""
+        for part, start in zip(self.segments, self._layout.starts, strict=False):
+            found = part.shelf.by_id(chunk)
+            if found is not None and self._everything.chunks[start + found]:
+                return int(start + found)
+        return None
+
+    def neighbours(self, row: int, n: int) -> list[int]:
+        """Give the rows up to n before and after a row in its document, itself included."""
+        i, _, own = next(self._layout.split(np.array([row])))
+        start = int(self._layout.starts[i])
+        return [start + found for found in self.segments[i].shelf.neighbours(int(own[0]), n)]
+
+    def rows(self, document: Listed) -> range:
+        """Give the rows of a document's chunks."""
+        start = int(self._layout.starts[self._layout.place(document.segment)]) + document.first
+        return range(start, start + document.count)
+
+    def records(self) -> Iterator[Listed]:
+        """Give every document without its text, by uri."""
+        return self.documents.all()
+
+    def record(self, uri: str) -> Record | None:
+        """Give a document with its text and groups by its uri, or None."""
+        if listed := self.documents.find(uri):
+            shelf = self.segments[self._layout.place(listed.segment)].shelf
+            return replace(shelf.record(listed.id), groups=listed.groups)
+        return None
+
+    def document(self, listed: Listed) -> tuple[Record, list[Chunk]]:
+        """Give a document that is listed, with its text and groups, and its chunks in order."""
+        shelf = self.segments[self._layout.place(listed.segment)].shelf
+        record = replace(shelf.record(listed.id), groups=listed.groups)
+        return record, [chunk for _, chunk in shelf.of(listed.id)]
+
+    def text(self, uri: str) -> str | None:
+        """Give the stored text of a document by its uri, or None."""
+        listed = self.documents.find(uri)
+        return (
+            self.segments[self._layout.place(listed.segment)].shelf.text(listed.id)
+            if listed
+            else None
+        )
+
+    def _allowed(self, mask: Mask | None, *, questions: bool) -> Sequence[Flags | None]:
+        """Say per segment which entries may be found; None where all may."""
+        if questions:
+            return self._layout.questions(self._everything if mask is None else mask)
+        if mask is None or mask is self._everything:
+            return self._everything.entries if self.dead else [None] * len(self.segments)
+        return mask.entries
+
+    def _mask(self, where: Filter) -> Mask:
+        chunks = self._layout.flags(self.documents.where(where))
+        return self._layout.mask(chunks & self._everything.chunks)

@@ -1,0 +1,94 @@
+"""How rows are counted through several segments: chunk rows, entry rows, and flags over both."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.hits import Hits, Rows, collapse
+from indexes.segments import QUESTION, Segment
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What a search may find: a flag per chunk row, and one per entry of each segment."""
+
+    chunks: Flags
+    entries: tuple[Flags, ...]
+
+    @property
+    def count(self) -> int:
+        """Count the chunks that may be found."""
+        return int(np.count_nonzero(self.chunks))
+
+
+class Layout:
+    """The rows of some segments, counted in their order, removed ones included.
+
+    starts, entry_starts (segments + 1,): the first chunk and entry row of each segment.
+    """
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.segments = tuple(segments)
+        self.starts = np.cumsum([0, *(s.chunks for s in segments)], dtype=np.int64)
+        self.entry_starts = np.cumsum([0, *(s.entries for s in segments)], dtype=np.int64)
+        self._questions = tuple(np.asarray(s.kinds == QUESTION) for s in segments)
+        self._order = {s.digest: i for i, s in enumerate(segments)}
+
+    def place(self, digest: str) -> int:
+        """Tell which segment bears a digest, counted from 0."""
+        return self._order[digest]
+
+    def flags(self, ranges: Iterable[tuple[str, int, int]]) -> Flags:
+        """Raise the flag of every chunk row in some (segment, first row, rows)."""
+        flags = np.zeros(self.starts[-1], dtype=np.bool_)
+        for digest, first, count in ranges:
+            start = int(self.starts[self._order[digest]]) + first
+            flags[start : start + count] = True
+        return flags
+
+    def mask(self, chunks: Flags) -> Mask:
+        """Carry flags of chunks over to the entries of each segment."""
+        pairs = zip(self.segments, self.starts, strict=False)
+        return Mask(chunks, tuple(chunks[at : at + s.chunks][s.owners] for s, at in pairs))
+
+    def questions(self, mask: Mask) -> list[Flags]:
+        """Keep of a mask the entries that are FAQ questions, per segment."""
+        return [a & b for a, b in zip(mask.entries, self._questions, strict=True)]
+
+    def split(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
+        """Give, per segment, the places of its rows in ``rows``, and the rows counted within it.
+
+        Raises IndexError for a row that does not exist.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < self.starts[-1]:
+            raise IndexError(f"A row is not in 0..{self.starts[-1] - 1}.")
+        parts = np.searchsorted(self.starts, rows, side="right") - 1
+        for i in np.unique(parts):
+            places = np.flatnonzero(parts == i)
+            yield int(i), places, rows[places] - self.starts[i]
+
+    def entries(self, rows: Rows, *, questions: bool) -> Iterator[tuple[int, Rows, Rows]]:
+        """Give, per segment, the entries of some chunk rows, and each one's place in ``rows``."""
+        for i, part, own in self.split(rows):
+            entries, places = self.segments[i].entries_of(own)
+            if questions:
+                kept = self._questions[i][entries]
+                entries, places = entries[kept], places[kept]
+            yield i, entries, part[places]
+
+    def chunk_hits(self, i: int, hits: Hits, k: int) -> Hits:
+        """Turn hits on entries of one segment into hits on chunk rows, each chunk once."""
+        own = collapse(hits, np.asarray(self.segments[i].owners), k)
+        return Hits(own.rows + self.starts[i], own.scores)
+
+    def split_hits(self, hits: Hits) -> Iterator[tuple[int, Hits]]:
+        """Give hits on entry rows back per segment, counted within it."""
+        parts = np.searchsorted(self.entry_starts, hits.rows, side="right") - 1
+        for i in np.unique(parts):
+            own = parts == i
+            yield int(i), Hits(hits.rows[own] - self.entry_starts[i], hits.scores[own])

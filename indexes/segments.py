@@ -1,0 +1,145 @@
+"""One segment: a folder of chunks with their words and vectors, written once, never changed.
+
+A chunk has an entry per view in both indexes: the whole of it, and for a FAQ entry its question
+and its answer alone, because customers write questions and a long answer drowns a short question.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import manifest
+from indexes.chunk import Chunk
+from indexes.dense import Dense, Vectors
+from indexes.errors import IndexDamaged, IndexMismatch
+from indexes.lexical import Lexical
+from indexes.shelf import Shelf
+
+WHOLE, QUESTION, ANSWER = 0, 1, 2
+VIEWS = 3  # at most, of one chunk
+SHELF, LEXICAL, DENSE = "shelf.sqlite", "lexical", "dense"
+OWNERS, KINDS = "entries.npy", "kinds.npy"
+
+# Said to every embedder once, so that a model that was swapped under its old name is noticed.
+CANARY = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
+LEAST_COSINE = 0.999
+
+
+class Card(Protocol):
+    """What tells one embedder from another."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def normalised(self) -> bool: ...
+    @property
+    def query_prefix(self) -> str: ...
+    @property
+    def passage_prefix(self) -> str: ...
+
+
+def views(chunk: Chunk) -> Iterator[tuple[int, str]]:
+    """Give the kind and the words of each entry of a chunk, the whole first.
+
+    >>> faq = Chunk(document="d", uri="a", title="A", text="Q: How? A: So.", start=10, end=24,
+    ...             question=(10, 17))
+    >>> list(views(faq))
+    [(0, 'Q: How? A: So.'), (1, 'Q: How?'), (2, 'A: So.')]
+    """
+    yield WHOLE, chunk.indexed
+    if chunk.question:
+        first, last = (place - chunk.start for place in chunk.question)
+        question = chunk.text[first:last].strip()
+        answer = f"{chunk.text[:first].strip()} {chunk.text[last:].strip()}".strip()
+        if question and answer:
+            yield QUESTION, question
+            yield ANSWER, answer
+
+
+def embedder_facts(card: Card) -> dict[str, Any]:
+    """Say in a manifest which embedder made the vectors."""
+    return {
+        "name": card.name,
+        "revision": card.revision,
+        "dim": card.dim,
+        "normalised": card.normalised,
+        "prefixes": {"query": card.query_prefix, "passage": card.passage_prefix},
+    }
+
+
+def mismatch(facts: Mapping[str, Any], card: Card) -> str | None:
+    """Tell in words how an embedder differs from the one a manifest names, or None."""
+    wanted = embedder_facts(card)
+    differ = [name for name in wanted if facts.get(name) != wanted[name]]
+    says = ", ".join(f"{name} {facts.get(name)!r} is not {wanted[name]!r}" for name in differ)
+    return f"it was built by another embedder ({says})" if differ else None
+
+
+class Segment:
+    """A segment, its files verified, open for reading by any thread.
+
+    chunks, entries: how many. owners (entries,): the chunk row of each entry, ascending.
+    kinds (entries,): its view. Raises IndexDamaged naming the file, or IndexMismatch.
+    """
+
+    def __init__(self, folder: Path, *, card: Card | None = None) -> None:
+        self.digest = folder.name
+        sealed = manifest.read(folder)
+        if sealed.checksum != self.digest:
+            raise IndexDamaged(f"{folder / manifest.NAME} belongs to another segment.")
+        manifest.verify(folder, sealed)
+        self.facts = sealed.facts
+        if card and (difference := mismatch(sealed.facts["embedder"], card)):
+            raise IndexMismatch(f"{folder / manifest.NAME}: {difference}.")
+        self.chunks = int(sealed.facts["counts"]["chunks"])
+        self.entries = int(sealed.facts["counts"]["entries"])
+        self.owners: NDArray[np.uint32] = _map(folder / OWNERS, self.entries)
+        self.kinds: NDArray[np.uint8] = _map(folder / KINDS, self.entries)
+        self.lexical = Lexical.open(folder / LEXICAL)
+        self.dense = Dense(folder / DENSE)
+        self.shelf = Shelf(folder / SHELF)
+
+    def close(self) -> None:
+        """Close what is open. Mapped arrays live on until nobody holds them."""
+        self.shelf.close()
+
+    @property
+    def canary(self) -> Vectors:
+        """The vector (dim,) that the embedder gave the canary text."""
+        return np.frombuffer(base64.b64decode(self.facts["canary"]), dtype="<f4")
+
+    def entries_of(self, rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the entries of some chunk rows (n,), and for each its place in ``rows``."""
+        first = np.searchsorted(self.owners, rows, side="left")
+        count = np.searchsorted(self.owners, rows, side="right") - first
+        places = np.repeat(np.arange(len(rows)), count)
+        offsets = np.arange(len(places)) - np.repeat(np.cumsum(count) - count, count)
+        return first[places] + offsets, places
+
+
+def seal(folder: Path, facts: Mapping[str, Any]) -> str:
+    """Write the manifest of a finished segment, sync everything, return the segment's digest."""
+    return manifest.seal(folder, facts).checksum
+
+
+def canary_facts(vector: Vectors) -> str:
+    """Say the canary's vector in a manifest."""
+    return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
+
+
+def _map(file: Path, count: int) -> NDArray[Any]:
+    try:
+        mapped: NDArray[Any] = np.load(file, mmap_mode="r" if count else None, allow_pickle=False)
+    except ValueError as error:
+        raise IndexDamaged(f"{file} cannot be read: {error}.") from error
+    if len(mapped) != count:
+        raise IndexDamaged(f"{file} holds {len(mapped)} entries; its manifest says {count}.")
+    return mapped

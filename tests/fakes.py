@@ -1,0 +1,73 @@
+"""Small real things: an embedder that needs no model, and documents of a few words."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.chunk import Chunk, Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class HashCard:
+    name: str = "hash"
+    revision: str = "1"
+    dim: int = 16
+    normalised: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    max_tokens: int = 256
+    reads_cjk: bool = True
+
+
+@dataclass
+class HashEmbedder:
+    """A bag of hashed words, as a unit vector: texts that share words lie near each other."""
+
+    card: HashCard = field(default_factory=HashCard)
+    asked: list[str] = field(default_factory=list)
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked.extend(texts)
+        vectors = [self._vector(self.card.passage_prefix + text) for text in texts]
+        return np.array(vectors, dtype=np.float32).reshape(len(texts), self.card.dim)
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        return self._vector(self.card.query_prefix + text)
+
+    def count(self, text: str) -> int:
+        return len(self.cuts(text))
+
+    def cuts(self, text: str) -> list[int]:
+        return [match.start() for match in re.finditer(r"\w+|[^\w\s]", text)]
+
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        vector = np.zeros(self.card.dim)
+        for word in re.findall(r"[a-z0-9]+|[^\x00-\x7f]", text.lower()):
+            seed = hashlib.sha256(f"{self.card.name}{self.card.revision}{word}".encode()).digest()
+            vector += np.frombuffer(seed[: self.card.dim], dtype=np.int8)
+        length = np.linalg.norm(vector)
+        return (vector / length if length else vector).astype(np.float32)
+
+
+def document(uri: str, text: str, *, cut: int = 80, **facts: object) -> tuple[Record, list[Chunk]]:
+    """Make a record of a text, and chunks of at most ``cut`` characters, cut at line ends."""
+    identity = hashlib.sha256(f"{uri}\x1f{text}".encode()).hexdigest()[:16]
+    known = {"source": "src", "title": uri, "media_type": "text/plain", "language": "en"} | facts
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    record = Record(id=identity, uri=uri, text=text, digest=digest, **known)
+    chunks = [
+        Chunk(
+            document=identity,
+            uri=uri,
+            title=uri,
+            text=piece[0],
+            start=piece.start(),
+            end=piece.end(),
+        )
+        for piece in re.finditer(rf"[^\n]{{1,{cut}}}", text)
+    ]
+    return record, chunks
