@@ -192,7 +192,7 @@ class Composer:
         """Give each page the span of its blocks; an empty page has an empty span."""
         pages = []
         ends = [first for first, _ in self._pages[1:]] + [len(self._blocks)]
-        for (first, label), last in zip(self._pages, ends, strict=True):
+        for (first, label), last in zip(self._pages, ends, strict=False):
             before = self._blocks[first - 1].end if first else 0
             start = self._blocks[first].start if first < last else before
             end = self._blocks[last - 1].end if first < last else before

@@ -1,0 +1,137 @@
+"""What on a web page is not its content: menus, banners, forms, what is hidden from readers."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ingest.parse.dom import Node, Tree, within
+
+# Text that no reader sees is where orders to a model hide. A panel that some control of the
+# page opens (aria-controls) is content all the same: accordions keep their answers there.
+_HIDDEN = (
+    "[hidden]:not([hidden=until-found]),[aria-hidden=true],[style*=display],[style*=visibility],"
+    "[style*=font-size],[style*=opacity],[style*=indent],[style*=left],[style*=clip],[style*=height],"
+    ".sr-only,.visually-hidden,.screen-reader-text"
+)
+_INVISIBLE = re.compile(
+    r"display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0\d*)?(?:;|$|!)"
+    r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
+    r"|text-indent:-\d{3,}|(?:left|top|right):-\d{4,}|clip:rect\(0|clip-path:inset\((?:50|100)%"
+    r"|(?:max-)?height:0(?:px)?(?:;|$|!)"
+)
+_RULE = re.compile(r"([^{}@]{1,500})\{([^{}]{1,2000})\}")
+_SIMPLE = re.compile(r"[.#][\w-]+")
+# Classes that scripts open and close: hidden by a style sheet until a reader clicks.
+_OPENED = re.compile(r"tab|pane|panel|accordion|collaps|toggle|faq|answer|content|body|expand")
+
+_FURNITURE = (
+    "nav,[role=navigation],[role=banner],[role=contentinfo],[role=search],[role=menu],[role=dialog]"
+)
+_OUTSIDE = "header,footer,aside,[role=complementary]"
+_NAMED = re.compile(
+    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|cookies?|consent|gdpr|share|social|pagination"
+    r"|pager|skip-?link|related|sidebar)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_NOTE = re.compile(r"note|tip|warn|caution|info|callout|admonition|important|hint", re.IGNORECASE)
+MOST_LINKED = 0.6  # share of an element's text that links may be before it is a menu
+SHORTEST_MAIN = 0.15  # share of the page's text below which a marked main part is an empty shell
+
+
+def hidden(tree: Tree) -> set[int]:
+    """Find elements that a reader does not see, as memory ids."""
+    opened = {
+        name
+        for node in tree.css("[aria-controls]")
+        for name in (node.attributes.get("aria-controls") or "").split()
+    }
+    found = {node.mem_id for node in tree.css(_HIDDEN) if _unseen(node) and node.id not in opened}
+    for selector in _styled_away(tree):
+        found |= {node.mem_id for node in tree.css(selector) if node.id not in opened}
+    return found
+
+
+def _unseen(node: Node) -> bool:
+    style = re.sub(r"\s+", "", node.attributes.get("style") or "").lower()
+    return not style or bool(_INVISIBLE.search(style)) or _marked(node)
+
+
+def _marked(node: Node) -> bool:
+    names = node.attributes
+    shown = "hidden" in names and names["hidden"] == "until-found"
+    return ("hidden" in names and not shown) or names.get("aria-hidden") == "true"
+
+
+def _styled_away(tree: Tree) -> Iterator[str]:
+    """Give the simple selectors that the page's own style sheets hide."""
+    for style in tree.css("style"):
+        sheet = re.sub(r"/\*.*?\*/", "", style.text(), flags=re.DOTALL)
+        for selectors, rule in _RULE.findall(
+            re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*", "", sheet)
+        ):
+            if _INVISIBLE.search(re.sub(r"\s+", "", rule).lower()):
+                for selector in map(str.strip, selectors.split(",")):
+                    if _SIMPLE.fullmatch(selector) and not _OPENED.search(selector.lower()):
+                        yield selector
+
+
+def main(tree: Tree, unseen: Iterable[int]) -> Node | None:
+    """Find what holds the page's content: its main part, its one article, or its body."""
+    body = tree.body
+    if body is None:
+        return None
+    whole = _length(body)
+    for selector in ("main,[role=main]", "article", "#content,#main-content,#main,.main-content"):
+        found = [node for node in tree.css(selector) if node.mem_id not in unseen]
+        if len(found) == 1 and _length(found[0]) >= SHORTEST_MAIN * whole:
+            inner = [node for node in found[0].css("article") if node.mem_id != found[0].mem_id]
+            if len(inner) == 1 and _length(inner[0]) > 0.6 * _length(found[0]):
+                return inner[0]
+            return found[0]
+    return body
+
+
+def furniture(root: Node) -> set[int]:
+    """Find menus, banners, forms and the like in a page's content, as memory ids."""
+    found = {node.mem_id for node in root.css(_FURNITURE)}
+    found |= {node.mem_id for node in root.css(_OUTSIDE) if _is_frame(node, root)}
+    found |= {node.mem_id for node in root.css("form") if not _says_much(node)}
+    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node)}
+    found.discard(root.mem_id)
+    return found
+
+
+def _is_frame(node: Node, root: Node) -> bool:
+    """Tell a page's own header, footer or side bar from one that belongs to the content."""
+    if node.tag == "header":
+        return root.tag == "body" and node.css_first("h1") is None
+    if node.tag == "aside":
+        label = f"{node.attributes.get('class') or ''} {node.attributes.get('role') or ''}"
+        return not _NOTE.search(label)
+    return True
+
+
+def _says_much(form: Node) -> bool:
+    """Tell a form that only wraps a page's content from one that asks for input."""
+    return form.css_first("h1,h2,h3,p + p + p") is not None and _length(form) > 500  # noqa: PLR2004
+
+
+def _is_menu(node: Node) -> bool:
+    """Tell a menu by its name, and by consisting of links."""
+    label = f"{node.attributes.get('class') or ''} {node.id or ''}"
+    if not _NAMED.search(label) or node.tag in {"body", "html", "main", "article"}:
+        return False
+    words = _length(node)
+    if "cookie" in label.lower() or "consent" in label.lower():
+        return words < 1500 and node.css_first("h1") is None  # noqa: PLR2004
+    linked = sum(_length(link) for link in node.css("a"))
+    return linked >= MOST_LINKED * words
+
+
+def _length(node: Node) -> int:
+    """Count the visible characters of an element, roughly."""
+    return sum(
+        len(text) - text.count(" ")
+        for n in within(node)
+        if (text := n.text_content)
+        and (n.parent is None or n.parent.tag not in {"script", "style"})
+    )

@@ -1,0 +1,89 @@
+"""Tables: which row is the header, and whether the rows are questions with answers."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from ingest.parse.compose import Composer, clean, flow
+
+Row = Sequence[str]
+
+LONGEST_LABEL = 80  # characters of a column's name
+LONGEST_EXTRA = 120  # characters of another column's value that is worth saying beside an answer
+SAMPLE = 50  # rows looked at to tell a header from data
+
+_QUESTIONS = (
+    "question questions q query faq prompt 问题 问 提问 常见问题 标准问题 标准问 问句 問題 常見問題"
+    " 提問"
+)
+_ANSWERS = (
+    "answer answers a response reply solution 答案 答 回答 回复 答复 解答 标准答案 解决方案"
+    " 解决办法 处理方式 處理方式 回覆 答覆 解決方案"
+)
+_QUESTION, _ANSWER = frozenset(_QUESTIONS.split()), frozenset(_ANSWERS.split())
+_NUMBER = re.compile(r"[-+(]?[$€£¥￥]?\s?\d[\d.,:/\s%-]*\)?(?:\s?[A-Za-z%€$]{1,4})?")
+
+
+def write(composer: Composer, rows: Iterable[Row], *, header: Row | None = None) -> None:
+    """Write a table: one FAQ entry a row where it has questions and answers, else one line a row.
+
+    header: its header row; None where the format does not say and it is to be guessed.
+    """
+    body: Iterator[Row] = filter(any, rows)
+    if header is None:
+        sample = list(islice(body, SAMPLE))
+        header = guess_header([[flow(clean(cell)) for cell in row] for row in sample])
+        body = chain(sample[1:] if header else sample, body)
+    columns = faq_columns(header)
+    if columns is None:
+        composer.table(header, body)
+        return
+    for row in body:
+        _entry(composer, header, row, columns)
+
+
+def _entry(composer: Composer, header: Row, row: Row, columns: tuple[int, int]) -> None:
+    question, answer = (row[column] if column < len(row) else "" for column in columns)
+    extras = [
+        f"{name}: {flow(value)}"
+        for n, (name, value) in enumerate(zip(header, row, strict=False))
+        if n not in columns and name and value and len(value) <= LONGEST_EXTRA
+    ]
+    if question and answer:
+        composer.faq(question, "\n".join([answer, *extras]))
+    else:
+        composer.paragraph("\n".join([question or answer, *extras]))
+
+
+def faq_columns(header: Row) -> tuple[int, int] | None:
+    """Find the columns of questions and answers by their names, in English or Chinese.
+
+    >>> faq_columns(["ID", "Question", "Answer"]), faq_columns(["Plan", "Price"])
+    ((1, 2), None)
+    """
+    names = [name.strip().lower().strip(":：*") for name in header]
+    question = next((n for n, name in enumerate(names) if name in _QUESTION), None)
+    answer = next((n for n, name in enumerate(names) if name in _ANSWER), None)
+    return None if question is None or answer is None else (question, answer)
+
+
+def guess_header(rows: Sequence[Row]) -> Row:
+    """Give the first row if it reads like a header, else nothing.
+
+    Its cells are short, distinct and no numbers, and the rows below have them all filled or
+    hold numbers, or it names questions and answers.
+
+    >>> guess_header([["Plan", "Price"], ["Basic", "9"]]), guess_header([["1", "2"], ["3", "4"]])
+    (['Plan', 'Price'], [])
+    """
+    if not rows:
+        return []
+    first = [cell.strip() for cell in rows[0]]
+    named = [cell for cell in first if cell]
+    fits = (
+        len(named) == len(set(named))
+        and all(len(cell) <= LONGEST_LABEL and not _NUMBER.fullmatch(cell) for cell in named)
+        and len(named) >= max(2, len(first) - 1)
+        and len(rows) > 1
+    )
+    return rows[0] if fits or faq_columns(first) else []
