@@ -154,7 +154,7 @@ class Build:
             return None
         digest = self._draft.finish({"splitter": self._splitter})
         final = self._collection / generations.SEGMENTS / digest
-        if final.exists() and manifest.problems(final):
+        if final.exists() and manifest.problems(final, digest):
             durable.discard(final)  # of the same content, but damaged: the draft is its cure
         if not final.exists():
             durable.move(self._draft.folder, final)

@@ -25,12 +25,12 @@ faiss: Any = _faiss  # its stubs leave out what its Python layer adds
 Vectors = NDArray[np.float32]
 Kind = Literal["flat", "ivf"]
 
-EXACT_UP_TO = 50_000
-NARROW = 50_000
-PROBED = 1 / 16
-CANDIDATES = 8
+EXACT_UP_TO = 50_000  # vectors of a segment compared one by one; about 8 ms a query on one core
+PROBED = 1 / 8  # of the lists of an inverted file; recall@10 is 0.98 there, and 0.94 at 1/32
+NARROW = PROBED  # share of the vectors below which a filter makes the exact search the cheaper one
+CANDIDATES = 8  # proposed per hit wanted, and scored exactly
 _FLAT, _NEAR, _ROWS = "vectors.faiss", "near.faiss", "rows.npy"
-_TRAINED_ON = 64  # vectors a list, as FAISS wants at least 39
+_TRAINED_ON = 40  # vectors a list; FAISS asks for 39
 _SLAB = 8_192
 # A file that was verified can still be one that a foreign program wrote: no array above 64 GiB.
 faiss.set_deserialization_vector_byte_limit(64 << 30)
@@ -96,7 +96,7 @@ class Dense:
         count = self.count if allowed is None else int(np.count_nonzero(allowed))
         if k <= 0 or not count or not np.isfinite(asked).all() or not asked.any():
             return best(np.empty(0, np.int64), np.empty(0, np.float32), 0)
-        if self._near is None or count <= NARROW:
+        if self._near is None or count <= NARROW * self.count:
             found = self._exact(asked, min(k, count), count, allowed)
         else:
             found = self._candidates(asked, k, count, allowed)
@@ -157,7 +157,7 @@ class Dense:
 
 
 def _near(vectors: Vectors) -> Any:
-    lists = max(1, round(4 * len(vectors) ** 0.5))
+    lists = max(1, min(round(4 * len(vectors) ** 0.5), len(vectors) // _TRAINED_ON))
     coarse = faiss.IndexFlatIP(vectors.shape[1])
     code = faiss.ScalarQuantizer.QT_8bit
     index = faiss.IndexIVFScalarQuantizer(

@@ -92,10 +92,15 @@ def verify(folder: Path, manifest: Manifest) -> None:
                 raise IndexDamaged(problem)
 
 
-def problems(folder: Path) -> list[str]:
-    """Read every file of a folder anew, whatever was verified before; name all that is wrong."""
+def problems(folder: Path, checksum: str | None = None) -> list[str]:
+    """Read every file of a folder anew, whatever was verified before; name all that is wrong.
+
+    checksum: what the manifest itself must have, for one who knows.
+    """
     try:
         manifest = read(folder)
+        if checksum not in {None, manifest.checksum}:
+            return [f"{folder / NAME} belongs to another folder."]
         verify(folder, manifest)
     except IndexesError as error:
         return [str(error)]

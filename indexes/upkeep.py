@@ -1,0 +1,184 @@
+"""Look after a collection's generations: list them, check them, go back to one, clear old ones."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexes import documents, durable, generations, manifest
+from indexes.documents import Documents, Listed
+from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
+from indexes.segments import Segment
+from indexes.shelf import Shelf
+
+ORIGINALS = "originals"
+KEPT = 3  # generations: the current one, and two to go back to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A generation as a list shows it. problem: why its manifest cannot be read, or None."""
+
+    generation: int
+    current: bool
+    created: str = ""
+    parent: int | None = None
+    segments: int = 0
+    documents: int = 0
+    chunks: int = 0
+    vectors: int = 0
+    problem: str | None = None
+
+
+def history(collection: Path) -> list[Standing]:
+    """List the generations of a collection, oldest first; their files are not verified."""
+    now = generations.current(collection)
+    return [_standing(collection, n, current=n == now) for n in generations.numbers(collection)]
+
+
+def verify(collection: Path) -> list[str]:
+    """Read every file of every generation anew and name all that is wrong with it.
+
+    In a generation that is whole, every chunk is also held against the text of its document.
+    Raises IndexNotFound where there is no collection.
+    """
+    _must_stand(collection)
+    found: dict[str, None] = {}
+    known = generations.numbers(collection)
+    if known and generations.current(collection) not in known:
+        found[f"{collection / generations.CURRENT} names no generation."] = None
+    for number in known:
+        problems = _damage(collection, number) or _disagreements(collection, number)
+        found.update(dict.fromkeys(problems))
+    return list(found)
+
+
+def rollback(collection: Path, generation: int) -> None:
+    """Make an earlier generation the current one, once all of it has been read and found good.
+
+    Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used,
+    CollectionBusy while a job runs.
+    """
+    _must_stand(collection)
+    with generations.writing(collection):
+        if generation not in generations.numbers(collection):
+            raise IndexNotFound(f"{collection} has no generation {generation}.")
+        if problems := _damage(collection, generation):
+            raise IndexDamaged(problems[0])
+        folder = collection / generations.GENERATIONS / str(generation)
+        generations.point(collection, generation, manifest.read(folder).checksum)
+
+
+def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
+    """Remove old generations, and segments and originals that only they used; returns them.
+
+    The newest ``keep``, the one that answers and any that a process is reading stay. While a
+    manifest cannot be read, only generations go. Raises CollectionBusy while a job runs.
+    """
+    _must_stand(collection)
+    with generations.writing(collection):
+        known = generations.numbers(collection)
+        safe = {*known[max(0, len(known) - max(keep, 1)) :]}
+        safe.add(next(generations.order(collection), 0))
+        folders = [collection / generations.GENERATIONS / str(n) for n in known if n not in safe]
+        old = [f for f in folders if (f / manifest.NAME).exists() and not generations.is_read(f)]
+        for folder in old:
+            durable.discard(folder)
+        return [*old, *generations.sweep(collection), *_forget_originals(collection)]
+
+
+def _standing(collection: Path, number: int, *, current: bool) -> Standing:
+    try:
+        facts = manifest.read(collection / generations.GENERATIONS / str(number)).facts
+    except IndexesError as error:
+        return Standing(generation=number, current=current, problem=str(error))
+    counts = {name: facts["sums"][name] for name in ("documents", "chunks", "vectors")}
+    return Standing(
+        generation=number,
+        current=current,
+        created=facts["created"],
+        parent=facts["parent"],
+        segments=len(facts["segments"]),
+        **counts,
+    )
+
+
+def _damage(collection: Path, number: int) -> list[str]:
+    """Name every file of a generation and its segments that is not as it was written."""
+    folder = collection / generations.GENERATIONS / str(number)
+    if problems := manifest.problems(folder):
+        return problems
+    for digest in manifest.read(folder).facts["segments"]:
+        problems += manifest.problems(collection / generations.SEGMENTS / digest, digest)
+    return problems
+
+
+def _disagreements(collection: Path, number: int) -> Iterator[str]:
+    """Tell where the document table, the tombstones and the shelves say different things."""
+    held = generations.read(collection, number)
+    with ExitStack() as opened:
+        table = opened.enter_context(closing(Documents(held.folder / documents.NAME)))
+        parts = {}
+        for name in held.segments:
+            part = Segment(collection / generations.SEGMENTS / name)
+            parts[name] = opened.enter_context(closing(part))
+        claimed = defaultdict(list, {name: list(ranges) for name, ranges in held.dead.items()})
+        for listed in table.all():
+            if listed.segment in parts:
+                claimed[listed.segment].append((listed.first, listed.count))
+                yield from _misfits(parts[listed.segment].shelf, listed)
+            else:
+                yield f"{listed.uri} is listed in a segment that is not in generation {number}."
+        for name, part in parts.items():
+            yield from _gaps(part, claimed[name])
+
+
+def _gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Tell which rows of a segment belong to no document, or to two."""
+    at = 0
+    for first, count in sorted(one for one in claimed if one[1]):
+        if first != at:
+            yield f"Segment {part.digest}: documents meet badly between rows {at} and {first}."
+        at = first + count
+    if at != part.chunks:
+        yield f"Segment {part.digest} has {part.chunks} rows; {at} of them are accounted for."
+
+
+def _misfits(shelf: Shelf, listed: Listed) -> Iterator[str]:
+    """Tell how a document on the shelf differs from what the table says of it."""
+    try:
+        text = shelf.text(listed.id)
+    except KeyError:
+        yield f"{listed.uri} is listed, but is not in segment {listed.segment}."
+        return
+    chunks = list(shelf.of(listed.id))
+    if [row for row, _ in chunks] != list(range(listed.first, listed.first + listed.count)):
+        yield f"{listed.uri}: its chunks are not where the document table says."
+    for _, chunk in chunks:
+        if text[chunk.start : chunk.end] != chunk.text:
+            yield f"{listed.uri}: chunk {chunk.id} is not what stands in its document."
+
+
+def _forget_originals(collection: Path) -> Sequence[Path]:
+    """Remove source bytes that no generation names any more."""
+    folder = collection / ORIGINALS
+    used: set[str] = set()
+    if not folder.is_dir():
+        return []
+    for number in generations.numbers(collection):
+        place = collection / generations.GENERATIONS / str(number)
+        if manifest.problems(place):
+            return []
+        table = Documents(place / documents.NAME)
+        used.update(listed.digest for listed in table.all())
+        table.close()
+    gone = [file for file in folder.iterdir() if file.name not in used]
+    for file in gone:
+        durable.discard(file)
+    return gone
+
+
+def _must_stand(collection: Path) -> None:
+    if not collection.is_dir():
+        raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
