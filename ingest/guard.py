@@ -1,0 +1,186 @@
+"""Parse and split files in a small pool of limited child processes.
+
+A parser meets bytes that strangers wrote. So it runs where it can do no harm: a child process
+with limits on memory, computing time, waiting time and output, that writes no file and needs no
+network. A child that crosses a limit is ended, its file is skipped with the reason, and a fresh
+child takes the next one.
+"""
+
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from indexes.chunk import Chunk, Record
+from ingest.child import Child, Trouble
+from ingest.document import Raw, Skipped
+from ingest.frame import heard
+
+_AHEAD = 32  # documents per child that may be parsed before they are asked for
+_HELD = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardOptions:
+    """Limits of the processes that parse.
+
+    workers: how many at once; 0 is one per core, at most 2: embedding needs the cores too.
+    memory: MiB that one document may need on top of the parser itself.
+    seconds: computing time of one document.
+    wall: seconds of waiting for one document, whatever the process does meanwhile.
+    file_size: MiB; larger files are skipped unread.
+    output: MiB of text and positions that one document may yield.
+    """
+
+    workers: int = 0
+    memory: int = 512
+    seconds: float = 60
+    wall: float = 300
+    file_size: int = 200
+    output: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A document as the index takes it, with its chunks."""
+
+    record: Record
+    chunks: tuple[Chunk, ...]
+
+
+Outcome = Parsed | Skipped
+
+
+class Guard:
+    """A pool of limited children. Use it in a ``with``: they end with it.
+
+    tokenizer: the file whose tokens the splitter counts. split: the splitter's options.
+    """
+
+    def __init__(self, options: GuardOptions, *, tokenizer: Path, split: Mapping[str, Any]) -> None:
+        self._options = options
+        self._setting = {
+            "memory": options.memory * _MIB,
+            "output": options.output * _MIB,
+            "tokenizer": str(tokenizer.absolute()),
+            "split": dict(split),
+        }
+        self.workers = options.workers or min(2, _cores())
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        self._children: set[Child] = set()
+        self._lock = threading.Lock()
+        self._held = 0
+        self._closed = False
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="guard")
+
+    def __enter__(self) -> Self:
+        for _ in range(self.workers):
+            self._idle.put(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._closed = True
+            for child in self._children:
+                child.kill()
+        self._pool.shutdown(cancel_futures=True)
+        for child in self._children:
+            child.end()
+
+    def run(
+        self, files: Iterable[Raw], *, name: Callable[[Raw], str]
+    ) -> Iterator[tuple[Raw, Outcome]]:
+        """Parse files, several at once; gives them back in their order, each with its outcome.
+
+        name: gives the id that a file's record is to bear. Files are asked for only a little
+        ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
+        Raises IngestError when no child can start.
+        """
+        waiting: deque[tuple[Raw, Future[tuple[Outcome, int]]]] = deque()
+        for raw in files:
+            while waiting and (len(waiting) >= _AHEAD * self.workers or self._held > _HELD):
+                yield self._give(*waiting.popleft())
+            waiting.append((raw, self._pool.submit(self._take, raw, name(raw))))
+        while waiting:
+            yield self._give(*waiting.popleft())
+
+    def _give(self, raw: Raw, future: Future[tuple[Outcome, int]]) -> tuple[Raw, Outcome]:
+        outcome, size = future.result()
+        with self._lock:
+            self._held -= size
+        return raw, outcome
+
+    def _take(self, raw: Raw, record: str) -> tuple[Outcome, int]:
+        """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
+        if raw.size > self._options.file_size * _MIB:
+            reason = f"larger than {self._options.file_size} MiB"
+            return Skipped(uri=raw.uri, reason=reason), 0
+        answer = self._ask(raw, record)
+        if isinstance(answer, Trouble):
+            return Skipped(uri=raw.uri, reason=answer.reason), 0
+        header, parts = answer
+        if "unreadable" in header:
+            return Skipped(uri=raw.uri, reason=str(header["unreadable"])[:500]), 0
+        try:
+            made, chunks = heard(header, parts, raw=raw, record=record)
+        except (ValueError, KeyError, TypeError):
+            reason = "crashed the parser (its answer makes no sense)"
+            return Skipped(uri=raw.uri, reason=reason), 0
+        size = sum(map(len, parts)) + 500 * len(chunks)
+        with self._lock:
+            self._held += size
+        return Parsed(record=made, chunks=chunks), size
+
+    def _ask(self, raw: Raw, record: str) -> tuple[Any, Any] | Trouble:
+        """Ask an idle child; one that was spent by earlier documents is no fault of this one."""
+        child = self._idle.get()
+        try:
+            if child.ended:
+                child = self._replace(child)
+            served = child.served
+            answer = self._once(child, raw, record)
+            if isinstance(answer, Trouble) and (served or answer.left) and not answer.late:
+                child = self._replace(child)
+                answer = self._once(child, raw, record)
+            return answer
+        finally:
+            self._idle.put(child)
+
+    def _once(self, child: Child, raw: Raw, record: str) -> tuple[Any, Any] | Trouble:
+        options = self._options
+        request = {
+            "file": str(raw.file.absolute()),
+            "uri": raw.uri,
+            "record": record,
+            "seconds": options.seconds,
+        }
+        answer = child.ask(request, wall=options.wall)
+        if not isinstance(answer, Trouble) and "memory" in answer[0]:
+            child.end()
+            return Trouble(f"needs more than {options.memory} MiB of memory")
+        return answer
+
+    def _replace(self, child: Child) -> Child:
+        with self._lock:
+            self._children.discard(child)
+        child.end()
+        return self._start()
+
+    def _start(self) -> Child:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("The guard is closed.")
+            child = Child(self._setting, limit=(self._options.output + 64) * _MIB)
+            self._children.add(child)
+        return child
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container was given
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,219 @@
+"""A document's way in: look, compare, parse, split, embed, publish.
+
+Read this file first. A job mirrors sources into a collection: what is new or changed there is
+parsed and split by limited children, embedded here, and published with everything else as one
+new generation. Until that moment nothing has happened, and a job that fails leaves nothing.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from indexes.build import Build, Published
+from indexes.chunk import Chunk, Record
+from indexes.draft import Embeds
+from indexes.errors import IndexDamaged, IndexNotFound
+from indexes.index import Index
+from ingest import ledger, sources
+from ingest.document import Raw, Skipped
+from ingest.errors import MassRemoval, Unreadable
+from ingest.estimate import Estimate
+from ingest.guard import Guard, GuardOptions, Outcome
+from ingest.originals import Kept, Originals, look
+from ingest.progress import Meter, Watch, unwatched
+from ingest.report import Report
+from ingest.split import SplitOptions
+from ingest.survey import Survey, Surveyor
+
+Groups = frozenset[str]
+Keep = Callable[..., Kept]
+
+
+class Sink(Protocol):
+    """Takes documents in and publishes them: a Build, or an Estimate for a plan."""
+
+    def add(self, record: Record, chunks: Sequence[Chunk]) -> None: ...
+    def publish(self, *, removed: Collection[str], groups: Mapping[str, Groups]) -> Published: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Changes one collection; one job at a time.
+
+    collection: its folder, made where there is none. tokenizer: the file of the embedder's
+    tokenizer, whose tokens the splitter counts.
+    """
+
+    collection: Path
+    embedder: Embeds
+    tokenizer: Path
+    guard: GuardOptions = field(default_factory=GuardOptions)
+    split: SplitOptions = field(default_factory=SplitOptions)
+
+    def run(
+        self,
+        paths: Sequence[Path],
+        *,
+        groups: Groups | None = None,
+        allow_removals: bool = False,
+        watch: Watch = unwatched,
+    ) -> Report:
+        """Mirror some sources into the collection.
+
+        groups: who may see all documents of these sources; None keeps what was said before.
+        Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
+        collection is as it was.
+        """
+        began, meter = time.monotonic(), Meter(watch)
+        listing = sources.listing(paths)
+        with self._build(meter) as build:
+            known = sources.recall(self.collection)
+            surveys = self._surveyor(build.base, known).mirror(listing, groups)
+            if not allow_removals:
+                _refuse(surveys, ())
+            skipped = self._take_in(build, surveys, meter)
+            if not allow_removals:
+                _refuse(surveys, skipped)
+            sources.remember(self.collection, known, [one.source for one in surveys])
+            return self._publish(build, surveys, skipped, began)
+
+    def plan(
+        self, paths: Sequence[Path], *, groups: Groups | None = None, watch: Watch = unwatched
+    ) -> Report:
+        """Tell what ``run`` would report, and change nothing; ``blocked`` says if it would refuse.
+
+        Files are parsed, as only that tells what would be skipped; nothing is embedded.
+        """
+        began, meter = time.monotonic(), Meter(watch)
+        listing = sources.listing(paths)
+        with self._base() as base:
+            surveyor = self._surveyor(base, sources.recall(self.collection))
+            surveys = surveyor.mirror(listing, groups)
+            sink = Estimate(base, self.embedder.card)
+            skipped = self._take_in(sink, surveys, meter, keep=look)
+            report = self._publish(sink, surveys, skipped, began)
+            return replace(report, blocked=_blocked(surveys, skipped))
+
+    def put(
+        self, uri: str, file: Path, *, groups: Groups | None = None, source: str = sources.API
+    ) -> Report:
+        """Take in one document, whose bytes are those of ``file``; one of that uri is replaced.
+
+        What cannot be parsed is skipped, and the former version stays. groups: who may see it;
+        None keeps what was said before. Raises Unreadable when another source has that uri.
+        """
+        return self._change(source, uri, file, groups)
+
+    def delete(self, uri: str, *, source: str = sources.API) -> Report:
+        """Take one document out; one that is not there is gone already.
+
+        Raises Unreadable when it belongs to another source.
+        """
+        return self._change(source, uri, None, None)
+
+    def _change(self, source: str, uri: str, file: Path | None, groups: Groups | None) -> Report:
+        began, meter = time.monotonic(), Meter(unwatched)
+        with self._build(meter) as build:
+            surveys = [self._surveyor(build.base, {}).one(source, uri, file, groups)]
+            skipped = self._take_in(build, surveys, meter)
+            return self._publish(build, surveys, skipped, began)
+
+    def _build(self, meter: Meter) -> Build:
+        facts = {**asdict(self.split), "way": self._way()}
+        return Build(self.collection, self.embedder, splitter=facts, progress=meter.texts)
+
+    def _base(self) -> closing[Index] | nullcontext[None]:
+        try:
+            return closing(Index.open(self.collection))
+        except (IndexNotFound, IndexDamaged):  # as a build would: begin anew
+            return nullcontext()
+
+    def _way(self) -> str:
+        return ledger.way(self.tokenizer, asdict(self.split))
+
+    def _surveyor(self, base: Index | None, known: Mapping[str, sources.Source]) -> Surveyor:
+        return Surveyor(
+            held=list(base.records()) if base else [],
+            known=known,
+            way=self._way(),
+            limit=self.guard.file_size,
+        )
+
+    def _take_in(
+        self, sink: Sink, surveys: Sequence[Survey], meter: Meter, *, keep: Keep | None = None
+    ) -> list[Skipped]:
+        """Parse and add all that is new or changed; returns what had to be skipped.
+
+        keep: how the bytes to parse are got hold of; by default they are copied to the originals.
+        """
+        skipped = [one for survey in surveys for one in survey.skipped]
+        work = [raw for survey in surveys for raw in survey.changes.work]
+        originals = Originals(self.collection)
+        meter.begin(len(work))
+        for outcome in self._parse(work, keep or originals.keep) if work else ():
+            if isinstance(outcome, Skipped):
+                skipped.append(outcome)
+                meter.document(None)
+            else:
+                sink.add(outcome.record, outcome.chunks)
+                meter.document(len(outcome.chunks))
+        originals.sync()
+        return sorted(skipped, key=lambda one: one.uri)
+
+    def _parse(self, work: Sequence[Raw], keep: Keep) -> Iterator[Outcome]:
+        """Parse files in limited children, in their order; those whose bytes are gone come last."""
+        lost: list[Skipped] = []
+
+        def kept() -> Iterator[Raw]:
+            for raw in work:
+                try:
+                    got: Kept = keep(raw.file, limit=self.guard.file_size)
+                except Unreadable as error:
+                    lost.append(Skipped(uri=raw.uri, reason=str(error)))
+                else:
+                    yield replace(raw, file=got.file, digest=got.digest, size=got.size)
+
+        way, split = self._way(), asdict(self.split)
+        with Guard(self.guard, tokenizer=self.tokenizer, split=split) as guard:
+            for _, outcome in guard.run(kept(), name=lambda raw: ledger.identity(raw, way)):
+                yield outcome
+        yield from lost
+
+    def _publish(
+        self, sink: Sink, surveys: Sequence[Survey], skipped: Sequence[Skipped], began: float
+    ) -> Report:
+        """Publish what the sink took in, and count what that meant."""
+        failed = {one.uri for one in skipped}
+        gone = [document for survey in surveys for document in survey.gone(failed)]
+        stayed = sum(len(survey.stayed(failed)) for survey in surveys)
+        changes = [survey.changes for survey in surveys]
+        groups = {name: g for one in changes for name, g in one.groups.items()}
+        published = sink.publish(removed=[document.id for document in gone], groups=groups)
+        return Report(
+            collection=self.collection.name,
+            generation=published.generation or None,
+            documents=published.documents,
+            added=sum(raw.uri not in failed for one in changes for raw in one.added),
+            changed=sum(raw.uri not in failed for one in changes for raw in one.changed)
+            + len(groups),
+            removed=len(gone),
+            unchanged=sum(len(one.unchanged) for one in changes) - len(groups) + stayed,
+            chunks=published.chunks,
+            vectors=published.vectors,
+            embedded=published.embedded,
+            skipped=tuple(skipped),
+            seconds=time.monotonic() - began,
+        )
+
+
+def _blocked(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> str | None:
+    failed = {one.uri for one in skipped}
+    return next(filter(None, (survey.blocked(failed) for survey in surveys)), None)
+
+
+def _refuse(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> None:
+    if reason := _blocked(surveys, skipped):
+        raise MassRemoval(f"{reason} Nothing was changed.")

@@ -1,0 +1,106 @@
+"""What a collection already holds, and what a source would change in it.
+
+The published generation is the ledger: its document table names every document that was taken
+in, by an id made of all that decides its text. A second book beside it could only disagree.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from indexes.documents import Listed
+from ingest.document import Raw
+
+_ROOM = Path(__file__).parent
+_TEXT = ("text.py", "sentence.py", "word.py")  # of indexes: what decides where a chunk ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What one source would change. The uris of added, changed and unchanged are disjoint.
+
+    changed: same uri, but other bytes, or to be read in another way. unchanged: as held now,
+    but for ``groups``: by record id, who may see a document from now on where that is new.
+    removed: held, and no longer in the source.
+    """
+
+    added: tuple[Raw, ...] = ()
+    changed: tuple[Raw, ...] = ()
+    unchanged: tuple[Listed, ...] = ()
+    removed: tuple[Listed, ...] = ()
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def work(self) -> list[Raw]:
+        """What is to be parsed, in the order of uris."""
+        return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
+
+    @property
+    def lost(self) -> set[str]:
+        """The uris of what goes for good: bytes that come back under another name are not lost."""
+        moved = {raw.digest for raw in self.added}
+        return {document.uri for document in self.removed if document.digest not in moved}
+
+
+def way(tokenizer: Path, split: Mapping[str, Any]) -> str:
+    """Name the way from bytes to chunks: our code, the splitter's options, its tokenizer.
+
+    Another way makes every document a changed one; texts that come out the same are not
+    embedded again, so a new release costs parsing only.
+    """
+    digest = hashlib.sha256(json.dumps(dict(split), sort_keys=True).encode())
+    words = [_ROOM.parent / "indexes" / name for name in _TEXT]
+    for file in (tokenizer, *words, _ROOM / "split.py", *sorted((_ROOM / "parse").rglob("*.py"))):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def identity(raw: Raw, way: str) -> str:
+    """Name a version of a document, and so its chunks, by all that decides them.
+
+    The embedder takes no part: embedding anew keeps every id.
+    """
+    name = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{way}"
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def compare(
+    files: Iterable[Raw], held: Iterable[Listed], *, way: str, groups: frozenset[str] | None
+) -> Changes:
+    """Hold the files of one source against what the collection holds of it.
+
+    groups: who may see the documents from now on; None leaves each as it is.
+    """
+    before = {document.uri: document for document in held}
+    added: list[Raw] = []
+    changed: list[Raw] = []
+    unchanged: list[Listed] = []
+    for raw in files:
+        document = before.pop(raw.uri, None)
+        if document is None:
+            added.append(raw)
+        elif document.id == identity(raw, way):
+            unchanged.append(document)
+        else:
+            seen_by = document.groups if groups is None else groups
+            changed.append(replace(raw, groups=seen_by))
+    return Changes(
+        added=tuple(added),
+        changed=tuple(changed),
+        unchanged=tuple(unchanged),
+        removed=tuple(before.values()),
+        groups={} if groups is None else {d.id: groups for d in unchanged if d.groups != groups},
+    )
+
+
+def mass_removal(source: str, *, held: int, lost: int) -> str | None:
+    """Say why a job should not go on: it would remove more than half of a source. Else None."""
+    if lost * 2 <= held:
+        return None
+    return (
+        f"{source}: {lost} of its {held} documents would be removed. If that is meant, "
+        "repeat with --allow-removals."
+    )

@@ -1,0 +1,44 @@
+"""What a job did, in the words of the contract."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.document import Skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a job did, or would do.
+
+    generation: the one that now answers; None while there is none. documents, chunks, vectors:
+    all that it holds. added, changed, removed, unchanged: documents of this job's sources; one
+    that got other groups is changed, one that can no longer be read is removed and skipped.
+    embedded: texts given vectors anew. blocked: of a plan, why the job itself would refuse.
+    """
+
+    collection: str
+    generation: int | None
+    documents: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    chunks: int
+    vectors: int
+    embedded: int
+    skipped: tuple[Skipped, ...]
+    seconds: float
+    blocked: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        """Give the report as JSON values."""
+        names = (
+            *("collection", "generation", "documents", "added", "changed", "removed"),
+            *("unchanged", "chunks", "vectors", "embedded"),
+        )
+        return {
+            **{name: getattr(self, name) for name in names},
+            "skipped": [{"uri": one.uri, "reason": one.reason} for one in self.skipped],
+            "seconds": round(self.seconds, 3),
+            **({"blocked": self.blocked} if self.blocked else {}),
+        }

@@ -1,0 +1,128 @@
+"""Look at sources and say what would change: what is there, held against what is published."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from indexes.documents import Listed
+from ingest import ledger, sources
+from ingest.document import Raw, Skipped
+from ingest.errors import Unreadable
+from ingest.ledger import Changes
+from ingest.originals import look
+from ingest.sources import Found, Listing, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """One source, what the collection holds of it by uri, and what is to change.
+
+    mirror: a document that can no longer be read goes; otherwise its former version stays.
+    """
+
+    source: Source
+    held: Mapping[str, Listed] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
+    skipped: tuple[Skipped, ...] = ()
+    mirror: bool = True
+
+    def gone(self, failed: Collection[str]) -> list[Listed]:
+        """Tell what goes, given the uris that could not be read."""
+        return [*self.changes.removed, *(self._unread(failed) if self.mirror else ())]
+
+    def stayed(self, failed: Collection[str]) -> list[Listed]:
+        """Tell what stays as it was because its new version could not be read."""
+        return [] if self.mirror else self._unread(failed)
+
+    def blocked(self, failed: Collection[str]) -> str | None:
+        """Tell why the job may not go on without being told so, or None."""
+        lost = sum(d.uri in self.changes.lost or d.uri in failed for d in self.gone(failed))
+        return ledger.mass_removal(self.source.name, held=len(self.held), lost=lost)
+
+    def _unread(self, failed: Collection[str]) -> list[Listed]:
+        return [self.held[raw.uri] for raw in self.changes.changed if raw.uri in failed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyor:
+    """Looks at sources for one job. held: all documents that are published now.
+
+    known: the remembered sources. way: see ``ledger.way``. limit: MiB of a file at most.
+    """
+
+    held: Sequence[Listed]
+    known: Mapping[str, Source]
+    way: str
+    limit: int
+
+    def mirror(self, listing: Listing, groups: frozenset[str] | None) -> list[Survey]:
+        """Survey sources that are paths. groups: who may see them; None keeps what was said."""
+        known, surveys = dict(self.known), list[Survey]()
+        names = {str(root) for root, _ in listing}
+        taken = {d.uri for d in self.held if d.source not in names}
+        for root, listed in listing:
+            found = [one for one in listed if isinstance(one, Found)]
+            source = sources.settle(root, found, known, taken)
+            source = source if groups is None else replace(source, groups=groups)
+            known[source.name] = source
+            surveys.append(self._mirror(source, listed, taken, groups))
+            taken |= {raw.uri for raw in surveys[-1].changes.work}
+            taken |= {document.uri for document in surveys[-1].changes.unchanged}
+        return surveys
+
+    def one(
+        self, source: str, uri: str, file: Path | None, groups: frozenset[str] | None
+    ) -> Survey:
+        """Survey one document that is put into a source (or, without a file, deleted from it).
+
+        Raises Unreadable when another source has a document of that name.
+        """
+        named = [document for document in self.held if document.uri == uri]
+        if other := next((d.source for d in named if d.source != source), None):
+            raise Unreadable(f"{uri} belongs to the source {other}; change it there.")
+        survey = Survey(
+            source=Source(name=source, prefix=""), held={d.uri: d for d in named}, mirror=False
+        )
+        if file is None:
+            return replace(survey, changes=Changes(removed=tuple(named)))
+        raws, skipped = self._look({uri: file}, source, groups or frozenset())
+        changes = ledger.compare(raws, named if raws else (), way=self.way, groups=groups)
+        return replace(survey, changes=changes, skipped=tuple(skipped))
+
+    def _mirror(
+        self,
+        source: Source,
+        listed: Sequence[Found | Skipped],
+        taken: Collection[str],
+        groups: frozenset[str] | None,
+    ) -> Survey:
+        held = {d.uri: d for d in self.held if d.source == source.name}
+        found = [one for one in listed if isinstance(one, Found)]
+        paths = {uri: one.path for uri, one in sources.named(found, source, taken).items()}
+        raws, unread = self._look(paths, source.name, source.groups)
+        prefix = source.prefix if source.always else ""
+        odd = [one for one in listed if isinstance(one, Skipped)]
+        return Survey(
+            source=source,
+            held=held,
+            changes=ledger.compare(raws, held.values(), way=self.way, groups=groups),
+            skipped=(*(replace(one, uri=f"{prefix}{one.uri}") for one in odd), *unread),
+        )
+
+    def _look(
+        self, paths: Mapping[str, Path], source: str, groups: frozenset[str]
+    ) -> tuple[list[Raw], list[Skipped]]:
+        """Read every file for its digest; what cannot be read is skipped with the reason."""
+        raws: list[Raw] = []
+        skipped: list[Skipped] = []
+        for uri, path in paths.items():
+            try:
+                seen = look(path, limit=self.limit)
+            except Unreadable as error:
+                skipped.append(Skipped(uri=uri, reason=str(error)))
+                continue
+            raw = Raw(
+                uri=uri, source=source, file=path, digest=seen.digest, size=seen.size, groups=groups
+            )
+            raws.append(raw)
+        return raws, skipped
