@@ -5,6 +5,7 @@ take vectors over. While there are few of them a query is compared with all; bey
 inverted file of 8-bit codes proposes candidates, and these are scored exactly.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -96,10 +97,11 @@ class Dense:
         count = self.count if allowed is None else int(np.count_nonzero(allowed))
         if k <= 0 or not count or not np.isfinite(asked).all() or not asked.any():
             return best(np.empty(0, np.int64), np.empty(0, np.float32), 0)
-        if self._near is None or count <= NARROW * self.count:
-            found = self._exact(asked, min(k, count), count, allowed)
-        else:
+        k, found = min(k, count), None
+        if self._near is not None and count > NARROW * self.count:
             found = self._candidates(asked, k, count, allowed)
+        if found is None or len(found) < k:
+            found = self._exact(asked, k, count, allowed)
         return Hits(self.rows[found.rows], found.scores)
 
     def scores(self, query: Vectors, rows: Rows) -> Scores:
@@ -139,7 +141,7 @@ class Dense:
         A filter thins every list alike, so as many more lists are read as it leaves out.
         """
         lists = self._near.nlist
-        probed = min(lists, round(lists * PROBED * self.count / count))
+        probed = min(lists, math.ceil(lists * PROBED * self.count / count))
         selector = {} if allowed is None else {"sel": _selector(allowed)}
         params = faiss.SearchParametersIVF(nprobe=probed, **selector)
         _, places = self._near.search(query, min(count, max(64, CANDIDATES * k)), params=params)
