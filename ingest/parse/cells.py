@@ -8,48 +8,63 @@ from ingest.parse.dom import Node, line
 
 MOST_COLUMNS = 500
 WIDEST, TALLEST = 100, 1000  # what one cell may span
+_PARTS, _ROWS = frozenset({"thead", "tbody", "tfoot", "tr"}), frozenset({"tr"})
+_CELLS = frozenset({"td", "th"})
 LONGEST_REPEATED = 100  # characters of a cell that is said again in each row it spans
 
 
 def write(table: Node, composer: Composer, unseen: Collection[int]) -> bool:
     """Write a table of data. False, and nothing written, for one that only lays out a page."""
-    if table.attributes.get("role") in {"presentation", "none"} or _holds_more(table):
+    rows = list(_rows(table))
+    if table.attributes.get("role") in {"presentation", "none"} or _lays_out(table, rows):
         return False
-    heads, rows = _read(table, unseen)
-    if max(map(len, heads + rows), default=0) < 2:  # noqa: PLR2004 (one column is no table)
+    heads, body = _read(rows, unseen)
+    if max(map(len, heads + body), default=0) < 2:  # noqa: PLR2004 (one column is no table)
         return False
     caption = table.css_first("caption")
     if caption is not None:
         composer.paragraph(line(caption, unseen))
-    grid.write(composer, rows or heads, header=_merged(heads) if heads and rows else None)
+    grid.write(composer, body or heads, header=_merged(heads) if heads and body else None)
     return True
 
 
-def _holds_more(table: Node) -> bool:
-    return any(node.mem_id != table.mem_id for node in table.css("table,h1,h2,h3,h4,h5,h6,pre"))
+def _rows(table: Node) -> Iterator[tuple[bool, list[Node]]]:
+    """Give the table's own rows, not those of tables in it, and whether each is in its head."""
+    for part in _children(table, _PARTS):
+        if part.tag == "tr":
+            yield False, list(_children(part, _CELLS))
+        else:
+            for tr in _children(part, _ROWS):
+                yield part.tag == "thead", list(_children(tr, _CELLS))
 
 
-def _read(table: Node, unseen: Collection[int]) -> tuple[list[list[str]], list[list[str]]]:
+def _children(node: Node, tags: frozenset[str]) -> Iterator[Node]:
+    child = node.first_child
+    while child is not None:
+        if child.tag in tags:
+            yield child
+        child = child.next
+
+
+def _lays_out(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
+    """Tell a table that arranges parts of a page: it names no columns, and holds whole sections."""
+    if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
+        return False
+    return any(node.mem_id != table.mem_id for node in table.css("table,h1,h2,h3,h4,h5,h6"))
+
+
+def _read(
+    found: list[tuple[bool, list[Node]]], unseen: Collection[int]
+) -> tuple[list[list[str]], list[list[str]]]:
     """Give the header rows and the others. A tall cell is said again in the rows it spans."""
     heads: list[list[str]] = []
     rows: list[list[str]] = []
     tall: dict[int, tuple[int, str]] = {}  # column: rows left, text
-    for tr in table.css("tr"):
-        if tr.mem_id in unseen:
-            continue
-        named = [cell for cell in _children(tr) if cell.mem_id not in unseen]
-        above = tr.parent is not None and tr.parent.tag == "thead"
-        head = not rows and (above or (bool(named) and all(cell.tag == "th" for cell in named)))
-        (heads if head else rows).append(_row(named, tall, unseen, repeat=head))
+    for above, named in found:
+        seen = [cell for cell in named if cell.mem_id not in unseen]
+        head = not rows and (above or (bool(seen) and all(cell.tag == "th" for cell in seen)))
+        (heads if head else rows).append(_row(seen, tall, unseen, repeat=head))
     return heads, rows
-
-
-def _children(tr: Node) -> Iterator[Node]:
-    child = tr.first_child
-    while child is not None:
-        if child.tag in {"td", "th"}:
-            yield child
-        child = child.next
 
 
 def _row(
@@ -86,6 +101,8 @@ def _span(cell: Node, name: str, most: int) -> int:
 
 def _merged(heads: list[list[str]]) -> list[str]:
     """Join the header rows column by column: ``Revenue`` over ``2024`` is ``Revenue 2024``."""
+    if len(heads) == 1:
+        return ["" if n and text == heads[0][n - 1] else text for n, text in enumerate(heads[0])]
     width = max(map(len, heads))
     columns = ([row[n] for row in heads if n < len(row) and row[n]] for n in range(width))
     return [" ".join(dict.fromkeys(column)) for column in columns]

@@ -33,6 +33,11 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _NOTE = re.compile(r"note|tip|warn|caution|info|callout|admonition|important|hint", re.IGNORECASE)
+_CONTENTS = re.compile(
+    r"(?:table of )?contents|(?:in|on) this (?:page|article)|目录|本页内容|本文内容", re.IGNORECASE
+)
+_LISTS = frozenset({"ul", "ol", "dl", "table"})
+LONGEST_CAPTION = 40  # characters of a line that announces a table of contents
 MOST_LINKED = 0.6  # share of an element's text that links may be before it is a menu
 SHORTEST_MAIN = 0.15  # share of the page's text below which a marked main part is an empty shell
 
@@ -96,6 +101,9 @@ def furniture(root: Node) -> set[int]:
     found |= {node.mem_id for node in root.css(_OUTSIDE) if _is_frame(node, root)}
     found |= {node.mem_id for node in root.css("form") if not _says_much(node)}
     found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node)}
+    for node in root.css("ul,ol"):
+        if node.mem_id not in found and _is_contents(node):
+            found |= {node.mem_id, *_caption(node)}
     found.discard(root.mem_id)
     return found
 
@@ -125,6 +133,29 @@ def _is_menu(node: Node) -> bool:
         return words < 1500 and node.css_first("h1") is None  # noqa: PLR2004
     linked = sum(_length(link) for link in node.css("a"))
     return linked >= MOST_LINKED * words
+
+
+def _is_contents(node: Node) -> bool:
+    """Tell a page's table of contents: a list of links to its own sections, and nothing else."""
+    links = node.css("a")
+    return (
+        len(links) >= 3  # noqa: PLR2004
+        and all((link.attributes.get("href") or "").startswith("#") for link in links)
+        and sum(map(_length, links)) >= 0.9 * _length(node)
+    )
+
+
+def _caption(node: Node) -> Iterator[int]:
+    """Give the line before a table of contents that only announces it."""
+    before = node.prev
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    if before is not None and before.tag not in _LISTS:
+        text = before.text(strip=True)
+        if len(text) <= LONGEST_CAPTION and (
+            text.endswith((":", "：")) or _CONTENTS.fullmatch(text)
+        ):
+            yield before.mem_id
 
 
 def _length(node: Node) -> int:

@@ -42,6 +42,8 @@ _FREE_NAMES = (
     " thead tr tt track u wbr"
 )
 _FREE = frozenset(_FREE_NAMES.split())
+_RAISED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
+_RAISES = frozenset(map(chr, _RAISED))
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
 
 
@@ -105,6 +107,12 @@ def alternative(image: Node) -> str:
     return "" if _FILE.fullmatch(text.strip()) else text
 
 
+def raised(node: Node) -> str:
+    """Give raised text; ten to the sixth stays 10⁶, since 106 would be another number."""
+    text = node.text(strip=True)
+    return text.translate(_RAISED) if set(text) <= _RAISES else text
+
+
 def line(root: Node, unseen: Collection[int] = ()) -> str:
     """Give all that is seen in an element as one line; list items are set apart by semicolons."""
     parts: list[str] = []
@@ -117,8 +125,11 @@ def line(root: Node, unseen: Collection[int] = ()) -> str:
             return False
         elif tag == "img":
             parts.append(alternative(node))
-        elif tag == "li" and any(map(str.strip, parts)):
+        elif tag in {"li", "tr"} and any(map(str.strip, parts)):
             parts.append("; ")
+        elif tag == "sup":
+            parts.append(raised(node))
+            return False
         elif tag == "br" or tag in BLOCKS:
             parts.append(" ")
         return tag != TEXT
@@ -128,4 +139,4 @@ def line(root: Node, unseen: Collection[int] = ()) -> str:
             parts.append(" ")
 
     walk(root, enter, leave)
-    return flow("".join(parts))
+    return flow("".join(parts)).replace(" ; ", "; ")

@@ -5,11 +5,12 @@ One way for every format that is markup or becomes it: web pages, Markdown, book
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from textwrap import dedent
 
 from ingest.parse import cells
 from ingest.parse.asked import is_question, may_ask
 from ingest.parse.compose import Composer, flow
-from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, alternative, line, walk, within
+from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, alternative, line, raised, walk, within
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 ASKED = 7  # the level of questions that are no headings in the markup: below all that are
@@ -49,7 +50,7 @@ class _Writer:
         self._lists: list[_List] = []
         self._lines: list[str] = []  # of the list that is being written
         self._details: list[int] = []  # heading levels to close
-        self._terms = 0  # heading level of the terms of a long definition list
+        self._terms: list[int] = []  # heading levels of the terms of long definition lists
         self._enter: dict[str, Callable[[Node], bool]] = {
             "br": self._break,
             "button": self._button,
@@ -68,6 +69,7 @@ class _Writer:
         }
         self._leave: dict[str, Callable[[], None]] = {
             "details": self._close_details,
+            "dl": self._close_definitions,
             "li": self._close_item,
             "ol": self._close_list,
             "ul": self._close_list,
@@ -136,7 +138,11 @@ class _Writer:
 
     def _button(self, node: Node) -> bool:
         """Keep the button that opens an answer; others are no text."""
-        if "aria-controls" in node.attributes and may_ask(text := line(node, self._unseen)):
+        if (
+            node.mem_id not in self._unseen
+            and "aria-controls" in node.attributes
+            and may_ask(text := line(node, self._unseen))
+        ):
             self.end()
             self._composer.heading(ASKED, text, asks=True)
         return False
@@ -146,11 +152,7 @@ class _Writer:
         return False
 
     def _raised(self, node: Node) -> bool:
-        """Write ten to the sixth as 10^6: 106 would be another number."""
-        text = line(node, self._unseen)
-        if text[:1].isdigit() and self._buffer and self._buffer[-1][-1:].isdigit():
-            text = f"^{text}"
-        self._buffer.append(text)
+        self._buffer.append(raised(node))
         return False
 
     def _image(self, node: Node) -> bool:
@@ -160,7 +162,7 @@ class _Writer:
     def _code(self, node: Node) -> bool:
         self.end()
         pieces = ("\n" if n.tag == "br" else n.text_content or "" for n in within(node))
-        self._composer.code("".join(pieces))
+        self._composer.code(dedent("".join(pieces)))
         return False
 
     def _table(self, node: Node) -> bool:
@@ -216,7 +218,7 @@ class _Writer:
         """Write short definitions as lines; longer ones as sections under their terms."""
         self.end()
         if node.css_first("ul,ol,pre,table,dl,h1,h2,h3,h4,h5,h6,dd p + p") is not None:
-            self._terms = self._composer.below
+            self._terms.append(self._composer.below)
             return True
         terms: list[str] = []
         for part in node.css("dt,dd"):
@@ -230,6 +232,10 @@ class _Writer:
         self.end()
         return False
 
+    def _close_definitions(self) -> None:
+        self.end()
+        self._composer.close(self._terms.pop())
+
     def _define(self, term: str, text: str) -> None:
         if term and text and (is_question(term) or term in self._asked):
             self.end()
@@ -240,5 +246,5 @@ class _Writer:
     def _term(self, node: Node) -> bool:
         self.end()
         text = line(node, self._unseen)
-        self._composer.heading(self._terms or self._composer.below, text)
+        self._composer.heading(self._terms[-1] if self._terms else self._composer.below, text)
         return False

@@ -1,0 +1,119 @@
+"""Markdown and MDX: rendered to markup, and read as such.
+
+Markup is what Markdown means, embedded HTML included, so lists, tables and collapsible answers
+have one reader for all formats.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+import comrak
+
+from ingest.document import Document
+from ingest.errors import Unreadable
+from ingest.parse import clutter, decode, html, markup
+from ingest.parse.compose import Composer
+from ingest.parse.dom import grow
+
+MEDIA_TYPE = "text/markdown"
+
+# A row of a table is filled up to the width of its header: 5,000 columns took 3 minutes.
+MOST_COLUMNS = 500
+
+_FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_TITLE = re.compile(r"""^title[ \t]*:[ \t]*(["']?)(.+?)\1[ \t]*\r?$""", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
+# Template marks: {{< copyable >}}, {{% note %}}, {#id} after a heading, MDX comments.
+_MARKS = re.compile(
+    r"\{\{[<%].{0,400}?[>%]\}\}|\{/\*.{0,4000}?\*/\}|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
+    re.MULTILINE | re.DOTALL,
+)
+_MODULE = re.compile(
+    r"^(?:import\s.+?from\s*['\"].+|import\s+['\"].+|export\s+(?:default|const|let|function)\b.+)$",
+    re.MULTILINE,
+)
+_EMPTY_TAG = re.compile(
+    r"<[A-Z][\w.]*(?:\s[^<>]*)?/>"
+)  # a component without content: nothing follows in it
+_ADMONITION = re.compile(r"^:::[ \t]*\w*[ \t]*(.*)$", re.MULTILINE)
+
+
+def _extensions() -> comrak.ExtensionOptions:
+    options = comrak.ExtensionOptions()
+    options.table = True
+    options.strikethrough = True
+    options.footnotes = True
+    options.alerts = True
+    options.cjk_friendly_emphasis = True  # **重点：**后 is bold, which plain CommonMark denies
+    return options
+
+
+def _rendering() -> comrak.RenderOptions:
+    options = comrak.RenderOptions()
+    options.unsafe_ = True  # embedded markup is read, never shown
+    return options
+
+
+def parse(body: bytes, uri: str) -> Document:
+    """Read a Markdown document. Raises Unreadable without text, or with absurd tables."""
+    source = decode.text(body)
+    name, source = front_matter(source)
+    composer = Composer()
+    tree = grow(render(source))
+    if tree.body is not None:
+        markup.write(tree.body, composer, unseen=clutter.hidden(tree))
+    title = name or html.title(tree) or PurePosixPath(uri).stem
+    return composer.document(title=title, media_type=MEDIA_TYPE)
+
+
+def front_matter(source: str) -> tuple[str, str]:
+    r"""Split the title that a document's front matter gives, if any, from its content.
+
+    >>> front_matter("---\ntitle: 'Refunds'\ntags: [a]\n---\nText")
+    ('Refunds', 'Text')
+    """
+    found = _FRONT.match(source)
+    if not found:
+        return "", source
+    title = _TITLE.search(found[1])
+    return title[2] if title else "", source[found.end() :]
+
+
+def render(source: str) -> str:
+    """Turn Markdown into markup: CommonMark, with tables, struck-out words and footnotes."""
+    if "|" in source and max(line.count("|") for line in source.splitlines()) > MOST_COLUMNS:
+        raise Unreadable(f"a table with more than {MOST_COLUMNS} columns")
+    prose = "".join(
+        part if code else _strip(part) for code, part in _parts(source.replace("\r\n", "\n"))
+    )
+    return comrak.render_markdown(prose, extension_options=_EXTENSIONS, render_options=_RENDERING)
+
+
+def _strip(prose: str) -> str:
+    """Take out what is neither Markdown nor text: template marks, modules, components."""
+    if "{" in prose:
+        prose = _MARKS.sub("", prose)
+    if "import" in prose or "export" in prose:
+        prose = _MODULE.sub("", prose)
+    if ":::" in prose:
+        prose = _ADMONITION.sub(r"\n\1\n", prose)
+    return _EMPTY_TAG.sub("", prose) if "/>" in prose else prose
+
+
+def _parts(source: str) -> list[tuple[bool, str]]:
+    """Cut a source into prose and fenced code, which is left as it is."""
+    parts: list[tuple[bool, str]] = []
+    at, begun, mark = 0, 0, ""
+    for fence in _FENCE.finditer(source):
+        if not mark:
+            parts.append((False, source[at : fence.start()]))
+            at = begun = fence.start()
+            mark = fence[1]
+        elif fence[1].startswith(mark) and fence.start() > begun:
+            parts.append((True, source[at : fence.end()]))
+            at, mark = fence.end(), ""
+    parts.append((bool(mark), source[at:]))
+    return parts
+
+
+_EXTENSIONS, _RENDERING = _extensions(), _rendering()
