@@ -23,7 +23,9 @@ Masks = Sequence[Mask | None]
 _Sums = NDArray[np.float64]
 
 SLACK = 1 - 1e-6  # scores are handed back as float32: what differs less may still be a tie
-LOOK_UP = 4  # a posting is added 4 times as fast as a candidate is looked up among postings
+# At 100 k and 1 M chunks a posting is added 8 to 16 times as fast as a candidate is looked up,
+# and starting from the permitted entries pays once a filter leaves fewer than one in 256.
+LOOK_UP, NARROW = 16, 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,7 @@ class _Search:
     def _narrow(self) -> None:
         """Start from the permitted entries where a filter leaves few."""
         kept = [m for m in self.masks if m is not None]
-        few = sum(map(np.count_nonzero, kept)) * LOOK_UP < self.ranking.starts[-1]
+        few = sum(map(np.count_nonzero, kept)) * NARROW < self.ranking.starts[-1]
         if few and len(kept) == len(self.masks):
             self.candidates = [np.flatnonzero(m).astype(np.uint32) for m in kept]
 

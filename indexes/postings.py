@@ -24,7 +24,7 @@ Counts = NDArray[np.uint16]
 # term bytes, their ends · per term: its start in the postings, highest count, shortest entry ·
 # per posting: entry and count · per entry: its length in tokens
 FILES = ("terms", "ends", "starts", "peaks", "shortest", "rows", "counts", "lengths")
-BLOCK = 4_000_000  # tokens sorted at once; about 130 MB while it lasts
+BLOCK = 1_000_000  # tokens sorted at once; about 50 MB while it lasts
 
 
 @dataclass(frozen=True, slots=True)
