@@ -24,7 +24,9 @@ _SIMPLE = re.compile(r"[.#][\w-]+")
 _OPENED = re.compile(r"tab|pane|panel|accordion|collaps|toggle|faq|answer|content|body|expand")
 
 _FURNITURE = (
-    "nav,[role=navigation],[role=banner],[role=contentinfo],[role=search],[role=menu],[role=dialog]"
+    "nav,[role=navigation],[role=banner],[role=contentinfo],[role=search],[role=menu],[role=dialog],"
+    "a.headerlink,a.header-anchor,a.anchor"
+)
 )
 _OUTSIDE = "header,footer,aside,[role=complementary]"
 _NAMED = re.compile(

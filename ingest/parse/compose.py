@@ -58,10 +58,10 @@ def row(cells: Sequence[str]) -> str:
     >>> row(["Plan", "", "Price ", ""])
     'Plan | | Price'
     """
-    if not any(cells):
-        return ""
-    line = " | ".join([flow(clean(cell)) for cell in cells])
-    return line.replace("  ", " ").lstrip(" ").rstrip(" |")
+    texts = [flow(clean(cell)) for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return " | ".join(texts).replace("  ", " ").lstrip(" ")
 
 
 class Composer:

@@ -23,18 +23,20 @@ MOST_COLUMNS = 500
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"""^title[ \t]*:[ \t]*(["']?)(.+?)\1[ \t]*\r?$""", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
-# Template marks: {{< copyable >}}, {{% note %}}, {#id} after a heading, MDX comments.
+# Template marks: {{< copyable >}}, {{% note %}}, {% include x %}, {#id} after a heading, MDX comments.
 _MARKS = re.compile(
-    r"\{\{[<%].{0,400}?[>%]\}\}|\{/\*.{0,4000}?\*/\}|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
+    r"\{\{[<%].{0,400}?[>%]\}\}|\{%.{0,400}?%\}|\{/\*.{0,4000}?\*/\}|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
     re.MULTILINE | re.DOTALL,
 )
+_TARGET = re.compile(
+    r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)"
+)  # a link whose address is a variable
 _MODULE = re.compile(
     r"^(?:import\s.+?from\s*['\"].+|import\s+['\"].+|export\s+(?:default|const|let|function)\b.+)$",
     re.MULTILINE,
 )
-_EMPTY_TAG = re.compile(
-    r"<[A-Z][\w.]*(?:\s[^<>]*)?/>"
-)  # a component without content: nothing follows in it
+# A component without content: a browser would take all that follows for its content.
+_EMPTY_TAG = re.compile(r"<[A-Z][\w.]*(?:\s[^<>]*)?/>")
 _ADMONITION = re.compile(r"^:::[ \t]*\w*[ \t]*(.*)$", re.MULTILINE)
 
 
@@ -92,7 +94,7 @@ def render(source: str) -> str:
 def _strip(prose: str) -> str:
     """Take out what is neither Markdown nor text: template marks, modules, components."""
     if "{" in prose:
-        prose = _MARKS.sub("", prose)
+        prose = _TARGET.sub("](#)", _MARKS.sub("", prose))
     if "import" in prose or "export" in prose:
         prose = _MODULE.sub("", prose)
     if ":::" in prose:
