@@ -27,7 +27,6 @@ _FURNITURE = (
     "nav,[role=navigation],[role=banner],[role=contentinfo],[role=search],[role=menu],[role=dialog],"
     "a.headerlink,a.header-anchor,a.anchor"
 )
-)
 _OUTSIDE = "header,footer,aside,[role=complementary]"
 _NAMED = re.compile(
     r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|cookies?|consent|gdpr|share|social|pagination"

@@ -23,7 +23,7 @@ MOST_COLUMNS = 500
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"""^title[ \t]*:[ \t]*(["']?)(.+?)\1[ \t]*\r?$""", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
-# Template marks: {{< copyable >}}, {{% note %}}, {% include x %}, {#id} after a heading, MDX comments.
+# Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments.
 _MARKS = re.compile(
     r"\{\{[<%].{0,400}?[>%]\}\}|\{%.{0,400}?%\}|\{/\*.{0,4000}?\*/\}|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
     re.MULTILINE | re.DOTALL,
