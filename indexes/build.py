@@ -19,7 +19,8 @@ from indexes import durable, generations, manifest, segments
 from indexes.chunk import Chunk, Record
 from indexes.dense import Vectors
 from indexes.documents import Listed
-from indexes.draft import Draft, Embeds, Progress
+from indexes.draft import Draft, Progress
+from indexes.embed import Embedder
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.generations import Plan
 from indexes.index import Index
@@ -55,7 +56,7 @@ class Build:
     def __init__(
         self,
         collection: Path,
-        embedder: Embeds,
+        embedder: Embedder,
         *,
         splitter: Mapping[str, Any] | None = None,
         progress: Progress | None = None,

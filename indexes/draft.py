@@ -9,15 +9,16 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from indexes import dense, durable, lexical, segments
 from indexes.chunk import Chunk, Record
 from indexes.dense import Vectors
+from indexes.embed import Embedder
 from indexes.errors import IndexesError
-from indexes.segments import Card, views
+from indexes.segments import views
 from indexes.shelf import ShelfWriter
 from indexes.text import readable, tokens
 
@@ -29,21 +30,6 @@ Known = Callable[[Sequence[bytes]], Mapping[bytes, Vectors]]
 Progress = Callable[[int, int], None]
 
 
-class Voice(Card, Protocol):
-    """An embedder's card, and whether it reads Chinese, Japanese and Korean."""
-
-    @property
-    def reads_cjk(self) -> bool: ...
-
-
-class Embeds(Protocol):
-    """What a draft asks of an embedder: unit vectors (n, dim) of n passages, and its card."""
-
-    @property
-    def card(self) -> Voice: ...
-    def passages(self, texts: Sequence[str]) -> Vectors: ...
-
-
 class Draft:
     """Writes one segment into a folder of its own.
 
@@ -52,7 +38,7 @@ class Draft:
     """
 
     def __init__(
-        self, folder: Path, embedder: Embeds, *, known: Known, progress: Progress | None = None
+        self, folder: Path, embedder: Embedder, *, known: Known, progress: Progress | None = None
     ) -> None:
         folder.mkdir()
         self.folder, self.embedded = folder, 0

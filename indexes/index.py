@@ -16,12 +16,13 @@ from indexes import documents, generations, manifest, segments
 from indexes.chunk import Chunk, Filter, Record
 from indexes.dense import Vectors
 from indexes.documents import Documents, Listed
+from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
 from indexes.generations import Generation
 from indexes.hits import Hits, Rows, Scores, merge
 from indexes.layout import Flags, Layout, Mask
 from indexes.lexical import Ranking
-from indexes.segments import VIEWS, Card, Segment, mismatch
+from indexes.segments import VIEWS, Segment, mismatch
 
 _REOPENED = 8  # times CURRENT may move on while it is being opened
 _MASKS = 64  # filters remembered, each a byte a chunk

@@ -7,7 +7,7 @@ and its answer alone, because customers write questions and a long answer drowns
 import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from indexes import manifest
 from indexes.chunk import Chunk
 from indexes.dense import Dense, Vectors
+from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexMismatch
 from indexes.lexical import Lexical
 from indexes.shelf import Shelf
@@ -27,23 +28,6 @@ OWNERS, KINDS = "entries.npy", "kinds.npy"
 # Said to every embedder once, so that a model that was swapped under its old name is noticed.
 CANARY = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
 LEAST_COSINE = 0.999
-
-
-class Card(Protocol):
-    """What tells one embedder from another."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def revision(self) -> str: ...
-    @property
-    def dim(self) -> int: ...
-    @property
-    def normalised(self) -> bool: ...
-    @property
-    def query_prefix(self) -> str: ...
-    @property
-    def passage_prefix(self) -> str: ...
 
 
 def views(chunk: Chunk) -> Iterator[tuple[int, str]]:

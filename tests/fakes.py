@@ -9,25 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.chunk import Chunk, Record
+from indexes.embed import Card
 
-
-@dataclass(frozen=True, kw_only=True)
-class HashCard:
-    name: str = "hash"
-    revision: str = "1"
-    dim: int = 16
-    normalised: bool = True
-    query_prefix: str = ""
-    passage_prefix: str = ""
-    max_tokens: int = 256
-    reads_cjk: bool = True
+CARD = Card(name="hash", revision="1", dim=16, max_tokens=256, reads_cjk=True)
 
 
 @dataclass
 class HashEmbedder:
     """A bag of hashed words, as a unit vector: texts that share words lie near each other."""
 
-    card: HashCard = field(default_factory=HashCard)
+    card: Card = CARD
     asked: list[str] = field(default_factory=list)
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
