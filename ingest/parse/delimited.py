@@ -1,0 +1,89 @@
+"""CSV and its kin: rows of a table, or questions with their answers."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import PurePosixPath
+
+from ingest.document import Document
+from ingest.errors import Unreadable
+from ingest.parse import decode, grid
+from ingest.parse.compose import Composer
+
+MEDIA_TYPE = "text/csv"
+
+DELIMITERS = ",\t;|"
+SAMPLE = 40  # rows looked at to find the delimiter
+LONGEST_CELL = 131_072  # characters; the limit of Python's own reader
+
+
+def parse(body: bytes, uri: str) -> Document:
+    """Read a table. Raises Unreadable without text, with a giant cell or an open quote."""
+    text = decode.text(body)
+    delimiter = sniff(text) or ","
+    composer = Composer()
+    grid.write(composer, _rows(text, delimiter))
+    return composer.document(title=PurePosixPath(uri).stem, media_type=MEDIA_TYPE)
+
+
+def sniff(text: str) -> str:
+    r"""Find the delimiter that cuts the first rows into the same number of cells; "" if none.
+
+    >>> sniff("a;b\n1,5;2\n"), sniff("just words\nand more\n")
+    (';', '')
+    """
+    best, most = "", 0.0
+    for delimiter in DELIMITERS:
+        if delimiter not in text[:100_000]:
+            continue
+        try:
+            rows = list(islice(_read(text[:200_000], delimiter, strict=False), SAMPLE))
+        except csv.Error:
+            continue
+        widths = Counter(len(row) for row in rows if row)
+        width, often = max(widths.items(), key=lambda item: item[1], default=(1, 0))
+        share = often / max(sum(widths.values()), 1)
+        if width > 1 and share * (1 + min(width, 20) / 100) > most:
+            best, most = delimiter, share * (1 + min(width, 20) / 100)
+    return best
+
+
+def regular(text: str, delimiter: str) -> bool:
+    """Tell a table from prose with commas: three rows or more, nearly all of one width."""
+    rows = [row for row in islice(_read(text[:200_000], delimiter, strict=False), SAMPLE) if row]
+    widths = Counter(map(len, rows))
+    width, often = max(widths.items(), key=lambda item: item[1], default=(1, 0))
+    return len(rows) > 2 and width > 1 and often >= 0.9 * len(rows)  # noqa: PLR2004
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Read the rows strictly first: only so is a quote that never closes noticed."""
+    strict = not _sloppy(text, delimiter)
+    try:
+        yield from _read(text, delimiter, strict=strict)
+    except csv.Error as error:
+        if "field larger" in str(error):
+            raise Unreadable(
+                f"a cell longer than {LONGEST_CELL:,} characters; a quote may be open"
+            ) from error
+        raise Unreadable(f"no readable table: {error}") from error
+
+
+def _sloppy(text: str, delimiter: str) -> bool:
+    """Tell whether quotes are used loosely, yet all closed. Raises Unreadable for an open one."""
+    try:
+        for _ in _read(text, delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise Unreadable("a quote is opened and never closed") from error
+        return "expected after" in str(error)
+    return False
+
+
+def _read(text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
+    lines = io.StringIO(re.sub("\x00", "\ufffd", text), newline="")
+    return csv.reader(lines, delimiter=delimiter, strict=strict)
