@@ -29,7 +29,7 @@ from indexes.text import language, sentences, tokens
 
 QUERIES, K = 200, 50
 LONGEST = 540  # seconds a child may take
-PATIENCE = 60_000  # CPU milliseconds
+PATIENCE = 20_000  # CPU milliseconds
 SMALL = 20_000  # chunks on which equality of segments is checked
 TYPES = {".md", ".txt", ".csv"}
 MOST_SENTENCES = 80_000
