@@ -8,7 +8,7 @@ import numpy as np
 from indexes.build import Published
 from indexes.chunk import Chunk, Record
 from indexes.documents import Listed
-from indexes.draft import Voice
+from indexes.embed import Card
 from indexes.index import Index
 from indexes.segments import views
 from indexes.text import readable
@@ -17,7 +17,7 @@ from indexes.text import readable
 class Estimate:
     """Takes documents as a build does, and counts. base: what is published now, or None."""
 
-    def __init__(self, base: Index | None, card: Voice) -> None:
+    def __init__(self, base: Index | None, card: Card) -> None:
         self._base, self._card = base, card
         self._stale = bool(base and base.mismatch(card))
         self._documents = self._chunks = self._vectors = 0

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from indexes.build import Build, Published
 from indexes.chunk import Chunk, Record
-from indexes.draft import Embeds
+from indexes.embed import Embedder
 from indexes.errors import IndexDamaged, IndexNotFound
 from indexes.index import Index
 from ingest import ledger, sources
@@ -48,7 +48,7 @@ class Job:
     """
 
     collection: Path
-    embedder: Embeds
+    embedder: Embedder
     tokenizer: Path
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)

