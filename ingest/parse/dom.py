@@ -42,6 +42,9 @@ _FREE_NAMES = (
     " thead tr tt track u wbr"
 )
 _FREE = frozenset(_FREE_NAMES.split())
+_EMPTY = re.compile(r"<([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
+_VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
+_VOID = frozenset(_VOID_NAMES.split())
 _RAISED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
 _RAISES = frozenset(map(chr, _RAISED))
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
@@ -52,6 +55,20 @@ def grow(markup: str) -> Tree:
     if _depth(markup) > MOST_NESTED:
         raise Unreadable(f"its elements are nested more than {MOST_NESTED} deep")
     return LexborHTMLParser(markup)
+
+
+def closed(source: str) -> str:
+    """Spell out empty elements of XHTML: in HTML, ``<title/>`` would swallow the whole page.
+
+    >>> closed('<title/><br/><a id="x"/>text')
+    '<title></title><br/><a id="x"></a>text'
+    """
+    return _EMPTY.sub(_spelled, source) if "/>" in source else source
+
+
+def _spelled(found: re.Match[str]) -> str:
+    name, rest = found.groups()
+    return found[0] if name.lower() in _VOID else f"<{name}{rest}></{name}>"
 
 
 def _depth(markup: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from ingest.document import Document
 from ingest.parse import clutter, decode, markup
 from ingest.parse.compose import Composer, clean, flow
-from ingest.parse.dom import Tree, grow, line
+from ingest.parse.dom import Tree, closed, grow, line
 
 MEDIA_TYPE = "text/html"
 
@@ -23,7 +23,8 @@ def parse(body: bytes, uri: str) -> Document:
     """Read a web page. Raises Unreadable without text, or nested absurdly deep."""
     found = _CHARSET.search(body, 0, HEAD) or _DECLARED.search(body, 0, HEAD)
     source = decode.text(body, declared=found[1].decode("ascii") if found else "")
-    tree = grow(_TEMPLATE.sub("", source))
+    source = _TEMPLATE.sub("", source)
+    tree = grow(closed(source) if source.lstrip().startswith("<?xml") else source)
     unseen = clutter.hidden(tree)
     root = clutter.main(tree, unseen)
     composer = Composer()

@@ -1,0 +1,90 @@
+"""E-mail: subject, sender, date and what was written; quoted history and attachments stay out."""
+
+import email
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage, MIMEPart
+from email.policy import default
+from pathlib import PurePosixPath
+
+from ingest.document import Document
+from ingest.parse import clutter, decode, markup, plain
+from ingest.parse.compose import Composer
+from ingest.parse.dom import grow
+
+MEDIA_TYPE = "message/rfc822"
+
+# Where an answer ends and what it answers begins.
+_HISTORY = re.compile(
+    r"^(?:>?\s*On [^\0]{5,200}? wrote:\s*$|在[^\0]{5,200}?写道[：:]\s*$|_{20,}\s*$"
+    r"|-{2,}\s*(?:Original Message|Forwarded message|原始邮件|转发的邮件)\s*-{2,}"
+    r"|(?:From|发件人)\s*[:：].*\n\*?(?:Sent|Date|To|发送时间|日期|收件人)\*?\s*[:：])",
+    re.MULTILINE,
+)
+_QUOTED = re.compile(r"^>.*\n?", re.MULTILINE)
+_HISTORY_MARKUP = (
+    "blockquote[type=cite],.gmail_quote,#appendonsend,#divRplyFwdMsg,.yahoo_quoted,.moz-cite-prefix"
+)
+
+
+def parse(body: bytes, uri: str) -> Document:
+    """Read an e-mail. Raises Unreadable when it says nothing."""
+    message = email.message_from_bytes(body, policy=default)
+    composer = Composer()
+    subject = _field(message, "Subject")
+    composer.heading(1, subject)
+    lines = (f"{name}: {value}" for name in ("From", "Date") if (value := _field(message, name)))
+    head = "\n".join(lines)
+    if head:
+        composer.paragraph(head)
+    _content(message, composer)
+    composer.items(f"- Attachment: {name}" for name in _attachments(message))
+    return composer.document(title=subject or PurePosixPath(uri).stem, media_type=MEDIA_TYPE)
+
+
+def _field(message: EmailMessage, name: str) -> str:
+    """Give a header decoded; one that cannot be decoded is left out."""
+    try:
+        return str(message.get(name, ""))
+    except (ValueError, LookupError, IndexError, AttributeError):
+        return ""  # the standard library's header parser stumbles over some malformed ones
+
+
+def _content(message: EmailMessage, composer: Composer) -> None:
+    """Write the body, plain where there is a plain one."""
+    part = message.get_body(preferencelist=("plain",))
+    if part is not None and (text := _decoded(part)).strip():
+        plain.write(fresh(text), composer)
+        return
+    part = message.get_body(preferencelist=("html",))
+    if part is not None:
+        tree = grow(_decoded(part))
+        unseen = clutter.hidden(tree) | {node.mem_id for node in tree.css(_HISTORY_MARKUP)}
+        if tree.body is not None:
+            markup.write(tree.body, composer, unseen=unseen)
+
+
+def _decoded(part: MIMEPart) -> str:
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
+    return decode.text(payload, declared=part.get_content_charset() or "") if payload else ""
+
+
+def fresh(text: str) -> str:
+    r"""Drop the quoted history below an answer; a message that is all history is kept.
+
+    >>> fresh("Yes.\n\nOn Monday, Ann <a@b.example> wrote:\n> Really?\n")
+    'Yes.'
+    """
+    text = text.replace("\r\n", "\n")
+    found = _HISTORY.search(text)
+    kept = text[: found.start()] if found else text
+    kept = _QUOTED.sub("", kept).strip()
+    return kept or text.strip()
+
+
+def _attachments(message: EmailMessage) -> Iterator[str]:
+    for part in message.walk():
+        if part.get_content_disposition() == "attachment" and (name := part.get_filename()):
+            yield name
