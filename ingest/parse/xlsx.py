@@ -1,0 +1,145 @@
+"""Excel workbooks: a sheet is a section, its tables keep their header, values print as seen."""
+
+import datetime as dt
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import PurePosixPath
+
+from lxml import etree
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from ingest.document import Document
+from ingest.errors import Unreadable
+from ingest.parse import grid
+from ingest.parse.compose import Composer
+from ingest.parse.ooxml import Package
+from ingest.parse.sniff import XLSX
+
+MEDIA_TYPE = XLSX
+
+MOST_COLUMNS = 500
+MOST_CELLS = 5_000_000
+_UNNAMED = re.compile(r"(?:sheet|工作表|tabelle|feuille|hoja)\s*\d*", re.IGNORECASE)
+_CURRENCY = re.compile(r'\[\$([^\]-]{1,3})|"([$€£¥￥])"|([$€£¥￥])')
+_BROKEN = (
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OSError,
+    SyntaxError,  # what both XML parsers raise derives from it
+    zipfile.BadZipFile,
+    InvalidFileException,
+    etree.LxmlError,
+)
+
+Row = Sequence[str]
+
+
+def parse(body: bytes, uri: str) -> Document:
+    """Read a workbook's visible sheets. Raises Unreadable: damaged, a bomb, or without text."""
+    package = Package(body)
+    composer = Composer()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl tells of features that hold no text
+            _sheets(body, composer)
+    except _BROKEN as error:
+        raise Unreadable("damaged: its sheets cannot be read") from error
+    title = package.title() or PurePosixPath(uri).stem
+    return composer.document(title=title, media_type=MEDIA_TYPE)
+
+
+def _sheets(body: bytes, composer: Composer) -> None:
+    book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+    sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    for sheet in sheets:
+        composer.close(1)
+        if len(sheets) > 1 or not _UNNAMED.fullmatch(sheet.title):
+            composer.heading(1, sheet.title)
+        sheet.reset_dimensions()  # the stated size may be that of the whole empty grid
+        rows = ([_said(cell) for cell in row[:MOST_COLUMNS]] for row in sheet.rows)
+        _tables(_bounded(rows), composer)
+    book.close()
+
+
+def _bounded(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    cells = 0
+    for row in rows:
+        cells += len(row)
+        if cells > MOST_CELLS:
+            raise Unreadable(f"a sheet of more than {MOST_CELLS:,} cells; split it")
+        yield row
+
+
+def _tables(rows: Iterator[list[str]], composer: Composer) -> None:
+    """Write what blank rows set apart: lines of words as paragraphs, the rest as tables."""
+    for row in rows:
+        if not any(row):
+            continue
+        region = chain([row], _until_blank(rows))
+        while True:
+            first = list(islice(region, 1))
+            if not first:
+                break
+            words = [cell for cell in first[0] if cell]
+            if len(words) > 1:
+                _table(chain(first, region), composer)
+                break
+            composer.paragraph(words[0])
+
+
+def _until_blank(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    for row in rows:
+        if not any(row):
+            return
+        yield row
+
+
+def _table(region: Iterator[list[str]], composer: Composer) -> None:
+    """Write a table without its empty columns: they are spacing."""
+    sample = list(islice(region, grid.SAMPLE))
+    width = max(map(len, sample))
+    used = [n for n in range(width) if any(n < len(row) and row[n] for row in sample)]
+    if len(sample) == grid.SAMPLE:
+        used = list(range(used[0], MOST_COLUMNS))  # what comes later may use the others
+    rows = ([row[n] for n in used if n < len(row)] for row in chain(sample, region))
+    grid.write(composer, rows)
+
+
+def _said(cell: object) -> str:
+    """Print a cell as a reader sees it: dates, shares and prices by the cell's format."""
+    value = getattr(cell, "value", None)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return number(value, str(getattr(cell, "number_format", "") or ""))
+    if isinstance(value, dt.datetime):
+        day = value.time() == dt.time(0)
+        return value.date().isoformat() if day else value.isoformat(" ", "minutes")
+    if isinstance(value, dt.time):
+        return value.isoformat("minutes")
+    return str(value)
+
+
+def number(value: float, form: str) -> str:
+    """Print a number without noise: no ``.0``, a share as a share, a price with its currency.
+
+    >>> number(3.0, "General"), number(0.195, "0.0%"), number(79, '#,##0.00 "€"')
+    ('3', '19.5%', '€79.00')
+    """
+    if "%" in form:
+        return f"{value * 100:.10g}%"
+    currency = _CURRENCY.search(form)
+    if currency:
+        digits = 2 if ".00" in form or value != int(value) else 0
+        return f"{next(filter(None, currency.groups()))}{value:,.{digits}f}"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.15g}"  # noqa: PLR2004
