@@ -164,7 +164,7 @@ class Build:
     def _plan(self, listed: list[Listed], gone: list[Listed], digest: str | None) -> Plan:
         used = {d.segment for d in listed}
         known = [] if self.base is None else [p.digest for p in self.base.segments]
-        order = [name for name in [*known, digest] if name in used]
+        order = [name for name in dict.fromkeys([*known, digest]) if name in used]
         dead: dict[str, list[tuple[int, int]]] = defaultdict(list)
         if self.base:
             dead.update({name: list(ranges) for name, ranges in self.base.dead.items()})

@@ -150,6 +150,8 @@ class Dense:
 
     def _score(self, query: Vectors, places: Rows) -> Scores:
         """Score by FAISS's own kernel, so that a score never depends on who asked for it."""
+        if not len(places):
+            return np.empty(0, dtype=np.float32)
         some = faiss.IndexFlatIP(self.dim)
         some.add(self.vectors(places))
         scores, order = some.search(query, len(places))

@@ -133,8 +133,8 @@ class Documents:
         share one of them.
         """
         sets = ("paths", "media_types", "languages", "uris")
-        values = {name: _array(getattr(asked, name) or None) for name in sets}
-        values["groups"] = _array(asked.groups)
+        values = {name: _wanted(getattr(asked, name) or None) for name in sets}
+        values["groups"] = _wanted(asked.groups)
         found = self._all(_WHERE, values)
         return [(str(name), int(first), int(n)) for name, first, n in found]
 
@@ -149,12 +149,17 @@ class Documents:
             raise IndexDamaged(f"{self._file} cannot be read: {error}.") from error
 
 
-def _array(values: Iterable[str] | None) -> str | None:
-    return None if values is None else json.dumps(sorted(values))
+def _wanted(values: Iterable[str] | None) -> str | None:
+    """Say what is asked for as a JSON array; None asks for nothing.
+
+    SQLite ends a JSON string at its first NUL, so that a path of one NUL would be every path. No
+    stored name holds one: a value that does is left out, and matches nothing.
+    """
+    return None if values is None else json.dumps([v for v in values if "\0" not in v])
 
 
 def _row(document: Listed) -> list[Any]:
-    groups = _array(document.groups)
+    groups = json.dumps(sorted(document.groups))
     return [groups if name == "groups" else getattr(document, name) for name in _FIELDS]
 
 
