@@ -137,7 +137,6 @@ def _environment() -> dict[str, str]:
     """Say only what is needed: no secret of the parent's goes along, and one thread is enough."""
     return {
         "PYTHONPATH": str(Path(__file__).parents[1]),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "LC_ALL": "C.UTF-8",
         "OMP_NUM_THREADS": "1",

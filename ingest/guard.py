@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +55,11 @@ class Parsed:
 
 
 Outcome = Parsed | Skipped
+_Answer = Future[tuple[Outcome, int]]  # and the bytes it holds
 
 
 class Guard:
-    """A pool of limited children. Use it in a ``with``: they end with it.
+    """A pool of limited children. Use it in a ``with``: they end with it. One job at a time.
 
     tokenizer: the file whose tokens the splitter counts. split: the splitter's options.
     """
@@ -75,7 +76,6 @@ class Guard:
         self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._children: set[Child] = set()
         self._lock = threading.Lock()
-        self._held = 0
         self._closed = False
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="guard")
 
@@ -102,19 +102,24 @@ class Guard:
         ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
         Raises IngestError when no child can start.
         """
-        waiting: deque[tuple[Raw, Future[tuple[Outcome, int]]]] = deque()
-        for raw in files:
-            while waiting and (len(waiting) >= _AHEAD * self.workers or self._held > _HELD):
+        waiting: deque[tuple[Raw, _Answer]] = deque()
+        try:
+            for raw in files:
+                while waiting and self._is_full(waiting):
+                    yield self._give(*waiting.popleft())
+                waiting.append((raw, self._pool.submit(self._take, raw, name(raw))))
+            while waiting:
                 yield self._give(*waiting.popleft())
-            waiting.append((raw, self._pool.submit(self._take, raw, name(raw))))
-        while waiting:
-            yield self._give(*waiting.popleft())
+        finally:  # whoever leaves early wants no further answers
+            for _, answer in waiting:
+                answer.cancel()
 
-    def _give(self, raw: Raw, future: Future[tuple[Outcome, int]]) -> tuple[Raw, Outcome]:
-        outcome, size = future.result()
-        with self._lock:
-            self._held -= size
-        return raw, outcome
+    def _is_full(self, waiting: Collection[tuple[Raw, _Answer]]) -> bool:
+        held = (answer.result()[1] for _, answer in waiting if answer.done())
+        return len(waiting) >= _AHEAD * self.workers or sum(held) > _HELD
+
+    def _give(self, raw: Raw, answer: _Answer) -> tuple[Raw, Outcome]:
+        return raw, answer.result()[0]
 
     def _take(self, raw: Raw, record: str) -> tuple[Outcome, int]:
         """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
@@ -132,10 +137,7 @@ class Guard:
         except (ValueError, KeyError, TypeError):
             reason = "crashed the parser (its answer makes no sense)"
             return Skipped(uri=raw.uri, reason=reason), 0
-        size = sum(map(len, parts)) + 500 * len(chunks)
-        with self._lock:
-            self._held += size
-        return Parsed(record=made, chunks=chunks), size
+        return Parsed(record=made, chunks=chunks), sum(map(len, parts)) + 500 * len(chunks)
 
     def _ask(self, raw: Raw, record: str) -> tuple[Any, Any] | Trouble:
         """Ask an idle child; one that was spent by earlier documents is no fault of this one."""

@@ -15,7 +15,10 @@ from indexes.documents import Listed
 from ingest.document import Raw
 
 _ROOM = Path(__file__).parent
-_TEXT = ("text.py", "sentence.py", "word.py")  # of indexes: what decides where a chunk ends
+_CODE = (  # with the parsers, what decides a document's text and where its chunks end
+    *(_ROOM / name for name in ("split.py", "lead.py")),
+    *(_ROOM.parent / "indexes" / name for name in ("text.py", "sentence.py", "tokenizer.py")),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +55,7 @@ def way(tokenizer: Path, split: Mapping[str, Any]) -> str:
     embedded again, so a new release costs parsing only.
     """
     digest = hashlib.sha256(json.dumps(dict(split), sort_keys=True).encode())
-    words = [_ROOM.parent / "indexes" / name for name in _TEXT]
-    for file in (tokenizer, *words, _ROOM / "split.py", *sorted((_ROOM / "parse").rglob("*.py"))):
+    for file in (tokenizer, *_CODE, *sorted((_ROOM / "parse").rglob("*.py"))):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

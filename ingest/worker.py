@@ -19,13 +19,12 @@ from typing import Any, BinaryIO
 from indexes.tokenizer import Tokenizer
 from ingest.errors import Unreadable
 from ingest.frame import pack, told, unpack
-from ingest.parse.table import PARSERS, media_type
+from ingest.parse.table import parse
 from ingest.split import SplitOptions, split
 
 REQUEST = 1 << 20  # bytes of a request at most
 _FILES = 64  # open at once; parsers need a few
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-Count = Callable[[str], int]
 
 
 def main() -> None:
@@ -34,9 +33,9 @@ def main() -> None:
     requests, answers = _pipes()
     _die_with_parent()
     setting, _ = unpack(_exactly(requests), limit=REQUEST)
-    count = Tokenizer(Path(setting["tokenizer"])).count
+    tokenizer = Tokenizer(Path(setting["tokenizer"]))
     options = SplitOptions(**setting["split"])
-    count("A first word, so that the tokenizer allocates before the limit is set.")
+    tokenizer.count("A first word, so that the tokenizer allocates before the limit is set.")
     full = limit_memory(setting["memory"])
     _say(answers, pack({"ready": True}))
     while True:
@@ -45,7 +44,7 @@ def main() -> None:
         except EOFError:
             return
         limit_seconds(request["seconds"])
-        frame = answer(request, count=count, options=options, output=setting["output"])
+        frame = answer(request, tokenizer=tokenizer, options=options, output=setting["output"])
         _say(answers, frame)
         del frame
         gc.collect()
@@ -54,16 +53,19 @@ def main() -> None:
 
 
 def answer(
-    request: dict[str, Any], *, count: Count, options: SplitOptions, output: int
+    request: dict[str, Any], *, tokenizer: Tokenizer, options: SplitOptions, output: int
 ) -> list[bytes]:
     """Make the frame for one request: the parsed document, or why it was not taken in."""
     try:
         body = Path(request["file"]).read_bytes()
-        kind = media_type(body, request["uri"])
-        document = PARSERS[kind](body, request["uri"])
+        document = parse(body, request["uri"])
         del body
         chunks = split(
-            document, uri=request["uri"], record_id=request["record"], count=count, options=options
+            document,
+            uri=request["uri"],
+            record_id=request["record"],
+            tokenizer=tokenizer,
+            options=options,
         )
         frame = told(document, chunks)
     except Unreadable as error:
