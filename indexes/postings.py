@@ -7,7 +7,7 @@ list of tokens; which chunk it belongs to is not known here.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -157,39 +157,32 @@ def _join(
     terms = sorted(vocabulary)  # by code point, which is the order of the bytes too
     rank = np.empty(len(terms), dtype=np.int64)
     rank[np.fromiter((vocabulary[t] for t in terms), np.int64, len(terms))] = np.arange(len(terms))
-    df = np.zeros(len(terms), dtype=np.int64)
-    for ids, _, _ in _blocks(spill, sizes):
-        df += np.bincount(ids, minlength=len(terms))
-    spill.seek(0)
     starts = np.zeros(len(terms) + 1, dtype=np.int64)
-    by_rank = np.empty_like(df)
-    by_rank[rank] = df
-    np.cumsum(by_rank, out=starts[1:])
-    filled = starts[rank]
-    rows, counts = np.empty(sum(sizes), dtype=np.uint32), np.empty(sum(sizes), dtype=np.uint16)
+    for ids, _, _ in _blocks(spill, sizes):
+        starts[1:] += np.bincount(rank[ids], minlength=len(terms))
+    np.cumsum(starts, out=starts)
+    spill.seek(0)
+    filled, total = starts[:-1].copy(), sum(sizes)
+    rows, counts = np.empty(total, dtype=np.uint32), np.empty(total, dtype=np.uint16)
+    peaks = np.zeros(len(terms), dtype=np.uint16)
+    shortest = np.full(len(terms), np.iinfo(np.uint32).max, dtype=np.uint32)
     for ids, entries, times in _blocks(spill, sizes):
-        groups = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
-        held = np.diff(groups, append=len(ids))
-        place = np.repeat(filled[ids[groups]] - groups, held) + np.arange(len(ids))
+        heads = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
+        held, here = np.diff(heads, append=len(ids)), rank[ids[heads]]
+        place = np.repeat(filled[here] - heads, held) + np.arange(len(ids))
         rows[place], counts[place] = entries, times
-        filled[ids[groups]] += held
-    parts: dict[str, NDArray[Any]] = {
-        "starts": starts,
-        "rows": rows,
-        "counts": counts,
-        "lengths": lengths,
-    }
-    _save(folder, terms, parts)
+        filled[here] += held
+        if len(heads):  # reduceat knows no empty input
+            peaks[here] = np.maximum(peaks[here], np.maximum.reduceat(times, heads))
+            least = np.minimum.reduceat(lengths[entries], heads)
+            shortest[here] = np.minimum(shortest[here], least)
+    parts: dict[str, NDArray[Any]] = {"rows": rows, "counts": counts, "lengths": lengths}
+    _save(folder, terms, parts | {"starts": starts, "peaks": peaks, "shortest": shortest})
 
 
-def _save(folder: Path, terms: list[str], parts: dict[str, NDArray[Any]]) -> None:
+def _save(folder: Path, terms: list[str], parts: Mapping[str, NDArray[Any]]) -> None:
     spelled = [term.encode("utf-8", "surrogatepass") for term in terms]
-    lengths, rows, heads = parts["lengths"], parts["rows"], parts["starts"][:-1]
-    parts |= {
-        "terms": np.frombuffer(b"".join(spelled), dtype=np.uint8),
-        "ends": np.cumsum(np.fromiter(map(len, spelled), np.int64, len(spelled)), dtype=np.int64),
-        "peaks": np.maximum.reduceat(parts["counts"], heads) if len(heads) else parts["counts"],
-        "shortest": np.minimum.reduceat(lengths[rows], heads) if len(heads) else rows,
-    }
-    for name in FILES:
-        np.save(folder / f"{name}.npy", parts[name], allow_pickle=False)
+    ends = np.cumsum(np.fromiter(map(len, spelled), np.int64, len(spelled)), dtype=np.int64)
+    blob = np.frombuffer(b"".join(spelled), dtype=np.uint8)
+    for name, part in {**parts, "terms": blob, "ends": ends}.items():
+        np.save(folder / f"{name}.npy", part, allow_pickle=False)
