@@ -31,6 +31,8 @@ class Tokenizer:
     def cuts(self, text: str) -> "array[int]":
         """Find the offsets (code points, ascending) at which the pieces of a text begin.
 
+        A piece begins at its first character that is no white space.
+
         A word of 10 MB is one unknown piece to most models, and white space is none: a stretch
         of more than 32 characters counts one piece for every four, so that it can be cut.
         """
@@ -51,7 +53,11 @@ class Tokenizer:
             pieces = [text[start:end] for start, end in batch]
             encodings = self._encoder.encode_batch(pieces, add_special_tokens=False)
             for (base, _), encoding in zip(batch, encodings, strict=True):
-                yield from (base + start for start, _ in encoding.offsets)
+                for start, end in encoding.offsets:
+                    at = base + start
+                    while at < base + end and text[at].isspace():  # "▁word" takes its space along
+                        at += 1
+                    yield at
 
 
 def _segments(text: str) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,276 @@
+"""Cut a document into chunks: small enough to be found by one question, whole enough to be read.
+
+Blocks stay whole where they fit, and small neighbours of one section share a chunk. Only what
+does not fit is cut: lists at items, tables and code at lines, prose at sentences. The document
+is tokenised once; every size after that is a difference of two positions.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
+
+from indexes.chunk import Chunk, Kind, Span
+from indexes.text import language, sentences
+from indexes.tokenizer import Tokenizer
+from ingest.document import Block, Document
+from ingest.lead import Leads
+
+if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every child's start
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+_EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal shares
+_LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
+_ITEM = re.compile(
+    r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、])"
+)
+_LINE = re.compile(r"[^\n]+")
+_CLAUSE = tuple(",;:)|，；、：）》")
+_WIDE = "\u2e80"  # from here on, scripts are written without spaces
+_BREAKS = ("P", "L", "S", "C", "W", "")  # letters of ``_Cutter._letters``, strongest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitOptions:
+    """How large a chunk may become, in tokens of the embedder.
+
+    max_tokens: of its text; 180 with their headings fill the packaged model's window.
+    window: of its text and its lead together. That model reads 256, two of them its own.
+    """
+
+    max_tokens: int = 180
+    window: int = 250
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A block, or the part of one that stays together: its span without white space around it.
+
+    section: what it stands in. above: a line that belongs over it when it stands apart.
+    """
+
+    block: Block
+    section: Span
+    start: int
+    end: int
+    above: str = ""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Units of one place may share a chunk; a FAQ entry shares with nobody."""
+        block = self.block
+        alone = block.start if block.kind == "faq" else None
+        return self.section, block.page, block.kind == "table", block.header, alone
+
+
+def split(
+    document: Document, *, uri: str, record_id: str, tokenizer: Tokenizer, options: SplitOptions
+) -> list[Chunk]:
+    """Split a document: chunks in its order, none overlapping, nothing but white space left out.
+
+    ``document.text[chunk.start:chunk.end] == chunk.text`` for each, without white space around
+    it. A chunk lies on one page and in one section. A heading that leads no text is a chunk; all
+    others are in the ``path`` and ``lead`` of what stands under them. Of a FAQ entry that is too
+    long, the first chunk has the question, the others have it in their lead.
+    """
+    cutter = _Cutter(document.text, tokenizer.cuts(document.text), options.max_tokens)
+    leads = Leads(document.title, tokenizer)
+    chunks = []
+    for units in cutter.packs(_placed(document)):
+        block, start, end = units[0].block, units[0].start, units[-1].end
+        text = document.text[start:end]
+        above = "" if units[0].above in text else units[0].above
+        asked = block.question
+        chunks.append(
+            Chunk(
+                document=record_id,
+                uri=uri,
+                title=document.title,
+                text=text,
+                start=start,
+                end=end,
+                lead=leads.write(block.path, above, options.window - cutter.size(start, end) - 1),
+                path=block.path,
+                page=block.page,
+                section=units[0].section,
+                question=asked if asked and start <= asked[0] and asked[1] <= end else None,
+                kind=_kind(units, document.text),
+                language=_language(text, document.language),
+            )
+        )
+    return chunks
+
+
+def _placed(document: Document) -> list[tuple[Block, Span]]:
+    """Give the blocks that become text, each with the span of its section, headings included."""
+    runs: list[list[Block]] = []
+    tops: list[int] = []
+    last: object = None
+    for block, top in _bodies(document):
+        key = block.path or block.page
+        if not runs or top < block.start or key != last:
+            runs.append([])
+            tops.append(top)
+        runs[-1].append(block)
+        last = key
+    return [
+        (block, (top, run[-1].end)) for run, top in zip(runs, tops, strict=True) for block in run
+    ]
+
+
+def _bodies(document: Document) -> list[tuple[Block, int]]:
+    """Find all blocks but headings that lead others, and where the headings of each begin."""
+    found: list[tuple[Block, int]] = []
+    for block in reversed(document.blocks):
+        words = document.text[block.start : block.end].strip()
+        if block.kind == "heading" and found and " ".join(words.split()) in found[-1][0].path:
+            found[-1] = (found[-1][0], block.start)
+        elif words:
+            found.append((block, block.start))
+    return found[::-1]
+
+
+def _kind(units: Sequence[_Unit], text: str) -> Kind:
+    """Name what a chunk is; a list stays one with the line that leads it in."""
+    kinds = {unit.block.kind for unit in units}
+    if len(units) > 1 and _promises(text, units[0]):
+        kinds = {unit.block.kind for unit in units[1:]}
+    kind = kinds.pop()
+    return "prose" if kinds or kind == "heading" or kind == "paragraph" else kind  # noqa: PLR1714
+
+
+def _language(text: str, other: str) -> str:
+    found = language(text)
+    return other if found == "und" else found
+
+
+def _promises(text: str, unit: _Unit) -> bool:
+    """Tell whether a line says that a list or an example follows."""
+    return unit.block.kind != "list" and text[unit.end - 1 : unit.end] in {":", "："}
+
+
+class _Cutter:
+    """Makes units of blocks and packs them. cuts: where the tokens of the text begin."""
+
+    def __init__(self, text: str, cuts: Sequence[int], limit: int) -> None:
+        self._text, self._cuts, self._limit = text, cuts, limit
+
+    def size(self, start: int, end: int) -> int:
+        """Count the tokens that begin in a span."""
+        return bisect_left(self._cuts, end) - bisect_left(self._cuts, start)
+
+    def packs(self, placed: Sequence[tuple[Block, Span]]) -> Iterator[list[_Unit]]:
+        """Put neighbouring units together while they fit; a line that leads in goes along."""
+        held: list[_Unit] = []
+        for unit in self._units(placed):
+            if held and not self._fits(held[0], unit):
+                carried = len(held) > 1 and _promises(self._text, held[-1])
+                carried = carried and self._fits(held[-1], unit)
+                yield held[:-1] if carried else held
+                held = held[-1:] if carried else []
+            held.append(unit)
+        if held:
+            yield held
+
+    def _fits(self, first: _Unit, last: _Unit) -> bool:
+        return first.place == last.place and self.size(first.start, last.end) <= self._limit
+
+    def _units(self, placed: Sequence[tuple[Block, Span]]) -> Iterator[_Unit]:
+        before: _Unit | None = None
+        for block, section in placed:
+            above, room = block.header, self._limit
+            if block.question:
+                above = self._text[slice(*block.question)]
+            elif block.kind == "list" and before and before.section == section:
+                size = self.size(before.start, before.end)
+                if _promises(self._text, before) and size <= _LEADS_IN:
+                    above, room = self._text[before.start : before.end], self._limit - size
+            whole = self.size(block.start, block.end) <= room
+            for start, end in [(block.start, block.end)] if whole else self._parts(block):
+                if unit := self._trimmed(block, section, start, end, above):
+                    before = unit
+                    yield unit
+
+    def _trimmed(
+        self, block: Block, section: Span, start: int, end: int, above: str
+    ) -> _Unit | None:
+        piece = self._text[start:end]
+        start += len(piece) - len(piece.lstrip())
+        end = start + len(piece.strip())
+        return _Unit(block, section, start, end, above) if start < end else None
+
+    def _parts(self, block: Block) -> Iterator[Span]:
+        """Cut a block where its kind allows it, and a part that is still too long as prose."""
+        spans = [(block.start, block.end)]
+        if block.kind in {"list", "table", "code"}:
+            lines = [m.span() for m in _LINE.finditer(self._text, block.start, block.end)]
+            spans = self._items(lines) if block.kind == "list" else lines
+        for start, end in spans:
+            yield from self._prose(start, end, block.question)
+
+    def _items(self, lines: list[Span]) -> list[Span]:
+        """Join the lines of an item that goes on over several."""
+        items: list[Span] = []
+        for start, end in lines:
+            if items and not _ITEM.match(self._text, start, end):
+                items[-1] = (items[-1][0], end)
+            else:
+                items.append((start, end))
+        return lines if len(items) == 1 else items
+
+    def _prose(self, start: int, end: int, question: Span | None) -> Iterator[Span]:
+        """Cut a span that is too long at the strongest breaks that make pieces fit."""
+        first, last = bisect_left(self._cuts, start), bisect_left(self._cuts, end)
+        count = last - first
+        if count <= self._limit:
+            yield start, end
+            return
+        share = ceil(_EVEN * count / ceil(count / self._limit))
+        letters = self._letters(start, end, question)
+        for piece in _splitter(min(self._limit, share)).split_text(letters):
+            first += len(piece)
+            after = self._cuts[first] if first < last else end
+            yield start, after
+            start = after
+
+    def _letters(self, start: int, end: int, question: Span | None) -> str:
+        """Write a span with one letter a token, which tells what ends after it.
+
+        P a paragraph, L a line, S a sentence, C a clause, W a word, x nothing. So a splitter of
+        strings sees tokens as characters: its sizes are exact, and it never tokenises.
+        """
+        begins = {start + first for first, _ in sentences(self._text[start:end])}
+        if question:  # an answer begins in the chunk of its question
+            begins.discard(next((at for at in sorted(begins) if at >= question[1]), -1))
+        own = self._cuts[bisect_left(self._cuts, start) : bisect_left(self._cuts, end)]
+        return "".join(
+            _letter(self._text[here:after], after in begins, self._text[after : after + 1])
+            for here, after in pairwise((*own, end))
+        )
+
+
+def _letter(piece: str, begins: bool, following: str) -> str:  # noqa: FBT001 - called per token
+    if begins:
+        return "S" if "\n" not in piece else "P" if piece.count("\n") > 1 else "L"
+    word = piece.rstrip()
+    spaced = word != piece
+    if word.endswith(_CLAUSE) and (spaced or word[-1] >= _WIDE):
+        return "C"
+    return "W" if spaced or word[-1:] >= _WIDE or following >= _WIDE else "x"
+
+
+@lru_cache(maxsize=256)
+def _splitter(size: int) -> "RecursiveCharacterTextSplitter":
+    from langchain_text_splitters import RecursiveCharacterTextSplitter  # noqa: PLC0415
+
+    return RecursiveCharacterTextSplitter(
+        separators=list(_BREAKS),
+        keep_separator="end",
+        chunk_size=size,
+        chunk_overlap=0,
+        strip_whitespace=False,
+    )
