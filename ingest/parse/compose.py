@@ -78,6 +78,7 @@ class Composer:
         self._path: list[tuple[int, str]] = []
         self._pages: list[tuple[int, str]] = []
         self._asked: set[int] = set()
+        self.headline = ""  # the first heading of level 1 or above
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -106,6 +107,8 @@ class Composer:
             self._asked.add(len(self._blocks))
         span = self._write("heading", text) if shown else (self._length, self._length)
         self._path.append((level, text))
+        if level <= 1 and not self.headline:
+            self.headline = text
         return span
 
     def close(self, level: int) -> None:
