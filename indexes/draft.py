@@ -130,7 +130,7 @@ class Draft:
                 self._rows.append(entry)
         self._shelf.note(noted)
         if self._progress:
-            done = self._owners[slab[-1][0]] if self._slab else self.chunks
+            done = self._owners[self._slab[0][0]] if self._slab else self.chunks
             self._progress(done, self.embedded)
 
     def _own(self, digest: bytes) -> Vectors | None:

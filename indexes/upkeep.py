@@ -109,7 +109,11 @@ def _damage(collection: Path, number: int) -> list[str]:
     folder = collection / generations.GENERATIONS / str(number)
     if problems := manifest.problems(folder):
         return problems
-    for digest in manifest.read(folder).facts["segments"]:
+    try:
+        held = generations.read(collection, number)
+    except IndexesError as error:
+        return [str(error)]
+    for digest in held.segments:
         problems += manifest.problems(collection / generations.SEGMENTS / digest, digest)
     return problems
 

@@ -1,0 +1,320 @@
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import HashEmbedder, document
+
+from indexes import durable, generations, manifest, upkeep
+from indexes.build import Build
+from indexes.errors import CollectionBusy, IndexDamaged, IndexNotFound
+from indexes.index import Index
+
+
+def publish(collection, *held, **options):
+    with Build(collection, HashEmbedder()) as build:
+        for one in held:
+            build.add(*one)
+        return build.publish(**options)
+
+
+@pytest.fixture
+def collection(tmp_path):
+    for number in (1, 2, 3):
+        publish(
+            tmp_path / "c", document("state.md", f"state {number}"), document(f"{number}.md", "x y")
+        )
+    return tmp_path / "c"
+
+
+def answers(collection):
+    """Which generation answers, what it says, and why not a newer one."""
+    with Index.open(collection) as index:
+        number = index.generation
+        assert index.text("state.md") == f"state {number}"
+        return number, index.refused
+
+
+def folder(collection, number):
+    return collection / "generations" / str(number)
+
+
+def own_segment(collection, number):
+    """The segment that a generation brought."""
+    return collection / "segments" / manifest.read(folder(collection, number)).facts["segments"][-1]
+
+
+def test_generations_count_up_and_current_names_the_last(collection):
+    assert generations.numbers(collection) == [1, 2, 3]
+    assert generations.current(collection) == 3
+    assert (collection / "CURRENT").read_text().split()[0] == "3"
+    assert answers(collection) == (3, ())
+
+
+@pytest.mark.parametrize("content", ["", "\n", "9", "x", "3\n", "3 abc\n", "-1 " + 64 * "0" + "\n"])
+def test_a_current_that_says_nothing_is_survived(collection, content):
+    (collection / "CURRENT").write_text(content)
+    number, (why,) = answers(collection)
+    assert number == 3
+    assert "CURRENT names no generation" in why
+
+
+def test_a_missing_or_dangling_current_is_survived(collection):
+    (collection / "CURRENT").unlink()
+    assert answers(collection)[0] == 3
+    (collection / "CURRENT").write_bytes(b"\xff\xfe")
+    assert answers(collection)[0] == 3
+    (collection / "CURRENT").write_text(f"7 {64 * '0'}\n")
+    assert answers(collection)[0] == 3
+    assert publish(collection, document("state.md", "state 8")).generation == 8
+    assert answers(collection) == (8, ())
+
+
+def test_a_changed_digit_in_current_does_not_pass_for_an_older_generation(collection):
+    file = collection / "CURRENT"
+    file.write_text("2" + file.read_text()[1:])
+    number, (why,) = answers(collection)
+    assert (number, "CURRENT" in why) == (3, True)
+
+
+def break_manifest(collection, number):
+    (folder(collection, number) / "MANIFEST.json").write_text("{}")
+
+
+def break_table(collection, number):
+    os.truncate(folder(collection, number) / "documents.sqlite", 100)
+
+
+def break_vectors(collection, number):
+    file = own_segment(collection, number) / "dense" / "vectors.faiss"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def lose_segment(collection, number):
+    durable.discard(own_segment(collection, number))
+
+
+def swap_manifests(collection, number):
+    old = folder(collection, number - 1) / "MANIFEST.json"
+    (folder(collection, number) / "MANIFEST.json").write_bytes(old.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (break_manifest, r"3/MANIFEST.json"),
+        (break_table, "3/documents.sqlite"),
+        (break_vectors, "vectors.faiss"),
+        (lose_segment, "MANIFEST.json is missing"),
+        (swap_manifests, "belongs to another generation"),
+    ],
+)
+def test_a_damaged_generation_is_named_and_the_one_before_answers(collection, damage, named):
+    damage(collection, 3)
+    number, refused = answers(collection)
+    assert number == 2
+    assert any(named in why for why in refused)
+    assert any(named in problem for problem in upkeep.verify(collection))
+    damage(collection, 2)
+    assert answers(collection)[0] == 1
+
+
+def test_when_none_is_good_the_newest_ones_damage_is_raised(collection):
+    for number in (1, 2, 3):
+        break_table(collection, number)
+    with pytest.raises(IndexDamaged, match=r"3/documents\.sqlite"):
+        Index.open(collection)
+
+
+def test_a_collection_of_damage_is_begun_anew(collection):
+    for number in (1, 2, 3):
+        break_table(collection, number)
+    assert publish(collection, document("state.md", "state 4")).generation == 4
+    assert answers(collection) == (4, ())
+
+
+def test_a_writer_starts_from_the_newest_good_generation_and_heals(collection):
+    break_vectors(collection, 3)
+    with Build(collection, HashEmbedder()) as build:
+        assert build.base.generation == 2
+        assert {d.uri for d in build.base.records()} == {"state.md", "1.md", "2.md"}
+    assert (
+        publish(collection, document("state.md", "state 4"), document("3.md", "x y")).generation
+        == 4
+    )
+    assert answers(collection) == (4, ())
+
+
+def test_writing_the_damaged_segment_again_cures_it(collection):
+    damaged = own_segment(collection, 3)
+    break_vectors(collection, 3)
+    publish(collection, document("state.md", "state 3"), document("3.md", "x y"))
+    assert own_segment(collection, 4) == damaged
+    assert upkeep.verify(collection) == []
+
+
+def test_a_generation_rolled_back_does_not_return_when_its_heir_is_damaged(collection):
+    upkeep.rollback(collection, 1)
+    assert answers(collection) == (1, ())
+    publish(collection, document("state.md", "state 4"))
+    break_table(collection, 4)
+    assert answers(collection)[0] == 1
+
+
+def test_rolling_back_checks_before_it_leaps(collection):
+    break_vectors(collection, 2)
+    with pytest.raises(IndexDamaged, match=r"vectors\.faiss"):
+        upkeep.rollback(collection, 2)
+    with pytest.raises(IndexNotFound, match="no generation 9"):
+        upkeep.rollback(collection, 9)
+    with pytest.raises(IndexNotFound, match="ragdesk ingest"):
+        upkeep.rollback(collection / "none", 1)
+    assert generations.current(collection) == 3
+
+
+def test_history_tells_counts_and_problems(collection):
+    break_manifest(collection, 2)
+    first, second, third = upkeep.history(collection)
+    assert (first.documents, first.chunks, first.segments, first.parent) == (2, 2, 1, None)
+    assert "MANIFEST.json" in second.problem
+    assert (third.documents, third.current, third.parent) == (4, True, 2)
+
+
+def test_verify_finds_a_table_that_disagrees_with_the_shelves(collection):
+    """Every sum is right here: the generation was published with a wrong document table."""
+    with generations.writing(collection), Index.open(collection) as index:
+        listed = list(index.records())
+        plan = generations.Plan(
+            parent=3, segments=[s.digest for s in index.segments], dead=index.dead, sums=index.sums
+        )
+        generations.publish(collection, plan, listed[1:])
+    (problem, *_) = upkeep.verify(collection)
+    assert "rows" in problem
+
+
+def test_old_generations_are_cleared_but_none_that_is_read(collection):
+    originals = collection / "originals"
+    originals.mkdir()
+    kept, gone = (document("state.md", f"state {n}")[0].digest for n in (3, 1))
+    for digest in (kept, gone):
+        (originals / digest).write_bytes(b"bytes")
+    with Index.at(collection, 1) as reader:
+        removed = upkeep.gc(collection, keep=1)
+        assert folder(collection, 2) in removed
+        assert generations.numbers(collection) == [1, 3]
+        assert reader.text("state.md") == "state 1"
+    upkeep.gc(collection, keep=1)
+    assert generations.numbers(collection) == [3]
+    assert [f.name for f in originals.iterdir()] == [kept]
+    used = set(manifest.read(folder(collection, 3)).facts["segments"])
+    assert {f.name for f in (collection / "segments").iterdir()} == used
+    assert answers(collection) == (3, ())
+    assert upkeep.verify(collection) == []
+
+
+def test_clearing_keeps_what_answers_even_if_it_is_old(collection):
+    upkeep.rollback(collection, 1)
+    upkeep.gc(collection, keep=1)
+    assert generations.numbers(collection) == [1, 3]
+    assert answers(collection) == (1, ())
+
+
+def test_segments_stay_while_a_manifest_cannot_be_read(collection):
+    break_manifest(collection, 1)
+    before = {f.name for f in (collection / "segments").iterdir()}
+    upkeep.gc(collection, keep=2)
+    assert generations.numbers(collection) == [2, 3]
+    break_manifest(collection, 2)
+    assert publish(collection, document("state.md", "state 4")).generation == 4
+    assert before - {f.name for f in (collection / "segments").iterdir()} <= before
+
+
+def test_one_writer_at_a_time_and_a_dead_one_frees_the_lock(collection):
+    code = (
+        "import sys, time, pathlib\nfrom indexes import generations\n"
+        "with generations.writing(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen(  # noqa: S603 - our own code
+        [sys.executable, "-c", code, collection],
+        stdout=subprocess.PIPE,
+        cwd=Path(generations.__file__).parents[1],
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        for job in (
+            lambda: publish(collection),
+            lambda: upkeep.gc(collection),
+            lambda: upkeep.rollback(collection, 1),
+        ):
+            with pytest.raises(CollectionBusy, match="Another job holds"):
+                job()
+        assert answers(collection) == (3, ())
+        holder.kill()
+        holder.wait()
+        assert publish(collection, document("state.md", "state 4")).generation == 4
+
+
+def test_leftovers_of_dead_jobs_are_removed_by_the_next(collection):
+    (collection / "segments" / ".tmp-1" / "dense").mkdir(parents=True)
+    (collection / "segments" / ".tmp-1" / "dense" / "x").write_bytes(b"x")
+    (collection / "generations" / ".tmp-4").mkdir()
+    (collection / ".tmp-CURRENT").write_bytes(b"4")
+    (collection / "segments" / ("f" * 64)).mkdir()
+    assert answers(collection) == (3, ())
+    with generations.writing(collection):
+        pass
+    assert not [f for f in collection.rglob("*") if f.name.startswith((".tmp-", "ffff"))]
+    assert answers(collection) == (3, ())
+
+
+def test_a_failed_fsync_aborts_and_is_not_tried_again(collection, monkeypatch):
+    """Whichever of them fails: the old generation answers, and nothing is left lying about."""
+    before = sorted(collection.rglob("*"))
+    real, at = os.fsync, 0
+    for failing in range(100):
+        calls = []
+
+        def fsync(descriptor, calls=calls, failing=failing):
+            calls.append(descriptor)
+            if len(calls) == failing + 1:
+                raise OSError(errno.EIO, "Input/output error")
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        try:
+            publish(collection, document("state.md", "state 4"))
+        except OSError as error:
+            assert error.errno == errno.EIO  # noqa: PT017 - the last round raises nothing
+            assert len(calls) == failing + 1
+            at = failing
+        else:
+            break
+        finally:
+            monkeypatch.setattr(os, "fsync", real)
+        if generations.current(collection) == 4:  # only the very last one comes after the swap
+            assert answers(collection) == (4, ())
+            upkeep.rollback(collection, 3)
+            durable.discard(folder(collection, 4))
+            upkeep.gc(collection)
+        assert answers(collection) == (3, ())
+        assert sorted(collection.rglob("*")) == before
+    assert at >= 20
+    assert answers(collection) == (4, ())
+
+
+def test_reading_marks_a_generation_until_closed(collection):
+    index = Index.open(collection)
+    assert generations.is_read(folder(collection, 3))
+    index.close()
+    assert not generations.is_read(folder(collection, 3))
+
+
+def test_a_lock_file_from_elsewhere_is_no_obstacle(collection):
+    with (collection / "LOCK").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_UN)
+        assert publish(collection, document("state.md", "state 4")).generation == 4
