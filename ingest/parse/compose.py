@@ -30,6 +30,12 @@ _WIDE = (
 )
 _WRAPPED = re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\n\s*(?=[{_WIDE}])")
 
+_SILENT = re.compile(
+    r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|emf|wmf)|(?:image|img|picture|screenshot|photo|图片)?[\s_-]*\d*",
+    re.IGNORECASE,
+)
+_GUESSED = re.compile(r"automatically generated|AI-generated|自动生成", re.IGNORECASE)
+
 
 def flow(text: str) -> str:
     r"""Join wrapped lines: with a space, and with nothing between Chinese or Japanese characters.
@@ -62,6 +68,16 @@ def row(cells: Sequence[str]) -> str:
     while texts and not texts[-1]:
         texts.pop()
     return " | ".join(texts).replace("  ", " ").lstrip(" ")
+
+
+def spoken(alternative: str) -> str:
+    """Give what an image's alternative text says; a file name or a robot's guess says nothing.
+
+    >>> spoken("Receipt with the order number"), spoken("IMG_0123.png"), spoken("screenshot 2")
+    ('Receipt with the order number', '', '')
+    """
+    text = alternative.strip()
+    return "" if _SILENT.fullmatch(text) or _GUESSED.search(text) else text
 
 
 class Composer:

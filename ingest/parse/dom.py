@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest.errors import Unreadable
-from ingest.parse.compose import flow
+from ingest.parse.compose import flow, spoken
 
 Tree = LexborHTMLParser
 Node = LexborNode
@@ -29,12 +29,6 @@ _BLOCK_NAMES = (
 )
 UNSEEN = frozenset(_UNSEEN_NAMES.split())
 BLOCKS = frozenset(_BLOCK_NAMES.split())
-# What stands in for a missing text is none: a file name, "image 3".
-_FILE = re.compile(
-    r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp)|(?:image|img|screenshot|photo|图片)?[\s_-]*\d*",
-    re.IGNORECASE,
-)
-
 # Elements that end by themselves or are put right by the parser: they open without nesting.
 _FREE_NAMES = (
     "a area b base big body br code col dd dt em embed font frame head hr html i img input li"
@@ -118,12 +112,6 @@ def within(root: Node) -> Iterator[Node]:
     return nodes
 
 
-def alternative(image: Node) -> str:
-    """Give an image's text, if it says anything."""
-    text = image.attributes.get("alt") or ""
-    return "" if _FILE.fullmatch(text.strip()) else text
-
-
 def raised(node: Node) -> str:
     """Give raised text; ten to the sixth stays 10⁶, since 106 would be another number."""
     text = node.text(strip=True)
@@ -141,7 +129,7 @@ def line(root: Node, unseen: Collection[int] = ()) -> str:
         elif (tag in UNSEEN and tag != "button") or node.mem_id in unseen:
             return False
         elif tag == "img":
-            parts.append(alternative(node))
+            parts.append(spoken(node.attributes.get("alt") or ""))
         elif tag in {"li", "tr"} and any(map(str.strip, parts)):
             parts.append("; ")
         elif tag == "sup":

@@ -9,8 +9,8 @@ from textwrap import dedent
 
 from ingest.parse import cells
 from ingest.parse.asked import is_question, may_ask
-from ingest.parse.compose import Composer, flow
-from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, alternative, line, raised, walk, within
+from ingest.parse.compose import Composer, flow, spoken
+from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, line, raised, walk, within
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 ASKED = 7  # the level of questions that are no headings in the markup: below all that are
@@ -156,7 +156,7 @@ class _Writer:
         return False
 
     def _image(self, node: Node) -> bool:
-        self._buffer.append(alternative(node))
+        self._buffer.append(spoken(node.attributes.get("alt") or ""))
         return False
 
     def _code(self, node: Node) -> bool:
