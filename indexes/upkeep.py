@@ -107,12 +107,11 @@ def _standing(collection: Path, number: int, *, current: bool) -> Standing:
 def _damage(collection: Path, number: int) -> list[str]:
     """Name every file of a generation and its segments that is not as it was written."""
     folder = collection / generations.GENERATIONS / str(number)
-    if problems := manifest.problems(folder):
-        return problems
     try:
         held = generations.read(collection, number)
     except IndexesError as error:
         return [str(error)]
+    problems = manifest.problems(folder)
     for digest in held.segments:
         problems += manifest.problems(collection / generations.SEGMENTS / digest, digest)
     return problems
