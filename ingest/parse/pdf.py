@@ -1,0 +1,72 @@
+"""PDF: page by page, with the place of every line kept.
+
+pypdf is the reader of record (``pdf_structure``); pdfium gives the text and its boxes
+(``pdf_glyphs``), held against pypdf's on sampled pages (``pdf_check``). Words become lines and
+cells (``pdf_rows``) in reading order (``pdf_order``); running headers go (``pdf_furniture``);
+lines become paragraphs, lists (``pdf_prose``) and tables (``pdf_table``), and these a document
+(``pdf_write``) that keeps where its text stands (``pdf_boxes``).
+
+pdfium is not thread-safe: a process parses one PDF at a time.
+"""
+
+from dataclasses import dataclass
+
+import pypdfium2
+
+from ingest.document import Document
+from ingest.errors import Unreadable
+from ingest.parse.pdf_check import checked
+from ingest.parse.pdf_furniture import without_furniture
+from ingest.parse.pdf_glyphs import open_pdf, sheets_of
+from ingest.parse.pdf_line import Sheet
+from ingest.parse.pdf_structure import Structure
+from ingest.parse.pdf_write import body_size, write
+
+MEDIA_TYPE = "application/pdf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfOptions:
+    """most_pages: more make a search for a page useless, and a job wait for one file."""
+
+    most_pages: int = 5_000
+
+
+def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document:  # noqa: B008 - frozen
+    """Read a PDF. Raises Unreadable when it is damaged, encrypted, scanned, empty or too long."""
+    structure = Structure(body)
+    if not structure.pages:
+        raise Unreadable("a PDF without pages")
+    if structure.pages > options.most_pages:
+        raise Unreadable(
+            f"{structure.pages:,} pages, more than the {options.most_pages:,} that are taken in;"
+            " split it into several files"
+        )
+    sheets = checked(_sheets(body, structure), structure)
+    if not any(sheet.lines for sheet in sheets):
+        raise Unreadable(_without_text(sheets))
+    labels = structure.labels()
+    sheets = without_furniture(sheets, labels, body_size(sheets))
+    return write(sheets, labels, structure, uri)
+
+
+def _sheets(body: bytes, structure: Structure) -> list[Sheet | None]:
+    """Read all pages with pdfium; None for those that it cannot load."""
+    try:
+        document = open_pdf(body)
+    except pypdfium2.PdfiumError:
+        return [None] * structure.pages
+    try:
+        return list(sheets_of(document))
+    finally:
+        document.close()
+
+
+def _without_text(sheets: list[Sheet]) -> str:
+    scanned = sum(sheet.images for sheet in sheets)
+    if scanned:
+        pages = "1 page" if scanned == 1 else f"{scanned:,} pages"
+        return f"{pages} of images without text; run OCR first"
+    return (
+        "no text on its only page" if len(sheets) == 1 else f"no text on its {len(sheets):,} pages"
+    )

@@ -1,0 +1,128 @@
+"""Lines of a PDF page, and where they stand: what the steps of the PDF parser hand on.
+
+Coordinates are points from the top left of the page as it is shown (crop box, rotation).
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.document import BlockKind
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+Run = Literal[
+    "right", "left", "down", "up"
+]  # where a line runs to: English, Arabic, vertical Chinese
+
+WHOLE_PAGE = (0.0, 0.0, 1e5, 1e5)
+
+
+# Named tuples: a report of 500 pages has 100,000 of these, and they are made five times faster.
+class Cell(NamedTuple):
+    """Words of one line without a wide gap between them."""
+
+    text: str
+    box: Box
+
+
+class Line(NamedTuple):
+    """What stands on one line: one cell in prose, several in a table row.
+
+    box: where the layout sees it; differs from its cells' boxes when the page was turned.
+    size: height of its letters in points. hyphen: its last word goes on in the next line.
+    """
+
+    cells: tuple[Cell, ...]
+    box: Box
+    size: float
+    bold: bool = False
+    hyphen: bool = False
+    run: Run = "right"
+
+    @property
+    def text(self) -> str:
+        """The words of the line; cells stand apart by one space."""
+        cells = self.cells
+        return cells[0].text if len(cells) == 1 else " ".join([cell.text for cell in cells])
+
+
+class Words(NamedTuple):
+    """The n words of a page, in the order they are drawn.
+
+    starts, ends: their spans in the page's characters. boxes: (n, 4), as ``Box``.
+    ways: (n, 2) the way from the middle of the first letter to that of the last.
+    newline, hyphen: (n - 1,) what the reader saw between a word and the next.
+    """
+
+    text: str
+    starts: Ints
+    ends: Ints
+    boxes: Floats
+    ways: Floats
+    newline: Marks
+    hyphen: Marks
+
+
+class Sheet(NamedTuple):
+    """One page: its size in points, its lines in reading order, and whether it shows images."""
+
+    width: float
+    height: float
+    lines: tuple[Line, ...]
+    images: bool = False
+
+
+class Part(NamedTuple):
+    """A run of a piece's text and its box. joint: what stands between it and the part before."""
+
+    joint: str
+    text: str
+    box: Box
+    run: Run = "right"
+
+
+class Piece(NamedTuple):
+    """A paragraph, list or table as the layout found it, still on its page.
+
+    at: where the layout sees it. header: how many of a table's first lines are its header.
+    level: of a heading, 1 is outermost. title: of a heading that is printed nowhere, and has no parts.
+    """
+
+    kind: BlockKind
+    parts: tuple[Part, ...]
+    at: Box
+    size: float
+    bold: bool = False
+    lines: int = 1
+    header: int = 0
+    level: int = 0
+    title: str = ""
+
+    @property
+    def text(self) -> str:
+        """The text of the piece: its parts with what joins them."""
+        return "".join([part.joint + part.text for part in self.parts])
+
+
+def around(boxes: list[Box]) -> Box:
+    """Give the smallest box around some boxes.
+
+    >>> around([(1, 5, 2, 6), (0, 5.5, 1, 7)])
+    (0, 5, 2, 7)
+    """
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
+def overlap(start: float, end: float, other_start: float, other_end: float) -> float:
+    """Give the length that two intervals share; negative is the gap between them.
+
+    >>> overlap(0, 2, 1, 5), overlap(0, 2, 5, 6)
+    (1, -3)
+    """
+    return min(end, other_end) - max(start, other_start)

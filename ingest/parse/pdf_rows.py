@@ -1,0 +1,207 @@
+"""Put the words of a page together into cells and lines.
+
+A new line begins where the reader saw one, or where the next word stands at another height;
+words on one height with a wide gap between them are cells of one line.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+import numpy as np
+
+from ingest.parse.compose import clean
+from ingest.parse.pdf_line import Box, Cell, Floats, Line, Marks, Run, Words, around
+
+# Words further apart than this share of their height are cells of a table.
+CELL_GAP = 1.05
+# Two words stand on one line when they share this part of the lower one's height.
+SAME_LINE = 0.4
+TURNED = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
+TOUCH = 0.1  # and closer than this they are one word, whatever stands between them
+FIRST_CJK = 0x2E80
+
+_CURRENCY = np.array([ord(sign) for sign in "$€£¥￥"])
+_AFTER_AMOUNT = np.array([ord(sign) for sign in "%)—–-"])
+
+_RTL, _LTR = re.compile("[\u0590-\u08ff]"), re.compile("[A-Za-z]")
+# Ligatures and the shaped forms of Arabic letters: what was drawn, not what was written.
+_SHAPED = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc]+")
+# TeX draws an accent, then its letter.
+_COMBINING = {"\u00a8": "\u0308", "\u00b4": "\u0301", "\u02c6": "\u0302", "\u02dc": "\u0303"}
+_ACCENT = re.compile("([\u00a8\u00b4\u02c6\u02dc]) ?([A-Za-z\u0131])")
+_LEADER = re.compile(r"(?:\s?[.·…․‥]){5,}|_{4,}")
+_WIDE = "[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
+_MARK = "[\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]"  # has its own white space
+_APART = re.compile(f"(?<={_MARK}) (?={_WIDE})|(?<={_WIDE}) (?={_MARK})")
+_SPREAD, _PAIR = re.compile(f"(?<={_WIDE}) (?={_WIDE})"), re.compile(f"{_WIDE}(?= ?{_WIDE})")
+# The bullets of Symbol and Wingdings, and pdfium's mark for a hyphen at the end of a line.
+_SYMBOLS = str.maketrans(
+    {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf02d": "-", "\ufffe": "-"}
+)
+
+
+def rows(sheet: tuple[float, float], words: Words, bold: Callable[[int], bool]) -> list[Line]:
+    """Make lines of the words of a page.
+
+    sheet: its width and height. bold: tells of a character's position whether it is bold.
+    """
+    run = _direction(words)
+    seen = _turned(words.boxes, sheet, run)
+    row, cell, glued = _breaks(words, seen)
+    text = _without(words, glued)
+    firsts = np.flatnonzero(np.concatenate([[True], row | cell]))  # first word of each cell
+    lasts = np.append(firsts[1:], len(words.starts)) - 1
+    spans = zip(words.starts[firsts].tolist(), words.ends[lasts].tolist(), strict=True)
+    places = _hulls(words.boxes, firsts)
+    views = places if run == "right" else _hulls(seen, firsts)
+    cells = [Cell(tidy(text[a:b]), box) for (a, b), box in zip(spans, places, strict=True)]
+    begins = [0, *(np.flatnonzero(row[firsts[1:] - 1]) + 1).tolist(), len(firsts)]
+    heights = (seen[:, 3] - seen[:, 1]).tolist()
+    lines = []
+    for first, end in zip(begins, begins[1:], strict=False):
+        a, b = int(firsts[first]), int(lasts[end - 1])
+        if any(cells[n].text for n in range(first, end)):
+            lines.append(
+                _line(
+                    cells[first:end],
+                    views[first:end],
+                    run=run,
+                    size=sorted(heights[a : b + 1])[(b - a) // 2],
+                    bold=bold(int(words.starts[a])) and bold(int(words.ends[b]) - 1),
+                    hyphen=b < len(words.hyphen) and bool(words.hyphen[b]),
+                )
+            )
+    return lines
+
+
+def _line(
+    cells: list[Cell], views: list[Box], *, run: Run, size: float, bold: bool, hyphen: bool
+) -> Line:
+    if run == "right" and _runs_left(cells):
+        run = "left"
+    if len(cells) > 1:
+        order = sorted(
+            range(len(cells)), key=lambda n: -views[n][2] if run == "left" else views[n][0]
+        )
+        cells = [cells[n] for n in order if cells[n].text]
+    return Line(
+        tuple(cells), around(views) if len(views) > 1 else views[0], size, bold, hyphen, run
+    )
+
+
+def _runs_left(cells: list[Cell]) -> bool:
+    if all(cell.text.isascii() for cell in cells):
+        return False
+    text = "".join([cell.text for cell in cells])
+    return len(_RTL.findall(text)) > len(_LTR.findall(text))
+
+
+def _direction(words: Words) -> Run:
+    """Tell where the lines of a page run to, by the way from the first to the last letter.
+
+    Vertical Chinese and Japanese often comes one character at a time, each below the last.
+    """
+    across, down = words.ways.T
+    aside, along = np.abs(across).sum(), np.abs(down).sum()
+    first = np.array([ord(words.text[place]) for place in words.starts[:200]])
+    if (first >= FIRST_CJK).mean() > 0.5:  # noqa: PLR2004 - most of the page
+        step = np.diff((words.boxes[:, :2] + words.boxes[:, 2:]) / 2, axis=0)
+        height = (words.boxes[:, 3] - words.boxes[:, 1]).mean()
+        near = np.abs(step).max(axis=1) < 2 * height
+        aside += np.abs(step[near, 0]).sum()
+        along += np.abs(step[near, 1]).sum()
+        down = np.abs(down)
+    if along <= 2 * aside:
+        return "right"
+    return "down" if down.sum() >= 0 else "up"
+
+
+def _turned(boxes: Floats, sheet: tuple[float, float], run: Run) -> Floats:
+    """Turn a page whose lines run up or down, so that the layout sees them run right."""
+    left, top, right, bottom = boxes.T
+    if run == "down":
+        return np.column_stack([top, sheet[0] - right, bottom, sheet[0] - left])
+    if run == "up":
+        return np.column_stack([sheet[1] - bottom, left, sheet[1] - top, right])
+    return boxes
+
+
+def _without(words: Words, glued: Marks) -> str:
+    """Drop the line ends that pdfium saw inside words; positions stay what they are."""
+    text = words.text
+    if not glued.any():
+        return text
+    parts, at = [], 0
+    for n in np.flatnonzero(glued).tolist():
+        end, start = int(words.ends[n]), int(words.starts[n + 1])
+        parts += [text[at:end], "\0" * (start - end)]
+        at = start
+    return "".join(parts) + text[at:]
+
+
+def _breaks(words: Words, seen: Floats) -> tuple[Marks, Marks, Marks]:
+    """Tell for each pair of neighbours whether a line ends between them, a cell, or nothing."""
+    left, top, right, bottom = seen.T
+    height = np.maximum(bottom - top, 0.1)
+    low, high = np.minimum(height[1:], height[:-1]), np.maximum(height[1:], height[:-1])
+    shared = np.minimum(bottom[1:], bottom[:-1]) - np.maximum(top[1:], top[:-1])
+    same = (shared > SAME_LINE * low) & (high < TURNED * low)
+    gap = np.maximum(left[1:] - right[:-1], left[:-1] - right[1:])
+    # pdfium breaks the line at a raised sign or a change of font; the words stand close.
+    close = (left[1:] > right[:-1] - 0.3 * low) & (gap < CELL_GAP * high)
+    row = ~same | (words.newline & ~close)
+    return row, ~row & _parts_cells(words, gap, high), ~row & words.newline & (gap < TOUCH * high)
+
+
+def _parts_cells(words: Words, gap: Floats, high: Floats) -> Marks:
+    """Tell where a cell ends: at a wide gap, and a currency sign stays with its amount."""
+    codes = np.frombuffer(words.text.encode("utf-32-le", "replace"), dtype="<u4")
+    single = words.ends - words.starts == 1
+    first, last = codes[words.starts], codes[words.ends - 1]
+    sign = single & np.isin(first, _CURRENCY)
+    amount = ((last >= ord("0")) & (last <= ord("9"))) | np.isin(last, _AFTER_AMOUNT)
+    opens = sign[1:] & amount[:-1] & (gap > 0.1 * high)
+    joined = sign[:-1] | (single & np.isin(first, _AFTER_AMOUNT[:2]))[1:]
+    return np.asarray(opens | ((gap > CELL_GAP * high) & ~joined))
+
+
+def _hulls(boxes: Floats, firsts: np.ndarray) -> list[Box]:
+    low = np.minimum.reduceat(boxes[:, :2], firsts, axis=0)
+    high = np.maximum.reduceat(boxes[:, 2:], firsts, axis=0)
+    return [(a, b, c, d) for a, b, c, d in np.hstack([low, high]).tolist()]
+
+
+def tidy(text: str) -> str:
+    r"""Write drawn text as it is read: ligatures and leaders undone, one space between words.
+
+    >>> tidy("e\ufb03cient  na\u00a8\u0131ve"), tidy("关 于 红 军"), tidy("Refunds ........ 4")
+    ('efficient naïve', '关于红军', 'Refunds … 4')
+    """
+    text = " ".join(text.replace("\0", "").split())
+    if not text.isascii():
+        text = _SHAPED.sub(_plain, clean(text.translate(_SYMBOLS)))
+        text = _ACCENT.sub(_compose, text)
+        text = _APART.sub("", text)
+        if len(_SPREAD.findall(text)) * 2 > len(_PAIR.findall(text)):
+            text = _SPREAD.sub("", text)
+    elif not text.isprintable():
+        text = clean(text)
+    return (
+        _LEADER.sub(_lead, text).strip()
+        if "..." in text or ". ." in text or "__" in text or "…" in text
+        else text
+    )
+
+
+def _plain(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match[0])
+
+
+def _compose(match: re.Match[str]) -> str:
+    letter = "i" if match[2] == "\u0131" else match[2]
+    return unicodedata.normalize("NFC", letter + _COMBINING[match[1]])
+
+
+def _lead(match: re.Match[str]) -> str:
+    return "____" if match[0][0] == "_" else " … "

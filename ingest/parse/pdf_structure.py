@@ -1,0 +1,175 @@
+"""Read the structure of a PDF with pypdf, the reader of record.
+
+It opens and decrypts, counts the pages, and knows what they are called, how the outline
+divides them and what was filled in. Its text, 15 times slower than pdfium's, is only asked for
+where pdfium's cannot be had or is doubted.
+"""
+
+import io
+import logging
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pypdf
+from pypdf.errors import DependencyError, PyPdfError
+from pypdf.generic import Destination, DictionaryObject
+
+from ingest.errors import Unreadable
+from ingest.parse.pdf_line import Box
+
+# What pypdf raises over a damaged file, besides its own errors.
+BROKEN = (
+    PyPdfError,
+    DependencyError,
+    zlib.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+MOST_ENTRIES = 20_000  # of an outline
+DEEPEST = 12
+MOST_FIELDS = 5_000
+
+_NO_TITLE = re.compile(
+    r"(?i)untitled.*|microsoft (?:word|excel|powerpoint)\b.*|[\w.-]*\d{5,}[\w.-]*|\S+\.\w{2,5}"
+    r"|(?:document|title|slide|presentation|layout|print)\s?\d*|\W*"
+)
+# Names of glyphs whose letters the file does not tell: /g18/g152, /C0003.
+_GLYPHS = re.compile(r"(?:/[A-Za-z.]{0,8}\d{1,5}){2,}")
+# Its warnings quote the file; what is wrong with it is told by Unreadable.
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+
+
+class Mark(NamedTuple):
+    """An entry of the outline. level: 1 is outermost. top: points from the top of its page."""
+
+    level: int
+    title: str
+    page: int
+    top: float
+
+
+class Field(NamedTuple):
+    """A form field that was filled in: the page it stands on (0-based), and where."""
+
+    page: int
+    name: str
+    value: str
+    box: Box
+
+
+class Structure:
+    """A PDF as pypdf sees it. Raises Unreadable when it is damaged or wants a password."""
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            self._reader = pypdf.PdfReader(io.BytesIO(body), strict=False)
+            if self._reader.is_encrypted and not self._reader.decrypt(""):
+                raise Unreadable("encrypted; needs a password")
+            self.pages = len(self._reader.pages)
+        except DependencyError as error:
+            raise Unreadable(f"encrypted; reading it needs the package: {error}") from error
+        except BROKEN as error:
+            raise Unreadable("a damaged PDF: its pages cannot be found") from error
+
+    @property
+    def title(self) -> str:
+        """The title of the metadata, or nothing when it only names a file or a program."""
+        try:
+            title = (self._reader.metadata or {}).get("/Title", "")
+        except BROKEN:
+            return ""
+        title = " ".join(str(title).replace("\0", "").split())
+        return "" if _NO_TITLE.fullmatch(title) else title
+
+    def labels(self) -> list[str]:
+        """The labels printed on the pages; their numbers where there are none, or bad ones."""
+        numbers = [str(number + 1) for number in range(self.pages)]
+        try:
+            labels = self._reader.page_labels
+        except BROKEN:
+            return numbers
+        return [label or number for label, number in zip(labels, numbers, strict=True)]
+
+    def outline(self) -> list[Mark]:
+        """The outline as a flat list in page order; empty when there is none, or a broken one."""
+        try:
+            marks = list(self._marks(self._reader.outline, 1))
+        except BROKEN:
+            return []
+        return sorted(marks[:MOST_ENTRIES], key=lambda mark: (mark.page, mark.top))
+
+    def _marks(self, entries: list[Any], level: int) -> Iterator[Mark]:
+        for entry in entries:
+            if isinstance(entry, list):
+                if level < DEEPEST:
+                    yield from self._marks(entry, level + 1)
+            elif isinstance(entry, Destination):
+                page = self._reader.get_destination_page_number(entry)
+                title = " ".join(str(entry.title or "").replace("\0", "").split())
+                if page is not None and page >= 0 and title:
+                    yield Mark(level, title, page, self._top(page, entry.top))
+
+    def _top(self, page: int, top: object) -> float:
+        """Turn a height above the page's foot into one below its top; 0 where none is given."""
+        sheet = self._reader.pages[page]
+        if sheet.rotation or not isinstance(top, int | float):
+            return 0.0
+        return max(float(sheet.cropbox.top) - float(top), 0.0)
+
+    def fields(self) -> list[Field]:
+        """The form fields that hold text. An empty list when there is no form."""
+        try:
+            form = self._reader.root_object.get("/AcroForm")
+            form = form.get_object() if form is not None else None
+            if not isinstance(form, DictionaryObject) or not form.get("/Fields"):
+                return []
+            return [field for page in range(self.pages) for field in self._filled(page)][
+                :MOST_FIELDS
+            ]
+        except BROKEN:
+            return []
+
+    def _filled(self, number: int) -> Iterator[Field]:
+        page = self._reader.pages[number]
+        for reference in page.get("/Annots") or ():
+            widget = reference.get_object()
+            if not isinstance(widget, DictionaryObject) or widget.get("/Subtype") != "/Widget":
+                continue
+            owner = widget if "/T" in widget else widget.get("/Parent", widget)
+            owner = owner.get_object()
+            value = owner.get("/V", "")
+            if isinstance(value, str) and value.strip("/ ") and owner.get("/FT") != "/Btn":
+                name = owner.get("/TU") or owner.get("/T") or ""
+                left, bottom, right, top = (
+                    float(side) for side in widget.get("/Rect", (0, 0, 0, 0))
+                )
+                high, edge = float(page.cropbox.top), float(page.cropbox.left)
+                yield Field(
+                    number, str(name), value, (left - edge, high - top, right - edge, high - bottom)
+                )
+
+    def size(self, page: int) -> tuple[float, float]:
+        """The width and height of a page, 0-based, as it is shown; A4 when it is not said."""
+        try:
+            box = self._reader.pages[page].cropbox
+            width, height = float(box.width), float(box.height)
+            return (height, width) if self._reader.pages[page].rotation % 180 else (width, height)
+        except BROKEN:
+            return 595.0, 842.0
+
+    def text(self, page: int) -> str:
+        """The text of a page, 0-based, as pypdf reads it; empty when it cannot."""
+        try:
+            return _GLYPHS.sub(" ", self._reader.pages[page].extract_text())
+        except BROKEN:
+            return ""
