@@ -83,11 +83,13 @@ _MARKDOWN = (
     re.compile(r"^#{1,6} \S", re.MULTILINE),
     re.compile(r"^(?:```|~~~)", re.MULTILINE),
     re.compile(r"\]\([^)\s]+\)"),
-    re.compile(r"^\|?\s*:?-{3,}:?\s*\|", re.MULTILINE),
     re.compile(r"\*\*\S[^*\n]*\S\*\*|__\S[^_\n]*\S__"),
     re.compile(r"^(?:[-*+]|\d+\.) \S", re.MULTILINE),
     re.compile(r"^> \S", re.MULTILINE),
 )
+_RULE = re.compile(
+    r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE
+)  # below a table's header: no CSV has it
 _NAMED = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
@@ -201,7 +203,7 @@ def _json(head: str, text: str) -> str:
 def _by_marks(head: str, suffix: str) -> str:
     """Weigh the marks of Markdown, markup and tables; the name decides between what is near."""
     named = _NAMED.get(suffix, "")
-    marks = sum(1 for mark in _MARKDOWN if mark.search(head))
+    marks = sum(1 for mark in _MARKDOWN if mark.search(head)) + (2 if _RULE.search(head) else 0)
     tags = len(_TAG.findall(head))
     if named == "text/html" and tags and marks < 3:  # noqa: PLR2004
         return "text/html"
