@@ -12,6 +12,7 @@
         ├── NotFound         no such thing, or not for this key
         ├── Timeout          its body did not arrive in time
         ├── TooLarge         its body is over the limit of its route
+        ├── LongHeaders      its headers are over the limit
         ├── WrongMedia       its media type or encoding is not read here
         ├── Invalid          well formed, but not a thing this route takes
         ├── WrongHost        asked for under a name that is not ours
@@ -84,6 +85,10 @@ class TooLarge(Refusal):
     """The body of the request is over the limit of its route."""
 
 
+class LongHeaders(Refusal):
+    """The headers of the request are over the limit."""
+
+
 class WrongMedia(Refusal):
     """The media type or content encoding of the request is not read here."""
 
@@ -124,6 +129,7 @@ FACES: dict[type[Exception], Face] = {
     WrongMedia: Face("unsupported_media_type", 415, 2),
     Invalid: Face("invalid", 422, 2),
     WrongHost: Face("wrong_host", 421, 2),
+    LongHeaders: Face("headers_too_large", 431, 2),
     Overloaded: Face("overloaded", 503, 2),
     IndexNotFound: Face("index_not_found", 404, 3),
     IndexMismatch: Face("index_mismatch", 503, 3),

@@ -5,7 +5,7 @@ The reason is what the class says of it: a line ``name: reason`` in its docstrin
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ HEAD = """\
 # A variable wins over the file (RAGDESK_SERVE__PORT=9000), a flag over both.
 # What holds now, and why: ragdesk settings. Written by: ragdesk settings --example
 """
-REASON = re.compile(r"^(\w+(?:, \w+)*): (.+(?:\n[ \t]+.+)*)", re.MULTILINE)
 
 
 def text() -> str:
@@ -29,20 +28,28 @@ def text() -> str:
 
 def _table(name: str, options: object) -> str:
     doc = inspect.cleandoc(type(options).__doc__ or "")
-    reasons = {
-        field.strip(): f"{reason[:1].upper()}{reason[1:]}"
-        for names, reason in REASON.findall(doc)
-        for field in names.split(",")
-    }
-    head = doc.split("\n\n")[0].split("\n")[0]
-    lines = [f"[{name}]", *_comment(head), ""]
-    for part in fields(options) if is_options(options) else ():
-        value = getattr(options, part.name)
-        if is_options(value):
-            continue  # no table within a table so far
-        shown = f"{part.name} is not set" if value is None else f"{part.name} = {_toml(value)}"
-        lines += [*_comment(reasons.get(part.name, "")), f"# {shown}"]
+    parts = [part.name for part in fields(options)] if is_options(options) else []
+    reasons = _reasons(doc, parts)
+    lines = [f"[{name}]", *_comment(doc.split("\n")[0]), ""]
+    for part in parts:
+        value = getattr(options, part)
+        shown = f"{part} is not set" if value is None else f"{part} = {_toml(value)}"
+        lines += [*_comment(reasons.get(part, "")), f"# {shown}"]
     return "\n".join([*lines, ""])
+
+
+def _reasons(doc: str, names: Sequence[str]) -> dict[str, str]:
+    """Find what a docstring says of each field: ``name: …`` or ``one, other: …``, to the next."""
+    one = "|".join(names)
+    head = re.compile(rf"(?:^|(?<=\s))((?:{one})(?:, (?:{one}))*): ", re.MULTILINE)
+    found = list(head.finditer(doc))
+    ends = [*(match.start() for match in found[1:]), len(doc)]
+    reasons: dict[str, str] = {}
+    for match, end in zip(found, ends, strict=True):
+        words = doc[match.end() : end].split("\n\n", maxsplit=1)[0].strip().replace("``", '"')
+        for name in match[1].split(", "):
+            reasons[name] = words[:1].upper() + words[1:]
+    return reasons
 
 
 def _comment(words: str, width: int = 96) -> Iterator[str]:

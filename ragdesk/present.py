@@ -15,6 +15,7 @@ from rich.text import Text
 from indexes.chunk import Passage
 from ragdesk.answering.answer import Answer, Citation, Outcome
 
+PIPED = 110  # columns where the output is no terminal
 AROUND = 160  # characters of context on each side of a quote
 NOTES = {
     Outcome.NOT_FOUND: "not in the documents",
@@ -27,7 +28,8 @@ NOTES = {
 def console(*, err: bool = False) -> Console:
     """Open the terminal. Nothing in a text is taken for markup."""
     stream = sys.stderr if err else sys.stdout
-    return Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    width = None if stream.isatty() else PIPED
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 def answer(to: Console, given: Answer) -> None:
@@ -47,7 +49,7 @@ def answer(to: Console, given: Answer) -> None:
         to.print(_source(f"[{mark.number}] ", mark.title, mark.path, mark.page, mark.uri))
         body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
         context = _context(body, start, mark, plain=not to.is_terminal)
-        to.print(Padding(context, (0, 0, 1, 4)))
+        to.print(Padding(context, (0, 0, 1, 4), expand=False))
     if given.outcome is Outcome.NOT_FOUND and given.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
@@ -93,7 +95,7 @@ def passages(to: Console, found: Iterable[Passage]) -> None:
         to.print(_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
         by = ", ".join(sorted(one.found_by))
         to.print(Text(f"    {one.score:.3f}  {by}", "dim"))
-        to.print(Padding(Text(_flat(chunk.text)), (0, 0, 1, 4)))
+        to.print(Padding(Text(_flat(chunk.text)), (0, 0, 1, 4), expand=False))
     if empty:
         to.print(Text("Nothing found.", "yellow"))
 

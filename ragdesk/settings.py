@@ -16,6 +16,10 @@ from typing import Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import TypeAdapter, ValidationError
 
+from indexes.embed import EmbedOptions
+from ingest.guard import GuardOptions
+from ingest.split import SplitOptions
+from ragdesk.answering.retrieve import RetrieveOptions
 from ragdesk.errors import SettingsError
 from ragdesk.web.limits import ServeOptions
 
@@ -30,6 +34,10 @@ T = TypeVar("T")
 class Settings:
     """The tables of the settings file, one per step."""
 
+    guard: GuardOptions = field(default_factory=GuardOptions)
+    split: SplitOptions = field(default_factory=SplitOptions)
+    embed: EmbedOptions = field(default_factory=EmbedOptions)
+    retrieve: RetrieveOptions = field(default_factory=RetrieveOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
 
 

@@ -33,7 +33,7 @@ def command(door: call.Call, *, as_example: bool, as_json: bool) -> None:
         home = {"value": loaded.home, "origin": loaded.origins["home"]}
         call.say_json({"home": home, **values})
         return
-    lines = [("home", loaded.home, loaded.origins["home"])]
+    lines = [("home", str(loaded.home), loaded.origins["home"])]
     lines += [(row.name, _shown(row.value), row.origin) for row in found]
     present.table(present.console(), ("setting", "value", "from"), lines)
 

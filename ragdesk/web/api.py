@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -30,7 +31,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     metrics = Metrics(ROUTES)
     live = Live(desks.home, desks.open, metrics, options.poll_seconds)
 
-    def work(job: Job) -> dict[str, object]:
+    def work(job: Job) -> Mapping[str, Any]:
         report = desks.change(job.collection, job.uri, job.body, job.groups)
         live.refresh(job.collection)  # who waits for the job reads what it wrote
         return report

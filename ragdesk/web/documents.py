@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from indexes.documents import Listed
+from indexes.index import Index
 from ragdesk.assemble import Opened
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal
@@ -170,7 +171,12 @@ async def job(job: str, request: Request, who: Writer) -> Response:
 
 def find(opened: Opened, uri: str, who: Principal) -> Listed:
     """Find a document by its uri. Raises NotFound for one that is hidden from the asker too."""
-    document = opened.index.record(uri)
+    return seen(opened.index, uri, who)
+
+
+def seen(index: Index, uri: str, who: Principal) -> Listed:
+    """Find a document of a generation by its uri. Raises NotFound, for a hidden one too."""
+    document = index.documents.find(uri)
     if document is None or not visible(document, who):
         raise NotFound("No such document.")
     return document
@@ -182,12 +188,16 @@ def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) 
     An older text is shown to those who might see it then and may see it now.
     """
     if generation is None or generation == opened.index.generation:
-        return opened.index.text(find(opened, uri, who).uri)
-    now = opened.index.record(uri)
+        return _stored(opened.index, uri, who)
+    now = opened.index.documents.find(uri)
     if now is not None and not visible(now, who):
         raise NotFound("No such document.")
     with opened.older(generation) as before:
-        return before.text(find(before, uri, who).uri)
+        return _stored(before, uri, who)
+
+
+def _stored(index: Index, uri: str, who: Principal) -> str:
+    return index.text(seen(index, uri, who).uri) or ""
 
 
 def check_uri(uri: str) -> None:
@@ -203,9 +213,10 @@ def check_uri(uri: str) -> None:
 
 async def _check_hidden(state: State, collection: str, uri: str, who: Principal) -> None:
     try:
-        document = (await state.live.get(collection)).index.record(uri)
+        opened = await state.live.get(collection)
     except NotFound:
         return  # the first document makes its collection
+    document = opened.index.documents.find(uri)
     if document is not None and not visible(document, who):
         raise NotFound("No such document.")
 

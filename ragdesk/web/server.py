@@ -12,8 +12,8 @@ from ragdesk.errors import KeyRequired
 from ragdesk.support.access import Keys
 from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
+from ragdesk.web.watch import MAX_HEADER_BYTES
 
-MAX_HEADER_BYTES = 16_384
 log = logging.getLogger("ragdesk.web")
 
 
@@ -26,9 +26,9 @@ class Impatient(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(transport)
         seconds = self.config.timeout_keep_alive
         self._deadline = self.loop.call_later(seconds, self._too_late)
 

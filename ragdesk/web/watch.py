@@ -12,7 +12,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragdesk.errors import Overloaded
+from ragdesk.errors import LongHeaders, Overloaded, Refusal
 from ragdesk.metrics import OTHER, Metrics
 from ragdesk.web import problems
 
@@ -32,6 +32,7 @@ SAFE = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
+MAX_HEADER_BYTES = 16_384  # uvicorn bounds those of an unfinished request only
 ALWAYS = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
 
 
@@ -59,14 +60,20 @@ class Watch:
         self.running += 1
         self.metrics.in_flight.set(self.running)
         try:
-            if self.running > self.limit and scope["path"] not in ALWAYS:
-                full = problems.from_error(Overloaded("Every place is taken. Come again soon."))
-                return await full(scope, receive, told)
+            if refused := self._refusal(scope):
+                return await problems.from_error(refused)(scope, receive, told)
             return await self.app(scope, receive, told)
         finally:
             self.running -= 1
             self.metrics.in_flight.set(self.running)
             self._note(scope, status, time.perf_counter() - started, number)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            return LongHeaders(f"The headers are over {MAX_HEADER_BYTES:,} bytes.")
+        if self.running > self.limit and scope["path"] not in ALWAYS:
+            return Overloaded("Every place is taken. Come again soon.")
+        return None
 
     def _note(
         self, scope: MutableMapping[str, Any], status: int, seconds: float, number: str

@@ -1,0 +1,143 @@
+"""Settings in, working things out: an embedder, an open collection with its desk, a job.
+
+The one place where the rooms are put together; the doors only ask for what they need.
+"""
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexes import weights
+from indexes.chunk import Passage
+from indexes.documents import Listed
+from indexes.embed import Embedder, open_embedder
+from indexes.errors import IndexesError, IndexNotFound
+from indexes.index import Index
+from ingest.errors import Unreadable
+from ingest.job import Job
+from ragdesk.answering.answer import Question
+from ragdesk.answering.desk import Desk
+from ragdesk.answering.retrieve import Retrieve
+from ragdesk.errors import NotFound
+from ragdesk.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+class Opened:
+    """A collection at one generation, open for questions.
+
+    Its index is closed when the last one who holds this lets go of it.
+    """
+
+    collection: str
+    folder: Path
+    index: Index
+    retrieve: Retrieve
+    desk: Desk
+    documents: Sequence[Listed]
+
+    def search(self, question: Question, top_k: int) -> tuple[Passage, ...]:
+        """Find passages, best first. Blocks."""
+        return self.retrieve(question, top_k=top_k).passages
+
+    @contextlib.contextmanager
+    def older(self, generation: int) -> Iterator[Index]:
+        """Open another generation while it is kept. Raises NotFound."""
+        try:
+            index = Index.at(self.folder, generation)
+        except IndexesError as error:
+            raise NotFound(f"Generation {generation} is not kept.") from error
+        with index:
+            yield index
+
+
+class Desks:
+    """What a home holds, put to work by its settings. One embedder serves all collections."""
+
+    def __init__(self, home: Path, settings: Settings, embedder: Embedder | None = None) -> None:
+        self.home, self.settings = home, settings
+        self._embedder = embedder
+        self._lock = threading.Lock()
+
+    @property
+    def embedder(self) -> Embedder:
+        """Load the embedder when it is first needed. Raises ModelMissing."""
+        with self._lock:
+            if self._embedder is None:
+                self._embedder = open_embedder(self.settings.embed, self.models)
+            return self._embedder
+
+    @property
+    def models(self) -> Path:
+        """Say where exported models are cached; the folder may be deleted at any time."""
+        return self.home / "models"
+
+    def folder(self, collection: str) -> Path:
+        """Say where a collection lies. Its name was checked at the door."""
+        return self.home / "collections" / collection
+
+    def names(self) -> list[str]:
+        """List the collections that were published."""
+        folder = self.home / "collections"
+        found = folder.glob("*/CURRENT") if folder.is_dir() else ()
+        return sorted(file.parent.name for file in found)
+
+    def existing(self, collection: str) -> Path:
+        """Say where a collection lies that must be there. Raises IndexNotFound."""
+        folder = self.folder(collection)
+        if not folder.is_dir():
+            raise IndexNotFound(self._no_such(collection))
+        return folder
+
+    def open(self, collection: str) -> Opened:
+        """Open a collection's newest good generation. Raises IndexesError by name."""
+        folder = self.existing(collection)
+        index = Index.open(folder, card=self.embedder.card)
+        retrieve = Retrieve(index=index, embedder=self.embedder, options=self.settings.retrieve)
+        opened = Opened(
+            collection=collection,
+            folder=folder,
+            index=index,
+            retrieve=retrieve,
+            desk=Desk(retrieve=retrieve, collection=collection),
+            documents=tuple(index.records()),
+        )
+        weakref.finalize(opened, index.close)
+        return opened
+
+    def _no_such(self, collection: str) -> str:
+        known = self.names()
+        here = f"There is {', '.join(known)}. " if known else ""
+        more = "" if collection == "default" else f" --collection {collection}"
+        return (
+            f"No collection {collection!r} in {self.home}. {here}"
+            f"Build one: ragdesk ingest PATH{more}"
+        )
+
+    def job(self, collection: str) -> Job:
+        """Make the job that changes a collection."""
+        settings = self.settings
+        return Job(
+            collection=self.folder(collection),
+            embedder=self.embedder,
+            tokenizer=weights.find(settings.embed.model, self.models).tokenizer,
+            guard=settings.guard,
+            split=settings.split,
+        )
+
+    def change(
+        self, collection: str, uri: str, body: Path | None, groups: frozenset[str]
+    ) -> Mapping[str, Any]:
+        """Put one document of the source ``api``, or delete it, and report what changed.
+
+        ``groups`` empty keeps those it had. Raises Unreadable with the reason, CollectionBusy.
+        """
+        job = self.job(collection)
+        report = job.put(uri, body, groups=groups or None) if body else job.delete(uri)
+        if report.skipped:
+            raise Unreadable(f"{uri}: {report.skipped[0].reason}")
+        return report.json()

@@ -1,0 +1,54 @@
+"""``ragdesk doctor``: what is missing, and how to get it."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+from rich.text import Text
+
+from indexes.errors import ModelMissing
+from ragdesk import doctor, present
+from ragdesk.doctor import Finding
+from ragdesk.errors import CheckFailed
+from ragdesk.verbs import call
+
+MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold red")}
+EXAMPLES = """
+\b
+Examples:
+  ragdesk doctor
+  ragdesk --home /srv/desk doctor --json
+"""
+
+
+@click.command("doctor", epilog=EXAMPLES)
+@call.json
+@click.pass_obj
+def command(door: call.Call, *, as_json: bool) -> None:
+    """Check libraries, model, home and collections. Exit 1 when something does not work."""
+    to = present.console()
+    found: list[Finding] = []
+    for finding in _findings(door):
+        found.append(finding)
+        if not as_json:
+            mark, style = MARKS[finding.state]
+            to.print(Text.assemble((mark, style), f" {finding.what:<22} {finding.found}"))
+            if finding.remedy:
+                to.print(Text(f"    {finding.remedy}", style))
+    bad = sum(finding.state == "bad" for finding in found)
+    if as_json:
+        call.say_json({"ok": not bad, "findings": [asdict(finding) for finding in found]})
+    if bad:
+        door.json = False  # the one document was written above
+        raise CheckFailed(f"{bad} of {len(found)} checks failed.")
+
+
+def _findings(door: call.Call) -> Iterator[Finding]:
+    yield from doctor.look()
+    try:
+        selftest = importlib.import_module("ragdesk.selftest")
+    except (ModelMissing, ImportError) as error:
+        yield Finding(what="self-test", state="bad", found=f"cannot start: {error}")
+        return
+    yield from selftest.look(door.home, door.config)

@@ -1,0 +1,131 @@
+"""``ragdesk indexes``: what was published, whether it is whole, and the way back."""
+
+from dataclasses import asdict
+
+import click
+
+from indexes import upkeep
+from indexes.upkeep import Standing
+from ragdesk import present
+from ragdesk.assemble import Desks
+from ragdesk.errors import CheckFailed, SettingsError
+from ragdesk.settings import load
+from ragdesk.verbs import call
+
+EXAMPLES = """
+\b
+Examples:
+  ragdesk indexes list                 every collection, and what answers
+  ragdesk indexes show                 the generations of a collection
+  ragdesk indexes verify               read every file anew; exit 1 if one is damaged
+  ragdesk indexes rollback             answer from the generation before
+  ragdesk indexes gc --keep 2          remove older ones
+"""
+FIELDS = ("generation", "created", "documents", "chunks", "vectors", "segments")
+
+
+@click.group("indexes", epilog=EXAMPLES)
+def command() -> None:
+    """List, check and roll back what was published."""
+
+
+def _desks(door: call.Call) -> Desks:
+    loaded = load(home=door.home, config=door.config)
+    return Desks(loaded.home, loaded.settings)
+
+
+def _line(standing: Standing) -> list[object]:
+    state = standing.problem or ("answers" if standing.current else "")
+    created = standing.created[:16].replace("T", " ")  # UTC
+    values = {name: getattr(standing, name) for name in FIELDS} | {"created": created}
+    return [*values.values(), state]
+
+
+@command.command("list")
+@call.json
+@click.pass_obj
+def list_(door: call.Call, *, as_json: bool) -> None:
+    """List the collections, each with the generation that answers."""
+    desks = _desks(door)
+    found = {name: upkeep.history(desks.folder(name)) for name in desks.names()}
+    now = {name: next((s for s in all_ if s.current), None) for name, all_ in found.items()}
+    if as_json:
+        listed = [
+            {"collection": name, "generations": len(found[name]), **(asdict(s) if s else {})}
+            for name, s in now.items()
+        ]
+        call.say_json({"collections": listed})
+    elif not found:
+        click.echo("No collections. Make one: ragdesk ingest PATH")
+    else:
+        lines = [[name, *_line(s)] for name, s in now.items() if s]
+        present.table(present.console(), ("collection", *FIELDS, ""), lines)
+
+
+@command.command("show")
+@call.collection
+@call.json
+@click.pass_obj
+def show(door: call.Call, *, collection: str, as_json: bool) -> None:
+    """List the generations of a collection, oldest first."""
+    desks = _desks(door)
+    found = upkeep.history(desks.existing(collection))
+    if as_json:
+        listed = [asdict(standing) for standing in found]
+        call.say_json({"collection": collection, "generations": listed})
+    else:
+        present.table(present.console(), (*FIELDS, ""), map(_line, found))
+
+
+@command.command("verify")
+@call.collection
+@call.json
+@click.pass_obj
+def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
+    """Read every file of every generation anew. Exit 1 when something is wrong."""
+    problems = upkeep.verify(_desks(door).existing(collection))
+    if as_json:
+        call.say_json({"collection": collection, "problems": problems})
+    else:
+        for problem in problems:
+            click.echo(problem)
+    if problems:
+        more = "Go back to a whole one: ragdesk indexes rollback --to N, or ingest again."
+        door.json = False  # the one document was written above
+        raise CheckFailed(f"{len(problems)} problems in {collection!r}. {more}")
+    if not as_json:
+        click.echo(f"{collection}: every file is as it was written.")
+
+
+@command.command("rollback")
+@call.collection
+@click.option("--to", type=click.IntRange(min=1), help="Generation [the one before].")
+@call.json
+@click.pass_obj
+def rollback(door: call.Call, *, collection: str, to: int | None, as_json: bool) -> None:
+    """Answer from an earlier generation again, once all of it was read and found whole."""
+    folder = _desks(door).existing(collection)
+    now = next((one for one in upkeep.history(folder) if one.current), None)
+    target = to if to is not None or now is None else now.parent
+    if target is None:
+        raise SettingsError("No generation stands before this one. Name one: --to N")
+    upkeep.rollback(folder, target)
+    if as_json:
+        call.say_json({"collection": collection, "generation": target})
+    else:
+        click.echo(f"{collection}: generation {target} answers.")
+
+
+@command.command("gc")
+@call.collection
+@click.option("--keep", default=upkeep.KEPT, show_default=True, type=click.IntRange(min=1))
+@call.json
+@click.pass_obj
+def gc(door: call.Call, *, collection: str, keep: int, as_json: bool) -> None:
+    """Remove old generations, and what only they used. What is being read stays."""
+    folder = _desks(door).existing(collection)
+    removed = [path.relative_to(folder).as_posix() for path in upkeep.gc(folder, keep=keep)]
+    if as_json:
+        call.say_json({"collection": collection, "removed": removed})
+    else:
+        click.echo(f"{collection}: removed {len(removed)} folders and files.")

@@ -1,0 +1,123 @@
+"""``ragdesk ingest``: files and folders in, a new generation out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from ingest.progress import Progress, Watch, unwatched
+from ingest.report import Report
+from ragdesk import present
+from ragdesk.assemble import Desks
+from ragdesk.settings import load
+from ragdesk.verbs import call
+
+SHOWN = 10  # skipped files told one by one
+EXAMPLES = """
+\b
+Examples:
+  ragdesk ingest ./handbook                    add it, or bring it up to date
+  ragdesk ingest ./handbook --plan             say what would change, change nothing
+  ragdesk ingest ./hr --groups staff,managers  only keys of these groups see it
+  ragdesk ingest ./faq.csv -c support --json   one file, another collection
+"""
+
+
+@click.command("ingest", epilog=EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@call.collection
+@click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--groups", help="Who may see these documents, with commas between the groups.")
+@click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
+@click.option("--on", default="local", type=click.Choice(["local", "ray"]), show_default=True)
+@call.json
+@click.pass_obj
+def command(  # noqa: PLR0913, one parameter an option
+    door: call.Call,
+    *,
+    paths: tuple[Path, ...],
+    collection: str,
+    plan: bool,
+    groups: str | None,
+    allow_removals: bool,
+    on: str,
+    as_json: bool,
+) -> None:
+    """Mirror files and folders into a collection, and publish them as a new generation.
+
+    What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
+    skipped with its reason. Nothing changes before the end, and then all at once.
+    """
+    if on == "ray":
+        raise click.BadParameter("comes with a later version; use --on local.", param_hint="--on")
+    loaded = load(home=door.home, config=door.config)
+    job = Desks(loaded.home, loaded.settings).job(collection)
+    named = None if groups is None else frozenset(g.strip() for g in groups.split(",") if g.strip())
+    errors = present.console(err=True)
+    with bar(errors) as watch:
+        if plan:
+            report = job.plan(paths, groups=named, watch=watch)
+        else:
+            report = job.run(paths, groups=named, allow_removals=allow_removals, watch=watch)
+    if as_json:
+        call.say_json(report.json())
+    else:
+        _tell(present.console(), report, plan=plan)
+
+
+@contextmanager
+def bar(to: Console) -> Iterator[Watch]:
+    """Show a job's progress on a terminal; where there is none, nothing."""
+    if not to.is_terminal:
+        yield unwatched
+        return
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[more]}"),
+    )
+    with Bar(*columns, console=to, transient=True) as shown:
+        task = shown.add_task("Taking in", total=None, more="")
+
+        def watch(now: Progress) -> None:
+            shown.update(task, total=now.total, completed=now.done, more=_more(now))
+
+        yield watch
+
+
+def _more(now: Progress) -> str:
+    left = "" if now.left is None else f" · {_clock(now.left)} left"
+    skipped = f" · {now.skipped} skipped" if now.skipped else ""
+    return f"{now.rate:.1f} documents/s{left} · {now.chunks:,} chunks{skipped}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _tell(to: Console, report: Report, *, plan: bool) -> None:
+    counts = ("added", "changed", "removed", "unchanged")
+    parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
+    would = "Plan, nothing was changed: " if plan else ""
+    to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
+    if report.blocked:
+        to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
+    heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")
+    line = [getattr(report, name) for name in heads]
+    line[1] = "–" if report.generation is None else report.generation
+    line[-1] = round(report.seconds, 1)
+    present.table(to, heads, [line])
+    if report.skipped:
+        to.print()
+        shown = [(one.uri, one.reason) for one in report.skipped[:SHOWN]]
+        present.table(to, ("skipped", "reason"), shown)
+        if (more := len(report.skipped) - SHOWN) > 0:
+            to.print(f"… and {more:,} more; --json lists all.")
+    if not plan and report.documents:
+        to.print('\nNext: ragdesk ask "…", or ragdesk serve for the page.', style="dim")

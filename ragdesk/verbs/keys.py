@@ -1,0 +1,146 @@
+"""``ragdesk keys``: create, list and revoke keys of the HTTP API."""
+
+import time
+from typing import Any
+
+import click
+
+from ragdesk import present
+from ragdesk.settings import load
+from ragdesk.support.access import SCOPES, Key, Keys
+from ragdesk.verbs import call
+
+EXAMPLES = """
+\b
+Examples:
+  ragdesk keys create website
+  ragdesk keys create intranet --groups staff,managers --days 90
+  ragdesk keys create uploader --scope write --collections handbook
+  ragdesk keys list
+  ragdesk keys revoke 1f0c92ab
+"""
+
+
+@click.group("keys", epilog=EXAMPLES)
+def command() -> None:
+    """Create, list and revoke keys of the HTTP API.
+
+    From the first key on every request needs one, on loopback too. Keys are stored hashed.
+    """
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in value.split(",") if name.strip())
+
+
+@command.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    default=["ask"],
+    show_default=True,
+    type=click.Choice(SCOPES),
+    help="May be given several times. admin may do everything, and sees every document.",
+)
+@click.option("--groups", default="", callback=_names, help="Groups, with commas between them.")
+@click.option("--collections", default="", callback=_names, help="Only these [all].")
+@click.option("--days", type=click.IntRange(min=1), help="Days until it expires [never].")
+@call.json
+@click.pass_obj
+def create(  # noqa: PLR0913, one parameter an option
+    door: call.Call,
+    *,
+    name: str,
+    scopes: tuple[str, ...],
+    groups: frozenset[str],
+    collections: frozenset[str],
+    days: int | None,
+    as_json: bool,
+) -> None:
+    """Create a key, and show it this once."""
+    keys = Keys(load(home=door.home, config=door.config).home)
+    key, token = keys.create(name, scopes=scopes, groups=groups, collections=collections, days=days)
+    keys.close()
+    if as_json:
+        call.say_json({**_written(key), "key": token})
+        return
+    click.echo(token)
+    click.echo("Keep it now: it is stored hashed and cannot be shown again. Use it so:", err=True)
+    click.echo(f'  curl -H "Authorization: Bearer {token[:6]}…" …/v1/answers', err=True)
+
+
+@command.command("list")
+@call.json
+@click.pass_obj
+def list_(door: call.Call, *, as_json: bool) -> None:
+    """List every key ever made."""
+    keys = Keys(load(home=door.home, config=door.config).home)
+    found = keys.all()
+    keys.close()
+    if as_json:
+        call.say_json({"keys": [_written(key) for key in found]})
+        return
+    if not found:
+        click.echo("No keys. Make one: ragdesk keys create NAME")
+        return
+    heads = ("id", "name", "scopes", "groups", "collections", "created", "state")
+    lines = [
+        (
+            key.id,
+            key.name,
+            _joined(key.scopes),
+            _joined(key.groups),
+            _joined(key.collections) or "all",
+            _day(key.created),
+            _state(key),
+        )
+        for key in found
+    ]
+    present.table(present.console(), heads, lines)
+
+
+@command.command("revoke")
+@click.argument("name", metavar="ID")
+@call.json
+@click.pass_obj
+def revoke(door: call.Call, *, name: str, as_json: bool) -> None:
+    """Revoke a key; it is refused from the next request on."""
+    keys = Keys(load(home=door.home, config=door.config).home)
+    try:
+        key = keys.revoke(name)
+    finally:
+        keys.close()
+    if as_json:
+        call.say_json(_written(key))
+        return
+    click.echo(f"Revoked {key.id} ({key.name}).")
+
+
+def _written(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "groups": sorted(key.groups),
+        "collections": sorted(key.collections),
+        "created": key.created,
+        "expires": key.expires,
+        "revoked": key.revoked,
+        "state": _state(key),
+    }
+
+
+def _state(key: Key) -> str:
+    if key.revoked is not None:
+        return "revoked"
+    return "valid" if key.holds(time.time()) else "expired"
+
+
+def _joined(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _day(at: int) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(at))

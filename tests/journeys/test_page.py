@@ -1,0 +1,159 @@
+"""The chat page as a person meets it, in Chromium."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served import served
+from web_home import publish
+
+from ragdesk.support.access import Keys
+
+pytestmark = pytest.mark.real
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+REFUNDS = """# Refunds 🙂🙂
+
+Read this 🙂 first. <b>Bold</b> & <script>alert(1)</script> are words here.
+A refund reaches your bank account within 5 working days. Gift cards are not refunded.
+"""
+CHINESE = "退款说明 🙂\n退款会在三个工作日内到账。退款原路返回。\n"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("page")
+    texts = {"refunds.md": REFUNDS, "zh/退款 说明?.md": CHINESE}
+    publish(home, "default", texts)
+    publish(home, "second", {"tea.md": "Tea is served at four o'clock.\n"})
+    return home
+
+
+@pytest.fixture(scope="module")
+def port(home: Path) -> Iterator[int]:
+    with served(home) as (port, _):
+        yield port
+
+
+@pytest.fixture
+def page(browser: Browser, port: int, request: pytest.FixtureRequest) -> Iterator[Page]:
+    locale = getattr(request, "param", "en-US")
+    context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    page.goto(f"http://127.0.0.1:{port}/")
+    yield page
+    context.close()
+    assert [line for line in wrong if "401" not in line] == []
+
+
+def ask(page: Page, question: str) -> None:
+    page.locator("#question").fill(question)
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn:last-child .reply:not([aria-busy])")).to_be_visible()
+
+
+def test_an_answer_streams_in_and_its_source_opens_at_the_cited_words(page):
+    ask(page, "When does a refund reach my bank account?")
+    expect(page.locator(".reply .words")).to_contain_text("working days")
+    expect(page.locator("#side .card").first).to_contain_text("refunds.md")
+    quote = page.locator("#side .card .quote").first.inner_text()
+
+    page.locator(".reply .mark").first.click()
+
+    marked = page.locator("mark.main")
+    expect(marked).to_be_visible()
+    expect(marked).to_be_in_viewport()
+    assert marked.text_content() == quote
+    expect(page.locator(".paper")).to_contain_text("<script>alert(1)</script> are words")
+    page.locator("#back").click()
+    expect(page.locator("#side .card").first).to_be_visible()
+
+
+@pytest.mark.parametrize("page", ["zh-CN"], indirect=True)
+def test_a_chinese_browser_gets_chinese_words_and_a_chinese_answer(page):
+    expect(page.locator("h1")).to_have_text("想了解什么？")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    ask(page, "退款多久到账？")
+    page.locator("#side .card").first.click()
+    expect(page.locator("mark.main")).to_contain_text("退款")
+    page.locator("#language").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_everything_can_be_done_with_the_keyboard(page):
+    page.locator("body").press("/")
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.type("When does a refund reach my bank account?")
+    page.keyboard.press("Enter")
+    mark = page.locator(".reply .mark").first
+    expect(mark).to_be_visible()
+    mark.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("mark.main")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
+    expect(mark).to_be_focused()
+    assert mark.get_attribute("aria-label").startswith("Open source 1")
+
+
+def test_enter_while_composing_chinese_does_not_send(page):
+    page.locator("#question").fill("tuikuan")
+    page.evaluate(
+        """document.querySelector("#question").dispatchEvent(new KeyboardEvent(
+            "keydown", {key: "Enter", isComposing: true, bubbles: true, cancelable: true}))"""
+    )
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+def test_another_collection_can_be_chosen(page):
+    page.locator("#collection").select_option("second")
+    ask(page, "When is tea served?")
+    expect(page.locator(".reply .words")).to_contain_text("four o'clock")
+
+
+def test_no_answer_and_no_server_are_said_as_such(page, port):
+    ask(page, "zzzz qqqq")
+    expect(page.locator(".reply.not_found")).to_be_visible()
+    page.route("**/v1/answers", lambda route: route.abort())
+    page.locator("#question").fill("again?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".reply.failed")).to_contain_text("cannot be reached")
+    page.unroute("**/v1/answers")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".turn:last-child .reply:not([aria-busy])")).to_be_visible()
+
+
+def test_a_narrow_window_scrolls_in_one_direction_only(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    ask(page, "When does a refund reach my bank account? " + "long " * 30 + "x" * 90)
+    page.get_by_role("button", name=re.compile("source")).last.click()
+    page.locator("#side .card").first.click()
+    expect(page.locator("mark.main")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_page_asks_for_a_key_where_one_is_needed(page, home):
+    keys = Keys(home)
+    _, token = keys.create("page")
+    page.reload()
+    expect(page.locator("#key")).to_be_visible()
+    page.locator("#key-value").fill(token)
+    page.keyboard.press("Enter")
+    expect(page.locator("#key")).to_be_hidden()
+    ask(page, "When does a refund reach my bank account?")
+    expect(page.locator(".reply .mark").first).to_be_visible()
+    keys.close()

@@ -1,0 +1,35 @@
+"""``python serve_slowly.py HOME PORT SECONDS``: serve HOME, each answer taking so long."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from fakes import HashEmbedder
+
+from ragdesk.answering.answer import Question
+from ragdesk.answering.retrieve import Retrieval, Retrieve
+from ragdesk.assemble import Desks
+from ragdesk.settings import Settings
+from ragdesk.support.access import Keys
+from ragdesk.web import api, server
+from ragdesk.web.limits import ServeOptions
+
+
+def main(home: Path, port: int, seconds: float) -> None:
+    find = Retrieve.__call__
+
+    def slowly(self: Retrieve, question: Question, *, top_k: int | None = None) -> Retrieval:
+        time.sleep(seconds)
+        return find(self, question, top_k=top_k)
+
+    Retrieve.__call__ = slowly  # type: ignore[method-assign]
+    options = ServeOptions(port=port, keep_alive_seconds=1, read_seconds=1.0, drain_seconds=5)
+    keys = Keys(home)
+    desks = Desks(home, replace(Settings(), serve=options), HashEmbedder())
+    server.run(api.build(desks, keys), options)
+    keys.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

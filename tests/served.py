@@ -1,0 +1,39 @@
+"""A server in a process of its own, with the embedder of the tests."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@contextlib.contextmanager
+def served(home: Path, *, slow: float = 0.0) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Start a server, wait until it answers, and give its port. slow: seconds each answer takes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(HERE / "serve_slowly.py"), str(home), str(port), str(slow)]
+    where = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(  # noqa: S603, a file of ours
+        command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": where}
+    )
+    try:
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if process.poll() is not None or time.monotonic() > until:
+                raise AssertionError(process.stderr.read().decode() if process.stderr else "")
+            time.sleep(0.05)
+        yield port, process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()

@@ -1,0 +1,259 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ragdesk import example
+from ragdesk.cli import VERBS, cli
+from ragdesk.settings import Settings, load
+
+ROOT = Path(__file__).parents[1]
+HANDBOOK = {
+    "returns.md": "# Returns\n\n## When\n\nYou can return unused articles within 30 days of delivery.\n\n## Cost\n\nReturns from Norway cost 49 kroner.\n",
+    "faq.csv": "question,answer\nDo you ship to Iceland?,Yes. Parcels to Iceland take six working days.\n",
+    "zh/退款.md": "# 退款说明\n\n退款会在三个工作日内原路退回。\n\n## 信用卡\n\n信用卡需要五到十个工作日到账。\n",
+    "broken.pdf": "%PDF-1.7 this is no PDF",
+}
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of a run: exporting the model takes 10 s."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "models"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "models").symlink_to(models)
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RAGDESK_")]:
+        monkeypatch.delenv(name)
+    return home
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    for name, text in HANDBOOK.items():
+        file = tmp_path / "handbook" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return tmp_path / "handbook"
+
+
+def run(home: Path, *words: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["--home", str(home), *map(str, words)])
+
+
+def said(result: Result) -> dict:
+    """Read the one JSON document on standard output."""
+    return json.loads(result.stdout)
+
+
+def test_the_help_lists_every_verb_and_each_verb_has_examples(home):
+    whole = run(home, "--help").output
+    for verb in VERBS:
+        assert verb in whole
+        assert "Examples:" in run(home, verb, "--help").output
+
+
+def test_the_example_file_is_current_and_holds_every_default(tmp_path):
+    text = (ROOT / "ragdesk.example.toml").read_text(encoding="utf-8")
+    assert text == example.text(), (
+        "write it anew: ragdesk settings --example > ragdesk.example.toml"
+    )
+
+    file = tmp_path / "all.toml"
+    active = [
+        line.removeprefix("# ")
+        if line.startswith("# ") and " = " in line and "[" not in line[:3]
+        else line
+        for line in text.split("\n")
+    ]
+    head = next(i for i, line in enumerate(active) if line.startswith("["))
+    file.write_text("\n".join(active[head:]), encoding="utf-8")
+    assert load(home=None, config=file, environ={}).settings == Settings()
+
+
+def test_from_a_folder_to_a_cited_answer(home, documents):
+    plan = said(run(home, "ingest", documents, "--plan", "--json"))
+    assert (plan["generation"], plan["added"]) == (None, 3)
+    assert not (home / "collections/default/CURRENT").exists()
+
+    report = said(run(home, "ingest", documents, "--json"))
+    assert set(report) >= {
+        *("collection", "generation", "documents", "added", "changed", "removed", "unchanged"),
+        *("chunks", "vectors", "embedded", "skipped", "seconds"),
+    }
+    assert (report["generation"], report["documents"]) == (1, 3)
+    assert [one["uri"] for one in report["skipped"]] == ["broken.pdf"]
+
+    answer = said(run(home, "ask", "Within how many days can I return unused articles?", "--json"))
+    assert answer["outcome"] == "answered"
+    assert "30 days" in answer["text"]
+    assert answer["citations"][0]["uri"] == "returns.md"
+
+    shown = run(home, "ask", "信用卡退款多久到账？")
+    assert shown.exit_code == 0
+    assert "五到十个工作日" in shown.output
+    assert "退款.md" in shown.output
+    assert "«" in shown.output
+    assert "\x1b" not in shown.output
+
+    found = said(run(home, "search", "Iceland", "--json", "--top-k", "2"))
+    assert found["passages"][0]["uri"] == "faq.csv"
+    assert set(found) == {"query", "generation", "passages"}
+
+    again = said(run(home, "ingest", documents, "--json"))
+    assert (again["unchanged"], again["embedded"], again["generation"]) == (3, 0, 1)
+
+    told = run(home, "ingest", documents)
+    assert "broken.pdf" in told.output
+    assert "ragdesk ask" in told.output
+
+
+def test_a_question_the_documents_do_not_answer_is_said_to_be_one(home, documents):
+    run(home, "ingest", documents)
+    for question in ("What is the airspeed of an unladen swallow?", "珠穆朗玛峰有多高？"):
+        result = run(home, "ask", question, "--json")
+        assert (result.exit_code, said(result)["outcome"]) == (0, "not_found")
+        assert said(result)["citations"] == []
+        assert "not in the documents" in run(home, "ask", question).output
+
+
+def test_generations_are_listed_verified_rolled_back_and_cleared(home, documents):
+    run(home, "ingest", documents)
+    (documents / "returns.md").write_text(
+        "# Returns\n\nReturns are no longer taken.\n", encoding="utf-8"
+    )
+    run(home, "ingest", documents)
+
+    listed = said(run(home, "indexes", "list", "--json"))["collections"]
+    assert [(one["collection"], one["generation"]) for one in listed] == [("default", 2)]
+    shown = said(run(home, "indexes", "show", "--json"))["generations"]
+    assert [one["current"] for one in shown] == [False, True]
+    assert run(home, "indexes", "verify").exit_code == 0
+
+    assert said(run(home, "indexes", "rollback", "--json"))["generation"] == 1
+    answer = said(run(home, "ask", "Within how many days can I return unused articles?", "--json"))
+    assert answer["generation"] == 1
+    assert run(home, "indexes", "rollback", "--to", "9").exit_code == 3
+    assert run(home, "indexes", "rollback").exit_code == 2
+
+    victim = next((home / "collections/default/segments").rglob("MANIFEST.json"))
+    victim.write_bytes(victim.read_bytes()[:-9])
+    bad = run(home, "indexes", "verify", "--json")
+    assert bad.exit_code == 1
+    assert len(said(bad)["problems"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["ask", "x"], 3),
+        (["search", "x", "--collection", "nope"], 3),
+        (["indexes", "show"], 3),
+        (["ingest", "/no/such/path"], 4),
+        (["ingest", "empty"], 4),
+        (["ingest"], 2),
+        (["ask"], 2),
+        (["ask", "  "], 2),
+        (["ask", "x", "--collection", "../up"], 2),
+        (["ask", "x", "--collection", "Upper"], 2),
+        (["nonsense"], 2),
+        (["serve", "--port", "99999"], 2),
+        (["serve", "--host", "0.0.0.0"], 2),  # noqa: S104
+        (["keys", "revoke", "nope"], 3),
+        (["--config", "none.toml", "settings"], 2),
+    ],
+)
+def test_what_cannot_be_done_has_its_exit_code_and_names_the_next_step(home, words, code):
+    Path("empty").mkdir()
+    result = run(home, *words)
+
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert len(result.stderr) > 20
+    assert "Traceback" not in result.stderr
+
+
+def test_an_error_under_json_is_one_json_document_too(home):
+    result = run(home, "ask", "x", "--json")
+    assert said(result)["error"]["code"] == "index_not_found"
+    assert "ragdesk ingest" in said(result)["error"]["message"]
+
+
+def test_a_collection_that_another_job_holds_is_75(home, documents):
+    from indexes import generations  # noqa: PLC0415, the lock of another job
+
+    with generations.writing(home / "collections" / "default"):
+        result = run(home, "ingest", documents)
+    assert result.exit_code == 75
+
+
+def test_a_source_that_lost_most_of_its_documents_needs_a_word(home, documents):
+    run(home, "ingest", documents)
+    for name in ("returns.md", "faq.csv"):
+        (documents / name).unlink()
+
+    assert run(home, "ingest", documents).exit_code == 4
+    assert said(run(home, "ingest", documents, "--allow-removals", "--json"))["removed"] == 2
+
+
+def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monkeypatch):
+    made = said(run(home, "keys", "create", "page", "--groups", "a, b", "--json"))
+    assert made["key"].startswith("rd_")
+    listed = run(home, "keys", "list", "--json")
+    assert made["key"] not in listed.output
+    assert said(listed)["keys"][0]["groups"] == ["a", "b"]
+
+    monkeypatch.setenv("RAGDESK_RETRIEVE__TOP_K", "5")
+    shown = said(run(home, "settings", "--json"))
+    assert shown["retrieve.top_k"] == {"value": 5, "origin": "RAGDESK_RETRIEVE__TOP_K"}
+    assert shown["home"]["origin"] == "--home"
+
+
+def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(home, documents):
+    run(home, "ingest", documents)
+    healthy = run(home, "doctor", "--json")
+    assert said(healthy)["ok"], healthy.output
+
+    for file in (home / "collections/default/generations").rglob("MANIFEST.json"):
+        file.write_text("{}")
+    ill = run(home, "doctor", "--json")
+    assert ill.exit_code == 1
+    assert [f["what"] for f in said(ill)["findings"] if f["state"] == "bad"] == [
+        "collection default"
+    ]
+
+
+def test_asking_imports_neither_torch_nor_a_web_server(home, documents):
+    run(home, "ingest", documents)
+    code = (
+        "import sys; from ragdesk.cli import cli;"
+        "cli(sys.argv[1:], standalone_mode=False);"
+        "print(sorted({'torch', 'transformers', 'fastapi', 'uvicorn'} & set(sys.modules)))"
+    )
+    words = ["--home", str(home), "ask", "Do you ship to Iceland?"]
+    done = subprocess.run(  # noqa: S603, this interpreter
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip().endswith("[]"), done.stdout
+
+
+def test_the_module_runs_and_a_closed_pipe_is_no_crash(home):
+    command = (
+        f'"{sys.executable}" -m ragdesk --home "{home}" settings | true; echo ${{PIPESTATUS[0]}}'
+    )
+    done = subprocess.run(  # noqa: S603, this interpreter
+        ["/bin/bash", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,39 @@
+"""A home with two collections, and a client of the app that answers from it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from web_home import CANARY, SECRET, TEXTS, publish, serving
+
+from ragdesk.support.access import Keys
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("published")
+    publish(home, "default", {**TEXTS, SECRET: CANARY}, secrets=frozenset({"staff"}))
+    publish(home, "other", {"only-here.md": "Only here: the marmalade is orange.\n"})
+    return home
+
+
+@pytest.fixture
+def home(published: Path, tmp_path: Path) -> Path:
+    """Copy what was published: writing it anew would sync every file of every test."""
+    return shutil.copytree(published, tmp_path / "home")
+
+
+@pytest.fixture
+def keys(home: Path) -> Iterator[Keys]:
+    keys = Keys(home)
+    yield keys
+    keys.close()
+
+
+@pytest.fixture
+def client(home: Path, keys: Keys) -> Iterator[TestClient]:
+    """Ask as the local user: no key was made."""
+    with serving(home, keys) as client:
+        yield client

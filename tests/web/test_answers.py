@@ -1,0 +1,143 @@
+import json
+
+import pytest
+
+from ragdesk.web import schemas
+
+
+def heard(body: str) -> list[tuple[str, dict]]:
+    events = []
+    for block in body.split("\n\n")[:-1]:
+        name, data = block.split("\n")
+        events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return events
+
+
+def test_an_answer_has_the_shape_of_the_contract_and_its_citations_resolve(client):
+    answer = client.post(
+        "/v1/answers", json={"question": "When does a refund reach my account?"}
+    ).json()
+
+    schemas.AnswerOut.model_validate(answer, strict=False)
+    assert set(answer) == set(schemas.AnswerOut.model_fields) - {"signals"}
+    assert answer["outcome"] == "answered"
+    for mark in answer["citations"]:
+        where = f"/v1/collections/default/documents/{mark['uri']}/text"
+        text = client.get(where, params={"generation": answer["generation"]}).text
+        assert text[mark["start"] : mark["end"]] == mark["quote"]
+
+
+def test_a_stream_ends_with_one_done_and_its_deltas_are_its_text(client):
+    ask = {"question": "退款多久到账？", "stream": True}
+    response = client.post("/v1/answers", json=ask)
+    events = heard(response.text)
+    names = [name for name, _ in events]
+
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert names[0] == "found"
+    assert names[-1] == "done"
+    assert set(names[1:-1]) <= {"delta", "verdict"}
+    assert (
+        "".join(data["text"] for name, data in events if name == "delta") == events[-1][1]["text"]
+    )
+    assert events[0][1]["passages"][0]["rank"] == 1
+    schemas.AnswerOut.model_validate(events[-1][1], strict=False)
+
+
+def test_a_stream_whose_desk_fails_ends_with_one_error_that_tells_nothing(client, monkeypatch):
+    opened = client.app.state.desk.live._places["default"].opened
+    monkeypatch.setattr(type(opened.retrieve), "__call__", lambda *_, **__: 1 / 0)
+
+    events = heard(client.post("/v1/answers", json={"question": "x", "stream": True}).text)
+
+    assert [name for name, _ in events] == ["error"]
+    assert set(events[0][1]) == {"code", "message"}
+    assert "ZeroDivision" not in events[0][1]["message"]
+
+
+def test_filters_leave_out_everything_else(client):
+    def found(**filters: list[str]) -> set[str]:
+        body = {"query": "refund parcel 退款", "filters": filters}
+        return {p["uri"] for p in client.post("/v1/search", json=body).json()["passages"]}
+
+    assert found(uris=["退款.md"]) == {"退款.md"}
+    assert found(paths=["emoji"]) == {"emoji 🙂/shipping?.md"}
+    assert found(languages=["zh"]) == set()
+    assert len(found()) >= 3
+
+
+def test_search_gives_ranked_passages_of_the_generation(client):
+    body = client.post("/v1/search", json={"query": "refund", "top_k": 2}).json()
+
+    schemas.SearchOut.model_validate(body, strict=False)
+    assert [p["rank"] for p in body["passages"]] == [1, 2][: len(body["passages"])]
+    assert body["passages"][0]["uri"] == "refunds.md"
+
+
+def test_signals_come_when_asked_for(client):
+    answer = client.post("/v1/answers", json={"question": "refund", "explain": True}).json()
+    assert all(isinstance(value, float | int) for value in answer["signals"].values())
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"question": "x", "collection": "none"}, 404),
+        ({"question": "x", "collection": "../etc"}, 422),
+        ({"question": "x", "conversation": "c1"}, 404),
+        ({"question": ""}, 422),
+        ({"question": " \n\t "}, 422),
+        ({"question": "x" * 2_001}, 422),
+        ({"question": ["x"]}, 422),
+        ({"question": "x", "top_k": 3}, 422),
+        ({"question": "x", "filters": {"groups": ["staff"]}}, 422),
+        ({"question": "x", "filters": {"uris": "x"}}, 422),
+        ({}, 422),
+        ([], 422),
+        (7, 422),
+        ("x", 422),
+    ],
+)
+def test_what_is_no_question_is_a_problem(client, body, status):
+    response = client.post("/v1/answers", json=body)
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    schemas.ProblemOut.model_validate(response.json())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "?",
+        "🙂",
+        '"a',
+        "a AND",
+        "NEAR(",
+        "*",
+        "x:term",
+        "' OR 1=1 --",
+        "a" * 2_000,
+        "\u200b",
+        "[1]",
+        "%00",
+        "<script>",
+    ],
+)
+def test_any_words_are_a_question(client, text):
+    assert client.post("/v1/answers", json={"question": text}).status_code == 200
+    assert client.post("/v1/search", json={"query": text}).status_code == 200
+
+
+def test_the_same_idempotency_key_gives_the_same_answer_and_refuses_another_body(client):
+    def ask(question: str, key: str = "k1"):
+        return client.post(
+            "/v1/answers", json={"question": question}, headers={"Idempotency-Key": key}
+        )
+
+    first, again, other = ask("refund"), ask("refund"), ask("parcel")
+
+    assert first.json() == again.json()
+    assert other.status_code == 422
+    assert ask("parcel", "k2").json()["id"] != first.json()["id"]
+    assert ask("parcel", "k" * 200).status_code == 422

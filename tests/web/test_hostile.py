@@ -1,0 +1,147 @@
+"""No request gets a 5xx for its shape (FAULTS, "Requests")."""
+
+import contextlib
+import json
+import random
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from web_home import HOSTILE, serving
+
+from ragdesk.web.watch import Watch
+
+BOUNDED = settings(
+    max_examples=12,
+    deadline=None,
+    phases=(Phase.generate,),
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    database=None,
+)
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("path", ["/v1/answers", "/v1/search"])
+def test_hostile_bodies_are_problems(client, path):
+    for body in HOSTILE:
+        response = client.post(path, content=body, headers=JSON)
+        assert response.status_code == (400 if len(body) < 131_072 else 413), body[:40]
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"Content-Type": "text/plain"}, b"{}", 415),
+        ({"Content-Type": ""}, b"{}", 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"question=x", 415),
+        ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b\r\n\r\n\r\n" * 10_000, 415),
+        ({**JSON, "Content-Encoding": "gzip"}, b"{}", 415),
+        ({**JSON, "Content-Length": "9" * 30}, b"{}", 413),
+        (JSON, b'{"question":"' + b"x" * 200_000 + b'"}', 413),
+        ({**JSON, "Idempotency-Key": ""}, b'{"question":"x"}', 422),
+    ],
+)
+def test_odd_requests_are_problems(client, headers, body, status):
+    response = client.post("/v1/answers", content=body, headers=headers)
+    assert response.status_code == status
+    assert response.json()["status"] == status
+
+
+def test_a_chunked_body_over_the_limit_is_refused_when_the_limit_is_passed(client):
+    response = client.post("/v1/answers", content=iter([b"x" * 50_000] * 5), headers=JSON)
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/answers", 405),
+        ("POST", "/", 405),
+        ("PATCH", "/v1/collections/default/documents/x", 405),
+        ("BREW", "/v1/answers", 405),
+        ("GET", "/v1/collections/%00/documents", 404),
+        ("GET", "/v1/collections/%2e%2e/documents", 404),
+        ("GET", "/v1/collections/DEFAULT/documents", 404),
+        ("GET", "/v1/collections/default/documents?limit=0", 422),
+        ("GET", "/v1/collections/default/documents?limit=" + "9" * 5_000, 422),
+    ],
+)
+def test_every_refusal_is_a_problem(client, method, path, status):
+    response = client.request(method, path)
+
+    assert response.status_code == status
+    problem = response.json()
+    assert problem["status"] == status
+    assert set(problem) >= {"type", "title", "status", "code", "detail"}
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_an_unexpected_error_tells_nothing(client, monkeypatch):
+    opened = client.app.state.desk.live._places["default"].opened
+    monkeypatch.setattr(type(opened.retrieve), "__call__", lambda *_, **__: {}["secret path"])
+
+    response = client.post("/v1/search", json={"query": "x"})
+
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal"
+    assert "secret" not in response.text
+
+
+def test_overload_is_refused_with_retry_after_while_health_answers(home, keys):
+    with serving(home, keys, max_in_flight=1) as client:
+        watch = client.app.middleware_stack
+        while not isinstance(watch, Watch):
+            watch = watch.app
+        watch.running += 1
+        full = client.post("/v1/search", json={"query": "x"})
+        health = client.get("/healthz")
+        watch.running -= 1
+
+        assert (full.status_code, full.headers["retry-after"]) == (503, "1")
+        assert health.status_code == 200
+        assert client.post("/v1/search", json={"query": "x"}).status_code == 200
+
+
+def test_mutated_questions_never_break_the_server(client):
+    chance = random.Random(7)  # noqa: S311, the same mutants every time
+    seed = json.dumps(
+        {"question": "Wann? 退款 🙂", "filters": {"uris": ["a"]}, "stream": False},
+        ensure_ascii=False,
+    ).encode()
+    for _ in range(300):
+        body = bytearray(seed)
+        for _ in range(chance.randint(1, 4)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        status = client.post("/v1/answers", content=bytes(body), headers=JSON).status_code
+        assert status in {200, 400, 404, 415, 422}, bytes(body)
+
+
+def test_no_generated_request_gets_a_5xx(home, keys):
+    _, token = keys.create("all", scopes=["admin"])
+    headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
+    refused = 0
+
+    def check(case: schemathesis.Case) -> None:
+        nonlocal refused
+        response = case.call(headers=headers)
+        assert response.status_code < 500, response.text
+        if response.status_code >= 400:
+            refused += response.status_code in {401, 403}
+            assert response.headers["content-type"] == ["application/problem+json"]
+
+    with serving(home, keys) as client:
+        schema = schemathesis.openapi.from_asgi("/openapi.json", client.app)
+        operations = [result.ok() for result in schema.get_all_operations()]
+        for operation in operations:
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                cases = operation.as_strategy(generation_mode=mode)
+                with contextlib.suppress(Unsatisfiable):  # nothing can be wrong with no parameter
+                    BOUNDED(given(case=cases)(check))()
+
+    assert len(operations) >= 12
+    assert refused == 0

@@ -1,0 +1,130 @@
+"""A published generation is picked up without a dropped request."""
+
+import threading
+import time
+
+import pytest
+from web_home import publish, serving
+
+PUBLISHED = 12
+
+
+def wait(true, seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "it never came true"
+        time.sleep(0.02)
+
+
+def refund(home, number: int) -> int:
+    text = f"# Refunds\nA refund takes {number} days.\nVersion {number}.\n"
+    return publish(home, "default", {"refunds.md": text})
+
+
+def generation(client) -> int:
+    return client.get("/v1/collections").json()["collections"][0]["generation"]
+
+
+def test_publishing_drops_no_request_and_every_answer_is_of_one_generation(home, keys):
+    stop, problems, seen = threading.Event(), [], set()
+
+    def ask(client) -> None:
+        while not stop.is_set():
+            answer = client.post(
+                "/v1/answers", json={"question": "How many days does a refund take?"}
+            )
+            if answer.status_code != 200:
+                problems.append(answer.text)
+                continue
+            body = answer.json()
+            seen.add(body["generation"])
+            for mark in body["citations"]:
+                text = client.get(
+                    f"/v1/collections/default/documents/{mark['uri']}/text",
+                    params={"generation": body["generation"]},
+                )
+                if (
+                    text.status_code != 200
+                    or text.text[mark["start"] : mark["end"]] != mark["quote"]
+                ):
+                    problems.append((body["generation"], mark, text.text))
+
+    with serving(home, keys, poll_seconds=0.02) as client:
+        threads = [threading.Thread(target=ask, args=(client,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        last = [refund(home, number) for number in range(PUBLISHED)][-1]
+        wait(lambda: generation(client) == last)
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert problems == []
+    assert len(seen) > 2
+
+
+def test_an_old_index_is_closed_by_its_last_reader(client, home):
+    live = client.app.state.desk.live
+    held = live._places["default"].opened
+    old = held.index
+
+    refund(home, 7)
+    wait(lambda: generation(client) == 2)
+
+    assert old.text("refunds.md")  # somebody still reads it
+    del held
+    with pytest.raises(Exception, match="closed"):
+        old.text("refunds.md")
+
+
+def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, home):
+    number = refund(home, 9)
+    wait(lambda: generation(client) == number)
+    broken = refund(home, 10)
+    wait(lambda: generation(client) == broken)
+    segment = max(
+        (home / "collections/default/segments").iterdir(), key=lambda f: f.stat().st_mtime
+    )
+    (
+        home / "collections/default/generations" / str(refund(home, 11)) / "tombstones.json"
+    ).write_text("{")
+    assert segment.is_dir()
+
+    wait(lambda: "ragdesk_stale_collections 1" in client.get("/metrics").text)
+
+    assert client.post("/v1/answers", json={"question": "refund"}).status_code == 200
+    assert client.get("/readyz").status_code == 200
+    assert generation(client) in {broken, broken + 1}
+
+    healed = refund(home, 12)
+    wait(lambda: generation(client) == healed)
+    assert "ragdesk_stale_collections 0" in client.get("/metrics").text
+
+
+def test_a_collection_that_cannot_be_opened_is_a_503_and_not_ready(home, keys):
+    for file in (home / "collections/other/generations").rglob("MANIFEST.json"):
+        file.write_text("{}")
+    with serving(home, keys) as client:
+        broken = client.post("/v1/answers", json={"question": "x", "collection": "other"})
+        assert broken.status_code == 503
+        assert str(home) not in broken.text
+        assert client.post("/v1/answers", json={"question": "x"}).status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_collection_made_later_is_found_and_one_removed_is_gone(client, home):
+    assert client.get("/v1/collections/later/documents").status_code == 404
+    publish(home, "later", {"a.md": "A later document.\n"})
+    assert client.get("/v1/collections/later/documents").status_code == 200
+
+    (home / "collections/later/CURRENT").unlink()
+    wait(lambda: client.get("/v1/collections/later/documents").status_code == 404)
+
+
+def test_a_home_without_collections_serves_the_page_and_says_what_is_missing(tmp_path, keys):
+    with serving(tmp_path / "empty", keys) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/v1/collections").json() == {"collections": []}
+        assert client.post("/v1/answers", json={"question": "x"}).status_code == 404
+        assert client.get("/readyz").status_code == 200
