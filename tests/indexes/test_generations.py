@@ -1,6 +1,7 @@
 import errno
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,13 +22,17 @@ def publish(collection, *held, **options):
         return build.publish(**options)
 
 
-@pytest.fixture
-def collection(tmp_path):
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("generations") / "c"
     for number in (1, 2, 3):
-        publish(
-            tmp_path / "c", document("state.md", f"state {number}"), document(f"{number}.md", "x y")
-        )
-    return tmp_path / "c"
+        publish(folder, document("state.md", f"state {number}"), document(f"{number}.md", "x y"))
+    return folder
+
+
+@pytest.fixture
+def collection(three, tmp_path):
+    return shutil.copytree(three, tmp_path / "c")
 
 
 def answers(collection):

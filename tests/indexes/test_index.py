@@ -1,4 +1,5 @@
 import itertools
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -118,7 +119,6 @@ def asked(index, embedder, where, question, *, questions):
 
 @settings(
     max_examples=25,
-    phases=[Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -173,17 +173,22 @@ MANUAL = document(
 )
 
 
-@pytest.fixture
-def collection(tmp_path):
-    embedder = HashEmbedder()
-    with Build(tmp_path / "c", embedder) as build:
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    folder, embedder = tmp_path_factory.mktemp("index") / "c", HashEmbedder()
+    with Build(folder, embedder) as build:
         build.add(*FAQ)
         build.publish()
-    with Build(tmp_path / "c", embedder) as build:
+    with Build(folder, embedder) as build:
         build.add(*MANUAL)
         build.add(*document("secret.md", "The refund codes of staff", groups=frozenset({"staff"})))
         build.publish()
-    return tmp_path / "c"
+    return folder
+
+
+@pytest.fixture
+def collection(two, tmp_path):
+    return shutil.copytree(two, tmp_path / "c")
 
 
 def test_a_question_that_was_asked_before_is_found_among_the_questions(collection):
