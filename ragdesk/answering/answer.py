@@ -20,7 +20,7 @@ class Question:
 
     text: str
     history: tuple[Turn, ...] = ()
-    where: Filter = Filter()
+    where: Filter = field(default_factory=Filter)
     explain: bool = False
 
 

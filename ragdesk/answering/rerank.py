@@ -1,0 +1,64 @@
+"""Read question and passage together, and order the passages anew. Off by default.
+
+A cross-encoder costs some 20 ms a passage on two cores, and none is packaged: the settings
+name a local one. The only door to one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from indexes.chunk import Passage
+from indexes.errors import ModelMissing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankOptions:
+    """Whether a second model reads the passages found.
+
+    model: folder of a local sentence-transformers cross-encoder; empty leaves the step out.
+    depth: so many best passages are read; the others keep their places after them.
+    """
+
+    model: str = ""
+    depth: int = 8
+
+
+class Rerank(Protocol):
+    """Orders passages by how well they answer a question; gives back all of them, best first."""
+
+    def __call__(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]: ...
+
+
+class CrossEncoder:
+    """Scores each passage beside the question with a local model. Any thread may call."""
+
+    def __init__(self, options: RerankOptions) -> None:
+        if not Path(options.model).is_dir():
+            raise ModelMissing(
+                f"No cross-encoder at {options.model}. Set rerank.model, or leave it out."
+            )
+        from sentence_transformers import CrossEncoder as Model  # noqa: PLC0415 - takes seconds
+
+        self._depth = options.depth
+        self._model = Model(options.model, local_files_only=True, trust_remote_code=False)
+
+    def __call__(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+        """Order the first passages by the model; scores are squeezed into 0..1."""
+        read, rest = passages[: self._depth], passages[self._depth :]
+        if not read:
+            return tuple(passages)
+        pairs = [(question, p.chunk.indexed) for p in read]
+        raw = np.asarray(self._model.predict(pairs, show_progress_bar=False), dtype=float).ravel()
+        scores = raw if raw.min() >= 0 and raw.max() <= 1 else 1 / (1 + np.exp(-raw))
+        floor = max((p.score for p in rest), default=0.0)  # scores never rise down the ranking
+        ordered = sorted(zip(scores.tolist(), read, strict=True), key=lambda one: -one[0])
+        return (*(replace(p, score=max(score, floor)) for score, p in ordered), *rest)
+
+
+def open_rerank(options: RerankOptions) -> Rerank | None:
+    """Open the cross-encoder that the options name; None when they name none."""
+    return CrossEncoder(options) if options.model else None

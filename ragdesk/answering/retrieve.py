@@ -1,0 +1,229 @@
+"""Find the passages that may answer a question.
+
+Every candidate that the words or the vectors bring up is scored by both, exactly, and by its
+best sentence: an answer stands in one sentence, and a passage that holds the question's words
+in one place beats one that holds them scattered. Two lanes go ahead of the ranking: names that
+must be met exactly, and FAQ entries whose question is the one that was asked.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+
+from indexes.chunk import Chunk, Finder, Passage
+from indexes.dense import Vectors
+from indexes.embed import Embedder
+from indexes.fuse import fuse, union
+from indexes.hits import Rows, Scores
+from indexes.index import Index
+from indexes.layout import Mask
+from indexes.text import readable
+from ragdesk.answering.alike import collapse
+from ragdesk.answering.answer import Question
+from ragdesk.answering.evidence import Retrieval, Wanted, focus, likeness, want, words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveOptions:
+    """How passages are found and ranked.
+
+    top_k: passages kept. Eight of 180 tokens fill some 1,500 tokens of a prompt.
+    pool: candidates taken from each finder before both score them all.
+    look: of these, so many best are read sentence by sentence.
+    lexical: weight of the words (BM25 over the idf of the question, 0..1).
+    dense: weight of the cosine; none where the model cannot read the question's language.
+    focus: weight of the best sentence's share of the question's words.
+    title: what a word counts that stands in the headings of a passage, not in the sentence.
+    spread: a name found in more passages than this is a topic, and gets no lane of its own.
+    faq: from this likeness on, an FAQ entry's question is the question that was asked.
+    same: passages that share so many of their words, and all figures, are shown once.
+    """
+
+    top_k: int = 8
+    pool: int = 60
+    look: int = 24
+    lexical: float = 0.5
+    dense: float = 0.3
+    focus: float = 0.2
+    title: float = 0.5
+    spread: int = 20
+    faq: float = 0.8
+    same: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Lanes:
+    """Rows that go ahead: the share of the names each holds, and how like its question is."""
+
+    named: Mapping[int, float]
+    faq: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector."""
+
+    rows: Rows
+    lexical: Scores
+    dense: Scores
+    found: Mapping[Finder, frozenset[int]]
+
+    def take(self, at: Rows) -> "_Candidates":
+        return replace(self, rows=self.rows[at], lexical=self.lexical[at], dense=self.dense[at])
+
+    def passage(self, i: int, chunk: Chunk, score: float) -> Passage:
+        row, dense = int(self.rows[i]), float(self.dense[i])
+        return Passage(
+            chunk=chunk,
+            score=float(score),
+            dense=None if np.isnan(dense) else dense,
+            lexical=float(self.lexical[i]),
+            found_by=frozenset(finder for finder, rows in self.found.items() if row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieve:
+    """Finds passages in one generation. Any thread may call."""
+
+    index: Index
+    embedder: Embedder
+    options: RetrieveOptions = RetrieveOptions()
+
+    def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
+        """Find the passages for a question, best first, within what ``question.where`` permits."""
+        most = top_k or self.options.top_k
+        asked = want(question.text, self.index.idf)
+        mask = self.index.mask(question.where)
+        vector = self._vector(question.text)
+        lanes = _Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
+        ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
+        kept = list(collapse(ranked, share=self.options.same, most=most))
+        passages = tuple(passage for passage, _ in kept)
+        return Retrieval(
+            asked=asked,
+            vector=vector,
+            passages=passages,
+            signals=_signals(asked, passages, lanes),
+            repeated={p.chunk.id: tuple(same) for p, same in kept if same},
+        )
+
+    def around(self, passage: Passage, n: int = 1) -> list[Chunk]:
+        """Give the chunks up to n before and after a passage in its document, itself included."""
+        row = self.index.row(passage.chunk.id)
+        return [] if row is None else self.index.chunks(self.index.neighbours(row, n))
+
+    def _vector(self, text: str) -> Vectors | None:
+        """Embed a question that says something in a language the model reads."""
+        if not text.strip() or not (self.embedder.card.reads_cjk or readable(text)):
+            return None
+        return self.embedder.query(text)
+
+    def _named(self, asked: Wanted, mask: Mask) -> dict[int, float]:
+        """Find the rows that hold the question's names, and the share of them each holds."""
+        met: dict[int, float] = {}
+        for name in asked.identifiers:
+            hits = self.index.lexical([name], k=self.options.spread + 1, mask=mask)
+            if len(hits) <= self.options.spread:
+                for row in hits.rows.tolist():
+                    met[row] = met.get(row, 0.0) + 1 / len(asked.identifiers)
+        return met
+
+    def _faq(self, asked: Wanted, vector: Vectors | None, mask: Mask) -> dict[int, float]:
+        """Find FAQ entries whose question is nearly the one asked, and how near each is."""
+        hits = [self.index.lexical(asked.terms, k=3, mask=mask, questions=True)]
+        if vector is not None:
+            hits.append(self.index.dense(vector, k=3, mask=mask, questions=True))
+        rows = union(hits)
+        cosines = np.nan_to_num(self._cosines(vector, rows, questions=True))
+        near: dict[int, float] = {}
+        for row, chunk, cosine in zip(rows.tolist(), self.index.chunks(rows), cosines, strict=True):
+            nearness = max(likeness(asked, _question(chunk), self.index.idf), float(cosine))
+            if nearness >= self.options.faq:
+                near[row] = nearness
+        return near
+
+    def _cosines(self, vector: Vectors | None, rows: Rows, *, questions: bool = False) -> Scores:
+        if vector is None:
+            return np.full(len(rows), np.nan, dtype=np.float32)
+        return self.index.dense_scores(vector, rows, questions=questions)
+
+    def _gather(
+        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: _Lanes, pool: int
+    ) -> _Candidates:
+        """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
+        hits = [self.index.lexical(asked.terms, k=pool, mask=mask)]
+        found: dict[Finder, Collection[int]] = {
+            "lexical": hits[0].rows.tolist(),
+            "identifier": lanes.named,
+            "question": lanes.faq,
+        }
+        if vector is not None:
+            hits.append(self.index.dense(vector, k=pool, mask=mask))
+            found["dense"] = hits[1].rows.tolist()
+        rows = np.union1d(union(hits), np.array([*lanes.named, *lanes.faq], dtype=np.int64))
+        return _Candidates(
+            rows,
+            self.index.lexical_scores(asked.terms, rows),
+            self._cosines(vector, rows),
+            {finder: frozenset(held) for finder, held in found.items()},
+        )
+
+    def _rank(
+        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: _Lanes, look: int
+    ) -> list[Passage]:
+        """Order the candidates: by words and vectors, and the best of them by sentences too."""
+        given = self.options
+        every = self._gather(asked, vector, mask, lanes, max(given.pool, look))
+        weights = [given.lexical, given.dense if vector is not None else 0.0, given.focus]
+        first = fuse(list(zip(weights[:2], [every.lexical, every.dense], strict=True)))
+        ahead = [i for i, row in enumerate(every.rows) if row in lanes.named or row in lanes.faq]
+        best = every.take(np.union1d(np.argsort(-first, kind="stable")[:look], ahead).astype(int))
+        chunks = self.index.chunks(best.rows)
+        inside = np.array([focus(asked, chunk, given.title) for chunk in chunks], dtype=np.float32)
+        scores = fuse(list(zip(weights, [best.lexical, best.dense, inside], strict=True)))
+        passages = map(best.passage, count(), chunks, scores.tolist())
+        return _order(zip(best.rows.tolist(), passages, strict=True), lanes)
+
+
+def _question(chunk: Chunk) -> str:
+    """Give the question of an FAQ entry."""
+    start, end = chunk.question or (chunk.start, chunk.start)
+    return chunk.text[start - chunk.start : end - chunk.start]
+
+
+def _order(found: Iterable[tuple[int, Passage]], lanes: _Lanes) -> list[Passage]:
+    """Put the lanes ahead: FAQ entries by likeness, then names met, then all by their score."""
+
+    def place(one: tuple[int, Passage]) -> tuple[float, float, float, int]:
+        row, passage = one
+        return (-lanes.faq.get(row, 0.0), -lanes.named.get(row, 0.0), -passage.score, row)
+
+    ranked: list[Passage] = []
+    floor = 0.0
+    for _, passage in sorted(found, key=place, reverse=True):
+        floor = max(floor, passage.score)  # a lane lifts: scores never rise down the ranking
+        ranked.append(replace(passage, score=floor))
+    return ranked[::-1]
+
+
+def _signals(asked: Wanted, passages: Sequence[Passage], lanes: _Lanes) -> dict[str, float]:
+    """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count."""
+    best = passages[0] if passages else None
+    after = passages[1].score if len(passages) > 1 else 0.0
+    chunk = best.chunk if best else None
+    return {
+        "top": best.score if best else 0.0,
+        "gap": best.score - after if best else 0.0,
+        "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
+        "dense": max((p.dense or 0.0 for p in passages), default=0.0),
+        "focus": max((focus(asked, p.chunk, 0.0) for p in passages), default=0.0),
+        "coverage": asked.held(words(chunk)) if chunk else 0.0,
+        "named": max(lanes.named.values(), default=0.0),
+        "names": float(bool(asked.identifiers)),
+        "faq": max(lanes.faq.values(), default=0.0),
+        "same_language": float(chunk is not None and chunk.language == asked.language),
+        "words": float(len(asked.weights)),
+    }
