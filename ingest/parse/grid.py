@@ -21,6 +21,11 @@ _ANSWERS = (
     " 解决办法 处理方式 處理方式 回覆 答覆 解決方案"
 )
 _QUESTION, _ANSWER = frozenset(_QUESTIONS.split()), frozenset(_ANSWERS.split())
+_TOPICS = (
+    "topic topics category categories section group area theme subject tag tags 分类 类别 类目 主题"
+    " 板块 模块 标签 分類 類別 主題"
+)
+_TOPIC = frozenset(_TOPICS.split())
 _NUMBER = re.compile(r"[-+(]?[$€£¥￥]?\s?\d[\d.,:/\s%-]*\)?(?:\s?[A-Za-z%€$]{1,4})?")
 
 
@@ -43,16 +48,23 @@ def write(composer: Composer, rows: Iterable[Row], *, header: Row | None = None)
 
 
 def _entry(composer: Composer, header: Row, row: Row, columns: tuple[int, int]) -> None:
+    """Write one question. Its topic leads it; what else the row says follows the answer."""
     question, answer = (row[column] if column < len(row) else "" for column in columns)
-    extras = [
-        f"{name}: {flow(value)}"
+    others = [
+        (name, flow(value))
         for n, (name, value) in enumerate(zip(header, row, strict=False))
         if n not in columns and name and value and len(value) <= LONGEST_EXTRA
     ]
+    level = composer.below
+    for name, value in others:
+        if name.strip().lower() in _TOPIC:
+            composer.heading(composer.below, value, shown=False)
+    extras = [f"{name}: {value}" for name, value in others if name.strip().lower() not in _TOPIC]
     if question and answer:
         composer.faq(question, "\n".join([answer, *extras]))
     else:
         composer.paragraph("\n".join([question or answer, *extras]))
+    composer.close(level)
 
 
 def faq_columns(header: Row) -> tuple[int, int] | None:
