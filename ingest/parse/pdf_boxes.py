@@ -27,6 +27,7 @@ from ingest.parse.pdf_line import Box, Run
 MAGIC = b"BOX1"
 MOST_RANGES = 8_000_000
 _RUNS: tuple[Run, ...] = ("right", "left", "down", "up")
+_CODES = {run: code for code, run in enumerate(_RUNS)}
 _COLUMNS, _WIDTH = 7, 29  # of four bytes each, and one byte: bytes of a range
 _LARGEST = 100_000  # a length in points beyond which a file lies
 
@@ -59,10 +60,10 @@ def write_boxes(sizes: Sequence[tuple[float, float]], places: Sequence[Place]) -
         columns[2] = [place.page for place in places]
         columns[3:] = _tenths([place.box for place in places]).T
         columns[[0, 2, 3, 4, 5, 6]] = np.diff(columns[[0, 2, 3, 4, 5, 6]], axis=1, prepend=0)
-    runs = np.array([_RUNS.index(place.run) for place in places], dtype=np.uint8)
+    runs = np.array([_CODES[place.run] for place in places], dtype=np.uint8)
     body = struct.pack("<II", len(sizes), len(places))
     body += _tenths(list(sizes)).reshape(-1, 2).T.astype("<i4").tobytes()
-    return MAGIC + zlib.compress(body + columns.astype("<i4").tobytes() + runs.tobytes(), 6)
+    return MAGIC + zlib.compress(body + columns.astype("<i4").tobytes() + runs.tobytes(), 4)
 
 
 def _tenths(lengths: Sequence[tuple[float, ...]]) -> npt.NDArray[np.int64]:

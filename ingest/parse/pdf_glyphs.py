@@ -49,6 +49,11 @@ _unicode = _raw(pdfium.FPDFText_GetUnicode, _pointer, _int)
 _font = _raw(pdfium.FPDFText_GetFontInfo, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
 
+# One document at a time: one room for the answers of a function that is called per line.
+_name, _flags = ctypes.create_string_buffer(96), ctypes.c_int(0)
+_NAME_AT, _FLAGS_AT = ctypes.addressof(_name), ctypes.addressof(_flags)
+
+
 def open_pdf(body: bytes, password: str = "") -> pypdfium2.PdfDocument:
     """Open a PDF in pdfium. Raises pypdfium2.PdfiumError. Close it: one document at a time."""
     return pypdfium2.PdfDocument(body, password=password or None)
@@ -95,12 +100,16 @@ def _characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint32]]:
     buffer = np.zeros(count + 1, dtype=np.uint16)
     written = _get_text(handle, 0, count, buffer.ctypes.data) - 1
     units = buffer[:written]
-    if written == count and not ((units >= 0xD800) & (units <= 0xDFFF)).any():
+    if written == count and not _has_surrogates(units):
         return units.tobytes().decode("utf-16-le"), units.astype(np.uint32)
     # Characters outside the first plane, or unnamed ones that the text leaves out: one by one.
     codes = np.fromiter(map(_unicode, repeat(handle), range(count)), np.uint32, count)
     codes[(codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))] = 0
     return codes.astype("<u4").tobytes().decode("utf-32-le"), codes
+
+
+def _has_surrogates(units: npt.NDArray[np.uint16]) -> bool:
+    return bool(units.max() >= 0xD800 and ((units >= 0xD800) & (units <= 0xDFFF)).any())
 
 
 def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
@@ -120,6 +129,7 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
     between = (ends[:-1] - 1, starts[1:])
     return Words(
         text,
+        codes,
         starts,
         ends,
         boxes,
@@ -192,9 +202,8 @@ def _unshape(handle: int, text: str) -> str:
 
 def _bold(handle: int, position: int) -> bool:
     """Tell whether a character is set in a bold font."""
-    name, flags = ctypes.create_string_buffer(96), ctypes.c_int(0)
-    _font(handle, position, ctypes.addressof(name), len(name), ctypes.addressof(flags))
-    return bool(flags.value & FORCE_BOLD) or _bold_name(name.value)
+    _font(handle, position, _NAME_AT, len(_name), _FLAGS_AT)
+    return bool(_flags.value & FORCE_BOLD) or _bold_name(_name.value)
 
 
 @lru_cache(maxsize=512)

@@ -12,6 +12,7 @@ from ingest.document import BlockKind
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint32]
 Marks = npt.NDArray[np.bool_]
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -54,12 +55,14 @@ class Line(NamedTuple):
 class Words(NamedTuple):
     """The n words of a page, in the order they are drawn.
 
+    codes: (m,) the m characters of the page as numbers.
     starts, ends: their spans in the page's characters. boxes: (n, 4), as ``Box``.
     ways: (n, 2) the way from the middle of the first letter to that of the last.
     newline, hyphen: (n - 1,) what the reader saw between a word and the next.
     """
 
     text: str
+    codes: Codes
     starts: Ints
     ends: Ints
     boxes: Floats

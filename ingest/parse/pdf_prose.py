@@ -73,7 +73,7 @@ def _pace(lines: Sequence[Line]) -> float:
         if abs(after.size - line.size) < 0.1 * line.size
     ]
     steps = [step for step in steps if 0.7 < step < 2.2]  # noqa: PLR2004 - overprints and gaps
-    return float(np.percentile(steps, 30)) if steps else 1.25
+    return sorted(steps)[len(steps) * 3 // 10] if steps else 1.25
 
 
 def _goes_on(group: list[Line], line: Line, *, margin: float, pace: float, body: float) -> bool:

@@ -21,8 +21,20 @@ TURNED = 3.0  # a word this many times as tall as its neighbour runs down the pa
 TOUCH = 0.1  # and closer than this they are one word, whatever stands between them
 FIRST_CJK = 0x2E80
 
-_CURRENCY = np.array([ord(sign) for sign in "$€£¥￥"])
-_AFTER_AMOUNT = np.array([ord(sign) for sign in "%)—–-"])
+
+def _marked(signs: str, *ranges: tuple[str, str]) -> Marks:
+    """Make a table that tells of each character whether it is one of some signs."""
+    marked = np.zeros(0x10000, dtype=np.bool_)
+    marked[[ord(sign) for sign in signs]] = True
+    for first, last in ranges:
+        marked[ord(first) : ord(last) + 1] = True
+    return marked
+
+
+_CURRENCY, _UNIT = _marked("$€£¥￥"), _marked("%)")
+_AMOUNT_END = _marked("%)—–-", ("0", "9"))
+# Characters that are read as they are drawn; a page of only these needs no tidying.
+_PLAIN = re.compile("[^\\t\\n\\r -~¡-§©-¬®-³µ-ÿŒœŠšŽž‐-―‘-„†-•…™€\ufffe\0]")
 
 _RTL, _LTR = re.compile("[\u0590-\u08ff]"), re.compile("[A-Za-z]")
 # Ligatures and the shaped forms of Arabic letters: what was drawn, not what was written.
@@ -30,7 +42,7 @@ _SHAPED = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc]+")
 # TeX draws an accent, then its letter.
 _COMBINING = {"\u00a8": "\u0308", "\u00b4": "\u0301", "\u02c6": "\u0302", "\u02dc": "\u0303"}
 _ACCENT = re.compile("([\u00a8\u00b4\u02c6\u02dc]) ?([A-Za-z\u0131])")
-_LEADER = re.compile(r"(?:\s?[.·…․‥]){5,}|_{4,}")
+_LEADER = re.compile(r"(?:\s?[.·…․‥]){5,}\s?|_{4,}")
 _WIDE = "[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
 _MARK = "[\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]"  # has its own white space
 _APART = re.compile(f"(?<={_MARK}) (?={_WIDE})|(?<={_WIDE}) (?={_MARK})")
@@ -55,7 +67,8 @@ def rows(sheet: tuple[float, float], words: Words, bold: Callable[[int], bool]) 
     spans = zip(words.starts[firsts].tolist(), words.ends[lasts].tolist(), strict=True)
     places = _hulls(words.boxes, firsts)
     views = places if run == "right" else _hulls(seen, firsts)
-    cells = [Cell(tidy(text[a:b]), box) for (a, b), box in zip(spans, places, strict=True)]
+    read = tidy if _PLAIN.search(text) else plain
+    cells = [Cell(read(text[a:b]), box) for (a, b), box in zip(spans, places, strict=True)]
     begins = [0, *(np.flatnonzero(row[firsts[1:] - 1]) + 1).tolist(), len(firsts)]
     heights = (seen[:, 3] - seen[:, 1]).tolist()
     lines = []
@@ -104,7 +117,7 @@ def _direction(words: Words) -> Run:
     """
     across, down = words.ways.T
     aside, along = np.abs(across).sum(), np.abs(down).sum()
-    first = np.array([ord(words.text[place]) for place in words.starts[:200]])
+    first = words.codes[words.starts[:200]]
     if (first >= FIRST_CJK).mean() > 0.5:  # noqa: PLR2004 - most of the page
         step = np.diff((words.boxes[:, :2] + words.boxes[:, 2:]) / 2, axis=0)
         height = (words.boxes[:, 3] - words.boxes[:, 1]).mean()
@@ -156,13 +169,13 @@ def _breaks(words: Words, seen: Floats) -> tuple[Marks, Marks, Marks]:
 
 def _parts_cells(words: Words, gap: Floats, high: Floats) -> Marks:
     """Tell where a cell ends: at a wide gap, and a currency sign stays with its amount."""
-    codes = np.frombuffer(words.text.encode("utf-32-le", "replace"), dtype="<u4")
     single = words.ends - words.starts == 1
-    first, last = codes[words.starts], codes[words.ends - 1]
-    sign = single & np.isin(first, _CURRENCY)
-    amount = ((last >= ord("0")) & (last <= ord("9"))) | np.isin(last, _AFTER_AMOUNT)
+    first = np.minimum(words.codes[words.starts], 0xFFFF)
+    last = np.minimum(words.codes[words.ends - 1], 0xFFFF)
+    sign = single & _CURRENCY[first]
+    amount = _AMOUNT_END[last]
     opens = sign[1:] & amount[:-1] & (gap > 0.1 * high)
-    joined = sign[:-1] | (single & np.isin(first, _AFTER_AMOUNT[:2]))[1:]
+    joined = sign[:-1] | (single & _UNIT[first])[1:]
     return np.asarray(opens | ((gap > CELL_GAP * high) & ~joined))
 
 
@@ -178,20 +191,26 @@ def tidy(text: str) -> str:
     >>> tidy("e\ufb03cient  na\u00a8\u0131ve"), tidy("关 于 红 军"), tidy("Refunds ........ 4")
     ('efficient naïve', '关于红军', 'Refunds … 4')
     """
-    text = " ".join(text.replace("\0", "").split())
-    if not text.isascii():
-        text = _SHAPED.sub(_plain, clean(text.translate(_SYMBOLS)))
-        text = _ACCENT.sub(_compose, text)
-        text = _APART.sub("", text)
-        if len(_SPREAD.findall(text)) * 2 > len(_PAIR.findall(text)):
-            text = _SPREAD.sub("", text)
-    elif not text.isprintable():
-        text = clean(text)
-    return (
-        _LEADER.sub(_lead, text).strip()
-        if "..." in text or ". ." in text or "__" in text or "…" in text
-        else text
-    )
+    text = plain(text)
+    if text.isascii() and text.isprintable():
+        return text
+    text = _SHAPED.sub(_plain, clean(text.translate(_SYMBOLS)))
+    text = _APART.sub("", _ACCENT.sub(_compose, text))
+    if len(_SPREAD.findall(text)) * 2 > len(_PAIR.findall(text)):
+        text = _SPREAD.sub("", text)
+    return text
+
+
+def plain(text: str) -> str:
+    """Write text of ordinary letters as it is read: leaders undone, one space between words.
+
+    >>> plain("Refunds ........ 4")
+    'Refunds … 4'
+    """
+    text = " ".join(text.replace("\0", "").replace("\ufffe", "-").split())
+    if "..." in text or ". ." in text or "__" in text or "……" in text or "··" in text:
+        return _LEADER.sub(_lead, text).strip()
+    return text
 
 
 def _plain(match: re.Match[str]) -> str:
