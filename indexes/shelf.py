@@ -39,7 +39,8 @@ class ShelfWriter:
         self.records = self.chunks = 0
         self._file = file
         self._base = sqlite3.connect(file, isolation_level=None)
-        self._base.executescript(_SCHEMA)
+        for statement in _SCHEMA.split(";"):
+            self._do(statement)
         self._do("BEGIN")
 
     def add(self, record: Record, chunks: Sequence[Chunk]) -> None:
