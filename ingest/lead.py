@@ -19,13 +19,14 @@ class Leads:
     def write(self, path: Sequence[str], below: str, room: int) -> str:
         """Write a lead of at most ``room`` tokens: ``Title > H1 > H2``, and ``below`` under it.
 
-        The title is left out where the first heading repeats it. What does not fit goes from
-        the outside: the nearest heading says most about a chunk.
+        The title is left out where the first heading holds it. What does not fit goes from the
+        outside: the nearest heading says most about a chunk.
         """
+        room = max(room, 0)
         below = self._short(below, int(room * _HEADER))
         room -= len(self._known(below))
         names = [" ".join(name.split()) for name in path]
-        if not names or names[0].casefold() != self._title.casefold():
+        if not names or self._title.casefold() not in names[0].casefold():
             names.insert(0, self._title)
         kept: list[str] = []
         for name in filter(None, reversed(names)):
@@ -39,7 +40,7 @@ class Leads:
 
     def _short(self, text: str, room: int) -> str:
         cuts = self._known(text)
-        return text if len(cuts) <= room else text[: cuts[max(room, 0)]].rstrip()
+        return text if len(cuts) <= room else text[: cuts[room]].rstrip()
 
     def _known(self, text: str) -> Sequence[int]:
         if text not in self._cuts:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every chil
 
 _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal shares
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
+_LABEL = 24  # characters of a line without a full stop that is read as a label of what follows
 _ITEM = re.compile(
     r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、])"
 )
 _LINE = re.compile(r"[^\n]+")
 _CLAUSE = tuple(",;:)|，；、：）》")
+_FINAL = frozenset(".!?。！？…")
 _WIDE = "\u2e80"  # from here on, scripts are written without spaces
 _BREAKS = ("P", "L", "S", "C", "W", "")  # letters of ``_Cutter._letters``, strongest first
 
@@ -51,13 +53,15 @@ class _Unit:
     """A block, or the part of one that stays together: its span without white space around it.
 
     section: what it stands in. above: a line that belongs over it when it stands apart.
+    most: tokens of a chunk from this block alone; less than allowed where equal shares are cut.
     """
 
     block: Block
     section: Span
     start: int
     end: int
-    above: str = ""
+    above: str
+    most: int
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -149,8 +153,11 @@ def _language(text: str, other: str) -> str:
 
 
 def _promises(text: str, unit: _Unit) -> bool:
-    """Tell whether a line says that a list or an example follows."""
-    return unit.block.kind != "list" and text[unit.end - 1 : unit.end] in {":", "："}
+    """Tell whether a line leads in what follows: by its colon, or as a short label."""
+    last = text[unit.end - 1]
+    if unit.block.kind == "paragraph" and unit.end - unit.start <= _LABEL:
+        return last not in _FINAL
+    return last in {":", "："}
 
 
 class _Cutter:
@@ -177,7 +184,8 @@ class _Cutter:
             yield held
 
     def _fits(self, first: _Unit, last: _Unit) -> bool:
-        return first.place == last.place and self.size(first.start, last.end) <= self._limit
+        most = last.most if first.block is last.block else self._limit
+        return first.place == last.place and self.size(first.start, last.end) <= most
 
     def _units(self, placed: Sequence[tuple[Block, Span]]) -> Iterator[_Unit]:
         before: _Unit | None = None
@@ -190,27 +198,27 @@ class _Cutter:
                 if _promises(self._text, before) and size <= _LEADS_IN:
                     above, room = self._text[before.start : before.end], self._limit - size
             whole = self.size(block.start, block.end) <= room
-            for start, end in [(block.start, block.end)] if whole else self._parts(block):
-                if unit := self._trimmed(block, section, start, end, above):
-                    before = unit
-                    yield unit
+            parts = [(block.start, block.end)] if whole else self._parts(block)
+            for part in parts:
+                most = self._share(*part) if block.kind == "paragraph" else self._limit
+                for start, end in self._prose(*part, most, block.question):
+                    piece = self._text[start:end]
+                    if words := piece.strip():
+                        at = start + len(piece) - len(piece.lstrip())
+                        before = _Unit(block, section, at, at + len(words), above, most)
+                        yield before
 
-    def _trimmed(
-        self, block: Block, section: Span, start: int, end: int, above: str
-    ) -> _Unit | None:
-        piece = self._text[start:end]
-        start += len(piece) - len(piece.lstrip())
-        end = start + len(piece.strip())
-        return _Unit(block, section, start, end, above) if start < end else None
+    def _parts(self, block: Block) -> list[Span]:
+        """Cut a block where its kind allows it."""
+        if block.kind not in {"list", "table", "code"}:
+            return [(block.start, block.end)]
+        lines = [m.span() for m in _LINE.finditer(self._text, block.start, block.end)]
+        return self._items(lines) if block.kind == "list" else lines
 
-    def _parts(self, block: Block) -> Iterator[Span]:
-        """Cut a block where its kind allows it, and a part that is still too long as prose."""
-        spans = [(block.start, block.end)]
-        if block.kind in {"list", "table", "code"}:
-            lines = [m.span() for m in _LINE.finditer(self._text, block.start, block.end)]
-            spans = self._items(lines) if block.kind == "list" else lines
-        for start, end in spans:
-            yield from self._prose(start, end, block.question)
+    def _share(self, start: int, end: int) -> int:
+        """Tell how long the pieces of a span may be, so that no short end is left over."""
+        count = self.size(start, end)
+        return min(self._limit, ceil(_EVEN * count / max(1, ceil(count / self._limit))))
 
     def _items(self, lines: list[Span]) -> list[Span]:
         """Join the lines of an item that goes on over several."""
@@ -222,16 +230,13 @@ class _Cutter:
                 items.append((start, end))
         return lines if len(items) == 1 else items
 
-    def _prose(self, start: int, end: int, question: Span | None) -> Iterator[Span]:
+    def _prose(self, start: int, end: int, most: int, question: Span | None) -> Iterator[Span]:
         """Cut a span that is too long at the strongest breaks that make pieces fit."""
         first, last = bisect_left(self._cuts, start), bisect_left(self._cuts, end)
-        count = last - first
-        if count <= self._limit:
+        if last - first <= self._limit:
             yield start, end
             return
-        share = ceil(_EVEN * count / ceil(count / self._limit))
-        letters = self._letters(start, end, question)
-        for piece in _splitter(min(self._limit, share)).split_text(letters):
+        for piece in _splitter(most).split_text(self._letters(start, end, question)):
             first += len(piece)
             after = self._cuts[first] if first < last else end
             yield start, after
