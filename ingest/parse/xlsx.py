@@ -27,11 +27,11 @@ MOST_CELLS = 5_000_000
 _UNNAMED = re.compile(r"(?:sheet|工作表|tabelle|feuille|hoja)\s*\d*", re.IGNORECASE)
 _CURRENCY = re.compile(r'\[\$([^\]-]{1,3})|"([$€£¥￥])"|([$€£¥￥])')
 _BROKEN = (
-    KeyError,
+    ArithmeticError,
     ValueError,
     TypeError,
     AttributeError,
-    IndexError,
+    LookupError,
     OSError,
     SyntaxError,  # what both XML parsers raise derives from it
     zipfile.BadZipFile,
