@@ -1,0 +1,82 @@
+"""The words of the ruler: a question with what is known of its answer, and the texts it is of."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Stratum = Literal["in_kb", "near_domain", "out_of_kb", "underspecified"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A document of a public set, to be written to a file and taken in like any other."""
+
+    uri: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Where an answer stands. quote: empty when only the document, or its page, is known.
+
+    page: 1-based. grade: how relevant, as the set has it.
+    """
+
+    uri: str
+    quote: str = ""
+    grade: int = 1
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A question, and what is known of its answer.
+
+    must_include: of each inner list one must be said. cluster: cases that are not independent
+    (of one article, one document); intervals are drawn over clusters.
+    """
+
+    id: str
+    lang: str
+    question: str
+    history: tuple[Mapping[str, str], ...] = ()
+    answerable: bool = True
+    stratum: Stratum = "in_kb"
+    reference: tuple[str, ...] = ()
+    must_include: tuple[tuple[str, ...], ...] = ()
+    must_not_include: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    tags: tuple[str, ...] = ()
+    cluster: str = ""
+
+
+def read(file: Path) -> Iterator[Case]:
+    """Read cases, one JSON object a line. Raises ValueError with the line that is wrong."""
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield _case(json.loads(line))
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{file}:{number}: {error}") from error
+
+
+def write(file: Path, cases: Iterable[Case]) -> int:
+    """Write cases, one JSON object a line; returns how many."""
+    lines = [json.dumps(asdict(case), ensure_ascii=False) for case in cases]
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return len(lines)
+
+
+def _case(held: dict[str, Any]) -> Case:
+    lists = ("history", "reference", "must_not_include", "tags")
+    return Case(
+        **{
+            **held,
+            **{name: tuple(held.get(name, ())) for name in lists},
+            "must_include": tuple(tuple(any_of) for any_of in held.get("must_include", ())),
+            "evidence": tuple(Evidence(**one) for one in held.get("evidence", ())),
+        }
+    )

@@ -1,0 +1,44 @@
+"""SciFact: claims, and the abstracts that speak of them.
+
+https://github.com/allenai/scifact. A folder with corpus_train.csv (the abstract is a printed
+array of its sentences), claims_train.csv and qrels.tsv.
+"""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from eval.case import Case, Evidence, Text
+
+_SENTENCE = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_LONGEST = 1 << 24  # characters of a field
+
+
+def texts(folder: Path) -> Iterator[Text]:
+    """Give every abstract under its title, as Markdown."""
+    for row in _rows(folder / "corpus_train.csv"):
+        abstract = " ".join((a or b).strip() for a, b in _SENTENCE.findall(row["abstract"]))
+        title = " ".join(row["title"].split())
+        yield Text(uri=f"{row['doc_id']}.md", text=f"# {title}\n\n{abstract}\n")
+
+
+def cases(folder: Path) -> Iterator[Case]:
+    """Give every training claim that was judged, with the abstracts that speak of it."""
+    judged: dict[str, list[Evidence]] = defaultdict(list)
+    for row in _rows(folder / "qrels.tsv", delimiter="\t"):
+        evidence = Evidence(uri=f"{row['corpus-id']}.md", grade=int(row["score"]))
+        judged[row["query-id"]].append(evidence)
+    claims = {row["id"]: row["claim"] for row in _rows(folder / "claims_train.csv")}
+    for name, claim in claims.items():
+        if name in judged:
+            yield Case(
+                id=name, lang="en", question=claim, evidence=tuple(judged[name]), cluster=name
+            )
+
+
+def _rows(file: Path, delimiter: str = ",") -> Iterator[dict[str, str]]:
+    csv.field_size_limit(_LONGEST)
+    with file.open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines, delimiter=delimiter)

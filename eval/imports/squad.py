@@ -1,0 +1,52 @@
+"""Sets in the shape of SQuAD: XQuAD, CMRC 2018, SQuAD 2.0. A paragraph becomes a document.
+
+https://rajpurkar.github.io/SQuAD-explorer, https://github.com/google-deepmind/xquad,
+https://github.com/ymcui/cmrc2018
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval.case import Case, Evidence, Text
+from indexes.text import language
+
+
+def texts(file: Path) -> Iterator[Text]:
+    """Give every paragraph as a document of its own, named by article and place."""
+    for uri, _, paragraph in _paragraphs(file):
+        yield Text(uri=uri, text=paragraph["context"])
+
+
+def cases(file: Path) -> Iterator[Case]:
+    """Give every question. One marked impossible has its paragraph as evidence of nothing.
+
+    Questions without a word (CMRC has two) are left out: nobody can find anything for them.
+    """
+    for uri, article, paragraph in _paragraphs(file):
+        for asked in paragraph["qas"]:
+            if not asked["question"].strip():
+                continue
+            impossible = asked.get("is_impossible", False)
+            answers = tuple(dict.fromkeys(a["text"].strip() for a in asked["answers"]))
+            yield Case(
+                id=asked["id"],
+                lang=language(asked["question"]),
+                question=asked["question"].strip(),
+                answerable=not impossible,
+                stratum="near_domain" if impossible else "in_kb",
+                reference=() if impossible else answers,
+                must_include=() if impossible else (answers,),
+                evidence=() if impossible else (Evidence(uri=uri, quote=answers[0]),),
+                tags=(uri,),
+                cluster=article,
+            )
+
+
+def _paragraphs(file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    data = json.loads(file.read_text(encoding="utf-8"))["data"]
+    for number, article in enumerate(data):
+        name = article.get("title") or str(number)
+        for place, paragraph in enumerate(article["paragraphs"]):
+            yield f"{number:04}-{place:03}.txt", name, paragraph

@@ -1,0 +1,48 @@
+"""How good is a ranking? Pure: names in, a number out. Held against ir-measures by a test."""
+
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def ndcg(found: Sequence[Name], grades: Mapping[Name, int], *, k: int) -> float:
+    """Score a ranking against graded judgements, 1.0 at best (Järvelin and Kekäläinen, 2002).
+
+    >>> ndcg(["a", "b"], {"a": 1}, k=10), round(ndcg(["b", "a"], {"a": 1}, k=10), 3)
+    (1.0, 0.631)
+    """
+    best = _gain(sorted(grades.values(), reverse=True)[:k])
+    return _gain([grades.get(name, 0) for name in found[:k]]) / best if best else 0.0
+
+
+def recall(found: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
+    """Give the share of what is wanted that is among the first k.
+
+    >>> recall(["a", "b", "c"], {"a", "c"}, k=2)
+    0.5
+    """
+    return len(set(found[:k]) & set(wanted)) / len(wanted) if wanted else 0.0
+
+
+def hit(found: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
+    """Tell (1.0 or 0.0) whether anything wanted is among the first k.
+
+    >>> hit(["a", "b"], {"b"}, k=1), hit(["a", "b"], {"b"}, k=2)
+    (0.0, 1.0)
+    """
+    return float(not set(wanted).isdisjoint(found[:k]))
+
+
+def distinct(found: Sequence[Name]) -> list[Name]:
+    """Keep the first of each name: passages become a ranking of documents, or of pages.
+
+    >>> distinct(["a", "b", "a"])
+    ['a', 'b']
+    """
+    return list(dict.fromkeys(found))
+
+
+def _gain(grades: Sequence[int]) -> float:
+    return sum(grade / math.log2(place + 1) for place, grade in enumerate(grades, start=1))
