@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ingest.errors import Unreadable
 from ingest.job import Job
 from ragdesk.answering.answer import Question
 from ragdesk.answering.desk import Desk
+from ragdesk.answering.rerank import Rerank, open_rerank
 from ragdesk.answering.retrieve import Retrieve
 from ragdesk.errors import NotFound
 from ragdesk.settings import Settings
@@ -76,6 +78,11 @@ class Desks:
         """Say where exported models are cached; the folder may be deleted at any time."""
         return self.home / "models"
 
+    @cached_property
+    def rerank(self) -> Rerank | None:
+        """Load the cross-encoder that settings name, if they name one. Raises ModelMissing."""
+        return open_rerank(self.settings.rerank)
+
     def folder(self, collection: str) -> Path:
         """Say where a collection lies. Its name was checked at the door."""
         return self.home / "collections" / collection
@@ -103,7 +110,13 @@ class Desks:
             folder=folder,
             index=index,
             retrieve=retrieve,
-            desk=Desk(retrieve=retrieve, collection=collection),
+            desk=Desk(
+                retrieve=retrieve,
+                collection=collection,
+                rerank=self.rerank,
+                extract=self.settings.extract,
+                decide=self.settings.decide,
+            ),
             documents=tuple(index.records()),
         )
         weakref.finalize(opened, index.close)

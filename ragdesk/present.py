@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -48,14 +47,14 @@ def answer(to: Console, given: Answer) -> None:
         chunk = texts.get(mark.chunk)
         to.print(_source(f"[{mark.number}] ", mark.title, mark.path, mark.page, mark.uri))
         body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
-        context = _context(body, start, mark, plain=not to.is_terminal)
-        to.print(Padding(context, (0, 0, 1, 4), expand=False))
+        _indented(to, _context(body, start, mark, plain=not to.is_terminal))
     if given.outcome is Outcome.NOT_FOUND and given.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
-        for found in given.passages[:3]:
-            c = found.chunk
-            to.print(_source("  · ", c.title, c.path, c.page, c.uri))
+        chunks = (found.chunk for found in given.passages)
+        places = dict.fromkeys((c.title, c.path, c.page, c.uri) for c in chunks)
+        for place in list(places)[:3]:
+            to.print(_source("  · ", *place))
 
 
 def _source(lead: str, title: str, path: Sequence[str], page: int | None, uri: str) -> Text:
@@ -65,6 +64,14 @@ def _source(lead: str, title: str, path: Sequence[str], page: int | None, uri: s
     text.append(f"  page {page}" if page else "", "green")
     text.append(f"  {uri}" if title and title != uri else "", "dim")
     return text
+
+
+def _indented(to: Console, text: Text) -> None:
+    """Print wrapped words four columns in, with a blank line after them."""
+    for line in text.wrap(to, to.width - 4):
+        line.rstrip()
+        to.print(Text("    ") + line)
+    to.print()
 
 
 def _context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
@@ -95,7 +102,7 @@ def passages(to: Console, found: Iterable[Passage]) -> None:
         to.print(_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
         by = ", ".join(sorted(one.found_by))
         to.print(Text(f"    {one.score:.3f}  {by}", "dim"))
-        to.print(Padding(Text(_flat(chunk.text)), (0, 0, 1, 4), expand=False))
+        _indented(to, Text(_flat(chunk.text)))
     if empty:
         to.print(Text("Nothing found.", "yellow"))
 

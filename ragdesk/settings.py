@@ -19,6 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from indexes.embed import EmbedOptions
 from ingest.guard import GuardOptions
 from ingest.split import SplitOptions
+from ragdesk.answering.decide import DecideOptions
+from ragdesk.answering.extract import ExtractOptions
+from ragdesk.answering.rerank import RerankOptions
 from ragdesk.answering.retrieve import RetrieveOptions
 from ragdesk.errors import SettingsError
 from ragdesk.web.limits import ServeOptions
@@ -38,6 +41,9 @@ class Settings:
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
     retrieve: RetrieveOptions = field(default_factory=RetrieveOptions)
+    rerank: RerankOptions = field(default_factory=RerankOptions)
+    extract: ExtractOptions = field(default_factory=ExtractOptions)
+    decide: DecideOptions = field(default_factory=DecideOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
 
 

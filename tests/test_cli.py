@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty home that shares the exported model."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "models").symlink_to(models)
@@ -40,13 +42,29 @@ def home(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-@pytest.fixture
-def documents(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source") / "handbook"
     for name, text in HANDBOOK.items():
-        file = tmp_path / "handbook" / name
+        file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    return tmp_path / "handbook"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ingested(documents: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Take the documents in once: each test works on a copy."""
+    home = tmp_path_factory.mktemp("ingested")
+    (home / "models").symlink_to(models)
+    assert run(home, "ingest", documents).exit_code == 0
+    return home / "collections"
+
+
+@pytest.fixture
+def filled(home: Path, ingested: Path) -> Path:
+    shutil.copytree(ingested, home / "collections")
+    return home
 
 
 def run(home: Path, *words: str | Path) -> Result:
@@ -83,74 +101,75 @@ def test_the_example_file_is_current_and_holds_every_default(tmp_path):
     assert load(home=None, config=file, environ={}).settings == Settings()
 
 
-def test_from_a_folder_to_a_cited_answer(home, documents):
+def test_a_plan_says_what_would_change_and_changes_nothing(home, documents):
     plan = said(run(home, "ingest", documents, "--plan", "--json"))
     assert (plan["generation"], plan["added"]) == (None, 3)
     assert not (home / "collections/default/CURRENT").exists()
 
-    report = said(run(home, "ingest", documents, "--json"))
+
+def test_an_ingest_reports_and_a_second_one_finds_nothing_to_do(filled, documents):
+    report = said(run(filled, "ingest", documents, "--json"))
     assert set(report) >= {
         *("collection", "generation", "documents", "added", "changed", "removed", "unchanged"),
         *("chunks", "vectors", "embedded", "skipped", "seconds"),
     }
     assert (report["generation"], report["documents"]) == (1, 3)
+    assert (report["unchanged"], report["embedded"]) == (3, 0)
     assert [one["uri"] for one in report["skipped"]] == ["broken.pdf"]
 
-    answer = said(run(home, "ask", "Within how many days can I return unused articles?", "--json"))
+    told = run(filled, "ingest", documents)
+    assert "broken.pdf" in told.output
+    assert "ragdesk ask" in told.output
+
+
+def test_an_answer_is_shown_with_its_source_and_its_quote_in_context(filled):
+    answer = said(
+        run(filled, "ask", "Within how many days can I return unused articles?", "--json")
+    )
     assert answer["outcome"] == "answered"
     assert "30 days" in answer["text"]
     assert answer["citations"][0]["uri"] == "returns.md"
 
-    shown = run(home, "ask", "信用卡退款多久到账？")
+    shown = run(filled, "ask", "信用卡退款多久到账？")
     assert shown.exit_code == 0
     assert "五到十个工作日" in shown.output
     assert "退款.md" in shown.output
     assert "«" in shown.output
     assert "\x1b" not in shown.output
 
-    found = said(run(home, "search", "Iceland", "--json", "--top-k", "2"))
+    found = said(run(filled, "search", "Iceland", "--json", "--top-k", "2"))
     assert found["passages"][0]["uri"] == "faq.csv"
     assert set(found) == {"query", "generation", "passages"}
 
-    again = said(run(home, "ingest", documents, "--json"))
-    assert (again["unchanged"], again["embedded"], again["generation"]) == (3, 0, 1)
 
-    told = run(home, "ingest", documents)
-    assert "broken.pdf" in told.output
-    assert "ragdesk ask" in told.output
-
-
-def test_a_question_the_documents_do_not_answer_is_said_to_be_one(home, documents):
-    run(home, "ingest", documents)
-    for question in ("What is the airspeed of an unladen swallow?", "珠穆朗玛峰有多高？"):
-        result = run(home, "ask", question, "--json")
-        assert (result.exit_code, said(result)["outcome"]) == (0, "not_found")
-        assert said(result)["citations"] == []
-        assert "not in the documents" in run(home, "ask", question).output
+def test_a_question_the_documents_do_not_answer_is_said_to_be_one(filled):
+    result = run(filled, "ask", "珠穆朗玛峰有多高？", "--json")
+    assert (result.exit_code, said(result)["outcome"]) == (0, "not_found")
+    assert said(result)["citations"] == []
+    english = run(filled, "ask", "What is the airspeed of an unladen swallow?")
+    assert "not in the documents" in english.output
 
 
-def test_generations_are_listed_verified_rolled_back_and_cleared(home, documents):
-    run(home, "ingest", documents)
-    (documents / "returns.md").write_text(
-        "# Returns\n\nReturns are no longer taken.\n", encoding="utf-8"
-    )
-    run(home, "ingest", documents)
+def test_generations_are_listed_verified_rolled_back_and_cleared(filled, documents):
+    other = filled / "other.md"
+    other.write_text("# Other\n\nAnother source altogether.\n", encoding="utf-8")
+    run(filled, "ingest", other)
 
-    listed = said(run(home, "indexes", "list", "--json"))["collections"]
+    listed = said(run(filled, "indexes", "list", "--json"))["collections"]
     assert [(one["collection"], one["generation"]) for one in listed] == [("default", 2)]
-    shown = said(run(home, "indexes", "show", "--json"))["generations"]
+    shown = said(run(filled, "indexes", "show", "--json"))["generations"]
     assert [one["current"] for one in shown] == [False, True]
-    assert run(home, "indexes", "verify").exit_code == 0
+    assert run(filled, "indexes", "verify").exit_code == 0
 
-    assert said(run(home, "indexes", "rollback", "--json"))["generation"] == 1
-    answer = said(run(home, "ask", "Within how many days can I return unused articles?", "--json"))
-    assert answer["generation"] == 1
-    assert run(home, "indexes", "rollback", "--to", "9").exit_code == 3
-    assert run(home, "indexes", "rollback").exit_code == 2
+    assert said(run(filled, "indexes", "rollback", "--json"))["generation"] == 1
+    assert said(run(filled, "search", "returns", "--json"))["generation"] == 1
+    assert run(filled, "indexes", "rollback", "--to", "9").exit_code == 3
+    assert run(filled, "indexes", "rollback").exit_code == 2
+    assert run(filled, "indexes", "gc", "--keep", "1").exit_code == 0
 
-    victim = next((home / "collections/default/segments").rglob("MANIFEST.json"))
+    victim = next((filled / "collections/default/segments").rglob("MANIFEST.json"))
     victim.write_bytes(victim.read_bytes()[:-9])
-    bad = run(home, "indexes", "verify", "--json")
+    bad = run(filled, "indexes", "verify", "--json")
     assert bad.exit_code == 1
     assert len(said(bad)["problems"]) >= 1
 
@@ -199,13 +218,20 @@ def test_a_collection_that_another_job_holds_is_75(home, documents):
     assert result.exit_code == 75
 
 
-def test_a_source_that_lost_most_of_its_documents_needs_a_word(home, documents):
-    run(home, "ingest", documents)
-    for name in ("returns.md", "faq.csv"):
-        (documents / name).unlink()
-
-    assert run(home, "ingest", documents).exit_code == 4
-    assert said(run(home, "ingest", documents, "--allow-removals", "--json"))["removed"] == 2
+def test_a_source_that_lost_most_of_its_documents_needs_a_word(filled, documents):
+    moved = documents.with_name("moved")
+    documents.rename(moved)
+    documents.mkdir()
+    shutil.copy(moved / "faq.csv", documents)
+    try:
+        refused = run(filled, "ingest", documents)
+        taken = said(run(filled, "ingest", documents, "--allow-removals", "--json"))
+    finally:
+        shutil.rmtree(documents)
+        moved.rename(documents)
+    assert refused.exit_code == 4
+    assert "--allow-removals" in refused.stderr
+    assert taken["removed"] == 2
 
 
 def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monkeypatch):
@@ -221,28 +247,26 @@ def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monke
     assert shown["home"]["origin"] == "--home"
 
 
-def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(home, documents):
-    run(home, "ingest", documents)
-    healthy = run(home, "doctor", "--json")
+def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(filled):
+    healthy = run(filled, "doctor", "--json")
     assert said(healthy)["ok"], healthy.output
 
-    for file in (home / "collections/default/generations").rglob("MANIFEST.json"):
+    for file in (filled / "collections/default/generations").rglob("MANIFEST.json"):
         file.write_text("{}")
-    ill = run(home, "doctor", "--json")
+    ill = run(filled, "doctor", "--json")
     assert ill.exit_code == 1
     assert [f["what"] for f in said(ill)["findings"] if f["state"] == "bad"] == [
         "collection default"
     ]
 
 
-def test_asking_imports_neither_torch_nor_a_web_server(home, documents):
-    run(home, "ingest", documents)
+def test_asking_imports_neither_torch_nor_a_web_server(filled):
     code = (
         "import sys; from ragdesk.cli import cli;"
         "cli(sys.argv[1:], standalone_mode=False);"
         "print(sorted({'torch', 'transformers', 'fastapi', 'uvicorn'} & set(sys.modules)))"
     )
-    words = ["--home", str(home), "ask", "Do you ship to Iceland?"]
+    words = ["--home", str(filled), "ask", "Do you ship to Iceland?"]
     done = subprocess.run(  # noqa: S603, this interpreter
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -42,7 +42,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker) -> Response:
         state.metrics.answers.add(outcome=str(given.outcome), language=given.language)
 
     if ask.stream:
-        return stream.respond(opened.desk.stream(question), note)
+        return stream.respond(opened, question, note)
 
     async def make() -> Response:
         given = await opened.desk.ask(question)

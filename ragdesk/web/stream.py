@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from starlette.responses import StreamingResponse
 
 from ragdesk import wire
-from ragdesk.answering.answer import Answer, Done, Event
+from ragdesk.answering.answer import Answer, Done, Question
+from ragdesk.assemble import Opened
 from ragdesk.errors import face
 
 MEDIA_TYPE = "text/event-stream"
@@ -26,12 +27,15 @@ def frame(name: str, data: wire.Json) -> bytes:
 
 
 async def frames(
-    events: AsyncIterator[Event], done: Callable[[Answer], None]
+    opened: Opened, question: Question, done: Callable[[Answer], None]
 ) -> AsyncIterator[bytes]:
-    """Write a desk's events, and end with ``done`` or with an ``error`` that tells no secret."""
+    """Write a desk's events, and end with ``done`` or with an ``error`` that tells no secret.
+
+    It holds ``opened`` to its end: an index is closed when nobody holds it any more.
+    """
     code = "internal"
     try:
-        async for event in events:
+        async for event in opened.desk.stream(question):
             yield frame(*wire.event(event))
             if isinstance(event, Done):
                 done(event.answer)
@@ -42,7 +46,10 @@ async def frames(
     yield frame("error", {"code": code, "message": SORRY})
 
 
-def respond(events: AsyncIterator[Event], done: Callable[[Answer], None]) -> StreamingResponse:
+def respond(
+    opened: Opened, question: Question, done: Callable[[Answer], None]
+) -> StreamingResponse:
     """Send a desk's events as they happen. No proxy on the way should gather them first."""
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(frames(events, done), media_type=MEDIA_TYPE, headers=headers)
+    body = frames(opened, question, done)
+    return StreamingResponse(body, media_type=MEDIA_TYPE, headers=headers)

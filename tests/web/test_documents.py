@@ -64,7 +64,7 @@ def test_a_cursor_of_one_list_does_not_open_another(client):
         "refunds.md%2f",
         "%ff%fe",
         "//refunds.md",
-        ".",
+        "%2e",
         "%20refunds.md",
         "REFUNDS.md",
         "x" * 8_000,
@@ -119,7 +119,7 @@ def test_an_unreadable_document_is_a_failed_or_skipped_job_with_a_reason(client)
 
 
 @pytest.mark.parametrize(
-    "uri", ["a//b", "a/../b", "a%00b", "%0a", "x" * 1_001, "a%E2%80%AEb", "a/"]
+    "uri", ["a//b", "a/%2e%2e/b", "a%00b", "%0a", "x" * 1_001, "a%E2%80%AEb", "a/"]
 )
 def test_a_name_that_is_no_plain_path_cannot_be_put(client, uri):
     assert client.put(f"{BASE}/{uri}", content=b"x").status_code == 422
