@@ -39,8 +39,9 @@ class Leads:
         return "\n".join(filter(None, (ARROW.join(reversed(kept)), below)))
 
     def _short(self, text: str, room: int) -> str:
-        cuts = self._known(text)
-        return text if len(cuts) <= room else text[: cuts[room]].rstrip()
+        while len(cuts := self._known(text)) > room:  # half a word may be more pieces than before
+            text = text[: cuts[room]].rstrip()
+        return text
 
     def _known(self, text: str) -> Sequence[int]:
         if text not in self._cuts:
