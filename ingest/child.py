@@ -15,8 +15,9 @@ from typing import IO, Any, cast
 from ingest.errors import IngestError
 from ingest.frame import pack, unpack
 
-_START = 120.0  # seconds for the child's imports; 3 on an idle machine
+_START = 120.0  # seconds for the child's imports; 2 on an idle machine
 _GONE = "the process has ended"
+_NO_MEMORY = (b"memory allocation", b"bad_alloc")  # last words of Rust and C++ libraries
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Child:
     def __init__(self, setting: Mapping[str, Any], *, limit: int) -> None:
         self.served = 0
         self._limit, self._until = limit, time.monotonic() + _START
+        self._hungry = Trouble(f"needs more than {setting['memory'] >> 20} MiB of memory")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ingest.worker"],
             stdin=subprocess.PIPE,
@@ -70,6 +72,9 @@ class Child:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.end()
             return Trouble("crashed the parser (its answer makes no sense)")
+        if "memory" in answer[0]:
+            self.end()  # what it could not free would count against the next document
+            return self._hungry
         self.served += 1
         return answer
 
@@ -123,7 +128,10 @@ class Child:
 
     def _post_mortem(self, seconds: float) -> Trouble:
         code = self._process.wait()
+        said = self._err.read(1 << 16)
         self.end()
+        if code < 0 and any(words in said for words in _NO_MEMORY):
+            return self._hungry
         if code == -signal.SIGXCPU:
             return Trouble(f"took longer than {seconds:g} s of computing", late=True)
         if code == -signal.SIGKILL:

@@ -162,11 +162,7 @@ class Guard:
             "record": record,
             "seconds": options.seconds,
         }
-        answer = child.ask(request, wall=options.wall)
-        if not isinstance(answer, Trouble) and "memory" in answer[0]:
-            child.end()
-            return Trouble(f"needs more than {options.memory} MiB of memory")
-        return answer
+        return child.ask(request, wall=options.wall)
 
     def _replace(self, child: Child) -> Child:
         with self._lock:

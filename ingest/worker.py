@@ -111,13 +111,14 @@ def limit_seconds(seconds: float) -> None:
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
     """Take the pipes away from 0 and 1, where a library's chatter would break the frames.
 
-    It is silenced on 2 as well: it may quote the document.
+    On 2 it may go on, but never wait to be read: only its last words matter, if it dies.
     """
     taken = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for place in (0, 1, 2):
+    for place in (0, 1):
         os.dup2(nothing, place)
     os.close(nothing)
+    os.set_blocking(2, False)
     return os.fdopen(taken[0], "rb"), os.fdopen(taken[1], "wb", buffering=0)
 
 

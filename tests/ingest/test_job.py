@@ -1,5 +1,6 @@
 import hashlib
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from indexes.segments import CANARY
 from ingest import ledger
 from ingest.document import Raw
 from ingest.errors import MassRemoval, SourceUnreadable, Unreadable
-from ingest.guard import GuardOptions
+from ingest.guard import Guard, GuardOptions
 from ingest.job import Job
 from ingest.progress import Progress
 from ingest.report import Report
@@ -27,14 +28,20 @@ COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "ve
 OPEN = frozenset[str]()
 
 
+@pytest.fixture(scope="module")
+def children() -> Iterator[Guard]:
+    options, split = GuardOptions(workers=1), asdict(SplitOptions())
+    with Guard(options, tokenizer=TOKENIZER, split=split) as guard:
+        yield guard
+
+
 @pytest.fixture
-def job(tmp_path) -> Job:
-    folder = tmp_path / "home" / "collections" / "default"
+def job(tmp_path, children) -> Job:
     return Job(
-        collection=folder,
+        collection=tmp_path / "home" / "collections" / "default",
         embedder=HashEmbedder(),
         tokenizer=TOKENIZER,
-        guard=GuardOptions(workers=1),
+        children=children,
     )
 
 
@@ -138,8 +145,8 @@ def test_nothing_to_do_publishes_nothing(job, kb):
 
 
 def test_the_same_folder_gives_the_same_segment(job, kb, tmp_path):
-    more = replace(job.guard, workers=2)
-    other = replace(job, collection=tmp_path / "other", guard=more)
+    more = GuardOptions(workers=2)
+    other = replace(job, collection=tmp_path / "other", guard=more, children=None)
     job.run([kb])
     other.run([kb])
     segments = [sorted(f.name for f in (j.collection / "segments").iterdir()) for j in (job, other)]
@@ -240,7 +247,7 @@ def test_groups_hold_for_a_source_until_others_are_named(job, kb):
 
 def test_other_splitter_options_read_everything_anew(job, kb):
     job.run([kb])
-    report = replace(job, split=SplitOptions(max_tokens=60)).run([kb])
+    report = replace(job, split=SplitOptions(max_tokens=60), children=None).run([kb])
     assert (report.changed, report.unchanged) == (4, 0)
 
 
