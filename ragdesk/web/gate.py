@@ -8,8 +8,11 @@ ours (against DNS rebinding), and its origin too.
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from fastapi import Depends
+from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +23,7 @@ from ragdesk.support.access import LOCAL, Keys, Principal, authorize, principal
 from ragdesk.web import problems
 
 SCHEME = "bearer"
+BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 LONGEST_TOKEN = 200
 
 
@@ -90,7 +94,9 @@ class HostCheck:
 def may(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
     """Make a dependency that lets only who holds ``scope`` pass, in their collections."""
 
-    async def check(request: Request) -> Principal:
+    async def check(
+        request: Request, _shown: Annotated[object, Depends(BEARER)] = None
+    ) -> Principal:
         gate: Gate = request.app.state.gate
         who = gate.who(request.headers.get("authorization"))
         request.state.who = who.name

@@ -37,7 +37,8 @@ async function greet() {
 function introduce() {
   const here = known.find((one) => one.name === picker.value);
   byId("empty").hidden = Boolean(here?.documents);
-  byId("about").textContent = here?.documents ? say("documents", here.documents) : "";
+  byId("about").hidden = !here?.documents;
+  byId("about").textContent = say("documents", here?.documents ?? 0);
 }
 
 async function ask(text) {
@@ -121,6 +122,8 @@ picker.addEventListener("change", () => {
   localStorage.setItem("ragdesk.collection", picker.value);
   introduce();
 });
+
+byId("about").addEventListener("click", (event) => sources.all(picker.value, event.currentTarget));
 
 byId("language").addEventListener("click", () => {
   const next = language() === "zh" ? "en" : "zh";

@@ -1,4 +1,4 @@
-// The panel beside the answer: its sources, and a document opened at the cited place.
+// The panel beside the answer: its sources, all documents, and one opened at the cited place.
 
 import { byId, el, unit } from "./dom.js";
 import { say } from "./words.js";
@@ -11,12 +11,12 @@ const title = byId("side-title");
 const back = byId("back");
 
 let opener = null; // where the keyboard returns to when the panel closes
-let shown = null; // the answer whose sources are listed
+let again = null; // draws the list that an opened document came from
 let turn = 0; // an opening that was overtaken by another must not draw
 
 export function list(answer, { reveal = false, from = null } = {}) {
   turn += 1;
-  shown = answer;
+  again = () => list(answer);
   const cited = answer.citations.length > 0;
   const places = cited ? answer.citations : answer.passages.slice(0, 5);
   title.textContent = cited ? say("sources") : say("closest");
@@ -26,8 +26,48 @@ export function list(answer, { reveal = false, from = null } = {}) {
   if (reveal) open(from);
 }
 
+// Every document of a collection, a page at a time.
+export async function all(collection, from) {
+  turn += 1;
+  const mine = turn;
+  again = () => all(collection);
+  open(from);
+  title.textContent = say("all");
+  back.hidden = true;
+  const cards = el("ol", { class: "cards tight" });
+  body.replaceChildren(cards);
+  body.scrollTop = 0;
+  const more = async (cursor) => {
+    const page = await wire.documents(collection, cursor);
+    if (mine !== turn) return;
+    cards.append(...page.documents.map((one) => entry(collection, page.generation, one)));
+    body.querySelector(".more")?.remove();
+    if (page.next) {
+      const press = () => attempt(() => more(page.next));
+      body.append(el("button", { type: "button", class: "more", on: { click: press } }, say("more")));
+    }
+  };
+  await attempt(more);
+}
+
+function entry(collection, generation, { uri, title: name }) {
+  const answer = { collection, generation, citations: [], passages: [] };
+  const place = { uri, title: name, path: [], page: null, start: 0, end: 0 };
+  const press = (event) => view(answer, place, event.currentTarget);
+  const words = [el("span", { class: "card-title" }, name || uri), el("span", { class: "where" }, uri)];
+  return el("li", {}, el("button", { type: "button", class: "card", on: { click: press } }, ...words));
+}
+
+async function attempt(work) {
+  try {
+    await work();
+  } catch (problem) {
+    body.append(el("p", { class: "wait" }, problem.status === 404 ? say("gone") : problem.message || say("offline")));
+  }
+}
+
 export function redraw() {
-  if (shown && !side.hidden) list(shown);
+  if (again && !side.hidden) again();
 }
 
 export function close() {
@@ -79,18 +119,16 @@ export async function view(answer, place, from) {
   turn += 1;
   const mine = turn;
   open(from);
-  shown = answer;
   title.textContent = place.title || place.uri;
   back.hidden = false;
-  back.textContent = `‹ ${answer.citations.length ? say("back") : say("closest")}`;
+  back.textContent = `‹ ${say(answer.citations.length ? "back" : answer.passages.length ? "closest" : "all")}`;
   body.replaceChildren(el("p", { class: "wait" }, say("loading")));
   title.focus({ preventScroll: true });
-  try {
+  await attempt(async () => {
     const text = await wire.text(answer.collection, place.uri, answer.generation);
     if (mine === turn) draw(answer, place, text);
-  } catch (problem) {
-    if (mine === turn) body.replaceChildren(el("p", { class: "wait" }, problem.status === 404 ? say("gone") : say("failed")));
-  }
+  });
+  body.querySelector(".wait + .wait")?.previousSibling.remove();
 }
 
 function draw(answer, place, text) {
@@ -150,13 +188,14 @@ function pieces(text, reach, marks) {
 }
 
 function download(answer, place) {
-  const press = async () => {
+  const save = async () => {
     const address = URL.createObjectURL(await wire.original(answer.collection, place.uri));
     el("a", { href: address, download: place.uri.split("/").pop() }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   };
+  const press = () => attempt(save);
   return el("button", { type: "button", class: "quiet small", on: { click: press } }, say("original"));
 }
 
-back.addEventListener("click", () => list(shown));
+back.addEventListener("click", () => again());
 byId("close").addEventListener("click", close);

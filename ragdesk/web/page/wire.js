@@ -35,6 +35,11 @@ const within = (collection, uri) =>
 
 export const collections = async () => (await (await call("/v1/collections")).json()).collections;
 
+export const documents = async (collection, cursor) => {
+  const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
+  return (await call(`/v1/collections/${encodeURIComponent(collection)}/documents${query}`)).json();
+};
+
 export const text = async (collection, uri, generation) =>
   (await call(`${within(collection, uri)}/text?generation=${generation}`)).text();
 
