@@ -4,6 +4,7 @@ Order of a publish: everything is written and synced under a name nobody reads, 
 parent synced; last of all CURRENT is replaced. A reader therefore sees generation N or N+1.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -179,7 +180,7 @@ def reading(generation: Path) -> IO[bytes]:
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         if os.fstat(file.fileno()).st_nlink == 0:
-            raise FileNotFoundError(generation / manifest.NAME)
+            raise FileNotFoundError(errno.ENOENT, "removed", str(generation / manifest.NAME))
     except OSError:
         file.close()
         raise

@@ -5,6 +5,7 @@ generation in order. Any thread may search; an Index never changes, a new genera
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import IO, Self
 
 import numpy as np
 
-from indexes import documents, generations, manifest, segments
+from indexes import documents, generations, segments
 from indexes.chunk import Chunk, Filter, Record
 from indexes.dense import Vectors
 from indexes.documents import Documents, Listed
@@ -89,22 +90,20 @@ class Index:
     @classmethod
     def at(cls, collection: Path, number: int, *, card: Card | None = None) -> Self:
         """Open one generation by its number. Raises IndexDamaged or IndexMismatch by file."""
-        folder = collection / generations.GENERATIONS / str(number)
-        try:
-            lock = generations.reading(folder)
-        except FileNotFoundError:
-            raise IndexDamaged(f"{folder / manifest.NAME} is missing.") from None
-        parts: list[Segment] = []
-        try:
-            held = generations.read(collection, number)
-            where = collection / generations.SEGMENTS
-            parts.extend(Segment(where / digest, card=card) for digest in held.segments)
-            return cls(held, parts, lock)
-        except BaseException:
-            for part in parts:
-                part.close()
-            lock.close()
-            raise
+        with ExitStack() as opened:
+            try:
+                folder = collection / generations.GENERATIONS / str(number)
+                lock = opened.enter_context(generations.reading(folder))
+                held = generations.read(collection, number)
+                parts = []
+                for digest in held.segments:
+                    part = Segment(collection / generations.SEGMENTS / digest, card=card)
+                    parts.append(opened.enter_context(closing(part)))
+                index = cls(held, parts, lock)
+            except FileNotFoundError as error:
+                raise IndexDamaged(f"{error.filename} is missing.") from error
+            opened.pop_all()
+        return index
 
     def __enter__(self) -> Self:
         return self

@@ -2,10 +2,10 @@
 
 FAISS loads 300 of 300 flipped bits without a word, and SQLite most of them. So nothing is read
 from a folder before its files have the size and the SHA-256 that its manifest lists. The
-manifest itself carries a checksum over its own canonical form, and a byte that departs from
-that form is damage too.
+manifest itself carries a checksum over all its bytes but the checksum's own.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +24,8 @@ NAME = "MANIFEST.json"
 FORMAT = 1
 LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})  # a library's own, never data
 MOST_REMEMBERED = 10_000  # files; a server that lives through many publishes must not grow
+_NONE = "0" * 64  # stands for the checksum while it is taken
+_MANY = 16 << 20  # bytes; below, two threads are no faster than one
 
 _Stamp = tuple[int, int, int, int]
 _verified: dict[tuple[Path, str], _Stamp] = {}
@@ -50,10 +52,13 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> Manifest:
     files = {}
     for file in sorted(_files(folder)):
         files[file.relative_to(folder).as_posix()] = (file.stat().st_size, _sha256(file))
-    sealed = Manifest(MappingProxyType(dict(facts)), MappingProxyType(files), _sum(facts, files))
-    (folder / NAME).write_bytes(_render(sealed))
+    listed = {name: {"size": size, "sha256": sha256} for name, (size, sha256) in files.items()}
+    content = {"format": FORMAT, "min_reader": FORMAT, **facts, "files": listed, "checksum": _NONE}
+    blank = json.dumps(content, sort_keys=True, indent=1).encode() + b"\n"
+    checksum = hashlib.sha256(blank).hexdigest()
+    (folder / NAME).write_bytes(blank.replace(_line(_NONE), _line(checksum)))
     durable.sync_tree(folder)
-    return sealed
+    return Manifest(MappingProxyType(dict(facts)), MappingProxyType(files), checksum)
 
 
 def read(folder: Path) -> Manifest:
@@ -86,8 +91,9 @@ def verify(folder: Path, manifest: Manifest) -> None:
     for file in _files(folder):
         if file not in listed and file.name not in LOCKS:
             raise IndexDamaged(f"{file} is not listed in the manifest beside it.")
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for problem in pool.map(lambda item: _check(item[0], *item[1][1:]), listed.items()):
+    with ThreadPoolExecutor(max_workers=2) as pool:  # hashing lets go of the interpreter's lock
+        each = pool.map if sum(size for size, _ in manifest.files.values()) > _MANY else map
+        for problem in each(lambda item: _check(item[0], *item[1][1:]), listed.items()):
             if problem:
                 raise IndexDamaged(problem)
 
@@ -113,10 +119,13 @@ def _parse(file: Path, raw: bytes, content: dict[str, Any]) -> Manifest:
         own = ("checksum", "files", "format", "min_reader")
         facts = {key: value for key, value in content.items() if key not in own}
         files = {name: (int(f["size"]), str(f["sha256"])) for name, f in content["files"].items()}
-        manifest = Manifest(MappingProxyType(facts), MappingProxyType(files), content["checksum"])
+        manifest = Manifest(
+            MappingProxyType(facts), MappingProxyType(files), str(content["checksum"])
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
-    if _sum(facts, files) != manifest.checksum or _render(manifest) != raw:
+    blank = raw.replace(_line(manifest.checksum), _line(_NONE))
+    if hashlib.sha256(blank).hexdigest() != manifest.checksum:
         raise IndexDamaged(f"{file} was changed: its checksum is wrong.")
     return manifest
 
@@ -135,6 +144,8 @@ def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | N
     except FileNotFoundError:
         return f"{file} is missing."
     except OSError as error:
+        if error.errno != errno.EIO:  # too many open files, say: nothing is wrong with this one
+            raise
         return f"{file} cannot be read: {error.strerror}."
     with _lock:
         if len(_verified) >= MOST_REMEMBERED:
@@ -153,19 +164,5 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _body(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
-    listed = {name: {"size": size, "sha256": sha256} for name, (size, sha256) in files.items()}
-    return {"format": FORMAT, "min_reader": FORMAT, **facts, "files": listed}
-
-
-def _canonical(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, sort_keys=True, indent=1).encode()
-
-
-def _sum(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> str:
-    return hashlib.sha256(_canonical(_body(facts, files))).hexdigest()
-
-
-def _render(manifest: Manifest) -> bytes:
-    content = {**_body(manifest.facts, manifest.files), "checksum": manifest.checksum}
-    return _canonical(content) + b"\n"
+def _line(checksum: str) -> bytes:
+    return f'"checksum": "{checksum}"'.encode()
