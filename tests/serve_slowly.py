@@ -24,7 +24,7 @@ def main(home: Path, port: int, seconds: float) -> None:
         return find(self, question, top_k=top_k)
 
     Retrieve.__call__ = slowly  # type: ignore[method-assign]
-    options = ServeOptions(port=port, keep_alive_seconds=1, read_seconds=1.0, drain_seconds=5)
+    options = ServeOptions(port=port, keep_alive_seconds=1, read_seconds=1.0, drain_seconds=15)
     keys = Keys(home)
     desks = Desks(home, replace(Settings(), serve=options), HashEmbedder())
     server.run(api.build(desks, keys), options)

@@ -7,7 +7,9 @@ from ragdesk.errors import SettingsError
 from ragdesk.settings import MASK, Loaded, load, rows
 
 
-def read(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **flags: object) -> Loaded:
+def read(
+    tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **flags: object
+) -> Loaded:
     file = tmp_path / "r.toml"
     file.write_text(text, encoding="utf-8")
     dotted = {name.replace("__", "."): value for name, value in flags.items()}
@@ -25,7 +27,9 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path):
     assert loaded.origins["serve.port"] == "--port"
     assert loaded.origins["serve.max_jobs"] == "RAGDESK_SERVE__MAX_JOBS"
     assert loaded.origins["serve.max_question"].endswith("r.toml")
-    assert {row.name: row.origin for row in rows(loaded.settings, loaded.origins)}["serve.host"] == "default"
+    assert {row.name: row.origin for row in rows(loaded.settings, loaded.origins)}[
+        "serve.host"
+    ] == "default"
 
 
 def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
@@ -35,7 +39,11 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("text", "environ", "message"),
     [
-        ("[serve]\nprot = 4\n", {}, r"Unknown setting 'serve\.prot'\. Did you mean 'serve\.port'\?"),
+        (
+            "[serve]\nprot = 4\n",
+            {},
+            r"Unknown setting 'serve\.prot'\. Did you mean 'serve\.port'\?",
+        ),
         ("[server]\nport = 4\n", {}, r"Unknown setting 'server'.*Did you mean 'serve'"),
         ("[quite_other]\n", {}, "Unknown setting 'quite_other'. See them all: ragdesk settings"),
         ("port = 4\n", {}, r"Did you mean 'serve\.port'"),

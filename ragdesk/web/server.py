@@ -18,10 +18,10 @@ log = logging.getLogger("ragdesk.web")
 
 
 class Impatient(H11Protocol):
-    """HTTP/1.1 that also closes a connection whose first request does not arrive in time.
+    """HTTP/1.1 that also closes a connection whose request does not arrive in time.
 
-    uvicorn's own timeout starts after a response; a client that connects and says nothing,
-    or a header a minute, would keep its place for ever.
+    uvicorn's own timeout runs between requests only; a client that connects and says nothing,
+    or a letter of a header a minute, would keep its place for ever.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -29,18 +29,28 @@ class Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
-        seconds = self.config.timeout_keep_alive
-        self._deadline = self.loop.call_later(seconds, self._too_late)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        """Start the clock with a request's first byte, and stop it when its headers are in."""
+        if self._deadline is None:
+            self._start()
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._stop()
         super().connection_lost(exc)
 
-    def _too_late(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
+    def _start(self) -> None:
+        self._deadline = self.loop.call_later(self.config.timeout_keep_alive, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 def check(options: ServeOptions, keys: Keys) -> None:

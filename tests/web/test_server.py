@@ -29,8 +29,15 @@ def say(port: int, data: bytes, *, seconds: float = 5.0) -> bytes:
         return heard
 
 
+def wait_for(port: int, line: str) -> None:
+    until = time.monotonic() + 20
+    while line not in httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_sigterm_lets_running_answers_end_and_takes_no_new_one(home):
-    with served(home, slow=1.0) as (port, process):
+    with served(home, slow=3.0) as (port, process):
         heard: list[str] = []
 
         def ask() -> None:
@@ -42,7 +49,7 @@ def test_sigterm_lets_running_answers_end_and_takes_no_new_one(home):
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
+        wait_for(port, "ragdesk_in_flight 5\n")  # the four, and this question itself
         process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
@@ -58,6 +65,25 @@ def test_a_client_that_says_nothing_or_drips_headers_is_let_go(port):
     assert say(port, b"") == b""
     assert say(port, b"POST /v1/answers HTTP/1.1\r\nHost: localhost\r\nX-Slow: ") == b""
     assert time.monotonic() - started < 10
+
+
+def test_a_kept_connection_lives_through_its_requests_and_not_through_a_dripping_one(port):
+    ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), 5) as line:
+        for _ in range(5):  # longer than keep_alive_seconds altogether
+            line.sendall(ask)
+            heard = b""
+            while not heard.endswith(b'{"status":"ok"}'):
+                heard += line.recv(65_536)
+            time.sleep(0.4)
+        started = time.monotonic()
+        for letter in ask[:-1]:
+            try:
+                line.sendall(bytes([letter]))
+            except OSError:
+                break
+            time.sleep(0.1)
+        assert time.monotonic() - started < 4
 
 
 def test_a_body_that_does_not_arrive_is_a_timeout(port):
@@ -93,10 +119,7 @@ def test_clients_that_leave_in_the_middle_leave_nothing_behind(port):
         for _ in range(5):
             with socket.create_connection(("127.0.0.1", port), 5) as line:
                 line.sendall((head.encode() + body)[:cut])
-    until = time.monotonic() + 5
-    while "ragdesk_in_flight 1\n" not in httpx.get(f"http://127.0.0.1:{port}/metrics").text:
-        assert time.monotonic() < until  # the one in flight is this question itself
-        time.sleep(0.1)
+    wait_for(port, "ragdesk_in_flight 1\n")
 
 
 def test_a_stream_arrives_event_by_event(port):
