@@ -51,9 +51,19 @@ def hidden(tree: Tree) -> set[int]:
         for name in (node.attributes.get("aria-controls") or "").split()
     }
     found = {node.mem_id for node in tree.css(_HIDDEN) if _unseen(node) and node.id not in opened}
-    for selector in _styled_away(tree):
-        found |= {node.mem_id for node in tree.css(selector) if node.id not in opened}
+    away = set(_styled_away(tree))
+    if away:
+        found |= {
+            node.mem_id
+            for node in tree.css("[class],[id]")
+            if node.id not in opened and not away.isdisjoint(_names(node))
+        }
     return found
+
+
+def _names(node: Node) -> Iterator[str]:
+    yield from (f".{name}" for name in (node.attributes.get("class") or "").split())
+    yield f"#{node.id}"
 
 
 def _unseen(node: Node) -> bool:

@@ -15,6 +15,7 @@ TEXT = "-text"
 # Chromium stops nesting at 512. The parser takes time quadratic in depth: 200,000 nested divs
 # were measured at 461 s.
 MOST_NESTED = 1000
+MOST_ATTRIBUTES = 2000
 
 # No text of the document: scripts, controls, pictures drawn in markup, words struck out.
 _UNSEEN_NAMES = (
@@ -36,6 +37,8 @@ _FREE_NAMES = (
     " thead tr tt track u wbr"
 )
 _FREE = frozenset(_FREE_NAMES.split())
+_LONG_TAG = re.compile(rf"<[a-zA-Z][^>]{{{2 * MOST_ATTRIBUTES},}}")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _EMPTY = re.compile(r"<([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
 _VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
 _VOID = frozenset(_VOID_NAMES.split())
@@ -45,9 +48,14 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
 
 
 def grow(markup: str) -> Tree:
-    """Parse markup as browsers do. Raises Unreadable when its elements are nested absurdly deep."""
+    """Parse markup as browsers do. Raises Unreadable when elements are nested absurdly deep.
+
+    Also for an element with thousands of attributes: both cost the parser quadratic time.
+    """
     if _depth(markup) > MOST_NESTED:
         raise Unreadable(f"its elements are nested more than {MOST_NESTED} deep")
+    if any(_attributes(tag) > MOST_ATTRIBUTES for tag in _LONG_TAG.findall(markup)):
+        raise Unreadable(f"an element with more than {MOST_ATTRIBUTES:,} attributes")
     return LexborHTMLParser(markup)
 
 
@@ -63,6 +71,10 @@ def closed(source: str) -> str:
 def _spelled(found: re.Match[str]) -> str:
     name, rest = found.groups()
     return found[0] if name.lower() in _VOID else f"<{name}{rest}></{name}>"
+
+
+def _attributes(tag: str) -> int:
+    return len(_QUOTED.sub("", tag).split()) - 1
 
 
 def _depth(markup: str) -> int:

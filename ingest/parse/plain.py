@@ -81,7 +81,8 @@ def _wrapped(lines: list[str]) -> bool:
     Nearly all are about as long as the longest, few of them end a sentence, none is an item.
     """
     broken = lines[:-1]
-    if not broken or any(map(_ITEM.match, lines[1:])):
+    shortest = 2 * min(map(len, broken), default=0)
+    if shortest < NARROWEST or any(map(_ITEM.match, lines[1:])):
         return False
     widths = [_width(line) for line in broken]
     ended = sum(line.rstrip().endswith(_END) for line in broken)
