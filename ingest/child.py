@@ -136,8 +136,9 @@ class Child:
             return Trouble(f"took longer than {seconds:g} s of computing", late=True)
         if code == -signal.SIGKILL:
             return Trouble("was ended by the system, most likely for its use of memory (signal 9)")
-        if code < 0:
-            return Trouble(f"crashed the parser (signal {-code})")
+        if code < 0:  # native libraries abort when no memory is left, and some say nothing
+            why = ", most likely for want of memory" if code == -signal.SIGABRT else ""
+            return Trouble(f"crashed the parser (signal {-code}){why}")
         return Trouble(f"crashed the parser (exit {code})", left=code == 0)
 
 

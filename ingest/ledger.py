@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,20 @@ def way(tokenizer: Path, split: Mapping[str, Any]) -> str:
     Another way makes every document a changed one; texts that come out the same are not
     embedded again, so a new release costs parsing only.
     """
-    digest = hashlib.sha256(json.dumps(dict(split), sort_keys=True).encode())
-    for file in (tokenizer, *_CODE, *sorted((_ROOM / "parse").rglob("*.py"))):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    options = json.dumps(dict(split), sort_keys=True)
+    name = f"{options}\x1f{_digest(tokenizer)}\x1f{_code()}"
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Name our own code, once: an upgrade under a running process is the next one's to notice."""
+    files = (*_CODE, *sorted((_ROOM / "parse").rglob("*.py")))
+    return "".join(map(_digest, files))
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def identity(raw: Raw, way: str) -> str:

@@ -21,7 +21,7 @@ from ingest.job import Job
 from ingest.report import Report
 
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
-LIMITS = GuardOptions(workers=2, memory=256, seconds=8, file_size=24, output=64)
+LIMITS = GuardOptions(workers=2, memory=256, seconds=5, file_size=24, output=64)
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 TYPES = """<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
 <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
