@@ -22,12 +22,10 @@ HANDBOOK = {
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all workers of a run: exporting the model takes 10 s."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "models"
-    folder.mkdir(exist_ok=True)
-    return folder
+def models(pytestconfig: pytest.Config) -> Path:
+    """Keep the exported model between runs: the export takes 10 s."""
+    assert pytestconfig.cache
+    return pytestconfig.cache.mkdir("ragdesk-models")
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def command(door: call.Call, *, collection: str) -> None:
         to.print()
         present.answer(to, asyncio.run(opened.desk.ask(Question(text=question))))
     where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
+    to.print()
     to.print(Text("Next:", "bold"))
     to.print(f'  ragdesk{where} ask "Can I return opened coffee?"')
     to.print(f"  ragdesk{where} serve      then open http://127.0.0.1:8080")
