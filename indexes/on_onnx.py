@@ -43,7 +43,6 @@ def open_encoder(weights: Weights, cache: Path, *, int8: bool, threads: int) -> 
     encoder = tokenizers.Tokenizer.from_file(str(weights.tokenizer))
     encoder.no_padding()
     encoder.enable_truncation(weights.max_tokens)
-    dim = session.get_outputs()[0].shape[1]
 
     def run(ids: list[int]) -> NDArray[np.float32]:
         return np.asarray(session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0])
@@ -51,16 +50,12 @@ def open_encoder(weights: Weights, cache: Path, *, int8: bool, threads: int) -> 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
         folded = [text.lower() for text in texts] if weights.lower else list(texts)
         ids = [encoding.ids for encoding in encoder.encode_batch_fast(folded)]
-        vectors = np.empty((len(ids), dim), dtype=np.float32)
         if len(ids) == 1 or outer == 1:
-            for row, text in enumerate(ids):
-                vectors[row] = run(text)
-            return vectors
+            return np.stack([run(text) for text in ids])
         order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))  # the longest first, so
         with ThreadPoolExecutor(outer) as pool:  # that no core is left with one at the end
-            for row, vector in zip(order, pool.map(run, [ids[i] for i in order]), strict=True):
-                vectors[row] = vector
-        return vectors
+            vectors = np.stack(list(pool.map(run, [ids[row] for row in order])))
+        return vectors[np.argsort(order)]
 
     return encode
 
