@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from ingest.progress import Progress, Watch, unwatched
@@ -76,6 +76,7 @@ def bar(to: Console) -> Iterator[Watch]:
         yield unwatched
         return
     columns = (
+        SpinnerColumn(),
         TextColumn("[progress.description]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -85,13 +86,16 @@ def bar(to: Console) -> Iterator[Watch]:
         task = shown.add_task("Taking in", total=None, more="")
 
         def watch(now: Progress) -> None:
-            shown.update(task, total=now.total, completed=now.done, more=_more(now))
+            parsed = now.done == now.total  # the last texts are still to be given their vectors
+            what = "Embedding, publishing" if parsed else "Taking in"
+            words = _more(now, parsed=parsed)
+            shown.update(task, description=what, total=now.total, completed=now.done, more=words)
 
         yield watch
 
 
-def _more(now: Progress) -> str:
-    left = "" if now.left is None else f" · {_clock(now.left)} left"
+def _more(now: Progress, *, parsed: bool) -> str:
+    left = "" if parsed or now.left is None else f" · {_clock(now.left)} left"
     skipped = f" · {now.skipped} skipped" if now.skipped else ""
     return f"{now.rate:.1f} documents/s{left} · {now.chunks:,} chunks{skipped}"
 
