@@ -1,0 +1,67 @@
+"""Every format that was ever released can be read; one from the future is refused by name."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from fakes import HashEmbedder
+
+from indexes import manifest
+from indexes.chunk import Filter
+from indexes.errors import IndexMismatch
+from indexes.index import Index
+from indexes.text import tokens
+
+FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("format-*"))
+
+
+@pytest.fixture(params=FIXTURES, ids=lambda folder: folder.name)
+def collection(request, tmp_path):
+    return Path(shutil.copytree(request.param, tmp_path / "collection"))
+
+
+def found(index: Index, question: str, where: Filter | None = None) -> str:
+    hits = index.lexical(tokens(question), k=1, mask=index.mask(where or Filter()))
+    return index.chunks(hits.rows)[0].text if len(hits) else ""
+
+
+def test_a_fixture_of_every_format_is_kept():
+    assert [folder.name for folder in FIXTURES] == [
+        f"format-{number}" for number in range(1, manifest.FORMAT + 1)
+    ]
+
+
+def test_its_words_and_vectors_are_found(collection):
+    embedder = HashEmbedder()
+    with Index.open(collection, card=embedder.card) as index:
+        assert not index.refused
+        assert "14 days" in found(index, "When do refunds arrive?")
+        assert "十四天" in found(index, "退款多久到账")
+        nearest = index.dense(embedder.query("Error E1047 means that the tank is empty."), k=1)
+        assert "E1047" in index.chunks(nearest.rows)[0].text
+
+
+def test_what_was_replaced_is_gone_and_groups_still_hold(collection):
+    with Index.open(collection) as index:
+        assert "replaced another" in (index.text("old.md") or "")
+        assert "second ingest" not in found(index, "second ingest")
+        assert "E1047" not in found(index, "E1047", Filter(groups=frozenset({"guests"})))
+        assert "E1047" in found(index, "E1047", Filter(groups=frozenset({"staff"})))
+
+
+def test_every_chunk_is_an_exact_span(collection):
+    with Index.open(collection) as index:
+        for listed in index.records():
+            record, chunks = index.document(listed)
+            assert all(record.text[c.start : c.end] == c.text for c in chunks)
+
+
+def test_a_newer_format_is_refused_by_name(collection):
+    for file in collection.glob("generations/*/MANIFEST.json"):
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts |= {"format": manifest.FORMAT + 1, "min_reader": manifest.FORMAT + 1}
+        file.write_text(json.dumps(facts), encoding="utf-8")
+
+    with pytest.raises(IndexMismatch, match="upgrade"):
+        Index.open(collection)
