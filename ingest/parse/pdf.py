@@ -11,7 +11,7 @@ pdfium is not thread-safe: a process parses one PDF at a time.
 
 from dataclasses import dataclass
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
 from ingest.document import Document
 from ingest.errors import Unreadable
@@ -32,7 +32,7 @@ class PdfOptions:
     most_pages: int = 5_000
 
 
-def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document:  # noqa: B008 - frozen
+def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document:
     """Read a PDF. Raises Unreadable when it is damaged, encrypted, scanned, empty or too long."""
     structure = Structure(body)
     if not structure.pages:

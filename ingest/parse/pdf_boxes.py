@@ -29,6 +29,7 @@ MOST_RANGES = 8_000_000
 _RUNS: tuple[Run, ...] = ("right", "left", "down", "up")
 _CODES = {run: code for code, run in enumerate(_RUNS)}
 _COLUMNS, _WIDTH = 7, 29  # of four bytes each, and one byte: bytes of a range
+_COUNTS = 8  # bytes of the two numbers at the head
 _LARGEST = 100_000  # a length in points beyond which a file lies
 
 
@@ -88,11 +89,9 @@ def boxes_of(boxes: bytes, start: int, end: int) -> list[tuple[int, float, float
 
 def sizes_of(boxes: bytes) -> list[tuple[float, float]]:
     """Give the width and height of each page, in points. Raises ValueError as ``boxes_of``."""
-    return (
-        [(width / 10, height / 10) for width, height in _read(boxes).sizes.tolist()]
-        if boxes
-        else []
-    )
+    if not boxes:
+        return []
+    return [(width / 10, height / 10) for width, height in _read(boxes).sizes.tolist()]
 
 
 def _narrowed(known: _Map, n: int, start: int, end: int) -> Box:
@@ -107,7 +106,7 @@ def _narrowed(known: _Map, n: int, start: int, end: int) -> Box:
             return left + tail * wide, top, right - head * wide, bottom
         case "down":
             return left, top + head * high, right, bottom - tail * high
-        case "up":
+        case _:
             return left, top + tail * high, right, bottom - head * high
 
 
@@ -116,16 +115,18 @@ def _read(boxes: bytes) -> _Map:
     if boxes[:4] != MAGIC:
         raise ValueError("not a map of boxes in a form that this version reads")
     opened = zlib.decompressobj()
-    most = 8 + MOST_RANGES * _WIDTH
+    most = _COUNTS + MOST_RANGES * _WIDTH
     try:
         body = opened.decompress(boxes[4:], most)
     except zlib.error as error:
         raise ValueError("a damaged map of boxes") from error
-    pages, ranges = struct.unpack_from("<II", body) if len(body) >= 8 else (0, 0)  # noqa: PLR2004
-    if opened.unconsumed_tail or len(body) != 8 + 8 * pages + _WIDTH * ranges:
+    pages, ranges = struct.unpack_from("<II", body) if len(body) >= _COUNTS else (0, 0)
+    if opened.unconsumed_tail or len(body) != _COUNTS + 8 * pages + _WIDTH * ranges:
         raise ValueError("a damaged map of boxes")
-    sizes = np.frombuffer(body, "<i4", 2 * pages, 8).reshape(2, pages).T
-    columns = np.frombuffer(body, "<i4", _COLUMNS * ranges, 8 + 8 * pages).reshape(_COLUMNS, ranges)
+    sizes = np.frombuffer(body, "<i4", 2 * pages, _COUNTS).reshape(2, pages).T
+    columns = np.frombuffer(body, "<i4", _COLUMNS * ranges, _COUNTS + 8 * pages).reshape(
+        _COLUMNS, ranges
+    )
     runs = np.frombuffer(body, np.uint8, ranges, len(body) - ranges)
     numbers = columns.astype(np.int64)
     numbers[[0, 2, 3, 4, 5, 6]] = np.cumsum(numbers[[0, 2, 3, 4, 5, 6]], axis=1)

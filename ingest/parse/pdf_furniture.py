@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ingest.parse.pdf_line import Line, Sheet
 
+MARKED = 4  # letters: "page" alone says nothing
 EDGE = 4  # lines at the top and at the foot of a page that may be furniture
 FEWEST = 3  # pages that show it
 STEP = 8.0  # points: how exactly it is placed, neighbours included
@@ -63,7 +64,7 @@ def _words(line: Line) -> str:
 
 
 def _says(words: str) -> bool:
-    return sum(map(str.isalpha, words)) > 3  # noqa: PLR2004 - "page" says nothing
+    return sum(map(str.isalpha, words)) > MARKED
 
 
 def _runs(line: Line, heights: Counter[int], fewest: int, body: float) -> bool:
@@ -81,7 +82,7 @@ def _number(line: Line) -> int | None:
 
 
 def _shift(edges: Sequence[tuple[list[Line], list[Line]]]) -> int | None:
-    """Find by how much printed page numbers differ from the count of pages, if they do so evenly."""
+    """Find by how much printed page numbers differ from the count of pages, if evenly."""
     shifts: Counter[int] = Counter()
     for page, sides in enumerate(edges):
         numbers = {_number(line) for side in sides for line in side[:2]} - {None}

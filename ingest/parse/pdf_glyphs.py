@@ -7,6 +7,7 @@ pdfium itself needs 3 to 7 ms.
 """
 
 import ctypes
+import math
 import re
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -15,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pypdfium2
-import pypdfium2.raw as pdfium
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingest.parse.pdf_line import Floats, Ints, Marks, Sheet, Words
 from ingest.parse.pdf_order import arrange
@@ -24,6 +25,8 @@ from ingest.parse.pdf_rows import rows
 
 HYPHEN = "\ufffe"  # pdfium's mark for a hyphen at a line's end
 FORCE_BOLD = 1 << 18  # font descriptor flag, ISO 32000-1 table 123
+FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE = 0xD800, 0xDFFF, 0x10FFFF
+NEWLINE = 0x0A
 MOST_CHARACTERS = 400_000  # of one page; a page of small print has 15,000
 
 _SPACES = [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029]
@@ -31,26 +34,30 @@ _SPACES += [0x202F, 0x205F, 0x3000, 0xFEFF, ord(HYPHEN)]
 _IS_SPACE = np.zeros(0x10000, dtype=np.bool_)
 _IS_SPACE[_SPACES] = True
 
-_ARABIC = re.compile("[\u0620-\u064a]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|cmbx|simhei|-medi", re.IGNORECASE)
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 
 
-def _raw(function: Any, *arguments: type) -> Any:
+def _raw(function: Any, *arguments: type, result: type = ctypes.c_int) -> Any:
     """Bind a pdfium function to plain addresses: pointer objects cost more than the call."""
     address = ctypes.cast(function, ctypes.c_void_p).value
-    return ctypes.CFUNCTYPE(ctypes.c_int, *arguments)(address)
+    return ctypes.CFUNCTYPE(result, *arguments)(address or 0)
 
 
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _loose_box = _raw(pdfium.FPDFText_GetLooseCharBox, _pointer, _int, _pointer)
 _get_text = _raw(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointer)
 _unicode = _raw(pdfium.FPDFText_GetUnicode, _pointer, _int)
+_font_size = _raw(pdfium.FPDFText_GetFontSize, _pointer, _int, result=ctypes.c_double)
+_matrix = _raw(pdfium.FPDFText_GetMatrix, _pointer, _int, _pointer)
 _font = _raw(pdfium.FPDFText_GetFontInfo, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
 
 # One document at a time: one room for the answers of a function that is called per line.
 _name, _flags = ctypes.create_string_buffer(96), ctypes.c_int(0)
+_six = (ctypes.c_float * 6)()
+_SIX_AT = ctypes.addressof(_six)
 _NAME_AT, _FLAGS_AT = ctypes.addressof(_name), ctypes.addressof(_flags)
 
 
@@ -84,7 +91,13 @@ def _sheet(page: pypdfium2.PdfPage) -> Sheet | None:
         count = pdfium.FPDFText_CountChars(textpage.raw)
         words = _words(handle, min(count, MOST_CHARACTERS), page) if count > 0 else None
         lines = (
-            tuple(arrange(rows((width, height), words, partial(_bold, handle)))) if words else ()
+            tuple(
+                arrange(
+                    rows((width, height), words, partial(_bold, handle), partial(_size, handle))
+                )
+            )
+            if words
+            else ()
         )
     finally:
         textpage.close()
@@ -100,16 +113,16 @@ def _characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint32]]:
     buffer = np.zeros(count + 1, dtype=np.uint16)
     written = _get_text(handle, 0, count, buffer.ctypes.data) - 1
     units = buffer[:written]
-    if written == count and not _has_surrogates(units):
+    if written == count and not _surrogates(units).any():
         return units.tobytes().decode("utf-16-le"), units.astype(np.uint32)
     # Characters outside the first plane, or unnamed ones that the text leaves out: one by one.
     codes = np.fromiter(map(_unicode, repeat(handle), range(count)), np.uint32, count)
-    codes[(codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))] = 0
+    codes[(codes > LAST_CODE) | _surrogates(codes)] = 0
     return codes.astype("<u4").tobytes().decode("utf-32-le"), codes
 
 
-def _has_surrogates(units: npt.NDArray[np.uint16]) -> bool:
-    return bool(units.max() >= 0xD800 and ((units >= 0xD800) & (units <= 0xDFFF)).any())
+def _surrogates(codes: npt.NDArray[Any]) -> Marks:
+    return (codes >= FIRST_SURROGATE) & (codes <= LAST_SURROGATE)
 
 
 def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
@@ -119,13 +132,13 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
     starts, ends = edges[0::2], edges[1::2]
     if not len(starts):
         return None
-    if _ARABIC.search(text):
-        text = _unshape(handle, text)
     corners = _shown(_boxes(handle, np.concatenate([starts, ends - 1])), page)
     first, last = corners[: len(starts)], corners[len(starts) :]
     boxes = np.hstack(
         [np.minimum(first[:, :2], last[:, :2]), np.maximum(first[:, 2:], last[:, 2:])]
     )
+    if _RIGHT_TO_LEFT.search(text):
+        text, boxes = _unshape(handle, text), _hulls(handle, starts, ends, page)
     between = (ends[:-1] - 1, starts[1:])
     return Words(
         text,
@@ -134,7 +147,7 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
         ends,
         boxes,
         (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2,
-        _crossed(codes == 0x0A, *between),
+        _crossed(codes == NEWLINE, *between),
         _crossed(codes == ord(HYPHEN), *between),
     )
 
@@ -170,22 +183,28 @@ def _shown(boxes: Floats, page: pypdfium2.PdfPage) -> Floats:
     """Turn boxes from page space (origin at the bottom left) to the page as it is shown."""
     frame = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page.raw, frame)
-    left, bottom, right, top = boxes.T
-    rotation = page.get_rotation()
-    if rotation == 90:
-        columns = [bottom - frame.bottom, left - frame.left, top - frame.bottom, right - frame.left]
-    elif rotation == 180:
-        columns = [
-            frame.right - right,
-            bottom - frame.bottom,
-            frame.right - left,
-            top - frame.bottom,
-        ]
-    elif rotation == 270:
-        columns = [frame.top - top, frame.right - right, frame.top - bottom, frame.right - left]
-    else:
-        columns = [left - frame.left, frame.top - top, right - frame.left, frame.top - bottom]
-    return np.column_stack(columns)
+    left, bottom, right, top = (boxes - (frame.left, frame.bottom, frame.left, frame.bottom)).T
+    wide, high = frame.right - frame.left, frame.top - frame.bottom
+    match page.get_rotation():
+        case 90:
+            sides = [bottom, left, top, right]
+        case 180:
+            sides = [wide - right, bottom, wide - left, top]
+        case 270:
+            sides = [high - top, wide - right, high - bottom, wide - left]
+        case _:
+            sides = [left, high - top, right, high - bottom]
+    return np.column_stack(sides)
+
+
+def _hulls(handle: int, starts: Ints, ends: Ints, page: pypdfium2.PdfPage) -> Floats:
+    """Box each word by all its characters: Arabic and Latin in one word run both ways."""
+    lengths = ends - starts
+    firsts = np.cumsum(lengths) - lengths
+    places = np.repeat(starts - firsts, lengths) + np.arange(lengths.sum())
+    boxes = _shown(_boxes(handle, places), page)
+    low = np.minimum.reduceat(boxes[:, :2], firsts, axis=0)
+    return np.hstack([low, np.maximum.reduceat(boxes[:, 2:], firsts, axis=0)])
 
 
 def _unshape(handle: int, text: str) -> str:
@@ -198,6 +217,13 @@ def _unshape(handle: int, text: str) -> str:
     for place in places[one_glyph].tolist():
         letters[place], letters[place + 1] = letters[place + 1], letters[place]
     return "".join(letters)
+
+
+def _size(handle: int, position: int) -> float:
+    """Give the size of a character's font in points, as it is shown; 0 when it is not known."""
+    if not _matrix(handle, position, _SIX_AT):
+        return 0.0
+    return float(_font_size(handle, position)) * math.hypot(_six[2], _six[3])
 
 
 def _bold(handle: int, position: int) -> bool:

@@ -3,6 +3,7 @@
 Coordinates are points from the top left of the page as it is shown (crop box, rotation).
 """
 
+import re
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ class Piece(NamedTuple):
     """A paragraph, list or table as the layout found it, still on its page.
 
     at: where the layout sees it. header: how many of a table's first lines are its header.
-    level: of a heading, 1 is outermost. title: of a heading that is printed nowhere, and has no parts.
+    level: of a heading, 1 is outermost. title: of one that is printed nowhere, and has no parts.
     """
 
     kind: BlockKind
@@ -129,3 +130,25 @@ def overlap(start: float, end: float, other_start: float, other_end: float) -> f
     (1, -3)
     """
     return min(end, other_end) - max(start, other_start)
+
+
+_WIDE = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]")
+_DENSE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+def is_dense(text: str) -> bool:
+    """Tell whether a text is of Han, kana or Hangul: each says as much as two Latin letters.
+
+    >>> is_dense("Redis 集群"), is_dense("cluster")
+    (True, False)
+    """
+    return _DENSE.search(text) is not None
+
+
+def is_wide(text: str) -> bool:
+    """Tell whether a text begins with a character that is written without spaces around it.
+
+    >>> is_wide("退款"), is_wide("refund"), is_wide("")
+    (True, False, False)
+    """
+    return _WIDE.match(text) is not None

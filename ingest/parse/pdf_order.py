@@ -13,15 +13,17 @@ from ingest.parse.pdf_line import Box, Cell, Line, Marks, around, overlap
 # A footnote sign drawn apart from its word: (a), 2, *, †.
 _SIGN = re.compile(r"[(\[]?(?:[0-9*∗†‡§#+®™]{1,2}|[a-z]{1,2}|SM|TM)[)\]]?")
 MOST_LINES = 1_000  # of a page that is compared line by line
+LARGEST_SIGN = 1.05  # times the size of the words it stands at
 STRAYS = 0.25  # the part of a page's lines that is set apart before all are ordered anew
 PROSE = 14  # letters of a line, on average: fewer are cells of a table
+PAIR, FEWEST_PAIRS = 2, 5  # cells of a line across two columns, and how many such lines
 FEWEST = 3  # lines make a column
 CROSSING = 0.4  # the part of a page's lines that may run across its columns
 
 
 def arrange(lines: list[Line]) -> list[Line]:
     """Give the lines of a page in reading order, cells of one row together."""
-    lines = _rejoin(_attach(lines))
+    lines = _rejoin(_attach(_unzip(lines)))
     if not 1 < len(lines) <= MOST_LINES:
         return lines
     above, aside = _relations(lines)
@@ -32,6 +34,33 @@ def arrange(lines: list[Line]) -> list[Line]:
     if len(strays) > STRAYS * len(lines):
         return _rejoin(by_columns(lines))
     return _rejoin([lines[n] for n in _placed(strays, above, aside)])
+
+
+def _unzip(lines: list[Line]) -> list[Line]:
+    """Part two columns of prose that were drawn row by row, across both.
+
+    In a table the left cells end where they like; in prose most of them reach the gutter.
+    """
+    pairs = [line for line in lines if len(line.cells) == PAIR and line.run == "right"]
+    if len(pairs) < FEWEST_PAIRS or len(pairs) < 0.6 * len(lines):
+        return lines
+    gutter_start = max(line.cells[0].box[2] for line in pairs)
+    gutter_end = min(line.cells[1].box[0] for line in pairs)
+    right = max(line.cells[1].box[2] for line in pairs)
+    full = [
+        gutter_start - line.cells[0].box[2] < 4 * line.size
+        and right - line.cells[1].box[2] < 4 * line.size
+        and min(len(cell.text) for cell in line.cells) >= PROSE
+        for line in pairs
+    ]
+    if gutter_start > gutter_end or sum(full) < 0.7 * len(full):
+        return lines
+    halves = [
+        line._replace(cells=(cell,), box=cell.box, hyphen=line.hyphen and n == len(line.cells) - 1)
+        for line in lines
+        for n, cell in enumerate(line.cells)
+    ]
+    return by_columns(halves)
 
 
 def _attach(lines: list[Line]) -> list[Line]:
@@ -47,32 +76,52 @@ def _attach(lines: list[Line]) -> list[Line]:
 
 
 def _found_home(lines: list[Line | None], own: int, sign: Cell, size: float) -> bool:
+    """Write a sign into the cell that ends or begins beside it, else the one it stands in."""
     _, top, _, bottom = sign.box
-    for n, line in enumerate(lines):
-        if line is None or n == own or line.run == "left" or size > 0.85 * line.size:
-            continue
-        if overlap(top, bottom, line.box[1], line.box[3]) < 0.4 * size:
-            continue
-        for m, cell in enumerate(line.cells):
-            if (joined := _joined(cell, sign, line.size)) is not None:
+    near = [
+        (line, n, m)
+        for n, line in enumerate(lines)
+        if line is not None
+        and n != own
+        and line.run != "left"
+        and size <= LARGEST_SIGN * line.size
+        and overlap(top, bottom, line.box[1], line.box[3]) > 0.4 * size
+        for m in range(len(line.cells))
+    ]
+    for write in (_behind, _before, _inside):
+        for line, n, m in near:
+            if (joined := write(line.cells[m], sign, line.size)) is not None:
                 cells = (*line.cells[:m], joined, *line.cells[m + 1 :])
                 lines[n] = line._replace(cells=cells, box=around([line.box, sign.box]))
                 return True
     return False
 
 
-def _joined(cell: Cell, sign: Cell, size: float) -> Cell | None:
-    """Write a sign before or behind the word it stands at; None where it stands at none."""
-    left, _, right, _ = cell.box
-    if -0.2 * size < left - sign.box[2] < 1.5 * size:
-        return Cell(f"{sign.text} {cell.text}", around([cell.box, sign.box]))
-    if not left < sign.box[0] < right + 0.5 * size:
+def _behind(cell: Cell, sign: Cell, size: float) -> Cell | None:
+    if not -0.2 * size < sign.box[0] - cell.box[2] < 0.5 * size:
         return None
-    at = len(cell.text)
-    if sign.box[0] < right - 0.2 * size:  # inside: at the space nearest to its place
-        guess = round(at * (sign.box[0] - left) / (right - left))
-        spaces = [place for place, letter in enumerate(cell.text) if letter == " "]
-        at = min(spaces, key=lambda place: abs(place - guess), default=at)
+    return _with(cell, sign, len(cell.text))
+
+
+def _before(cell: Cell, sign: Cell, size: float) -> Cell | None:
+    if not -0.2 * size < cell.box[0] - sign.box[2] < 1.5 * size:
+        return None
+    return Cell(f"{sign.text} {cell.text}", around([cell.box, sign.box]))
+
+
+def _inside(cell: Cell, sign: Cell, size: float) -> Cell | None:
+    """Write a sign at the space that is nearest to its place."""
+    left, _, right, _ = cell.box
+    if not left < sign.box[0] < right - 0.2 * size:
+        return None
+    guess = round(len(cell.text) * (sign.box[0] - left) / (right - left))
+    spaces = [place for place, letter in enumerate(cell.text) if letter == " "]
+    return _with(
+        cell, sign, min(spaces, key=lambda place: abs(place - guess), default=len(cell.text))
+    )
+
+
+def _with(cell: Cell, sign: Cell, at: int) -> Cell:
     mark = f" {sign.text}" if sign.text[0] == "(" else sign.text
     return Cell(cell.text[:at] + mark + cell.text[at:], around([cell.box, sign.box]))
 
@@ -81,15 +130,16 @@ def _rejoin(lines: list[Line]) -> list[Line]:
     """Put neighbours on one height together when one of them is a cell rather than prose."""
     joined: list[Line] = []
     for line in lines:
-        if joined and _one_row(joined[-1], line):
-            last = joined.pop()
-            line = last._replace(  # noqa: PLW2901 - the row goes on
-                cells=last.cells + line.cells,
-                box=around([last.box, line.box]),
-                bold=last.bold and line.bold,
-                hyphen=line.hyphen,
-            )
-        joined.append(line)
+        if not joined or not _one_row(joined[-1], line):
+            joined.append(line)
+            continue
+        last = joined[-1]
+        joined[-1] = last._replace(
+            cells=last.cells + line.cells,
+            box=around([last.box, line.box]),
+            bold=last.bold and line.bold,
+            hyphen=line.hyphen,
+        )
     return joined
 
 

@@ -6,22 +6,29 @@ A line that ends although the next word would have fitted ended on purpose.
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
-from ingest.parse.pdf_line import Line, Part, Piece, around
+from ingest.parse.pdf_line import Line, Part, Piece, around, is_dense, is_wide, overlap
 from ingest.parse.pdf_table import find_tables, gather, is_item, table
 
-_WIDE = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]")
 _STOPS = tuple(".!?:;。！？：；…")
 _HALF = re.compile(r"[-\u2010\u00ad]$")  # the hyphen of a word that goes on
-_FIRST_PARTS = frozenset("all cross full half high long low mid self short third two well".split())
+_FIRST_PARTS = frozenset(
+    ("all", "cross", "full", "half", "high", "long", "low", "mid", "self", "short", "two", "well")
+)
 _LEADER = re.compile(r" … ?\S{0,6}$")
 
 LARGER = 1.13  # times the body: a heading's size
+REACH = 200  # points above and below in which lines of one edge share a margin
+CLOSEST, WIDEST = 0.7, 2.8  # steps from line to line, in sizes: not overprinted, not apart
+UP = 0.5  # a step that does not lead down: the next column
 LONGEST_HEADING = 4  # lines
 MOST_LETTERS = 180
+NEAR = 5  # lines above and below that share a margin
+FEWEST, NARROW = 3, 24  # lines, letters on average: a column of text, not of entries
 
 Known = Callable[[str], bool]
 
@@ -59,21 +66,42 @@ def _margins(lines: Sequence[Line]) -> list[float]:
     """Give for each line how far right the lines of its column go."""
     left, top, right, _ = np.array([line.box for line in lines]).T
     size = np.array([line.size for line in lines])
-    near = (np.abs(left[:, None] - left) < 6 * size[:, None]) & (np.abs(top[:, None] - top) < 200)  # noqa: PLR2004 - points: some fifteen lines
+    near = (np.abs(left[:, None] - left) < 6 * size[:, None]) & (np.abs(top[:, None] - top) < REACH)
     alike = np.abs(size[:, None] - size) < 0.15 * size[:, None]
     margins: list[float] = np.where(near & alike, right, 0).max(axis=1).tolist()
+    first = 0
+    for n in range(1, len(lines) + 1):  # what stands together makes its own margin
+        if n < len(lines) and _in_step(lines[n - 1], lines[n]):
+            continue
+        chain = lines[first:n]
+        letters = sum(len(line.text) * (2 if is_dense(line.text) else 1) for line in chain)
+        if len(chain) >= FEWEST and letters > NARROW * len(chain):
+            edges = [line.box[2] for line in chain]
+            margins[first:n] = [
+                max(edges[max(m - NEAR, 0) : m + NEAR + 1]) for m in range(len(edges))
+            ]
+        first = n
     return margins
+
+
+def _in_step(line: Line, after: Line) -> bool:
+    """Tell whether a line stands right below another, in its size."""
+    return (
+        0 < after.box[1] - line.box[1] < 2.6 * line.size
+        and abs(after.size - line.size) < 0.15 * line.size
+        and overlap(line.box[0], line.box[2], after.box[0], after.box[2]) > 0
+    )
 
 
 def _pace(lines: Sequence[Line]) -> float:
     """Give the usual step from line to line, in sizes."""
     steps = [
         (after.box[1] - line.box[1]) / line.size
-        for line, after in zip(lines, lines[1:], strict=False)
+        for line, after in pairwise(lines)
         if abs(after.size - line.size) < 0.1 * line.size
     ]
-    steps = [step for step in steps if 0.7 < step < 2.2]  # noqa: PLR2004 - overprints and gaps
-    return sorted(steps)[len(steps) * 3 // 10] if steps else 1.25
+    steps = [step for step in steps if CLOSEST < step < WIDEST]
+    return sorted(steps)[len(steps) * 3 // 10] if steps else 1.4
 
 
 def _goes_on(group: list[Line], line: Line, *, margin: float, pace: float, body: float) -> bool:
@@ -84,9 +112,9 @@ def _goes_on(group: list[Line], line: Line, *, margin: float, pace: float, body:
     if is_item(line) or _LEADER.search(last.text):
         return False
     step = (line.box[1] - last.box[1]) / last.size
-    if step < 0.5:  # noqa: PLR2004 - up again: the next column
+    if step < UP:
         return last.hyphen or (line.text[:1].islower() and not last.text.endswith(_STOPS))
-    if step > max(1.25 * pace, pace + 0.2) or line.bold != last.bold:
+    if step > max(1.25 * pace, pace + 0.25) or line.bold != last.bold:
         return False
     if _stands_out(line, body) and not last.text.endswith(_STOPS):
         return len(group) < LONGEST_HEADING
@@ -103,7 +131,7 @@ def _stopped(last: Line, line: Line, margin: float) -> bool:
         return last.text.endswith(_STOPS) and len(last.text) < 0.7 * len(line.text)
     first, text = line.text.split(" ", 1)[0], last.text
     letter = (last.box[2] - last.box[0]) / max(len(text), 1)
-    word = 2 if _WIDE.match(first) else len(first) + 1
+    word = 2 if is_wide(first) else len(first) + 1
     if last.box[2] + (word + 1) * letter > margin:
         return False
     return text.endswith(_STOPS) or not line.text[:1].islower()
@@ -137,6 +165,8 @@ def _paragraph(group: list[Line], body: float, known: Known) -> Piece:
             parts[-1] = parts[-1]._replace(text=end)
         for place, cell in enumerate(line.cells):
             parts.append(Part(" " if place else joint, cell.text, cell.box, line.run))
+    if group[-1].hyphen:  # what it goes on with is elsewhere
+        parts[-1] = parts[-1]._replace(text=f"{parts[-1].text}-")
     piece = Piece(
         kind="list" if is_item(group[0]) or _LEADER.search(group[0].text) else "paragraph",
         parts=tuple(parts),
@@ -154,15 +184,17 @@ def _is_heading(piece: Piece, body: float) -> bool:
         return False
     if text.endswith((",", ";", "，", "；", "、")) or _LEADER.search(text):
         return False
-    if text.endswith((".", "。")) and piece.lines > 1:
+    if text.endswith((".", "。")) and (piece.lines > 1 or not piece.bold):
         return False
-    return sum(map(str.isalpha, text)) > len(text) // 3
+    if next(filter(str.isalpha, text), "A").islower():
+        return False
+    return sum(map(str.isalpha, text)) > len(text) // 4
 
 
 def _joint(end: str, start: str, *, hyphen: bool, known: Known) -> tuple[str, str]:
     """Tell what joins two lines, and how the first then ends: a hyphen may go or stay."""
     if not hyphen and not _HALF.search(end):
-        return "" if _WIDE.match(end[-1:]) and _WIDE.match(start) else " ", end
+        return "" if is_wide(end[-1:]) and is_wide(start) else " ", end
     stem = _HALF.sub("", end)
     first, second = re.search(r"[^\W\d_]*$", stem), re.match(r"[^\W\d_]*", start)
     if first and second and first[0] and second[0] and is_one_word(first[0], second[0], known):

@@ -7,6 +7,7 @@ words on one height with a wide gap between them are cells of one line.
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,9 @@ CELL_GAP = 1.05
 SAME_LINE = 0.4
 TURNED = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
 TOUCH = 0.1  # and closer than this they are one word, whatever stands between them
-FIRST_CJK = 0x2E80
+FIRST_CJK, MOST = 0x2E80, 0.5  # of the words of a page
+# How even the gaps of a stretched line are, least to widest, by their number; of four: 0.85.
+EVEN = (2, 2, 0.97, 0.93)
 
 
 def _marked(signs: str, *ranges: tuple[str, str]) -> Marks:
@@ -33,6 +36,7 @@ def _marked(signs: str, *ranges: tuple[str, str]) -> Marks:
 
 _CURRENCY, _UNIT = _marked("$€£¥￥"), _marked("%)")
 _AMOUNT_END = _marked("%)—–-", ("0", "9"))
+_LETTER = _marked("“‘\"'(", ("A", "Z"), ("a", "z"), ("À", "ɏ"))
 # Characters that are read as they are drawn; a page of only these needs no tidying.
 _PLAIN = re.compile("[^\\t\\n\\r -~¡-§©-¬®-³µ-ÿŒœŠšŽž‐-―‘-„†-•…™€\ufffe\0]")
 
@@ -53,10 +57,16 @@ _SYMBOLS = str.maketrans(
 )
 
 
-def rows(sheet: tuple[float, float], words: Words, bold: Callable[[int], bool]) -> list[Line]:
+def rows(
+    sheet: tuple[float, float],
+    words: Words,
+    bold: Callable[[int], bool],
+    size: Callable[[int], float],
+) -> list[Line]:
     """Make lines of the words of a page.
 
-    sheet: its width and height. bold: tells of a character's position whether it is bold.
+    sheet: its width and height. bold, size: tell of a character, by its position, whether it is
+    bold, and the size of its font (0: unknown).
     """
     run = _direction(words)
     seen = _turned(words.boxes, sheet, run)
@@ -72,35 +82,32 @@ def rows(sheet: tuple[float, float], words: Words, bold: Callable[[int], bool]) 
     begins = [0, *(np.flatnonzero(row[firsts[1:] - 1]) + 1).tolist(), len(firsts)]
     heights = (seen[:, 3] - seen[:, 1]).tolist()
     lines = []
-    for first, end in zip(begins, begins[1:], strict=False):
+    for first, end in pairwise(begins):
         a, b = int(firsts[first]), int(lasts[end - 1])
         if any(cells[n].text for n in range(first, end)):
-            lines.append(
-                _line(
-                    cells[first:end],
-                    views[first:end],
-                    run=run,
-                    size=sorted(heights[a : b + 1])[(b - a) // 2],
-                    bold=bold(int(words.starts[a])) and bold(int(words.ends[b]) - 1),
-                    hyphen=b < len(words.hyphen) and bool(words.hyphen[b]),
-                )
-            )
+            kept, box, way = _ordered(cells[first:end], views[first:end], run)
+            height = _size(heights[a : b + 1], size(int(words.starts[(a + b) // 2])))
+            heavy = bold(int(words.starts[a])) and bold(int(words.ends[b]) - 1)
+            hyphen = b < len(words.hyphen) and bool(words.hyphen[b])
+            lines.append(Line(kept, box, height, heavy, hyphen, way))
     return lines
 
 
-def _line(
-    cells: list[Cell], views: list[Box], *, run: Run, size: float, bold: bool, hyphen: bool
-) -> Line:
+def _ordered(cells: list[Cell], views: list[Box], run: Run) -> tuple[tuple[Cell, ...], Box, Run]:
+    """Bring the cells of a line into the order they are read in."""
     if run == "right" and _runs_left(cells):
         run = "left"
-    if len(cells) > 1:
-        order = sorted(
-            range(len(cells)), key=lambda n: -views[n][2] if run == "left" else views[n][0]
-        )
-        cells = [cells[n] for n in order if cells[n].text]
-    return Line(
-        tuple(cells), around(views) if len(views) > 1 else views[0], size, bold, hyphen, run
-    )
+    if len(cells) == 1:
+        return (cells[0],), views[0], run
+    key = (lambda n: -views[n][2]) if run == "left" else (lambda n: views[n][0])
+    order = sorted(range(len(cells)), key=key)
+    return tuple(cells[n] for n in order if cells[n].text), around(views), run
+
+
+def _size(heights: list[float], told: float) -> float:
+    """Trust the font's size where it fits the letters' height, which differs from font to font."""
+    height = sorted(heights)[len(heights) // 2]
+    return told if 0.5 * height < told < 2 * height else height / 1.15
 
 
 def _runs_left(cells: list[Cell]) -> bool:
@@ -118,7 +125,7 @@ def _direction(words: Words) -> Run:
     across, down = words.ways.T
     aside, along = np.abs(across).sum(), np.abs(down).sum()
     first = words.codes[words.starts[:200]]
-    if (first >= FIRST_CJK).mean() > 0.5:  # noqa: PLR2004 - most of the page
+    if (first >= FIRST_CJK).mean() > MOST:
         step = np.diff((words.boxes[:, :2] + words.boxes[:, 2:]) / 2, axis=0)
         height = (words.boxes[:, 3] - words.boxes[:, 1]).mean()
         near = np.abs(step).max(axis=1) < 2 * height
@@ -164,7 +171,30 @@ def _breaks(words: Words, seen: Floats) -> tuple[Marks, Marks, Marks]:
     # pdfium breaks the line at a raised sign or a change of font; the words stand close.
     close = (left[1:] > right[:-1] - 0.3 * low) & (gap < CELL_GAP * high)
     row = ~same | (words.newline & ~close)
-    return row, ~row & _parts_cells(words, gap, high), ~row & words.newline & (gap < TOUCH * high)
+    cell = ~row & _parts_cells(words, gap, high)
+    if cell.any():
+        cell &= ~_stretched(words, np.where(row, np.nan, gap))
+    return row, cell, ~row & words.newline & (gap < TOUCH * high)
+
+
+def _stretched(words: Words, gap: Floats) -> Marks:
+    """Tell of each gap whether its line was stretched to the margin: words at even distances.
+
+    gap: to the next word of the line, nan at its end.
+    """
+    ends = np.isnan(gap)
+    firsts = np.append(0, np.flatnonzero(ends) + 1)
+    firsts = firsts[firsts < len(gap)]
+    lowest = np.minimum.reduceat(np.where(ends, np.inf, gap), firsts)
+    widest = np.maximum.reduceat(np.where(ends, 0, gap), firsts)
+    count = np.add.reduceat(~ends, firsts, dtype=np.int64)
+    letters = np.add.reduceat(
+        _LETTER[np.minimum(words.codes[words.starts[:-1]], 0xFFFF)], firsts, dtype=np.int64
+    )
+    even = lowest > np.array(EVEN)[np.minimum(count, len(EVEN) - 1)] * widest
+    even |= (count >= len(EVEN)) & (lowest > 0.85 * widest)
+    lengths = np.diff(np.append(firsts, len(gap)))
+    return np.asarray(np.repeat(even & (letters * 3 > count * 2), lengths))
 
 
 def _parts_cells(words: Words, gap: Floats, high: Floats) -> Marks:

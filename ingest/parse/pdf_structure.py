@@ -10,6 +10,7 @@ import logging
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pypdf
@@ -85,14 +86,15 @@ class Structure:
     def title(self) -> str:
         """The title of the metadata, or nothing when it only names a file or a program."""
         try:
-            title = (self._reader.metadata or {}).get("/Title", "")
+            known = self._reader.metadata
+            title = known.get("/Title", "") if known else ""
         except BROKEN:
             return ""
         title = " ".join(str(title).replace("\0", "").split())
         return "" if _NO_TITLE.fullmatch(title) else title
 
     def labels(self) -> list[str]:
-        """The labels printed on the pages; their numbers where there are none, or bad ones."""
+        """Give the labels printed on the pages; their numbers where there are none, or bad ones."""
         numbers = [str(number + 1) for number in range(self.pages)]
         try:
             labels = self._reader.page_labels
@@ -101,12 +103,12 @@ class Structure:
         return [label or number for label, number in zip(labels, numbers, strict=True)]
 
     def outline(self) -> list[Mark]:
-        """The outline as a flat list in page order; empty when there is none, or a broken one."""
+        """Give the outline in page order; empty when there is none, or a broken one."""
         try:
-            marks = list(self._marks(self._reader.outline, 1))
+            marks = list(islice(self._marks(self._reader.outline, 1), MOST_ENTRIES))
         except BROKEN:
             return []
-        return sorted(marks[:MOST_ENTRIES], key=lambda mark: (mark.page, mark.top))
+        return sorted(marks, key=lambda mark: (mark.page, mark.top))
 
     def _marks(self, entries: list[Any], level: int) -> Iterator[Mark]:
         for entry in entries:
@@ -127,39 +129,37 @@ class Structure:
         return max(float(sheet.cropbox.top) - float(top), 0.0)
 
     def fields(self) -> list[Field]:
-        """The form fields that hold text. An empty list when there is no form."""
+        """Give the form fields that hold text."""
         try:
-            form = self._reader.root_object.get("/AcroForm")
+            form: Any = self._reader.root_object.get("/AcroForm")
             form = form.get_object() if form is not None else None
             if not isinstance(form, DictionaryObject) or not form.get("/Fields"):
                 return []
-            return [field for page in range(self.pages) for field in self._filled(page)][
-                :MOST_FIELDS
-            ]
+            filled = (field for page in range(self.pages) for field in self._filled(page))
+            return list(islice(filled, MOST_FIELDS))
         except BROKEN:
             return []
 
     def _filled(self, number: int) -> Iterator[Field]:
         page = self._reader.pages[number]
-        for reference in page.get("/Annots") or ():
+        edge, high = float(page.cropbox.left), float(page.cropbox.top)
+        widgets: Any = page.get("/Annots") or ()
+        for reference in widgets:
             widget = reference.get_object()
             if not isinstance(widget, DictionaryObject) or widget.get("/Subtype") != "/Widget":
                 continue
-            owner = widget if "/T" in widget else widget.get("/Parent", widget)
+            owner: Any = widget if "/T" in widget else widget.get("/Parent", widget)
             owner = owner.get_object()
-            value = owner.get("/V", "")
+            value, name = owner.get("/V", ""), owner.get("/TU") or owner.get("/T") or ""
             if isinstance(value, str) and value.strip("/ ") and owner.get("/FT") != "/Btn":
-                name = owner.get("/TU") or owner.get("/T") or ""
-                left, bottom, right, top = (
-                    float(side) for side in widget.get("/Rect", (0, 0, 0, 0))
-                )
-                high, edge = float(page.cropbox.top), float(page.cropbox.left)
-                yield Field(
-                    number, str(name), value, (left - edge, high - top, right - edge, high - bottom)
-                )
+                sides: Any = widget.get("/Rect", (0, 0, 0, 0))
+                x, y, end, foot = (float(side) for side in sides)
+                across, down = sorted((x - edge, end - edge)), sorted((high - y, high - foot))
+                box = (across[0], down[0], across[1], down[1])
+                yield Field(number, str(name), value, box)
 
     def size(self, page: int) -> tuple[float, float]:
-        """The width and height of a page, 0-based, as it is shown; A4 when it is not said."""
+        """Give width and height of a page, 0-based, as it is shown; of A4 when it is not said."""
         try:
             box = self._reader.pages[page].cropbox
             width, height = float(box.width), float(box.height)
@@ -168,7 +168,7 @@ class Structure:
             return 595.0, 842.0
 
     def text(self, page: int) -> str:
-        """The text of a page, 0-based, as pypdf reads it; empty when it cannot."""
+        """Give the text of a page, 0-based, as pypdf reads it; empty when it cannot."""
         try:
             return _GLYPHS.sub(" ", self._reader.pages[page].extract_text())
         except BROKEN:

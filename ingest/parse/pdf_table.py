@@ -6,9 +6,10 @@ below it, or when it is the rest of a label that was too long for one line.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
-from ingest.parse.pdf_line import Cell, Line, Part, Piece, around, overlap
+from ingest.parse.pdf_line import Cell, Line, Part, Piece, around, is_wide, overlap
 
 # The sign or number before the first word of a list item or a numbered heading.
 MARKER = re.compile(
@@ -20,8 +21,12 @@ _AMOUNT = re.compile(
     r"[$€£¥￥]?\s?[(+-]?[$€£¥￥]?\s?[\d.,]*\d[\d.,]*\)?\s?(?:%|pts?|bps)?\)?|[—–-]+"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[A-Z]{1,2})?")
+WITH_MARKER = 2  # cells of a list item: its marker and its text
+AMOUNT = 25  # letters: more are no amount
+TALL = 2  # stacked heads beside each other; one may be a label of two lines
 MOST_HEADER = 6  # lines of a header
 HEAD = 32  # letters of one line of a column's head
+MOST_LABELS = 3  # lines without cells between two rows
 LABEL = 90  # letters at most of a line without cells inside a table
 APART = 1.7  # rows with a larger gap between them, in sizes, are not one table
 
@@ -33,42 +38,62 @@ def is_item(line: Line) -> bool:
     >>> is_item(Line((Cell("(a)", box), Cell("Refunds", box)), box, 9.0))
     True
     """
-    return (
-        len(line.cells) <= 2 and MARKER.fullmatch(line.cells[0].text.split(" ", 1)[0]) is not None
-    )  # noqa: PLR2004 - a marker and its text
+    first = line.cells[0].text
+    if len(line.cells) == WITH_MARKER and len(first) == 1:  # as symbol fonts draw bullets
+        return not first.isalnum() and first not in "$€£¥￥"
+    return len(line.cells) <= WITH_MARKER and MARKER.fullmatch(first.split(" ", 1)[0]) is not None
 
 
 def find_tables(lines: Sequence[Line]) -> list[tuple[int, int]]:
     """Give the first and the end line of each table of a page."""
     rows = [len(line.cells) > 1 and not _is_prose(line) for line in lines]
-    tables, first = [], 0
+    tables: list[tuple[int, int]] = []
+    first = 0
     while first < len(lines):
         if not rows[first]:
             first += 1
             continue
         last = first
         for n in range(first + 1, len(lines)):
-            if n - last > 3 or not _follows(lines[n - 1], lines[n]):
+            if n - last > MOST_LABELS or not _follows(lines[n - 1], lines[n]):
                 break
             if rows[n]:
                 last = n
             elif len(lines[n].text) > LABEL or lines[n].run != lines[first].run:
                 break
-        if _is_table(lines[first : last + 1], sum(rows[first : last + 1])):
-            tables.append((first, last + 1))
+        if _is_table([lines[n] for n in range(first, last + 1) if rows[n]], last + 1 - first):
+            least = tables[-1][1] if tables else 0
+            tables.append((_with_heads(lines, first, last + 1, least), last + 1))
         first = last + 1
     return tables
 
 
+def _with_heads(lines: Sequence[Line], first: int, end: int, least: int) -> int:
+    """Take in the lines above a table that head its columns, or tell its units."""
+    second = min(line.cells[1].box[0] for line in lines[first:end] if len(line.cells) > 1)
+    while (
+        first > least
+        and len(lines[first - 1].cells) == 1
+        and _follows(lines[first - 1], lines[first])
+    ):
+        line = lines[first - 1]
+        text = line.text
+        heads = line.box[0] > second - 3 * line.size and len(text) < LABEL
+        if not heads and not (text[0] in "(（" and text[-1] in ")）" and len(text) < LABEL):
+            break
+        first -= 1
+    return first
+
+
 def _is_prose(line: Line) -> bool:
     """Tell whether a line with two cells is no row: an item and its marker, a stretched line."""
-    if len(line.cells) > 2:  # noqa: PLR2004
+    if len(line.cells) > WITH_MARKER:
         return False
     first, second = line.cells
     if is_item(line):
         return not _AMOUNT.fullmatch(second.text)
     gap = max(second.box[0] - first.box[2], first.box[0] - second.box[2])
-    return gap < 2 * line.size and len(second.text) > 25  # noqa: PLR2004 - letters: no amount
+    return gap < 2 * line.size and len(second.text) > AMOUNT
 
 
 def gather(lines: Sequence[Line]) -> list[Line]:
@@ -81,10 +106,7 @@ def gather(lines: Sequence[Line]) -> list[Line]:
     while n < len(lines):
         stacks, end = _stacks(lines, n)
         if len(stacks) > 1:
-            cells = [
-                Cell(" ".join(c.text for c in stack), around([c.box for c in stack]))
-                for stack in stacks
-            ]
+            cells = [_merged(stack) for stack in stacks]
             box = around([line.box for line in lines[n:end]])
             before = gathered[-1] if gathered else None
             if (
@@ -94,7 +116,7 @@ def gather(lines: Sequence[Line]) -> list[Line]:
                 and before.box[1] < box[3]
             ):
                 cells, box = [*gathered.pop().cells, *cells], around([before.box, box])
-            gathered.append(lines[n]._replace(cells=tuple(cells), box=box))
+            gathered.append(lines[n]._replace(cells=tuple(cells), box=box, hyphen=False))
             n = end
         else:
             gathered.append(lines[n])
@@ -102,12 +124,25 @@ def gather(lines: Sequence[Line]) -> list[Line]:
     return gathered
 
 
+def _merged(stack: Sequence[Cell]) -> Cell:
+    text = stack[0].text
+    for cell in stack[1:]:
+        text += joint(text, cell.text) + cell.text
+    return Cell(text, around([cell.box for cell in stack]))
+
+
+def joint(text: str, after: str) -> str:
+    """Tell what joins two lines of one cell: nothing after a hyphen or between Han characters."""
+    return "" if text.endswith("-") or (is_wide(text[-1:]) and is_wide(after[:1])) else " "
+
+
 def _stacks(lines: Sequence[Line], first: int) -> tuple[list[list[Cell]], int]:
     """Read short lines as stacks side by side, from left to right; give where they end."""
     stacks: list[list[Cell]] = []
     n = first
     while n < len(lines) and lines[n].run == "right" and len(lines[n].cells[0].text) <= HEAD:
-        line, cell = lines[n], lines[n].cells[0]
+        line = _whole(lines[n])
+        cell = line.cells[0]
         last = stacks[-1][-1] if stacks else None
         if last is None or (cell.box[0] > last.box[2] and cell.box[1] < last.box[3]):
             stacks.append([cell])
@@ -117,7 +152,7 @@ def _stacks(lines: Sequence[Line], first: int) -> tuple[list[list[Cell]], int]:
             break
         stacks += [[other] for other in line.cells[1:]]
         n += 1
-    if sum(len(stack) > 1 for stack in stacks) < 2:  # noqa: PLR2004 - one is a label of two lines
+    if sum(len(stack) > 1 for stack in stacks) < TALL:
         return [], n
     return stacks, n
 
@@ -134,19 +169,41 @@ def _follows(line: Line, after: Line) -> bool:
     return -1.5 * line.size < gap < APART * max(line.size, after.size)
 
 
-def _is_table(lines: Sequence[Line], rows: int) -> bool:
-    return rows > 1 or max(len(line.cells) for line in lines) > 2  # noqa: PLR2004 - one wide gap is no table
+def _is_table(rows: Sequence[Line], lines: int) -> bool:
+    """Tell whether rows have columns: a gap stands below a gap. rows: of so many lines."""
+    if len(rows) == 1:  # three cells or more, far apart
+        gaps = _gaps(rows[0])
+        return (
+            len(gaps) > 1 and sum(end - start for start, end in gaps) > 2 * len(gaps) * rows[0].size
+        )
+    below = sum(_share_a_gap(row, after) for row, after in pairwise(rows))
+    return 2 * below >= len(rows) - 1 and 3 * len(rows) > lines
+
+
+def _gaps(row: Line) -> list[tuple[float, float]]:
+    boxes = sorted(cell.box for cell in row.cells)
+    return [(box[2], after[0]) for box, after in pairwise(boxes)]
+
+
+def _share_a_gap(row: Line, after: Line) -> bool:
+    return any(
+        overlap(*gap, *other) > 0.5 * min(gap[1] - gap[0], other[1] - other[0])
+        for gap in _gaps(row)
+        for other in _gaps(after)
+    )
 
 
 def table(lines: Sequence[Line]) -> Piece:
     """Make a table of its lines: one line a row, and how many of the first are its header."""
-    rows = _rows(lines)
+    rows = _rows([_whole(line) for line in lines])
     parts: list[Part] = []
     for row in rows:
         for place, cell in enumerate(row):
             for turn, (text, box) in enumerate(cell):
-                joint = " " if turn else " | " if place else "\n" if parts else ""
-                parts.append(Part(joint, text, box, lines[0].run))
+                before = " | " if place else "\n" if parts else ""
+                if turn:
+                    before = joint(cell[turn - 1].text, text)
+                parts.append(Part(before, text, box, lines[0].run))
     return Piece(
         kind="table",
         parts=tuple(parts),
@@ -157,9 +214,19 @@ def table(lines: Sequence[Line]) -> Piece:
     )
 
 
+def _whole(line: Line) -> Line:
+    """Write the hyphen at the end of a line that the reader only marked."""
+    if not line.hyphen:
+        return line
+    last = line.cells[-1]
+    return line._replace(
+        cells=(*line.cells[:-1], last._replace(text=f"{last.text}-")), hyphen=False
+    )
+
+
 def _rows(lines: Sequence[Line]) -> list[list[list[Cell]]]:
     """Give each row's cells, each the pieces it was printed in: a long label has two."""
-    steps = [after.box[1] - line.box[1] for line, after in zip(lines, lines[1:], strict=False)]
+    steps = [after.box[1] - line.box[1] for line, after in pairwise(lines)]
     usual = median(steps) if steps else 0.0
     rows: list[list[list[Cell]]] = []
     rest: list[Cell] = []

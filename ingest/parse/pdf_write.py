@@ -1,4 +1,4 @@
-"""Write a document of pages: headings from the outline and the fonts, and the place of each part."""
+"""Write a document of pages: headings from outline and fonts, and where each part stands."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -158,22 +158,21 @@ def _is_title(text: str, title: str) -> bool:
     if text == title:
         return True
     short, long = sorted((text, title), key=len)
-    return len(short) >= SHORTEST and long.endswith(short) and len(short) > 0.6 * len(long)  # noqa: PLR2004
+    return len(short) >= SHORTEST and long.endswith(short) and len(short) > 0.6 * len(long)
 
 
 def _levels(pages: Sequence[Sequence[Piece]], *, below: int) -> Callable[[Piece], int]:
-    """Rank the sizes of headings, largest first; bold ones of the same size come after."""
+    """Rank headings by their size, largest first; in one size, capitals lead and a colon ends."""
     sizes: list[float] = []
-    for size in sorted(
-        {p.size for page in pages for p in page if p.kind == "heading"}, reverse=True
-    ):
+    for size in sorted({p.size for page in pages for p in page if p.kind == "heading"})[::-1]:
         if not sizes or size < sizes[-1] * (1 - _SAME_SIZE):
             sizes.append(size)
 
     def level(piece: Piece) -> int:
-        return below + next(
-            n for n, size in enumerate(sizes, 1) if piece.size >= size * (1 - _SAME_SIZE)
-        )
+        rank = next(n for n, size in enumerate(sizes) if piece.size >= size * (1 - _SAME_SIZE))
+        text = piece.text
+        style = 0 if text.isupper() else 2 if text.endswith((":", "：")) else 1
+        return below + 3 * rank + style + 1
 
     return level
 
@@ -208,7 +207,7 @@ def _form(fields: Sequence[Field]) -> Piece:
 
 
 def _printed_title(found: Sequence[Piece], body: float) -> str:
-    """The largest heading of the first page, when it is set as a title is."""
+    """Give the largest heading of the first page, when it is set as a title is."""
     headings = [piece for piece in found if piece.kind == "heading" and piece.size > TITLE * body]
     return max(headings, key=lambda piece: piece.size).text if headings else ""
 
