@@ -16,7 +16,7 @@ class ServeOptions:
     max_question: characters of a question or a query.
     max_in_flight: requests answered at the same time; further ones get 503 and Retry-After.
     max_jobs: document jobs that may wait; further ones get 503.
-    read_seconds: time for the body of a request to arrive.
+    read_seconds: time for the body of a request to begin to arrive; then 64 KiB a second will do.
     keep_alive_seconds: how long an idle connection, or one that sends no request, stays open.
     drain_seconds: how long SIGTERM waits for answers that are being written.
     poll_seconds: how often the server looks for a newly published generation.

@@ -59,7 +59,7 @@ class Live:
     async def get(self, name: str) -> Opened:
         """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
         place = self._places.get(name)
-        if place is None and NAME.fullmatch(name):
+        if place is None and NAME.fullmatch(name) and self._stamp(name):
             await asyncio.to_thread(self.refresh, name)
             place = self._places.get(name)
         if place is None:

@@ -48,7 +48,7 @@ class Once:
         if seen != digest:
             raise Invalid("This Idempotency-Key was used with another body.")
         response = await asyncio.shield(task)
-        return Response(response.body, response.status_code, media_type=response.media_type)
+        return Response(response.body, response.status_code, headers=dict(response.headers))
 
     def _keep(self, place: tuple[str, ...], digest: bytes, task: asyncio.Task[Response]) -> None:
         self.kept[place] = (digest, task)

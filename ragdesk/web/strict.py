@@ -19,6 +19,7 @@ from starlette.responses import Response
 from ragdesk.errors import BadRequest, Timeout, TooLarge, WrongMedia
 from ragdesk.web.limits import ServeOptions
 
+SLOWEST = 65_536  # bytes a second that a body must keep up, after a start of ``read_seconds``
 MAX_DEPTH = 32
 MAX_DIGITS = 18  # what fits a signed 64-bit integer
 MAX_MEMBERS = 10_000
@@ -120,15 +121,16 @@ async def pieces(request: Request, *, limit: int, seconds: float) -> AsyncIterat
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > MAX_DIGITS or int(declared) > limit):
         raise too_large
-    size = 0
+    size, started = 0, asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as clock:
             async for piece in request.stream():
                 if (size := size + len(piece)) > limit:
                     raise too_large
+                clock.reschedule(started + seconds + size / SLOWEST)
                 yield piece
     except TimeoutError as error:
-        raise Timeout(f"The body did not arrive within {seconds:g} seconds.") from error
+        raise Timeout("The body did not arrive in time.") from error
     except ClientDisconnect as error:
         raise BadRequest("The body ended early.") from error
 

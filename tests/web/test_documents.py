@@ -130,7 +130,11 @@ def test_one_idempotency_key_puts_once(client):
         return client.put(f"{BASE}/once.md", content=body, headers={"Idempotency-Key": "k"})
 
     first = put(b"# Once\n\nOnly once.\n")
-    assert put(b"# Once\n\nOnly once.\n").json()["id"] == first.json()["id"]
+    again = put(b"# Once\n\nOnly once.\n")
+    assert again.json()["id"] == first.json()["id"]
+    assert (
+        again.headers["location"] == first.headers["location"] == f"/v1/jobs/{again.json()['id']}"
+    )
     assert put(b"another").status_code == 422
 
 
