@@ -35,6 +35,7 @@ _TRAINED_ON = 40  # vectors a list; FAISS asks for 39
 _SLAB = 8_192
 # A file that was verified can still be one that a foreign program wrote: no array above 64 GiB.
 faiss.set_deserialization_vector_byte_limit(64 << 30)
+_THREADS = int(faiss.omp_get_max_threads())
 
 
 def kind(count: int) -> Kind:
@@ -51,6 +52,7 @@ def write(folder: Path, vectors: Vectors, rows: Rows, *, how: Kind | None = None
     if len(vectors) != len(rows) or np.any(np.diff(rows) <= 0):
         raise ValueError(f"{len(vectors)} vectors need as many ascending rows, not {len(rows)}.")
     how = how or kind(len(vectors))
+    faiss.omp_set_num_threads(_THREADS)
     folder.mkdir()
     flat = faiss.IndexFlatIP(vectors.shape[1])
     for slab in _slabs(vectors):
@@ -93,6 +95,7 @@ class Dense:
         is zero or not finite is near nothing. Raises ValueError for another dimension.
         """
         asked = self._query(query)
+        faiss.omp_set_num_threads(1)  # of this thread: a team per query waits 140 ms on a busy CPU
         allowed = None if mask is None else np.asarray(mask)[self.rows]
         count = self.count if allowed is None else int(np.count_nonzero(allowed))
         if k <= 0 or not count or not np.isfinite(asked).all() or not asked.any():
@@ -107,6 +110,7 @@ class Dense:
     def scores(self, query: Vectors, rows: Rows) -> Scores:
         """Score the given rows (n,) exactly; NaN for a row that has no vector."""
         asked, rows = self._query(query), np.asarray(rows, dtype=np.int64)
+        faiss.omp_set_num_threads(1)
         given = np.full(len(rows), np.nan, dtype=np.float32)
         if self.count:
             places = np.minimum(np.searchsorted(self.rows, rows), self.count - 1)
