@@ -19,14 +19,17 @@ MEDIA_TYPE = "text/markdown"
 
 # A row of a table is filled up to the width of its header: 5,000 columns took 3 minutes.
 MOST_COLUMNS = 500
+MOST_FILLED = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"""^title[ \t]*:[ \t]*(["']?)(.+?)\1[ \t]*\r?$""", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
-# Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments.
+# Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments. None may
+# hold a brace, so that a page full of opened ones costs no more than its length.
 _MARKS = re.compile(
-    r"\{\{[<%].{0,400}?[>%]\}\}|\{%.{0,400}?%\}|\{/\*.{0,4000}?\*/\}|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
-    re.MULTILINE | re.DOTALL,
+    r"\{\{[<%][^{}]{0,400}[>%]\}\}|\{%[^{}]{0,400}%\}|\{/\*[^*]{0,4000}\*/\}"
+    r"|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
+    re.MULTILINE,
 )
 _TARGET = re.compile(
     r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)"
@@ -37,6 +40,8 @@ _MODULE = re.compile(
 )
 # A component without content: a browser would take all that follows for its content.
 _EMPTY_TAG = re.compile(r"<[A-Z][\w.]*(?:\s[^<>]*)?/>")
+# A line that opens quotes in quotes, or lists in lists: 100,000 of them took half a minute.
+_NESTED = re.compile(r"^(?:[ \t]*(?:>|[-*+]|\d{1,9}[.)])){500}", re.MULTILINE)
 _ADMONITION = re.compile(r"^:::[ \t]*\w*[ \t]*(.*)$", re.MULTILINE)
 
 
@@ -82,13 +87,30 @@ def front_matter(source: str) -> tuple[str, str]:
 
 
 def render(source: str) -> str:
-    """Turn Markdown into markup: CommonMark, with tables, struck-out words and footnotes."""
-    if "|" in source and max(line.count("|") for line in source.splitlines()) > MOST_COLUMNS:
-        raise Unreadable(f"a table with more than {MOST_COLUMNS} columns")
+    """Turn Markdown into markup: CommonMark, with tables, struck-out words and footnotes.
+
+    Raises Unreadable for absurd tables or nesting.
+    """
+    if "|" in source:
+        _check_tables(source)
+    if _NESTED.search(source):
+        raise Unreadable("quotes or lists nested more than 500 deep")
     prose = "".join(
         part if code else _strip(part) for code, part in _parts(source.replace("\r\n", "\n"))
     )
     return comrak.render_markdown(prose, extension_options=_EXTENSIONS, render_options=_RENDERING)
+
+
+def _check_tables(source: str) -> None:
+    """Raise Unreadable for a table that would be filled up to far more cells than it has."""
+    widest = rows = marks = 0
+    for line in source.splitlines():
+        count = line.count("|")
+        if not line.strip():
+            widest = rows = marks = 0
+        widest, rows, marks = max(widest, count), rows + 1, marks + count
+        if widest > MOST_COLUMNS or widest * rows > max(MOST_FILLED, 4 * marks):
+            raise Unreadable(f"a table with more than {MOST_COLUMNS} columns, or mostly empty")
 
 
 def _strip(prose: str) -> str:
