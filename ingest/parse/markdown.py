@@ -41,7 +41,7 @@ _MODULE = re.compile(
 # A component without content: a browser would take all that follows for its content.
 _EMPTY_TAG = re.compile(r"<[A-Z][\w.]*(?:\s[^<>]*)?/>")
 # A line that opens quotes in quotes, or lists in lists: 100,000 of them took half a minute.
-_NESTED = re.compile(r"^(?:[ \t]*(?:>|[-*+]|\d{1,9}[.)])){500}", re.MULTILINE)
+_NESTED = re.compile(r"^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])){500}", re.MULTILINE)
 _ADMONITION = re.compile(r"^:::[ \t]*\w*[ \t]*(.*)$", re.MULTILINE)
 
 
