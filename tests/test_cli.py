@@ -232,6 +232,25 @@ def test_a_source_that_lost_most_of_its_documents_needs_a_word(filled, documents
     assert taken["removed"] == 2
 
 
+def test_the_demo_answers_in_both_languages_and_says_what_to_type_next(home):
+    first = run(home, "demo")
+    again = run(home, "demo")
+
+    assert first.exit_code == again.exit_code == 0, first.output
+    for said_ in (first.output, again.output):
+        assert "returns.md" in said_
+        assert "香港" in said_
+        assert "not in the documents" not in said_
+        assert said_.count("[1] ") >= 2
+        assert "serve" in said_
+    assert "generation 1" in again.output
+
+    other = home / "own.md"
+    other.write_text("# Own\n\nA document of my own.\n", encoding="utf-8")
+    run(home, "ingest", other)
+    assert run(home, "demo").exit_code == 2
+
+
 def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monkeypatch):
     made = said(run(home, "keys", "create", "page", "--groups", "a, b", "--json"))
     assert made["key"].startswith("rd_")

@@ -18,8 +18,8 @@ from ragdesk.verbs.ingest import bar
 
 SAMPLE = Path(ruler.__file__).parent / "handbook" / "documents"
 QUESTIONS = (
-    "I sent my coffee machine back. How long until the money is on my credit card?",
-    "退款多久可以到账？",
+    "Can I send my coffee machine back after I used it?",
+    "可以寄到香港吗？",
 )
 EXAMPLES = """
 \b
