@@ -1,0 +1,153 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from parsed import asked, sound
+
+from ingest.errors import Unreadable
+from ingest.parse.asked import is_question
+from ingest.parse.compose import Composer, clean, flow, row
+
+WORDS = st.text(
+    st.one_of(st.characters(), st.sampled_from("订单。 \n\t\u200b\u202e\ufeff|\x00-?？")),
+    max_size=40,
+)
+PIECES = st.lists(
+    st.one_of(
+        st.tuples(st.just("heading"), st.integers(1, 6), WORDS),
+        st.tuples(st.just("paragraph"), WORDS),
+        st.tuples(st.just("items"), st.lists(WORDS, max_size=4)),
+        st.tuples(
+            st.just("table"),
+            st.lists(WORDS, max_size=3),
+            st.lists(st.lists(WORDS, max_size=4), max_size=3),
+        ),
+        st.tuples(st.just("code"), WORDS),
+        st.tuples(st.just("faq"), WORDS, WORDS),
+        st.tuples(st.just("page"), WORDS),
+    ),
+    max_size=12,
+)
+
+
+@given(PIECES)
+def test_whatever_is_written_every_block_is_exactly_its_text(pieces):
+    composer = Composer()
+    spans = []
+    for name, *rest in pieces:
+        span = getattr(composer, name)(*rest)
+        if name != "page":
+            spans.append(span)
+    try:
+        document = composer.document(title="T", media_type="text/plain")
+    except Unreadable:
+        assert all(start == end for start, end in spans)
+        return
+    sound(document)
+    assert not {"\u200b", "\u202e", "\ufeff", "\x00"} & set(document.text)
+    written = [span for span in spans if span[0] < span[1]]
+    covered = {block.start for block in document.blocks} | {block.end for block in document.blocks}
+    assert {written[0][0], written[-1][1]} <= covered
+
+
+@given(WORDS)
+def test_flow_and_clean_are_done_after_one_time(text):
+    assert clean(clean(text)) == clean(text)
+    assert flow(flow(text)) == flow(text)
+    assert "\n" not in flow(text)
+
+
+def test_headings_make_the_path():
+    composer = Composer()
+    composer.heading(1, "Policies")
+    composer.heading(3, "Refunds")
+    composer.paragraph("Thirty days.")
+    composer.heading(2, "Shipping")
+    composer.paragraph("By bike.")
+    document = sound(composer.document(title="P", media_type="text/plain"))
+    assert [block.path for block in document.blocks] == [
+        (),
+        ("Policies",),
+        ("Policies", "Refunds"),
+        ("Policies",),
+        ("Policies", "Shipping"),
+    ]
+
+
+def test_a_question_and_its_short_section_are_one_entry():
+    composer = Composer()
+    composer.heading(2, "How long do refunds take?")
+    composer.paragraph("Five days.")
+    composer.items(["- by card", "- by transfer"])
+    composer.heading(2, "Why so long?")
+    composer.paragraph("word " * 400)
+    composer.heading(2, "And where?")
+    composer.heading(3, "In shops")
+    composer.paragraph("There.")
+    document = sound(composer.document(title="F", media_type="text/plain"))
+    assert asked(document) == ["How long do refunds take?"]
+    assert document.blocks[0].kind == "faq"
+    assert document.text[: document.blocks[0].end].endswith("- by transfer")
+
+
+def test_pages_know_their_blocks():
+    composer = Composer()
+    composer.page("i")
+    composer.paragraph("One.")
+    composer.page("ii")
+    composer.page("1")
+    composer.paragraph("Three.")
+    composer.paragraph("Four.")
+    document = sound(composer.document(title="P", media_type="application/pdf"))
+    assert [document.text[p.start : p.end] for p in document.pages] == [
+        "One.",
+        "",
+        "Three.\n\nFour.",
+    ]
+    assert [block.page for block in document.blocks] == [1, 3, 3]
+    assert [page.label for page in document.pages] == ["i", "ii", "1"]
+
+
+def test_a_heading_that_is_not_shown_only_leads():
+    composer = Composer()
+    composer.heading(1, "Notes", shown=False)
+    composer.paragraph("Say hello.")
+    document = sound(composer.document(title="P", media_type="text/plain"))
+    assert document.text == "Say hello."
+    assert document.blocks[0].path == ("Notes",)
+
+
+def test_an_overlong_heading_is_a_paragraph():
+    composer = Composer()
+    composer.heading(1, "long " * 100)
+    composer.paragraph("Below.")
+    document = sound(composer.document(title="P", media_type="text/plain"))
+    assert [block.kind for block in document.blocks] == ["paragraph", "paragraph"]
+    assert document.blocks[1].path == ()
+
+
+def test_a_row_keeps_its_columns():
+    assert row(["", "Mon", "", "Tue", " "]) == "| Mon | | Tue"
+    assert row(["Pipe", "|"]) == "Pipe | |"
+
+
+def test_nothing_readable_is_unreadable():
+    composer = Composer()
+    composer.paragraph("\u200b \n")
+    with pytest.raises(Unreadable, match="no text"):
+        composer.document(title="T", media_type="text/plain")
+
+
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [
+        ("Can I pay later?", True),
+        ("可以退货吗？", True),
+        ("Q3: Where is it", True),
+        ("问：多久到", True),
+        ("How to pay", False),
+        ("“Why?”", True),
+        ("Quarterly report", False),
+    ],
+)
+def test_questions_are_told_from_titles(line, asks):
+    assert is_question(line) is asks
