@@ -7,7 +7,7 @@ generation in order. Any thread may search; an Index never changes, a new genera
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Self
 
@@ -49,7 +49,9 @@ class Index:
         self.total = self._everything.count
         live = self._everything.entries if held.dead else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
-        self._masked = lru_cache(maxsize=_MASKS)(self._mask)
+        # Bound to the parts and not to self: a cycle would keep a closed index mapped.
+        masked = partial(_mask, self._layout, self.documents, self._everything)
+        self._masked = lru_cache(maxsize=_MASKS)(masked)
 
     @classmethod
     def open(cls, collection: Path, *, card: Card | None = None) -> Self:
@@ -250,6 +252,6 @@ class Index:
             return self._everything.entries if self.dead else [None] * len(self.segments)
         return mask.entries
 
-    def _mask(self, where: Filter) -> Mask:
-        chunks = self._layout.flags(self.documents.where(where))
-        return self._layout.mask(chunks & self._everything.chunks)
+
+def _mask(layout: Layout, table: Documents, live: Mask, where: Filter) -> Mask:
+    return layout.mask(layout.flags(table.where(where)) & live.chunks)

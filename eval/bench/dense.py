@@ -55,7 +55,7 @@ def mixed(vectors: Vectors, count: int, seed: int) -> Vectors:
 
 
 def measure(vectors: Vectors, queries: Vectors, folder: Path) -> list[str]:
-    """Tell build time, recall@10 and time per query of each kind, whole and filtered: table rows."""
+    """Measure build time, recall@10 and time per query of each kind; returns table rows."""
     count = len(vectors)
     rows = np.arange(count)
     opened: dict[str, dense.Dense] = {}
@@ -70,11 +70,11 @@ def measure(vectors: Vectors, queries: Vectors, folder: Path) -> list[str]:
     for share in (1.0, 0.5, 0.25, 0.1, 0.02):
         mask = None if share == 1.0 else random.random(count) < share
         exact = [set(opened["flat"].search(q, K, mask=mask).rows.tolist()) for q in queries]
-        for how, index in opened.items():
+        for name, index in opened.items():
             found = [set(index.search(q, K, mask=mask).rows.tolist()) for q in queries]
             recall = np.mean([len(a & b) / K for a, b in zip(found, exact, strict=True)])
             p50, p95 = _timed(partial(index.search, k=K, mask=mask), queries)
-            told = f"| {count:,} | {how} | {written[how]:.1f} | {share:.0%} | {recall:.4f} "
+            told = f"| {count:,} | {name} | {written[name]:.1f} | {share:.0%} | {recall:.4f} "
             rows_told.append(f"{told}| {p50:.2f} | {p95:.2f} |")
             print(rows_told[-1], flush=True)
     return rows_told

@@ -1,5 +1,6 @@
 import itertools
 import shutil
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from fakes import CARD, HashEmbedder, document
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from indexes import upkeep
 from indexes.build import Build
 from indexes.chunk import Filter
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
@@ -134,6 +136,7 @@ def test_several_segments_rank_as_one_index_built_afresh(
     model = {}
     for job in history:
         carry_out(folder / "many", job, model, embedder)
+    assert upkeep.verify(folder / "many") == []
     with Index.open(folder / "many", card=embedder.card) as many:
         order = sorted(model, key=lambda uri: many.rows(many.documents.find(uri)).start)
         with Build(folder / "one", embedder) as build:
@@ -316,6 +319,15 @@ def test_a_model_changed_under_its_name_is_noticed(collection):
 def test_where_nothing_is_the_remedy_is_named(tmp_path):
     with pytest.raises(IndexNotFound, match="Build one: ragdesk ingest PATH"):
         Index.open(tmp_path / "none")
+
+
+def test_an_index_that_nobody_holds_is_freed_at_once(collection):
+    index = Index.open(collection)
+    index.mask(Filter(paths=("a",)))
+    gone = weakref.ref(index)
+    index.close()
+    del index
+    assert gone() is None
 
 
 def test_a_generation_that_is_not_there_is_damage(collection):
