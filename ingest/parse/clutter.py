@@ -7,17 +7,14 @@ from ingest.parse.dom import Node, Tree, within
 
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.
-_HIDDEN = (
-    "[hidden]:not([hidden=until-found]),[aria-hidden=true],[style*=display],[style*=visibility],"
-    "[style*=font-size],[style*=opacity],[style*=indent],[style*=left],[style*=clip],[style*=height],"
-    ".sr-only,.visually-hidden,.screen-reader-text"
-)
+_HIDDEN = "[hidden],[aria-hidden=true],[style],.sr-only,.visually-hidden,.screen-reader-text"
 _INVISIBLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0\d*)?(?:;|$|!)"
     r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
     r"|text-indent:-\d{3,}|(?:left|top|right):-\d{4,}|clip:rect\(0|clip-path:inset\((?:50|100)%"
     r"|(?:max-)?height:0(?:px)?(?:;|$|!)"
 )
+_READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
 _RULE = re.compile(r"([^{}@]{1,500})\{([^{}]{1,2000})\}")
 _SIMPLE = re.compile(r"[.#][\w-]+")
 # Classes that scripts open and close: hidden by a style sheet until a reader clicks.
@@ -67,14 +64,13 @@ def _names(node: Node) -> Iterator[str]:
 
 
 def _unseen(node: Node) -> bool:
-    style = re.sub(r"\s+", "", node.attributes.get("style") or "").lower()
-    return not style or bool(_INVISIBLE.search(style)) or _marked(node)
-
-
-def _marked(node: Node) -> bool:
     names = node.attributes
-    shown = "hidden" in names and names["hidden"] == "until-found"
-    return ("hidden" in names and not shown) or names.get("aria-hidden") == "true"
+    if "hidden" in names and names["hidden"] != "until-found":
+        return True
+    if names.get("aria-hidden") == "true" or _READERS.search(names.get("class") or ""):
+        return True
+    style = re.sub(r"\s+", "", names.get("style") or "").lower()
+    return bool(_INVISIBLE.search(style))
 
 
 def _styled_away(tree: Tree) -> Iterator[str]:

@@ -197,7 +197,8 @@ class _Writer:
 
     def _open_details(self, _node: Node) -> bool:
         self.end()
-        self._details.append(self._composer.below)
+        below = self._composer.below
+        self._details.append(below if self._details else min(below, ASKED))
         return True
 
     def _summary(self, node: Node) -> bool:
@@ -217,7 +218,8 @@ class _Writer:
     def _definitions(self, node: Node) -> bool:
         """Write short definitions as lines; longer ones as sections under their terms."""
         self.end()
-        if node.css_first("ul,ol,pre,table,dl,h1,h2,h3,h4,h5,h6,dd p + p") is not None:
+        holds = node.css("ul,ol,pre,table,dl,h1,h2,h3,h4,h5,h6,dd p + p")
+        if any(one.mem_id != node.mem_id for one in holds):
             self._terms.append(self._composer.below)
             return True
         terms: list[str] = []
