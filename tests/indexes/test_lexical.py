@@ -69,7 +69,7 @@ def cases(draw):
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_several_segments_with_tombstones_rank_as_one_textbook_index(case):
     entries, cuts, live, allowed, query, k = case
     with tempfile.TemporaryDirectory() as folder:

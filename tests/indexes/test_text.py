@@ -174,7 +174,7 @@ def test_a_semicolon_ends_only_a_long_sentence():
     ["a", "a.", ". ", "退", "-a1", "1,", "a ", "a\n", "!", ".", "；", "“", "\n", "a | ", "é"],
 )
 def test_a_hostile_text_takes_no_longer_than_a_plain_one(piece):
-    text = piece * (300_000 // len(piece)) + "a\nb"  # anything quadratic would never end
+    text = piece * (100_000 // len(piece)) + "a\nb"  # anything quadratic would never end
     assert tokens(text)
     assert sentences(text)[-1][1] == len(text)
     assert len(identifiers(text)) <= len(text)
