@@ -1,19 +1,21 @@
 """Find running headers, footers and page numbers, and leave them out.
 
 A line is furniture when its words, numbers aside, stand at the same height at the edge of at least
-three pages. Its first appearance stays: ``Version 4, May 2026`` in a footer may be asked for.
+three pages, apart from the text. Its first appearance stays: ``Version 4, May 2026`` in a footer
+may be asked for.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
-from ingest.parse.pdf_line import Line, Sheet
+from ingest.parse.pdf_line import Line, Sheet, overlap
 
 MARKED = 4  # letters: "page" alone says nothing
 EDGE = 4  # lines at the top and at the foot of a page that may be furniture
 FEWEST = 3  # pages that show it
 STEP = 8.0  # points: how exactly it is placed, neighbours included
+GAP = 0.8  # times the size: between furniture and the body; lines of prose stand closer
 LARGER = 1.25  # times the body: the title of a slide is no running header
 SHALLOW, LOW = 0.12, 0.88  # of the page's height: where a lone number is its number
 
@@ -39,14 +41,18 @@ def without_furniture(sheets: Sequence[Sheet], labels: Sequence[str], body: floa
     for page, (sheet, sides) in enumerate(zip(sheets, edges, strict=True)):
         dropped: set[int] = set()
         for at_top, side in zip((True, False), sides, strict=True):
-            for line in side:
-                number = _is_number(line, page, labels[page], shift, sheet.height)
-                if not number and not _runs(line, shown[_words(line), at_top], fewest, body):
-                    break
-                if number or (words := _words(line)) in seen or not _says(words):
-                    dropped.add(id(line))
-                else:
-                    seen.add(words)
+            numbers = {
+                id(line)
+                for line in side
+                if _is_number(line, page, labels[page], shift, sheet.height)
+            }
+            runs = {
+                id(line) for line in side if _runs(line, shown[_words(line), at_top], fewest, body)
+            }
+            running = _running([line for line in side if id(line) not in numbers], runs)
+            again = {id(line) for line in running if _words(line) in seen or not _says(line)}
+            seen.update(map(_words, running))
+            dropped |= numbers | again
         lines = tuple(line for line in sheet.lines if id(line) not in dropped)
         kept.append(sheet._replace(lines=lines) if dropped else sheet)
     return kept
@@ -55,16 +61,34 @@ def without_furniture(sheets: Sequence[Sheet], labels: Sequence[str], body: floa
 def _edges(sheet: Sheet) -> tuple[list[Line], list[Line]]:
     """Give the lines at the top and at the foot of a page, from the edge inwards."""
     lines = sorted(sheet.lines, key=lambda line: line.box[1])
-    half = min(EDGE, (len(lines) + 1) // 2)
-    return lines[:half], lines[::-1][: min(EDGE, len(lines) - half)]
+    return lines[:EDGE], lines[EDGE:][-EDGE:][::-1]
+
+
+def _running(side: Sequence[Line], runs: Container[int]) -> list[Line]:
+    """Give the running lines at an edge: what stands apart from the body, and only runs."""
+    found: list[Line] = []
+    group: list[Line] = []
+    for line in side:
+        if group and _apart(group[-1], line):
+            found += group
+            group = []
+        if id(line) not in runs:
+            return found
+        group.append(line)
+    return found
+
+
+def _apart(line: Line, other: Line) -> bool:
+    gap = -overlap(line.box[1], line.box[3], other.box[1], other.box[3])
+    return gap > GAP * max(line.size, other.size)
 
 
 def _words(line: Line) -> str:
     return _DIGITS.sub("0", line.text.casefold())
 
 
-def _says(words: str) -> bool:
-    return sum(map(str.isalpha, words)) > MARKED
+def _says(line: Line) -> bool:
+    return sum(map(str.isalpha, line.text)) > MARKED
 
 
 def _runs(line: Line, heights: Counter[int], fewest: int, body: float) -> bool:
