@@ -35,6 +35,8 @@ class RetrieveOptions:
     lexical: weight of the words (BM25 over the idf of the question, 0..1).
     dense: weight of the cosine; none where the model cannot read the question's language.
     focus: weight of the best sentence's share of the question's words.
+    worded: where no passage's words score this much, the question is asked in other words than
+    the documents use, and the cosine gains weight: ``rise`` times what is missing.
     title: what a word counts that stands in the headings of a passage, not in the sentence.
     spread: a name found in more passages than this is a topic, and gets no lane of its own.
     faq: from this likeness on, an FAQ entry's question is the question that was asked.
@@ -47,6 +49,8 @@ class RetrieveOptions:
     lexical: float = 0.5
     dense: float = 0.3
     focus: float = 0.2
+    worded: float = 0.3
+    rise: float = 13.0
     title: float = 0.5
     spread: int = 20
     faq: float = 0.8
@@ -171,13 +175,20 @@ class Retrieve:
             {finder: frozenset(held) for finder, held in found.items()},
         )
 
+    def _trust(self, vector: Vectors | None, lexical: Scores) -> float:
+        """Weigh the cosine: none without a vector, more where the words meet little."""
+        if vector is None:
+            return 0.0
+        missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
+        return self.options.dense * (1 + self.options.rise * missing)
+
     def _rank(
         self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: _Lanes, look: int
     ) -> list[Passage]:
         """Order the candidates: by words and vectors, and the best of them by sentences too."""
         given = self.options
         every = self._gather(asked, vector, mask, lanes, max(given.pool, look))
-        weights = [given.lexical, given.dense if vector is not None else 0.0, given.focus]
+        weights = [given.lexical, self._trust(vector, every.lexical), given.focus]
         first = fuse(list(zip(weights[:2], [every.lexical, every.dense], strict=True)))
         ahead = [i for i, row in enumerate(every.rows) if row in lanes.named or row in lanes.faq]
         best = every.take(np.union1d(np.argsort(-first, kind="stable")[:look], ahead).astype(int))
