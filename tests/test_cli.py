@@ -128,7 +128,7 @@ def test_an_answer_is_shown_with_its_source_and_its_quote_in_context(filled):
     assert "30 days" in answer["text"]
     assert answer["citations"][0]["uri"] == "returns.md"
 
-    shown = run(filled, "ask", "信用卡退款多久到账？")
+    shown = run(filled, "ask", "信用卡退款需要几个工作日到账？")
     assert shown.exit_code == 0
     assert "五到十个工作日" in shown.output
     assert "退款.md" in shown.output

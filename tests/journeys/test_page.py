@@ -88,7 +88,7 @@ def test_an_answer_streams_in_and_its_source_opens_at_the_cited_words(page):
 def test_a_chinese_browser_gets_chinese_words_and_a_chinese_answer(page):
     expect(page.locator("h1")).to_have_text("想了解什么？")
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
-    ask(page, "退款多久到账？")
+    ask(page, "退款会在几个工作日内到账？")
     page.locator("#side .card").first.click()
     expect(page.locator("mark.main")).to_contain_text("退款")
     page.locator("#language").click()
