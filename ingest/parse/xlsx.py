@@ -60,12 +60,15 @@ def _sheets(body: bytes, composer: Composer) -> None:
     book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
     sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
     for sheet in sheets:
+        sheet.reset_dimensions()  # the stated size may be that of the whole empty grid
+        rows = _bounded([_said(cell) for cell in row[:MOST_COLUMNS]] for row in sheet.rows)
+        first = next(filter(any, rows), None)
+        if first is None:
+            continue
         composer.close(1)
         if len(sheets) > 1 or not _UNNAMED.fullmatch(sheet.title):
             composer.heading(1, sheet.title)
-        sheet.reset_dimensions()  # the stated size may be that of the whole empty grid
-        rows = ([_said(cell) for cell in row[:MOST_COLUMNS]] for row in sheet.rows)
-        _tables(_bounded(rows), composer)
+        _tables(chain([first], rows), composer)
     book.close()
 
 

@@ -74,13 +74,16 @@ class Archive:
             self._prove(entry)
 
     def _prove(self, entry: zipfile.ZipInfo) -> None:
-        """Unpack an entry piece by piece: its checksum is right only if its stated size is."""
+        """Unpack an entry piece by piece, and hold its size and checksum against the list."""
+        size = 0
         try:
             with self._zip.open(entry) as packed:
-                while packed.read(_STEP):
-                    pass
+                while piece := packed.read(_STEP):
+                    size += len(piece)
         except (*_BROKEN, RuntimeError) as error:
             raise Unreadable("damaged: its archive does not hold what it lists") from error
+        if size != entry.file_size:
+            raise Unreadable("its archive lies about the sizes of its entries")
 
 
 def _outside(name: str) -> bool:

@@ -1,0 +1,113 @@
+"""Small office documents, written by hand: what other programs write, and what none should."""
+
+from collections.abc import Mapping
+
+from parsed import zipped
+
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
+SPACES = (
+    f'xmlns:w="{WORD}" xmlns:r="{OFFICE}" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+    ' xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
+    ' xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"'
+    ' xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    ' xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    ' xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"'
+)
+STYLES = f"""<w:styles {SPACES}>
+<w:style w:styleId="T"><w:name w:val="Title"/></w:style>
+<w:style w:styleId="H1"><w:name w:val="heading 1"/></w:style>
+<w:style w:styleId="H2"><w:name w:val="Own"/><w:pPr><w:outlineLvl w:val="1"/></w:pPr></w:style>
+<w:style w:styleId="H2b"><w:name w:val="Child"/><w:basedOn w:val="H2"/></w:style>
+<w:style w:styleId="L"><w:name w:val="List Bullet"/><w:pPr><w:numPr><w:numId w:val="2"/></w:numPr></w:pPr></w:style>
+<w:style w:styleId="C"><w:name w:val="Source Code"/></w:style></w:styles>"""
+NUMBERING = f"""<w:numbering {SPACES}>
+<w:abstractNum w:abstractNumId="0"><w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>
+<w:lvl w:ilvl="1"><w:start w:val="1"/><w:numFmt w:val="lowerLetter"/><w:lvlText w:val="(%2)"/></w:lvl></w:abstractNum>
+<w:abstractNum w:abstractNumId="1"><w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/><w:lvlText w:val="•"/></w:lvl></w:abstractNum>
+<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="1"/></w:num>
+<w:num w:numId="3"><w:abstractNumId w:val="0"/><w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/></w:lvlOverride></w:num></w:numbering>"""
+
+
+def relations(targets: Mapping[str, str]) -> str:
+    """Relate a part to others: target → kind."""
+    lines = (
+        f'<Relationship Id="r{n}" Type="{OFFICE}/{kind}" Target="{target}"/>'
+        for n, (target, kind) in enumerate(targets.items(), start=1)
+    )
+    return f'<Relationships xmlns="{PACKAGE}">{"".join(lines)}</Relationships>'
+
+
+def word(
+    body: str, *, head: str = "", more: Mapping[str, str] | None = None, strict: bool = False
+) -> bytes:
+    """Make a Word document of the markup of its body."""
+    spaces = SPACES.replace(WORD, STRICT) if strict else SPACES
+    parts = {"styles.xml": "styles", "numbering.xml": "numbering", "footnotes.xml": "footnotes"}
+    notes = (
+        f'<w:footnotes {SPACES}><w:footnote w:id="1">{par("A note.")}</w:footnote></w:footnotes>'
+    )
+    return zipped(
+        {
+            "_rels/.rels": relations(
+                {
+                    "word/document.xml": "officeDocument",
+                    "docProps/core.xml": "metadata/core-properties",
+                }
+            ),
+            "docProps/core.xml": '<c xmlns:d="u"><d:title>Kept title</d:title></c>',
+            "word/document.xml": f"{head}<w:document {spaces}><w:body>{body}</w:body></w:document>",
+            "word/_rels/document.xml.rels": relations(parts),
+            "word/styles.xml": STYLES,
+            "word/numbering.xml": NUMBERING,
+            "word/footnotes.xml": notes,
+            **(more or {}),
+        }
+    )
+
+
+def par(text: str, style: str = "", own: str = "") -> str:
+    """Write a paragraph of a Word document."""
+    named = f'<w:pStyle w:val="{style}"/>' if style else ""
+    return f"<w:p><w:pPr>{named}{own}</w:pPr>{run(text)}</w:p>"
+
+
+def run(text: str) -> str:
+    return f"<w:r><w:t>{text}</w:t></w:r>"
+
+
+def listed(number: int, depth: int = 0) -> str:
+    return f'<w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{number}"/></w:numPr>'
+
+
+def cell(*blocks: str, own: str = "") -> str:
+    return f"<w:tc><w:tcPr>{own}</w:tcPr>{''.join(blocks)}</w:tc>"
+
+
+def slide(*shapes: str) -> str:
+    return f"<p:sld {SPACES}><p:cSld><p:spTree>{''.join(shapes)}</p:spTree></p:cSld></p:sld>"
+
+
+def shape(*texts: str, holder: str | None = None, hidden: bool = False) -> str:
+    """Write a shape of a slide; holder: the placeholder it fills."""
+    fills = "" if holder is None else f'<p:ph type="{holder}"/>'
+    name = f'<p:cNvPr id="1" name="x" hidden="{int(hidden)}"/>'
+    lines = "".join(f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>" for text in texts)
+    return f"<p:sp><p:nvSpPr>{name}<p:nvPr>{fills}</p:nvPr></p:nvSpPr><p:txBody>{lines}</p:txBody></p:sp>"
+
+
+def deck(*slides: str, more: Mapping[str, str] | None = None) -> bytes:
+    """Make a presentation; slides are listed in their order."""
+    names = {f"slides/slide{n}.xml": "slide" for n in range(1, len(slides) + 1)}
+    order = "".join(f'<p:sldId id="{255 + n}" r:id="r{n}"/>' for n in range(1, len(slides) + 1))
+    return zipped(
+        {
+            "_rels/.rels": relations({"ppt/presentation.xml": "officeDocument"}),
+            "ppt/presentation.xml": f"<p:presentation {SPACES}><p:sldIdLst>{order}</p:sldIdLst></p:presentation>",
+            "ppt/_rels/presentation.xml.rels": relations(names),
+            **{f"ppt/slides/slide{n}.xml": one for n, one in enumerate(slides, start=1)},
+            **(more or {}),
+        }
+    )
