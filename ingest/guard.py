@@ -39,7 +39,7 @@ class GuardOptions:
     """
 
     workers: int = 0
-    memory: int = 512
+    memory: int = 384
     seconds: float = 60
     wall: float = 300
     file_size: int = 200
