@@ -8,7 +8,7 @@ is tokenised once; every size after that is a difference of two positions.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from math import ceil
@@ -46,6 +46,15 @@ class SplitOptions:
 
     max_tokens: int = 180
     window: int = 250
+
+    def fitted(self, most: int) -> "SplitOptions":
+        """Shrink for a model that reads ``most`` tokens in all: two its own, four for a prefix.
+
+        >>> SplitOptions().fitted(128)
+        SplitOptions(max_tokens=87, window=122)
+        """
+        window = min(self.window, most - 6)
+        return replace(self, window=window, max_tokens=min(self.max_tokens, window * 180 // 250))
 
 
 @dataclass(frozen=True, slots=True)
