@@ -70,7 +70,7 @@ class Job:
         collection is as it was.
         """
         began, meter = time.monotonic(), Meter(watch)
-        listing = sources.listing(paths)
+        listing = sources.listing(paths, without=self._own())
         with self._build(meter) as build:
             known = sources.recall(self.collection)
             surveys = self._surveyor(build.base, known).mirror(listing, groups)
@@ -90,7 +90,7 @@ class Job:
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
         began, meter = time.monotonic(), Meter(watch)
-        listing = sources.listing(paths)
+        listing = sources.listing(paths, without=self._own())
         with self._base() as base:
             surveyor = self._surveyor(base, sources.recall(self.collection))
             surveys = surveyor.mirror(listing, groups)
@@ -132,6 +132,11 @@ class Job:
             return closing(Index.open(self.collection))
         except (IndexNotFound, IndexDamaged):  # as a build would: begin anew
             return nullcontext()
+
+    def _own(self) -> Path:
+        """Tell which folder is the desk's own: no source, should it lie in one."""
+        standard = self.collection.parent.name == "collections"
+        return self.collection.parents[1] if standard else self.collection
 
     def _way(self) -> str:
         return ledger.way(self.tokenizer, asdict(self.split))

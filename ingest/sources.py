@@ -50,9 +50,12 @@ class Found:
 Listing = Sequence[tuple[Path, Sequence[Found | Skipped]]]
 
 
-def listing(paths: Sequence[Path]) -> Listing:
-    """List the files of some sources, by their real paths. Raises SourceUnreadable."""
-    return [(root, files(root)) for root in resolve(paths)]
+def listing(paths: Sequence[Path], *, without: Path | None = None) -> Listing:
+    """List the files of some sources, by their real paths. Raises SourceUnreadable.
+
+    without: a folder to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
+    """
+    return [(root, files(root, without=without)) for root in resolve(paths)]
 
 
 def resolve(paths: Sequence[Path]) -> list[Path]:
@@ -67,7 +70,7 @@ def resolve(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def files(root: Path) -> list[Found | Skipped]:
+def files(root: Path, *, without: Path | None = None) -> list[Found | Skipped]:
     """List the files of a source, by name; with them what cannot be taken in, and why.
 
     Hidden files are passed over. Links are followed to files inside the source only, and never
@@ -75,7 +78,7 @@ def files(root: Path) -> list[Found | Skipped]:
     Raises SourceUnreadable when there is no file at all.
     """
     if root.is_dir():
-        listed = sorted(_walk(root), key=_name)
+        listed = sorted(_walk(root, without and without.resolve()), key=_name)
     else:
         empty = root.is_file() and root.stat().st_size == 0
         listed = [] if empty else [Found(name=_uri(root.name), path=root)]
@@ -161,23 +164,27 @@ def _source(name: str, *, prefix: str, always: bool, groups: Iterable[str]) -> S
     return Source(name=name, prefix=prefix, always=always, groups=frozenset(groups))
 
 
-def _walk(root: Path) -> Iterator[Found | Skipped]:
+def _walk(root: Path, without: Path | None) -> Iterator[Found | Skipped]:
     """Go through a folder and all below it, without recursion: folders may be very deep."""
     folders = [root]
     while folders:
         folder = folders.pop()
         try:
             with os.scandir(folder) as entries:
-                inside = [folder / entry.name for entry in entries if not _private(entry.name)]
+                inside = [
+                    (folder / entry.name, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    if not _private(entry.name)
+                ]
         except OSError as error:
             name = _uri(folder.relative_to(root).as_posix())
             yield Skipped(uri=f"{name}/", reason=f"the folder cannot be read: {error.strerror}")
             continue
-        for path in inside:
-            if path.is_dir() and not path.is_symlink():
-                folders.append(path)
-            else:
+        for path, is_folder in inside:
+            if not is_folder:
                 yield _look(path, _uri(path.relative_to(root).as_posix()), root)
+            elif path != without:
+                folders.append(path)
 
 
 def _look(path: Path, name: str, root: Path) -> Found | Skipped:

@@ -171,6 +171,14 @@ def test_sources_do_not_touch_each_other_and_never_share_a_uri(job, kb, tmp_path
     assert "another source" in text(job, "kb/second/refunds.md")
 
 
+def test_a_desk_does_not_take_itself_in(job, kb):
+    inside = replace(job, collection=kb / "var" / "collections" / "default")
+    write(kb / "var", {"notes.txt": "Beside the collections of this desk."})
+    assert inside.run([kb]).added == 4
+    assert inside.run([kb]).unchanged == 4
+    assert len(held(inside)) == 4
+
+
 def test_a_missing_or_empty_source_changes_nothing(job, kb, tmp_path):
     with pytest.raises(SourceUnreadable):
         job.run([kb, tmp_path / "missing"])
