@@ -16,7 +16,7 @@ import click
 import ragdesk
 from indexes.errors import IndexesError
 from ingest.errors import IngestError
-from ragdesk.errors import RagdeskError, face
+from ragdesk.errors import RagdeskError, face, words
 from ragdesk.verbs.call import Call
 
 VERBS = {
@@ -67,9 +67,9 @@ class Verbs(click.Group):
 
 def _tell(error: Exception, *, as_json: bool) -> None:
     if as_json:
-        body = {"error": {"code": face(error).code, "message": str(error)}}
+        body = {"error": {"code": face(error).code, "message": words(error)}}
         click.echo(json.dumps(body, ensure_ascii=False))
-    click.echo(f"ragdesk: {error}", err=True)
+    click.echo(f"ragdesk: {words(error)}", err=True)
 
 
 EXAMPLES = """

@@ -144,6 +144,23 @@ FACES: dict[type[Exception], Face] = {
 }
 
 
+STEPS: dict[type[Exception], str] = {
+    IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
+    IndexDamaged: "See what is whole: ragdesk indexes verify; go back: ragdesk indexes rollback",
+    IngestError: "See what is missing: ragdesk doctor",
+}
+
+
+def words(error: Exception) -> str:
+    """Say an error with its next step. The rooms below do not know the commands of the roof.
+
+    >>> words(IndexMismatch("It was built by another embedder."))
+    'It was built by another embedder. Take the documents in again: ragdesk ingest PATH'
+    """
+    said, step = str(error), STEPS.get(type(error), "")
+    return f"{said} {step}" if step and "ragdesk " not in said else said
+
+
 def face(error: BaseException) -> Face:
     """Say what an error looks like from outside. Unknown errors are ``internal``.
 

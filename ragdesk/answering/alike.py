@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from indexes.chunk import Passage
 from indexes.text import content, normalise
@@ -26,19 +28,27 @@ def alike(one: str, other: str, *, share: float) -> bool:
     """
     if one == other:
         return True
-    a, b = _content(one), _content(other)
-    if not a or not b or len(a & b) < share * len(a | b):
+    a, b = _said(one), _said(other)
+    if not a.words or len(a.words & b.words) < share * len(a.words | b.words):
         return False
-    return _hard(one) == _hard(other)
+    return a.figures == b.figures and a.negations == b.negations
 
 
-def _content(text: str) -> frozenset[str]:
-    return frozenset(content(frozenset().union(*(sentence.words for sentence in read(text)))))
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a text says, as far as it can be counted."""
+
+    words: frozenset[str]
+    figures: tuple[str, ...]
+    negations: int
 
 
-def _hard(text: str) -> tuple[list[str], int]:
+@lru_cache(maxsize=512)
+def _said(text: str) -> _Said:
     plain = normalise(text)
-    return sorted(_FIGURE.findall(plain)), len(_NOT.findall(plain))
+    every = frozenset().union(*(sentence.words for sentence in read(text)))
+    figures = tuple(sorted(_FIGURE.findall(plain)))
+    return _Said(frozenset(content(every)), figures, len(_NOT.findall(plain)))
 
 
 def collapse(

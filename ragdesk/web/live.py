@@ -88,13 +88,13 @@ class Live:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _try(self, name: str, place: Place, stamp: Stamp) -> None:
-        place.stamp, place.tried, place.problem = stamp, time.monotonic(), ""
+        place.stamp, place.problem = stamp, ""
         try:
             place.opened = self._open(name)
             place.problem = "; ".join(place.opened.index.refused)
         except Exception as error:  # noqa: BLE001, whatever the new one has, the old answers on
             place.error, place.problem = error, str(error) or type(error).__name__
-        good = not place.problem
+        place.tried, good = time.monotonic(), not place.problem
         self._metrics.reloads.add(result="ok" if good else "failed")
         self._metrics.stale.set(sum(bool(p.problem) for p in self._places.values()))
         log.log(

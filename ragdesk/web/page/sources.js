@@ -5,6 +5,8 @@ import { say } from "./words.js";
 import * as wire from "./wire.js";
 
 const AROUND = 6000; // characters shown before and after the quote, and by each press for more
+// A short line of its own that ends like no sentence is shown as a heading; its words stay as they are.
+const HEADING = /(?<=^|\n\n)(?![-•*|\d])[^\n|]{2,70}(?<![.。!?！？:：;；,，、…])(?=\n\n|\n?$)/g;
 const side = byId("side");
 const body = byId("side-body");
 const title = byId("side-title");
@@ -146,7 +148,7 @@ function draw(answer, place, text) {
     const later = more("later", () => grow(() => (reach.to = line(text, reach.to + AROUND))));
     paper.replaceChildren(
       ...(reach.from > 0 ? [earlier] : []),
-      el("div", { class: "words" }, ...pieces(text, reach, marks)),
+      el("div", { class: "words" }, ...pieces(text, reach, spots(text, reach, marks))),
       ...(reach.to < text.length ? [later] : []),
     );
   };
@@ -173,14 +175,23 @@ function line(text, at) {
   return end < 0 || end > at + 2000 ? unit(text, Array.from(text.slice(0, at)).length) : end + 1;
 }
 
-function pieces(text, reach, marks) {
+function spots(text, reach, marks) {
+  const found = [...text.slice(reach.from, reach.to).matchAll(HEADING)];
+  const heads = found.map((head) => ({ start: reach.from + head.index, end: reach.from + head.index + head[0].length, head: true }));
+  const free = heads.filter((head) => !marks.some((mark) => mark.start < head.end && head.start < mark.end));
+  return [...marks, ...free].sort((a, b) => a.start - b.start);
+}
+
+function pieces(text, reach, all) {
   const nodes = [];
   let at = reach.from;
-  for (const mark of marks) {
-    const start = Math.max(mark.start, at);
-    const end = Math.min(mark.end, reach.to);
+  for (const spot of all) {
+    const start = Math.max(spot.start, at);
+    const end = Math.min(spot.end, reach.to);
     if (start >= end) continue;
-    nodes.push(text.slice(at, start), el("mark", { class: mark.main ? "main" : "other" }, text.slice(start, end)));
+    const kind = spot.head ? el("b") : el("mark", { class: spot.main ? "main" : "other" });
+    kind.append(text.slice(start, end));
+    nodes.push(text.slice(at, start), kind);
     at = end;
   }
   nodes.push(text.slice(at, reach.to));
