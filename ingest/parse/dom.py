@@ -28,8 +28,13 @@ _BLOCK_NAMES = (
     " figcaption figure footer form header hgroup hr html legend li main nav ol p section"
     " summary table tbody td tfoot th thead tr ul"
 )
+_INLINE_NAMES = (
+    "a abbr b bdi bdo big br cite code data dfn em font h1 h2 h3 h4 h5 h6 i img ins kbd label mark"
+    " math nobr pre q rb rtc ruby samp small span strong sub sup time tt u var wbr"
+)
 UNSEEN = frozenset(_UNSEEN_NAMES.split())
 BLOCKS = frozenset(_BLOCK_NAMES.split())
+_KNOWN = frozenset({*_INLINE_NAMES.split(), *BLOCKS}) - {"div"}
 # Elements that end by themselves or are put right by the parser: they open without nesting.
 _FREE_NAMES = (
     "a area b base big body br code col dd dt em embed font frame head hr html i img input li"
@@ -115,6 +120,15 @@ def walk(root: Node, enter: Callable[[Node], bool], leave: Callable[[Node], None
             leave(node)
         else:
             return
+
+
+def labelled(node: Node) -> str:
+    """Give the name that a component shows above its content: a tab's label, a card's title."""
+    tag = node.tag
+    if tag in _KNOWN:
+        return ""
+    names = node.attributes
+    return flow(names.get("label") or (tag != "div" and names.get("title")) or "")
 
 
 def within(root: Node) -> Iterator[Node]:

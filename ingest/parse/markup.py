@@ -10,7 +10,7 @@ from textwrap import dedent
 from ingest.parse import cells
 from ingest.parse.asked import is_question, may_ask
 from ingest.parse.compose import Composer, flow, spoken
-from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, line, raised, walk, within
+from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, labelled, line, raised, walk, within
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 ASKED = 7  # the level of questions that are no headings in the markup: below all that are
@@ -87,6 +87,9 @@ class _Writer:
             return act(node)
         if tag in BLOCKS:
             self.flush()
+        if name := labelled(node):
+            self._open_details(node)
+            self._composer.heading(self._details[-1], name)
         return True
 
     def leave(self, node: Node) -> None:
@@ -96,6 +99,8 @@ class _Writer:
             act = self._leave.get(tag)
             if act is not None:
                 act()
+        if labelled(node):
+            self._close_details()
 
     def flush(self) -> None:
         """Write the words gathered so far as a paragraph, or as lines of a list."""

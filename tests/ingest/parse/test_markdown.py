@@ -58,7 +58,7 @@ def test_without_a_heading_the_title_is_the_name():
 def test_mdx_and_template_marks_are_no_text():
     document = read(
         "import { A } from './a.js'\nexport const meta = { x: 1 }\n\n# Pay {#pay}\n\n{/* hidden */}\n\n<Tabs>\n<Style/>\n"
-        "<TabItem label='x'>\n\nBy card.\n\n</TabItem>\n</Tabs>\n\n{{< copyable \"sql\" >}}\n\n```sql\nimport a from 'b';\n{{< keep >}}\n```\n"
+        "<TabItem value='x'>\n\nBy card.\n\n</TabItem>\n</Tabs>\n\n{{< copyable \"sql\" >}}\n\n```sql\nimport a from 'b';\n{{< keep >}}\n```\n"
         '{% include x %}\n\n[Write us]({{ site.mail }}) now.\n\n<CustomContent platform="tidb">\n\nOnly here.\n\n</CustomContent>\n\n:::tip Good to know\nIt is free.\n:::'
     )
     assert said(document) == [
@@ -70,6 +70,25 @@ def test_mdx_and_template_marks_are_no_text():
         "Good to know",
         "It is free.",
     ]
+
+
+def test_tabs_and_cards_lead_what_they_hold():
+    document = read(
+        "# Install\n\n<SimpleTab>\n<div label='macOS'>\n\nUse brew.\n\n</div>\n<div label='Linux'>\n\n"
+        "Use apt.\n\n</div>\n</SimpleTab>\n\n<Card title='Java'>Use Maven.</Card>\n\nAfter."
+    )
+    assert said(document) == [
+        "Install",
+        "macOS",
+        "Use brew.",
+        "Linux",
+        "Use apt.",
+        "Java",
+        "Use Maven.",
+        "After.",
+    ]
+    assert path_of(document, "Use apt.") == ("Install", "Linux")
+    assert path_of(document, "After.") == ("Install",)
 
 
 def test_question_headings_are_faq_entries():
