@@ -36,7 +36,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("page")
     texts = {"refunds.md": REFUNDS, "zh/退款 说明?.md": CHINESE}
     publish(home, "default", texts)
-    publish(home, "second", {"tea.md": "Tea is served at four o'clock.\n"})
+    tea = "Tea is served at four o'clock.\n"
+    publish(home, "second", {"tea.md": tea, "codes.md": "E26 | Milk hose blocked\n"})
     return home
 
 
@@ -124,6 +125,9 @@ def test_another_collection_can_be_chosen(page):
     page.locator("#collection").select_option("second")
     ask(page, "When is tea served?")
     expect(page.locator(".reply .words")).to_contain_text("four o'clock")
+    ask(page, "What does E26 mean?")
+    cells = page.locator(".turn:last-child td")
+    expect(cells).to_have_text(["E26", re.compile("Milk hose blocked")])
 
 
 def test_all_documents_are_listed_and_can_be_read_from_the_beginning(page):

@@ -5,6 +5,7 @@ import { say } from "./words.js";
 import * as sources from "./sources.js";
 
 const MARK = /\[(\d{1,3})\]/;
+const CELL = " | ";
 const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
 
 export class Turn {
@@ -46,7 +47,29 @@ export class Turn {
 
   #say() {
     const parts = this.text.split(new RegExp(MARK.source));
-    this.words.replaceChildren(...parts.map((part, i) => (i % 2 ? this.#mark(Number(part)) : part)));
+    const nodes = [];
+    for (let i = 0; i < parts.length; i += 2) {
+      const mark = i + 1 < parts.length ? this.#mark(Number(parts[i + 1])) : "";
+      const lines = parts[i].trim().split("\n");
+      if (lines.every((line) => line.includes(CELL))) this.#rows(nodes, lines, mark);
+      else nodes.push(parts[i], mark);
+    }
+    this.words.replaceChildren(...nodes);
+  }
+
+  // Rows of a table are cited as "cell | cell": rows of as many cells stand in one table.
+  #rows(nodes, lines, mark) {
+    for (const line of lines) {
+      const cells = line.split(CELL);
+      const open = nodes.at(-1);
+      const fits = open instanceof HTMLTableElement && open.rows[0].cells.length === cells.length;
+      const table = fits ? open : el("table");
+      if (!fits) nodes.push(table);
+      const head = this.answer.passages.some((passage) => passage.lead.includes(line));
+      const row = el("tr", {}, ...cells.map((cell) => el(head ? "th" : "td", head ? { scope: "col" } : {}, cell)));
+      if (line === lines.at(-1)) row.lastChild.append(" ", mark);
+      table.append(row);
+    }
   }
 
   // A mark leads to its source; a number that names none stays a plain word.
