@@ -65,12 +65,12 @@ class Guard:
     """
 
     def __init__(self, options: GuardOptions, *, tokenizer: Path, split: Mapping[str, Any]) -> None:
-        self._options = options
+        self._options, self.split = options, dict(split)
         self._setting = {
             "memory": options.memory * _MIB,
             "output": options.output * _MIB,
             "tokenizer": str(tokenizer.absolute()),
-            "split": dict(split),
+            "split": self.split,
         }
         self.workers = options.workers or min(2, _cores())
         self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from indexes.build import Build, Published
 from indexes.chunk import Chunk, Record
@@ -124,7 +124,7 @@ class Job:
             return self._publish(build, surveys, skipped, began)
 
     def _build(self, meter: Meter) -> Build:
-        facts = {**asdict(self.split), "way": self._way()}
+        facts = {**self._split(), "way": self._way()}
         return Build(self.collection, self.embedder, splitter=facts, progress=meter.texts)
 
     def _base(self) -> closing[Index] | nullcontext[None]:
@@ -139,7 +139,11 @@ class Job:
         return self.collection.parents[1] if standard else self.collection
 
     def _way(self) -> str:
-        return ledger.way(self.tokenizer, asdict(self.split))
+        return ledger.way(self.tokenizer, self._split())
+
+    def _split(self) -> dict[str, Any]:
+        """Give the splitter's options as they are for this embedder's window."""
+        return asdict(self.split.fitted(self.embedder.card.max_tokens))
 
     def _surveyor(self, base: Index | None, known: Mapping[str, sources.Source]) -> Surveyor:
         return Surveyor(
@@ -190,9 +194,11 @@ class Job:
         yield from lost
 
     def _children(self) -> Guard | nullcontext[Guard]:
-        if self.children:
-            return nullcontext(self.children)
-        return Guard(self.guard, tokenizer=self.tokenizer, split=asdict(self.split))
+        if self.children is None:
+            return Guard(self.guard, tokenizer=self.tokenizer, split=self._split())
+        if self.children.split != self._split():
+            raise ValueError("The running guard splits by other options than this job.")
+        return nullcontext(self.children)
 
     def _publish(
         self, sink: Sink, surveys: Sequence[Survey], skipped: Sequence[Skipped], began: float

@@ -23,8 +23,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.split import SplitOptions
-
 from eval.bench.corpora import run_watched
 from eval.bench.results import write_section
 from indexes.embed import EmbedOptions, open_embedder
@@ -35,6 +33,7 @@ from ingest import sources
 from ingest.document import Raw
 from ingest.guard import Guard, GuardOptions, Parsed
 from ingest.originals import look
+from ingest.split import SplitOptions
 
 LIMIT = GuardOptions().file_size
 
@@ -95,14 +94,15 @@ def parts(folder: Path, home: Path) -> Parts:
     files = [one for one in sources.files(folder.resolve()) if isinstance(one, sources.Found)]
     raws = [_raw(one) for one in files]
     tokenizer = find("packaged", home / "models").tokenizer
-    guard = Guard(GuardOptions(workers=1), tokenizer=tokenizer, split=asdict(SplitOptions()))
+    embedder = open_embedder(EmbedOptions(), home / "models")
+    split = asdict(SplitOptions().fitted(embedder.card.max_tokens))
+    guard = Guard(GuardOptions(workers=1), tokenizer=tokenizer, split=split)
     with guard:
         list(guard.run(raws[:1], name=lambda raw: raw.digest))  # the child's imports are past
         began = time.perf_counter()
         found = [outcome for _, outcome in guard.run(raws, name=lambda raw: raw.digest)]
         parse = time.perf_counter() - began
     documents = [one for one in found if isinstance(one, Parsed)]
-    embedder = open_embedder(EmbedOptions(), home / "models")
     reads = embedder.card.reads_cjk
     chunks = [c for one in documents for c in one.chunks if reads or readable(c.text)]
     texts = list(dict.fromkeys(words for chunk in chunks for _, words in views(chunk)))
