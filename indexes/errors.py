@@ -1,10 +1,10 @@
 """What can go wrong with an index.
 
-    IndexesError
-    ├── IndexNotFound      no collection, or no generation in it
-    ├── IndexMismatch      built by another embedder, or in another format
-    ├── IndexDamaged       a file is missing, cut or changed
-    └── CollectionBusy     another job holds the collection
+IndexesError
+├── IndexNotFound      no collection, or no generation in it
+├── IndexMismatch      built by another embedder, or in another format
+├── IndexDamaged       a file is missing, cut or changed
+└── CollectionBusy     another job holds the collection
 """
 
 

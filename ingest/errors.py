@@ -1,9 +1,9 @@
 """What can go wrong on a document's way in.
 
-    IngestError
-    ├── SourceUnreadable   a PATH is missing or empty: nothing was changed
-    ├── MassRemoval        the job would remove more than half of a source
-    └── Unreadable         one file cannot be taken in; becomes a Skipped
+IngestError
+├── SourceUnreadable   a PATH is missing or empty: nothing was changed
+├── MassRemoval        the job would remove more than half of a source
+└── Unreadable         one file cannot be taken in; becomes a Skipped
 """
 
 
