@@ -4,7 +4,8 @@ IndexesError
 ├── IndexNotFound      no collection, or no generation in it
 ├── IndexMismatch      built by another embedder, or in another format
 ├── IndexDamaged       a file is missing, cut or changed
-└── CollectionBusy     another job holds the collection
+├── CollectionBusy     another job holds the collection
+└── ModelMissing       an embedder, or a library it needs, is not installed
 """
 
 

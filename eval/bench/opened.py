@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.case import Text
 from indexes import weights
-from indexes.embed import PACKAGED, Card, Embedder, EmbedOptions, Vectors, open_embedder
+from indexes.embed import Card, Embedder, EmbedOptions, Vectors, open_embedder
 from indexes.index import Index
 from ingest.job import Job
 
@@ -64,7 +64,7 @@ def opened(name: str, source: Path, home: Path, embedder: Embedder) -> Index:
     What was taken in by an earlier run is not embedded again.
     """
     collection = home / "collections" / name
-    tokenizer = weights.find(PACKAGED, home / "models").tokenizer
+    tokenizer = weights.find(weights.PACKAGED, home / "models").tokenizer
     report = Job(collection=collection, embedder=embedder, tokenizer=tokenizer).run([source])
     print(f"{name}: {report.documents} documents, {report.chunks} chunks, {report.seconds:.0f} s")
     return Index.open(collection, card=embedder.card)
