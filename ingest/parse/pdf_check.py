@@ -60,7 +60,7 @@ def _samples(sheets: Sequence[Sheet | None]) -> list[int]:
 def _likeness(text: str, other: str) -> float:
     r"""Give the share of letters and digits that two texts have in common, order aside.
 
-    >>> _likeness("Net sales 34,229", "34,229 Net\\nsales"), _likeness("abc", "xyz")
+    >>> _likeness("Net sales 34,229", "34,229 Net\nsales"), _likeness("abc", "xyz")
     (1.0, 0.0)
     """
     one, two = (

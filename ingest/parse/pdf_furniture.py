@@ -50,7 +50,11 @@ def without_furniture(sheets: Sequence[Sheet], labels: Sequence[str], body: floa
                 id(line) for line in side if _runs(line, shown[_words(line), at_top], fewest, body)
             }
             running = _running([line for line in side if id(line) not in numbers], runs)
-            again = {id(line) for line in running if _words(line) in seen or not _says(line)}
+            again = {
+                id(line)
+                for line in running
+                if _words(line) in seen or not _says(line) or _is_said(line, sheet)
+            }
             seen.update(map(_words, running))
             dropped |= numbers | again
         lines = tuple(line for line in sheet.lines if id(line) not in dropped)
@@ -89,6 +93,11 @@ def _words(line: Line) -> str:
 
 def _says(line: Line) -> bool:
     return sum(map(str.isalpha, line.text)) > MARKED
+
+
+def _is_said(line: Line, sheet: Sheet) -> bool:
+    """Tell whether the page says the same elsewhere, as a title says its running header."""
+    return line.text in " ".join(other.text for other in sheet.lines if other is not line)
 
 
 def _runs(line: Line, heights: Counter[int], fewest: int, body: float) -> bool:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
-from ingest.parse.pdf_line import Floats, Ints, Marks, Sheet, Words
+from ingest.errors import Unreadable
+from ingest.parse.pdf_line import Floats, Ints, Line, Marks, Sheet, Words
 from ingest.parse.pdf_order import arrange
 from ingest.parse.pdf_rows import rows
 
@@ -27,7 +28,7 @@ HYPHEN = "\ufffe"  # pdfium's mark for a hyphen at a line's end
 FORCE_BOLD = 1 << 18  # font descriptor flag, ISO 32000-1 table 123
 FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE = 0xD800, 0xDFFF, 0x10FFFF
 NEWLINE = 0x0A
-MOST_CHARACTERS = 400_000  # of one page; a page of small print has 15,000
+MOST_CHARACTERS = 400_000  # of one page
 
 _SPACES = [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029]
 _SPACES += [0x202F, 0x205F, 0x3000, 0xFEFF, ord(HYPHEN)]
@@ -89,19 +90,17 @@ def _sheet(page: pypdfium2.PdfPage) -> Sheet | None:
     try:
         handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0
         count = pdfium.FPDFText_CountChars(textpage.raw)
-        words = _words(handle, min(count, MOST_CHARACTERS), page) if count > 0 else None
-        lines = (
-            tuple(
-                arrange(
-                    rows((width, height), words, partial(_bold, handle), partial(_size, handle))
-                )
-            )
-            if words
-            else ()
-        )
+        if count > MOST_CHARACTERS:
+            raise Unreadable(f"a page of {count:,} characters; a page of small print has 15,000")
+        words = _words(handle, count, page) if count > 0 else None
+        lines = _lines(handle, words, (width, height)) if words else []
     finally:
         textpage.close()
-    return Sheet(width, height, lines, images=not lines and _shows_images(page))
+    return Sheet(width, height, tuple(lines), images=not lines and _shows_images(page))
+
+
+def _lines(handle: int, words: Words, sheet: tuple[float, float]) -> list[Line]:
+    return arrange(rows(sheet, words, partial(_bold, handle), partial(_size, handle)))
 
 
 def _shows_images(page: pypdfium2.PdfPage) -> bool:

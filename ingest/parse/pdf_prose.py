@@ -12,14 +12,13 @@ from statistics import median
 import numpy as np
 
 from ingest.parse.pdf_line import Line, Part, Piece, around, is_dense, is_wide, overlap
-from ingest.parse.pdf_table import find_tables, gather, is_item, table
+from ingest.parse.pdf_table import find_tables, gather, is_entry, is_item, table
 
 _STOPS = tuple(".!?:;。！？：；…")
 _HALF = re.compile(r"[-\u2010\u00ad]$")  # the hyphen of a word that goes on
 _FIRST_PARTS = frozenset(
     ("all", "cross", "full", "half", "high", "long", "low", "mid", "self", "short", "two", "well")
 )
-_LEADER = re.compile(r" … ?\S{0,6}$")
 
 LARGER = 1.13  # times the body: a heading's size
 REACH = 200  # points above and below in which lines of one edge share a margin
@@ -109,7 +108,7 @@ def _goes_on(group: list[Line], line: Line, *, margin: float, pace: float, body:
     last = group[-1]
     if line.run != last.run or abs(line.size - last.size) > 0.15 * max(line.size, last.size):
         return False
-    if is_item(line) or _LEADER.search(last.text):
+    if is_item(line) or is_entry(last) or (len(last.cells) > 1 and is_entry(line)):
         return False
     step = (line.box[1] - last.box[1]) / last.size
     if step < UP:
@@ -168,7 +167,7 @@ def _paragraph(group: list[Line], body: float, known: Known) -> Piece:
     if group[-1].hyphen:  # what it goes on with is elsewhere
         parts[-1] = parts[-1]._replace(text=f"{parts[-1].text}-")
     piece = Piece(
-        kind="list" if is_item(group[0]) or _LEADER.search(group[0].text) else "paragraph",
+        kind="list" if is_item(group[0]) or is_entry(group[0]) else "paragraph",
         parts=tuple(parts),
         at=around([line.box for line in group]),
         size=median([line.size for line in group]),
@@ -182,7 +181,7 @@ def _is_heading(piece: Piece, body: float) -> bool:
     text = piece.text
     if not _stands_out(piece, body) or len(text) > MOST_LETTERS or piece.lines > LONGEST_HEADING:
         return False
-    if text.endswith((",", ";", "，", "；", "、")) or _LEADER.search(text):
+    if text.rstrip("0123456789 ").endswith((",", ";", "，", "；", "、", "…")):
         return False
     if text.endswith((".", "。")) and (piece.lines > 1 or not piece.bold):
         return False

@@ -20,6 +20,7 @@ MARKER = re.compile(
 _AMOUNT = re.compile(
     r"[$€£¥￥]?\s?[(+-]?[$€£¥￥]?\s?[\d.,]*\d[\d.,]*\)?\s?(?:%|pts?|bps)?\)?|[—–-]+"
 )
+_LEADER = re.compile(r" … ?\S{0,6}$")
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[A-Z]{1,2})?")
 WITH_MARKER = 2  # cells of a list item: its marker and its text
 AMOUNT = 25  # letters: more are no amount
@@ -44,9 +45,19 @@ def is_item(line: Line) -> bool:
     return len(line.cells) <= WITH_MARKER and MARKER.fullmatch(first.split(" ", 1)[0]) is not None
 
 
+def is_entry(line: Line) -> bool:
+    """Tell whether a line leads to a page, as in a table of contents.
+
+    >>> box = (0.0, 0.0, 9.0, 9.0)
+    >>> is_entry(Line((Cell("Refunds … 12", box),), box, 9.0))
+    True
+    """
+    return "… " in line.text and _LEADER.search(line.text) is not None
+
+
 def find_tables(lines: Sequence[Line]) -> list[tuple[int, int]]:
     """Give the first and the end line of each table of a page."""
-    rows = [len(line.cells) > 1 and not _is_prose(line) for line in lines]
+    rows = [len(line.cells) > 1 and not _is_prose(line) and not is_entry(line) for line in lines]
     tables: list[tuple[int, int]] = []
     first = 0
     while first < len(lines):
@@ -55,7 +66,7 @@ def find_tables(lines: Sequence[Line]) -> list[tuple[int, int]]:
             continue
         last = first
         for n in range(first + 1, len(lines)):
-            if n - last > MOST_LABELS or not _follows(lines[n - 1], lines[n]):
+            if n - last > MOST_LABELS or is_entry(lines[n]) or not _follows(lines[n - 1], lines[n]):
                 break
             if rows[n]:
                 last = n
@@ -204,13 +215,16 @@ def table(lines: Sequence[Line]) -> Piece:
                 if turn:
                     before = joint(cell[turn - 1].text, text)
                 parts.append(Part(before, text, box, lines[0].run))
+    header = _header([[" ".join(cell.text for cell in cells) for cells in row] for row in rows])
+    if not header and lines[0].bold and len(rows[0]) > 1 and not lines[-1].bold:
+        header = 1
     return Piece(
         kind="table",
         parts=tuple(parts),
         at=around([line.box for line in lines]),
         size=median([line.size for line in lines]),
         lines=len(rows),
-        header=_header([[" ".join(cell.text for cell in cells) for cells in row] for row in rows]),
+        header=header,
     )
 
 
