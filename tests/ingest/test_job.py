@@ -1,4 +1,5 @@
 import hashlib
+import random
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -301,6 +302,46 @@ def test_documents_are_put_and_deleted_one_by_one(job, kb, tmp_path):
 def test_one_job_at_a_time(job, kb):
     with generations.writing(job.collection), pytest.raises(CollectionBusy):
         job.run([kb])
+
+
+def test_a_file_that_changes_meanwhile_is_what_was_kept(job, kb):
+    def change(now: Progress) -> None:
+        if now.done == 0:
+            (kb / "refunds.md").write_text("# Refunds\n\nWithin 60 days.", encoding="utf-8")
+            (kb / "shipping.md").unlink(missing_ok=True)
+
+    report = job.run([kb], watch=change)
+
+    assert [one.uri for one in report.skipped] == ["shipping.md"]
+    body = (kb / "refunds.md").read_bytes()
+    digest = held(job)["refunds.md"].digest
+    assert digest == hashlib.sha256(body).hexdigest()
+    assert (job.collection / "originals" / digest).read_bytes() == body
+    assert "60 days" in text(job, "refunds.md")
+    assert job.run([kb]).unchanged == 3
+
+
+def test_whatever_happens_to_a_folder_the_collection_follows(job, tmp_path):
+    dice, kb, there = random.Random(20261122), tmp_path / "kb", dict[str, str]()  # noqa: S311
+    for step in range(12):
+        for _ in range(dice.randint(0, 4)):
+            name = f"{dice.choice('ab')}/{dice.choice('xyz')}.txt"
+            if name in there and dice.random() < 0.4 and len(there) > 1:
+                del there[name]
+                (kb / name).unlink()
+            else:
+                there[name] = f"Words {dice.randint(1, 4)} of a document."
+                write(kb, {name: there[name]})
+        if not there:
+            continue
+        groups = dice.choice([None, OPEN, frozenset({"staff"})])
+        plan = job.plan([kb], groups=groups)
+        report = job.run([kb], groups=groups, allow_removals=True)
+        assert counts(plan) == counts(report), step
+        assert report.documents == report.added + report.changed + report.unchanged == len(there)
+        assert {uri: text(job, uri) for uri in held(job)} == there
+        if groups is not None:
+            assert {document.groups for document in held(job).values()} == {groups}
 
 
 def test_progress_is_told(job, kb):
