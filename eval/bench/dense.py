@@ -113,7 +113,8 @@ def main() -> None:
             told += measure(vectors, queries, Path(folder))
     what = "real sentences and questions, mixed" if asked.vectors else "clustered vectors"
     counts = " ".join(map(str, asked.counts))
-    command = f"python -m eval.bench.dense --counts {counts}"
+    given = " --vectors x.npy --queries q.npy" if asked.vectors else ""
+    command = f"python -m eval.bench.dense --counts {counts}{given}"
     write_section(f"Dense index by size: {what}", command, "\n".join(told))
 
 
