@@ -61,15 +61,20 @@ async def search(ask: schemas.Search, request: Request, who: Asker) -> Response:
     _check_length(ask.query, state)
     opened = await state.live.get(ask.collection)
     question = Question(text=ask.query, where=ask.filters.where(who.groups))
-    found = await asyncio.to_thread(opened.search, question, ask.top_k)
-    return JSONResponse(
-        {
-            "query": ask.query,
-            "collection": ask.collection,
-            "generation": opened.index.generation,
-            "passages": wire.passages(found),
-        }
-    )
+
+    async def make() -> Response:
+        found = await asyncio.to_thread(opened.search, question, ask.top_k)
+        return JSONResponse(
+            {
+                "query": ask.query,
+                "collection": ask.collection,
+                "generation": opened.index.generation,
+                "passages": wire.passages(found),
+            }
+        )
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.once.answer(request, who, digest, make)
 
 
 def _check_length(text: str, state: State) -> None:

@@ -129,10 +129,13 @@ class Jobs:
         try:
             done = replace(running, state="done", report=self._patiently(running))
         except Exception as error:  # a job that fails must not end the thread of all others
-            log.exception("job failed", extra={"job": job.id, "code": face(error).code})
-            known = face(error)
-            reason = str(error) if known.code != "internal" else "The server's log says why."
-            failed = {"code": known.code, "message": reason}
+            code, reason = face(error).code, str(error)
+            if code == "internal":
+                log.exception("job failed", extra={"job": job.id})
+                reason = "The server's log says why."
+            else:  # its message may name a document: it goes to the job's owner alone
+                log.warning("job failed", extra={"job": job.id, "code": code})
+            failed = {"code": code, "message": reason}
             done = replace(running, state="failed", error=failed)
         finally:
             if job.body is not None:

@@ -121,21 +121,35 @@ def test_mutated_questions_never_break_the_server(client):
         assert status in {200, 400, 404, 415, 422}, bytes(body)
 
 
+def aim(case: schemathesis.Case) -> None:
+    """Point a case at what is there: a request that misses tests nothing but the look-up."""
+    for name, there in (("collection", "default"), ("uri", "refunds.md")):
+        if name in (case.path_parameters or {}):
+            case.path_parameters[name] = there
+    if isinstance(case.body, dict):
+        case.body.pop("conversation", None)
+        if isinstance(case.body.get("collection"), str):
+            case.body["collection"] = "default"
+
+
 def test_no_generated_request_gets_a_5xx(home, keys):
     _, token = keys.create("all", scopes=["admin"])
     headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
-    refused = 0
+    statuses = []
 
     def check(case: schemathesis.Case) -> None:
-        nonlocal refused
-        response = case.call(headers=headers)
+        case.headers.update(headers)
+        if len(statuses) % 5:
+            aim(case)
+        response = case.call()
+        statuses.append(response.status_code)
         assert response.status_code < 500, response.text
         if response.status_code >= 400:
-            refused += response.status_code in {401, 403}
             assert response.headers["content-type"] == ["application/problem+json"]
 
     with serving(home, keys) as client:
         schema = schemathesis.openapi.from_asgi("/openapi.json", client.app)
+        schema.config.generation.with_security_parameters = False  # the key is ours
         operations = [result.ok() for result in schema.get_all_operations()]
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -144,4 +158,5 @@ def test_no_generated_request_gets_a_5xx(home, keys):
                     BOUNDED(given(case=cases)(check))()
 
     assert len(operations) >= 12
-    assert refused == 0
+    assert not {401, 403} & set(statuses)
+    assert statuses.count(404) < 0.3 * len(statuses)
