@@ -61,12 +61,13 @@ def open_encoder(weights: Weights, *, device: str = "auto", threads: int) -> Enc
     return encode
 
 
-def export(weights: Weights, file: Path) -> None:
+def export(weights: Weights, file: Path) -> Callable[[list[int]], NDArray[np.float32]]:
     """Write the whole model (transformer, pooling, whatever follows) as one ONNX graph.
 
     Input ``ids``: int64 (1, n), one text. Output: float32 (1, dim), a unit vector. There is no
-    mask: a text that runs alone needs none, and the graph is a fifth faster without it. Raises
-    ModelMissing when the model is too large for the format or cannot be written in it.
+    mask: a text that runs alone needs none, and the graph is a fifth faster without it. Returns
+    what the graph must do (token ids to a vector), for a comparison. Raises ModelMissing when
+    the model is too large for the format or cannot be written in it.
     """
     size = sum(part.stat().st_size for part in weights.folder.glob("*.safetensors"))
     if size > LARGEST:
@@ -90,6 +91,12 @@ def export(weights: Weights, file: Path) -> None:
         raise ModelMissing(
             f'{weights.name} cannot be written as ONNX ({error}). Set backend = "torch".'
         ) from error
+
+    def exact(ids: list[int]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            return np.asarray(graph(torch.tensor([ids]))[0], dtype=np.float32)
+
+    return exact
 
 
 class _OneText(torch.nn.Module):
@@ -119,6 +126,6 @@ def _load(weights: Weights, device: str, **more: Any) -> SentenceTransformer:
             **more,
         )
     except (AssertionError, RuntimeError) as error:  # what torch raises for a missing device
-        raise ModelMissing(f"torch cannot use the device {device!r}: {error}") from error
+        raise ModelMissing(f"{weights.name} cannot run on device {device!r}: {error}") from error
     model.max_seq_length = weights.max_tokens
     return model.eval()

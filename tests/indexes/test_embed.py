@@ -152,6 +152,10 @@ def test_a_model_of_ones_own_runs_in_fp32_like_sentence_transformers(tiny, tmp_p
     assert unlike(onnx.passages(["refund"])[0], onnx.query("query: refund")) < 1e-6
     assert unlike(onnx.passages(["refund"])[0], onnx.query("refund")) > 1e-3
 
+    graph = next(tmp_path.glob("*.onnx"))
+    with pytest.raises(SystemExit, match="gives other vectors"):
+        on_onnx._check(graph, lambda ids: np.ones(32, dtype=np.float32) / np.sqrt(32), 24)
+
     for file in tmp_path.glob("*.onnx"):  # a damaged export is made again
         body = bytearray(file.read_bytes())
         body[len(body) // 2] ^= 1
