@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,26 @@ def test_one_writer_at_a_time_and_a_dead_one_frees_the_lock(collection):
         holder.kill()
         holder.wait()
         assert publish(collection, document("state.md", "state 4")).generation == 4
+
+
+def test_a_thousand_races_for_the_lock_have_one_winner_at_a_time(collection):
+    inside, worst, won, lost = [], [], [], []
+
+    def race(_):
+        try:
+            with generations.writing(collection):
+                inside.append(1)
+                worst.append(len(inside))
+                won.append(1)
+                inside.pop()
+        except CollectionBusy:
+            lost.append(1)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(race, range(1_000)))
+    assert max(worst) == 1
+    assert len(won) + len(lost) == 1_000
+    assert won
 
 
 def test_leftovers_of_dead_jobs_are_removed_by_the_next(collection):
