@@ -33,7 +33,11 @@ def served(home: Path, *, slow: float = 0.0) -> Iterator[tuple[int, subprocess.P
             time.sleep(0.05)
         yield port, process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         if process.stderr:
             process.stderr.close()
