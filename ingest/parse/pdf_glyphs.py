@@ -20,6 +20,7 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingest.errors import Unreadable
+from ingest.parse.pdf_codes import from_glyphs, is_suspect
 from ingest.parse.pdf_line import Floats, Ints, Line, Marks, Sheet, Words
 from ingest.parse.pdf_order import arrange
 from ingest.parse.pdf_rows import rows
@@ -51,6 +52,7 @@ _loose_box = _raw(pdfium.FPDFText_GetLooseCharBox, _pointer, _int, _pointer)
 _get_text = _raw(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointer)
 _unicode = _raw(pdfium.FPDFText_GetUnicode, _pointer, _int)
 _font_size = _raw(pdfium.FPDFText_GetFontSize, _pointer, _int, result=ctypes.c_double)
+_is_generated = _raw(pdfium.FPDFText_IsGenerated, _pointer, _int)
 _matrix = _raw(pdfium.FPDFText_GetMatrix, _pointer, _int, _pointer)
 _font = _raw(pdfium.FPDFText_GetFontInfo, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
@@ -120,12 +122,26 @@ def _characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint32]]:
     return codes.astype("<u4").tobytes().decode("utf-32-le"), codes
 
 
+def _fonts(handle: int, count: int) -> Ints:
+    """Give each character of a page the number of its font; what pdfium added has its own."""
+    numbers: dict[bytes, int] = {b"": 0}
+    fonts = np.zeros(count, dtype=np.int64)
+    for place in range(count):
+        if not _is_generated(handle, place):
+            _font(handle, place, _NAME_AT, len(_name), _FLAGS_AT)
+            fonts[place] = numbers.setdefault(_name.value, len(numbers))
+    return fonts
+
+
 def _surrogates(codes: npt.NDArray[Any]) -> Marks:
     return (codes >= FIRST_SURROGATE) & (codes <= LAST_SURROGATE)
 
 
 def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
     text, codes = _characters(handle, count)
+    if is_suspect(codes):
+        codes = from_glyphs(codes, _fonts(handle, count))
+        text = codes.astype("<u4").tobytes().decode("utf-32-le")
     space = _IS_SPACE[np.minimum(codes, 0xFFFD + (codes == ord(HYPHEN)))]
     edges = np.flatnonzero(np.diff(space, prepend=True, append=True))
     starts, ends = edges[0::2], edges[1::2]

@@ -12,10 +12,12 @@ from itertools import pairwise
 import numpy as np
 
 from ingest.parse.compose import clean
-from ingest.parse.pdf_line import Box, Cell, Floats, Line, Marks, Run, Words, around
+from ingest.parse.pdf_line import Box, Cell, Floats, Ints, Line, Marks, Run, Words, around
 
 # Words further apart than this share of their height are cells of a table.
 CELL_GAP = 1.05
+ALIKE = 0.85
+CLOSE_GAP = 0.6  # in a line that has cells, if it is also twice as wide as those between words
 # Two words stand on one line when they share this part of the lower one's height.
 SAME_LINE = 0.4
 TURNED = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
@@ -171,10 +173,21 @@ def _breaks(words: Words, seen: Floats) -> tuple[Marks, Marks, Marks]:
     # pdfium breaks the line at a raised sign or a change of font; the words stand close.
     close = (left[1:] > right[:-1] - 0.3 * low) & (gap < CELL_GAP * high)
     row = ~same | (words.newline & ~close)
-    cell = ~row & _parts_cells(words, gap, high)
+    opens, joined = _amounts(words)
+    cell = ~row & ((opens & (gap > TOUCH * high)) | (gap > CELL_GAP * high)) & ~joined
     if cell.any():
-        cell &= ~_stretched(words, np.where(row, np.nan, gap))
+        inside = np.where(row, np.nan, gap)
+        cell &= ~_stretched(words, inside)
+        alike = low > ALIKE * high  # the room after a raised sign is no gap
+        cell |= _close_cells(inside, cell) & (gap > CLOSE_GAP * high) & alike & ~joined
     return row, cell, ~row & words.newline & (gap < TOUCH * high)
+
+
+def _rows_of(gap: Floats) -> tuple[Ints, Ints]:
+    """Give each line's first gap and how many it has, the one at its end (nan) included."""
+    firsts = np.append(0, np.flatnonzero(np.isnan(gap)) + 1)
+    firsts = firsts[firsts < len(gap)]
+    return firsts, np.diff(np.append(firsts, len(gap)))
 
 
 def _stretched(words: Words, gap: Floats) -> Marks:
@@ -182,9 +195,8 @@ def _stretched(words: Words, gap: Floats) -> Marks:
 
     gap: to the next word of the line, nan at its end.
     """
+    firsts, lengths = _rows_of(gap)
     ends = np.isnan(gap)
-    firsts = np.append(0, np.flatnonzero(ends) + 1)
-    firsts = firsts[firsts < len(gap)]
     lowest = np.minimum.reduceat(np.where(ends, np.inf, gap), firsts)
     widest = np.maximum.reduceat(np.where(ends, 0, gap), firsts)
     count = np.add.reduceat(~ends, firsts, dtype=np.int64)
@@ -193,20 +205,30 @@ def _stretched(words: Words, gap: Floats) -> Marks:
     )
     even = lowest > np.array(EVEN)[np.minimum(count, len(EVEN) - 1)] * widest
     even |= (count >= len(EVEN)) & (lowest > 0.85 * widest)
-    lengths = np.diff(np.append(firsts, len(gap)))
     return np.asarray(np.repeat(even & (letters * 3 > count * 2), lengths))
 
 
-def _parts_cells(words: Words, gap: Floats, high: Floats) -> Marks:
-    """Tell where a cell ends: at a wide gap, and a currency sign stays with its amount."""
+def _close_cells(gap: Floats, cell: Marks) -> Marks:
+    """Tell of each gap in a line with cells whether it is much wider than those between words."""
+    firsts, lengths = _rows_of(gap)
+    space = np.where(np.isnan(gap) | cell, np.inf, gap)
+    least = np.minimum.reduceat(space, firsts)
+    count = np.add.reduceat(space < np.inf, firsts, dtype=np.int64)
+    has_cells = np.add.reduceat(cell, firsts, dtype=np.int64) > 0
+    limit = np.where(has_cells, np.where(count == 1, 0.0, 2.2 * least), np.inf)
+    return np.asarray((space < np.inf) & (space > np.repeat(limit, lengths)))
+
+
+def _amounts(words: Words) -> tuple[Marks, Marks]:
+    """Tell of each gap whether a currency sign opens a cell behind it, and whether it joins.
+
+    A currency sign stays with its amount, and so do a percent sign and a closing bracket.
+    """
     single = words.ends - words.starts == 1
     first = np.minimum(words.codes[words.starts], 0xFFFF)
     last = np.minimum(words.codes[words.ends - 1], 0xFFFF)
     sign = single & _CURRENCY[first]
-    amount = _AMOUNT_END[last]
-    opens = sign[1:] & amount[:-1] & (gap > 0.1 * high)
-    joined = sign[:-1] | (single & _UNIT[first])[1:]
-    return np.asarray(opens | ((gap > CELL_GAP * high) & ~joined))
+    return sign[1:] & _AMOUNT_END[last][:-1], sign[:-1] | (single & _UNIT[first])[1:]
 
 
 def _hulls(boxes: Floats, firsts: np.ndarray) -> list[Box]:
