@@ -22,11 +22,8 @@ from ragdesk.assemble import Desks, Opened
 from ragdesk.settings import Settings
 
 HANDBOOK = Path(__file__).parents[1] / "handbook"
-WAYS = {
-    "bm25": {"dense": 0.0, "focus": 0.0},
-    "dense": {"lexical": 0.0, "focus": 0.0},
-    "ragdesk": {},
-}
+ALONE = {"focus": 0.0, "context": 0.0, "alone": 0.0}  # no sentence, no neighbour is looked at
+WAYS = {"bm25": {"dense": 0.0, **ALONE}, "dense": {"lexical": 0.0, **ALONE}, "ragdesk": {}}
 Figures = Mapping[str, Estimate]
 
 
