@@ -4,12 +4,18 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.build import Build, Published
 from indexes.chunk import Chunk, Record
 from indexes.embed import Card
+from indexes.index import Index
+
+Document = tuple[Record, list[Chunk]]
 
 CARD = Card(name="hash", revision="1", dim=16, max_tokens=256, reads_cjk=True)
 
@@ -44,7 +50,7 @@ class HashEmbedder:
         return (vector / length if length else vector).astype(np.float32)
 
 
-def document(uri: str, text: str, *, cut: int = 80, **facts: object) -> tuple[Record, list[Chunk]]:
+def document(uri: str, text: str, *, cut: int = 80, **facts: object) -> Document:
     """Make a record of a text, and chunks of at most ``cut`` characters, cut at line ends."""
     identity = hashlib.sha256(f"{uri}\x1f{text}".encode()).hexdigest()[:16]
     known = {"source": "src", "title": uri, "media_type": "text/plain", "language": "en"} | facts
@@ -62,3 +68,28 @@ def document(uri: str, text: str, *, cut: int = 80, **facts: object) -> tuple[Re
         for piece in re.finditer(rf"[^\n]{{1,{cut}}}", text)
     ]
     return record, chunks
+
+
+def publish(
+    collection: Path, *held: Document, embedder: HashEmbedder | None = None, **options: Any
+) -> Published:
+    """Publish documents, by an embedder of hashed words if no other is given."""
+    with Build(collection, embedder or HashEmbedder()) as build:
+        for record, chunks in held:
+            build.add(record, chunks)
+        return build.publish(**options)
+
+
+def publish_three(collection: Path) -> Path:
+    """Publish three generations: "state.md" says which, and each brings a file of its own."""
+    for number in (1, 2, 3):
+        state = document("state.md", f"state {number}")
+        publish(collection, state, document(f"{number}.md", "x y"))
+    return collection
+
+
+def answering(collection: Path) -> tuple[int, tuple[str, ...]]:
+    """Tell which of such generations answers, and why no newer one does."""
+    with Index.open(collection) as index:
+        assert index.text("state.md") == f"state {index.generation}"
+        return index.generation, index.refused

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import CARD, HashEmbedder, document
+from fakes import CARD, HashEmbedder, document, publish
 
 from indexes import generations, manifest, upkeep
 from indexes.build import Build
@@ -19,13 +19,6 @@ from indexes.text import tokens
 
 A = document("a.md", "Refund in 30 days\nTo your card", groups=frozenset({"staff"}))
 B = document("b.md", "Shipping takes days\nTo your card")
-
-
-def publish(collection, *held, embedder=None, **options):
-    with Build(collection, embedder or HashEmbedder()) as build:
-        for one in held:
-            build.add(*one)
-        return build.publish(**options)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,99 @@
+import os
+import shutil
+
+import pytest
+from fakes import answering, document, publish, publish_three
+
+from indexes import generations, manifest, upkeep
+from indexes.errors import IndexDamaged, IndexNotFound
+from indexes.index import Index
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    return publish_three(tmp_path_factory.mktemp("upkeep") / "c")
+
+
+@pytest.fixture
+def collection(three, tmp_path):
+    return shutil.copytree(three, tmp_path / "c")
+
+
+def folder(collection, number):
+    return collection / "generations" / str(number)
+
+
+def break_manifest(collection, number):
+    (folder(collection, number) / "MANIFEST.json").write_text("{}")
+
+
+def break_table(collection, number):
+    os.truncate(folder(collection, number) / "documents.sqlite", 100)
+
+
+def test_rolling_back_checks_before_it_leaps(collection):
+    break_table(collection, 2)
+    with pytest.raises(IndexDamaged, match=r"documents\.sqlite"):
+        upkeep.rollback(collection, 2)
+    with pytest.raises(IndexNotFound, match="no generation 9"):
+        upkeep.rollback(collection, 9)
+    with pytest.raises(IndexNotFound, match="ragdesk ingest"):
+        upkeep.rollback(collection / "none", 1)
+    assert generations.current(collection) == 3
+
+
+def test_history_tells_counts_and_problems(collection):
+    break_manifest(collection, 2)
+    first, second, third = upkeep.history(collection)
+    assert (first.documents, first.chunks, first.segments, first.parent) == (2, 2, 1, None)
+    assert "MANIFEST.json" in second.problem
+    assert (third.documents, third.current, third.parent) == (4, True, 2)
+
+
+def test_verify_finds_a_table_that_disagrees_with_the_shelves(collection):
+    """Every sum is right here: the generation was published with a wrong document table."""
+    with generations.writing(collection), Index.open(collection) as index:
+        listed = list(index.records())
+        plan = generations.Plan(
+            parent=3, segments=[s.digest for s in index.segments], dead=index.dead, sums=index.sums
+        )
+        generations.publish(collection, plan, listed[1:])
+    (problem, *_) = upkeep.verify(collection)
+    assert "rows" in problem
+
+
+def test_old_generations_are_cleared_but_none_that_is_read(collection):
+    originals = collection / "originals"
+    originals.mkdir()
+    kept, gone = (document("state.md", f"state {n}")[0].digest for n in (3, 1))
+    for digest in (kept, gone):
+        (originals / digest).write_bytes(b"bytes")
+    with Index.at(collection, 1) as reader:
+        removed = upkeep.gc(collection, keep=1)
+        assert folder(collection, 2) in removed
+        assert generations.numbers(collection) == [1, 3]
+        assert reader.text("state.md") == "state 1"
+    upkeep.gc(collection, keep=1)
+    assert generations.numbers(collection) == [3]
+    assert [f.name for f in originals.iterdir()] == [kept]
+    used = set(manifest.read(folder(collection, 3)).facts["segments"])
+    assert {f.name for f in (collection / "segments").iterdir()} == used
+    assert answering(collection) == (3, ())
+    assert upkeep.verify(collection) == []
+
+
+def test_clearing_keeps_what_answers_even_if_it_is_old(collection):
+    upkeep.rollback(collection, 1)
+    upkeep.gc(collection, keep=1)
+    assert generations.numbers(collection) == [1, 3]
+    assert answering(collection) == (1, ())
+
+
+def test_segments_stay_while_a_manifest_cannot_be_read(collection):
+    break_manifest(collection, 1)
+    before = {f.name for f in (collection / "segments").iterdir()}
+    upkeep.gc(collection, keep=2)
+    assert generations.numbers(collection) == [2, 3]
+    break_manifest(collection, 2)
+    assert publish(collection, document("state.md", "state 4")).generation == 4
+    assert before - {f.name for f in (collection / "segments").iterdir()} <= before
