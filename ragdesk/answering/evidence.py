@@ -13,7 +13,10 @@ from indexes.chunk import Chunk, Passage
 from indexes.dense import Vectors
 from indexes.text import content, identifiers, language, sentences, tokens
 
+_MARKS = re.compile(r"[/_.-]+")
 _REMEMBERED = 512  # passages; each some 30 KB of words
+# "Q2", "FY2024": a stretch of time that many documents speak of, no name of a thing.
+_PERIOD = re.compile(r"(?:[fc]y|[qh])?\d{0,4}(?:[fc]y|[1-4]?[qh])\d{0,4}")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -62,7 +65,7 @@ def want(text: str, idf: Callable[[str], float]) -> Wanted:
         text=text,
         language=language(text),
         terms=terms,
-        identifiers=tuple(identifiers(text)),
+        identifiers=tuple(n for n in identifiers(text) if not _PERIOD.fullmatch(n)),
         weights=weights,
         total=sum(weights.values()),
     )
@@ -105,6 +108,12 @@ def words(chunk: Chunk) -> frozenset[str]:
 def headings(chunk: Chunk) -> frozenset[str]:
     """Give the words of a passage's title, heading path and lead."""
     return _spoken(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
+
+
+def named(chunk: Chunk) -> frozenset[str]:
+    """Give the words that a passage's document is named by: its title, its folders, its file."""
+    place = _MARKS.sub(" ", chunk.uri.rpartition(".")[0] or chunk.uri)
+    return _spoken(f"{place} / {chunk.title}")
 
 
 @lru_cache(maxsize=_REMEMBERED)

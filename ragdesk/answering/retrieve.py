@@ -8,7 +8,6 @@ must be met exactly, and FAQ entries whose question is the one that was asked.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from indexes.layout import Mask
 from indexes.text import readable
 from ragdesk.answering.alike import collapse
 from ragdesk.answering.answer import Question
-from ragdesk.answering.evidence import Retrieval, Wanted, focus, likeness, want, words
+from ragdesk.answering.evidence import Retrieval, Wanted, focus, likeness, named, want, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +33,16 @@ class RetrieveOptions:
     look: of these, so many best are read sentence by sentence.
     lexical: weight of the words (BM25 over the idf of the question, 0..1).
     dense: weight of the cosine; none where the model cannot read the question's language.
-    focus: weight of the best sentence's share of the question's words.
     worded: where no passage's words score this much, the question is asked in other words than
     the documents use, and the cosine gains weight: ``rise`` times what is missing.
-    title: what a word counts that stands in the headings of a passage, not in the sentence.
-    spread: a name found in more passages than this is a topic, and gets no lane of its own.
+    rise: see ``worded``.
+    name: weight of the share of the question's words that the document is named by.
+    focus: weight of the best sentence's share of the question's words.
+    title: what a word counts there that stands in the headings, not in the sentence.
+    context: weight of the share that a passage holds together with its two neighbours; only
+    where there is no vector, which sees by itself what a passage is about.
+    spread: an identifier in more passages than this is a topic, and gets no lane of its own.
+    near: an identifier's lane is for passages whose score is this part of the best, or more.
     faq: from this likeness on, an FAQ entry's question is the question that was asked.
     same: passages that share so many of their words, and all figures, are shown once.
     """
@@ -47,12 +51,15 @@ class RetrieveOptions:
     pool: int = 60
     look: int = 24
     lexical: float = 0.5
-    dense: float = 0.3
-    focus: float = 0.2
+    dense: float = 0.6
     worded: float = 0.3
-    rise: float = 13.0
+    rise: float = 6.0
+    name: float = 0.3
+    focus: float = 0.2
     title: float = 0.5
+    context: float = 0.3
     spread: int = 20
+    near: float = 0.5
     faq: float = 0.8
     same: float = 0.9
 
@@ -73,9 +80,6 @@ class _Candidates:
     lexical: Scores
     dense: Scores
     found: Mapping[Finder, frozenset[int]]
-
-    def take(self, at: Rows) -> "_Candidates":
-        return replace(self, rows=self.rows[at], lexical=self.lexical[at], dense=self.dense[at])
 
     def passage(self, i: int, chunk: Chunk, score: float) -> Passage:
         row, dense = int(self.rows[i]), float(self.dense[i])
@@ -182,21 +186,42 @@ class Retrieve:
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
         return self.options.dense * (1 + self.options.rise * missing)
 
+    def _context(self, asked: Wanted, rows: Rows) -> Scores:
+        """Give the share of the question that each row (n,) and the rows beside it hold (n,)."""
+        if not len(rows):
+            return np.empty(0, dtype=np.float32)
+        near = [self.index.neighbours(row, 1) for row in rows.tolist()]
+        every = np.unique(np.concatenate([np.array(some, dtype=np.int64) for some in near]))
+        places = [np.searchsorted(every, some) for some in near]
+        shares = np.zeros(len(rows))
+        for term, weight in asked.weights.items():
+            held = self.index.lexical_scores([term], every) > 0
+            shares += weight * np.array([held[place].any() for place in places])
+        return np.asarray(shares / (asked.total or 1.0), dtype=np.float32)
+
     def _rank(
         self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: _Lanes, look: int
     ) -> list[Passage]:
-        """Order the candidates: by words and vectors, and the best of them by sentences too."""
+        """Order the candidates: all by words, vectors and names, the best by sentences too."""
         given = self.options
         every = self._gather(asked, vector, mask, lanes, max(given.pool, look))
-        weights = [given.lexical, self._trust(vector, every.lexical), given.focus]
-        first = fuse(list(zip(weights[:2], [every.lexical, every.dense], strict=True)))
+        chunks = self.index.chunks(every.rows)
+        name = np.array([asked.held(named(chunk)) for chunk in chunks], dtype=np.float32)
+        trust = self._trust(vector, every.lexical)
+        parts = [(given.lexical, every.lexical), (trust, every.dense), (given.name, name)]
         ahead = [i for i, row in enumerate(every.rows) if row in lanes.named or row in lanes.faq]
-        best = every.take(np.union1d(np.argsort(-first, kind="stable")[:look], ahead).astype(int))
-        chunks = self.index.chunks(best.rows)
-        inside = np.array([focus(asked, chunk, given.title) for chunk in chunks], dtype=np.float32)
-        scores = fuse(list(zip(weights, [best.lexical, best.dense, inside], strict=True)))
-        passages = map(best.passage, count(), chunks, scores.tolist())
-        return _order(zip(best.rows.tolist(), passages, strict=True), lanes)
+        best = np.argsort(-fuse(parts), kind="stable")[:look]
+        at = np.union1d(best, np.array(ahead, dtype=np.int64))
+        parts = [(weight, scores[at]) for weight, scores in parts]
+        inside = [focus(asked, chunks[i], given.title) for i in at.tolist()]
+        parts.append((given.focus, np.array(inside, dtype=np.float32)))
+        if vector is None:
+            parts.append((given.context, self._context(asked, every.rows[at])))
+        passages = [
+            every.passage(i, chunks[i], score)
+            for i, score in zip(at.tolist(), fuse(parts).tolist(), strict=True)
+        ]
+        return _order(zip(every.rows[at].tolist(), passages, strict=True), lanes, given.near)
 
 
 def _question(chunk: Chunk) -> str:
@@ -205,18 +230,21 @@ def _question(chunk: Chunk) -> str:
     return chunk.text[start - chunk.start : end - chunk.start]
 
 
-def _order(found: Iterable[tuple[int, Passage]], lanes: _Lanes) -> list[Passage]:
+def _order(found: Iterable[tuple[int, Passage]], lanes: _Lanes, near: float) -> list[Passage]:
     """Put the lanes ahead: FAQ entries by likeness, then names met, then all by their score."""
+    known = list(found)
+    floor = near * max((passage.score for _, passage in known), default=0.0)
 
     def place(one: tuple[int, Passage]) -> tuple[float, float, float, int]:
         row, passage = one
-        return (-lanes.faq.get(row, 0.0), -lanes.named.get(row, 0.0), -passage.score, row)
+        met = lanes.named.get(row, 0.0) if passage.score >= floor else 0.0
+        return (-lanes.faq.get(row, 0.0), -met, -passage.score, row)
 
     ranked: list[Passage] = []
-    floor = 0.0
-    for _, passage in sorted(found, key=place, reverse=True):
-        floor = max(floor, passage.score)  # a lane lifts: scores never rise down the ranking
-        ranked.append(replace(passage, score=floor))
+    least = 0.0
+    for _, passage in sorted(known, key=place, reverse=True):
+        least = max(least, passage.score)  # a lane lifts: scores never rise down the ranking
+        ranked.append(replace(passage, score=least))
     return ranked[::-1]
 
 
