@@ -53,8 +53,8 @@ class RetrieveOptions:
     lexical: float = 0.5
     dense: float = 0.6
     worded: float = 0.3
-    rise: float = 6.0
-    name: float = 0.3
+    rise: float = 3.0
+    name: float = 0.15
     focus: float = 0.2
     title: float = 0.5
     context: float = 0.3
