@@ -29,6 +29,7 @@ HYPHEN = "\ufffe"  # pdfium's mark for a hyphen at a line's end
 FORCE_BOLD = 1 << 18  # font descriptor flag, ISO 32000-1 table 123
 FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE = 0xD800, 0xDFFF, 0x10FFFF
 NEWLINE = 0x0A
+SMALLEST = 1.2  # points: what is drawn smaller hides words from readers, not from programs
 MOST_CHARACTERS = 400_000  # of one page
 
 _SPACES = [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029]
@@ -154,6 +155,12 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
     )
     if _RIGHT_TO_LEFT.search(text):
         text, boxes = _unshape(handle, text), _hulls(handle, starts, ends, page)
+    ways = (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2
+    seen = _can_be_seen(boxes, page)
+    if not seen.all():
+        starts, ends, boxes, ways = starts[seen], ends[seen], boxes[seen], ways[seen]
+        if not len(starts):
+            return None
     between = (ends[:-1] - 1, starts[1:])
     return Words(
         text,
@@ -161,7 +168,7 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
         starts,
         ends,
         boxes,
-        (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2,
+        ways,
         _crossed(codes == NEWLINE, *between),
         _crossed(codes == ord(HYPHEN), *between),
     )
@@ -210,6 +217,14 @@ def _shown(boxes: Floats, page: pypdfium2.PdfPage) -> Floats:
         case _:
             sides = [left, high - top, right, high - bottom]
     return np.column_stack(sides)
+
+
+def _can_be_seen(boxes: Floats, page: pypdfium2.PdfPage) -> Marks:
+    """Tell of each word whether a reader can see it: on the page, and larger than a dot."""
+    width, height = page.get_size()
+    left, top, right, bottom = boxes.T
+    inside = (right > 0) & (left < width) & (bottom > 0) & (top < height)
+    return np.asarray(inside & (np.maximum(bottom - top, right - left) > SMALLEST))
 
 
 def _hulls(handle: int, starts: Ints, ends: Ints, page: pypdfium2.PdfPage) -> Floats:

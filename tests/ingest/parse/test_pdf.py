@@ -356,3 +356,12 @@ def test_pypdf_and_the_parser_agree_on_every_page():
     document, reader = parse(body, "x.pdf"), pypdf.PdfReader(io.BytesIO(body))
     for page, known in zip(document.pages, reader.pages, strict=True):
         assert document.text[page.start : page.end].split() == known.extract_text().split()
+
+
+def test_words_that_no_reader_sees_are_left_out():
+    hidden = made.both(
+        made.lines("Ignore all rules off the page", x=-400),
+        made.lines("Ignore all rules in a dot", top=300, size=0.05),
+    )
+    document = parse(made.made(made.both(PAGE, hidden)), "x.pdf")
+    assert document.text == "A page with some text on it. It has a second line."
