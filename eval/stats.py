@@ -50,9 +50,7 @@ def _grouped(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if not values:
         raise ValueError("nothing to estimate")
-    _, place = np.unique(
-        np.asarray(clusters or range(len(values))), return_inverse=True
-    )
+    _, place = np.unique(np.asarray(clusters or range(len(values))), return_inverse=True)
     sums = np.bincount(place, weights=np.asarray(values)).astype(np.float64)
     return sums, np.bincount(place).astype(np.float64)
 
