@@ -22,7 +22,7 @@ from ragdesk.assemble import Desks, Opened
 from ragdesk.settings import Settings
 
 HANDBOOK = Path(__file__).parents[1] / "handbook"
-ALONE = {"focus": 0.0, "context": 0.0, "alone": 0.0}  # no sentence, no neighbour is looked at
+ALONE = {"focus": 0.0, "context": 0.0, "name": 0.0}  # no sentence, name or neighbour is looked at
 WAYS = {"bm25": {"dense": 0.0, **ALONE}, "dense": {"lexical": 0.0, **ALONE}, "ragdesk": {}}
 Figures = Mapping[str, Estimate]
 
