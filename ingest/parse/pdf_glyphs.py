@@ -29,6 +29,7 @@ HYPHEN = "\ufffe"  # pdfium's mark for a hyphen at a line's end
 FORCE_BOLD = 1 << 18  # font descriptor flag, ISO 32000-1 table 123
 FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE = 0xD800, 0xDFFF, 0x10FFFF
 NEWLINE = 0x0A
+FARTHEST = 1e5  # points: what a damaged page says beyond is no place
 SMALLEST = 1.2  # points: what is drawn smaller hides words from readers, not from programs
 MOST_CHARACTERS = 400_000  # of one page
 
@@ -190,7 +191,8 @@ def _boxes(handle: int, positions: Ints) -> Floats:
     found = np.fromiter(calls, np.bool_, len(room))
     if not found.all():
         room[~found] = room[found].mean(axis=0) if found.any() else 0
-    left, top, right, bottom = room.astype(np.float64).T
+    exact = np.nan_to_num(room.astype(np.float64))
+    left, top, right, bottom = np.clip(exact, -FARTHEST, FARTHEST).T
     return np.column_stack(
         [
             np.minimum(left, right),

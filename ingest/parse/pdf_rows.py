@@ -21,6 +21,7 @@ CLOSE_GAP = 0.6  # in a line that has cells, if it is also twice as wide as thos
 # Two words stand on one line when they share this part of the lower one's height.
 SAME_LINE = 0.4
 TURNED = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
+LEAST = 0.5  # points
 TOUCH = 0.1  # and closer than this they are one word, whatever stands between them
 FIRST_CJK, MOST = 0x2E80, 0.5  # of the words of a page
 # How even the gaps of a stretched line are, least to widest, by their number; of four: 0.85.
@@ -109,7 +110,7 @@ def _ordered(cells: list[Cell], views: list[Box], run: Run) -> tuple[tuple[Cell,
 def _size(heights: list[float], told: float) -> float:
     """Trust the font's size where it fits the letters' height, which differs from font to font."""
     height = sorted(heights)[len(heights) // 2]
-    return told if 0.5 * height < told < 2 * height else height / 1.15
+    return max(told if 0.5 * height < told < 2 * height else height / 1.15, LEAST)
 
 
 def _runs_left(cells: list[Cell]) -> bool:
