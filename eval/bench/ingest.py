@@ -2,11 +2,14 @@
 
     python -m eval.bench.ingest FOLDER --peer 'python lc.py FOLDER' --rounds 3
 
-Each round takes the folder into a fresh collection, then runs the peer, so that both meet the
-same machine. The exported model is kept between the rounds, as it is between two ingests of one
-home; what its export costs stands in a line of its own. The ceiling is what the machine would
+Each round takes the folder into a fresh collection, times the two halves of the work alone, and
+runs the peer, so that all three meet the same machine; the load beside each round says how busy
+others kept it. The exported model is kept between the rounds, as it is between two ingests of
+one home; what its export costs stands in a line of its own. The ceiling is what the machine would
 need if parsing and embedding filled every core without a gap:
-(cores x embed-only + parse-only) / cores, parse-only being measured in one process.
+(cores x embed-only + parse-only) / cores, parse-only being measured in one process. No job can
+be faster: a share above 100 % says that the machine changed amid its round. It is shown as it was
+measured, and the figures are then to be taken again on a quiet machine.
 """
 
 import argparse
