@@ -365,3 +365,28 @@ def test_words_that_no_reader_sees_are_left_out():
     )
     document = parse(made.made(made.both(PAGE, hidden)), "x.pdf")
     assert document.text == "A page with some text on it. It has a second line."
+
+
+SAMPLE = made.made(
+    made.both(
+        made.lines(*made.wrapped(made.LOREM, 400)),
+        made.row([(72, "Net sales"), (400, "1,200")], 300),
+    )
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255)), max_size=12),
+    st.integers(len(SAMPLE) // 3, 2 * len(SAMPLE)),
+)
+def test_a_mutated_file_is_read_or_refused_with_a_reason(changes, end):
+    body = bytearray(SAMPLE)
+    for at, value in changes:
+        body[at] = value
+    try:
+        document = parse(bytes(body[:end]), "x.pdf")
+    except Unreadable as reason:
+        assert str(reason)
+    else:
+        assert document.text.strip()
