@@ -39,6 +39,7 @@ from ingest.originals import look
 from ingest.split import SplitOptions
 
 LIMIT = GuardOptions().file_size
+PARTS = ("parse", "embed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,35 +128,62 @@ def _raw(found: sources.Found) -> Raw:
     return Raw(uri=found.name, source="bench", file=found.path, digest=seen.digest, size=seen.size)
 
 
-def table(first: Run, rounds: Sequence[tuple[Run, Run | None]], alone: Parts) -> str:
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round measured, and the load average (1 minute) at its beginning."""
+
+    load: float
+    own: Run
+    alone: Parts
+    peer: Run | None
+
+    @property
+    def share(self) -> float:
+        """How much of the ceiling's speed the job reached."""
+        return self.alone.ceiling / self.own.seconds
+
+    def row(self, number: int) -> str:
+        """Write the round as a table row."""
+        own, alone = self.own, self.alone
+        cells = [number, f"{self.load:.1f}", f"{own.seconds:.1f}", f"{own.peak:.0f}"]
+        cells += [f"{alone.parse:.1f}", f"{alone.embed:.1f}", f"{alone.ceiling:.1f}"]
+        cells += [f"{self.share:.0%}"]
+        if self.peer:
+            cells += [f"{self.peer.seconds:.1f}", self.peer.report.get("ingest_s", "-")]
+            cells += [f"{self.peer.peak:.0f}", f"{self.peer.seconds / own.seconds:.2f}"]
+        else:
+            cells += ["-"] * 4
+        return f"| {' | '.join(map(str, cells))} |"
+
+
+def measured(folder: Path, home: Path, peer: Sequence[str] | None) -> Round:
+    """Measure one round."""
+    load = os.getloadavg()[0]
+    own = ours(folder, home)
+    return Round(load, own, parts(folder, home), theirs(peer) if peer else None)
+
+
+def table(first: Run, rounds: Sequence[Round]) -> str:
     """Write the section's body."""
-    report = rounds[0][0].report
-    median = statistics.median(run.seconds for run, _ in rounds)
-    pages = f", {alone.pages / alone.parse:.0f} pages/s" if alone.pages else ""
-    rows = "\n".join(
-        f"| {number} | {run.seconds:.1f} | {run.peak:.0f} | {_peer(run, peer)} |"
-        for number, (run, peer) in enumerate(rounds, start=1)
-    )
+    report, alone = rounds[0].own.report, rounds[0].alone
+    parse, embed = (statistics.median(getattr(r.alone, n) for r in rounds) for n in PARTS)
+    pages = f", {alone.pages / parse:.0f} pages/s" if alone.pages else ""
+    rows = "\n".join(one.row(number) for number, one in enumerate(rounds, start=1))
+    share = statistics.median(one.share for one in rounds)
+    noisy = " Above 100 % is noise: measure again on a quiet machine." if share > 1 else ""
     return f"""\
 {report["documents"]} documents, {alone.pages} pages, {report["chunks"]} chunks, \
 {report["vectors"]} vectors, {len(report["skipped"])} skipped.
 
-| round | ragdesk s | peak MB | peer s | its own ingest s | its peak MB | peer / ragdesk |
-|---|---|---|---|---|---|---|
+| round | load | ragdesk s | peak MB | parse alone s | embed alone s | ceiling s | share \
+| peer s | its own ingest s | its peak MB | peer / ragdesk |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 The first ingest of a home, with the model's export: {first.seconds:.1f} s, {first.peak:.0f} MB.
-Parse and split alone, one process: {alone.parse:.1f} s{pages}.
-Embed alone: {alone.embed:.1f} s, {alone.texts / alone.embed:.1f} texts/s.
-Ceiling: {alone.ceiling:.1f} s; our median of {median:.1f} s is {alone.ceiling / median:.0%} of it.
+Parse and split alone, one process{pages}. Embed alone: {alone.texts / embed:.1f} texts/s.
+Share of the ceiling, median of {len(rounds)} rounds: {share:.0%}.{noisy}
 """
-
-
-def _peer(run: Run, peer: Run | None) -> str:
-    if peer is None:
-        return "- | - | - | -"
-    inner, ratio = peer.report.get("ingest_s", "-"), peer.seconds / run.seconds
-    return f"{peer.seconds:.1f} | {inner} | {peer.peak:.0f} | {ratio:.2f}"
 
 
 def main() -> None:
@@ -172,10 +200,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
         first = ours(asked.folder, home)
-        rounds = [
-            (ours(asked.folder, home), theirs(peer) if peer else None) for _ in range(asked.rounds)
-        ]
-        body = table(first, rounds, parts(asked.folder, home))
+        body = table(first, [measured(asked.folder, home, peer) for _ in range(asked.rounds)])
     print(body)
     if not asked.dry:
         names = f"{asked.folder.name}" + (" --peer …" if peer else "")
