@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexes.hits import Hits, Mask, Rows, Scores, best
 from indexes.postings import Ids, Lexical, write
+from indexes.text import is_pair
 
 __all__ = ["Lexical", "LexicalOptions", "Masks", "Ranking", "search", "write"]
 
@@ -89,8 +90,14 @@ class Ranking:
         return known
 
     def idf(self, term: str) -> float:
-        """Weigh a term by its rarity: ln(1 + (N - df + 1/2) / (df + 1/2)), always above 0."""
+        """Weigh a term by its rarity: ln(1 + (N - df + 1/2) / (df + 1/2)).
+
+        A pair of Han characters that stands nowhere weighs 0: mostly it is the seam of two words
+        of a question, and its characters count by themselves.
+        """
         df = self.df(term)
+        if not df and is_pair(term):
+            return 0.0
         return math.log1p((self.count - df + 0.5) / (df + 0.5))
 
     def search(self, terms: Iterable[str], *, k: int, allowed: Masks | None = None) -> Hits:

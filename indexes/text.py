@@ -20,6 +20,7 @@ __all__ = [
     "Language",
     "content",
     "identifiers",
+    "is_pair",
     "language",
     "normalise",
     "readable",
@@ -143,6 +144,15 @@ def tokens(text: str) -> list[str]:
             found.extend(run)
         found.extend([a + b for a, b in pairwise(run)])
     return found
+
+
+def is_pair(term: str) -> bool:
+    """Tell whether a token is a bigram of Han characters, in which no word need begin or end.
+
+    >>> is_pair("退款"), is_pair("款"), is_pair("ok")
+    (True, False, False)
+    """
+    return len(term) == 2 and _HAN.fullmatch(term) is not None  # noqa: PLR2004 (a pair)
 
 
 def identifiers(text: str) -> list[str]:

@@ -2,11 +2,12 @@
 
     python -m eval.bench.ingest FOLDER --peer 'python lc.py FOLDER' --rounds 3
 
-Each round takes the folder into a fresh collection, times the two halves of the work alone, and
-runs the peer, so that all three meet the same machine; the load beside each round says how busy
-others kept it. The exported model is kept between the rounds, as it is between two ingests of
-one home; what its export costs stands in a line of its own. The ceiling is what the machine would
-need if parsing and embedding filled every core without a gap:
+Each round takes the folder into a fresh collection, searches it in a process that holds it, times
+the two halves of the work alone, and runs the peer, so that all three meet the same machine; the
+load beside each round says how busy others kept it. The exported model is kept between the
+rounds, as it is between two ingests of one home; what its export costs stands in a line of its
+own. The ceiling is what the machine would need if parsing and embedding filled every core without
+a gap:
 (cores x embed-only + parse-only) / cores, parse-only being measured in one process. No job can
 be faster: a share above 100 % says that the machine changed amid its round. It is shown as it was
 measured, and the figures are then to be taken again on a quiet machine.
@@ -28,6 +29,7 @@ from typing import Any
 
 from eval.bench.corpora import run_watched
 from eval.bench.results import write_section
+from eval.bench.search import Search, search
 from indexes.embed import EmbedOptions, open_embedder
 from indexes.segments import views
 from indexes.text import readable
@@ -134,6 +136,7 @@ class Round:
 
     load: float
     own: Run
+    found: Search
     alone: Parts
     peer: Run | None
 
@@ -155,12 +158,20 @@ class Round:
             cells += ["-"] * 4
         return f"| {' | '.join(map(str, cells))} |"
 
+    def searches(self, number: int) -> str:
+        """Write the round's searches as a table row."""
+        own, peer = self.found, self.peer.report if self.peer else {}
+        theirs = [str(peer.get(name, "-")) for name in ("q_p50_ms", "q_p95_ms")]
+        cells = [str(number), f"{own.p50:.1f}", f"{own.p95:.1f}", f"{own.dense_p50:.1f}", *theirs]
+        return f"| {' | '.join(cells)} |"
+
 
 def measured(folder: Path, home: Path, peer: Sequence[str] | None) -> Round:
     """Measure one round."""
     load = os.getloadavg()[0]
     own = ours(folder, home)
-    return Round(load, own, parts(folder, home), theirs(peer) if peer else None)
+    found = search(home)
+    return Round(load, own, found, parts(folder, home), theirs(peer) if peer else None)
 
 
 def table(first: Run, rounds: Sequence[Round]) -> str:
@@ -169,6 +180,7 @@ def table(first: Run, rounds: Sequence[Round]) -> str:
     parse, embed = (statistics.median(getattr(r.alone, n) for r in rounds) for n in PARTS)
     pages = f", {alone.pages / parse:.0f} pages/s" if alone.pages else ""
     rows = "\n".join(one.row(number) for number, one in enumerate(rounds, start=1))
+    searches = "\n".join(one.searches(number) for number, one in enumerate(rounds, start=1))
     share = statistics.median(one.share for one in rounds)
     noisy = " Above 100 % is noise: measure again on a quiet machine." if share > 1 else ""
     return f"""\
@@ -183,6 +195,12 @@ def table(first: Run, rounds: Sequence[Round]) -> str:
 The first ingest of a home, with the model's export: {first.seconds:.1f} s, {first.peak:.0f} MB.
 Parse and split alone, one process{pages}. Embed alone: {alone.texts / embed:.1f} texts/s.
 Share of the ceiling, median of {len(rounds)} rounds: {share:.0%}.{noisy}
+
+Searching the same folder, ms, model loaded; hybrid is our whole way to eight passages.
+
+| round | hybrid p50 | hybrid p95 | our dense lane alone, p50 | peer p50 | peer p95 |
+|---|---|---|---|---|---|
+{searches}
 """
 
 

@@ -26,16 +26,18 @@ class DecideOptions:
 # Logistic regressions over the signals of ``retrieve``, by eval/bench/refusal.py: one for questions
 # that were also compared by vector, one for those that were found by their words alone.
 INTERCEPT, WEIGHTS = -3.07, {"lexical": 1.34, "dense": 4.5, "focus": 1.94, "coverage": 2.17}
-WORDS_INTERCEPT, WORDS_WEIGHTS = -1.38, {"lexical": 2.01, "focus": 2.01, "coverage": 2.63}
+WORDS_INTERCEPT, WORDS_WEIGHTS = -2.3, {"lexical": 2.91, "focus": 1.62, "coverage": 3.04}
 NAMED, ASKED = 1.0, 2.0  # a name that was met; an FAQ entry with just this question
 
 
 def answerable(signals: Mapping[str, float]) -> float:
-    """Give the likelihood (0..1) that what was found holds an answer.
+    """Give the likelihood (0..1) that what was found holds an answer; 0 for function words alone.
 
     >>> answerable({}) < 0.21 < 0.8 < answerable({"lexical": 0.6, "dense": 0.6, "focus": 1.0})
     True
     """
+    if signals.get("words") == 0:
+        return 0.0
     compared = signals.get("dense", 0.0) > 0
     z = INTERCEPT if compared else WORDS_INTERCEPT
     for name, weight in (WEIGHTS if compared else WORDS_WEIGHTS).items():

@@ -107,9 +107,13 @@ class Desk:
     def _write(self) -> Writer:
         if self.writer:
             return self.writer
-        index, embedder = self.retrieve.index, self.retrieve.embedder
-        extract = Extract(embedder=embedder, text=index.text, options=self.extract)
-        return Extractive(extract, embedder.card.name)
+        extract = Extract(
+            embedder=self.retrieve.embedder,
+            text=self.retrieve.index.text,
+            around=self.retrieve.around,
+            options=self.extract,
+        )
+        return Extractive(extract, extract.embedder.card.name)
 
     def _answer(
         self, question: Question, found: Retrieval, told: "_Told", write: Writer, clock: "_Clock"

@@ -2,7 +2,7 @@
 
 A sentence is worth what it holds of the question, each word weighed by how few of the sentences
 that were found hold it too: among passages about one thing, the name of that thing tells nothing
-apart. Sentences lean on what stands above them, so words of the heading, of the passage's first
+apart. Sentences lean on what stands above them, so words of the heading, of the section's first
 sentence and of the sentence before count in part. The measurements behind every number here are
 in eval/bench/RESULTS.md, "Extraction"; ``python -m eval.bench.extraction`` makes them.
 """
@@ -30,7 +30,7 @@ class ExtractOptions:
     most: sentences in an answer; one that leans on the sentence before brings it along.
     second: a further sentence must be worth this part of the best one.
     passage: worth of the passage's own score.
-    above: what a word counts that stands in the heading or the first sentence of the passage.
+    above: what a word counts that stands in the heading or the first sentence of the section.
     before: what a word counts that stands in the sentence before.
     figures: worth of holding every number of the question.
     kind: worth of naming a thing of the kind asked for (a number, a date, a name, a place).
@@ -70,10 +70,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """Chooses sentences. text: gives the stored text of a document by its uri, for headers."""
+    """Chooses sentences.
+
+    text: gives the stored text of a document by its uri, for headers. around: gives the chunks
+    about a passage in its document, itself included, in order.
+    """
 
     embedder: Embedder
     text: Callable[[str], str | None]
+    around: Callable[[Passage], Sequence[Chunk]]
     options: ExtractOptions = ExtractOptions()
 
     def __call__(self, found: Retrieval) -> list[Statement]:
@@ -102,9 +107,9 @@ class Extract:
     ) -> Iterator[Candidate]:
         """Weigh the sentences of a passage; the question of an FAQ entry is none of them."""
         sentences, given = read(passage.chunk.text), self.options
-        above = headings(passage.chunk) | (sentences[0].words if sentences else frozenset())
+        opening, before = self._leads(passage)
+        above = headings(passage.chunk) | opening
         asked = _question(passage.chunk)
-        before: frozenset[str] = frozenset()
         for at, sentence in enumerate(sentences):
             text = passage.chunk.text[sentence.start : sentence.end]
             worth = given.passage * passage.score
@@ -115,6 +120,19 @@ class Extract:
             before = sentence.words
             if sentence.end <= asked[0] or sentence.start >= asked[1]:
                 yield Candidate(passage, rank, at, sentence, worth)
+
+    def _leads(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
+        """Give the words of the sentence that opens a passage's section, and of the one before it.
+
+        A long paragraph is found in pieces; what it is about is said where it begins.
+        """
+        chunk = passage.chunk
+        section = [c for c in self.around(passage) if c.section == chunk.section] or [chunk]
+        earlier = [c for c in section if c.end <= chunk.start]
+        first = read(section[0].text)
+        last = read(earlier[-1].text) if earlier else ()
+        nothing: frozenset[str] = frozenset()
+        return (first[0].words if first else nothing, last[-1].words if last else nothing)
 
     def _compare(self, ranked: list[Candidate], found: Retrieval) -> list[Candidate]:
         """Let the model decide between the few best sentences, where it reads the question."""

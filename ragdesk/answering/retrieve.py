@@ -18,10 +18,13 @@ from indexes.fuse import fuse, union
 from indexes.hits import Rows, Scores
 from indexes.index import Index
 from indexes.layout import Mask
-from indexes.text import readable
+from indexes.text import content, readable, strip_invisible
 from ragdesk.answering.alike import collapse
 from ragdesk.answering.answer import Question
 from ragdesk.answering.evidence import Retrieval, Wanted, focus, likeness, named, want, words
+
+BESIDE = 3
+"""Chunks on either side that count as the context of a chunk: what a long section says of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,8 @@ class RetrieveOptions:
     name: weight of the share of the question's words that the document is named by.
     focus: weight of the best sentence's share of the question's words.
     title: what a word counts there that stands in the headings, not in the sentence.
-    context: weight of the share that a passage holds together with its two neighbours; only
-    where there is no vector, which sees by itself what a passage is about.
+    context: weight of the share that a passage holds together with its neighbours; only where
+    there is no vector, which sees by itself what a passage is about.
     spread: an identifier in more passages than this is a topic, and gets no lane of its own.
     near: an identifier's lane is for passages whose score is this part of the best, or more.
     faq: from this likeness on, an FAQ entry's question is the question that was asked.
@@ -103,9 +106,10 @@ class Retrieve:
     def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
         """Find the passages for a question, best first, within what ``question.where`` permits."""
         most = top_k or self.options.top_k
-        asked = want(question.text, self.index.idf)
+        text = strip_invisible(question.text)
+        asked = want(text, self.index.idf)
         mask = self.index.mask(question.where)
-        vector = self._vector(question.text)
+        vector = self._vector(text)
         lanes = _Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
         ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
         kept = list(collapse(ranked, share=self.options.same, most=most))
@@ -118,7 +122,7 @@ class Retrieve:
             repeated={p.chunk.id: tuple(same) for p, same in kept if same},
         )
 
-    def around(self, passage: Passage, n: int = 1) -> list[Chunk]:
+    def around(self, passage: Passage, n: int = BESIDE) -> list[Chunk]:
         """Give the chunks up to n before and after a passage in its document, itself included."""
         row = self.index.row(passage.chunk.id)
         return [] if row is None else self.index.chunks(self.index.neighbours(row, n))
@@ -190,7 +194,7 @@ class Retrieve:
         """Give the share of the question that each row (n,) and the rows beside it hold (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
-        near = [self.index.neighbours(row, 1) for row in rows.tolist()]
+        near = [self.index.neighbours(row, BESIDE) for row in rows.tolist()]
         every = np.unique(np.concatenate([np.array(some, dtype=np.int64) for some in near]))
         places = [np.searchsorted(every, some) for some in near]
         shares = np.zeros(len(rows))
@@ -249,7 +253,10 @@ def _order(found: Iterable[tuple[int, Passage]], lanes: _Lanes, near: float) -> 
 
 
 def _signals(asked: Wanted, passages: Sequence[Passage], lanes: _Lanes) -> dict[str, float]:
-    """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count."""
+    """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count.
+
+    words: content words; a question without one asks for nothing.
+    """
     best = passages[0] if passages else None
     after = passages[1].score if len(passages) > 1 else 0.0
     chunk = best.chunk if best else None
@@ -264,5 +271,5 @@ def _signals(asked: Wanted, passages: Sequence[Passage], lanes: _Lanes) -> dict[
         "names": float(bool(asked.identifiers)),
         "faq": max(lanes.faq.values(), default=0.0),
         "same_language": float(chunk is not None and chunk.language == asked.language),
-        "words": float(len(asked.weights)),
+        "words": float(len(set(content(asked.terms)))),
     }
