@@ -24,7 +24,7 @@ from ragdesk.answering.answer import Question
 from ragdesk.answering.evidence import Retrieval, Wanted, focus, likeness, named, want, words
 
 BESIDE = 3
-"""Chunks on either side that count as the context of a chunk: what a long section says of it."""
+"""Chunks of its section on either side that count as the context of a chunk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class RetrieveOptions:
     name: weight of the share of the question's words that the document is named by.
     focus: weight of the best sentence's share of the question's words.
     title: what a word counts there that stands in the headings, not in the sentence.
-    context: weight of the share that a passage holds together with its neighbours; only where
-    there is no vector, which sees by itself what a passage is about.
+    context: weight of the share that a passage holds together with its section about it; only
+    where there is no vector, which sees by itself what a passage is about.
     spread: an identifier in more passages than this is a topic, and gets no lane of its own.
     near: an identifier's lane is for passages whose score is this part of the best, or more.
     faq: from this likeness on, an FAQ entry's question is the question that was asked.
@@ -191,12 +191,16 @@ class Retrieve:
         return self.options.dense * (1 + self.options.rise * missing)
 
     def _context(self, asked: Wanted, rows: Rows) -> Scores:
-        """Give the share of the question that each row (n,) and the rows beside it hold (n,)."""
+        """Give the share of the question that each row (n,) and its section about it hold (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
-        near = [self.index.neighbours(row, BESIDE) for row in rows.tolist()]
-        every = np.unique(np.concatenate([np.array(some, dtype=np.int64) for some in near]))
-        places = [np.searchsorted(every, some) for some in near]
+        near = [np.array(self.index.neighbours(row, BESIDE)) for row in rows.tolist()]
+        every = np.unique(np.concatenate(near))
+        sections = [chunk.section for chunk in self.index.chunks(every)]
+        section = np.array([sections.index(one) for one in sections])
+        beside = [np.searchsorted(every, some) for some in near]
+        own = section[np.searchsorted(every, rows)]
+        places = [b[section[b] == mine] for b, mine in zip(beside, own, strict=True)]
         shares = np.zeros(len(rows))
         for term, weight in asked.weights.items():
             held = self.index.lexical_scores([term], every) > 0
