@@ -4,7 +4,8 @@
 
 A sentence is right when it is of the paragraph that answers and holds a gold answer. Refusing is
 measured twice: on questions whose article was taken out of sight (nothing answers), and on those
-of SQuAD 2.0 that were written to look answerable. Writes "Extraction" and "Refusal" of RESULTS.md.
+of SQuAD 2.0 that were written to look answerable. Writes "Extraction" and "Refusal on
+public sets" of RESULTS.md.
 """
 
 import argparse
@@ -136,7 +137,7 @@ def main() -> None:
     head = "| set | questions | sentences chosen by | best one | one of the two best |\n"
     body = "\n".join([f"{head}| --- | --- | --- | --- | --- |", *rows])
     write_section("Extraction", command, body)
-    write_section("Refusal", command, refused)
+    write_section("Refusal on public sets", command, refused)
 
 
 if __name__ == "__main__":
