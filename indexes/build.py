@@ -7,16 +7,15 @@ without publishing, by any way, and nothing has happened.
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from indexes import durable, generations, manifest, segments
+from indexes import durable, failpoints, generations, manifest, segments
 from indexes.chunk import Chunk, Record
+from indexes.compact import Merge, Size, choose
 from indexes.dense import Vectors
 from indexes.documents import Listed
 from indexes.draft import Draft, Progress
@@ -24,10 +23,13 @@ from indexes.embed import Embedder
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.generations import Plan
 from indexes.index import Index
+from indexes.journal import Journal
 from indexes.layout import Layout
 from indexes.segments import Segment
 
-_SHARED = ("id", "uri", "source", "title", "media_type", "language", "digest", "groups")
+_SHARED = (
+    *("id", "uri", "source", "title", "media_type", "language", "digest", "groups", "validity"),
+)
 _NO_GROUPS: Mapping[str, frozenset[str]] = {}
 
 
@@ -36,6 +38,7 @@ class Published:
     """What a publish made: counts of the whole generation, and the texts newly embedded.
 
     changed: False when there was nothing to write and the generation is the one before.
+    resumed: texts whose vectors a job before had left in the journal.
     """
 
     generation: int
@@ -43,6 +46,7 @@ class Published:
     chunks: int
     vectors: int
     embedded: int
+    resumed: int = 0
     changed: bool = True
 
 
@@ -81,7 +85,9 @@ class Build:
                 self.base = held.enter_context(Index.open(self._collection))
             except (IndexNotFound, IndexDamaged):
                 self.base = None
-            self.stale = self._staleness()
+            canary = self._embedder.passages([segments.CANARY])[0]
+            self.stale = self._staleness(canary)
+            self._journal = Journal(self._collection, self._embedder.card, canary)
             held.callback(self._clear)
             self._held = held.pop_all()
         return self
@@ -98,6 +104,7 @@ class Build:
         if record.id in self._added:
             raise ValueError(f"{record.uri} was added twice.")
         first, count = self._writing().add(record, chunks)
+        failpoints.reach("document added")
         facts = {name: getattr(record, name) for name in _SHARED}
         self._added[record.id] = Listed(**facts, segment="", first=first, count=count)
 
@@ -106,126 +113,176 @@ class Build:
         *,
         removed: Collection[str] = (),
         groups: Mapping[str, frozenset[str]] = _NO_GROUPS,
+        merge: Merge = "small",
     ) -> Published:
         """Publish what was added, less the documents removed, with new groups for some.
 
-        removed, groups: by record id. Raises ValueError for an id nobody knows, OSError when
-        anything cannot be written or synced; then the base still stands.
+        removed, groups: by record id. merge: which segments become one on this occasion, see
+        ``compact``. Raises ValueError for an id nobody knows, OSError when anything cannot be
+        written or synced; then the base still stands.
         """
-        kept, gone = self._sorted_out(set(removed))
-        regrouped = [groups.get(d.id, d.groups) != d.groups for d in kept]
-        self._check_known({*removed, *groups}, kept, gone)
+        gone = self._gone(set(removed))
+        regrouped = self._regrouped(groups, gone)
+        self._check_known({*removed, *groups})
+        merged = self._merged(gone, merge)
         if self.base and not (
-            self._added or gone or any(regrouped) or self.stale or self.base.refused
+            self._added or gone or regrouped or merged or self.stale or self.base.refused
         ):
             return self._published(self.base.generation, self.base.sums, changed=False)
-        if self.stale:
-            kept = self._carry_over(kept)
+        self._carry_over(merged, set(gone))
         digest = self._sealed()
-        new = [replace(d, segment=digest) for d in self._added.values() if digest]
-        listed = [replace(d, groups=groups.get(d.id, d.groups)) for d in [*kept, *new]]
-        plan = self._plan(listed, gone, digest)
-        return self._published(generations.publish(self._collection, plan, listed), plan.sums)
+        new = [replace(d, segment=digest or "") for d in self._added.values()]
+        listed = [replace(d, groups=groups.get(d.id, d.groups)) for d in new]
+        listed += [d for d in regrouped if d.id not in self._added]
+        plan = self._plan(gone.values(), merged, digest)
+        derived = self.base and not self.stale
+        number = generations.publish(
+            self._collection,
+            plan,
+            listed,
+            base=self.base.documents.file if self.base and derived else None,
+            gone=gone if derived else (),
+        )
+        self._journal.clear()
+        failpoints.reach("generation published")
+        return self._published(number, plan.sums)
 
-    def _sorted_out(self, removed: set[str]) -> tuple[list[Listed], list[Listed]]:
-        """Part the documents of the base into those that stay and those that go."""
-        kept: list[Listed] = []
-        gone: list[Listed] = []
-        names = {(d.source, d.uri) for d in self._added.values()}
-        for document in self.base.records() if self.base else ():
-            replaced = document.id in self._added or (document.source, document.uri) in names
-            (gone if replaced or document.id in removed else kept).append(document)
-        return kept, gone
+    def _gone(self, removed: set[str]) -> dict[str, Listed]:
+        """Find the documents of the base that go: removed, or replaced by one added."""
+        if not self.base:
+            return {}
+        table = self.base.documents
+        found = [table.by_id(identity) for identity in {*removed, *self._added}]
+        found += [table.at(document.source, document.uri) for document in self._added.values()]
+        return {document.id: document for document in found if document}
 
-    def _check_known(self, named: set[str], kept: list[Listed], gone: list[Listed]) -> None:
-        unknown = named - {d.id for d in kept} - {d.id for d in gone} - set(self._added)
+    def _regrouped(
+        self, groups: Mapping[str, frozenset[str]], gone: Mapping[str, Listed]
+    ) -> list[Listed]:
+        """Find the documents that stay, and get other groups."""
+        if not self.base:
+            return []
+        found = [self.base.documents.by_id(identity) for identity in groups if identity not in gone]
+        return [
+            replace(document, groups=groups[document.id])
+            for document in found
+            if document and groups[document.id] != document.groups
+        ]
+
+    def _check_known(self, named: set[str]) -> None:
+        find = self.base.documents.by_id if self.base else lambda _: None
+        unknown = [one for one in sorted(named) if one not in self._added and not find(one)]
         if unknown:
-            raise ValueError(f"No document has the id {min(unknown)}.")
+            raise ValueError(f"No document has the id {unknown[0]}.")
 
-    def _carry_over(self, kept: list[Listed]) -> list[Listed]:
-        """Embed what stays anew: an index never mixes vectors of two embedders."""
-        for document in kept:
-            if self.base:
+    def _merged(self, gone: Mapping[str, Listed], merge: Merge) -> list[str]:
+        """Choose the segments of the base to write again, given what goes."""
+        if not self.base:
+            return []
+        if self.stale:  # an index never mixes vectors of two embedders
+            return [part.digest for part in self.base.segments]
+        lost = dict.fromkeys((part.digest for part in self.base.segments), 0)
+        for name, ranges in self.base.dead.items():
+            lost[name] += sum(count for _, count in ranges)
+        for document in gone.values():
+            lost[document.segment] += document.count
+        parts = self.base.segments
+        sizes = [Size(p.digest, p.chunks, p.chunks - lost[p.digest]) for p in parts]
+        return choose([size for size in sizes if size.live], merge)
+
+    def _carry_over(self, merged: Collection[str], gone: set[str]) -> None:
+        """Write the documents of some segments again; only another embedder embeds them again."""
+        for document in self.base.documents.within(merged) if self.base else ():
+            if document.id not in gone and document.id not in self._added and self.base:
                 self.add(*self.base.document(document))
-        return []
 
     def _sealed(self) -> str | None:
         """Finish the draft and give it its name; returns its digest, None without a draft."""
         if not self._draft:
             return None
         digest = self._draft.finish({"splitter": self._splitter})
+        failpoints.reach("segment sealed")
         final = self._collection / generations.SEGMENTS / digest
         if final.exists() and manifest.problems(final, digest):
             durable.discard(final)  # of the same content, but damaged: the draft is its cure
         if not final.exists():
             durable.move(self._draft.folder, final)
+        failpoints.reach("segment named")
         return digest
 
-    def _plan(self, listed: list[Listed], gone: list[Listed], digest: str | None) -> Plan:
-        used = {d.segment for d in listed}
-        known = [] if self.base is None else [p.digest for p in self.base.segments]
-        order = [name for name in dict.fromkeys([*known, digest]) if name in used]
+    def _plan(self, gone: Iterable[Listed], merged: Collection[str], digest: str | None) -> Plan:
+        """Say which segments are left, what is dead in them, and how much lives."""
+        held = self.base.documents.counts() if self.base else {}
         dead: dict[str, list[tuple[int, int]]] = defaultdict(list)
         if self.base:
             dead.update({name: list(ranges) for name, ranges in self.base.dead.items()})
         for document in gone:
+            held[document.segment] -= 1
             dead[document.segment].append((document.first, document.count))
+        for name in merged:
+            held[name] = 0
         if digest:  # the same documents written anew are the same segment, and live again
+            held[digest] = len(self._added)
             dead.pop(digest, None)
+        known = [] if self.base is None else [p.digest for p in self.base.segments]
+        order = [name for name in dict.fromkeys([*known, digest]) if name and held.get(name)]
         dead = {name: sorted(r for r in dead[name] if r[1]) for name in order if name in dead}
+        sums = self._sums(sum(held[name] for name in order), order, dead)
         parent = self.base.generation if self.base else None
-        sums = self._sums(listed, order, dead)
         return Plan(parent=parent, segments=order, dead=dead, sums=sums)
 
-    def _sums(
-        self, listed: list[Listed], order: list[str], dead: generations.Ranges
-    ) -> dict[str, int]:
+    def _sums(self, documents: int, order: list[str], dead: generations.Ranges) -> dict[str, int]:
         """Count what lives. The new segment is opened as a reader would, before anyone can."""
         folder = self._collection / generations.SEGMENTS
+        known = {part.digest: part for part in (self.base.segments if self.base else ())}
         with ExitStack() as opened:
-            parts = [opened.enter_context(closing(Segment(folder / name))) for name in order]
-            layout = Layout(parts)
-            buried = ((name, *one) for name, ranges in dead.items() for one in ranges)
-            live = layout.mask(~layout.flags(buried))
-            pairs = list(zip(parts, live.entries, strict=True))
-            return {
-                "documents": len(listed),
-                "chunks": live.count,
-                "entries": sum(int(np.count_nonzero(flags)) for _, flags in pairs),
-                "vectors": sum(int(np.count_nonzero(flags[p.dense.rows])) for p, flags in pairs),
-                "tokens": sum(int(p.lexical.lengths[flags].sum()) for p, flags in pairs),
-            }
+            parts = [
+                known.get(name) or opened.enter_context(closing(Segment(folder / name)))
+                for name in order
+            ]
+            return {"documents": documents, **Layout(parts).sums(dead)}
 
     def _published(
         self, number: int, sums: Mapping[str, int], *, changed: bool = True
     ) -> Published:
         counts = {name: sums[name] for name in ("documents", "chunks", "vectors")}
         embedded = self._draft.embedded if self._draft else 0
-        return Published(generation=number, embedded=embedded, changed=changed, **counts)
+        resumed = self._journal.used if self._draft else 0
+        return Published(
+            generation=number, embedded=embedded, resumed=resumed, changed=changed, **counts
+        )
 
     def _writing(self) -> Draft:
         """Begin the new segment with its first document."""
         if self._draft is None:
             name = f"{durable.UNFINISHED}{secrets.token_hex(8)}"
             folder = self._collection / generations.SEGMENTS / name
-            self._draft = Draft(folder, self._embedder, known=self._known, progress=self._progress)
+            self._draft = Draft(
+                folder,
+                self._embedder,
+                known=self._known,
+                note=self._journal.note,
+                progress=self._progress,
+            )
+            failpoints.reach("draft begun")
         return self._draft
 
     def _known(self, digests: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """Take the vectors of known texts over from the base, if the same embedder made it."""
+        """Take vectors of known texts from the base, if this embedder made it, and the journal."""
         found: dict[bytes, Vectors] = {}
         for part in self.base.segments if self.base and not self.stale else ():
             places = part.shelf.vectors([digest for digest in digests if digest not in found])
             found.update(zip(places, part.dense.vectors(list(places.values())), strict=True))
+        found.update(self._journal.vectors([digest for digest in digests if digest not in found]))
         return found
 
-    def _staleness(self) -> str | None:
+    def _staleness(self, canary: Vectors) -> str | None:
         if self.base is None:
             return None
         if difference := self.base.mismatch(self._embedder.card):
             return difference
         try:
-            self.base.check_canary(self._embedder.passages([segments.CANARY])[0])
+            self.base.check_canary(canary)
         except IndexMismatch as error:
             return str(error)
         return None

@@ -15,13 +15,30 @@ Finder = Literal["dense", "lexical", "identifier", "question"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validity:
+    """When a document holds, and which version of it this is.
+
+    starts, ends: moments in UTC (``2026-01-01T00:00:00Z``), the first included, the last not;
+    empty is open. version: as its authors call it. beside: a sidecar said so, not the document.
+    """
+
+    starts: str = ""
+    ends: str = ""
+    version: str = ""
+    beside: bool = False
+
+
+ALWAYS = Validity()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A piece of a document, small enough to be quoted.
 
     lead: heading path and table header. Embedded, indexed and shown to a model, never quoted.
     section: the span of the section it stands in (its parent).
     question: for a FAQ entry, the span of its question; the rest of the chunk is the answer.
-    page: 1-based, for paged formats.
+    page: 1-based, for paged formats. version: of its document, as its authors call it.
     """
 
     document: str
@@ -37,6 +54,7 @@ class Chunk:
     question: Span | None = None
     kind: Kind = "prose"
     language: str = "en"
+    version: str = ""
 
     @property
     def id(self) -> str:
@@ -66,6 +84,7 @@ class Record:
     groups: who may see it; empty means every key of the collection.
     pages: span of each page in the text, and its label, for paged formats.
     boxes: where runs of text stand on their pages, as ``ingest`` wrote them (opaque here).
+    validity: when it holds; outside of that time it is kept, and not found.
     """
 
     id: str
@@ -79,6 +98,7 @@ class Record:
     groups: frozenset[str] = frozenset()
     pages: tuple[tuple[int, int, str], ...] = ()
     boxes: bytes = b""
+    validity: Validity = ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

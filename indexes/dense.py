@@ -118,6 +118,13 @@ class Dense:
             given[known] = self._score(asked, places[known])
         return given
 
+    def of(self, rows: Rows) -> Vectors:
+        """Copy the vectors of some rows (n,), as far as they have one, in their order."""
+        if not self.count:
+            return self._vectors[:0]
+        places = np.minimum(np.searchsorted(self.rows, rows), self.count - 1)
+        return self.vectors(places[self.rows[places] == rows])
+
     def vectors(self, places: Rows | Sequence[int]) -> Vectors:
         """Copy the vectors at some places (n,) of this folder: places count in writing order."""
         return self._vectors[np.asarray(places, dtype=np.int64)]

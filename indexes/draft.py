@@ -4,7 +4,6 @@ Memory stays bounded whatever the corpus: texts go to the shelf, vectors to a fi
 words are read back from the shelf when the lexical index is written.
 """
 
-import hashlib
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from indexes import dense, durable, lexical, segments
+from indexes import dense, durable, failpoints, lexical, segments
 from indexes.chunk import Chunk, Record
 from indexes.dense import Vectors
 from indexes.embed import Embedder
 from indexes.errors import IndexesError
+from indexes.journal import key
 from indexes.segments import views
 from indexes.shelf import ShelfWriter
 from indexes.text import readable, tokens
@@ -27,22 +27,31 @@ _RAW = "vectors.raw"
 _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, Vectors]]
+Note = Callable[[Mapping[bytes, Vectors]], None]
 Progress = Callable[[int, int], None]
 
 
 class Draft:
     """Writes one segment into a folder of its own.
 
-    known: vectors of texts that older segments hold, by digest. progress: told the chunks done
-    and the texts embedded, after each slab. embedded: texts that the embedder was asked for.
+    known: vectors of texts that are held already, by key. note: told what was embedded anew,
+    at once. progress: told the chunks done and the texts embedded, after each slab.
+    embedded: texts that the embedder was asked for.
     """
 
     def __init__(
-        self, folder: Path, embedder: Embedder, *, known: Known, progress: Progress | None = None
+        self,
+        folder: Path,
+        embedder: Embedder,
+        *,
+        known: Known,
+        note: Note | None = None,
+        progress: Progress | None = None,
     ) -> None:
         folder.mkdir()
         self.folder, self.embedded = folder, 0
         self._embedder, self._known, self._progress = embedder, known, progress
+        self._note = note
         self._shelf = ShelfWriter(folder / segments.SHELF)
         self._raw = (folder / _RAW).open("x+b")
         self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
@@ -91,8 +100,11 @@ class Draft:
         while self._slab:
             self._embed()
         lexical.write(self.folder / segments.LEXICAL, self._words())
+        failpoints.reach("words written")
         self._shelf.finish()
+        failpoints.reach("shelf written")
         how = self._write_vectors()
+        failpoints.reach("vectors written")
         self._save(segments.OWNERS, np.array(self._owners, np.uint32))
         self._save(segments.KINDS, np.array(self._kinds, np.uint8))
         counts = {
@@ -115,12 +127,16 @@ class Draft:
     def _embed(self) -> None:
         """Give the next slab of entries their vectors: each text is embedded once."""
         slab, self._slab = self._slab[:SLAB], self._slab[SLAB:]
-        digests = [hashlib.sha256(words.encode()).digest()[:16] for _, words in slab]
+        digests = [key(words) for _, words in slab]
         texts = {digest: words for digest, (_, words) in zip(digests, slab, strict=True)}
         vectors = {digest: vector for digest in texts if (vector := self._own(digest)) is not None}
         new = {digest for digest in texts if digest not in vectors}
         vectors.update(self._known([digest for digest in texts if digest in new]))
-        vectors.update(self._fresh({d: w for d, w in texts.items() if d not in vectors}))
+        fresh = self._fresh({d: w for d, w in texts.items() if d not in vectors})
+        if self._note:
+            self._note(fresh)
+        failpoints.reach("texts embedded")
+        vectors.update(fresh)
         noted: dict[bytes, int] = {}
         for digest, (entry, _) in zip(digests, slab, strict=True):
             if digest in vectors:

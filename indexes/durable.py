@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+from indexes import failpoints
+
 UNFINISHED = ".tmp-"
 
 
@@ -56,7 +58,9 @@ def replace(file: Path, data: bytes) -> None:
     draft = file.with_name(f"{UNFINISHED}{file.name}")
     draft.unlink(missing_ok=True)
     write(draft, data)
+    failpoints.reach(f"{file.name} written")
     draft.replace(file)
+    failpoints.reach(f"{file.name} replaced")
     sync(file.parent)
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import documents, durable, manifest
+from indexes import documents, durable, failpoints, manifest
 from indexes.documents import Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError
 
@@ -118,18 +118,27 @@ class Plan:
     sums: Mapping[str, int]
 
 
-def publish(collection: Path, plan: Plan, listed: Iterable[Listed]) -> int:
+def publish(
+    collection: Path,
+    plan: Plan,
+    listed: Iterable[Listed],
+    *,
+    base: Path | None = None,
+    gone: Iterable[str] = (),
+) -> int:
     """Write a generation with its document table and make it current; returns its number.
 
-    The lock must be held, and the segments stand under their final names. Raises OSError when
-    anything cannot be written or synced: the old generation is then still the current one,
-    unless the very last fsync failed, after which either may be.
+    listed, base, gone: see ``documents.write``. The lock must be held, and the segments stand
+    under their final names. Raises OSError when anything cannot be written or synced: the old
+    generation is then still the current one, unless the very last fsync failed, after which
+    either may be.
     """
     number = max([*numbers(collection), current(collection) or 0], default=0) + 1
     draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
     durable.discard(draft)
     draft.mkdir()
-    documents.write(draft / documents.NAME, listed)
+    documents.write(draft / documents.NAME, listed, base=base, gone=gone)
+    failpoints.reach("table written")
     (draft / TOMBSTONES).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
     facts = {
         "generation": number,
@@ -139,8 +148,10 @@ def publish(collection: Path, plan: Plan, listed: Iterable[Listed]) -> int:
         "sums": dict(plan.sums),
     }
     sealed = manifest.seal(draft, facts)
+    failpoints.reach("generation sealed")
     try:
         durable.move(draft, _folder(collection, number))
+        failpoints.reach("generation named")
         point(collection, number, sealed.checksum)
     except OSError:
         if current(collection) != number:

@@ -4,6 +4,7 @@ Read this file first. Rows are chunk rows (int64), numbered through all segments
 generation in order. Any thread may search; an Index never changes, a new generation is a new one.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -13,8 +14,9 @@ from typing import IO, Self
 
 import numpy as np
 
-from indexes import documents, generations, segments
+from indexes import content, documents, generations, segments
 from indexes.chunk import Chunk, Filter, Record
+from indexes.current import Current
 from indexes.dense import Vectors
 from indexes.documents import Documents, Listed
 from indexes.embed import Card
@@ -45,12 +47,13 @@ class Index:
         self._lock = lock
         self._layout = Layout(self.segments)
         removed = ((name, *one) for name, ranges in held.dead.items() for one in ranges)
-        self._everything = self._layout.mask(~self._layout.flags(removed))
-        self.total = self._everything.count
-        live = self._everything.entries if held.dead else None
+        self._live = self._layout.mask(~self._layout.flags(removed))
+        self.total = self._live.count
+        live = self._live.entries if held.dead else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
+        self._current = Current(self._layout, self.documents, self._live)
         # Bound to the parts and not to self: a cycle would keep a closed index mapped.
-        masked = partial(_mask, self._layout, self.documents, self._everything)
+        masked = partial(_mask, self._layout, self.documents, self._current)
         self._masked = lru_cache(maxsize=_MASKS)(masked)
 
     @classmethod
@@ -139,8 +142,12 @@ class Index:
                 )
 
     def mask(self, where: Filter) -> Mask:
-        """Say which chunks a filter lets through. Fails closed: what cannot be told is left out."""
-        return self._everything if where == Filter() else self._masked(where)
+        """Say which chunks a filter lets through, of those that hold now.
+
+        Fails closed: what cannot be told is left out.
+        """
+        period = self._current()
+        return period.mask if where == Filter() else self._masked(where, period.since)
 
     def lexical(
         self, terms: Iterable[str], *, k: int, mask: Mask | None = None, questions: bool = False
@@ -203,7 +210,7 @@ class Index:
         """Give the row of a live chunk by its id, or None."""
         for part, start in zip(self.segments, self._layout.starts, strict=False):
             found = part.shelf.by_id(chunk)
-            if found is not None and self._everything.chunks[start + found]:
+            if found is not None and self._live.chunks[start + found]:
                 return int(start + found)
         return None
 
@@ -218,6 +225,17 @@ class Index:
         start = int(self._layout.starts[self._layout.place(document.segment)]) + document.first
         return range(start, start + document.count)
 
+    def digest(self) -> str:
+        """Sum up the content, however it came to be: see ``content``. Reads all of it."""
+        total = hashlib.sha256()
+        for listed in self.records():
+            part = self.segments[self._layout.place(listed.segment)]
+            entries, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
+            held = (part.kinds[entries], part.dense.of(entries))
+            for piece in content.of(*self.document(listed), *held):
+                total.update(piece)
+        return total.hexdigest()
+
     def records(self) -> Iterator[Listed]:
         """Give every document without its text, by uri."""
         return self.documents.all()
@@ -226,13 +244,15 @@ class Index:
         """Give a document with its text and groups by its uri, or None."""
         if listed := self.documents.find(uri):
             shelf = self.segments[self._layout.place(listed.segment)].shelf
-            return replace(shelf.record(listed.id), groups=listed.groups)
+            record = shelf.record(listed.id)
+            return replace(record, groups=listed.groups, validity=listed.validity)
         return None
 
     def document(self, listed: Listed) -> tuple[Record, list[Chunk]]:
         """Give a document that is listed, with its text and groups, and its chunks in order."""
         shelf = self.segments[self._layout.place(listed.segment)].shelf
-        record = replace(shelf.record(listed.id), groups=listed.groups)
+        record = shelf.record(listed.id)
+        record = replace(record, groups=listed.groups, validity=listed.validity)
         return record, [chunk for _, chunk in shelf.of(listed.id)]
 
     def text(self, uri: str) -> str | None:
@@ -246,12 +266,16 @@ class Index:
 
     def _allowed(self, mask: Mask | None, *, questions: bool) -> Sequence[Flags | None]:
         """Say per segment which entries may be found; None where all may."""
+        period = self._current()
         if questions:
-            return self._layout.questions(self._everything if mask is None else mask)
-        if mask is None or mask is self._everything:
-            return self._everything.entries if self.dead else [None] * len(self.segments)
+            return self._layout.questions(period.mask if mask is None else mask)
+        if mask is None or mask is period.mask:
+            all_ = period.whole and not self.dead
+            return [None] * len(self.segments) if all_ else period.mask.entries
         return mask.entries
 
 
-def _mask(layout: Layout, table: Documents, live: Mask, where: Filter) -> Mask:
-    return layout.mask(layout.flags(table.where(where)) & live.chunks)
+def _mask(layout: Layout, table: Documents, current: Current, where: Filter, since: str) -> Mask:
+    """Answer a filter for the period that began ``since``, which names it among the remembered."""
+    del since
+    return layout.mask(layout.flags(table.where(where)) & current().mask.chunks)

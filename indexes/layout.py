@@ -1,6 +1,6 @@
 """How rows are counted through several segments: chunk rows, entry rows, and flags over both."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,18 @@ class Layout:
         """Carry flags of chunks over to the entries of each segment."""
         pairs = zip(self.segments, self.starts, strict=False)
         return Mask(chunks, tuple(chunks[at : at + s.chunks][s.owners] for s, at in pairs))
+
+    def sums(self, dead: Mapping[str, Sequence[tuple[int, int]]]) -> dict[str, int]:
+        """Count the chunks, entries, vectors and tokens that live, given the dead rows."""
+        buried = ((name, *one) for name, ranges in dead.items() for one in ranges)
+        live = self.mask(~self.flags(buried))
+        pairs = list(zip(self.segments, live.entries, strict=True))
+        return {
+            "chunks": live.count,
+            "entries": sum(int(np.count_nonzero(flags)) for _, flags in pairs),
+            "vectors": sum(int(np.count_nonzero(flags[p.dense.rows])) for p, flags in pairs),
+            "tokens": sum(int(p.lexical.lengths[flags].sum()) for p, flags in pairs),
+        }
 
     def questions(self, mask: Mask) -> list[Flags]:
         """Keep of a mask the entries that are FAQ questions, per segment."""

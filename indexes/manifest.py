@@ -21,7 +21,7 @@ from indexes import durable
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 
 NAME = "MANIFEST.json"
-FORMAT = 1
+FORMAT = 2  # 2: documents may say when they hold, and chunks bear their version
 LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})  # a library's own, never data
 MOST_REMEMBERED = 10_000  # files; a server that lives through many publishes must not grow
 _NONE = "0" * 64  # stands for the checksum while it is taken

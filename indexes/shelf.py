@@ -191,7 +191,7 @@ def _record(*held: Any) -> Record:
 
 def _chunk_facts(chunk: Chunk, record: Record) -> str:
     """Keep what is not at its default: most chunks have no page and no question."""
-    names = ("lead", "path", "page", "section", "question", "kind", "language")
+    names = ("lead", "path", "page", "section", "question", "kind", "language", "version")
     known = {name: value for name in names if (value := getattr(chunk, name))}
     if chunk.title != record.title:
         known["title"] = chunk.title

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from indexes.chunk import ALWAYS, Validity
+
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "faq"]
 
 
@@ -13,6 +15,7 @@ class Raw:
 
     uri: the path below its source with ``/``. digest: SHA-256 of the bytes at ``file``.
     groups: who may see it; empty means everyone who may ask the collection.
+    validity: what a sidecar says of it, instead of the document itself; None without one.
     """
 
     uri: str
@@ -21,6 +24,7 @@ class Raw:
     digest: str
     size: int
     groups: frozenset[str] = frozenset()
+    validity: Validity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,7 @@ class Document:
     """A parsed document: one text, and the blocks that cover it in order.
 
     boxes: where runs of text stand on their pages; see ``parse/pdf.py`` for its form.
+    validity: when it holds, and its version, where it says so itself.
     """
 
     title: str
@@ -64,6 +69,7 @@ class Document:
     language: str
     pages: tuple[Page, ...] = ()
     boxes: bytes = b""
+    validity: Validity = ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

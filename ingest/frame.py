@@ -7,9 +7,10 @@ hostile files and may be made to say anything, so the job checks every number it
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, get_args
 
-from indexes.chunk import Chunk, Kind, Record, Span
+from indexes.chunk import Chunk, Kind, Record, Span, Validity
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]
@@ -50,6 +51,7 @@ def told(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
         "title": document.title,
         "media_type": document.media_type,
         "language": document.language,
+        "validity": astuple(document.validity)[:3],
         "pages": [(page.start, page.end, page.label) for page in document.pages],
         "chunks": [
             (c.start, c.end, c.lead, c.path, c.page, c.section, c.question, c.kind, c.language)
@@ -67,6 +69,8 @@ def heard(
     Raises ValueError, KeyError or TypeError when it makes no sense.
     """
     content, boxes = parts
+    starts, ends, version = map(_text, header["validity"])
+    told = Validity(starts=starts, ends=ends, version=version)
     text = content.decode()
     made = Record(
         id=record,
@@ -82,6 +86,7 @@ def heard(
             (*_span((a, b), 0, len(text)), _text(label)) for a, b, label in header["pages"]
         ),
         boxes=boxes,
+        validity=told if raw.validity is None else raw.validity,
     )
     return made, tuple(_chunk(row, made) for row in header["chunks"])
 
@@ -105,6 +110,7 @@ def _chunk(row: Sequence[Any], record: Record) -> Chunk:
         question=None if question is None else _span(question, start, end),
         kind=kind,
         language=_text(language),
+        version=record.validity.version,
     )
 
 

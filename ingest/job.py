@@ -22,7 +22,7 @@ from ingest.document import Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
 from ingest.estimate import Estimate
 from ingest.guard import Guard, GuardOptions, Outcome
-from ingest.originals import Kept, Originals, look
+from ingest.originals import FOLDER, Kept, Originals, look
 from ingest.progress import Meter, Watch, unwatched
 from ingest.report import Report
 from ingest.split import SplitOptions
@@ -119,7 +119,7 @@ class Job:
     def _change(self, source: str, uri: str, file: Path | None, groups: Groups | None) -> Report:
         began, meter = time.monotonic(), Meter(unwatched)
         with self._build(meter) as build:
-            surveys = [self._surveyor(build.base, {}).one(source, uri, file, groups)]
+            surveys = self._surveyor(build.base, {}).one(source, uri, file, groups)
             skipped = self._take_in(build, surveys, meter)
             return self._publish(build, surveys, skipped, began)
 
@@ -147,7 +147,8 @@ class Job:
 
     def _surveyor(self, base: Index | None, known: Mapping[str, sources.Source]) -> Surveyor:
         return Surveyor(
-            held=list(base.records()) if base else [],
+            base=base,
+            originals=self.collection / FOLDER,
             known=known,
             way=self._way(),
             limit=self.guard.file_size,
@@ -182,6 +183,7 @@ class Job:
             for raw in work:
                 try:
                     got: Kept = keep(raw.file, limit=self.guard.file_size)
+                    self._check(raw, got)
                 except Unreadable as error:
                     lost.append(Skipped(uri=raw.uri, reason=str(error)))
                 else:
@@ -192,6 +194,11 @@ class Job:
             for _, outcome in guard.run(kept(), name=lambda raw: ledger.identity(raw, way)):
                 yield outcome
         yield from lost
+
+    def _check(self, raw: Raw, got: Kept) -> None:
+        """Take kept bytes only for what they were. Raises Unreadable."""
+        if raw.file == self.collection / FOLDER / raw.digest and got.digest != raw.digest:
+            raise Unreadable("its kept original is damaged; ingest its source again")
 
     def _children(self) -> Guard | nullcontext[Guard]:
         if self.children is None:
@@ -223,13 +230,26 @@ class Job:
             vectors=published.vectors,
             embedded=published.embedded,
             skipped=tuple(skipped),
+            resumed=published.resumed,
             seconds=time.monotonic() - began,
+            changes=tuple(_told(surveys, failed)),
         )
 
 
 def _blocked(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> str | None:
     failed = {one.uri for one in skipped}
     return next(filter(None, (survey.blocked(failed) for survey in surveys)), None)
+
+
+def _told(surveys: Sequence[Survey], failed: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Tell every change with its mark, by uri: + new, ~ changed, - gone."""
+    told: dict[str, str] = {}
+    for survey in surveys:
+        told |= {raw.uri: "+" for raw in survey.changes.added if raw.uri not in failed}
+        told |= {raw.uri: "~" for raw in survey.changes.changed if raw.uri not in failed}
+        told |= {d.uri: "~" for d in survey.changes.unchanged if d.id in survey.changes.groups}
+        told |= {document.uri: "-" for document in survey.gone(failed)}
+    yield from ((mark, uri) for uri, mark in sorted(told.items()))
 
 
 def _refuse(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> None:

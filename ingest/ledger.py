@@ -7,7 +7,7 @@ in, by an id made of all that decides its text. A second book beside it could on
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ingest.document import Raw
 
 _ROOM = Path(__file__).parent
 _CODE = (  # with the parsers, what decides a document's text and where its chunks end
-    *(_ROOM / name for name in ("split.py", "lead.py")),
+    *(_ROOM / name for name in ("split.py", "lead.py", "validity.py")),
     *(_ROOM.parent / "indexes" / name for name in ("text.py", "sentence.py", "tokenizer.py")),
 )
 
@@ -77,6 +77,8 @@ def identity(raw: Raw, way: str) -> str:
     The embedder takes no part: embedding anew keeps every id.
     """
     name = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{way}"
+    if raw.validity:
+        name += "".join(f"\x1f{part}" for part in astuple(raw.validity))
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 

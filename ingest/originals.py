@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes import durable
+from indexes import durable, failpoints
 from ingest.errors import Unreadable
 
 FOLDER = "originals"
@@ -63,6 +63,7 @@ class Originals:
                 copy.write(piece)
             copy.flush()
             os.fsync(copy.fileno())
+        failpoints.reach("original written")
         file = draft.replace(self._folder / digest.hexdigest())
         self._new = True
         return Kept(digest.hexdigest(), size, file)
@@ -72,6 +73,7 @@ class Originals:
         if self._new:
             durable.sync(self._folder)
             self._new = False
+            failpoints.reach("originals kept")
 
     def _holds(self, digest: str) -> bool:
         """Tell whether the bytes are here, and still are what they were."""

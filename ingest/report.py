@@ -13,7 +13,9 @@ class Report:
     generation: the one that now answers; None while there is none. documents, chunks, vectors:
     all that it holds. added, changed, removed, unchanged: documents of this job's sources; one
     that got other groups is changed, one that can no longer be read is removed and skipped.
-    embedded: texts given vectors anew. blocked: of a plan, why the job itself would refuse.
+    embedded: texts given vectors anew. resumed: texts whose vectors an interrupted job had left.
+    changes: each document that changed, with + for new, ~ for changed, - for gone.
+    blocked: of a plan, why the job itself would refuse.
     """
 
     collection: str
@@ -28,17 +30,20 @@ class Report:
     embedded: int
     skipped: tuple[Skipped, ...]
     seconds: float
+    resumed: int = 0
+    changes: tuple[tuple[str, str], ...] = ()
     blocked: str | None = None
 
-    def json(self) -> dict[str, Any]:
-        """Give the report as JSON values."""
+    def json(self, *, plan: bool = False) -> dict[str, Any]:
+        """Give the report as JSON values. plan: with each change, and why it would be refused."""
         names = (
             *("collection", "generation", "documents", "added", "changed", "removed"),
-            *("unchanged", "chunks", "vectors", "embedded"),
+            *("unchanged", "chunks", "vectors", "embedded", "resumed"),
         )
         return {
             **{name: getattr(self, name) for name in names},
             "skipped": [{"uri": one.uri, "reason": one.reason} for one in self.skipped],
             "seconds": round(self.seconds, 3),
+            **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),
         }

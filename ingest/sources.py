@@ -17,6 +17,7 @@ from urllib.parse import quote
 from indexes import durable
 from ingest.document import Skipped
 from ingest.errors import IngestError, SourceUnreadable
+from ingest.validity import SIDECAR
 
 MEMORY = "sources.json"
 API, APPROVED = "api", "approved"  # sources that are no path: real paths begin with "/"
@@ -205,7 +206,7 @@ def _look(path: Path, name: str, root: Path) -> Found | Skipped:
 
 
 def _private(name: str) -> bool:
-    return name.startswith((".", "~$")) or name in _PRIVATE
+    return name.startswith((".", "~$")) or name in _PRIVATE or name.endswith(SIDECAR)
 
 
 def _uri(name: str) -> str:

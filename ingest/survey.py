@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexes.documents import Listed
+from indexes.index import Index
 from ingest import ledger, sources
 from ingest.document import Raw, Skipped
 from ingest.errors import Unreadable
 from ingest.ledger import Changes
 from ingest.originals import look
 from ingest.sources import Found, Listing, Source
+from ingest.validity import beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +47,14 @@ class Survey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surveyor:
-    """Looks at sources for one job. held: all documents that are published now.
+    """Looks at sources for one job. base: what is published now, or None.
 
     known: the remembered sources. way: see ``ledger.way``. limit: MiB of a file at most.
+    originals: where the bytes of every document are kept.
     """
 
-    held: Sequence[Listed]
+    base: Index | None
+    originals: Path
     known: Mapping[str, Source]
     way: str
     limit: int
@@ -59,44 +63,81 @@ class Surveyor:
         """Survey sources that are paths. groups: who may see them; None keeps what was said."""
         known, surveys = dict(self.known), list[Survey]()
         names = {str(root) for root, _ in listing}
-        taken = {d.uri for d in self.held if d.source not in names}
+        held = list(self.base.records()) if self.base else []
+        taken = {d.uri for d in held if d.source not in names}
         for root, listed in listing:
             found = [one for one in listed if isinstance(one, Found)]
             source = sources.settle(root, found, known, taken)
             source = source if groups is None else replace(source, groups=groups)
             known[source.name] = source
-            surveys.append(self._mirror(source, listed, taken, groups))
+            own = {d.uri: d for d in held if d.source == source.name}
+            surveys.append(self._mirror(source, own, listed, taken, groups))
             taken |= {raw.uri for raw in surveys[-1].changes.work}
             taken |= {document.uri for document in surveys[-1].changes.unchanged}
-        return surveys
+        return [*surveys, *self._outdated(names, "")]
+
+    def _outdated(self, names: Collection[str], uri: str) -> list[Survey]:
+        """Survey what other settings made, in sources (or at a uri) that this job is not about.
+
+        A collection never mixes two ways from bytes to chunks, so these are read again too, from
+        the bytes that were kept.
+        """
+        made = [part.facts.get("splitter", {}) for part in self.base.segments] if self.base else []
+        if self.base is None or all(facts.get("way") == self.way for facts in made):
+            return []
+        sources_: dict[str, dict[str, Listed]] = {}
+        for document in self.base.records():
+            if document.source not in names and document.uri != uri:
+                sources_.setdefault(document.source, {})[document.uri] = document
+        return [
+            Survey(
+                source=self.known.get(name) or Source(name=name, prefix=""),
+                held=held,
+                changes=Changes(changed=tuple(map(self._kept, held.values()))),
+            )
+            for name, held in sorted(sources_.items())
+        ]
+
+    def _kept(self, document: Listed) -> Raw:
+        file = self.originals / document.digest
+        return Raw(
+            uri=document.uri,
+            source=document.source,
+            file=file,
+            digest=document.digest,
+            size=file.stat().st_size if file.is_file() else 0,
+            groups=document.groups,
+            validity=document.validity if document.validity.beside else None,
+        )
 
     def one(
         self, source: str, uri: str, file: Path | None, groups: frozenset[str] | None
-    ) -> Survey:
+    ) -> list[Survey]:
         """Survey one document that is put into a source (or, without a file, deleted from it).
 
         Raises Unreadable when another source has a document of that name.
         """
-        named = [document for document in self.held if document.uri == uri]
+        named = self.base.documents.named(uri) if self.base else []
         if other := next((d.source for d in named if d.source != source), None):
             raise Unreadable(f"{uri} belongs to the source {other}; change it there.")
         survey = Survey(
             source=Source(name=source, prefix=""), held={d.uri: d for d in named}, mirror=False
         )
+        others = self._outdated((), uri)
         if file is None:
-            return replace(survey, changes=Changes(removed=tuple(named)))
+            return [replace(survey, changes=Changes(removed=tuple(named))), *others]
         raws, skipped = self._look({uri: file}, source, groups or frozenset())
         changes = ledger.compare(raws, named if raws else (), way=self.way, groups=groups)
-        return replace(survey, changes=changes, skipped=tuple(skipped))
+        return [replace(survey, changes=changes, skipped=tuple(skipped)), *others]
 
     def _mirror(
         self,
         source: Source,
+        held: Mapping[str, Listed],
         listed: Sequence[Found | Skipped],
         taken: Collection[str],
         groups: frozenset[str] | None,
     ) -> Survey:
-        held = {d.uri: d for d in self.held if d.source == source.name}
         found = [one for one in listed if isinstance(one, Found)]
         paths = {uri: one.path for uri, one in sources.named(found, source, taken).items()}
         raws, unread = self._look(paths, source.name, source.groups)
@@ -117,12 +158,18 @@ class Surveyor:
         skipped: list[Skipped] = []
         for uri, path in paths.items():
             try:
-                seen = look(path, limit=self.limit)
+                seen, told = look(path, limit=self.limit), beside(path)
             except Unreadable as error:
                 skipped.append(Skipped(uri=uri, reason=str(error)))
                 continue
             raw = Raw(
-                uri=uri, source=source, file=path, digest=seen.digest, size=seen.size, groups=groups
+                uri=uri,
+                source=source,
+                file=path,
+                digest=seen.digest,
+                size=seen.size,
+                groups=groups,
+                validity=told,
             )
             raws.append(raw)
         return raws, skipped

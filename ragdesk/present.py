@@ -45,7 +45,8 @@ def answer(to: Console, given: Answer) -> None:
     texts = {found.chunk.id: found.chunk for found in given.passages}
     for mark in given.citations:
         chunk = texts.get(mark.chunk)
-        to.print(_source(f"[{mark.number}] ", mark.title, mark.path, mark.page, mark.uri))
+        lead = f"[{mark.number}] "
+        to.print(_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
         body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
         _indented(to, _context(body, start, mark, plain=not to.is_terminal))
     if given.outcome is Outcome.NOT_FOUND and given.passages:
@@ -57,11 +58,14 @@ def answer(to: Console, given: Answer) -> None:
             to.print(_source("  · ", *place))
 
 
-def _source(lead: str, title: str, path: Sequence[str], page: int | None, uri: str) -> Text:
+def _source(  # noqa: PLR0913, PLR0917, the parts of one line in their order
+    lead: str, title: str, path: Sequence[str], page: int | None, uri: str, version: str = ""
+) -> Text:
     headings = [heading for heading in path if heading != title]
     place = "".join(f" › {heading}" for heading in headings)
     text = Text.assemble((lead, "bold cyan"), (title or uri, "bold"), place)
     text.append(f"  page {page}" if page else "", "green")
+    text.append(f"  version {version}" if version else "", "green")
     text.append(f"  {uri}" if title and title != uri else "", "dim")
     return text
 

@@ -5,10 +5,12 @@ have one reader for all formats.
 """
 
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import comrak
 
+from ingest import validity
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import clutter, decode, html, markup
@@ -22,7 +24,9 @@ MOST_COLUMNS = 500
 MOST_FILLED = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_TITLE = re.compile(r"""^title[ \t]*:[ \t]*(["']?)(.+?)\1[ \t]*\r?$""", re.MULTILINE)
+_FACT = re.compile(
+    r"""^(title|valid_from|valid_to|version)[ \t]*:[ \t]*(["']?)(.+?)\2[ \t]*\r?$""", re.MULTILINE
+)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
 # Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments. None may
 # hold a brace, so that a page full of opened ones costs no more than its length.
@@ -64,26 +68,29 @@ def _rendering() -> comrak.RenderOptions:
 def parse(body: bytes, uri: str) -> Document:
     """Read a Markdown document. Raises Unreadable without text, or with absurd tables."""
     source = decode.text(body)
-    name, source = front_matter(source)
+    facts, source = front_matter(source)
     composer = Composer()
     tree = grow(render(source))
     if tree.body is not None:
         markup.write(tree.body, composer, unseen=clutter.hidden(tree))
-    title = name or html.title(tree) or PurePosixPath(uri).stem
-    return composer.document(title=title, media_type=MEDIA_TYPE)
+    title = facts.get("title") or html.title(tree) or PurePosixPath(uri).stem
+    document = composer.document(title=title, media_type=MEDIA_TYPE)
+    return replace(document, validity=validity.read(facts))
 
 
-def front_matter(source: str) -> tuple[str, str]:
-    r"""Split the title that a document's front matter gives, if any, from its content.
+def front_matter(source: str) -> tuple[dict[str, str], str]:
+    r"""Split what a document's front matter says of it, if anything, from its content.
 
-    >>> front_matter("---\ntitle: 'Refunds'\ntags: [a]\n---\nText")
-    ('Refunds', 'Text')
+    >>> front_matter("---\ntitle: 'Refunds'\ntags: [a]\nversion: 2\n---\nText")
+    ({'title': 'Refunds', 'version': '2'}, 'Text')
     """
     found = _FRONT.match(source)
     if not found:
-        return "", source
-    title = _TITLE.search(found[1])
-    return title[2] if title else "", source[found.end() :]
+        return {}, source
+    facts: dict[str, str] = {}
+    for name, _, value in _FACT.findall(found[1]):
+        facts.setdefault(name, value)
+    return facts, source[found.end() :]
 
 
 def render(source: str) -> str:

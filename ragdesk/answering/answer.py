@@ -29,6 +29,7 @@ class Citation:
     """A mark in the answer, and the exact characters it rests on.
 
     ``quote == document.text[start:end]`` in the stored document of the answer's generation.
+    version: of the document, as its authors call it; empty where they do not say.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Citation:
     start: int
     end: int
     quote: str
+    version: str = ""
 
 
 class Outcome(StrEnum):

@@ -61,4 +61,5 @@ def _citation(quote: Quote, number: int) -> Citation:
         start=quote.start,
         end=quote.end,
         quote=quote.text,
+        version=chunk.version,
     )

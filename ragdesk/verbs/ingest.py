@@ -17,6 +17,8 @@ from ragdesk.settings import load
 from ragdesk.verbs import call
 
 SHOWN = 10  # skipped files told one by one
+LISTED = 200  # changes of a plan told one by one
+MARKS = {"+": "green", "~": "yellow", "-": "red"}
 EXAMPLES = """
 \b
 Examples:
@@ -64,7 +66,7 @@ def command(  # noqa: PLR0913, one parameter an option
         else:
             report = job.run(paths, groups=named, allow_removals=allow_removals, watch=watch)
     if as_json:
-        call.say_json(report.json())
+        call.say_json(report.json(plan=plan))
     else:
         _tell(present.console(), report, plan=plan)
 
@@ -110,6 +112,12 @@ def _tell(to: Console, report: Report, *, plan: bool) -> None:
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
     would = "Plan, nothing was changed: " if plan else ""
     to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
+    if plan:
+        for mark, uri in report.changes[:LISTED]:
+            to.print(f"{mark} {uri}", style=MARKS[mark])
+        if (more := len(report.changes) - LISTED) > 0:
+            to.print(f"… and {more:,} more; --json lists all.")
+        to.print(f"= {report.unchanged:,} unchanged", style="dim")
     if report.blocked:
         to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
     heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")

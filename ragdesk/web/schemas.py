@@ -67,6 +67,7 @@ class CitationOut(BaseModel):
     title: str
     path: list[str]
     page: int | None
+    version: str | None = Field(description="Of the document, as its authors call it.")
     start: int = Field(description="Code points into the stored text; text[start:end] == quote.")
     end: int
     quote: str
@@ -85,6 +86,7 @@ class PassageOut(BaseModel):
     title: str
     path: list[str]
     page: int | None
+    version: str | None
     start: int
     end: int
     text: str

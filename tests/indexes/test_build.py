@@ -34,7 +34,9 @@ def collection(made, tmp_path):
 
 
 def files(collection):
-    return sorted(f for f in collection.rglob("*") if f.is_file())
+    """All files but the journal's: what was paid for outlives a job that fails."""
+    found = sorted(f for f in collection.rglob("*") if f.is_file())
+    return [f for f in found if "journal" not in f.relative_to(collection).parts]
 
 
 def held(collection):
@@ -188,7 +190,7 @@ def test_a_model_changed_under_its_name_means_the_same(collection):
 
 def test_what_a_newer_version_wrote_is_left_alone(collection):
     file = collection / "generations" / "1" / manifest.NAME
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"min_reader": 2}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"min_reader": manifest.FORMAT + 1}))
     before = files(collection)
     with pytest.raises(IndexMismatch, match="upgrade"):
         publish(collection, A)

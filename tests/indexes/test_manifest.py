@@ -35,7 +35,7 @@ def test_lists_every_file_with_its_size_and_sum(folder):
     assert sealed.files["inner/b.txt"] == (5, hashlib.sha256(b"hello").hexdigest())
     assert set(sealed.files) == {"a.bin", "inner/b.txt", "empty"}
     content = json.loads((folder / manifest.NAME).read_text())
-    assert (content["format"], content["min_reader"]) == (1, 1)
+    assert (content["format"], content["min_reader"]) == (2, 2)
 
 
 def test_every_flipped_bit_is_refused(folder):
@@ -108,15 +108,15 @@ def test_a_missing_manifest_is_named(folder):
 
 def test_a_newer_format_is_refused_as_such(folder):
     file = folder / manifest.NAME
-    content = json.loads(file.read_text()) | {"format": 2, "min_reader": 2}
+    content = json.loads(file.read_text()) | {"format": 3, "min_reader": 3}
     file.write_text(json.dumps(content))
-    with pytest.raises(IndexMismatch, match="needs format 2; this version reads 1"):
+    with pytest.raises(IndexMismatch, match="needs format 3; this version reads 2"):
         opened(folder)
 
 
 def test_a_newer_format_that_old_readers_understand_would_have_to_be_resealed(folder):
     file = folder / manifest.NAME
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3}))
     with pytest.raises(IndexDamaged):
         opened(folder)
 

@@ -57,6 +57,7 @@ jobs = st.lists(
         st.lists(documents(), max_size=4, unique_by=lambda held: held[0].uri),
         st.sets(st.integers(0, 4), max_size=2),
         st.dictionaries(st.integers(0, 4), groups, max_size=2),
+        st.sampled_from(["none", "none", "due", "all"]),
     ),
     min_size=1,
     max_size=4,
@@ -83,7 +84,7 @@ def lets_through(where, record):
 
 def carry_out(collection, job, model, embedder):
     """Do a job on the collection and on the dictionary."""
-    added, removed, regrouped = job
+    added, removed, regrouped, merge = job
     known = dict(enumerate(sorted(model)))
     gone = {known[n] for n in removed if n in known} - {record.uri for record, _ in added}
     stays = {record.uri for record, _ in added}
@@ -94,6 +95,7 @@ def carry_out(collection, job, model, embedder):
         build.publish(
             removed=[model[uri][0].id for uri in gone],
             groups={model[uri][0].id: names for uri, names in new.items()},
+            merge=merge,
         )
     for uri in gone:
         del model[uri]
@@ -128,7 +130,7 @@ def asked(index, embedder, where, question, *, questions):
 def test_several_segments_rank_as_one_index_built_afresh(
     tmp_path_factory, history, asks, reads_cjk
 ):
-    """Whatever was added, replaced, removed and regrouped before, and whatever the filter."""
+    """Whatever was added, replaced, removed, regrouped and merged before, and any filter."""
     folder = tmp_path_factory.mktemp("index")
     embedder = HashEmbedder(replace(CARD, reads_cjk=reads_cjk))
     model = {}

