@@ -54,7 +54,8 @@ class Build:
     """Writes the next generation of a collection; a context manager that holds its lock.
 
     base: the generation it starts from, open for reading, or None. stale: why all of the base
-    is embedded anew (another embedder made it), or None. splitter: facts for the manifest.
+    is embedded anew (another embedder made it), or None. due: whether what was published has
+    segments to be merged. splitter: facts for the manifest; None keeps those of the base.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class Build:
     ) -> None:
         self.base: Index | None = None
         self.stale: str | None = None
+        self.due = False
         self._collection, self._embedder = collection, embedder
-        self._splitter, self._progress = dict(splitter or {}), progress
+        self._splitter, self._progress = splitter, progress
         self._draft: Draft | None = None
         self._added: dict[str, Listed] = {}
         self._held = ExitStack()
@@ -135,14 +137,8 @@ class Build:
         listed = [replace(d, groups=groups.get(d.id, d.groups)) for d in new]
         listed += [d for d in regrouped if d.id not in self._added]
         plan = self._plan(gone.values(), merged, digest)
-        derived = self.base and not self.stale
-        number = generations.publish(
-            self._collection,
-            plan,
-            listed,
-            base=self.base.documents.file if self.base and derived else None,
-            gone=gone if derived else (),
-        )
+        table = self.base.documents.file if self.base and not self.stale else None
+        number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
         self._journal.clear()
         failpoints.reach("generation published")
         return self._published(number, plan.sums)
@@ -200,7 +196,10 @@ class Build:
         """Finish the draft and give it its name; returns its digest, None without a draft."""
         if not self._draft:
             return None
-        digest = self._draft.finish({"splitter": self._splitter})
+        facts = self._splitter
+        if facts is None:
+            facts = self.base.segments[-1].facts["splitter"] if self.base else {}
+        digest = self._draft.finish({"splitter": dict(facts)})
         failpoints.reach("segment sealed")
         final = self._collection / generations.SEGMENTS / digest
         if final.exists() and manifest.problems(final, digest):
@@ -240,6 +239,9 @@ class Build:
                 known.get(name) or opened.enter_context(closing(Segment(folder / name)))
                 for name in order
             ]
+            lost = {name: sum(n for _, n in ranges) for name, ranges in dead.items()}
+            sizes = [Size(p.digest, p.chunks, p.chunks - lost.get(p.digest, 0)) for p in parts]
+            self.due = bool(choose(sizes, "due"))
             return {"documents": documents, **Layout(parts).sums(dead)}
 
     def _published(

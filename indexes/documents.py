@@ -94,7 +94,7 @@ def write(
         try:
             table.executescript(f"{_PRAGMAS}{'' if base else _SCHEMA}{_VALIDITY}")
             table.execute("BEGIN")
-            _remove(table, gone)
+            _remove(table, gone if base else ())
             for document in listed:
                 _put(table, document, instead=base is not None)
             table.execute("COMMIT")

@@ -28,6 +28,7 @@ NAMES = (
     "CURRENT written",
     "CURRENT replaced",
     "generation published",
+    "backup unpacked",
 )
 
 _armed: list[Callable[[str], None]] = []

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from indexes.build import Build, Published
 from indexes.chunk import Chunk, Record
 from indexes.embed import Embedder
-from indexes.errors import IndexDamaged, IndexNotFound
+from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.index import Index
 from ingest import ledger, sources
 from ingest.document import Raw, Skipped
@@ -80,7 +80,8 @@ class Job:
             if not allow_removals:
                 _refuse(surveys, skipped)
             sources.remember(self.collection, known, [one.source for one in surveys])
-            return self._publish(build, surveys, skipped, began)
+            report = self._publish(build, surveys, skipped, began)
+            return replace(report, due=build.due)
 
     def plan(
         self, paths: Sequence[Path], *, groups: Groups | None = None, watch: Watch = unwatched
@@ -116,12 +117,25 @@ class Job:
         """
         return self._change(source, uri, None, None)
 
+    def compact(self, *, everything: bool = False, watch: Watch = unwatched) -> Published:
+        """Merge segments where there are many, or all of them; nothing is embedded.
+
+        Raises IndexNotFound, IndexMismatch when another embedder made the collection.
+        """
+        with Build(self.collection, self.embedder, progress=Meter(watch).texts) as build:
+            if build.base is None:
+                raise IndexNotFound(f"No index at {self.collection}.")
+            if build.stale:
+                raise IndexMismatch(build.stale)
+            return build.publish(merge="all" if everything else "due")
+
     def _change(self, source: str, uri: str, file: Path | None, groups: Groups | None) -> Report:
         began, meter = time.monotonic(), Meter(unwatched)
         with self._build(meter) as build:
             surveys = self._surveyor(build.base, {}).one(source, uri, file, groups)
             skipped = self._take_in(build, surveys, meter)
-            return self._publish(build, surveys, skipped, began)
+            report = self._publish(build, surveys, skipped, began)
+            return replace(report, due=build.due)
 
     def _build(self, meter: Meter) -> Build:
         facts = {**self._split(), "way": self._way()}

@@ -15,7 +15,7 @@ class Report:
     that got other groups is changed, one that can no longer be read is removed and skipped.
     embedded: texts given vectors anew. resumed: texts whose vectors an interrupted job had left.
     changes: each document that changed, with + for new, ~ for changed, - for gone.
-    blocked: of a plan, why the job itself would refuse.
+    blocked: of a plan, why the job itself would refuse. due: whether segments are to be merged.
     """
 
     collection: str
@@ -33,6 +33,7 @@ class Report:
     resumed: int = 0
     changes: tuple[tuple[str, str], ...] = ()
     blocked: str | None = None
+    due: bool = False
 
     def json(self, *, plan: bool = False) -> dict[str, Any]:
         """Give the report as JSON values. plan: with each change, and why it would be refused."""

@@ -4,6 +4,7 @@ The one place where the rooms are put together; the doors only ask for what they
 """
 
 import contextlib
+import logging
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from indexes import weights
 from indexes.chunk import Passage
 from indexes.documents import Listed
 from indexes.embed import Embedder, open_embedder
-from indexes.errors import IndexesError, IndexNotFound
+from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
 from indexes.index import Index
 from ingest.errors import Unreadable
 from ingest.job import Job
@@ -26,6 +27,8 @@ from ragdesk.answering.rerank import Rerank, open_rerank
 from ragdesk.answering.retrieve import Retrieve
 from ragdesk.errors import NotFound
 from ragdesk.settings import Settings
+
+log = logging.getLogger("ragdesk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
@@ -151,6 +154,18 @@ class Desks:
         """
         job = self.job(collection)
         report = job.put(uri, body, groups=groups or None) if body else job.delete(uri)
+        if report.due:
+            threading.Thread(target=_compact, args=(job,), name="compact", daemon=True).start()
         if report.skipped:
             raise Unreadable(f"{uri}: {report.skipped[0].reason}")
         return report.json()
+
+
+def _compact(job: Job) -> None:
+    """Merge segments behind the requests. Whoever holds the collection now, goes first."""
+    try:
+        job.compact()
+    except CollectionBusy:
+        return  # the next change will find the same to do
+    except Exception:
+        log.exception("segments were not merged")

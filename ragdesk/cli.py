@@ -24,7 +24,7 @@ VERBS = {
     "ask": "Answer a question from the documents.",
     "search": "Find the passages nearest to a query.",
     "serve": "Serve the HTTP API and the chat page.",
-    "indexes": "List, check and roll back what was published.",
+    "indexes": "List, check, merge, back up and roll back what was published.",
     "keys": "Create, list and revoke keys of the HTTP API.",
     "doctor": "Say what is missing, and how to get it.",
     "settings": "Show every setting, and where its value comes from.",

@@ -1,10 +1,13 @@
 """``ragdesk indexes``: what was published, whether it is whole, and the way back."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from indexes import upkeep
+from indexes import backup, generations, upkeep
+from indexes.backup import Backup
+from indexes.index import Index
 from indexes.upkeep import Standing
 from ragdesk import present
 from ragdesk.assemble import Desks
@@ -20,13 +23,16 @@ Examples:
   ragdesk indexes verify               read every file anew; exit 1 if one is damaged
   ragdesk indexes rollback             answer from the generation before
   ragdesk indexes gc --keep 2          remove older ones
+  ragdesk indexes compact              merge segments that many small changes left
+  ragdesk indexes backup kb.rdb        all that answers, in one file with checksums
+  ragdesk indexes restore kb.rdb       publish it again; nothing is embedded
 """
 FIELDS = ("generation", "created", "documents", "chunks", "vectors", "segments")
 
 
 @click.group("indexes", epilog=EXAMPLES)
 def command() -> None:
-    """List, check and roll back what was published."""
+    """List, check, merge, back up and roll back what was published."""
 
 
 def _desks(door: call.Call) -> Desks:
@@ -114,6 +120,78 @@ def rollback(door: call.Call, *, collection: str, to: int | None, as_json: bool)
         call.say_json({"collection": collection, "generation": target})
     else:
         click.echo(f"{collection}: generation {target} answers.")
+
+
+@command.command("compact")
+@call.collection
+@click.option("--all", "everything", is_flag=True, help="Into one segment, whatever the effort.")
+@call.json
+@click.pass_obj
+def compact(door: call.Call, *, collection: str, everything: bool, as_json: bool) -> None:
+    """Merge segments that many small changes left. Nothing is embedded.
+
+    An ingest merges small ones by the way, and what is due after it has published; this does it
+    now, or with --all makes one segment of all.
+    """
+    desks = _desks(door)
+    folder = desks.existing(collection)
+    done = desks.job(collection).compact(everything=everything)
+    now = next(one for one in upkeep.history(folder) if one.generation == done.generation)
+    if as_json:
+        facts = {"generation": now.generation, "segments": now.segments, "changed": done.changed}
+        call.say_json({"collection": collection, **facts})
+    else:
+        what = "merged" if done.changed else "nothing is due"
+        click.echo(f"{collection}: {what}; {now.segments} segments in generation {now.generation}.")
+
+
+@command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@call.collection
+@call.json
+@click.pass_obj
+def backup_(door: call.Call, *, file: Path, collection: str, as_json: bool) -> None:
+    """Write the generation that answers, with its originals, into one FILE with checksums.
+
+    An ingest may go on meanwhile: the backup holds what answered when it began.
+    """
+    if file.exists():
+        raise SettingsError(f"{file} is there already. Name another file.")
+    _tell_backup(backup.write(_desks(door).existing(collection), file), collection, file, as_json)
+
+
+@command.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@call.collection
+@click.option("--replace", is_flag=True, help="Even over a collection that has documents.")
+@call.json
+@click.pass_obj
+def restore(door: call.Call, *, file: Path, collection: str, replace: bool, as_json: bool) -> None:
+    """Publish what a backup FILE holds as the next generation of a collection.
+
+    Every sum is checked first. With --replace, the generation that answered before is kept:
+    ragdesk indexes rollback goes back to it.
+    """
+    folder = _desks(door).folder(collection)
+    if generations.numbers(folder) and not replace:
+        more = "Restore into another (--collection NAME), or say --replace."
+        raise SettingsError(f"The collection {collection!r} holds documents. {more}")
+    number = backup.restore(file, folder)
+    with Index.at(folder, number) as index:
+        sums = dict(index.sums)
+    if as_json:
+        call.say_json({"collection": collection, "generation": number, **sums})
+    else:
+        held = f"{sums['documents']:,} documents, {sums['chunks']:,} chunks"
+        click.echo(f"{collection}: generation {number} answers, with {held}.")
+
+
+def _tell_backup(made: Backup, collection: str, file: Path, as_json: bool) -> None:  # noqa: FBT001
+    if as_json:
+        call.say_json({"collection": collection, "file": str(file), **asdict(made)})
+    else:
+        held = f"{made.documents:,} documents, {made.chunks:,} chunks, {made.size / 1e6:,.1f} MB"
+        click.echo(f"{collection}: generation {made.generation} is in {file} ({held}).")
 
 
 @command.command("gc")

@@ -69,6 +69,8 @@ def command(  # noqa: PLR0913, one parameter an option
         call.say_json(report.json(plan=plan))
     else:
         _tell(present.console(), report, plan=plan)
+    if report.due:  # published already: whoever asks has the new documents meanwhile
+        job.compact()
 
 
 @contextmanager

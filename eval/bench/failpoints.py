@@ -1,0 +1,216 @@
+"""Let a job fail at every named place, in every way, and see what it cost.
+
+    python -m eval.bench.failpoints
+
+A collection stands, its folder changes, and the job that takes the changes in is killed, raises,
+or meets a full disk at the place. Then the generation that answers must be the one before or the
+new one, whole; and the job, run again, must end with what an undisturbed job makes. Jobs run in
+forks of one process that has imported everything and done nothing.
+"""
+
+import argparse
+import errno
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+from eval.bench.kills import ROOT
+from eval.bench.results import write_section
+from indexes import backup, failpoints, upkeep
+from indexes.errors import IndexNotFound
+from indexes.index import Index
+from indexes.weights import find
+from ingest.guard import GuardOptions
+from ingest.job import Job
+from tests.fakes import HashEmbedder, document, publish
+
+KILL, RAISE, FULL = MODES = ("kill", "exception", "disk full")
+FAILED, DONE = 7, 0
+RESTORING = ("backup unpacked",)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one failure. reached: the place was. answers: the old or the new generation.
+
+    again: texts that the job embedded when it was run again. wrong: what is not as promised.
+    """
+
+    place: str
+    mode: str
+    reached: bool
+    answers: str
+    again: int
+    wrong: tuple[str, ...]
+
+
+def changed(folder: Path) -> None:
+    """Bring a folder of documents from its first state to its second."""
+    lines = "\n\n".join(f"Paragraph {n} of a long document, number{n}." for n in range(300))
+    (folder / "long.md").write_text(lines, encoding="utf-8")
+    (folder / "changed.md").write_text("Refunds arrive within 20 days.", encoding="utf-8")
+    (folder / "gone.md").unlink()
+
+
+def first(folder: Path) -> None:
+    """Write the first state of a folder of documents."""
+    folder.mkdir(parents=True)
+    for name in ("changed", "gone", "same"):
+        (folder / f"{name}.md").write_text(f"Words of {name}, 14 days.", encoding="utf-8")
+
+
+def job(place: Path) -> int:
+    """Take the folder in as a user would; returns the texts embedded."""
+    tokenizer = find("packaged", place).tokenizer
+    made = Job(
+        collection=place / "c",
+        embedder=HashEmbedder(),
+        tokenizer=tokenizer,
+        guard=GuardOptions(workers=1),
+    )
+    return made.run([place / "kb"], allow_removals=True).embedded
+
+
+def built(place: Path) -> int:
+    """Publish the folder without parsing it: the same places but those of reading files."""
+    held = [document(f.name, f.read_text(encoding="utf-8")) for f in sorted(place.glob("kb/*"))]
+    names = {record.uri for record, _ in held}
+    with Index.open(place / "c") as index:
+        gone = [listed.id for listed in index.records() if listed.uri not in names]
+    return publish(place / "c", *held, removed=gone).embedded
+
+
+def restored(place: Path) -> int:
+    """Restore the backup that lies there."""
+    backup.restore(place / "kb.rdb", place / "c")
+    return 0
+
+
+WORK: dict[str, Callable[[Path], int]] = {"job": job, "build": built, "restore": restored}
+
+
+def fail(mode: str) -> None:
+    """Fail in one of the ways."""
+    if mode == KILL:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise RuntimeError("armed")
+
+
+def fork_jobs() -> None:
+    """Fork a job for every line on standard input: kind, folder, and where and how to fail."""
+    for line in sys.stdin:
+        kind, place, where, mode = json.loads(line)
+        reached = Path(place, "reached")
+        if (child := os.fork()) == 0:
+
+            def at(name: str, where: str = where, mode: str = mode, told: Path = reached) -> None:
+                if name == where:
+                    told.touch()
+                    fail(mode)
+
+            try:
+                with failpoints.armed(at):
+                    embedded = WORK[kind](Path(place))
+            except (RuntimeError, OSError):
+                os._exit(FAILED)
+            Path(place, "embedded").write_text(str(embedded), encoding="ascii")
+            os._exit(DONE)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+class Jobs:
+    """The process that forks jobs, seen from outside."""
+
+    def __init__(self, process: Popen[str]) -> None:
+        self._process = process
+
+    def run(self, kind: str, place: Path, where: str = "", mode: str = "") -> int:
+        """Run a job, failing at a place in a way; returns its exit code."""
+        assert self._process.stdin  # noqa: S101 - it was opened with pipes
+        assert self._process.stdout  # noqa: S101
+        self._process.stdin.write(json.dumps([kind, str(place), where, mode]) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+@contextmanager
+def jobs() -> Iterator[Jobs]:
+    """Start the process that forks jobs."""
+    command = [sys.executable, "-m", "eval.bench.failpoints", "--fork"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with Popen(
+        command, stdin=PIPE, stdout=PIPE, text=True, cwd=ROOT, env=environment
+    ) as process:
+        yield Jobs(process)
+        process.communicate()
+
+
+def digest(collection: Path) -> str:
+    """Sum up what answers; nothing where nothing stands yet."""
+    try:
+        with Index.open(collection) as index:
+            return f"damaged: {index.refused[0]}" if index.refused else index.digest()
+    except IndexNotFound:
+        return ""
+
+
+class Trial:
+    """A collection before a change, what it is to become, and failures on the way there."""
+
+    def __init__(self, folder: Path, run: Jobs, kind: str) -> None:
+        self.folder, self._run, self._kind = folder, run, kind
+        base, wanted = folder / "base", folder / "wanted"
+        first(base / "kb")
+        if kind == "restore":
+            run.run("job", wanted_from(base, folder / "source"))
+            backup.write(folder / "source" / "c", base / "kb.rdb")
+        run.run("job" if kind != "build" else "job", base)
+        if kind == "build":
+            shutil.rmtree(base / "c")
+            publish(base / "c", document("same.md", "Words of same, 14 days."))
+        changed(base / "kb")
+        self.before = digest(base / "c")
+        shutil.copytree(base, wanted)
+        _same_source(base, wanted)
+        assert run.run(kind, wanted) == DONE  # noqa: S101 - else there is nothing to compare with
+        self.after = digest(wanted / "c")
+
+    def fails(self, where: str, mode: str) -> Outcome:
+        """Fail once, look, run again, look."""
+        place, wrong = self.folder / "trial", []
+        shutil.copytree(self.folder / "base", place)
+        code = self._run.run(self._kind, place, where, mode)
+        reached = (place / "reached").exists()
+        if reached and code == DONE:
+            wrong.append("the failure was swallowed")
+        now = digest(place / "c")
+        answers = {self.before: "old", self.after: "new"}.get(now, "torn")
+        if answers == "torn":
+            wrong.append(f"torn: {now}")
+        if self._run.run(self._kind, place) != DONE:
+            wrong.append("the next job failed")
+        if digest(place / "c") != self.after:
+            wrong.append("the next job made something else")
+        wrong += upkeep.verify(place / "c")
+        again = int((place / "embedded").read_text(encoding="ascii") or 0)
+        shutil.rmtree(place)
+        return Outcome(where, mode, reached, answers, again, tuple(wrong))
+
+
+def trials(folder: Path, kind: str, places: Sequence[str]) -> list[Outcome]:
+    """Fail at each place in each way."""
+    with jobs() as run:
+        trial = Trial(folder, run, kind)
+        return [trial.fails(where, mode) for where in places for mode in MODES]

@@ -1,0 +1,125 @@
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from fakes import document, publish
+
+from indexes import backup, generations, upkeep
+from indexes.errors import CollectionBusy, IndexDamaged, IndexNotFound
+from indexes.index import Index
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A collection of two segments with a tombstone and an original, and its backup."""
+    folder = tmp_path_factory.mktemp("backup")
+    collection = folder / "c"
+    record, chunks = document("a.md", "Refund in 30 days\nTo your card", groups=frozenset({"x"}))
+    publish(collection, (record, chunks), document("b.md", "Shipping takes days"))
+    publish(collection, document("b.md", "Shipping is free"), merge="none")
+    (collection / "originals").mkdir()
+    (collection / "originals" / record.digest).write_text(record.text)
+    (collection / "sources.json").write_text('{"sources": {}}')
+    backup.write(collection, folder / "kb.rdb")
+    return collection, folder / "kb.rdb"
+
+
+def digest(collection):
+    with Index.open(collection) as index:
+        return index.digest()
+
+
+def test_a_backup_restores_to_the_same_digest(made, tmp_path):
+    collection, file = made
+    told = backup.read(file)
+    assert (told.generation, told.documents, told.chunks) == (2, 2, 3)
+    assert backup.restore(file, tmp_path / "c") == 1
+    assert digest(tmp_path / "c") == digest(collection)
+    assert upkeep.verify(tmp_path / "c") == []
+    for name in ("originals", "segments"):
+        kept = [sorted(f.name for f in (c / name).iterdir()) for c in (collection, tmp_path / "c")]
+        assert set(kept[1]) <= set(kept[0])
+    assert (tmp_path / "c" / "sources.json").exists()
+
+
+def test_a_backup_over_other_documents_can_be_taken_back(made, tmp_path):
+    publish(tmp_path / "c", document("other.md", "Other words"))
+    assert backup.restore(made[1], tmp_path / "c") == 2
+    assert digest(tmp_path / "c") == digest(made[0])
+    upkeep.rollback(tmp_path / "c", 1)
+    with Index.open(tmp_path / "c") as index:
+        assert index.text("other.md") == "Other words"
+    assert upkeep.verify(tmp_path / "c") == []
+
+
+def test_a_backup_taken_while_others_publish_is_of_one_generation(made, tmp_path, monkeypatch):
+    collection = tmp_path / "c"
+    backup.restore(made[1], collection)
+    before, real = digest(collection), backup._add
+
+    def add(*given):
+        if given[1].endswith(("documents.sqlite", "shelf.sqlite")):
+            publish(collection, document("new.md", f"words {given[1]}"))
+            upkeep.gc(collection, keep=1)
+        return real(*given)
+
+    monkeypatch.setattr(backup, "_add", add)
+    backup.write(collection, tmp_path / "kb.rdb")
+    assert digest(collection) != before
+    backup.restore(tmp_path / "kb.rdb", tmp_path / "again")
+    assert digest(tmp_path / "again") == before
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+def test_damaged_backups_are_refused_and_leave_nothing(made, tmp_path, damage):
+    body, dice = made[1].read_bytes(), np.random.default_rng(1)
+    with tarfile.open(made[1]) as archive:
+        spans = [(m.offset_data, m.size) for m in archive if m.size]
+    file = tmp_path / "bad.rdb"
+    for _ in range(15):
+        start, size = spans[dice.integers(len(spans))]
+        at = start + int(dice.integers(size))
+        bad = body[:at] if damage == "cut" else body[:at] + bytes([body[at] ^ 4]) + body[at + 1 :]
+        file.write_bytes(bad)
+        with pytest.raises(IndexDamaged):
+            backup.read(file)
+        with pytest.raises(IndexDamaged):
+            backup.restore(file, tmp_path / "c")
+        assert generations.numbers(tmp_path / "c") == []
+        assert not [f for f in (tmp_path / "c").iterdir() if f.name.startswith(".tmp-")]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "segments/../../x", "generation/..", "LOCK"])
+def test_a_backup_of_odd_names_is_refused(made, tmp_path, name):
+    file = tmp_path / "odd.rdb"
+    facts = {"format": 1, "generation": 1, "created": "", "sums": {}, "files": {}}
+    facts["files"][name] = {"size": 1, "sha256": 64 * "0"}
+    body = json.dumps({**facts, "checksum": backup._checksum(facts)}).encode()
+    with tarfile.open(file, "w") as archive:
+        import io  # noqa: PLC0415
+
+        archive.addfile(backup._member(backup.LISTING, len(body)), io.BytesIO(body))
+        archive.addfile(backup._member(name, 1), io.BytesIO(b"x"))
+    with pytest.raises(IndexDamaged, match="no backup has"):
+        backup.restore(file, tmp_path / "c")
+
+
+def test_a_damaged_collection_gives_no_backup(made, tmp_path):
+    collection = tmp_path / "c"
+    backup.restore(made[1], collection)
+    shelf = next(collection.glob("segments/*/shelf.sqlite"))
+    body = shelf.read_bytes()
+    shelf.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
+    with pytest.raises(IndexDamaged, match="shelf"):
+        backup.write(collection, tmp_path / "kb.rdb")
+    assert not list(tmp_path.glob("*kb.rdb"))
+
+
+def test_wrong_calls_are_refused(made, tmp_path):
+    with pytest.raises(FileExistsError):
+        backup.write(made[0], made[1])
+    with pytest.raises(IndexNotFound):
+        backup.write(tmp_path / "none", tmp_path / "kb.rdb")
+    with generations.writing(tmp_path / "c"), pytest.raises(CollectionBusy):
+        backup.restore(made[1], tmp_path / "c")
