@@ -1,0 +1,29 @@
+"""P5 in small; ``python -m eval.bench.failpoints`` fails whole jobs, and writes the figures."""
+
+import pytest
+
+from eval.bench.failpoints import KILL, MODES, RESTORING, trials
+from indexes import failpoints
+
+OF_JOBS = {"original written", "originals kept", "sources.json written", "sources.json replaced"}
+PLACES = [name for name in failpoints.NAMES if name not in {*OF_JOBS, *RESTORING}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "places", "modes"),
+    [
+        ("build", PLACES, [KILL]),
+        ("build", ["journal written", "vectors written", "CURRENT written"], MODES[1:]),
+        ("restore", [*RESTORING, "CURRENT replaced"], MODES),
+    ],
+)
+def test_wherever_a_job_fails_nothing_is_torn_and_the_next_one_ends_it(
+    tmp_path, kind, places, modes
+):
+    found = trials(tmp_path / "t", kind, places, modes)
+    assert [one for one in found if one.wrong or not one.reached] == []
+    assert {one.answers for one in found} >= {"old"}
+    if kind == "build" and len(places) > 3:
+        assert {one.answers for one in found} == {"old", "new"}
+        after = [o.again for o in found if places.index(o.place) > places.index("journal named")]
+        assert set(after) == {0}
