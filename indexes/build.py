@@ -55,7 +55,8 @@ class Build:
 
     base: the generation it starts from, open for reading, or None. stale: why all of the base
     is embedded anew (another embedder made it), or None. due: whether what was published has
-    segments to be merged. splitter: facts for the manifest; None keeps those of the base.
+    segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
+    None keeps those of the base.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Build:
                 self.base = None
             canary = self._embedder.passages([segments.CANARY])[0]
             self.stale = self._staleness(canary)
-            self._journal = Journal(self._collection, self._embedder.card, canary)
+            self.journal = Journal(self._collection, self._embedder.card, canary)
             held.callback(self._clear)
             self._held = held.pop_all()
         return self
@@ -139,7 +140,7 @@ class Build:
         plan = self._plan(gone.values(), merged, digest)
         table = self.base.documents.file if self.base and not self.stale else None
         number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
-        self._journal.clear()
+        self.journal.clear()
         failpoints.reach("generation published")
         return self._published(number, plan.sums)
 
@@ -198,7 +199,8 @@ class Build:
             return None
         facts = self._splitter
         if facts is None:
-            facts = self.base.segments[-1].facts["splitter"] if self.base else {}
+            parts = self.base.segments if self.base else ()
+            facts = parts[-1].facts["splitter"] if parts else {}
         digest = self._draft.finish({"splitter": dict(facts)})
         failpoints.reach("segment sealed")
         final = self._collection / generations.SEGMENTS / digest
@@ -248,8 +250,8 @@ class Build:
         self, number: int, sums: Mapping[str, int], *, changed: bool = True
     ) -> Published:
         counts = {name: sums[name] for name in ("documents", "chunks", "vectors")}
-        embedded = self._draft.embedded if self._draft else 0
-        resumed = self._journal.used if self._draft else 0
+        embedded = self.journal.taken + (self._draft.embedded if self._draft else 0)
+        resumed = self.journal.used if self._draft else 0
         return Published(
             generation=number, embedded=embedded, resumed=resumed, changed=changed, **counts
         )
@@ -263,7 +265,7 @@ class Build:
                 folder,
                 self._embedder,
                 known=self._known,
-                note=self._journal.note,
+                note=self.journal.note,
                 progress=self._progress,
             )
             failpoints.reach("draft begun")
@@ -275,7 +277,7 @@ class Build:
         for part in self.base.segments if self.base and not self.stale else ():
             places = part.shelf.vectors([digest for digest in digests if digest not in found])
             found.update(zip(places, part.dense.vectors(list(places.values())), strict=True))
-        found.update(self._journal.vectors([digest for digest in digests if digest not in found]))
+        found.update(self.journal.vectors([digest for digest in digests if digest not in found]))
         return found
 
     def _staleness(self, canary: Vectors) -> str | None:

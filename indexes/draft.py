@@ -16,7 +16,6 @@ from indexes import dense, durable, failpoints, lexical, segments
 from indexes.chunk import Chunk, Record
 from indexes.dense import Vectors
 from indexes.embed import Embedder
-from indexes.errors import IndexesError
 from indexes.journal import key
 from indexes.segments import views
 from indexes.shelf import ShelfWriter
@@ -24,7 +23,6 @@ from indexes.text import readable, tokens
 
 SLAB = 1_024  # entries embedded at a time
 _RAW = "vectors.raw"
-_UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, Vectors]]
 Note = Callable[[Mapping[bytes, Vectors]], None]
@@ -159,30 +157,12 @@ class Draft:
         return np.frombuffer(os.pread(self._raw.fileno(), size, place * size), dtype=np.float32)
 
     def _fresh(self, texts: Mapping[bytes, str]) -> dict[bytes, Vectors]:
-        """Embed texts. One without a direction (zero or not finite) gets no vector.
-
-        Raises IndexesError when the embedder gives hardly anything else: that is no document's
-        fault, and an index without vectors would be worse than none.
-        """
+        """Embed texts. One without a direction (zero or not finite) gets no vector."""
         if not texts:
             return {}
-        given = np.asarray(self._embedder.passages(list(texts.values())), dtype=np.float32)
+        given = self._embedder.passages(list(texts.values()))
         self.embedded += len(texts)
-        finite = np.isfinite(given).all(axis=1)
-        if finite.sum() * 2 < len(texts):
-            raise IndexesError(
-                f"The embedder gave no number for {(~finite).sum()} of {len(texts)} texts."
-            )
-        length = np.linalg.norm(given, axis=1)
-        usable = finite & (length > 0)
-        unit = np.abs(length - 1) < _UNIT
-        return {
-            digest: vector if keeps else vector / size
-            for digest, vector, size, keeps, good in zip(
-                texts, given, length, unit, usable, strict=True
-            )
-            if good
-        }
+        return segments.directed(list(texts), given)
 
     def _words(self) -> Iterator[list[str]]:
         for chunk in self._shelf.each():

@@ -8,6 +8,7 @@ computes them (this process, or workers of a cluster) can hand them in.
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,22 +29,55 @@ def key(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:_KEY]
 
 
+def place(collection: Path, card: Card, canary: Vectors) -> Path:
+    """Say where the vectors of one embedder lie; another one, or another model, lies elsewhere."""
+    told = json.dumps(segments.embedder_facts(card), sort_keys=True).encode()
+    name = hashlib.sha256(told + canary.astype("<f4").tobytes()).hexdigest()[:32]
+    return collection / FOLDER / name
+
+
+def keep(folder: Path, vectors: Mapping[bytes, Vectors]) -> str:
+    """Write vectors (dim,) by the keys of their texts into one part; returns its name.
+
+    Any number of processes may write at once. Raises OSError when the disk is full.
+    """
+    body = b"".join(vectors) + np.stack(list(vectors.values())).astype("<f4").tobytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(body).hexdigest()
+    draft = folder / f"{durable.UNFINISHED}{secrets.token_hex(8)}"
+    draft.write_bytes(body)
+    failpoints.reach("journal written")
+    draft.replace(folder / name)
+    failpoints.reach("journal named")
+    return name
+
+
+def keys(file: Path, dim: int) -> list[bytes] | None:
+    """List the keys of a part in their order; None when it is damaged."""
+    body = file.read_bytes()
+    count, rest = divmod(len(body), _KEY + 4 * dim)
+    if rest or hashlib.sha256(body).hexdigest() != file.name:
+        return None
+    return [body[_KEY * row : _KEY * (row + 1)] for row in range(count)]
+
+
 class Journal:
     """The journal of a collection for one embedder. The collection's lock must be held.
 
-    found: texts that it held when it was opened. used: texts whose vectors were asked for.
+    folder: where its parts lie. found: texts that it held when it was opened. used: how many of
+    these were asked for. taken: texts that came in since, from workers.
     """
 
     def __init__(self, collection: Path, card: Card, canary: Vectors) -> None:
-        told = json.dumps(segments.embedder_facts(card), sort_keys=True).encode()
-        name = hashlib.sha256(told + canary.astype("<f4").tobytes()).hexdigest()[:32]
-        self._top, self._folder = collection / FOLDER, collection / FOLDER / name
-        self._dim = card.dim
+        self._top, self.folder = collection / FOLDER, place(collection, card, canary)
+        self._dim, self.taken = card.dim, 0
         self._places: dict[bytes, tuple[Path, int]] = {}
         self._open: dict[Path, Vectors] = {}
+        self._old: frozenset[bytes] = frozenset()
         self._used: set[bytes] = set()
         self._read()
-        self.found = len(self._places)
+        self._old = frozenset(self._places)
+        self.found = len(self._old)
 
     @property
     def used(self) -> int:
@@ -51,25 +85,27 @@ class Journal:
         return len(self._used)
 
     def note(self, vectors: Mapping[bytes, Vectors]) -> None:
-        """Keep vectors (dim,) by the keys of their texts. Raises OSError when the disk is full."""
-        if len(vectors) < LEAST:
-            return
-        keys = b"".join(vectors)
-        body = keys + np.stack(list(vectors.values())).astype("<f4").tobytes()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f"{durable.UNFINISHED}part"
-        draft.write_bytes(body)
-        failpoints.reach("journal written")
-        draft.replace(self._folder / hashlib.sha256(body).hexdigest())
-        failpoints.reach("journal named")
+        """Keep vectors (dim,) by the keys of their texts, unless they are few."""
+        if len(vectors) >= LEAST:
+            keep(self.folder, vectors)
 
-    def vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+    def take(self, part: str) -> None:
+        """Take in a part that a worker has written. Raises OSError when it is not whole."""
+        file = self.folder / part
+        if (held := keys(file, self._dim)) is None:
+            raise OSError(f"{file} was changed since it was written.")
+        new = [(one, row) for row, one in enumerate(held) if one not in self._places]
+        self._places.update((one, (file, row)) for one, row in new)
+        self.taken += len(new)
+
+    def vectors(self, asked: Sequence[bytes]) -> dict[bytes, Vectors]:
         """Give the vectors that are known here, of the keys asked for."""
         given = {}
-        for one in keys:
-            if place := self._places.get(one):
-                given[one] = self._part(place[0])[place[1]]
-                self._used.add(one)
+        for one in asked:
+            if at := self._places.get(one):
+                given[one] = self._part(at[0])[at[1]]
+                if one in self._old:
+                    self._used.add(one)
         return given
 
     def clear(self) -> None:
@@ -80,7 +116,7 @@ class Journal:
 
     def _part(self, file: Path) -> Vectors:
         if file not in self._open:
-            count = _count(file.stat().st_size, self._dim)
+            count = file.stat().st_size // (_KEY + 4 * self._dim)
             self._open[file] = np.memmap(
                 file, "<f4", "r", offset=_KEY * count, shape=(count, self._dim)
             )
@@ -89,18 +125,10 @@ class Journal:
     def _read(self) -> None:
         """List what earlier jobs left; what is damaged, or another embedder's, is removed."""
         for other in self._top.iterdir() if self._top.is_dir() else ():
-            if other != self._folder:
+            if other != self.folder:
                 durable.discard(other)
-        for file in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
-            body = file.read_bytes()
-            count = _count(len(body), self._dim)
-            whole = count * (_KEY + 4 * self._dim) == len(body)
-            if not whole or hashlib.sha256(body).hexdigest() != file.name:
+        for file in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if (held := keys(file, self._dim)) is None:
                 durable.discard(file)
-                continue
-            for row in range(count):
-                self._places[body[_KEY * row : _KEY * (row + 1)]] = (file, row)
-
-
-def _count(size: int, dim: int) -> int:
-    return size // (_KEY + 4 * dim)
+            else:
+                self._places.update((one, (file, row)) for row, one in enumerate(held))

@@ -5,7 +5,7 @@ and its answer alone, because customers write questions and a long answer drowns
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from indexes import manifest
 from indexes.chunk import Chunk
 from indexes.dense import Dense, Vectors
 from indexes.embed import Card
-from indexes.errors import IndexDamaged, IndexMismatch
+from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical import Lexical
 from indexes.shelf import Shelf
 
@@ -28,6 +28,7 @@ OWNERS, KINDS = "entries.npy", "kinds.npy"
 # Said to every embedder once, so that a model that was swapped under its old name is noticed.
 CANARY = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
 LEAST_COSINE = 0.999
+_UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
 
 
 def views(chunk: Chunk) -> Iterator[tuple[int, str]]:
@@ -46,6 +47,27 @@ def views(chunk: Chunk) -> Iterator[tuple[int, str]]:
         if question and answer:
             yield QUESTION, question
             yield ANSWER, answer
+
+
+def directed(keys: Sequence[bytes], given: Vectors) -> dict[bytes, Vectors]:
+    """Give each key its vector at length one. One without a direction is left out.
+
+    given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
+    that is no document's fault, and an index without vectors would be worse than none.
+    """
+    given = np.asarray(given, dtype=np.float32)
+    finite = np.isfinite(given).all(axis=1)
+    if finite.sum() * 2 < len(keys):
+        raise IndexesError(
+            f"The embedder gave no number for {(~finite).sum()} of {len(keys)} texts."
+        )
+    length = np.linalg.norm(given, axis=1)
+    usable, unit = finite & (length > 0), np.abs(length - 1) < _UNIT
+    return {
+        key: vector if keeps else vector / size
+        for key, vector, size, keeps, good in zip(keys, given, length, unit, usable, strict=True)
+        if good
+    }
 
 
 def embedder_facts(card: Card) -> dict[str, Any]:

@@ -105,6 +105,11 @@ class Shelf:
         except sqlite3.OperationalError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
 
+    @property
+    def file(self) -> Path:
+        """The file that is read."""
+        return self._file
+
     def __enter__(self) -> Self:
         return self
 

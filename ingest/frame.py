@@ -47,12 +47,24 @@ def unpack(read: Callable[[int], bytes], *, limit: int) -> tuple[dict[str, Any],
 
 def told(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
     """Make the frame that tells a parsed document. Chunk texts are spans, so only spans travel."""
+    pages = [(page.start, page.end, page.label) for page in document.pages]
+    return _told(document, pages, chunks)
+
+
+def retold(record: Record, chunks: Sequence[Chunk]) -> list[bytes]:
+    """Make the same frame of what was heard, to be passed on."""
+    return _told(record, record.pages, chunks)
+
+
+def _told(
+    document: Document | Record, pages: Sequence[tuple[int, int, str]], chunks: Sequence[Chunk]
+) -> list[bytes]:
     header = {
         "title": document.title,
         "media_type": document.media_type,
         "language": document.language,
         "validity": astuple(document.validity)[:3],
-        "pages": [(page.start, page.end, page.label) for page in document.pages],
+        "pages": pages,
         "chunks": [
             (c.start, c.end, c.lead, c.path, c.page, c.section, c.question, c.kind, c.language)
             for c in chunks

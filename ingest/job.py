@@ -7,7 +7,7 @@ new generation. Until that moment nothing has happened, and a job that fails lea
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from ingest.guard import Guard, GuardOptions, Outcome
 from ingest.originals import FOLDER, Kept, Originals, look
 from ingest.progress import Meter, Watch, unwatched
 from ingest.report import Report
+from ingest.runners import Open, Runner
 from ingest.split import SplitOptions
 from ingest.survey import Survey, Surveyor
 
@@ -46,6 +47,7 @@ class Job:
     collection: its folder, made where there is none. tokenizer: the file of the embedder's
     tokenizer, whose tokens the splitter counts. children: a running guard, for those who do
     many small jobs; without one, each job starts its own, which takes a second or two.
+    on: opens a runner on other machines, which takes the place of the children.
     """
 
     collection: Path
@@ -54,6 +56,7 @@ class Job:
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     children: Guard | None = None
+    on: Open | None = None
 
     def run(
         self,
@@ -76,7 +79,7 @@ class Job:
             surveys = self._surveyor(build.base, known).mirror(listing, groups)
             if not allow_removals:
                 _refuse(surveys, ())
-            skipped = self._take_in(build, surveys, meter)
+            skipped = self._take_in(build, surveys, meter, runner=self._runner(build))
             if not allow_removals:
                 _refuse(surveys, skipped)
             sources.remember(self.collection, known, [one.source for one in surveys])
@@ -134,6 +137,7 @@ class Job:
         with self._build(meter) as build:
             surveys = self._surveyor(build.base, {}).one(source, uri, file, groups)
             skipped = self._take_in(build, surveys, meter)
+            _refuse(surveys[1:], skipped)  # other sources, which are read again with other settings
             report = self._publish(build, surveys, skipped, began)
             return replace(report, due=build.due)
 
@@ -169,7 +173,13 @@ class Job:
         )
 
     def _take_in(
-        self, sink: Sink, surveys: Sequence[Survey], meter: Meter, *, keep: Keep | None = None
+        self,
+        sink: Sink,
+        surveys: Sequence[Survey],
+        meter: Meter,
+        *,
+        keep: Keep | None = None,
+        runner: AbstractContextManager[Runner] | None = None,
     ) -> list[Skipped]:
         """Parse and add all that is new or changed; returns what had to be skipped.
 
@@ -179,7 +189,8 @@ class Job:
         work = [raw for survey in surveys for raw in survey.changes.work]
         originals = Originals(self.collection)
         meter.begin(len(work))
-        for outcome in self._parse(work, keep or originals.keep) if work else ():
+        runner = runner or self._children()
+        for outcome in self._parse(work, keep or originals.keep, runner) if work else ():
             if isinstance(outcome, Skipped):
                 skipped.append(outcome)
                 meter.document(None)
@@ -189,7 +200,9 @@ class Job:
         originals.sync()
         return sorted(skipped, key=lambda one: one.uri)
 
-    def _parse(self, work: Sequence[Raw], keep: Keep) -> Iterator[Outcome]:
+    def _parse(
+        self, work: Sequence[Raw], keep: Keep, runner: AbstractContextManager[Runner]
+    ) -> Iterator[Outcome]:
         """Parse files in limited children, in their order; those whose bytes are gone come last."""
         lost: list[Skipped] = []
 
@@ -204,8 +217,8 @@ class Job:
                     yield replace(raw, file=got.file, digest=got.digest, size=got.size)
 
         way = self._way()
-        with self._children() as guard:
-            for _, outcome in guard.run(kept(), name=lambda raw: ledger.identity(raw, way)):
+        with runner as runs:
+            for _, outcome in runs.run(kept(), name=lambda raw: ledger.identity(raw, way)):
                 yield outcome
         yield from lost
 
@@ -214,7 +227,12 @@ class Job:
         if raw.file == self.collection / FOLDER / raw.digest and got.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
-    def _children(self) -> Guard | nullcontext[Guard]:
+    def _runner(self, build: Build) -> AbstractContextManager[Runner]:
+        if self.on is None:
+            return self._children()
+        return self.on(build, guard=self.guard, tokenizer=self.tokenizer, split=self._split())
+
+    def _children(self) -> AbstractContextManager[Runner]:
         if self.children is None:
             return Guard(self.guard, tokenizer=self.tokenizer, split=self._split())
         if self.children.split != self._split():

@@ -83,7 +83,7 @@ class Surveyor:
         the bytes that were kept.
         """
         made = [part.facts.get("splitter", {}) for part in self.base.segments] if self.base else []
-        if self.base is None or all(facts.get("way") == self.way for facts in made):
+        if self.base is None or all(facts.get("way", self.way) == self.way for facts in made):
             return []
         sources_: dict[str, dict[str, Listed]] = {}
         for document in self.base.records():

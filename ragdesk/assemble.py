@@ -8,8 +8,8 @@ import logging
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
 from indexes.index import Index
 from ingest.errors import Unreadable
 from ingest.job import Job
+from ingest.runners import Open, Where
 from ragdesk.answering.answer import Question
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.rerank import Rerank, open_rerank
@@ -134,8 +135,8 @@ class Desks:
             f"Build one: ragdesk ingest PATH{more}"
         )
 
-    def job(self, collection: str) -> Job:
-        """Make the job that changes a collection."""
+    def job(self, collection: str, *, on: Where = "local") -> Job:
+        """Make the job that changes a collection. on: which machines compute."""
         settings = self.settings
         return Job(
             collection=self.folder(collection),
@@ -143,7 +144,16 @@ class Desks:
             tokenizer=weights.find(settings.embed.model, self.models).tokenizer,
             guard=settings.guard,
             split=settings.split,
+            on=self._on_ray() if on == "ray" else None,
         )
+
+    def _on_ray(self) -> Open:
+        """Let the workers of a cluster compute. Raises ModelMissing where Ray is not installed."""
+        from ingest.on_ray import on_ray  # noqa: PLC0415 - seconds, and an extra
+
+        given = self.settings
+        own = replace(given.embed, threads=max(1, int(given.ray.cpus)))
+        return on_ray(given.ray, partial(open_embedder, own, self.models.absolute()))
 
     def change(
         self, collection: str, uri: str, body: Path | None, groups: frozenset[str]
@@ -156,8 +166,9 @@ class Desks:
         report = job.put(uri, body, groups=groups or None) if body else job.delete(uri)
         if report.due:
             threading.Thread(target=_compact, args=(job,), name="compact", daemon=True).start()
-        if report.skipped:
-            raise Unreadable(f"{uri}: {report.skipped[0].reason}")
+        for one in report.skipped:
+            if one.uri == uri:
+                raise Unreadable(f"{uri}: {one.reason}")
         return report.json()
 
 

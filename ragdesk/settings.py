@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from indexes.embed import EmbedOptions
 from ingest.guard import GuardOptions
+from ingest.runners import RayOptions
 from ingest.split import SplitOptions
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.extract import ExtractOptions
@@ -40,6 +41,7 @@ class Settings:
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
+    ray: RayOptions = field(default_factory=RayOptions)
     retrieve: RetrieveOptions = field(default_factory=RetrieveOptions)
     rerank: RerankOptions = field(default_factory=RerankOptions)
     extract: ExtractOptions = field(default_factory=ExtractOptions)

@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 
 from ingest.progress import Progress, Watch, unwatched
 from ingest.report import Report
+from ingest.runners import Where
 from ragdesk import present
 from ragdesk.assemble import Desks
 from ragdesk.settings import load
@@ -26,6 +27,7 @@ Examples:
   ragdesk ingest ./handbook --plan             say what would change, change nothing
   ragdesk ingest ./hr --groups staff,managers  only keys of these groups see it
   ragdesk ingest ./faq.csv -c support --json   one file, another collection
+  ragdesk ingest ./handbook --on ray           parse and embed on a Ray cluster
 """
 
 
@@ -35,7 +37,13 @@ Examples:
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--groups", help="Who may see these documents, with commas between the groups.")
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
-@click.option("--on", default="local", type=click.Choice(["local", "ray"]), show_default=True)
+@click.option(
+    "--on",
+    default="local",
+    type=click.Choice(["local", "ray"]),
+    show_default=True,
+    help="Which machines compute: this one, or a Ray cluster (see [ray] in the settings).",
+)
 @call.json
 @click.pass_obj
 def command(  # noqa: PLR0913, one parameter an option
@@ -54,10 +62,9 @@ def command(  # noqa: PLR0913, one parameter an option
     What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
-    if on == "ray":
-        raise click.BadParameter("comes with a later version; use --on local.", param_hint="--on")
     loaded = load(home=door.home, config=door.config)
-    job = Desks(loaded.home, loaded.settings).job(collection)
+    where: Where = "ray" if on == "ray" else "local"
+    job = Desks(loaded.home, loaded.settings).job(collection, on=where)
     named = None if groups is None else frozenset(g.strip() for g in groups.split(",") if g.strip())
     errors = present.console(err=True)
     with bar(errors) as watch:

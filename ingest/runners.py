@@ -1,0 +1,57 @@
+"""Who computes: this machine, or the workers of a cluster. Both run a job's files the same way.
+
+A runner parses and splits, and may embed; it writes nothing but parts of the journal. The job
+alone decides what is published.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from indexes.build import Build
+from ingest.document import Raw
+from ingest.guard import GuardOptions, Outcome
+
+Where = Literal["local", "ray"]
+
+
+class Runner(Protocol):
+    """Parses and splits files, in their order."""
+
+    @property
+    def split(self) -> Mapping[str, Any]:
+        """The options that it splits by."""
+
+    def run(
+        self, files: Iterable[Raw], *, name: Callable[[Raw], str]
+    ) -> Iterator[tuple[Raw, Outcome]]:
+        """Give the files back in their order, each with its outcome."""
+
+
+class Open(Protocol):
+    """Opens a runner for one build."""
+
+    def __call__(
+        self, build: Build, *, guard: GuardOptions, tokenizer: Path, split: Mapping[str, Any]
+    ) -> AbstractContextManager[Runner]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayOptions:
+    """Which Ray cluster computes, and what a worker of it may take.
+
+    address: of the cluster, such as ``ray://head:10001``; ``auto`` takes the one that this
+    machine belongs to, and empty starts one here. Home must lie where every node can read and
+    write it, under the same path.
+    workers: how many at once; 0 is as many as the cluster has room for.
+    cpus, gpus: of each worker. With a GPU, set ``[embed] device = "cuda"`` too.
+    batch: documents handed to a worker at a time.
+    """
+
+    address: str = ""
+    workers: int = 0
+    cpus: float = 1
+    gpus: float = 0
+    batch: int = 8
