@@ -21,6 +21,10 @@ $(BIN)/.dev: $(BIN)/.cpu
 	$(BIN)/python -m pip install --quiet -e '.[cpu,dev]'
 	touch $@
 
+$(BIN)/.real: $(BIN)/.dev
+	$(BIN)/python -m pip install --quiet torch==2.13.0 -e '.[cpu,dev,ray,milvus]' milvus-lite
+	touch $@
+
 demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions
 	$(BIN)/ragdesk --home $(HOME_DIR) demo
 
@@ -30,7 +34,7 @@ test: $(BIN)/.dev  ## everything that pip alone can install
 test-deps:  ## Debian packages for make test-real (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk
 
-test-real: $(BIN)/.dev  ## the tests that need a real browser
+test-real: $(BIN)/.real  ## the tests that need a real browser, Ray cluster or Milvus
 	$(BIN)/python -m pytest -m real $(PYTEST_ARGS)
 
 check: lint types  ## linters and types
