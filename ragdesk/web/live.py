@@ -59,7 +59,8 @@ class Live:
     async def get(self, name: str) -> Opened:
         """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
         place = self._places.get(name)
-        if place is None and NAME.fullmatch(name) and self._stamp(name):
+        being_opened = place is not None and place.opened is None and place.error is None
+        if (place is None or being_opened) and NAME.fullmatch(name) and self._stamp(name):
             await asyncio.to_thread(self.refresh, name)
             place = self._places.get(name)
         if place is None:

@@ -1,7 +1,9 @@
 """A published generation is picked up without a dropped request."""
 
+import shutil
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from web_home import publish, serving
@@ -9,7 +11,7 @@ from web_home import publish, serving
 PUBLISHED = 12
 
 
-def wait(true, seconds: float = 10.0) -> None:
+def wait(true, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it never came true"
@@ -19,6 +21,18 @@ def wait(true, seconds: float = 10.0) -> None:
 def refund(home, number: int) -> int:
     text = f"# Refunds\nA refund takes {number} days.\nVersion {number}.\n"
     return publish(home, "default", {"refunds.md": text})
+
+
+def publish_damaged(home: Path) -> None:
+    """Let a generation whose tombstones are cut appear at once, as from a torn disk."""
+    aside = home.with_name("aside")
+    shutil.copytree(home, aside)
+    number = refund(aside, 10)
+    made, served = (h / "collections/default" for h in (aside, home))
+    (made / f"generations/{number}/tombstones.json").write_text("{")
+    for folder in ("segments", "generations"):
+        shutil.copytree(made / folder, served / folder, dirs_exist_ok=True)
+    (made / "CURRENT").replace(served / "CURRENT")
 
 
 def generation(client) -> int:
@@ -53,7 +67,10 @@ def test_publishing_drops_no_request_and_every_answer_is_of_one_generation(home,
         threads = [threading.Thread(target=ask, args=(client,)) for _ in range(4)]
         for thread in threads:
             thread.start()
-        last = [refund(home, number) for number in range(PUBLISHED)][-1]
+        for number in range(10 * PUBLISHED):
+            last = refund(home, number)
+            if number >= PUBLISHED and len(seen) > 2:
+                break
         wait(lambda: generation(client) == last)
         stop.set()
         for thread in threads:
@@ -80,21 +97,13 @@ def test_an_old_index_is_closed_by_its_last_reader(client, home):
 def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, home):
     number = refund(home, 9)
     wait(lambda: generation(client) == number)
-    broken = refund(home, 10)
-    wait(lambda: generation(client) == broken)
-    segment = max(
-        (home / "collections/default/segments").iterdir(), key=lambda f: f.stat().st_mtime
-    )
-    (
-        home / "collections/default/generations" / str(refund(home, 11)) / "tombstones.json"
-    ).write_text("{")
-    assert segment.is_dir()
+    publish_damaged(home)
 
     wait(lambda: "ragdesk_stale_collections 1" in client.get("/metrics").text)
 
     assert client.post("/v1/answers", json={"question": "refund"}).status_code == 200
     assert client.get("/readyz").status_code == 200
-    assert generation(client) in {broken, broken + 1}
+    assert generation(client) == number
 
     healed = refund(home, 12)
     wait(lambda: generation(client) == healed)
