@@ -35,6 +35,30 @@ def hit(found: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
     return float(not set(wanted).isdisjoint(found[:k]))
 
 
+def reciprocal_rank(found: Sequence[Name], wanted: Collection[Name]) -> float:
+    """Give one over the place of the first that is wanted; 0.0 where none was found.
+
+    >>> reciprocal_rank(["a", "b"], {"b"}), reciprocal_rank(["a"], {"b"})
+    (0.5, 0.0)
+    """
+    places = (place for place, name in enumerate(found, start=1) if name in set(wanted))
+    return next((1 / place for place in places), 0.0)
+
+
+def average_precision(found: Sequence[Name], wanted: Collection[Name]) -> float:
+    """Give the mean precision at the places of what is wanted; what was not found counts 0.
+
+    >>> average_precision(["a", "x", "b"], {"a", "b"})
+    0.8333333333333333
+    """
+    met, total = 0, 0.0
+    for place, name in enumerate(found, start=1):
+        if name in set(wanted):
+            met += 1
+            total += met / place
+    return total / len(wanted) if wanted else 0.0
+
+
 def distinct(found: Sequence[Name]) -> list[Name]:
     """Keep the first of each name: passages become a ranking of documents, or of pages.
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 import ragdesk
+from eval.errors import EvalError
 from indexes.errors import IndexesError
 from ingest.errors import IngestError
 from ragdesk.errors import RagdeskError, face, words
@@ -26,11 +27,12 @@ VERBS = {
     "serve": "Serve the HTTP API and the chat page.",
     "indexes": "List, check, merge, back up and roll back what was published.",
     "keys": "Create, list and revoke keys of the HTTP API.",
+    "eval": "Measure answers, and fail a build that got worse.",
     "doctor": "Say what is missing, and how to get it.",
     "settings": "Show every setting, and where its value comes from.",
     "demo": "Take in the sample company, and ask it two questions.",
 }
-KNOWN = (RagdeskError, IndexesError, IngestError, PermissionError)
+KNOWN = (RagdeskError, IndexesError, IngestError, EvalError, PermissionError)
 
 
 class Verbs(click.Group):

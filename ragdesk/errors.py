@@ -5,6 +5,7 @@
     ├── HomeUnusable         the home folder cannot be read or written
     ├── KeyRequired          an address other than loopback, and no key
     ├── CheckFailed          a check found something wrong
+    ├── TooManyErrors        too many cases went unanswered to judge a build
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -23,6 +24,7 @@ The errors of the other rooms keep their names; ``face`` says what they mean her
 
 from dataclasses import dataclass
 
+from eval.errors import EvalError
 from indexes.errors import (
     CollectionBusy,
     IndexDamaged,
@@ -52,6 +54,10 @@ class KeyRequired(RagdeskError):
 
 class CheckFailed(RagdeskError):
     """A check found something wrong; what it found has been printed."""
+
+
+class TooManyErrors(RagdeskError):
+    """Too many cases of an evaluation went unanswered to say anything of the rest."""
 
 
 class Refusal(RagdeskError):
@@ -120,6 +126,8 @@ FACES: dict[type[Exception], Face] = {
     HomeUnusable: Face("home_unusable", 500, 2),
     KeyRequired: Face("key_required", 500, 2),
     CheckFailed: Face("check_failed", 500, 1),
+    TooManyErrors: Face("too_many_errors", 500, 6),
+    EvalError: Face("eval", 500, 2),
     BadRequest: Face("bad_request", 400, 2),
     Unauthenticated: Face("unauthenticated", 401, 2),
     Forbidden: Face("forbidden", 403, 2),

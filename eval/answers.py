@@ -1,0 +1,81 @@
+"""Is an answer the right one? Against references, by words weighed by how rare they are. Pure."""
+
+import re
+from collections.abc import Sequence
+
+from indexes.support import Idf
+from indexes.text import content, normalise, tokens
+
+_SPACE = re.compile(r"\s+")
+
+
+def f1(answer: str, references: Sequence[str], idf: Idf) -> float:
+    """Give the harmonic mean of what an answer holds of a reference, and the reference of it.
+
+    Words count by idf; of several references the best one counts.
+
+    >>> round(f1("Within 30 days.", ["30 days of delivery", "a month"], lambda t: 1.0), 3)
+    0.667
+    """
+    return max((_f1(answer, one, idf) for one in references), default=0.0)
+
+
+def recall(answer: str, references: Sequence[str], idf: Idf) -> float:
+    """Give how much of the best reference an answer holds (0..1, by idf).
+
+    >>> recall("You have 30 days in all.", ["30 days"], lambda t: 1.0)
+    1.0
+    """
+    held = set(tokens(answer))
+    return max(
+        (_weight(_words(r) & held, idf) / (_weight(_words(r), idf) or 1) for r in references),
+        default=0.0,
+    )
+
+
+def holds(answer: str, phrase: str) -> bool:
+    """Tell whether an answer says a phrase, whatever its case, width and white space.
+
+    A phrase that begins or ends with a letter or digit must begin or end a word there.
+
+    >>> holds("It takes 30 days.", "30  DAYS"), holds("It takes 130 days", "30 days")
+    (True, False)
+    """
+    said, wanted = _plain(answer), _plain(phrase)
+    first = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", wanted) else ""
+    last = r"(?![a-z0-9])" if re.search(r"[a-z0-9]$", wanted) else ""
+    return bool(wanted) and bool(re.search(first + re.escape(wanted) + last, said))
+
+
+def included(answer: str, must_include: Sequence[Sequence[str]]) -> float:
+    """Give the share of things that must be said and are; of each list one wording is enough.
+
+    >>> included("30 days, free of charge", [["30 days", "a month"], ["€ 5"]])
+    0.5
+    """
+    met = [any(holds(answer, phrase) for phrase in any_of) for any_of in must_include]
+    return sum(met) / len(met) if met else 1.0
+
+
+def _f1(answer: str, reference: str, idf: Idf) -> float:
+    ours, theirs = _words(answer), _words(reference)
+    both = 2 * _weight(ours & theirs, idf)
+    total = _weight(ours, idf) + _weight(theirs, idf)
+    return both / total if total else float(_plain(answer) == _plain(reference))
+
+
+def _words(text: str) -> set[str]:
+    spoken = tokens(text)
+    return set(content(spoken) or spoken)
+
+
+def _weight(words: set[str], idf: Idf) -> float:
+    return sum(idf(word) for word in sorted(words))  # sorted: a sum depends on its order
+
+
+def _plain(text: str) -> str:
+    folded = _SPACE.sub(" ", normalise(text)).strip()
+    return _CJK_GAP.sub("", folded)
+
+
+_CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")

@@ -1,0 +1,114 @@
+"""Is one run better than another? Case by case, with Holm over the metrics.
+
+A difference counts as significant from an adjusted p below 5 %. Beside it stands the smallest
+effect that this set would have shown: below that, silence means nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from eval import store
+from eval.errors import BadCases
+from eval.metrics import METRICS
+from eval.paired import ALPHA, Difference, compare, holm
+
+Call = Literal["better", "worse", "no difference shown"]
+UNTESTED = {"seconds"}  # of another machine, or another hour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One metric in two runs. cases: those that lost most, the worst first."""
+
+    name: str
+    ours: float
+    theirs: float
+    difference: Difference
+    adjusted: float
+    call: Call
+    cases: tuple[str, ...]
+
+
+def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
+    """Compare the scores of two measured runs, by the cases both have.
+
+    names: metrics to compare; all that both have where none is named. Raises BadCases.
+    """
+    one, other = _by_case(ours), _by_case(theirs)
+    both = sorted(one.keys() & other.keys())
+    if not both:
+        raise BadCases(f"{ours} and {theirs} have no case in common.")
+    wanted = [m for m in METRICS if m.name in names or (not names and m.name not in UNTESTED)]
+    pairs = {m.name: _pairs(m.name, both, one, other) for m in wanted}
+    tested = [m for m in wanted if pairs[m.name]]
+    found = []
+    for metric in tested:
+        rows = pairs[metric.name]
+        clusters = [one[case]["cluster"] for case, _, _ in rows]
+        found.append(compare([a for _, a, _ in rows], [b for _, _, b in rows], clusters))
+    adjusted = holm([difference.p for difference in found])
+    compared = []
+    for metric, difference, p in zip(tested, found, adjusted, strict=True):
+        rows = pairs[metric.name]
+        sign = 1.0 if metric.better == "higher" else -1.0
+        lost = sorted((sign * (a - b), case) for case, a, b in rows if sign * (a - b) < 0)
+        gain = sign * difference.effect.value
+        call: Call = "no difference shown"
+        if p < ALPHA and gain:
+            call = "better" if gain > 0 else "worse"
+        compared.append(
+            Compared(
+                name=metric.name,
+                ours=sum(a for _, a, _ in rows) / len(rows),
+                theirs=sum(b for _, _, b in rows) / len(rows),
+                difference=difference,
+                adjusted=p,
+                call=call,
+                cases=tuple(case for _, case in lost[:20]),
+            )
+        )
+    return compared
+
+
+def as_json(compared: Sequence[Compared]) -> list[dict[str, Any]]:
+    """Give a comparison as plain values."""
+    return [
+        {
+            "metric": one.name,
+            "ours": round(one.ours, 6),
+            "theirs": round(one.theirs, 6),
+            "difference": round(one.difference.effect.value, 6),
+            "ci_low": round(one.difference.effect.low, 6),
+            "ci_high": round(one.difference.effect.high, 6),
+            "p": round(one.difference.p, 6),
+            "p_adjusted": round(one.adjusted, 6),
+            "smallest_effect": _finite(one.difference.smallest),
+            "n": one.difference.n,
+            "call": one.call,
+            "cases": list(one.cases),
+        }
+        for one in compared
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return None if value == float("inf") else round(value, 6)
+
+
+def _by_case(folder: Path) -> dict[str, dict[str, Any]]:
+    return {row["case"]: row for row in store.scores(folder)}
+
+
+def _pairs(
+    name: str, both: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]
+) -> list[tuple[str, float, float]]:
+    """Give the values of a metric where both runs have one."""
+    found = []
+    for case in both:
+        a = one[case]["scores"].get(name, {}).get("value")
+        b = other[case]["scores"].get(name, {}).get("value")
+        if a is not None and b is not None:
+            found.append((case, float(a), float(b)))
+    return found

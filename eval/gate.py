@@ -1,0 +1,172 @@
+"""May this build go out? Gates hold the bounds of intervals against what was asked of them.
+
+    gates = [
+      "recall@8.ci_low >= 0.75",
+      "false_answer[stratum=out_of_kb].ci_high <= 0.25",
+    ]
+    watch = ["right", "faithfulness"]   # with a baseline: no significant loss
+    max_errors = 0.02                   # more unanswered cases than this: exit 6
+
+A bound, not a value: a set that is too small to tell cannot pass.
+"""
+
+import operator
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.errors import BadGate
+from eval.measure import Aggregate
+from eval.measured import Scored
+from eval.report import Report
+
+FIELDS = ("value", "ci_low", "ci_high", "bound_low", "bound_high", "n_ok", "n_skipped", "n_error")
+_TEST = re.compile(
+    rf"\s*(?P<name>[\w@]+)(?:\[(?P<group>[^\]]+)\])?\.(?P<field>{'|'.join(FIELDS)})"
+    r"\s*(?P<sign>>=|<=|>|<|==)\s*(?P<bound>-?\d+(?:\.\d+)?)\s*"
+)
+_SIGNS: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "==": operator.eq,
+}
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """One line of a gate: a figure, what it must be."""
+
+    line: str
+    name: str
+    group: str
+    field: str
+    sign: str
+    bound: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a build must reach. watch: metrics that must not fall below a baseline's."""
+
+    tests: tuple[Test, ...]
+    watch: tuple[str, ...] = ()
+    max_errors: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a test ended. cases: those that speak against it, the worst first."""
+
+    line: str
+    passed: bool
+    seen: float | None
+    why: str = ""
+    cases: tuple[str, ...] = ()
+
+
+def read(file: Path) -> Gate:
+    """Read a gate file. Raises BadGate."""
+    try:
+        held = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadGate(f"{file}: {error}") from error
+    if odd := sorted(set(held) - {"gates", "watch", "max_errors"}):
+        raise BadGate(f"{file}: {odd[0]!r} is not known; known are gates, watch, max_errors.")
+    tests = tuple(parse(str(line)) for line in held.get("gates", ()))
+    if not tests and not held.get("watch"):
+        raise BadGate(f'{file} holds no gates. Write one: gates = ["recall@8.ci_low >= 0.75"]')
+    return Gate(
+        tests=tests,
+        watch=tuple(map(str, held.get("watch", ()))),
+        max_errors=float(held.get("max_errors", 0.05)),
+    )
+
+
+def parse(line: str) -> Test:
+    """Read one line of a gate. Raises BadGate.
+
+    >>> parse("false_answer[stratum=out_of_kb].ci_high <= 0.1").group
+    'stratum=out_of_kb'
+    """
+    found = _TEST.fullmatch(line)
+    if found is None:
+        raise BadGate(
+            f"{line!r} is no gate. Write METRIC.FIELD >= NUMBER or METRIC[GROUP].FIELD <= NUMBER; "
+            f"FIELD is one of {', '.join(FIELDS)}."
+        )
+    return Test(
+        line=line.strip(),
+        name=found["name"],
+        group=found["group"] or "",
+        field=found["field"],
+        sign=found["sign"],
+        bound=float(found["bound"]),
+    )
+
+
+def judge(gate: Gate, report: Report) -> list[Verdict]:
+    """Hold a report against a gate. Raises BadGate where a figure of that name is not measured."""
+    return [_judge(test, report) for test in gate.tests]
+
+
+def too_many_errors(gate: Gate, report: Report) -> bool:
+    """Tell whether too many cases went unanswered to judge anything."""
+    return len(report.errors) > gate.max_errors * len(report.scored)
+
+
+def _judge(test: Test, report: Report) -> Verdict:
+    figure = _figure(test, report)
+    seen = getattr(figure, test.field)
+    cases = _against(test, report)
+    if seen is None:
+        why = "; ".join(figure.reasons) or "nothing was measured"
+        return Verdict(line=test.line, passed=False, seen=None, why=f"no figure: {why}")
+    passed = _SIGNS[test.sign](float(seen), test.bound)
+    why = "" if passed else f"{test.field} is {seen:.4g}"
+    return Verdict(
+        line=test.line,
+        passed=passed,
+        seen=float(seen),
+        why=why,
+        cases=() if passed else cases[:MOST_NAMED],
+    )
+
+
+def _figure(test: Test, report: Report) -> Aggregate:
+    if test.group and test.group not in report.groups:
+        raise BadGate(
+            f"{test.line!r}: no group {test.group!r}; there are {', '.join(report.groups)}."
+        )
+    figure = report.find(test.name, test.group)
+    if figure is None:
+        raise BadGate(
+            f"{test.line!r}: no metric {test.name!r}; there are {', '.join(report.overall)}."
+        )
+    return figure
+
+
+def _against(test: Test, report: Report) -> tuple[str, ...]:
+    """Name the cases whose score pulls the wrong way, the worst first."""
+    if test.name not in {metric.name for metric in report.metrics}:
+        return ()
+    up = test.sign.startswith(">")
+    some = [one for one in report.scored if in_group(one, test.group)]
+    bad = [
+        (score.value if up else -score.value, one.case.id)
+        for one in some
+        if (score := one.scores[test.name]).value is not None
+        and (score.value < max(test.bound, 1e-9) if up else score.value > test.bound)
+    ]
+    unmeasured = [one.case.id for one in some if one.scores[test.name].status == "error"]
+    return (*(case for _, case in sorted(bad)), *unmeasured)
+
+
+def in_group(one: Scored, group: str) -> bool:
+    """Tell whether a case belongs to a group such as ``lang=en,stratum=in_kb``."""
+    pairs = (pair.partition("=") for pair in group.split(",") if pair)
+    return all(getattr(one.case, name) == value for name, _, value in pairs)

@@ -1,0 +1,73 @@
+"""MTRAG: conversations over documents, some of whose questions have no answer in them.
+
+https://github.com/IBM/mt-rag-benchmark. A file of generation tasks (reference.jsonl): each row
+holds the turns so far, the passages for the last question, and what a person would answer.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval.case import Case, Evidence, Stratum, Text
+from indexes.text import language
+
+_ODD = re.compile(r"[^\w.-]+")
+STRATA: dict[str, Stratum] = {
+    "ANSWERABLE": "in_kb",
+    "PARTIAL": "in_kb",
+    "UNANSWERABLE": "near_domain",
+    "UNDERSPECIFIED": "underspecified",
+    "CONVERSATIONAL": "in_kb",
+}
+
+
+def texts(file: Path) -> Iterator[Text]:
+    """Give every passage of every task once, as a document."""
+    seen: set[str] = set()
+    for task in _tasks(file):
+        for passage in task.get("contexts", ()):
+            uri = _uri(passage)
+            if uri not in seen and passage.get("text"):
+                seen.add(uri)
+                yield Text(uri=uri, text=passage["text"])
+
+
+def cases(file: Path) -> Iterator[Case]:
+    """Give every last question, with the turns before it. Small talk is left out: it asks nothing.
+
+    The passages of a task are what a retriever found for it, not all of them evidence; the
+    documents are known as evidence only where the question has an answer.
+    """
+    for task in _tasks(file):
+        kind = (task.get("answerability") or task.get("Answerability") or ["ANSWERABLE"])[0]
+        if kind == "CONVERSATIONAL":
+            continue
+        *before, last = task["input"]
+        answerable = STRATA[kind] == "in_kb"
+        yield Case(
+            id=task["task_id"],
+            lang=language(last["text"]),
+            question=last["text"],
+            history=tuple({"role": _role(turn), "text": turn["text"]} for turn in before),
+            answerable=answerable,
+            stratum=STRATA[kind],
+            reference=tuple(t["text"] for t in task.get("targets", ())) if answerable else (),
+            evidence=tuple(Evidence(uri=_uri(p)) for p in task["contexts"]) if answerable else (),
+            tags=(kind.lower(), str(task.get("Collection", ""))),
+            cluster=task.get("conversation_id", task["task_id"]),
+        )
+
+
+def _tasks(file: Path) -> Iterator[dict[str, Any]]:
+    file = file / "reference.jsonl" if file.is_dir() else file
+    yield from map(json.loads, filter(str.strip, file.read_text(encoding="utf-8").splitlines()))
+
+
+def _uri(passage: dict[str, Any]) -> str:
+    return f"{_ODD.sub('_', passage['document_id'])}.txt"
+
+
+def _role(turn: dict[str, Any]) -> str:
+    return "user" if turn["speaker"] == "user" else "assistant"

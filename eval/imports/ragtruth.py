@@ -1,0 +1,47 @@
+"""RAGTruth: answers of language models with every unsupported stretch marked by people.
+
+https://github.com/ParticleMedia/RAGTruth. A folder with response.jsonl and source_info.jsonl.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval.case import Case, Evidence, Text
+
+
+def texts(folder: Path) -> Iterator[Text]:
+    """Give every source as a document."""
+    for row in _rows(folder / "source_info.jsonl"):
+        yield Text(uri=f"{row['source_id']}.txt", text=source(row))
+
+
+def cases(folder: Path) -> Iterator[Case]:
+    """Give the questions of the question-answering part, with their source as evidence."""
+    for row in _rows(folder / "source_info.jsonl"):
+        if row.get("task_type") != "QA":
+            continue
+        info = row["source_info"]
+        yield Case(
+            id=str(row["source_id"]),
+            lang="en",
+            question=str(info["question"]),
+            evidence=(Evidence(uri=f"{row['source_id']}.txt"),),
+            cluster=str(row["source_id"]),
+        )
+
+
+def source(row: dict[str, Any]) -> str:
+    """Write what a model was given: a text, or the values of a structured one."""
+    info = row["source_info"]
+    if isinstance(info, str):
+        return info
+    if "passages" in info:
+        return str(info["passages"])
+    return json.dumps(info, ensure_ascii=False, indent=1)
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())

@@ -1,0 +1,288 @@
+"""Scores of single cases, and what they come to: values with bounds, never NaN.
+
+Pure: cases and trials in, numbers out. Cases are taken in the order of their ids, so a run that
+was asked in another order measures the same to the last bit.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval import abstention, stats
+from eval.case import Case
+from eval.faithfulness import words
+from eval.locate import Place
+from eval.measured import Asked, Metric, Score, Scored
+from eval.metrics import METRICS, right
+from eval.reply import Reply, read
+from eval.trial import Trial
+from indexes.support import Idf
+
+ROUNDS = 1_000  # of the bootstrap of figures that are no means: they are computed anew each time
+Curve = Callable[[Sequence[float], Sequence[float]], float]
+CURVES: Mapping[str, Curve] = {
+    "aurc": abstention.aurc,
+    "coverage_at_risk_10": lambda sure, wrong: abstention.coverage_at(sure, wrong, risk=0.10),
+    "brier": abstention.brier,
+    "ece": abstention.ece,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate:
+    """What a metric comes to over some cases.
+
+    bound_low, bound_high: what it would be if every case that could not be measured had the
+    worst, or the best, value; None where the metric has no bounds. reasons: why cases are left
+    out, and how many.
+    """
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_ok: int
+    n_skipped: int
+    n_error: int
+    bound_low: float | None = None
+    bound_high: float | None = None
+    reasons: Mapping[str, int]
+
+
+def score(
+    cases: Iterable[Case],
+    trials: Mapping[str, Trial],
+    places: Mapping[str, tuple[tuple[Place, ...], bool]],
+    metrics: Sequence[Metric] = METRICS,
+) -> list[Scored]:
+    """Score every case. places: per case its evidence, and whether any of it was not found."""
+    ordered = sorted(cases, key=lambda case: case.id)
+    replies = {case.id: _reply(trials.get(case.id)) for case in ordered}
+    idf = _idf(p.text for r in replies.values() if not isinstance(r, Score) for p in r.passages)
+    scored: list[Scored] = []
+    for case in ordered:
+        reply = replies[case.id]
+        if isinstance(reply, Score):
+            scored.append(Scored(case=case, scores={m.name: reply for m in metrics}))
+            continue
+        found, lost = places.get(case.id, ((), False))
+        wall = trials[case.id].seconds
+        asked = Asked(case=case, reply=reply, places=found, lost=lost, idf=idf, wall=wall)
+        scores = {metric.name: _checked(metric.score(asked)) for metric in metrics}
+        scored.append(Scored(case=case, scores=scores, asked=asked))
+    return scored
+
+
+def aggregate(scored: Sequence[Scored], metrics: Sequence[Metric]) -> dict[str, Aggregate]:
+    """Give every metric over some cases: its mean, with a 95 % interval over clusters.
+
+    Shares of yes and no get Wilson's interval, other means the bootstrap's.
+    """
+    clusters = [one.case.cluster or one.case.id for one in scored]
+    columns = {m.name: [one.scores[m.name] for one in scored] for m in metrics}
+    spread = _bootstrap(columns, clusters)
+    return {m.name: _aggregate(columns[m.name], m, clusters, spread[m.name]) for m in metrics}
+
+
+def curves(scored: Sequence[Scored]) -> dict[str, Aggregate]:
+    """Give what a confidence is worth: its order (AUROC), risk over coverage, calibration."""
+    known = [(one, *pair) for one in scored if (pair := confidence(one)) is not None]
+    left = {"no confidence is told, or no answer came": len(scored) - len(known)}
+    reasons = {why: n for why, n in left.items() if n}
+    sides = {one.case.answerable for one, _, _ in known}
+    found: dict[str, Aggregate] = {}
+    for name, curve in (("auroc", None), *CURVES.items()):
+        if len(sides) < (1 if curve else 2):
+            found[name] = _empty(len(scored), {"too few cases with a confidence": len(scored)})
+            continue
+        value, low, high = _resampled(known, curve)
+        found[name] = Aggregate(
+            value=value,
+            ci_low=low,
+            ci_high=high,
+            n_ok=len(known),
+            n_skipped=len(scored) - len(known),
+            n_error=0,
+            reasons=reasons,
+        )
+    return found
+
+
+def confidence(one: Scored) -> tuple[float, float] | None:
+    """Give the confidence of a case, and whether answering it would be wrong (1.0); None: unknown.
+
+    An answerable question that was refused counts as right to answer where its evidence was
+    found.
+    """
+    asked = one.asked
+    if asked is None or asked.reply.confidence is None:
+        return None
+    if not asked.case.answerable:
+        return asked.reply.confidence, 1.0
+    if asked.answered:
+        value = right(asked)
+        return None if value is None else (asked.reply.confidence, 1.0 - value)
+    found = any(asked.met) or not asked.places
+    return asked.reply.confidence, 1.0 - float(found)
+
+
+def latency(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
+    """Give quantiles of the seconds of each step as the target tells them, and of the asker."""
+    steps: dict[str, list[float]] = {}
+    for one in scored:
+        if one.asked is not None:
+            steps.setdefault("asked", []).append(one.asked.wall)
+            for step, seconds in one.asked.reply.seconds.items():
+                steps.setdefault(step, []).append(float(seconds))
+    return {step: _quantiles(values) for step, values in sorted(steps.items())}
+
+
+def groups(scored: Sequence[Scored]) -> Iterator[tuple[str, list[Scored]]]:
+    """Give the cases by language, by stratum and by both, named as gates name them."""
+    langs = sorted({one.case.lang for one in scored})
+    strata = sorted({one.case.stratum for one in scored})
+    for lang in langs:
+        yield f"lang={lang}", [one for one in scored if one.case.lang == lang]
+    for stratum in strata:
+        yield f"stratum={stratum}", [one for one in scored if one.case.stratum == stratum]
+    for lang in langs if len(langs) > 1 else ():
+        for stratum in strata:
+            both = [one for one in scored if (one.case.lang, one.case.stratum) == (lang, stratum)]
+            if both:
+                yield f"lang={lang},stratum={stratum}", both
+
+
+def _reply(trial: Trial | None) -> Reply | Score:
+    """Read a trial's reply, or say in a score why there is none."""
+    if trial is None:
+        return Score(None, "error", "not asked")
+    if trial.status != "ok":
+        return Score(None, trial.status, trial.reason)
+    try:
+        return read(trial.reply, trial.resolved)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Score(None, "error", f"not an answer: {type(error).__name__}: {error}")
+
+
+def _checked(score: Score) -> Score:
+    """Turn a value that is no number into an error that says so."""
+    if score.value is None or math.isfinite(score.value):
+        return score
+    return Score(None, "error", f"not a finite number: {score.value}")
+
+
+def _idf(texts: Iterable[str]) -> Idf:
+    """Weigh words by how many of the different passages of a run hold them."""
+    every = set(texts)
+    held = Counter(word for text in every for word in words(text))
+    n = len(every)
+    return lambda word: math.log1p((n - held[word] + 0.5) / (held[word] + 0.5))
+
+
+def _aggregate(
+    scores: Sequence[Score],
+    metric: Metric,
+    clusters: Sequence[str],
+    spread: tuple[float, float] | None,
+) -> Aggregate:
+    ok = [(s.value, c) for s, c in zip(scores, clusters, strict=True) if s.value is not None]
+    errors = sum(s.status == "error" for s in scores)
+    reasons = Counter(s.reason for s in scores if s.status != "ok")
+    if not ok or spread is None:
+        return _empty(len(scores), dict(sorted(reasons.items())), errors)
+    values, names = [value for value, _ in ok], [name for _, name in ok]
+    total, n = math.fsum(values), len(values)
+    low, high = spread
+    if metric.bounded and stats.binary(values):
+        share = stats.proportion(values, names)
+        low, high = share.low, share.high
+    return Aggregate(
+        value=total / n,
+        ci_low=low,
+        ci_high=high,
+        n_ok=n,
+        n_skipped=len(scores) - n - errors,
+        n_error=errors,
+        bound_low=total / (n + errors) if metric.bounded else None,
+        bound_high=(total + errors) / (n + errors) if metric.bounded else None,
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+def _empty(count: int, reasons: Mapping[str, int], errors: int = 0) -> Aggregate:
+    return Aggregate(
+        value=None,
+        ci_low=None,
+        ci_high=None,
+        n_ok=0,
+        n_skipped=count - errors,
+        n_error=errors,
+        reasons=reasons,
+    )
+
+
+def _bootstrap(
+    columns: Mapping[str, Sequence[Score]], clusters: Sequence[str]
+) -> dict[str, tuple[float, float] | None]:
+    """Resample whole clusters, for all metrics at once."""
+    names, place = np.unique(np.asarray(clusters), return_inverse=True)
+    held = np.array([[s.value is not None for s in column] for column in columns.values()])
+    values = np.array([[s.value or 0.0 for s in column] for column in columns.values()])
+    sums = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in values])
+    counts = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in held])
+    tops, bottoms = [], []
+    for weights in stats.resamples(len(names)):
+        tops.append(weights @ sums.T)
+        bottoms.append(weights @ counts.T)
+    top, bottom = np.concatenate(tops), np.concatenate(bottoms)
+    spread: dict[str, tuple[float, float] | None] = {}
+    for i, name in enumerate(columns):
+        drawn = bottom[:, i] > 0
+        means = top[drawn, i] / bottom[drawn, i]
+        spread[name] = None
+        if len(means):
+            low, high = np.quantile(means, [0.025, 0.975])
+            spread[name] = (float(low), float(high))
+    return spread
+
+
+def _resampled(
+    known: Sequence[tuple[Scored, float, float]], curve: Curve | None
+) -> tuple[float, float, float]:
+    """Give a figure and its interval, over clusters drawn with replacement."""
+    sure = np.array([c for _, c, _ in known])
+    wrong = np.array([w for _, _, w in known])
+    side = np.array([one.case.answerable for one, _, _ in known])
+    names = [one.case.cluster or one.case.id for one, _, _ in known]
+    _, place = np.unique(np.asarray(names), return_inverse=True)
+
+    def figure(at: NDArray[np.int64]) -> float | None:
+        if curve is not None:
+            return curve(sure[at].tolist(), wrong[at].tolist())
+        ours, theirs = sure[at][side[at]], sure[at][~side[at]]
+        return abstention.auroc(ours, theirs) if len(ours) and len(theirs) else None
+
+    every = np.arange(len(known))
+    drawn: list[float] = []
+    for weights in stats.resamples(place.max() + 1, ROUNDS):
+        for row in weights:
+            value = figure(np.repeat(every, row.astype(int)[place]))
+            if value is not None:
+                drawn.append(value)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    whole = figure(every)
+    return float(whole if whole is not None else 0.0), float(low), float(high)
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
+    p50, p95, p99 = np.quantile(values, [0.50, 0.95, 0.99], method="inverted_cdf")
+    return {
+        "p50": float(p50),
+        "p95": float(p95),
+        "p99": float(p99),
+        "max": max(values),
+        "n": len(values),
+    }

@@ -1,0 +1,93 @@
+"""The words of measuring: a score with its reason, a metric, and a case with all that is known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from eval import faithfulness, spans
+from eval.case import Case
+from eval.locate import Place
+from eval.reply import Reply, Said
+from indexes.support import Idf
+
+Status = Literal["ok", "skipped", "error"]
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric of one case. value: None unless the status is ok; never NaN."""
+
+    value: float | None
+    status: Status = "ok"
+    reason: str = ""
+
+
+def skip(reason: str) -> Score:
+    """Say that a metric does not apply to a case."""
+    return Score(None, "skipped", reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A case, the answer to it, and where its evidence stands."""
+
+    case: Case
+    reply: Reply
+    places: tuple[Place, ...]
+    lost: bool
+    idf: Idf
+    wall: float
+
+    @cached_property
+    def met(self) -> list[list[int]]:
+        """Give, per passage, which pieces of evidence it holds any of."""
+        return [
+            [
+                i
+                for i, place in enumerate(self.places)
+                if spans.meets(p, f"{p.lead}\n{p.text}", place)
+            ]
+            for p in self.reply.passages
+        ]
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """Give the words of all that the answer was given from: passages, headings, quotes."""
+        texts = [text for p in self.reply.passages for text in (p.lead, p.text)]
+        return faithfulness.knowledge([*texts, *(c.quote for c in self.reply.cited)])
+
+    @cached_property
+    def claims(self) -> list[Said]:
+        """Give the sentences that claim something."""
+        return [one for one in self.reply.said if faithfulness.claimed(one.text)]
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether an answer was given."""
+        return self.reply.outcome == "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A way to score a case. about: one line for reports. bounded: its values lie in 0..1."""
+
+    name: str
+    about: str
+    better: Better
+    score: Callable[[Asked], Score]
+    bounded: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A case with its scores, in the order of the metrics."""
+
+    case: Case
+    scores: dict[str, Score]
+    asked: Asked | None = None
+
+    def values(self, names: Sequence[str]) -> list[float | None]:
+        """Give the values of some metrics."""
+        return [self.scores[name].value for name in names]

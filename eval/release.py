@@ -1,0 +1,89 @@
+"""A build's way to a verdict: measure its run, hold it against the gate and the baseline, write.
+
+Everything is written before anything fails, so that a red build always has its report.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval import compare, gate, report, store, tables
+from eval.compare import Compared
+from eval.errors import BadGate
+from eval.gate import Gate, Verdict
+from eval.report import Report
+
+MARKDOWN, JUNIT, PAGE = "report.md", "junit.xml", "report.html"
+PASSED, FAILED, UNJUDGED = 0, 1, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What became of a run. unjudged: too many cases went unanswered to say anything."""
+
+    report: Report
+    verdicts: tuple[Verdict, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    unjudged: bool = False
+
+    @property
+    def failed(self) -> list[Verdict]:
+        """List the gates that were not passed."""
+        return [one for one in self.verdicts if not one.passed]
+
+    @property
+    def exit(self) -> int:
+        """Give the exit code: 0 passed, 1 failed, 6 too many errors to judge."""
+        return UNJUDGED if self.unjudged else FAILED if self.failed else PASSED
+
+
+def release(folder: Path, held: Gate | None = None, baseline: Path | None = None) -> Release:
+    """Measure a run, judge it, and write every report into its folder. Raises EvalError."""
+    measured = report.measured(folder)
+    report.write(measured, folder)
+    compared = compare.runs(folder, baseline) if baseline else []
+    verdicts: list[Verdict] = []
+    if held is not None:
+        verdicts = [*gate.judge(held, measured), *_watched(held, compared, baseline)]
+    limit = held or Gate(tests=())
+    done = Release(
+        report=measured,
+        verdicts=tuple(verdicts),
+        compared=tuple(compared),
+        unjudged=gate.too_many_errors(limit, measured),
+    )
+    write(done, folder)
+    return done
+
+
+def write(done: Release, folder: Path) -> None:
+    """Write the report for people and for machines that watch builds."""
+    text = tables.markdown(done.report, done.verdicts, done.compared)
+    (folder / MARKDOWN).write_text(text, encoding="utf-8")
+    junit = tables.junit(done.verdicts, done.report.errors, unjudged=done.unjudged)
+    (folder / JUNIT).write_text(junit, encoding="utf-8")
+    if done.compared:
+        store.write_json(folder / "compare.json", compare.as_json(done.compared))
+
+
+def _watched(held: Gate, compared: Sequence[Compared], baseline: Path | None) -> list[Verdict]:
+    """Turn the metrics that a gate watches into verdicts. Raises BadGate for an unknown one."""
+    if not held.watch or baseline is None:
+        return []
+    found = {one.name: one for one in compared}
+    verdicts = []
+    for name in held.watch:
+        if name not in found:
+            raise BadGate(f"watch: {name!r} was not measured in both runs.")
+        one = found[name]
+        worse = one.call == "worse"
+        verdicts.append(
+            Verdict(
+                line=f"{name} not worse than {baseline.name}",
+                passed=not worse,
+                seen=one.difference.effect.value,
+                why=f"{one.difference.effect}, p {one.adjusted:.3f}" if worse else "",
+                cases=one.cases if worse else (),
+            )
+        )
+    return verdicts

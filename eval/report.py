@@ -1,0 +1,123 @@
+"""What a run comes to: measured from its folder, written as JSON, the same bytes every time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eval import measure, store, trial
+from eval.measure import Aggregate
+from eval.measured import Metric, Scored
+from eval.metrics import METRICS
+
+REPORT, SCORES = "report.json", "scores.jsonl"
+DIGITS = 6  # of every figure written; the last bits of a sum differ between machines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Figures of a run, over all cases and by group, and the scored cases they come from.
+
+    groups: ``lang=en``, ``stratum=near_domain``, ``lang=en,stratum=near_domain``.
+    """
+
+    target: Mapping[str, Any]
+    begun: str
+    metrics: tuple[Metric, ...]
+    overall: Mapping[str, Aggregate]
+    groups: Mapping[str, Mapping[str, Aggregate]]
+    latency: Mapping[str, Mapping[str, float]]
+    scored: Sequence[Scored]
+
+    @property
+    def errors(self) -> list[tuple[str, str]]:
+        """List the cases that were not answered, each with the reason."""
+        return [
+            (one.case.id, next(iter(one.scores.values())).reason)
+            for one in self.scored
+            if one.asked is None and next(iter(one.scores.values())).status == "error"
+        ]
+
+    def find(self, name: str, group: str = "") -> Aggregate | None:
+        """Give a figure, of all cases or of a group; None where there is no such one."""
+        table = self.groups.get(group) if group else self.overall
+        return table.get(name) if table else None
+
+
+def measured(folder: Path, metrics: Sequence[Metric] = METRICS) -> Report:
+    """Measure what a folder holds, without asking anyone. Raises BadCases."""
+    held = store.facts(folder)
+    cases = store.read_cases(folder)
+    scored = measure.score(cases, trial.read(folder), store.read_located(folder), metrics)
+    return Report(
+        target=held["target"],
+        begun=held["begun"],
+        metrics=tuple(metrics),
+        overall={**measure.aggregate(scored, metrics), **measure.curves(scored)},
+        groups={name: _figures(name, some, metrics) for name, some in measure.groups(scored)},
+        latency=measure.latency(scored),
+        scored=scored,
+    )
+
+
+def write(report: Report, folder: Path) -> dict[str, Any]:
+    """Write report.json and scores.jsonl; give what report.json holds."""
+    held = as_json(report)
+    store.write_json(folder / REPORT, held)
+    store.write_lines(folder / SCORES, list(_rows(report)))
+    return held
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Give a report as plain values. Figures are rounded; none is NaN."""
+    groups = {name: _written(table) for name, table in report.groups.items()}
+    return {
+        "format": 1,
+        "target": dict(report.target),
+        "begun": report.begun,
+        "cases": len(report.scored),
+        "errors": [{"case": case, "reason": reason} for case, reason in report.errors],
+        "metrics": _written(report.overall),
+        "groups": groups,
+        "latency": {
+            step: {name: round(value, DIGITS) for name, value in row.items()}
+            for step, row in report.latency.items()
+        },
+    }
+
+
+def _figures(
+    name: str, scored: Sequence[Scored], metrics: Sequence[Metric]
+) -> dict[str, Aggregate]:
+    """Give the figures of a group. A curve needs both sides, which one stratum does not have."""
+    figures = measure.aggregate(scored, metrics)
+    return figures if "stratum=" in name else {**figures, **measure.curves(scored)}
+
+
+def _written(table: Mapping[str, Aggregate]) -> dict[str, Any]:
+    return {
+        name: {
+            key: round(value, DIGITS) if isinstance(value, float) else value
+            for key, value in asdict(figure).items()
+        }
+        for name, figure in table.items()
+    }
+
+
+def _rows(report: Report) -> Iterator[dict[str, Any]]:
+    for one in report.scored:
+        yield {
+            "case": one.case.id,
+            "lang": one.case.lang,
+            "stratum": one.case.stratum,
+            "cluster": one.case.cluster or one.case.id,
+            "outcome": one.asked.reply.outcome if one.asked else None,
+            "scores": {
+                name: {
+                    "value": None if score.value is None else round(score.value, DIGITS),
+                    "status": score.status,
+                    "reason": score.reason,
+                }
+                for name, score in one.scores.items()
+            },
+        }

@@ -1,0 +1,163 @@
+"""A run's way: find the evidence, ask every case, keep what was answered.
+
+Read this file second, after ``case.py``. A run that was cut short goes on where it stopped; a
+case that failed, or was changed since, is asked again.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eval import case as cases_
+from eval import locate, store, trial
+from eval.case import Case
+from eval.errors import BadCases, NoAnswer
+from eval.targets import Target
+from eval.trial import Trial
+
+GIVE_UP = 20  # failures in a row: then the target is taken to be down
+Watch = Callable[[int, int], None]  # how many of all cases are done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How cases are asked. jobs: so many at once. fresh: forget what was answered before."""
+
+    jobs: int = 4
+    fresh: bool = False
+    watch: Watch = lambda _done, _all: None
+
+
+def run(
+    cases: Sequence[Case], target: Target, folder: Path, options: RunOptions | None = None
+) -> dict[str, Trial]:
+    """Ask every case that was not answered yet, and give all trials. Raises EvalError.
+
+    The folder belongs to one target at one generation.
+    """
+    given = options or RunOptions()
+    watch = given.watch
+    folder.mkdir(parents=True, exist_ok=True)
+    held = _begin(folder, target, fresh=given.fresh)
+    cases_.write(folder / store.CASES, cases)
+    texts = target.text if target.readable else None
+    store.write_located(folder, _locate(cases, texts))
+    ready = {c.id for c in cases if c.id in held and _good(held[c.id], c)}
+    todo = [case for case in cases if case.id not in ready]
+    done = len(ready)
+    watch(done, len(cases))
+    with (folder / trial.TRIALS).open("a", encoding="utf-8") as out:
+        for fresh_trial in _ask(todo, target, given.jobs):
+            out.write(trial.line(fresh_trial))
+            out.flush()
+            held[fresh_trial.case] = fresh_trial
+            done += 1
+            watch(done, len(cases))
+    return {case.id: held[case.id] for case in cases if case.id in held}
+
+
+def digest(case: Case) -> str:
+    """Give a digest of what is asked: question and history, nothing of what is known of it."""
+    asked = json.dumps([case.question, [dict(turn) for turn in case.history]], ensure_ascii=False)
+    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def answer(case: Case, target: Target) -> Trial:
+    """Ask one case. Whatever goes wrong is the trial's reason, never an exception."""
+    begun = time.perf_counter()
+    blank = Trial(case=case.id, asked=digest(case))
+    try:
+        reply = dict(target.ask(case))
+        seconds = time.perf_counter() - begun
+        marks = _resolved(reply, target)
+        json.dumps(reply, allow_nan=False)
+    except NoAnswer as error:
+        return _failed(blank, str(error), begun)
+    except Exception as error:  # noqa: BLE001, a target is foreign code: its failure is a result
+        return _failed(blank, f"{type(error).__name__}: {error}", begun)
+    return replace(blank, reply=reply, resolved=marks, seconds=round(seconds, 6))
+
+
+def _failed(blank: Trial, why: str, begun: float) -> Trial:
+    seconds = round(time.perf_counter() - begun, 6)
+    return replace(blank, status="error", reason=why, seconds=seconds)
+
+
+def _begin(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]:
+    """Remember the target, and give what it answered before."""
+    facts = dict(target.facts)
+    file = folder / store.RUN
+    if file.exists() and not fresh:
+        before = store.facts(folder)["target"]
+        if before != facts:
+            raise BadCases(
+                f"{folder} holds a run of {_name(before)}, not of {_name(facts)}. "
+                "Name another folder, or begin anew: --fresh"
+            )
+        held = trial.read(folder)
+        _rewrite(folder, held.values())
+        return held
+    (folder / trial.TRIALS).unlink(missing_ok=True)
+    begun = datetime.now(tz=UTC).isoformat(timespec="seconds")
+    store.write_json(file, {"format": 1, "target": facts, "begun": begun})
+    return {}
+
+
+def _rewrite(folder: Path, trials: Iterable[Trial]) -> None:
+    """Write whole lines only: a line cut by a kill must not swallow the next one."""
+    text = "".join(trial.line(one) for one in trials)
+    (folder / trial.TRIALS).write_text(text, encoding="utf-8")
+
+
+def _name(facts: Mapping[str, Any]) -> str:
+    generation = facts.get("generation")
+    return f"{facts.get('name')}" + (f" at generation {generation}" if generation else "")
+
+
+def _locate(cases: Sequence[Case], texts: locate.Texts | None) -> store.Located:
+    if texts is None:
+        return {case.id: (locate.unplaced(case), ()) for case in cases}
+    return {case.id: locate.places(case, texts) for case in cases}
+
+
+def _good(held: Trial, case: Case) -> bool:
+    return held.status == "ok" and held.asked == digest(case)
+
+
+def _ask(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
+    """Ask some cases at once, and give them as they come. Stops where nothing answers any more."""
+    waiting, failed = iter(cases), 0
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        running: set[Future[Trial]] = set()
+        while True:
+            while len(running) < jobs and failed < GIVE_UP:
+                case = next(waiting, None)
+                if case is None:
+                    break
+                running.add(pool.submit(answer, case, target))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                one = future.result()
+                failed = failed + 1 if one.status == "error" else 0
+                yield one
+
+
+def _resolved(reply: Mapping[str, Any], target: Target) -> dict[str, bool | None]:
+    """Look up every citation in the document it names, as it is stored now."""
+    marks: dict[str, bool | None] = {}
+    for mark in reply.get("citations") or ():
+        start, end = mark.get("start"), mark.get("end")
+        if not target.readable or start is None or end is None:
+            marks[str(mark["number"])] = None
+            continue
+        text = target.text(mark["uri"], reply.get("generation"))
+        marks[str(mark["number"])] = text is not None and text[start:end] == mark["quote"]
+    return marks

@@ -1,0 +1,107 @@
+"""A report as Markdown for people, and as JUnit XML for machines that watch builds."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+
+from eval.compare import Compared
+from eval.gate import Verdict
+from eval.measure import Aggregate
+from eval.report import Report
+
+MOST_CASES = 10
+
+
+def markdown(
+    report: Report, verdicts: Sequence[Verdict] = (), compared: Sequence[Compared] = ()
+) -> str:
+    """Write a report: gates first, then figures, differences, groups and latency."""
+    held = [f"# {report.target.get('name')}", "", said(report)]
+    if verdicts:
+        held += ["", "## Gates", "", *(_verdict(one) for one in verdicts)]
+    held += ["", "## Figures", "", *figures(report.overall)]
+    if compared:
+        held += ["", "## Against the baseline", "", *differences(compared)]
+    for name, table in report.groups.items():
+        held += ["", f"## {name}", "", *figures(table)]
+    rows = [
+        f"| {step} | {row['p50']:.3f} | {row['p95']:.3f} | {row['p99']:.3f} | {row['max']:.3f} |"
+        for step, row in report.latency.items()
+    ]
+    head = ["| step | p50, s | p95, s | p99, s | max, s |", "| --- | --- | --- | --- | --- |"]
+    held += ["", "## Latency", "", *head, *rows]
+    return "\n".join(held) + "\n"
+
+
+def said(report: Report) -> str:
+    """Say in a sentence how often it is wrong and how often it refuses."""
+    parts = [f"{len(report.scored)} cases, {len(report.errors)} not answered."]
+    wrong, refused = report.overall["false_answer"], report.overall["over_refusal"]
+    right = report.overall["right"]
+    if right.value is not None and right.ci_low is not None and right.ci_high is not None:
+        reach = f"{right.ci_low:.0%}-{right.ci_high:.0%}"
+        parts.append(f"Of the answers given, {right.value:.0%} are right ({reach}).")
+    if refused.value is not None:
+        parts.append(f"It refuses {refused.value:.0%} of the questions that have an answer.")
+    if wrong.value is not None:
+        parts.append(f"It answers {wrong.value:.0%} of the questions that have none.")
+    return " ".join(parts)
+
+
+def figures(table: Mapping[str, Aggregate]) -> list[str]:
+    """Write figures as rows; one that no case gave is left out."""
+    rows = [
+        "| metric | value | 95 % interval | cases | left out | failed |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, one in table.items():
+        if one.value is not None and one.ci_low is not None and one.ci_high is not None:
+            rows.append(
+                f"| {name} | {one.value:.3f} | {one.ci_low:.3f} to {one.ci_high:.3f} "
+                f"| {one.n_ok} | {one.n_skipped} | {one.n_error} |"
+            )
+    return rows
+
+
+def differences(compared: Sequence[Compared]) -> list[str]:
+    """Write a comparison as rows."""
+    rows = [
+        "| metric | ours | theirs | difference, 95 % interval | p, adjusted | would show | call |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in compared:
+        effect = one.difference.effect
+        rows.append(
+            f"| {one.name} | {one.ours:.3f} | {one.theirs:.3f} | {effect.value:+.3f} "
+            f"[{effect.low:+.3f}, {effect.high:+.3f}] | {one.adjusted:.3f} "
+            f"| {one.difference.smallest:.3f} | {one.call} |"
+        )
+    return rows
+
+
+def junit(verdicts: Sequence[Verdict], errors: Sequence[tuple[str, str]], *, unjudged: bool) -> str:
+    """Write gates as test cases of JUnit XML."""
+    failed = [one for one in verdicts if not one.passed]
+    suite = ET.Element(
+        "testsuite",
+        name="ragdesk eval",
+        tests=str(len(verdicts) + 1),
+        failures=str(len(failed)),
+        errors=str(int(unjudged)),
+    )
+    asked = ET.SubElement(suite, "testcase", classname="ragdesk.eval", name="cases were answered")
+    if unjudged:
+        why = ET.SubElement(asked, "error", message=f"{len(errors)} cases were not answered")
+        why.text = "\n".join(f"{case}: {reason}" for case, reason in errors[:MOST_CASES])
+    for one in verdicts:
+        test = ET.SubElement(suite, "testcase", classname="ragdesk.eval", name=one.line)
+        if not one.passed:
+            failure = ET.SubElement(test, "failure", message=one.why)
+            failure.text = "\n".join(one.cases)
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _verdict(one: Verdict) -> str:
+    cases = ", ".join(one.cases[:MOST_CASES])
+    more = f" ({cases})" if cases else ""
+    return f"- {'passed' if one.passed else '**FAILED**'} `{one.line}` {one.why}{more}".rstrip()

@@ -1,0 +1,272 @@
+"""Whom to ask: a ragdesk address, any HTTP JSON endpoint through a mapping file, a callable.
+
+A mapping file says in a few lines where a rival's reply keeps its text, passages and citations,
+so that it is measured by the same ruler.
+"""
+
+import re
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, Self
+from urllib.parse import quote
+
+import httpx
+
+from eval.case import Case
+from eval.errors import BadTarget, NoAnswer
+
+Json = Mapping[str, Any]
+TRIES, PAUSE = 3, 0.5
+_AGAIN = {429, 503}
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_WHOLE = re.compile(r"\{(question|history|messages|id|lang)\}")
+_PASSAGE = {"text": "text", "uri": "uri", "start": "start", "end": "end", "page": "page"}
+_CITATION = {**_PASSAGE, "number": "number", "quote": "quote"}
+
+
+class Target(Protocol):
+    """An engine that can be asked. facts: what a run remembers of it; the name is among them."""
+
+    @property
+    def facts(self) -> Json: ...
+    def ask(self, case: Case) -> Json: ...
+    def text(self, uri: str, generation: int | None = None) -> str | None: ...
+    @property
+    def readable(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A callable as a target: a case in, an answer in ragdesk's form out."""
+
+    call: Callable[[Case], Json]
+    facts: Json = field(default_factory=lambda: {"name": "callable"})
+    texts: Callable[[str], str | None] | None = None
+
+    @property
+    def readable(self) -> bool:
+        """Tell whether its documents can be read."""
+        return self.texts is not None
+
+    def ask(self, case: Case) -> Json:
+        """Call it."""
+        return self.call(case)
+
+    def text(self, uri: str, generation: int | None = None) -> str | None:
+        """Give a document's text."""
+        del generation
+        return self.texts(uri) if self.texts else None
+
+
+class _Http:
+    """Keeps connections until it is closed."""
+
+    _http: httpx.Client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+
+class Ragdesk(_Http):
+    """A ragdesk server. key: sent as a bearer token where it is not empty."""
+
+    def __init__(self, url: str, collection: str, *, key: str = "", timeout: float = 120.0) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
+        self._collection = collection
+        self._url = url.rstrip("/")
+        self._read = lru_cache(maxsize=4096)(self._fetch)
+        self.readable = True
+
+    @property
+    def facts(self) -> Json:
+        """Name the server, the collection and the generation that answers now."""
+        held = _sent(lambda: self._http.get("/v1/collections"))
+        found = held.get("collections", ())
+        here = next((c for c in found if c.get("name") == self._collection), None)
+        if here is None:
+            raise BadTarget(f"{self._url} has no collection {self._collection!r}.")
+        return {
+            "name": f"{self._url} {self._collection}",
+            "kind": "ragdesk",
+            "generation": here.get("generation"),
+        }
+
+    def ask(self, case: Case) -> Json:
+        """Ask a case. One with a history is not asked: the server keeps conversations itself."""
+        if case.history:
+            raise NoAnswer("the target takes no history")
+        body = {"question": case.question, "collection": self._collection, "explain": True}
+        return _sent(lambda: self._http.post("/v1/answers", json=body))
+
+    def text(self, uri: str, generation: int | None = None) -> str | None:
+        """Give a document's stored text; None where there is none."""
+        return self._read(uri, generation)
+
+    def _fetch(self, uri: str, generation: int | None) -> str | None:
+        place = f"/v1/collections/{self._collection}/documents/{quote(uri)}/text"
+        params = {} if generation is None else {"generation": generation}
+        found = self._http.get(place, params=params)
+        if found.status_code == httpx.codes.NOT_FOUND:
+            return None
+        found.raise_for_status()
+        return found.content.decode("utf-8")
+
+
+class Mapped(_Http):
+    """Any HTTP endpoint that takes and gives JSON, through a mapping file."""
+
+    def __init__(self, file: Path, environ: Mapping[str, str]) -> None:
+        held = _mapping(file)
+        self._name = str(held.get("name", file.stem))
+        self._url = str(held["url"])
+        self._request: Json = held.get("request", {})
+        self._reply: Json = held["reply"]
+        self._passage = {**_PASSAGE, **held.get("passage", {})}
+        self._citation = {**_CITATION, **held.get("citation", {})}
+        headers = {k: _filled(str(v), environ) for k, v in held.get("headers", {}).items()}
+        self._http = httpx.Client(headers=headers, timeout=float(held.get("timeout", 120)))
+        self.readable = False
+
+    @property
+    def facts(self) -> Json:
+        """Name the endpoint."""
+        model = self._request.get("model")
+        return {"name": self._name, "kind": "mapped", "url": self._url, "model": model}
+
+    def text(self, uri: str, generation: int | None = None) -> str | None:
+        """Give nothing: only ragdesk says where its documents can be read."""
+        del uri, generation
+        return None
+
+    def ask(self, case: Case) -> Json:
+        """Ask a case, and bring the reply into ragdesk's form; the raw one is kept beside it."""
+        body = _body(self._request, case)
+        raw = _sent(lambda: self._http.post(self._url, json=body))
+        answer: dict[str, Any] = {"raw": raw}
+        for name in ("text", "outcome", "confidence", "seconds", "signals"):
+            if name in self._reply:
+                answer[name] = _at(raw, str(self._reply[name]))
+        if not isinstance(answer.get("text"), str):
+            raise NoAnswer(f"no text at {self._reply.get('text')!r} of the reply")
+        answer["outcome"] = self._reply.get("outcomes", {}).get(
+            str(answer.get("outcome")), answer.get("outcome")
+        )
+        for name, fields in (("passages", self._passage), ("citations", self._citation)):
+            if name in self._reply:
+                found = _at(raw, str(self._reply[name])) or ()
+                answer[name] = [_fields(one, fields, at) for at, one in enumerate(found, start=1)]
+        return answer
+
+
+def named(name: str, *, collection: str, key: str, environ: Mapping[str, str]) -> Ragdesk | Mapped:
+    """Open a target by what ``--target`` says: an address or a mapping file. Raises BadTarget."""
+    if name.startswith(("http://", "https://")):
+        return Ragdesk(name, collection, key=key)
+    if name.endswith(".toml"):
+        return Mapped(Path(name), environ)
+    raise BadTarget(f"{name!r} is neither an address (http://…) nor a mapping file (….toml).")
+
+
+def _sent(send: Callable[[], httpx.Response]) -> Json:
+    """Send a request, again where the server asks for it; every failure is a NoAnswer."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            got = send()
+        except httpx.HTTPError as error:
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+        if got.status_code not in _AGAIN or attempt == TRIES:
+            break
+        time.sleep(min(5.0, float(_seconds(got.headers.get("retry-after"))) or PAUSE * attempt))
+    if got.status_code >= httpx.codes.BAD_REQUEST:
+        raise NoAnswer(f"HTTP {got.status_code}: {got.text[:200]}")
+    try:
+        held = got.json()
+    except ValueError as error:
+        raise NoAnswer(f"not JSON: {error}") from error
+    if not isinstance(held, dict):
+        raise NoAnswer("not a JSON object")
+    return held
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdigit() else 0.0
+
+
+def _mapping(file: Path) -> Json:
+    try:
+        held = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadTarget(f"{file}: {error}") from error
+    known = {"name", "url", "timeout", "headers", "request", "reply", "passage", "citation"}
+    if odd := sorted(set(held) - known):
+        raise BadTarget(f"{file}: {odd[0]!r} is not known; known are {', '.join(sorted(known))}.")
+    if "url" not in held or "text" not in held.get("reply", {}):
+        raise BadTarget(f"{file} needs url, and in [reply] text: where the answer stands.")
+    return held
+
+
+def _filled(text: str, environ: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in environ:
+            raise BadTarget(f"The mapping needs the variable {match[1]}, which is not set.")
+        return environ[match[1]]
+
+    return _VARIABLE.sub(value, text)
+
+
+def _body(value: Any, case: Case) -> Any:
+    """Fill placeholders in a request; one that stands alone keeps its kind (a list of messages)."""
+    history = [
+        {"role": t["role"], "content": t.get("text", t.get("content"))} for t in case.history
+    ]
+    values = {
+        "question": case.question,
+        "history": history,
+        "messages": [*history, {"role": "user", "content": case.question}],
+        "id": case.id,
+        "lang": case.lang,
+    }
+
+    def fill(one: Any) -> Any:
+        if isinstance(one, Mapping):
+            return {name: fill(inner) for name, inner in one.items()}
+        if isinstance(one, list):
+            return [fill(inner) for inner in one]
+        if not isinstance(one, str):
+            return one
+        alone = _WHOLE.fullmatch(one)
+        return values[alone[1]] if alone else _WHOLE.sub(lambda m: str(values[m[1]]), one)
+
+    return fill(value)
+
+
+def _at(held: Any, path: str) -> Any:
+    """Follow a dotted path through objects and lists; None where it ends early.
+
+    >>> _at({"choices": [{"message": {"content": "Yes."}}]}, "choices.0.message.content")
+    'Yes.'
+    """
+    for step in path.split("."):
+        if isinstance(held, Mapping):
+            held = held.get(step)
+        elif isinstance(held, list) and step.isdigit() and int(step) < len(held):
+            held = held[int(step)]
+        else:
+            return None
+    return held
+
+
+def _fields(one: Any, fields: Mapping[str, str], number: int) -> dict[str, Any]:
+    if isinstance(one, str):  # a passage may be nothing but its text
+        return {"text": one, "quote": one, "number": number}
+    found = {name: _at(one, path) for name, path in fields.items()}
+    kept = {name: value for name, value in found.items() if value is not None}
+    return {"number": number, "text": "", **kept}

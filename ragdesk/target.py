@@ -1,0 +1,84 @@
+"""The desk as eval sees it: asked in this process, without a server between."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from eval.case import Case
+from eval.targets import Target, named
+from ragdesk import wire
+from ragdesk.answering.answer import Question, Turn
+from ragdesk.assemble import Desks, Opened
+from ragdesk.settings import load
+from ragdesk.verbs.call import Call
+
+
+class DeskTarget:
+    """A collection's desk as a target. Any thread may ask; one loop in a thread of its own answers.
+
+    A writer that keeps connections to a model belongs to one loop: hence the single one.
+    """
+
+    readable = True
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Name the collection and its generation."""
+        return {
+            "name": f"desk {self._opened.collection}",
+            "kind": "desk",
+            "generation": self._opened.index.generation,
+        }
+
+    def ask(self, case: Case) -> Mapping[str, Any]:
+        """Ask a case, its history with it."""
+        turns = tuple(Turn(role=_role(turn), text=_text(turn)) for turn in case.history)
+        question = Question(text=case.question, history=turns, explain=True)
+        asked = asyncio.run_coroutine_threadsafe(self._opened.desk.ask(question), self._loop)
+        return wire.answer(asked.result())
+
+    def text(self, uri: str, generation: int | None = None) -> str | None:
+        """Give a document's stored text."""
+        del generation  # an opened collection is of one generation
+        return self._opened.index.text(uri)
+
+
+def _role(turn: Mapping[str, str]) -> Any:
+    said = turn.get("role", turn.get("speaker", "user"))
+    return "user" if said == "user" else "assistant"
+
+
+def _text(turn: Mapping[str, str]) -> str:
+    return turn.get("text") or turn.get("content") or ""
+
+
+@contextlib.contextmanager
+def opened(door: Call, name: str | None, collection: str, key: str) -> Iterator[Target]:
+    """Open what is to be asked: an address, a mapping file, or this home's own desk.
+
+    Raises BadTarget, or IndexNotFound where this home has no such collection.
+    """
+    if name is not None:
+        with named(name, collection=collection, key=key, environ=os.environ) as remote:
+            yield remote
+        return
+    loaded = load(home=door.home, config=door.config)
+    with DeskTarget(Desks(loaded.home, loaded.settings).open(collection)) as target:
+        yield target

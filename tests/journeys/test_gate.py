@@ -1,0 +1,174 @@
+"""The gate over the sample company: an untouched build passes, each planted regression fails."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_run import dice_of
+
+from eval import gate, stats, store
+from eval.bench import handbook
+from eval.release import FAILED, PASSED, UNJUDGED, release
+from eval.run import run
+from eval.targets import Function
+from indexes.embed import Card
+from ragdesk.assemble import Desks, Opened
+from ragdesk.settings import Settings
+from ragdesk.target import DeskTarget
+
+GATE = gate.read(handbook.HANDBOOK / "gate.toml")
+CASES = handbook.cases()
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    return handbook.take_in(tmp_path_factory.mktemp("handbook"))
+
+
+@pytest.fixture(scope="module")
+def untouched(opened: Opened, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("untouched")
+    with DeskTarget(opened) as target:
+        run(CASES, target, folder)
+    return folder
+
+
+def judged(opened: Opened, folder: Path):
+    with DeskTarget(opened) as target:
+        run(CASES, target, folder)
+    return release(folder, GATE)
+
+
+def test_an_untouched_build_passes(untouched):
+    done = release(untouched, GATE)
+    assert [one.line + one.why for one in done.failed] == []
+    assert done.exit == PASSED
+    suite = ET.fromstring((untouched / "junit.xml").read_text(encoding="utf-8"))  # noqa: S314
+    assert suite.get("failures") == suite.get("errors") == "0"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_passes_whatever_the_seed_and_the_order_of_cases(untouched, tmp_path, seed, monkeypatch):
+    monkeypatch.setattr(stats, "SEED", seed)
+    for name in (store.RUN, store.EVIDENCE, "run.jsonl"):
+        (tmp_path / name).write_bytes((untouched / name).read_bytes())
+    mixed = dice_of(seed).sample(CASES, len(CASES))
+    lines = {json.loads(line)["id"]: line for line in _lines(untouched / store.CASES)}
+    (tmp_path / store.CASES).write_text("".join(lines[c.id] for c in mixed), encoding="utf-8")
+    assert release(tmp_path, GATE).exit == PASSED
+
+
+def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path):
+    """Dense weight 1 for Chinese: the packaged model is useless there."""
+    desks = Desks(tmp_path / "home", Settings())
+    blind = _ReadsNothingYetSaysSo(desks.embedder)
+    given = Settings()
+    alone = {"lexical": 0.0, "dense": 1.0, "focus": 0.0, "name": 0.0, "context": 0.0}
+    planted = replace(given, retrieve=replace(given.retrieve, **alone))
+    desks = Desks(tmp_path / "home", planted, blind)
+    desks.job("default").run([handbook.HANDBOOK / "documents"])
+    done = judged(desks.open("default"), tmp_path / "run")
+    assert done.exit == FAILED
+    failed = next(one for one in done.failed if one.line.startswith("hit@1[lang=zh]"))
+    assert len(failed.cases) >= 10
+    assert all(case.lang == "zh" for case in CASES if case.id in failed.cases)
+
+
+def test_a_document_that_changed_under_its_cases(tmp_path):
+    folder = tmp_path / "documents"
+    _copy(handbook.HANDBOOK / "documents", folder)
+    file = folder / "policies" / "returns.md"
+    file.write_text(file.read_text(encoding="utf-8").replace("30 days", "45 days"), "utf-8")
+    desks = Desks(tmp_path / "home", Settings())
+    desks.job("default").run([folder])
+    done = judged(desks.open("default"), tmp_path / "run")
+    stale = [c.id for c in CASES if any("30 days" in e.quote for e in c.evidence)]
+    failed = next(one for one in done.failed if one.line == "recall@8.n_error == 0")
+    assert done.exit == FAILED
+    assert set(failed.cases) & set(stale)
+
+
+def test_citations_shifted_by_one(opened, tmp_path):
+    with DeskTarget(opened) as target:
+
+        def shifted(case):
+            answer = dict(target.ask(case))
+            numbers = [mark["number"] for mark in answer["citations"]]
+            turned = {number: number % (len(numbers) + 1) + 1 for number in numbers}
+            answer["claims"] = [
+                {**claim, "citations": [turned[n] for n in claim["citations"]]}
+                for claim in answer["claims"]
+            ]
+            return answer
+
+        run(CASES, Function(shifted, {"name": "shifted"}, target.text), tmp_path)
+    done = release(tmp_path, GATE)
+    assert done.exit == FAILED
+    failed = {one.line: one for one in done.failed}
+    assert failed["citation_recall.ci_low >= 0.85"].cases
+
+
+def test_offsets_shifted_by_one(opened, tmp_path):
+    with DeskTarget(opened) as target:
+
+        def shifted(case):
+            answer = dict(target.ask(case))
+            marks = [
+                {**m, "start": m["start"] + 1, "end": m["end"] + 1} for m in answer["citations"]
+            ]
+            return {**answer, "citations": marks}
+
+        run(CASES, Function(shifted, {"name": "shifted"}, target.text), tmp_path)
+    done = release(tmp_path, GATE)
+    assert done.exit == FAILED
+    assert any(one.line.startswith("citation_validity") for one in done.failed)
+
+
+def test_an_engine_that_does_not_answer_is_not_judged(tmp_path):
+    run(CASES, Function(lambda _: {}, {"name": "down"}), tmp_path)
+    done = release(tmp_path, GATE)
+    assert done.exit == UNJUDGED
+    suite = ET.fromstring((tmp_path / "junit.xml").read_text(encoding="utf-8"))  # noqa: S314
+    assert suite.get("errors") == "1"
+
+
+def test_a_significant_loss_against_the_baseline_fails(opened, untouched, tmp_path):
+    release(untouched, GATE)
+    with DeskTarget(opened) as target:
+        last = Function(
+            lambda case: {**target.ask(case), "passages": target.ask(case)["passages"][5:]},
+            {"name": "last"},
+            target.text,
+        )
+        run(CASES, last, tmp_path)
+    done = release(tmp_path, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
+    assert done.exit == FAILED
+    assert [one.line for one in done.failed] == [f"recall@8 not worse than {untouched.name}"]
+    same = release(untouched, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
+    assert same.exit == PASSED
+
+
+class _ReadsNothingYetSaysSo:
+    """The packaged model, with a card that claims it reads Chinese."""
+
+    def __init__(self, model) -> None:
+        self._model = model
+        self.card: Card = replace(model.card, reads_cjk=True)
+
+    def __getattr__(self, name: str):
+        return getattr(self._model, name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    for file in source.rglob("*"):
+        if file.is_file():
+            to = target / file.relative_to(source)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(file.read_bytes())
+
+
+def _lines(file: Path) -> Iterator[str]:
+    yield from file.read_text(encoding="utf-8").splitlines(keepends=True)
