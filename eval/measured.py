@@ -53,8 +53,8 @@ class Asked:
         ]
 
     @cached_property
-    def held(self) -> frozenset[str]:
-        """Give the words of all that the answer was given from: passages, headings, quotes."""
+    def held(self) -> faithfulness.Knowledge:
+        """Give what stands in all that the answer was given from: passages, headings, quotes."""
         texts = [text for p in self.reply.passages for text in (p.lead, p.text)]
         return faithfulness.knowledge([*texts, *(c.quote for c in self.reply.cited)])
 

@@ -164,7 +164,8 @@ def _faithful(asked: Asked) -> float:
 
 
 def _unsupported(asked: Asked) -> float:
-    return faithfulness.unsupported([one.text for one in asked.claims], asked.held, asked.idf)
+    said = [one.text for one in asked.claims]
+    return len(faithfulness.unsupported(said, asked.held, asked.idf)) / len(said)
 
 
 def _refusal(asked: Asked, *, answerable: bool, wrong: str) -> Score:

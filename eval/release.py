@@ -4,37 +4,15 @@ Everything is written before anything fails, so that a red build always has its 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from eval import compare, gate, report, store, tables
+from eval import compare, gate, page, report, store, tables
 from eval.compare import Compared
 from eval.errors import BadGate
 from eval.gate import Gate, Verdict
-from eval.report import Report
+from eval.released import Release
 
 MARKDOWN, JUNIT, PAGE = "report.md", "junit.xml", "report.html"
-PASSED, FAILED, UNJUDGED = 0, 1, 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """What became of a run. unjudged: too many cases went unanswered to say anything."""
-
-    report: Report
-    verdicts: tuple[Verdict, ...] = ()
-    compared: tuple[Compared, ...] = ()
-    unjudged: bool = False
-
-    @property
-    def failed(self) -> list[Verdict]:
-        """List the gates that were not passed."""
-        return [one for one in self.verdicts if not one.passed]
-
-    @property
-    def exit(self) -> int:
-        """Give the exit code: 0 passed, 1 failed, 6 too many errors to judge."""
-        return UNJUDGED if self.unjudged else FAILED if self.failed else PASSED
 
 
 def release(folder: Path, held: Gate | None = None, baseline: Path | None = None) -> Release:
@@ -57,11 +35,12 @@ def release(folder: Path, held: Gate | None = None, baseline: Path | None = None
 
 
 def write(done: Release, folder: Path) -> None:
-    """Write the report for people and for machines that watch builds."""
+    """Write the reports for people and for machines that watch builds."""
     text = tables.markdown(done.report, done.verdicts, done.compared)
     (folder / MARKDOWN).write_text(text, encoding="utf-8")
     junit = tables.junit(done.verdicts, done.report.errors, unjudged=done.unjudged)
     (folder / JUNIT).write_text(junit, encoding="utf-8")
+    (folder / PAGE).write_text(page.html(done), encoding="utf-8")
     if done.compared:
         store.write_json(folder / "compare.json", compare.as_json(done.compared))
 

@@ -31,6 +31,14 @@ _REFUSAL = re.compile(
     r"|没有(?:回答|提到|提及|提供|找到|说明|相关|足够)|未(?:提及|提到|提供|找到|说明|涉及)"
     r"|无法(?:回答|确定|找到|提供|得知|判断)|不(?:知道|清楚|确定)|信息不足|没有答案|抱歉|对不起"
 )
+_SPEAKS_OF_ITSELF = re.compile(
+    r"\b(?:documents?|context|passages?|texts?|sources?|information provided|policy documents?)"
+    r"\s+(?:\w+ )?(?:do(?:es)?n.?t|do(?:es)? not|did not|cannot|can.?t)\b"
+    r"|\bi(?: am|.m)?\s+(?:\w+ )?(?:do(?:n.?t| not)|cannot|can.?t|could(?:n.?t| not)|unable|sorry)"
+    r"\b"
+    r"|\bno (?:\w+ )?(?:information|mention)\b|^\W*(?:sorry|unfortunately,? i)\b"
+    r"|(?:文档|文件|资料|上下文|原文)[^，。]{0,6}(?:没有|未|无法|并未|不包含)|^\W*(?:抱歉|对不起)|我(?:不知道|无法)"
+)
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _AHEAD = re.compile(rf"\s*(?:{_MARK.pattern}\s*)+")
 _GAP = re.compile(r"\s+(?=[.,;:!?。，；：！？])")
@@ -130,6 +138,15 @@ def refused(text: str) -> Outcome:
     if not refusing:
         return "answered"
     return "abstained" if len(parts) - refusing < _SHORT and refusing else "undetermined"
+
+
+def refuses(sentence: str) -> bool:
+    """Tell whether a sentence only says that something is not known, or not in the documents.
+
+    >>> refuses("The documents do not mention it."), refuses("We do not have shops in Oslo.")
+    (True, False)
+    """
+    return bool(_SPEAKS_OF_ITSELF.search(normalise(sentence)))
 
 
 def split(text: str) -> tuple[Said, ...]:

@@ -10,7 +10,8 @@ import click
 
 from eval import gate, report, store
 from eval.gate import Gate
-from eval.release import PAGE, Release, release
+from eval.release import PAGE, release
+from eval.released import Release
 from eval.run import RunOptions, run
 from ragdesk.errors import CheckFailed, TooManyErrors
 from ragdesk.target import opened

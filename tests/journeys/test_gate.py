@@ -11,7 +11,8 @@ from made_run import dice_of
 
 from eval import gate, stats, store
 from eval.bench import handbook
-from eval.release import FAILED, PASSED, UNJUDGED, release
+from eval.release import release
+from eval.released import FAILED, PASSED, UNJUDGED
 from eval.run import run
 from eval.targets import Function
 from indexes.embed import Card

@@ -1,0 +1,229 @@
+"""Can the ruler be trusted? Its figures against what people said, with what it cannot see.
+
+Thresholds are fitted on the other folds (whole sources at a time), never on the texts they are
+tried on. AUROC is also given among texts of like length: what only measures length shows there.
+A trained verifier fits the same slot as the words: ``Verifier``.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import pearsonr, spearmanr  # type: ignore[import-untyped]  # ships no hints
+
+from eval import answers, faithfulness, stats
+from eval.abstention import auroc
+from eval.imports.rated import Rated
+from eval.reply import split
+from indexes.support import Idf
+
+FOLDS, LENGTHS, ROUNDS = 5, 3, 1_000
+Floats = NDArray[np.float64]
+
+
+class Verifier(Protocol):
+    """Says how far sources carry a text (0..1); None: the text claims nothing."""
+
+    def __call__(self, text: str, sources: Sequence[str]) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The deterministic tier as a verifier."""
+
+    idf: Idf
+    measure: Callable[[Sequence[str], faithfulness.Knowledge, Idf], float] = faithfulness.precision
+
+    def __call__(self, text: str, sources: Sequence[str]) -> float | None:
+        """Give the knowledge precision of what the text claims."""
+        said = [one.text for one in split(text) if faithfulness.claimed(one.text)]
+        if not said:
+            return None
+        return self.measure(said, faithfulness.knowledge(sources), self.idf)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Some rated texts and what a verifier gives them: arrays of one length."""
+
+    values: Floats
+    ratings: Floats
+    good: NDArray[np.bool_]
+    lengths: Floats
+    clusters: NDArray[np.int64]
+
+
+Figure = Callable[[Scores], float]
+
+
+def idf_of(texts: Sequence[str]) -> Idf:
+    """Weigh words by how many of some texts hold them."""
+    every = dict.fromkeys(texts)
+    held = Counter(word for text in every for word in faithfulness.words(text))
+    n = len(every)
+    return lambda word: math.log1p((n - held[word] + 0.5) / (held[word] + 0.5))
+
+
+def validate(rated: Sequence[Rated], verifier: Verifier | None = None) -> dict[str, Any]:
+    """Hold a verifier (the words if none is given) against a rated set, and against the formula."""
+    if rated[0].other is not None:
+        return {"figures": _pairs(rated)}
+    idf = idf_of([source for one in rated for source in one.sources])
+    ours = verifier or Words(idf)
+    yardstick = Words(idf, faithfulness.formula)
+    both = [(one, ours(one.text, one.sources), yardstick(one.text, one.sources)) for one in rated]
+    kept = [(one, a, b) for one, a, b in both if a is not None and b is not None]
+    scores = _scores([(one, a) for one, a, _ in kept])
+    formula = _scores([(one, b) for one, _, b in kept])
+    figures = {name: _estimate(scores, figure) for name, figure in FIGURES.items()}
+    gaps = {name: _gap(scores, formula, FIGURES[name]) for name in ("spearman", "auroc")}
+    parts = sorted({one.part for one, _, _ in kept})
+    return {
+        "texts": len(kept),
+        "claim_nothing": len(both) - len(kept),
+        "good": int(scores.good.sum()),
+        "figures": figures,
+        "over_the_formula": gaps,
+        "parts": {
+            part: _estimate(
+                _scores([(o, a) for o, a, _ in kept if o.part == part]), FIGURES["auroc"]
+            )
+            for part in parts
+        }
+        if len(parts) > 1
+        else {},
+    }
+
+
+def _auroc(scores: Scores) -> float:
+    good, bad = scores.values[scores.good], scores.values[~scores.good]
+    return auroc(good.tolist(), bad.tolist()) if len(good) and len(bad) else math.nan
+
+
+def _matched(scores: Scores) -> float:
+    """Compare only texts of like length: AUROC within thirds, weighed by the pairs compared."""
+    edges = np.quantile(scores.lengths, np.linspace(0, 1, LENGTHS + 1)[1:-1])
+    third = np.searchsorted(edges, scores.lengths)
+    total = weight = 0.0
+    for i in range(LENGTHS):
+        good = scores.values[(third == i) & scores.good].tolist()
+        bad = scores.values[(third == i) & ~scores.good].tolist()
+        if good and bad:
+            total += auroc(good, bad) * len(good) * len(bad)
+            weight += len(good) * len(bad)
+    return total / weight if weight else math.nan
+
+
+def _balanced(scores: Scores) -> float:
+    """Give the balanced accuracy at thresholds fitted on the other folds."""
+    said = np.zeros(len(scores.values), dtype=bool)
+    fold = scores.clusters % FOLDS
+    for i in range(FOLDS):
+        train, test = fold != i, fold == i
+        if test.any() and scores.good[train].any() and not scores.good[train].all():
+            said[test] = scores.values[test] >= threshold(scores.values[train], scores.good[train])
+    return float((said[scores.good].mean() + (~said[~scores.good]).mean()) / 2)
+
+
+def threshold(values: Floats, good: NDArray[np.bool_]) -> float:
+    """Find the value from which on a text counts as good, for the best balanced accuracy.
+
+    >>> threshold(np.array([0.1, 0.2, 0.8]), np.array([False, False, True]))
+    0.8
+    """
+    order = np.argsort(-values, kind="stable")
+    hits = np.cumsum(good[order]) / good.sum()
+    misses = np.cumsum(~good[order]) / (~good).sum()
+    last = np.append(np.diff(values[order]) != 0, True)  # equal values fall together
+    gain = np.where(last, hits - misses, -1.0)
+    return float(values[order][int(np.argmax(gain))])
+
+
+def _correlated(measure: Callable[[Floats, Floats], Any]) -> Figure:
+    """Make a figure of a correlation; where all values are equal there is none."""
+
+    def figure(scores: Scores) -> float:
+        if np.ptp(scores.values) == 0 or np.ptp(scores.ratings) == 0:
+            return math.nan
+        return float(measure(scores.values, scores.ratings)[0])
+
+    return figure
+
+
+FIGURES: dict[str, Figure] = {
+    "spearman": _correlated(spearmanr),
+    "pearson": _correlated(pearsonr),
+    "auroc": _auroc,
+    "auroc_length_matched": _matched,
+    "balanced_accuracy": _balanced,
+}
+
+
+def _pairs(rated: Sequence[Rated]) -> dict[str, Any]:
+    """Which of two answers is better? By the difference of our figures against the reference."""
+    texts = [t for one in rated for t in (*one.sources, one.text, one.other or "")]
+    idf = idf_of(texts)
+    gaps = [
+        answers.f1(one.text, one.sources, idf) - answers.f1(one.other or "", one.sources, idf)
+        for one in rated
+    ]
+    scores = _scores(list(zip(rated, gaps, strict=True)))
+    return {name: _estimate(scores, FIGURES[name]) for name in ("spearman", "pearson")}
+
+
+def _scores(pairs: Sequence[tuple[Rated, float]]) -> Scores:
+    _, clusters = np.unique(np.array([one.cluster for one, _ in pairs]), return_inverse=True)
+    return Scores(
+        values=np.array([value for _, value in pairs], dtype=np.float64),
+        ratings=np.array([one.rating for one, _ in pairs], dtype=np.float64),
+        good=np.array([one.good for one, _ in pairs], dtype=bool),
+        lengths=np.array([len(faithfulness.words(one.text)) for one, _ in pairs], dtype=np.float64),
+        clusters=clusters.astype(np.int64),
+    )
+
+
+def _take(scores: Scores, at: NDArray[np.int64]) -> Scores:
+    return Scores(
+        scores.values[at],
+        scores.ratings[at],
+        scores.good[at],
+        scores.lengths[at],
+        scores.clusters[at],
+    )
+
+
+def _draws(scores: Scores) -> list[NDArray[np.int64]]:
+    """Draw whole sources with replacement: rows of each draw."""
+    every = np.arange(len(scores.values))
+    return [
+        np.repeat(every, row.astype(int)[scores.clusters])
+        for block in stats.resamples(int(scores.clusters.max()) + 1, ROUNDS)
+        for row in block
+    ]
+
+
+def _estimate(scores: Scores, figure: Figure) -> dict[str, float | None]:
+    whole = figure(scores)
+    rounds = _draws(scores) if figure is not _balanced else _draws(scores)[:200]
+    return _bounded(whole, [figure(_take(scores, at)) for at in rounds])
+
+
+def _gap(ours: Scores, theirs: Scores, figure: Figure) -> dict[str, float | None]:
+    drawn = [figure(_take(ours, at)) - figure(_take(theirs, at)) for at in _draws(ours)]
+    return _bounded(figure(ours) - figure(theirs), drawn)
+
+
+def _bounded(value: float, drawn: Sequence[float]) -> dict[str, float | None]:
+    kept = [one for one in drawn if math.isfinite(one)]
+    if not kept or not math.isfinite(value):
+        return {"value": None, "ci_low": None, "ci_high": None}
+    low, high = np.quantile(kept, [0.025, 0.975])
+    return {
+        "value": round(value, 4),
+        "ci_low": round(float(low), 4),
+        "ci_high": round(float(high), 4),
+    }

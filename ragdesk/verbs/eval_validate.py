@@ -1,0 +1,46 @@
+"""``ragdesk eval validate``: can the ruler be trusted? Against what people said."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eval.imports.rated import SETS, read
+from eval.validate import validate
+from ragdesk.verbs import call
+
+EXAMPLES = """
+\b
+Examples:
+  ragdesk eval validate mtrag mtrag-human/evaluations
+  ragdesk eval validate summedits data/summedits --json
+"""
+
+
+@click.command("validate", epilog=EXAMPLES)
+@click.argument("name", type=click.Choice(list(SETS)))
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@call.json
+def command(*, name: str, path: Path, as_json: bool) -> None:
+    """Hold the deterministic figures against labels that people gave.
+
+    AUROC 0.5 means blind: the words of a text cannot tell that kind of error, and a gate on
+    faithfulness does not guard against it. Thresholds are fitted on other sources than they are
+    tried on.
+    """
+    found = validate(read(name, path))
+    if as_json:
+        call.say_json({"set": name, **found})
+        return
+    if "texts" in found:
+        click.echo(f"{found['texts']} texts, {found['good']} of them good.")
+    for title in ("figures", "over_the_formula", "parts"):
+        for figure, one in found.get(title, {}).items():
+            prefix = {"over_the_formula": "over the formula: ", "parts": "auroc of "}.get(title, "")
+            click.echo(f"{prefix + figure:34} {_shown(one)}")
+
+
+def _shown(one: dict[str, Any]) -> str:
+    if one["value"] is None:
+        return "cannot be told: all alike"
+    return f"{one['value']:.3f} [{one['ci_low']:.3f}, {one['ci_high']:.3f}]"

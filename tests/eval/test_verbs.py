@@ -1,0 +1,133 @@
+"""``ragdesk eval``: what a user types, what comes back, and the exit codes of the contract."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from made_run import cases, documents, trials
+
+from eval import case as cases_
+from eval import locate, store, trial
+from ragdesk.cli import cli
+
+HELD = documents()
+ASKED = list(cases(HELD))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RAGDESK_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a run that was asked and stored, as if by ``ragdesk eval run``."""
+    return made(tmp_path / "run")
+
+
+def made(where: Path, seed: int = 3) -> Path:
+    where.mkdir()
+    cases_.write(where / store.CASES, ASKED)
+    store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
+    store.write_located(where, {c.id: locate.places(c, HELD.get) for c in ASKED})
+    lines = [trial.line(one) for one in trials(HELD, ASKED, seed).values()]
+    (where / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
+    return where
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["eval", *map(str, words)])
+
+
+def gate(tmp_path: Path, *lines: str) -> Path:
+    file = tmp_path / "gate.toml"
+    file.write_text(f"gates = {json.dumps(lines)}\n", encoding="utf-8")
+    return file
+
+
+def test_a_stored_run_is_measured_without_asking(folder):
+    done = run("run", "--cache-only", "--out", folder, "--json")
+    assert done.exit_code == 0, done.output
+    held = json.loads(done.stdout)
+    assert held["cases"] == len(ASKED)
+    assert held == json.loads((folder / "report.json").read_text(encoding="utf-8")) | {"gates": []}
+    for name in ("report.md", "junit.xml", "scores.jsonl"):
+        assert (folder / name).stat().st_size > 0
+
+
+def test_a_gate_that_holds_is_0_and_one_that_does_not_is_1(folder, tmp_path):
+    good = gate(tmp_path, "faithfulness.ci_low >= 0.5", "undetermined.value == 0")
+    assert run("run", "--cache-only", "--out", folder, "--gate", good).exit_code == 0
+    bad = run(
+        "run", "--cache-only", "--out", folder, "--gate", gate(tmp_path, "hit@1.ci_low >= 0.99")
+    )
+    assert bad.exit_code == 1
+    assert "FAILED  hit@1.ci_low >= 0.99" in bad.output
+    assert "c0000" in bad.output
+
+
+def test_too_many_unanswered_cases_are_6(folder, tmp_path):
+    lines = (folder / trial.TRIALS).read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / trial.TRIALS).write_text("".join(lines[:20]), encoding="utf-8")
+    done = run("run", "--cache-only", "--out", folder, "--gate", gate(tmp_path, "hit@1.value >= 0"))
+    assert done.exit_code == 6
+    assert "20 of 40 cases were not answered" in done.output
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("hit@1 >= 0.5", "is no gate"),
+        ("hitt@1.value >= 0.5", "no metric 'hitt@1'"),
+        ("hit@1[lang=fr].value >= 0.5", "no group 'lang=fr'"),
+    ],
+)
+def test_a_gate_that_is_misspelt_is_2(folder, tmp_path, line, why):
+    done = run("run", "--cache-only", "--out", folder, "--gate", gate(tmp_path, line))
+    assert done.exit_code == 2
+    assert why in done.output
+
+
+def test_a_folder_without_a_run_says_how_to_make_one(tmp_path):
+    done = run("run", "--cache-only", "--out", tmp_path / "none")
+    assert done.exit_code == 2
+    assert "ragdesk eval run CASES" in done.output
+
+
+def test_two_runs_are_compared(tmp_path):
+    for name, seed in (("a", 3), ("b", 4)):
+        assert run("run", "--cache-only", "--out", made(tmp_path / name, seed)).exit_code == 0
+    same = run("compare", tmp_path / "a", tmp_path / "a", "--json")
+    assert same.exit_code == 0
+    assert {row["call"] for row in json.loads(same.stdout)} == {"no difference shown"}
+    other = run("compare", tmp_path / "a", tmp_path / "b", "--json")
+    rows = json.loads(other.stdout)
+    assert all(row["p"] <= row["p_adjusted"] for row in rows)
+    assert all(row["ci_low"] <= row["difference"] <= row["ci_high"] for row in rows)
+
+
+def test_lint_names_what_is_wrong(tmp_path):
+    file = tmp_path / "cases.jsonl"
+    cases_.write(file, [*ASKED[:2], cases_.Case(id="x", lang="en", question=" ")])
+    done = run("lint", file, "--no-documents")
+    assert done.exit_code == 1
+    assert "x: its question is empty" in done.output
+
+
+def test_a_public_set_becomes_cases_and_documents(tmp_path):
+    data = {"data": [{"title": "T", "paragraphs": [{"context": "It takes five days.", "qas": [
+        {"id": "q", "question": "How long?", "answers": [{"text": "five days"}]}]}]}]}  # fmt: skip
+    file = tmp_path / "squad.json"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    done = run("import", "squad", file, "--out", tmp_path / "set", "--json")
+    assert json.loads(done.stdout)["cases"] == 1
+    held = store.read_cases(tmp_path / "set")
+    text = (tmp_path / "set" / "documents" / held[0].evidence[0].uri).read_text(encoding="utf-8")
+    assert locate.find(held[0].evidence[0], text)
+    wrong = run("import", "scifact", file, "--out", tmp_path / "set")
+    assert wrong.exit_code == 2
+    assert "is not a folder with corpus_train.csv" in wrong.output
