@@ -42,12 +42,12 @@ def html(done: Release) -> str:
         *_groups(report),
         *_cases(report),
     ]
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-            "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">",
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             f"<title>{name}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>",
             *body,
             f"<script>{SCRIPT.read_text(encoding='utf-8')}</script></body></html>\n",
@@ -88,7 +88,8 @@ def _figures(report: Report) -> Iterator[str]:
     ]
     yield "<section><h2>Figures</h2><p>Dots are values, lines their 95 % intervals.</p>"
     yield plots.bars([(n, v, a, b) for n, v, a, b in rows if v is not None])
-    yield f"<details><summary>All figures</summary>{_table(tables.figures(report.overall))}</details>"
+    whole = _table(tables.figures(report.overall))
+    yield f"<details><summary>All figures</summary>{whole}</details>"
     yield "</section>"
 
 
@@ -104,15 +105,7 @@ def _plots(report: Report) -> Iterator[str]:
     if walls:
         yield f"<figure>{plots.latency(walls)}</figure>"
     yield "</div>"
-    rows = [
-        "| step | p50, s | p95, s | p99, s | max, s |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {step} | {row['p50']:.3f} | {row['p95']:.3f} | {row['p99']:.3f} | {row['max']:.3f} |"
-            for step, row in report.latency.items()
-        ),
-    ]
-    yield f"{_table(rows)}</section>"
+    yield f"{_table(tables.latencies(report))}</section>"
 
 
 def _compared(compared: Sequence[Compared]) -> Iterator[str]:
@@ -153,8 +146,9 @@ def _case(one: Scored) -> Iterator[str]:
     case, ended = one.case, kind(one)
     place = escape(case.id, quote=True)
     yield f'<details class="case" id="{place}" data-kind="{ended}"><summary>'
-    yield f'<b class="tag {ended}">{ended}</b> <code>{escape(case.id)}</code> {escape(case.question)}'
-    yield f' <small>{escape(case.lang)} · {escape(case.stratum)}</small></summary><div class="body">'
+    yield f'<b class="tag {ended}">{ended}</b> <code>{escape(case.id)}</code> '
+    yield f"{escape(case.question)} <small>{escape(case.lang)} · {escape(case.stratum)}</small>"
+    yield '</summary><div class="body">'
     if one.asked is None:
         yield f"<p>{escape(next(iter(one.scores.values())).reason)}</p></div></details>"
         return
@@ -232,4 +226,5 @@ def _table(rows: Sequence[str]) -> str:
     cells = [[escape(cell.strip()) for cell in row.strip("|").split(" | ")] for row in rows]
     head = "".join(f"<th>{cell}</th>" for cell in cells[0])
     body = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in cells[2:])
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide">{table}</div>'

@@ -7,75 +7,66 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 380, 260, 46, 40, 12, 12
 Point = tuple[float, float]
 
 
-def frame(
-    body: Sequence[str], *, x: str, y: str, title: str, x_top: float = 1, y_top: float = 1
-) -> str:
-    """Put a plot into axes from 0 to ``x_top`` and ``y_top``."""
+def frame(body: Sequence[str], title: str, axes: tuple[str, str], x_top: float = 1) -> str:
+    """Put a plot into axes: x from 0 to ``x_top``, y from 0 to 1."""
     lines = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>",
     ]
     for step in range(5):
         share = step / 4
-        across, up = (
-            place((share * x_top, 0), x_top, y_top),
-            place((0, share * y_top), x_top, y_top),
-        )
+        x, y = place((share, 0))[0], place((0, share))[1]
         lines.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up[1]:.1f}" y2="{up[1]:.1f}"/>'
-            f'<text x="{LEFT - 6}" y="{up[1] + 4:.1f}" text-anchor="end">{share * y_top:.3g}</text>'
-            f'<text x="{across[0]:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">'
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{share:.3g}</text>'
+            f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">'
             f"{share * x_top:.3g}</text>"
         )
     middle = (LEFT + WIDTH - RIGHT) / 2
     lines += body
     lines.append(
-        f'<text class="axis" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x)}</text>'
+        f'<text class="axis" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">'
+        f"{escape(axes[0])}</text>"
         f'<text class="axis" transform="translate(12 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" '
-        f'text-anchor="middle">{escape(y)}</text></svg>'
+        f'text-anchor="middle">{escape(axes[1])}</text></svg>'
     )
     return "\n".join(lines)
 
 
-def place(point: Point, x_top: float = 1, y_top: float = 1) -> Point:
+def place(point: Point, x_top: float = 1) -> Point:
     """Give where a point of the plot lies in the picture."""
     x = LEFT + point[0] / (x_top or 1) * (WIDTH - LEFT - RIGHT)
-    return x, HEIGHT - BOTTOM - point[1] / (y_top or 1) * (HEIGHT - TOP - BOTTOM)
+    return x, HEIGHT - BOTTOM - point[1] * (HEIGHT - TOP - BOTTOM)
 
 
-def steps(points: Sequence[Point], style: str, x_top: float = 1, y_top: float = 1) -> str:
+def joined(points: Sequence[Point], style: str, x_top: float = 1) -> str:
     """Draw points joined by lines."""
-    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(p, x_top, y_top) for p in points))
+    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(p, x_top) for p in points))
     return f'<polyline class="{style}" points="{drawn}"/>'
 
 
 def risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> str:
     """Plot how often an answer is wrong against how many questions are answered."""
     points = list(zip(coverage, risk, strict=True))
-    mark = steps([(0, 0.1), (1, 0.1)], "aim")
-    return frame(
-        [mark, steps(points, "line")],
-        x="share of questions answered, surest first",
-        y="share of them wrong",
-        title="Risk over coverage",
-    )
+    aim = joined([(0, 0.1), (1, 0.1)], "aim")
+    axes = ("share of questions answered, surest first", "share of them wrong")
+    return frame([aim, joined(points, "line")], "Risk over coverage", axes)
 
 
 def reliability(bins: Sequence[tuple[float, float, int]]) -> str:
     """Plot what was right against what was promised; a dot's size tells how many cases it holds."""
     most = max((n for _, _, n in bins), default=1)
-    dots = [
-        f'<circle class="dot" cx="{place((sure, right))[0]:.1f}" cy="{place((sure, right))[1]:.1f}" '
-        f'r="{3 + 7 * (n / most) ** 0.5:.1f}"><title>{n} cases: confidence {sure:.2f}, '
-        f"right {right:.2f}</title></circle>"
-        for sure, right, n in bins
-    ]
-    return frame(
-        [steps([(0, 0), (1, 1)], "aim"), *dots],
-        x="confidence",
-        y="share right",
-        title="Reliability",
-    )
+    dots = []
+    for sure, right, n in bins:
+        x, y = place((sure, right))
+        told = f"{n} cases: confidence {sure:.2f}, right {right:.2f}"
+        size = 3 + 7 * (n / most) ** 0.5
+        dots.append(
+            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">'
+            f"<title>{told}</title></circle>"
+        )
+    aim = joined([(0, 0), (1, 1)], "aim")
+    return frame([aim, *dots], "Reliability", ("confidence", "share right"))
 
 
 def latency(seconds: Sequence[float]) -> str:
@@ -85,13 +76,8 @@ def latency(seconds: Sequence[float]) -> str:
     points = [(0.0, 0.0)]
     for at, value in enumerate(ordered, start=1):
         points += [(value, (at - 1) / len(ordered)), (value, at / len(ordered))]
-    return frame(
-        [steps(points, "line", x_top=top)],
-        x="seconds",
-        y="share of answers",
-        title="Latency",
-        x_top=top,
-    )
+    line = joined(points, "line", x_top=top)
+    return frame([line], "Latency", ("seconds", "share of answers"), x_top=top)
 
 
 def bars(rows: Sequence[tuple[str, float, float, float]]) -> str:

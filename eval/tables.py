@@ -23,12 +23,7 @@ def markdown(
         held += ["", "## Against the baseline", "", *differences(compared)]
     for name, table in report.groups.items():
         held += ["", f"## {name}", "", *figures(table)]
-    rows = [
-        f"| {step} | {row['p50']:.3f} | {row['p95']:.3f} | {row['p99']:.3f} | {row['max']:.3f} |"
-        for step, row in report.latency.items()
-    ]
-    head = ["| step | p50, s | p95, s | p99, s | max, s |", "| --- | --- | --- | --- | --- |"]
-    held += ["", "## Latency", "", *head, *rows]
+    held += ["", "## Latency", "", *latencies(report)]
     return "\n".join(held) + "\n"
 
 
@@ -60,6 +55,19 @@ def figures(table: Mapping[str, Aggregate]) -> list[str]:
                 f"| {one.n_ok} | {one.n_skipped} | {one.n_error} |"
             )
     return rows
+
+
+def latencies(report: Report) -> list[str]:
+    """Write the seconds of each step as rows."""
+    return [
+        "| step | p50, s | p95, s | p99, s | max, s |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {step} | {row['p50']:.3f} | {row['p95']:.3f} | {row['p99']:.3f} "
+            f"| {row['max']:.3f} |"
+            for step, row in report.latency.items()
+        ),
+    ]
 
 
 def differences(compared: Sequence[Compared]) -> list[str]:

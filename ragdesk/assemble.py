@@ -22,11 +22,13 @@ from indexes.index import Index
 from ingest.errors import Unreadable
 from ingest.job import Job
 from ingest.runners import Open, Where
+from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
+from ragdesk.answering.calibrated import Calibration
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.rerank import Rerank, open_rerank
 from ragdesk.answering.retrieve import Retrieve
-from ragdesk.errors import NotFound
+from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
 
 log = logging.getLogger("ragdesk")
@@ -107,7 +109,10 @@ class Desks:
     def open(self, collection: str) -> Opened:
         """Open a collection's newest good generation. Raises IndexesError by name."""
         folder = self.existing(collection)
+        calibration = _calibration(folder)
         index = Index.open(folder, card=self.embedder.card)
+        documents = tuple(index.records())
+        _warn_of_drift(collection, calibration, documents)
         retrieve = Retrieve(index=index, embedder=self.embedder, options=self.settings.retrieve)
         opened = Opened(
             collection=collection,
@@ -120,8 +125,9 @@ class Desks:
                 rerank=self.rerank,
                 extract=self.settings.extract,
                 decide=self.settings.decide,
+                calibration=calibration,
             ),
-            documents=tuple(index.records()),
+            documents=documents,
         )
         weakref.finalize(opened, index.close)
         return opened
@@ -180,3 +186,22 @@ def _compact(job: Job) -> None:
         return  # the next change will find the same to do
     except Exception:
         log.exception("segments were not merged")
+
+
+def _calibration(folder: Path) -> Calibration | None:
+    """Read what was calibrated. Raises SettingsError where the file is none."""
+    try:
+        return calibrated.read(folder)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _warn_of_drift(name: str, held: Calibration | None, documents: Sequence[Listed]) -> None:
+    drift = held.drift(document.digest for document in documents) if held else 0.0
+    if drift > calibrated.DRIFTED:
+        log.warning(
+            "The calibration of %s was fitted on other documents: about %.0f %% of them changed. "
+            "Fit it again: ragdesk eval run CASES --out DIR, then ragdesk eval calibrate DIR",
+            name,
+            100 * drift,
+        )

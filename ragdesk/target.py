@@ -11,6 +11,7 @@ from eval.case import Case
 from eval.targets import Target, named
 from ragdesk import wire
 from ragdesk.answering.answer import Question, Turn
+from ragdesk.answering.calibrated import sketch
 from ragdesk.assemble import Desks, Opened
 from ragdesk.settings import load
 from ragdesk.verbs.call import Call
@@ -45,6 +46,7 @@ class DeskTarget:
             "name": f"desk {self._opened.collection}",
             "kind": "desk",
             "generation": self._opened.index.generation,
+            "sketch": list(sketch(document.digest for document in self._opened.documents)),
         }
 
     def ask(self, case: Case) -> Mapping[str, Any]:

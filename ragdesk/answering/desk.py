@@ -24,6 +24,7 @@ from ragdesk.answering.answer import (
     Question,
     Verdict,
 )
+from ragdesk.answering.calibrated import Calibration
 from ragdesk.answering.cite import cite, marked
 from ragdesk.answering.decide import DecideOptions, answerable, decide
 from ragdesk.answering.evidence import Retrieval, Statement
@@ -63,7 +64,8 @@ class Desk:
     """Answers questions from one generation of one collection.
 
     rerank: reads the passages found once more, or None. writer: who writes the answer; the
-    documents' own sentences, chosen by ``extract``, where none is given.
+    documents' own sentences, chosen by ``extract``, where none is given. calibration: when to
+    answer, as fitted on this collection; it goes before ``decide.floor``.
     """
 
     retrieve: Retrieve
@@ -72,6 +74,7 @@ class Desk:
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     writer: Writer | None = None
+    calibration: Calibration | None = None
 
     async def stream(self, question: Question) -> AsyncIterator[Event]:
         """Answer a question, and tell each step as it happens. Ends with Done."""
@@ -87,7 +90,7 @@ class Desk:
         write = self._write()
         told = _Told()
         with clock.timed("generate"):
-            if answerable(found.signals) >= self.decide.floor:
+            if self._sure_enough(found):
                 async for statement in write(question, found):
                     claim, fresh = told.add(statement)
                     yield Delta(told.last)
@@ -103,6 +106,18 @@ class Desk:
             if isinstance(event, Done):
                 return event.answer
         raise AssertionError("a stream ends with Done")
+
+    def _sure_enough(self, found: Retrieval) -> bool:
+        """Tell whether to answer: by what was calibrated, else by the floor that is set."""
+        if self.calibration is None:
+            return answerable(found.signals) >= self.decide.floor
+        return (self._confidence(found) or 0.0) >= self.calibration.floor(found.asked.language)
+
+    def _confidence(self, found: Retrieval) -> float | None:
+        """Give the calibrated likelihood that there is an answer; None where none was fitted."""
+        if self.calibration is None:
+            return None
+        return round(self.calibration.confidence(found.signals, found.asked.language), 6)
 
     def _write(self) -> Writer:
         if self.writer:
@@ -132,6 +147,7 @@ class Desk:
             claims=tuple(told.claims),
             citations=tuple(told.citations),
             passages=found.passages,
+            confidence=self._confidence(found),
             seconds=clock.read(),
             signals=signals if question.explain else None,
         )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from made_run import cases, documents, trials
+from playwright.sync_api import sync_playwright
 
 from eval import case as cases_
 from eval import locate, store, trial
@@ -50,8 +51,6 @@ def test_it_asks_the_network_for_nothing(page):
 
 @pytest.mark.real
 def test_a_browser_draws_it_without_an_error(page):
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as run:
         browser = run.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 390, "height": 800})

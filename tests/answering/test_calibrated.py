@@ -1,0 +1,76 @@
+"""A desk uses what was calibrated, reports it, and warns when its documents have drifted."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+from fakes import HashEmbedder
+from web_home import TEXTS, publish
+
+from ragdesk.answering import calibrated
+from ragdesk.answering.answer import Outcome, Question
+from ragdesk.assemble import Desks
+from ragdesk.errors import SettingsError
+from ragdesk.settings import Settings
+
+QUESTION = "When does a refund reach a bank account?"
+
+
+def write(home, floor, sketch=(), **more):
+    group = {"intercept": 0.0, "weights": {"lexical": 2.0}, "floor": floor, **more}
+    file = home / "collections" / "default" / calibrated.FILE
+    file.write_text(json.dumps({"groups": {"*": group}, "sketch": list(sketch)}), encoding="utf-8")
+
+
+def ask(home):
+    opened = Desks(home, Settings(), HashEmbedder()).open("default")
+    return asyncio.run(opened.desk.ask(Question(text=QUESTION)))
+
+
+@pytest.fixture
+def home(tmp_path):
+    publish(tmp_path, "default", TEXTS)
+    return tmp_path
+
+
+def test_without_calibration_there_is_no_confidence(home):
+    assert ask(home).confidence is None
+
+
+def test_the_floor_decides_and_the_confidence_is_told(home):
+    write(home, 0.0)
+    given = ask(home)
+    assert given.outcome is Outcome.ANSWERED
+    assert 0.5 <= given.confidence <= 1.0
+    write(home, 1.01)
+    assert ask(home).outcome is Outcome.NOT_FOUND
+
+
+def test_a_drifted_collection_warns(home, caplog):
+    opened = Desks(home, Settings(), HashEmbedder()).open("default")
+    today = calibrated.sketch(d.digest for d in opened.documents)
+    write(home, 0.5, today)
+    with caplog.at_level(logging.WARNING):
+        ask(home)
+    assert caplog.text == ""
+    write(home, 0.5, calibrated.sketch(["other", "documents", "then"]))
+    with caplog.at_level(logging.WARNING):
+        ask(home)
+    assert "about 100 % of them changed" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"groups": {}}', '{"groups": {"*": {}}}'])
+def test_a_broken_file_is_named_with_the_way_out(home, text):
+    file = home / "collections" / "default" / calibrated.FILE
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match="ragdesk eval calibrate"):
+        ask(home)
+
+
+def test_a_sketch_tells_how_much_changed():
+    before = [f"d{n}" for n in range(1000)]
+    after = [*before[:900], *(f"n{n}" for n in range(100))]
+    held = calibrated.Calibration({"*": {}}, calibrated.sketch(before))
+    assert held.drift(before) == 0.0
+    assert held.drift(after) == pytest.approx(1 - 900 / 1100, abs=0.12)

@@ -1,0 +1,80 @@
+"""Calibration keeps its promise on cases it never saw, and says so when it cannot."""
+
+import numpy as np
+import pytest
+from made_run import dice_of
+
+from eval.calibrate import Seen, calibrate, floor, held_out
+from eval.errors import BadCases
+from eval.stats import clopper_pearson
+
+
+def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[Seen]:
+    """Draw questions whose signals tell more or less of whether there is an answer."""
+    dice = dice_of(seed)
+    found = []
+    for n in range(count):
+        known = n % 2 == 0
+        true = dice.gauss(strength if known else 0.0, 1.0)
+        found.append(
+            Seen(
+                case=str(n),
+                group="en" if n % 3 else "zh",
+                stratum="in_kb" if known else "out_of_kb",
+                cluster=str(n // 4),
+                known=known,
+                signals={"a": true, "b": dice.random(), "flat": 1.0},
+            )
+        )
+    return found
+
+
+def test_the_promise_holds_on_new_cases_in_nearly_all_samples():
+    kept = []
+    for seed in range(30):
+        group = calibrate(rows(seed), 0.1)["groups"]["*"]
+        fresh = rows(seed + 1000)
+        z = [
+            group["intercept"] + sum(w * row.signals[name] for name, w in group["weights"].items())
+            for row in fresh
+        ]
+        sure = 1 / (1 + np.exp(-np.array(z)))
+        foreign = np.array([not row.known for row in fresh])
+        kept.append((sure[foreign] >= group["floor"]).mean() <= 0.1)
+    assert sum(kept) >= 26
+
+
+def test_a_better_signal_answers_more_at_the_same_promise():
+    weak, strong = (
+        held_out(rows(1, strength=s), 0.1)["all answerable"]["answered"] for s in (0.8, 3.0)
+    )
+    assert weak < 0.6
+    assert strong > 0.9
+
+
+def test_no_floor_keeps_a_promise_that_the_cases_cannot_carry():
+    with pytest.raises(BadCases, match="at least 29 unanswerable"):
+        calibrate(rows(1, count=40), 0.1)
+
+
+def test_a_language_with_too_few_cases_shares_the_common_model():
+    some = [row for row in rows(1) if row.group == "en" or int(row.case) < 30]
+    assert set(calibrate(some, 0.1)["groups"]) == {"*", "en"}
+
+
+def test_the_floor_is_the_lowest_that_the_bound_permits():
+    sure = np.linspace(0, 1, 200)
+    known = np.zeros(200, dtype=bool)
+    least = floor(sure, known, 0.1)
+    answered = int((sure >= least).sum())
+    assert clopper_pearson(answered, 200) <= 0.1 < clopper_pearson(answered + 1, 200)
+
+
+def test_ties_are_refused_together():
+    sure, known = np.full(100, 0.5), np.zeros(100, dtype=bool)
+    assert floor(sure, known, 0.1) > 0.5
+
+
+def test_the_order_of_cases_changes_nothing():
+    held = rows(3)
+    assert calibrate(held, 0.1) == calibrate(dice_of(1).sample(held, len(held)), 0.1)
