@@ -4,11 +4,15 @@ A word that every document holds says little, whichever text it is missing from.
 sentence for an answer, checking a claim and measuring faithfulness all count the same way.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
+from indexes.flags import Flag, flags
 from indexes.text import content, tokens
 
+__all__ = ["Flag", "Idf", "coverage", "flags", "precision", "window"]
+
 Idf = Callable[[str], float]
+GAIN = 0.1  # of a claim, that a further piece must carry
 
 
 def coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> float:
@@ -36,6 +40,34 @@ def precision(sentence: str, text: str, idf: Idf) -> float:
     """
     claimed = set(content(tokens(sentence)))
     return _share(claimed, set(tokens(text)), idf) if claimed else 1.0
+
+
+def window(
+    claim: Iterable[str], pieces: Sequence[Collection[str]], idf: Idf, *, most: int = 3
+) -> tuple[tuple[int, ...], float]:
+    """Choose the few pieces of a text that carry a claim, and give their share of it (0..1).
+
+    claim: tokens. pieces: the tokens of each sentence, in order. The piece that holds most comes
+    first; another is added only while it carries something that was missing, a tenth at least.
+
+    >>> pieces = [{"ship", "norway"}, {"refund", "day"}, {"day"}]
+    >>> window(["refund", "norway", "day"], pieces, lambda term: 1.0)
+    ((0, 1), 1.0)
+    """
+    asked = set(claim)
+    wanted = set(content(asked)) or asked
+    chosen: list[int] = []
+    held: set[str] = set()
+    share = 0.0
+    while len(chosen) < most and len(chosen) < len(pieces):
+        gains = [(_share(wanted, held.union(piece), idf), -i) for i, piece in enumerate(pieces)]
+        best, at = max(gains)
+        if best < share + GAIN:
+            break
+        chosen.append(-at)
+        held.update(pieces[-at])
+        share = best
+    return tuple(sorted(chosen)), share
 
 
 def _share(wanted: set[str], held: set[str], idf: Idf) -> float:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.support import coverage, precision
+from indexes.support import coverage, flags, precision, window
 from indexes.text import sentences, tokens
 
 RARE = {"refund": 3.0, "退款": 3.0, "退": 2.0, "款": 2.0}
@@ -58,3 +58,55 @@ def test_coverage_is_a_share_that_grows_with_the_text(question, text, more):
     assert 0.0 <= share <= 1.0
     assert share <= coverage(question, text + more, idf)
     assert math.isclose(coverage(question, question, idf), 1.0) or not question
+
+
+FAITHFUL = [
+    ("Unused articles can be returned within 30 days.", "Unused articles can be sent back within 30 days of delivery."),
+    ("You have two weeks.", "You have 14 days."),
+    ("Opened software is not returnable.", "Opened software cannot be returned."),
+    ("Shipping to Norway costs €12.50.", "Parcels leave in two days. Shipping to Norway costs 12.50 euros."),
+    ("退款在三个工作日内到账。", "退款会在3个工作日之内到账。"),
+    ("会员可延长到十五天。", "会员可以延长到15天。"),
+    ("运费由买家承担。", "商品须在签收后七日内退回，运费由买家承担。"),
+    ("自2024年5月3日起生效。", "本政策自 2024-05-03 起生效。"),
+]  # fmt: skip
+FALSE = [
+    ("number", "You have 60 days to return it.", "You have 30 days to return it."),
+    ("number", "退款在五天内到账。", "退款在三天内到账。"),
+    ("unit", "退款在三天内到账。", "退款在三个工作日内到账。"),
+    ("unit", "Refunds take 5 weeks.", "Refunds take 5 days."),
+    ("currency", "Shipping to Norway costs 12.50 dollars.", "Shipping to Norway costs 12.50 euros."),
+    ("currency", "运费为12.50美元。", "运费为12.50欧元。"),
+    ("date", "It holds from 3 May 2024.", "It holds from May 4, 2024."),
+    ("identifier", "E1048 means that the pump is blocked.", "E1047 | Pump blocked | Rinse"),
+    ("name", "Shipping to Sweden costs 12.50 euros.", "Shipping to Norway costs 12.50 euros."),
+    ("negation", "Gift cards are refunded.", "Gift cards are not refunded."),
+    ("negation", "退款不会在三天内到账。", "退款在三天内到账。"),
+    ("modal", "You must register the machine.", "You can register the machine."),
+    ("modal", "商品可以在七日内退回。", "商品须在七日内退回。"),
+    ("opposite", "Used articles can be returned.", "Unused articles can be returned."),
+    ("opposite", "运费由卖家承担。", "运费由买家承担。"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("claim", "evidence"), FAITHFUL)
+def test_what_is_only_said_otherwise_raises_no_flag(claim, evidence):
+    assert flags(claim, evidence) == []
+
+
+@pytest.mark.parametrize(("kind", "claim", "evidence"), FALSE)
+def test_what_is_changed_raises_its_flag(kind, claim, evidence):
+    assert kind in {flag.kind for flag in flags(claim, evidence)}
+    assert flags(evidence, evidence) == []
+
+
+@given(st.text(max_size=200))
+def test_a_text_never_contradicts_itself(text):
+    assert flags(text, text) == []
+
+
+def test_a_window_takes_what_carries_the_claim():
+    pieces = [set(tokens(s)) for s in ("Parcels leave at noon.", "A refund takes 3 days.", "Ask.")]
+    chosen, share = window(tokens("Refunds take 3 days."), pieces, idf)
+    assert (chosen, share) == ((1,), 1.0)
+    assert window(["x"], [], idf) == ((), 0.0)

@@ -1,0 +1,201 @@
+"""Quantities, dates and amounts of money that a text states, whatever way it writes them. Pure.
+
+"30 days", "thirty days" and "三十天" are one quantity; "30 working days" is another one. What
+can be converted without knowing the world (hours and days, grams and kilograms) is converted;
+what cannot (months and days, euros and dollars) is not.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    " fifteen sixteen seventeen eighteen nineteen"
+)
+_DECADES = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS: Final = {word: i for i, word in enumerate(_SMALL.split())} | {
+    word: 10 * i for i, word in enumerate(_DECADES.split(), 2)
+}
+_ONES: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_TENS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
+
+# What a number may be followed by: its unit, and how many of the base unit it makes.
+_UNITS: Final = """
+hour 1/3600 seconds? secs? s 秒钟 秒
+hour 1/60 minutes? mins? min 分钟
+hour 1 hours? hrs? hr h 个小时 小时 个钟头
+hour 24 days? 天内 天 日内 日 个日历日
+hour 168 weeks? 个星期 个礼拜 星期 周
+workday 1 (?:working|business)[\\s-]days? 个工作日 工作日
+month 1 months? 个月
+month 3 quarters? 个季度 季度
+month 12 years? yrs? 周年 年
+percent 1 % percent per\\scent 个百分点
+eur 1 eur euros? € 欧元
+usd 1 usd dollars? us\\$ \\$ 美元 美金
+gbp 1 gbp pounds? £ 英镑
+cny 1 cny rmb yuan 人民币 元 块钱 块
+jpy 1 jpy yen 日元
+chf 1 chf francs? 法郎
+nok 1 nok kroner 克朗
+gram 1/1000 mg 毫克
+gram 1 grams? g 克
+gram 1000 kilograms? kilos? kg 公斤 千克
+gram 1000000 tonnes? tons? 吨
+litre 1/1000 millilit(?:re|er)s? ml 毫升
+litre 1 lit(?:re|er)s? l 升
+metre 1/1000 millimet(?:re|er)s? mm 毫米
+metre 1/100 centimet(?:re|er)s? cm 厘米 公分
+metre 1 met(?:re|er)s? m 米
+metre 1000 kilomet(?:re|er)s? km 公里 千米
+byte 1 kb
+byte 1000 mb
+byte 1000000 gb
+byte 1000000000 tb
+watt 1 watts? w 瓦
+watt 1000 kilowatts? kw 千瓦
+degree 1 °c degrees? ℃ 摄氏度 度
+bar 1 bar 巴
+volt 1 volts? v 伏
+"""
+CURRENCIES: Final = frozenset({"eur", "usd", "gbp", "cny", "jpy", "chf", "nok"})
+
+
+def _rows() -> Iterator[tuple[str, str, Decimal]]:
+    for line in _UNITS.strip().splitlines():
+        unit, size, *spellings = line.split(" ")
+        above, _, below = size.partition("/")
+        for one in spellings:
+            yield one, unit, Decimal(above) / Decimal(below or 1)
+
+
+_TABLE: Final = sorted(_rows(), key=lambda row: -len(row[0]))
+_ENDED: Final = {one: "(?![a-z0-9])" if re.search("[a-z)?]$", one) else "" for one, _, _ in _TABLE}
+_UNIT = re.compile(f"[ -]?(?:{'|'.join(f'({one}{_ENDED[one]})' for one, _, _ in _TABLE)})")
+_SIGN: Final = {"€": "eur", "$": "usd", "£": "gbp", "¥": "cny"}
+_WORD_NUMBER = "|".join(sorted(_WORDS, key=len, reverse=True))
+_NUMBER = re.compile(
+    r"(?P<sign>[€$£¥]|\b(?:eur|usd|gbp|cny|rmb|chf|nok) ?)? ?"
+    r"(?P<digits>(?<![a-z0-9_.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d))"
+    rf"|(?<![a-z])(?P<word>(?:{_WORD_NUMBER})(?:[ -](?:{_WORD_NUMBER}))?)(?![a-z])"
+    r"|(?P<half>(?<![a-z])half an? (?=hour)|半(?=小时|年|天|个月))"
+    r"|(?P<share>百分之)?(?P<han>[零〇一二三四五六七八九十百千两]+(?:点[零一二三四五六七八九]+)?)"
+)
+_SCALE = re.compile(
+    r" ?(?:(hundred)|(thousand|(?<=\d)k)|(million|(?<=\d)m)|(billion|bn)|(千)|(万)|(亿))(?![a-z])"
+)
+_SCALES: Final = (100, 10**3, 10**6, 10**9, 10**3, 10**4, 10**8)
+_NAMES = (
+    "january,jan february,feb march,mar april,apr may june,jun july,jul august,aug"
+    " september,sept,sep october,oct november,nov december,dec"
+)
+_MONTHS: Final = {name: i for i, names in enumerate(_NAMES.split(), 1) for name in names.split(",")}
+_M = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DATE = re.compile(
+    r"(?<!\d)(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})(?!\d)"
+    r"|(?:(?P<y2>(?:19|20)\d\d)年 ?)?(?<!\d)(?P<m2>\d{1,2})月 ?(?:(?P<d2>\d{1,2})[日号])?"
+    r"|(?P<y5>(?:19|20)\d\d)年"
+    rf"|(?<![a-z])(?P<d3>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m3>{_M})\b\.?"
+    r"(?:,? (?P<y3>(?:19|20)\d\d))?"
+    rf"|(?<![a-z])(?P<m4>{_M})\b\.? (?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b"
+    r"(?:,? (?P<y4>(?:19|20)\d\d))?"
+    rf"|(?<![a-z])(?P<m6>{_M}) (?P<y6>(?:19|20)\d\d)\b"
+)
+Date = tuple[int | None, int | None, int | None]
+_VAGUE = frozenset({"one", "一"})  # "one of", "一般": a number only with a unit
+_ORDINARY: Final = 10**15  # beyond, a run of digits is a name, not a quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number and its unit, None where the text gives none.
+
+    value: in the base unit. count: the number as it was written. text: the words.
+    """
+
+    value: Decimal
+    count: Decimal
+    unit: str | None
+    text: str
+
+
+def dates(plain: str) -> list[tuple[Date, str]]:
+    """List the dates of a normalised text: year, month, day, each None where it is not said.
+
+    >>> dates("from 3 may 2024, 2024年5月")
+    [((2024, 5, 3), '3 may 2024'), ((2024, 5, None), '2024年5月')]
+    """
+    found: list[tuple[Date, str]] = []
+    for match in _DATE.finditer(plain):
+        given = {k[0]: v for k, v in match.groupdict().items() if v is not None}
+        month = given.get("m")
+        number = _MONTHS.get(month, 0) or int(month) if month else None
+        year, day = given.get("y"), given.get("d")
+        if number is None or 1 <= number <= 12:  # noqa: PLR2004 (months)
+            when = (int(year) if year else None, number, int(day) if day else None)
+            found.append((when, match[0]))
+    return found
+
+
+def quantities(plain: str) -> list[Quantity]:
+    """List the quantities of a normalised text that are no part of a date, in order.
+
+    >>> [(str(q.value), q.unit) for q in quantities("within 2 days, €12.50, 三个工作日")]
+    [('48', 'hour'), ('12.5', 'eur'), ('3', 'workday')]
+    """
+    blank = _DATE.sub(lambda m: " " * len(m[0]), plain)
+    found: list[Quantity] = []
+    for match in _NUMBER.finditer(blank):
+        value, end = _value(match), match.end()
+        if scale := _SCALE.match(blank, end):
+            value, end = value * _SCALES[(scale.lastindex or 1) - 1], scale.end()
+        unit, size = _sign(match), Decimal(1)
+        if unit is None and (met := _UNIT.match(blank, end)):
+            _, unit, size = _TABLE[(met.lastindex or 1) - 1]
+            end = met.end()
+        bare = unit is None and (match["word"] in _VAGUE or match["han"] is not None)
+        if not bare and value < _ORDINARY:
+            text = blank[match.start() : end].strip()
+            found.append(Quantity(_plain(value * size), _plain(value), unit, text))
+    return found
+
+
+def _sign(match: re.Match[str]) -> str | None:
+    if match["share"]:
+        return "percent"
+    sign = (match["sign"] or "").strip()
+    return _SIGN.get(sign, "cny" if sign == "rmb" else sign or None)
+
+
+def _value(match: re.Match[str]) -> Decimal:
+    if match["digits"]:
+        return Decimal(match["digits"].replace(",", ""))
+    if match["word"]:
+        return Decimal(sum(_WORDS[part] for part in re.split("[ -]", match["word"])))
+    return Decimal("0.5") if match["half"] else _han(match["han"])
+
+
+def _han(text: str) -> Decimal:
+    """Read a Chinese numeral: 一百八十, 二〇二四, 三点五."""
+    whole, _, part = text.partition("点")
+    if not any(c in _TENS for c in whole):
+        number = Decimal("".join(str(_ONES[c]) for c in whole) or 0)
+    else:
+        total, last = 0, 0
+        for c in whole:
+            if c in _TENS:
+                total += (last or 1) * _TENS[c]
+                last = 0
+            else:
+                last = _ONES[c]
+        number = Decimal(total + last)
+    return number + Decimal("0." + ("".join(str(_ONES[c]) for c in part) or "0"))
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Give 30, 30.0 and 30.00 one form."""
+    rounded = round(value, 6)
+    return Decimal(int(rounded)) if rounded == int(rounded) else rounded.normalize()
