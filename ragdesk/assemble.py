@@ -25,9 +25,12 @@ from ingest.runners import Open, Where
 from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.calibrated import Calibration
-from ragdesk.answering.desk import Desk
+from ragdesk.answering.desk import Desk, Writer
+from ragdesk.answering.engine import Engine, open_engine
 from ragdesk.answering.rerank import Rerank, open_rerank
 from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.verify import Verify
+from ragdesk.answering.write import ByModel
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
 
@@ -89,6 +92,22 @@ class Desks:
         """Load the cross-encoder that settings name, if they name one. Raises ModelMissing."""
         return open_rerank(self.settings.rerank)
 
+    @cached_property
+    def engine(self) -> Engine | None:
+        """Make the language model's client that settings name, if they do. Raises SettingsError."""
+        return open_engine(self.settings.generate, self.settings.ground)
+
+    def _writer(self, collection: str, index: Index) -> Writer | None:
+        if self.engine is None:
+            return None
+        verify = Verify(options=self.settings.verify, idf=index.idf)
+        return ByModel(engine=self.engine, verify=verify, collection=collection)
+
+    async def close(self) -> None:
+        """Let go of the language model's connections."""
+        if self.engine is not None:
+            await self.engine.close()
+
     def folder(self, collection: str) -> Path:
         """Say where a collection lies. Its name was checked at the door."""
         return self.home / "collections" / collection
@@ -126,6 +145,9 @@ class Desks:
                 extract=self.settings.extract,
                 decide=self.settings.decide,
                 calibration=calibration,
+                writer=self._writer(collection, index),
+                degrade=self.settings.generate.degrade,
+                refuse=self.settings.verify.failed == "refuse",
             ),
             documents=documents,
         )

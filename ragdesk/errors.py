@@ -6,6 +6,7 @@
     ├── KeyRequired          an address other than loopback, and no key
     ├── CheckFailed          a check found something wrong
     ├── TooManyErrors        too many cases went unanswered to judge a build
+    ├── EngineFailed         the language model did not write an answer
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -58,6 +59,33 @@ class CheckFailed(RagdeskError):
 
 class TooManyErrors(RagdeskError):
     """Too many cases of an evaluation went unanswered to say anything of the rest."""
+
+
+class EngineFailed(RagdeskError):
+    """The language model did not write an answer, or not to its end.
+
+    reason: a code out of ``REASONS``, for counting. again: whether another try may do better.
+    """
+
+    def __init__(self, reason: str, message: str, *, again: bool = True) -> None:
+        super().__init__(message)
+        self.reason, self.again = reason, again
+
+
+REASONS = {
+    "unreachable": "the language model cannot be reached",
+    "resting": "the language model failed again and again and is being watched",
+    "refused": "the language model refused the question",
+    "busy": "the language model has no room now",
+    "reset": "the language model broke off",
+    "slow": "the language model did not begin in time",
+    "stalled": "the language model fell silent",
+    "truncated": "the language model broke off",
+    "garbage": "the language model wrote something that is no answer",
+    "filtered": "the language model's filter stopped it",
+    "cut_off": "the answer reached its length limit and was cut off",
+    "unsupported": "the documents do not bear what the language model wrote",
+}
 
 
 class Refusal(RagdeskError):
@@ -128,6 +156,7 @@ FACES: dict[type[Exception], Face] = {
     CheckFailed: Face("check_failed", 500, 1),
     TooManyErrors: Face("too_many_errors", 500, 6),
     EvalError: Face("eval", 500, 2),
+    EngineFailed: Face("generator_failed", 502, 5),
     BadRequest: Face("bad_request", 400, 2),
     Unauthenticated: Face("unauthenticated", 401, 2),
     Forbidden: Face("forbidden", 403, 2),

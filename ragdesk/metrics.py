@@ -4,7 +4,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from ragdesk.answering.answer import Outcome
+from ragdesk.answering.answer import Answer, Outcome, Standing
+from ragdesk.errors import REASONS
 
 OTHER = "other"
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)
@@ -104,6 +105,18 @@ class Metrics:
             outcome=outcomes,
             language=languages,
         )
+        self.degraded = Family(
+            "ragdesk_degraded_total",
+            "counter",
+            "Answers a language model did not write, or not to their end, by reason.",
+            reason=tuple(REASONS),
+        )
+        self.sentences = Family(
+            "ragdesk_sentences_total",
+            "counter",
+            "Sentences said, by verdict, and those left out after their check.",
+            verdict=(*(str(standing) for standing in Standing), "withheld"),
+        )
         self.reloads = Family(
             "ragdesk_reloads_total",
             "counter",
@@ -121,6 +134,16 @@ class Metrics:
             "Document jobs by the state they reached.",
             state=states,
         )
+
+    def note(self, given: Answer) -> None:
+        """Count an answer and its sentences."""
+        self.answers.add(outcome=str(given.outcome), language=given.language)
+        if given.degraded_reason:
+            self.degraded.add(reason=given.degraded_reason.partition(":")[0])
+        for claim in given.claims:
+            self.sentences.add(verdict=str(claim.verdict))
+        if given.withheld:
+            self.sentences.add(given.withheld, verdict="withheld")
 
     def text(self) -> str:
         """Write every family."""

@@ -22,8 +22,11 @@ from ingest.runners import RayOptions
 from ingest.split import SplitOptions
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.extract import ExtractOptions
+from ragdesk.answering.generate import GenerateOptions
+from ragdesk.answering.ground import GroundOptions
 from ragdesk.answering.rerank import RerankOptions
 from ragdesk.answering.retrieve import RetrieveOptions
+from ragdesk.answering.verify import VerifyOptions
 from ragdesk.errors import SettingsError
 from ragdesk.web.limits import ServeOptions
 
@@ -46,6 +49,9 @@ class Settings:
     rerank: RerankOptions = field(default_factory=RerankOptions)
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
+    generate: GenerateOptions = field(default_factory=GenerateOptions)
+    ground: GroundOptions = field(default_factory=GroundOptions)
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
 
 

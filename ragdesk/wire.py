@@ -78,6 +78,7 @@ def answer(given: Answer) -> Json:
         "model": given.model,
         "degraded": given.degraded,
         "degraded_reason": given.degraded_reason,
+        "withheld": given.withheld,
         "confidence": given.confidence,
         "seconds": {step: round(value, 6) for step, value in given.seconds.items()},
         **signals,

@@ -16,12 +16,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked, of which documents, and by whom (``where.groups``)."""
+    """What is asked, of which documents, and by whom (``where.groups``).
+
+    send: whether a model's words are held until they are checked; None asks the settings.
+    """
 
     text: str
     history: tuple[Turn, ...] = ()
     where: Filter = field(default_factory=Filter)
     explain: bool = False
+    send: Literal["hold", "show"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Everything that is said back. ``seconds`` has a key per step, and ``total``."""
+    """Everything that is said back. ``seconds`` has a key per step, and ``total``.
+
+    withheld: sentences of a model that failed the check and were left out.
+    """
 
     id: str
     question: str
@@ -87,6 +94,7 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     degraded: bool = False
     degraded_reason: str | None = None
+    withheld: int = 0
     confidence: float | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     signals: Mapping[str, float] | None = None

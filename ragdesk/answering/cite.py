@@ -42,6 +42,8 @@ def marked(claim: Claim) -> str:
 
 
 def _standing(statement: Statement) -> Standing:
+    if statement.standing is not None:
+        return statement.standing
     if not statement.quotes:
         return Standing.UNSUPPORTED
     if statement.support >= SUPPORTED:

@@ -6,10 +6,11 @@ never holds up another one's stream.
 """
 
 import asyncio
+import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -21,27 +22,39 @@ from ragdesk.answering.answer import (
     Done,
     Event,
     Found,
+    Outcome,
     Question,
     Verdict,
 )
 from ragdesk.answering.calibrated import Calibration
 from ragdesk.answering.cite import cite, marked
 from ragdesk.answering.decide import DecideOptions, answerable, decide
-from ragdesk.answering.evidence import Retrieval, Statement
+from ragdesk.answering.evidence import Noted, Retrieval, Statement
 from ragdesk.answering.extract import Extract, ExtractOptions
 from ragdesk.answering.rerank import Rerank
 from ragdesk.answering.retrieve import Retrieve
-from ragdesk.answering.wording import NOT_FOUND, say
+from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, say
+from ragdesk.errors import REASONS, EngineFailed
+
+log = logging.getLogger("ragdesk.answering")
+
+
+Part = str | Statement | Noted
 
 
 class Writer(Protocol):
-    """Says what the passages say about a question, a statement at a time, each with its quotes."""
+    """Says what the passages say about a question, a statement at a time, each with its quotes.
+
+    Words of a statement may come before it, as they are written. ``admit`` turns a question down
+    before anything is done for it; a failure is an EngineFailed.
+    """
 
     @property
     def generator(self) -> str: ...
     @property
     def model(self) -> str: ...
-    def __call__(self, question: Question, found: Retrieval) -> AsyncIterator[Statement]: ...
+    def admit(self) -> None: ...
+    def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,10 @@ class Extractive:
     model: str
     generator: str = "extractive"
 
-    async def __call__(self, question: Question, found: Retrieval) -> AsyncIterator[Statement]:
+    def admit(self) -> None:
+        """Take every question: the server's own bound is enough."""
+
+    async def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]:
         """Choose the sentences in a thread, and hand them on."""
         del question  # what was found holds it; a language model also reads its history
         for statement in await asyncio.to_thread(self.extract, found):
@@ -65,7 +81,8 @@ class Desk:
 
     rerank: reads the passages found once more, or None. writer: who writes the answer; the
     documents' own sentences, chosen by ``extract``, where none is given. calibration: when to
-    answer, as fitted on this collection; it goes before ``decide.floor``.
+    answer, as fitted on this collection; it goes before ``decide.floor``. degrade: extraction steps
+    in when the writer fails. refuse: one unsupported sentence makes the answer unsupported.
     """
 
     retrieve: Retrieve
@@ -75,10 +92,31 @@ class Desk:
     decide: DecideOptions = field(default_factory=DecideOptions)
     writer: Writer | None = None
     calibration: Calibration | None = None
+    degrade: bool = True
+    refuse: bool = False
 
-    async def stream(self, question: Question) -> AsyncIterator[Event]:
-        """Answer a question, and tell each step as it happens. Ends with Done."""
-        clock = _Clock()
+    async def stream(self, question: Question) -> AsyncGenerator[Event, None]:
+        """Answer a question, and tell each step as it happens. Ends with Done.
+
+        Raises Overloaded before anything is told, and EngineFailed when a model fails after
+        some of its words were told.
+        """
+        async with aclosing(self._events(question, heard=True)) as events:
+            async for event in events:
+                yield event
+
+    async def ask(self, question: Question) -> Answer:
+        """Answer a question, all at once."""
+        async with aclosing(self._events(question, heard=False)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.answer
+        raise AssertionError("a stream ends with Done")
+
+    async def _events(self, question: Question, *, heard: bool) -> AsyncGenerator[Event, None]:
+        """Tell the steps. heard: somebody listens, so that what was told cannot be taken back."""
+        clock, write = _Clock(), self._write()
+        write.admit()
         with clock.timed("retrieve"):
             found = await asyncio.to_thread(self.retrieve, question)
         if self.rerank and found.passages:
@@ -87,25 +125,41 @@ class Desk:
             found = replace(found, passages=ordered)
         yield Found(found.passages)
 
-        write = self._write()
-        told = _Told()
+        told = _Told(write)
         with clock.timed("generate"):
             if self._sure_enough(found):
-                async for statement in write(question, found):
-                    claim, fresh = told.add(statement)
-                    yield Delta(told.last)
-                    yield Verdict(claim, fresh)
+                try:
+                    async with aclosing(self._tell(told, question, found)) as events:
+                        async for event in events:
+                            yield event
+                except EngineFailed as error:
+                    if not self.degrade or (told.text and heard):
+                        raise
+                    log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
+                    told = _Told(self._extractive(), error.reason, withheld=told.withheld)
+                    async for event in self._tell(told, question, found):
+                        yield event
         if not told.claims:
-            told.text = say(NOT_FOUND, found.asked.language)
+            words = UNSUPPORTED if told.refused else NOT_FOUND
+            told.text = say(words, found.asked.language)
             yield Delta(told.text)
-        yield Done(self._answer(question, found, told, write, clock))
+        yield Done(self._answer(question, found, told, clock))
 
-    async def ask(self, question: Question) -> Answer:
-        """Answer a question, all at once."""
-        async for event in self.stream(question):
-            if isinstance(event, Done):
-                return event.answer
-        raise AssertionError("a stream ends with Done")
+    async def _tell(
+        self, told: "_Told", question: Question, found: Retrieval
+    ) -> AsyncGenerator[Event, None]:
+        """Let a writer write, and tell what it says."""
+        async with aclosing(told.write(question, found)) as parts:
+            async for part in parts:
+                match part:
+                    case str():
+                        yield Delta(told.begin(part))
+                    case Noted():
+                        told.note(part, degrade=self.degrade and not self.refuse)
+                    case Statement():
+                        claim, fresh = told.add(part)
+                        yield Delta(told.last)
+                        yield Verdict(claim, fresh)
 
     def _sure_enough(self, found: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
@@ -120,8 +174,9 @@ class Desk:
         return round(self.calibration.confidence(found.signals, found.asked.language), 6)
 
     def _write(self) -> Writer:
-        if self.writer:
-            return self.writer
+        return self.writer or self._extractive()
+
+    def _extractive(self) -> Writer:
         extract = Extract(
             embedder=self.retrieve.embedder,
             text=self.retrieve.index.text,
@@ -131,19 +186,22 @@ class Desk:
         return Extractive(extract, extract.embedder.card.name)
 
     def _answer(
-        self, question: Question, found: Retrieval, told: "_Told", write: Writer, clock: "_Clock"
+        self, question: Question, found: Retrieval, told: "_Told", clock: "_Clock"
     ) -> Answer:
         signals = {**found.signals, "answerable": answerable(found.signals)}
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
             language=found.asked.language,
-            outcome=decide(told.claims),
+            outcome=Outcome.UNSUPPORTED if told.refused else decide(told.claims),
             text=told.text,
             collection=self.collection,
             generation=self.retrieve.index.generation,
-            generator=write.generator,
-            model=write.model,
+            generator=told.write.generator,
+            model=told.write.model,
+            degraded=bool(told.reason),
+            degraded_reason=f"{told.reason}: {REASONS[told.reason]}" if told.reason else None,
+            withheld=told.withheld,
             claims=tuple(told.claims),
             citations=tuple(told.citations),
             passages=found.passages,
@@ -155,21 +213,49 @@ class Desk:
 
 @dataclass(slots=True)
 class _Told:
-    """What was said so far. last: the words that the last statement added."""
+    """What was said so far, by whom, and why not otherwise.
 
+    last: the words that the last statement added. open: a statement was begun and not ended.
+    """
+
+    write: Writer
+    reason: str = ""
     text: str = ""
     last: str = ""
+    open: bool = False
+    refused: bool = False
+    withheld: int = 0
     claims: list[Claim] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
+
+    def begin(self, words: str) -> str:
+        """Say some words of a statement before it is whole."""
+        apart = " " if self.claims and not self.open else ""
+        self.open = True
+        self.text += apart + words
+        return apart + words
 
     def add(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
         claim, fresh = cite(statement, self.citations)
         whole = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
         self.last = ("\n" if whole else " ") * bool(self.claims) + marked(claim)
+        if self.open:
+            self.last = marked(claim).removeprefix(claim.text)
+        self.open = False
         self.text += self.last
         self.claims.append(claim)
         self.citations.extend(fresh)
         return claim, fresh
+
+    def note(self, noted: Noted, *, degrade: bool) -> None:
+        """Take a writer's note. Raises EngineFailed where nothing it wrote may be said."""
+        self.withheld = noted.withheld
+        if noted.reason != "unsupported":
+            self.reason = noted.reason
+        elif degrade:
+            raise EngineFailed(noted.reason, "No sentence of the language model passed the check.")
+        else:
+            self.refused = True
 
 
 class _Clock:

@@ -11,7 +11,9 @@ from functools import lru_cache
 
 from indexes.chunk import Chunk, Passage
 from indexes.dense import Vectors
+from indexes.support import Flag
 from indexes.text import content, identifiers, language, sentences, tokens
+from ragdesk.answering.answer import Standing
 
 _MARKS = re.compile(r"[/_.-]+")
 _REMEMBERED = 512  # passages; each some 30 KB of words
@@ -182,8 +184,25 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing an answer says, and what it rests on. support: how well it does (0..1)."""
+    """One thing an answer says, and what it rests on.
+
+    support: how well it does (0..1). standing: the verdict of a check, where there was one.
+    flags: what it states otherwise than its quotes.
+    """
 
     text: str
     quotes: tuple[Quote, ...]
     support: float
+    standing: Standing | None = None
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a writer has to say about its writing: a reason out of ``ragdesk.errors.REASONS``.
+
+    withheld: sentences that failed the check and were left out.
+    """
+
+    reason: str = ""
+    withheld: int = 0

@@ -9,6 +9,11 @@ NOT_FOUND: Final = {
     "zh": "现有文档没有回答这个问题。",
 }
 
+UNSUPPORTED: Final = {
+    "en": "An answer was written, but the documents do not bear it out. Please see the sources.",
+    "zh": "生成的回答没有得到文档的支持，请直接查看来源。",
+}
+
 
 def say(texts: dict[str, str], language: str) -> str:
     """Give a fixed text in a language; in English where it is not written in that language.

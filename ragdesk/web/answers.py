@@ -14,6 +14,7 @@ from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
 from ragdesk.web.gate import may
+from ragdesk.web.leave import unless_left
 from ragdesk.web.state import State, of
 from ragdesk.web.strict import StrictRoute
 
@@ -36,16 +37,21 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker) -> Response:
     if ask.conversation is not None:
         raise NotFound("No such conversation.")
     opened = await state.live.get(ask.collection)
-    question = Question(text=ask.question, where=ask.filters.where(who.groups), explain=ask.explain)
+    question = Question(
+        text=ask.question,
+        where=ask.filters.where(who.groups),
+        explain=ask.explain,
+        send=ask.verify,
+    )
 
     def note(given: Answer) -> None:
-        state.metrics.answers.add(outcome=str(given.outcome), language=given.language)
+        state.metrics.note(given)
 
     if ask.stream:
-        return stream.respond(opened, question, note)
+        return await stream.respond(opened, question, note)
 
     async def make() -> Response:
-        given = await opened.desk.ask(question)
+        given = await unless_left(request, opened.desk.ask(question))
         note(given)
         return JSONResponse(wire.answer(given))
 

@@ -59,6 +59,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
             await asyncio.to_thread(jobs.close, options.drain_seconds)
+            await desks.close()
 
     app = FastAPI(
         title="ragdesk",

@@ -48,8 +48,10 @@ class Ask(Taken):
     filters: Filters = Filters()
     stream: bool = Field(default=False, description="Answer with Server-Sent Events.")
     explain: bool = Field(default=False, description="Add the signals behind the outcome.")
-    verify: Literal["hold", "show"] = Field(
-        default="hold", description="Send a sentence once it is checked, or at once."
+    verify: Literal["hold", "show"] | None = Field(
+        default=None,
+        description="Send a model's sentence once it is checked, or as it is written. "
+        "Else as the settings say.",
     )
 
 
@@ -111,6 +113,7 @@ class AnswerOut(BaseModel):
     model: str
     degraded: bool
     degraded_reason: str | None
+    withheld: int = Field(description="Sentences left out because the documents do not bear them.")
     confidence: float | None
     seconds: dict[str, float]
     signals: dict[str, float] | None = None

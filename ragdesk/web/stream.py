@@ -2,14 +2,15 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from starlette.responses import StreamingResponse
 
 from ragdesk import wire
-from ragdesk.answering.answer import Answer, Done, Question
+from ragdesk.answering.answer import Answer, Done, Event, Question
 from ragdesk.assemble import Opened
-from ragdesk.errors import face
+from ragdesk.errors import REASONS, EngineFailed, Refusal, face
 
 MEDIA_TYPE = "text/event-stream"
 SORRY = "Something went wrong here; the server's log says what."
@@ -27,29 +28,61 @@ def frame(name: str, data: wire.Json) -> bytes:
 
 
 async def frames(
-    opened: Opened, question: Question, done: Callable[[Answer], None]
-) -> AsyncIterator[bytes]:
+    opened: Opened, events: AsyncGenerator[Event, None], done: Callable[[Answer], None]
+) -> AsyncGenerator[bytes, None]:
     """Write a desk's events, and end with ``done`` or with an ``error`` that tells no secret.
 
     It holds ``opened`` to its end: an index is closed when nobody holds it any more.
     """
-    code = "internal"
+    code, message = "internal", SORRY
     try:
-        async for event in opened.desk.stream(question):
-            yield frame(*wire.event(event))
-            if isinstance(event, Done):
-                done(event.answer)
-                return
+        async with aclosing(events):
+            async for event in events:
+                yield frame(*wire.event(event))
+                if isinstance(event, Done):
+                    done(event.answer)
+                    return
+    except EngineFailed as error:
+        log.warning("answer broke off", extra={"code": error.reason, "reason": str(error)})
+        code, message = face(error).code, f"{error.reason}: {REASONS[error.reason]}"
     except Exception as error:  # the status line has left: every error must end the stream in words
         log.exception("answer failed")
         code = face(error).code
-    yield frame("error", {"code": code, "message": SORRY})
+    del opened
+    yield frame("error", {"code": code, "message": message})
 
 
-def respond(
+async def respond(
     opened: Opened, question: Question, done: Callable[[Answer], None]
 ) -> StreamingResponse:
-    """Send a desk's events as they happen. No proxy on the way should gather them first."""
+    """Send a desk's events as they happen. No proxy on the way should gather them first.
+
+    Raises a Refusal while the status line has not left.
+    """
     headers = {"X-Accel-Buffering": "no"}
-    body = frames(opened, question, done)
+    events = await _begun(opened.desk.stream(question))
+    body = frames(opened, events, done)
     return StreamingResponse(body, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _begun(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """Wait for the first event, so that a refusal is a status and not a broken stream."""
+    failed: Exception | None = None
+    first: Event | None = None
+    try:
+        first = await anext(events)
+    except Refusal:
+        raise
+    except Exception as error:  # noqa: BLE001, told in the stream, as any other
+        failed = error
+
+    async def whole() -> AsyncGenerator[Event, None]:
+        if failed:
+            raise failed
+        async with aclosing(events):
+            if first is not None:
+                yield first
+            async for event in events:
+                yield event
+
+    return whole()

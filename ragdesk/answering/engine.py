@@ -1,0 +1,112 @@
+"""One language model for all collections of a process: its client, its places, its salts."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexes.chunk import Filter
+from indexes.errors import ModelMissing
+from indexes.tokenizer import Tokenizer
+from ragdesk.answering.generate import GenerateOptions, Generator, OpenAICompatible, check
+from ragdesk.answering.ground import Ground, GroundOptions, estimate
+from ragdesk.errors import EngineFailed, Overloaded
+
+
+@dataclass(slots=True)
+class _Bound:
+    """What belongs to one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    generator: Generator
+    places: asyncio.Semaphore
+
+
+@dataclass(slots=True, kw_only=True)
+class Engine:
+    """Hands out the generator, a bounded number of times at once.
+
+    make: opens the generator, when the first question comes.
+    """
+
+    options: GenerateOptions
+    make: Callable[[], Generator]
+    ground: Ground
+    _bound: _Bound | None = None
+    _waiting: int = 0
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+
+    def here(self) -> Generator:
+        """Give the generator of this event loop; another loop gets one of its own."""
+        return self._here().generator
+
+    def _here(self) -> _Bound:
+        loop = asyncio.get_running_loop()
+        if self._bound is None or self._bound.loop is not loop:
+            places = asyncio.Semaphore(self.options.running)
+            self._bound = _Bound(loop, self.make(), places)
+        return self._bound
+
+    def admit(self) -> None:
+        """Turn a question down while too many wait. Raises Overloaded."""
+        if self._here().places.locked() and self._waiting >= self.options.waiting:
+            raise Overloaded("Every place at the language model is taken. Come again in a moment.")
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[float]:
+        """Wait for a place, and give the seconds left to the first word. Raises EngineFailed."""
+        places, clock = self._here().places, asyncio.get_running_loop().time
+        begun, within = clock(), self.options.first_seconds
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(within):
+                await places.acquire()
+        except TimeoutError as error:
+            raise EngineFailed("busy", "No place at the language model became free.") from error
+        finally:
+            self._waiting -= 1
+        try:
+            yield within - (clock() - begun)
+        finally:
+            places.release()
+
+    def salt(self, collection: str, where: Filter) -> str:
+        """Name who may see the same documents: their prompts may share an engine's cache."""
+        groups = "*" if where.groups is None else "\x1f".join(sorted(where.groups))
+        named = f"{collection}\x1e{groups}".encode()
+        return hashlib.blake2b(named, key=self._secret, digest_size=16).hexdigest()
+
+    async def close(self) -> None:
+        """Let go of the generator of this event loop."""
+        if self._bound and self._bound.loop is asyncio.get_running_loop():
+            bound, self._bound = self._bound, None
+            await bound.generator.close()
+
+
+def open_engine(generate: GenerateOptions, ground: GroundOptions) -> Engine | None:
+    """Make what the settings name; None when they name no model. Raises SettingsError."""
+    if not generate.urls:
+        return None
+    check(generate)
+    written = Ground(
+        options=ground,
+        count=_counter(ground.tokenizer),
+        answer=generate.max_tokens,
+        sentences=generate.sentences,
+        structured=generate.dialect != "plain",
+    )
+    return Engine(options=generate, make=lambda: OpenAICompatible(generate), ground=written)
+
+
+def _counter(file: str) -> Callable[[str], int]:
+    """Count with the model's own tokenizer where it is named. Raises ModelMissing."""
+    if not file:
+        return estimate
+    path = Path(file)
+    path = path / "tokenizer.json" if path.is_dir() else path
+    if not path.is_file():
+        raise ModelMissing(f"No tokenizer at {path}. Set ground.tokenizer, or leave it out.")
+    return Tokenizer(path).count

@@ -1,0 +1,263 @@
+"""Let a language model write: a client of any OpenAI-compatible server, first of all vLLM's.
+
+Only what our own schema holds is sent. Deadlines stand for reaching the server, for the first
+words, for silence between words, and for the whole; one retry happens, and only before the
+first word. Whatever goes wrong is an EngineFailed with a reason.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import httpx
+
+from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.replicas import Replica, Replicas
+from ragdesk.errors import EngineFailed, SettingsError
+
+LARGEST_EVENT = 1 << 20  # bytes of one event: a model writes a few hundred
+SOUND = 200
+CUT = b""  # what stands for the end of a stream that did not say why it ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateOptions:
+    """Who writes the answers. With no urls, the documents' own sentences are the answer.
+
+    urls: addresses of OpenAI-compatible servers of one model, such as "http://127.0.0.1:8000/v1".
+    model: its name there; empty takes the first that the server lists.
+    api_key: sent as a bearer token.
+    dialect: "vllm" (JSON schema, separate prefix caches), "openai" (JSON schema), or "plain"
+    (marks in plain text, for servers that cannot be held to a schema).
+    degrade: answer in the documents' own sentences when the model fails; else the question fails.
+    max_tokens: of an answer.
+    sentences: of an answer, at most.
+    temperature: 0 writes the likeliest words.
+    connect_seconds: to reach a server.
+    first_seconds: to the first word, a retry and waiting for a place included.
+    silence_seconds: between words.
+    total_seconds: to the last word.
+    running: answers being written at once, over all servers.
+    waiting: questions that may wait for a place; further ones get 503 and Retry-After.
+    trips: failures in a row after which a server is left alone.
+    rest_seconds: how often its health is looked at then.
+    """
+
+    urls: tuple[str, ...] = ()
+    model: str = ""
+    api_key: str = field(default="", metadata={"secret": True})
+    dialect: Literal["vllm", "openai", "plain"] = "vllm"
+    degrade: bool = True
+    max_tokens: int = 512
+    sentences: int = 8
+    temperature: float = 0.0
+    connect_seconds: float = 2.0
+    first_seconds: float = 15.0
+    silence_seconds: float = 10.0
+    total_seconds: float = 60.0
+    running: int = 64
+    waiting: int = 64
+    trips: int = 3
+    rest_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Why a model stopped: "stop", or "length" where its answer was cut off."""
+
+    reason: str
+
+
+class Generator(Protocol):
+    """Writes text from a prompt, piece by piece, and says at the end why it stopped."""
+
+    @property
+    def model(self) -> str: ...
+    def __call__(
+        self, prompt: Prompt, *, within: float | None = None
+    ) -> AsyncGenerator[str | Finish, None]: ...
+    async def close(self) -> None: ...
+
+
+class OpenAICompatible:
+    """Asks one or several servers of one model. Belongs to one event loop."""
+
+    def __init__(self, options: GenerateOptions) -> None:
+        """Open no connection yet."""
+        self._options = options
+        self._model = options.model
+        headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
+        self._http = httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=options.connect_seconds),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=options.running),
+            trust_env=False,
+        )
+        self._replicas = Replicas(
+            options.urls, trips=options.trips, rest=options.rest_seconds, probe=self._healthy
+        )
+
+    @property
+    def model(self) -> str:
+        """Name the model; empty until a server was asked."""
+        return self._model
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._replicas.close()
+        await self._http.aclose()
+
+    async def __call__(
+        self, prompt: Prompt, *, within: float | None = None
+    ) -> AsyncGenerator[str | Finish, None]:
+        """Write. within: seconds to the first word. Raises EngineFailed."""
+        now = asyncio.get_running_loop().time()
+        first = now + (self._options.first_seconds if within is None else within)
+        end = now + self._options.total_seconds
+        tried: set[str] = set()
+        while True:
+            replica, spoke = self._replicas.choose(tried), False
+            try:
+                with replica.busy():
+                    async with aclosing(self._write(replica, prompt, min(first, end), end)) as said:
+                        async for piece in said:
+                            spoke = True
+                            yield piece
+            except EngineFailed as error:
+                self._replicas.bad(replica)
+                if spoke or tried or not error.again:
+                    raise
+                tried.add(replica.url)
+            else:
+                self._replicas.good(replica)
+                return
+
+    async def _write(
+        self, replica: Replica, prompt: Prompt, first: float, end: float
+    ) -> AsyncGenerator[str | Finish, None]:
+        """Ask one server, and hand on what it says."""
+        deadline = first
+        try:
+            async with asyncio.timeout_at(first):
+                response = await self._send(replica, prompt)
+            async with aclosing(response), aclosing(_events(response)) as events:
+                while True:
+                    async with asyncio.timeout_at(deadline):
+                        piece, stop = _read(await anext(events, CUT))
+                    if piece:
+                        yield piece
+                        now = asyncio.get_running_loop().time()
+                        deadline = min(now + self._options.silence_seconds, end)
+                    if stop:
+                        yield Finish(stop)
+                        return
+        except TimeoutError as error:
+            code = "slow" if deadline == first else "stalled"
+            raise EngineFailed(code, "The language model took too long.", again=False) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise EngineFailed("unreachable", f"No language model at {replica.url}.") from error
+        except httpx.HTTPError as error:
+            code = "truncated" if "incomplete" in str(error) else "reset"
+            raise EngineFailed(code, "The language model broke off.") from error
+
+    async def _send(self, replica: Replica, prompt: Prompt) -> httpx.Response:
+        if not self._model:
+            self._model = await self._first_model(replica)
+        request = self._http.build_request(
+            "POST", f"{replica.url}/chat/completions", json=self._body(prompt)
+        )
+        response = await self._http.send(request, stream=True)
+        if response.status_code != SOUND:
+            await response.aclose()
+            raise _refused(response.status_code, replica.url)
+        return response
+
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        options = self._options
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            "max_tokens": options.max_tokens,
+            "temperature": options.temperature,
+            "stream": True,
+        }
+        if prompt.schema is not None:
+            held = {"name": "answer", "schema": prompt.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": held}
+        if options.dialect == "vllm" and prompt.salt:
+            body["cache_salt"] = prompt.salt
+        return body
+
+    async def _first_model(self, replica: Replica) -> str:
+        response = await self._http.get(f"{replica.url}/models")
+        if response.status_code != SOUND:
+            raise _refused(response.status_code, replica.url)
+        try:
+            return str(response.json()["data"][0]["id"])
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise EngineFailed("garbage", f"{replica.url} names no model.") from error
+
+    async def _healthy(self, url: str) -> bool:
+        try:
+            async with asyncio.timeout(self._options.connect_seconds):
+                return (await self._http.get(f"{url}/models")).status_code == SOUND
+        except (httpx.HTTPError, TimeoutError):
+            return False
+
+
+def _refused(status: int, url: str) -> EngineFailed:
+    if status in {429, 503}:
+        return EngineFailed("busy", "The language model has no room now.")
+    if status < 500:  # noqa: PLR2004 (a fault of ours: asking again changes nothing)
+        about = f"{url} refused the question ({status}). See [generate] urls, model and api_key."
+        return EngineFailed("refused", about, again=False)
+    return EngineFailed("refused", f"The language model failed ({status}).")
+
+
+async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """Cut a stream into the data of its events. Raises EngineFailed for one without end."""
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:") and (data := line[5:].strip()):
+                yield data
+        if len(rest) > LARGEST_EVENT:
+            raise EngineFailed("garbage", "The language model sent no events.")
+
+
+def _read(data: bytes) -> tuple[str, str]:
+    """Read an event: the words it adds, and why the model stopped, if it did."""
+    if data == CUT:
+        raise EngineFailed("truncated", "The language model broke off.")
+    if data == b"[DONE]":
+        return "", "stop"
+    try:
+        event = json.loads(data)
+        choices = event["choices"]
+        if not choices:
+            return "", ""
+        piece = choices[0]["delta"].get("content") or ""
+        stop = choices[0].get("finish_reason") or ""
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise EngineFailed("garbage", "The language model sent something else.") from error
+    if not isinstance(piece, str) or not isinstance(stop, str):
+        raise EngineFailed("garbage", "The language model sent something else.")
+    if stop == "content_filter":
+        raise EngineFailed("filtered", "The language model's filter stopped it.", again=False)
+    return piece, stop
+
+
+def check(options: GenerateOptions) -> None:
+    """Refuse addresses that are none. Raises SettingsError."""
+    for url in options.urls:
+        if not url.startswith(("http://", "https://")):
+            raise SettingsError(
+                f"generate.urls: {url!r} is no address. Write it like http://127.0.0.1:8000/v1"
+            )

@@ -1,0 +1,98 @@
+"""Choose what a model reads: the best passages that fit, in the order in which it reads best."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from indexes.chunk import Passage
+from ragdesk.answering import prompts
+from ragdesk.answering.prompts import Prompt
+
+Count = Callable[[str], int]
+LONGEST = 500  # characters of a sentence
+ROOM = 64  # tokens that a chat template puts around what is said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundOptions:
+    """What a model is given to read.
+
+    context: tokens the model reads and writes together; the engine's own limit, or less.
+    passages: so many at most. More dilute: models overlook what stands in the middle.
+    per_document: passages of one document at most, so that one document cannot speak alone.
+    tokenizer: the model's ``tokenizer.json``. Without it tokens are estimated, on the safe side.
+    """
+
+    context: int = 8192
+    passages: int = 8
+    per_document: int = 4
+    tokenizer: str = ""
+
+
+def estimate(text: str) -> int:
+    """Estimate tokens from above: three letters of Latin script make one, any other character one.
+
+    >>> estimate("refund policy"), estimate("退款政策")
+    (5, 4)
+    """
+    latin = sum(map(str.isascii, text))
+    return math.ceil(latin / 3) + len(text) - latin
+
+
+def outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Put the best first, the second best last, and so on inwards: the middle is read worst."""
+    return (*passages[::2], *reversed(passages[1::2]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Writes prompts for one model.
+
+    count: tokens of a text. answer: tokens kept free for what the model writes. sentences: that
+    it may write at most. structured: whether the engine can be held to a JSON schema.
+    """
+
+    options: GroundOptions
+    count: Count
+    answer: int
+    sentences: int
+    structured: bool
+
+    def __call__(
+        self, question: str, language: str, found: Sequence[Passage], salt: str = ""
+    ) -> Prompt:
+        """Write the prompt of a question from the passages found, best first.
+
+        Passages that no longer fit are left out whole.
+        """
+        system = prompts.instructions(language, structured=self.structured)
+        ordered = outside_in(self._fitting(question, language, found, self.count(system)))
+        schema = prompts.schema(len(ordered), sentences=self.sentences, characters=LONGEST)
+        return Prompt(
+            system=system,
+            user=prompts.asking(ordered, question, language),
+            passages=ordered,
+            schema=schema if self.structured and ordered else None,
+            salt=salt,
+            language=language,
+        )
+
+    def _fitting(
+        self, question: str, language: str, found: Sequence[Passage], system: int
+    ) -> list[Passage]:
+        asked = self.count(prompts.asking((), question, language))
+        free = self.options.context - self.answer - ROOM - system - asked
+        chosen: list[Passage] = []
+        taken: Counter[str] = Counter()
+        for passage in found:
+            cost = self.count(prompts.passage(len(chosen) + 1, passage)) + 2
+            document = passage.chunk.document
+            if cost > free or taken[document] >= self.options.per_document:
+                continue
+            chosen.append(passage)
+            taken[document] += 1
+            free -= cost
+            if len(chosen) == self.options.passages:
+                break
+        return chosen

@@ -1,0 +1,97 @@
+"""Hold each sentence of a model against the passages it cites, before it counts.
+
+Two measures that are not mixed: the share of its words, by weight, that a few sentences of the
+passages carry, and hard flags for what it states otherwise (numbers, units, dates, names,
+negation, modals). A second reader (an entailment model) may be put beside them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from indexes.chunk import Passage
+from indexes.support import Flag, Idf, flags, window
+from indexes.text import content, tokens
+from ragdesk.answering.answer import Standing
+from ragdesk.answering.evidence import Quote, Statement, headings, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How a model's sentences are checked, and what becomes of one that fails.
+
+    send: "hold" sends a sentence once it is checked; "show" sends the words as they are written
+    and the verdict after them.
+    failed: "drop" leaves it out, "keep" says it with its verdict, "repair" asks the model once
+    to write it anew and drops it if that fails too, "refuse" makes the whole answer unsupported.
+    In "show" its words are out already: there "drop" and "repair" keep.
+    supported: share of a sentence's words that its passages must carry.
+    partial: share from which it counts as partly supported.
+    """
+
+    send: Literal["hold", "show"] = "hold"
+    failed: Literal["drop", "keep", "repair", "refuse"] = "drop"
+    supported: float = 0.6
+    partial: float = 0.45
+
+
+class Judge(Protocol):
+    """Reads a claim and its evidence, and says how well it follows (0..1)."""
+
+    def __call__(self, claim: str, evidence: str) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    passage: Passage
+    start: int
+    end: int
+    words: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return self.passage.chunk.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """Checks sentences. idf: weighs words by the collection. judge: a second reader, or None."""
+
+    options: VerifyOptions
+    idf: Idf
+    judge: Judge | None = None
+
+    def __call__(self, claim: str, cited: Sequence[Passage], question: str = "") -> Statement:
+        """Say how well passages carry a claim, and which sentences of them do.
+
+        question: its words are known to whoever reads the answer; they may name, not bear.
+        """
+        words = tokens(claim)
+        pieces = [piece for passage in cited for piece in _pieces(passage)]
+        if not pieces:
+            return Statement(claim, (), 0.0, Standing.UNSUPPORTED)
+        if not content(words):
+            return Statement(claim, (), 1.0, Standing.NO_CLAIM)
+        above = [headings(piece.passage.chunk) for piece in pieces]
+        held = [piece.words | over for piece, over in zip(pieces, above, strict=True)]
+        at, support = window(words, held, self.idf)
+        chosen = [pieces[i] for i in at] or pieces[:1]
+        evidence = "\n".join(piece.text for piece in chosen)
+        if self.judge:
+            support = (support + self.judge(claim, evidence)) / 2
+        leads = "\n".join(dict.fromkeys(p.passage.chunk.lead for p in chosen))
+        found = flags(claim, evidence, beside=f"{leads}\n{question}")
+        quotes = tuple(
+            Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
+            for p in chosen
+        )
+        return Statement(claim, quotes, support, self._standing(support, found), tuple(found))
+
+    def _standing(self, support: float, found: Sequence[Flag]) -> Standing:
+        if found or support < self.options.partial:
+            return Standing.UNSUPPORTED
+        return Standing.SUPPORTED if support >= self.options.supported else Standing.PARTIAL
+
+
+def _pieces(passage: Passage) -> list[_Piece]:
+    return [_Piece(passage, s.start, s.end, s.words) for s in read(passage.chunk.text)]

@@ -1,0 +1,171 @@
+"""Write by a language model: ground, generate, decode, clean, verify, a sentence at a time."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from ragdesk.answering import prompts
+from ragdesk.answering.answer import Question, Standing
+from ragdesk.answering.decode import Marked, Said, Structured
+from ragdesk.answering.engine import Engine
+from ragdesk.answering.evidence import Noted, Retrieval, Statement
+from ragdesk.answering.generate import Finish
+from ragdesk.answering.ground import LONGEST
+from ragdesk.answering.plain import plain, settled
+from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.verify import Verify
+from ragdesk.errors import EngineFailed
+
+Part = str | Statement | Noted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByModel:
+    """Writes answers with the engine's model, for one collection.
+
+    A part is a stretch of a sentence that is shown before it is checked, a sentence that is
+    checked, or a note about the writing.
+    """
+
+    engine: Engine
+    verify: Verify
+    collection: str
+    generator: str = "vllm"
+
+    @property
+    def model(self) -> str:
+        """Name the model."""
+        return self.engine.here().model
+
+    def admit(self) -> None:
+        """Turn a question down while too many wait. Raises Overloaded."""
+        self.engine.admit()
+
+    async def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]:
+        """Write the parts of an answer. Raises EngineFailed."""
+        options = self.verify.options
+        salt = self.engine.salt(self.collection, question.where)
+        asked = found.asked
+        prompt = self.engine.ground(asked.text, asked.language, found.passages, salt)
+        if not prompt.passages:
+            return
+        page = _Page(
+            prompt=prompt,
+            question=asked.text,
+            verify=self.verify,
+            show=(question.send or options.send) == "show",
+            failed=options.failed,
+        )
+        async with self.engine.place() as within:
+            async with aclosing(self._said(prompt, page, within)) as sentences:
+                async for said in sentences:
+                    for part in page.take(said):
+                        yield part
+            for statement in page.rejected if page.repairs else ():
+                if mended := await self._repair(prompt, page, statement):
+                    yield mended
+        for part in page.close():
+            yield part
+
+    async def _said(
+        self, prompt: Prompt, page: "_Page", within: float | None
+    ) -> AsyncGenerator[Said, None]:
+        kind = Structured if prompt.schema is not None else Marked
+        read = kind(len(prompt.passages), growing=page.show)
+        async with aclosing(self.engine.here()(prompt, within=within)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finish):
+                    page.cut = piece.reason == "length"
+                    continue
+                for said in read.feed(piece):
+                    yield said
+        if page.cut:
+            return
+        if not read.ended:
+            raise EngineFailed("garbage", "The language model's JSON has no end.")
+        for said in read.end():
+            yield said
+
+    async def _repair(self, prompt: Prompt, page: "_Page", failed: Statement) -> Statement | None:
+        """Ask the model once to write a sentence anew; None if that fails too."""
+        asked = prompts.again(prompt.user, failed.text, prompt.language)
+        one = prompts.schema(len(prompt.passages), sentences=1, characters=LONGEST)
+        again = replace(prompt, user=asked, schema=one if prompt.schema else None)
+        quiet = replace(page, show=False, rejected=[])
+        async with aclosing(self._said(again, quiet, None)) as sentences:
+            async for said in sentences:
+                statement = quiet.check(said)
+                if statement and statement.standing is not Standing.UNSUPPORTED:
+                    page.withheld -= 1
+                    page.told += 1
+                    return statement
+        return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Page:
+    """An answer while it is written. sent: what of the growing sentence was shown."""
+
+    prompt: Prompt
+    question: str
+    verify: Verify
+    show: bool
+    failed: str
+    sent: str = ""
+    told: int = 0
+    withheld: int = 0
+    cut: bool = False
+    rejected: list[Statement] = field(default_factory=list)
+    kept: list[Statement] = field(default_factory=list)
+
+    @property
+    def repairs(self) -> bool:
+        return self.failed == "repair" and not self.show
+
+    @property
+    def known(self) -> str:
+        return self.prompt.user
+
+    def take(self, said: Said) -> list[Part]:
+        """Take a sentence, or its beginning, and give what is to be told of it."""
+        if not said.whole:
+            return self._grow(plain(settled(said.text), self.known).strip())
+        statement = self.check(said)
+        if statement is None:
+            return []
+        parts = self._grow(statement.text) if self.show else []
+        self.sent = ""
+        if statement.standing is not Standing.UNSUPPORTED or self.show or self.failed == "keep":
+            if self.failed == "refuse" and not self.show:
+                self.kept.append(statement)
+                return []
+            self.told += 1
+            return [*parts, statement]
+        self.withheld += 1
+        self.rejected.append(statement)
+        return []
+
+    def _grow(self, text: str) -> list[Part]:
+        new, self.sent = text[len(self.sent) :], text
+        return [new] if new else []
+
+    def check(self, said: Said) -> Statement | None:
+        """Clean and check a sentence; None if nothing is left of it."""
+        text = plain(said.text, self.known).strip()
+        if not text:
+            return None
+        cited = [self.prompt.passages[n - 1] for n in said.citations]
+        return self.verify(text, cited, self.question)
+
+    def close(self) -> list[Part]:
+        """Give what was kept to the end, and what is to be noted."""
+        parts: list[Part] = []
+        if not self.rejected:
+            parts += self.kept
+            self.told += len(self.kept)
+        else:
+            self.withheld += len(self.kept)
+        if self.withheld and not self.told:
+            return [*parts, Noted("unsupported", self.withheld)]
+        reason = "cut_off" if self.cut else ""
+        return [*parts, Noted(reason, self.withheld)] if reason or self.withheld else parts

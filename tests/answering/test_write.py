@@ -1,0 +1,145 @@
+"""Answers written by a model: the scripted writer over HTTP, through the real desk."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from engines import running
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_writer import app
+
+from indexes.chunk import Filter
+from ragdesk.answering.answer import Delta, Found, Outcome, Question, Standing, Verdict
+from ragdesk.answering.desk import Desk
+from ragdesk.answering.engine import open_engine
+from ragdesk.answering.generate import GenerateOptions
+from ragdesk.answering.ground import GroundOptions
+from ragdesk.answering.plain import plain, settled
+from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.write import ByModel
+from ragdesk.errors import EngineFailed
+
+RETURNED = "How many days do I have to send unused articles back?"
+ASKED = (
+    RETURNED,
+    "What does shipping to Norway cost?",
+    "退款几天到账？",
+    "How do I reset the kettle?",
+)
+
+
+def by_model(desk: Desk, url: str, verify: VerifyOptions | None = None, **options: object) -> Desk:
+    engine = open_engine(GenerateOptions(urls=(url,), **options), GroundOptions())
+    checked = Verify(options=verify or VerifyOptions(), idf=desk.retrieve.index.idf)
+    writer = ByModel(engine=engine, verify=checked, collection="default")
+    refuse = checked.options.failed == "refuse"
+    return replace(desk, writer=writer, refuse=refuse, degrade=engine.options.degrade)
+
+
+def told(desk: Desk, text: str, **facts: object) -> list[object]:
+    async def events() -> list[object]:
+        found = [event async for event in desk.stream(Question(text=text, **facts))]
+        await desk.writer.engine.close()
+        return found
+
+    return asyncio.run(events())
+
+
+def holds(events: list[object], index) -> None:
+    """Hold every invariant of an answer."""
+    answer = events[-1].answer
+    assert events[0] == Found(answer.passages)
+    assert "".join(e.text for e in events if isinstance(e, Delta)) == answer.text
+    assert [e.claim for e in events if isinstance(e, Verdict)] == list(answer.claims)
+    for citation in answer.citations:
+        assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
+    numbers = {c.number for c in answer.citations}
+    assert all(set(claim.citations) <= numbers for claim in answer.claims)
+    assert {c.chunk for c in answer.citations} <= {p.chunk.id for p in answer.passages}
+
+
+@pytest.mark.parametrize("dialect", ["vllm", "openai", "plain"])
+@pytest.mark.parametrize("send", ["hold", "show"])
+@pytest.mark.parametrize("text", ASKED)
+def test_a_written_answer_can_be_checked(desk, index, dialect, send, text):
+    with running(app(share=0.0)) as url:
+        events = told(by_model(desk, url, dialect=dialect), text, send=send)
+    answer = events[-1].answer
+    holds(events, index)
+    assert answer.outcome is Outcome.ANSWERED
+    assert (answer.generator, answer.model, answer.degraded) == ("vllm", "scripted", False)
+    assert any(c.verdict is Standing.SUPPORTED for c in answer.claims)
+
+
+def test_shown_words_come_before_their_verdict(desk, index):
+    with running(app(share=0.0)) as url:
+        events = told(by_model(desk, url), RETURNED, send="show")
+    first = next(i for i, e in enumerate(events) if isinstance(e, Verdict))
+    assert sum(isinstance(e, Delta) for e in events[:first]) > 2
+
+
+@pytest.mark.parametrize("failed", ["drop", "keep", "repair", "refuse"])
+def test_what_becomes_of_lies(desk, index, failed):
+    with running(app(share=1.0)) as url:
+        events = told(by_model(desk, url, VerifyOptions(failed=failed)), RETURNED)
+    answer = events[-1].answer
+    holds(events, index)
+    bad = [c for c in answer.claims if c.verdict is Standing.UNSUPPORTED]
+    assert bool(bad) == (failed == "keep")
+    assert bool(answer.withheld) or failed in {"keep", "repair"}
+    if failed == "refuse":
+        assert (answer.outcome, answer.citations) == (Outcome.UNSUPPORTED, ())
+    if failed == "drop" and answer.degraded:
+        assert (answer.generator, answer.degraded_reason[:11]) == ("extractive", "unsupported")
+
+
+def test_orders_in_documents_bring_no_link_image_or_foreign_citation(desk, index):
+    with running(app(adversary=True)) as url:
+        for failed in ("drop", "keep"):
+            for send in ("hold", "show"):
+                for dialect in ("vllm", "plain"):
+                    lax = VerifyOptions(failed=failed)
+                    events = told(by_model(desk, url, lax, dialect=dialect), RETURNED, send=send)
+                    holds(events, index)
+                    text = events[-1].answer.text
+                    assert not any(
+                        sign in text for sign in ("://", "www.", "![", "](", "<img", "[99]")
+                    )
+
+
+def test_tenants_have_caches_of_their_own(desk):
+    made = app(share=0.0)
+    with running(made) as url:
+        asking = by_model(desk, url)
+
+        async def ask() -> list[object]:
+            wheres = [Filter(groups=frozenset(g)) for g in ((), ("staff",), ("staff",))]
+            answers = [await asking.ask(Question(text=RETURNED, where=w)) for w in wheres]
+            await asking.writer.engine.close()
+            return answers
+
+        answers = asyncio.run(ask())
+    salts = [one["salt"] for one in made.state.seen]
+    assert len(set(salts)) == 2
+    assert salts[1] == salts[2]
+    assert len({answer.id for answer in answers}) == 3
+
+
+def test_nothing_is_sent_but_our_own_schema(desk):
+    made = app(share=0.0)
+    with running(made) as url:
+        told(by_model(desk, url), RETURNED)
+    assert set(made.state.seen[0]["body"]) == {
+        "model", "messages", "max_tokens", "temperature", "stream", "response_format", "cache_salt"
+    }  # fmt: skip
+
+
+def test_without_degrading_a_failure_is_an_error(desk):
+    with pytest.raises(EngineFailed):
+        told(by_model(desk, "http://127.0.0.1:9/v1", degrade=False), RETURNED)
+
+
+@given(st.text(alphabet=st.sampled_from("ab [](<>!:/.?w退款 \n0"), max_size=60), st.integers(0, 60))
+def test_a_growing_text_is_cleaned_as_the_whole(text, cut):
+    assert plain(text).strip().startswith(plain(settled(text[:cut])).strip())
