@@ -17,6 +17,7 @@ DOORS = {
     "comrak": {"ingest/parse/markdown.py"},
     "faiss": {"indexes/dense.py"},
     "fastapi": {"ragdesk/web"},
+    "httpx": {"ragdesk/answering/generate.py", "eval/targets.py"},
     "langchain_text_splitters": {"ingest/split.py"},
     "lxml": {"ingest/parse"},
     "onnx": {"indexes/on_onnx.py"},
