@@ -92,11 +92,11 @@ class Ranking:
     def idf(self, term: str) -> float:
         """Weigh a term by its rarity: ln(1 + (N - df + 1/2) / (df + 1/2)).
 
-        A pair of Han characters that stands nowhere weighs 0: mostly it is the seam of two words
-        of a question, and its characters count by themselves.
+        A pair of known Han characters that stands nowhere weighs 0: mostly it is the seam of two
+        words of a question. With an unknown character it is a word that nobody wrote.
         """
         df = self.df(term)
-        if not df and is_pair(term):
+        if not df and is_pair(term) and all(map(self.df, term)):
             return 0.0
         return math.log1p((self.count - df + 0.5) / (df + 0.5))
 
