@@ -1,4 +1,4 @@
-"""What makes the content of a generation, as bytes to be summed up. Pure.
+"""What makes the content of a generation, document by document: to be summed up, or replicated.
 
 Two jobs that were to do the same have done the same when their digests are equal: it depends on
 documents, chunks, vectors, groups and validity, and neither on segments and their order nor on
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.chunk import Chunk, Record
+from indexes.documents import Listed
+from indexes.layout import Layout
+from indexes.remote import Entries
 
 
 def of(
@@ -23,3 +26,28 @@ def of(
     yield repr([astuple(chunk) for chunk in chunks]).encode()
     yield kinds.tobytes()
     yield vectors.tobytes()
+
+
+def held(layout: Layout, listed: Listed) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Give the kinds (entries,) and the vectors (voiced entries, dim) of a document."""
+    part = layout.segments[layout.place(listed.segment)]
+    rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
+    return part.kinds[rows], part.dense.of(rows)
+
+
+def entries(layout: Layout, listed: Listed) -> Entries:
+    """Give the entries of a document that have a vector, as replicas hold them."""
+    i = layout.place(listed.segment)
+    part = layout.segments[i]
+    rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
+    rows = rows[np.isin(rows, part.dense.rows)]
+    return Entries(
+        rows=rows + layout.entry_starts[i],
+        vectors=part.dense.of(rows),
+        kinds=part.kinds[rows].tolist(),
+        uri=listed.uri,
+        media_type=listed.media_type,
+        language=listed.language,
+        groups=listed.groups,
+        validity=listed.validity,
+    )

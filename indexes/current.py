@@ -6,9 +6,10 @@ document has begun or ceased to hold.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from indexes.chunk import Filter
 from indexes.documents import Documents
 from indexes.layout import Layout, Mask
 
@@ -48,8 +49,7 @@ class Current:
 
     def _begin(self, now: str) -> Period:
         until = self._table.turns(now) or FOREVER
-        outside = self._table.outside(now)
-        if not outside:
-            return Period(now, until, self._live, whole=True)
-        held = self._live.chunks & ~self._layout.flags(outside)
-        return Period(now, until, self._layout.mask(held), whole=False)
+        outside, live = self._table.outside(now), self._live
+        if outside:
+            live = self._layout.mask(live.chunks & ~self._layout.flags(outside))
+        return Period(now, until, replace(live, where=Filter(), now=now), whole=not outside)

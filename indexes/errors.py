@@ -5,6 +5,7 @@ IndexesError
 ├── IndexMismatch      built by another embedder, or in another format
 ├── IndexDamaged       a file is missing, cut or changed
 ├── CollectionBusy     another job holds the collection
+├── VectorsUnreachable a replica of the vectors cannot be reached, or is not whole
 └── ModelMissing       an embedder, or a library it needs, is not installed
 """
 
@@ -27,6 +28,10 @@ class IndexDamaged(IndexesError):
 
 class CollectionBusy(IndexesError):
     """Another job holds the collection's lock."""
+
+
+class VectorsUnreachable(IndexesError):
+    """The store that holds a replica of the vectors does not answer, or holds too few."""
 
 
 class ModelMissing(IndexesError):

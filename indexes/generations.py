@@ -33,7 +33,7 @@ class Generation:
 
     segments: their digests, in the order in which rows are counted. parent: what it was made
     from. created: UTC, ISO 8601. dead: per segment, (first row, rows) of removed documents.
-    sums: documents, chunks, entries, vectors and tokens that are live.
+    sums: documents, chunks, entries, vectors and tokens that are live. checksum: of its manifest.
     """
 
     number: int
@@ -43,6 +43,7 @@ class Generation:
     created: str
     dead: Ranges
     sums: Mapping[str, int]
+    checksum: str
 
 
 def numbers(collection: Path) -> list[int]:
@@ -105,6 +106,7 @@ def read(collection: Path, number: int) -> Generation:
         created=sealed.facts["created"],
         dead={name: [(int(a), int(n)) for a, n in ranges] for name, ranges in dead.items()},
         sums=sealed.facts["sums"],
+        checksum=sealed.checksum,
     )
 
 

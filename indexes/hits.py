@@ -17,6 +17,11 @@ class Hits:
     rows: Rows
     scores: Scores
 
+    @classmethod
+    def none(cls) -> "Hits":
+        """Give no hits."""
+        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -25,6 +25,7 @@ from indexes.generations import Generation
 from indexes.hits import Hits, Rows, Scores, merge
 from indexes.layout import Flags, Layout, Mask
 from indexes.lexical import Ranking
+from indexes.remote import Asked, Entries, Replica, Store
 from indexes.segments import VIEWS, Segment, mismatch
 
 _REOPENED = 8  # times CURRENT may move on while it is being opened
@@ -40,11 +41,12 @@ class Index:
 
     def __init__(self, held: Generation, parts: Sequence[Segment], lock: IO[bytes]) -> None:
         self.generation, self.created, self.parent = held.number, held.created, held.parent
-        self.sums, self.dead = held.sums, held.dead
+        self.sums, self.dead, self.checksum = held.sums, held.dead, held.checksum
         self.refused: tuple[str, ...] = ()
         self.segments = tuple(parts)
         self.documents = Documents(held.folder / documents.NAME)
         self._lock = lock
+        self._replica: Replica | None = None
         self._layout = Layout(self.segments)
         removed = ((name, *one) for name, ranges in held.dead.items() for one in ranges)
         self._live = self._layout.mask(~self._layout.flags(removed))
@@ -123,6 +125,15 @@ class Index:
         self.documents.close()
         self._lock.close()
 
+    def join(self, store: Store, collection: str) -> bool:
+        """Search vectors in a replica from now on, if the store holds a whole one; tells so."""
+        self._replica = store.open(collection, self.checksum, self.sums["vectors"])
+        return self._replica is not None
+
+    def entries(self, listed: Listed) -> Entries:
+        """Give the entries of a document that have a vector, as replicas hold them."""
+        return content.entries(self._layout, listed)
+
     def mismatch(self, card: Card) -> str | None:
         """Tell in words how an embedder differs from the one that built this, or None."""
         told = (mismatch(part.facts["embedder"], card) for part in self.segments)
@@ -169,12 +180,21 @@ class Index:
 
         questions: look at FAQ questions only. Raises ValueError for another dimension.
         """
+        if self._replica and (mask is None or mask.where is not None):
+            return self._far(vector, k, mask or self._current().mask, questions=questions)
         allowed = self._allowed(mask, questions=questions)
         hits = [
             self._layout.chunk_hits(i, part.dense.search(vector, VIEWS * k, mask=allowed[i]), k)
             for i, part in enumerate(self.segments)
         ]
         return merge(hits, k)
+
+    def _far(self, vector: Vectors, k: int, mask: Mask, *, questions: bool) -> Hits:
+        """Let the replica find entries of this generation."""
+        asked = Asked(where=mask.where or Filter(), now=mask.now, questions=questions)
+        found = self._replica.find(vector, VIEWS * k, asked) if self._replica else Hits.none()
+        parts = self._layout.split_hits(found)
+        return merge([self._layout.chunk_hits(i, own, k) for i, own in parts], k)
 
     def lexical_scores(
         self, terms: Iterable[str], rows: Rows, *, questions: bool = False
@@ -229,9 +249,7 @@ class Index:
         """Sum up the content, however it came to be: see ``content``. Reads all of it."""
         total = hashlib.sha256()
         for listed in self.records():
-            part = self.segments[self._layout.place(listed.segment)]
-            entries, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
-            held = (part.kinds[entries], part.dense.of(entries))
+            held = content.held(self._layout, listed)
             for piece in content.of(*self.document(listed), *held):
                 total.update(piece)
         return total.hexdigest()
@@ -277,5 +295,5 @@ class Index:
 
 def _mask(layout: Layout, table: Documents, current: Current, where: Filter, since: str) -> Mask:
     """Answer a filter for the period that began ``since``, which names it among the remembered."""
-    del since
-    return layout.mask(layout.flags(table.where(where)) & current().mask.chunks)
+    mask = layout.mask(layout.flags(table.where(where)) & current().mask.chunks)
+    return replace(mask, where=where, now=since)

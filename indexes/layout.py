@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.chunk import Filter
 from indexes.hits import Hits, Rows, collapse
 from indexes.segments import QUESTION, Segment
 
@@ -14,10 +15,16 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """What a search may find: a flag per chunk row, and one per entry of each segment."""
+    """What a search may find: a flag per chunk row, and one per entry of each segment.
+
+    where, now: the filter and the moment that it stands for, for replicas; None for flags that
+    someone has put together.
+    """
 
     chunks: Flags
     entries: tuple[Flags, ...]
+    where: Filter | None = None
+    now: str = ""
 
     @property
     def count(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from indexes import weights
 from indexes.chunk import Passage
@@ -21,6 +21,7 @@ from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
 from indexes.index import Index
 from ingest.errors import Unreadable
 from ingest.job import Job
+from ingest.replicate import replicate
 from ingest.runners import Open, Where
 from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
@@ -33,6 +34,9 @@ from ragdesk.answering.verify import Verify
 from ragdesk.answering.write import ByModel
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
+
+if TYPE_CHECKING:
+    from indexes.on_milvus import Milvus
 
 log = logging.getLogger("ragdesk")
 
@@ -108,6 +112,23 @@ class Desks:
         if self.engine is not None:
             await self.engine.close()
 
+    @cached_property
+    def store(self) -> "Milvus | None":
+        """Connect to where vectors are searched, if that is not here. Raises ModelMissing."""
+        options = self.settings.indexes
+        if options.backend == "faiss":
+            return None
+        from indexes.on_milvus import Milvus  # noqa: PLC0415 - an extra, and seconds
+
+        if not options.uri:
+            raise SettingsError('indexes.uri names no Milvus. Set it, or backend = "faiss".')
+        return Milvus(options)
+
+    def replicate(self, collection: str) -> None:
+        """Bring the replica of a collection up to date, where there is to be one."""
+        if self.store:
+            replicate(self.folder(collection), self.store)
+
     def folder(self, collection: str) -> Path:
         """Say where a collection lies. Its name was checked at the door."""
         return self.home / "collections" / collection
@@ -132,6 +153,10 @@ class Desks:
         index = Index.open(folder, card=self.embedder.card)
         documents = tuple(index.records())
         _warn_of_drift(collection, calibration, documents)
+        if self.store and not index.join(self.store, collection):
+            log.warning(
+                "no whole replica; vectors are searched here", extra={"collection": collection}
+            )
         retrieve = Retrieve(index=index, embedder=self.embedder, options=self.settings.retrieve)
         opened = Opened(
             collection=collection,
@@ -192,6 +217,7 @@ class Desks:
         """
         job = self.job(collection)
         report = job.put(uri, body, groups=groups or None) if body else job.delete(uri)
+        self.replicate(collection)
         if report.due:
             threading.Thread(target=_compact, args=(job,), name="compact", daemon=True).start()
         for one in report.skipped:

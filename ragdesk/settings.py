@@ -17,6 +17,7 @@ from typing import Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_typ
 from pydantic import TypeAdapter, ValidationError
 
 from indexes.embed import EmbedOptions
+from indexes.remote import IndexesOptions
 from ingest.guard import GuardOptions
 from ingest.runners import RayOptions
 from ingest.split import SplitOptions
@@ -45,6 +46,7 @@ class Settings:
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
     ray: RayOptions = field(default_factory=RayOptions)
+    indexes: IndexesOptions = field(default_factory=IndexesOptions)
     retrieve: RetrieveOptions = field(default_factory=RetrieveOptions)
     rerank: RerankOptions = field(default_factory=RerankOptions)
     extract: ExtractOptions = field(default_factory=ExtractOptions)

@@ -136,6 +136,7 @@ def compact(door: call.Call, *, collection: str, everything: bool, as_json: bool
     desks = _desks(door)
     folder = desks.existing(collection)
     done = desks.job(collection).compact(everything=everything)
+    desks.replicate(collection)
     now = next(one for one in upkeep.history(folder) if one.generation == done.generation)
     if as_json:
         facts = {"generation": now.generation, "segments": now.segments, "changed": done.changed}

@@ -64,7 +64,8 @@ def command(  # noqa: PLR0913, one parameter an option
     """
     loaded = load(home=door.home, config=door.config)
     where: Where = "ray" if on == "ray" else "local"
-    job = Desks(loaded.home, loaded.settings).job(collection, on=where)
+    desks = Desks(loaded.home, loaded.settings)
+    job = desks.job(collection, on=where)
     named = None if groups is None else frozenset(g.strip() for g in groups.split(",") if g.strip())
     errors = present.console(err=True)
     with bar(errors) as watch:
@@ -72,12 +73,15 @@ def command(  # noqa: PLR0913, one parameter an option
             report = job.plan(paths, groups=named, watch=watch)
         else:
             report = job.run(paths, groups=named, allow_removals=allow_removals, watch=watch)
+    if not plan:
+        desks.replicate(collection)
     if as_json:
         call.say_json(report.json(plan=plan))
     else:
         _tell(present.console(), report, plan=plan)
     if report.due:  # published already: whoever asks has the new documents meanwhile
         job.compact()
+        desks.replicate(collection)
 
 
 @contextmanager

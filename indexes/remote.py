@@ -1,0 +1,73 @@
+"""Vectors of a published generation that are also held elsewhere, to be searched there.
+
+The segments stay the truth: a generation is published here first and replicated then, and
+whoever finds no whole replica of it searches here. What a replica finds are entry rows of that
+generation; their exact scores always come from the segments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from indexes.chunk import Filter, Validity
+from indexes.dense import Vectors
+from indexes.hits import Hits, Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexesOptions:
+    """Where vectors are searched.
+
+    backend: ``faiss`` in this process, from the segments; ``milvus`` in Milvus (Lite, Standalone
+    or Distributed), for collections that outgrow one machine's memory.
+    uri: of Milvus, such as ``http://milvus:19530``; a file name ending in ``.db`` is Milvus Lite.
+    token: ``user:password`` or an API key. prefix: what names in Milvus begin with.
+    """
+
+    backend: Literal["faiss", "milvus"] = "faiss"
+    uri: str = ""
+    token: str = field(default="", metadata={"secret": True})
+    prefix: str = "ragdesk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a search may find: what a filter lets through, and holds at a moment.
+
+    questions: entries that are FAQ questions only.
+    """
+
+    where: Filter
+    now: str
+    questions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """Entries of one document, as a replica holds them.
+
+    rows (n,): entry rows of the generation. vectors (n, dim). kinds: the view of each.
+    """
+
+    rows: Rows
+    vectors: Vectors
+    kinds: Sequence[int]
+    uri: str
+    media_type: str
+    language: str
+    groups: frozenset[str]
+    validity: Validity
+
+
+class Replica(Protocol):
+    """A whole replica of one generation."""
+
+    def find(self, vector: Vectors, k: int, asked: Asked) -> Hits:
+        """Find the k nearest entries. Raises VectorsUnreachable."""
+
+
+class Store(Protocol):
+    """Holds replicas of generations."""
+
+    def open(self, collection: str, checksum: str, count: int) -> Replica | None:
+        """Give the replica of a generation (by its manifest's checksum), if all of it is there."""
