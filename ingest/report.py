@@ -35,6 +35,11 @@ class Report:
     blocked: str | None = None
     due: bool = False
 
+    @property
+    def quiet(self) -> bool:
+        """Tell whether nothing happened: no change, and nothing skipped."""
+        return not self.changes and not self.skipped
+
     def json(self, *, plan: bool = False) -> dict[str, Any]:
         """Give the report as JSON values. plan: with each change, and why it would be refused."""
         names = (

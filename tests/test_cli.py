@@ -298,3 +298,41 @@ def test_the_module_runs_and_a_closed_pipe_is_no_crash(home):
         ["/bin/bash", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert "Traceback" not in done.stderr
+
+
+def test_a_cron_job_says_nothing_where_nothing_changed(filled, documents, tmp_path):
+    source = shutil.copytree(documents, tmp_path / "source")
+    (source / "broken.pdf").unlink()
+    assert "added" in run(filled, "ingest", source, "--quiet", "-c", "cron").output
+    result = run(filled, "ingest", source, "--quiet", "-c", "cron")
+    assert (result.exit_code, result.output) == (0, "")
+    (source / "returns.md").write_text("# Returns\n\nNo returns.", encoding="utf-8")
+    assert "1 changed" in run(filled, "ingest", source, "--quiet", "-c", "cron").output
+
+
+def test_a_collection_is_merged_backed_up_and_restored(filled, tmp_path):
+    file = tmp_path / "kb.rdb"
+    assert said(run(filled, "indexes", "compact", "--all", "--json"))["segments"] == 1
+    made = said(run(filled, "indexes", "backup", file, "--json"))
+    assert made["documents"] == 3
+    assert run(filled, "indexes", "backup", file).exit_code == 2
+    assert run(filled, "indexes", "restore", file).exit_code == 2
+    assert said(run(filled, "indexes", "restore", file, "-c", "copy", "--json"))["documents"] == 3
+    assert run(filled, "indexes", "restore", file, "--replace").exit_code == 0
+    assert run(filled, "indexes", "verify", "-c", "copy").exit_code == 0
+    file.write_bytes(file.read_bytes()[:5_000])
+    assert run(filled, "indexes", "restore", file, "-c", "other").exit_code == 3
+
+
+def test_a_watched_folder_is_taken_in_until_the_signal(filled, documents, tmp_path):
+    source = shutil.copytree(documents, tmp_path / "source")
+    command = [sys.executable, "-m", "ragdesk", "--home", filled, "ingest", source, "-c", "live"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [*command, "--watch", "--every", "0.1"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert "3 added" in process.stdout.readline()
+        (source / "new.md").write_text("# New\n\nBrand new words.", encoding="utf-8")
+        assert any("1 added" in line for line in process.stdout)
+        process.terminate()
+        process.communicate(timeout=60)
+        assert process.returncode == 0

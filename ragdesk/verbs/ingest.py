@@ -1,6 +1,8 @@
 """``ragdesk ingest``: files and folders in, a new generation out."""
 
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,9 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from indexes.errors import CollectionBusy
+from ingest.errors import IngestError, SourceUnreadable
 from ingest.progress import Progress, Watch, unwatched
 from ingest.report import Report
 from ingest.runners import Where
+from ingest.watching import WatchOptions
+from ingest.watching import watch as look_again
 from ragdesk import present
 from ragdesk.assemble import Desks
 from ragdesk.settings import load
@@ -28,6 +34,12 @@ Examples:
   ragdesk ingest ./hr --groups staff,managers  only keys of these groups see it
   ragdesk ingest ./faq.csv -c support --json   one file, another collection
   ragdesk ingest ./handbook --on ray           parse and embed on a Ray cluster
+  ragdesk ingest ./handbook --watch            and again after every change, until Ctrl-C
+  */5 * * * *  ragdesk ingest /srv/kb --quiet  in a crontab: says what changed, or nothing
+
+\b
+Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the index cannot be used
+  4 a PATH cannot be read, or most of it would be removed · 75 another job is under way
 """
 
 
@@ -44,6 +56,15 @@ Examples:
     show_default=True,
     help="Which machines compute: this one, or a Ray cluster (see [ray] in the settings).",
 )
+@click.option("--watch", is_flag=True, help="Stay, and take changes in as they happen.")
+@click.option(
+    "--every",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds between two looks, with --watch.",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing where nothing changed.")
 @call.json
 @click.pass_obj
 def command(  # noqa: PLR0913, one parameter an option
@@ -55,6 +76,9 @@ def command(  # noqa: PLR0913, one parameter an option
     groups: str | None,
     allow_removals: bool,
     on: str,
+    watch: bool,
+    every: float,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Mirror files and folders into a collection, and publish them as a new generation.
@@ -68,20 +92,64 @@ def command(  # noqa: PLR0913, one parameter an option
     job = desks.job(collection, on=where)
     named = None if groups is None else frozenset(g.strip() for g in groups.split(",") if g.strip())
     errors = present.console(err=True)
-    with bar(errors) as watch:
-        if plan:
-            report = job.plan(paths, groups=named, watch=watch)
+
+    def run() -> Report:
+        with bar(errors) as shown:
+            return job.run(paths, groups=named, allow_removals=allow_removals, watch=shown)
+
+    def finish(report: Report) -> None:
+        desks.replicate(collection)
+        if not (quiet and report.quiet):
+            say(report)
+        if report.due:  # published already: whoever asks has the new documents meanwhile
+            job.compact()
+            desks.replicate(collection)
+
+    def say(report: Report) -> None:
+        if as_json:
+            call.say_json(report.json(plan=plan))
         else:
-            report = job.run(paths, groups=named, allow_removals=allow_removals, watch=watch)
-    if not plan:
-        desks.replicate(collection)
-    if as_json:
-        call.say_json(report.json(plan=plan))
+            _tell(present.console(), report, plan=plan)
+
+    if watch:
+        if as_json or plan:
+            raise click.UsageError("--watch goes without --json and --plan.")
+        _stay(paths, run, finish, every=every, home=loaded.home, errors=errors)
+    elif plan:
+        with bar(errors) as shown:
+            say(job.plan(paths, groups=named, watch=shown))
     else:
-        _tell(present.console(), report, plan=plan)
-    if report.due:  # published already: whoever asks has the new documents meanwhile
-        job.compact()
-        desks.replicate(collection)
+        finish(run())
+
+
+def _stay(  # noqa: PLR0913, what to run, and how
+    paths: Sequence[Path],
+    run: Callable[[], Report],
+    finish: Callable[[Report], None],
+    *,
+    every: float,
+    home: Path,
+    errors: Console,
+) -> None:
+    """Run after every change until SIGINT or SIGTERM. What a job refuses is said, once."""
+    ended = threading.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: ended.set())
+
+    def once() -> bool:
+        try:
+            finish(run())
+        except CollectionBusy:
+            return False
+        except IngestError as error:
+            errors.print(f"ragdesk: {error}")
+        return True
+
+    def away(error: SourceUnreadable) -> None:
+        errors.print(f"ragdesk: {error} Waiting for it.")
+
+    options = WatchOptions(every=every, rest=every)
+    look_again(paths, once, options=options, ended=ended, without=home, told=away)
 
 
 @contextmanager
