@@ -1,12 +1,17 @@
 """A segment in the making: documents stream in, their chunks are embedded slab by slab.
 
-Memory stays bounded whatever the corpus: texts go to the shelf, vectors to a file, and the
-words are read back from the shelf when the lexical index is written.
+Embedding goes on in a thread of its own while the next documents are parsed and written. Only a
+few slabs may be on their way: whoever adds more waits, and so do those who parse. Memory stays
+bounded whatever the corpus: texts go to the shelf, vectors to a file, and the words are read back
+from the shelf when the lexical index is written.
 """
 
 import os
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +26,29 @@ from indexes.segments import views
 from indexes.shelf import ShelfWriter
 from indexes.text import readable, tokens
 
-SLAB = 1_024  # entries embedded at a time
+SLAB = 256  # entries embedded at a time
+_AHEAD = 2  # slabs on their way at once
 _RAW = "vectors.raw"
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, Vectors]]
 Note = Callable[[Mapping[bytes, Vectors]], None]
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slab:
+    """Entries on their way to their vectors. chunks: taken in when it was sent.
+
+    entries: of each its number and the key of its text. new: keys that this draft met first here.
+    known: their vectors as far as they are held. fresh, vectors: keys that are being embedded.
+    """
+
+    entries: Sequence[tuple[int, bytes]]
+    new: Collection[bytes]
+    known: Mapping[bytes, Vectors]
+    fresh: Sequence[bytes]
+    vectors: Future[Vectors] | None
+    chunks: int
 
 
 class Draft:
@@ -54,6 +76,9 @@ class Draft:
         self._raw = (folder / _RAW).open("x+b")
         self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
         self._slab: list[tuple[int, str]] = []
+        self._sent: deque[_Slab] = deque()
+        self._coming: set[bytes] = set()  # keys of what was sent and is not back yet
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
 
     @property
     def documents(self) -> int:
@@ -90,15 +115,18 @@ class Draft:
                 self._owners.append(row)
                 self._kinds.append(kind)
         while len(self._slab) >= SLAB:
-            self._embed()
+            self._send()
         return first, len(chunks)
 
     def finish(self, facts: Mapping[str, Any]) -> str:
         """Write the indexes and the manifest, sync everything; returns the segment's digest."""
         while self._slab:
-            self._embed()
+            self._send()
         lexical.write(self.folder / segments.LEXICAL, self._words())
         failpoints.reach("words written")
+        while self._sent:
+            self._receive()
+        self._thread.shutdown()
         self._shelf.finish()
         failpoints.reach("shelf written")
         how = self._write_vectors()
@@ -117,35 +145,54 @@ class Draft:
         return segments.seal(self.folder, {**facts, **own})
 
     def discard(self) -> None:
-        """Throw the draft away."""
+        """Throw the draft away, once the slab that is being embedded has ended."""
+        self._thread.shutdown(cancel_futures=True)
         self._raw.close()
         self._shelf.close()
         durable.discard(self.folder)
 
-    def _embed(self) -> None:
-        """Give the next slab of entries their vectors: each text is embedded once."""
+    def _send(self) -> None:
+        """Have the next slab of entries embedded: each text once, and none that is known."""
         slab, self._slab = self._slab[:SLAB], self._slab[SLAB:]
-        digests = [key(words) for _, words in slab]
-        texts = {digest: words for digest, (_, words) in zip(digests, slab, strict=True)}
-        vectors = {digest: vector for digest in texts if (vector := self._own(digest)) is not None}
-        new = {digest for digest in texts if digest not in vectors}
-        vectors.update(self._known([digest for digest in texts if digest in new]))
-        fresh = self._fresh({d: w for d, w in texts.items() if d not in vectors})
+        keys = [key(words) for _, words in slab]
+        texts = {one: words for one, (_, words) in zip(keys, slab, strict=True)}
+        met = (one for one in texts if one in self._coming or self._shelf.vector(one) is not None)
+        new = texts.keys() - set(met)
+        known = self._known([one for one in texts if one in new])
+        fresh = [one for one in texts if one in new and one not in known]
+        words = [texts[one] for one in fresh]
+        vectors = self._thread.submit(self._embedder.passages, words) if fresh else None
+        entries = [(entry, one) for one, (entry, _) in zip(keys, slab, strict=True)]
+        done = self._owners[self._slab[0][0]] if self._slab else self.chunks
+        self._sent.append(_Slab(entries, new, known, fresh, vectors, done))
+        self._coming |= new
+        while len(self._sent) > _AHEAD:
+            self._receive()
+
+    def _receive(self) -> None:
+        """Wait for the oldest slab that was sent, and write its vectors in the order of entries."""
+        slab = self._sent.popleft()
+        failpoints.reach("texts awaited")
+        fresh = segments.directed(slab.fresh, slab.vectors.result()) if slab.vectors else {}
+        self.embedded += len(slab.fresh)
         if self._note:
             self._note(fresh)
         failpoints.reach("texts embedded")
-        vectors.update(fresh)
+        vectors: dict[bytes, Vectors | None] = {**slab.known, **fresh}
         noted: dict[bytes, int] = {}
-        for digest, (entry, _) in zip(digests, slab, strict=True):
-            if digest in vectors:
-                if digest in new:
-                    noted.setdefault(digest, len(self._rows))
-                self._raw.write(vectors[digest].tobytes())
+        for entry, one in slab.entries:
+            vector = vectors.get(one)
+            if vector is None and one not in slab.new:
+                vector = vectors[one] = self._own(one)  # an earlier slab's, which is back by now
+            if vector is not None:
+                if one in slab.new:
+                    noted.setdefault(one, len(self._rows))
+                self._raw.write(vector.tobytes())
                 self._rows.append(entry)
         self._shelf.note(noted)
+        self._coming.difference_update(slab.new)
         if self._progress:
-            done = self._owners[self._slab[0][0]] if self._slab else self.chunks
-            self._progress(done, self.embedded)
+            self._progress(slab.chunks, self.embedded)
 
     def _own(self, digest: bytes) -> Vectors | None:
         """Read back the vector of a text that this draft has seen before."""
@@ -155,14 +202,6 @@ class Draft:
         self._raw.flush()
         size = 4 * self._embedder.card.dim
         return np.frombuffer(os.pread(self._raw.fileno(), size, place * size), dtype=np.float32)
-
-    def _fresh(self, texts: Mapping[bytes, str]) -> dict[bytes, Vectors]:
-        """Embed texts. One without a direction (zero or not finite) gets no vector."""
-        if not texts:
-            return {}
-        given = self._embedder.passages(list(texts.values()))
-        self.embedded += len(texts)
-        return segments.directed(list(texts), given)
 
     def _words(self) -> Iterator[list[str]]:
         for chunk in self._shelf.each():

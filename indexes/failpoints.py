@@ -14,6 +14,7 @@ NAMES = (
     "sources.json replaced",
     "draft begun",
     "document added",
+    "texts awaited",
     "texts embedded",
     "journal written",
     "journal named",

@@ -215,9 +215,9 @@ def test_progress_is_told_in_chunks_and_embedded_texts(tmp_path):
     text = "\n".join(f"line {n}" for n in range(1_500))
     with Build(tmp_path / "c", HashEmbedder(), progress=lambda *now: told.append(now)) as build:
         build.add(*document("a.md", text))
-        assert told == [(1_024, 1_024)]
         build.publish()
-    assert told == [(1_024, 1_024), (1_500, 1_500)]
+    assert told[:2] == [(256, 256), (512, 512)]
+    assert told[-1] == (1_500, 1_500)
 
 
 def full_disk(collection):

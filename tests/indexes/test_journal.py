@@ -65,17 +65,17 @@ def test_an_interrupted_build_goes_on_where_it_was(tmp_path):
     def stop(name):
         if name == "texts embedded":
             seen.append(name)
-            if len(seen) == 2:
+            if len(seen) == 2:  # of twelve slabs
                 raise Interrupted
 
     seen, embedder = [], HashEmbedder()
     with pytest.raises(Interrupted), failpoints.armed(stop):
         publish(tmp_path / "c", held, embedder=embedder)
-    assert len(set(embedder.asked)) == 2_049
+    assert 2 * 256 < len(set(embedder.asked)) < 5 * 256
 
     done = publish(tmp_path / "c", held, embedder=embedder)
 
-    assert (done.embedded, done.resumed, done.vectors) == (952, 2_048, 3_000)
+    assert (done.embedded, done.resumed, done.vectors) == (3_000 - 512, 512, 3_000)
     assert not (tmp_path / "c" / FOLDER).exists()
     publish(tmp_path / "once", held)
     names = [[f.name for f in (tmp_path / c / "segments").iterdir()] for c in ("c", "once")]
