@@ -17,7 +17,7 @@ import ragdesk
 from eval.errors import EvalError
 from indexes.errors import IndexesError
 from ingest.errors import IngestError
-from ragdesk.errors import RagdeskError, face, words
+from ragdesk.errors import FACES, HomeUnusable, RagdeskError, face, words
 from ragdesk.verbs.call import Call
 
 VERBS = {
@@ -32,7 +32,8 @@ VERBS = {
     "settings": "Show every setting, and where its value comes from.",
     "demo": "Take in the sample company, and ask it two questions.",
 }
-KNOWN = (RagdeskError, IndexesError, IngestError, EvalError, PermissionError)
+JSON = "ragdesk.json"
+KNOWN = (RagdeskError, IndexesError, IngestError, EvalError, OSError)
 
 
 class Verbs(click.Group):
@@ -57,21 +58,31 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note early whether an error is to be JSON: a usage error comes before the options."""
+        ctx.meta[JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb. A known error becomes a message, the next step in it, and an exit code."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:  # click says it on standard error
+            if ctx.meta[JSON]:
+                _say_json("usage", error.format_message())
+            raise
+        except BrokenPipeError:
+            raise
         except KNOWN as error:
-            _tell(error, as_json=ctx.ensure_object(Call).json)
-            code = 2 if isinstance(error, PermissionError) else face(error).exit
-            ctx.exit(code)
+            look = FACES[HomeUnusable] if isinstance(error, OSError) else face(error)
+            if ctx.ensure_object(Call).json:
+                _say_json(look.code, words(error))
+            click.echo(f"ragdesk: {words(error)}", err=True)
+            ctx.exit(look.exit)
 
 
-def _tell(error: Exception, *, as_json: bool) -> None:
-    if as_json:
-        body = {"error": {"code": face(error).code, "message": words(error)}}
-        click.echo(json.dumps(body, ensure_ascii=False))
-    click.echo(f"ragdesk: {words(error)}", err=True)
+def _say_json(code: str, message: str) -> None:
+    click.echo(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
 
 
 EXAMPLES = """

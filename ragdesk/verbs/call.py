@@ -41,6 +41,16 @@ def _check_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str
     return value
 
 
+def names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[str] | None:
+    """Read names with commas between them. An empty list, as of an unset variable, is refused."""
+    if value is None:
+        return None
+    found = frozenset(name.strip() for name in value.split(",") if name.strip())
+    if not found:
+        raise click.BadParameter("it names nothing. Leave the option out if that is meant.")
+    return found
+
+
 def json(verb: F) -> F:
     """Add ``--json``."""
     about = "Write exactly one JSON document to standard output."

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from indexes.errors import CollectionBusy
+from indexes.errors import CollectionBusy, IndexesError
 from ingest.errors import IngestError, SourceUnreadable
+from ingest.job import Job
 from ingest.progress import Progress, Watch, unwatched
 from ingest.report import Report
 from ingest.runners import Where
@@ -20,6 +21,7 @@ from ingest.watching import WatchOptions
 from ingest.watching import watch as look_again
 from ragdesk import present
 from ragdesk.assemble import Desks
+from ragdesk.errors import words
 from ragdesk.settings import load
 from ragdesk.verbs import call
 
@@ -47,7 +49,11 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 @call.collection
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
-@click.option("--groups", help="Who may see these documents, with commas between the groups.")
+@click.option(
+    "--groups",
+    callback=call.names,
+    help="Who may see these documents, with commas between the groups.",
+)
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
 @click.option(
     "--on",
@@ -73,7 +79,7 @@ def command(  # noqa: PLR0913, one parameter an option
     paths: tuple[Path, ...],
     collection: str,
     plan: bool,
-    groups: str | None,
+    groups: frozenset[str] | None,
     allow_removals: bool,
     on: str,
     watch: bool,
@@ -90,19 +96,17 @@ def command(  # noqa: PLR0913, one parameter an option
     where: Where = "ray" if on == "ray" else "local"
     desks = Desks(loaded.home, loaded.settings)
     job = desks.job(collection, on=where)
-    named = None if groups is None else frozenset(g.strip() for g in groups.split(",") if g.strip())
     errors = present.console(err=True)
 
     def run() -> Report:
         with bar(errors) as shown:
-            return job.run(paths, groups=named, allow_removals=allow_removals, watch=shown)
+            return job.run(paths, groups=groups, allow_removals=allow_removals, watch=shown)
 
     def finish(report: Report) -> None:
         desks.replicate(collection)
         if not (quiet and report.quiet):
             say(report)
-        if report.due:  # published already: whoever asks has the new documents meanwhile
-            job.compact()
+        if report.due and _merged(job, errors):
             desks.replicate(collection)
 
     def say(report: Report) -> None:
@@ -117,9 +121,19 @@ def command(  # noqa: PLR0913, one parameter an option
         _stay(paths, run, finish, every=every, home=loaded.home, errors=errors)
     elif plan:
         with bar(errors) as shown:
-            say(job.plan(paths, groups=named, watch=shown))
+            say(job.plan(paths, groups=groups, watch=shown))
     else:
         finish(run())
+
+
+def _merged(job: Job, errors: Console) -> bool:
+    """Merge segments behind the publishing: whoever asks has the new documents meanwhile."""
+    try:
+        job.compact()
+    except (IndexesError, OSError) as error:
+        errors.print(f"Published, but its segments were not merged: {words(error)}")
+        return False
+    return True
 
 
 def _stay(  # noqa: PLR0913, what to run, and how

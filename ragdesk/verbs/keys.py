@@ -1,6 +1,7 @@
 """``ragdesk keys``: create, list and revoke keys of the HTTP API."""
 
 import time
+from contextlib import closing
 from typing import Any
 
 import click
@@ -29,10 +30,6 @@ def command() -> None:
     """
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in value.split(",") if name.strip())
-
-
 @command.command("create")
 @click.argument("name")
 @click.option(
@@ -44,8 +41,8 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> frozense
     type=click.Choice(SCOPES),
     help="May be given several times. admin may do everything, and sees every document.",
 )
-@click.option("--groups", default="", callback=_names, help="Groups, with commas between them.")
-@click.option("--collections", default="", callback=_names, help="Only these [all].")
+@click.option("--groups", callback=call.names, help="Groups, with commas between them.")
+@click.option("--collections", callback=call.names, help="Only these [all].")
 @click.option("--days", type=click.IntRange(min=1), help="Days until it expires [never].")
 @call.json
 @click.pass_obj
@@ -54,15 +51,16 @@ def create(  # noqa: PLR0913, one parameter an option
     *,
     name: str,
     scopes: tuple[str, ...],
-    groups: frozenset[str],
-    collections: frozenset[str],
+    groups: frozenset[str] | None,
+    collections: frozenset[str] | None,
     days: int | None,
     as_json: bool,
 ) -> None:
     """Create a key, and show it this once."""
-    keys = Keys(load(home=door.home, config=door.config).home)
-    key, token = keys.create(name, scopes=scopes, groups=groups, collections=collections, days=days)
-    keys.close()
+    with closing(Keys(load(home=door.home, config=door.config).home)) as keys:
+        key, token = keys.create(
+            name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
+        )
     if as_json:
         call.say_json({**_written(key), "key": token})
         return
@@ -76,9 +74,8 @@ def create(  # noqa: PLR0913, one parameter an option
 @click.pass_obj
 def list_(door: call.Call, *, as_json: bool) -> None:
     """List every key ever made."""
-    keys = Keys(load(home=door.home, config=door.config).home)
-    found = keys.all()
-    keys.close()
+    with closing(Keys(load(home=door.home, config=door.config).home)) as keys:
+        found = keys.all()
     if as_json:
         call.say_json({"keys": [_written(key) for key in found]})
         return
@@ -107,11 +104,8 @@ def list_(door: call.Call, *, as_json: bool) -> None:
 @click.pass_obj
 def revoke(door: call.Call, *, name: str, as_json: bool) -> None:
     """Revoke a key; it is refused from the next request on."""
-    keys = Keys(load(home=door.home, config=door.config).home)
-    try:
+    with closing(Keys(load(home=door.home, config=door.config).home)) as keys:
         key = keys.revoke(name)
-    finally:
-        keys.close()
     if as_json:
         call.say_json(_written(key))
         return

@@ -36,8 +36,6 @@ def command(door: call.Call, *, host: str | None, port: int | None, log: str) ->
     try:
         server.check(options, keys)
         app = api.build(Desks(loaded.home, loaded.settings), keys)
-        shown = f"[{options.host}]" if ":" in options.host else options.host
-        click.echo(f"ragdesk: http://{shown}:{options.port}/ (Ctrl-C ends it)", err=True)
         server.run(app, options)
     finally:
         keys.close()

@@ -48,18 +48,17 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
             secret=keys.secret("cursor"),
         )
         app.state.desk = state
-        await asyncio.to_thread(live.refresh_all)
-        watcher = asyncio.create_task(live.watch())
-        state.ready = True
-        try:
-            yield
-        finally:
-            state.ready = False
-            watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
-            await asyncio.to_thread(jobs.close, options.drain_seconds)
-            await desks.close()
+        async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
+            ending.push_async_callback(desks.close)
+            ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
+            await asyncio.to_thread(live.refresh_all)
+            watcher = asyncio.create_task(live.watch())
+            ending.push_async_callback(_cancel, watcher)
+            state.ready = True
+            try:
+                yield
+            finally:
+                state.ready = False
 
     app = FastAPI(
         title="ragdesk",
@@ -77,3 +76,9 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     app.add_middleware(HostCheck, gate=gate)
     app.add_middleware(Watch, metrics=metrics, limit=options.max_in_flight)
     return app
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -126,12 +126,14 @@ async def put(
     """Take in a document: its bytes are the body. Its type is read from the bytes."""
     state = of(request)
     if not NAME.fullmatch(collection):
-        raise NotFound(f"No collection {collection!r}.")
+        raise NotFound("No such collection.")
     check_uri(uri)
     named = frozenset(name.strip() for name in groups.split(",") if name.strip())
     if who.groups is not None and not named <= who.groups:
         raise Forbidden("A key gives documents only to groups of its own.")
-    await _check_hidden(state, collection, uri, who)
+    known = await _known(state, collection, uri, who)
+    if not (named or known) and who.groups:
+        named = who.groups  # what a limited key brings in new is not for everybody
     state.jobs.room()
     file = Path(state.jobs.folder.name) / secrets.token_hex(8)
     digest = await _save(request, file, state)
@@ -211,14 +213,16 @@ def check_uri(uri: str) -> None:
         raise Invalid(f"A uri is a path of plain names, at most {LONGEST_URI:,} characters.")
 
 
-async def _check_hidden(state: State, collection: str, uri: str, who: Principal) -> None:
+async def _known(state: State, collection: str, uri: str, who: Principal) -> bool:
+    """Tell whether a document stands under a uri. Raises NotFound for a hidden one."""
     try:
         opened = await state.live.get(collection)
     except NotFound:
-        return  # the first document makes its collection
+        return False  # the first document makes its collection
     document = opened.index.documents.find(uri)
     if document is not None and not visible(document, who):
         raise NotFound("No such document.")
+    return document is not None
 
 
 async def _save(request: Request, file: Path, state: State) -> bytes:

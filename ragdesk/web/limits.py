@@ -1,5 +1,6 @@
 """What the server takes, and how long it waits."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -38,8 +39,18 @@ class ServeOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004, the range of TCP ports
             raise ValueError("port must lie between 0 and 65535")
-        for name in ("max_json_bytes", "max_upload_bytes", "max_question", "max_in_flight"):
+        for name in (
+            "max_json_bytes",
+            "max_upload_bytes",
+            "max_question",
+            "max_in_flight",
+            "max_jobs",
+            "keep_alive_seconds",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
-        if self.poll_seconds <= 0:
-            raise ValueError("poll_seconds must be above 0")
+        for name in ("poll_seconds", "read_seconds"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be above 0")
+        if self.drain_seconds < 0:
+            raise ValueError("drain_seconds must be at least 0")

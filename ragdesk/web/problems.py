@@ -20,6 +20,7 @@ from ragdesk.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    Overloaded,
     RagdeskError,
     Refusal,
     Unauthenticated,
@@ -57,7 +58,7 @@ def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     headers = {}
     if status == http.HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+    if code == FACES[Overloaded].code:  # what is damaged does not mend itself in a second
         headers["Retry-After"] = "1"
     body = problem(status, code, detail, **more)
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+import sys
 from typing import Any
 
 import uvicorn
@@ -53,6 +55,19 @@ class Impatient(H11Protocol):
             self._deadline = None
 
 
+class Telling(uvicorn.Server):
+    """A server that says where it listens once it does: the port too that the system chose."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind, and say so."""
+        await super().startup(sockets)
+        for held in self.servers:
+            for bound in held.sockets[:1]:
+                host, port = bound.getsockname()[:2]
+                shown = f"[{host}]" if ":" in host else host
+                sys.stderr.write(f"ragdesk: http://{shown}:{port}/ (Ctrl-C ends it)\n")
+
+
 def check(options: ServeOptions, keys: Keys) -> None:
     """Refuse to listen where others could ask without a key. Raises KeyRequired."""
     if not is_loopback(options.host) and not keys.usable():
@@ -78,4 +93,4 @@ def run(app: FastAPI, options: ServeOptions) -> None:
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         **more,
     )
-    uvicorn.Server(config).run()
+    Telling(config).run()

@@ -38,10 +38,12 @@ async def frames(
     try:
         async with aclosing(events):
             async for event in events:
-                yield frame(*wire.event(event))
                 if isinstance(event, Done):
                     done(event.answer)
+                yield frame(*wire.event(event))
+                if isinstance(event, Done):
                     return
+        log.error("an answer ended without its last event")
     except EngineFailed as error:
         log.warning("answer broke off", extra={"code": error.reason, "reason": str(error)})
         code, message = face(error).code, f"{error.reason}: {REASONS[error.reason]}"
