@@ -208,6 +208,26 @@ def test_an_error_under_json_is_one_json_document_too(home):
     assert "ragdesk ingest" in said(result)["error"]["message"]
 
 
+def test_a_wrong_option_under_json_is_one_json_document_too(home):
+    wrong = run(home, "search", "refund", "--top-k", "0", "--json")
+    assert wrong.exit_code == 2
+    assert said(wrong)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "create", "k", "--collections", ""],
+        ["keys", "create", "k", "--groups", " , "],
+        ["ingest", ".", "--groups", ""],
+    ],
+)
+def test_an_empty_list_of_names_does_not_mean_everybody(home, words):
+    refused = run(home, *words)
+    assert refused.exit_code == 2
+    assert "names nothing" in refused.stderr
+
+
 def test_a_collection_that_another_job_holds_is_75(home, documents):
     from indexes import generations  # noqa: PLC0415, the lock of another job
 

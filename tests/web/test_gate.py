@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from fastapi.routing import APIRoute
@@ -145,6 +146,21 @@ def test_a_hidden_document_can_be_neither_replaced_nor_given_to_a_foreign_group(
     foreign = client.put(f"{DOCUMENTS}/n.md?groups=staff", content=b"x", headers=bearer(token))
 
     assert (hidden.status_code, deleted.status_code, foreign.status_code) == (404, 404, 403)
+
+
+def test_what_a_limited_key_brings_in_is_for_its_groups(client, keys):
+    _, mine = keys.create("mine", scopes=["write", "ask"], groups=["guests"])
+    _, other = keys.create("other", groups=["staff"])
+    body = b"# Tea\n\nTea is served at four.\n"
+
+    job = client.put(f"{DOCUMENTS}/tea.md", content=body, headers=bearer(mine)).json()["id"]
+    until = time.monotonic() + 60
+    while client.get(f"/v1/jobs/{job}", headers=bearer(mine)).json()["state"] != "done":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+    seen = [client.get(f"{DOCUMENTS}/tea.md/text", headers=bearer(who)) for who in (mine, other)]
+    assert [response.status_code for response in seen] == [200, 404]
 
 
 def test_a_job_of_another_key_is_a_404(client, keys):
