@@ -16,12 +16,12 @@ from indexes.text import content, identifiers, normalise, tokens
 Kind = Literal[
     "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
 ]
-ALIKE = 0.34  # of a claim's words that a clause must share to be what the claim is held against
+ALIKE = 0.6  # of a claim's words that a clause must share to be what the claim is held against
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
 _CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
 _NO = re.compile(
-    r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable|unless)(?![a-z])"
+    r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable)(?![a-z])"
     r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
 )
 # Hold a character of negation and deny nothing; read out before negations are counted.
@@ -72,7 +72,8 @@ def _sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
 
 
 _OPPOSITES: Final = tuple(_sides())
-_NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)(?<![\w'’-])[A-Z][A-Za-zÀ-ÿ'’-]+")
+_ITEM = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)、．]\s*)?(?:\*\*[^*]*\*\*:?\s*)?")
+_NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)(?<![\w'’\"“*-])[A-Z][A-Za-zÀ-ÿ'’-]+")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{1,}")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -96,6 +97,7 @@ def flags(claim: str, evidence: str, *, beside: str = "") -> list[Flag]:
     >>> flags("退款在三个工作日内到账。", "退款会在3个工作日之内到账。")
     []
     """
+    claim = _ITEM.sub("", claim)  # its number in a list, its heading in bold
     said, held = normalise(claim), normalise(evidence)
     return [
         *_amounts(quantities(said), quantities(held), held),
@@ -132,9 +134,9 @@ def _agree(one: Date, other: Date) -> bool:
 
 
 def _identifiers(claim: str, evidence: str) -> Iterator[Flag]:
-    known = set(tokens(evidence))
+    known, text = set(tokens(evidence)), normalise(evidence)
     for name in identifiers(claim):
-        if name not in known:
+        if name not in known and name not in text:
             yield Flag("identifier", name)
 
 
@@ -156,7 +158,7 @@ def _names(claim: str, known: str) -> Iterator[Flag]:
 
 def _tone(said: str, held: str) -> Iterator[Flag]:
     """Compare each clause of a claim with the clauses of the evidence that are most like it."""
-    clauses = [(part, _words(part)) for part in (*_CLAUSE.split(held), held) if part.strip()]
+    clauses = [(part, _words(part)) for part in _CLAUSE.split(held) if part.strip()]
     for clause in filter(None, map(str.strip, _CLAUSE.split(said))):
         near = _nearest(_words(clause), clauses)
         if near is None:
@@ -183,9 +185,22 @@ def _nearest(words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]
 
 
 def _negation(clause: str, near: str) -> Iterator[Flag]:
-    ours, theirs = (list(_NO.finditer(_INNOCENT.sub(" ", text))) for text in (clause, near))
-    if bool(ours) != bool(theirs):
-        yield Flag("negation", (ours or theirs)[0][0])
+    """Find what one side denies and the other affirms: a denied word that both hold."""
+    ours, theirs = (_INNOCENT.sub(" ", text) for text in (clause, near))
+    for one, other in ((ours, theirs), (theirs, ours)):
+        denied = list(_NO.finditer(one))
+        if denied and not _NO.search(other):
+            held = _words(other)
+            if any(held.intersection(_denied(one, met.end())) for met in denied):
+                yield Flag("negation", denied[0][0])
+
+
+def _denied(text: str, at: int) -> list[str]:
+    """Give the first words after a negation; in Chinese, those of the next few characters."""
+    after = text[at : at + 60].lstrip()
+    if after[:1] > "\u2e80":
+        return content(tokens(after[:5]))
+    return content(tokens(after))[:2]
 
 
 def _modal(clause: str, near: str) -> Iterator[Flag]:

@@ -105,7 +105,7 @@ _DATE = re.compile(
     rf"|(?<![a-z])(?P<m6>{_M}) (?P<y6>(?:19|20)\d\d)\b"
 )
 Date = tuple[int | None, int | None, int | None]
-_VAGUE = frozenset({"one", "一"})  # "one of", "一般": a number only with a unit
+_COUNTED = 12  # up to it a word without a unit only counts what a sentence lists: "two ways"
 _ORDINARY: Final = 10**15  # beyond, a run of digits is a name, not a quantity
 
 
@@ -156,7 +156,8 @@ def quantities(plain: str) -> list[Quantity]:
         if unit is None and (met := _UNIT.match(blank, end)):
             _, unit, size = _TABLE[(met.lastindex or 1) - 1]
             end = met.end()
-        bare = unit is None and (match["word"] in _VAGUE or match["han"] is not None)
+        small = match["word"] is not None and value <= _COUNTED
+        bare = unit is None and (small or match["han"] is not None)
         if not bare and value < _ORDINARY:
             text = blank[match.start() : end].strip()
             found.append(Quantity(_plain(value * size), _plain(value), unit, text))

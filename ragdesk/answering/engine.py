@@ -12,7 +12,7 @@ from indexes.chunk import Filter
 from indexes.errors import ModelMissing
 from indexes.tokenizer import Tokenizer
 from ragdesk.answering.generate import GenerateOptions, Generator, OpenAICompatible, check
-from ragdesk.answering.ground import Ground, GroundOptions, estimate
+from ragdesk.answering.ground import Ground, GroundOptions, Write, estimate
 from ragdesk.errors import EngineFailed, Overloaded
 
 
@@ -34,7 +34,7 @@ class Engine:
 
     options: GenerateOptions
     make: Callable[[], Generator]
-    ground: Ground
+    ground: Write
     _bound: _Bound | None = None
     _waiting: int = 0
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))

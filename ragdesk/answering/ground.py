@@ -10,6 +10,7 @@ from ragdesk.answering import prompts
 from ragdesk.answering.prompts import Prompt
 
 Count = Callable[[str], int]
+Write = Callable[[str, str, Sequence[Passage], str], Prompt]  # question, language, found, salt
 LONGEST = 500  # characters of a sentence
 ROOM = 64  # tokens that a chat template puts around what is said
 

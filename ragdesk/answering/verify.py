@@ -79,8 +79,8 @@ class Verify:
         evidence = "\n".join(piece.text for piece in chosen)
         if self.judge:
             support = (support + self.judge(claim, evidence)) / 2
-        leads = "\n".join(dict.fromkeys(p.passage.chunk.lead for p in chosen))
-        found = flags(claim, evidence, beside=f"{leads}\n{question}")
+        known = "\n".join(passage.chunk.indexed for passage in cited)
+        found = flags(claim, evidence, beside=f"{known}\n{question}")
         quotes = tuple(
             Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
             for p in chosen

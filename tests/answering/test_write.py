@@ -1,9 +1,9 @@
 """Answers written by a model: the scripted writer over HTTP, through the real desk."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from by_model import RETURNED, by_model
 from engines import running
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,29 +12,16 @@ from scripted_writer import app
 from indexes.chunk import Filter
 from ragdesk.answering.answer import Delta, Found, Outcome, Question, Standing, Verdict
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.engine import open_engine
-from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.ground import GroundOptions
 from ragdesk.answering.plain import plain, settled
-from ragdesk.answering.verify import Verify, VerifyOptions
-from ragdesk.answering.write import ByModel
+from ragdesk.answering.verify import VerifyOptions
 from ragdesk.errors import EngineFailed
 
-RETURNED = "How many days do I have to send unused articles back?"
 ASKED = (
     RETURNED,
     "What does shipping to Norway cost?",
     "退款几天到账？",
     "How do I reset the kettle?",
 )
-
-
-def by_model(desk: Desk, url: str, verify: VerifyOptions | None = None, **options: object) -> Desk:
-    engine = open_engine(GenerateOptions(urls=(url,), **options), GroundOptions())
-    checked = Verify(options=verify or VerifyOptions(), idf=desk.retrieve.index.idf)
-    writer = ByModel(engine=engine, verify=checked, collection="default")
-    refuse = checked.options.failed == "refuse"
-    return replace(desk, writer=writer, refuse=refuse, degrade=engine.options.degrade)
 
 
 def told(desk: Desk, text: str, **facts: object) -> list[object]:

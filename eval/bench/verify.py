@@ -1,0 +1,115 @@
+"""Measure the desk's check of sentences against texts that people rated, beside the formula.
+
+    python -m eval.bench.verify --mtrag DIR --summedits DIR --wice DIR [--flags N]
+
+Each sentence of a rated text is checked as the desk would check one that cites all the sources; a
+text is as good as its sentences are supported, by weight of words. Balanced accuracy: thresholds
+fitted on the other folds. ``--flags N`` prints N flagged sentences a set, to be read by hand.
+Writes "Verify" of RESULTS.md.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eval.bench.results import write_section
+from eval.imports.rated import Rated, read
+from eval.reply import refuses
+from eval.validate import idf_of, validate
+from indexes.chunk import Chunk, Passage
+from indexes.support import Idf
+from indexes.text import content, sentences, tokens
+from ragdesk.answering.evidence import Statement
+from ragdesk.answering.verify import Verify, VerifyOptions
+
+FLAGGED = 0.5  # what a sentence with a hard flag keeps of its support, in the score of a text
+
+
+@dataclass
+class Checked:
+    """Scores texts by the desk's check, and remembers what it said of each sentence."""
+
+    idf: Idf
+    flagged: float = FLAGGED
+    said: list[tuple[Statement, Sequence[str]]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __call__(self, text: str, sources: Sequence[str]) -> float | None:
+        """Give the share of a text that is supported; None where it claims nothing."""
+        verify = Verify(options=VerifyOptions(), idf=self.idf)
+        cited = [_passage(source) for source in sources]
+        total = held = 0.0
+        for start, end in sentences(text):
+            one = text[start:end]
+            words = set(content(tokens(one)))
+            if not words or refuses(one):
+                continue
+            began = time.perf_counter()
+            statement = verify(one, cited)
+            self.seconds += time.perf_counter() - began
+            self.said.append((statement, sources))
+            weight = sum(map(self.idf, sorted(words)))
+            total += weight
+            held += weight * statement.support * (self.flagged if statement.flags else 1.0)
+        return held / total if total else None
+
+
+def _passage(text: str) -> Passage:
+    chunk = Chunk(document=text[:40], uri="x", title="", text=text, start=0, end=len(text))
+    return Passage(chunk=chunk, score=1.0)
+
+
+def row(name: str, rated: Sequence[Rated], show: int) -> list[str]:
+    """Measure one set: with flags and without."""
+    idf = idf_of([source for one in rated for source in one.sources])
+    lines = []
+    for label, share in (("support", 1.0), ("support and flags", FLAGGED)):
+        checked = Checked(idf, share)
+        found = validate(rated, checked)
+        figures, gap = found["figures"], found["over_the_formula"]["auroc"]
+        flagged = [s for s, _ in checked.said if s.flags]
+        cells = [name, label, str(found["texts"]), _cell(figures["auroc"]), _cell(gap)]
+        cells += [_cell(figures["balanced_accuracy"]), f"{len(flagged)} of {len(checked.said)}"]
+        cells += [f"{1000 * checked.seconds / max(1, len(checked.said)):.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    kinds = Counter(flag.kind for s in flagged for flag in s.flags)
+    print(name, dict(kinds), file=sys.stderr)
+    step = max(1, len(flagged) // show) if show else 1
+    for statement in flagged[::step][:show]:
+        print("\n", [(f.kind, f.said) for f in statement.flags], statement.text, file=sys.stderr)
+        print("   <-", " / ".join(q.text for q in statement.quotes)[:600], file=sys.stderr)
+    return lines
+
+
+def _cell(held: dict[str, float]) -> str:
+    return f"{held['value']:.3f} [{held['ci_low']:.3f}, {held['ci_high']:.3f}]"
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("mtrag", "summedits", "wice"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--flags", type=int, default=0)
+    parser.add_argument("--first", type=int, help="only so many texts of a set")
+    given = parser.parse_args()
+    rows: list[str] = []
+    for name in ("mtrag", "summedits", "wice"):
+        if path := getattr(given, name):
+            rows += row(name, read(name, path)[: given.first], given.flags)
+    head = (
+        "| set | scored by | texts | AUROC | AUROC over the formula, paired | balanced accuracy "
+        "| sentences flagged | ms a sentence |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
+    )
+    command = "python -m eval.bench.verify --mtrag DIR --summedits DIR --wice DIR"
+    if given.first is None:
+        write_section("Verify", command, "\n".join([head, *rows]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""A desk whose answers a model writes, over HTTP."""
+
+from dataclasses import replace
+
+from ragdesk.answering.desk import Desk
+from ragdesk.answering.engine import open_engine
+from ragdesk.answering.generate import GenerateOptions
+from ragdesk.answering.ground import GroundOptions
+from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.write import ByModel
+
+RETURNED = "How many days do I have to send unused articles back?"
+
+
+def by_model(
+    desk: Desk,
+    url: str,
+    verify: VerifyOptions | None = None,
+    *,
+    more: tuple[str, ...] = (),
+    **options: object,
+) -> Desk:
+    engine = open_engine(GenerateOptions(urls=(url, *more), **options), GroundOptions())
+    checked = Verify(options=verify or VerifyOptions(), idf=desk.retrieve.index.idf)
+    writer = ByModel(engine=engine, verify=checked, collection="default")
+    refuse = checked.options.failed == "refuse"
+    return replace(desk, writer=writer, refuse=refuse, degrade=engine.options.degrade)
