@@ -16,7 +16,7 @@ from indexes.text import content, identifiers, normalise, tokens
 Kind = Literal[
     "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
 ]
-ALIKE = 0.6  # of a claim's words that a clause must share to be what the claim is held against
+ALIKE = 0.5  # of a claim's words that a clause must share to be what the claim is held against
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
 _CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
@@ -188,11 +188,11 @@ def _negation(clause: str, near: str) -> Iterator[Flag]:
     """Find what one side denies and the other affirms: a denied word that both hold."""
     ours, theirs = (_INNOCENT.sub(" ", text) for text in (clause, near))
     for one, other in ((ours, theirs), (theirs, ours)):
-        denied = list(_NO.finditer(one))
-        if denied and not _NO.search(other):
-            held = _words(other)
-            if any(held.intersection(_denied(one, met.end())) for met in denied):
-                yield Flag("negation", denied[0][0])
+        affirmed = _words(other).difference(*(_denied(other, m.end()) for m in _NO.finditer(other)))
+        for met in _NO.finditer(one):
+            if affirmed.intersection(_denied(one, met.end())):
+                yield Flag("negation", met[0])
+                break
 
 
 def _denied(text: str, at: int) -> list[str]:

@@ -7,6 +7,7 @@ carry marks. A number that names no passage is dropped, wherever it comes from.
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic_core import from_json
@@ -49,8 +50,9 @@ class Structured:
                 yield self._whole("".join(self._open))
                 self._open.clear()
         if self._growing and self._open:
-            begun = from_json("".join(self._open), allow_partial="trailing-strings")
-            yield Said(str(begun.get("text", "")), (), whole=False)
+            with suppress(ValueError):  # in the middle of an escape
+                begun = from_json("".join(self._open), allow_partial="trailing-strings")
+                yield Said(str(begun.get("text", "")), (), whole=False)
 
     def end(self) -> Iterator[Said]:
         """Give what is left at the end: nothing, a sentence that was cut off is not one."""
@@ -59,7 +61,7 @@ class Structured:
     def _step(self, c: str) -> bool:
         """Take a character; tell whether it ends a sentence."""
         if self._depth >= DEPTH or (self._depth == DEPTH - 1 and c == "{"):
-            self._open.append(c)
+            self._open.append(max(c, " "))  # grammars let bare controls into strings
         if self._quoted:
             self._quoted = self._escaped or c != '"'
             self._escaped = c == "\\" and not self._escaped

@@ -108,7 +108,7 @@ def passage(number: int, found: Passage) -> str:
     place = " › ".join(dict.fromkeys(filter(None, (chunk.title, *chunk.path))))
     version = getattr(chunk, "version", "")
     head = clean(f"{place} ({version})" if version else place)
-    lead = clean(chunk.lead.removeprefix(place).strip())
+    lead = clean(chunk.lead.partition("\n")[2].strip())  # below the headings: a table's header
     return "\n".join(filter(None, (f"[{number}] {head}", lead, clean(chunk.text))))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexes.chunk import Passage
-from indexes.support import Flag, Idf, flags, window
+from indexes.support import Flag, Idf, coverage, flags, window
 from indexes.text import content, tokens
 from ragdesk.answering.answer import Standing
 from ragdesk.answering.evidence import Quote, Statement, headings, read
@@ -72,10 +72,10 @@ class Verify:
             return Statement(claim, (), 0.0, Standing.UNSUPPORTED)
         if not content(words):
             return Statement(claim, (), 1.0, Standing.NO_CLAIM)
-        above = [headings(piece.passage.chunk) for piece in pieces]
-        held = [piece.words | over for piece, over in zip(pieces, above, strict=True)]
-        at, support = window(words, held, self.idf)
+        at, _ = window(words, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at] or pieces[:1]
+        held = frozenset().union(*(p.words | headings(p.passage.chunk) for p in chosen))
+        support = coverage(words, held, self.idf)
         evidence = "\n".join(piece.text for piece in chosen)
         if self.judge:
             support = (support + self.judge(claim, evidence)) / 2
