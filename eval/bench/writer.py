@@ -73,8 +73,8 @@ def table(answers: list[Answer], record: list[dict[str, Any]], show: int) -> lis
             continue
         kind = said["corrupted"] or "none"
         rejected = verdict is Standing.UNSUPPORTED
-        for name in {kind, "none" if kind == "none" else "any"}:
-            counts[said["language"], name][0] += rejected
+        for name in {kind, kind if kind == "none" else "any"}:
+            counts[said["language"], name][0] += int(rejected)
             counts[said["language"], name][1] += 1
         if rejected != (kind != "none") and show:
             print(kind, verdict, "|", said["text"], "|", said["source"], file=sys.stderr)

@@ -18,6 +18,7 @@ class Turn:
 class Question:
     """What is asked, of which documents, and by whom (``where.groups``).
 
+    asked: the words as they were asked, where ``text`` was made to stand alone.
     send: whether a model's words are held until they are checked; None asks the settings.
     """
 
@@ -25,6 +26,7 @@ class Question:
     history: tuple[Turn, ...] = ()
     where: Filter = field(default_factory=Filter)
     explain: bool = False
+    asked: str = ""
     send: Literal["hold", "show"] | None = None
 
 

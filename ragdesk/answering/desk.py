@@ -31,8 +31,10 @@ from ragdesk.answering.cite import cite, marked
 from ragdesk.answering.decide import DecideOptions, answerable, decide
 from ragdesk.answering.evidence import Noted, Retrieval, Statement
 from ragdesk.answering.extract import Extract, ExtractOptions
+from ragdesk.answering.generate import Generator
 from ragdesk.answering.rerank import Rerank
 from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.rewrite import rewrite
 from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, say
 from ragdesk.errors import REASONS, EngineFailed
 
@@ -53,6 +55,8 @@ class Writer(Protocol):
     def generator(self) -> str: ...
     @property
     def model(self) -> str: ...
+    @property
+    def follow_up(self) -> Generator | None: ...
     def admit(self) -> None: ...
     def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]: ...
 
@@ -64,6 +68,10 @@ class Extractive:
     extract: Extract
     model: str
     generator: str = "extractive"
+
+    @property
+    def follow_up(self) -> None:
+        """Rewrite no follow-up question: words are carried over instead."""
 
     def admit(self) -> None:
         """Take every question: the server's own bound is enough."""
@@ -117,6 +125,9 @@ class Desk:
         """Tell the steps. heard: somebody listens, so that what was told cannot be taken back."""
         clock, write = _Clock(), self._write()
         write.admit()
+        if question.history:
+            with clock.timed("rewrite"):
+                question = await self._alone(question)
         with clock.timed("retrieve"):
             found = await asyncio.to_thread(self.retrieve, question)
         if self.rerank and found.passages:
@@ -144,6 +155,13 @@ class Desk:
             told.text = say(words, found.asked.language)
             yield Delta(told.text)
         yield Done(self._answer(question, found, told, clock))
+
+    async def _alone(self, question: Question) -> Question:
+        """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
+        model = self.writer.follow_up if self.writer else None
+        idf = self.retrieve.index.idf
+        text = await rewrite(question.text, question.history, idf, model)
+        return replace(question, text=text, asked=question.asked or question.text)
 
     async def _tell(
         self, told: "_Told", question: Question, found: Retrieval
@@ -191,7 +209,7 @@ class Desk:
         signals = {**found.signals, "answerable": answerable(found.signals)}
         return Answer(
             id=uuid.uuid4().hex,
-            question=question.text,
+            question=question.asked or question.text,
             language=found.asked.language,
             outcome=Outcome.UNSUPPORTED if told.refused else decide(told.claims),
             text=told.text,

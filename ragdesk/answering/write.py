@@ -9,7 +9,7 @@ from ragdesk.answering.answer import Question, Standing
 from ragdesk.answering.decode import Marked, Said, Structured
 from ragdesk.answering.engine import Engine
 from ragdesk.answering.evidence import Noted, Retrieval, Statement
-from ragdesk.answering.generate import Finish
+from ragdesk.answering.generate import Finish, Generator
 from ragdesk.answering.ground import LONGEST
 from ragdesk.answering.plain import plain, settled
 from ragdesk.answering.prompts import Prompt
@@ -36,6 +36,11 @@ class ByModel:
     def model(self) -> str:
         """Name the model."""
         return self.engine.here().model
+
+    @property
+    def follow_up(self) -> Generator:
+        """Give the model that rewrites follow-up questions."""
+        return self.engine.here()
 
     def admit(self) -> None:
         """Turn a question down while too many wait. Raises Overloaded."""

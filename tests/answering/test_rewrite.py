@@ -1,0 +1,64 @@
+"""Follow-up questions: made to stand alone where they lean on what was said, and only there."""
+
+import asyncio
+
+import pytest
+from by_model import by_model
+from engines import running
+from scripted_writer import app
+
+from ragdesk.answering.answer import Found, Question, Turn
+from ragdesk.answering.rewrite import leans, rewrite
+
+NORWAY = (
+    Turn(role="user", text="What does shipping to Norway cost?"),
+    Turn(role="assistant", text="12.50 euros."),
+)
+REFUND = (Turn(role="user", text="退款几天到账？"), Turn(role="assistant", text="三天。"))
+
+
+@pytest.mark.parametrize(
+    ("question", "history", "wanted"),
+    [
+        ("And how long does it take?", NORWAY, True),
+        ("What about gift cards?", NORWAY, True),
+        ("那会员呢？", REFUND, True),
+        ("How many days do I have to send unused articles back to the warehouse in Lyon?", NORWAY, False),
+        ("And how long does it take?", (), False),
+    ],
+)  # fmt: skip
+def test_only_what_leans_is_rewritten(question, history, wanted):
+    assert leans(question, history) is wanted
+    alone = asyncio.run(rewrite(question, history, lambda _: 1.0))
+    assert (alone != question) is wanted
+
+
+def test_a_follow_up_finds_what_it_leans_on(desk):
+    async def first(question: Question) -> object:
+        async for event in desk.stream(question):
+            if isinstance(event, Found):
+                return event.passages[0].chunk.uri
+        return None
+
+    assert (
+        asyncio.run(first(Question(text="How much is that?", history=NORWAY)))
+        == "policies/shipping.md"
+    )
+
+
+def test_the_answer_names_the_question_as_it_was_asked(desk):
+    asked = Question(text="How much is that?", history=NORWAY)
+    assert asyncio.run(desk.ask(asked)).question == "How much is that?"
+
+
+def test_a_model_that_fails_to_rewrite_changes_nothing(desk):
+    with running(app(share=0.0)) as url:
+        for address in (url, "http://127.0.0.1:9/v1"):
+
+            async def ask(address: str = address) -> object:
+                asking = by_model(desk, address)
+                answer = await asking.ask(Question(text="How much is shipping?", history=NORWAY))
+                await asking.writer.engine.close()
+                return answer
+
+            assert "12.50" in asyncio.run(ask()).text
