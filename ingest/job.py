@@ -84,6 +84,9 @@ class Job:
                 _refuse(surveys, skipped)
             sources.remember(self.collection, known, [one.source for one in surveys])
             report = self._publish(build, surveys, skipped, began)
+            for one in surveys:
+                if one.seen:
+                    one.seen.save()
             return replace(report, due=build.due)
 
     def plan(
@@ -166,7 +169,7 @@ class Job:
     def _surveyor(self, base: Index | None, known: Mapping[str, sources.Source]) -> Surveyor:
         return Surveyor(
             base=base,
-            originals=self.collection / FOLDER,
+            collection=self.collection,
             known=known,
             way=self._way(),
             limit=self.guard.file_size,

@@ -42,10 +42,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file of a source. name: its path below the source, as a uri. path: where to read it."""
+    """A file of a source. name: its path below the source, as a uri. path: where to read it.
+
+    found: what the file system said of it; None for a link.
+    """
 
     name: str
     path: Path
+    found: os.stat_result | None = None
 
 
 Listing = Sequence[tuple[Path, Sequence[Found | Skipped]]]
@@ -167,25 +171,32 @@ def _source(name: str, *, prefix: str, always: bool, groups: Iterable[str]) -> S
 
 def _walk(root: Path, without: Path | None) -> Iterator[Found | Skipped]:
     """Go through a folder and all below it, without recursion: folders may be very deep."""
-    folders = [root]
+    folders = [(root, "")]
     while folders:
-        folder = folders.pop()
+        folder, above = folders.pop()
         try:
             with os.scandir(folder) as entries:
-                inside = [
-                    (folder / entry.name, entry.is_dir(follow_symlinks=False))
-                    for entry in entries
-                    if not _private(entry.name)
-                ]
+                inside = [entry for entry in entries if not _private(entry.name)]
         except OSError as error:
-            name = _uri(folder.relative_to(root).as_posix())
-            yield Skipped(uri=f"{name}/", reason=f"the folder cannot be read: {error.strerror}")
+            why = f"the folder cannot be read: {error.strerror}"
+            yield Skipped(uri=f"{_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
-        for path, is_folder in inside:
-            if not is_folder:
-                yield _look(path, _uri(path.relative_to(root).as_posix()), root)
-            elif path != without:
-                folders.append(path)
+        for entry in inside:
+            path, name = folder / entry.name, f"{above}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                folders += [] if path == without else [(path, f"{name}/")]
+            else:
+                yield _plain(entry, path, _uri(name)) or _look(path, _uri(name), root)
+
+
+def _plain(entry: os.DirEntry[str], path: Path, name: str) -> Found | None:
+    """Take a regular file as it is; None for what has to be looked at more closely."""
+    try:
+        if entry.is_file(follow_symlinks=False):
+            return Found(name=name, path=path, found=entry.stat(follow_symlinks=False))
+    except OSError:
+        return None
+    return None
 
 
 def _look(path: Path, name: str, root: Path) -> Found | Skipped:
@@ -215,6 +226,8 @@ def _uri(name: str) -> str:
     >>> _uri("a b/退款.md"), _uri("a\nb\udcff")
     ('a b/退款.md', 'a%0Ab%FF')
     """
+    if name.isascii() and name.isprintable():
+        return name
     return "".join(
         quote(os.fsencode(c), safe="") if unicodedata.category(c) in _UNSEEN else c for c in name
     )

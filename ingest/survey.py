@@ -10,7 +10,8 @@ from ingest import ledger, sources
 from ingest.document import Raw, Skipped
 from ingest.errors import Unreadable
 from ingest.ledger import Changes
-from ingest.originals import look
+from ingest.originals import FOLDER
+from ingest.seen import Seen
 from ingest.sources import Found, Listing, Source
 from ingest.validity import beside
 
@@ -20,6 +21,7 @@ class Survey:
     """One source, what the collection holds of it by uri, and what is to change.
 
     mirror: a document that can no longer be read goes; otherwise its former version stays.
+    seen: digests to be remembered for the next look.
     """
 
     source: Source
@@ -27,6 +29,7 @@ class Survey:
     changes: Changes = field(default_factory=Changes)
     skipped: tuple[Skipped, ...] = ()
     mirror: bool = True
+    seen: Seen | None = None
 
     def gone(self, failed: Collection[str]) -> list[Listed]:
         """Tell what goes, given the uris that could not be read."""
@@ -50,11 +53,11 @@ class Surveyor:
     """Looks at sources for one job. base: what is published now, or None.
 
     known: the remembered sources. way: see ``ledger.way``. limit: MiB of a file at most.
-    originals: where the bytes of every document are kept.
+    collection: its folder.
     """
 
     base: Index | None
-    originals: Path
+    collection: Path
     known: Mapping[str, Source]
     way: str
     limit: int
@@ -99,7 +102,7 @@ class Surveyor:
         ]
 
     def _kept(self, document: Listed) -> Raw:
-        file = self.originals / document.digest
+        file = self.collection / FOLDER / document.digest
         return Raw(
             uri=document.uri,
             source=document.source,
@@ -126,7 +129,9 @@ class Surveyor:
         others = self._outdated((), uri)
         if file is None:
             return [replace(survey, changes=Changes(removed=tuple(named))), *others]
-        raws, skipped = self._look({uri: file}, source, groups or frozenset())
+        put = {uri: Found(name=uri, path=file)}
+        nothing = Seen(self.collection, source)
+        raws, skipped = self._look(put, source, groups or frozenset(), nothing)
         changes = ledger.compare(raws, named if raws else (), way=self.way, groups=groups)
         return [replace(survey, changes=changes, skipped=tuple(skipped)), *others]
 
@@ -139,26 +144,29 @@ class Surveyor:
         groups: frozenset[str] | None,
     ) -> Survey:
         found = [one for one in listed if isinstance(one, Found)]
-        paths = {uri: one.path for uri, one in sources.named(found, source, taken).items()}
-        raws, unread = self._look(paths, source.name, source.groups)
+        files = sources.named(found, source, taken)
+        seen = Seen(self.collection, source.name)
+        raws, unread = self._look(files, source.name, source.groups, seen)
         prefix = source.prefix if source.always else ""
         odd = [one for one in listed if isinstance(one, Skipped)]
         return Survey(
             source=source,
             held=held,
             changes=ledger.compare(raws, held.values(), way=self.way, groups=groups),
+            seen=seen,
             skipped=(*(replace(one, uri=f"{prefix}{one.uri}") for one in odd), *unread),
         )
 
     def _look(
-        self, paths: Mapping[str, Path], source: str, groups: frozenset[str]
+        self, files: Mapping[str, Found], source: str, groups: frozenset[str], known: Seen
     ) -> tuple[list[Raw], list[Skipped]]:
-        """Read every file for its digest; what cannot be read is skipped with the reason."""
+        """Find the digest of every file; what cannot be read is skipped with the reason."""
         raws: list[Raw] = []
         skipped: list[Skipped] = []
-        for uri, path in paths.items():
+        for uri, one in files.items():
+            path = one.path
             try:
-                seen, told = look(path, limit=self.limit), beside(path)
+                seen, told = known.look(path, one.found, limit=self.limit), beside(path)
             except Unreadable as error:
                 skipped.append(Skipped(uri=uri, reason=str(error)))
                 continue

@@ -1,0 +1,93 @@
+import json
+import os
+import time
+
+import pytest
+
+from ingest import originals, seen
+from ingest.errors import Unreadable
+from ingest.seen import Seen
+
+OLD = time.time_ns() - 60_000_000_000
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Some files, a look at all of them, and the names of those that were read for it."""
+    folder, read = tmp_path / "kb", []
+    folder.mkdir()
+    real = originals.look
+
+    def look(path, *, limit):
+        read.append(path.name)
+        return real(path, limit=limit)
+
+    monkeypatch.setattr(seen, "look", look)
+
+    def write(name, text, at=OLD):
+        (folder / name).write_text(text)
+        os.utime(folder / name, ns=(at, at))
+
+    def once(*, save=True):
+        read.clear()
+        known = Seen(tmp_path / "c", "source")
+        found = {f.name: known.look(f, f.lstat(), limit=1).digest for f in sorted(folder.iterdir())}
+        if save:
+            known.save()
+        return found, list(read)
+
+    monkeypatch.setattr(seen, "_GRAIN", -(10**12))  # ctime cannot be set back: as if it were old
+    return write, once, tmp_path
+
+
+def test_what_did_not_change_is_not_read_again(files):
+    write, once, _ = files
+    write("a.md", "one")
+    write("b.md", "two")
+    first, read = once()
+    assert read == ["a.md", "b.md"]
+    assert once() == (first, [])
+    write("b.md", "six")  # of the same size, its time set back
+    changed, read = once()
+    assert read == ["b.md"]
+    assert changed["b.md"] != first["b.md"]
+    assert once() == (changed, [])
+
+
+def test_what_may_have_changed_within_the_grain_of_the_clock_is_read_again(files, monkeypatch):
+    write, once, _ = files
+    monkeypatch.setattr(seen, "_GRAIN", 2_000_000_000)
+    write("a.md", "one")
+    assert once()[1] == once()[1] == ["a.md"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"format": 9, "files": {}}'])
+def test_a_damaged_memory_means_reading(files, damage):
+    write, once, place = files
+    write("a.md", "one")
+    first, _ = once()
+    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    file.write_bytes(damage)
+    assert once() == (first, ["a.md"])
+    assert json.loads(file.read_bytes())["files"]
+
+
+def test_a_look_alone_writes_nothing(files):
+    write, once, place = files
+    write("a.md", "one")
+    once(save=False)
+    assert not (place / "c").exists()
+
+
+def test_files_that_are_gone_are_forgotten_and_large_ones_refused(files, tmp_path):
+    write, once, place = files
+    write("a.md", "one")
+    write("b.md", "two")
+    once()
+    (tmp_path / "kb" / "b.md").unlink()
+    once()
+    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    assert [name.rpartition("/")[2] for name in json.loads(file.read_bytes())["files"]] == ["a.md"]
+    write("big.md", "x" * (2 << 20))
+    with pytest.raises(Unreadable, match="larger"):
+        once()
