@@ -192,7 +192,7 @@ class Job:
         work = [raw for survey in surveys for raw in survey.changes.work]
         originals = Originals(self.collection)
         meter.begin(len(work))
-        runner = runner or self._children()
+        runner = runner or self._children(len(work))
         for outcome in self._parse(work, keep or originals.keep, runner) if work else ():
             if isinstance(outcome, Skipped):
                 skipped.append(outcome)
@@ -230,14 +230,15 @@ class Job:
         if raw.file == self.collection / FOLDER / raw.digest and got.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
-    def _runner(self, build: Build) -> AbstractContextManager[Runner]:
+    def _runner(self, build: Build) -> AbstractContextManager[Runner] | None:
         if self.on is None:
-            return self._children()
+            return None
         return self.on(build, guard=self.guard, tokenizer=self.tokenizer, split=self._split())
 
-    def _children(self) -> AbstractContextManager[Runner]:
+    def _children(self, files: int) -> AbstractContextManager[Runner]:
         if self.children is None:
-            return Guard(self.guard, tokenizer=self.tokenizer, split=self._split())
+            given = replace(self.guard, workers=1) if files == 1 else self.guard
+            return Guard(given, tokenizer=self.tokenizer, split=self._split())
         if self.children.split != self._split():
             raise ValueError("The running guard splits by other options than this job.")
         return nullcontext(self.children)

@@ -88,6 +88,10 @@ def grow(folder: Path, chunks: int, seed: int) -> list[Path]:
     return made
 
 
+def _grown(folder: Path) -> list[Path]:
+    return sorted((f for f in folder.rglob("*.*")), key=lambda file: int(file.stem))
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Seconds of a whole process, its peak of memory in MB, and the texts it embedded."""
@@ -114,26 +118,29 @@ def change(file: Path, step: int) -> None:
 def measure(place: Path, chunks: int, rounds: int) -> str:
     """Make a collection of a size and measure changes of it; returns a table row."""
     home, folder = place / "home", place / "kb"
-    files = grow(folder, chunks, seed=chunks)
+    files = grow(folder, chunks, seed=chunks) if not folder.exists() else _grown(folder)
     real = open_embedder(EmbedOptions(), home / "models")
     job = Job(
         collection=home / "collections" / "default",
         embedder=real if chunks <= REAL_UP_TO else Drawn(real),
         tokenizer=find("packaged", home / "models").tokenizer,
     )
-    began = time.perf_counter()
-    first = job.run([folder])
-    print(f"{chunks:,}: made in {time.perf_counter() - began:.0f} s", flush=True)
+    if not job.collection.exists():
+        began = time.perf_counter()
+        job.run([folder])
+        print(f"{chunks:,}: made in {time.perf_counter() - began:.0f} s", flush=True)
+    time.sleep(3)  # a file that has just changed is read again
+    ingest(home, folder)
     same = [ingest(home, folder) for _ in range(rounds)]
     changed = []
     for step in range(rounds):
-        change(files[step], step)
+        change(files[step], time.time_ns())
         changed.append(ingest(home, folder))
     put = puts(job, real, place, rounds)
     now = upkeep.history(job.collection)[-1]
     cells = [
-        f"{first.chunks:,}",
-        f"{first.documents:,}",
+        f"{now.chunks:,}",
+        f"{now.documents:,}",
         *_told(same),
         *_told(changed),
         f"{put:.2f}",
@@ -171,12 +178,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--chunks", type=int, nargs="+", default=[1_000, 5_000, 10_000, 100_000])
+    parser.add_argument("--place", type=Path, help="keep the collections here, or take them")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     rows = []
     for chunks in asked.chunks:
-        with tempfile.TemporaryDirectory() as place:
-            rows.append(measure(Path(place), chunks, asked.rounds))
+        with tempfile.TemporaryDirectory() as scratch:
+            place = asked.place / str(chunks) if asked.place else Path(scratch)
+            rows.append(measure(place, chunks, asked.rounds))
         print(rows[-1], flush=True)
     table = "\n".join(rows)
     body = f"""
