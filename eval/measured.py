@@ -58,6 +58,11 @@ class Asked:
         texts = [text for p in self.reply.passages for text in (p.lead, p.text)]
         return faithfulness.knowledge([*texts, *(c.quote for c in self.reply.cited)])
 
+    @property
+    def beside(self) -> str:
+        """Give what names may come from without being a source: question, headings, titles."""
+        return "\n".join([self.case.question, *(f"{p.uri} {p.lead}" for p in self.reply.passages)])
+
     @cached_property
     def claims(self) -> list[Said]:
         """Give the sentences that claim something."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from eval import answers, citations, faithfulness, retrieval, spans
 from eval.locate import Place, Span
 from eval.measured import Asked, Better, Metric, Score, skip
+from eval.violations import violations
 
 CUTS = (1, 3, 8)
 DEPTH = 10
@@ -154,7 +155,9 @@ def carries(asked: Asked) -> citations.Carries:
 
     def check(sentence: str, quotes: Sequence[str]) -> bool:
         held = faithfulness.knowledge(quotes)
-        return faithfulness.support(sentence, held, asked.idf) >= faithfulness.SUPPORTED
+        if faithfulness.support(sentence, held, asked.idf) < faithfulness.SUPPORTED:
+            return False
+        return not violations(sentence, quotes, asked.idf, asked.beside)
 
     return check
 
@@ -166,6 +169,14 @@ def _faithful(asked: Asked) -> float:
 def _unsupported(asked: Asked) -> float:
     said = [one.text for one in asked.claims]
     return len(faithfulness.unsupported(said, asked.held, asked.idf)) / len(said)
+
+
+def _violations(asked: Asked) -> float:
+    sources = [text for p in asked.reply.passages for text in (p.lead, p.text)]
+    sources += [cited.quote for cited in asked.reply.cited]
+    return float(
+        any(violations(one.text, sources, asked.idf, asked.beside) for one in asked.claims)
+    )
 
 
 def _refusal(asked: Asked, *, answerable: bool, wrong: str) -> Score:
@@ -236,6 +247,12 @@ METRICS: tuple[Metric, ...] = (
         "unsupported_sentences",
         "share of the sentences that the sources do not carry",
         _answered(_unsupported, ""),
+        "lower",
+    ),
+    _metric(
+        "hard_violations",
+        "answers that state a number, name or negation otherwise than their sources",
+        _answered(_violations, ""),
         "lower",
     ),
     _metric(

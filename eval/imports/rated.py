@@ -24,6 +24,7 @@ class Rated:
 
     rating: as the set has it. good: whether it counts as faithful. other: of a pair, the second
     text; then the rating says how much better the first one is. cluster: texts of one source.
+    beside: what was said before, a question: names may come from it.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Rated:
     cluster: str
     part: str = ""
     other: str | None = None
+    beside: str = ""
 
 
 def mtrag(path: Path) -> Iterator[Rated]:
@@ -56,6 +58,7 @@ def mtrag(path: Path) -> Iterator[Rated]:
             good=fmean(given) >= FAITHFUL,
             cluster=one["task_id"],
             part=task["Answerability"][0].lower(),
+            beside="\n".join(turn["text"] for turn in task["input"]),
         )
 
 

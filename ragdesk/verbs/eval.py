@@ -9,7 +9,7 @@ from eval import compare, locate, store
 from eval.imports.table import SOURCES, take
 from ragdesk.errors import CheckFailed, SettingsError
 from ragdesk.target import opened
-from ragdesk.verbs import call, eval_calibrate, eval_run, eval_validate
+from ragdesk.verbs import call, eval_calibrate, eval_generate, eval_judge, eval_run, eval_validate
 
 EXAMPLES = """
 \b
@@ -35,6 +35,8 @@ def command() -> None:
 
 command.add_command(eval_run.command)
 command.add_command(eval_calibrate.command)
+command.add_command(eval_generate.command)
+command.add_command(eval_judge.command)
 command.add_command(eval_validate.command)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from eval.imports.rated import SETS, read
+from eval.mutations import suite
 from eval.validate import validate
 from ragdesk.verbs import call
 
@@ -13,6 +14,7 @@ EXAMPLES = """
 \b
 Examples:
   ragdesk eval validate mtrag mtrag-human/evaluations
+  ragdesk eval validate mtrag mtrag-human/evaluations --mutations
   ragdesk eval validate summedits data/summedits --json
 """
 
@@ -20,15 +22,21 @@ Examples:
 @click.command("validate", epilog=EXAMPLES)
 @click.argument("name", type=click.Choice(list(SETS)))
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--mutations", is_flag=True, help="Also break the best texts, and count what is found."
+)
 @call.json
-def command(*, name: str, path: Path, as_json: bool) -> None:
+def command(*, name: str, path: Path, mutations: bool, as_json: bool) -> None:
     """Hold the deterministic figures against labels that people gave.
 
     AUROC 0.5 means blind: the words of a text cannot tell that kind of error, and a gate on
     faithfulness does not guard against it. Thresholds are fitted on other sources than they are
     tried on.
     """
-    found = validate(read(name, path))
+    rated = read(name, path)
+    found = validate(rated)
+    if mutations:
+        found["mutations"] = suite(rated)
     if as_json:
         call.say_json({"set": name, **found})
         return
@@ -38,6 +46,9 @@ def command(*, name: str, path: Path, as_json: bool) -> None:
         for figure, one in found.get(title, {}).items():
             prefix = {"over_the_formula": "over the formula: ", "parts": "auroc of "}.get(title, "")
             click.echo(f"{prefix + figure:34} {_shown(one)}")
+    for title, rows in found.get("mutations", {}).items():
+        for kind, one in rows.items():
+            click.echo(f"{f'{title}: {kind}':34} {_shown(one)}  n {one['n']}")
 
 
 def _shown(one: dict[str, Any]) -> str:

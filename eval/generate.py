@@ -1,0 +1,98 @@
+"""Make cases of a collection without a model: what it answers, and what was taken out of it.
+
+Answerable ones come from FAQ entries and headings. Unanswerable ones ask for sections that are
+left out (near: the rest of the document stays) and for documents that are left out (far). The
+documents without these parts are written beside the cases: ask about those, in a collection of
+their own. Questions from headings are plainer than customers' ones: they calibrate a floor, they
+do not tell how good an engine is.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.case import Case, Evidence, Stratum, write
+from eval.locate import Span
+from eval.store import CASES
+from indexes.text import language
+
+SEED = 20261123
+SHORTEST = 40  # characters of a section that says something
+OUT_SECTIONS, OUT_DOCUMENTS = 0.25, 0.15  # of all, left out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A stretch of a document under a heading. question: of an FAQ entry, as it stands there."""
+
+    heading: str
+    span: Span
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A document with its sections."""
+
+    uri: str
+    title: str
+    text: str
+    sections: tuple[Section, ...]
+
+
+def generate(sources: Iterable[Source], out: Path, seed: int = SEED) -> list[Case]:
+    """Write cases.jsonl and documents/ below ``out``; give the cases."""
+    dice = random.Random(seed)  # noqa: S311, nothing is kept secret by it
+    cases: list[Case] = []
+    for source in sorted(sources, key=lambda one: one.uri):
+        useful = [s for s in source.sections if s.span[1] - s.span[0] >= SHORTEST]
+        if useful and dice.random() < OUT_DOCUMENTS:
+            cases += [_case(source, s, "out_of_kb", n) for n, s in enumerate(useful)]
+            continue
+        gone = [s for s in useful if len(useful) > 1 and dice.random() < OUT_SECTIONS]
+        text = _without(source.text, [s.span for s in gone])
+        cases += [_case(source, s, "near_domain", n) for n, s in enumerate(gone)]
+        kept = [s for s in useful if s not in gone and source.text[slice(*s.span)].strip() in text]
+        cases += [_case(source, s, "in_kb", n) for n, s in enumerate(kept)]
+        _save(out / "documents" / f"{source.uri}.txt", text)
+    write(out / CASES, cases)
+    return cases
+
+
+def question(source: Source, section: Section) -> str:
+    """Ask for a section: an FAQ entry's own question, else one made of heading and title."""
+    if section.question:
+        return section.question
+    about = section.heading or source.title
+    within = f" ({source.title})" if source.title and source.title != about else ""
+    if language(about) == "zh":
+        return f"{about}{within.replace('(', '（').replace(')', '）')}是怎么规定的？"
+    return f"What is said about {about}{within}?"
+
+
+def _case(source: Source, section: Section, stratum: Stratum, number: int) -> Case:
+    asked = question(source, section)
+    known = stratum == "in_kb"
+    quote = source.text[slice(*section.span)].strip()
+    return Case(
+        id=f"{stratum}-{source.uri}-{number}",
+        lang=language(asked),
+        question=asked,
+        answerable=known,
+        stratum=stratum,
+        evidence=(Evidence(uri=f"{source.uri}.txt", quote=quote),) if known else (),
+        tags=("faq" if section.question else "heading",),
+        cluster=source.uri,
+    )
+
+
+def _without(text: str, spans: Sequence[Span]) -> str:
+    for start, end in sorted(spans, reverse=True):
+        text = text[:start] + text[end:]
+    return text
+
+
+def _save(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="")

@@ -1,0 +1,167 @@
+"""Break true sentences in known ways, to see which breaks a check finds.
+
+Each way changes one thing and leaves all other words: a share of words cannot tell, so it is the
+hard flags that are tried. What a way cannot break, it leaves alone (None). Seeded by the caller.
+"""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["number", "unit", "date", "entity", "negation"]
+KINDS: tuple[Kind, ...] = ("number", "unit", "date", "entity", "negation")
+
+_NUMBER = re.compile(
+    r"(?<![\w.,/:-])\d{1,3}(?:,\d{3})+(?![\w/:-])|(?<![\w.,/:-])\d+(?:\.\d+)?(?![\w/:-])"
+)
+_MARKER = re.compile(r"\s*\(?\d{1,2}[.)]\s")  # of a list: no number of anything
+_HAN_NUMBER = re.compile(
+    r"(?<![一二三四五六七八九十百千万第两零])[二三四五六七八九十](?=[个天日小分周月年元次台件份人])"
+)
+_MONTHS = [
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+]
+_DATE = re.compile(
+    rf"\b(?:{'|'.join(_MONTHS)})\b(?= \d|,? \d{{4}})|(?<=\d )(?:{'|'.join(_MONTHS)})\b"
+    r"|\b(?:1[6-9]|20)\d\d\b|\d{1,2}(?=[月日号])"
+)
+_UNITS = (
+    ("days", "weeks"), ("day", "week"), ("hours", "minutes"), ("hour", "minute"),
+    ("months", "years"), ("month", "year"), ("weeks", "hours"), ("years", "months"),
+    ("year", "month"), ("minutes", "hours"), ("percent", "dollars"), ("%", " dollars"),
+    ("miles", "meters"), ("million", "billion"), ("billion", "million"), ("kg", "tonnes"),
+    ("GB", "MB"), ("km", "cm"), ("feet", "miles"), ("dollars", "pounds"), ("euros", "kroner"),
+)  # fmt: skip
+_HAN_UNITS = (
+    ("小时", "分钟"),
+    ("分钟", "小时"),
+    ("个月", "年"),
+    ("天", "周"),
+    ("元", "欧元"),
+    ("日", "周"),
+    ("克", "公斤"),
+)
+_ENTITY = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,})*")
+_VERB = re.compile(
+    r"\b(is|are|was|were|can|will|may|must|should|has to|do|does)\b(?! not)(?!n't)", re.IGNORECASE
+)
+_DENIED = re.compile(r"\b(is|are|was|were|can|will|may|must|should|do|does) ?not\b", re.IGNORECASE)
+_HAN_VERB = re.compile(r"(?<!不)(?<!没)(可以|需要|会|能|支持|包括|提供|接受|必须)")
+_HAN_DENIED = re.compile(r"不(可以|需要|会|能|支持|包括|提供|接受)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A sentence with one thing broken."""
+
+    kind: Kind
+    before: str
+    after: str
+
+
+def mutate(
+    sentence: str, kind: Kind, dice: random.Random, names: Sequence[str] = ()
+) -> Mutation | None:
+    """Break a sentence in one way; None where it holds nothing of the kind.
+
+    names: entities to put in the place of another.
+
+    >>> mutate("It takes 30 days.", "unit", random.Random(1)).after
+    'It takes 30 weeks.'
+    >>> mutate("You can pay later.", "negation", random.Random(1)).after
+    'You can not pay later.'
+    """
+    broken = _WAYS[kind](sentence, dice, names)
+    return None if broken is None or broken == sentence else Mutation(kind, sentence, broken)
+
+
+def entities(texts: Sequence[str]) -> list[str]:
+    """List the names inside some texts, for swapping."""
+    return sorted({match for text in texts for match in _ENTITY.findall(text)})
+
+
+def _number(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+    start = _MARKER.match(sentence)
+    found = [
+        m
+        for m in _NUMBER.finditer(sentence, start.end() if start else 0)
+        if not _DATE.fullmatch(m[0])
+    ]
+    if found:
+        one = dice.choice(found)
+        return _put(sentence, one.span(), _other(one[0], dice))
+    han = list(_HAN_NUMBER.finditer(sentence))
+    if not han:
+        return None
+    one = dice.choice(han)
+    return _put(sentence, one.span(), dice.choice([c for c in "二三四五六七八九" if c != one[0]]))
+
+
+def _other(number: str, dice: random.Random) -> str:
+    plain = float(number.replace(",", ""))
+    new = plain * dice.choice([2, 3, 10]) + dice.randint(1, 4)
+    text = f"{new:,.0f}" if "," in number or "." not in number else f"{new:.2f}"
+    return text if "," in number else text.replace(",", "")
+
+
+def _unit(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+    spots = []
+    for one, other in _UNITS:
+        tail = r"\b" if one[-1].isalpha() else ""
+        pattern = rf"(?<=\d)(\s?)({re.escape(one)}){tail}"
+        spots += [(m.span(2), other) for m in re.finditer(pattern, sentence)]
+    for one, other in _HAN_UNITS:
+        pattern = rf"(?<=[\d一二三四五六七八九十两])(\s?)({one})"
+        spots += [(m.span(2), other) for m in re.finditer(pattern, sentence)]
+    if not spots:
+        return None
+    span, other = dice.choice(spots)
+    return _put(sentence, span, other)
+
+
+def _date(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+    found = list(_DATE.finditer(sentence))
+    if not found:
+        return None
+    one = dice.choice(found)
+    if one[0] in _MONTHS:
+        return _put(sentence, one.span(), dice.choice([m for m in _MONTHS if m != one[0]]))
+    shift = dice.choice([-3, -2, 2, 3])
+    return _put(sentence, one.span(), str(abs(int(one[0]) + shift) or 7))
+
+
+def _entity(sentence: str, dice: random.Random, names: Sequence[str]) -> str | None:
+    found = list(_ENTITY.finditer(sentence))
+    others = [name for name in names if name not in sentence]
+    if not found or not others:
+        return None
+    return _put(sentence, dice.choice(found).span(), dice.choice(others))
+
+
+def _negation(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+    denied = list(_DENIED.finditer(sentence)) + list(_HAN_DENIED.finditer(sentence))
+    if denied:
+        one = dice.choice(denied)
+        return _put(sentence, one.span(), one[1])
+    said = list(_VERB.finditer(sentence)) or list(_HAN_VERB.finditer(sentence))
+    if not said:
+        return None
+    one = said[0]
+    return _put(sentence, one.span(), f"{one[1]} not" if one[1].isascii() else f"不{one[1]}")
+
+
+def _put(sentence: str, span: tuple[int, int], words: str) -> str:
+    return sentence[: span[0]] + words + sentence[span[1] :]
+
+
+Way = Callable[[str, random.Random, Sequence[str]], str | None]
+_WAYS: dict[Kind, Way] = {
+    "number": _number,
+    "unit": _unit,
+    "date": _date,
+    "entity": _entity,
+    "negation": _negation,
+}

@@ -1,0 +1,85 @@
+"""The mutation suite: sentences broken in known ways, how many are found, at what false alarms.
+
+Sentences come from answers that every rater called fully faithful; they are paraphrases, so no
+check can pass by matching strings. Swapped and dropped citations are tried on the same sentences,
+each cited to the passage that carries it best.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from eval import faithfulness, stats
+from eval.imports.rated import Rated
+from eval.mutate import KINDS, entities, mutate
+from eval.reply import split
+from eval.validate import idf_of
+from eval.violations import violations
+from indexes.support import Idf
+
+SEED = 20261123
+Counts = dict[str, list[float]]
+
+
+def suite(rated: Sequence[Rated]) -> dict[str, Any]:
+    """Give, per way of breaking, the share found, and the share of whole texts flagged falsely.
+
+    Only texts with the highest rating of the set are broken.
+    """
+    best = max(one.rating for one in rated)
+    good = [one for one in rated if one.rating == best and any(map(str.strip, one.sources))]
+    idf = idf_of([source for one in rated for source in one.sources])
+    names = entities([source for one in rated for source in one.sources])
+    dice = random.Random(SEED)  # noqa: S311, nothing is kept secret by it
+    found: Counts = {kind: [] for kind in (*KINDS, "citation_swapped", "citation_dropped")}
+    alarms: Counts = {"texts": [], "sentences": []}
+    for one in good:
+        said = [part.text for part in split(one.text) if faithfulness.claimed(part.text)]
+        flagged = [_flags(sentence, one, idf) for sentence in said]
+        alarms["sentences"] += [float(bool(some)) for some in flagged]
+        if said:
+            alarms["texts"].append(float(any(flagged)))
+        for sentence, before in zip(said, flagged, strict=True):
+            for kind in KINDS:
+                broken = mutate(sentence, kind, dice, names)
+                if broken:
+                    found[kind].append(float(bool(_flags(broken.after, one, idf) - before)))
+            pool = [s for other in dice.sample(list(rated), 8) for s in other.sources]
+            swapped = _recited(sentence, one, pool[: len(pool) // 2] or pool, idf)
+            if swapped is not None:
+                found["citation_swapped"].append(float(swapped))
+                found["citation_dropped"].append(float(not carried(sentence, [], idf)))
+    return {
+        "found": {kind: _share(values) for kind, values in found.items() if values},
+        "false_alarms": {name: _share(values) for name, values in alarms.items() if values},
+    }
+
+
+def carried(sentence: str, quotes: Sequence[str], idf: Idf, beside: str = "") -> bool:
+    """Tell whether quotes carry a sentence: enough of its words, and nothing said otherwise."""
+    share = faithfulness.support(sentence, faithfulness.knowledge(quotes), idf)
+    enough = share >= faithfulness.SUPPORTED
+    return bool(quotes) and enough and not violations(sentence, quotes, idf, beside)
+
+
+def _recited(sentence: str, one: Rated, pool: Sequence[str], idf: Idf) -> bool | None:
+    """Cite a sentence to another text's passage: is that found? None where nothing carries it."""
+    best = max(
+        one.sources,
+        key=lambda s: faithfulness.support(sentence, faithfulness.knowledge([s]), idf),
+    )
+    others = [source for source in pool if source not in one.sources]
+    if not others or not carried(sentence, [best], idf, one.beside):
+        return None
+    return not carried(sentence, [others[0]], idf, one.beside)
+
+
+def _flags(sentence: str, one: Rated, idf: Idf) -> set[tuple[str, str]]:
+    held = violations(sentence, one.sources, idf, one.beside)
+    return {(flag.kind, flag.said) for flag in held}
+
+
+def _share(values: Sequence[float]) -> dict[str, float | int]:
+    found = stats.proportion(values)
+    low, high = round(found.low, 4), round(found.high, 4)
+    return {"value": round(found.value, 4), "ci_low": low, "ci_high": high, "n": len(values)}

@@ -1,0 +1,58 @@
+"""What a sentence states otherwise than its sources, however alike they read: hard violations.
+
+Kept apart from every share of words, and conservative: people who rated answers as fully faithful
+accept free paraphrases, so a number, name or "not" counts only against sources that say nearly
+the same, or where it stands nowhere at all.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from eval.faithfulness import words
+from indexes.support import Flag, Idf, flags, window
+from indexes.text import sentences
+
+CLOSE = 0.75  # of a sentence, by idf: so much of it its nearest sentences hold, or they are others
+SAME = 0.85  # then a "not" more or less turns the meaning round
+AMOUNTS = frozenset({"number", "unit", "currency", "date", "identifier"})
+TURNS = frozenset({"negation", "opposite"})
+_MARKER = re.compile(r"^\s*(?:[-*•]\s*)?(?:\(?\d{1,2}[.)]\s+)?")
+_COUNTED = frozenset({"one", "two", "three", "four", "1", "2", "3", "4", "一", "两", "二"})
+
+
+def violations(sentence: str, sources: Sequence[str], idf: Idf, beside: str = "") -> list[Flag]:
+    """List what a sentence states otherwise than its sources.
+
+    beside: what names may come from without being a source: headings, the question.
+
+    >>> [f.said for f in violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
+    ['60 days']
+    """
+    said = _MARKER.sub("", sentence).replace("*", "")
+    pieces = [piece for source in sources for piece in _pieces(source)]
+    if not pieces:
+        return []
+    at, share = window(words(said), [words(piece) for piece in pieces], idf)
+    whole = "\n".join(sources)
+    near = flags(said, "\n".join(pieces[i] for i in at), beside=f"{beside}\n{whole}")
+    anywhere = set(flags(said, whole, beside=beside)) if near else set()
+    alone = len(at) == 1
+    return [one for one in near if _counts(one, share, nowhere=one in anywhere, alone=alone)]
+
+
+def _counts(one: Flag, share: float, *, nowhere: bool, alone: bool) -> bool:
+    if one.kind in AMOUNTS:
+        return one.said.lower() not in _COUNTED and (nowhere or share >= CLOSE)
+    if one.kind == "name":
+        return nowhere and one.said[:1].isupper()
+    return one.kind in TURNS and alone and share >= SAME
+
+
+@lru_cache(maxsize=8192)
+def _pieces(source: str) -> tuple[str, ...]:
+    return tuple(_cut(source))
+
+
+def _cut(source: str) -> Iterator[str]:
+    yield from (source[start:end] for start, end in sentences(source))

@@ -1,0 +1,57 @@
+"""``ragdesk eval generate``: makes cases of a collection, without a model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from eval.generate import Section, Source, generate
+from indexes.chunk import Chunk
+from ragdesk.assemble import Desks, Opened
+from ragdesk.settings import load
+from ragdesk.verbs import call
+
+EXAMPLES = """
+\b
+Examples:
+  ragdesk eval generate --out made
+  ragdesk ingest made/documents --collection made
+  ragdesk eval run made/cases.jsonl --collection made --out runs/made
+  ragdesk eval calibrate runs/made
+"""
+
+
+@click.command("generate", epilog=EXAMPLES)
+@call.collection
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
+@call.json
+@click.pass_obj
+def command(door: call.Call, /, *, collection: str, out: Path, as_json: bool) -> None:
+    """Make cases from the headings and FAQ entries of a collection.
+
+    A quarter of the sections and some documents are left out of the copy that is written beside
+    the cases: questions for them have no answer there. Ask about the copy, not the collection.
+    """
+    loaded = load(home=door.home, config=door.config)
+    cases = generate(_sources(Desks(loaded.home, loaded.settings).open(collection)), out)
+    counts = {s: sum(c.stratum == s for c in cases) for s in ("in_kb", "near_domain", "out_of_kb")}
+    if as_json:
+        call.say_json({"cases": len(cases), **counts, "out": str(out)})
+        return
+    told = ", ".join(f"{count} {stratum}" for stratum, count in counts.items())
+    click.echo(f"{len(cases)} cases ({told}) in {out / 'cases.jsonl'}")
+    click.echo(f"Next: ragdesk ingest {out / 'documents'} --collection made")
+
+
+def _sources(opened: Opened) -> Iterator[Source]:
+    for listed in opened.documents:
+        record, chunks = opened.index.document(listed)
+        sections = tuple(_section(chunk) for chunk in chunks)
+        yield Source(uri=record.uri, title=record.title, text=record.text, sections=sections)
+
+
+def _section(chunk: Chunk) -> Section:
+    start, end = chunk.question or (chunk.start, chunk.start)
+    asked = chunk.text[start - chunk.start : end - chunk.start].strip()
+    heading = chunk.path[-1] if chunk.path else ""
+    return Section(heading=heading, span=(chunk.start, chunk.end), question=asked)

@@ -1,0 +1,71 @@
+"""Broken sentences are found where their source says nearly the same, and paraphrases pass."""
+
+import pytest
+from made_run import dice_of
+
+from eval.imports.rated import Rated
+from eval.mutate import KINDS, mutate
+from eval.mutations import suite
+from eval.violations import violations
+
+# A sentence of a source, and the same said in other words.
+PAIRS = [
+    ("Unused articles can be sent back within 30 days of delivery.", "You can send unused articles back within 30 days of delivery."),
+    ("The warranty covers the pump for 24 months.", "The pump is covered by the warranty for 24 months."),
+    ("Orders above 60 euros ship free of charge to Norway.", "To Norway, orders above 60 euros ship free of charge."),
+    ("Express parcels reach Berlin in 2 days after 14 March.", "After 14 March, express parcels reach Berlin in 2 days."),
+    ("Gift cards cannot be returned or paid out.", "You cannot return gift cards or have them paid out."),
+    ("退款会在收到退货后5天内退回原账户。", "收到退货后，退款会在5天内退回原账户。"),
+    ("会员可以在30天内免费退换未使用的商品。", "未使用的商品，会员可以在30天内免费退换。"),
+    ("保修期为24个月，从收货之日开始计算。", "从收货之日开始计算，保修期为24个月。"),
+    ("满300元的订单可以免运费。", "订单满300元可以免运费。"),
+    ("客服时间为每天9点到18点，周末不提供电话服务。", "客服每天9点到18点，周末不提供电话服务。"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "said"), PAIRS)
+def test_a_paraphrase_is_no_violation(source, said):
+    assert source != said
+    assert violations(said, [f"We are open. {source} Ask us."], lambda _: 1.0) == []
+
+
+@pytest.mark.parametrize("kind", ["number", "unit", "date"])
+def test_an_amount_that_was_changed_is_found_in_every_paraphrase(kind):
+    tried = 0
+    for source, said in PAIRS:
+        for seed in range(5):
+            broken = mutate(said, kind, dice_of(seed))
+            if broken:
+                tried += 1
+                assert violations(broken.after, [source], lambda _: 1.0), broken.after
+    assert tried >= 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mutation_changes_one_thing_and_is_the_same_for_the_same_dice(kind):
+    names = ["Lisbon", "Acme Corp"]
+    for _, said in PAIRS:
+        one, same = (mutate(said, kind, dice_of(7), names) for _ in range(2))
+        assert one == same
+        if one:
+            assert one.before == said != one.after
+
+
+def test_a_sentence_without_the_kind_is_left_alone():
+    assert mutate("Gift cards stay valid.", "number", dice_of(1)) is None
+
+
+def test_a_source_that_says_nothing_violates_nothing():
+    assert violations("You have 30 days.", [], lambda _: 1.0) == []
+
+
+def test_the_suite_counts_what_it_broke_and_what_it_flagged_falsely():
+    rated = [
+        Rated(id=str(n), text=said, sources=(source,), rating=4.0, good=True, cluster=str(n))
+        for n, (source, said) in enumerate(PAIRS)
+    ]
+    found = suite(rated)
+    assert found["false_alarms"]["texts"]["value"] == 0.0
+    assert found["found"]["number"]["value"] == 1.0
+    assert found["found"]["citation_swapped"]["value"] == 1.0
+    assert found == suite(rated)
