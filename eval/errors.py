@@ -17,5 +17,9 @@ class BadGate(EvalError):
     """A gate names something that is not measured."""
 
 
+class NotAsked(EvalError):
+    """A target cannot be asked a case of this kind: becomes a skipped trial with this reason."""
+
+
 class NoAnswer(EvalError):
     """A target did not answer a case: becomes a trial with this reason."""

@@ -9,16 +9,15 @@ no gate of ours stands on them alone.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import httpx
 
 from eval.case import Evidence
 from eval.errors import NoAnswer
 from eval.locate import find
+from eval.targets import post
 
 VERDICTS: Final = ("supported", "contradicted", "not_stated", "no_claim")
 WORTH: Final = {"supported": 1.0, "contradicted": 0.0, "not_stated": 0.0}
@@ -74,7 +73,7 @@ class Judge:
     options: JudgeOptions
     cache: Path
     offline: bool = False
-    http: httpx.Client = field(default_factory=httpx.Client)
+    post: Callable[[str, Mapping[str, Any], float], Mapping[str, Any]] = post
 
     def __call__(self, sentences: Sequence[str], passages: Sequence[str]) -> Judged:
         """Judge the sentences of an answer. Raises NoAnswer with what went wrong."""
@@ -95,12 +94,7 @@ class Judge:
         if self.offline:
             raise NoAnswer("not judged before, and --cache-only asks nobody")
         url = f"{self.options.url.rstrip('/')}/v1/chat/completions"
-        try:
-            got = self.http.post(url, json=dict(body), timeout=self.options.timeout)
-            got.raise_for_status()
-            raw: Mapping[str, Any] = got.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise NoAnswer(f"the judge: {type(error).__name__}: {error}") from error
+        raw = self.post(url, body, self.options.timeout)
         self.cache.mkdir(parents=True, exist_ok=True)
         text = json.dumps(raw, ensure_ascii=False, sort_keys=True)
         part = file.with_suffix(".part")

@@ -21,7 +21,7 @@ def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
     trials = trial.read(folder)
     answers = [(c, r) for c in cases if (r := _answer(c, trials)) is not None]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        rows = list(pool.map(lambda pair: _row(*pair, judge), answers))
+        rows = list(pool.map(lambda pair: _row(pair[0], pair[1], judge), answers))
     store.write_lines(folder / JUDGED, rows)
     found = {**figures(rows), "judge": _facts(judge)}
     store.write_json(folder / "judge.json", found)

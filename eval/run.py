@@ -17,7 +17,7 @@ from typing import Any
 from eval import case as cases_
 from eval import locate, store, trial
 from eval.case import Case
-from eval.errors import BadCases, NoAnswer
+from eval.errors import BadCases, NoAnswer, NotAsked
 from eval.targets import Target
 from eval.trial import Trial
 
@@ -77,6 +77,8 @@ def answer(case: Case, target: Target) -> Trial:
         seconds = time.perf_counter() - begun
         marks = _resolved(reply, target)
         json.dumps(reply, allow_nan=False)
+    except NotAsked as error:
+        return replace(blank, status="skipped", reason=str(error))
     except NoAnswer as error:
         return _failed(blank, str(error), begun)
     except Exception as error:  # noqa: BLE001, a target is foreign code: its failure is a result

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from eval.case import Case
-from eval.errors import BadTarget, NoAnswer
+from eval.errors import BadTarget, NoAnswer, NotAsked
 
 Json = Mapping[str, Any]
 TRIES, PAUSE = 3, 0.5
@@ -102,7 +102,7 @@ class Ragdesk(_Http):
     def ask(self, case: Case) -> Json:
         """Ask a case. One with a history is not asked: the server keeps conversations itself."""
         if case.history:
-            raise NoAnswer("the target takes no history")
+            raise NotAsked("the target takes no history")
         body = {"question": case.question, "collection": self._collection, "explain": True}
         return _sent(lambda: self._http.post("/v1/answers", json=body))
 
@@ -173,6 +173,11 @@ def named(name: str, *, collection: str, key: str, environ: Mapping[str, str]) -
     if name.endswith(".toml"):
         return Mapped(Path(name), environ)
     raise BadTarget(f"{name!r} is neither an address (http://…) nor a mapping file (….toml).")
+
+
+def post(url: str, body: Json, timeout: float) -> Json:
+    """Send JSON somewhere and give what comes back. Raises NoAnswer with what went wrong."""
+    return _sent(lambda: httpx.post(url, json=dict(body), timeout=timeout))
 
 
 def _sent(send: Callable[[], httpx.Response]) -> Json:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Self
 
 from eval.case import Case
@@ -20,13 +20,16 @@ from ragdesk.verbs.call import Call
 class DeskTarget:
     """A collection's desk as a target. Any thread may ask; one loop in a thread of its own answers.
 
-    A writer that keeps connections to a model belongs to one loop: hence the single one.
+    A writer that keeps connections to a model belongs to one loop: hence the single one. close:
+    lets go of these connections, in that loop.
     """
 
     readable = True
 
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
+    def __init__(
+        self, opened: Opened, close: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> None:
+        self._opened, self._close = opened, close
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -35,6 +38,8 @@ class DeskTarget:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._close is not None:
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -82,5 +87,6 @@ def opened(door: Call, name: str | None, collection: str, key: str) -> Iterator[
             yield remote
         return
     loaded = load(home=door.home, config=door.config)
-    with DeskTarget(Desks(loaded.home, loaded.settings).open(collection)) as target:
+    desks = Desks(loaded.home, loaded.settings)
+    with DeskTarget(desks.open(collection), desks.close) as target:
         yield target

@@ -26,12 +26,12 @@ STRATA: dict[str, Stratum] = {
 def texts(file: Path) -> Iterator[Text]:
     """Give every passage of every task once, as a document."""
     seen: set[str] = set()
-    for task in _tasks(file):
+    for task in tasks(file):
         for passage in task.get("contexts", ()):
-            uri = _uri(passage)
-            if uri not in seen and passage.get("text"):
-                seen.add(uri)
-                yield Text(uri=uri, text=passage["text"])
+            name = uri(passage)
+            if name not in seen and passage.get("text"):
+                seen.add(name)
+                yield Text(uri=name, text=passage["text"])
 
 
 def cases(file: Path) -> Iterator[Case]:
@@ -40,7 +40,7 @@ def cases(file: Path) -> Iterator[Case]:
     The passages of a task are what a retriever found for it, not all of them evidence; the
     documents are known as evidence only where the question has an answer.
     """
-    for task in _tasks(file):
+    for task in tasks(file):
         kind = (task.get("answerability") or task.get("Answerability") or ["ANSWERABLE"])[0]
         if kind == "CONVERSATIONAL":
             continue
@@ -54,18 +54,20 @@ def cases(file: Path) -> Iterator[Case]:
             answerable=answerable,
             stratum=STRATA[kind],
             reference=tuple(t["text"] for t in task.get("targets", ())) if answerable else (),
-            evidence=tuple(Evidence(uri=_uri(p)) for p in task["contexts"]) if answerable else (),
+            evidence=tuple(Evidence(uri=uri(p)) for p in task["contexts"]) if answerable else (),
             tags=(kind.lower(), str(task.get("Collection", ""))),
             cluster=task.get("conversation_id", task["task_id"]),
         )
 
 
-def _tasks(file: Path) -> Iterator[dict[str, Any]]:
+def tasks(file: Path) -> Iterator[dict[str, Any]]:
+    """Give every task as the set has it."""
     file = file / "reference.jsonl" if file.is_dir() else file
     yield from map(json.loads, filter(str.strip, file.read_text(encoding="utf-8").splitlines()))
 
 
-def _uri(passage: dict[str, Any]) -> str:
+def uri(passage: dict[str, Any]) -> str:
+    """Name a passage's document."""
     return f"{_ODD.sub('_', passage['document_id'])}.txt"
 
 

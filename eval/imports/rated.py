@@ -58,7 +58,7 @@ def mtrag(path: Path) -> Iterator[Rated]:
             good=fmean(given) >= FAITHFUL,
             cluster=one["task_id"],
             part=task["Answerability"][0].lower(),
-            beside="\n".join(turn["text"] for turn in task["input"]),
+            beside="\n".join(turn["text"] for turn in task.get("input", ())),
         )
 
 

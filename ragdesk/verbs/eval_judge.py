@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 
 from eval.judge import Judge, JudgeOptions
 from eval.judging import CACHE, judge_run
@@ -35,9 +34,8 @@ def command(*, folder: Path, as_json: bool, **given: Any) -> None:
     come again without the model. Beside the words' figures, not instead of them.
     """
     options = JudgeOptions(url=given["url"], model=given["model"], revision=given["revision"])
-    with httpx.Client() as http:
-        judge = Judge(options, folder / CACHE, offline=given["cache_only"], http=http)
-        found = judge_run(folder, judge, given["jobs"])
+    judge = Judge(options, folder / CACHE, offline=given["cache_only"])
+    found = judge_run(folder, judge, given["jobs"])
     one = found["judge_faithfulness"]
     if as_json:
         call.say_json(found)

@@ -4,7 +4,6 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 from made_run import cases, documents, trials
 
@@ -102,12 +101,10 @@ def test_a_run_is_judged_once_and_replayed_with_the_same_bytes(tmp_path, model):
     lines = [trial.line(one) for one in trials(HELD, ASKED).values()]
     (tmp_path / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
     options = JudgeOptions(url=model, model="m")
-    with httpx.Client() as http:
-        found = judge_run(tmp_path, Judge(options, tmp_path / "judge", http=http))
+    found = judge_run(tmp_path, Judge(options, tmp_path / "judge"))
     first = [(tmp_path / name).read_bytes() for name in ("judged.jsonl", "judge.json")]
     asked = Scripted.asked
-    with httpx.Client() as http:
-        judge_run(tmp_path, Judge(options, tmp_path / "judge", offline=True, http=http), jobs=1)
+    judge_run(tmp_path, Judge(options, tmp_path / "judge", offline=True), jobs=1)
     assert [(tmp_path / n).read_bytes() for n in ("judged.jsonl", "judge.json")] == first
     assert Scripted.asked == asked
     one = found["judge_faithfulness"]
@@ -116,7 +113,6 @@ def test_a_run_is_judged_once_and_replayed_with_the_same_bytes(tmp_path, model):
 
 
 def test_what_was_not_judged_before_is_an_error_offline(tmp_path):
-    with httpx.Client() as http:
-        judge = Judge(JudgeOptions(url="http://x", model="m"), tmp_path, offline=True, http=http)
-        with pytest.raises(NoAnswer, match="asks nobody"):
-            judge(["30 days."], PASSAGES)
+    judge = Judge(JudgeOptions(url="http://x", model="m"), tmp_path, offline=True)
+    with pytest.raises(NoAnswer, match="asks nobody"):
+        judge(["30 days."], PASSAGES)

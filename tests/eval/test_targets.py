@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -171,6 +172,9 @@ def test_a_ragdesk_is_asked_over_http_and_its_citations_looked_up(tmp_path):
         none = Ragdesk(f"http://127.0.0.1:{port}", "none")
         with none, pytest.raises(BadTarget, match="no collection"):
             _ = none.facts
+        talk = replace(case, history=({"role": "user", "text": "Hello."},))
+        unasked = run([talk], target, tmp_path / "talk")["1"]
+    assert (unasked.status, unasked.reason) == ("skipped", "the target takes no history")
     assert held["1"].status == "ok", held["1"].reason
     found = report.measured(tmp_path / "run")
     assert found.overall["recall@8"].value == 1.0

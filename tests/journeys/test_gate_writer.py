@@ -1,0 +1,60 @@
+"""A model that lies in three of ten sentences: the gate sees it, with verification off and on.
+
+An extractive answer is faithful by construction and would hide a broken check.
+"""
+
+from dataclasses import replace
+
+import pytest
+from engines import running
+from scripted_writer import app
+
+from eval import compare, gate, report
+from eval.bench import handbook
+from eval.release import release
+from eval.released import FAILED, PASSED
+from eval.run import RunOptions, run
+from ragdesk.answering.generate import GenerateOptions
+from ragdesk.answering.verify import VerifyOptions
+from ragdesk.assemble import Desks
+from ragdesk.settings import Settings
+from ragdesk.target import DeskTarget
+
+CASES = [case for case in handbook.cases() if case.answerable][::2]
+SHARE = 0.3
+METRICS = ("hard_violations", "citation_recall", "faithfulness")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("handbook")
+    handbook.take_in(home)
+    return home
+
+
+def written(home, folder, failed):
+    """Ask through the scripted model; ``keep`` says whatever it wrote, checked or not."""
+    with running(app(share=SHARE)) as url:
+        settings = replace(
+            Settings(),
+            generate=GenerateOptions(urls=(url,), first_seconds=60, degrade=False),
+            verify=VerifyOptions(failed=failed),
+        )
+        desks = Desks(home, settings)
+        with DeskTarget(desks.open("default"), desks.close) as target:
+            run(CASES, target, folder, RunOptions(jobs=2))
+    return report.measured(folder)
+
+
+def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(home, tmp_path):
+    on = written(home, tmp_path / "on", "drop")
+    off = written(home, tmp_path / "off", "keep")
+    assert not on.errors, on.errors[:3]
+    assert not off.errors, off.errors[:3]
+    held = gate.Gate(tests=(gate.parse("hard_violations.ci_high <= 0.2"),))
+    assert release(tmp_path / "on", held).exit == PASSED
+    broken = release(tmp_path / "off", held)
+    assert broken.exit == FAILED
+    assert broken.failed[0].cases
+    found = compare.runs(tmp_path / "off", tmp_path / "on", METRICS)
+    assert {one.name for one in found if one.call == "worse"}, compare.as_json(found)
