@@ -16,8 +16,10 @@ from indexes.text import sentences
 CLOSE = 0.75  # of a sentence, by idf: so much of it its nearest sentences hold, or they are others
 SAME = 0.85  # then a "not" more or less turns the meaning round
 AMOUNTS = frozenset({"number", "unit", "currency", "date", "identifier"})
-TURNS = frozenset({"negation", "opposite"})
 _MARKER = re.compile(r"^\s*(?:[-*•]\s*)?(?:\(?\d{1,2}[.)]\s+)?")
+# A label before a colon, and a list item's own heading, order an answer and claim nothing.
+_LABEL = re.compile(r"\*\*[^*\n]{1,60}(?:\*\*:|:\*\*)|(?<![\w-])[A-Z][\w-]{1,30}:(?=\s)")
+_NOT = re.compile(r"\b(?:not|no|never|cannot|without|unable)\b|n['’]t\b|[不没无未]", re.IGNORECASE)
 _COUNTED = frozenset({"one", "two", "three", "four", "1", "2", "3", "4", "一", "两", "二"})
 
 
@@ -29,7 +31,7 @@ def violations(sentence: str, sources: Sequence[str], idf: Idf, beside: str = ""
     >>> [f.said for f in violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
     ['60 days']
     """
-    said = _MARKER.sub("", sentence).replace("*", "")
+    said = _LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
     pieces = [piece for source in sources for piece in _pieces(source)]
     if not pieces:
         return []
@@ -38,15 +40,21 @@ def violations(sentence: str, sources: Sequence[str], idf: Idf, beside: str = ""
     near = flags(said, "\n".join(pieces[i] for i in at), beside=f"{beside}\n{whole}")
     anywhere = set(flags(said, whole, beside=beside)) if near else set()
     alone = len(at) == 1
-    return [one for one in near if _counts(one, share, nowhere=one in anywhere, alone=alone)]
+    denied = alone and len(_NOT.findall(said)) != len(_NOT.findall(pieces[at[0]]))
+    turned = {"negation": denied, "opposite": alone}
+    return [
+        one
+        for one in near
+        if _counts(one, share, nowhere=one in anywhere, turned=turned.get(one.kind, False))
+    ]
 
 
-def _counts(one: Flag, share: float, *, nowhere: bool, alone: bool) -> bool:
+def _counts(one: Flag, share: float, *, nowhere: bool, turned: bool) -> bool:
     if one.kind in AMOUNTS:
         return one.said.lower() not in _COUNTED and (nowhere or share >= CLOSE)
     if one.kind == "name":
         return nowhere and one.said[:1].isupper()
-    return one.kind in TURNS and alone and share >= SAME
+    return turned and share >= SAME
 
 
 @lru_cache(maxsize=8192)
