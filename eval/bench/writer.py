@@ -74,14 +74,14 @@ def table(answers: list[Answer], record: list[dict[str, Any]], show: int) -> lis
         kind = said["corrupted"] or "none"
         rejected = verdict is Standing.UNSUPPORTED
         for name in {kind, kind if kind == "none" else "any"}:
-            counts[said["language"], name][0] += int(rejected)
+            counts[said["language"], name][0] += rejected
             counts[said["language"], name][1] += 1
         if rejected != (kind != "none") and show:
             print(kind, verdict, "|", said["text"], "|", said["source"], file=sys.stderr)
     rows = []
-    for (language, kind), (rejected, total) in sorted(counts.items()):
+    for (language, kind), (caught, total) in sorted(counts.items()):
         what = "good sentences lost" if kind == "none" else f"caught: {kind}"
-        rows.append(f"| {language} | {what} | {rejected} of {total} | {rejected / total:.2f} |")
+        rows.append(f"| {language} | {what} | {caught} of {total} | {caught / total:.2f} |")
     return rows
 
 

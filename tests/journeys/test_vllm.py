@@ -1,0 +1,154 @@
+"""Real vLLM on the CPU, a tiny random model, behind a real server: what only an engine can show.
+
+Needs the environment that ``make vllm-cpu`` makes (``.venv-vllm``), or ``VLLM_PYTHON``.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from engines import free_port, running
+from fakes import HashEmbedder
+from web_home import TEXTS, publish
+
+from ragdesk.answering.decide import DecideOptions
+from ragdesk.answering.generate import GenerateOptions
+from ragdesk.assemble import Desks
+from ragdesk.settings import Settings
+from ragdesk.support.access import Keys
+from ragdesk.web import api
+
+ROOT = Path(__file__).parents[2]
+PYTHON = Path(os.environ.get("VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
+ASK = {"question": "When does a refund reach my account?"}
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(
+        not PYTHON.exists() and not os.environ.get("CI"), reason="no vLLM: make vllm-cpu"
+    ),
+]
+
+
+class Engine:
+    """vLLM in processes of its own, which can be killed and started again."""
+
+    def __init__(self, model: Path) -> None:
+        self.model, self.port = model, free_port()
+        self.start()
+
+    def start(self) -> None:
+        arguments = {
+            "model": self.model, "served-model-name": "tiny", "host": "127.0.0.1", "port": self.port,
+            "dtype": "float32", "max-model-len": 8192, "max-num-seqs": 32,
+        }  # fmt: skip
+        command = [str(PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+        command += ["--enable-server-load-tracking"]
+        for name, value in arguments.items():
+            command += [f"--{name}", str(value)]
+        quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+        self.log = (self.model / "log").open("ab")
+        self.process = subprocess.Popen(  # noqa: S603, of our own making
+            command,
+            stdout=self.log,
+            stderr=self.log,
+            env={**os.environ, **quiet},
+            start_new_session=True,
+        )
+        until = time.monotonic() + 400
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=5).status_code == 200:
+                    return
+            assert self.process.poll() is None, (self.model / "log").read_text()[-2_000:]
+            assert time.monotonic() < until
+            time.sleep(0.5)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+    def load(self) -> int:
+        return int(httpx.get(f"http://127.0.0.1:{self.port}/load", timeout=5).json()["server_load"])
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    model = tmp_path_factory.mktemp("tiny")
+    made = [str(PYTHON), str(ROOT / "tests/tiny_llama.py"), str(model)]
+    subprocess.run(made, check=True, timeout=300)  # noqa: S603, of our own making
+    started = Engine(model)
+    yield started
+    started.kill()
+
+
+@pytest.fixture(scope="module")
+def address(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a desk that writes by the engine; every question reaches it."""
+    home = tmp_path_factory.mktemp("home")
+    publish(home, "default", TEXTS)
+    generate = GenerateOptions(
+        urls=(f"http://127.0.0.1:{engine.port}/v1",), max_tokens=2_000, temperature=1.0,
+        first_seconds=20, silence_seconds=10, rest_seconds=0.5, running=32,
+    )  # fmt: skip
+    settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
+    keys = Keys(home)
+    with running(api.build(Desks(home, settings, HashEmbedder()), keys)) as url:
+        yield url.removesuffix("/v1")
+    keys.close()
+
+
+async def leave(address: str, *, stream: bool) -> None:
+    """Ask, and go away while the answer is written."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        body = {**ASK, "stream": stream, "verify": "show"} if stream else ASK
+        with contextlib.suppress(TimeoutError):
+            async with (
+                asyncio.timeout(3),
+                client.stream("POST", f"{address}/v1/answers", json=body) as response,
+            ):
+                async for _ in response.aiter_bytes():
+                    pass
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_nothing_is_written_for_clients_that_left(engine, address, stream):
+    async def all_leave() -> int:
+        async with asyncio.timeout(60):
+            asked = [asyncio.ensure_future(leave(address, stream=stream)) for _ in range(20)]
+            await asyncio.sleep(1.5)
+            most = engine.load()
+            await asyncio.gather(*asked)
+            return most
+
+    most = asyncio.run(all_leave())
+    time.sleep(1)
+    assert (most > 0, engine.load()) == (True, 0)
+
+
+def test_a_killed_engine_degrades_and_comes_back(engine, address):
+    def ask() -> dict:
+        return httpx.post(f"{address}/v1/answers", json=ASK, timeout=60).json()
+
+    engine.kill()
+    for _ in range(5):
+        began = time.monotonic()
+        answer = ask()
+        assert answer["degraded"], answer
+        assert answer["generator"] == "extractive"
+        assert time.monotonic() - began < 20
+    engine.start()
+    for _ in range(60):
+        reason = ask()["degraded_reason"] or ""
+        if reason.partition(":")[0] in {"", "cut_off", "unsupported"}:  # the model spoke
+            return
+        time.sleep(0.5)
+    raise AssertionError(reason)
