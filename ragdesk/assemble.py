@@ -99,7 +99,8 @@ class Desks:
     @cached_property
     def engine(self) -> Engine | None:
         """Make the language model's client that settings name, if they do. Raises SettingsError."""
-        return open_engine(self.settings.generate, self.settings.ground)
+        given = self.settings
+        return open_engine(given.generate, given.ground, given.vllm)
 
     def _writer(self, collection: str, index: Index) -> Writer | None:
         if self.engine is None:

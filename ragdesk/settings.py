@@ -25,6 +25,7 @@ from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.extract import ExtractOptions
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.answering.ground import GroundOptions
+from ragdesk.answering.on_vllm import VllmOptions
 from ragdesk.answering.rerank import RerankOptions
 from ragdesk.answering.retrieve import RetrieveOptions
 from ragdesk.answering.verify import VerifyOptions
@@ -52,6 +53,7 @@ class Settings:
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     generate: GenerateOptions = field(default_factory=GenerateOptions)
+    vllm: VllmOptions = field(default_factory=VllmOptions)
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)

@@ -6,6 +6,7 @@ from ragdesk.answering.desk import Desk
 from ragdesk.answering.engine import open_engine
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.answering.ground import GroundOptions
+from ragdesk.answering.on_vllm import VllmOptions
 from ragdesk.answering.verify import Verify, VerifyOptions
 from ragdesk.answering.write import ByModel
 
@@ -20,7 +21,9 @@ def by_model(
     more: tuple[str, ...] = (),
     **options: object,
 ) -> Desk:
-    engine = open_engine(GenerateOptions(urls=(url, *more), **options), GroundOptions())
+    engine = open_engine(
+        GenerateOptions(urls=(url, *more), **options), GroundOptions(), VllmOptions()
+    )
     checked = Verify(options=verify or VerifyOptions(), idf=desk.retrieve.index.idf)
     writer = ByModel(engine=engine, verify=checked, collection="default")
     refuse = checked.options.failed == "refuse"

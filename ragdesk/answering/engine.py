@@ -13,6 +13,7 @@ from indexes.errors import ModelMissing
 from indexes.tokenizer import Tokenizer
 from ragdesk.answering.generate import GenerateOptions, Generator, OpenAICompatible, check
 from ragdesk.answering.ground import Ground, GroundOptions, Write, estimate
+from ragdesk.answering.on_vllm import Inside, VllmOptions
 from ragdesk.errors import EngineFailed, Overloaded
 
 
@@ -86,19 +87,30 @@ class Engine:
             await bound.generator.close()
 
 
-def open_engine(generate: GenerateOptions, ground: GroundOptions) -> Engine | None:
-    """Make what the settings name; None when they name no model. Raises SettingsError."""
-    if not generate.urls:
+def open_engine(
+    generate: GenerateOptions, ground: GroundOptions, inside: VllmOptions
+) -> Engine | None:
+    """Make what the settings name: servers, or else a model inside this process; else None.
+
+    Raises SettingsError.
+    """
+    if not generate.urls and not inside.model:
         return None
     check(generate)
     written = Ground(
         options=ground,
-        count=_counter(ground.tokenizer),
+        count=_counter(ground.tokenizer or (inside.model if _is_local(inside) else "")),
         answer=generate.max_tokens,
         sentences=generate.sentences,
         structured=generate.dialect != "plain",
     )
-    return Engine(options=generate, make=lambda: OpenAICompatible(generate), ground=written)
+    if generate.urls:
+        return Engine(options=generate, make=lambda: OpenAICompatible(generate), ground=written)
+    return Engine(options=generate, make=lambda: Inside(inside, generate), ground=written)
+
+
+def _is_local(inside: VllmOptions) -> bool:
+    return bool(inside.model) and (Path(inside.model) / "tokenizer.json").is_file()
 
 
 def _counter(file: str) -> Callable[[str], int]:

@@ -1,0 +1,128 @@
+"""vLLM inside this process, for one machine: no server, no port. The only door to the library.
+
+Install ``ragdesk[gpu]``. A separate ``vllm serve`` (``generate.py``) restarts without the desk and
+scales to replicas; this is for a box that runs one desk and one model.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+from indexes.errors import ModelMissing
+from ragdesk.answering.generate import Finish, GenerateOptions
+from ragdesk.answering.prompts import Prompt
+from ragdesk.errors import EngineFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VllmOptions:
+    """A model that vLLM runs inside this process. Empty: none; ``generate.urls`` goes before it.
+
+    model: local folder or hub name.
+    dtype: "auto" takes the model's own.
+    tensor_parallel: GPUs that share one model.
+    max_length: tokens read and written together; 0 takes the model's own. See ground.context.
+    memory_share: of each GPU's memory.
+    prefix_caching: keep what prompts of one group of askers begin with.
+    quantization: such as "fp8" or "awq"; empty takes the model's own.
+    eager: do not compile: starts sooner, writes slower.
+    """
+
+    model: str = ""
+    dtype: str = "auto"
+    tensor_parallel: int = 1
+    max_length: int = 0
+    memory_share: float = 0.9
+    prefix_caching: bool = True
+    quantization: str = ""
+    eager: bool = False
+
+
+class Inside:
+    """Writes with vLLM's AsyncLLM. Belongs to one event loop."""
+
+    def __init__(self, options: VllmOptions, generate: GenerateOptions) -> None:
+        """Load the model: seconds to minutes. Raises ModelMissing where vLLM is not installed."""
+        try:
+            from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
+            from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]  # noqa: PLC0415
+        except ImportError as error:
+            remedy = "vLLM is not installed. pip install 'ragdesk[gpu]', or set generate.urls."
+            raise ModelMissing(remedy) from error
+        arguments: dict[str, Any] = {
+            "model": options.model,
+            "dtype": options.dtype,
+            "tensor_parallel_size": options.tensor_parallel,
+            "gpu_memory_utilization": options.memory_share,
+            "enable_prefix_caching": options.prefix_caching,
+            "quantization": options.quantization or None,
+            "enforce_eager": options.eager,
+            "trust_remote_code": False,
+        }
+        if options.max_length:
+            arguments["max_model_len"] = options.max_length
+        self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        self._options, self.model = generate, options.model
+
+    async def close(self) -> None:
+        """Stop the engine."""
+        self._engine.shutdown()
+
+    async def __call__(
+        self, prompt: Prompt, *, within: float | None = None
+    ) -> AsyncGenerator[str | Finish, None]:
+        """Write. within: seconds to the first word. Raises EngineFailed."""
+        now = asyncio.get_running_loop().time
+        end = now() + self._options.total_seconds
+        first = min(end, now() + (self._options.first_seconds if within is None else within))
+        deadline, name = first, uuid.uuid4().hex
+        outputs = self._engine.generate(await self._asked(prompt), self._how(prompt), name)
+        finished = False
+        try:
+            while not finished:
+                async with asyncio.timeout_at(deadline):
+                    output = (await anext(outputs)).outputs[0]
+                if output.text:
+                    yield output.text
+                    deadline = min(now() + self._options.silence_seconds, end)
+                if output.finish_reason:
+                    finished = True
+                    yield Finish(str(output.finish_reason))
+        except TimeoutError as error:
+            code = "slow" if deadline == first else "stalled"
+            raise EngineFailed(code, "The language model took too long.", again=False) from error
+        except StopAsyncIteration as error:
+            raise EngineFailed("truncated", "The language model broke off.") from error
+        except (ValueError, RuntimeError) as error:
+            raise EngineFailed("refused", f"vLLM: {error}", again=False) from error
+        finally:
+            if not finished:
+                await self._engine.abort(name)
+
+    async def _asked(self, prompt: Prompt) -> dict[str, Any]:
+        tokenizer = self._engine.get_tokenizer()
+        if asyncio.iscoroutine(tokenizer):
+            tokenizer = await tokenizer
+        said = [
+            {"role": "system", "content": prompt.system},
+            {"role": "user", "content": prompt.user},
+        ]
+        text = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        return {"prompt": text, **({"cache_salt": prompt.salt} if prompt.salt else {})}
+
+    def _how(self, prompt: Prompt) -> Any:
+        from vllm.sampling_params import (  # type: ignore[import-not-found]  # noqa: PLC0415
+            RequestOutputKind,
+            SamplingParams,
+            StructuredOutputsParams,
+        )
+
+        held = StructuredOutputsParams(json=prompt.schema) if prompt.schema else None
+        return SamplingParams(
+            max_tokens=self._options.max_tokens,
+            temperature=self._options.temperature,
+            structured_outputs=held,
+            output_kind=RequestOutputKind.DELTA,
+        )
