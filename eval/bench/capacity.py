@@ -25,7 +25,7 @@ With n chunks of t tokens and d dimensions, a share v of which has a vector:
 - memory of a replica: the codes, the lexical index and half a kilobyte a document are touched by
   every search; the rest is mapped, and read where a search asks for it
 - lists read by a search: 160 of 4 √n, so √n vectors of work: p50 grows as √n
-- embedding: n v / (texts a second of one core or one GPU)
+- embedding: n v / (texts a second of the machine, or of one GPU)
 - queries a second: 1 / (CPU seconds of one hybrid search), times the cores
 """
 
@@ -71,12 +71,12 @@ def need(chunks: int, costs: dict[str, float]) -> Need:
 
 
 def advice(found: Need) -> str:
-    """Say what to use at a size."""
-    if found.memory <= 16:  # GB that a small server has to spare
+    """Say what to use at a size, by the memory in GB and the milliseconds of a search."""
+    if found.memory <= 16 and found.search <= 50:
         return "one machine, FAISS; segments merge by themselves"
-    if found.memory <= 128:  # GB of a large one
-        return "one large machine, or Milvus; Ray for the first ingest"
-    return "Milvus Distributed; Ray with GPUs; the words split over collections"
+    if found.memory <= 64:
+        return "one large machine, or Milvus; Ray for the first ingest; more replicas for load"
+    return "Milvus Distributed, Ray with GPUs, and several collections for the words"
 
 
 def table(costs: dict[str, float]) -> str:
@@ -96,8 +96,9 @@ Arithmetic, not a measurement: unit costs are from the benches that `capacity.to
 |---|---|---|---|---|---|---|---|
 {lines}
 
-Beyond ten million the lexical part of a search grows in step with the collection: there the words
-have to be split over several collections or machines.
+The words of a search are looked up on one machine, and their part of it grows in step with the
+collection: from some ten million chunks on, it is what a user waits for, and a collection has to
+be split. Nothing here splits it by itself.
 
 {known}
 """
