@@ -8,6 +8,7 @@ job finds every part in the journal. So the digest is that of a local run.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -178,6 +179,8 @@ def on_ray(options: RayOptions, embedder: Callable[[], Embedder]) -> Open:
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
     """Join the cluster, or start one here, for as long as the block lasts."""
+    for name in ("ray", "ray.data"):  # its plans and progress are no news of ours
+        logging.getLogger(name).setLevel(logging.ERROR)
     began = not ray.is_initialized()
     if began:
         here = {} if address else {"include_dashboard": False}

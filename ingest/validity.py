@@ -11,6 +11,8 @@ document outside of its time is kept and not found. What cannot be read as a dat
 guess: the document is skipped, and the reason says where to look.
 """
 
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -42,17 +44,30 @@ def beside(file: Path) -> Validity | None:
     """
     place = sidecar(file)
     try:
-        if place.stat().st_size > LARGEST:
-            raise Unreadable(f"its sidecar {place.name} is larger than {LARGEST >> 10} KiB")
-        facts = tomllib.loads(place.read_text(encoding="utf-8"))
+        body = _body(place)
+        facts = tomllib.loads(body.decode())
     except FileNotFoundError:
         return None
+    except RecursionError as error:
+        raise Unreadable(f"its sidecar {place.name} is nested too deeply") from error
     except (OSError, ValueError) as error:
         raise Unreadable(f"its sidecar {place.name} cannot be read: {error}") from error
     if unknown := [name for name in facts if name not in NAMES]:
         known = ", ".join(NAMES)
         raise Unreadable(f"its sidecar {place.name} says {unknown[0]!r}; known are {known}")
     return read(facts, beside=True)
+
+
+def _body(place: Path) -> bytes:
+    """Read a small plain file; never wait for a pipe, nor follow a link out of the source."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(place, flags), "rb") as content:
+        if not stat.S_ISREG(os.fstat(content.fileno()).st_mode):
+            raise Unreadable(f"its sidecar {place.name} is not a plain file")
+        body = content.read(LARGEST + 1)
+    if len(body) > LARGEST:
+        raise Unreadable(f"its sidecar {place.name} is larger than {LARGEST >> 10} KiB")
+    return body
 
 
 def read(facts: Mapping[str, Any], *, beside: bool = False) -> Validity:

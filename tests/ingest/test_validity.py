@@ -1,4 +1,5 @@
 import datetime as dt
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,22 @@ def test_a_sidecar_is_read_and_its_mistakes_are_named(tmp_path: Path):
         side.write_text(wrong, encoding="utf-8")
         with pytest.raises(Unreadable, match=r"refunds\.pdf\.meta\.toml"):
             validity.beside(file)
+
+
+def test_a_sidecar_that_is_no_small_plain_file_is_refused(tmp_path: Path):
+    file = tmp_path / "refunds.pdf"
+    side = validity.sidecar(file)
+    side.write_text("version = " + "[" * 60_000, encoding="utf-8")
+    with pytest.raises(Unreadable, match="nested"):
+        validity.beside(file)
+    side.unlink()
+    os.mkfifo(side)
+    with pytest.raises(Unreadable, match="plain file"):
+        validity.beside(file)
+    side.unlink()
+    side.symlink_to("/etc/hostname")
+    with pytest.raises(Unreadable, match="cannot be read"):
+        validity.beside(file)
 
 
 def found(job, question: str) -> set[str]:
