@@ -27,7 +27,7 @@ class DecideOptions:
 # that were also compared by vector, one for those that were found by their words alone.
 INTERCEPT, WEIGHTS = -3.07, {"lexical": 1.34, "dense": 4.5, "focus": 1.94, "coverage": 2.17}
 WORDS_INTERCEPT, WORDS_WEIGHTS = -2.1, {"lexical": 2.7, "focus": 1.74, "coverage": 2.41}
-NAMED, ASKED = 1.0, 2.0  # a name that was met; an FAQ entry with just this question
+NAMED, ASKED = 2.0, 2.0  # every name of the question was met; an FAQ entry has just this question
 
 
 def answerable(signals: Mapping[str, float]) -> float:
