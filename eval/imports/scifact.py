@@ -38,7 +38,10 @@ def cases(folder: Path) -> Iterator[Case]:
             )
 
 
-def _rows(file: Path, delimiter: str = ",") -> Iterator[dict[str, str]]:
-    csv.field_size_limit(_LONGEST)
-    with file.open(encoding="utf-8", newline="") as lines:
-        yield from csv.DictReader(lines, delimiter=delimiter)
+def _rows(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    usual = csv.field_size_limit(_LONGEST)  # of the whole process: put back below
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines, delimiter=delimiter))
+    finally:
+        csv.field_size_limit(usual)

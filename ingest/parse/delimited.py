@@ -86,4 +86,5 @@ def _sloppy(text: str, delimiter: str) -> bool:
 
 def _read(text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
     lines = io.StringIO(re.sub("\x00", "\ufffd", text), newline="")
+    csv.field_size_limit(LONGEST_CELL)  # of the whole process: another module may have moved it
     return csv.reader(lines, delimiter=delimiter, strict=strict)

@@ -12,7 +12,7 @@ from ragdesk.answering.wording import NOT_FOUND
 questions = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join) | st.text(max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(questions)
 def test_an_answer_can_be_checked(ask, index, text):
     answer, told = ask(text)

@@ -102,7 +102,7 @@ def test_vectors_are_unit_length_and_in_order(packaged):
     assert packaged.passages([]).shape == (0, 384)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(chosen=st.lists(st.sampled_from(TEXTS), max_size=6))
 def test_a_vector_does_not_depend_on_its_neighbours(chosen, packaged):
     together = packaged.passages(chosen)
@@ -209,7 +209,7 @@ def test_tokens_are_counted_without_limit_or_padding(tokenizer):
     assert tokenizer.count("word " * 5_000) == 5_000
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=st.text(alphabet="ab .,\n\t退😀\u3000é\u200b", max_size=300))
 def test_cuts_ascend_and_begin_with_something(text, tokenizer):
     cuts = list(tokenizer.cuts(text))

@@ -69,7 +69,7 @@ def cases(draw):
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_several_segments_with_tombstones_rank_as_one_textbook_index(case):
     entries, cuts, live, allowed, query, k = case
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ def agree(rows, expected):
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_spreading_entries_over_segments_changes_not_one_bit(case):
     entries, cuts, live, allowed, query, k = case
     with tempfile.TemporaryDirectory() as folder:

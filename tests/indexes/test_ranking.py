@@ -121,7 +121,6 @@ def asked(index, embedder, where, question, *, questions):
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(

@@ -254,7 +254,7 @@ said = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(said)
 def test_whatever_a_child_says_is_checked(header):
     frame = b"".join(pack(header, TEXT.encode(), b""))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes import CARD, HashEmbedder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from written import write
 
@@ -323,7 +323,6 @@ def test_progress_is_told(job, kb):
 digests = st.sampled_from(["1", "2"])
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from("abcdef"), digests),
     st.dictionaries(st.sampled_from("abcdef"), digests),

@@ -3,7 +3,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import sources
@@ -136,7 +136,6 @@ def test_a_file_that_collides_later_bears_the_prefix_alone():
 texts = st.text(st.sampled_from("ab/.-2"), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(st.lists(texts, max_size=8), st.sets(texts, max_size=8), st.booleans())
 def test_uris_are_unique_and_take_none_that_is_taken(found, taken, always):
     source = Source(name="/kb", prefix="kb/", always=always)

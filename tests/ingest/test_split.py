@@ -84,7 +84,7 @@ def documents(draw):
     return document(*blocks, title=title, gap=draw(st.sampled_from(["\n\n", "\n", " "])))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(doc=documents())
 def test_chunks_are_exact_ordered_and_lose_nothing(doc, tokenizer):
     chunks = cut(doc, tokenizer)
@@ -102,7 +102,7 @@ def test_chunks_are_exact_ordered_and_lose_nothing(doc, tokenizer):
     assert len({chunk.id for chunk in chunks}) == len(chunks)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(doc=documents())
 def test_chunks_keep_their_limits_pages_and_sections(doc, tokenizer):
     cuts = tokenizer.cuts(doc.text)
@@ -121,7 +121,7 @@ def test_chunks_keep_their_limits_pages_and_sections(doc, tokenizer):
             assert len([b for b in touched if b.kind == "faq"]) == 1
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(doc=documents())
 def test_every_heading_can_be_found(doc, tokenizer):
     chunks = cut(doc, tokenizer)

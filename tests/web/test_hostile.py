@@ -15,7 +15,6 @@ from ragdesk.web.watch import Watch
 
 BOUNDED = settings(
     max_examples=12,
-    deadline=None,
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
     derandomize=True,

@@ -254,7 +254,7 @@ def test_boxes_follow_the_page_as_it_is_shown(rotation):
 WORD = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.lists(st.lists(WORD, min_size=1, max_size=9), min_size=1, max_size=6),
@@ -375,7 +375,7 @@ SAMPLE = made.made(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255)), max_size=12),
     st.integers(len(SAMPLE) // 3, 2 * len(SAMPLE)),
