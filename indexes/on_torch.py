@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from indexes.errors import ModelMissing
@@ -127,5 +128,9 @@ def _load(weights: Weights, device: str, **more: Any) -> SentenceTransformer:
         )
     except (AssertionError, RuntimeError) as error:  # what torch raises for a missing device
         raise ModelMissing(f"{weights.name} cannot run on device {device!r}: {error}") from error
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise ModelMissing(
+            f"{weights.folder} holds no whole sentence-transformers model: {error}. Copy it anew."
+        ) from error
     model.max_seq_length = weights.max_tokens
     return model.eval()

@@ -97,7 +97,15 @@ def _window(folder: Path, settings: dict[str, Any]) -> int:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ModelMissing(
+            f"{file.parent} holds no whole sentence-transformers model: {file.name} is damaged "
+            f"({error}). Copy it anew."
+        ) from error
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -30,6 +30,8 @@ def cases(file: Path) -> Iterator[Case]:
                 continue
             impossible = asked.get("is_impossible", False)
             answers = tuple(dict.fromkeys(a["text"].strip() for a in asked["answers"]))
+            if not (answers or impossible):
+                raise ValueError(f"question {asked['id']} has no answer: a test file hides them")
             yield Case(
                 id=asked["id"],
                 lang=language(asked["question"]),

@@ -133,5 +133,14 @@ def test_a_path_that_is_not_the_set_says_what_it_should_be(tmp_path, name):
         take(name, wrong, tmp_path / "out")
 
 
+def test_a_set_that_hides_its_answers_is_no_set_of_cases(tmp_path):
+    asked = {"id": "q7", "question": "How long?", "answers": []}
+    file = tmp_path / "test.json"
+    paragraph = {"context": "30 days.", "qas": [asked]}
+    file.write_text(json.dumps({"data": [{"title": "a", "paragraphs": [paragraph]}]}))
+    with pytest.raises(BadCases, match="q7 has no answer: a test file hides them"):
+        take("squad", file, tmp_path / "out")
+
+
 def test_marked_stretches_make_a_response_unfaithful(tmp_path):
     assert [one.good for one in read("ragtruth", made_ragtruth(tmp_path))] == [True, False]

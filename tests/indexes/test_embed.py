@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -189,12 +190,22 @@ def test_what_is_missing_is_named_with_its_remedy(tiny, tmp_path):
         open_embedder(EmbedOptions(model=str(tiny), device="cuda:99"), tmp_path)
 
 
+@pytest.mark.parametrize("file", ["1_Pooling/config.json", "model.safetensors", "config.json"])
+def test_a_damaged_model_is_named(tiny, tmp_path, file):
+    model = shutil.copytree(tiny, tmp_path / "model")
+    whole = (model / file).read_bytes()
+    (model / file).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelMissing, match="holds no whole"):
+        open_embedder(EmbedOptions(model=str(model), device="cpu", backend="torch"), tmp_path)
+
+
 def test_another_file_makes_another_revision(tiny, tmp_path):
-    before = weights.find(str(tiny), tmp_path).digest
-    assert weights.find(str(tiny), tmp_path).digest == before
-    file = tiny / "1_Pooling" / "config.json"
+    model = shutil.copytree(tiny, tmp_path / "model")
+    before = weights.find(str(model), tmp_path).digest
+    assert weights.find(str(model), tmp_path).digest == before
+    file = model / "1_Pooling" / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"note": "changed"}))
-    assert weights.find(str(tiny), tmp_path).digest != before
+    assert weights.find(str(model), tmp_path).digest != before
 
 
 @pytest.fixture(scope="module")
