@@ -7,8 +7,9 @@ list of tokens; which chunk it belongs to is not known here.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Self
@@ -24,6 +25,7 @@ Counts = NDArray[np.uint16]
 # term bytes, their ends · per term: its start in the postings, highest count, shortest entry ·
 # per posting: entry and count · per entry: its length in tokens
 FILES = ("terms", "ends", "starts", "peaks", "shortest", "rows", "counts", "lengths")
+_REMEMBERED = 4096  # terms of a segment whose place is known; a question asks for each many times
 BLOCK = 1_000_000  # tokens sorted at once; about 50 MB while it lasts
 
 
@@ -38,8 +40,7 @@ class Lexical:
     lengths: Ids
     peaks: Counts
     shortest: Ids
-    _terms: memoryview
-    _ends: NDArray[np.int64]
+    _find: Callable[[str], int | None]
     _starts: NDArray[np.int64]
     _rows: Ids
     _counts: Counts
@@ -49,8 +50,9 @@ class Lexical:
         """Map the index in a folder. Raises IndexDamaged naming a file that cannot be read."""
         parts = {name: _map(folder / f"{name}.npy") for name in FILES}
         public = {name: parts.pop(name) for name in ("lengths", "peaks", "shortest")}
-        terms = memoryview(parts.pop("terms").data)
-        return cls(**public, _terms=terms, **{f"_{name}": part for name, part in parts.items()})
+        find = partial(_find, memoryview(parts.pop("terms").data), parts.pop("ends"))
+        private = {f"_{name}": part for name, part in parts.items()}
+        return cls(**public, _find=lru_cache(_REMEMBERED)(find), **private)
 
     @property
     def count(self) -> int:
@@ -64,9 +66,7 @@ class Lexical:
 
     def term(self, text: str) -> int | None:
         """Find the number of a term; None when no entry holds it."""
-        wanted = text.encode("utf-8", "surrogatepass")
-        at = bisect_left(range(len(self._ends)), wanted, key=self._at)
-        return at if at < len(self._ends) and self._at(at) == wanted else None
+        return self._find(text)
 
     def df(self, text: str) -> int:
         """Count the entries that hold a term, removed ones included."""
@@ -86,8 +86,16 @@ class Lexical:
         span = slice(int(self._starts[term]), int(self._starts[term + 1]))
         return self._rows[span], self._counts[span]
 
-    def _at(self, term: int) -> bytes:
-        return bytes(self._terms[int(self._ends[term - 1]) if term else 0 : int(self._ends[term])])
+
+def _find(terms: memoryview, ends: NDArray[np.int64], text: str) -> int | None:
+    """Find the number of a term in the sorted blob; None when it is not there."""
+    wanted = text.encode("utf-8", "surrogatepass")
+
+    def at(term: int) -> bytes:
+        return bytes(terms[int(ends[term - 1]) if term else 0 : int(ends[term])])
+
+    found = bisect_left(range(len(ends)), wanted, key=at)
+    return found if found < len(ends) and at(found) == wanted else None
 
 
 def _map(file: Path) -> NDArray[Any]:
