@@ -1,0 +1,20 @@
+"""Nobody sees what their groups do not allow, and everybody finds what they do."""
+
+import pytest
+
+from eval.bench import tenants
+from ragdesk.web import documents
+
+
+@pytest.mark.parametrize("world", range(2))
+def test_no_canary_reaches_a_key_that_may_not_see_it(tmp_path, world):
+    seen = tenants.live(tmp_path, [7, world])
+
+    assert seen.leaks == []
+    assert seen.missed == []
+    assert min(seen.forbidden, seen.permitted) > 20
+
+
+def test_a_list_that_forgets_to_ask_is_caught(tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "visible", lambda *_: True)
+    assert tenants.live(tmp_path, [7, 0]).leaks
