@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexes.errors import IndexDamaged, ModelMissing
 from indexes.hits import Hits, Mask, Rows, Scores, best
+from indexes.mapped import mapped
 
 try:
     import faiss as _faiss
@@ -82,10 +83,7 @@ class Dense:
         if (folder / _NEAR).exists():
             self._near, self._near_held = _load(folder / _NEAR)
         self.count, self.dim = int(self._flat.ntotal), int(self._flat.d)
-        try:
-            self.rows: Rows = np.load(folder / _ROWS, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise IndexDamaged(f"{folder / _ROWS} cannot be read: {error}.") from error
+        self.rows: Rows = mapped(folder / _ROWS)
         self.kind: Kind = "flat" if self._near is None else "ivf"
         view = faiss.rev_swig_ptr(self._flat.get_xb(), self.count * self.dim)
         self._vectors: Vectors = view.reshape(self.count, self.dim)

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Self
 
@@ -16,20 +15,19 @@ import numpy as np
 
 from indexes import content, documents, generations, segments
 from indexes.chunk import Chunk, Filter, Record
-from indexes.current import Current
 from indexes.dense import Vectors
 from indexes.documents import Documents, Listed
 from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
 from indexes.generations import Generation
 from indexes.hits import Hits, Rows, Scores, merge
-from indexes.layout import Flags, Layout, Mask
+from indexes.layout import Layout, Mask
 from indexes.lexical import Ranking
+from indexes.permitted import Permitted
 from indexes.remote import Asked, Entries, Replica, Store
 from indexes.segments import VIEWS, Segment, mismatch
 
 _REOPENED = 8  # times CURRENT may move on while it is being opened
-_MASKS = 64  # filters remembered, each a byte a chunk
 
 
 class Index:
@@ -53,10 +51,7 @@ class Index:
         self.total = self._live.count
         live = self._live.entries if held.dead else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
-        self._current = Current(self._layout, self.documents, self._live)
-        # Bound to the parts and not to self: a cycle would keep a closed index mapped.
-        masked = partial(_mask, self._layout, self.documents, self._current)
-        self._masked = lru_cache(maxsize=_MASKS)(masked)
+        self._permitted = Permitted(self._layout, self.documents, self._live, self._ranking)
 
     @classmethod
     def open(cls, collection: Path, *, card: Card | None = None) -> Self:
@@ -157,8 +152,7 @@ class Index:
 
         Fails closed: what cannot be told is left out.
         """
-        period = self._current()
-        return period.mask if where == Filter() else self._masked(where, period.since)
+        return self._permitted.mask(where)
 
     def lexical(
         self, terms: Iterable[str], *, k: int, mask: Mask | None = None, questions: bool = False
@@ -167,8 +161,8 @@ class Index:
 
         terms: as ``text.tokens`` spells them. questions: look at FAQ questions only.
         """
-        allowed = self._allowed(mask, questions=questions)
-        found = self._ranking.search(terms, k=VIEWS * k, allowed=allowed)
+        allowed = self._permitted.entries(mask, questions=questions)
+        found = self._permitted.ranking(mask).search(terms, k=VIEWS * k, allowed=allowed)
         parts = self._layout.split_hits(found)
         hits = [self._layout.chunk_hits(i, own, k) for i, own in parts]
         return merge(hits, k)
@@ -181,8 +175,8 @@ class Index:
         questions: look at FAQ questions only. Raises ValueError for another dimension.
         """
         if self._replica and (mask is None or mask.where is not None):
-            return self._far(vector, k, mask or self._current().mask, questions=questions)
-        allowed = self._allowed(mask, questions=questions)
+            return self._far(vector, k, mask or self.mask(Filter()), questions=questions)
+        allowed = self._permitted.entries(mask, questions=questions)
         hits = [
             self._layout.chunk_hits(i, part.dense.search(vector, VIEWS * k, mask=allowed[i]), k)
             for i, part in enumerate(self.segments)
@@ -197,12 +191,18 @@ class Index:
         return merge([self._layout.chunk_hits(i, own, k) for i, own in parts], k)
 
     def lexical_scores(
-        self, terms: Iterable[str], rows: Rows, *, questions: bool = False
+        self,
+        terms: Iterable[str],
+        rows: Rows,
+        *,
+        mask: Mask | None = None,
+        questions: bool = False,
     ) -> Scores:
         """Score chunk rows (n,) as ``lexical`` would; 0 for those without any of the terms."""
         query, given = list(terms), np.zeros(len(rows), dtype=np.float32)
+        ranking = self._permitted.ranking(mask)
         for i, entries, places in self._layout.entries(rows, questions=questions):
-            scores = self._ranking.score(query, entries + self._layout.entry_starts[i])
+            scores = ranking.score(query, entries + self._layout.entry_starts[i])
             np.maximum.at(given, places, scores)
         return given
 
@@ -213,9 +213,9 @@ class Index:
             np.fmax.at(given, places, self.segments[i].dense.scores(vector, entries))
         return given
 
-    def idf(self, term: str) -> float:
-        """Weigh a term by its rarity among the live entries."""
-        return self._ranking.idf(term)
+    def idf(self, term: str, mask: Mask | None = None) -> float:
+        """Weigh a term by its rarity among the live entries that the asker may see."""
+        return self._permitted.ranking(mask).idf(term)
 
     def chunks(self, rows: Iterable[int]) -> list[Chunk]:
         """Give the chunks of some rows, in the order asked for."""
@@ -281,19 +281,3 @@ class Index:
             if listed
             else None
         )
-
-    def _allowed(self, mask: Mask | None, *, questions: bool) -> Sequence[Flags | None]:
-        """Say per segment which entries may be found; None where all may."""
-        period = self._current()
-        if questions:
-            return self._layout.questions(period.mask if mask is None else mask)
-        if mask is None or mask is period.mask:
-            all_ = period.whole and not self.dead
-            return [None] * len(self.segments) if all_ else period.mask.entries
-        return mask.entries
-
-
-def _mask(layout: Layout, table: Documents, current: Current, where: Filter, since: str) -> Mask:
-    """Answer a filter for the period that began ``since``, which names it among the remembered."""
-    mask = layout.mask(layout.flags(table.where(where)) & current().mask.chunks)
-    return replace(mask, where=where, now=since)

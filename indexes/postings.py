@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.errors import IndexDamaged
+from indexes.mapped import mapped
 
 Ids = NDArray[np.uint32]
 Counts = NDArray[np.uint16]
@@ -48,7 +48,7 @@ class Lexical:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map the index in a folder. Raises IndexDamaged naming a file that cannot be read."""
-        parts = {name: _map(folder / f"{name}.npy") for name in FILES}
+        parts = {name: mapped(folder / f"{name}.npy") for name in FILES}
         public = {name: parts.pop(name) for name in ("lengths", "peaks", "shortest")}
         find = partial(_find, memoryview(parts.pop("terms").data), parts.pop("ends"))
         private = {f"_{name}": part for name, part in parts.items()}
@@ -96,16 +96,6 @@ def _find(terms: memoryview, ends: NDArray[np.int64], text: str) -> int | None:
 
     found = bisect_left(range(len(ends)), wanted, key=at)
     return found if found < len(ends) and at(found) == wanted else None
-
-
-def _map(file: Path) -> NDArray[Any]:
-    try:
-        # A view of the plain class: slicing a memmap costs several microseconds each time.
-        return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise IndexDamaged(
-            f"{file} cannot be read: {error}. Run: ragdesk indexes verify"
-        ) from error
 
 
 class _Vocabulary(dict[str, int]):

@@ -18,6 +18,7 @@ from indexes.dense import Dense, Vectors
 from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical import Lexical
+from indexes.mapped import mapped
 from indexes.shelf import Shelf
 
 WHOLE, QUESTION, ANSWER = 0, 1, 2
@@ -142,10 +143,7 @@ def canary_facts(vector: Vectors) -> str:
 
 
 def _map(file: Path, count: int) -> NDArray[Any]:
-    try:
-        mapped: NDArray[Any] = np.load(file, mmap_mode="r" if count else None, allow_pickle=False)
-    except ValueError as error:
-        raise IndexDamaged(f"{file} cannot be read: {error}.") from error
-    if len(mapped) != count:
-        raise IndexDamaged(f"{file} holds {len(mapped)} entries; its manifest says {count}.")
-    return mapped
+    held = mapped(file)
+    if len(held) != count:
+        raise IndexDamaged(f"{file} holds {len(held)} entries; its manifest says {count}.")
+    return held

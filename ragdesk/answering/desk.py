@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from ragdesk.answering.answer import (
@@ -159,7 +160,8 @@ class Desk:
     async def _alone(self, question: Question) -> Question:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
         model = self.writer.follow_up if self.writer else None
-        idf = self.retrieve.index.idf
+        index = self.retrieve.index
+        idf = partial(index.idf, mask=index.mask(question.where))
         text = await rewrite(question.text, question.history, idf, model)
         return replace(question, text=text, asked=question.asked or question.text)
 

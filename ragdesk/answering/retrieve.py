@@ -8,6 +8,7 @@ must be met exactly, and FAQ entries whose question is the one that was asked.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -107,8 +108,8 @@ class Retrieve:
         """Find the passages for a question, best first, within what ``question.where`` permits."""
         most = top_k or self.options.top_k
         text = strip_invisible(question.text)
-        asked = want(text, self.index.idf)
         mask = self.index.mask(question.where)
+        asked = want(text, partial(self.index.idf, mask=mask))
         vector = self._vector(text)
         lanes = _Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
         ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
@@ -148,11 +149,11 @@ class Retrieve:
         hits = [self.index.lexical(asked.terms, k=3, mask=mask, questions=True)]
         if vector is not None:
             hits.append(self.index.dense(vector, k=3, mask=mask, questions=True))
-        rows = union(hits)
+        rows, idf = union(hits), partial(self.index.idf, mask=mask)
         cosines = np.nan_to_num(self._cosines(vector, rows, questions=True))
         near: dict[int, float] = {}
         for row, chunk, cosine in zip(rows.tolist(), self.index.chunks(rows), cosines, strict=True):
-            nearness = max(likeness(asked, _question(chunk), self.index.idf), float(cosine))
+            nearness = max(likeness(asked, _question(chunk), idf), float(cosine))
             if nearness >= self.options.faq:
                 near[row] = nearness
         return near
@@ -178,7 +179,7 @@ class Retrieve:
         rows = np.union1d(union(hits), np.array([*lanes.named, *lanes.faq], dtype=np.int64))
         return _Candidates(
             rows,
-            self.index.lexical_scores(asked.terms, rows),
+            self.index.lexical_scores(asked.terms, rows, mask=mask),
             self._cosines(vector, rows),
             {finder: frozenset(held) for finder, held in found.items()},
         )
@@ -190,7 +191,7 @@ class Retrieve:
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
         return self.options.dense * (1 + self.options.rise * missing)
 
-    def _context(self, asked: Wanted, rows: Rows) -> Scores:
+    def _context(self, asked: Wanted, mask: Mask, rows: Rows) -> Scores:
         """Give the share of the question that each row (n,) and its section about it hold (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
@@ -203,7 +204,7 @@ class Retrieve:
         places = [b[section[b] == mine] for b, mine in zip(beside, own, strict=True)]
         shares = np.zeros(len(rows))
         for term, weight in asked.weights.items():
-            held = self.index.lexical_scores([term], every) > 0
+            held = self.index.lexical_scores([term], every, mask=mask) > 0
             shares += weight * np.array([held[place].any() for place in places])
         return np.asarray(shares / (asked.total or 1.0), dtype=np.float32)
 
@@ -224,7 +225,7 @@ class Retrieve:
         inside = [focus(asked, chunks[i], given.title) for i in at.tolist()]
         parts.append((given.focus, np.array(inside, dtype=np.float32)))
         if vector is None:
-            parts.append((given.context, self._context(asked, every.rows[at])))
+            parts.append((given.context, self._context(asked, mask, every.rows[at])))
         passages = [
             every.passage(i, chunks[i], score)
             for i, score in zip(at.tolist(), fuse(parts).tolist(), strict=True)

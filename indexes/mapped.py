@@ -1,0 +1,48 @@
+"""Arrays on disk as NumPy writes them (``.npy``), mapped into memory.
+
+NumPy reads the header of such a file with ``ast.literal_eval``, and Python 3.11 may fail with a
+SystemError when two threads do that at once: a server opens a new generation while a job writes
+one. What we write ourselves needs no parser of Python, only the three facts that it has.
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+import re
+import struct
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.errors import IndexDamaged
+
+_MAGIC = b"\x93NUMPY\x01\x00"
+_HEADER = re.compile(
+    rb"\{'descr': '([<|][fiub][1248])', 'fortran_order': False, 'shape': \((\d*), ?(\d*)\), \} *\n"
+)
+
+
+def mapped(file: Path) -> NDArray[Any]:
+    """Map an array of one or two dimensions. Raises IndexDamaged naming the file.
+
+    The array is a view of the plain class: slicing a ``memmap`` costs microseconds each time.
+    """
+    try:
+        with file.open("rb") as content:
+            kind, shape = _header(content)
+            if not np.prod(shape):
+                return np.empty(shape, kind)
+            return np.asarray(np.memmap(content, kind, "r", content.tell(), shape))
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(
+            f"{file} cannot be read: {error}. Run: ragdesk indexes verify"
+        ) from error
+
+
+def _header(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    head = content.read(len(_MAGIC) + 2)
+    size = struct.unpack("<H", head[-2:])[0] if head[: len(_MAGIC)] == _MAGIC else 0
+    found = _HEADER.fullmatch(content.read(size))
+    if not found:
+        raise ValueError("it is no array of ours")
+    return np.dtype(found[1].decode()), tuple(int(n) for n in found.groups()[1:] if n)
