@@ -25,6 +25,7 @@ from eval.run import RunOptions, run
 from eval.targets import Function
 from indexes.chunk import Filter
 from ragdesk.answering.answer import Question
+from ragdesk.answering.assess import assess
 from ragdesk.assemble import Desks, Opened
 from ragdesk.settings import Settings
 
@@ -108,7 +109,9 @@ def measured(held: Set, asked: Asked, runs: Path) -> dict[str, Any]:
     where = {case.id: filter_ for case, filter_ in pairs}
 
     def signals(case: Case) -> dict[str, Any]:
-        found = held.opened.retrieve(Question(text=case.question, where=where[case.id]))
+        retrieve = held.opened.retrieve
+        found = retrieve(Question(text=case.question, where=where[case.id]))
+        found = assess(found, retrieve.embedder)
         known = {"signals": dict(found.signals), "language": found.asked.language}
         return {"text": "", "outcome": "answered", "claims": [], **known}
 

@@ -67,6 +67,10 @@ _CUES: Final = tuple(
         (_REASON_ASKED, _REASON, False),
     )
 )
+# What only asks; the words left over are what a question is about.
+_ASKING: Final = re.compile(
+    "|".join(asked.pattern for asked, _, _ in _CUES) + "|哪[些个]?|什么|怎么样?|如何|是否|几|吗|呢"
+)
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -86,6 +90,34 @@ class Asks:
         plain = normalise(question)
         self._cues = [(named, raw) for asked, named, raw in _CUES if asked.search(plain)]
         self._figures = figures(question)
+        self._known = [_things(cue, question, plain) for cue in self._cues]
+
+    @staticmethod
+    def about(question: str) -> list[str]:
+        """Give the stretches of a question between the words that only ask.
+
+        >>> Asks.about("长城建于哪一年？"), Asks.about("Who built it?")
+        (['长城建于', '?'], ['', ' built it?'])
+        """
+        return _ASKING.split(normalise(question))
+
+    def answered(self, sentence: str) -> float:
+        """Give the share of the kinds asked for of which a sentence names a thing of its own.
+
+        What the question itself names is no answer. 1 where no kind is asked for.
+
+        >>> asked = Asks("How many people came in 2024?")
+        >>> asked.answered("In 2024 many came."), asked.answered("In 2024, 300 came.")
+        (0.0, 1.0)
+        """
+        if not self._cues:
+            return 1.0
+        plain = normalise(sentence)
+        told = (
+            bool(_things(cue, sentence, plain) - known)
+            for cue, known in zip(self._cues, self._known, strict=True)
+        )
+        return sum(told) / len(self._cues)
 
     def met(self, sentence: str) -> int:
         """Count the kinds of thing asked for that a sentence names.
@@ -99,3 +131,9 @@ class Asks:
     def same_figures(self, sentence: str) -> bool:
         """Tell whether the question holds numbers and the sentence holds them all."""
         return bool(self._figures) and self._figures <= figures(sentence)
+
+
+def _things(cue: tuple[re.Pattern[str], bool], text: str, plain: str) -> set[str]:
+    """Name the things of a kind that a text holds, as it is written or in its plain form."""
+    named, raw = cue
+    return {match.group() for match in named.finditer(text if raw else plain)}

@@ -27,6 +27,7 @@ from ragdesk.answering.answer import (
     Question,
     Verdict,
 )
+from ragdesk.answering.assess import assess
 from ragdesk.answering.calibrated import Calibration
 from ragdesk.answering.cite import cite, marked
 from ragdesk.answering.decide import DecideOptions, answerable, decide
@@ -136,6 +137,9 @@ class Desk:
                 ordered = await asyncio.to_thread(self.rerank, question.text, found.passages)
             found = replace(found, passages=ordered)
         yield Found(found.passages)
+        if self.calibration or question.explain:
+            with clock.timed("assess"):
+                found = await asyncio.to_thread(assess, found, self.retrieve.embedder)
 
         told = _Told(write)
         with clock.timed("generate"):
