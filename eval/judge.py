@@ -7,17 +7,15 @@ Raw replies are kept; a run is replayed from them without a model. Its figures a
 no gate of ours stands on them alone.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+from eval import replies
 from eval.case import Evidence
 from eval.errors import NoAnswer
 from eval.locate import find
-from eval.targets import post
+from eval.replies import JudgeOptions, Replies
 
 VERDICTS: Final = ("supported", "contradicted", "not_stated", "no_claim")
 WORTH: Final = {"supported": 1.0, "contradicted": 0.0, "not_stated": 0.0}
@@ -27,23 +25,9 @@ SYSTEM: Final = (
     "every numbered sentence give one verdict. supported: a passage says it; copy the words that "
     "say it, exactly, as quote, and the passage's number. contradicted: a passage says otherwise; "
     "quote it. not_stated: no passage says it. no_claim: the sentence states no fact. Use nothing "
-    "you know yourself."
+    "you know yourself. Last, mark the answer as a whole from 1 to 5: fluency, how well it reads; "
+    "helpfulness, how far it helps who asked the question."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeOptions:
-    """Which model judges, and how.
-
-    url: an OpenAI-compatible server (vLLM). model, revision: stored with every verdict.
-    """
-
-    url: str
-    model: str
-    revision: str = ""
-    seed: int = 20261123
-    max_tokens: int = 2048
-    timeout: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,96 +43,64 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """An answer as judged. faithfulness: share of its claims that hold; None: it claims nothing."""
+    """An answer as judged. faithfulness: share of its claims that hold; None: it claims nothing.
+
+    fluency, helpfulness: marks from 1 to 5, for information only.
+    """
 
     verdicts: tuple[Verdict, ...]
     faithfulness: float | None
+    fluency: int
+    helpfulness: int
     prompt: str
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges answers. cache: folder of raw replies. offline: ask nobody, replay what is kept."""
+    """Judges answers."""
 
-    options: JudgeOptions
-    cache: Path
-    offline: bool = False
-    post: Callable[[str, Mapping[str, Any], float], Mapping[str, Any]] = post
+    replies: Replies
 
-    def __call__(self, sentences: Sequence[str], passages: Sequence[str]) -> Judged:
+    def __call__(self, question: str, sentences: Sequence[str], passages: Sequence[str]) -> Judged:
         """Judge the sentences of an answer. Raises NoAnswer with what went wrong."""
-        body = request(self.options, sentences, passages)
-        key = digest(body, self.options)
-        raw = self._reply(body, key)
+        raw, key = self.replies(request(self.replies.options, question, sentences, passages))
+        held = replies.said(raw)
+        found = read(held, sentences, passages)
         return Judged(
-            verdicts=(found := read(raw, sentences, passages)),
+            verdicts=found,
             faithfulness=share(found),
+            fluency=replies.rated(held, "fluency"),
+            helpfulness=replies.rated(held, "helpfulness"),
             prompt=key,
         )
 
-    def _reply(self, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        file = self.cache / f"{key}.json"
-        if file.exists():
-            held: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return held
-        if self.offline:
-            raise NoAnswer("not judged before, and --cache-only asks nobody")
-        url = f"{self.options.url.rstrip('/')}/v1/chat/completions"
-        raw = self.post(url, body, self.options.timeout)
-        self.cache.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(raw, ensure_ascii=False, sort_keys=True)
-        part = file.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-        return raw
-
 
 def request(
-    options: JudgeOptions, sentences: Sequence[str], passages: Sequence[str]
+    options: JudgeOptions, question: str, sentences: Sequence[str], passages: Sequence[str]
 ) -> dict[str, Any]:
     """Write the request: temperature 0, a seed, a schema with one verdict a sentence."""
     given = "\n\n".join(f"[{n}] {text}" for n, text in enumerate(passages, start=1))
     if len(given) > LONGEST:
         raise NoAnswer(f"passages of {len(given):,} characters are more than a judge is given")
     said = "\n".join(f"{n}. {text}" for n, text in enumerate(sentences, start=1))
-    return {
-        "model": options.model,
-        "messages": [
-            {"role": "system", "content": SYSTEM},
-            {"role": "user", "content": f"Passages:\n{given}\n\nSentences:\n{said}"},
-        ],
-        "temperature": 0,
-        "seed": options.seed,
-        "max_tokens": options.max_tokens,
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "verdicts", "schema": _schema(len(sentences), len(passages))},
-        },
-    }
-
-
-def digest(body: Mapping[str, Any], options: JudgeOptions) -> str:
-    """Name a request by its content and the model's revision."""
-    text = json.dumps([body, options.revision], ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    user = f"Question: {question}\n\nPassages:\n{given}\n\nSentences:\n{said}"
+    schema = _schema(len(sentences), len(passages))
+    return replies.request(options, (SYSTEM, user), ("verdicts", schema))
 
 
 def read(
-    raw: Mapping[str, Any], sentences: Sequence[str], passages: Sequence[str]
+    held: Mapping[str, Any], sentences: Sequence[str], passages: Sequence[str]
 ) -> tuple[Verdict, ...]:
-    """Read a reply. Raises NoAnswer for one that was cut, or has not one verdict a sentence."""
+    """Read what the model wrote. Raises NoAnswer for one that has not one verdict a sentence."""
     try:
-        choice = raw["choices"][0]
-        if choice.get("finish_reason") != "stop":
-            raise NoAnswer(f"the judge's reply was cut ({choice.get('finish_reason')})")
-        held = json.loads(choice["message"]["content"])["verdicts"]
-        found = {int(one["sentence"]): one for one in held}
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        given = held["verdicts"]
+        found = {int(one["sentence"]): one for one in given}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
         raise NoAnswer(f"the judge's reply is not what was asked for ({why})") from error
     numbers = list(range(1, len(sentences) + 1))
-    if sorted(found) != numbers or len(held) != len(numbers):
-        raise NoAnswer(f"the judge gave {len(held)} verdicts on {len(numbers)} sentences")
+    if sorted(found) != numbers or len(given) != len(numbers):
+        raise NoAnswer(f"the judge gave {len(given)} verdicts on {len(numbers)} sentences")
     return tuple(_checked(found[number], passages) for number in numbers)
 
 
@@ -156,20 +108,6 @@ def share(verdicts: Sequence[Verdict]) -> float | None:
     """Give the share of the claims that hold; what was downgraded counts as not stated."""
     worth = [WORTH[one.verdict] for one in verdicts if one.verdict in WORTH]
     return sum(worth) / len(worth) if worth else None
-
-
-def preferred(forward: Sequence[str], backward: Sequence[str]) -> str:
-    """Decide a comparison of two answers from votes in both orders: ``a``, ``b`` or ``tie``.
-
-    forward: votes with a first. backward: with b first, in the same letters. An answer that only
-    wins where it stands first does not win.
-
-    >>> preferred(["a", "a"], ["a", "b"]), preferred(["a", "a"], ["b", "b"])
-    ('a', 'tie')
-    """
-    votes = [*forward, *backward]
-    a, b = votes.count("a"), votes.count("b")
-    return "a" if a > b else "b" if b > a else "tie"
 
 
 def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
@@ -193,27 +131,14 @@ def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
 
 
 def _schema(sentences: int, passages: int) -> dict[str, Any]:
-    one = {
-        "type": "object",
-        "properties": {
+    one = replies.closed(
+        {
             "sentence": {"type": "integer", "minimum": 1, "maximum": sentences},
             "verdict": {"enum": list(VERDICTS)},
             "passage": {"type": "integer", "minimum": 0, "maximum": passages},
             "quote": {"type": "string", "maxLength": 400},
-        },
-        "required": ["sentence", "verdict", "passage", "quote"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": {
-            "verdicts": {
-                "type": "array",
-                "items": one,
-                "minItems": sentences,
-                "maxItems": sentences,
-            }
-        },
-        "required": ["verdicts"],
-        "additionalProperties": False,
-    }
+        }
+    )
+    many = {"type": "array", "items": one, "minItems": sentences, "maxItems": sentences}
+    mark = {"type": "integer", "minimum": 1, "maximum": 5}
+    return replies.closed({"verdicts": many, "fluency": mark, "helpfulness": mark})

@@ -19,11 +19,11 @@ def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
     """Judge every answer that was given, write judged.jsonl and judge.json; give the figures."""
     cases = sorted(store.read_cases(folder), key=lambda case: case.id)
     trials = trial.read(folder)
-    answers = [(c, r) for c in cases if (r := _answer(c, trials)) is not None]
+    answers = [(c, r) for c in cases if (r := answer(c, trials)) is not None]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         rows = list(pool.map(lambda pair: _row(pair[0], pair[1], judge), answers))
     store.write_lines(folder / JUDGED, rows)
-    found = {**figures(rows), "judge": _facts(judge)}
+    found = {**figures(rows), "judge": {**judge.replies.facts(), "temperature": 0}}
     store.write_json(folder / "judge.json", found)
     return found
 
@@ -31,23 +31,32 @@ def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
 def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Add up: mean with interval, and how many were left out, failed or downgraded."""
     ok = [row for row in rows if row["status"] == "ok"]
-    estimate = (
-        stats.mean([r["faithfulness"] for r in ok], [r["cluster"] for r in ok]) if ok else None
-    )
+    marked = [row for row in rows if row["status"] != "error"]
     return {
-        "judge_faithfulness": {
-            "value": round(estimate.value, 6) if estimate else None,
-            "ci_low": round(estimate.low, 6) if estimate else None,
-            "ci_high": round(estimate.high, 6) if estimate else None,
-            "n_ok": len(ok),
-            "n_skipped": sum(row["status"] == "skipped" for row in rows),
-            "n_error": sum(row["status"] == "error" for row in rows),
-        },
+        "judge_faithfulness": _figure("faithfulness", ok, rows),
+        "fluency": _figure("fluency", marked, rows),
+        "helpfulness": _figure("helpfulness", marked, rows),
         "downgraded": sum(bool(v["downgraded"]) for row in ok for v in row["verdicts"]),
     }
 
 
-def _answer(case: Case, trials: Mapping[str, trial.Trial]) -> Reply | None:
+def _figure(
+    name: str, ok: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    found = stats.mean([r[name] for r in ok], [r["cluster"] for r in ok]) if ok else None
+    errors = sum(row["status"] == "error" for row in rows)
+    return {
+        "value": round(found.value, 6) if found else None,
+        "ci_low": round(found.low, 6) if found else None,
+        "ci_high": round(found.high, 6) if found else None,
+        "n_ok": len(ok),
+        "n_skipped": len(rows) - len(ok) - errors,
+        "n_error": errors,
+    }
+
+
+def answer(case: Case, trials: Mapping[str, trial.Trial]) -> Reply | None:
+    """Give what was answered to a case; None where nothing was."""
     held = trials.get(case.id)
     if held is None or held.status != "ok":
         return None
@@ -59,21 +68,23 @@ def _row(case: Case, reply: Reply, judge: Judge) -> dict[str, Any]:
     passages = [f"{p.lead}\n{p.text}" if p.lead else p.text for p in reply.passages]
     base = {"case": case.id, "cluster": case.cluster or case.id}
     try:
-        judged = judge([one.text for one in reply.said], passages)
+        judged = judge(case.question, [one.text for one in reply.said], passages)
     except NoAnswer as error:
-        return {
-            **base,
-            "status": "error",
-            "reason": str(error),
+        nothing: dict[str, Any] = {
             "faithfulness": None,
+            "fluency": None,
+            "helpfulness": None,
             "verdicts": [],
         }
-    nothing = judged.faithfulness is None
+        return {**base, "status": "error", "reason": str(error), **nothing}
+    silent = judged.faithfulness is None
     return {
         **base,
-        "status": "skipped" if nothing else "ok",
-        "reason": "the answer claims nothing" if nothing else "",
+        "status": "skipped" if silent else "ok",
+        "reason": "the answer claims nothing" if silent else "",
         "faithfulness": judged.faithfulness,
+        "fluency": judged.fluency,
+        "helpfulness": judged.helpfulness,
         "prompt": judged.prompt,
         "verdicts": list(_verdicts(judged.verdicts)),
     }
@@ -81,8 +92,3 @@ def _row(case: Case, reply: Reply, judge: Judge) -> dict[str, Any]:
 
 def _verdicts(verdicts: Sequence[Any]) -> Iterator[dict[str, Any]]:
     yield from map(asdict, verdicts)
-
-
-def _facts(judge: Judge) -> dict[str, Any]:
-    given = judge.options
-    return {"model": given.model, "revision": given.revision, "seed": given.seed, "temperature": 0}

@@ -1,12 +1,16 @@
 """A seeded run, made without any engine: cases, trials and documents for the ruler to measure."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from eval import case as cases_
+from eval import store
 from eval.case import Case, Evidence
 from eval.run import digest
-from eval.trial import Trial
+from eval.trial import TRIALS, Trial, line
 
 WORDS = [
     "refund",
@@ -113,3 +117,18 @@ def trials(held: Mapping[str, str], asked: list[Case], seed: int = 3) -> dict[st
         )
         for case in asked
     }
+
+
+def stored(
+    folder: Path,
+    held: Mapping[str, str],
+    asked: Sequence[Case],
+    change: Callable[[Any], Any] = lambda answer: answer,
+) -> Path:
+    """Store such a run, each answer changed on its way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cases_.write(folder / store.CASES, asked)
+    made = trials(held, asked).values()
+    lines = [line(replace(one, reply=change(one.reply))) for one in made]
+    (folder / TRIALS).write_text("".join(lines), encoding="utf-8")
+    return folder

@@ -36,7 +36,8 @@ def command() -> None:
 command.add_command(eval_run.command)
 command.add_command(eval_calibrate.command)
 command.add_command(eval_generate.command)
-command.add_command(eval_judge.command)
+command.add_command(eval_judge.judge)
+command.add_command(eval_judge.prefer)
 command.add_command(eval_validate.command)
 
 

