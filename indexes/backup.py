@@ -10,6 +10,7 @@ import io
 import json
 import re
 import tarfile
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,14 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import documents, durable, failpoints, generations, manifest
+from indexes import documents, durable, failpoints, generations, manifest, upkeep
 from indexes.documents import Documents
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
 
 LISTING, FORMAT = "BACKUP.json", 1
 ORIGINALS = "originals"
-BESIDE = ("sources.json", "calibration.json")  # of the collection, not of a generation
+SOURCES, CALIBRATION = BESIDE = ("sources.json", "calibration.json")  # of the collection
 _GENERATION = "generation"
 _NAME = re.compile(
     r"(?:generation/[\w.-]+|segments/[0-9a-f]{64}/(?:[\w.-]+/)?[\w.-]+|originals/[0-9a-f]{64}"
@@ -82,18 +83,18 @@ def read(file: Path) -> Backup:
     with file.open("rb") as content, _archive(file, content) as archive:
         facts = _listing(file, archive)
         for _, pieces in _members(file, archive, _files(file, facts)):
-            for _piece in pieces:
-                pass
+            deque(pieces, maxlen=0)
     return _told(facts, file)
 
 
 def restore(file: Path, collection: Path) -> int:
     """Publish what a backup holds as the collection's next generation; returns its number.
 
-    Everything is written and checked aside first. What answered before can be gone back to.
-    Raises IndexDamaged when the backup is not whole, CollectionBusy, OSError; then nothing
-    has changed.
+    Everything is written and checked aside first. What answered before can be gone back to. A
+    document that the collection knows keeps the groups that were last said of it there. Raises
+    IndexDamaged when the backup is not whole, CollectionBusy, OSError; then nothing has changed.
     """
+    read(file)  # a file that is no whole backup does not even make a collection
     with generations.writing(collection), file.open("rb") as content:
         place = collection / f"{durable.UNFINISHED}restore"
         try:
@@ -262,21 +263,30 @@ def _install(place: Path, collection: Path) -> int:
             if not target.is_dir():
                 part.replace(target)
         durable.sync(collection / name)
-    for name in BESIDE:
-        if (place / name).is_file():
-            durable.replace(collection / name, (place / name).read_bytes())
     dead = json.loads((place / _GENERATION / generations.TOMBSTONES).read_bytes())
-    plan = Plan(
-        parent=generations.current(collection),
-        segments=sealed.facts["segments"],
-        dead=dead,
-        sums=sealed.facts["sums"],
-    )
+    parent, facts = generations.current(collection), sealed.facts
+    plan = Plan(parent=parent, segments=facts["segments"], dead=dead, sums=facts["sums"])
     table = place / _GENERATION / documents.NAME
     for digest in plan.segments:
         if problems := manifest.problems(collection / generations.SEGMENTS / digest, digest):
             raise IndexesError(problems[0])
-    return generations.publish(collection, plan, (), base=table)
+    regrouped = list(upkeep.said_since(collection, table))
+    number = generations.publish(collection, plan, regrouped, base=table)
+    _beside(place, collection)
+    return number
+
+
+def _beside(place: Path, collection: Path) -> None:
+    """Take over what stands beside generations; a memory of sources only where there is none.
+
+    A collection's own is newer, and says who may see what they bring.
+    """
+    if (place / SOURCES).is_file() and not (collection / SOURCES).exists():
+        durable.replace(collection / SOURCES, (place / SOURCES).read_bytes())
+    if (place / CALIBRATION).is_file():
+        durable.replace(collection / CALIBRATION, (place / CALIBRATION).read_bytes())
+    else:  # one that was fitted on other content
+        (collection / CALIBRATION).unlink(missing_ok=True)
 
 
 def _told(facts: Mapping[str, Any], file: Path) -> Backup:

@@ -6,8 +6,8 @@ points into the stored text of its document, and ``text == document.text[start:e
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 Span = tuple[int, int]
 Kind = Literal["prose", "list", "table", "code", "faq"]
@@ -26,6 +26,15 @@ class Validity:
     ends: str = ""
     version: str = ""
     beside: bool = False
+
+    def over(self, other: Self) -> Self:
+        """Say what this says, and of the rest what another one says."""
+        return replace(
+            self,
+            starts=self.starts or other.starts,
+            ends=self.ends or other.ends,
+            version=self.version or other.version,
+        )
 
 
 ALWAYS = Validity()

@@ -5,6 +5,8 @@ generations never mix. It is filled, counted with a strong read, and only then d
 which is there for other clients, point at it. A reader counts too before it trusts one.
 """
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -45,9 +47,9 @@ class Milvus:
 
     def names(self, collection: str) -> list[str]:
         """List the physical collections of a collection, whole or not."""
-        head = f"{self._alias(collection)}_g_"
+        own = re.compile(rf"{re.escape(self._alias(collection))}_g_[0-9a-f]{{24}}")
         with _reaching(self._uri):
-            return sorted(n for n in self._client.list_collections() if n.startswith(head))
+            return sorted(n for n in self._client.list_collections() if own.fullmatch(n))
 
     def aliased(self, collection: str) -> str | None:
         """Tell which physical collection the alias points at, or None."""
@@ -136,7 +138,9 @@ class Milvus:
             self._client.create_alias(collection_name=name, alias=alias)
 
     def _alias(self, collection: str) -> str:
-        return f"{self._prefix}_{collection.replace('-', '__')}"
+        # Milvus knows no "-": the digest keeps "a-b" and "a_b" apart.
+        digest = hashlib.sha256(collection.encode()).hexdigest()[:8]
+        return f"{self._prefix}_{collection.replace('-', '_')}_{digest}"
 
     def _name(self, collection: str, checksum: str) -> str:
         return f"{self._alias(collection)}_g_{checksum[:24]}"

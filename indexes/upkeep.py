@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexes import documents, durable, generations, manifest
 from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
+from indexes.generations import Plan
 from indexes.segments import Segment
 from indexes.shelf import Shelf
 
@@ -54,8 +55,12 @@ def verify(collection: Path) -> list[str]:
     return list(found)
 
 
-def rollback(collection: Path, generation: int) -> None:
-    """Make an earlier generation the current one, once all of it has been read and found good.
+def rollback(collection: Path, generation: int) -> int:
+    """Answer from an earlier generation again, once all of it has been read and found good.
+
+    Texts go back, and who may see them does not: a document keeps the groups that were last said
+    of it. Where these are others, a new generation of the old content is published with them.
+    Returns the number of the one that answers.
 
     Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used,
     CollectionBusy while a job runs.
@@ -66,8 +71,36 @@ def rollback(collection: Path, generation: int) -> None:
             raise IndexNotFound(f"{collection} has no generation {generation}.")
         if problems := _damage(collection, generation):
             raise IndexDamaged(problems[0])
-        folder = collection / generations.GENERATIONS / str(generation)
-        generations.point(collection, generation, manifest.read(folder).checksum)
+        held = generations.read(collection, generation)
+        regrouped = list(said_since(collection, held.folder / documents.NAME))
+        if not regrouped:
+            generations.point(collection, generation, held.checksum)
+            return generation
+        plan = Plan(parent=generation, segments=held.segments, dead=held.dead, sums=held.sums)
+        table = held.folder / documents.NAME
+        return generations.publish(collection, plan, regrouped, base=table)
+
+
+def said_since(collection: Path, table: Path) -> Iterator[Listed]:
+    """Give the documents of a table of which other groups were said last, with these groups.
+
+    The last word on a document is that of the newest generation which lists it and can be read.
+    """
+    said: dict[tuple[str, str], frozenset[str]] = {}
+    for number in generations.numbers(collection):
+        with suppress(IndexDamaged):
+            later = _folder(collection, number) / documents.NAME
+            with closing(Documents(later)) as known:
+                said |= {(one.source, one.uri): one.groups for one in known.all()}
+    with closing(Documents(table)) as known:
+        for one in known.all():
+            groups = said.get((one.source, one.uri), one.groups)
+            if groups != one.groups:
+                yield replace(one, groups=groups)
+
+
+def _folder(collection: Path, number: int) -> Path:
+    return collection / generations.GENERATIONS / str(number)
 
 
 def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:

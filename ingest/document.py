@@ -74,7 +74,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A file that was not taken in, and why, in words a person understands."""
+    """A file that was not taken in, and why, in words a person understands.
+
+    source: the name of the source that it is of.
+    """
 
     uri: str
     reason: str
+    source: str = ""

@@ -98,7 +98,7 @@ def heard(
             (*_span((a, b), 0, len(text)), _text(label)) for a, b, label in header["pages"]
         ),
         boxes=boxes,
-        validity=told if raw.validity is None else raw.validity,
+        validity=told if raw.validity is None else raw.validity.over(told),
     )
     return made, tuple(_chunk(row, made) for row in header["chunks"])
 

@@ -70,7 +70,7 @@ class Job:
 
         groups: who may see all documents of these sources; None keeps what was said before.
         Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
-        collection is as it was.
+        collection is as it was, but that a source which was to be seen by fewer will be.
         """
         began, meter = time.monotonic(), Meter(watch)
         listing = sources.listing(paths, without=self._own())
@@ -82,8 +82,10 @@ class Job:
             skipped = self._take_in(build, surveys, meter, runner=self._runner(build))
             if not allow_removals:
                 _refuse(surveys, skipped)
-            sources.remember(self.collection, known, [one.source for one in surveys])
+            used = [one.source for one in surveys]
+            sources.remember(self.collection, known, sources.narrower(known, used))
             report = self._publish(build, surveys, skipped, began)
+            sources.remember(self.collection, known, used)
             for one in surveys:
                 if one.seen:
                     one.seen.save()
@@ -215,14 +217,17 @@ class Job:
                     got: Kept = keep(raw.file, limit=self.guard.file_size)
                     self._check(raw, got)
                 except Unreadable as error:
-                    lost.append(Skipped(uri=raw.uri, reason=str(error)))
+                    lost.append(Skipped(uri=raw.uri, reason=str(error), source=raw.source))
                 else:
                     yield replace(raw, file=got.file, digest=got.digest, size=got.size)
 
         way = self._way()
         with runner as runs:
-            for _, outcome in runs.run(kept(), name=lambda raw: ledger.identity(raw, way)):
-                yield outcome
+            for raw, outcome in runs.run(kept(), name=lambda raw: ledger.identity(raw, way)):
+                if isinstance(outcome, Skipped):
+                    yield replace(outcome, source=raw.source)
+                else:
+                    yield outcome
         yield from lost
 
     def _check(self, raw: Raw, got: Kept) -> None:
@@ -247,9 +252,9 @@ class Job:
         self, sink: Sink, surveys: Sequence[Survey], skipped: Sequence[Skipped], began: float
     ) -> Report:
         """Publish what the sink took in, and count what that meant."""
-        failed = {one.uri for one in skipped}
-        gone = [document for survey in surveys for document in survey.gone(failed)]
-        stayed = sum(len(survey.stayed(failed)) for survey in surveys)
+        failed = {(one.source, one.uri) for one in skipped}
+        gone = [document for survey in surveys for document in survey.gone(skipped)]
+        stayed = sum(len(survey.stayed(skipped)) for survey in surveys)
         changes = [survey.changes for survey in surveys]
         groups = {name: g for one in changes for name, g in one.groups.items()}
         published = sink.publish(removed=[document.id for document in gone], groups=groups)
@@ -257,8 +262,8 @@ class Job:
             collection=self.collection.name,
             generation=published.generation or None,
             documents=published.documents,
-            added=sum(raw.uri not in failed for one in changes for raw in one.added),
-            changed=sum(raw.uri not in failed for one in changes for raw in one.changed)
+            added=sum((raw.source, raw.uri) not in failed for c in changes for raw in c.added),
+            changed=sum((raw.source, raw.uri) not in failed for c in changes for raw in c.changed)
             + len(groups),
             removed=len(gone),
             unchanged=sum(len(one.unchanged) for one in changes) - len(groups) + stayed,
@@ -268,23 +273,19 @@ class Job:
             skipped=tuple(skipped),
             resumed=published.resumed,
             seconds=time.monotonic() - began,
-            changes=tuple(_told(surveys, failed)),
+            changes=tuple(_told(surveys, skipped)),
         )
 
 
 def _blocked(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> str | None:
-    failed = {one.uri for one in skipped}
-    return next(filter(None, (survey.blocked(failed) for survey in surveys)), None)
+    return next(filter(None, (survey.blocked(skipped) for survey in surveys)), None)
 
 
-def _told(surveys: Sequence[Survey], failed: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Tell every change with its mark, by uri: + new, ~ changed, - gone."""
+def _told(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
+    """Tell every change with its mark, by uri."""
     told: dict[str, str] = {}
     for survey in surveys:
-        told |= {raw.uri: "+" for raw in survey.changes.added if raw.uri not in failed}
-        told |= {raw.uri: "~" for raw in survey.changes.changed if raw.uri not in failed}
-        told |= {d.uri: "~" for d in survey.changes.unchanged if d.id in survey.changes.groups}
-        told |= {document.uri: "-" for document in survey.gone(failed)}
+        told |= survey.told(skipped)
     yield from ((mark, uri) for uri, mark in sorted(told.items()))
 
 

@@ -6,11 +6,11 @@ in, by an id made of all that decides its text. A second book beside it could on
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from indexes.documents import Listed
 from ingest.document import Raw
@@ -41,6 +41,12 @@ class Changes:
     def work(self) -> list[Raw]:
         """What is to be parsed, in the order of uris."""
         return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
+
+    def sparing(self, unseen: Callable[[str], bool]) -> Self:
+        """Keep what would be removed, but only cannot be looked at now: it may be there yet."""
+        kept = tuple(document for document in self.removed if unseen(document.uri))
+        left = tuple(document for document in self.removed if not unseen(document.uri))
+        return replace(self, removed=left, unchanged=(*self.unchanged, *kept))
 
     @property
     def lost(self) -> set[str]:

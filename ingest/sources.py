@@ -44,12 +44,13 @@ class Source:
 class Found:
     """A file of a source. name: its path below the source, as a uri. path: where to read it.
 
-    found: what the file system said of it; None for a link.
+    found: what the file system said of it; None for a link. named: where a link to it lies.
     """
 
     name: str
     path: Path
     found: os.stat_result | None = None
+    named: Path | None = None
 
 
 Listing = Sequence[tuple[Path, Sequence[Found | Skipped]]]
@@ -165,6 +166,21 @@ def remember(collection: Path, known: Mapping[str, Source], used: Iterable[Sourc
     durable.replace(collection / MEMORY, f"{content}\n".encode())
 
 
+def narrower(known: Mapping[str, Source], used: Iterable[Source]) -> list[Source]:
+    """Give sources as they are to be remembered before a publish: never seen by more than before.
+
+    Whoever is newly let in is let in with the publish; whoever is shut out stays out even when it
+    fails, so that no later ingest opens what somebody meant to close.
+    """
+    return [_less(known.get(one.name, one), one) for one in used]
+
+
+def _less(before: Source, after: Source) -> Source:
+    """Give the source with those groups of the two that let fewer see it; none lets everyone."""
+    closes = after.groups and (not before.groups or after.groups <= before.groups)
+    return after if closes or before.groups == after.groups else before
+
+
 def _source(name: str, *, prefix: str, always: bool, groups: Iterable[str]) -> Source:
     return Source(name=name, prefix=prefix, always=always, groups=frozenset(groups))
 
@@ -178,11 +194,14 @@ def _walk(root: Path, without: Path | None) -> Iterator[Found | Skipped]:
             with os.scandir(folder) as entries:
                 inside = [entry for entry in entries if not _private(entry.name)]
         except OSError as error:
-            why = f"the folder cannot be read: {error.strerror}"
+            why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
             yield Skipped(uri=f"{_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
+        yield from _astray({entry.name for entry in inside}, above)
         for entry in inside:
             path, name = folder / entry.name, f"{above}{entry.name}"
+            if name.lower().endswith(SIDECAR):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 folders += [] if path == without else [(path, f"{name}/")]
             else:
@@ -213,11 +232,24 @@ def _look(path: Path, name: str, root: Path) -> Found | Skipped:
         return Skipped(uri=name, reason="a link to a folder is not followed")
     if not stat.S_ISREG(mode):
         return Skipped(uri=name, reason="not a file, but a pipe, socket or device")
-    return Found(name=name, path=real)
+    return Found(name=name, path=real, named=path)
+
+
+def _astray(names: Collection[str], above: str) -> Iterator[Skipped]:
+    """Name the sidecars that nobody would read."""
+    for name in sorted(names):
+        if not name.lower().endswith(SIDECAR):
+            continue
+        if not name.endswith(SIDECAR):
+            reason = f"a sidecar's name ends in {SIDECAR}, in small letters"
+            yield Skipped(uri=_uri(f"{above}{name}"), reason=reason)
+        elif name.removesuffix(SIDECAR) not in names:
+            reason = f"a sidecar of {name.removesuffix(SIDECAR)}, which is not there"
+            yield Skipped(uri=_uri(f"{above}{name}"), reason=reason)
 
 
 def _private(name: str) -> bool:
-    return name.startswith((".", "~$")) or name in _PRIVATE or name.endswith(SIDECAR)
+    return name.startswith((".", "~$")) or name in _PRIVATE
 
 
 def _uri(name: str) -> str:

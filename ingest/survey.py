@@ -1,6 +1,6 @@
 """Look at sources and say what would change: what is there, held against what is published."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,20 +31,34 @@ class Survey:
     mirror: bool = True
     seen: Seen | None = None
 
-    def gone(self, failed: Collection[str]) -> list[Listed]:
-        """Tell what goes, given the uris that could not be read."""
-        return [*self.changes.removed, *(self._unread(failed) if self.mirror else ())]
+    def failed(self, skipped: Iterable[Skipped]) -> set[str]:
+        """Tell which uris of this source, of all that was skipped, could not be read."""
+        return {one.uri for one in skipped if one.source == self.source.name}
 
-    def stayed(self, failed: Collection[str]) -> list[Listed]:
+    def gone(self, skipped: Iterable[Skipped]) -> list[Listed]:
+        """Tell what goes, given what could not be read."""
+        return [*self.changes.removed, *(self._unread(skipped) if self.mirror else ())]
+
+    def stayed(self, skipped: Iterable[Skipped]) -> list[Listed]:
         """Tell what stays as it was because its new version could not be read."""
-        return [] if self.mirror else self._unread(failed)
+        return [] if self.mirror else self._unread(skipped)
 
-    def blocked(self, failed: Collection[str]) -> str | None:
+    def blocked(self, skipped: Sequence[Skipped]) -> str | None:
         """Tell why the job may not go on without being told so, or None."""
-        lost = sum(d.uri in self.changes.lost or d.uri in failed for d in self.gone(failed))
-        return ledger.mass_removal(self.source.name, held=len(self.held), lost=lost)
+        failed, lost = self.failed(skipped), self.changes.lost
+        count = sum(d.uri in lost or d.uri in failed for d in self.gone(skipped))
+        return ledger.mass_removal(self.source.name, held=len(self.held), lost=count)
 
-    def _unread(self, failed: Collection[str]) -> list[Listed]:
+    def told(self, skipped: Sequence[Skipped]) -> dict[str, str]:
+        """Tell every change by uri, with its mark: + new, ~ changed, - gone."""
+        failed, changes = self.failed(skipped), self.changes
+        told = {raw.uri: "+" for raw in changes.added if raw.uri not in failed}
+        told |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed}
+        told |= {d.uri: "~" for d in changes.unchanged if d.id in changes.groups}
+        return told | {document.uri: "-" for document in self.gone(skipped)}
+
+    def _unread(self, skipped: Iterable[Skipped]) -> list[Listed]:
+        failed = self.failed(skipped)
         return [self.held[raw.uri] for raw in self.changes.changed if raw.uri in failed]
 
 
@@ -63,7 +77,11 @@ class Surveyor:
     limit: int
 
     def mirror(self, listing: Listing, groups: frozenset[str] | None) -> list[Survey]:
-        """Survey sources that are paths. groups: who may see them; None keeps what was said."""
+        """Survey sources that are paths. groups: who may see them; None keeps what was said.
+
+        What was said of a source holds for all of its documents, whatever became of them since: a
+        generation that was gone back to may be of a time when others could see them.
+        """
         known, surveys = dict(self.known), list[Survey]()
         names = {str(root) for root, _ in listing}
         held = list(self.base.records()) if self.base else []
@@ -72,9 +90,10 @@ class Surveyor:
             found = [one for one in listed if isinstance(one, Found)]
             source = sources.settle(root, found, known, taken)
             source = source if groups is None else replace(source, groups=groups)
+            said = source.groups if source.name in self.known else groups
             known[source.name] = source
             own = {d.uri: d for d in held if d.source == source.name}
-            surveys.append(self._mirror(source, own, listed, taken, groups))
+            surveys.append(self._mirror(source, own, listed, taken, said))
             taken |= {raw.uri for raw in surveys[-1].changes.work}
             taken |= {document.uri for document in surveys[-1].changes.unchanged}
         return [*surveys, *self._outdated(names, "")]
@@ -148,13 +167,19 @@ class Surveyor:
         seen = Seen(self.collection, source.name)
         raws, unread = self._look(files, source.name, source.groups, seen)
         prefix = source.prefix if source.always else ""
-        odd = [one for one in listed if isinstance(one, Skipped)]
+        odd = [
+            replace(one, uri=f"{prefix}{one.uri}", source=source.name)
+            for one in listed
+            if isinstance(one, Skipped)
+        ]
+        changes = ledger.compare(raws, held.values(), way=self.way, groups=groups)
+        closed = {one.uri for one in odd if one.uri.endswith("/")}
         return Survey(
             source=source,
             held=held,
-            changes=ledger.compare(raws, held.values(), way=self.way, groups=groups),
+            changes=changes.sparing(lambda uri: any(map(uri.startswith, closed))),
             seen=seen,
-            skipped=(*(replace(one, uri=f"{prefix}{one.uri}") for one in odd), *unread),
+            skipped=(*odd, *unread),
         )
 
     def _look(
@@ -166,9 +191,10 @@ class Surveyor:
         for uri, one in files.items():
             path = one.path
             try:
-                seen, told = known.look(path, one.found, limit=self.limit), beside(path)
+                seen = known.look(path, one.found, limit=self.limit)
+                told = beside(one.named or path)
             except Unreadable as error:
-                skipped.append(Skipped(uri=uri, reason=str(error)))
+                skipped.append(Skipped(uri=uri, reason=str(error), source=source))
                 continue
             raw = Raw(
                 uri=uri,

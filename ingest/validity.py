@@ -26,6 +26,7 @@ SIDECAR = ".meta.toml"
 NAMES = ("valid_from", "valid_to", "version")
 LARGEST = 64 << 10  # bytes of a sidecar
 _LONGEST = 100  # characters of a version
+_NEVER = "9999-12-31T23:59:59Z"
 
 
 def sidecar(file: Path) -> Path:
@@ -98,7 +99,11 @@ def _moment(said: object, name: str, *, last: bool) -> str:
             day = given + timedelta(days=1) if last else given
             given = datetime.combine(day, time(), UTC)
         given = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except OverflowError as error:
+        if last:  # "9999-12-31" says that there is no end
+            return _NEVER
+        raise Unreadable(f"its {name} is no date like 2026-12-31: {str(said)[:40]}") from error
+    except ValueError as error:
         raise Unreadable(f"its {name} is no date like 2026-12-31: {str(said)[:40]}") from error
     return given.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)
 

@@ -1,13 +1,13 @@
 """Tell passages that say the same apart from passages that only look alike. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from indexes.chunk import Passage
-from indexes.text import content, normalise
-from ragdesk.answering.evidence import read
+from indexes.support import flags
+from indexes.text import content, normalise, tokens
 
 _FIGURE = re.compile(r"\d[\d.,:/-]*\d|\d")
 _NOT = re.compile(
@@ -15,30 +15,39 @@ _NOT = re.compile(
 )
 
 
-def alike(one: str, other: str, *, share: float) -> bool:
-    """Tell whether two texts say the same: nearly the same words, and just the same figures.
+def alike(one: str, other: str, *, share: float, asked: Collection[str] = ()) -> bool:
+    """Tell whether two texts say the same: nearly the same words, in the same order.
 
-    share: of all their content words, so many must be common (Jaccard). Two policies that differ
-    in one number or one "not" share nearly all words, and must both be seen.
+    share: of all their content words, so many must be common (Jaccard). asked: the words of the
+    question; texts that differ in one of them differ in what was asked. Two policies that differ
+    in one number, name or "not" share nearly all words, and must both be seen.
 
     >>> alike("Returns within 30 days.", "Returns within 30 days", share=0.9)
     True
     >>> alike("Returns within 30 days.", "Returns within 14 days.", share=0.5)
     False
+    >>> alike("The buyer pays the seller.", "The seller pays the buyer.", share=0.5)
+    False
     """
     if one == other:
         return True
     a, b = _said(one), _said(other)
-    if not a.words or len(a.words & b.words) < share * len(a.words | b.words):
+    common, every = a.words & b.words, a.words | b.words
+    if not common or len(common) < share * len(every) or not (every - common).isdisjoint(asked):
         return False
-    return a.figures == b.figures and a.negations == b.negations
+    if (a.figures, a.negations) != (b.figures, b.negations):
+        return False
+    if [w for w in a.order if w in common] != [w for w in b.order if w in common]:
+        return False
+    return not (flags(one, other) or flags(other, one))
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a text says, as far as it can be counted."""
+    """What a text says, as far as it can be counted. order: its words as they come."""
 
     words: frozenset[str]
+    order: tuple[str, ...]
     figures: tuple[str, ...]
     negations: int
 
@@ -46,22 +55,25 @@ class _Said:
 @lru_cache(maxsize=512)
 def _said(text: str) -> _Said:
     plain = normalise(text)
-    every = frozenset().union(*(sentence.words for sentence in read(text)))
-    figures = tuple(sorted(_FIGURE.findall(plain)))
-    return _Said(frozenset(content(every)), figures, len(_NOT.findall(plain)))
+    order = tuple(content(tokens(text)))
+    figures = tuple(_FIGURE.findall(plain))
+    return _Said(frozenset(order), order, figures, len(_NOT.findall(plain)))
 
 
 def collapse(
-    ranked: Iterable[Passage], *, share: float, most: int
+    ranked: Iterable[Passage], *, share: float, most: int, asked: Collection[str] = ()
 ) -> list[tuple[Passage, list[Passage]]]:
     """Keep the first ``most`` passages that repeat no better one, each with those that repeat it.
+
+    asked: see ``alike``.
 
     What comes after the last one kept is not looked at.
     """
     kept: list[tuple[Passage, list[Passage]]] = []
     for passage in ranked:
         text = passage.chunk.text
-        first = next((same for p, same in kept if alike(p.chunk.text, text, share=share)), None)
+        repeats = (same for p, same in kept if alike(p.chunk.text, text, share=share, asked=asked))
+        first = next(repeats, None)
         if first is not None:
             first.append(passage)
         elif len(kept) == most:

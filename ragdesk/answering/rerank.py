@@ -7,7 +7,7 @@ name a local one. The only door to one.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,10 +41,20 @@ class CrossEncoder:
             raise ModelMissing(
                 f"No cross-encoder at {options.model}. Set rerank.model, or leave it out."
             )
+        if not any(Path(options.model).glob("*.safetensors")):
+            raise ModelMissing(
+                f"{options.model} holds no weights as safetensors; pickled ones are never read."
+            )
         from sentence_transformers import CrossEncoder as Model  # noqa: PLC0415 - takes seconds
 
         self._depth = options.depth
-        self._model = Model(options.model, local_files_only=True, trust_remote_code=False)
+        self._model = Model(
+            options.model,
+            local_files_only=True,
+            trust_remote_code=False,
+            activation_fn=_plain,
+            model_kwargs={"use_safetensors": True},
+        )
 
     def __call__(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
         """Order the first passages by the model; scores are squeezed into 0..1."""
@@ -53,10 +63,15 @@ class CrossEncoder:
             return tuple(passages)
         pairs = [(question, p.chunk.indexed) for p in read]
         raw = np.asarray(self._model.predict(pairs, show_progress_bar=False), dtype=float).ravel()
-        scores = raw if raw.min() >= 0 and raw.max() <= 1 else 1 / (1 + np.exp(-raw))
+        scores = 1 / (1 + np.exp(-raw))
         floor = max((p.score for p in rest), default=0.0)  # scores never rise down the ranking
         ordered = sorted(zip(scores.tolist(), read, strict=True), key=lambda one: -one[0])
         return (*(replace(p, score=max(score, floor)) for score, p in ordered), *rest)
+
+
+def _plain(scores: Any) -> Any:
+    """Leave scores as they are: one scale for all questions is made above."""
+    return scores
 
 
 def open_rerank(options: RerankOptions) -> Rerank | None:

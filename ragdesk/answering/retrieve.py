@@ -113,7 +113,7 @@ class Retrieve:
         vector = self._vector(text)
         lanes = _Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
         ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
-        kept = list(collapse(ranked, share=self.options.same, most=most))
+        kept = collapse(ranked, share=self.options.same, most=most, asked=asked.weights)
         passages = tuple(passage for passage, _ in kept)
         return Retrieval(
             asked=asked,

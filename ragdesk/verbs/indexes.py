@@ -115,11 +115,16 @@ def rollback(door: call.Call, *, collection: str, to: int | None, as_json: bool)
     target = to if to is not None or now is None else now.parent
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
-    upkeep.rollback(folder, target)
+    number = upkeep.rollback(folder, target)
     if as_json:
-        call.say_json({"collection": collection, "generation": target})
+        call.say_json({"collection": collection, "generation": number, "content_of": target})
+    elif number == target:
+        click.echo(f"{collection}: generation {number} answers.")
     else:
-        click.echo(f"{collection}: generation {target} answers.")
+        click.echo(
+            f"{collection}: generation {number} answers: the texts of generation {target}, seen by "
+            "those who may see them now."
+        )
 
 
 @command.command("compact")

@@ -187,13 +187,12 @@ def seen(index: Index, uri: str, who: Principal) -> Listed:
 def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) -> str:
     """Read a stored text, of an older generation too while it is kept. Raises NotFound.
 
-    An older text is shown to those who might see it then and may see it now.
+    An older text is shown to those who might see it then and may see it now, and to nobody once
+    its document is gone: what was deleted is not to be read.
     """
     if generation is None or generation == opened.index.generation:
         return _stored(opened.index, uri, who)
-    now = opened.index.documents.find(uri)
-    if now is not None and not visible(now, who):
-        raise NotFound("No such document.")
+    seen(opened.index, uri, who)
     with opened.older(generation) as before:
         return _stored(before, uri, who)
 

@@ -92,13 +92,17 @@ def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job
 
     side = validity.sidecar(kb / "old.md")
     side.write_text('version = "2.2"', encoding="utf-8")
+    assert job.run([kb]).changed == 1
+    assert found(job, "within 30") == {"refunds.md"}
+
+    side.write_text('version = "2.2"\nvalid_to = 9999-12-31', encoding="utf-8")
     plan = job.plan([kb])
     report = job.run([kb])
     assert (plan.changes, report.changed, report.embedded) == ((("~", "old.md"),), 1, 0)
     assert found(job, "within 30") == {"refunds.md", "old.md"}
     with Index.open(job.collection) as index:
         listed = index.documents.find("old.md")
-        assert listed.validity == Validity(version="2.2", beside=True)
+        assert (listed.validity.version, listed.validity.beside) == ("2.2", True)
         assert {chunk.version for chunk in index.document(listed)[1]} == {"2.2"}
     assert job.run([kb]).unchanged == 5
 

@@ -1,0 +1,147 @@
+"""Who may see a document follows the last word on it, whatever fails or is gone back to."""
+
+import os
+
+import pytest
+
+from indexes import backup, failpoints, upkeep
+from indexes.index import Index
+
+HR, LEGAL = frozenset({"hr"}), frozenset({"legal"})
+
+
+def groups(job) -> dict[str, frozenset[str]]:
+    with Index.open(job.collection) as index:
+        return {one.uri: one.groups for one in index.records()}
+
+
+@pytest.fixture
+def notes(tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.md").write_text("# A\n\nA note about people.\n", encoding="utf-8")
+    return folder
+
+
+def test_going_back_opens_nothing_that_was_closed_since(job, notes):
+    job.run([notes])
+    job.run([notes], groups=HR)
+
+    number = upkeep.rollback(job.collection, 1)
+
+    assert number == 3
+    assert groups(job) == {"a.md": HR}
+    (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
+    job.run([notes])
+    assert groups(job) == {"a.md": HR, "b.md": HR}
+
+
+def test_going_back_to_the_same_groups_publishes_nothing(job, notes):
+    job.run([notes], groups=HR)
+    (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
+    job.run([notes])
+    assert upkeep.rollback(job.collection, 1) == 1
+
+
+def test_a_deleted_document_comes_back_to_those_who_last_saw_it(job, notes):
+    (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
+    job.run([notes])
+    job.run([notes], groups=HR)
+    (notes / "a.md").unlink()
+    job.run([notes])
+
+    upkeep.rollback(job.collection, 1)
+
+    assert groups(job) == {"a.md": HR, "b.md": HR}
+
+
+def test_a_restored_backup_opens_nothing_that_was_closed_since(job, notes, tmp_path):
+    job.run([notes])
+    backup.write(job.collection, tmp_path / "open.tar")
+    job.run([notes], groups=HR)
+
+    backup.restore(tmp_path / "open.tar", job.collection)
+
+    assert groups(job) == {"a.md": HR}
+    job.run([notes])
+    assert groups(job) == {"a.md": HR}
+
+
+def test_a_file_that_is_no_backup_makes_no_collection(tmp_path):
+    with pytest.raises(OSError, match="none"):
+        backup.restore(tmp_path / "none.tar", tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "later"),
+    [
+        (HR, frozenset(), HR),  # opening fails: it stays closed
+        (frozenset(), HR, HR),  # closing fails: what comes later is closed
+        (HR, LEGAL, HR),
+        (HR | LEGAL, LEGAL, LEGAL),
+    ],
+)
+def test_a_job_that_fails_opens_nothing(job, notes, before, after, later):
+    job.run([notes], groups=before)
+
+    def full(place: str) -> None:
+        if place == "table written":
+            raise OSError(28, "No space left on device")
+
+    with failpoints.armed(full), pytest.raises(OSError, match="No space"):
+        job.run([notes], groups=after)
+    (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
+
+    job.run([notes])
+
+    assert groups(job) == {"a.md": later, "b.md": later}
+
+
+def test_what_one_source_skips_is_no_loss_of_another(job, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.md").write_text(f"# {name}\n\nWords.\n", encoding="utf-8")
+    (tmp_path / "two" / "x.md").write_text("# X\n\nBefore.\n", encoding="utf-8")
+    job.run([tmp_path / "one", tmp_path / "two"])
+    (tmp_path / "one" / "x.md").symlink_to("/etc/hostname")
+    (tmp_path / "two" / "x.md").write_text("# X\n\nAfter.\n", encoding="utf-8")
+
+    report = job.run([tmp_path / "one", tmp_path / "two"])
+
+    assert (report.changed, report.removed) == (1, 0)
+    assert [one.uri for one in report.skipped] == ["x.md"]
+    with Index.open(job.collection) as index:
+        assert "After" in index.text("x.md")
+
+
+def test_a_folder_that_cannot_be_listed_now_loses_nothing(job, notes, monkeypatch):
+    inner = notes / "inner"
+    inner.mkdir()
+    (inner / "deep.md").write_text("# Deep\n\nWords.\n", encoding="utf-8")
+    (notes / "gone.md").write_text("# Gone\n\nWords.\n", encoding="utf-8")
+    job.run([notes])
+    (notes / "gone.md").unlink()
+    scan = os.scandir
+
+    def failing(path):
+        if str(path) == str(inner):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    report = job.run([notes])
+
+    assert (report.removed, report.unchanged) == (1, 2)
+    assert [one.uri for one in report.skipped] == ["inner/"]
+    assert set(groups(job)) == {"a.md", "inner/deep.md"}
+
+
+def test_sidecars_that_nobody_would_read_are_named(job, notes):
+    (notes / "a.md.META.toml").write_text("version = '2'", encoding="utf-8")
+    (notes / "b.md.meta.toml").write_text("version = '2'", encoding="utf-8")
+
+    report = job.run([notes])
+
+    assert report.documents == 1
+    assert [one.uri for one in report.skipped] == ["a.md.META.toml", "b.md.meta.toml"]
