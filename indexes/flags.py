@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from indexes.quantity import CURRENCIES, Date, Quantity, dates, quantities
+from indexes.quantity import CURRENCIES, MONTHS, Date, Quantity, dates, quantities
 from indexes.text import content, identifiers, normalise, tokens
 
 Kind = Literal[
@@ -149,6 +149,7 @@ def _names(claim: str, known: str) -> Iterator[Flag]:
         spoken = content(tokens(word))
         if (
             spoken
+            and word not in MONTHS  # dates are compared as such
             and word not in known
             and not heard.intersection(spoken)
             and not identifiers(word)

@@ -19,6 +19,7 @@ _DECADES = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS: Final = {word: i for i, word in enumerate(_SMALL.split())} | {
     word: 10 * i for i, word in enumerate(_DECADES.split(), 2)
 }
+_BIG: Final = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
 _ONES: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _TENS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
 
@@ -34,6 +35,7 @@ month 1 months? 个月
 month 3 quarters? 个季度 季度
 month 12 years? yrs? 周年 年
 percent 1 % percent per\\scent 个百分点
+permille 1 ‰ per\\smille
 eur 1 eur euros? € 欧元
 usd 1 usd dollars? us\\$ \\$ 美元 美金
 gbp 1 gbp pounds? £ 英镑
@@ -76,13 +78,20 @@ _TABLE: Final = sorted(_rows(), key=lambda row: -len(row[0]))
 _ENDED: Final = {one: "(?![a-z0-9])" if re.search("[a-z)?]$", one) else "" for one, _, _ in _TABLE}
 _UNIT = re.compile(f"[ -]?(?:{'|'.join(f'({one}{_ENDED[one]})' for one, _, _ in _TABLE)})")
 _SIGN: Final = {"€": "eur", "$": "usd", "£": "gbp", "¥": "cny"}
-_WORD_NUMBER = "|".join(sorted(_WORDS, key=len, reverse=True))
+_WORD = f"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
+_BIGS = f"(?:{'|'.join(_BIG)})"
+# "one hundred and twenty" is one number, "one hundred and two hundred" are two.
+_SPOKEN = rf"{_WORD}(?:[ -](?:{_WORD}|{_BIGS}(?: and(?= {_WORD}(?![ -]{_BIGS}|[a-z])))?))*"
+_MONEY = "(?:€|eur|chf|kr|nok|欧元)"
+_COMMA = re.compile(rf"(\d),(\d\d)(?= ?{_MONEY}(?![a-z]))|({_MONEY} ?\d+),(\d\d)(?!\d)")
 _NUMBER = re.compile(
     r"(?P<sign>[€$£¥]|\b(?:eur|usd|gbp|cny|rmb|chf|nok) ?)? ?"
+    r"(?P<minus>(?<![^\s(（])[-−])?"
     r"(?P<digits>(?<![a-z0-9_.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d))"
-    rf"|(?<![a-z])(?P<word>(?:{_WORD_NUMBER})(?:[ -](?:{_WORD_NUMBER}))?)(?![a-z])"
+    rf"|(?<![a-z])(?P<word>{_SPOKEN})(?![a-z])"
     r"|(?P<half>(?<![a-z])half an? (?=hour)|半(?=小时|年|天|个月))"
-    r"|(?P<share>百分之)?(?P<han>[零〇一二三四五六七八九十百千两]+(?:点[零一二三四五六七八九]+)?)"
+    r"|(?P<share>百分之)?(?P<han>[零〇一二三四五六七八九十百千两][零〇一二三四五六七八九十百千万亿两]*"
+    r"(?:点[零一二三四五六七八九]+)?)"
 )
 _SCALE = re.compile(
     r" ?(?:(hundred)|(thousand|(?<=\d)k)|(million|(?<=\d)m)|(billion|bn)|(千)|(万)|(亿))(?![a-z])"
@@ -92,8 +101,8 @@ _NAMES = (
     "january,jan february,feb march,mar april,apr may june,jun july,jul august,aug"
     " september,sept,sep october,oct november,nov december,dec"
 )
-_MONTHS: Final = {name: i for i, names in enumerate(_NAMES.split(), 1) for name in names.split(",")}
-_M = "|".join(sorted(_MONTHS, key=len, reverse=True))
+MONTHS: Final = {name: i for i, names in enumerate(_NAMES.split(), 1) for name in names.split(",")}
+_M = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?<!\d)(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})(?!\d)"
     r"|(?:(?P<y2>(?:19|20)\d\d)年 ?)?(?<!\d)(?P<m2>\d{1,2})月 ?(?:(?P<d2>\d{1,2})[日号])?"
@@ -103,8 +112,11 @@ _DATE = re.compile(
     rf"|(?<![a-z])(?P<m4>{_M})\b\.? (?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b"
     r"(?:,? (?P<y4>(?:19|20)\d\d))?"
     rf"|(?<![a-z])(?P<m6>{_M}) (?P<y6>(?:19|20)\d\d)\b"
+    r"|(?<![\d./-])(?P<a7>\d{1,2})(?P<x7>[-/.])(?P<b7>\d{1,2})(?P=x7)(?P<y7>(?:19|20)\d\d)(?!\d)"
 )
 Date = tuple[int | None, int | None, int | None]
+_HALF = Decimal("0.5")
+_AND_A_HALF = re.compile("个半(?=小时|钟头)| and a half(?= )")
 _COUNTED = 12  # up to it a word without a unit only counts what a sentence lists: "two ways"
 _ORDINARY: Final = 10**15  # beyond, a run of digits is a name, not a quantity
 
@@ -127,12 +139,16 @@ def dates(plain: str) -> list[tuple[Date, str]]:
 
     >>> dates("from 3 may 2024, 2024年5月")
     [((2024, 5, 3), '3 may 2024'), ((2024, 5, None), '2024年5月')]
+    >>> dates("by 31/12/2024 or 08-12-2024")
+    [((2024, 12, 31), '31/12/2024'), ((2024, None, None), '08-12-2024')]
     """
     found: list[tuple[Date, str]] = []
     for match in _DATE.finditer(plain):
         given = {k[0]: v for k, v in match.groupdict().items() if v is not None}
+        if match["a7"]:
+            given |= _ordered(int(match["a7"]), int(match["b7"]))
         month = given.get("m")
-        number = _MONTHS.get(month, 0) or int(month) if month else None
+        number = MONTHS.get(month, 0) or int(month) if month else None
         year, day = given.get("y"), given.get("d")
         if number is None or 1 <= number <= 12:  # noqa: PLR2004 (months)
             when = (int(year) if year else None, number, int(day) if day else None)
@@ -140,22 +156,38 @@ def dates(plain: str) -> list[tuple[Date, str]]:
     return found
 
 
+def _ordered(one: int, other: int) -> dict[str, str]:
+    """Tell month and day of two numbers apart, where one of them can be no month."""
+    if one > 12 >= other:  # noqa: PLR2004 (months)
+        return {"d": str(one), "m": str(other)}
+    return {"d": str(other), "m": str(one)} if other > 12 >= one else {}  # noqa: PLR2004
+
+
 def quantities(plain: str) -> list[Quantity]:
     """List the quantities of a normalised text that are no part of a date, in order.
 
     >>> [(str(q.value), q.unit) for q in quantities("within 2 days, €12.50, 三个工作日")]
     [('48', 'hour'), ('12.5', 'eur'), ('3', 'workday')]
+    >>> [(str(q.value), q.unit) for q in quantities("-20 °c, one hundred and twenty days, 一年半")]
+    [('-20', 'degree'), ('2880', 'hour'), ('18', 'month')]
     """
     blank = _DATE.sub(lambda m: " " * len(m[0]), plain)
+    blank = _COMMA.sub(lambda m: m[0].replace(",", "."), blank)
     found: list[Quantity] = []
     for match in _NUMBER.finditer(blank):
         value, end = _value(match), match.end()
+        if value is None:
+            continue
         if scale := _SCALE.match(blank, end):
             value, end = value * _SCALES[(scale.lastindex or 1) - 1], scale.end()
+        if more := _AND_A_HALF.match(blank, end):  # 一个半小时
+            value, end = value + _HALF, more.end()
         unit, size = _sign(match), Decimal(1)
         if unit is None and (met := _UNIT.match(blank, end)):
             _, unit, size = _TABLE[(met.lastindex or 1) - 1]
             end = met.end()
+            if blank.startswith("半", end):  # 一年半
+                value, end = value + _HALF, end + 1
         small = match["word"] is not None and value <= _COUNTED
         bare = unit is None and (small or match["han"] is not None)
         if not bare and value < _ORDINARY:
@@ -171,28 +203,46 @@ def _sign(match: re.Match[str]) -> str | None:
     return _SIGN.get(sign, "cny" if sign == "rmb" else sign or None)
 
 
-def _value(match: re.Match[str]) -> Decimal:
+def _value(match: re.Match[str]) -> Decimal | None:
+    """Read a number; None for one that is only near, like 两三."""
     if match["digits"]:
-        return Decimal(match["digits"].replace(",", ""))
+        value = Decimal(match["digits"].replace(",", ""))
+        return -value if match["minus"] else value
     if match["word"]:
-        return Decimal(sum(_WORDS[part] for part in re.split("[ -]", match["word"])))
-    return Decimal("0.5") if match["half"] else _han(match["han"])
+        return _spoken(match["word"])
+    return _HALF if match["half"] else _han(match["han"])
 
 
-def _han(text: str) -> Decimal:
-    """Read a Chinese numeral: 一百八十, 二〇二四, 三点五."""
+def _spoken(text: str) -> Decimal:
+    """Read an English numeral: thirty-five, one hundred and twenty, two thousand five hundred."""
+    total = last = 0
+    for part in re.split("[ -]", text):
+        if part == "hundred":
+            last *= _BIG[part]
+        elif part in _BIG:
+            total, last = total + last * _BIG[part], 0
+        else:
+            last += _WORDS.get(part, 0)
+    return Decimal(total + last)
+
+
+def _han(text: str) -> Decimal | None:
+    """Read a Chinese numeral: 一百八十, 二〇二四, 三点五, 十二万三千; None for 两三."""
     whole, _, part = text.partition("点")
     if not any(c in _TENS for c in whole):
+        if len(whole) == 2:  # noqa: PLR2004 (a year or a number has one digit, or three and more)
+            return None
         number = Decimal("".join(str(_ONES[c]) for c in whole) or 0)
     else:
-        total, last = 0, 0
+        total, below, last = 0, 0, 0  # below: of the next 万 or 亿
         for c in whole:
-            if c in _TENS:
-                total += (last or 1) * _TENS[c]
-                last = 0
+            if c in "万亿":
+                total, below, last = (total + below + last) * _TENS[c], 0, 0
+            elif c in _TENS:
+                below, last = below + (last or 1) * _TENS[c], 0
             else:
                 last = _ONES[c]
-        number = Decimal(total + last)
+        number = Decimal(total + below + last)
     return number + Decimal("0." + ("".join(str(_ONES[c]) for c in part) or "0"))
 
 

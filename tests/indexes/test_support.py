@@ -110,3 +110,33 @@ def test_a_window_takes_what_carries_the_claim():
     chosen, share = window(tokens("Refunds take 3 days."), pieces, idf)
     assert (chosen, share) == ((1,), 1.0)
     assert window(["x"], [], idf) == ((), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("It works at 20 °C.", "It works at -20 °C."),
+        ("需要二十三天。", "需要两三天。"),
+        ("It costs 50 €.", "It costs 1,50 €."),
+        ("A rate of 2 %.", "A rate of 2 ‰."),
+    ],
+)
+def test_another_quantity_is_flagged_however_like_it_reads(claim, evidence):
+    assert flags(claim, evidence)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("It takes 120 days.", "It takes one hundred and twenty days."),
+        ("It takes 90 minutes.", "It takes one and a half hours."),
+        ("费用为十二万三千元。", "费用为12.3万元。"),
+        ("有效期为一年半。", "有效期为18个月。"),
+        ("Until 8 December 2024.", "Until 08-12-2024."),
+        ("On 31 December 2024.", "On 12/31/2024."),
+        ("Costs €1,50.", "Costs 1,50 €."),
+        ("From 100 to 200 days.", "Between one hundred and two hundred days."),
+    ],
+)
+def test_one_quantity_may_be_written_in_many_ways(claim, evidence):
+    assert flags(claim, evidence) == []
