@@ -8,7 +8,7 @@ inverted file of 8-bit codes proposes candidates, and these are scored exactly.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,15 @@ def kind(count: int) -> Kind:
     return "flat" if count <= EXACT_UP_TO else "ivf"
 
 
+def probes(lists: int, share: float) -> int:
+    """Say how many lists to read where this share of the vectors (0..1] is permitted.
+
+    >>> probes(1_000, 1.0), probes(1_000, 0.25), probes(4_000, 1.0), probes(8, 0.01)
+    (125, 500, 160, 8)
+    """
+    return min(lists, math.ceil(min(lists * PROBED, LISTS) / share))
+
+
 def write(folder: Path, vectors: Vectors, rows: Rows, *, how: Kind | None = None) -> Kind:
     """Write unit vectors (n, dim) and the ascending row each belongs to (n,) into a new folder.
 
@@ -71,20 +80,50 @@ def write(folder: Path, vectors: Vectors, rows: Rows, *, how: Kind | None = None
     return how
 
 
+class VectorIndex(Protocol):
+    """What searches the vectors of a segment: ``Dense`` on the CPU, ``on_gpu`` on a card.
+
+    See Dense for the attributes and methods. Any thread may call. fallback: why the CPU searches
+    what a card should; empty is healthy.
+    """
+
+    fallback: str
+
+    count: int
+    dim: int
+    rows: Rows
+    kind: Kind
+
+    def search(self, query: Vectors, k: int, *, mask: Mask | None = None) -> Hits:
+        """Find the k nearest of the rows that the mask allows; their scores are exact."""
+
+    def scores(self, query: Vectors, rows: Rows) -> Scores:
+        """Score the given rows exactly; NaN for a row that has no vector."""
+
+    def of(self, rows: Rows) -> Vectors:
+        """Copy the vectors of some rows."""
+
+    def vectors(self, places: Rows | Sequence[int]) -> Vectors:
+        """Copy the vectors at some places."""
+
+
 class Dense:
     """Searches one folder of vectors. The files are mapped, not copied; any thread may call.
 
     count: vectors. dim: their dimension. rows (count,): the row each belongs to, ascending.
+    near: FAISS's inverted file, or None.
     """
+
+    fallback = ""
 
     def __init__(self, folder: Path) -> None:
         self._flat, self._held = _load(folder / _FLAT)
-        self._near: Any = None
+        self.near: Any = None
         if (folder / _NEAR).exists():
-            self._near, self._near_held = _load(folder / _NEAR)
+            self.near, self._near_held = _load(folder / _NEAR)
         self.count, self.dim = int(self._flat.ntotal), int(self._flat.d)
         self.rows: Rows = mapped(folder / _ROWS)
-        self.kind: Kind = "flat" if self._near is None else "ivf"
+        self.kind: Kind = "flat" if self.near is None else "ivf"
         view = faiss.rev_swig_ptr(self._flat.get_xb(), self.count * self.dim)
         self._vectors: Vectors = view.reshape(self.count, self.dim)
 
@@ -104,7 +143,7 @@ class Dense:
         if allowed is not None and count <= NARROW:
             places = np.flatnonzero(allowed)
             found = best(places, self._score(asked, places), k)
-        elif self._near is not None:
+        elif self.near is not None:
             found = self._candidates(asked, k, count, allowed)
         if found is None or len(found) < k:
             found = self._exact(asked, k, count, allowed)
@@ -132,6 +171,10 @@ class Dense:
         """Copy the vectors at some places (n,) of this folder: places count in writing order."""
         return self._vectors[np.asarray(places, dtype=np.int64)]
 
+    def view(self) -> Vectors:
+        """Give all vectors (count, dim) as they are mapped, in writing order. Not to be written."""
+        return self._vectors
+
     def _query(self, query: Vectors) -> Vectors:
         asked = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
         if asked.shape[1] != self.dim:
@@ -154,11 +197,10 @@ class Dense:
 
         A filter thins every list alike, so as many more lists are read as it leaves out.
         """
-        lists = self._near.nlist
-        probed = min(lists, math.ceil(min(lists * PROBED, LISTS) * self.count / count))
+        probed = probes(self.near.nlist, count / self.count)
         selector = {} if allowed is None else {"sel": _selector(allowed)}
         params = faiss.SearchParametersIVF(nprobe=probed, **selector)
-        _, places = self._near.search(query, min(count, max(64, CANDIDATES * k)), params=params)
+        _, places = self.near.search(query, min(count, max(64, CANDIDATES * k)), params=params)
         found = places[0][places[0] >= 0]
         return best(found, self._score(query, found), k)
 

@@ -5,7 +5,7 @@ generation in order. Any thread may search; an Index never changes, a new genera
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from indexes import content, documents, generations, segments
 from indexes.chunk import Chunk, Filter, Record
-from indexes.dense import Vectors
+from indexes.dense import Dense, VectorIndex, Vectors
 from indexes.documents import Documents, Listed
 from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
@@ -124,6 +124,17 @@ class Index:
         """Search vectors in a replica from now on, if the store holds a whole one; tells so."""
         self._replica = store.open(collection, self.checksum, self.sums["vectors"])
         return self._replica is not None
+
+    def move(self, take: Callable[[Dense, str], VectorIndex]) -> None:
+        """Search vectors elsewhere from now on, such as on a card: see ``on_gpu``."""
+        for part in self.segments:
+            if isinstance(part.dense, Dense):
+                part.dense = take(part.dense, part.digest)
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """Say why segments that should be searched on a card are not (empty is healthy)."""
+        return tuple(filter(None, (part.dense.fallback for part in self.segments)))
 
     def entries(self, listed: Listed) -> Entries:
         """Give the entries of a document that have a vector, as replicas hold them."""

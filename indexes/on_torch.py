@@ -32,6 +32,11 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def free_memory() -> int | None:
+    """Tell how many bytes of the first GPU nobody holds; None where this torch sees none."""
+    return int(torch.cuda.mem_get_info(0)[0]) if has_gpu() else None
+
+
 def open_encoder(weights: Weights, *, device: str = "auto", threads: int) -> Encode:
     """Load a model; gives the function that makes unit vectors (n, dim) of n texts.
 

@@ -20,11 +20,14 @@ class IndexesOptions:
 
     backend: ``faiss`` in this process, from the segments; ``milvus`` in Milvus (Lite, Standalone
     or Distributed), for collections that outgrow one machine's memory.
+    device: of FAISS. ``cuda`` searches vectors on the first GPU and refuses without one; ``auto``
+    takes one where there is one. What does not fit its memory stays on the CPU.
     uri: of Milvus, such as ``http://milvus:19530``; a file name ending in ``.db`` is Milvus Lite.
     token: ``user:password`` or an API key. prefix: what names in Milvus begin with.
     """
 
     backend: Literal["faiss", "milvus"] = "faiss"
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
     uri: str = ""
     token: str = field(default="", metadata={"secret": True})
     prefix: str = "ragdesk"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from indexes import manifest
 from indexes.chunk import Chunk
-from indexes.dense import Dense, Vectors
+from indexes.dense import Dense, VectorIndex, Vectors
 from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical import Lexical
@@ -111,7 +111,7 @@ class Segment:
         self.owners: NDArray[np.uint32] = _map(folder / OWNERS, self.entries)
         self.kinds: NDArray[np.uint8] = _map(folder / KINDS, self.entries)
         self.lexical = Lexical.open(folder / LEXICAL)
-        self.dense = Dense(folder / DENSE)
+        self.dense: VectorIndex = Dense(folder / DENSE)
         self.shelf = Shelf(folder / SHELF)
 
     def close(self) -> None:

@@ -36,6 +36,7 @@ from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
+    from indexes.on_gpu import Card
     from indexes.on_milvus import Milvus
 
 log = logging.getLogger("ragdesk")
@@ -125,6 +126,16 @@ class Desks:
             raise SettingsError('indexes.uri names no Milvus. Set it, or backend = "faiss".')
         return Milvus(options)
 
+    @cached_property
+    def card(self) -> "Card | None":
+        """Open the GPU that settings name, if they do. Raises ModelMissing."""
+        device = self.settings.indexes.device
+        if device == "cpu":
+            return None
+        from indexes.on_gpu import open_card  # noqa: PLC0415 - only where it is asked for
+
+        return open_card(device)
+
     def replicate(self, collection: str) -> None:
         """Bring the replica of a collection up to date, where there is to be one."""
         if self.store:
@@ -151,7 +162,10 @@ class Desks:
         """Open a collection's newest good generation. Raises IndexesError by name."""
         folder = self.existing(collection)
         calibration = _calibration(folder)
+        card = self.card
         index = Index.open(folder, card=self.embedder.card)
+        if card:
+            index.move(card.take)
         documents = tuple(index.records())
         _warn_of_drift(collection, calibration, documents)
         if self.store and not index.join(self.store, collection):

@@ -102,7 +102,8 @@ def _accelerator() -> Iterator[Finding]:
     if not card:
         yield Finding(what="gpu", state="ok", found="none seen; the CPU does the work")
     elif _installed("faiss-gpu"):
-        yield Finding(what="gpu", state="ok", found="seen, and faiss-gpu is installed")
+        found = 'seen, and faiss-gpu is installed; [indexes] device = "auto" puts vectors there'
+        yield Finding(what="gpu", state="ok", found=found)
     else:
         remedy = "Embedding uses it where torch has CUDA. For FAISS: pip install 'ragdesk[gpu]'"
         yield Finding(what="gpu", state="note", found="seen, not used by FAISS", remedy=remedy)

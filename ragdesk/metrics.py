@@ -128,6 +128,7 @@ class Metrics:
             "gauge",
             "Collections whose newest generation cannot be served; an older one answers.",
         )
+        self.fallbacks = Family("ragdesk_gpu_fallbacks", "gauge", "Segments no GPU took.")
         self.jobs = Family(
             "ragdesk_jobs_total",
             "counter",

@@ -112,6 +112,8 @@ class Live:
         """Look at every collection once. Blocks."""
         for name in {*self.names(), *self._places}:
             self.refresh(name)
+        served = [place.opened for place in [*self._places.values()] if place.opened]
+        self._metrics.fallbacks.set(sum(len(opened.index.fallbacks) for opened in served))
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
