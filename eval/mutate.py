@@ -14,7 +14,8 @@ Kind = Literal["number", "unit", "date", "entity", "negation"]
 KINDS: tuple[Kind, ...] = ("number", "unit", "date", "entity", "negation")
 
 _NUMBER = re.compile(
-    r"(?<![\w.,/:-])\d{1,3}(?:,\d{3})+(?![\w/:-])|(?<![\w.,/:-])\d+(?:\.\d+)?(?![\w/:-])"
+    r"(?<![A-Za-z0-9_.,/:-])(?:\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"
+    r"(?![A-Za-z0-9_/:-]|,\d| ?[年月日号])"
 )
 _MARKER = re.compile(r"\s*\(?\d{1,2}[.)]\s")  # of a list: no number of anything
 _HAN_NUMBER = re.compile(
@@ -49,7 +50,10 @@ _VERB = re.compile(
     r"\b(is|are|was|were|can|will|may|must|should|has to|do|does)\b(?! not)(?!n't)", re.IGNORECASE
 )
 _DENIED = re.compile(r"\b(is|are|was|were|can|will|may|must|should|do|does) ?not\b", re.IGNORECASE)
-_HAN_VERB = re.compile(r"(?<!不)(?<!没)(可以|需要|会|能|支持|包括|提供|接受|必须)")
+# 会员 and 性能 hold the characters of a verb and are none.
+_HAN_VERB = re.compile(
+    r"(?<![不没只可性功])(可以|需要|会(?![员议计])|能(?![力量源否])|支持|包括|提供|接受|必须)"
+)
 _HAN_DENIED = re.compile(r"不(可以|需要|会|能|支持|包括|提供|接受)")
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from eval import faithfulness, stats
 from eval.imports.rated import Rated
-from eval.mutate import KINDS, entities, mutate
+from eval.mutate import KINDS, Mutation, entities, mutate
 from eval.reply import split
 from eval.validate import idf_of
-from eval.violations import violations
+from eval.violations import LABEL, violations
 from indexes.support import Idf
 
 SEED = 20261123
+LABELLED = "entity_in_label"  # of a list item: labels order an answer and count as no claim
 Counts = dict[str, list[float]]
 
 
@@ -31,7 +32,9 @@ def suite(rated: Sequence[Rated]) -> dict[str, Any]:
     idf = idf_of([source for one in rated for source in one.sources])
     names = entities([source for one in rated for source in one.sources])
     dice = random.Random(SEED)  # noqa: S311, nothing is kept secret by it
-    found: Counts = {kind: [] for kind in (*KINDS, "citation_swapped", "citation_dropped")}
+    found: Counts = {
+        kind: [] for kind in (*KINDS, LABELLED, "citation_swapped", "citation_dropped")
+    }
     alarms: Counts = {"texts": [], "sentences": []}
     for one in good:
         said = [part.text for part in split(one.text) if faithfulness.claimed(part.text)]
@@ -43,7 +46,8 @@ def suite(rated: Sequence[Rated]) -> dict[str, Any]:
             for kind in KINDS:
                 broken = mutate(sentence, kind, dice, names)
                 if broken:
-                    found[kind].append(float(bool(_flags(broken.after, one, idf) - before)))
+                    met = bool(_flags(broken.after, one, idf) - before)
+                    found[_kind(broken)].append(float(met))
             pool = [s for other in dice.sample(list(rated), 8) for s in other.sources]
             swapped = _recited(sentence, one, pool[: len(pool) // 2] or pool, idf)
             if swapped is not None:
@@ -72,6 +76,12 @@ def _recited(sentence: str, one: Rated, pool: Sequence[str], idf: Idf) -> bool |
     if not others or not carried(sentence, [best], idf, one.beside):
         return None
     return not carried(sentence, [others[0]], idf, one.beside)
+
+
+def _kind(broken: Mutation) -> str:
+    """Tell a name in the label of a list item ("**Name**: …") from one that is said."""
+    same = LABEL.sub("", broken.before) == LABEL.sub("", broken.after)
+    return LABELLED if same and broken.kind == "entity" else broken.kind
 
 
 def _flags(sentence: str, one: Rated, idf: Idf) -> set[tuple[str, str]]:

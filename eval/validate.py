@@ -119,7 +119,9 @@ def _matched(scores: Scores) -> float:
 
 
 def _balanced(scores: Scores) -> float:
-    """Give the balanced accuracy at thresholds fitted on the other folds."""
+    """Give the balanced accuracy at thresholds of the other folds; NaN where all are good."""
+    if scores.good.all() or not scores.good.any():
+        return math.nan
     said = np.zeros(len(scores.values), dtype=bool)
     fold = scores.clusters % FOLDS
     for i in range(FOLDS):

@@ -18,8 +18,10 @@ SAME = 0.85  # then a "not" more or less turns the meaning round
 AMOUNTS = frozenset({"number", "unit", "currency", "date", "identifier"})
 _MARKER = re.compile(r"^\s*(?:[-*•]\s*)?(?:\(?\d{1,2}[.)]\s+)?")
 # A label before a colon, and a list item's own heading, order an answer and claim nothing.
-_LABEL = re.compile(r"\*\*[^*\n]{1,60}(?:\*\*:|:\*\*)|(?<![\w-])[A-Z][\w-]{1,30}:(?=\s)")
+LABEL = re.compile(r"\*\*[^*\n]{1,60}(?:\*\*:|:\*\*)|(?<![\w-])[A-Z][\w-]{1,30}:(?=\s)")
 _NOT = re.compile(r"\b(?:not|no|never|cannot|without|unable)\b|n['’]t\b|[不没无未]", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“「『][^\"”」』]*")  # mentioned: a "not" in there denies nothing
+_SPELT = re.compile(r"((?:[A-Z][\w'’-]+ (?:of |and |the |for )?){2,8})\(([A-Z][A-Z0-9]{1,7})\)")
 _COUNTED = frozenset({"one", "two", "three", "four", "1", "2", "3", "4", "一", "两", "二"})
 
 
@@ -31,7 +33,7 @@ def violations(sentence: str, sources: Sequence[str], idf: Idf, beside: str = ""
     >>> [f.said for f in violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
     ['60 days']
     """
-    said = _LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
+    said = LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
     pieces = [piece for source in sources for piece in _pieces(source)]
     if not pieces:
         return []
@@ -40,12 +42,15 @@ def violations(sentence: str, sources: Sequence[str], idf: Idf, beside: str = ""
     near = flags(said, "\n".join(pieces[i] for i in at), beside=f"{beside}\n{whole}")
     anywhere = set(flags(said, whole, beside=beside)) if near else set()
     alone = len(at) == 1
-    denied = alone and len(_NOT.findall(said)) != len(_NOT.findall(pieces[at[0]]))
+    denied = alone and _denials(said) != _denials(pieces[at[0]])
     turned = {"negation": denied, "opposite": alone}
+    known = [name.lower() for names, name in _SPELT.findall(said) if _initials(names, name)]
+    short = {*known, *(name.rstrip("0123456789") for name in known)}  # IC3 is also read as IC
     return [
         one
         for one in near
-        if _counts(one, share, nowhere=one in anywhere, turned=turned.get(one.kind, False))
+        if one.said.lower() not in short
+        and _counts(one, share, nowhere=one in anywhere, turned=turned.get(one.kind, False))
     ]
 
 
@@ -55,6 +60,16 @@ def _counts(one: Flag, share: float, *, nowhere: bool, turned: bool) -> bool:
     if one.kind == "name":
         return nowhere and one.said[:1].isupper()
     return turned and share >= SAME
+
+
+def _denials(text: str) -> int:
+    return len(_NOT.findall(_QUOTED.sub(" ", text)))
+
+
+def _initials(names: str, short: str) -> bool:
+    """Tell whether an abbreviation is of the names before it: Crime Complaint Center (CCC)."""
+    letters = iter(re.sub(r"[^A-Z]", "", names))
+    return all(letter in letters for letter in short if letter.isalpha())
 
 
 @lru_cache(maxsize=8192)

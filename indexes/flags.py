@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from indexes.quantity import CURRENCIES, MONTHS, Date, Quantity, dates, quantities
+from indexes.quantity import CURRENCIES, MONTHS, Date, Quantity, dates, each, numerals, quantities
 from indexes.text import content, identifiers, normalise, tokens
 
 Kind = Literal[
@@ -100,7 +100,7 @@ def flags(claim: str, evidence: str, *, beside: str = "") -> list[Flag]:
     claim = _ITEM.sub("", claim)  # its number in a list, its heading in bold
     said, held = normalise(claim), normalise(evidence)
     return [
-        *_amounts(quantities(said), quantities(held), held),
+        *_amounts(quantities(said), [*quantities(held), *each(held)], held),
         *_dates(dates(said), dates(held)),
         *_identifiers(claim, f"{evidence}\n{beside}"),
         *_names(claim, normalise(f"{evidence}\n{beside}")),
@@ -118,8 +118,14 @@ def _amounts(said: Sequence[Quantity], held: Sequence[Quantity], text: str) -> I
         if same:
             money = one.unit in CURRENCIES and not CURRENCIES.isdisjoint(same)
             yield Flag("currency" if money else "unit", one.text)
-        elif one.unit or not re.search(rf"(?<!\d){re.escape(one.text)}(?!\d)", text):
+        elif one.unit or not _written(one, text):
             yield Flag("number", one.text)
+
+
+def _written(one: Quantity, text: str) -> bool:
+    """Tell whether a number without a unit stands in a text, in digits or in words."""
+    digits = re.search(rf"(?<!\d){re.escape(one.text)}(?!\d)", text)
+    return bool(digits) or one.count in numerals(text)
 
 
 def _dates(said: Sequence[tuple[Date, str]], held: Sequence[tuple[Date, str]]) -> Iterator[Flag]:

@@ -105,8 +105,8 @@ MONTHS: Final = {name: i for i, names in enumerate(_NAMES.split(), 1) for name i
 _M = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?<!\d)(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})(?!\d)"
-    r"|(?:(?P<y2>(?:19|20)\d\d)年 ?)?(?<!\d)(?P<m2>\d{1,2})月 ?(?:(?P<d2>\d{1,2})[日号])?"
-    r"|(?P<y5>(?:19|20)\d\d)年"
+    r"|(?:(?P<y2>(?:19|20)\d\d) ?年 ?)?(?<!\d)(?P<m2>\d{1,2}) ?月 ?(?:(?P<d2>\d{1,2}) ?[日号])?"
+    r"|(?P<y5>(?:19|20)\d\d) ?年"
     rf"|(?<![a-z])(?P<d3>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m3>{_M})\b\.?"
     r"(?:,? (?P<y3>(?:19|20)\d\d))?"
     rf"|(?<![a-z])(?P<m4>{_M})\b\.? (?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b"
@@ -114,6 +114,7 @@ _DATE = re.compile(
     rf"|(?<![a-z])(?P<m6>{_M}) (?P<y6>(?:19|20)\d\d)\b"
     r"|(?<![\d./-])(?P<a7>\d{1,2})(?P<x7>[-/.])(?P<b7>\d{1,2})(?P=x7)(?P<y7>(?:19|20)\d\d)(?!\d)"
 )
+_EACH = re.compile(r"每一?|(?<![a-z])(?:an?|per|each|every)(?= )")
 Date = tuple[int | None, int | None, int | None]
 _HALF = Decimal("0.5")
 _AND_A_HALF = re.compile("个半(?=小时|钟头)| and a half(?= )")
@@ -193,6 +194,29 @@ def quantities(plain: str) -> list[Quantity]:
         if not bare and value < _ORDINARY:
             text = blank[match.start() : end].strip()
             found.append(Quantity(_plain(value * size), _plain(value), unit, text))
+    return found
+
+
+def numerals(plain: str) -> set[Decimal]:
+    """Give every number a normalised text writes, those that only count things among them.
+
+    >>> sorted(map(int, numerals("最多发送十条, in two ways")))
+    [2, 10]
+    """
+    return {_plain(_value(match)) for match in _NUMBER.finditer(plain)}
+
+
+def each(plain: str) -> list[Quantity]:
+    """List what a normalised text says of every one: 每年 tells of one year, "per day" of a day.
+
+    >>> [(str(q.value), q.unit) for q in each("每年一次, 10 per hour")]
+    [('12', 'month'), ('1', 'hour')]
+    """
+    found: list[Quantity] = []
+    for match in _EACH.finditer(plain):
+        if met := _UNIT.match(plain, match.end()):
+            _, unit, size = _TABLE[(met.lastindex or 1) - 1]
+            found.append(Quantity(_plain(size), Decimal(1), unit, match[0] + met[0]))
     return found
 
 

@@ -1,7 +1,7 @@
 """Answers and claims that people rated: the yardsticks of the ruler itself.
 
 MTRAG's ratings (three people, 1 to 4), SummEdits, WiCE, BEGIN and RAGTruth (supported or not),
-RAGChecker's pairs (which answer is better).
+RAGChecker's pairs (which answer is better), and sentences said in other words (all supported).
 """
 
 import csv
@@ -78,6 +78,26 @@ def ragchecker(path: Path) -> Iterator[Rated]:
         )
 
 
+def paraphrases(path: Path) -> Iterator[Rated]:
+    """Give sentences said in other words, all of them true: ``{document, source, said}`` a line.
+
+    The sources of one document together are the passage that a sentence is held against.
+    """
+    rows = list(_lines(path))
+    held: dict[str, list[str]] = {}
+    for row in rows:
+        held.setdefault(row["document"], []).append(row["source"])
+    for n, row in enumerate(rows):
+        yield Rated(
+            id=f"{row['document']} {n}",
+            text=row["said"],
+            sources=("\n".join(dict.fromkeys(held[row["document"]])),),
+            rating=1.0,
+            good=True,
+            cluster=row["document"],
+        )
+
+
 def summedits(path: Path) -> Iterator[Rated]:
     """Give summaries, each with one small edit or none, of conversations and reports."""
     for file in _files(path, "*summedits_*.json"):
@@ -145,6 +165,7 @@ def ragtruth_rated(path: Path) -> Iterator[Rated]:
 SETS: dict[str, Callable[[Path], Iterator[Rated]]] = {
     "mtrag": mtrag,
     "ragchecker": ragchecker,
+    "paraphrases": paraphrases,
     "summedits": summedits,
     "wice": wice,
     "begin": begin,

@@ -1,9 +1,14 @@
 """Broken sentences are found where their source says nearly the same, and paraphrases pass."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from made_run import dice_of
 
-from eval.imports.rated import Rated
+from eval import handbook
+from eval.imports.rated import Rated, read
 from eval.mutate import KINDS, mutate
 from eval.mutations import suite
 from eval.violations import violations
@@ -57,6 +62,50 @@ def test_a_sentence_without_the_kind_is_left_alone():
 
 def test_a_source_that_says_nothing_violates_nothing():
     assert violations("You have 30 days.", [], lambda _: 1.0) == []
+
+
+def test_a_not_inside_quotation_marks_and_a_name_spelt_out_are_no_violations():
+    source = "You tried to place an order in the shop, but you get this message:"
+    assert (
+        violations('You get this message: "Could not place order.', [source], lambda _: 1.0) == []
+    )
+    assert violations("You could not place an order in the shop.", [source], lambda _: 1.0)
+    source = "Complain to the Internet Crime Complaint Center within 3 days."
+    said = "Complain to the Internet Crime Complaint Center (IC3) within 3 days."
+    assert violations(said, [source], lambda _: 1.0) == []
+    other = said.replace("IC3", "FBI7")
+    assert [one.said for one in violations(other, [source], lambda _: 1.0)] == ["fbi7"]
+
+
+HANDBOOK = Path(handbook.__file__).parent / "paraphrases.jsonl"
+
+
+def test_a_hundred_chinese_paraphrases_of_the_sample_company_are_no_violations():
+    rated = read("paraphrases", HANDBOOK)
+    assert len(rated) == 100
+    found = suite(rated)
+    assert found["false_alarms"]["texts"]["value"] <= 0.03
+    for kind in ("number", "unit", "date", "citation_swapped"):
+        assert found["found"][kind]["value"] >= 0.95, kind
+
+
+def test_each_paraphrase_still_has_its_sentence_in_its_document():
+    documents = HANDBOOK.parent / "documents"
+    for line in HANDBOOK.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        text = (documents / row["document"]).read_text(encoding="utf-8")
+        assert row["source"] in re.sub("<[^>]+>", "", text), row["source"]
+        assert row["said"] != row["source"]
+
+
+def test_a_name_in_a_label_is_counted_apart():
+    said = "**Our Partner Bergen**: the parcel from Oslo Harbour is repaired within 3 days."
+    rated = [
+        Rated(id=str(n), text=said, sources=(f"{said} By Lisbon Service.", f"To Trondheim {n}."), rating=1, good=True, cluster=str(n))
+        for n in range(8)
+    ]  # fmt: skip
+    found = suite(rated)["found"]
+    assert found["entity"]["n"] + found["entity_in_label"]["n"] == 8
 
 
 def test_the_suite_counts_what_it_broke_and_what_it_flagged_falsely():

@@ -61,6 +61,9 @@ def test_coverage_is_a_share_that_grows_with_the_text(question, text, more):
 
 
 FAITHFUL = [
+    ("等级在1月1日重算。", "等级每年 1 月 1 日重新计算。"),
+    ("一个号码一天最多发送10条。", "每个号码每天最多发送十条。"),
+    ("There are 10 ways, tried once a day.", "There are ten ways, each is tried every day."),
     ("Unused articles can be returned within 30 days.", "Unused articles can be sent back within 30 days of delivery."),
     ("You have two weeks.", "You have 14 days."),
     ("Opened software is not returnable.", "Opened software cannot be returned."),
@@ -71,6 +74,8 @@ FAITHFUL = [
     ("自2024年5月3日起生效。", "本政策自 2024-05-03 起生效。"),
 ]  # fmt: skip
 FALSE = [
+    ("date", "等级在1月2日重算。", "等级每年 1 月 1 日重新计算。"),
+    ("number", "一个号码一天最多发送12条。", "每个号码每天最多发送十条。"),
     ("number", "You have 60 days to return it.", "You have 30 days to return it."),
     ("number", "退款在五天内到账。", "退款在三天内到账。"),
     ("unit", "退款在三天内到账。", "退款在三个工作日内到账。"),
