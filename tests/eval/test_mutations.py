@@ -74,7 +74,7 @@ def test_a_not_inside_quotation_marks_and_a_name_spelt_out_are_no_violations():
     said = "Complain to the Internet Crime Complaint Center (IC3) within 3 days."
     assert violations(said, [source], lambda _: 1.0) == []
     other = said.replace("IC3", "FBI7")
-    assert [one.said for one in violations(other, [source], lambda _: 1.0)] == ["fbi7"]
+    assert "fbi7" in {one.said for one in violations(other, [source], lambda _: 1.0)}
 
 
 HANDBOOK = Path(handbook.__file__).parent / "paraphrases.jsonl"
