@@ -203,7 +203,8 @@ def numerals(plain: str) -> set[Decimal]:
     >>> sorted(map(int, numerals("最多发送十条, in two ways")))
     [2, 10]
     """
-    return {_plain(_value(match)) for match in _NUMBER.finditer(plain)}
+    written = map(_value, _NUMBER.finditer(plain))
+    return {_plain(value) for value in written if value is not None}
 
 
 def each(plain: str) -> list[Quantity]:
