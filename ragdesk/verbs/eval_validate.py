@@ -7,7 +7,7 @@ import click
 
 from eval.imports.rated import SETS, read
 from eval.mutations import suite
-from eval.validate import validate
+from eval.validate import PUBLISHED, validate
 from ragdesk.verbs import call
 
 EXAMPLES = """
@@ -38,7 +38,7 @@ def command(*, name: str, path: Path, mutations: bool, as_json: bool) -> None:
     if mutations:
         found["mutations"] = suite(rated)
     if as_json:
-        call.say_json({"set": name, **found})
+        call.say_json({"set": name, **found, "published": PUBLISHED.get(name)})
         return
     if "texts" in found:
         click.echo(f"{found['texts']} texts, {found['good']} of them good.")
@@ -46,6 +46,8 @@ def command(*, name: str, path: Path, mutations: bool, as_json: bool) -> None:
         for figure, one in found.get(title, {}).items():
             prefix = {"over_the_formula": "over the formula: ", "parts": "auroc of "}.get(title, "")
             click.echo(f"{prefix + figure:34} {_shown(one)}")
+    if name in PUBLISHED:
+        click.echo(f"{'published, on other texts of it:':34} {PUBLISHED[name]}")
     for title, rows in found.get("mutations", {}).items():
         for kind, one in rows.items():
             click.echo(f"{f'{title}: {kind}':34} {_shown(one)}  n {one['n']}")

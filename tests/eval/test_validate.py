@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from eval.errors import BadCases
 from eval.imports.rated import Rated, read
 from eval.validate import Words, idf_of, validate
+from ragdesk.cli import cli
 
 DOCUMENTS = [f"Parcel {n} leaves Oslo on day {n} and takes {n + 2} days by sea." for n in range(30)]
 
@@ -80,3 +82,13 @@ def test_ratings_of_mtrag_are_read(tmp_path):
 def test_a_path_without_the_set_says_so(tmp_path):
     with pytest.raises(BadCases, match="holds nothing of wice"):
         read("wice", tmp_path)
+
+
+def test_published_figures_stand_beside_ours(tmp_path):
+    texts = [{"id": f"{n}", "summary": f"It costs {n} euros.", "doc": f"It costs {n} euros. {n}", "label": n % 2} for n in range(12)]  # fmt: skip
+    file = tmp_path / "summedits_news.json"
+    file.write_text(json.dumps(texts), encoding="utf-8")
+    told = CliRunner().invoke(cli, ["eval", "validate", "summedits", str(file)])
+    assert told.exit_code == 0, told.output
+    assert "published" in told.output
+    assert "Laban" in told.output
