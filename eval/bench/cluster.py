@@ -2,13 +2,16 @@
 
     python -m eval.bench.cluster FOLDER
 
-A real cluster of nodes on this machine, each with one CPU: what is measured is how the work
-spreads and what the cluster costs, not a network. Starting the cluster is left out; starting the
-workers, each with its model, is not. The digests must be equal.
+A real cluster of nodes on this machine, each held to one core with all its processes (a node that
+only counts one CPU would parse on the other core while it embeds): what is measured is how the work
+spreads and what the cluster costs, not a network. The driver shares the first node's core.
+Starting the cluster is left out; starting the workers, each with its model, is not. The digests
+must be equal.
 """
 
 import argparse
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,19 +39,24 @@ class Run:
 
 @contextmanager
 def cluster(nodes: int) -> Iterator[str]:
-    """Start some nodes of one CPU each; gives the address."""
+    """Start some nodes of one core each, the first of which is the driver's; gives the address."""
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - an extra
 
+    every = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, every[:1])  # whoever is started from here on inherits it
     started = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
-    for _ in range(nodes - 1):
+    for core in range(1, nodes):
+        os.sched_setaffinity(0, [every[core % len(every)]])
         started.add_node(num_cpus=1)
+    os.sched_setaffinity(0, every[:1])
     started.wait_for_nodes()
     try:
         yield started.address
     finally:
         started.shutdown()
+        os.sched_setaffinity(0, every)
 
 
 def run(place: Path, models: Path, folder: Path, address: str = "", batch: int = 2) -> Run:
@@ -82,8 +90,8 @@ def body(local: Run, one: Run, two: Run) -> str:
 |---|---|---|---|
 {lines}
 
-Two nodes against one: {one.seconds / two.seconds:.2f} ×. Overhead of two nodes of one CPU against
-the local job on both cores: {two.seconds / local.seconds - 1:.0%}.
+Each node is held to one core. Two nodes against one: {one.seconds / two.seconds:.2f} ×. Overhead of
+two nodes of one CPU against the local job on both cores: {two.seconds / local.seconds - 1:.0%}.
 """
 
 

@@ -1,9 +1,9 @@
-"""Take a folder in, timed as a whole process, against another program and against our ceiling.
+"""Take a folder in, timed as a whole process, against other programs and against our ceiling.
 
-    python -m eval.bench.ingest FOLDER --peer 'python lc.py FOLDER' --rounds 3
+    python -m eval.bench.ingest FOLDER --peer 'python lc.py FOLDER' --peer … --rounds 3
 
 Each round takes the folder into a fresh collection, searches it in a process that holds it, times
-the two halves of the work alone, and runs the peer, so that all three meet the same machine; the
+the two halves of the work alone, and runs the peers, so that all meet the same machine; the
 load beside each round says how busy others kept it. The exported model is kept between the
 rounds, as it is between two ingests of one home; what its export costs stands in a line of its
 own. The ceiling is what the machine would need if parsing and embedding filled every core without
@@ -22,7 +22,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,13 @@ from ingest.split import SplitOptions
 
 LIMIT = GuardOptions().file_size
 PARTS = ("parse", "embed")
+PEERS = """
+The peers in the same rounds, whole processes; its own ingest is what a peer says of itself.
+
+| round | peer | s | its own ingest s | peer / ragdesk | peak MB | search p50, ms | p95, ms |
+|---|---|---|---|---|---|---|---|
+{rows}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ class Round:
     own: Run
     found: Search
     alone: Parts
-    peer: Run | None
+    peers: Mapping[str, Run]
 
     @property
     def share(self) -> float:
@@ -151,27 +158,33 @@ class Round:
         cells = [number, f"{self.load:.1f}", f"{own.seconds:.1f}", f"{own.peak:.0f}"]
         cells += [f"{alone.parse:.1f}", f"{alone.embed:.1f}", f"{alone.ceiling:.1f}"]
         cells += [f"{self.share:.0%}"]
-        if self.peer:
-            cells += [f"{self.peer.seconds:.1f}", self.peer.report.get("ingest_s", "-")]
-            cells += [f"{self.peer.peak:.0f}", f"{self.peer.seconds / own.seconds:.2f}"]
-        else:
-            cells += ["-"] * 4
         return f"| {' | '.join(map(str, cells))} |"
 
     def searches(self, number: int) -> str:
-        """Write the round's searches as a table row."""
-        own, peer = self.found, self.peer.report if self.peer else {}
-        theirs = [str(peer.get(name, "-")) for name in ("q_p50_ms", "q_p95_ms")]
-        cells = [str(number), f"{own.p50:.1f}", f"{own.p95:.1f}", f"{own.dense_p50:.1f}", *theirs]
+        """Write the round's own searches as a table row."""
+        times = (self.found.p50, self.found.p95, self.found.dense_p50)
+        return f"| {number} | {' | '.join(f'{one:.1f}' for one in times)} |"
+
+    def beside(self, number: int) -> list[str]:
+        """Write a table row for each peer of the round."""
+        return [self._peer(number, name, run) for name, run in self.peers.items()]
+
+    def _peer(self, number: int, name: str, run: Run) -> str:
+        cells = [str(number), name, f"{run.seconds:.1f}", str(run.report.get("ingest_s", "-"))]
+        cells += [f"{run.seconds / self.own.seconds:.2f}", f"{run.peak:.0f}"]
+        cells += [str(run.report.get(key, "-")) for key in ("q_p50_ms", "q_p95_ms")]
         return f"| {' | '.join(cells)} |"
 
 
-def measured(folder: Path, home: Path, peer: Sequence[str] | None) -> Round:
-    """Measure one round."""
+def measured(folder: Path, home: Path, peers: Sequence[str]) -> Round:
+    """Measure one round. peers: their commands; each is called by the name that it gives."""
     load = os.getloadavg()[0]
     own = ours(folder, home)
     found = search(home)
-    return Round(load, own, found, parts(folder, home), theirs(peer) if peer else None)
+    alone = parts(folder, home)
+    ran = [theirs(shlex.split(one)) for one in peers]
+    named = {str(r.report.get("name", n)): r for n, r in enumerate(ran, start=1)}
+    return Round(load, own, found, alone, named)
 
 
 def table(first: Run, rounds: Sequence[Round]) -> str:
@@ -181,15 +194,15 @@ def table(first: Run, rounds: Sequence[Round]) -> str:
     pages = f", {alone.pages / parse:.0f} pages/s" if alone.pages else ""
     rows = "\n".join(one.row(number) for number, one in enumerate(rounds, start=1))
     searches = "\n".join(one.searches(number) for number, one in enumerate(rounds, start=1))
+    beside = "\n".join(row for n, one in enumerate(rounds, start=1) for row in one.beside(n))
     share = statistics.median(one.share for one in rounds)
     noisy = " Above 100 % is noise: measure again on a quiet machine." if share > 1 else ""
     return f"""\
 {report["documents"]} documents, {alone.pages} pages, {report["chunks"]} chunks, \
 {report["vectors"]} vectors, {len(report["skipped"])} skipped.
 
-| round | load | ragdesk s | peak MB | parse alone s | embed alone s | ceiling s | share \
-| peer s | its own ingest s | its peak MB | peer / ragdesk |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| round | load | ragdesk s | peak MB | parse alone s | embed alone s | ceiling s | share |
+|---|---|---|---|---|---|---|---|
 {rows}
 
 The first ingest of a home, with the model's export: {first.seconds:.1f} s, {first.peak:.0f} MB.
@@ -198,10 +211,10 @@ Share of the ceiling, median of {len(rounds)} rounds: {share:.0%}.{noisy}
 
 Searching the same folder, ms, model loaded; hybrid is our whole way to eight passages.
 
-| round | hybrid p50 | hybrid p95 | our dense lane alone, p50 | peer p50 | peer p95 |
-|---|---|---|---|---|---|
+| round | hybrid p50 | hybrid p95 | our dense lane alone, p50 |
+|---|---|---|---|
 {searches}
-"""
+{PEERS.format(rows=beside) if beside else ""}"""
 
 
 def main() -> None:
@@ -210,21 +223,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--peer", help="a command that takes the same folder in")
+    parser.add_argument(
+        "--peer", action="append", default=[], help="a command that takes the same folder in"
+    )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--heading", default="Ingest", help="of the section that is written")
     parser.add_argument("--dry", action="store_true", help="print only")
     asked = parser.parse_args()
-    peer = shlex.split(asked.peer) if asked.peer else None
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
         first = ours(asked.folder, home)
-        body = table(first, [measured(asked.folder, home, peer) for _ in range(asked.rounds)])
+        body = table(first, [measured(asked.folder, home, asked.peer) for _ in range(asked.rounds)])
     print(body)
     if not asked.dry:
-        names = f"{asked.folder.name}" + (" --peer …" if peer else "")
-        write_section(
-            "Ingest", f"python -m eval.bench.ingest {names} --rounds {asked.rounds}", body
-        )
+        names = f"{asked.folder.name}{' --peer …' * len(asked.peer)}"
+        command = f"python -m eval.bench.ingest {names} --rounds {asked.rounds}"
+        write_section(asked.heading, command, body)
 
 
 if __name__ == "__main__":

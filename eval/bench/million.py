@@ -1,183 +1,226 @@
-"""Measure a large dense index: recall@10 against exact and time, by lists probed and by filter.
+"""Search large collections as the desk does: recall, times by filter, memory.
 
-    python -m eval.bench.million --vectors x.npy --queries q.npy --count 1000000
+    python -m eval.bench.million --squad dev-v2.0.json --texts FOLDER FILE… --count 100000 1000000
 
-``--vectors`` and ``--queries`` hold real embeddings (n, dim) of sentences and of questions that
-were not used to make them. They are grown to a million as sentences grow: a point between two
-near neighbours, and the residual that some real vector had against such a point, so that
-neighbours lie as far apart as real ones do. The table says how near both are to check that.
+Real sentences are grown to the number asked for (``eval.bench.grown``) and published as any
+collection is; SQuAD's questions, which took no part in that, are asked. Everything made is kept in
+``--place``, and an interrupted run goes on from there. The filters are groups of the documents, and
+recall is held against a plain product over all vectors, or over those of the group.
 """
 
 import argparse
-import tempfile
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from eval.bench.grown import EACH, SHARES, Grown, Rows, Vectors, collect, draw, grow, member
 from eval.bench.results import write_section
-from indexes import dense
+from indexes.chunk import Filter
+from indexes.embed import Embedder, EmbedOptions, open_embedder
+from indexes.index import Index
+from ragdesk.answering.answer import Question
+from ragdesk.answering.retrieve import Retrieve
 
-K, NEAR, SAMPLE = 10, 6, 4_000
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.int64]
-SHARES = (1.0, 0.5, 0.1, 0.01, 0.001)
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """Bring vectors (n, dim) to length one."""
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
-
-
-def neighbours(vectors: Vectors, of: Vectors, k: int) -> Rows:
-    """Find the k nearest of ``vectors`` for each of ``of`` (m, dim): (m, k), best first."""
-    found = []
-    for at in range(0, len(of), 512):
-        scores = of[at : at + 512] @ vectors.T
-        best = np.argpartition(-scores, k, axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
-        found.append(np.take_along_axis(best, order, axis=1))
-    return np.concatenate(found).astype(np.int64)
+K, WARM = 10, 20
+HEAD = """| chunks | permitted | recall@10 | of the real part | dense p50, ms | p95, ms \
+| hybrid p50, ms | p95, ms | first, ms |
+|---|---|---|---|---|---|---|---|---|"""
 
 
-def grown(real: Vectors, count: int, seed: int) -> Vectors:
-    """Grow real vectors to a number; the first are the real ones."""
-    random = np.random.default_rng(seed)
-    near = neighbours(real, real, NEAR)[:, 1:]  # the first is the vector itself
-    some = random.permutation(len(real))[:SAMPLE]
-    middle = unit(real[near[some, 0]] + real[near[some, 1]])
-    residual = real[some] - np.sum(real[some] * middle, axis=1, keepdims=True) * middle
-    made = np.empty((count, real.shape[1]), np.float32)
-    made[: len(real)] = real[:count]
-    for at in range(len(real), count, 65_536):
-        size = min(65_536, count - at)
-        one = random.integers(0, len(real), size)
-        other = near[one, random.integers(0, NEAR - 1, size)]
-        share = random.random((size, 1), dtype=np.float32)
-        noise = residual[random.integers(0, len(residual), size)]
-        made[at : at + size] = unit(unit(share * real[one] + (1 - share) * real[other]) + noise)
-    return made
+@dataclass(frozen=True, slots=True)
+class Real:
+    """Real sentences with their vectors (n, dim), and questions with theirs (m, dim)."""
+
+    sentences: Sequence[str]
+    vectors: Vectors
+    questions: Sequence[str]
+    asked: Vectors
 
 
-def exact(
-    vectors: Vectors, queries: Vectors, masks: Sequence[NDArray[np.bool_] | None]
-) -> list[Rows]:
-    """Find the ten nearest by a plain product, for each mask: (queries, 10) each."""
-    best = [np.full((len(queries), K), -2.0, np.float32) for _ in masks]
-    rows = [np.zeros((len(queries), K), np.int64) for _ in masks]
+def real(place: Path, squad: Path, texts: Sequence[Path], embedder: Embedder, seed: int) -> Real:
+    """Draw and embed, or take what was drawn and embedded before."""
+    words, numbers = place / "real.json", place / "real.npz"
+    if not words.exists():
+        words.write_text(json.dumps(draw(squad, texts, seed)), encoding="utf-8")
+    sentences, questions = json.loads(words.read_text(encoding="utf-8"))
+    if not numbers.exists():
+        asked = np.stack([embedder.query(one) for one in questions])
+        np.savez(numbers, vectors=embedder.passages(sentences), asked=asked)
+    kept = np.load(numbers, allow_pickle=False)
+    return Real(sentences, kept["vectors"], questions, kept["asked"])
+
+
+def exact(vectors: Vectors, queries: Vectors, allowed: NDArray[np.bool_] | None) -> Rows:
+    """Find the ten nearest of those allowed by a plain product: (queries, 10)."""
+    best = np.full((len(queries), K), -2.0, np.float32)
+    rows = np.zeros((len(queries), K), np.int64)
     for at in range(0, len(vectors), 65_536):
-        scores = queries @ vectors[at : at + 65_536].T
-        for i, mask in enumerate(masks):
-            part = scores if mask is None else np.where(mask[at : at + 65_536], scores, -2.0)
-            every = np.concatenate([best[i], part], axis=1)
-            top = np.argpartition(-every, K, axis=1)[:, :K]
-            best[i] = np.take_along_axis(every, top, axis=1)
-            numbers = np.arange(at, at + part.shape[1])
-            names = np.concatenate([rows[i], np.broadcast_to(numbers, part.shape)], axis=1)
-            rows[i] = np.take_along_axis(names, top, axis=1)
+        scores = queries @ np.asarray(vectors[at : at + 65_536]).T
+        if allowed is not None:
+            scores = np.where(allowed[at : at + 65_536], scores, np.float32(-2.0))
+        top = np.argpartition(-scores, K, axis=1)[:, :K]
+        every = np.concatenate([best, np.take_along_axis(scores, top, axis=1)], axis=1)
+        names = np.concatenate([rows, top + at], axis=1)
+        kept = np.argsort(-every, axis=1)[:, :K]
+        best = np.take_along_axis(every, kept, axis=1)
+        rows = np.take_along_axis(names, kept, axis=1)
     return rows
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Recall@10, that of the real part alone, and milliseconds a query."""
+    """Recall@10, that of the real sentences alone, and milliseconds.
+
+    first: of the first search under a filter, when its mask and its statistics are made.
+    """
 
     recall: float
     real: float
-    p50: float
-    p95: float
+    dense: tuple[float, float]
+    hybrid: tuple[float, float]
+    first: float
+
+    def row(self, count: int, group: str) -> str:
+        """Write a table row."""
+        permitted = f"{1 / SHARES[group]:.1%}" if group != "all" else "all"
+        cells = [f"{count:,}", permitted, f"{self.recall:.4f}", f"{self.real:.4f}"]
+        cells += [f"{one:.2f}" for one in (*self.dense, *self.hybrid)]
+        return f"| {' | '.join(cells)} | {self.first:.0f} |"
 
 
-def measure(
-    index: dense.Dense, queries: Vectors, wanted: Rows, mask: NDArray[np.bool_] | None, real: int
-) -> Found:
-    """Search each query twice (the first touches the pages), time the second."""
-    spent, hit, hit_real, all_real = [], 0, 0, 0
-    for query in queries:
-        index.search(query, K, mask=mask)
-    for query, truth in zip(queries, wanted, strict=True):
+def measure(index: Index, embedder: Embedder, known: Real, grown: Grown, group: str) -> Found:
+    """Ask every question of those that a group may see: by vectors alone, and the whole way."""
+    where = Filter(groups=frozenset({group})) if group != "all" else Filter()
+    mine = [group in member(n) for n in range(-(-len(grown.vectors) // EACH))]
+    allowed = np.repeat(np.array(mine), EACH)[: len(grown.vectors)]
+    wanted = exact(grown.vectors, known.asked, None if group == "all" else allowed)
+    retrieve = Retrieve(index=index, embedder=embedder)
+    asked = [Question(text=text, where=where) for text in known.questions]
+    began = time.perf_counter()
+    retrieve(asked[0])
+    first = 1e3 * (time.perf_counter() - began)
+    mask = index.mask(where)
+    for vector, question in zip(known.asked[:WARM], asked, strict=False):
+        index.dense(vector, k=K, mask=mask)
+        retrieve(question)
+    hits, dense = _timed(lambda vector: index.dense(vector, k=K, mask=mask), known.asked)
+    _, hybrid = _timed(retrieve, asked)
+    met = [
+        (row < grown.real, row in set(found.rows.tolist()))
+        for found, truth in zip(hits, wanted, strict=True)
+        for row in truth.tolist()
+    ]
+    own = [there for is_real, there in met if is_real]
+    share = sum(own) / max(1, len(own))
+    return Found(sum(there for _, there in met) / len(met), share, dense, hybrid, first)
+
+
+def _timed(ask: Any, asked: Iterable[Any]) -> tuple[list[Any], tuple[float, float]]:
+    answers, spent = [], []
+    for one in asked:
         began = time.perf_counter()
-        hits = index.search(query, K, mask=mask)
-        spent.append(1_000 * (time.perf_counter() - began))
-        found, known = set(hits.rows.tolist()), set(truth.tolist())
-        hit += len(found & known)
-        own = {row for row in known if row < real}
-        hit_real, all_real = hit_real + len(found & own), all_real + len(own)
-    p50, p95 = (float(np.percentile(spent, share)) for share in (50, 95))
-    return Found(hit / wanted.size, hit_real / max(all_real, 1), p50, p95)
+        answers.append(ask(one))
+        spent.append(1e3 * (time.perf_counter() - began))
+    p50, p95 = np.percentile(spent, [50, 95])
+    return answers, (float(p50), float(p95))
+
+
+def rate(index: Index, embedder: Embedder, questions: Sequence[str], threads: int) -> float:
+    """Count hybrid searches a second when so many threads ask."""
+    retrieve = Retrieve(index=index, embedder=embedder)
+    asked = [Question(text=text) for text in questions]
+    with ThreadPoolExecutor(threads) as pool:
+        began = time.perf_counter()
+        for _ in pool.map(retrieve, asked):
+            pass
+        return len(asked) / (time.perf_counter() - began)
+
+
+def made(place: Path, known: Real, count: int, embedder: Embedder, seed: int) -> tuple[Path, Grown]:
+    """Grow and publish, or take what an earlier run published."""
+    grown = grow(known.vectors, count, seed, place)
+    collection = place / "collections" / f"grown-{count}"
+    if not (collection / "CURRENT").exists():
+        collection.mkdir(parents=True, exist_ok=True)
+        began = time.perf_counter()
+        collect(collection, grown, known.sentences, embedder, _tell)
+        print(f"{count:,}: published in {time.perf_counter() - began:.0f} s", flush=True)
+    return collection, grown
+
+
+def _tell(chunks: int, _: int) -> None:
+    if chunks % 25_600 < 256:
+        print(f"{chunks:,} chunks", flush=True)
+
+
+def report(place: Path, known: Real, count: int, embedder: Embedder, seed: int) -> list[str]:
+    """Measure one size: its rows of the table, and what it takes."""
+    collection, grown = made(place, known, count, embedder, seed)
+    process, rows = psutil.Process(), []
+    before = process.memory_info().rss
+    with closing(Index.open(collection)) as index:
+        retrieve = Retrieve(index=index, embedder=embedder)
+        for text in known.questions:
+            retrieve(Question(text=text))
+        held = (process.memory_info().rss - before) / 1e6
+        for group in SHARES:
+            rows.append(measure(index, embedder, known, grown, group).row(count, group))
+            print(rows[-1], flush=True)
+        rates = [rate(index, embedder, known.questions, threads) for threads in (1, 2)]
+    folder = collection / "segments"
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+    said = f"{count:,} chunks: {size:,.0f} MB of segments; opened and asked {len(known.questions)} "
+    said += f"questions, {held:,.0f} MB more in memory, mapped pages included; "
+    said += f"{rates[0]:.0f} hybrid searches/s by one thread, {rates[1]:.0f} by two."
+    print(said, flush=True)
+    return [*rows, said]
 
 
 def main() -> None:
-    """Grow, write, search, and write the section."""
+    """Make, measure, and write the section."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--vectors", type=Path, required=True)
-    parser.add_argument("--queries", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--asked", type=int, default=200)
-    parser.add_argument("--parts", type=int, nargs="+", default=[8, 16, 32, 64])
+    parser.add_argument("--squad", type=Path, required=True)
+    parser.add_argument("--texts", type=Path, nargs="*", default=[])
+    parser.add_argument("--count", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--place", type=Path, required=True, help="what is made is kept here")
     parser.add_argument("--seed", type=int, default=20261123)
-    parser.add_argument("--folder", type=Path, help="keep the index here, or take it from here")
+    parser.add_argument("--make", action="store_true", help="make everything, and measure nothing")
     asked = parser.parse_args()
-    real = np.load(asked.vectors, allow_pickle=False)
-    queries = np.load(asked.queries, allow_pickle=False)[: asked.asked]
-    vectors = grown(real, asked.count, asked.seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        place = asked.folder or Path(scratch, "index")
-        body = report(place, vectors, queries, min(len(real), asked.count), asked.parts)
-    command = f"python -m eval.bench.million --vectors x.npy --queries q.npy --count {asked.count}"
-    write_section(f"Dense index of {asked.count:,} vectors", command, body)
+    asked.place.mkdir(parents=True, exist_ok=True)
+    embedder = open_embedder(EmbedOptions(), asked.place / "models")
+    known = real(asked.place, asked.squad, asked.texts, embedder, asked.seed)
+    if asked.make:
+        for count in asked.count:
+            made(asked.place, known, count, embedder, asked.seed)
+        return
+    parts = [report(asked.place, known, count, embedder, asked.seed) for count in asked.count]
+    table = "\n".join(row for part in parts for row in part[:-1])
+    notes = "\n".join(f"- {part[-1]}" for part in parts)
+    body = f"""
+{len(known.sentences):,} real sentences, grown; {len(known.questions)} held-out real questions;
+groups of documents as filters. Dense: the vector is given, ten wanted, one thread. Hybrid: the
+whole way of the desk from the words of a question to eight passages, embedding included. First:
+the first search under a filter, which makes its mask and its statistics of words.
 
-
-def report(place: Path, vectors: Vectors, queries: Vectors, real: int, parts: Sequence[int]) -> str:
-    """Write the index, search it in every way; returns the section's body."""
-    began, wrote = time.perf_counter(), 0.0
-    if not place.exists():
-        dense.write(place, vectors, np.arange(len(vectors)))
-        wrote = time.perf_counter() - began
-    dice = np.random.default_rng(1)
-    masks = [None if share == 1 else dice.random(len(vectors)) < share for share in SHARES]
-    wanted = exact(vectors, queries, masks)
-    own = exact(vectors[:real], queries, [None])[0]
-    all_, apart = (
-        float(np.sum(vectors[rows] * queries[:, None, :], axis=-1).mean())
-        for rows in (wanted[0], own)
-    )
-    del vectors
-    index, before = dense.Dense(place), psutil.Process().memory_info().rss
-    lines, setting = [], (dense.PROBED, dense.LISTS)
-    for part in parts:
-        dense.PROBED, dense.LISTS = 1 / part, index.count
-        found = measure(index, queries, wanted[0], None, real)
-        lines.append(_row(f"1/{part}", 1.0, found))
-    dense.PROBED, dense.LISTS = setting
-    for share, mask, truth in zip(SHARES, masks, wanted, strict=True):
-        lines.append(_row("as set", share, measure(index, queries, truth, mask, real)))
-    size = sum(file.stat().st_size for file in place.iterdir()) / 1e6
-    held = (psutil.Process().memory_info().rss - before) / 1e6
-    table = "\n".join(lines)
-    return f"""
-{index.count:,} vectors, {real:,} of them real sentences; {len(queries)} held-out real
-questions, one thread. Written in {wrote:.0f} s, {size:,.0f} MB on disk, {held:,.0f} MB of it in
-memory after all searches. The ten nearest lie at a cosine of {all_:.3f} on average; among the
-real sentences alone, at {apart:.3f}.
-
-| lists probed | permitted | recall@10 | of the real part | p50, ms | p95, ms |
-|---|---|---|---|---|---|
+{HEAD}
 {table}
+
+{notes}
 """
-
-
-def _row(probed: str, share: float, found: Found) -> str:
-    row = f"| {probed} | {share:.1%} | {found.recall:.4f} | {found.real:.4f} "
-    row += f"| {found.p50:.2f} | {found.p95:.2f} |"
-    print(row, flush=True)
-    return row
+    counts = " ".join(map(str, asked.count))
+    command = f"python -m eval.bench.million --squad dev-v2.0.json --texts … --count {counts}"
+    write_section("Large collections", command, body)
 
 
 if __name__ == "__main__":

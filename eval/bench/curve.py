@@ -1,0 +1,158 @@
+"""Draw how time and memory of an ingest grow with the size of a collection.
+
+    python -m eval.bench.curve --megabytes 4 16 64 256
+    python -m eval.bench.curve --megabytes 1 2 4 --vectors
+
+Every size is a folder of Markdown of that many bytes, no sentence of which comes twice, taken into
+an empty home by a process of its own. Without ``--vectors`` the text is Chinese, which the packaged
+model does not read: what is measured is parsing, splitting, words and writing. With it the text is
+English, and embedding decides. The plot lies beside the results.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eval.bench.corpora import run_watched
+from eval.bench.results import RESULTS, write_section
+from eval.plots import frame, joined
+from indexes.embed import EmbedOptions, open_embedder
+
+FILE = 200_000  # bytes of a file, about
+WORDS = 30_000  # of the vocabulary; drawn as words of a language are, the n-th at 1 / n
+STYLE = """<style>text{font:10px sans-serif;fill:#555}polyline{fill:none;stroke:#2563eb;
+stroke-width:2}.aim{stroke:#999;stroke-dasharray:4 4}.grid{stroke:#ccc}</style>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One size: bytes of text, seconds, peak MB of the process tree, and what came of it."""
+
+    size: int
+    seconds: float
+    peak: float
+    documents: int
+    chunks: int
+    vectors: int
+
+    def row(self, first: "Point") -> str:
+        """Write a table row; against ``first``, a straight line is 1.00."""
+        straight = (self.seconds / first.seconds) / (self.size / first.size)
+        cells = [f"{self.size / 1e6:,.0f}", f"{self.documents:,}", f"{self.chunks:,}"]
+        cells += [
+            f"{self.vectors:,}",
+            f"{self.seconds:,.1f}",
+            f"{self.size / 1e6 / self.seconds:.2f}",
+        ]
+        return f"| {' | '.join(cells)} | {straight:.2f} | {self.peak:,.0f} |"
+
+
+def bodies(size: int, seed: int, *, chinese: bool) -> Iterator[str]:
+    """Give texts of Markdown until they hold so many bytes."""
+    dice = np.random.default_rng(seed)
+    if chinese:
+        signs = [chr(c) for c in dice.permutation(np.arange(0x4E00, 0x4E00 + 3_000))]
+        pairs = dice.integers(0, len(signs), (WORDS, 2))
+        words, gap, stop = [signs[a] + signs[b] for a, b in pairs], "", "。"
+    else:
+        parts = ["ba", "co", "di", "fu", "ge", "ho", "ka", "le", "mi", "no", "pe", "ru", "sa", "ti"]
+        drawn = dice.integers(0, len(parts), (WORDS, 3))
+        words, gap, stop = ["".join(parts[i] for i in row) for row in drawn], " ", "."
+    odds = np.cumsum(1 / np.arange(1, WORDS + 1))
+    table = np.array(words)
+    while size > 0:
+        body = _body(dice, table, odds / odds[-1], gap, stop)
+        size -= len(body.encode())
+        yield body
+
+
+def _body(
+    dice: np.random.Generator, words: np.ndarray, odds: np.ndarray, gap: str, stop: str
+) -> str:
+    lines, size = [f"# {gap.join(words[np.searchsorted(odds, dice.random(3))])}"], 0
+    while size < FILE:
+        if len(lines) % 8 == 0:
+            lines.append(f"## {gap.join(words[np.searchsorted(odds, dice.random(4))])}")
+        drawn = words[np.searchsorted(odds, dice.random((6, 14)))]
+        lines.append(gap.join(f"{gap.join(row)}{stop}" for row in drawn))
+        size += len(lines[-1].encode())
+    return "\n\n".join(lines) + "\n"
+
+
+def measure(megabytes: float, models: Path, *, chinese: bool) -> Point:
+    """Write a folder, take it in, and remove both."""
+    with tempfile.TemporaryDirectory() as place:
+        folder, home = Path(place, "kb"), Path(place, "home")
+        folder.mkdir()
+        home.mkdir()
+        (home / "models").symlink_to(models.absolute())
+        size = 0
+        for n, body in enumerate(bodies(int(megabytes * 1e6), int(megabytes), chinese=chinese)):
+            (folder / f"{n}.md").write_text(body, encoding="utf-8")
+            size += len(body.encode())
+        command = [sys.executable, "-m", "ragdesk", "--home", str(home), "ingest", str(folder)]
+        said, seconds, peak = run_watched([*command, "--json"])
+    told = json.loads(said)
+    return Point(size, seconds, peak, told["documents"], told["chunks"], told["vectors"])
+
+
+def drawn(points: Sequence[Point], title: str) -> str:
+    """Plot seconds against size, beside the straight line through the first point."""
+    most, top = max(p.size for p in points), max(p.seconds for p in points)
+    reach = points[0].seconds * most / points[0].size
+    top = max(top, reach)
+    curve = [(0.0, 0.0), *((p.size / 1e6, p.seconds / top) for p in points)]
+    lines = [joined([(0, 0), (most / 1e6, reach / top)], "aim", most / 1e6)]
+    lines.append(joined(curve, "line", most / 1e6))
+    axes = ("MB of text (dashed: a straight line)", f"seconds, of {top:,.0f}")
+    return (
+        frame(lines, title, axes, most / 1e6)
+        .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        .replace("<title>", f"{STYLE}<title>", 1)
+    )
+
+
+def main() -> None:
+    """Measure every size, write the section and the plot."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--megabytes", type=float, nargs="+", default=[4, 16, 64])
+    parser.add_argument("--vectors", action="store_true", help="English text, which is embedded")
+    parser.add_argument("--models", type=Path, help="where exported models are kept")
+    asked = parser.parse_args()
+    points = []
+    with tempfile.TemporaryDirectory() as scratch:
+        models = asked.models or Path(scratch)
+        open_embedder(EmbedOptions(), models)  # its export is no part of any size
+        for megabytes in sorted(asked.megabytes):
+            load = os.getloadavg()[0]
+            points.append(measure(megabytes, models, chinese=not asked.vectors))
+            print(f"load {load:.1f}: {points[-1].row(points[0])}", flush=True)
+    title = f"Ingest by size, {'with vectors' if asked.vectors else 'words only'}"
+    file = RESULTS.with_name(f"curve-{'vectors' if asked.vectors else 'words'}.svg")
+    file.write_text(drawn(points, title) + "\n", encoding="utf-8")
+    rows = "\n".join(point.row(points[0]) for point in points)
+    body = f"""
+Whole processes. Against the line: seconds a MB, the first size being 1. Peak: of the process tree.
+
+| MB of text | documents | chunks | vectors | s | MB/s | against the line | peak MB |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+![{title}]({file.name})
+"""
+    sizes = " ".join(f"{one:g}" for one in sorted(asked.megabytes))
+    command = f"python -m eval.bench.curve --megabytes {sizes}"
+    write_section(title, command + (" --vectors" if asked.vectors else ""), body)
+
+
+if __name__ == "__main__":
+    main()
