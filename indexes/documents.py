@@ -53,6 +53,7 @@ _OUTSIDE = """SELECT segment, first, count FROM validity JOIN documents USING (i
 WHERE (starts <> '' AND starts > :now) OR (ends <> '' AND ends <= :now)"""
 _NEXT = """SELECT min(at) FROM (SELECT starts AS at FROM validity WHERE starts > :now
   UNION ALL SELECT ends FROM validity WHERE ends > :now)"""
+_OPEN = frozenset[str]()
 _PAGE = 1_000
 _SPARSE = 4  # a copied table with more than one page in four empty is packed
 
@@ -254,5 +255,5 @@ def _document(row: Sequence[Any]) -> Listed:
         if starts is None
         else Validity(starts=starts, ends=ends, version=version, beside=bool(beside))
     )
-    groups = frozenset(json.loads(known["groups"]))
+    groups = _OPEN if known["groups"] == "[]" else frozenset(json.loads(known["groups"]))
     return Listed(**{**known, "groups": groups, "validity": told})

@@ -1,9 +1,12 @@
 """Look at sources and say what would change: what is there, held against what is published."""
 
+import errno
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from indexes.chunk import Validity
 from indexes.documents import Listed
 from indexes.index import Index
 from ingest import ledger, sources
@@ -13,7 +16,7 @@ from ingest.ledger import Changes
 from ingest.originals import FOLDER
 from ingest.seen import Seen
 from ingest.sources import Found, Listing, Source
-from ingest.validity import beside
+from ingest.validity import SIDECAR, beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +195,7 @@ class Surveyor:
             path = one.path
             try:
                 seen = known.look(path, one.found, limit=self.limit)
-                told = beside(one.named or path)
+                told = _beside(one.named or path)
             except Unreadable as error:
                 skipped.append(Skipped(uri=uri, reason=str(error), source=source))
                 continue
@@ -207,3 +210,16 @@ class Surveyor:
             )
             raws.append(raw)
         return raws, skipped
+
+
+def _beside(path: Path) -> Validity | None:
+    """Read a sidecar; that there is none must cost little, as it is so for nearly every file.
+
+    Only what cannot be there is taken for absent: what cannot be looked at raises Unreadable.
+    """
+    try:
+        os.lstat(f"{path}{SIDECAR}")
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
+            return None
+    return beside(path)

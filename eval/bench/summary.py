@@ -65,8 +65,8 @@ def _figures(results: str) -> Iterator[tuple[str, str]]:
             f"refused, {said}: of questions the documents do not answer, and of those they do",
             f"{foreign}, {own}",
         )
-    rows = [r for r in known["Ingest"] if r.get("peer", "langchain") == "langchain"]
-    ratios = [float(r["peer / ragdesk"]) for r in rows if "peer / ragdesk" in r]
+    beside = [r for r in known["Ingest"] if r.get("peer", "langchain") == "langchain"]
+    ratios = [float(r["peer / ragdesk"]) for r in beside if "peer / ragdesk" in r]
     times = f"{statistics.median(ratios):.1f} times as fast ({min(ratios):.1f}-{max(ratios):.1f})"
     yield "ingest of Markdown and PDF, against the same work in LangChain", times
     serve = known["Serve"][0]

@@ -110,3 +110,10 @@ def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job
     report = job.run([kb])
     assert [one.uri for one in report.skipped] == ["old.md"]
     assert "meta.toml" in report.skipped[0].reason
+
+
+def test_a_name_too_long_for_a_sidecar_has_none_and_is_taken_in(job, kb):
+    name = f"{'n' * 248}.md"  # with the ending of a sidecar, longer than a file name may be
+    (kb / name).write_text("# Returns\n\nParcels come back within ninety days.", encoding="utf-8")
+    assert not job.run([kb]).skipped
+    assert name in found(job, "ninety days")
