@@ -25,6 +25,7 @@ With n chunks of t tokens and d dimensions, a share v of which has a vector:
 - memory of a replica: the codes, the lexical index and half a kilobyte a document are touched by
   every search; the rest is mapped, and read where a search asks for it
 - lists read by a search: 160 of 4 √n, so √n vectors of work: p50 grows as √n
+- the rest of a hybrid search, at any size: embedding the question, reading the best passages
 - embedding: n v / (texts a second of the machine, or of one GPU)
 - queries a second: 1 / (CPU seconds of one hybrid search), times the cores
 """
@@ -48,7 +49,7 @@ def need(chunks: int, costs: dict[str, float]) -> Need:
 
     >>> costs = {"dimensions": 384, "voiced": 1.0, "text_bytes": 1000, "lexical_bytes": 700,
     ...          "documents_share": 0.1, "cpu_texts": 100, "gpu_texts": 4000, "dense_ms": 3.0,
-    ...          "lexical_ms": 8.0, "measured_at": 1_000_000, "cores": 2}
+    ...          "lexical_ms": 8.0, "rest_ms": 15.0, "measured_at": 1_000_000, "cores": 2}
     >>> round(need(1_000_000, costs).disk, 1), round(need(1_000_000, costs).cpu_hours, 1)
     (3.6, 2.8)
     """
@@ -58,7 +59,8 @@ def need(chunks: int, costs: dict[str, float]) -> Need:
     disk = 4 * vectors * dim + codes + lexical + chunks * costs["text_bytes"]
     memory = codes + lexical + 512 * chunks * costs["documents_share"]
     scale = chunks / costs["measured_at"]
-    search = costs["dense_ms"] * math.sqrt(scale) + costs["lexical_ms"] * scale
+    found = costs["dense_ms"] * math.sqrt(scale) + costs["lexical_ms"] * scale
+    search = costs["rest_ms"] + found
     return Need(
         chunks=chunks,
         disk=disk / 1e9,
