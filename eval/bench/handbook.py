@@ -16,6 +16,7 @@ from eval.bench.results import write_section
 from eval.case import Case, read
 from eval.stats import Estimate, mean
 from indexes.chunk import Passage
+from indexes.embed import Embedder
 from ragdesk.answering.answer import Answer, Outcome, Question
 from ragdesk.answering.retrieve import Retrieve
 from ragdesk.assemble import Desks, Opened
@@ -43,9 +44,9 @@ def cases() -> list[Case]:
     return list(read(HANDBOOK / "cases.jsonl"))
 
 
-def take_in(home: Path) -> Opened:
-    """Take the handbook in, and open it."""
-    desks = Desks(home, Settings())
+def take_in(home: Path, embedder: Embedder | None = None) -> Opened:
+    """Take the handbook in, and open it; by the packaged embedder if none is given."""
+    desks = Desks(home, Settings(), embedder)
     desks.job("default").run([HANDBOOK / "documents"])
     return desks.open("default")
 

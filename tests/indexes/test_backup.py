@@ -86,8 +86,7 @@ def test_damaged_backups_are_refused_and_leave_nothing(made, tmp_path, damage):
             backup.read(file)
         with pytest.raises(IndexDamaged):
             backup.restore(file, tmp_path / "c")
-        assert generations.numbers(tmp_path / "c") == []
-        assert not [f for f in (tmp_path / "c").iterdir() if f.name.startswith(".tmp-")]
+        assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "segments/../../x", "generation/..", "LOCK"])

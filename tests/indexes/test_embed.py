@@ -31,17 +31,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def cache(pytestconfig):
-    """Exports are kept between runs, as they are under a home; each is sealed by its digest."""
-    return pytestconfig.cache.mkdir("ragdesk-models")
-
-
-@pytest.fixture(scope="module")
-def packaged(cache):
-    return open_embedder(EmbedOptions(device="cpu"), cache)
-
-
-@pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """A small model of random weights, saved the way sentence-transformers saves them."""
     import torch  # noqa: PLC0415 - seconds, for the tests that need it

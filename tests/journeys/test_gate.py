@@ -25,8 +25,8 @@ CASES = handbook.cases()
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
-    return handbook.take_in(tmp_path_factory.mktemp("handbook"))
+def opened(company: Opened) -> Opened:
+    return company
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,9 @@ def test_it_passes_whatever_the_seed_and_the_order_of_cases(untouched, tmp_path,
     assert release(tmp_path, GATE).exit == PASSED
 
 
-def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path):
+def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, packaged):
     """Dense weight 1 for Chinese: the packaged model is useless there."""
-    desks = Desks(tmp_path / "home", Settings())
-    blind = _ReadsNothingYetSaysSo(desks.embedder)
+    blind = _ReadsNothingYetSaysSo(packaged)
     given = Settings()
     alone = {"lexical": 0.0, "dense": 1.0, "focus": 0.0, "name": 0.0, "context": 0.0}
     planted = replace(given, retrieve=replace(given.retrieve, **alone))
@@ -78,12 +77,12 @@ def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path):
     assert all(case.lang == "zh" for case in CASES if case.id in failed.cases)
 
 
-def test_a_document_that_changed_under_its_cases(tmp_path):
+def test_a_document_that_changed_under_its_cases(tmp_path, packaged):
     folder = tmp_path / "documents"
     _copy(handbook.HANDBOOK / "documents", folder)
     file = folder / "policies" / "returns.md"
     file.write_text(file.read_text(encoding="utf-8").replace("30 days", "45 days"), "utf-8")
-    desks = Desks(tmp_path / "home", Settings())
+    desks = Desks(tmp_path / "home", Settings(), packaged)
     desks.job("default").run([folder])
     done = judged(desks.open("default"), tmp_path / "run")
     stale = [c.id for c in CASES if any("30 days" in e.quote for e in c.evidence)]

@@ -4,6 +4,7 @@ An extractive answer is faithful by construction and would hide a broken check.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from engines import running
@@ -25,14 +26,13 @@ SHARE = 0.3
 METRICS = ("hard_violations", "citation_recall", "faithfulness")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("handbook")
-    handbook.take_in(home)
-    return home
+@pytest.fixture
+def written(company, packaged):
+    """Give a way to ask the sample company through the scripted model."""
+    return partial(_written, company.folder.parents[1], packaged)
 
 
-def written(home, folder, failed):
+def _written(home, packaged, folder, failed):
     """Ask through the scripted model; ``keep`` says whatever it wrote, checked or not."""
     with running(app(share=SHARE)) as url:
         settings = replace(
@@ -40,15 +40,15 @@ def written(home, folder, failed):
             generate=GenerateOptions(urls=(url,), first_seconds=60, degrade=False),
             verify=VerifyOptions(failed=failed),
         )
-        desks = Desks(home, settings)
+        desks = Desks(home, settings, packaged)
         with DeskTarget(desks.open("default"), desks.close) as target:
             run(CASES, target, folder, RunOptions(jobs=2))
     return report.measured(folder)
 
 
-def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(home, tmp_path):
-    on = written(home, tmp_path / "on", "drop")
-    off = written(home, tmp_path / "off", "keep")
+def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(written, tmp_path):
+    on = written(tmp_path / "on", "drop")
+    off = written(tmp_path / "off", "keep")
     assert not on.errors, on.errors[:3]
     assert not off.errors, off.errors[:3]
     held = gate.Gate(tests=(gate.parse("hard_violations.ci_high <= 0.2"),))

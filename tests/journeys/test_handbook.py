@@ -7,9 +7,9 @@ import pytest
 from eval.bench import handbook
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory):
-    return handbook.take_in(tmp_path_factory.mktemp("handbook"))
+@pytest.fixture
+def opened(company):
+    return company
 
 
 def test_every_quote_of_a_case_stands_in_its_document(opened):
