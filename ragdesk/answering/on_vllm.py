@@ -47,6 +47,7 @@ class Inside:
         """Load the model: seconds to minutes. Raises ModelMissing where vLLM is not installed."""
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
+            from vllm.exceptions import VLLMError  # type: ignore[import-not-found]  # noqa: PLC0415
             from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]  # noqa: PLC0415
         except ImportError as error:
             remedy = "vLLM is not installed. pip install 'ragdesk[gpu]', or set generate.urls."
@@ -65,6 +66,7 @@ class Inside:
             arguments["max_model_len"] = options.max_length
         self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         self._options, self.model = generate, options.model
+        self._errors = (VLLMError, ValueError, RuntimeError)
 
     async def close(self) -> None:
         """Stop the engine."""
@@ -95,11 +97,17 @@ class Inside:
             raise EngineFailed(code, "The language model took too long.", again=False) from error
         except StopAsyncIteration as error:
             raise EngineFailed("truncated", "The language model broke off.") from error
-        except (ValueError, RuntimeError) as error:
-            raise EngineFailed("refused", f"vLLM: {error}", again=False) from error
+        except self._errors as error:
+            raise self._failed(error) from error
         finally:
             if not finished:
                 await self._engine.abort(name)
+
+    def _failed(self, error: Exception) -> EngineFailed:
+        if self._engine.errored:
+            about = "vLLM inside this process died. Restart ragdesk; its log says why."
+            return EngineFailed("unreachable", about, again=False)
+        return EngineFailed("refused", f"vLLM: {error}", again=False)
 
     async def _asked(self, prompt: Prompt) -> dict[str, Any]:
         tokenizer = self._engine.get_tokenizer()
