@@ -20,6 +20,7 @@ from ragdesk.errors import EngineFailed, SettingsError
 
 LARGEST_EVENT = 1 << 20  # bytes of one event: a model writes a few hundred
 SOUND = 200
+NO_FAULT = {"refused", "filtered"}  # for good: another question may be answered there
 CUT = b""  # what stands for the end of a stream that did not say why it ends
 
 
@@ -127,7 +128,8 @@ class OpenAICompatible:
                             spoke = True
                             yield piece
             except EngineFailed as error:
-                self._replicas.bad(replica)
+                if error.again or error.reason not in NO_FAULT:
+                    self._replicas.bad(replica)
                 if spoke or tried or not error.again:
                     raise
                 tried.add(replica.url)

@@ -137,12 +137,15 @@ def test_more_than_may_wait_are_turned_down(desk, target):
     asyncio.run(ask())
 
 
-def test_a_key_that_is_refused_is_not_tried_again(target):
+def test_a_key_that_is_refused_is_not_tried_again_and_rests_nobody(target):
+    """What is wrong with one question, such as its length, must not close the engine for all."""
+
     async def ask() -> None:
         model = OpenAICompatible(GenerateOptions(urls=(f"http://127.0.0.1:{target}/nowhere",)))
-        with pytest.raises(EngineFailed) as failed:
-            await anext(model(Prompt(system="s", user="u")))
-        assert (failed.value.reason, failed.value.again) == ("refused", False)
+        for _ in range(GenerateOptions().trips + 1):
+            with pytest.raises(EngineFailed) as failed:
+                await anext(model(Prompt(system="s", user="u")))
+            assert (failed.value.reason, failed.value.again) == ("refused", False)
         await model.close()
 
     asyncio.run(ask())
