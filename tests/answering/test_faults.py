@@ -14,7 +14,7 @@ from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
 from ragdesk.answering.prompts import Prompt
 from ragdesk.errors import EngineFailed, Overloaded, face
 
-QUICK = {"connect_seconds": 0.5, "first_seconds": 1.0, "silence_seconds": 0.5, "rest_seconds": 0.05}
+QUICK = {"connect_seconds": 1.0, "first_seconds": 2.0, "silence_seconds": 1.0, "rest_seconds": 0.05}
 EXPECTED = {
     "refuse": {"unreachable", "resting"},
     "reset": {"reset"},
@@ -50,8 +50,7 @@ def test_a_faulty_model_degrades_to_the_documents_words_and_is_well_again(desk, 
     async def ask() -> None:
         async with FaultProxy(target) as proxy:
             asking = by_model(desk, proxy.url, **QUICK)
-            written = await asking.ask(Question(text=RETURNED))
-            assert (written.generator, written.degraded) == ("vllm", False)
+            await well(asking)
 
             await proxy.set(fault)
             began = time.monotonic()
@@ -60,7 +59,7 @@ def test_a_faulty_model_degrades_to_the_documents_words_and_is_well_again(desk, 
                 assert answer.outcome is Outcome.ANSWERED
                 assert (answer.generator, answer.degraded) == ("extractive", True)
                 assert answer.degraded_reason.partition(":")[0] in EXPECTED[fault] | {"resting"}
-            assert time.monotonic() - began < 4 * 3  # nothing hangs; the deadlines add up to 2 s
+            assert time.monotonic() - began < 4 * 6  # nothing hangs; the deadlines add up to 4 s
 
             await proxy.set("none")
             await well(asking)
