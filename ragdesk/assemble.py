@@ -26,10 +26,11 @@ from ingest.runners import Open, Where
 from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.calibrated import Calibration
-from ragdesk.answering.desk import Desk, Writer
+from ragdesk.answering.desk import Desk
 from ragdesk.answering.engine import Engine, open_engine
 from ragdesk.answering.rerank import Rerank, open_rerank
 from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.told import Writer
 from ragdesk.answering.verify import Verify
 from ragdesk.answering.write import ByModel
 from ragdesk.errors import NotFound, SettingsError
@@ -184,6 +185,7 @@ class Desks:
                 rerank=self.rerank,
                 extract=self.settings.extract,
                 decide=self.settings.decide,
+                clarify=self.settings.clarify,
                 calibration=calibration,
                 writer=self._writer(collection, index),
                 degrade=self.settings.generate.degrade,

@@ -4,6 +4,7 @@ Colours and underlines go when the output is no terminal; a quote is then set in
 """
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -49,6 +50,11 @@ def answer(to: Console, given: Answer) -> None:
         to.print(_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
         body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
         _indented(to, _context(body, start, mark, plain=not to.is_terminal))
+    if given.choices:
+        to.print()
+        to.print(Text("Ask again with the one you mean:", "dim"))
+    for choice in given.choices:
+        to.print(Text(f"  ragdesk ask {shlex.quote(choice.question)}"), soft_wrap=True)
     if given.outcome is Outcome.NOT_FOUND and given.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))

@@ -21,6 +21,7 @@ from indexes.remote import IndexesOptions
 from ingest.guard import GuardOptions
 from ingest.runners import RayOptions
 from ingest.split import SplitOptions
+from ragdesk.answering.clarify import ClarifyOptions
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.extract import ExtractOptions
 from ragdesk.answering.generate import GenerateOptions
@@ -52,6 +53,7 @@ class Settings:
     rerank: RerankOptions = field(default_factory=RerankOptions)
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
+    clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
     generate: GenerateOptions = field(default_factory=GenerateOptions)
     vllm: VllmOptions = field(default_factory=VllmOptions)
     ground: GroundOptions = field(default_factory=GroundOptions)

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from indexes.chunk import Passage
-from ragdesk.answering.answer import Answer, Citation, Claim, Delta, Done, Event, Found, Verdict
+from ragdesk.answering.answer import (
+    Answer,
+    Choice,
+    Citation,
+    Claim,
+    Delta,
+    Done,
+    Event,
+    Found,
+    Verdict,
+)
 
 Json = dict[str, Any]
 
@@ -60,6 +70,11 @@ def claim(said: Claim) -> Json:
     }
 
 
+def choice(offered: Choice) -> Json:
+    """Write one thing that a question may mean."""
+    return {"label": offered.label, "question": offered.question, "uris": list(offered.uris)}
+
+
 def answer(given: Answer) -> Json:
     """Write an Answer as CONTRACT has it; ``signals`` only where they were asked for."""
     signals = {} if given.signals is None else {"signals": dict(given.signals)}
@@ -72,6 +87,7 @@ def answer(given: Answer) -> Json:
         "claims": [claim(one) for one in given.claims],
         "citations": [citation(one) for one in given.citations],
         "passages": passages(given.passages),
+        "choices": [choice(one) for one in given.choices],
         "collection": given.collection,
         "generation": given.generation,
         "generator": given.generator,

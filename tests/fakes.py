@@ -60,7 +60,7 @@ def document(uri: str, text: str, *, cut: int = 80, **facts: object) -> Document
         Chunk(
             document=identity,
             uri=uri,
-            title=uri,
+            title=str(known["title"]),
             text=piece[0],
             start=piece.start(),
             end=piece.end(),

@@ -54,12 +54,20 @@ HOSTILE = [
 ]
 
 
-def publish(home: Path, collection: str, texts: dict[str, str], **groups: frozenset[str]) -> int:
+def publish(
+    home: Path,
+    collection: str,
+    texts: dict[str, str],
+    titles: dict[str, str] | None = None,
+    **groups: frozenset[str],
+) -> int:
     folder = home / "collections" / collection
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Build(folder, HashEmbedder()) as build:
         for uri, text in texts.items():
-            build.add(*document(uri, text, groups=groups.get(uri.partition(".")[0], frozenset())))
+            allowed = groups.get(uri.partition(".")[0], frozenset())
+            title = (titles or {}).get(uri, uri)
+            build.add(*document(uri, text, title=title, groups=allowed))
         return build.publish().generation
 
 

@@ -76,10 +76,23 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One thing that a question may mean.
+
+    label: its name. question: what to ask for it. uris: the documents it is answered from.
+    """
+
+    label: str
+    question: str
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Everything that is said back. ``seconds`` has a key per step, and ``total``.
 
     withheld: sentences of a model that failed the check and were left out.
+    choices: what the question may mean, where the outcome is ``clarify``.
     """
 
     id: str
@@ -94,6 +107,7 @@ class Answer:
     claims: tuple[Claim, ...] = ()
     citations: tuple[Citation, ...] = ()
     passages: tuple[Passage, ...] = ()
+    choices: tuple[Choice, ...] = ()
     degraded: bool = False
     degraded_reason: str | None = None
     withheld: int = 0

@@ -1,4 +1,4 @@
-"""A question's way: retrieve, rerank, write, cite, decide.
+"""A question's way: rewrite, retrieve, rerank, clarify, write, cite, decide.
 
 Read this file first. Each step is one name, and each step's file bears that name. Streaming is
 the only path; ``ask`` waits for its end. What computes runs in a thread, so that one question
@@ -7,18 +7,15 @@ never holds up another one's stream.
 
 import asyncio
 import logging
-import time
 import uuid
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 from ragdesk.answering.answer import (
     Answer,
-    Citation,
-    Claim,
+    Choice,
     Delta,
     Done,
     Event,
@@ -29,38 +26,18 @@ from ragdesk.answering.answer import (
 )
 from ragdesk.answering.assess import assess
 from ragdesk.answering.calibrated import Calibration
-from ragdesk.answering.cite import cite, marked
+from ragdesk.answering.clarify import ClarifyOptions, clarify
 from ragdesk.answering.decide import DecideOptions, answerable, decide
 from ragdesk.answering.evidence import Noted, Retrieval, Statement
 from ragdesk.answering.extract import Extract, ExtractOptions
-from ragdesk.answering.generate import Generator
 from ragdesk.answering.rerank import Rerank
 from ragdesk.answering.retrieve import Retrieve
 from ragdesk.answering.rewrite import rewrite
-from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, say
+from ragdesk.answering.told import Clock, Part, Told, Writer
+from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, offer, say
 from ragdesk.errors import REASONS, EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
-
-
-Part = str | Statement | Noted
-
-
-class Writer(Protocol):
-    """Says what the passages say about a question, a statement at a time, each with its quotes.
-
-    Words of a statement may come before it, as they are written. ``admit`` turns a question down
-    before anything is done for it; a failure is an EngineFailed.
-    """
-
-    @property
-    def generator(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def follow_up(self) -> Generator | None: ...
-    def admit(self) -> None: ...
-    def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +77,7 @@ class Desk:
     rerank: Rerank | None = None
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
+    clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
     writer: Writer | None = None
     calibration: Calibration | None = None
     degrade: bool = True
@@ -125,7 +103,7 @@ class Desk:
 
     async def _events(self, question: Question, *, heard: bool) -> AsyncGenerator[Event, None]:
         """Tell the steps. heard: somebody listens, so that what was told cannot be taken back."""
-        clock, write = _Clock(), self._write()
+        clock, write = Clock(), self._write()
         write.admit()
         if question.history:
             with clock.timed("rewrite"):
@@ -141,9 +119,10 @@ class Desk:
             with clock.timed("assess"):
                 found = await asyncio.to_thread(assess, found, self.retrieve.embedder)
 
-        told = _Told(write)
+        told = Told(write)
+        told.choices = self._choices(question, found)
         with clock.timed("generate"):
-            if self._sure_enough(found):
+            if not told.choices and self._sure_enough(found):
                 try:
                     async with aclosing(self._tell(told, question, found)) as events:
                         async for event in events:
@@ -152,12 +131,11 @@ class Desk:
                     if not self.degrade or (told.text and heard):
                         raise
                     log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
-                    told = _Told(self._extractive(), error.reason, withheld=told.withheld)
+                    told = Told(self._extractive(), error.reason, withheld=told.withheld)
                     async for event in self._tell(told, question, found):
                         yield event
         if not told.claims:
-            words = UNSUPPORTED if told.refused else NOT_FOUND
-            told.text = say(words, found.asked.language)
+            told.text = _without_claims(told, found.asked.language)
             yield Delta(told.text)
         yield Done(self._answer(question, found, told, clock))
 
@@ -170,7 +148,7 @@ class Desk:
         return replace(question, text=text, asked=question.asked or question.text)
 
     async def _tell(
-        self, told: "_Told", question: Question, found: Retrieval
+        self, told: Told, question: Question, found: Retrieval
     ) -> AsyncGenerator[Event, None]:
         """Let a writer write, and tell what it says."""
         async with aclosing(told.write(question, found)) as parts:
@@ -184,6 +162,12 @@ class Desk:
                         claim, fresh = told.add(part)
                         yield Delta(told.last)
                         yield Verdict(claim, fresh)
+
+    def _choices(self, question: Question, found: Retrieval) -> tuple[Choice, ...]:
+        """Give what a question may mean, where the passages split between products or policies."""
+        if answerable(found.signals) < self.clarify.floor and not self._sure_enough(found):
+            return ()
+        return clarify(question.asked or question.text, question.history, found, self.clarify)
 
     def _sure_enough(self, found: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
@@ -209,15 +193,13 @@ class Desk:
         )
         return Extractive(extract, extract.embedder.card.name)
 
-    def _answer(
-        self, question: Question, found: Retrieval, told: "_Told", clock: "_Clock"
-    ) -> Answer:
+    def _answer(self, question: Question, found: Retrieval, told: Told, clock: Clock) -> Answer:
         signals = {**found.signals, "answerable": answerable(found.signals)}
         return Answer(
             id=uuid.uuid4().hex,
             question=question.asked or question.text,
             language=found.asked.language,
-            outcome=Outcome.UNSUPPORTED if told.refused else decide(told.claims),
+            outcome=_outcome(told),
             text=told.text,
             collection=self.collection,
             generation=self.retrieve.index.generation,
@@ -229,71 +211,21 @@ class Desk:
             claims=tuple(told.claims),
             citations=tuple(told.citations),
             passages=found.passages,
+            choices=told.choices,
             confidence=self._confidence(found),
             seconds=clock.read(),
             signals=signals if question.explain else None,
         )
 
 
-@dataclass(slots=True)
-class _Told:
-    """What was said so far, by whom, and why not otherwise.
-
-    last: the words that the last statement added. open: a statement was begun and not ended.
-    """
-
-    write: Writer
-    reason: str = ""
-    text: str = ""
-    last: str = ""
-    open: bool = False
-    refused: bool = False
-    withheld: int = 0
-    claims: list[Claim] = field(default_factory=list)
-    citations: list[Citation] = field(default_factory=list)
-
-    def begin(self, words: str) -> str:
-        """Say some words of a statement before it is whole."""
-        apart = " " if self.claims and not self.open else ""
-        self.open = True
-        self.text += apart + words
-        return apart + words
-
-    def add(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
-        claim, fresh = cite(statement, self.citations)
-        whole = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
-        self.last = ("\n" if whole else " ") * bool(self.claims) + marked(claim)
-        if self.open:
-            self.last = marked(claim).removeprefix(claim.text)
-        self.open = False
-        self.text += self.last
-        self.claims.append(claim)
-        self.citations.extend(fresh)
-        return claim, fresh
-
-    def note(self, noted: Noted, *, degrade: bool) -> None:
-        """Take a writer's note. Raises EngineFailed where nothing it wrote may be said."""
-        self.withheld = noted.withheld
-        if noted.reason != "unsupported":
-            self.reason = noted.reason
-        elif degrade:
-            raise EngineFailed(noted.reason, "No sentence of the language model passed the check.")
-        else:
-            self.refused = True
+def _without_claims(told: Told, language: str) -> str:
+    """Say why nothing is claimed: what may be meant, or that the documents do not say."""
+    if told.choices:
+        return offer([choice.label for choice in told.choices], language)
+    return say(UNSUPPORTED if told.refused else NOT_FOUND, language)
 
 
-class _Clock:
-    """Takes the time of steps, in seconds."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._steps: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        begun = time.perf_counter()
-        yield
-        self._steps[step] = time.perf_counter() - begun
-
-    def read(self) -> dict[str, float]:
-        return {**self._steps, "total": time.perf_counter() - self._start}
+def _outcome(told: Told) -> Outcome:
+    if told.choices:
+        return Outcome.CLARIFY
+    return Outcome.UNSUPPORTED if told.refused else decide(told.claims)

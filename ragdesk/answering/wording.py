@@ -1,5 +1,6 @@
 """Every fixed sentence the desk says by itself, in both languages, in one place."""
 
+from collections.abc import Sequence
 from typing import Final
 
 ENGLISH: Final = "en"
@@ -22,3 +23,15 @@ def say(texts: dict[str, str], language: str) -> str:
     ('现有文档没有回答这个问题。', True)
     """
     return texts.get(language, texts[ENGLISH])
+
+
+def offer(labels: Sequence[str], language: str) -> str:
+    """Ask which of several is meant. labels: two or more.
+
+    >>> offer(["Aurora", "Lava", "Fjord"], "en"), offer(["极光", "熔岩"], "zh")
+    ('Which one do you mean: Aurora, Lava or Fjord?', '您指的是哪一个：极光，还是熔岩？')
+    """
+    *first, last = labels
+    if language == "zh":
+        return f"您指的是哪一个：{'、'.join(first)}，还是{last}？"
+    return f"Which one do you mean: {', '.join(first)} or {last}?"

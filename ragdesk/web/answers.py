@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ragdesk import wire
-from ragdesk.answering.answer import Answer, Question
+from ragdesk.answering.answer import Answer, Question, Turn
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
@@ -39,6 +39,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker) -> Response:
     opened = await state.live.get(ask.collection)
     question = Question(
         text=ask.question,
+        history=tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history),
         where=ask.filters.where(who.groups),
         explain=ask.explain,
         send=ask.verify,

@@ -41,9 +41,18 @@ class Filters(Taken):
         )
 
 
+class TurnIn(Taken):
+    role: Literal["user", "assistant"]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=8_000)]
+
+
 class Ask(Taken):
     question: Words = Field(examples=["How long do refunds take?"])
     collection: Collection = "default"
+    history: Annotated[list[TurnIn], Field(max_length=50)] = Field(
+        default=[],
+        description="What was said before, oldest first: a follow-up is understood with it.",
+    )
     conversation: Name | None = Field(default=None, description="Id of a conversation to go on.")
     filters: Filters = Filters()
     stream: bool = Field(default=False, description="Answer with Server-Sent Events.")
@@ -98,6 +107,12 @@ class PassageOut(BaseModel):
     score: float
 
 
+class ChoiceOut(BaseModel):
+    label: str
+    question: str = Field(description="What to ask for it; with `uris` as filter, it is sure.")
+    uris: list[str]
+
+
 class AnswerOut(BaseModel):
     id: str
     question: str
@@ -107,6 +122,7 @@ class AnswerOut(BaseModel):
     claims: list[ClaimOut]
     citations: list[CitationOut]
     passages: list[PassageOut]
+    choices: list[ChoiceOut] = Field(description="What may be meant, if the outcome is clarify.")
     collection: str
     generation: int
     generator: str

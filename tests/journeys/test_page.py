@@ -37,6 +37,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"refunds.md": REFUNDS, "zh/退款 说明?.md": CHINESE}
     publish(home, "default", texts)
     tea = "Tea is served at four o'clock.\n"
+    products = {"kettle.md": "Clean it with a cloth.\n", "fryer.md": "Clean it with a rag.\n"}
+    titles = {"kettle.md": "Fjord kettle", "fryer.md": "Lava fryer"}
+    publish(home, "products", products, titles)
     publish(home, "second", {"tea.md": tea, "codes.md": "E26 | Milk hose blocked\n"})
     return home
 
@@ -128,6 +131,32 @@ def test_another_collection_can_be_chosen(page):
     ask(page, "E26 milk hose blocked?")
     cells = page.locator(".turn:last-child td")
     expect(cells).to_have_text(["E26", re.compile("Milk hose blocked")])
+
+
+def test_a_question_with_several_readings_offers_them_as_buttons(page):
+    page.locator("#collection").select_option("products")
+    ask(page, "How do I clean it?")
+    expect(page.locator(".choice")).to_have_text(
+        ["Fjord kettle", "Lava fryer"], use_inner_text=True
+    )
+    page.get_by_role("button", name="Lava fryer", exact=True).click()
+    expect(page.locator(".turn:last-child .words")).to_contain_text("with a rag")
+    expect(page.locator("#side .card")).to_have_count(1)
+
+
+def test_a_follow_up_is_sent_with_the_conversation_until_another_collection_is_chosen(page):
+    sent: list[list[dict[str, str]]] = []
+    page.on("request", lambda r: sent.append(r.post_data_json["history"]) if r.post_data else None)
+    ask(page, "When does a refund reach my bank account?")
+    ask(page, "And gift cards?")
+    page.locator("#collection").select_option("second")
+    ask(page, "When is tea served?")
+    assert [[turn["role"] for turn in history] for history in sent] == [
+        [],
+        ["user", "assistant"],
+        [],
+    ]
+    assert sent[1][0]["text"] == "When does a refund reach my bank account?"
 
 
 def test_all_documents_are_listed_and_can_be_read_from_the_beginning(page):

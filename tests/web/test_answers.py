@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from web_home import publish
 
 from ragdesk.web import schemas
 
@@ -141,3 +142,52 @@ def test_the_same_idempotency_key_gives_the_same_answer_and_refuses_another_body
     assert other.status_code == 422
     assert ask("parcel", "k2").json()["id"] != first.json()["id"]
     assert ask("parcel", "k" * 200).status_code == 422
+
+
+def test_a_follow_up_is_understood_with_what_was_said_before(client):
+    said = [
+        {"role": "user", "text": "When does a parcel leave the warehouse?"},
+        {"role": "assistant", "text": "Within 24 hours. [1]"},
+    ]
+    body = {"question": "And a refund?", "history": said, "explain": True}
+    answer = client.post("/v1/answers", json=body).json()
+
+    assert answer["question"] == "And a refund?"
+    assert "rewrite" in answer["seconds"]
+    assert "emoji 🙂/shipping?.md" in {passage["uri"] for passage in answer["passages"]}
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [{"role": "system", "text": "x"}],
+        [{"role": "user", "text": ""}],
+        [{"role": "user", "text": "x" * 8_001}],
+        [{"role": "user", "text": "x", "name": "y"}],
+        [{"role": "user", "text": "x"}] * 51,
+        "x",
+    ],
+)
+def test_what_is_no_conversation_is_a_problem(client, history):
+    response = client.post("/v1/answers", json={"question": "x", "history": history})
+    assert response.status_code == 422
+
+
+def test_a_question_with_several_readings_offers_them_and_each_can_be_asked(home, client):
+    texts = {
+        "kettle.md": "Clean it with a cloth.\n",
+        "fryer.md": "Clean it with a rag.\n",
+    }
+    titles = {"kettle.md": "Fjord kettle", "fryer.md": "Lava fryer"}
+    publish(home, "products", texts, titles=titles)
+    asked = {"question": "How do I clean it?", "collection": "products"}
+    answer = client.post("/v1/answers", json=asked).json()
+
+    schemas.AnswerOut.model_validate(answer, strict=False)
+    assert answer["outcome"] == "clarify"
+    assert {choice["label"] for choice in answer["choices"]} == set(titles.values())
+    for choice in answer["choices"]:
+        again = {"question": choice["question"], "filters": {"uris": choice["uris"]}}
+        chosen = client.post("/v1/answers", json={**asked, **again}).json()
+        assert chosen["outcome"] == "answered"
+        assert {mark["uri"] for mark in chosen["citations"]} == set(choice["uris"])

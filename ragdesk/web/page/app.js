@@ -11,6 +11,9 @@ const send = byId("send");
 const picker = byId("collection");
 let running = null; // the AbortController of the question under way
 let known = []; // the collections this reader may ask
+let said = []; // the conversation so far: a follow-up question leans on it
+const REMEMBERED = 8;
+const LONGEST = 4000; // characters of a turn that are sent again
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 dress(localStorage.getItem("ragdesk.theme"));
@@ -41,21 +44,30 @@ function introduce() {
   byId("about").textContent = say("documents", here?.documents ?? 0);
 }
 
-async function ask(text) {
+async function ask(text, filters = {}) {
   document.body.classList.add("talking");
-  const turn = new Turn(text);
+  const turn = new Turn(text, (choice) => running || ask(choice.question, { uris: choice.uris }));
+  const asked = { question: text, collection: picker.value || "default", history: said, filters };
   running = new AbortController();
   busy(true);
   try {
-    await wire.ask(text, picker.value || "default", (name, data) => turn.hear(name, data), running.signal);
+    await wire.ask(asked, (name, data) => turn.hear(name, data), running.signal);
+    remember(text, turn.answer);
   } catch (problem) {
     if (problem.name === "AbortError") turn.stop();
-    else if (problem.status === 401) askKey(() => ask(text), turn.node.remove());
-    else turn.fail(problem.message, () => ask(text));
+    else if (problem.status === 401) askKey(() => ask(text, filters), turn.node.remove());
+    else turn.fail(problem.message, () => ask(text, filters));
   } finally {
     running = null;
     busy(false);
   }
+}
+
+// What asks back settles nothing: the question that follows a choice says it all again.
+function remember(text, answer) {
+  if (!answer.text || answer.outcome === "clarify") return;
+  const turns = [{ role: "user", text }, { role: "assistant", text: answer.text.slice(0, LONGEST) }];
+  said = [...said, ...turns].slice(-REMEMBERED);
 }
 
 function busy(on) {
@@ -120,6 +132,7 @@ document.addEventListener("keydown", (event) => {
 
 picker.addEventListener("change", () => {
   localStorage.setItem("ragdesk.collection", picker.value);
+  said = [];
   introduce();
 });
 

@@ -9,7 +9,9 @@ const CELL = " | ";
 const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
 
 export class Turn {
-  constructor(question) {
+  // choose: what to do when one of several readings is picked.
+  constructor(question, choose) {
+    this.choose = choose;
     this.text = "";
     this.answer = { citations: [], passages: [] };
     this.status = el("p", { class: "status" }, el("span", { class: "pulse" }), say("looking"));
@@ -101,10 +103,19 @@ export class Turn {
     const label = cited ? say("nSources", cited) : say("seeClosest");
     const sourced = cited || answer.passages.length;
     this.foot.replaceChildren(
+      ...this.#choices(answer),
       ...(sourced ? [el("button", { type: "button", class: "chip", on: { click: reveal } }, label)] : []),
       ...(cited ? [this.#copy(answer)] : []),
       el("span", { class: "took" }, say("took", answer.seconds.total ?? 0)),
     );
+  }
+
+  // A question with several readings: each one is a button that asks for it.
+  #choices(answer) {
+    if (!answer.choices?.length) return [];
+    const press = (choice) => () => this.choose(choice);
+    const buttons = answer.choices.map((choice) => el("button", { type: "button", class: "chip choice", on: { click: press(choice) } }, choice.label));
+    return [el("div", { class: "choices", role: "group", "aria-label": say("clarify") }, ...buttons)];
   }
 
   #copy(answer) {

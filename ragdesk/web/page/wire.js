@@ -46,12 +46,13 @@ export const text = async (collection, uri, generation) =>
 export const original = async (collection, uri) => (await call(`${within(collection, uri)}/original`)).blob();
 
 // Server-Sent Events over POST: EventSource can only GET. Calls `hear(name, data)` for each.
-export async function ask(question, collection, hear, signal) {
+// asked: question, collection, and where there are any, history and filters.
+export async function ask(asked, hear, signal) {
   const response = await call("/v1/answers", {
     method: "POST",
     signal,
     headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
-    body: JSON.stringify({ question, collection, stream: true }),
+    body: JSON.stringify({ ...asked, stream: true }),
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

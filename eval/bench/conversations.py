@@ -1,0 +1,135 @@
+"""Measure follow-up questions on MTRAG: what rewriting finds, and when the desk asks back.
+
+    python -m eval.bench.conversations --mtrag DIR [--home HOME]
+
+Rewriting, without a model: retrieval for the question as it is made to stand alone, against the
+last turn alone, over the passages of all tasks, on tasks with an answer and a conversation before
+it. Asking back (``clarify``): how often on the tasks that people call underspecified, and how
+often, wrongly, on the others. Writes "Conversations" of RESULTS.md.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval.bench.handbook import cases as handbook_cases
+from eval.bench.handbook import take_in
+from eval.bench.results import write_section
+from eval.case import Case
+from eval.imports import mtrag
+from eval.retrieval import distinct, ndcg, recall
+from eval.stats import Estimate, difference, mean, proportion
+from ragdesk.answering.answer import Answer, Outcome, Question, Turn
+from ragdesk.answering.rewrite import leans
+from ragdesk.assemble import Desks, Opened
+from ragdesk.settings import Settings
+
+DEEP = 10
+MEASURES = ("recall@5", "nDCG@10")
+HEAD = (
+    "| what | tasks | last turn alone | rewritten | rewritten over alone |\n|---|---|---|---|---|"
+)
+
+
+def passages(file: Path, folder: Path) -> None:
+    """Write every passage of every task as a document, under its title where it has one."""
+    for task in mtrag.tasks(file):
+        for passage in task["contexts"]:
+            title = " ".join((passage.get("title") or "").split())
+            text = f"# {title}\n\n{passage['text']}" if title else passage["text"]
+            (folder / mtrag.uri(passage)).with_suffix(".md").write_text(text, encoding="utf-8")
+
+
+def opened(file: Path, home: Path) -> Opened:
+    """Take the passages in, where that is not done yet, and open them."""
+    desks = Desks(home, Settings())
+    if not desks.names():
+        with tempfile.TemporaryDirectory() as folder:
+            passages(file, Path(folder))
+            desks.job("default").run([Path(folder)])
+    return desks.open("default")
+
+
+def turns(case: Case) -> tuple[Turn, ...]:
+    """Give what was said before a case's question."""
+    return tuple(
+        Turn(role="user" if turn["role"] == "user" else "assistant", text=turn["text"])
+        for turn in case.history
+    )
+
+
+def found(answer: Answer, case: Case) -> tuple[float, float]:
+    """Score what was found: recall@5 and nDCG@10."""
+    wanted = {Path(one.uri).stem for one in case.evidence}
+    order = distinct([Path(p.chunk.uri).stem for p in answer.passages])
+    return recall(order, wanted, k=5), ndcg(order, dict.fromkeys(wanted, 1), k=DEEP)
+
+
+def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
+    """Compare both ways of asking, over all follow-ups and over those that lean on the talk."""
+    rows = []
+    for name, only in (("every follow-up", False), ("those that are rewritten", True)):
+        kept = [
+            (case, found(alone, case), found(whole, case))
+            for case, alone, whole in asked
+            if case.answerable and case.history and (not only or leans(case.question, turns(case)))
+        ]
+        clusters = [case.cluster for case, _, _ in kept]
+        for at, measure in enumerate(MEASURES):
+            theirs, ours = [a[at] for _, a, _ in kept], [b[at] for _, _, b in kept]
+            cells = [
+                mean(theirs, clusters),
+                mean(ours, clusters),
+                difference(ours, theirs, clusters),
+            ]
+            rows.append(f"| {measure}, {name} | {len(kept)} | {' | '.join(map(_cell, cells))} |")
+    return rows
+
+
+def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: Opened) -> list[str]:
+    """Count how often a task of each kind, and a case of the sample company, is asked back."""
+    counts: dict[str, list[float]] = defaultdict(list)
+    for case, _, whole in asked:
+        counts[f"MTRAG {case.tags[0]}"].append(whole.outcome is Outcome.CLARIFY)
+    for case in handbook_cases():
+        answer = asyncio.run(company.desk.ask(Question(text=case.question)))
+        kind = "answerable" if case.answerable else "unanswerable"
+        counts[f"sample company {kind}"].append(answer.outcome is Outcome.CLARIFY)
+    return [
+        f"| {kind} | {sum(back):.0f} of {len(back)} | {_cell(proportion(back))} |"
+        for kind, back in sorted(counts.items())
+    ]
+
+
+def _cell(one: Estimate) -> str:
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mtrag", type=Path, required=True, help="reference.jsonl, or its folder")
+    parser.add_argument("--home", type=Path, help="where the passages are, or are to be, taken in")
+    given = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        held = opened(given.mtrag, given.home or scratch / "mtrag")
+        asked = []
+        for case in mtrag.cases(given.mtrag):
+            alone = asyncio.run(held.desk.ask(Question(text=case.question)))
+            whole = asyncio.run(held.desk.ask(Question(text=case.question, history=turns(case))))
+            asked.append((case, alone, whole))
+        rows = rewriting(asked)
+        back = asking_back(asked, take_in(scratch / "company"))
+    titles = "| asked back (`clarify`), with the conversation | questions | share |\n|---|---|---|"
+    body = "\n".join([HEAD, *rows, "", titles, *back])
+    print(body)
+    write_section("Conversations", "python -m eval.bench.conversations --mtrag DIR", body)
+
+
+if __name__ == "__main__":
+    main()

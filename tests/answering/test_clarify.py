@@ -1,0 +1,93 @@
+"""Where a question does not say which, what it may mean is offered, and nothing is guessed."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from fakes import HashEmbedder, document, publish
+
+from indexes.index import Index
+from ragdesk.answering.answer import Answer, Delta, Done, Outcome, Question, Turn
+from ragdesk.answering.clarify import ClarifyOptions
+from ragdesk.answering.desk import Desk
+from ragdesk.answering.retrieve import Retrieve, RetrieveOptions
+
+TEXTS = {
+    "kettle.md": ("Fjord kettle", "Clean it with a soft cloth. It weighs two kilograms."),
+    "fryer.md": ("Lava fryer", "Clean it with a soft sponge. It weighs six kilograms."),
+    "shops.md": ("Our shops", "The shop in Lyon opens at nine. Dogs are welcome."),
+    "壶.md": ("峡湾水壶", "清洗时用软布擦拭外壳。"),
+    "锅.md": ("熔岩炸锅", "清洗时用海绵擦拭炸篮。"),
+}
+KETTLE, FRYER = "Fjord kettle", "Lava fryer"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    embedder = HashEmbedder()
+    collection = tmp_path_factory.mktemp("home") / "default"
+    held = [document(uri, text, title=title) for uri, (title, text) in TEXTS.items()]
+    publish(collection, *held, embedder=embedder)
+    with Index.open(collection, card=embedder.card) as index:
+        retrieve = Retrieve(index=index, embedder=embedder, options=RetrieveOptions(dense=0.0))
+        yield Desk(retrieve=retrieve, collection="default")
+
+
+def ask(desk: Desk, text: str, *before: str) -> Answer:
+    roles = ("user", "assistant")
+    history = tuple(Turn(role=roles[i % 2], text=said) for i, said in enumerate(before))
+
+    async def events() -> list[object]:
+        return [event async for event in desk.stream(Question(text=text, history=history))]
+
+    told = asyncio.run(events())
+    assert isinstance(told[-1], Done)
+    answer = told[-1].answer
+    assert "".join(event.text for event in told if isinstance(event, Delta)) == answer.text
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("How do I clean it?", {KETTLE, FRYER}),
+        ("How many kilograms does it weigh?", {KETTLE, FRYER}),
+        ("怎么清洗？", {"峡湾水壶", "熔岩炸锅"}),
+    ],
+)
+def test_products_that_answer_as_well_are_offered_and_a_choice_is_answered(desk, text, names):
+    answer = ask(desk, text)
+
+    assert answer.outcome is Outcome.CLARIFY
+    assert {choice.label for choice in answer.choices} == names
+    assert all(name in answer.text for name in names)
+    assert not answer.claims
+    assert not answer.citations
+    for choice in answer.choices:
+        chosen = ask(desk, choice.question)
+        assert chosen.outcome is Outcome.ANSWERED
+        assert {mark.title for mark in chosen.citations} == {choice.label}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["How do I clean the kettle?", "When does the shop in Lyon open?", "熔岩炸锅怎么清洗？"],
+)
+def test_a_question_that_says_which_is_answered(desk, text):
+    answer = ask(desk, text)
+    assert (answer.outcome, answer.choices) == (Outcome.ANSWERED, ())
+
+
+def test_a_follow_up_that_the_conversation_settles_is_not_asked_back(desk):
+    answer = ask(desk, "How do I clean it?", "I have a Fjord kettle.", "A good kettle.")
+    assert answer.outcome is Outcome.ANSWERED
+    assert answer.question == "How do I clean it?"
+
+
+def test_what_no_document_speaks_of_is_not_offered(desk):
+    assert ask(desk, "Who won it?").outcome is Outcome.NOT_FOUND
+
+
+def test_asking_back_can_be_turned_off(desk):
+    never = replace(desk, clarify=ClarifyOptions(near=1.1))
+    assert ask(never, "How do I clean it?").outcome is Outcome.ANSWERED
