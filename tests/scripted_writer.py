@@ -159,6 +159,8 @@ def app(
         else:
             answer = obey(user) if adversary else written(user, chance, share, record)
             if asked.get("response_format"):
+                if adversary:  # a server that holds to the schema writes no 99
+                    answer = [{**one, "citations": [1]} for one in answer]
                 text = json.dumps({"sentences": answer}, ensure_ascii=False)
             else:
                 text = " ".join(

@@ -158,11 +158,13 @@ def likeness(asked: Wanted, other: str, idf: Callable[[str], float]) -> float:
 class Retrieval:
     """What was found for a question, best first.
 
-    vector: of the question, or None where the model cannot read it. signals: numbers that tell
+    idf: weighs words over what the asker may see. vector: of the question, or None where the
+    model cannot read it. signals: numbers that tell
     how sure one may be. repeated: per chunk id, the passages left out because they say the same.
     """
 
     asked: Wanted
+    idf: Callable[[str], float]
     vector: Vectors | None
     passages: tuple[Passage, ...]
     signals: Mapping[str, float]

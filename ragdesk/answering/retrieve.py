@@ -109,7 +109,8 @@ class Retrieve:
         most = top_k or self.options.top_k
         text = strip_invisible(question.text)
         mask = self.index.mask(question.where)
-        asked = want(text, partial(self.index.idf, mask=mask))
+        idf = partial(self.index.idf, mask=mask)
+        asked = want(text, idf)
         vector = self._vector(text)
         lanes = _Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
         ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
@@ -117,6 +118,7 @@ class Retrieve:
         passages = tuple(passage for passage, _ in kept)
         return Retrieval(
             asked=asked,
+            idf=idf,
             vector=vector,
             passages=passages,
             signals=_signals(asked, passages, lanes),

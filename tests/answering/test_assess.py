@@ -26,7 +26,14 @@ def found(question: str, *texts: str) -> Retrieval:
         for uri, text in ((f"{n}.md", text) for n, text in enumerate(texts))
     )
     asked = want(question, lambda _: 1.0)
-    return Retrieval(asked=asked, vector=None, passages=passages, signals={"top": 0.5}, repeated={})
+    return Retrieval(
+        asked=asked,
+        idf=lambda _: 1.0,
+        vector=None,
+        passages=passages,
+        signals={"top": 0.5},
+        repeated={},
+    )
 
 
 def told(question: str, *texts: str) -> float:
