@@ -136,9 +136,8 @@ def test_another_collection_can_be_chosen(page):
 def test_a_question_with_several_readings_offers_them_as_buttons(page):
     page.locator("#collection").select_option("products")
     ask(page, "How do I clean it?")
-    expect(page.locator(".choice")).to_have_text(
-        ["Fjord kettle", "Lava fryer"], use_inner_text=True
-    )
+    expect(page.locator(".choice")).to_have_count(2)
+    assert sorted(page.locator(".choice").all_inner_texts()) == ["Fjord kettle", "Lava fryer"]
     page.get_by_role("button", name="Lava fryer", exact=True).click()
     expect(page.locator(".turn:last-child .words")).to_contain_text("with a rag")
     expect(page.locator("#side .card")).to_have_count(1)
