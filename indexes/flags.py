@@ -72,6 +72,11 @@ def _sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
 
 
 _OPPOSITES: Final = tuple(_sides())
+_ORDINALS = ("first", "second", "third", "fourth")
+_QUARTERS: Final = {
+    f"q{n}": re.compile(rf"(?:{word}|{n}(?:st|nd|rd|th)) quarter|第{'一二三四'[n - 1]}季")
+    for n, word in enumerate(_ORDINALS, 1)
+}
 _ITEM = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)、．]\s*)?(?:\*\*[^*]*\*\*:?\s*)?")
 _NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)(?<![\w'’\"“*-])[A-Z][A-Za-zÀ-ÿ'’-]+")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{1,}")
@@ -142,7 +147,8 @@ def _agree(one: Date, other: Date) -> bool:
 def _identifiers(claim: str, evidence: str) -> Iterator[Flag]:
     known, text = set(tokens(evidence)), normalise(evidence)
     for name in identifiers(claim):
-        if name not in known and name not in text:
+        spelt = _QUARTERS.get(name)
+        if name not in known and name not in text and not (spelt and spelt.search(text)):
             yield Flag("identifier", name)
 
 
@@ -192,8 +198,13 @@ def _nearest(words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]
 
 
 def _negation(clause: str, near: str) -> Iterator[Flag]:
-    """Find what one side denies and the other affirms: a denied word that both hold."""
+    """Find what one side denies and the other affirms: a denied word that both hold.
+
+    Sides that deny as often as each other say it in other words: "without one" is "do not have".
+    """
     ours, theirs = (_INNOCENT.sub(" ", text) for text in (clause, near))
+    if len(_NO.findall(ours)) == len(_NO.findall(theirs)):
+        return
     for one, other in ((ours, theirs), (theirs, ours)):
         affirmed = _words(other).difference(*(_denied(other, m.end()) for m in _NO.finditer(other)))
         for met in _NO.finditer(one):
