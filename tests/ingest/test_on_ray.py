@@ -25,16 +25,27 @@ if not CI:  # there a library that is missing is a failure
     pytest.importorskip("ray")
 
 
+def _started(tries: int = 3):
+    """Start the head; Ray gives one 30 s, whatever else the machine does, and no way to say more."""
+    from ray.cluster_utils import Cluster  # noqa: PLC0415
+
+    head = {"num_cpus": 1, "include_dashboard": False}
+    for left in reversed(range(tries)):
+        try:
+            return Cluster(initialize_head=True, head_node_args=head)
+        except Exception as error:
+            if not left or "timed out during startup" not in str(error):
+                raise
+    raise AssertionError("tries is at least one")
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes of one CPU each."""
     import ray  # noqa: PLC0415
-    from ray.cluster_utils import Cluster  # noqa: PLC0415
 
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    nodes = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
+    nodes = _started()
     nodes.add_node(num_cpus=1)
     nodes.wait_for_nodes()
     yield nodes
