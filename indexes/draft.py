@@ -24,7 +24,7 @@ from indexes.embed import Embedder
 from indexes.journal import key
 from indexes.segments import views
 from indexes.shelf import ShelfWriter
-from indexes.text import readable, tokens
+from indexes.text import tokens
 
 SLAB = 256  # entries embedded at a time
 _AHEAD = 2  # slabs on their way at once
@@ -108,7 +108,7 @@ class Draft:
         first = self.chunks
         self._shelf.add(record, chunks)
         for row, chunk in enumerate(chunks, start=first):
-            voiced = self._embedder.card.reads_cjk or readable(chunk.text)
+            voiced = self._embedder.card.voices(chunk.text)
             for kind, words in views(chunk):
                 if voiced:
                     self._slab.append((len(self._owners), words))

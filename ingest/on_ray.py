@@ -24,7 +24,6 @@ from indexes.embed import Embedder
 from indexes.errors import ModelMissing
 from indexes.segments import views
 from indexes.shelf import Shelf
-from indexes.text import readable
 from ingest.document import Raw, Skipped
 from ingest.frame import heard, retold, unpack
 from ingest.guard import Guard, GuardOptions, Outcome, Parsed
@@ -85,11 +84,10 @@ class Worker:
 
     def _embed(self, chunks: Sequence[Chunk]) -> str:
         """Embed the texts that are not known; returns the name of their part, or nothing."""
-        reads = self._embedder.card.reads_cjk
         texts = {
             journal.key(words): words
             for chunk in chunks
-            if reads or readable(chunk.text)
+            if self._embedder.card.voices(chunk.text)
             for _, words in views(chunk)
         }
         new = [key for key in texts if key not in self._known]

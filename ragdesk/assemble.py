@@ -169,7 +169,7 @@ class Desks:
             index.move(card.take)
         documents = tuple(index.records())
         _warn_of_drift(collection, calibration, documents)
-        if self.store and not index.join(self.store, collection):
+        if self.store and index.sums["vectors"] and not index.join(self.store, collection):
             log.warning(
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )

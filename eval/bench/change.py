@@ -58,7 +58,7 @@ class Drawn:
         unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return np.asarray(unit, dtype=np.float32)
 
-    def query(self, text: str) -> NDArray[np.float32]:
+    def query(self, text: str) -> NDArray[np.float32] | None:
         """Embed a question."""
         return self.real.query(text)
 

@@ -4,9 +4,10 @@
     python -m eval.bench.curve --megabytes 1 2 4 --vectors
 
 Every size is a folder of Markdown of that many bytes, no sentence of which comes twice, taken into
-an empty home by a process of its own. Without ``--vectors`` the text is Chinese, which the packaged
-model does not read: what is measured is parsing, splitting, words and writing. With it the text is
-English, and embedding decides. The plot lies beside the results.
+an empty home by a process of its own. Without ``--vectors`` they are switched off (``[embed]
+model = "none"``), and the text is English and Chinese, a file each in turn: what is measured is
+parsing, splitting, words and writing. With it the text is English, and embedding decides. The plot
+lies beside the results.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from indexes.embed import EmbedOptions, open_embedder
 
 FILE = 200_000  # bytes of a file, about
 WORDS = 30_000  # of the vocabulary; drawn as words of a language are, the n-th at 1 / n
+OFF = '[embed]\nmodel = "none"\n'
 STYLE = """<style>text{font:10px sans-serif;fill:#555}polyline{fill:none;stroke:#2563eb;
 stroke-width:2}.aim{stroke:#999;stroke-dasharray:4 4}.grid{stroke:#ccc}</style>"""
 
@@ -54,8 +57,18 @@ class Point:
         return f"| {' | '.join(cells)} | {straight:.2f} | {self.peak:,.0f} |"
 
 
-def bodies(size: int, seed: int, *, chinese: bool) -> Iterator[str]:
-    """Give texts of Markdown until they hold so many bytes."""
+def texts(size: int, seed: int, *, english: bool) -> Iterator[str]:
+    """Give texts of Markdown until they hold so many bytes: English, and Chinese in turn."""
+    first, second = bodies(seed, chinese=False), bodies(seed, chinese=True)
+    drawn = first if english else chain.from_iterable(zip(first, second, strict=True))
+    while size > 0:
+        body = next(drawn)
+        size -= len(body.encode())
+        yield body
+
+
+def bodies(seed: int, *, chinese: bool) -> Iterator[str]:
+    """Give texts of Markdown in one language, without end."""
     dice = np.random.default_rng(seed)
     if chinese:
         signs = [chr(c) for c in dice.permutation(np.arange(0x4E00, 0x4E00 + 3_000))]
@@ -67,10 +80,8 @@ def bodies(size: int, seed: int, *, chinese: bool) -> Iterator[str]:
         words, gap, stop = ["".join(parts[i] for i in row) for row in drawn], " ", "."
     odds = np.cumsum(1 / np.arange(1, WORDS + 1))
     table = np.array(words)
-    while size > 0:
-        body = _body(dice, table, odds / odds[-1], gap, stop)
-        size -= len(body.encode())
-        yield body
+    while True:
+        yield _body(dice, table, odds / odds[-1], gap, stop)
 
 
 def _body(
@@ -86,7 +97,7 @@ def _body(
     return "\n\n".join(lines) + "\n"
 
 
-def measure(megabytes: float, models: Path, *, chinese: bool) -> Point:
+def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
     """Write a folder, take it in, and remove both."""
     with tempfile.TemporaryDirectory() as place:
         folder, home = Path(place, "kb"), Path(place, "home")
@@ -94,11 +105,13 @@ def measure(megabytes: float, models: Path, *, chinese: bool) -> Point:
         home.mkdir()
         (home / "models").symlink_to(models.absolute())
         size = 0
-        for n, body in enumerate(bodies(int(megabytes * 1e6), int(megabytes), chinese=chinese)):
+        (home / "own.toml").write_text("" if vectors else OFF, encoding="utf-8")
+        for n, body in enumerate(texts(int(megabytes * 1e6), int(megabytes), english=vectors)):
             (folder / f"{n}.md").write_text(body, encoding="utf-8")
             size += len(body.encode())
-        command = [sys.executable, "-m", "ragdesk", "--home", str(home), "ingest", str(folder)]
-        said, seconds, peak = run_watched([*command, "--json"])
+        command = [sys.executable, "-m", "ragdesk", "--home", str(home)]
+        command += ["--config", str(home / "own.toml"), "ingest", str(folder), "--json"]
+        said, seconds, peak = run_watched(command)
     told = json.loads(said)
     return Point(size, seconds, peak, told["documents"], told["chunks"], told["vectors"])
 
@@ -131,10 +144,11 @@ def main() -> None:
     points = []
     with tempfile.TemporaryDirectory() as scratch:
         models = asked.models or Path(scratch)
-        open_embedder(EmbedOptions(), models)  # its export is no part of any size
+        if asked.vectors:
+            open_embedder(EmbedOptions(), models)  # its export is no part of any size
         for megabytes in sorted(asked.megabytes):
             load = os.getloadavg()[0]
-            points.append(measure(megabytes, models, chinese=not asked.vectors))
+            points.append(measure(megabytes, models, vectors=asked.vectors))
             print(f"load {load:.1f}: {points[-1].row(points[0])}", flush=True)
     title = f"Ingest by size, {'with vectors' if asked.vectors else 'words only'}"
     file = RESULTS.with_name(f"curve-{'vectors' if asked.vectors else 'words'}.svg")

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.bench.results import write_section
-from indexes.embed import ACCEPTED, Backend, Embedder, EmbedOptions, open_embedder
+from indexes.embed import ACCEPTED, Backend, Embedder, EmbedOptions, asked, open_embedder
 
 BACKENDS: tuple[Backend, ...] = ("torch", "onnx", "onnx-int8")
 TOKENS, CHUNKS, ROUNDS, QUERIES = 190, 24, 5, 40
@@ -132,13 +132,14 @@ def main() -> None:
         start = time.perf_counter()
         vectors = embedder.passages([texts[name] for name in names])
         took = time.perf_counter() - start
-        questions = {name: embedder.query(claim) for name, claim in claims.items()}
+        questions = {name: asked(embedder, claim) for name, claim in claims.items()}
         points = ndcg(vectors, names, questions, qrels)
         measured[backend] = Measured(embedder, vectors, points)
         print(f"{backend}: nDCG@10 {points:.2f}, {len(names) / took:.1f} abstracts/s", flush=True)
     speed(measured, [texts[name] for name in names], list(claims.values()))
 
-    alone = np.stack([measured["onnx-int8"].embedder.query(texts[name]) for name in names[:50]])
+    int8 = measured["onnx-int8"].embedder
+    alone = np.stack([asked(int8, texts[name]) for name in names[:50]])
     together = float(np.abs(alone - measured["onnx-int8"].vectors[:50]).max())
     card = measured["onnx"].embedder.card
     price = measured["torch"].ndcg - measured["onnx-int8"].ndcg

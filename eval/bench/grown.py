@@ -133,7 +133,7 @@ class Given:
             return self.real.passages(texts)
         return np.stack([self.coming.pop(text) for text in texts])
 
-    def query(self, text: str) -> Vectors:
+    def query(self, text: str) -> Vectors | None:
         """Embed a question."""
         return self.real.query(text)
 

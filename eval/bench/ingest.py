@@ -32,7 +32,6 @@ from eval.bench.results import write_section
 from eval.bench.search import Search, search
 from indexes.embed import EmbedOptions, open_embedder
 from indexes.segments import views
-from indexes.text import readable
 from indexes.weights import find
 from ingest import sources
 from ingest.document import Raw
@@ -116,8 +115,7 @@ def parts(folder: Path, home: Path) -> Parts:
         found = [outcome for _, outcome in guard.run(raws, name=lambda raw: raw.digest)]
         parse = time.perf_counter() - began
     documents = [one for one in found if isinstance(one, Parsed)]
-    reads = embedder.card.reads_cjk
-    chunks = [c for one in documents for c in one.chunks if reads or readable(c.text)]
+    chunks = [c for one in documents for c in one.chunks if embedder.card.voices(c.text)]
     texts = list(dict.fromkeys(words for chunk in chunks for _, words in views(chunk)))
     embedder.passages(texts[:8])
     began = time.perf_counter()

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from eval.bench.grown import EACH, SHARES, Grown, Rows, Vectors, collect, draw, grow, member
 from eval.bench.results import write_section
 from indexes.chunk import Filter
-from indexes.embed import Embedder, EmbedOptions, open_embedder
+from indexes.embed import Embedder, EmbedOptions, asked, open_embedder
 from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieve import Retrieve
@@ -53,7 +53,7 @@ def real(place: Path, squad: Path, texts: Sequence[Path], embedder: Embedder, se
         words.write_text(json.dumps(draw(squad, texts, seed)), encoding="utf-8")
     sentences, questions = json.loads(words.read_text(encoding="utf-8"))
     if not numbers.exists():
-        asked = np.stack([embedder.query(one) for one in questions])
+        asked = np.stack([asked(embedder, one) for one in questions])
         np.savez(numbers, vectors=embedder.passages(sentences), asked=asked)
     kept = np.load(numbers, allow_pickle=False)
     return Real(sentences, kept["vectors"], questions, kept["asked"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.case import Text
 from indexes import weights
-from indexes.embed import Card, Embedder, EmbedOptions, Vectors, open_embedder
+from indexes.embed import Card, Embedder, EmbedOptions, Vectors, asked, open_embedder
 from indexes.index import Index
 from ingest.job import Job
 
@@ -33,7 +33,7 @@ class Remembering:
 
     def query(self, text: str) -> Vectors:
         if ("query", text) not in self.known:
-            self.known["query", text] = self.inner.query(text)
+            self.known["query", text] = asked(self.inner, text)
         return self.known["query", text]
 
     def count(self, text: str) -> int:

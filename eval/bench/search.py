@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from indexes.embed import EmbedOptions, open_embedder
+from indexes.embed import EmbedOptions, asked, open_embedder
 from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieve import Retrieve
@@ -40,7 +40,7 @@ def search(home: Path) -> Search:
     with closing(Index.open(home / "collections" / "default", card=embedder.card)) as index:
         retrieve = Retrieve(index=index, embedder=embedder)
         whole = _timed(lambda text: retrieve(Question(text=text)), questions)
-        dense = _timed(lambda text: index.dense(embedder.query(text), k=5), questions)
+        dense = _timed(lambda text: index.dense(asked(embedder, text), k=5), questions)
     p50, p95 = np.percentile(whole, [50, 95])
     return Search(float(p50), float(p95), float(np.median(dense)))
 

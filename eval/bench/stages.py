@@ -99,7 +99,7 @@ class Timed:
         self.clock.embedding += time.perf_counter() - began
         return vectors
 
-    def query(self, text: str) -> NDArray[np.float32]:
+    def query(self, text: str) -> NDArray[np.float32] | None:
         """Embed a question."""
         return self.real.query(text)
 
