@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
 JUDGED_FILES = ("judged.jsonl", "judge.json", "preferred.jsonl", "preferred.json")
 GAUGES = r"(?m)^vllm:num_requests_(?:running|waiting)\{.*\} (\S+)$"
+DONE = r'(?m)^vllm:request_success_total\{.*finished_reason="(?:stop|length)".*\} (\S+)$'
 ASK = {"question": "When does a refund reach my account?"}
 pytestmark = [
     pytest.mark.real,
@@ -94,8 +95,15 @@ class Engine:
         if probe:
             asked = {"model": "tiny", "prompt": "a", "max_tokens": 1}
             httpx.post(f"{base}/v1/completions", json=asked, timeout=30).raise_for_status()
-        told = httpx.get(f"{base}/metrics", timeout=5).text
-        return int(sum(float(n) for n in re.findall(GAUGES, told)))
+        return self._told(GAUGES)
+
+    def written(self) -> int:
+        """Count the requests that it has written to their end."""
+        return self._told(DONE)
+
+    def _told(self, pattern: str) -> int:
+        told = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
+        return int(sum(float(n) for n in re.findall(pattern, told)))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +146,7 @@ async def listen(address: str, *, stream: bool) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_nothing_is_written_for_clients_that_left(engine, address, stream):
-    async def all_leave() -> int:
+    async def all_leave() -> tuple[int, int]:
         clients = [asyncio.ensure_future(listen(address, stream=stream)) for _ in range(20)]
         most = 0
         for _ in range(200):
@@ -146,15 +154,21 @@ def test_nothing_is_written_for_clients_that_left(engine, address, stream):
             if most >= 10:
                 break
             await asyncio.sleep(0.05)
+        written = await asyncio.to_thread(engine.written)
         for client in clients:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
-        return most
+        return most, written
 
-    most = asyncio.run(all_leave())
-    time.sleep(1)
-    assert most > 0
-    assert engine.working(probe=True) == 0
+    most, before = asyncio.run(all_leave())
+    assert most >= 4
+    for probes in range(1, 31):
+        time.sleep(1)
+        if not (working := engine.working(probe=True)):
+            break
+    assert working == 0
+    # None was left to write to its end: each asks for 2,000 tokens.
+    assert engine.written() - before - probes < most // 2
 
 
 def test_a_judge_that_speaks_nonsense_makes_errors_and_no_verdicts(engine, tmp_path):
