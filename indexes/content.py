@@ -5,7 +5,8 @@ documents, chunks, vectors, groups and validity, and neither on segments and the
 dates. Interrupted jobs, clusters, backups and merges are held against it.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 
 import numpy as np
@@ -17,7 +18,16 @@ from indexes.layout import Layout
 from indexes.remote import Entries
 
 
-def of(
+def digest(layout: Layout, documents: Iterable[tuple[Listed, Record, Sequence[Chunk]]]) -> str:
+    """Sum up documents in the order given."""
+    total = hashlib.sha256()
+    for listed, record, chunks in documents:
+        for piece in _of(record, chunks, *_held(layout, listed)):
+            total.update(piece)
+    return total.hexdigest()
+
+
+def _of(
     record: Record, chunks: Sequence[Chunk], kinds: NDArray[np.uint8], vectors: NDArray[np.float32]
 ) -> Iterator[bytes]:
     """Give the bytes of one document. kinds (entries,), vectors (voiced entries, dim)."""
@@ -28,7 +38,7 @@ def of(
     yield vectors.tobytes()
 
 
-def held(layout: Layout, listed: Listed) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _held(layout: Layout, listed: Listed) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Give the kinds (entries,) and the vectors (voiced entries, dim) of a document."""
     part = layout.segments[layout.place(listed.segment)]
     rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))

@@ -9,6 +9,7 @@ measured reciprocal rank fusion 3 to 4 % lower).
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexes.hits import Hits, Rows, Scores
 
@@ -26,18 +27,17 @@ def union(hits: Sequence[Hits]) -> Rows:
     return np.unique(np.concatenate([h.rows for h in hits])).astype(np.int64)
 
 
-def fuse(parts: Sequence[tuple[float, Scores]]) -> Scores:
-    """Combine scores (n,) of the same rows, each in 0..1, by weights that need not sum to 1.
+def weigh(parts: Sequence[tuple[float, Scores]]) -> NDArray[np.float64]:
+    """Add up scores (n,) of the same rows, each in 0..1, by weights that need not sum to 1.
 
     What a finder could not score (NaN) or scored below 0 counts 0: it found nothing there.
-    A weight of 0 leaves its part out as if it had never been asked.
+    Divided by the sum of the weights it is a score in 0..1 again.
 
-    >>> lexical, dense = np.array([0.5, 0.2]), np.array([0.1, np.nan])
-    >>> fuse([(3.0, lexical), (1.0, dense)]).tolist()
-    [0.4000000059604645, 0.15000000596046448]
+    >>> lexical, dense = np.array([0.5, 0.25]), np.array([0.125, np.nan])
+    >>> weigh([(3.0, lexical), (1.0, dense)]).tolist()
+    [1.625, 0.75]
     """
-    total = sum(weight for weight, _ in parts)
-    if not parts or not total:
-        return np.zeros(len(parts[0][1]) if parts else 0, dtype=np.float32)
-    joined = sum(weight * np.clip(np.nan_to_num(scores), 0.0, 1.0) for weight, scores in parts)
-    return np.asarray(joined / total, dtype=np.float32)
+    sums = np.zeros(len(parts[0][1]))
+    for weight, scores in parts:
+        sums += weight * np.fmin(np.fmax(scores, 0.0), 1.0)  # of NaN and a number, the number
+    return sums

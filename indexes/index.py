@@ -4,7 +4,6 @@ Read this file first. Rows are chunk rows (int64), numbered through all segments
 generation in order. Any thread may search; an Index never changes, a new generation is a new one.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import IO, Self
 
 import numpy as np
 
-from indexes import content, documents, generations, segments
+from indexes import content, documents, generations
 from indexes.chunk import Chunk, Filter, Record
 from indexes.dense import Dense, VectorIndex, Vectors
 from indexes.documents import Documents, Listed
@@ -21,11 +20,12 @@ from indexes.embed import Card
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
 from indexes.generations import Generation
 from indexes.hits import Hits, Rows, Scores, merge
-from indexes.layout import Layout, Mask
+from indexes.layout import Flags, Layout, Mask
 from indexes.lexical import Ranking
 from indexes.permitted import Permitted
 from indexes.remote import Asked, Entries, Replica, Store
-from indexes.segments import VIEWS, Segment, mismatch
+from indexes.segments import Segment, mismatch
+from indexes.shelf import Shelf
 
 _REOPENED = 8  # times CURRENT may move on while it is being opened
 
@@ -151,12 +151,7 @@ class Index:
         Raises IndexMismatch when they point elsewhere: the model was changed under its name.
         """
         for part in self.segments:
-            cosine = float(part.canary @ vector)
-            if not cosine >= segments.LEAST_COSINE:
-                raise IndexMismatch(
-                    f"Segment {part.digest}: the embedder answers the canary text with another "
-                    f"vector (cosine {cosine:.4f}). Was the model changed? Ingest again."
-                )
+            part.check_canary(vector)
 
     def mask(self, where: Filter) -> Mask:
         """Say which chunks a filter lets through, of those that hold now.
@@ -172,8 +167,11 @@ class Index:
 
         terms: as ``text.tokens`` spells them. questions: look at FAQ questions only.
         """
+        if questions and not self._layout.asks:
+            return Hits.none()
         allowed = self._permitted.entries(mask, questions=questions)
-        found = self._permitted.ranking(mask).search(terms, k=VIEWS * k, allowed=allowed)
+        ranking = self._permitted.ranking(mask)
+        found = ranking.search(terms, k=self._layout.views * k, allowed=allowed)
         parts = self._layout.split_hits(found)
         hits = [self._layout.chunk_hits(i, own, k) for i, own in parts]
         return merge(hits, k)
@@ -185,11 +183,15 @@ class Index:
 
         questions: look at FAQ questions only. Raises ValueError for another dimension.
         """
+        if questions and not self._layout.asks:
+            return Hits.none()
         if self._replica and (mask is None or mask.where is not None):
             return self._far(vector, k, mask or self.mask(Filter()), questions=questions)
         allowed = self._permitted.entries(mask, questions=questions)
         hits = [
-            self._layout.chunk_hits(i, part.dense.search(vector, VIEWS * k, mask=allowed[i]), k)
+            self._layout.chunk_hits(
+                i, part.dense.search(vector, part.views * k, mask=allowed[i]), k
+            )
             for i, part in enumerate(self.segments)
         ]
         return merge(hits, k)
@@ -197,7 +199,11 @@ class Index:
     def _far(self, vector: Vectors, k: int, mask: Mask, *, questions: bool) -> Hits:
         """Let the replica find entries of this generation."""
         asked = Asked(where=mask.where or Filter(), now=mask.now, questions=questions)
-        found = self._replica.find(vector, VIEWS * k, asked) if self._replica else Hits.none()
+        found = (
+            self._replica.find(vector, self._layout.views * k, asked)
+            if self._replica
+            else Hits.none()
+        )
         parts = self._layout.split_hits(found)
         return merge([self._layout.chunk_hits(i, own, k) for i, own in parts], k)
 
@@ -215,6 +221,14 @@ class Index:
         for i, entries, places in self._layout.entries(rows, questions=questions):
             scores = ranking.score(query, entries + self._layout.entry_starts[i])
             np.maximum.at(given, places, scores)
+        return given
+
+    def held(self, terms: Sequence[str], rows: Rows) -> Flags:
+        """Tell which of the terms stand in the indexed words of chunk rows (n,): (n, terms)."""
+        given = np.zeros((len(rows), len(terms)), dtype=np.bool_)
+        for i, entries, places in self._layout.entries(rows, questions=False):
+            held = self._ranking.held(terms, entries + self._layout.entry_starts[i])
+            np.logical_or.at(given, places, held)
         return given
 
     def dense_scores(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
@@ -258,12 +272,7 @@ class Index:
 
     def digest(self) -> str:
         """Sum up the content, however it came to be: see ``content``. Reads all of it."""
-        total = hashlib.sha256()
-        for listed in self.records():
-            held = content.held(self._layout, listed)
-            for piece in content.of(*self.document(listed), *held):
-                total.update(piece)
-        return total.hexdigest()
+        return content.digest(self._layout, ((one, *self.document(one)) for one in self.records()))
 
     def records(self) -> Iterator[Listed]:
         """Give every document without its text, by uri."""
@@ -271,24 +280,21 @@ class Index:
 
     def record(self, uri: str) -> Record | None:
         """Give a document with its text and groups by its uri, or None."""
-        if listed := self.documents.find(uri):
-            shelf = self.segments[self._layout.place(listed.segment)].shelf
-            record = shelf.record(listed.id)
-            return replace(record, groups=listed.groups, validity=listed.validity)
-        return None
+        listed = self.documents.find(uri)
+        return self._record(listed) if listed else None
 
     def document(self, listed: Listed) -> tuple[Record, list[Chunk]]:
         """Give a document that is listed, with its text and groups, and its chunks in order."""
-        shelf = self.segments[self._layout.place(listed.segment)].shelf
-        record = shelf.record(listed.id)
-        record = replace(record, groups=listed.groups, validity=listed.validity)
-        return record, [chunk for _, chunk in shelf.of(listed.id)]
+        return self._record(listed), [chunk for _, chunk in self._shelf(listed).of(listed.id)]
 
     def text(self, uri: str) -> str | None:
         """Give the stored text of a document by its uri, or None."""
         listed = self.documents.find(uri)
-        return (
-            self.segments[self._layout.place(listed.segment)].shelf.text(listed.id)
-            if listed
-            else None
-        )
+        return self._shelf(listed).text(listed.id) if listed else None
+
+    def _record(self, listed: Listed) -> Record:
+        record = self._shelf(listed).record(listed.id)
+        return replace(record, groups=listed.groups, validity=listed.validity)
+
+    def _shelf(self, listed: Listed) -> Shelf:
+        return self.segments[self._layout.place(listed.segment)].shelf

@@ -36,6 +36,7 @@ class Layout:
     """The rows of some segments, counted in their order, removed ones included.
 
     starts, entry_starts (segments + 1,): the first chunk and entry row of each segment.
+    views: entries of one chunk, at most. asks: whether any entry is a question of an FAQ.
     """
 
     def __init__(self, segments: Sequence[Segment]) -> None:
@@ -43,6 +44,8 @@ class Layout:
         self.starts = np.cumsum([0, *(s.chunks for s in segments)], dtype=np.int64)
         self.entry_starts = np.cumsum([0, *(s.entries for s in segments)], dtype=np.int64)
         self._questions = tuple(np.asarray(s.kinds == QUESTION) for s in segments)
+        self.views = max((s.views for s in segments), default=1)
+        self.asks = any(flags.any() for flags in self._questions)
         self._order = {s.digest: i for i, s in enumerate(segments)}
 
     def place(self, digest: str) -> int:

@@ -123,6 +123,18 @@ class Ranking:
                 scores[here[at]] += gains
         return (scores / (total or 1.0)).astype(np.float32)
 
+    def held(self, terms: Sequence[str], rows: Rows) -> Mask:
+        """Tell which of the terms stand in the given entries (n,): (n, terms)."""
+        held = np.zeros((len(rows), len(terms)), dtype=np.bool_)
+        for segment, (first, end) in zip(self.segments, pairwise(self.starts), strict=True):
+            here = np.flatnonzero((rows >= first) & (rows < end))
+            wanted = (rows[here] - first).astype(np.uint32)
+            for n, term in enumerate(terms if len(here) else ()):
+                found = segment.postings(term)[0]
+                near = np.minimum(np.searchsorted(found, wanted), len(found) - 1)
+                held[here, n] = found[near] == wanted if len(found) else False
+        return held
+
     def gains(self, i: int, term: _Term) -> tuple[Ids, _Sums]:
         """Give the entries of a segment that hold a term, and what it adds to their scores."""
         rows, counts = self.segments[i].at(term.numbers[i])

@@ -98,8 +98,9 @@ def mismatch(facts: Mapping[str, Any], card: Card) -> str | None:
 class Segment:
     """A segment, its files verified, open for reading by any thread.
 
-    chunks, entries: how many. owners (entries,): the chunk row of each entry, ascending.
-    kinds (entries,): its view. Raises IndexDamaged naming the file, or IndexMismatch.
+    chunks, entries: how many. views: entries of one chunk, at most. owners (entries,): the chunk
+    row of each entry, ascending. kinds (entries,): its view. Raises IndexDamaged naming the file,
+    or IndexMismatch.
     """
 
     def __init__(self, folder: Path, *, card: Card | None = None) -> None:
@@ -115,6 +116,7 @@ class Segment:
         self.entries = int(sealed.facts["counts"]["entries"])
         self.owners: NDArray[np.uint32] = _map(folder / OWNERS, self.entries)
         self.kinds: NDArray[np.uint8] = _map(folder / KINDS, self.entries)
+        self.views = VIEWS if self.entries > self.chunks else 1
         self.lexical = Lexical.open(folder / LEXICAL)
         self.dense: VectorIndex = Dense(folder / DENSE)
         self.shelf = Shelf(folder / SHELF)
@@ -128,10 +130,20 @@ class Segment:
         """The vector (dim,) that the embedder gave the canary text."""
         return np.frombuffer(base64.b64decode(self.facts["canary"]), dtype="<f4")
 
+    def check_canary(self, vector: Vectors) -> None:
+        """Hold the vector (dim,) that an embedder gives the canary text against the stored one."""
+        cosine = float(self.canary @ vector)
+        if not cosine >= LEAST_COSINE:
+            raise IndexMismatch(
+                f"Segment {self.digest}: the embedder answers the canary text with another "
+                f"vector (cosine {cosine:.4f}). Was the model changed? Ingest again."
+            )
+
     def entries_of(self, rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the entries of some chunk rows (n,), and for each its place in ``rows``."""
-        first = np.searchsorted(self.owners, rows, side="left")
-        count = np.searchsorted(self.owners, rows, side="right") - first
+        own = np.asarray(rows, dtype=self.owners.dtype)  # of another type, all owners are copied
+        first = np.searchsorted(self.owners, own, side="left")
+        count = np.searchsorted(self.owners, own, side="right") - first
         places = np.repeat(np.arange(len(rows)), count)
         offsets = np.arange(len(places)) - np.repeat(np.cumsum(count) - count, count)
         return first[places] + offsets, places

@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain
+from operator import add
 from typing import Literal
 
 from opencc import OpenCC
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 Language = Literal["zh", "en", "und"]
+
+REMEMBERED = 1 << 16  # runs whose spelling is kept
+REMEMBERED_RUN = 24  # characters of the longest of them: some 40 MB at the most
 
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"
@@ -78,7 +82,7 @@ _PARTICLE = frozenset("的了吗呢吧啊呀么")
 @lru_cache(maxsize=1)
 def _folding() -> dict[int, str | None]:
     """Map a character to the one it is searched as; accents go, combining marks too."""
-    table: dict[int, str | None] = dict.fromkeys(range(0x300, 0x370))
+    table: dict[int, str | None] = {**_simplified(), **dict.fromkeys(range(0x300, 0x370))}
     for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
         base = unicodedata.normalize("NFD", chr(code))[0]
         if base.isascii():
@@ -119,8 +123,7 @@ def normalise(text: str) -> str:
     """
     if text.isascii():
         return _INVISIBLE.sub("", text).lower()
-    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().translate(_folding())
-    return folded.translate(_simplified()) if _HAN.search(folded) else folded
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().translate(_folding())
 
 
 def tokens(text: str) -> list[str]:
@@ -135,15 +138,32 @@ def tokens(text: str) -> list[str]:
     >>> tokens("退貨政策")
     ['退', '货', '政', '策', '退货', '货政', '政策']
     """
-    found: list[str] = []
-    for run in _RUN.findall(normalise(text)):
-        if run[0] < "\u3005" and not "\u1100" <= run[0] <= "\u11ff":
-            found.extend(terms(run) if len(run) <= LONGEST else terms.__wrapped__(run))
-            continue
-        if _HAN.match(run) or len(run) == 1:
-            found.extend(run)
-        found.extend([a + b for a, b in pairwise(run)])
-    return found
+    return list(chain.from_iterable(map(_spelled.__getitem__, _RUN.findall(normalise(text)))))
+
+
+class _Spelled(dict[str, tuple[str, ...]]):
+    """What each run is spelled as; words come again and again, and are remembered.
+
+    Any thread may look up: what two spell at once they spell alike.
+    """
+
+    def __missing__(self, run: str) -> tuple[str, ...]:
+        spelled = _spell(run)
+        if len(run) <= REMEMBERED_RUN:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[run] = spelled
+        return spelled
+
+
+def _spell(run: str) -> tuple[str, ...]:
+    if run[0] < "\u3005" and not "\u1100" <= run[0] <= "\u11ff":
+        return terms(run)
+    single = run if _HAN.match(run) or len(run) == 1 else ""
+    return (*single, *map(add, run, run[1:]))
+
+
+_spelled = _Spelled()
 
 
 def is_pair(term: str) -> bool:

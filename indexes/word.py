@@ -6,7 +6,6 @@ number stays whole, so that it is found exactly, and brings the parts a person t
 
 import re
 import threading
-from functools import lru_cache
 
 import Stemmer  # type: ignore[import-not-found]  # an extension module without stubs
 
@@ -51,7 +50,6 @@ def is_name(run: str) -> bool:
     return digits > 0 and (run.count(".") >= 2 or digits >= 7)  # noqa: PLR2004 (7.5.1, 555-1234)
 
 
-@lru_cache(maxsize=1 << 16)
 def terms(run: str) -> tuple[str, ...]:
     """Spell a run as it is indexed: first the whole, then the parts that also find it."""
     if run.isalpha() or run.isdecimal():

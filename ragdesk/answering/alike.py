@@ -8,6 +8,7 @@ from functools import lru_cache
 from indexes.chunk import Passage
 from indexes.support import flags
 from indexes.text import content, normalise, tokens
+from ragdesk.answering.evidence import read
 
 _FIGURE = re.compile(r"\d[\d.,:/-]*\d|\d")
 _NOT = re.compile(
@@ -31,22 +32,30 @@ def alike(one: str, other: str, *, share: float, asked: Collection[str] = ()) ->
     """
     if one == other:
         return True
-    a, b = _said(one), _said(other)
-    common, every = a.words & b.words, a.words | b.words
+    a, b = _words(one), _words(other)
+    if min(len(a), len(b)) < share * max(len(a), len(b)):
+        return False
+    common, every = a & b, a | b
     if not common or len(common) < share * len(every) or not (every - common).isdisjoint(asked):
         return False
-    if (a.figures, a.negations) != (b.figures, b.negations):
+    mine, theirs = _said(one), _said(other)
+    if (mine.figures, mine.negations) != (theirs.figures, theirs.negations):
         return False
-    if [w for w in a.order if w in common] != [w for w in b.order if w in common]:
+    if [w for w in mine.order if w in common] != [w for w in theirs.order if w in common]:
         return False
     return not (flags(one, other) or flags(other, one))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> frozenset[str]:
+    """Give the content words of a passage; its sentences have been read before."""
+    return frozenset(content(frozenset().union(*(sentence.words for sentence in read(text)))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What a text says, as far as it can be counted. order: its words as they come."""
 
-    words: frozenset[str]
     order: tuple[str, ...]
     figures: tuple[str, ...]
     negations: int
@@ -56,8 +65,7 @@ class _Said:
 def _said(text: str) -> _Said:
     plain = normalise(text)
     order = tuple(content(tokens(text)))
-    figures = tuple(_FIGURE.findall(plain))
-    return _Said(frozenset(order), order, figures, len(_NOT.findall(plain)))
+    return _Said(order, tuple(_FIGURE.findall(plain)), len(_NOT.findall(plain)))
 
 
 def collapse(

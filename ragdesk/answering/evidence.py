@@ -114,8 +114,13 @@ def headings(chunk: Chunk) -> frozenset[str]:
 
 def named(chunk: Chunk) -> frozenset[str]:
     """Give the words that a passage's document is named by: its title, its folders, its file."""
-    place = _MARKS.sub(" ", chunk.uri.rpartition(".")[0] or chunk.uri)
-    return _spoken(f"{place} / {chunk.title}")
+    return _placed(chunk.uri, chunk.title)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _placed(uri: str, title: str) -> frozenset[str]:
+    place = _MARKS.sub(" ", uri.rpartition(".")[0] or uri)
+    return frozenset(tokens(f"{place} / {title}"))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -139,6 +144,17 @@ def focus(asked: Wanted, chunk: Chunk, title: float) -> float:
         ),
         default=title * above,
     )
+
+
+def ceiling(asked: Wanted, chunk: Chunk, held: Collection[bool], title: float) -> float:
+    """Give what ``focus`` is at most, from the terms of the question that a passage holds at all.
+
+    held: of each of ``asked.weights``, in their order, whether the passage's indexed words do.
+    """
+    inside = {term for term, there in zip(asked.weights, held, strict=True) if there}
+    if not title:
+        return asked.held(inside)
+    return (1 - title) * asked.held(inside) + title * asked.held(inside | headings(chunk))
 
 
 def likeness(asked: Wanted, other: str, idf: Callable[[str], float]) -> float:

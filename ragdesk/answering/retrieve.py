@@ -6,23 +6,34 @@ in one place beats one that holds them scattered. Two lanes go ahead of the rank
 must be met exactly, and FAQ entries whose question is the one that was asked.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexes.chunk import Chunk, Finder, Passage
 from indexes.dense import Vectors
 from indexes.embed import Embedder
-from indexes.fuse import fuse, union
+from indexes.fuse import union, weigh
 from indexes.hits import Rows, Scores
 from indexes.index import Index
-from indexes.layout import Mask
+from indexes.layout import Flags, Mask
 from indexes.text import content, readable, strip_invisible
 from ragdesk.answering.alike import collapse
 from ragdesk.answering.answer import Question
-from ragdesk.answering.evidence import Retrieval, Wanted, focus, likeness, named, want, words
+from ragdesk.answering.evidence import (
+    Retrieval,
+    Wanted,
+    ceiling,
+    focus,
+    likeness,
+    named,
+    want,
+    words,
+)
+from ragdesk.answering.rank import Lanes, best_first, order
 
 BESIDE = 3
 """Chunks of its section on either side that count as the context of a chunk."""
@@ -69,14 +80,6 @@ class RetrieveOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lanes:
-    """Rows that go ahead: the share of the names each holds, and how like its question is."""
-
-    named: Mapping[int, float]
-    faq: Mapping[int, float]
-
-
-@dataclass(frozen=True, slots=True)
 class _Candidates:
     """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector."""
 
@@ -112,7 +115,7 @@ class Retrieve:
         idf = partial(self.index.idf, mask=mask)
         asked = want(text, idf)
         vector = self._vector(text)
-        lanes = _Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
+        lanes = Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
         ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
         kept = collapse(ranked, share=self.options.same, most=most, asked=asked.weights)
         passages = tuple(passage for passage, _ in kept)
@@ -166,7 +169,7 @@ class Retrieve:
         return self.index.dense_scores(vector, rows, questions=questions)
 
     def _gather(
-        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: _Lanes, pool: int
+        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: Lanes, pool: int
     ) -> _Candidates:
         """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
         hits = [self.index.lexical(asked.terms, k=pool, mask=mask)]
@@ -193,7 +196,7 @@ class Retrieve:
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
         return self.options.dense * (1 + self.options.rise * missing)
 
-    def _context(self, asked: Wanted, mask: Mask, rows: Rows) -> Scores:
+    def _context(self, asked: Wanted, rows: Rows) -> Scores:
         """Give the share of the question that each row (n,) and its section about it hold (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
@@ -204,35 +207,55 @@ class Retrieve:
         beside = [np.searchsorted(every, some) for some in near]
         own = section[np.searchsorted(every, rows)]
         places = [b[section[b] == mine] for b, mine in zip(beside, own, strict=True)]
-        shares = np.zeros(len(rows))
-        for term, weight in asked.weights.items():
-            held = self.index.lexical_scores([term], every, mask=mask) > 0
-            shares += weight * np.array([held[place].any() for place in places])
+        held = self.index.held([*asked.weights], every)
+        met = np.array([held[place].any(axis=0) for place in places])
+        shares = met @ np.array([*asked.weights.values()])
         return np.asarray(shares / (asked.total or 1.0), dtype=np.float32)
 
     def _rank(
-        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: _Lanes, look: int
-    ) -> list[Passage]:
+        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: Lanes, look: int
+    ) -> Iterator[Passage]:
         """Order the candidates: all by words, vectors and names, the best by sentences too."""
         given = self.options
         every = self._gather(asked, vector, mask, lanes, max(given.pool, look))
-        chunks = self.index.chunks(every.rows)
-        name = np.array([asked.held(named(chunk)) for chunk in chunks], dtype=np.float32)
         trust = self._trust(vector, every.lexical)
-        parts = [(given.lexical, every.lexical), (trust, every.dense), (given.name, name)]
-        ahead = [i for i, row in enumerate(every.rows) if row in lanes.named or row in lanes.faq]
-        best = np.argsort(-fuse(parts), kind="stable")[:look]
-        at = np.union1d(best, np.array(ahead, dtype=np.int64))
-        parts = [(weight, scores[at]) for weight, scores in parts]
-        inside = [focus(asked, chunks[i], given.title) for i in at.tolist()]
-        parts.append((given.focus, np.array(inside, dtype=np.float32)))
+        known = weigh([(given.lexical, every.lexical), (trust, every.dense)])
+        ahead = np.array([row in lanes for row in every.rows.tolist()], dtype=np.bool_)
+        some = np.flatnonzero(_reach(known, given.name, look) | ahead)
+        chunks = dict(zip(some.tolist(), self.index.chunks(every.rows[some]), strict=True))
+        known[some] += [given.name * asked.held(named(chunk)) for chunk in chunks.values()]
+        best = some[np.argsort(-known[some], kind="stable")[:look]]
+        at = np.union1d(best, np.flatnonzero(ahead)).tolist()
+        rows, total = every.rows[at], given.lexical + trust + given.name + given.focus
         if vector is None:
-            parts.append((given.context, self._context(asked, mask, every.rows[at])))
-        passages = [
-            every.passage(i, chunks[i], score)
-            for i, score in zip(at.tolist(), fuse(parts).tolist(), strict=True)
-        ]
-        return _order(zip(every.rows[at].tolist(), passages, strict=True), lanes, given.near)
+            known[at] += given.context * self._context(asked, rows)
+            total += given.context
+        ranked = self._close(asked, rows, [chunks[i] for i in at], known[at].tolist())
+        found = (
+            (int(rows[i]), every.passage(at[i], chunks[at[i]], score / (total or 1.0)))
+            for i, score in ranked
+        )
+        return order(found, lanes, given.near)
+
+    def _close(
+        self, asked: Wanted, rows: Rows, chunks: Sequence[Chunk], known: Sequence[float]
+    ) -> Iterator[tuple[int, float]]:
+        """Give places in ``rows`` (n,) best first, by what is known and their best sentence."""
+        given = self.options
+        held = self.index.held([*asked.weights], rows)
+        most = [ceiling(asked, c, h, given.title) for c, h in zip(chunks, held, strict=True)]
+        return best_first(
+            rows.tolist(),
+            [one + given.focus * above for one, above in zip(known, most, strict=True)],
+            lambda i: known[i] + given.focus * focus(asked, chunks[i], given.title),
+        )
+
+
+def _reach(known: NDArray[np.float64], weight: float, look: int) -> Flags:
+    """Tell which candidates (n,) may be among the ``look`` best with up to ``weight`` to come."""
+    if len(known) <= look:
+        return np.ones(len(known), dtype=np.bool_)
+    return np.asarray(known + weight >= np.partition(known, -look)[-look])
 
 
 def _question(chunk: Chunk) -> str:
@@ -241,25 +264,7 @@ def _question(chunk: Chunk) -> str:
     return chunk.text[start - chunk.start : end - chunk.start]
 
 
-def _order(found: Iterable[tuple[int, Passage]], lanes: _Lanes, near: float) -> list[Passage]:
-    """Put the lanes ahead: FAQ entries by likeness, then names met, then all by their score."""
-    known = list(found)
-    floor = near * max((passage.score for _, passage in known), default=0.0)
-
-    def place(one: tuple[int, Passage]) -> tuple[float, float, float, int]:
-        row, passage = one
-        met = lanes.named.get(row, 0.0) if passage.score >= floor else 0.0
-        return (-lanes.faq.get(row, 0.0), -met, -passage.score, row)
-
-    ranked: list[Passage] = []
-    least = 0.0
-    for _, passage in sorted(known, key=place, reverse=True):
-        least = max(least, passage.score)  # a lane lifts: scores never rise down the ranking
-        ranked.append(replace(passage, score=least))
-    return ranked[::-1]
-
-
-def _signals(asked: Wanted, passages: Sequence[Passage], lanes: _Lanes) -> dict[str, float]:
+def _signals(asked: Wanted, passages: Sequence[Passage], lanes: Lanes) -> dict[str, float]:
     """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count.
 
     words: content words; a question without one asks for nothing.

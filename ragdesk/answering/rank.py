@@ -1,0 +1,80 @@
+"""Put candidates in order, reading as few of them sentence by sentence as the order takes. Pure.
+
+What the best sentence of a passage holds is dear to know and cheap to bound: no more than the
+whole passage does, and that stands in the index. So only those are read that may come next.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heapreplace
+
+from indexes.chunk import Passage
+
+SLACK = 1e-6  # of a bound: what rounding may add to a score
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Rows that go ahead: the share of the names each holds, and how like its question is."""
+
+    named: Mapping[int, float]
+    faq: Mapping[int, float]
+
+    def __contains__(self, row: int) -> bool:
+        return row in self.named or row in self.faq
+
+    def __bool__(self) -> bool:
+        return bool(self.named or self.faq)
+
+
+def best_first(
+    rows: Sequence[int], bounds: Sequence[float], score: Callable[[int], float]
+) -> Iterator[tuple[int, float]]:
+    """Give places in ``rows`` with their scores, best first, ties by row.
+
+    bounds: what each score is at most. score: called once for a place whose turn may have come,
+    and for no other.
+
+    >>> read = []
+    >>> ranked = best_first([7, 8, 9], [0.9, 0.8, 0.3], lambda at: read.append(at) or 0.6)
+    >>> next(ranked), next(ranked), read
+    ((0, 0.6), (1, 0.6), [0, 1])
+    """
+    heap = [
+        (-one - SLACK, row, at, False)
+        for at, (row, one) in enumerate(zip(rows, bounds, strict=True))
+    ]
+    heapify(heap)
+    while heap:
+        least, row, at, known = heap[0]
+        if known:
+            heappop(heap)
+            yield at, -least
+        else:
+            heapreplace(heap, (-score(at), row, at, True))
+
+
+def order(found: Iterator[tuple[int, Passage]], lanes: Lanes, near: float) -> Iterator[Passage]:
+    """Put the lanes ahead of rows that come best first: FAQ entries by likeness, then names met.
+
+    near: a name's lane is for passages whose score is this part of the best, or more.
+    """
+    if not lanes:
+        return (passage for _, passage in found)
+    return _ahead(list(found), lanes, near)
+
+
+def _ahead(found: Sequence[tuple[int, Passage]], lanes: Lanes, near: float) -> Iterator[Passage]:
+    floor = near * max((passage.score for _, passage in found), default=0.0)
+
+    def place(one: tuple[int, Passage]) -> tuple[float, float, float, int]:
+        row, passage = one
+        met = lanes.named.get(row, 0.0) if passage.score >= floor else 0.0
+        return (-lanes.faq.get(row, 0.0), -met, -passage.score, row)
+
+    ranked: list[Passage] = []
+    least = 0.0
+    for _, passage in sorted(found, key=place, reverse=True):
+        least = max(least, passage.score)  # a lane lifts: scores never rise down the ranking
+        ranked.append(replace(passage, score=least))
+    yield from reversed(ranked)
