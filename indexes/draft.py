@@ -2,14 +2,13 @@
 
 Embedding goes on in a thread of its own while the next documents are parsed and written. Only a
 few slabs may be on their way: whoever adds more waits, and so do those who parse. Memory stays
-bounded whatever the corpus: texts go to the shelf, vectors to a file, and the words are read back
-from the shelf when the lexical index is written.
+bounded whatever the corpus: texts go to the shelf, vectors and sorted words to files.
 """
 
 import os
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from indexes import dense, durable, failpoints, lexical, segments
+from indexes import dense, durable, failpoints, segments
 from indexes.chunk import Chunk, Record
 from indexes.dense import Vectors
 from indexes.embed import Embedder
+from indexes.invert import Inverter
 from indexes.journal import key
 from indexes.segments import views
 from indexes.shelf import ShelfWriter
@@ -73,6 +73,7 @@ class Draft:
         self._embedder, self._known, self._progress = embedder, known, progress
         self._note = note
         self._shelf = ShelfWriter(folder / segments.SHELF)
+        self._words = Inverter(folder / segments.LEXICAL)
         self._raw = (folder / _RAW).open("x+b")
         self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
         self._slab: list[tuple[int, str]] = []
@@ -116,13 +117,16 @@ class Draft:
                 self._kinds.append(kind)
         while len(self._slab) >= SLAB:
             self._send()
+        for chunk in chunks:  # while what was sent is embedded
+            for _, words in views(chunk):
+                self._words.add(tokens(words))
         return first, len(chunks)
 
     def finish(self, facts: Mapping[str, Any]) -> str:
         """Write the indexes and the manifest, sync everything; returns the segment's digest."""
         while self._slab:
             self._send()
-        lexical.write(self.folder / segments.LEXICAL, self._words())
+        self._words.finish()
         failpoints.reach("words written")
         while self._sent:
             self._receive()
@@ -147,6 +151,7 @@ class Draft:
     def discard(self) -> None:
         """Throw the draft away, once the slab that is being embedded has ended."""
         self._thread.shutdown(cancel_futures=True)
+        self._words.close()
         self._raw.close()
         self._shelf.close()
         durable.discard(self.folder)
@@ -202,11 +207,6 @@ class Draft:
         self._raw.flush()
         size = 4 * self._embedder.card.dim
         return np.frombuffer(os.pread(self._raw.fileno(), size, place * size), dtype=np.float32)
-
-    def _words(self) -> Iterator[list[str]]:
-        for chunk in self._shelf.each():
-            for _, words in views(chunk):
-                yield tokens(words)
 
     def _write_vectors(self) -> str:
         self._raw.flush()

@@ -4,7 +4,9 @@ Opened from one file, without the model: the limited child that splits documents
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import sub
 from pathlib import Path
 
 import tokenizers
@@ -37,27 +39,46 @@ class Tokenizer:
         of more than 32 characters counts one piece for every four, so that it can be cut.
         """
         found, last = array("q"), 0
-        for start in self._starts(text):
-            if start - last > LONGEST:
-                found.extend(range(last + _FOUR, start, _FOUR))
-            found.append(start)
-            last = start
+        for starts in self._starts(text):
+            far = max(map(sub, starts, chain((last,), starts)), default=0) > LONGEST
+            found.extend(_filled(starts, last) if far else starts)
+            last = starts[-1] if starts else last
         if len(text) - last > LONGEST:
             found.extend(range(last + _FOUR, len(text), _FOUR))
         return found
 
-    def _starts(self, text: str) -> Iterator[int]:
+    def _starts(self, text: str) -> Iterator[list[int]]:
+        """Give the offsets at which the pieces that the tokenizer sees begin, some at a time."""
         segments = list(_segments(text))
         for first in range(0, len(segments), _BATCH):
             batch = segments[first : first + _BATCH]
             pieces = [text[start:end] for start, end in batch]
             encodings = self._encoder.encode_batch(pieces, add_special_tokens=False)
-            for (base, _), encoding in zip(batch, encodings, strict=True):
-                for start, end in encoding.offsets:
-                    at = base + start
-                    while at < base + end and text[at].isspace():  # "▁word" takes its space along
-                        at += 1
-                    yield at
+            for (base, _), piece, encoding in zip(batch, pieces, encodings, strict=True):
+                offsets = encoding.offsets
+                starts = [start for start, _ in offsets]
+                if starts and (
+                    starts[-1] >= len(piece)
+                    or any(map(str.isspace, map(piece.__getitem__, starts)))
+                ):
+                    starts = [_first(piece, start, end) for start, end in offsets]
+                yield [base + start for start in starts] if base else starts
+
+
+def _first(piece: str, start: int, end: int) -> int:
+    """Find where a token says something: "▁word" takes its space along."""
+    while start < end and piece[start].isspace():
+        start += 1
+    return start
+
+
+def _filled(starts: Iterable[int], last: int) -> Iterator[int]:
+    """Cut a stretch without a piece's beginning that is too long."""
+    for start in starts:
+        if start - last > LONGEST:
+            yield from range(last + _FOUR, start, _FOUR)
+        yield start
+        last = start
 
 
 def _segments(text: str) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from ingest.document import Raw
 
 _ROOM = Path(__file__).parent
 _CODE = (  # with the parsers, what decides a document's text and where its chunks end
-    *(_ROOM / name for name in ("split.py", "lead.py", "validity.py")),
+    *(_ROOM / name for name in ("split.py", "letters.py", "lead.py", "validity.py")),
     *(_ROOM.parent / "indexes" / name for name in ("text.py", "sentence.py", "tokenizer.py")),
 )
 

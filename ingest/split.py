@@ -10,15 +10,15 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
 from indexes.chunk import Chunk, Kind, Span
-from indexes.text import language, sentences
+from indexes.text import language
 from indexes.tokenizer import Tokenizer
 from ingest.document import Block, Document
 from ingest.lead import Leads
+from ingest.letters import letters
 
 if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every child's start
     from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -30,10 +30,8 @@ _ITEM = re.compile(
     r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、])"
 )
 _LINE = re.compile(r"[^\n]+")
-_CLAUSE = tuple(",;:)|，；、：）》")
 _FINAL = frozenset(".!?。！？…")
-_WIDE = "\u2e80"  # from here on, scripts are written without spaces
-_BREAKS = ("P", "L", "S", "C", "W", "")  # letters of ``_Cutter._letters``, strongest first
+_BREAKS = ("P", "L", "S", "C", "W", "")  # of ``letters``, strongest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,36 +243,12 @@ class _Cutter:
         if last - first <= self._limit:
             yield start, end
             return
-        for piece in _splitter(most).split_text(self._letters(start, end, question)):
+        span = letters(self._text, self._cuts, start, end, question)
+        for piece in _splitter(most).split_text(span):
             first += len(piece)
             after = self._cuts[first] if first < last else end
             yield start, after
             start = after
-
-    def _letters(self, start: int, end: int, question: Span | None) -> str:
-        """Write a span with one letter a token, which tells what ends after it.
-
-        P a paragraph, L a line, S a sentence, C a clause, W a word, x nothing. So a splitter of
-        strings sees tokens as characters: its sizes are exact, and it never tokenises.
-        """
-        begins = {start + first for first, _ in sentences(self._text[start:end])}
-        if question:  # an answer begins in the chunk of its question
-            begins.discard(next((at for at in sorted(begins) if at >= question[1]), -1))
-        own = self._cuts[bisect_left(self._cuts, start) : bisect_left(self._cuts, end)]
-        return "".join(
-            _letter(self._text[here:after], after in begins, self._text[after : after + 1])
-            for here, after in pairwise((*own, end))
-        )
-
-
-def _letter(piece: str, begins: bool, following: str) -> str:  # noqa: FBT001 - called per token
-    if begins:
-        return "S" if "\n" not in piece else "P" if piece.count("\n") > 1 else "L"
-    word = piece.rstrip()
-    spaced = word != piece
-    if word.endswith(_CLAUSE) and (spaced or word[-1] >= _WIDE):
-        return "C"
-    return "W" if spaced or word[-1:] >= _WIDE or following >= _WIDE else "x"
 
 
 @lru_cache(maxsize=256)

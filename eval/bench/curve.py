@@ -36,7 +36,10 @@ stroke-width:2}.aim{stroke:#999;stroke-dasharray:4 4}.grid{stroke:#ccc}</style>"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One size: bytes of text, seconds, peak MB of the process tree, and what came of it."""
+    """One size: bytes of text, seconds, peak MB of the process tree, and what came of it.
+
+    load: the average of the minute before.
+    """
 
     size: int
     seconds: float
@@ -44,6 +47,7 @@ class Point:
     documents: int
     chunks: int
     vectors: int
+    load: float
 
     def row(self, first: "Point") -> str:
         """Write a table row; against ``first``, a straight line is 1.00."""
@@ -54,7 +58,7 @@ class Point:
             f"{self.seconds:,.1f}",
             f"{self.size / 1e6 / self.seconds:.2f}",
         ]
-        return f"| {' | '.join(cells)} | {straight:.2f} | {self.peak:,.0f} |"
+        return f"| {' | '.join(cells)} | {straight:.2f} | {self.peak:,.0f} | {self.load:.1f} |"
 
 
 def texts(size: int, seed: int, *, english: bool) -> Iterator[str]:
@@ -111,9 +115,10 @@ def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
             size += len(body.encode())
         command = [sys.executable, "-m", "ragdesk", "--home", str(home)]
         command += ["--config", str(home / "own.toml"), "ingest", str(folder), "--json"]
+        load = os.getloadavg()[0]
         said, seconds, peak = run_watched(command)
     told = json.loads(said)
-    return Point(size, seconds, peak, told["documents"], told["chunks"], told["vectors"])
+    return Point(size, seconds, peak, told["documents"], told["chunks"], told["vectors"], load)
 
 
 def drawn(points: Sequence[Point], title: str) -> str:
@@ -132,40 +137,46 @@ def drawn(points: Sequence[Point], title: str) -> str:
     )
 
 
+def written(points: Sequence[Point], *, vectors: bool, note: str) -> None:
+    """Write the section and the plot of what was measured so far."""
+    title = f"Ingest by size, {'with vectors' if vectors else 'words only'}"
+    file = RESULTS.with_name(f"curve-{'vectors' if vectors else 'words'}.svg")
+    file.write_text(drawn(points, title) + "\n", encoding="utf-8")
+    rows = "\n".join(point.row(points[0]) for point in points)
+    body = f"""
+Whole processes. Against the line: seconds a MB, the first size being 1. Peak: of the process tree.
+Load: the average of a minute before. {note}
+
+| MB of text | documents | chunks | vectors | s | MB/s | against the line | peak MB | load |
+|---|---|---|---|---|---|---|---|---|
+{rows}
+
+![{title}]({file.name})
+"""
+    sizes = " ".join(f"{point.size / 1e6:.0f}" for point in points)
+    command = f"python -m eval.bench.curve --megabytes {sizes}"
+    write_section(title, command + (" --vectors" if vectors else ""), body)
+
+
 def main() -> None:
-    """Measure every size, write the section and the plot."""
+    """Measure every size; the section is written after each, so that nothing is lost."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--megabytes", type=float, nargs="+", default=[4, 16, 64])
     parser.add_argument("--vectors", action="store_true", help="English text, which is embedded")
     parser.add_argument("--models", type=Path, help="where exported models are kept")
+    parser.add_argument("--note", default="", help="what is to be said of the run, in its section")
     asked = parser.parse_args()
-    points = []
+    points: list[Point] = []
     with tempfile.TemporaryDirectory() as scratch:
         models = asked.models or Path(scratch)
         if asked.vectors:
             open_embedder(EmbedOptions(), models)  # its export is no part of any size
         for megabytes in sorted(asked.megabytes):
-            load = os.getloadavg()[0]
             points.append(measure(megabytes, models, vectors=asked.vectors))
-            print(f"load {load:.1f}: {points[-1].row(points[0])}", flush=True)
-    title = f"Ingest by size, {'with vectors' if asked.vectors else 'words only'}"
-    file = RESULTS.with_name(f"curve-{'vectors' if asked.vectors else 'words'}.svg")
-    file.write_text(drawn(points, title) + "\n", encoding="utf-8")
-    rows = "\n".join(point.row(points[0]) for point in points)
-    body = f"""
-Whole processes. Against the line: seconds a MB, the first size being 1. Peak: of the process tree.
-
-| MB of text | documents | chunks | vectors | s | MB/s | against the line | peak MB |
-|---|---|---|---|---|---|---|---|
-{rows}
-
-![{title}]({file.name})
-"""
-    sizes = " ".join(f"{one:g}" for one in sorted(asked.megabytes))
-    command = f"python -m eval.bench.curve --megabytes {sizes}"
-    write_section(title, command + (" --vectors" if asked.vectors else ""), body)
+            print(points[-1].row(points[0]), flush=True)
+            written(points, vectors=asked.vectors, note=asked.note)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes import postings
+from indexes import invert, postings
 from indexes.errors import IndexDamaged
 from indexes.lexical import Lexical, LexicalOptions, Ranking, search, write
 from indexes.text import tokens
@@ -194,7 +194,7 @@ def test_removed_entries_are_not_counted(tmp_path):
 
 
 def test_postings_are_what_was_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(postings, "BLOCK", 5)  # many blocks, as a large build has
+    monkeypatch.setattr(invert, "BLOCK", 5)  # many blocks, as a large build has
     rng = random.Random(5)  # noqa: S311 (seeded data)
     entries = [rng.choices(TERMS, k=rng.randint(0, 6)) for _ in range(50)]
     (segment,) = opened(tmp_path, [entries])
@@ -207,6 +207,36 @@ def test_postings_are_what_was_written(tmp_path, monkeypatch):
         assert segment.df(term) == len(expected)
     assert segment.df("absent") == 0
     assert [len(part) for part in segment.postings("")] == [0, 0]
+
+
+@given(
+    ENTRIES,
+    st.integers(1, 20),
+    st.integers(1, 40),
+    st.integers(1, 40),
+)
+def test_the_files_are_the_same_bit_by_bit_however_little_memory_there_is(
+    entries, block, terms, postings_at_once
+):
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        write(Path(place, "whole"), entries)
+        patch.setattr(invert, "BLOCK", block)
+        patch.setattr(invert, "AT_ONCE", terms)
+        patch.setattr(invert, "POSTINGS", postings_at_once)
+        write(Path(place, "merged"), entries)
+        for name in postings.FILES:
+            files = [Path(place, made, f"{name}.npy") for made in ("whole", "merged")]
+            assert files[0].read_bytes() == files[1].read_bytes()
+            array = np.load(files[0])
+            again = Path(place, name)
+            np.save(again, array)
+            assert again.with_suffix(".npy").read_bytes() == files[0].read_bytes()
+
+
+def test_a_term_that_is_counted_very_often_is_kept_at_the_most_that_fits(tmp_path):
+    (segment,) = opened(tmp_path, [[["a"] * 70_000, ["a", "b"]]])
+    assert segment.postings("a")[1].tolist() == [65_535, 1]
+    assert (segment.peaks.tolist(), segment.shortest.tolist()) == ([65_535, 1], [2, 2])
 
 
 def test_an_empty_index_finds_nothing(tmp_path):

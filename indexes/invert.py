@@ -1,0 +1,283 @@
+"""Entries become an inverted index, in memory that does not grow with their number.
+
+Tokens are gathered in blocks. A block is sorted by a vocabulary of its own and put aside as a
+run: its terms in order, and for each the entries that hold it. At the end all runs are read from
+their beginnings, some of each at a time, and what is merged goes straight to its file.
+"""
+
+import os
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 2_000_000  # tokens sorted at once; some 150 MB while it lasts, vocabulary included
+AT_ONCE = 1 << 18  # terms of all runs held while they are merged, about
+POSTINGS = 1 << 22  # and their postings; 26 bytes each
+_TYPES = {  # of the files of an index; see postings.py
+    "terms": np.uint8,
+    "ends": np.int64,
+    "starts": np.int64,
+    "peaks": np.uint16,
+    "shortest": np.uint32,
+    "rows": np.uint32,
+    "counts": np.uint16,
+    "lengths": np.uint32,
+}
+_MOST = np.iinfo(np.uint16).max  # a count above it is kept as that
+
+Ids = NDArray[np.uint32]
+Counts = NDArray[np.uint16]
+
+
+def write(folder: Path, entries: Iterable[Sequence[str]]) -> None:
+    """Write the index of entries, numbered from 0, into a folder. See ``Inverter``."""
+    with Inverter(folder) as inverter:
+        for entry in entries:
+            inverter.add(entry)
+        inverter.finish()
+
+
+class Inverter:
+    """Takes entries one by one, and writes their index into a folder.
+
+    Runs lie in an unnamed file beside it. Raises OSError when the disk is full. Nothing is
+    synced: the segment does that for all its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._spill: IO[bytes] = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by ``close``
+        self._vocabulary, self._tokens, self._lengths = _Vocabulary(), array("I"), array("I")
+        self._runs: list[_Run] = []
+        self._first = 0  # entry of the block
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, entry: Sequence[str]) -> None:
+        """Take the tokens of the next entry."""
+        self._tokens.extend(map(self._vocabulary.__getitem__, entry))
+        self._lengths.append(len(entry))
+        if len(self._tokens) >= BLOCK:
+            self._put_aside()
+
+    def finish(self) -> None:
+        """Merge what was put aside into the files of the index."""
+        self._put_aside()
+        self._vocabulary.clear()
+        lengths = np.array(self._lengths, dtype=np.uint32)
+        with _Files(self._folder) as files:
+            files.add(lengths=lengths, starts=[0])
+            _merge(self._runs, lengths, files)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the unnamed file; of use alone to one who throws the index away."""
+        self._spill.close()
+
+    def _put_aside(self) -> None:
+        """Sort a block by term and entry, and append it to the unnamed file as a run."""
+        if not self._tokens:
+            return
+        terms = sorted(self._vocabulary)  # by code point, which is the order of the bytes too
+        rank = np.empty(len(terms), dtype=np.uint64)
+        met = np.fromiter((self._vocabulary[t] for t in terms), np.int64, len(terms))
+        rank[met] = np.arange(len(terms), dtype=np.uint64)
+        held = np.array(self._lengths[self._first :], dtype=np.int64)
+        keys = rank[np.frombuffer(self._tokens, dtype=np.uint32)] << np.uint64(32)
+        entries = np.arange(self._first, self._first + len(held), dtype=np.uint64)
+        keys |= np.repeat(entries, held)
+        keys.sort()
+        starts = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
+        counts = np.minimum(np.diff(starts, append=len(keys)), _MOST).astype(np.uint16)
+        keys = keys[starts]
+        numbers = np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(terms))
+        self._runs.append(self._run(terms, numbers, keys.astype(np.uint32), counts))
+        self._vocabulary.clear()
+        self._tokens, self._first = array("I"), len(self._lengths)
+
+    def _run(self, terms: list[str], numbers: NDArray[Any], rows: Ids, counts: Counts) -> "_Run":
+        spelled = [term.encode("utf-8", "surrogatepass") for term in terms]
+        sizes = np.fromiter(map(len, spelled), np.uint32, len(spelled))
+        made = _Run(
+            file=self._spill.fileno(),
+            left=len(terms),
+            spelled=self._put(b"".join(spelled)),
+            sizes=self._put(sizes.data),
+            numbers=self._put(numbers.astype(np.uint32).data),
+            rows=self._put(rows.data),
+            counts=self._put(counts.data),
+        )
+        self._spill.flush()
+        return made
+
+    def _put(self, part: bytes | memoryview) -> int:
+        """Append a part to the unnamed file, and tell where it begins."""
+        begins = self._spill.tell()
+        self._spill.write(part)
+        return begins
+
+
+class _Vocabulary(dict[str, int]):
+    """Numbers terms in the order they are met."""
+
+    def __missing__(self, term: str) -> int:
+        self[term] = number = len(self)
+        return number
+
+
+@dataclass(slots=True)
+class _Part:
+    """Terms in order, of each the number of its postings; their entries, and counts there."""
+
+    terms: list[bytes]
+    numbers: NDArray[np.int64]
+    rows: Ids
+    counts: Counts
+
+
+@dataclass(slots=True)
+class _Run:
+    """A sorted block in the unnamed file, read from its beginning.
+
+    left: terms that are not read yet. The next five are where the next term, its size, its number
+    of postings, and its first posting's entry and count lie. held: terms read and not given yet.
+    """
+
+    file: int
+    left: int
+    spelled: int
+    sizes: int
+    numbers: int
+    rows: int
+    counts: int
+    held: list[bytes] = field(default_factory=list)
+    lengths: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def read(self, terms: int, postings: int) -> bool:
+        """Hold so many terms or postings, but at least a term, while there are; tells if any."""
+        more = max(0, min(terms - len(self.held), self.left))
+        lengths = self._array(np.uint32, self.numbers, more).astype(np.int64)
+        count = bisect_right(np.cumsum(lengths), postings - self.lengths.sum())
+        if more and not self.held:
+            count = max(1, count)
+        if not count:
+            return bool(self.held)
+        self.lengths = np.concatenate([self.lengths, lengths[:count]])
+        ends = np.cumsum(self._array(np.uint32, self.sizes, count), dtype=np.int64)
+        blob = os.pread(self.file, int(ends[-1]), self.spelled)
+        self.held += [blob[first:end] for first, end in pairwise((0, *ends.tolist()))]
+        self.left -= count
+        self.sizes, self.numbers = self.sizes + 4 * count, self.numbers + 4 * count
+        self.spelled += len(blob)
+        return True
+
+    def give(self, last: bytes | None) -> _Part:
+        """Give the terms held up to ``last`` (None: all), with their postings."""
+        count = len(self.held) if last is None else bisect_right(self.held, last)
+        numbers = self.lengths[:count]
+        total = int(numbers.sum())
+        rows = self._array(np.uint32, self.rows, total)
+        counts = self._array(np.uint16, self.counts, total)
+        self.rows, self.counts = self.rows + 4 * total, self.counts + 2 * total
+        terms, self.held, self.lengths = self.held[:count], self.held[count:], self.lengths[count:]
+        return _Part(terms, numbers, rows, counts)
+
+    def _array(self, kind: Any, place: int, count: int) -> NDArray[Any]:
+        size = count * np.dtype(kind).itemsize
+        return np.frombuffer(os.pread(self.file, size, place), dtype=kind)
+
+
+def _merge(runs: Sequence[_Run], lengths: Ids, files: "_Files") -> None:
+    """Lay the postings of all runs out by term; within a term they come in order of entry.
+
+    In each round the runs give all that they hold up to the least term at which one of them has
+    to read on, so that no later round brings a term of it again.
+    """
+    terms, postings = AT_ONCE // max(1, len(runs)) + 1, POSTINGS // max(1, len(runs)) + 1
+    while live := [run for run in runs if run.read(terms, postings)]:
+        last = min((run.held[-1] for run in live if run.left), default=None)
+        parts = [part for part in (run.give(last) for run in live) if part.terms]
+        _lay_out(parts, lengths, files)
+
+
+def _lay_out(parts: Sequence[_Part], lengths: Ids, files: "_Files") -> None:
+    terms = sorted(set().union(*(part.terms for part in parts)))
+    number = {term: n for n, term in enumerate(terms)}
+    ids = [np.fromiter(map(number.__getitem__, p.terms), np.int64, len(p.terms)) for p in parts]
+    numbers = np.zeros(len(terms), dtype=np.int64)
+    for part, own in zip(parts, ids, strict=True):
+        numbers[own] += part.numbers
+    ends = np.cumsum(numbers)
+    starts = ends - numbers
+    rows, counts = np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.uint16)
+    filled = starts.copy()
+    for part, own in zip(parts, ids, strict=True):
+        heads = np.cumsum(part.numbers) - part.numbers
+        place = np.repeat(filled[own] - heads, part.numbers) + np.arange(len(part.rows))
+        rows[place], counts[place] = part.rows, part.counts
+        filled[own] += part.numbers
+    sizes = np.fromiter(map(len, terms), np.int64, len(terms))
+    files.add(
+        starts=ends + files["rows"],
+        ends=np.cumsum(sizes) + files["terms"],
+        terms=np.frombuffer(b"".join(terms), dtype=np.uint8),
+        rows=rows,
+        counts=counts,
+        peaks=np.maximum.reduceat(counts, starts),
+        shortest=np.minimum.reduceat(lengths[rows], starts),
+    )
+
+
+class _Files:
+    """The files of an index, as ``numpy.save`` would write them, but bit by bit."""
+
+    def __init__(self, folder: Path) -> None:
+        with ExitStack() as held:
+            self._files = {
+                name: held.enter_context((folder / f"{name}.npy").open("xb")) for name in _TYPES
+            }
+            self._counts = dict.fromkeys(_TYPES, 0)
+            self._write_heads()
+            self._held = held.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._held:
+            self._write_heads()
+
+    def __getitem__(self, name: str) -> int:
+        """Count what was added to a file."""
+        return self._counts[name]
+
+    def add(self, **values: Any) -> None:
+        """Add values at the end of the files named."""
+        for name, some in values.items():
+            added = np.ascontiguousarray(some, dtype=_TYPES[name])
+            self._files[name].write(added.data)
+            self._counts[name] += len(added)
+
+    def _write_heads(self) -> None:
+        """Say in front of each file how much it holds: a head is as long for any number."""
+        for name, file in self._files.items():
+            kind = np.lib.format.dtype_to_descr(np.dtype(_TYPES[name]))
+            shape = (self._counts[name],)
+            file.seek(0)
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": kind, "fortran_order": False, "shape": shape}
+            )
