@@ -105,7 +105,7 @@ class Extract:
     def _candidates(
         self, passage: Passage, rank: int, weights: Mapping[str, float], asks: Asks
     ) -> Iterator[Candidate]:
-        """Weigh the sentences of a passage; the question of an FAQ entry is none of them."""
+        """Weigh the sentences of a passage; a question that nothing follows is none of them."""
         sentences, given = read(passage.chunk.text), self.options
         opening, before = self._leads(passage)
         above = headings(passage.chunk) | opening
@@ -118,7 +118,8 @@ class Extract:
                 leans = given.above * (term in above) + given.before * (term in before)
                 worth += weight * (1.0 if term in sentence.words else min(leans, 1.0))
             before = sentence.words
-            if sentence.end <= asked[0] or sentence.start >= asked[1]:
+            left = sentence is sentences[-1] and shape.asks(text)
+            if not left and (sentence.end <= asked[0] or sentence.start >= asked[1]):
                 yield Candidate(passage, rank, at, sentence, worth)
 
     def _leads(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:

@@ -17,6 +17,7 @@ _ITEM = re.compile(
     r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、]|第[一二三四五六七八九十\d]+步)"
 )
 _PROMISE = re.compile(r"[:：]\W*$")
+_ASKS = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
 _SERIES_ASKED = re.compile(
     r"\bhow (?:do|can|should|to)\b|\bsteps?\b|\blist\b|\bwhat are\b|\bwhich (?:\w+ )?\w+s\b"
     r"|怎[么样]|如何|步骤|哪些|流程|方法|清单"
@@ -51,6 +52,15 @@ def is_item(sentence: str) -> bool:
     return bool(_ITEM.match(sentence))
 
 
+def asks(sentence: str) -> bool:
+    """Tell whether a sentence is a question: alone it answers nothing.
+
+    >>> asks("Q: Can I pay by card?"), asks("可以刷卡吗？”"), asks("Yes.")
+    (True, True, False)
+    """
+    return bool(_ASKS.search(sentence[-10:]))
+
+
 def series(texts: Sequence[str], at: int) -> tuple[int | None, range]:
     """Find the list a sentence belongs to: its lead-in, if there is one, and its items.
 
@@ -75,13 +85,17 @@ def unit(text: str, spans: Sequence[Span], at: int, *, whole: bool) -> list[Span
     r"""Give the spans a sentence is said with, in order: itself, and a list's lead-in and items.
 
     A lead-in brings its list along; an item brings its lead-in, and the whole list where several
-    things are asked for (``whole``). A long list is not said whole: the item must do.
+    things are asked for (``whole``). A long list is not said whole: the item must do. A question
+    brings the sentence that answers it.
 
     >>> text = "Bring: \n- a\n- b"
     >>> unit(text, [(0, 6), (8, 11), (12, 15)], 0, whole=False)
     [(0, 6), (8, 15)]
     """
-    lead, items = series([text[a:b] for a, b in spans], at)
+    texts = [text[a:b] for a, b in spans]
+    lead, items = series(texts, at)
+    if asks(texts[at]) and at + 1 < len(spans) and at + 1 not in items:
+        return [(spans[at][0], spans[at + 1][1])]
     if not items:
         return [spans[at]]
     block = (spans[items[0]][0], spans[items[-1]][1])

@@ -25,6 +25,10 @@ REFUNDS_ZH = "退款在三天内到账。商品须在签收后七日内退回，
 INVOICE_ZH = "发票在订单完成后一百八十天内可以补开。电子发票会发送到注册邮箱。"
 ERRORS_LEAD = "Error codes\nCode | Meaning | What to do"
 ERRORS = "Code | Meaning | What to do\nE07 | Bean hopper empty | Add beans\nE1047 | Pump blocked | Rinse the filter"
+GIFTS = (
+    "Q: Can a gift voucher be paid out in cash?\n\nA: No, never.\n\n"
+    "Q: Who may redeem a gift voucher abroad?"
+)
 FAQ = "How do I change my password?\nOpen the account page and choose Security. Then type the new password twice."
 
 
@@ -56,6 +60,7 @@ def documents() -> list[tuple[Record, list[Chunk]]]:
     ]
     return [
         _one("policies/returns.md", RETURNS),
+        _one("gifts.md", GIFTS),
         _one("policies/returns-copy.md", RETURNS),
         _one("policies/returns-old.md", RETURNS.replace("30", "14")),
         _one("policies/shipping.md", SHIPPING),

@@ -101,6 +101,13 @@ def test_an_faq_entry_answers_with_its_answer_alone(ask):
     assert "How do I" not in answer.text
 
 
+def test_a_question_in_the_text_is_said_with_what_answers_it(ask):
+    answer, _ = ask("Is a gift voucher paid out in cash?")
+    assert answer.claims[0].text == "Q: Can a gift voucher be paid out in cash?\n\nA: No, never."
+    answer, _ = ask("Who may redeem a gift voucher abroad?")
+    assert not any("abroad" in claim.text for claim in answer.claims)
+
+
 def test_what_a_group_may_not_see_is_not_said(ask):
     everyone, _ = ask("How high is the staff discount?", where=Filter(groups=frozenset()))
     staff, _ = ask("How high is the staff discount?", where=Filter(groups=frozenset({"staff"})))
