@@ -4,13 +4,14 @@
 
 Rewriting, without a model: retrieval for the question as it is made to stand alone, against the
 last turn alone, over the passages of all tasks, on tasks with an answer and a conversation before
-it. Asking back (``clarify``): how often on the tasks that people call underspecified, and how
+it; and what it costs where a question has nothing to do with the one before. Asking back (``clarify``): how often on the tasks that people call underspecified, and how
 often, wrongly, on the others. Writes "Conversations" of RESULTS.md.
 """
 
 import argparse
 import asyncio
 import contextlib
+import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -72,7 +73,7 @@ def found(answer: Answer, case: Case) -> tuple[float, float]:
 def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
     """Compare both ways of asking, over all follow-ups and over those that lean on the talk."""
     rows = []
-    for name, only in (("every follow-up", False), ("those that are rewritten", True)):
+    for name, only in (("every follow-up", False), ("those that point back, or are short", True)):
         kept = [
             (case, found(alone, case), found(whole, case))
             for case, alone, whole in asked
@@ -88,6 +89,22 @@ def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
             ]
             rows.append(f"| {measure}, {name} | {len(kept)} | {' | '.join(map(_cell, cells))} |")
     return rows
+
+
+def another_subject(company: Opened, seed: int = 0) -> str:
+    """Ask of the sample company right after another question, and compare with asking it alone."""
+    dice = random.Random(seed)
+    known = [case for case in handbook_cases() if case.answerable]
+    alone, after = [], []
+    for case in known:
+        before = dice.choice([one for one in known if one.evidence[0].uri != case.evidence[0].uri])
+        said = (Turn(role="user", text=before.question), Turn(role="assistant", text="Yes."))
+        for scores, history in ((alone, ()), (after, said)):
+            answer = asyncio.run(company.desk.ask(Question(text=case.question, history=history)))
+            scores.append(found(answer, case)[0])
+    cells = [mean(alone), mean(after), difference(after, alone)]
+    name = "recall@5, sample company, after a question about something else"
+    return f"| {name} | {len(known)} | {' | '.join(map(_cell, cells))} |"
 
 
 def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: Opened) -> list[str]:
@@ -123,8 +140,9 @@ def main() -> None:
             alone = asyncio.run(held.desk.ask(Question(text=case.question)))
             whole = asyncio.run(held.desk.ask(Question(text=case.question, history=turns(case))))
             asked.append((case, alone, whole))
-        rows = rewriting(asked)
-        back = asking_back(asked, take_in(scratch / "company"))
+        company = take_in(scratch / "company")
+        rows = [*rewriting(asked), another_subject(company)]
+        back = asking_back(asked, company)
     titles = "| asked back (`clarify`), with the conversation | questions | share |\n|---|---|---|"
     body = "\n".join([HEAD, *rows, "", titles, *back])
     print(body)

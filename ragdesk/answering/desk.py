@@ -32,7 +32,7 @@ from ragdesk.answering.evidence import Noted, Retrieval, Statement
 from ragdesk.answering.extract import Extract, ExtractOptions
 from ragdesk.answering.rerank import Rerank
 from ragdesk.answering.retrieve import Retrieve
-from ragdesk.answering.rewrite import rewrite
+from ragdesk.answering.rewrite import ALONE, leans, points, rewrite
 from ragdesk.answering.told import Clock, Part, Told, Writer
 from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, offer, say
 from ragdesk.errors import REASONS, EngineFailed
@@ -141,6 +141,10 @@ class Desk:
 
     async def _alone(self, question: Question) -> Question:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
+        if leans(question.text, question.history) and not points(question.text):
+            found = await asyncio.to_thread(self.retrieve, question)
+            if answerable(found.signals) >= ALONE:
+                return question
         model = self.writer.follow_up if self.writer else None
         index = self.retrieve.index
         idf = partial(index.idf, mask=index.mask(question.where))

@@ -1,7 +1,8 @@
 """Make a follow-up question stand alone: "And to Norway?" is searched for with what it leans on.
 
 By the model when there is one, and only when the question needs it; else by carrying over the
-rare words of the user's turns before it that the question lacks.
+rare words of the user's turns before it that the question lacks. People change the subject: a
+short question that points at nothing, and that the documents answer, stands alone already.
 """
 
 import re
@@ -16,39 +17,59 @@ from ragdesk.answering.generate import Generator
 from ragdesk.answering.plain import plain
 from ragdesk.errors import EngineFailed
 
-SHORT = 4  # content words (Han: characters) up to which a question leans on what was said before
+SHORT = 4  # content words (Han: characters) up to which a question may lean on what was said
+LONG = 12  # of these, from which a word that points back points into the question itself
+ALONE = 0.5  # likelihood of an answer from which a short question is taken as it stands
 CARRIED = 8  # words of the conversation that are added at most
 TURNS = 4  # last turns that are read
 LONGEST = 400  # characters of a rewritten question; a longer one is an answer or a speech
-_LEANS = re.compile(
-    r"\b(?:it|its|that|this|these|those|they|them|their|he|she|his|her|one|ones|there|then|so"
-    r"|same|other|another|else|instead|above|former|latter)\b"
-    r"|^(?:and|but|or|what about|how about|why not|why|when|also|ok(?:ay)?|yes|no)\b"
+_POINTS = re.compile(
+    r"\b(?:it|its|they|them|their|he|she|his|her|this|these|those|former|latter)\b"
+    r"|\b(?:is|was|does|do|did|about|of|with|for|to|in|on|after|before|like|than|by|from) that\b"
+    r"|\b(?:that|there|one|ones|so|else|instead|same|another|other|above)\W*$"
+    r"|^(?:and|but|or|what about|how about|also|ok(?:ay)?|yes|no)\b"
+    r"|^(?:why|when|where|who|how(?: much| many| long| often| far)?)(?: not| so)?\W*$"
     r"|[它他她]|[这那][个些样里儿款种]?|上述|前者|后者|同样|其[中他]|呢[?？]?$|^(?:那|还有|另外|如果是)",
 )
 
 
+def points(question: str) -> bool:
+    """Tell whether a question points at what was said before it: "And to Sweden?", "那会员呢？".
+
+    >>> points("How much is that?"), points("When is the shop open?"), points("那会员呢？")
+    (True, False, True)
+    """
+    return len(_said(question)) <= LONG and bool(_POINTS.search(normalise(question).strip()))
+
+
 def leans(question: str, history: Sequence[Turn]) -> bool:
-    """Tell whether a question needs the conversation before it to be understood.
+    """Tell whether a question may need the conversation before it: it points back, or is short.
 
     >>> before = [Turn(role="user", text="What does shipping to Norway cost?")]
     >>> leans("And to Sweden?", before), leans("And to Sweden?", [])
     (True, False)
     """
-    if not history:
-        return False
-    words = [w for w in content(tokens(question)) if language(question) != "zh" or len(w) == 1]
-    return len(set(words)) <= SHORT or bool(_LEANS.search(normalise(question).strip()))
+    return bool(history) and (len(_said(question)) <= SHORT or points(question))
+
+
+def _said(question: str) -> set[str]:
+    """Give the content words of a question (Han: characters)."""
+    chinese = language(question) == "zh"
+    return {word for word in content(tokens(question)) if not chinese or len(word) == 1}
 
 
 def carried(question: str, history: Sequence[Turn], idf: Idf) -> str:
     """Add to a question the rare words of the user's last turns that it lacks.
 
+    Turns in another language bring nothing: their words would find other documents.
+
     >>> before = [Turn(role="user", text="What does shipping to Norway cost?")]
     >>> carried("And to Sweden?", before, lambda term: 1.0)
     'And to Sweden? What does shipping to Norway cost?'
     """
-    asked = [turn.text for turn in history[-TURNS:] if turn.role == "user"]
+    spoken = {language(question), "und"}
+    turns = (turn.text for turn in history[-TURNS:] if turn.role == "user")
+    asked = [text for text in turns if language(text) in spoken]
     known = set(tokens(question))
     added: list[str] = []
     room = CARRIED

@@ -46,6 +46,16 @@ def test_a_follow_up_finds_what_it_leans_on(desk):
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "uri"),
+    [("How do I reset the kettle?", "help/kettle.md"), ("发票怎么补开？", "政策/发票.md")],
+)
+def test_another_subject_brings_nothing_along(desk, question, uri):
+    answer = asyncio.run(desk.ask(Question(text=question, history=NORWAY + REFUND)))
+    alone = asyncio.run(desk.ask(Question(text=question)))
+    assert (answer.text, answer.citations[0].uri) == (alone.text, uri)
+
+
 def test_the_answer_names_the_question_as_it_was_asked(desk):
     asked = Question(text="How much is that?", history=NORWAY)
     assert asyncio.run(desk.ask(asked)).question == "How much is that?"
