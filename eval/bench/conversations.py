@@ -4,8 +4,9 @@
 
 Rewriting, without a model: retrieval for the question as it is made to stand alone, against the
 last turn alone, over the passages of all tasks, on tasks with an answer and a conversation before
-it; and what it costs where a question has nothing to do with the one before. Asking back (``clarify``): how often on the tasks that people call underspecified, and how
-often, wrongly, on the others. Writes "Conversations" of RESULTS.md.
+it; and what it costs where a question has nothing to do with the one before. Asking back
+(``clarify``): how often on the tasks that people call underspecified, and how often, wrongly, on
+the others. Writes "Conversations" of RESULTS.md.
 """
 
 import argparse
@@ -93,9 +94,10 @@ def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
 
 def another_subject(company: Opened, seed: int = 0) -> str:
     """Ask of the sample company right after another question, and compare with asking it alone."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 (no secret)
     known = [case for case in handbook_cases() if case.answerable]
-    alone, after = [], []
+    alone: list[float] = []
+    after: list[float] = []
     for case in known:
         before = dice.choice([one for one in known if one.evidence[0].uri != case.evidence[0].uri])
         said = (Turn(role="user", text=before.question), Turn(role="assistant", text="Yes."))
