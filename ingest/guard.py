@@ -10,10 +10,10 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from indexes.chunk import Chunk, Record
@@ -62,10 +62,20 @@ class Guard:
     """A pool of limited children. Use it in a ``with``: they end with it. One job at a time.
 
     tokenizer: the file whose tokens the splitter counts. split: the splitter's options.
+    names: of the files to come, so that children need not import parsers of other formats (None:
+    any may come). A file that is not what its name promises goes to a child that has all.
     """
 
-    def __init__(self, options: GuardOptions, *, tokenizer: Path, split: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        options: GuardOptions,
+        *,
+        tokenizer: Path,
+        split: Mapping[str, Any],
+        names: Collection[str] | None = None,
+    ) -> None:
         self._options, self.split = options, dict(split)
+        self._names = None if names is None else sorted({_ending(name) for name in names})
         self._setting = {
             "memory": options.memory * _MIB,
             "output": options.output * _MIB,
@@ -81,7 +91,7 @@ class Guard:
 
     def __enter__(self) -> Self:
         for _ in range(self.workers):
-            self._idle.put(self._start())
+            self._idle.put(self._start(self._names))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,15 +178,20 @@ class Guard:
         with self._lock:
             self._children.discard(child)
         child.end()
-        return self._start()
+        return self._start(None)
 
-    def _start(self) -> Child:
+    def _start(self, names: Sequence[str] | None) -> Child:
         with self._lock:
             if self._closed:
                 raise RuntimeError("The guard is closed.")
-            child = Child(self._setting, limit=(self._options.output + 64) * _MIB)
+            setting = {**self._setting, "names": names}
+            child = Child(setting, limit=(self._options.output + 64) * _MIB)
             self._children.add(child)
         return child
+
+
+def _ending(name: str) -> str:
+    return f"x{PurePosixPath(name).suffix}"
 
 
 def _cores() -> int:

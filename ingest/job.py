@@ -194,7 +194,7 @@ class Job:
         work = [raw for survey in surveys for raw in survey.changes.work]
         originals = Originals(self.collection)
         meter.begin(len(work))
-        runner = runner or self._children(len(work))
+        runner = runner or self._children([raw.uri for raw in work])
         for outcome in self._parse(work, keep or originals.keep, runner) if work else ():
             if isinstance(outcome, Skipped):
                 skipped.append(outcome)
@@ -240,10 +240,10 @@ class Job:
             return None
         return self.on(build, guard=self.guard, tokenizer=self.tokenizer, split=self._split())
 
-    def _children(self, files: int) -> AbstractContextManager[Runner]:
+    def _children(self, names: Sequence[str]) -> AbstractContextManager[Runner]:
         if self.children is None:
-            given = replace(self.guard, workers=1) if files == 1 else self.guard
-            return Guard(given, tokenizer=self.tokenizer, split=self._split())
+            given = replace(self.guard, workers=1) if len(names) == 1 else self.guard
+            return Guard(given, tokenizer=self.tokenizer, split=self._split(), names=names)
         if self.children.split != self._split():
             raise ValueError("The running guard splits by other options than this job.")
         return nullcontext(self.children)

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from indexes.tokenizer import Tokenizer
 from ingest.errors import Unreadable
 from ingest.frame import pack, told, unpack
-from ingest.parse.table import parse
+from ingest.parse.table import NotPrepared, parse, prepare
 from ingest.split import SplitOptions, split
 
 REQUEST = 1 << 20  # bytes of a request at most
@@ -33,6 +33,7 @@ def main() -> None:
     requests, answers = _pipes()
     _die_with_parent()
     setting, _ = unpack(_exactly(requests), limit=REQUEST)
+    prepared = prepare(setting["names"])
     tokenizer = Tokenizer(Path(setting["tokenizer"]))
     options = SplitOptions(**setting["split"])
     tokenizer.count("A first word, so that the tokenizer allocates before the limit is set.")
@@ -44,7 +45,16 @@ def main() -> None:
         except EOFError:
             return
         limit_seconds(request["seconds"])
-        frame = answer(request, tokenizer=tokenizer, options=options, output=setting["output"])
+        try:
+            frame = answer(
+                request,
+                tokenizer=tokenizer,
+                options=options,
+                output=setting["output"],
+                prepared=prepared,
+            )
+        except NotPrepared:
+            return  # its name promised another type; the job starts a process for all types
         _say(answers, frame)
         del frame
         gc.collect()
@@ -53,12 +63,20 @@ def main() -> None:
 
 
 def answer(
-    request: dict[str, Any], *, tokenizer: Tokenizer, options: SplitOptions, output: int
+    request: dict[str, Any],
+    *,
+    tokenizer: Tokenizer,
+    options: SplitOptions,
+    output: int,
+    prepared: frozenset[str],
 ) -> list[bytes]:
-    """Make the frame for one request: the parsed document, or why it was not taken in."""
+    """Make the frame for one request: the parsed document, or why it was not taken in.
+
+    prepared: the types that this process reads. Raises NotPrepared for another.
+    """
     try:
         body = Path(request["file"]).read_bytes()
-        document = parse(body, request["uri"])
+        document = parse(body, request["uri"], prepared=prepared)
         del body
         chunks = split(
             document,
@@ -68,6 +86,8 @@ def answer(
             options=options,
         )
         frame = told(document, chunks)
+    except NotPrepared:
+        raise
     except Unreadable as error:
         return pack({"unreadable": str(error)})
     except MemoryError:

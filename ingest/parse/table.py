@@ -1,38 +1,42 @@
-"""Which parser reads which media type, and what to say of those that none reads."""
+"""Which parser reads which media type, and what to say of those that none reads.
 
-from collections.abc import Callable
+Parsers of text are imported with this file. Those of other formats bring libraries that take
+longer to import than most files to read (0.4 s together), so each comes with its first file; who
+limits a process prepares it before, so that the limits measure the document alone.
+"""
+
+from collections.abc import Callable, Collection
+from functools import partial
+from importlib import import_module
+from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.errors import Unreadable
-from ingest.parse import (
-    delimited,
-    docx,
-    epub,
-    html,
-    mail,
-    markdown,
-    pdf,
-    plain,
-    pptx,
-    records,
-    sniff,
-    subtitles,
-    xlsx,
-)
+from ingest.parse import delimited, html, markdown, plain, records, sniff, subtitles
+
+_DEAR = {  # media type: its file, and how names of such documents end
+    "application/pdf": ("pdf", {".pdf"}),
+    sniff.DOCX: ("docx", {".docx", ".docm", ".dotx"}),
+    sniff.PPTX: ("pptx", {".pptx", ".pptm", ".ppsx"}),
+    sniff.XLSX: ("xlsx", {".xlsx", ".xlsm"}),
+    "application/epub+zip": ("epub", {".epub"}),
+    "message/rfc822": ("mail", {".eml", ".mht", ".mhtml"}),
+}
+
+
+def _by(name: str, body: bytes, uri: str) -> Document:
+    document: Document = import_module(f"ingest.parse.{name}").parse(body, uri)
+    return document
+
 
 PARSERS: dict[str, Callable[[bytes, str], Document]] = {
-    "application/pdf": pdf.parse,
     delimited.MEDIA_TYPE: delimited.parse,
-    docx.MEDIA_TYPE: docx.parse,
-    epub.MEDIA_TYPE: epub.parse,
     html.MEDIA_TYPE: html.parse,
-    mail.MEDIA_TYPE: mail.parse,
     markdown.MEDIA_TYPE: markdown.parse,
     plain.MEDIA_TYPE: plain.parse,
-    pptx.MEDIA_TYPE: pptx.parse,
     records.MEDIA_TYPE: records.parse,
     subtitles.MEDIA_TYPE: subtitles.parse,
-    xlsx.MEDIA_TYPE: xlsx.parse,
+    **{kind: partial(_by, name) for kind, (name, _) in _DEAR.items()},
 }
 
 _REASONS = {
@@ -68,15 +72,33 @@ _KINDS = {
 _ARCHIVE = "an archive; unpack it and add the files in it"
 
 
+class NotPrepared(Exception):
+    """A document of a type whose parser this process did not prepare."""
+
+
+def prepare(names: Collection[str] | None) -> frozenset[str]:
+    """Import the parsers of documents of these names (None: of all); returns their types."""
+    ends = None if names is None else {PurePosixPath(name.lower()).suffix for name in names}
+    dear = {k: name for k, (name, own) in _DEAR.items() if ends is None or own & ends}
+    for name in dear.values():
+        import_module(f"ingest.parse.{name}")
+    return frozenset(PARSERS.keys() - _DEAR.keys() | dear.keys())
+
+
 def media_type(body: bytes, uri: str) -> str:
     """Name a file's type by its content. Raises Unreadable when it is empty or no known format."""
     return sniff.media_type(body, uri)
 
 
-def parse(body: bytes, uri: str) -> Document:
-    """Read a document of any type known here. Raises Unreadable with a reason for people."""
+def parse(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
+    """Read a document of any type known here. Raises Unreadable with a reason for people.
+
+    prepared: types that may be read in this process; for others it raises NotPrepared.
+    """
     kind = media_type(body, uri)
     parser = PARSERS.get(kind)
+    if parser and prepared is not None and kind not in prepared:
+        raise NotPrepared(kind)
     if parser is None:
         raise Unreadable(_REASONS.get(kind) or _KINDS.get(kind.partition("/")[0], _ARCHIVE))
     try:

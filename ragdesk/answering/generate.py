@@ -10,13 +10,14 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.replicas import Replica, Replicas
 from ragdesk.errors import EngineFailed, SettingsError
+
+if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
+    import httpx
 
 LARGEST_EVENT = 1 << 20  # bytes of one event: a model writes a few hundred
 SOUND = 200
@@ -88,6 +89,8 @@ class OpenAICompatible:
 
     def __init__(self, options: GenerateOptions) -> None:
         """Open no connection yet."""
+        import httpx  # noqa: PLC0415 - see above
+
         self._options = options
         self._model = options.model
         headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
@@ -141,6 +144,8 @@ class OpenAICompatible:
         self, replica: Replica, prompt: Prompt, first: float, end: float
     ) -> AsyncGenerator[str | Finish, None]:
         """Ask one server, and hand on what it says."""
+        import httpx  # noqa: PLC0415 - see above
+
         deadline = first
         try:
             async with asyncio.timeout_at(first):
@@ -165,7 +170,7 @@ class OpenAICompatible:
             code = "truncated" if "incomplete" in str(error) else "reset"
             raise EngineFailed(code, "The language model broke off.") from error
 
-    async def _send(self, replica: Replica, prompt: Prompt) -> httpx.Response:
+    async def _send(self, replica: Replica, prompt: Prompt) -> "httpx.Response":
         if not self._model:
             self._model = await self._first_model(replica)
         request = self._http.build_request(
@@ -206,6 +211,8 @@ class OpenAICompatible:
             raise EngineFailed("garbage", f"{replica.url} names no model.") from error
 
     async def _healthy(self, url: str) -> bool:
+        import httpx  # noqa: PLC0415 - see above
+
         try:
             async with asyncio.timeout(self._options.connect_seconds):
                 return (await self._http.get(f"{url}/models")).status_code == SOUND
@@ -222,7 +229,7 @@ def _refused(status: int, url: str) -> EngineFailed:
     return EngineFailed("refused", f"The language model failed ({status}).")
 
 
-async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+async def _events(response: "httpx.Response") -> AsyncGenerator[bytes, None]:
     """Cut a stream into the data of its events. Raises EngineFailed for one without end."""
     rest = b""
     async for chunk in response.aiter_bytes():

