@@ -13,6 +13,7 @@ lies beside the results.
 import argparse
 import json
 import os
+import resource
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,8 @@ stroke-width:2}.aim{stroke:#999;stroke-dasharray:4 4}.grid{stroke:#ccc}</style>"
 class Point:
     """One size: bytes of text, seconds, peak MB of the process tree, and what came of it.
 
-    load: the average of the minute before.
+    computed: seconds of all cores, which others on the machine hardly change. load: the average
+    of the minute before.
     """
 
     size: int
@@ -47,16 +49,18 @@ class Point:
     documents: int
     chunks: int
     vectors: int
+    computed: float
     load: float
 
     def row(self, first: "Point") -> str:
         """Write a table row; against ``first``, a straight line is 1.00."""
-        straight = (self.seconds / first.seconds) / (self.size / first.size)
+        straight = (self.computed / first.computed) / (self.size / first.size)
         cells = [f"{self.size / 1e6:,.0f}", f"{self.documents:,}", f"{self.chunks:,}"]
         cells += [
             f"{self.vectors:,}",
             f"{self.seconds:,.1f}",
             f"{self.size / 1e6 / self.seconds:.2f}",
+            f"{self.computed:,.1f}",
         ]
         return f"| {' | '.join(cells)} | {straight:.2f} | {self.peak:,.0f} | {self.load:.1f} |"
 
@@ -115,21 +119,28 @@ def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
             size += len(body.encode())
         command = [sys.executable, "-m", "ragdesk", "--home", str(home)]
         command += ["--config", str(home / "own.toml"), "ingest", str(folder), "--json"]
-        load = os.getloadavg()[0]
+        load, before = os.getloadavg()[0], _computed()
         said, seconds, peak = run_watched(command)
-    told = json.loads(said)
-    return Point(size, seconds, peak, told["documents"], told["chunks"], told["vectors"], load)
+    told, spent = json.loads(said), _computed() - before
+    counts = (told["documents"], told["chunks"], told["vectors"])
+    return Point(size, seconds, peak, *counts, spent, load)
+
+
+def _computed() -> float:
+    """Give the seconds that ended children of this process, and theirs, computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def drawn(points: Sequence[Point], title: str) -> str:
-    """Plot seconds against size, beside the straight line through the first point."""
-    most, top = max(p.size for p in points), max(p.seconds for p in points)
-    reach = points[0].seconds * most / points[0].size
+    """Plot seconds of CPU against size, beside the straight line through the first point."""
+    most, top = max(p.size for p in points), max(p.computed for p in points)
+    reach = points[0].computed * most / points[0].size
     top = max(top, reach)
-    curve = [(0.0, 0.0), *((p.size / 1e6, p.seconds / top) for p in points)]
+    curve = [(0.0, 0.0), *((p.size / 1e6, p.computed / top) for p in points)]
     lines = [joined([(0, 0), (most / 1e6, reach / top)], "aim", most / 1e6)]
     lines.append(joined(curve, "line", most / 1e6))
-    axes = ("MB of text (dashed: a straight line)", f"seconds, of {top:,.0f}")
+    axes = ("MB of text (dashed: a straight line)", f"CPU seconds, of {top:,.0f}")
     return (
         frame(lines, title, axes, most / 1e6)
         .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
@@ -144,11 +155,11 @@ def written(points: Sequence[Point], *, vectors: bool, note: str) -> None:
     file.write_text(drawn(points, title) + "\n", encoding="utf-8")
     rows = "\n".join(point.row(points[0]) for point in points)
     body = f"""
-Whole processes. Against the line: seconds a MB, the first size being 1. Peak: of the process tree.
-Load: the average of a minute before. {note}
+Whole processes. CPU s: computed by all cores together. Against the line: those seconds a MB, the
+first size being 1. Peak: of the process tree. Load: the average of a minute before. {note}
 
-| MB of text | documents | chunks | vectors | s | MB/s | against the line | peak MB | load |
-|---|---|---|---|---|---|---|---|---|
+| MB of text | documents | chunks | vectors | s | MB/s | CPU s | against the line | peak MB | load |
+|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 ![{title}]({file.name})
