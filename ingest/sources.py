@@ -45,12 +45,14 @@ class Found:
     """A file of a source. name: its path below the source, as a uri. path: where to read it.
 
     found: what the file system said of it; None for a link. named: where a link to it lies.
+    alone: nothing in its folder has the name of its sidecar.
     """
 
     name: str
     path: Path
     found: os.stat_result | None = None
     named: Path | None = None
+    alone: bool = False
 
 
 Listing = Sequence[tuple[Path, Sequence[Found | Skipped]]]
@@ -197,22 +199,25 @@ def _walk(root: Path, without: Path | None) -> Iterator[Found | Skipped]:
             why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
             yield Skipped(uri=f"{_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
-        yield from _astray({entry.name for entry in inside}, above)
+        names = {entry.name for entry in inside}
+        yield from _astray(names, above)
         for entry in inside:
-            path, name = folder / entry.name, f"{above}{entry.name}"
+            path, name = Path(entry.path), f"{above}{entry.name}"
             if name.lower().endswith(SIDECAR):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders += [] if path == without else [(path, f"{name}/")]
             else:
-                yield _plain(entry, path, _uri(name)) or _look(path, _uri(name), root)
+                alone = f"{entry.name}{SIDECAR}" not in names
+                yield _plain(entry, path, _uri(name), alone) or _look(path, _uri(name), root)
 
 
-def _plain(entry: os.DirEntry[str], path: Path, name: str) -> Found | None:
+def _plain(entry: os.DirEntry[str], path: Path, name: str, alone: bool) -> Found | None:  # noqa: FBT001
     """Take a regular file as it is; None for what has to be looked at more closely."""
     try:
         if entry.is_file(follow_symlinks=False):
-            return Found(name=name, path=path, found=entry.stat(follow_symlinks=False))
+            about = entry.stat(follow_symlinks=False)
+            return Found(name=name, path=path, found=about, alone=alone)
     except OSError:
         return None
     return None

@@ -195,7 +195,7 @@ class Surveyor:
             path = one.path
             try:
                 seen = known.look(path, one.found, limit=self.limit)
-                told = _beside(one.named or path)
+                told = None if one.alone else _beside(one.named or path)
             except Unreadable as error:
                 skipped.append(Skipped(uri=uri, reason=str(error), source=source))
                 continue

@@ -61,7 +61,30 @@ def test_what_may_have_changed_within_the_grain_of_the_clock_is_read_again(files
     assert once()[1] == once()[1] == ["a.md"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"format": 9, "files": {}}'])
+def remembered(place):
+    """Read what the file holds: the last line of each name, those of what is gone left out."""
+    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    head, *lines = (json.loads(line.rstrip(",")) for line in file.read_text().splitlines())
+    assert head == ["format", 2]
+    return sorted(
+        name.rpartition("/")[2] for name, mark in {n: m for n, *m in lines}.items() if mark
+    )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(
+            b"",
+            b"{",
+            b"[]",
+            b'{"format": 9, "files": {}}',
+            b'["format",9],\n',
+            b'["format",2],\n3,',
+        ),
+        *(b'["format",2],\n["a"', b'["format",2],\n[["a"],1,2,3,4,"d"],'),
+    ],
+)
 def test_a_damaged_memory_means_reading(files, damage):
     write, once, place = files
     write("a.md", "one")
@@ -69,7 +92,39 @@ def test_a_damaged_memory_means_reading(files, damage):
     (file,) = (place / "c" / seen.FOLDER).iterdir()
     file.write_bytes(damage)
     assert once() == (first, ["a.md"])
-    assert json.loads(file.read_bytes())["files"]
+    assert remembered(place) == ["a.md"]
+
+
+def test_a_small_change_adds_a_line_and_many_make_the_file_anew(files, monkeypatch):
+    monkeypatch.setattr(seen, "_FEW", 0)
+    write, once, place = files
+    for name in "abcd":
+        write(f"{name}.md", "one")
+    once()
+    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    whole, sizes = file.read_bytes(), []
+    for step in range(6):
+        write("a.md", f"step {step}")
+        assert once()[1] == ["a.md"]
+        assert once()[1] == []
+        assert remembered(place) == ["a.md", "b.md", "c.md", "d.md"]
+        sizes.append(len(file.read_bytes().splitlines()))
+    assert sizes == [6, 7, 8, 9, 5, 6]
+    assert len(whole.splitlines()) == 5
+
+
+def test_a_line_that_was_torn_makes_all_be_read_and_written_anew(files):
+    write, once, place = files
+    write("a.md", "one")
+    write("b.md", "two")
+    once()
+    write("a.md", "three")
+    once()
+    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    file.write_bytes(file.read_bytes()[:-9])
+    assert once()[1] == ["a.md", "b.md"]
+    assert once()[1] == []
+    assert remembered(place) == ["a.md", "b.md"]
 
 
 def test_a_look_alone_writes_nothing(files):
@@ -86,8 +141,7 @@ def test_files_that_are_gone_are_forgotten_and_large_ones_refused(files, tmp_pat
     once()
     (tmp_path / "kb" / "b.md").unlink()
     once()
-    (file,) = (place / "c" / seen.FOLDER).iterdir()
-    assert [name.rpartition("/")[2] for name in json.loads(file.read_bytes())["files"]] == ["a.md"]
+    assert remembered(place) == ["a.md"]
     write("big.md", "x" * (2 << 20))
     with pytest.raises(Unreadable, match="larger"):
         once()
