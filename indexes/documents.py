@@ -8,15 +8,14 @@ with a few rows changed: its cost is that of the change, and of copying a file.
 import json
 import shutil
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from indexes.chunk import ALWAYS, Filter, Validity
-from indexes.errors import IndexDamaged
+from indexes.table import Table
 
 NAME = "documents.sqlite"
 _PRAGMAS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
@@ -138,27 +137,20 @@ class Documents:
     """Reads a document table. Any thread may call; one connection serves them in turn."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
-        try:
-            self._base = sqlite3.connect(uri, uri=True, check_same_thread=False)
-        except sqlite3.OperationalError as error:
-            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
-        known = self._all("SELECT name FROM sqlite_master WHERE name = 'validity'", ())
+        self._table = Table(file)
+        known = self._table.all("SELECT name FROM sqlite_master WHERE name = 'validity'", ())
         columns, join = _PRESENT if known else _ABSENT
         self._select = _LISTED.format(validity=columns, join=join)
-        self._dated = bool(known) and bool(self._all("SELECT 1 FROM validity LIMIT 1", ()))
+        self._dated = bool(known) and bool(self._table.all("SELECT 1 FROM validity LIMIT 1", ()))
 
     @property
     def file(self) -> Path:
         """The file that is read."""
-        return self._file
+        return self._table.file
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._base.close()
+        self._table.close()
 
     def all(self) -> Iterator[Listed]:
         """Give every document, by uri."""
@@ -192,7 +184,7 @@ class Documents:
 
     def counts(self) -> dict[str, int]:
         """Count the documents of each segment."""
-        found = self._all("SELECT segment, count(*) FROM documents GROUP BY segment", ())
+        found = self._table.all("SELECT segment, count(*) FROM documents GROUP BY segment", ())
         return {str(name): int(count) for name, count in found}
 
     def within(self, segments: Iterable[str]) -> Iterator[Listed]:
@@ -202,12 +194,12 @@ class Documents:
 
     def outside(self, now: str) -> list[tuple[str, int, int]]:
         """Give segment, first row and number of rows of what does not hold at a moment."""
-        found = self._all(_OUTSIDE, {"now": now}) if self._dated else ()
+        found = self._table.all(_OUTSIDE, {"now": now}) if self._dated else ()
         return [(str(name), int(first), int(n)) for name, first, n in found]
 
     def turns(self, now: str) -> str | None:
         """Tell the next moment at which a document begins or ceases to hold, or None."""
-        found = self._all(_NEXT, {"now": now})[0][0] if self._dated else None
+        found = self._table.all(_NEXT, {"now": now})[0][0] if self._dated else None
         return None if found is None else str(found)
 
     def where(self, asked: Filter) -> list[tuple[str, int, int]]:
@@ -219,18 +211,11 @@ class Documents:
         sets = ("paths", "media_types", "languages", "uris")
         values = {name: _wanted(getattr(asked, name) or None) for name in sets}
         values["groups"] = _wanted(asked.groups)
-        found = self._all(_WHERE, values)
+        found = self._table.all(_WHERE, values)
         return [(str(name), int(first), int(n)) for name, first, n in found]
 
     def _listed(self, where: str, values: Sequence[Any]) -> list[Listed]:
-        return [_document(row) for row in self._all(f"{self._select}{where}", values)]
-
-    def _all(self, query: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
-        try:
-            with self._lock:
-                return self._base.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{self._file} cannot be read: {error}.") from error
+        return [_document(row) for row in self._table.all(f"{self._select}{where}", values)]
 
 
 def _wanted(values: Iterable[str] | None) -> str | None:

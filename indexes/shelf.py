@@ -6,13 +6,12 @@ the digest of the text they stand for, so that a later build can take them over 
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from indexes.chunk import Chunk, Record
-from indexes.errors import IndexDamaged
+from indexes.table import Table
 
 _SCHEMA = """
 PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
@@ -26,7 +25,6 @@ CREATE TABLE vectors (digest BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROW
 """
 _CHUNK = """SELECT chunks.row, records.id, records.uri, records.title, chunks.text, chunks.start,
   chunks.end, chunks.facts FROM chunks JOIN records ON records.number = chunks.record """
-_MAPPED = 1 << 40  # bytes; SQLite maps as much as it was built for, 2 GB or more
 _MOST_NAMED = 500  # placeholders in one statement; SQLite's own limit is 999 on old builds
 
 
@@ -98,19 +96,12 @@ class Shelf:
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
-        try:
-            self._base = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            self._base.execute(f"PRAGMA mmap_size = {_MAPPED}")  # half the time of a read
-        except sqlite3.OperationalError as error:
-            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+        self._table = Table(file)
 
     @property
     def file(self) -> Path:
         """The file that is read."""
-        return self._file
+        return self._table.file
 
     def __enter__(self) -> Self:
         return self
@@ -120,20 +111,19 @@ class Shelf:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._base.close()
+        self._table.close()
 
     def record(self, identity: str) -> Record:
         """Give a document with its text; groups are empty, they belong to the generation."""
         query = "SELECT id, uri, title, facts, text, boxes FROM records WHERE id = ?"
-        found = self._all(query, (identity,))
+        found = self._table.all(query, (identity,))
         if not found:
             raise KeyError(identity)
         return _record(*found[0])
 
     def text(self, identity: str) -> str:
         """Give the stored text of a document."""
-        found = self._all("SELECT text FROM records WHERE id = ?", (identity,))
+        found = self._table.all("SELECT text FROM records WHERE id = ?", (identity,))
         if not found:
             raise KeyError(identity)
         return str(found[0][0])
@@ -150,20 +140,22 @@ class Shelf:
 
     def by_id(self, identity: str) -> int | None:
         """Give the row of a chunk by its id, or None."""
-        found = self._all("SELECT row FROM chunks WHERE id = ?", (identity,))
+        found = self._table.all("SELECT row FROM chunks WHERE id = ?", (identity,))
         return int(found[0][0]) if found else None
 
     def of(self, identity: str) -> Iterator[tuple[int, Chunk]]:
         """Give the rows and chunks of a document, in order."""
-        found = self._all("SELECT first, first + count FROM records WHERE id = ?", (identity,))
+        found = self._table.all(
+            "SELECT first, first + count FROM records WHERE id = ?", (identity,)
+        )
         query = f"{_CHUNK} WHERE chunks.row >= ? AND chunks.row < ? ORDER BY chunks.row"
-        yield from map(_chunk, self._all(query, found[0]) if found else ())
+        yield from map(_chunk, self._table.all(query, found[0]) if found else ())
 
     def neighbours(self, row: int, n: int) -> list[int]:
         """Give the rows up to n before and after a row in the same document, itself included."""
         query = """SELECT row FROM chunks WHERE row BETWEEN ? AND ?
             AND record = (SELECT record FROM chunks WHERE row = ?) ORDER BY row"""
-        return [int(found[0]) for found in self._all(query, (row - n, row + n, row))]
+        return [int(found[0]) for found in self._table.all(query, (row - n, row + n, row))]
 
     def vectors(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Give the vector rows of the texts known here, by the digests of the texts."""
@@ -174,14 +166,7 @@ class Shelf:
         """Run a query over many values, a statement for every 500 of them."""
         for at in range(0, len(asked), _MOST_NAMED):
             part = asked[at : at + _MOST_NAMED]
-            yield from self._all(f"{query} IN ({','.join('?' * len(part))})", part)
-
-    def _all(self, query: str, values: Sequence[Any]) -> list[Any]:
-        try:
-            with self._lock:
-                return self._base.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{self._file} cannot be read: {error}.") from error
+            yield from self._table.all(f"{query} IN ({','.join('?' * len(part))})", part)
 
 
 def _record_facts(record: Record) -> str:
