@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from eval.bench.corpora import run_watched
 from eval.bench.results import write_section
+from eval.bench.through import Through
 from indexes import upkeep
-from indexes.embed import Card, Embedder, EmbedOptions, open_embedder
+from indexes.embed import Embedder, EmbedOptions, open_embedder
 from indexes.segments import CANARY
 from indexes.weights import find
 from ingest.guard import Guard, GuardOptions
@@ -40,15 +41,8 @@ REAL_UP_TO = 6_000  # chunks embedded by the model when the collection is made
 
 
 @dataclass
-class Drawn:
+class Drawn(Through):
     """The model's card, and vectors drawn at random for all but the canary."""
-
-    real: Embedder
-
-    @property
-    def card(self) -> Card:
-        """Say what the model says."""
-        return self.real.card
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Draw vectors (n, dim)."""
@@ -57,18 +51,6 @@ class Drawn:
         drawn = np.random.default_rng(len(texts)).standard_normal((len(texts), self.card.dim))
         unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return np.asarray(unit, dtype=np.float32)
-
-    def query(self, text: str) -> NDArray[np.float32] | None:
-        """Embed a question."""
-        return self.real.query(text)
-
-    def count(self, text: str) -> int:
-        """Count tokens."""
-        return self.real.count(text)
-
-    def cuts(self, text: str) -> Sequence[int]:
-        """Find where tokens begin."""
-        return self.real.cuts(text)
 
 
 def grow(folder: Path, chunks: int, seed: int) -> list[Path]:

@@ -6,41 +6,31 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.bench.through import Through
 from eval.case import Text
 from indexes import weights
-from indexes.embed import Card, Embedder, EmbedOptions, Vectors, asked, open_embedder
+from indexes.embed import Embedder, EmbedOptions, Vectors, asked, open_embedder
 from indexes.index import Index
 from ingest.job import Job
 
 
 @dataclass
-class Remembering:
+class Remembering(Through):
     """An embedder that embeds each text once: a bench asks the same question in several ways."""
 
-    inner: Embedder
     known: dict[tuple[str, str], Vectors] = field(default_factory=dict)
-
-    @property
-    def card(self) -> Card:
-        return self.inner.card
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         new = [text for text in dict.fromkeys(texts) if ("passage", text) not in self.known]
-        for text, vector in zip(new, self.inner.passages(new), strict=True):
+        for text, vector in zip(new, self.real.passages(new), strict=True):
             self.known["passage", text] = vector
         rows = [self.known["passage", text] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(len(rows), self.card.dim)
 
     def query(self, text: str) -> Vectors:
         if ("query", text) not in self.known:
-            self.known["query", text] = asked(self.inner, text)
+            self.known["query", text] = asked(self.real, text)
         return self.known["query", text]
-
-    def count(self, text: str) -> int:
-        return self.inner.count(text)
-
-    def cuts(self, text: str) -> Sequence[int]:
-        return self.inner.cuts(text)
 
 
 def embedder(home: Path) -> Remembering:

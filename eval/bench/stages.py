@@ -22,8 +22,9 @@ import psutil
 from numpy.typing import NDArray
 
 from eval.bench.results import write_section
+from eval.bench.through import Through
 from indexes import failpoints
-from indexes.embed import Card, Embedder, EmbedOptions, open_embedder
+from indexes.embed import EmbedOptions, open_embedder
 from indexes.weights import find
 from ingest.guard import Guard
 from ingest.job import Job
@@ -81,16 +82,10 @@ class Clock:
 
 
 @dataclass
-class Timed:
+class Timed(Through):
     """An embedder whose time is told apart."""
 
-    real: Embedder
     clock: Clock
-
-    @property
-    def card(self) -> Card:
-        """Say what the model says."""
-        return self.real.card
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed, on the clock."""
@@ -98,18 +93,6 @@ class Timed:
         vectors = self.real.passages(texts)
         self.clock.embedding += time.perf_counter() - began
         return vectors
-
-    def query(self, text: str) -> NDArray[np.float32] | None:
-        """Embed a question."""
-        return self.real.query(text)
-
-    def count(self, text: str) -> int:
-        """Count tokens."""
-        return self.real.count(text)
-
-    def cuts(self, text: str) -> Sequence[int]:
-        """Find where tokens begin."""
-        return self.real.cuts(text)
 
 
 class Waited:

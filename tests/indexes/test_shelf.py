@@ -114,7 +114,7 @@ def test_threads_share_a_shelf(file):
 
 def test_a_shelf_cannot_be_written_to(file):
     with Shelf(file) as shelf, pytest.raises(IndexDamaged, match="readonly"):
-        shelf._all("DELETE FROM chunks", ())
+        shelf._table.all("DELETE FROM chunks", ())
 
 
 def test_damage_that_sqlite_sees_is_named(file):
