@@ -110,6 +110,11 @@ class Desks:
         verify = Verify(options=self.settings.verify, idf=index.idf)
         return ByModel(engine=self.engine, verify=verify, collection=collection)
 
+    async def start(self) -> None:
+        """Load the language model that runs in this process. Raises ModelMissing."""
+        if self.engine is not None:
+            await self.engine.start()
+
     async def close(self) -> None:
         """Let go of the language model's connections."""
         if self.engine is not None:

@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,14 @@ def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(filled):
     assert [f["what"] for f in said(ill)["findings"] if f["state"] == "bad"] == [
         "collection default"
     ]
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
+def test_a_model_that_cannot_be_run_here_is_refused_before_anything_listens(home):
+    (home / "ragdesk.toml").write_text('[vllm]\nmodel = "some/model"\n')
+    said = run(home, "serve", "--port", "0")
+    assert said.exit_code == 2
+    assert "ragdesk[gpu]" in said.stderr
 
 
 def test_asking_imports_neither_torch_nor_a_web_server(filled):

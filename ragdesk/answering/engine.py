@@ -13,7 +13,7 @@ from indexes.errors import ModelMissing
 from indexes.tokenizer import Tokenizer
 from ragdesk.answering.generate import GenerateOptions, Generator, OpenAICompatible, check
 from ragdesk.answering.ground import Ground, GroundOptions, Write, estimate
-from ragdesk.answering.on_vllm import Inside, VllmOptions
+from ragdesk.answering.on_vllm import Inside, VllmOptions, installed
 from ragdesk.errors import EngineFailed, Overloaded
 
 
@@ -28,9 +28,10 @@ class _Bound:
 
 @dataclass(slots=True, kw_only=True)
 class Engine:
-    """Hands out the generator, a bounded number of times at once.
+    """Hands out the generator, a bounded number of times at once, to one event loop at a time.
 
-    make: opens the generator, when the first question comes.
+    make: opens the generator; it may block for minutes. ``start`` calls it before anyone asks, or
+    else the first question does.
     """
 
     options: GenerateOptions
@@ -40,15 +41,25 @@ class Engine:
     _waiting: int = 0
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
+    async def start(self) -> None:
+        """Open the generator beside the event loop. Raises ModelMissing, or why it cannot load."""
+        if self._bound is None:
+            self._bind(await asyncio.to_thread(self.make))
+
     def here(self) -> Generator:
-        """Give the generator of this event loop; another loop gets one of its own."""
+        """Give the generator of this event loop."""
         return self._here().generator
 
     def _here(self) -> _Bound:
-        loop = asyncio.get_running_loop()
-        if self._bound is None or self._bound.loop is not loop:
-            places = asyncio.Semaphore(self.options.running)
-            self._bound = _Bound(loop, self.make(), places)
+        if self._bound is None:
+            return self._bind(self.make())
+        if self._bound.loop is not asyncio.get_running_loop():
+            raise RuntimeError("The language model serves another event loop: close it there.")
+        return self._bound
+
+    def _bind(self, generator: Generator) -> _Bound:
+        places = asyncio.Semaphore(self.options.running)
+        self._bound = _Bound(asyncio.get_running_loop(), generator, places)
         return self._bound
 
     def admit(self) -> None:
@@ -92,7 +103,7 @@ def open_engine(
 ) -> Engine | None:
     """Make what the settings name: servers, or else a model inside this process; else None.
 
-    Raises SettingsError.
+    Raises SettingsError, or ModelMissing where vLLM is wanted and not installed.
     """
     if not generate.urls and not inside.model:
         return None
@@ -106,6 +117,7 @@ def open_engine(
     )
     if generate.urls:
         return Engine(options=generate, make=lambda: OpenAICompatible(generate), ground=written)
+    installed()
     return Engine(options=generate, make=lambda: Inside(inside, generate), ground=written)
 
 

@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from indexes.errors import ModelMissing
@@ -40,18 +41,23 @@ class VllmOptions:
     eager: bool = False
 
 
+def installed() -> None:
+    """Raise ModelMissing where vLLM is not installed. Imports nothing."""
+    if find_spec("vllm") is None:
+        remedy = "vLLM is not installed. pip install 'ragdesk[gpu]', or set generate.urls."
+        raise ModelMissing(remedy)
+
+
 class Inside:
     """Writes with vLLM's AsyncLLM. Belongs to one event loop."""
 
     def __init__(self, options: VllmOptions, generate: GenerateOptions) -> None:
-        """Load the model: seconds to minutes. Raises ModelMissing where vLLM is not installed."""
-        try:
-            from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
-            from vllm.exceptions import VLLMError  # type: ignore[import-not-found]  # noqa: PLC0415
-            from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]  # noqa: PLC0415
-        except ImportError as error:
-            remedy = "vLLM is not installed. pip install 'ragdesk[gpu]', or set generate.urls."
-            raise ModelMissing(remedy) from error
+        """Load the model: seconds to minutes. Raises ModelMissing where that cannot be done."""
+        installed()
+        from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
+        from vllm.exceptions import VLLMError  # type: ignore[import-not-found]  # noqa: PLC0415
+        from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]  # noqa: PLC0415
+
         arguments: dict[str, Any] = {
             "model": options.model,
             "dtype": options.dtype,
@@ -64,9 +70,13 @@ class Inside:
         }
         if options.max_length:
             arguments["max_model_len"] = options.max_length
-        self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         self._options, self.model = generate, options.model
         self._errors = (VLLMError, ValueError, RuntimeError)
+        try:
+            self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        except (OSError, *self._errors) as error:
+            about = f"vLLM cannot load {options.model}: {error} Look at vllm.model in the settings."
+            raise ModelMissing(about) from error
 
     async def close(self) -> None:
         """Stop the engine."""

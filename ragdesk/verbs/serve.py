@@ -35,7 +35,8 @@ def command(door: call.Call, *, host: str | None, port: int | None, log: str) ->
     keys = Keys(loaded.home)
     try:
         server.check(options, keys)
-        app = api.build(Desks(loaded.home, loaded.settings), keys)
-        server.run(app, options)
+        desks = Desks(loaded.home, loaded.settings)
+        _ = desks.engine  # what is wrong with its settings is said before anything listens
+        server.run(api.build(desks, keys), options)
     finally:
         keys.close()

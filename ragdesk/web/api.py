@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import ragdesk
+from indexes.errors import ModelMissing
 from ragdesk.assemble import Desks
 from ragdesk.metrics import Metrics
 from ragdesk.support.access import Keys
@@ -51,6 +52,11 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
             ending.push_async_callback(desks.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
+            try:
+                await desks.start()
+            except ModelMissing as error:
+                app.state.failed = error  # for whoever runs the server: it tells no one else
+                raise
             await asyncio.to_thread(live.refresh_all)
             watcher = asyncio.create_task(live.watch())
             ending.push_async_callback(_cancel, watcher)

@@ -78,7 +78,10 @@ def check(options: ServeOptions, keys: Keys) -> None:
 
 
 def run(app: FastAPI, options: ServeOptions) -> None:
-    """Serve until SIGTERM or SIGINT, then let running answers end. Blocks."""
+    """Serve until SIGTERM or SIGINT, then let running answers end. Blocks.
+
+    Raises ModelMissing where the language model of this process cannot be loaded.
+    """
     more: dict[str, Any] = {"http": Impatient, "ws": "none", "lifespan": "on"}
     config = uvicorn.Config(
         app,
@@ -93,4 +96,8 @@ def run(app: FastAPI, options: ServeOptions) -> None:
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         **more,
     )
-    Telling(config).run()
+    app.state.failed = None
+    try:
+        Telling(config).run()
+    except SystemExit as ended:  # how uvicorn says that the app did not start
+        raise app.state.failed or ended from None

@@ -1,0 +1,52 @@
+"""One language model for a process: opened beside the loop, and of one loop at a time."""
+
+import asyncio
+import threading
+
+import pytest
+
+from ragdesk.answering.engine import Engine, open_engine
+from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
+from ragdesk.answering.ground import GroundOptions
+from ragdesk.answering.on_vllm import VllmOptions
+
+OPTIONS = GenerateOptions(urls=("http://127.0.0.1:9/v1",))
+
+
+@pytest.fixture
+def engine() -> Engine:
+    made = open_engine(OPTIONS, GroundOptions(), VllmOptions())
+    assert made
+    return made
+
+
+def test_a_model_is_opened_beside_the_loop_and_once(engine):
+    made = []
+
+    def make() -> OpenAICompatible:
+        made.append(threading.current_thread())
+        return OpenAICompatible(OPTIONS)
+
+    async def start() -> None:
+        engine.make = make
+        await engine.start()
+        await engine.start()
+        engine.admit()
+        assert engine.here() is engine.here()
+        await engine.close()
+
+    asyncio.run(start())
+    assert len(made) == 1
+    assert made[0] is not threading.main_thread()
+
+
+def test_another_loop_is_served_once_the_first_let_go(engine):
+    async def use(*, close: bool) -> None:
+        engine.here()
+        if close:
+            await engine.close()
+
+    asyncio.run(use(close=True))
+    asyncio.run(use(close=False))
+    with pytest.raises(RuntimeError, match="close it there"):
+        asyncio.run(use(close=True))
