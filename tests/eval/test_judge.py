@@ -1,11 +1,11 @@
 """The judge: no verdict without a quote, no verdict from a broken reply, and the same bytes again."""
 
 import json
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from engines import answering
 from made_run import cases, documents, stored
 
 from eval.errors import NoAnswer
@@ -111,13 +111,8 @@ class Scripted(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def model():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Scripted) as url:
+        yield url
 
 
 def test_a_run_is_judged_once_and_replayed_with_the_same_bytes(tmp_path, model):

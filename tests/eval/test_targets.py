@@ -1,12 +1,12 @@
 """A rival is asked through a mapping file, a ragdesk through its own address."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from engines import answering
 from served import served
 from web_home import REFUNDS, TEXTS, publish
 
@@ -59,13 +59,8 @@ class Rival(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def rival() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Rival)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Rival) as url:
+        yield url
 
 
 def mapping(tmp_path, rival, path, rest):
