@@ -17,7 +17,12 @@ DOORS = {
     "comrak": {"ingest/parse/markdown.py"},
     "faiss": {"indexes/dense.py"},
     "fastapi": {"ragdesk/web"},
-    "httpx": {"ragdesk/answering/generate.py", "eval/targets.py"},
+    "httpcore": {"ragdesk/answering/sockets.py"},
+    "httpx": {
+        "ragdesk/answering/generate.py",
+        "ragdesk/answering/sockets.py",
+        "eval/targets.py",
+    },
     "langchain_text_splitters": {"ingest/split.py"},
     "lxml": {"ingest/parse"},
     "onnx": {"indexes/on_onnx.py"},

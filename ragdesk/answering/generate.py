@@ -6,11 +6,12 @@ first word. Whatever goes wrong is an EngineFailed with a reason.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic_core import from_json
 
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.replicas import Replica, Replicas
@@ -91,13 +92,17 @@ class OpenAICompatible:
         """Open no connection yet."""
         import httpx  # noqa: PLC0415 - see above
 
+        from ragdesk.answering.sockets import Plain  # noqa: PLC0415 - see above
+
         self._options = options
         self._model = options.model
         headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=options.running)
         self._http = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(None, connect=options.connect_seconds),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=options.running),
+            limits=limits,
+            mounts={"http://": Plain(limits)},
             trust_env=False,
         )
         self._replicas = Replicas(
@@ -248,7 +253,7 @@ def _read(data: bytes) -> tuple[str, str]:
     if data == b"[DONE]":
         return "", "stop"
     try:
-        event = json.loads(data)
+        event = from_json(data)
         choices = event["choices"]
         if not choices:
             return "", ""

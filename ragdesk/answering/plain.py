@@ -5,12 +5,12 @@ citations and nothing else, so none is let through; whoever shows the text need 
 """
 
 import re
+from dataclasses import dataclass
 
 from indexes.text import strip_invisible
 
 GONE = "…"
 _RUN = re.compile(r"[!-~]+")
-_TAIL = re.compile(r"[!-~]*$")
 _LINK = re.compile(
     r"[a-z][a-z0-9+.-]*:/|\bwww\.|(?:data|javascript|mailto|vbscript|file|tel):|//|[^\s@]@\w"
     r"|[a-z0-9-]+\.[a-z]{2,}(?:[/:?#]|[^a-z0-9]*$)",
@@ -23,7 +23,7 @@ def plain(text: str, known: str = "") -> str:
     """Give the words of a text. known: the passages; a bare address that stands there may stay.
 
     What is done to a stretch without spaces depends on that stretch alone, so a text may be
-    cleaned while it grows: see ``settled``.
+    cleaned while it grows: see ``Growing``.
 
     >>> plain("See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example", "me@a.example")
     'See … ‹b›now‹/b› (9), me@a.example'
@@ -32,13 +32,46 @@ def plain(text: str, known: str = "") -> str:
     return _RUN.sub(lambda run: _run(run[0], known), words)
 
 
-def settled(text: str) -> str:
-    """Give the beginning of a growing text that ``plain`` will not see otherwise any more.
+@dataclass(slots=True, kw_only=True)
+class Growing:
+    """Cleans a text while it grows, each stretch once. text: what was given of it.
 
-    >>> settled("Refunds take htt"), settled("退款需要3")
-    ('Refunds take ', '退款需要')
+    The last word may still become an address, so it waits for what ends it.
+
+    >>> one = Growing()
+    >>> one.grow("Refunds take"), one.grow("Refunds take htt"), one.grow("Refunds take https://x ")
+    ('Refunds', ' take', ' …')
+    >>> one.grow("Refunds take https://x 退款需要3")
+    ' 退款需要'
     """
-    return _TAIL.sub("", text)
+
+    known: str = ""
+    text: str = ""
+    _at: int = 0
+    _apart: bool = False  # white space was met, and no word after it yet
+
+    def grow(self, text: str) -> str:
+        """Take the text as it stands now, and give what can be shown of it beyond the last time."""
+        seen = strip_invisible(text)
+        end = _settled(seen)
+        fresh, self._at = seen[self._at : end], max(self._at, end)
+        words = " ".join(fresh.split())
+        self._apart |= fresh[:1].isspace()
+        if not words:
+            return ""
+        gap = " " if self._apart and self.text else ""
+        new = gap + _RUN.sub(lambda run: _run(run[0], self.known), words)
+        self._apart = fresh[-1].isspace()
+        self.text += new
+        return new
+
+
+def _settled(text: str) -> int:
+    """Say how far a growing text will not be seen otherwise any more."""
+    end = len(text)
+    while end and "!" <= text[end - 1] <= "~":
+        end -= 1
+    return end
 
 
 def _run(run: str, known: str) -> str:

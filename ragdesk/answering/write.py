@@ -13,7 +13,7 @@ from ragdesk.answering.engine import Engine
 from ragdesk.answering.evidence import Noted, Retrieval, Statement
 from ragdesk.answering.generate import Finish, Generator
 from ragdesk.answering.ground import LONGEST
-from ragdesk.answering.plain import plain, settled
+from ragdesk.answering.plain import Growing, plain
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.verify import Verify
 from ragdesk.errors import EngineFailed
@@ -63,6 +63,7 @@ class ByModel:
             verify=replace(self.verify, idf=found.idf),
             show=(question.send or options.send) == "show",
             failed=options.failed,
+            growing=Growing(known=prompt.user),
         )
         async with self.engine.place() as within:
             async with aclosing(self._said(prompt, page, within)) as sentences:
@@ -117,14 +118,14 @@ async def _apart(work: Callable[[Said], _T], said: Said) -> _T:
 
 @dataclass(slots=True, kw_only=True)
 class _Page:
-    """An answer while it is written. sent: what of the growing sentence was shown."""
+    """An answer while it is written. growing: the sentence that is shown while it is written."""
 
     prompt: Prompt
     question: str
     verify: Verify
     show: bool
     failed: str
-    sent: str = ""
+    growing: Growing = field(default_factory=Growing)
     told: int = 0
     withheld: int = 0
     cut: bool = False
@@ -142,12 +143,15 @@ class _Page:
     def take(self, said: Said) -> list[Part]:
         """Take a sentence, or its beginning, and give what is to be told of it."""
         if not said.whole:
-            return self._grow(plain(settled(said.text), self.known).strip())
+            new = self.growing.grow(said.text)
+            return [new] if new else []
         statement = self.check(said)
         if statement is None:
             return []
-        parts = self._grow(statement.text) if self.show else []
-        self.sent = ""
+        parts: list[Part] = []
+        if self.show and (rest := statement.text[len(self.growing.text) :]):
+            parts.append(rest)
+        self.growing = Growing(known=self.known)
         if statement.standing is not Standing.UNSUPPORTED or self.show or self.failed == "keep":
             if self.failed == "refuse" and not self.show:
                 self.kept.append(statement)
@@ -157,10 +161,6 @@ class _Page:
         self.withheld += 1
         self.rejected.append(statement)
         return []
-
-    def _grow(self, text: str) -> list[Part]:
-        new, self.sent = text[len(self.sent) :], text
-        return [new] if new else []
 
     def check(self, said: Said) -> Statement | None:
         """Clean and check a sentence; None if nothing is left of it."""

@@ -16,6 +16,7 @@ from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.watch import MAX_HEADER_BYTES
 
+SWITCH = 0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
 log = logging.getLogger("ragdesk.web")
 
 
@@ -82,6 +83,7 @@ def run(app: FastAPI, options: ServeOptions) -> None:
 
     Raises ModelMissing where the language model of this process cannot be loaded.
     """
+    sys.setswitchinterval(SWITCH)
     more: dict[str, Any] = {"http": Impatient, "ws": "none", "lifespan": "on"}
     config = uvicorn.Config(
         app,

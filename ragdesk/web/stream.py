@@ -14,6 +14,7 @@ from ragdesk.errors import REASONS, EngineFailed, Refusal, face
 
 MEDIA_TYPE = "text/event-stream"
 SORRY = "Something went wrong here; the server's log says what."
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 log = logging.getLogger("ragdesk.web")
 
 
@@ -23,8 +24,7 @@ def frame(name: str, data: wire.Json) -> bytes:
     >>> frame("delta", {"text": "Hi"})
     b'event: delta\ndata: {"text":"Hi"}\n\n'
     """
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return f"event: {name}\ndata: {text}\n\n".encode()
+    return f"event: {name}\ndata: {_JSON.encode(data)}\n\n".encode()
 
 
 async def frames(

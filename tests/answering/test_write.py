@@ -5,14 +5,11 @@ import asyncio
 import pytest
 from by_model import RETURNED, by_model
 from engines import running
-from hypothesis import given
-from hypothesis import strategies as st
 from scripted_writer import app
 
 from indexes.chunk import Filter
 from ragdesk.answering.answer import Delta, Found, Outcome, Question, Standing, Verdict
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.plain import plain, settled
 from ragdesk.answering.verify import VerifyOptions
 from ragdesk.errors import EngineFailed
 
@@ -125,8 +122,3 @@ def test_nothing_is_sent_but_our_own_schema(desk):
 def test_without_degrading_a_failure_is_an_error(desk):
     with pytest.raises(EngineFailed):
         told(by_model(desk, "http://127.0.0.1:9/v1", degrade=False), RETURNED)
-
-
-@given(st.text(alphabet=st.sampled_from("ab [](<>!:/.?w退款 \n0"), max_size=60), st.integers(0, 60))
-def test_a_growing_text_is_cleaned_as_the_whole(text, cut):
-    assert plain(text).strip().startswith(plain(settled(text[:cut])).strip())
