@@ -8,6 +8,7 @@ averaged in. English and Chinese, pure. ``indexes.support`` hands this on.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from indexes.quantity import CURRENCIES, MONTHS, Date, Quantity, dates, each, numerals, quantities
@@ -16,6 +17,7 @@ from indexes.text import content, identifiers, normalise, tokens
 Kind = Literal[
     "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
 ]
+_REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
 ALIKE = 0.5  # of a claim's words that a clause must share to be what the claim is held against
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
@@ -91,11 +93,20 @@ class Flag:
     said: str
 
 
-def flags(claim: str, evidence: str, *, beside: str = "") -> list[Flag]:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A text that names may stand in: as it is compared, its words, and those of the former."""
+
+    plain: str
+    words: frozenset[str]
+    folded: frozenset[str]
+
+
+def flags(claim: str, evidence: str, *, beside: str | Sequence[str] = "") -> list[Flag]:
     """List what a claim states that its evidence does not bear, or says otherwise.
 
     evidence: the sentences the claim rests on. beside: what is known without being said there
-    (headings, the question), for names and identifiers only.
+    (headings, the question), for names and identifiers only; one text, or several.
 
     >>> flags("You must pay 60 euros.", "You can pay 30 euros within 60 days.")
     [Flag(kind='unit', said='60 euros'), Flag(kind='modal', said='must')]
@@ -104,11 +115,12 @@ def flags(claim: str, evidence: str, *, beside: str = "") -> list[Flag]:
     """
     claim = _ITEM.sub("", claim)  # its number in a list, its heading in bold
     said, held = normalise(claim), normalise(evidence)
+    known = [heard(text) for text in (evidence, *([beside] if isinstance(beside, str) else beside))]
     return [
         *_amounts(quantities(said), [*quantities(held), *each(held)], held),
         *_dates(dates(said), dates(held)),
-        *_identifiers(claim, f"{evidence}\n{beside}"),
-        *_names(claim, normalise(f"{evidence}\n{beside}")),
+        *_identifiers(claim, known),
+        *_names(claim, known),
         *_tone(said, held),
     ]
 
@@ -144,17 +156,26 @@ def _agree(one: Date, other: Date) -> bool:
     return bool(pairs) and all(a == b for a, b in pairs)
 
 
-def _identifiers(claim: str, evidence: str) -> Iterator[Flag]:
-    known, text = set(tokens(evidence)), normalise(evidence)
+@lru_cache(maxsize=_REMEMBERED)
+def heard(text: str) -> Heard:
+    """Read a text that names may stand in, once."""
+    plain = normalise(text)
+    words = frozenset(tokens(text))
+    return Heard(plain, words, words if plain.isascii() else frozenset(tokens(plain)))
+
+
+def _identifiers(claim: str, known: Sequence[Heard]) -> Iterator[Flag]:
     for name in identifiers(claim):
         spelt = _QUARTERS.get(name)
-        if name not in known and name not in text and not (spelt and spelt.search(text)):
+        if not any(
+            name in text.words or name in text.plain or (spelt and spelt.search(text.plain))
+            for text in known
+        ):
             yield Flag("identifier", name)
 
 
-def _names(claim: str, known: str) -> Iterator[Flag]:
+def _names(claim: str, known: Sequence[Heard]) -> Iterator[Flag]:
     """Find capitalised words inside a sentence, or Latin ones in Chinese, that stand nowhere."""
-    heard = frozenset(tokens(known))
     pattern = _LATIN if _HAN.search(claim) else _NAME
     for match in pattern.finditer(claim):
         word = normalise(match[0]).removesuffix("'s")
@@ -162,8 +183,7 @@ def _names(claim: str, known: str) -> Iterator[Flag]:
         if (
             spoken
             and word not in MONTHS  # dates are compared as such
-            and word not in known
-            and not heard.intersection(spoken)
+            and not any(word in t.plain or not t.folded.isdisjoint(spoken) for t in known)
             and not identifiers(word)
         ):
             yield Flag("name", match[0])

@@ -56,16 +56,26 @@ def window(
     """
     asked = set(claim)
     wanted = set(content(asked)) or asked
+    weights = {term: idf(term) for term in sorted(wanted)}
+    total = sum(weights.values())
+    if not total:
+        return (), 0.0
+    near = [(i, wanted.intersection(piece)) for i, piece in enumerate(pieces)]
+    left = [(i, found) for i, found in near if found]
     chosen: list[int] = []
     held: set[str] = set()
     share = 0.0
-    while len(chosen) < most and len(chosen) < len(pieces):
-        gains = [(_share(wanted, held.union(piece), idf), -i) for i, piece in enumerate(pieces)]
+    while left and len(chosen) < most:
+        gains = [
+            (sum(w for term, w in weights.items() if term in held or term in found) / total, -i)
+            for i, found in left
+        ]
         best, at = max(gains)
         if best < share + GAIN:
             break
         chosen.append(-at)
-        held.update(pieces[-at])
+        held.update(*(found for i, found in left if i == -at))
+        left = [(i, found) for i, found in left if not found <= held]
         share = best
     return tuple(sorted(chosen)), share
 

@@ -31,7 +31,7 @@ from indexes.chunk import Passage
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decode import Structured
 from ragdesk.answering.ground import Ground, GroundOptions, estimate
-from ragdesk.answering.plain import Growing, plain
+from ragdesk.answering.plain import Growing
 from ragdesk.answering.verify import Verify, VerifyOptions
 from ragdesk.assemble import Opened
 
@@ -129,8 +129,8 @@ def due(tokens: Sequence[str], *, show: bool) -> list[tuple[int, int]]:
         for said in read.feed(token):
             if not said.whole:
                 growing.grow(said.text)
-            text = plain(said.text).strip() if said.whole else growing.text
-            found.append((at, len(text) + SENTENCE * number))
+            reached = SENTENCE - 1 if said.whole else len(growing.text)
+            found.append((at, reached + SENTENCE * number))
             if said.whole:
                 number, growing = number + 1, Growing()
     return found
@@ -160,10 +160,9 @@ def _deltas(one: Heard) -> list[tuple[float, int]]:
     found, number, reached = [], 0, 0
     for at, name, data in one.events:
         if name == "delta":
-            words = data["text"].partition(" [")[0] if "[" in data["text"] else data["text"]
+            words = data["text"]  # with a mark, the end of a sentence
             reached += len(words if reached else words.lstrip())
-            if words:
-                found.append((at, reached + SENTENCE * number))
+            found.append((at, SENTENCE * number + (SENTENCE - 1 if "[" in words else reached)))
         if name == "verdict":
             number, reached = number + 1, 0
     return found

@@ -79,8 +79,8 @@ class Verify:
         evidence = "\n".join(piece.text for piece in chosen)
         if self.judge:
             support = (support + self.judge(claim, evidence)) / 2
-        known = "\n".join(passage.chunk.indexed for passage in cited)
-        found = flags(claim, evidence, beside=f"{known}\n{question}")
+        known = [passage.chunk.indexed for passage in cited]
+        found = flags(claim, evidence, beside=[*known, question])
         quotes = tuple(
             Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
             for p in chosen

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TypeVar
 
 from ragdesk.answering import prompts
@@ -60,7 +61,7 @@ class ByModel:
         page = _Page(
             prompt=prompt,
             question=asked.text,
-            verify=replace(self.verify, idf=found.idf),
+            verify=replace(self.verify, idf=cache(found.idf)),
             show=(question.send or options.send) == "show",
             failed=options.failed,
             growing=Growing(known=prompt.user),

@@ -52,6 +52,38 @@ def test_nothing_asked_and_nothing_claimed():
     assert precision("It is.", "text", idf) == 1.0
 
 
+def slow_window(claim, pieces, most=3):
+    """Choose as the first version did: every piece weighed anew in every round."""
+    chosen, held, share = [], set(), 0.0
+    while len(chosen) < most and len(chosen) < len(pieces):
+        gains = [(coverage(claim, held.union(p), idf), -i) for i, p in enumerate(pieces)]
+        best, at = max(gains)
+        if best < share + 0.1:
+            break
+        chosen.append(-at)
+        held.update(pieces[-at])
+        share = best
+    return tuple(sorted(chosen)), share
+
+
+@given(WORDS, st.lists(WORDS.map(frozenset), max_size=8))
+def test_a_window_is_chosen_as_by_weighing_every_piece_anew(claim, pieces):
+    assert window(claim, pieces, idf) == slow_window(claim, pieces)
+
+
+TEXT = st.lists(
+    st.sampled_from(
+        ["Oslo", "the Nordlys", "Q3", "E1047", "第三季", "İzmir", "é", "TiDB", "。", ". "]
+    ),
+    max_size=6,
+).map(" ".join)
+
+
+@given(TEXT, TEXT, st.lists(TEXT, max_size=3))
+def test_what_stands_beside_may_be_one_text_or_several(claim, evidence, beside):
+    assert flags(claim, evidence, beside=beside) == flags(claim, evidence, beside="\n".join(beside))
+
+
 @given(WORDS, WORDS, WORDS)
 def test_coverage_is_a_share_that_grows_with_the_text(question, text, more):
     share = coverage(question, text, idf)
