@@ -216,7 +216,7 @@ Searching the same folder, ms, model loaded; hybrid is our whole way to eight pa
 
 
 def main() -> None:
-    """Measure, print, and write the section."""
+    """Measure and print; the section is written after each round, so that nothing is lost."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -230,13 +230,15 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
-        first = ours(asked.folder, home)
-        body = table(first, [measured(asked.folder, home, asked.peer) for _ in range(asked.rounds)])
-    print(body)
-    if not asked.dry:
-        names = f"{asked.folder.name}{' --peer …' * len(asked.peer)}"
-        command = f"python -m eval.bench.ingest {names} --rounds {asked.rounds}"
-        write_section(asked.heading, command, body)
+        first, rounds = ours(asked.folder, home), list[Round]()
+        for _ in range(asked.rounds):
+            rounds.append(measured(asked.folder, home, asked.peer))
+            body = table(first, rounds)
+            print(body, flush=True)
+            if not asked.dry:
+                names = f"{asked.folder.name}{' --peer …' * len(asked.peer)}"
+                command = f"python -m eval.bench.ingest {names} --rounds {len(rounds)}"
+                write_section(asked.heading, command, body)
 
 
 if __name__ == "__main__":
