@@ -75,7 +75,7 @@ class Guard:
         names: Collection[str] | None = None,
     ) -> None:
         self._options, self.split = options, dict(split)
-        self._names = None if names is None else sorted({_ending(name) for name in names})
+        self._names = None if names is None else sorted(self._names_of(names))
         self._setting = {
             "memory": options.memory * _MIB,
             "output": options.output * _MIB,
@@ -102,6 +102,15 @@ class Guard:
         self._pool.shutdown(cancel_futures=True)
         for child in self._children:
             child.end()
+
+    @staticmethod
+    def _names_of(names: Collection[str]) -> set[str]:
+        return {f"x{PurePosixPath(name).suffix}" for name in names}  # only their ends matter
+
+    def suits(self, names: Collection[str]) -> bool:
+        """Tell whether these files could be given here as well as to a guard made for them."""
+        ready = self._names is None or self._names_of(names) <= set(self._names)
+        return ready and (self.workers >= min(2, _cores()) or len(names) <= self.workers)
 
     def run(
         self, files: Iterable[Raw], *, name: Callable[[Raw], str]
@@ -188,10 +197,6 @@ class Guard:
             child = Child(setting, limit=(self._options.output + 64) * _MIB)
             self._children.add(child)
         return child
-
-
-def _ending(name: str) -> str:
-    return f"x{PurePosixPath(name).suffix}"
 
 
 def _cores() -> int:

@@ -16,8 +16,10 @@ from indexes.build import Build, Published
 from indexes.chunk import Chunk, Record
 from indexes.embed import Embedder
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
+from indexes.generations import CURRENT
 from indexes.index import Index
 from ingest import ledger, sources
+from ingest.children import Children
 from ingest.document import Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
 from ingest.estimate import Estimate
@@ -31,6 +33,7 @@ from ingest.survey import Survey, Surveyor
 
 Groups = frozenset[str]
 Keep = Callable[..., Kept]
+Opener = Callable[[Sequence[str]], AbstractContextManager[Runner]]  # given names of files
 
 
 class Sink(Protocol):
@@ -74,12 +77,15 @@ class Job:
         """
         began, meter = time.monotonic(), Meter(watch)
         listing = sources.listing(paths, without=self._own())
-        with self._build(meter) as build:
+        children = self._children()
+        newer = () if self.on else sources.newer(listing, self.collection / CURRENT)
+        with children.ahead(newer), self._build(meter) as build:
             known = sources.recall(self.collection)
             surveys = self._surveyor(build.base, known).mirror(listing, groups)
             if not allow_removals:
                 _refuse(surveys, ())
-            skipped = self._take_in(build, surveys, meter, runner=self._runner(build))
+            runner = self._runner(build) or children
+            skipped = self._take_in(build, surveys, meter, runner=runner)
             if not allow_removals:
                 _refuse(surveys, skipped)
             used = [one.source for one in surveys]
@@ -184,7 +190,7 @@ class Job:
         meter: Meter,
         *,
         keep: Keep | None = None,
-        runner: AbstractContextManager[Runner] | None = None,
+        runner: Opener | None = None,
     ) -> list[Skipped]:
         """Parse and add all that is new or changed; returns what had to be skipped.
 
@@ -194,7 +200,7 @@ class Job:
         work = [raw for survey in surveys for raw in survey.changes.work]
         originals = Originals(self.collection)
         meter.begin(len(work))
-        runner = runner or self._children([raw.uri for raw in work])
+        runner = runner or self._children()
         for outcome in self._parse(work, keep or originals.keep, runner) if work else ():
             if isinstance(outcome, Skipped):
                 skipped.append(outcome)
@@ -205,9 +211,7 @@ class Job:
         originals.sync()
         return sorted(skipped, key=lambda one: one.uri)
 
-    def _parse(
-        self, work: Sequence[Raw], keep: Keep, runner: AbstractContextManager[Runner]
-    ) -> Iterator[Outcome]:
+    def _parse(self, work: Sequence[Raw], keep: Keep, runner: Opener) -> Iterator[Outcome]:
         """Parse files in limited children, in their order; those whose bytes are gone come last."""
         lost: list[Skipped] = []
 
@@ -222,7 +226,7 @@ class Job:
                     yield replace(raw, file=got.file, digest=got.digest, size=got.size)
 
         way = self._way()
-        with runner as runs:
+        with runner([raw.uri for raw in work]) as runs:
             for raw, outcome in runs.run(kept(), name=lambda raw: ledger.identity(raw, way)):
                 if isinstance(outcome, Skipped):
                     yield replace(outcome, source=raw.source)
@@ -235,18 +239,15 @@ class Job:
         if raw.file == self.collection / FOLDER / raw.digest and got.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
-    def _runner(self, build: Build) -> AbstractContextManager[Runner] | None:
-        if self.on is None:
+    def _runner(self, build: Build) -> Opener | None:
+        if (on := self.on) is None:
             return None
-        return self.on(build, guard=self.guard, tokenizer=self.tokenizer, split=self._split())
+        split = self._split()
+        return lambda _: on(build, guard=self.guard, tokenizer=self.tokenizer, split=split)
 
-    def _children(self, names: Sequence[str]) -> AbstractContextManager[Runner]:
-        if self.children is None:
-            given = replace(self.guard, workers=1) if len(names) == 1 else self.guard
-            return Guard(given, tokenizer=self.tokenizer, split=self._split(), names=names)
-        if self.children.split != self._split():
-            raise ValueError("The running guard splits by other options than this job.")
-        return nullcontext(self.children)
+    def _children(self) -> Children:
+        split = self._split()
+        return Children(self.guard, tokenizer=self.tokenizer, split=split, running=self.children)
 
     def _publish(
         self, sink: Sink, surveys: Sequence[Survey], skipped: Sequence[Skipped], began: float

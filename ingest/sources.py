@@ -66,6 +66,16 @@ def listing(paths: Sequence[Path], *, without: Path | None = None) -> Listing:
     return [(root, files(root, without=without)) for root in resolve(paths)]
 
 
+def newer(listing: Listing, mark: Path) -> list[str]:
+    """Name the files that may have changed since another file was written; all without it.
+
+    The clock of a file system may be as coarse as two seconds.
+    """
+    since = mark.stat().st_mtime_ns - 2_000_000_000 if mark.exists() else 0
+    found = (one for _, listed in listing for one in listed if isinstance(one, Found))
+    return [one.name for one in found if one.found and one.found.st_ctime_ns >= since]
+
+
 def resolve(paths: Sequence[Path]) -> list[Path]:
     """Give the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
     found: dict[Path, None] = {}
