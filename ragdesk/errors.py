@@ -65,11 +65,14 @@ class EngineFailed(RagdeskError):
     """The language model did not write an answer, or not to its end.
 
     reason: a code out of ``REASONS``, for counting. again: whether another try may do better.
+    after: seconds for which the server asked to be left alone; 0 where it did not.
     """
 
-    def __init__(self, reason: str, message: str, *, again: bool = True) -> None:
+    def __init__(
+        self, reason: str, message: str, *, again: bool = True, after: float = 0.0
+    ) -> None:
         super().__init__(message)
-        self.reason, self.again = reason, again
+        self.reason, self.again, self.after = reason, again, after
 
 
 REASONS = {

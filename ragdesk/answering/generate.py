@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from pydantic_core import from_json
 
 from ragdesk.answering.prompts import Prompt
-from ragdesk.answering.replicas import Replica, Replicas
+from ragdesk.answering.replicas import Replica, Replicas, patience
 from ragdesk.errors import EngineFailed, SettingsError
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
@@ -129,6 +129,7 @@ class OpenAICompatible:
         tried: set[str] = set()
         while True:
             replica, spoke = self._replicas.choose(tried), False
+            await _turn(replica, first)
             try:
                 with replica.busy():
                     async with aclosing(self._write(replica, prompt, min(first, end), end)) as said:
@@ -136,7 +137,9 @@ class OpenAICompatible:
                             spoke = True
                             yield piece
             except EngineFailed as error:
-                if error.again or error.reason not in NO_FAULT:
+                if error.after:
+                    replica.leave(error.after)
+                elif error.again or error.reason not in NO_FAULT:
                     self._replicas.bad(replica)
                 if spoke or tried or not error.again:
                     raise
@@ -184,7 +187,7 @@ class OpenAICompatible:
         response = await self._http.send(request, stream=True)
         if response.status_code != SOUND:
             await response.aclose()
-            raise _refused(response.status_code, replica.url)
+            raise _refused(response, replica.url)
         return response
 
     def _body(self, prompt: Prompt) -> dict[str, Any]:
@@ -209,7 +212,7 @@ class OpenAICompatible:
     async def _first_model(self, replica: Replica) -> str:
         response = await self._http.get(f"{replica.url}/models")
         if response.status_code != SOUND:
-            raise _refused(response.status_code, replica.url)
+            raise _refused(response, replica.url)
         try:
             return str(response.json()["data"][0]["id"])
         except (ValueError, KeyError, IndexError, TypeError) as error:
@@ -225,9 +228,23 @@ class OpenAICompatible:
             return False
 
 
-def _refused(status: int, url: str) -> EngineFailed:
+async def _turn(replica: Replica, first: float) -> None:
+    """Wait while a server asks to be left alone, for half of the time that is left at most.
+
+    Raises EngineFailed where it asks for more.
+    """
+    if not (wait := replica.wait):
+        return
+    if wait > (first - asyncio.get_running_loop().time()) / 2:
+        raise EngineFailed("busy", "The language model has no room in time.", again=False)
+    await asyncio.sleep(wait)
+
+
+def _refused(response: "httpx.Response", url: str) -> EngineFailed:
+    status = response.status_code
     if status in {429, 503}:
-        return EngineFailed("busy", "The language model has no room now.")
+        after = patience(response.headers.get("retry-after", ""))
+        return EngineFailed("busy", "The language model has no room now.", after=after)
     if status < 500:  # noqa: PLR2004 (a fault of ours: asking again changes nothing)
         about = f"{url} refused the question ({status}). See [generate] urls, model and api_key."
         return EngineFailed("refused", about, again=False)

@@ -9,21 +9,36 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
 from ragdesk.errors import EngineFailed
 
+LONGEST_WAIT = 60.0  # seconds: who asks for more is taken at no word, as OpenAI's clients do
 Probe = Callable[[str], Awaitable[bool]]
 
 
 @dataclass(slots=True)
 class Replica:
-    """An address, how much it is doing, and how often it failed in a row."""
+    """An address, how much it is doing, and how often it failed in a row.
+
+    until: it asked to be left alone so long, on the monotonic clock.
+    """
 
     url: str
     doing: int = 0
     failures: int = 0
     resting: bool = False
     since: float = field(default_factory=time.monotonic)
+    until: float = 0.0
+
+    @property
+    def wait(self) -> float:
+        """Give the seconds it still asks to be left alone; 0.0 for none."""
+        return max(0.0, self.until - time.monotonic())
+
+    def leave(self, seconds: float) -> None:
+        """Leave it alone for some seconds, as it asked: it is well, and full."""
+        self.until = max(self.until, time.monotonic() + seconds)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -45,11 +60,14 @@ class Replicas:
         self._nurses: set[asyncio.Task[None]] = set()
 
     def choose(self, avoid: Collection[str] = ()) -> Replica:
-        """Give the address that does least; one of ``avoid`` only if no other is up."""
+        """Give the address that does least; one of ``avoid`` only if no other is up.
+
+        One that asked to be left alone comes after those that did not: see ``Replica.wait``.
+        """
         up = [one for one in self.all if not one.resting]
         if not up:
             raise EngineFailed("resting", "No language model answers; they are being watched.")
-        return min(up, key=lambda one: (one.url in avoid, one.doing, one.since))
+        return min(up, key=lambda one: (one.url in avoid, one.wait, one.doing, one.since))
 
     def good(self, replica: Replica) -> None:
         """Note that an answer was written."""
@@ -77,3 +95,19 @@ class Replicas:
         for nurse in tuple(self._nurses):
             nurse.cancel()
         await asyncio.gather(*self._nurses, return_exceptions=True)
+
+
+def patience(header: str) -> float:
+    """Read ``Retry-After``, seconds or a date; 0.0 for none, nonsense, or more than a minute.
+
+    >>> patience("2"), patience(""), patience("3600"), patience("soon")
+    (2.0, 0.0, 0.0, 0.0)
+    """
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except ValueError:
+            return 0.0
+    return seconds if 0 < seconds <= LONGEST_WAIT else 0.0

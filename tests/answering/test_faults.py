@@ -8,6 +8,7 @@ from by_model import RETURNED, by_model
 from engines import running
 from fault_proxy import FAULTS, FaultProxy
 from scripted_writer import app
+from starlette.responses import Response
 
 from ragdesk.answering.answer import Delta, Outcome, Question
 from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
@@ -66,6 +67,33 @@ def test_a_faulty_model_degrades_to_the_documents_words_and_is_well_again(desk, 
             await asking.writer.engine.close()
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize(("after", "reason"), [("1", None), ("30", "busy")])
+def test_a_full_model_is_asked_again_when_it_said_and_rests_for_nothing(desk, after, reason):
+    """Four refusals in a row, of which one would have tripped the breaker."""
+    writer, came = app(share=0.0), []
+
+    async def full(scope, receive, send):
+        if scope["type"] == "http" and scope["method"] == "POST":
+            came.append(time.monotonic())
+            if len(came) % 2:
+                headers = {"retry-after": after}
+                return await Response(status_code=503, headers=headers)(scope, receive, send)
+        return await writer(scope, receive, send)
+
+    async def ask(url: str) -> None:
+        asking = by_model(desk, url, trips=1)
+        for _ in range(4 if reason is None else 2):
+            answer = await asking.ask(Question(text=RETURNED))
+            assert (answer.degraded_reason or "").partition(":")[0] == (reason or "")
+        await asking.writer.engine.close()
+
+    with running(full) as url:
+        asyncio.run(ask(url))
+    waits = [later - first for first, later in zip(came[::2], came[1::2], strict=False)]
+    assert len(came) == (8 if reason is None else 1)
+    assert all(wait >= float(after) - 0.01 for wait in waits)
 
 
 def test_one_retry_before_the_first_word_and_none_after(desk, target):
