@@ -5,8 +5,9 @@
 A paced writer (``eval.bench.paced``) in a process of its own is asked directly with a plain httpx
 client, and through ``ragdesk serve`` in a process of its own, by 1 and by 16 at once. The desk has
 one core, the writer and those who ask the other one. All take their times off one clock, so how
-far an event lags behind the token that made it due is measured token by token. Writes "Gateway"
-of RESULTS.md.
+far an event lags behind the token that made it due is measured token by token. CPU is that of the
+whole desk; asked directly, that of the client, which does nothing but read. Writes "Gateway" of
+RESULTS.md.
 """
 
 import argparse
@@ -210,10 +211,9 @@ def row(name: str, at_once: int, cost: Cost, base: Cost, own: float) -> str:
         here, there = getattr(cost, kind), getattr(base, kind)
         cells += [f"{_ms(here, 0.5):.1f}, {_ms(here, 0.99):.1f}"]
         cells += [f"{_ms(here, 0.99) - _ms(there, 0.99):+.1f}" if cost is not base else ""]
-    if cost is base:
-        return f"| {' | '.join([*cells, '', ''])} |"
     token = 1e6 / max(1, cost.tokens)
-    cells += [f"{cost.cpu * token:.0f}", f"{(cost.cpu - own) * token:.0f}"]
+    cells += [f"{cost.cpu * token:.0f}"]
+    cells += [f"{(cost.cpu - own) * token:.0f}" if cost is not base else ""]
     return f"| {' | '.join(cells)} |"
 
 
@@ -231,8 +231,11 @@ def measure(home: Path, url: str, questions: Sequence[str], opened: Opened) -> I
             asyncio.run(ask_all(f"{base}/v1/answers", dict(list(asks.items())[:16]), 16))
         for at_once in AT_ONCE:
             part = dict(list(made.items())[: len(made) if at_once > 1 else len(made) // 8])
+            begun = time.process_time()
             heard = asyncio.run(ask_all(f"{url}/v1/chat/completions", part, at_once))
+            spent = time.process_time() - begun
             plainly = direct(heard, httpx.delete(f"{url}/record").json())
+            plainly.cpu = spent
             yield row("direct", at_once, plainly, plainly, 0.0)
             for send in ("hold", "show"):
                 asks = {text: {"question": text, "stream": True, "verify": send} for text in part}
