@@ -18,6 +18,7 @@ Kind = Literal[
     "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
 ]
 _REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
+MUTUAL = 0.4  # of both clauses' words: a long clause may hold a short claim and deny something else
 ALIKE = 0.5  # of a claim's words that a clause must share to be what the claim is held against
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
@@ -222,11 +223,14 @@ def _negation(clause: str, near: str) -> Iterator[Flag]:
 
     Sides that deny as often as each other say it in other words: "without one" is "do not have".
     """
+    mine, other = _words(clause), _words(near)
+    if 2 * len(mine & other) < MUTUAL * (len(mine) + len(other)):
+        return
     ours, theirs = (_INNOCENT.sub(" ", text) for text in (clause, near))
     if len(_NO.findall(ours)) == len(_NO.findall(theirs)):
         return
-    for one, other in ((ours, theirs), (theirs, ours)):
-        affirmed = _words(other).difference(*(_denied(other, m.end()) for m in _NO.finditer(other)))
+    for one, text in ((ours, theirs), (theirs, ours)):
+        affirmed = _words(text).difference(*(_denied(text, m.end()) for m in _NO.finditer(text)))
         for met in _NO.finditer(one):
             if affirmed.intersection(_denied(one, met.end())):
                 yield Flag("negation", met[0])

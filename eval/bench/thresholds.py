@@ -20,7 +20,7 @@ import numpy as np
 
 from eval import stats
 from eval.bench.results import write_section
-from eval.bench.verify import passage
+from eval.bench.verify import whole
 from eval.imports.rated import Rated, read
 from eval.reply import refuses
 from eval.validate import idf_of, threshold
@@ -50,7 +50,7 @@ def measure(rated: Sequence[Rated]) -> list[Sentence]:
     idf = cache(idf_of([source for one in rated for source in one.sources]))
     verify = Verify(options=VerifyOptions(), idf=idf)
     best = max(one.rating for one in rated)
-    cited = {one.cluster: [passage(source) for source in one.sources] for one in rated}
+    cited = {one.cluster: [whole(source) for source in one.sources] for one in rated}
     found = []
     for one in rated:
         if one.rating < best or not any(map(str.strip, one.sources)):

@@ -49,7 +49,7 @@ class Checked:
     def __call__(self, text: str, sources: Sequence[str]) -> float | None:
         """Give the share of a text that is supported; None where it claims nothing."""
         verify = Verify(options=VerifyOptions(), idf=self.idf)
-        cited = [passage(source) for source in sources]
+        cited = [whole(source) for source in sources]
         total = held = 0.0
         for start, end in sentences(text):
             one = text[start:end]
@@ -71,7 +71,7 @@ def ten(rated: Sequence[Rated], idf: Idf, *, cold: bool) -> str:
     verify = Verify(options=VerifyOptions(), idf=idf)
     took = []
     for one in rated:
-        cited = [passage(source) for source in one.sources]
+        cited = [whole(source) for source in one.sources]
         said = [one.text[a:b] for a, b in sentences(one.text)]
         sentences_of.cache_clear()
         heard.cache_clear()
@@ -84,7 +84,7 @@ def ten(rated: Sequence[Rated], idf: Idf, *, cold: bool) -> str:
     return f"{np.quantile(took, 0.5):.1f}, {np.quantile(took, 0.95):.1f}"
 
 
-def passage(text: str) -> Passage:
+def whole(text: str) -> Passage:
     """Take a source as a passage of its own."""
     chunk = Chunk(document=text[:40], uri="x", title="", text=text, start=0, end=len(text))
     return Passage(chunk=chunk, score=1.0)

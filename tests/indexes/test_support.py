@@ -104,6 +104,7 @@ FAITHFUL = [
     ("会员可延长到十五天。", "会员可以延长到15天。"),
     ("运费由买家承担。", "商品须在签收后七日内退回，运费由买家承担。"),
     ("自2024年5月3日起生效。", "本政策自 2024-05-03 起生效。"),
+    ("Customers keep their receipts.", "Customers keep their receipts for two years because shops that do not keep receipts cannot answer for goods bought with vouchers abroad."),
 ]  # fmt: skip
 FALSE = [
     ("date", "等级在1月2日重算。", "等级每年 1 月 1 日重新计算。"),
