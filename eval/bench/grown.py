@@ -9,16 +9,17 @@ so that the words of a collection grow with it and hardly any text comes twice.
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.bench.lexical import TYPES
+from eval.bench.through import Through
 from indexes.build import Build
 from indexes.chunk import Chunk, Record
-from indexes.embed import Card, Embedder
+from indexes.embed import Embedder
 from indexes.segments import CANARY
 from indexes.text import readable, sentences
 
@@ -113,37 +114,20 @@ def _grow(made: Vectors, real: Vectors, dice: np.random.Generator) -> NDArray[np
     return parents
 
 
-class Given:
+@dataclass
+class Given(Through):
     """An embedder that is told the vector of each text before it is asked for it.
 
     coming: vectors by text, taken out as they are used. Texts that come twice get one vector.
     """
 
-    def __init__(self, real: Embedder) -> None:
-        self.real, self.coming = real, dict[str, Vectors]()
-
-    @property
-    def card(self) -> Card:
-        """Say what the model says."""
-        return self.real.card
+    coming: dict[str, Vectors] = field(default_factory=dict)
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Give the vectors (n, dim) that were told; the canary is embedded."""
         if list(texts) == [CANARY]:
             return self.real.passages(texts)
         return np.stack([self.coming.pop(text) for text in texts])
-
-    def query(self, text: str) -> Vectors | None:
-        """Embed a question."""
-        return self.real.query(text)
-
-    def count(self, text: str) -> int:
-        """Count tokens."""
-        return self.real.count(text)
-
-    def cuts(self, text: str) -> Sequence[int]:
-        """Find where tokens begin."""
-        return self.real.cuts(text)
 
 
 def collect(
