@@ -27,7 +27,8 @@ With n chunks of t tokens and d dimensions, a share v of which has a vector:
 - lists read by a search: 160 of 4 √n, so √n vectors of work: p50 grows as √n
 - the rest of a hybrid search, at any size: embedding the question, reading the best passages
 - embedding: n v / (texts a second of the machine, or of one GPU)
-- queries a second: 1 / (CPU seconds of one hybrid search), times the cores
+- queries a second: 1 / (CPU seconds of one hybrid search), times the cores, by one process for
+  each; the threads of a single one gave two thirds of that where both were measured
 """
 
 
