@@ -10,6 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,9 @@ class Draft:
     def discard(self) -> None:
         """Throw the draft away, once the slab that is being embedded has ended."""
         self._thread.shutdown(cancel_futures=True)
-        self._words.close()
-        self._raw.close()
-        self._shelf.close()
+        for part in (self._words, self._raw, self._shelf):
+            with suppress(OSError):  # on a full disk what was held back still finds no place
+                part.close()
         durable.discard(self.folder)
 
     def _send(self) -> None:

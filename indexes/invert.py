@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 2_000_000  # tokens sorted at once; some 150 MB while it lasts, vocabulary included
+TERMS = 400_000  # different ones in a block: lists of numbers are nothing else
 AT_ONCE = 1 << 18  # terms of all runs held while they are merged, about
 POSTINGS = 1 << 22  # and their postings; 26 bytes each
 _TYPES = {  # of the files of an index; see postings.py
@@ -71,7 +72,7 @@ class Inverter:
         """Take the tokens of the next entry."""
         self._tokens.extend(map(self._vocabulary.__getitem__, entry))
         self._lengths.append(len(entry))
-        if len(self._tokens) >= BLOCK:
+        if len(self._tokens) >= BLOCK or len(self._vocabulary) >= TERMS:
             self._put_aside()
 
     def finish(self) -> None:
@@ -257,9 +258,10 @@ class _Files:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._held:
-            self._write_heads()
+            if kind is None:  # else what is there is torn, and may not look whole
+                self._write_heads()
 
     def __getitem__(self, name: str) -> int:
         """Count what was added to a file."""

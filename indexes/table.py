@@ -14,7 +14,8 @@ _MAPPED = 1 << 40  # bytes; SQLite maps as much as it was built for, 2 GB or mor
 class Table:
     """Any thread may call; one connection serves them in turn.
 
-    Raises IndexDamaged, naming the file, when SQLite finds it unreadable.
+    Raises IndexDamaged, naming the file, when SQLite finds it unreadable. The file is mapped: one
+    that a foreign program cuts short while it is read ends the process, as with every other file.
     """
 
     def __init__(self, file: Path) -> None:

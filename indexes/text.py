@@ -34,7 +34,7 @@ __all__ = [
 Language = Literal["zh", "en", "und"]
 
 REMEMBERED = 1 << 16  # runs whose spelling is kept
-REMEMBERED_RUN = 24  # characters of the longest of them: some 40 MB at the most
+REMEMBERED_RUN, REMEMBERED_TOKENS = 24, 7  # of the longest: some 45 MB at the most
 
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"
@@ -149,7 +149,7 @@ class _Spelled(dict[str, tuple[str, ...]]):
 
     def __missing__(self, run: str) -> tuple[str, ...]:
         spelled = _spell(run)
-        if len(run) <= REMEMBERED_RUN:
+        if len(run) <= REMEMBERED_RUN and len(spelled) <= REMEMBERED_TOKENS:
             if len(self) >= REMEMBERED:
                 self.clear()
             self[run] = spelled

@@ -32,7 +32,7 @@ class Children:
 
     def __call__(self, names: Sequence[str]) -> AbstractContextManager[Runner]:
         """Give what runs already, where it suits; else start what the files need."""
-        if self._early and (self._running or self._early.suits(names)):
+        if self._early and (self._running or self._early.suits(names, self._options)):
             return nullcontext(self._early)
         return self._guard(names)
 

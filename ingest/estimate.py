@@ -57,7 +57,8 @@ class Estimate:
             return
         self._chunks += listed.count
         chunks = [listed.first, listed.first + listed.count]
-        entries = np.searchsorted(self._parts[listed.segment].owners, chunks)
+        owners = self._parts[listed.segment].owners
+        entries = np.searchsorted(owners, np.array(chunks, dtype=owners.dtype))
         first, last = np.searchsorted(self._rows[listed.segment], entries)
         self._vectors += int(last - first)
 

@@ -24,6 +24,7 @@ from ingest.frame import heard
 _AHEAD = 32  # documents per child that may be parsed before they are asked for
 _HELD = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
 _MIB = 1 << 20
+_MOST_ENDS = 32  # of names that a child is told of; a few bytes each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,20 @@ Outcome = Parsed | Skipped
 _Answer = Future[tuple[Outcome, int]]  # and the bytes it holds
 
 
+def workers(options: GuardOptions) -> int:
+    """Count the children that options ask for."""
+    return options.workers or min(2, _cores())
+
+
+def _ends(names: Collection[str]) -> frozenset[str] | None:
+    """Give the ends of names, which alone matter; None where there are too many to tell apart.
+
+    Some sources give every file an end of its own: mailboxes, logs by date.
+    """
+    ends = frozenset(f"x{PurePosixPath(name).suffix.lower()}" for name in names)
+    return ends if len(ends) <= _MOST_ENDS else None
+
+
 class Guard:
     """A pool of limited children. Use it in a ``with``: they end with it. One job at a time.
 
@@ -75,14 +90,14 @@ class Guard:
         names: Collection[str] | None = None,
     ) -> None:
         self._options, self.split = options, dict(split)
-        self._names = None if names is None else sorted(self._names_of(names))
+        self._ends = None if names is None else _ends(names)
         self._setting = {
             "memory": options.memory * _MIB,
             "output": options.output * _MIB,
             "tokenizer": str(tokenizer.absolute()),
             "split": self.split,
         }
-        self.workers = options.workers or min(2, _cores())
+        self.workers = workers(options)
         self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._children: set[Child] = set()
         self._lock = threading.Lock()
@@ -91,7 +106,7 @@ class Guard:
 
     def __enter__(self) -> Self:
         for _ in range(self.workers):
-            self._idle.put(self._start(self._names))
+            self._idle.put(self._start(None if self._ends is None else sorted(self._ends)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,14 +118,11 @@ class Guard:
         for child in self._children:
             child.end()
 
-    @staticmethod
-    def _names_of(names: Collection[str]) -> set[str]:
-        return {f"x{PurePosixPath(name).suffix}" for name in names}  # only their ends matter
-
-    def suits(self, names: Collection[str]) -> bool:
+    def suits(self, names: Collection[str], options: GuardOptions) -> bool:
         """Tell whether these files could be given here as well as to a guard made for them."""
-        ready = self._names is None or self._names_of(names) <= set(self._names)
-        return ready and (self.workers >= min(2, _cores()) or len(names) <= self.workers)
+        ends = _ends(names)
+        ready = self._ends is None or (ends is not None and ends <= self._ends)
+        return ready and self.workers >= min(workers(options), len(names))
 
     def run(
         self, files: Iterable[Raw], *, name: Callable[[Raw], str]

@@ -44,11 +44,12 @@ class Seen:
         self._known: dict[str, list[object]] = {}
         self._lines = 0
         with suppress(OSError, ValueError, AttributeError, TypeError, IndexError):
-            head, *lines = json.loads(b"[%b]" % self._file.read_bytes().rstrip(b",\n"))
+            told = self._file.read_bytes()
+            head, *lines = json.loads(b"[%b]" % told.rstrip(b",\n"))
             if head == _HEAD:
                 held = {line[0]: line[1:] for line in lines}
                 self._known = {path: mark for path, mark in held.items() if len(mark) == _WHOLE}
-                self._lines = len(lines)
+                self._lines = len(lines) if told.endswith(b",\n") else 0  # else torn: no more to it
         self._now: dict[str, list[object]] = {}
 
     def look(self, path: Path, found: stat_result | None, *, limit: int) -> Kept:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import made_pdf
@@ -310,3 +310,20 @@ def test_a_child_for_text_alone_imports_no_parser_of_another_format():
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_guard_suits_what_it_has_parsers_and_children_for():
+    one = GuardOptions(workers=1)
+    with Guard(one, tokenizer=TOKENIZER, split={}, names=["a.md", "b.md"]) as pool:
+        assert pool.suits(["c.MD", "d.md"], one)
+        assert pool.suits(["c.md"], replace(one, workers=2))
+        assert not pool.suits(["c.pdf"], one)
+        assert not pool.suits(["c.md", "d.md"], replace(one, workers=2))
+
+
+def test_names_that_all_end_differently_make_no_long_list(tmp_path):
+    names = [f"{n}.S={n}" for n in range(100_000)]
+    split = asdict(SplitOptions())
+    with Guard(GuardOptions(workers=1), tokenizer=TOKENIZER, split=split, names=names) as pool:
+        found = outcomes(pool, [write(tmp_path, "7.S=7", "# One\n\nTwo words.\n")])
+    assert isinstance(found["7.S=7"], Parsed)
