@@ -8,14 +8,12 @@ from typing import Any
 
 from indexes.errors import IndexDamaged
 
-_MAPPED = 1 << 40  # bytes; SQLite maps as much as it was built for, 2 GB or more
-
 
 class Table:
     """Any thread may call; one connection serves them in turn.
 
-    Raises IndexDamaged, naming the file, when SQLite finds it unreadable. The file is mapped: one
-    that a foreign program cuts short while it is read ends the process, as with every other file.
+    Raises IndexDamaged, naming the file, when SQLite finds it unreadable. It is not mapped, which
+    would halve the time of a read: a file that a foreign program cuts short would end the process.
     """
 
     def __init__(self, file: Path) -> None:
@@ -24,7 +22,6 @@ class Table:
         uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self._base = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            self._base.execute(f"PRAGMA mmap_size = {_MAPPED}")  # a read takes half the time
         except sqlite3.DatabaseError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
 
