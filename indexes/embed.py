@@ -153,7 +153,7 @@ def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
 
 
 def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
-    """Open the embedder that the options ask for; exports the model on its first use (10 s).
+    """Open the embedder that the options ask for; exports the model on its first use (3 s).
 
     cache: a folder for the exported model; it may be deleted at any time. With it in place
     neither torch nor transformers is imported. Raises ModelMissing, naming the remedy.
@@ -165,7 +165,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     threads = options.threads or _cores()
     if backend == "torch":
         return _on_torch(options, model, cache, threads)
-    from indexes import on_onnx  # noqa: PLC0415 - a GPU desk need not have it
+    from indexes import export, on_onnx  # noqa: PLC0415 - a GPU desk need not have it
 
     try:
         encode = on_onnx.open_encoder(model, cache, int8=backend == "onnx-int8", threads=threads)
@@ -174,7 +174,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
             raise
         _log.warning("%s Going on with torch.", error)
         return _on_torch(options, model, cache, threads)
-    revision = f"-int8.{on_onnx.RECIPE}" if backend == "onnx-int8" else ""
+    revision = f"-int8.{export.RECIPE}" if backend == "onnx-int8" else ""
     return _local(options, model, cache, encode, revision)
 
 

@@ -6,14 +6,8 @@ embedded with it: int8 scales are taken per run, so in a batch they depend on th
 """
 
 import hashlib
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +16,10 @@ import tokenizers
 from numpy.typing import NDArray
 
 from indexes import weights as disk
-from indexes.errors import ModelMissing
+from indexes.export import RECIPE, export
 from indexes.weights import Weights
 
-RECIPE = 1  # counts changes of export and quantisation that change vectors
 SMALL = 400_000_000  # bytes of weights up to which one core serves one text
-ALIKE = 0.9999  # cosine of the fp32 graph to the model itself, at least
-_EXPORT = 900.0  # seconds; 10 for the packaged model
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -70,93 +61,10 @@ def _graph(weights: Weights, cache: Path, *, int8: bool) -> bytes:
         graph = file.read_bytes()
         if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes():
             return graph
-    graph = _export(weights, int8=int8)
+    graph = export(weights, int8=int8)
     disk.write(file, graph)
     disk.write(seal, hashlib.sha256(graph).hexdigest().encode())
     return graph
-
-
-def _export(weights: Weights, *, int8: bool) -> bytes:
-    """Export in a process of its own: torch would leave 0.7 GB in this one, and its habits."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "model.onnx")
-        order = {**asdict(weights), "folder": str(weights.folder), "target": str(target)}
-        done = subprocess.run(  # noqa: S603 - this interpreter, this module
-            [sys.executable, "-P", "-m", "indexes.on_onnx", json.dumps({**order, "int8": int8})],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=_EXPORT,
-            check=False,
-        )
-        if done.returncode:
-            reason = done.stderr.strip().rpartition("\n")[2]
-            raise ModelMissing(f"{weights.name} cannot be exported for the CPU: {reason}")
-        return target.read_bytes()
-
-
-def main() -> None:
-    """Export the model that the one argument describes; what ``_export`` starts."""
-    order = json.loads(sys.argv[1])
-    target, int8 = Path(order.pop("target")), order.pop("int8")
-    from indexes import on_torch  # noqa: PLC0415 - seconds, and only needed here
-
-    weights = Weights(**{**order, "folder": Path(order["folder"])})
-    raw = target.with_name("raw.onnx")
-    exact = on_torch.export(weights, raw)
-    _fuse(raw, target)
-    _check(target, exact, weights.max_tokens)
-    if int8:
-        _quantise(raw, raw)
-        _fuse(raw, target)
-
-
-def _check(graph: Path, exact: Callable[[list[int]], NDArray[np.float32]], longest: int) -> None:
-    """Hold the graph against the model it was traced from, at lengths it was not traced with.
-
-    A branch that depended on the length would have been frozen. Exits with the reason.
-    """
-    session = _open(graph.read_bytes(), threads=1)
-    for length in (3, min(40, longest), min(200, longest)):
-        ids = [7 - row % 4 for row in range(length)]
-        cosine = float(
-            session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0] @ exact(ids)
-        )
-        if not cosine > ALIKE:
-            sys.exit(f"the exported graph gives other vectors (cosine {cosine:.4f})")
-
-
-def _fuse(source: Path, target: Path) -> None:
-    """Let ONNX Runtime fold constants and fuse operators, the same on every processor."""
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(target)
-    options.log_severity_level = 3
-    ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
-
-
-def _quantise(source: Path, target: Path) -> None:
-    """Make the matrices int8: a scale per column, and seven bits.
-
-    A scale per matrix gives a cosine of 0.91 at worst, per column 0.99. Eight bits gain 0.001,
-    and on processors without VNNI the sums of pairs would saturate (2 x 255 x 127 > 32,767).
-    """
-    import onnx  # noqa: PLC0415 - only an export reads it
-    from onnxruntime import quantization  # noqa: PLC0415
-
-    model = onnx.load(str(source))
-    quantization.quant_utils.add_pre_process_metadata(
-        model
-    )  # else it advises, on the root logger, _fuse
-    quantization.quantize_dynamic(
-        model,
-        target,
-        weight_type=quantization.QuantType.QInt8,
-        per_channel=True,
-        reduce_range=True,
-        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
 
 
 def _open(graph: bytes, *, threads: int) -> ort.InferenceSession:
@@ -165,7 +73,3 @@ def _open(graph: bytes, *, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     options.enable_mem_pattern = False  # it is planned per shape, and every length is one
     return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-if __name__ == "__main__":
-    main()

@@ -69,9 +69,7 @@ class SelfTest:
         found = f"{model.name}, reads {model.max_tokens} tokens"
         yield Finding(what="model", state="ok", found=found)
         exported = sorted((desks.models).glob("*.onnx"))
-        cache = (
-            ", ".join(file.name for file in exported) or "none yet; made at first use, about 10 s"
-        )
+        cache = ", ".join(file.name for file in exported) or "none yet; made at first use, some 3 s"
         yield Finding(what="onnx cache", state="ok", found=cache)
 
     def embedder(self) -> Iterator[Finding]:

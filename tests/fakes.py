@@ -50,10 +50,11 @@ class HashEmbedder:
         return (vector / length if length else vector).astype(np.float32)
 
 
-def document(uri: str, text: str, *, cut: int = 80, **facts: object) -> Document:
+def document(uri: str, text: str, *, cut: int = 80, **facts: Any) -> Document:
     """Make a record of a text, and chunks of at most ``cut`` characters, cut at line ends."""
     identity = hashlib.sha256(f"{uri}\x1f{text}".encode()).hexdigest()[:16]
-    known = {"source": "src", "title": uri, "media_type": "text/plain", "language": "en"} | facts
+    plain = {"source": "src", "title": uri, "media_type": "text/plain", "language": "en"}
+    known: dict[str, Any] = plain | facts
     digest = hashlib.sha256(text.encode()).hexdigest()
     record = Record(id=identity, uri=uri, text=text, digest=digest, **known)
     chunks = [

@@ -24,7 +24,7 @@ HANDBOOK = {
 
 @pytest.fixture(scope="session")
 def models(pytestconfig: pytest.Config) -> Path:
-    """Keep the exported model between runs: the export takes 10 s."""
+    """Keep the exported model between runs: an export takes seconds."""
     assert pytestconfig.cache
     return pytestconfig.cache.mkdir("ragdesk-models")
 

@@ -1,0 +1,246 @@
+"""A BERT sentence encoder as an ONNX graph, written from its weights without torch.
+
+BERT (Devlin et al. 2019, arXiv:1810.04805) with mean or first-token pooling is what most small
+sentence encoders are, the packaged one too. Tracing it takes torch, transformers and
+sentence-transformers, which is most of the time and memory of a first ingest. A model that differs
+in anything, be it one weight more, is not written here but traced (``on_torch``).
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from safetensors import SafetensorError, safe_open
+
+Array = NDArray[Any]
+
+OPSET, IR = 17, 8  # as the traced graphs
+_PARTS = ("Transformer", "Pooling", "Normalize")
+_ASKED = {"transformer_task": "feature-extraction", "module_output_name": "token_embeddings"}
+_LEAST = 1e-12  # a length below which a vector has no direction
+_OUTSIDE = {"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"}  # not read
+_LAYER = {
+    "attention.self.query": ("hidden", "hidden"),
+    "attention.self.key": ("hidden", "hidden"),
+    "attention.self.value": ("hidden", "hidden"),
+    "attention.output.dense": ("hidden", "hidden"),
+    "intermediate.dense": ("inner", "hidden"),
+    "output.dense": ("hidden", "inner"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bert:
+    """The sizes of a model, and how the vectors of its tokens become one: ``mean`` or ``cls``."""
+
+    layers: int
+    heads: int
+    hidden: int
+    inner: int
+    vocabulary: int
+    positions: int
+    kinds: int
+    epsilon: float
+    pooling: str
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name every weight that is read, with its shape."""
+        size = {"hidden": self.hidden, "inner": self.inner}
+        found: dict[str, tuple[int, ...]] = {
+            "embeddings.word_embeddings.weight": (self.vocabulary, self.hidden),
+            "embeddings.position_embeddings.weight": (self.positions, self.hidden),
+            "embeddings.token_type_embeddings.weight": (self.kinds, self.hidden),
+        }
+        norms = ["embeddings.LayerNorm"]
+        for layer in range(self.layers):
+            under = f"encoder.layer.{layer}."
+            norms += [f"{under}attention.output.LayerNorm", f"{under}output.LayerNorm"]
+            for name, (out, into) in _LAYER.items():
+                found[f"{under}{name}.weight"] = (size[out], size[into])
+                found[f"{under}{name}.bias"] = (size[out],)
+        for name in norms:
+            found[f"{name}.weight"] = found[f"{name}.bias"] = (self.hidden,)
+        return found
+
+
+def write(folder: Path, file: Path) -> bool:
+    """Write the graph of the model in a folder; False where it is another kind of model.
+
+    Input ``ids``: int64 (1, n), the tokens of one text. Output ``vector``: float32 (1, hidden), of
+    length one. There is no mask, as a text that runs alone needs none.
+    """
+    try:
+        bert = _described(folder)
+        weights = bert and _weights(folder, bert)
+    except (AttributeError, KeyError, OSError, TypeError, ValueError, SafetensorError):
+        return False  # tracing says what is the matter
+    if not bert or not weights:
+        return False
+    onnx.save(_Graph(bert, weights).model(), str(file))
+    return True
+
+
+def _described(folder: Path) -> Bert | None:
+    """Read the settings of a model; None where one of them is not what is written here."""
+    config = json.loads((folder / "config.json").read_bytes())
+    modules = json.loads((folder / "modules.json").read_bytes())
+    kinds = [module["type"].rpartition(".")[2] for module in modules]
+    plain = {
+        "model_type": "bert",
+        "hidden_act": "gelu",
+        "position_embedding_type": "absolute",
+        "is_decoder": False,
+        "add_cross_attention": False,
+    }
+    usual = all(config.get(name, value) == value for name, value in plain.items())
+    if not usual or "model_type" not in config or kinds not in (list(_PARTS), list(_PARTS[:2])):
+        return None
+    if modules[0]["path"]:  # an older layout, with the transformer in a folder of its own
+        return None
+    asked = json.loads((folder / "sentence_bert_config.json").read_bytes())
+    way = _pooling(json.loads((folder / modules[1]["path"] / "config.json").read_bytes()))
+    if way is None or any(asked.get(name, value) != value for name, value in _ASKED.items()):
+        return None
+    return Bert(
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        hidden=config["hidden_size"],
+        inner=config["intermediate_size"],
+        vocabulary=config["vocab_size"],
+        positions=config["max_position_embeddings"],
+        kinds=config["type_vocab_size"],
+        epsilon=config["layer_norm_eps"],
+        pooling=way,
+    )
+
+
+def _pooling(config: Mapping[str, Any]) -> str | None:
+    """Tell how token vectors become one, in today's settings or in those of older models."""
+    if config.get("include_prompt", True) is not True:
+        return None
+    old = {name: on for name, on in config.items() if name.startswith("pooling_mode_") and on}
+    names = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+    said = config.get("pooling_mode") or (names.get(*old) if len(old) == 1 else None)
+    return said if said in {"mean", "cls"} else None
+
+
+def _weights(folder: Path, bert: Bert) -> dict[str, Array] | None:
+    """Read every weight as float32; None where one is missing, left over or of another shape."""
+    (file,) = folder.glob("*.safetensors")
+    shapes = bert.shapes()
+    with safe_open(str(file), framework="np") as opened:
+        names = {name.removeprefix("bert."): name for name in opened.keys()}  # noqa: SIM118
+        if not set(shapes) <= set(names) <= set(shapes) | _OUTSIDE:
+            return None
+        found = {name: opened.get_tensor(names[name]) for name in shapes}
+    if any(found[name].shape != shape for name, shape in shapes.items()):
+        return None
+    return {name: np.asarray(array, dtype=np.float32) for name, array in found.items()}
+
+
+class _Graph:
+    """Collects nodes; a method gives the name of what its node computes."""
+
+    def __init__(self, bert: Bert, weights: Mapping[str, Array]) -> None:
+        self._bert, self._weights = bert, weights
+        ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "n"])
+        out = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, bert.hidden])
+        opset = helper.make_opsetid("", OPSET)
+        empty = helper.make_graph([], "bert", [ids], [out])
+        self._model = helper.make_model(empty, opset_imports=[opset], ir_version=IR)
+
+    def model(self) -> onnx.ModelProto:
+        """Write the whole of it, from the ids to the vector."""
+        tokens = self._embedded()
+        for layer in range(self._bert.layers):
+            tokens = self._layer(tokens, f"encoder.layer.{layer}.")
+        self._unit(self._pooled(tokens))
+        return self._model
+
+    def _embedded(self) -> str:
+        """Add the vectors of words, of the first kind of text, and of places.
+
+        Each is gathered, as in a traced graph, so that int8 makes the same of all three.
+        """
+        nought, one = self._value(np.array(0)), self._value(np.array(1))
+        count = self._op("Gather", self._op("Shape", "ids"), one)
+        words = self._op("Gather", self._table("word"), "ids")
+        kind = self._op("Gather", self._table("token_type"), nought)
+        places = self._op("Gather", self._table("position"), self._op("Range", nought, count, one))
+        tokens = self._op("Add", self._op("Add", words, kind), places)
+        return self._norm(tokens, "embeddings.LayerNorm")
+
+    def _layer(self, tokens: str, under: str) -> str:
+        heard = self._linear(self._attention(tokens, under), f"{under}attention.output.dense")
+        tokens = self._norm(self._op("Add", heard, tokens), f"{under}attention.output.LayerNorm")
+        wide = self._gelu(self._linear(tokens, f"{under}intermediate.dense"))
+        narrow = self._linear(wide, f"{under}output.dense")
+        return self._norm(self._op("Add", narrow, tokens), f"{under}output.LayerNorm")
+
+    def _attention(self, tokens: str, under: str) -> str:
+        """Let every token hear every other, in each head (Vaswani et al. 2017, section 3.2)."""
+        width = self._bert.hidden // self._bert.heads
+        heads = self._value(np.array([0, 0, self._bert.heads, width]))  # 0: as it is
+
+        def turned(part: str, order: list[int]) -> str:
+            flat = self._linear(tokens, f"{under}attention.self.{part}")
+            return self._op("Transpose", self._op("Reshape", flat, heads), perm=order)
+
+        scores = self._op("MatMul", turned("query", [0, 2, 1, 3]), turned("key", [0, 2, 3, 1]))
+        scaled = self._op("Mul", scores, self._number(1 / math.sqrt(width)))
+        shares = self._op("Softmax", scaled, axis=-1)
+        heard = self._op("MatMul", shares, turned("value", [0, 2, 1, 3]))
+        back = self._op("Transpose", heard, perm=[0, 2, 1, 3])
+        return self._op("Reshape", back, self._value(np.array([0, 0, self._bert.hidden])))
+
+    def _linear(self, tokens: str, name: str) -> str:
+        matrix = self._value(np.ascontiguousarray(self._weights[f"{name}.weight"].T))
+        bias = self._value(self._weights[f"{name}.bias"])
+        return self._op("Add", bias, self._op("MatMul", tokens, matrix))
+
+    def _gelu(self, tokens: str) -> str:
+        """Write x * (1 + erf(x / sqrt 2)) / 2 in the operators that ONNX Runtime fuses to one."""
+        bent = self._op("Erf", self._op("Div", tokens, self._number(math.sqrt(2))))
+        return self._op(
+            "Mul",
+            self._op("Mul", tokens, self._op("Add", bent, self._number(1))),
+            self._number(0.5),
+        )
+
+    def _norm(self, tokens: str, name: str) -> str:
+        scale, shift = (self._value(self._weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+        return self._op(
+            "LayerNormalization", tokens, scale, shift, axis=-1, epsilon=self._bert.epsilon
+        )
+
+    def _pooled(self, tokens: str) -> str:
+        if self._bert.pooling == "cls":
+            return self._op("Gather", tokens, self._value(np.array(0)), axis=1)
+        return self._op("ReduceMean", tokens, axes=[1], keepdims=0)
+
+    def _unit(self, vector: str) -> None:
+        length = self._op("ReduceL2", vector, axes=[-1], keepdims=1)
+        self._op("Div", vector, self._op("Max", length, self._number(_LEAST)), out="vector")
+
+    def _table(self, kind: str) -> str:
+        return self._value(self._weights[f"embeddings.{kind}_embeddings.weight"])
+
+    def _number(self, number: float) -> str:
+        return self._value(np.array(number, dtype=np.float32))
+
+    def _value(self, array: Array) -> str:
+        name = f"value{len(self._model.graph.initializer)}"
+        self._model.graph.initializer.append(numpy_helper.from_array(array, name))
+        return name
+
+    def _op(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+        out = out or f"{kind}{len(self._model.graph.node)}"
+        self._model.graph.node.append(helper.make_node(kind, list(inputs), [out], **attributes))
+        return out
