@@ -23,7 +23,7 @@ SLOWEST = 65_536  # bytes a second that a body must keep up, after a start of ``
 MAX_DEPTH = 32
 MAX_DIGITS = 18  # what fits a signed 64-bit integer
 MAX_MEMBERS = 10_000
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # never tried twice, closed or not
 BRACKET = re.compile(r"[\[\]{}]")
 
 

@@ -15,6 +15,12 @@ def test_hostile_json_is_refused_with_a_reason(body):
         parse(body)
 
 
+@pytest.mark.parametrize("pair", [b'\\"', b"\\\\", b'\\""'])
+def test_a_string_without_an_end_is_read_once(pair):
+    with pytest.raises(BadRequest, match="not JSON"):
+        parse(b'"' + pair * 400_000)
+
+
 def test_the_limits_themselves_pass():
     deep = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     assert json.loads(deep) == parse(deep)
