@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from indexes.quantity import CURRENCIES, MONTHS, Date, Quantity, dates, each, numerals, quantities
+from indexes.quantity import (
+    CURRENCIES,
+    MONTHS,
+    Date,
+    Quantity,
+    dates,
+    each,
+    numerals,
+    quantities,
+    undated,
+)
 from indexes.text import content, identifiers, normalise, tokens
 
 Kind = Literal[
@@ -142,7 +152,7 @@ def _amounts(said: Sequence[Quantity], held: Sequence[Quantity], text: str) -> I
 
 def _written(one: Quantity, text: str) -> bool:
     """Tell whether a number without a unit stands in a text, in digits or in words."""
-    digits = re.search(rf"(?<!\d){re.escape(one.text)}(?!\d)", text)
+    digits = re.search(rf"(?<![\d.,]){re.escape(one.text)}(?!\d|[.,]\d)", text)  # no part of one
     return bool(digits) or one.count in numerals(text)
 
 
@@ -237,6 +247,15 @@ def _negation(clause: str, near: str) -> Iterator[Flag]:
                 break
 
 
+def denies(text: str) -> bool:
+    """Tell whether a text denies something.
+
+    >>> denies("No, you may not."), denies("Not only that."), denies("不得退货")
+    (True, False, True)
+    """
+    return bool(_NO.search(_INNOCENT.sub(" ", normalise(text))))
+
+
 def _denied(text: str, at: int) -> list[str]:
     """Give the first words after a negation; in Chinese, those of the next few characters."""
     after = text[at : at + 60].lstrip()
@@ -248,7 +267,7 @@ def _denied(text: str, at: int) -> list[str]:
 def _modal(clause: str, near: str) -> Iterator[Flag]:
     ours, theirs = (
         {name: met[0] for name, form in _MODALS.items() if (met := form.search(text))}
-        for text in (clause, near)
+        for text in (undated(clause), undated(near))  # May is a month
     )
     if ours and theirs and not ours.keys() & theirs.keys():
         yield Flag("modal", next(iter(ours.values())))

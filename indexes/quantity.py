@@ -120,6 +120,8 @@ _HALF = Decimal("0.5")
 _AND_A_HALF = re.compile("个半(?=小时|钟头)| and a half(?= )")
 _COUNTED = 12  # up to it a word without a unit only counts what a sentence lists: "two ways"
 _ORDINARY: Final = 10**15  # beyond, a run of digits is a name, not a quantity
+_EXACT = 20  # power of ten up to which a number can be rounded to its sixth place
+_IN_MAY = re.compile(r"(?<![a-z])(?:in|by|since|until|till|of|during|early|late|mid) may(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,15 @@ def _ordered(one: int, other: int) -> dict[str, str]:
     if one > 12 >= other:  # noqa: PLR2004 (months)
         return {"d": str(one), "m": str(other)}
     return {"d": str(other), "m": str(one)} if other > 12 >= one else {}  # noqa: PLR2004
+
+
+def undated(plain: str) -> str:
+    """Blank the dates of a normalised text, and months that follow a preposition.
+
+    >>> undated("you may pay by 3 may 2024, or in may").split()
+    ['you', 'may', 'pay', 'by', ',', 'or']
+    """
+    return _IN_MAY.sub(" ", _DATE.sub(" ", plain))
 
 
 def quantities(plain: str) -> list[Quantity]:
@@ -273,5 +284,7 @@ def _han(text: str) -> Decimal | None:
 
 def _plain(value: Decimal) -> Decimal:
     """Give 30, 30.0 and 30.00 one form."""
+    if value.adjusted() > _EXACT:
+        return value.normalize()
     rounded = round(value, 6)
     return Decimal(int(rounded)) if rounded == int(rounded) else rounded.normalize()

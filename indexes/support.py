@@ -6,10 +6,10 @@ sentence for an answer, checking a claim and measuring faithfulness all count th
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from indexes.flags import Flag, flags
+from indexes.flags import Flag, denies, flags
 from indexes.text import content, tokens
 
-__all__ = ["Flag", "Idf", "coverage", "flags", "precision", "window"]
+__all__ = ["Flag", "Idf", "coverage", "denies", "flags", "precision", "window"]
 
 Idf = Callable[[str], float]
 GAIN = 0.1  # of a claim, that a further piece must carry

@@ -5,15 +5,24 @@ passages carry, and hard flags for what it states otherwise (numbers, units, dat
 negation, modals). A second reader (an entailment model) may be put beside them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexes.chunk import Passage
-from indexes.support import Flag, Idf, coverage, flags, window
-from indexes.text import content, tokens
+from indexes.support import Flag, Idf, coverage, denies, flags, window
+from indexes.text import content, normalise, tokens
 from ragdesk.answering.answer import Standing
 from ragdesk.answering.evidence import Quote, Statement, headings, read
+
+_LEAD = re.compile(
+    r"^\s*(?:yes|no|ok|okay|sure|是的?|对的?|好的?|没错|不|不是)\s*[,，.。!！:：]\s*", re.IGNORECASE
+)
+_POLAR = re.compile(
+    r"(?<![a-z])(?:yes|no|not|can|could|may|might|must|shall|should|do|does|is|are|will)(?![a-z])"
+    r"|n't(?![a-z])|[是不没可能会]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,31 +75,52 @@ class Verify:
 
         question: its words are known to whoever reads the answer; they may name, not bear.
         """
-        words = tokens(claim)
+        claimed = _LEAD.sub("", claim)  # "Yes, …": what follows
+        words = tokens(claimed)
         pieces = [piece for passage in cited for piece in _pieces(passage)]
         if not pieces:
             return Statement(claim, (), 0.0, Standing.UNSUPPORTED)
         if not content(words):
-            return Statement(claim, (), 1.0, Standing.NO_CLAIM)
+            if not _POLAR.search(normalise(claim)):
+                return Statement(claim, (), 1.0, Standing.NO_CLAIM)
+            return self._polar(claim, pieces, question)
         at, _ = window(words, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at] or pieces[:1]
         held = frozenset().union(*(p.words | headings(p.passage.chunk) for p in chosen))
         support = coverage(words, held, self.idf)
         evidence = "\n".join(piece.text for piece in chosen)
         if self.judge:
-            support = (support + self.judge(claim, evidence)) / 2
+            support = (support + self.judge(claimed, evidence)) / 2
         known = [passage.chunk.indexed for passage in cited]
-        found = flags(claim, evidence, beside=[*known, question])
-        quotes = tuple(
-            Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
-            for p in chosen
-        )
-        return Statement(claim, quotes, support, self._standing(support, found), tuple(found))
+        found = flags(claimed, evidence, beside=[*known, question])
+        standing = self._standing(support, found)
+        return Statement(claim, _quotes(chosen), support, standing, tuple(found))
+
+    def _polar(self, claim: str, pieces: Sequence[_Piece], question: str) -> Statement:
+        """Check "Yes." or "No, you may not.": what it says is in the question.
+
+        It is partly supported at best, where the passages carry what was asked and deny it, or do
+        not, as the claim does. To drop a bare "No." loses little: a good answer goes on.
+        """
+        asked = tokens(question)
+        at, support = window(asked, [piece.words for piece in pieces], self.idf)
+        chosen = [pieces[i] for i in at]
+        denied = any(denies(piece.text) for piece in chosen)
+        fits = bool(chosen) and denied == denies(claim) and support >= self.options.partial
+        standing = Standing.PARTIAL if fits else Standing.UNSUPPORTED
+        return Statement(claim, _quotes(chosen), support, standing)
 
     def _standing(self, support: float, found: Sequence[Flag]) -> Standing:
         if found or support < self.options.partial:
             return Standing.UNSUPPORTED
         return Standing.SUPPORTED if support >= self.options.supported else Standing.PARTIAL
+
+
+def _quotes(pieces: Sequence[_Piece]) -> tuple[Quote, ...]:
+    return tuple(
+        Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
+        for p in pieces
+    )
 
 
 def _pieces(passage: Passage) -> list[_Piece]:
