@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,18 @@ def keys(file: Path, dim: int) -> list[bytes] | None:
     if rest or hashlib.sha256(body).hexdigest() != file.name:
         return None
     return [body[_KEY * row : _KEY * (row + 1)] for row in range(count)]
+
+
+def held(collection: Path, card: Card, canary: Vectors) -> set[bytes]:
+    """List the texts that an interrupted job has paid for, and change nothing.
+
+    No lock is needed: a part that vanishes meanwhile was published, or is begun anew.
+    """
+    folder, found = place(collection, card, canary), set[bytes]()
+    for file in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            found.update(keys(file, card.dim) or ())
+    return found
 
 
 class Journal:

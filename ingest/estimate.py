@@ -1,24 +1,29 @@
 """What a build would publish, counted without writing anything: the other half of ``--plan``."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from indexes import journal
 from indexes.build import Published
 from indexes.chunk import Chunk, Record
 from indexes.documents import Listed
-from indexes.embed import Card
+from indexes.embed import Embedder
 from indexes.index import Index
-from indexes.segments import views
+from indexes.segments import CANARY, views
 
 
 class Estimate:
-    """Takes documents as a build does, and counts. base: what is published now, or None."""
+    """Takes documents as a build does, and counts.
 
-    def __init__(self, base: Index | None, card: Card) -> None:
-        self._base, self._card = base, card
-        self._stale = bool(base and base.mismatch(card))
+    collection: whose journal an interrupted job may have left. base: what is published, or None.
+    """
+
+    def __init__(self, collection: Path, base: Index | None, embedder: Embedder) -> None:
+        self._collection, self._base, self._embedder = collection, base, embedder
+        self._card = embedder.card
+        self._stale = bool(base and base.mismatch(self._card))
         self._documents = self._chunks = self._vectors = 0
         self._texts: set[bytes] = set()
         self._names: set[tuple[str, str]] = set()
@@ -40,12 +45,15 @@ class Estimate:
         for listed in self._base.records() if self._base else ():
             if listed.id not in gone and (listed.source, listed.uri) not in self._names:
                 self._keep(listed)
+        new = self._texts - self._known()
+        resumed = new & self._paid()
         return Published(
             generation=self._base.generation if self._base else 0,
             documents=self._documents,
             chunks=self._chunks,
             vectors=self._vectors,
-            embedded=len(self._texts) - self._known(),
+            embedded=len(new) - len(resumed),
+            resumed=len(resumed),
             changed=False,
         )
 
@@ -68,13 +76,18 @@ class Estimate:
             if self._card.voices(chunk.text):
                 words = [text for _, text in views(chunk)]
                 self._vectors += len(words)
-                self._texts.update(hashlib.sha256(text.encode()).digest()[:16] for text in words)
+                self._texts.update(map(journal.key, words))
 
-    def _known(self) -> int:
-        """Count the texts whose vectors the base holds."""
+    def _known(self) -> set[bytes]:
+        """Find the texts whose vectors the base holds."""
         if self._base is None or self._stale:
-            return 0
+            return set()
         texts, known = list(self._texts), set[bytes]()
         for part in self._parts.values():
             known.update(part.shelf.vectors(texts))
-        return len(known)
+        return known
+
+    def _paid(self) -> set[bytes]:
+        """Find the texts whose vectors an interrupted job has left."""
+        canary = self._embedder.passages([CANARY])[0]
+        return journal.held(self._collection, self._card, canary)

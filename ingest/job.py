@@ -109,7 +109,7 @@ class Job:
         with self._base() as base:
             surveyor = self._surveyor(base, sources.recall(self.collection))
             surveys = surveyor.mirror(listing, groups)
-            sink = Estimate(base, self.embedder.card)
+            sink = Estimate(self.collection, base, self.embedder)
             skipped = self._take_in(sink, surveys, meter, keep=look)
             report = self._publish(sink, surveys, skipped, began)
             return replace(report, blocked=_blocked(surveys, skipped))

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from written import write
 
-from indexes import generations
+from indexes import failpoints, generations
 from indexes.documents import Listed
 from indexes.errors import CollectionBusy
 from indexes.index import Index
+from indexes.journal import LEAST
 from indexes.segments import CANARY
 from ingest import ledger
 from ingest.document import Raw
@@ -101,6 +102,28 @@ def test_a_plan_of_nothing_makes_nothing(job, kb):
     report = job.plan([kb])
     assert report.generation is None
     assert counts(report) == counts(job.run([kb]))
+
+
+def test_a_plan_knows_what_an_interrupted_job_has_paid_for(job, kb):
+    class Interrupted(Exception):
+        pass
+
+    def stop(name: str) -> None:
+        if name == "table written":
+            raise Interrupted
+
+    lines = "\n\n".join(f"Line {number} of the price list." for number in range(12 * LEAST))
+    write(kb, {"prices.md": f"# Prices\n\n{lines}"})
+    small = replace(job, split=replace(job.split, max_tokens=24), children=None)
+    with pytest.raises(Interrupted), failpoints.armed(stop):
+        small.run([kb])
+
+    before = snapshot(small.collection)
+    plan = small.plan([kb])
+    assert snapshot(small.collection) == before
+    done = small.run([kb])
+    assert (plan.embedded, plan.resumed) == (done.embedded, done.resumed)
+    assert plan.resumed > LEAST
 
 
 def test_nothing_to_do_publishes_nothing(job, kb):
