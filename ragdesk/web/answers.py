@@ -49,7 +49,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker) -> Response:
         state.metrics.note(given)
 
     if ask.stream:
-        return await stream.respond(opened, question, note)
+        return await stream.respond(request, opened, question, note)
 
     async def make() -> Response:
         given = await unless_left(request, opened.desk.ask(question))

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ragdesk.errors import Invalid
@@ -42,12 +42,22 @@ class Once:
         if not 1 <= len(key) <= LONGEST_KEY:
             raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         place = (who.name, request.method, request.url.path, request.url.query, key)
-        if place not in self.kept:
-            self._keep(place, digest, asyncio.ensure_future(_run(make)))
-        seen, task = self.kept[place]
-        if seen != digest:
-            raise Invalid("This Idempotency-Key was used with another body.")
-        response = await asyncio.shield(task)
+        own: asyncio.Task[Response] | None = None
+        while True:
+            if place not in self.kept:
+                own = asyncio.ensure_future(_run(make))
+                self._keep(place, digest, own)
+            seen, task = self.kept[place]
+            if seen != digest:
+                raise Invalid("This Idempotency-Key was used with another body.")
+            try:
+                response = await asyncio.shield(task)
+                break
+            except ClientDisconnect:  # who asked first is gone; who waits is not
+                if task is own:
+                    raise
+                if self.kept.get(place) == (seen, task):
+                    del self.kept[place]
         return Response(response.body, response.status_code, headers=dict(response.headers))
 
     def _keep(self, place: tuple[str, ...], digest: bytes, task: asyncio.Task[Response]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from indexes.errors import IndexesError
@@ -39,6 +39,7 @@ CODES = {face.status: face.code for face in FACES.values() if face.code != "sett
     503: "overloaded",
 }
 MAX_FIELDS = 8
+LEFT = 499  # as proxies write it down: the client closed its connection
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
@@ -95,6 +96,11 @@ def _fields(_request: Request, error: Exception) -> Response:
     return response(422, CODES[422], "Some fields are not as they should be.", errors=fields)
 
 
+def _left(_request: Request, _error: Exception) -> Response:
+    """Answer nobody: the client is gone, and nothing is the matter."""
+    return Response(status_code=LEFT)
+
+
 def _unexpected(_request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
     return response(500, "internal", "Something went wrong here; the server's log says what.")
@@ -106,4 +112,5 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(ours, _ours)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _fields)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unexpected)

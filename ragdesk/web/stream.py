@@ -5,12 +5,14 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
 from ragdesk import wire
 from ragdesk.answering.answer import Answer, Done, Event, Question
 from ragdesk.assemble import Opened
 from ragdesk.errors import REASONS, EngineFailed, Refusal, face
+from ragdesk.web.leave import unless_left
 
 MEDIA_TYPE = "text/event-stream"
 SORRY = "Something went wrong here; the server's log says what."
@@ -55,25 +57,32 @@ async def frames(
 
 
 async def respond(
-    opened: Opened, question: Question, done: Callable[[Answer], None]
+    request: Request, opened: Opened, question: Question, done: Callable[[Answer], None]
 ) -> StreamingResponse:
     """Send a desk's events as they happen. No proxy on the way should gather them first.
 
-    Raises a Refusal while the status line has not left.
+    Raises a Refusal while the status line has not left, or ClientDisconnect.
     """
     headers = {"X-Accel-Buffering": "no"}
-    events = await _begun(opened.desk.stream(question))
+    events = await _begun(request, opened.desk.stream(question))
     body = frames(opened, events, done)
     return StreamingResponse(body, media_type=MEDIA_TYPE, headers=headers)
 
 
-async def _begun(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+async def _begun(
+    request: Request, events: AsyncGenerator[Event, None]
+) -> AsyncGenerator[Event, None]:
     """Wait for the first event, so that a refusal is a status and not a broken stream."""
     failed: Exception | None = None
     first: Event | None = None
+
+    async def begin() -> Event:
+        return await anext(events)
+
     try:
-        first = await anext(events)
-    except Refusal:
+        first = await unless_left(request, begin())
+    except (Refusal, ClientDisconnect):
+        await events.aclose()
         raise
     except Exception as error:  # noqa: BLE001, told in the stream, as any other
         failed = error
