@@ -102,7 +102,8 @@ class Desks:
     def engine(self) -> Engine | None:
         """Make the language model's client that settings name, if they do. Raises SettingsError."""
         given = self.settings
-        return open_engine(given.generate, given.ground, given.vllm)
+        repairs = given.verify.failed == "repair"
+        return open_engine(given.generate, given.ground, given.vllm, repairs=repairs)
 
     def _writer(self, collection: str, index: Index) -> Writer | None:
         if self.engine is None:

@@ -16,6 +16,7 @@ from indexes.chunk import Passage
 from indexes.text import content, language, normalise, tokens
 from ragdesk.answering.answer import Choice, Turn
 from ragdesk.answering.evidence import Retrieval, Wanted, words
+from ragdesk.answering.rewrite import spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,9 @@ HELD: Final = 0.4  # of a question, at least, or they are near by chance
 FEW: Final = 3  # words of content beside "it", in a question that says nothing else
 _ALONE_EN = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those)\b")
 _THING_EN = re.compile(r"\b(?:the|this|that|these|those) ([a-z]+)")
-_ALONE_ZH = re.compile(r"[它该]|[这那](?=[个款种台件项份家]|$)")
+_ALONE_ZH = re.compile(
+    r"它|(?<![应我你您他们不都就本])该(?![怎如不去由在向找])|[这那](?=[个款种台件项份家]|$)"
+)
 _SHORT_ZH = 5  # characters of content: 怎么清洗 names no thing at all
 
 
@@ -68,7 +71,7 @@ def vague(question: str, before: str = "") -> bool:
     >>> vague("怎么清洗？"), vague("空气炸锅怎么清洗？")
     (True, False)
     """
-    said = normalise(question)
+    said = spoken(question)
     if language(question) == "zh":
         short = len({word for word in content(tokens(said)) if len(word) == 1}) < _SHORT_ZH
         return not before and (short or bool(_ALONE_ZH.search(said)))

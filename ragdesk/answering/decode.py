@@ -18,6 +18,7 @@ LONGEST = 1 << 16  # characters of an answer; a schema allows a tenth of it
 DEPTH = 3  # braces and brackets around a sentence's members: {"sentences": [{…
 _MARKS = re.compile(r"(.+?)((?:\s*\[\d{1,4}(?:\s*[,，]\s*\d{1,4})*\])+)(?=\s*[^\[\s])", re.DOTALL)
 _LAST = re.compile(r"(.+?)((?:\s*\[\d{1,4}(?:\s*[,，]\s*\d{1,4})*\])+)?\s*[.。]?\s*$", re.DOTALL)
+_BLANKS = re.compile(r"\s{2,}")  # made one, for what is above takes its time over many
 _GROWING = re.compile(r"\s*\[[\d\s,，]*$")
 
 
@@ -97,7 +98,8 @@ class Marked:
 
     def feed(self, piece: str) -> Iterator[Said]:
         """Take what was written, and give the sentences it completes, then the growing one."""
-        self._text += piece
+        tail = self._text[-1:] if self._text[-1:].isspace() else ""
+        self._text = self._text.removesuffix(tail) + _BLANKS.sub(_blank, tail + piece)
         if len(self._text) > LONGEST:
             raise EngineFailed("garbage", "The language model's answer has no end.")
         while met := _MARKS.match(self._text):
@@ -116,6 +118,10 @@ class Marked:
     def _said(self, met: re.Match[str]) -> Said:
         numbers = [int(n) for n in re.findall(r"\d+", met[2] or "")]
         return Said(met[1].strip(), _real(numbers, self._passages), whole=True)
+
+
+def _blank(blanks: re.Match[str]) -> str:
+    return "\n" if "\n" in blanks[0] else " "
 
 
 def _real(numbers: object, passages: int) -> tuple[int, ...]:

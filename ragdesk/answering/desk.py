@@ -135,8 +135,12 @@ class Desk:
                     async for event in self._tell(told, question, found):
                         yield event
         if not told.claims:
-            told.text = _without_claims(told, found.asked.language)
-            yield Delta(told.text)
+            words = _without_claims(told, found.asked.language)
+            apart = (
+                "\n" if heard and told.text else ""
+            )  # a sentence was begun, and cannot be unsaid
+            told.text = f"{told.text}{apart}{words}" if heard else words
+            yield Delta(apart + words)
         yield Done(self._answer(question, found, told, clock))
 
     async def _alone(self, question: Question) -> Question:

@@ -3,17 +3,24 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexes.chunk import Filter
 from indexes.errors import ModelMissing
 from indexes.tokenizer import Tokenizer
-from ragdesk.answering.generate import GenerateOptions, Generator, OpenAICompatible, check
+from ragdesk.answering.generate import (
+    Finish,
+    GenerateOptions,
+    Generator,
+    OpenAICompatible,
+    check,
+)
 from ragdesk.answering.ground import Ground, GroundOptions, Write, estimate
 from ragdesk.answering.on_vllm import Inside, VllmOptions, installed
+from ragdesk.answering.prompts import Prompt
 from ragdesk.errors import EngineFailed, Overloaded
 
 
@@ -68,10 +75,13 @@ class Engine:
             raise Overloaded("Every place at the language model is taken. Come again in a moment.")
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[float]:
-        """Wait for a place, and give the seconds left to the first word. Raises EngineFailed."""
+    async def place(self, within: float | None = None) -> AsyncIterator[float]:
+        """Wait for a place, and give the seconds left to the first word. Raises EngineFailed.
+
+        within: seconds for both, ``first_seconds`` where none are given.
+        """
         places, clock = self._here().places, asyncio.get_running_loop().time
-        begun, within = clock(), self.options.first_seconds
+        begun, within = clock(), self.options.first_seconds if within is None else within
         self._waiting += 1
         try:
             async with asyncio.timeout(within):
@@ -84,6 +94,20 @@ class Engine:
             yield within - (clock() - begun)
         finally:
             places.release()
+
+    async def brief(
+        self, prompt: Prompt, *, within: float | None = None
+    ) -> AsyncGenerator[str | Finish, None]:
+        """Write a few words before the answer itself, in a place, within half of its patience.
+
+        within: seconds to the first word, if fewer. Raises EngineFailed.
+        """
+        most = self.options.first_seconds / 2
+        async with self.place(most if within is None else min(within, most)) as left:
+            own = replace(prompt, salt=secrets.token_hex(16))  # a talk is nobody else's
+            async with aclosing(self.here()(own, within=left)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     def salt(self, collection: str, where: Filter) -> str:
         """Name who may see the same documents: their prompts may share an engine's cache."""
@@ -99,10 +123,15 @@ class Engine:
 
 
 def open_engine(
-    generate: GenerateOptions, ground: GroundOptions, inside: VllmOptions
+    generate: GenerateOptions,
+    ground: GroundOptions,
+    inside: VllmOptions,
+    *,
+    repairs: bool = False,
 ) -> Engine | None:
     """Make what the settings name: servers, or else a model inside this process; else None.
 
+    repairs: the model may be asked to write a sentence anew, and room is kept for that.
     Raises SettingsError, or ModelMissing where vLLM is wanted and not installed.
     """
     if not generate.urls and not inside.model:
@@ -114,6 +143,7 @@ def open_engine(
         answer=generate.max_tokens,
         sentences=generate.sentences,
         structured=generate.dialect != "plain",
+        repairs=repairs,
     )
     if generate.urls:
         return Engine(options=generate, make=lambda: OpenAICompatible(generate), ground=written)

@@ -17,8 +17,12 @@ from ragdesk.answering.answer import Standing
 
 _MARKS = re.compile(r"[/_.-]+")
 _REMEMBERED = 512  # passages; each some 30 KB of words
-# "Q2", "FY2024": a stretch of time that many documents speak of, no name of a thing.
-_PERIOD = re.compile(r"(?:[fc]y|[qh])?\d{0,4}(?:[fc]y|[1-4]?[qh])\d{0,4}")
+# "Q2", "FY2024", "2Q24", "24h": a stretch of time that many documents speak of, no name of a thing,
+# as "H100" is.
+_PERIOD = re.compile(
+    r"(?:[fc]y)?\d{0,4}[qh][1-4]?(?:[fc]y\d{2,4}|(?:19|20)\d\d)?"
+    r"|\d{1,4}[qh](?:[fc]y)?\d{0,4}|[fc]y\d{0,4}(?:[qh][1-4]|[1-4][qh])?"
+)
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 

@@ -40,7 +40,8 @@ class GenerateOptions:
     sentences: of an answer, at most.
     temperature: 0 writes the likeliest words.
     connect_seconds: to reach a server.
-    first_seconds: to the first word, a retry and waiting for a place included.
+    first_seconds: to the first word, a retry and waiting for a place included. A follow-up that the
+    model has to rewrite first may take half of it for that.
     silence_seconds: between words.
     total_seconds: to the last word.
     running: answers being written at once, over all servers.
@@ -74,14 +75,19 @@ class Finish:
     reason: str
 
 
-class Generator(Protocol):
+class Writing(Protocol):
     """Writes text from a prompt, piece by piece, and says at the end why it stopped."""
 
-    @property
-    def model(self) -> str: ...
     def __call__(
         self, prompt: Prompt, *, within: float | None = None
     ) -> AsyncGenerator[str | Finish, None]: ...
+
+
+class Generator(Writing, Protocol):
+    """A model, and what is open for it."""
+
+    @property
+    def model(self) -> str: ...
     async def close(self) -> None: ...
 
 

@@ -51,7 +51,8 @@ class Ground:
     """Writes prompts for one model.
 
     count: tokens of a text. answer: tokens kept free for what the model writes. sentences: that
-    it may write at most. structured: whether the engine can be held to a JSON schema.
+    it may write at most. structured: whether the engine can be held to a JSON schema. repairs:
+    whether it may be asked to write one of its sentences anew, which takes room too.
     """
 
     options: GroundOptions
@@ -59,6 +60,7 @@ class Ground:
     answer: int
     sentences: int
     structured: bool
+    repairs: bool = False
 
     def __call__(
         self, question: str, language: str, found: Sequence[Passage], salt: str = ""
@@ -84,6 +86,8 @@ class Ground:
     ) -> list[Passage]:
         asked = self.count(prompts.asking((), question, language))
         free = self.options.context - self.answer - ROOM - system - asked
+        if self.repairs:
+            free -= self.count(prompts.again("", "字" * LONGEST, language))
         chosen: list[Passage] = []
         taken: Counter[str] = Counter()
         for passage in found:

@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -54,6 +55,7 @@ class Inside:
     def __init__(self, options: VllmOptions, generate: GenerateOptions) -> None:
         """Load the model: seconds to minutes. Raises ModelMissing where that cannot be done."""
         installed()
+        from jinja2 import TemplateError  # noqa: PLC0415 - comes with vLLM
         from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
         from vllm.exceptions import VLLMError  # type: ignore[import-not-found]  # noqa: PLC0415
         from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]  # noqa: PLC0415
@@ -71,7 +73,7 @@ class Inside:
         if options.max_length:
             arguments["max_model_len"] = options.max_length
         self._options, self.model = generate, options.model
-        self._errors = (VLLMError, ValueError, RuntimeError)
+        self._refused, self._errors = TemplateError, (VLLMError, ValueError, RuntimeError)
         try:
             self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (OSError, *self._errors) as error:
@@ -90,7 +92,8 @@ class Inside:
         end = now() + self._options.total_seconds
         first = min(end, now() + (self._options.first_seconds if within is None else within))
         deadline, name = first, uuid.uuid4().hex
-        outputs = self._engine.generate(await self._asked(prompt), self._how(prompt), name)
+        asked = await self._asked(prompt)
+        outputs = self._engine.generate(asked, self._how(prompt), name)
         finished = False
         try:
             while not finished:
@@ -127,7 +130,18 @@ class Inside:
             {"role": "system", "content": prompt.system},
             {"role": "user", "content": prompt.user},
         ]
-        text = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        whole = [{"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}]
+        template = partial(
+            tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=True
+        )
+        try:
+            try:
+                text = template(said)
+            except self._refused:  # some, such as Gemma's, know no system
+                text = template(whole)
+        except (self._refused, ValueError) as error:  # ValueError: the model has no template
+            about = f"{self.model} has no chat template that takes a question: {error}"
+            raise EngineFailed("refused", about, again=False) from error
         return {"prompt": text, **({"cache_salt": prompt.salt} if prompt.salt else {})}
 
     def _how(self, prompt: Prompt) -> Any:

@@ -13,7 +13,7 @@ from indexes.support import Idf
 from indexes.text import content, language, normalise, tokens
 from ragdesk.answering import prompts
 from ragdesk.answering.answer import Turn
-from ragdesk.answering.generate import Generator
+from ragdesk.answering.generate import Writing
 from ragdesk.answering.plain import plain
 from ragdesk.errors import EngineFailed
 
@@ -29,8 +29,10 @@ _POINTS = re.compile(
     r"|\b(?:that|there|one|ones|so|else|instead|same|another|other|above)\W*$"
     r"|^(?:and|but|or|what about|how about|also|ok(?:ay)?|yes|no)\b"
     r"|^(?:why|when|where|who|how(?: much| many| long| often| far)?)(?: not| so)?\W*$"
-    r"|[它他她]|[这那][个些样里儿款种]?|上述|前者|后者|同样|其[中他]|呢[?？]?$|^(?:那|还有|另外|如果是)",
+    r"|(?<![吉耳排利])[它他她]|[这那][个些样里儿款种]?|上述|前者|后者|同样|其[中他]|呢[?？]?$|^(?:那|还有|另外|如果是)",
 )
+
+_DEPARTMENT = re.compile(r"\bIT(?![\w?？.!])\s*")
 
 
 def points(question: str) -> bool:
@@ -39,7 +41,17 @@ def points(question: str) -> bool:
     >>> points("How much is that?"), points("When is the shop open?"), points("那会员呢？")
     (True, False, True)
     """
-    return len(_said(question)) <= LONG and bool(_POINTS.search(normalise(question).strip()))
+    return len(_said(question)) <= LONG and bool(_POINTS.search(spoken(question)))
+
+
+def spoken(question: str) -> str:
+    """Normalise a question, without the IT that is a department: lower case would point with it.
+
+    >>> spoken("Who approves IT purchases?"), spoken("CAN I RETURN IT?")
+    ('who approves purchases?', 'can i return it?')
+    """
+    named = question if question.isupper() else _DEPARTMENT.sub("", question)
+    return normalise(named).strip()
 
 
 def leans(question: str, history: Sequence[Turn]) -> bool:
@@ -83,7 +95,7 @@ def carried(question: str, history: Sequence[Turn], idf: Idf) -> str:
 
 
 async def rewrite(
-    question: str, history: Sequence[Turn], idf: Idf, generator: Generator | None = None
+    question: str, history: Sequence[Turn], idf: Idf, generator: Writing | None = None
 ) -> str:
     """Give the question as it is to be searched for and answered.
 
@@ -101,7 +113,7 @@ async def rewrite(
     return carried(question, history, idf)
 
 
-async def _by_model(question: str, history: Sequence[Turn], generator: Generator) -> str:
+async def _by_model(question: str, history: Sequence[Turn], generator: Writing) -> str:
     prompt = prompts.alone(history[-TURNS:], question, language(question))
     said = ""
     async with aclosing(generator(prompt)) as pieces:

@@ -80,7 +80,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._writer.transport.abort()
 
     def get_extra_info(self, info: str) -> Any:
-        """Tell what the pool asks before it uses a connection again: whether its end has come."""
+        """Tell what the pool asks before it uses a connection again: whether anything has come.
+
+        Between two answers that is its end, or the last words of a proxy before it.
+        """
         if info == "is_readable":
-            return self._reader.at_eof() or self._reader.exception() is not None
+            heard = getattr(self._reader, "_buffer", b"")  # asyncio tells it in no other way
+            return bool(heard) or self._reader.at_eof() or self._reader.exception() is not None
         return None

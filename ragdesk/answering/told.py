@@ -9,7 +9,7 @@ from typing import Protocol
 from ragdesk.answering.answer import Choice, Citation, Claim, Question
 from ragdesk.answering.cite import cite, marked
 from ragdesk.answering.evidence import Noted, Retrieval, Statement
-from ragdesk.answering.generate import Generator
+from ragdesk.answering.generate import Writing
 from ragdesk.errors import EngineFailed
 
 Part = str | Statement | Noted
@@ -27,7 +27,7 @@ class Writer(Protocol):
     @property
     def model(self) -> str: ...
     @property
-    def follow_up(self) -> Generator | None: ...
+    def follow_up(self) -> Writing | None: ...
     def admit(self) -> None: ...
     def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]: ...
 

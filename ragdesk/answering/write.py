@@ -1,6 +1,7 @@
 """Write by a language model: ground, generate, decode, clean, verify, a sentence at a time."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,14 @@ from ragdesk.answering.answer import Question, Standing
 from ragdesk.answering.decode import Marked, Said, Structured
 from ragdesk.answering.engine import Engine
 from ragdesk.answering.evidence import Noted, Retrieval, Statement
-from ragdesk.answering.generate import Finish, Generator
+from ragdesk.answering.generate import Finish, Writing
 from ragdesk.answering.ground import LONGEST
 from ragdesk.answering.plain import Growing, plain
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.verify import Verify
 from ragdesk.errors import EngineFailed
 
+log = logging.getLogger("ragdesk.answering")
 Part = str | Statement | Noted
 _T = TypeVar("_T")
 
@@ -42,9 +44,9 @@ class ByModel:
         return self.engine.here().model
 
     @property
-    def follow_up(self) -> Generator:
-        """Give the model that rewrites follow-up questions."""
-        return self.engine.here()
+    def follow_up(self) -> Writing:
+        """Give the model that rewrites follow-up questions, in a place of its own."""
+        return self.engine.brief
 
     def admit(self) -> None:
         """Turn a question down while too many wait. Raises Overloaded."""
@@ -102,13 +104,16 @@ class ByModel:
         one = prompts.schema(len(prompt.passages), sentences=1, characters=LONGEST)
         again = replace(prompt, user=asked, schema=one if prompt.schema else None)
         quiet = replace(page, show=False, rejected=[])
-        async with aclosing(self._said(again, quiet, None)) as sentences:
-            async for said in sentences:
-                statement = await _apart(quiet.check, said)
-                if statement and statement.standing is not Standing.UNSUPPORTED:
-                    page.withheld -= 1
-                    page.told += 1
-                    return statement
+        try:
+            async with aclosing(self._said(again, quiet, None)) as sentences:
+                async for said in sentences:
+                    statement = await _apart(quiet.check, said)
+                    if statement and statement.standing is not Standing.UNSUPPORTED:
+                        page.withheld -= 1
+                        page.told += 1
+                        return statement
+        except EngineFailed as error:  # the sentences that passed are an answer without it
+            log.warning("not repaired", extra={"code": error.reason, "reason": str(error)})
         return None
 
 
@@ -148,6 +153,7 @@ class _Page:
             return [new] if new else []
         statement = self.check(said)
         if statement is None:
+            self.growing = Growing(known=self.known)
             return []
         parts: list[Part] = []
         if self.show and (rest := statement.text[len(self.growing.text) :]):

@@ -8,7 +8,7 @@ from fakes import HashEmbedder, document, publish
 
 from indexes.index import Index
 from ragdesk.answering.answer import Answer, Delta, Done, Outcome, Question, Turn
-from ragdesk.answering.clarify import ClarifyOptions
+from ragdesk.answering.clarify import ClarifyOptions, vague
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieve import Retrieve, RetrieveOptions
 
@@ -93,3 +93,17 @@ def test_what_no_document_speaks_of_is_not_offered(desk):
 def test_asking_back_can_be_turned_off(desk):
     never = replace(desk, clarify=ClarifyOptions(near=1.1))
     assert ask(never, "How do I clean it?").outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("How do I clean it?", True),
+        ("How do I reach IT?", True),  # at the end it may be either
+        ("Who cleans for IT on Mondays?", False),
+        ("我应该怎么清洗水壶的外壳？", False),
+        ("该产品怎么清洗外壳？", True),
+    ],
+)
+def test_a_department_and_a_duty_point_at_nothing(question, wanted):
+    assert vague(question) is wanted

@@ -56,6 +56,15 @@ def test_what_is_no_answer_is_named(written):
         list(Structured(3, growing=False).feed(written))
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", " \n\t", "\u3000"])
+def test_endless_blanks_end(blank):
+    read = Marked(3, growing=True)
+    said = [one for piece in ("Yes", blank * 20_000, "x", " [2] No") for one in read.feed(piece)]
+    last = list(read.end())
+    assert [one.citations for one in (*said, *last) if one.whole] == [(2,), ()]
+    assert last[0].text == "No"
+
+
 def test_marks_in_plain_text_cite_and_invented_ones_are_dropped():
     read = Marked(3, growing=False)
     text = "It takes 3 days [1]. Ask us. [2][9] 退款[3，1]。No source."

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from ragdesk.answering.engine import Engine, open_engine
 from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
 from ragdesk.answering.ground import GroundOptions
 from ragdesk.answering.on_vllm import VllmOptions
+from ragdesk.answering.prompts import Prompt
+from ragdesk.errors import EngineFailed
 
 OPTIONS = GenerateOptions(urls=("http://127.0.0.1:9/v1",))
 
@@ -38,6 +41,19 @@ def test_a_model_is_opened_beside_the_loop_and_once(engine):
     asyncio.run(start())
     assert len(made) == 1
     assert made[0] is not threading.main_thread()
+
+
+def test_words_before_an_answer_take_a_place_too(engine):
+    engine.options = replace(OPTIONS, running=1, first_seconds=0.2)
+
+    async def ask() -> str:
+        async with engine.place():
+            async for _ in engine.brief(Prompt(system="", user="?")):
+                pass
+        return ""
+
+    with pytest.raises(EngineFailed, match="No place"):
+        asyncio.run(ask())
 
 
 def test_another_loop_is_served_once_the_first_let_go(engine):

@@ -25,6 +25,9 @@ REFUND = (Turn(role="user", text="退款几天到账？"), Turn(role="assistant"
         ("那会员呢？", REFUND, True),
         ("How many days do I have to send unused articles back to the warehouse in Lyon?", NORWAY, False),
         ("And how long does it take?", (), False),
+        ("How do I contact IT support about a broken printer at the warehouse in Lyon?", NORWAY, False),
+        ("How do I return it with a broken printer to the warehouse in Lyon?", NORWAY, True),
+        ("怎么在马耳他买一把吉他和五个配件？", REFUND, False),
     ],
 )  # fmt: skip
 def test_only_what_leans_is_rewritten(question, history, wanted):

@@ -1,16 +1,26 @@
 """Answers written by a model: the scripted writer over HTTP, through the real desk."""
 
 import asyncio
+import json
+from dataclasses import replace
 
 import pytest
 from by_model import RETURNED, by_model
 from engines import running
 from scripted_writer import app
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
 
-from indexes.chunk import Filter
+from indexes.chunk import Chunk, Filter, Passage
+from ragdesk.answering import prompts
 from ragdesk.answering.answer import Delta, Found, Outcome, Question, Standing, Verdict
+from ragdesk.answering.decode import Said
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.verify import VerifyOptions
+from ragdesk.answering.ground import LONGEST, ROOM, Ground, GroundOptions
+from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.write import _Page
 from ragdesk.errors import EngineFailed
 
 ASKED = (
@@ -76,6 +86,85 @@ def test_what_becomes_of_lies(desk, index, failed):
         assert (answer.outcome, answer.citations) == (Outcome.UNSUPPORTED, ())
     if failed == "drop" and answer.degraded:
         assert (answer.generator, answer.degraded_reason[:11]) == ("extractive", "unsupported")
+
+
+class Tired:
+    """Serves an app, and nothing any more after some questions."""
+
+    def __init__(self, served, most):
+        self.served, self.left = served, most
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http" and scope["method"] == "POST":
+            self.left -= 1
+            if self.left < 0:
+                await JSONResponse({}, 500)(scope, receive, send)
+                return
+        await self.served(scope, receive, send)
+
+
+@pytest.mark.parametrize("send", ["hold", "show"])
+def test_a_repair_that_fails_spoils_no_answer(desk, index, send):
+    withheld = []
+    for seed in range(6):
+        with running(Tired(app(share=0.5, seed=seed), most=1)) as url:
+            events = told(by_model(desk, url, VerifyOptions(failed="repair")), RETURNED, send=send)
+        holds(events, index)
+        answer = events[-1].answer
+        if answer.generator == "vllm":
+            withheld.append(answer.withheld)
+    assert any(withheld) or send == "show"
+
+
+def broken_off(words):
+    """Serve a model that stops for length amid its first sentence."""
+
+    def piece(**choice):
+        return f"data: {json.dumps({'choices': [choice]})}\n\n"
+
+    async def complete(_request):
+        said = json.dumps({"sentences": [{"text": words}]})[: -len('"}]}')]
+        last = piece(delta={}, finish_reason="length")
+        parts = [*(piece(delta={"content": c}, finish_reason=None) for c in said), last]
+        return StreamingResponse(iter([*parts, "data: [DONE]\n\n"]), media_type="text/event-stream")
+
+    return Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+
+
+def test_words_that_were_shown_are_not_unsaid(desk, index):
+    with running(broken_off("Refunds take three")) as url:
+        events = told(by_model(desk, url, model="short"), RETURNED, send="show")
+    holds(events, index)
+    answer = events[-1].answer
+    assert answer.text.splitlines()[0] == "Refunds take"
+    assert answer.degraded_reason.startswith("cut_off")
+    assert answer.outcome is Outcome.NOT_FOUND
+
+
+def test_a_blank_sentence_takes_nothing_from_the_next():
+    page = _Page(
+        prompt=Prompt(system="", user=""),
+        question="",
+        verify=Verify(options=VerifyOptions(), idf=lambda _: 1.0),
+        show=True,
+        failed="drop",
+    )
+    assert page.take(Said("\u200b", (), whole=False)) == []
+    assert page.take(Said("\u200b", (), whole=True)) == []
+    (told,) = page.take(Said("Refunds take three days, and", (), whole=False))
+    assert told.startswith("Refunds take")
+
+
+def test_room_is_kept_for_a_repair():
+    facts = {"options": GroundOptions(context=3_000), "count": len, "answer": 100, "sentences": 3}
+    text = "Refunds take three days. " * 12
+    chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
+    found = [Passage(chunk=replace(chunk, document=str(n)), score=1.0) for n in range(9)]
+    for repairs in (False, True):
+        prompt = Ground(**facts, structured=False, repairs=repairs)("How long?", "en", found)
+        again = prompts.again(prompt.user, "x" * LONGEST, "en")
+        assert (len(prompt.system) + len(again) + ROOM + 100 <= 3_000) is repairs
+    assert prompt.passages
 
 
 def test_orders_in_documents_bring_no_link_image_or_foreign_citation(desk, index):
