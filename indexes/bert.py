@@ -198,7 +198,16 @@ class _Graph:
         shares = self._op("Softmax", scaled, axis=-1)
         heard = self._op("MatMul", shares, turned("value", [0, 2, 1, 3]))
         back = self._op("Transpose", heard, perm=[0, 2, 1, 3])
-        return self._op("Reshape", back, self._value(np.array([0, 0, self._bert.hidden])))
+        return self._op("Reshape", back, self._flat())
+
+    def _flat(self) -> str:
+        """Give the shape of all tokens, one computed while it runs, as in a traced graph.
+
+        From a known shape ONNX Runtime would fuse one more addition into the norm that follows,
+        in an operator that is slower and rounds otherwise, and int8 makes much of little: cosine
+        0.995 at worst of 300 passages to what is published, where this gives the same numbers.
+        """
+        return self._op("Concat", self._op("Shape", "ids"), self._value(np.array([-1])), axis=0)
 
     def _linear(self, tokens: str, name: str) -> str:
         matrix = self._value(np.ascontiguousarray(self._weights[f"{name}.weight"].T))

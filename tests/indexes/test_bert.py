@@ -51,6 +51,22 @@ def test_the_packaged_model_is_written(tmp_path, cache):
         assert np.abs(given(ids) - exact(ids)).max() < 1e-5
 
 
+def test_int8_makes_the_same_of_a_written_graph_and_of_a_traced_one(tmp_path, cache):
+    """It makes much of little: another order of the same additions, and vectors differ by 0.02."""
+    found = weights.find("packaged", cache)
+    traced = tmp_path / "traced.onnx"
+    on_torch.export(found, traced)
+    export._quantise(traced, traced)
+    export._fuse(traced, traced)
+    (tmp_path / "written.onnx").write_bytes(export.export(found, int8=True))
+    vectors = []
+    for name in ("traced.onnx", "written.onnx"):
+        session = ort.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"])
+        ids = [[101, *(2_000 + 37 * row % 20_000 for row in range(n)), 102] for n in (7, 90, 250)]
+        vectors.append([session.run(None, {"ids": np.array([one])})[0][0] for one in ids])
+    assert np.abs(np.stack(vectors[0]) - np.stack(vectors[1])).max() < 1e-5
+
+
 def test_a_first_export_imports_no_torch(tmp_path, cache):
     found = weights.find("packaged", cache)
     order = {**asdict(found), "folder": str(found.folder), "target": str(tmp_path / "graph.onnx")}
