@@ -1,14 +1,21 @@
 """A language model's server beside the tests: the scripted writer, over real HTTP, in a thread."""
 
+import asyncio
 import contextlib
+import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import uvicorn
+from scripted_writer import passages
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 
 def free_port() -> int:
@@ -48,3 +55,30 @@ def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def hesitating(go: threading.Event) -> Starlette:
+    """Make a writer that says one sentence, and the next one only when it is let go."""
+
+    async def chat(request: Request) -> Response:
+        given = passages((await request.json())["messages"][-1]["content"])
+        number = next(n for n, text in given.items() if "working days" in text)
+        said = (
+            "A refund reaches your bank account within 5 working days.",
+            "Gift cards are not refunded.",
+        )
+        texts = [json.dumps({"text": one, "citations": [number]}) for one in said]
+
+        async def write() -> AsyncIterator[str]:
+            for words in (f'{{"sentences": [{texts[0]},', None, f" {texts[1]}]}}"):
+                if words is None:
+                    await asyncio.to_thread(go.wait, 60)
+                    continue
+                choice = {"index": 0, "delta": {"content": words}, "finish_reason": None}
+                yield f"data: {json.dumps({'choices': [choice]})}\n\n"
+            end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+            yield f"data: {json.dumps({'choices': [end]})}\n\ndata: [DONE]\n\n"
+
+        return StreamingResponse(write(), media_type="text/event-stream")
+
+    return Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])

@@ -1,16 +1,26 @@
 """The chat page as a person meets it, in Chromium."""
 
+import json
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from engines import hesitating, running
+from fakes import HashEmbedder
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from served import served
 from web_home import publish
 
+from ragdesk.answering.decide import DecideOptions
+from ragdesk.answering.generate import GenerateOptions
+from ragdesk.assemble import Desks
+from ragdesk.settings import Settings
 from ragdesk.support.access import Keys
+from ragdesk.web import api
 
 pytestmark = pytest.mark.real
 
@@ -160,6 +170,80 @@ def test_a_follow_up_is_sent_with_the_conversation_until_another_collection_is_c
         [],
     ]
     assert sent[1][0]["text"] == "When does a refund reach my bank account?"
+
+
+def test_a_source_opens_while_the_model_still_writes_and_stays_open(page, home):
+    go, keys = threading.Event(), Keys(home)
+    with running(hesitating(go)) as model:
+        generate = GenerateOptions(urls=(model,), first_seconds=60.0, model="m")
+        settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
+        with running(api.build(Desks(home, settings, HashEmbedder()), keys)) as desk:
+            page.goto(desk.removesuffix("/v1"))
+            page.locator("#question").fill("When does a refund reach my bank account?")
+            page.keyboard.press("Enter")
+            page.locator(".reply[aria-busy] .mark").first.click()
+            marked = page.locator("mark.main")
+            expect(marked).to_contain_text("within 5 working days")
+            go.set()
+            expect(page.locator(".reply:not([aria-busy])")).to_contain_text("Gift cards")
+            expect(marked).to_be_visible()
+            page.locator("#back").click()
+            expect(page.locator("#side .card .quote").first).to_contain_text("working days")
+    keys.close()
+
+
+def test_an_answer_that_comes_after_the_collection_was_changed_is_no_part_of_the_next_talk(page):
+    sent: list[list[dict[str, str]]] = []
+    page.on("request", lambda r: sent.append(r.post_data_json["history"]) if r.post_data else None)
+    held: list[Route] = []
+    page.route("**/v1/answers", lambda route: held.append(route))  # noqa: PLW0108, a method takes no mark of playwright's
+    page.locator("#question").fill("When does a refund reach my bank account?")
+    page.keyboard.press("Enter")
+    while not held:
+        page.wait_for_timeout(20)
+    page.locator("#collection").select_option("second")
+    held[0].continue_()
+    expect(page.locator(".reply:not([aria-busy])")).to_contain_text("working days")
+    page.unroute("**/v1/answers")
+    ask(page, "When is tea served?")
+    assert sent == [[], []]
+
+
+def test_a_long_answer_is_cut_between_characters_for_the_next_question(page):
+    def lengthen(route: Route) -> None:
+        reply = route.fetch()
+        blocks = reply.text().split("\n\n")
+        at = next(i for i, block in enumerate(blocks) if block.startswith("event: done"))
+        head, _, data = blocks[at].partition("data: ")
+        done = {**json.loads(data), "text": "x" * 3999 + "🙂🙂"}
+        blocks[at] = f"{head}data: {json.dumps(done)}"
+        route.fulfill(response=reply, body="\n\n".join(blocks))
+
+    page.route("**/v1/answers", lengthen)
+    ask(page, "When does a refund reach my bank account?")
+    page.unroute("**/v1/answers")
+    ask(page, "And gift cards?")
+    expect(page.locator(".turn:last-child .reply:not(.failed) .words")).to_contain_text(
+        "Gift cards"
+    )
+
+
+def test_copying_is_offered_only_where_the_browser_can(page):
+    ask(page, "When does a refund reach my bank account?")
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_have_count(1)
+    gone = "Object.defineProperty(Navigator.prototype, 'clipboard', {value: undefined})"
+    page.add_init_script(gone)  # as over plain http from another host
+    page.reload()
+    ask(page, "When does a refund reach my bank account?")
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_have_count(0)
+
+
+def test_the_promise_holds_whoever_writes(page):
+    for words in ("Every sentence shows where it stands", "每一句都标明出处"):
+        expect(page.locator("#welcome")).to_contain_text(words)
+        spoken = page.locator("body").inner_text()
+        assert not [w for w in ("word for word", "quote your", "逐字", "摘自") if w in spoken]
+        page.locator("#language").click()
 
 
 def test_all_documents_are_listed_and_can_be_read_from_the_beginning(page):

@@ -46,13 +46,15 @@ function introduce() {
 
 async function ask(text, filters = {}) {
   document.body.classList.add("talking");
-  const turn = new Turn(text, (choice) => running || ask(choice.question, { uris: choice.uris }));
-  const asked = { question: text, collection: picker.value || "default", history: said, filters };
+  const collection = picker.value || "default";
+  const turn = new Turn(text, collection, (choice) => running || ask(choice.question, { uris: choice.uris }));
+  const before = said;
+  const asked = { question: text, collection, history: before, filters };
   running = new AbortController();
   busy(true);
   try {
     await wire.ask(asked, (name, data) => turn.hear(name, data), running.signal);
-    remember(text, turn.answer);
+    if (said === before) remember(text, turn.answer); // else the talk is over: another collection
   } catch (problem) {
     if (problem.name === "AbortError") turn.stop();
     else if (problem.status === 401) askKey(() => ask(text, filters), turn.node.remove());
@@ -66,7 +68,7 @@ async function ask(text, filters = {}) {
 // What asks back settles nothing: the question that follows a choice says it all again.
 function remember(text, answer) {
   if (!answer.text || answer.outcome === "clarify") return;
-  const turns = [{ role: "user", text }, { role: "assistant", text: answer.text.slice(0, LONGEST) }];
+  const turns = [{ role: "user", text }, { role: "assistant", text: Array.from(answer.text).slice(0, LONGEST).join("") }];
   said = [...said, ...turns].slice(-REMEMBERED);
 }
 

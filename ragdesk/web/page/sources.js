@@ -120,6 +120,7 @@ function where(place) {
 export async function view(answer, place, from) {
   turn += 1;
   const mine = turn;
+  if (answer.citations.length || answer.passages.length) again = () => list(answer);
   open(from);
   title.textContent = place.title || place.uri;
   back.hidden = false;

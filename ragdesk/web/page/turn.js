@@ -9,11 +9,12 @@ const CELL = " | ";
 const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
 
 export class Turn {
-  // choose: what to do when one of several readings is picked.
-  constructor(question, choose) {
+  // collection: the one asked. choose: what to do when one of several readings is picked.
+  constructor(question, collection, choose) {
     this.choose = choose;
     this.text = "";
-    this.answer = { citations: [], passages: [] };
+    this.opened = false; // the reader opened a source before the answer was whole
+    this.answer = { collection, citations: [], passages: [] };
     this.status = el("p", { class: "status" }, el("span", { class: "pulse" }), say("looking"));
     this.words = el("div", { class: "words" });
     this.foot = el("div", { class: "under" });
@@ -78,13 +79,16 @@ export class Turn {
   #mark(number) {
     const place = this.answer.citations.find((citation) => citation.number === number);
     if (!place) return `[${number}]`;
-    const press = (event) => sources.view(this.answer, place, event.currentTarget);
+    const press = (event) => {
+      this.opened = true;
+      sources.view(this.answer, place, event.currentTarget);
+    };
     const label = say("source", number, place.title);
     return el("button", { type: "button", class: "mark", "aria-label": label, title: place.title, on: { click: press } }, String(number));
   }
 
   #done(answer) {
-    this.answer = answer;
+    Object.assign(this.answer, answer); // a source that was opened meanwhile holds it
     this.text = answer.text;
     this.words.lang = answer.language === "zh" ? "zh-CN" : answer.language;
     this.reply.classList.add(answer.outcome);
@@ -94,7 +98,7 @@ export class Turn {
     this.status.replaceWith(...(note ? [el("p", { class: "note" }, say(note))] : []));
     if (answer.degraded) this.words.before(el("p", { class: "note soft" }, say("degraded")));
     this.#under(answer);
-    if (answer.citations.length) sources.list(answer, { reveal: matchMedia("(min-width: 60rem)").matches });
+    if (answer.citations.length && !this.opened) sources.list(answer, { reveal: matchMedia("(min-width: 60rem)").matches });
   }
 
   #under(answer) {
@@ -105,7 +109,7 @@ export class Turn {
     this.foot.replaceChildren(
       ...this.#choices(answer),
       ...(sourced ? [el("button", { type: "button", class: "chip", on: { click: reveal } }, label)] : []),
-      ...(cited ? [this.#copy(answer)] : []),
+      ...(cited && navigator.clipboard ? [this.#copy(answer)] : []), // none over plain http from elsewhere
       el("span", { class: "took" }, say("took", answer.seconds.total ?? 0)),
     );
   }

@@ -40,8 +40,11 @@ export const documents = async (collection, cursor) => {
   return (await call(`/v1/collections/${encodeURIComponent(collection)}/documents${query}`)).json();
 };
 
-export const text = async (collection, uri, generation) =>
-  (await call(`${within(collection, uri)}/text?generation=${generation}`)).text();
+// generation: unknown while an answer is still being written, and then the current one.
+export const text = async (collection, uri, generation) => {
+  const query = generation === undefined ? "" : `?generation=${generation}`;
+  return (await call(`${within(collection, uri)}/text${query}`)).text();
+};
 
 export const original = async (collection, uri) => (await call(`${within(collection, uri)}/original`)).blob();
 
