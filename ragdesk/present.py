@@ -32,8 +32,11 @@ def console(*, err: bool = False) -> Console:
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
-def answer(to: Console, given: Answer) -> None:
-    """Print an answer, then its sources with the quote underlined in its context."""
+def answer(to: Console, given: Answer, ask: str = "ragdesk ask") -> None:
+    """Print an answer, then its sources with the quote underlined in its context.
+
+    ask: the command that asks the same desk again.
+    """
     words = Text(given.text)
     words.highlight_regex(r"\[\d+\]", "bold cyan")
     if note := NOTES.get(given.outcome):
@@ -54,7 +57,7 @@ def answer(to: Console, given: Answer) -> None:
         to.print()
         to.print(Text("Ask again with the one you mean:", "dim"))
     for choice in given.choices:
-        to.print(Text(f"  ragdesk ask {shlex.quote(choice.question)}"), soft_wrap=True)
+        to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
     if given.outcome is Outcome.NOT_FOUND and given.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,25 @@ def test_a_question_the_documents_do_not_answer_is_said_to_be_one(filled):
     assert said(result)["citations"] == []
     english = run(filled, "ask", "What is the airspeed of an unladen swallow?")
     assert "not in the documents" in english.output
+
+
+def test_a_reading_is_offered_as_a_command_for_the_same_desk(home):
+    folder = home.parent / "my desk" / "products"
+    folder.mkdir(parents=True)
+    (folder / "kettle.md").write_text("# Fjord kettle\n\nClean it with a cloth.\n", "utf-8")
+    (folder / "fryer.md").write_text("# Lava fryer\n\nClean it with a rag.\n", "utf-8")
+    run(home, "ingest", folder, "--collection", "products")
+    config = folder.parent / "settings.toml"
+    config.write_text("[retrieve]\ntop_k = 7\n", encoding="utf-8")
+    words = ["--config", config, "ask", "How do I clean it?", "-c", "products"]
+    shown = run(home, *words).output
+    commands = [line for line in shown.splitlines() if line.startswith("  ragdesk")]
+    assert len(commands) == 2, shown
+    given = shlex.split(commands[0])
+    assert given[1:-1] == [
+        *("--home", str(home), "--config", str(config)), "ask", "--collection", "products",
+    ]  # fmt: skip
+    assert CliRunner().invoke(cli, given[1:]).exit_code == 0
 
 
 def test_generations_are_listed_verified_rolled_back_and_cleared(filled, documents):

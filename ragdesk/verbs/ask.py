@@ -40,4 +40,4 @@ def command(
     if as_json:
         call.say_json(wire.answer(answer))
     else:
-        present.answer(present.console(), answer)
+        present.answer(present.console(), answer, door.again("ask", collection))

@@ -1,6 +1,7 @@
 """What came with a call before its verb, and the options that several verbs share."""
 
 import json as json_
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+DEFAULT = "default"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -19,6 +21,18 @@ class Call:
     config: Path | None = None
     json: bool = False
 
+    def again(self, verb: str, collection: str) -> str:
+        """Write a command for the same home, settings file and collection, for a shell.
+
+        >>> Call(home=Path("my desk")).again("ask", "faq")
+        "ragdesk --home 'my desk' ask --collection faq"
+        """
+        words = ["ragdesk"]
+        words += ["--home", str(self.home)] if self.home else []
+        words += ["--config", str(self.config)] if self.config else []
+        words += [verb, *(["--collection", collection] if collection != DEFAULT else [])]
+        return shlex.join(words)
+
 
 def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:  # noqa: FBT001, click's form
     ctx.ensure_object(Call).json = value
@@ -28,7 +42,7 @@ def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool
 def collection(verb: F) -> F:
     """Add ``--collection``."""
     option = click.option(
-        "-c", "--collection", default="default", show_default=True, callback=_check_name
+        "-c", "--collection", default=DEFAULT, show_default=True, callback=_check_name
     )
     return option(verb)
 
@@ -36,7 +50,7 @@ def collection(verb: F) -> F:
 def _check_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     plain = value.replace("-", "").replace("_", "")
     first = value[:1].isalnum() and value.isascii() and value == value.lower()
-    if not (first and plain.isalnum() and len(value) <= 63):  # noqa: PLR2004, CONTRACT's bound
+    if not (first and plain.isalnum() and len(value) <= 63):  # noqa: PLR2004, as over HTTP: schemas.COLLECTION
         raise click.BadParameter("a collection is named in a-z, 0-9, _ and -, at most 63 of them.")
     return value
 

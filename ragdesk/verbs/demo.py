@@ -56,7 +56,8 @@ def command(door: call.Call, *, collection: str) -> None:
         to.print()
         to.print(Text(f"› {question}", "bold"))
         to.print()
-        present.answer(to, asyncio.run(opened.desk.ask(Question(text=question))))
+        answer = asyncio.run(opened.desk.ask(Question(text=question)))
+        present.answer(to, answer, door.again("ask", collection))
     where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
     to.print()
     to.print(Text("Next:", "bold"))
