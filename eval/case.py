@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+Role = Literal["user", "assistant"]
 Stratum = Literal["in_kb", "near_domain", "out_of_kb", "underspecified"]
 
 
@@ -50,6 +51,21 @@ class Case:
     evidence: tuple[Evidence, ...] = ()
     tags: tuple[str, ...] = ()
     cluster: str = ""
+
+
+def turns(case: Case) -> list[tuple[Role, str]]:
+    """Give what was said before as (user or assistant, words), whatever the set calls them.
+
+    >>> history = ({"speaker": "agent", "text": "Yes."},)
+    >>> turns(Case(id="1", lang="en", question="Why?", history=history))
+    [('assistant', 'Yes.')]
+    """
+    said: list[tuple[Role, str]] = []
+    for turn in case.history:
+        role = turn.get("role", turn.get("speaker", "user"))
+        if words := turn.get("text") or turn.get("content"):
+            said.append(("user" if role == "user" else "assistant", words))
+    return said
 
 
 def read(file: Path) -> Iterator[Case]:

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import httpx
 
-from eval.case import Case
-from eval.errors import BadTarget, NoAnswer, NotAsked
+from eval.case import Case, turns
+from eval.errors import BadTarget, NoAnswer
 
 Json = Mapping[str, Any]
 TRIES, PAUSE = 3, 0.5
@@ -100,10 +100,13 @@ class Ragdesk(_Http):
         }
 
     def ask(self, case: Case) -> Json:
-        """Ask a case. One with a history is not asked: the server keeps conversations itself."""
-        if case.history:
-            raise NotAsked("the target takes no history")
-        body = {"question": case.question, "collection": self._collection, "explain": True}
+        """Ask a case, its history with it."""
+        body = {
+            "question": case.question,
+            "collection": self._collection,
+            "history": [{"role": role, "text": text} for role, text in turns(case)],
+            "explain": True,
+        }
         return _sent(lambda: self._http.post("/v1/answers", json=body))
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
@@ -229,9 +232,7 @@ def _filled(text: str, environ: Mapping[str, str]) -> str:
 
 def _body(value: Any, case: Case) -> Any:
     """Fill placeholders in a request; one that stands alone keeps its kind (a list of messages)."""
-    history = [
-        {"role": t["role"], "content": t.get("text", t.get("content"))} for t in case.history
-    ]
+    history = [{"role": role, "content": text} for role, text in turns(case)]
     values = {
         "question": case.question,
         "history": history,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Self
 
-from eval.case import Case
+from eval.case import Case, turns
 from eval.targets import Target, named
 from ragdesk import wire
 from ragdesk.answering.answer import Question, Turn
@@ -56,8 +56,8 @@ class DeskTarget:
 
     def ask(self, case: Case) -> Mapping[str, Any]:
         """Ask a case, its history with it."""
-        turns = tuple(Turn(role=_role(turn), text=_text(turn)) for turn in case.history)
-        question = Question(text=case.question, history=turns, explain=True)
+        history = tuple(Turn(role=role, text=text) for role, text in turns(case))
+        question = Question(text=case.question, history=history, explain=True)
         asked = asyncio.run_coroutine_threadsafe(self._opened.desk.ask(question), self._loop)
         return wire.answer(asked.result())
 
@@ -65,15 +65,6 @@ class DeskTarget:
         """Give a document's stored text."""
         del generation  # an opened collection is of one generation
         return self._opened.index.text(uri)
-
-
-def _role(turn: Mapping[str, str]) -> Any:
-    said = turn.get("role", turn.get("speaker", "user"))
-    return "user" if said == "user" else "assistant"
-
-
-def _text(turn: Mapping[str, str]) -> str:
-    return turn.get("text") or turn.get("content") or ""
 
 
 @contextlib.contextmanager

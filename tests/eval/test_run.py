@@ -8,7 +8,7 @@ import pytest
 from made_run import cases, documents, trials
 
 from eval import report, store, trial
-from eval.errors import BadCases, NoAnswer
+from eval.errors import BadCases, NoAnswer, NotAsked
 from eval.run import GIVE_UP, RunOptions, run
 from eval.targets import Function
 
@@ -85,6 +85,14 @@ def test_any_failure_of_a_target_is_a_trial_with_its_reason(tmp_path):
     held = run(ASKED[:2], Function(odd), tmp_path)
     assert {one.status for one in held.values()} == {"error"}
     assert held["c0001"].reason.startswith("KeyError")
+
+
+def test_a_case_that_a_target_does_not_take_is_skipped_with_its_reason(tmp_path):
+    def picky(_):
+        raise NotAsked("it takes no pictures")
+
+    held = run(ASKED[:1], Function(picky), tmp_path)["c0000"]
+    assert (held.status, held.reason) == ("skipped", "it takes no pictures")
 
 
 def test_citations_are_looked_up_in_the_documents(tmp_path):

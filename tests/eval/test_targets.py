@@ -151,6 +151,24 @@ def test_a_mapping_that_cannot_work_says_why(tmp_path, text, why):
         Mapped(file, {})
 
 
+TALK = (
+    {"role": "user", "text": "Hello."},
+    {"speaker": "agent", "content": "Hello to you."},
+    {"speaker": "user", "text": ""},
+)
+
+
+def test_a_ragdesk_is_asked_with_the_turns_before(rival):
+    with Ragdesk(rival, "faq") as target:
+        target.ask(replace(CASE, history=TALK))
+    path, _, body = Rival.asked[-1]
+    assert (path, body["collection"], body["question"]) == ("/v1/answers", "faq", "How long?")
+    assert body["history"] == [
+        {"role": "user", "text": "Hello."},
+        {"role": "assistant", "text": "Hello to you."},
+    ]
+
+
 def test_a_ragdesk_is_asked_over_http_and_its_citations_looked_up(tmp_path):
     publish(tmp_path, "default", TEXTS)
     case = Case(
@@ -167,9 +185,9 @@ def test_a_ragdesk_is_asked_over_http_and_its_citations_looked_up(tmp_path):
         none = Ragdesk(f"http://127.0.0.1:{port}", "none")
         with none, pytest.raises(BadTarget, match="no collection"):
             _ = none.facts
-        talk = replace(case, history=({"role": "user", "text": "Hello."},))
-        unasked = run([talk], target, tmp_path / "talk")["1"]
-    assert (unasked.status, unasked.reason) == ("skipped", "the target takes no history")
+        talk = replace(case, history=TALK)
+        followed = run([talk], target, tmp_path / "talk")["1"]
+    assert (followed.status, followed.reason) == ("ok", "")
     assert held["1"].status == "ok", held["1"].reason
     found = report.measured(tmp_path / "run")
     assert found.overall["recall@8"].value == 1.0
