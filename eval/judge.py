@@ -95,7 +95,7 @@ def read(
     try:
         given = held["verdicts"]
         found = {int(one["sentence"]): one for one in given}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
         raise NoAnswer(f"the judge's reply is not what was asked for ({why})") from error
     numbers = list(range(1, len(sentences) + 1))
@@ -112,7 +112,10 @@ def share(verdicts: Sequence[Verdict]) -> float | None:
 
 def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
     verdict, quote = str(one.get("verdict")), str(one.get("quote") or "")
-    passage = int(one.get("passage") or 0)
+    try:
+        passage = int(one.get("passage") or 0)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NoAnswer(f"the judge gave {one['passage']!r}, which is no passage") from error
     if verdict not in VERDICTS:
         raise NoAnswer(f"the judge gave {verdict!r}, which is no verdict")
     why = ""

@@ -11,7 +11,7 @@ from made_run import cases, documents, stored
 from eval.errors import NoAnswer
 from eval.judge import Judge, read, share
 from eval.judging import judge_run
-from eval.prefer import Preference, prefer_runs
+from eval.prefer import Preference, prefer, prefer_runs
 from eval.replies import JudgeOptions, Replies, rated, said
 
 PASSAGES = ["You have 30 days\nto return it.", "Shipping is free."]
@@ -51,6 +51,10 @@ def test_a_quote_that_is_not_there_is_downgraded(given):
         (reply(verdict(), verdict()), "2 verdicts on 1"),
         (reply(verdict(verdict="maybe")), "no verdict"),
         (reply(verdict(sentence=2)), "1 verdicts on 1"),
+        (reply(verdict(sentence=1e999)), "not what was"),
+        (reply(verdict(passage="two")), "'two', which is no passage"),
+        (reply(verdict(passage=[1])), "no passage"),
+        (reply(verdict(passage=1e999)), "no passage"),
         ({"choices": [{"finish_reason": "stop", "message": {"content": "{"}}]}, "not what was"),
         ({"choices": [{"finish_reason": "stop", "message": {"content": None}}]}, "not what was"),
         ({"choices": []}, "not what was"),
@@ -166,6 +170,14 @@ def test_the_longer_answers_win_in_both_orders_and_alike_ones_tie(tmp_path, mode
     bytes_ = (ours / "preferred.json").read_bytes()
     prefer_runs(ours, tmp_path / "c", replace(ask, offline=True), votes=2)
     assert (ours / "preferred.json").read_bytes() == bytes_
+
+
+def test_a_preference_of_another_shape_is_an_error_of_that_case(tmp_path):
+    message = {"content": json.dumps({"better": ["first"]})}
+    raw = {"choices": [{"finish_reason": "stop", "message": message}]}
+    ask = Replies(JudgeOptions(url="http://x", model="m"), tmp_path, post=lambda *_: raw)
+    with pytest.raises(NoAnswer, match="no preference"):
+        prefer(ask, "How long?", "30 days.", "60 days.")
 
 
 def test_one_order_alone_does_not_win():
