@@ -4,6 +4,7 @@ A difference counts as significant from an adjusted p below 5 %. Beside it stand
 effect that this set would have shown: below that, silence means nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from eval import store
 from eval.errors import BadCases
 from eval.metrics import METRICS
 from eval.paired import ALPHA, Difference, compare, holm
+from eval.stats import ANY
 
 Call = Literal["better", "worse", "no difference shown"]
 UNTESTED = {"seconds"}  # of another machine, or another hour
@@ -47,7 +49,9 @@ def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
     for metric in tested:
         rows = pairs[metric.name]
         clusters = [one[case]["cluster"] for case, _, _ in rows]
-        found.append(compare([a for _, a, _ in rows], [b for _, _, b in rows], clusters))
+        ours_, theirs_ = [a for _, a, _ in rows], [b for _, _, b in rows]
+        within = (-1.0, 1.0) if metric.bounded else ANY
+        found.append(compare(ours_, theirs_, clusters, within))
     adjusted = holm([difference.p for difference in found])
     compared = []
     for metric, difference, p in zip(tested, found, adjusted, strict=True):
@@ -80,8 +84,8 @@ def as_json(compared: Sequence[Compared]) -> list[dict[str, Any]]:
             "ours": round(one.ours, 6),
             "theirs": round(one.theirs, 6),
             "difference": round(one.difference.effect.value, 6),
-            "ci_low": round(one.difference.effect.low, 6),
-            "ci_high": round(one.difference.effect.high, 6),
+            "ci_low": _finite(one.difference.effect.low),
+            "ci_high": _finite(one.difference.effect.high),
             "p": round(one.difference.p, 6),
             "p_adjusted": round(one.adjusted, 6),
             "smallest_effect": _finite(one.difference.smallest),
@@ -94,7 +98,7 @@ def as_json(compared: Sequence[Compared]) -> list[dict[str, Any]]:
 
 
 def _finite(value: float) -> float | None:
-    return None if value == float("inf") else round(value, 6)
+    return round(value, 6) if math.isfinite(value) else None
 
 
 def _by_case(folder: Path) -> dict[str, dict[str, Any]]:

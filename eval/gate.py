@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval import stats
 from eval.errors import BadGate
 from eval.measure import Aggregate
 from eval.measured import Scored
@@ -124,7 +125,9 @@ def _judge(test: Test, report: Report) -> Verdict:
     seen = getattr(figure, test.field)
     cases = _against(test, report)
     if seen is None:
-        why = "; ".join(figure.reasons) or "nothing was measured"
+        few = f"under {stats.FEW} independent groups of cases are too few for a bound"
+        none = "; ".join(figure.reasons) or "nothing was measured"
+        why = none if figure.value is None else few
         return Verdict(line=test.line, passed=False, seen=None, why=f"no figure: {why}")
     passed = _SIGNS[test.sign](float(seen), test.bound)
     why = "" if passed else f"{test.field} is {seen:.4g}"

@@ -13,6 +13,7 @@ from eval.judge import Judge
 from eval.reply import Reply, read
 
 JUDGED, CACHE = "judged.jsonl", "judge"
+WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0, 5.0)}
 
 
 def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _figure(
     name: str, ok: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    found = stats.mean([r[name] for r in ok], [r["cluster"] for r in ok]) if ok else None
+    clusters, within = [r["cluster"] for r in ok], WITHIN[name]
+    found = stats.mean([r[name] for r in ok], clusters, within) if ok else None
     errors = sum(row["status"] == "error" for row in rows)
     return {
         "value": round(found.value, 6) if found else None,

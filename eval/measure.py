@@ -6,7 +6,7 @@ was asked in another order measures the same to the last bit.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,11 +79,12 @@ def score(
 def aggregate(scored: Sequence[Scored], metrics: Sequence[Metric]) -> dict[str, Aggregate]:
     """Give every metric over some cases: its mean, with a 95 % interval over clusters.
 
-    Shares of yes and no get Wilson's interval, other means the bootstrap's.
+    Shares of yes and no get Wilson's interval, other means the bootstrap's; of under five clusters
+    nothing is known but what bounds the metric.
     """
     clusters = [one.case.cluster or one.case.id for one in scored]
     columns = {m.name: [one.scores[m.name] for one in scored] for m in metrics}
-    spread = _bootstrap(columns, clusters)
+    spread = _bootstrap(columns, clusters, {m.name for m in metrics if m.bounded})
     return {m.name: _aggregate(columns[m.name], m, clusters, spread[m.name]) for m in metrics}
 
 
@@ -186,12 +187,12 @@ def _aggregate(
     scores: Sequence[Score],
     metric: Metric,
     clusters: Sequence[str],
-    spread: tuple[float, float] | None,
+    spread: tuple[float | None, float | None],
 ) -> Aggregate:
     ok = [(s.value, c) for s, c in zip(scores, clusters, strict=True) if s.value is not None]
     errors = sum(s.status == "error" for s in scores)
     reasons = Counter(s.reason for s in scores if s.status != "ok")
-    if not ok or spread is None:
+    if not ok:
         return _empty(len(scores), dict(sorted(reasons.items())), errors)
     values, names = [value for value, _ in ok], [name for _, name in ok]
     total, n = math.fsum(values), len(values)
@@ -225,9 +226,12 @@ def _empty(count: int, reasons: Mapping[str, int], errors: int = 0) -> Aggregate
 
 
 def _bootstrap(
-    columns: Mapping[str, Sequence[Score]], clusters: Sequence[str]
-) -> dict[str, tuple[float, float] | None]:
-    """Resample whole clusters, for all metrics at once."""
+    columns: Mapping[str, Sequence[Score]], clusters: Sequence[str], bounded: Container[str]
+) -> dict[str, tuple[float | None, float | None]]:
+    """Resample whole clusters, for all metrics at once.
+
+    Where under five of them give a value: 0 and 1, or None for a metric without bounds.
+    """
     names, place = np.unique(np.asarray(clusters), return_inverse=True)
     held = np.array([[s.value is not None for s in column] for column in columns.values()])
     values = np.array([[s.value or 0.0 for s in column] for column in columns.values()])
@@ -238,14 +242,14 @@ def _bootstrap(
         tops.append(weights @ sums.T)
         bottoms.append(weights @ counts.T)
     top, bottom = np.concatenate(tops), np.concatenate(bottoms)
-    spread: dict[str, tuple[float, float] | None] = {}
+    spread: dict[str, tuple[float | None, float | None]] = {}
     for i, name in enumerate(columns):
+        if np.count_nonzero(counts[i]) < stats.FEW:
+            spread[name] = (0.0, 1.0) if name in bounded else (None, None)
+            continue
         drawn = bottom[:, i] > 0
-        means = top[drawn, i] / bottom[drawn, i]
-        spread[name] = None
-        if len(means):
-            low, high = np.quantile(means, [0.025, 0.975])
-            spread[name] = (float(low), float(high))
+        low, high = np.quantile(top[drawn, i] / bottom[drawn, i], [0.025, 0.975])
+        spread[name] = (float(low), float(high))
     return spread
 
 
@@ -266,6 +270,9 @@ def _resampled(
         return abstention.auroc(ours, theirs) if len(ours) and len(theirs) else None
 
     every = np.arange(len(known))
+    whole = figure(every) or 0.0
+    if place.max() + 1 < stats.FEW:
+        return whole, min(0.0, whole), max(1.0, whole)
     drawn: list[float] = []
     for weights in stats.resamples(place.max() + 1, ROUNDS):
         for row in weights:
@@ -273,8 +280,7 @@ def _resampled(
             if value is not None:
                 drawn.append(value)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    whole = figure(every)
-    return float(whole if whole is not None else 0.0), float(low), float(high)
+    return whole, float(low), float(high)
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm  # type: ignore[import-untyped]  # ships no hints
 
-from eval.stats import ROUNDS, SEED, Estimate, difference, grouped
+from eval.stats import ANY, ROUNDS, SEED, Estimate, difference, grouped
 
 POWER, ALPHA = 0.80, 0.05
 
@@ -30,9 +30,12 @@ class Difference:
 
 
 def compare(
-    ours: Sequence[float], theirs: Sequence[float], clusters: Sequence[str] | None = None
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    clusters: Sequence[str] | None = None,
+    within: tuple[float, float] = ANY,
 ) -> Difference:
-    """Compare two measurements of the same cases.
+    """Compare two measurements of the same cases. within: where a difference can lie at all.
 
     >>> same = compare([0.5, 1.0, 0.0], [0.5, 1.0, 0.0])
     >>> same.p, same.smallest
@@ -40,7 +43,7 @@ def compare(
     """
     gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
     return Difference(
-        effect=difference(ours, theirs, clusters),
+        effect=difference(ours, theirs, clusters, within),
         p=permutation(gaps, clusters),
         smallest=smallest_effect(gaps, clusters),
         n=len(gaps),

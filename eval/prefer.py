@@ -81,7 +81,7 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Add up: share won (a tie is half), how often both orders agree, and what failed."""
     ok = [row for row in rows if row["status"] == "ok"]
     won = [WORTH[row["better"]] for row in ok]
-    found = stats.mean(won, [row["cluster"] for row in ok]) if ok else None
+    found = stats.mean(won, [row["cluster"] for row in ok], (0.0, 1.0)) if ok else None
     return {
         "preferred": {
             "value": round(found.value, 6) if found else None,
@@ -124,6 +124,6 @@ def _vote(ask: Replies, question: str, pair: tuple[str, str], names: str, vote: 
     body = replies.request(ask.options, (SYSTEM, user), ("preference", SCHEMA), vote)
     raw, _ = ask(body)
     said = replies.said(raw).get("better")
-    if said not in {"first", "second", "tie"}:
+    if said not in ("first", "second", "tie"):  # not a set: a list has no hash
         raise NoAnswer(f"the judge gave {said!r}, which is no preference")
     return "tie" if said == "tie" else names[said == "second"]

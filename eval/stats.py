@@ -1,5 +1,6 @@
 """How sure is a figure? Intervals, seeded, over clusters of cases that belong together. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from scipy.stats import beta, norm  # type: ignore[import-untyped]  # ships no h
 
 SEED, ROUNDS = 20261122, 10_000
 LEVEL = 0.95
+FEW = 5  # clusters; of four there are but 35 different resamples, a quarter too little spread
+ANY = (-math.inf, math.inf)
 Floats = NDArray[np.float64]
 _AT_ONCE = 4_000_000  # draws held in memory
 
@@ -26,38 +29,54 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def mean(values: Sequence[float], clusters: Sequence[str] | None = None) -> Estimate:
+def mean(
+    values: Sequence[float],
+    clusters: Sequence[str] | None = None,
+    within: tuple[float, float] = ANY,
+) -> Estimate:
     """Estimate a mean. Whole clusters are resampled: questions of one article are not independent.
 
-    >>> mean([1.0, 1.0, 1.0])
+    within: where a value can lie at all. Under five clusters that is the interval: one cluster
+    resampled is always itself, and would claim certainty.
+
+    >>> mean([1.0] * 5)
     Estimate(value=1.0, low=1.0, high=1.0)
+    >>> str(mean([0.75] * 20, ["one article"] * 20, within=(0, 1)))
+    '0.750 [0.000, 1.000]'
     """
     sums, counts = grouped(values, clusters)
+    if len(sums) < FEW:
+        return Estimate(float(sums.sum() / counts.sum()), *map(float, within))
     means = np.concatenate([w @ sums / (w @ counts) for w in resamples(len(sums))])
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(sums.sum() / counts.sum()), float(low), float(high))
 
 
 def difference(
-    ours: Sequence[float], theirs: Sequence[float], clusters: Sequence[str] | None = None
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    clusters: Sequence[str] | None = None,
+    within: tuple[float, float] = ANY,
 ) -> Estimate:
-    """Estimate the mean of paired differences, case by case.
+    """Estimate the mean of paired differences, case by case. within: where one can lie at all.
 
     >>> difference([1.0, 0.5], [0.5, 0.0]).value
     0.5
     """
-    return mean([a - b for a, b in zip(ours, theirs, strict=True)], clusters)
+    return mean([a - b for a, b in zip(ours, theirs, strict=True)], clusters, within)
 
 
 def proportion(values: Sequence[float], clusters: Sequence[str] | None = None) -> Estimate:
     """Estimate a share of yes (1.0) among yes and no: Wilson, over as many cases as count.
 
     Cases of one cluster are worth less than as many independent ones (Kish's design effect).
-    Where all agree that cannot be seen, and only whole clusters count: a bootstrap would claim
-    certainty there.
+    Where all agree, or there are under five clusters, that cannot be seen, and only whole clusters
+    count: a bootstrap would claim certainty there.
 
     >>> str(proportion([1.0] * 20)), str(proportion([1.0] * 20, ["a"] * 10 + ["b"] * 10))
     ('1.000 [0.839, 1.000]', '1.000 [0.342, 1.000]')
+    >>> str(proportion([1.0, 0.0] * 10, ["a"] * 10 + ["b"] * 10))
+    '0.500 [0.095, 0.905]'
     """
     sums, counts = grouped(values, clusters)
     n, share = float(counts.sum()), float(sums.sum() / counts.sum())
@@ -119,7 +138,7 @@ def binary(values: Any) -> bool:
 
 def _design(sums: Floats, counts: Floats, share: float) -> float:
     clusters, n = len(sums), float(counts.sum())
-    if share in {0.0, 1.0} or clusters == 1:
+    if share in {0.0, 1.0} or clusters < FEW:
         return n / clusters
     spread = clusters / (clusters - 1) * float(((sums - share * counts) ** 2).sum()) / n**2
     return max(1.0, spread / (share * (1 - share) / n))

@@ -49,9 +49,11 @@ def figures(table: Mapping[str, Aggregate]) -> list[str]:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, one in table.items():
-        if one.value is not None and one.ci_low is not None and one.ci_high is not None:
+        if one.value is not None:
+            known = one.ci_low is not None and one.ci_high is not None
+            reach = f"{one.ci_low:.3f} to {one.ci_high:.3f}" if known else "too few cases"
             rows.append(
-                f"| {name} | {one.value:.3f} | {one.ci_low:.3f} to {one.ci_high:.3f} "
+                f"| {name} | {one.value:.3f} | {reach} "
                 f"| {one.n_ok} | {one.n_skipped} | {one.n_error} |"
             )
     return rows

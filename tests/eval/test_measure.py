@@ -8,7 +8,7 @@ import pytest
 from made_run import cases, dice_of, documents, trials
 
 from eval import case as cases_
-from eval import locate, measure, report, store, trial
+from eval import gate, locate, measure, report, store, tables, trial
 from eval.metrics import METRICS
 from eval.trial import Trial
 
@@ -51,7 +51,7 @@ def test_every_case_is_counted_and_no_figure_is_nan(tmp_path):
     for table in (written["metrics"], *written["groups"].values()):
         for name, one in table.items():
             assert {"value", "ci_low", "ci_high", "n_ok", "n_skipped", "n_error"} <= set(one), name
-            if one["value"] is not None:
+            if one["value"] is not None and (one["ci_low"] is not None or name != "seconds"):
                 assert one["ci_low"] <= one["value"] <= one["ci_high"], name
             assert sum(one["reasons"].values()) == one["n_skipped"] + one["n_error"], name
     assert all(
@@ -59,6 +59,29 @@ def test_every_case_is_counted_and_no_figure_is_nan(tmp_path):
         for one in written["metrics"].values()
     )
     assert [case for case, _ in held.errors] == ["c0000", "c0001"]
+
+
+@pytest.mark.parametrize("clusters", [1, 4])
+def test_a_set_of_few_documents_cannot_pass_a_gate_on_a_bound(tmp_path, clusters):
+    asked = [replace(c, cluster=f"article {n % clusters}") for n, c in enumerate(ASKED)]
+    one = trials(HELD, ASKED)["c0000"].reply
+    said = [{"text": f"{one['passages'][0]['text']} Zebras.", "citations": [1]}]
+    alike = {**one, "outcome": "answered", "claims": said}  # each answer as faithful as the next
+    answered = {
+        name: replace(t, reply={**alike, "signals": {"answerable": n / 50}})
+        for n, (name, t) in enumerate(trials(HELD, asked).items())
+    }
+    held = report.measured(folder(tmp_path, "few", asked, answered))
+    figure = held.overall["faithfulness"]
+    assert 0.5 < figure.value < 1
+    assert (figure.ci_low, figure.ci_high) == (0.0, 1.0)
+    assert (held.overall["auroc"].ci_low, held.overall["auroc"].ci_high) == (0.0, 1.0)
+    lines = ("faithfulness.ci_low >= 0.01", "right.ci_low >= 0.7", "seconds.ci_high <= 60")
+    verdicts = gate.judge(gate.Gate(tests=tuple(map(gate.parse, lines))), held)
+    assert [one.passed for one in verdicts] == [False, False, False]
+    assert "too few for a bound" in verdicts[2].why
+    assert "| seconds | 0.250 | too few cases |" in tables.markdown(held, verdicts)
+    json.dumps(report.as_json(held), allow_nan=False)
 
 
 def test_failures_do_not_shift_a_mean_but_widen_its_bounds():
