@@ -12,17 +12,26 @@ from eval.errors import BadGate
 from eval.gate import Gate, Verdict
 from eval.released import Release
 
+# What no build may lose, where a baseline is given and no gate: it must find, be right, cite, and
+# neither refuse what it answered nor answer what it cannot.
+WATCHED = ("right", "recall@8", "cites_evidence", "false_answer", "over_refusal")
 MARKDOWN, JUNIT, PAGE = "report.md", "junit.xml", "report.html"
 
 
 def release(folder: Path, held: Gate | None = None, baseline: Path | None = None) -> Release:
-    """Measure a run, judge it, and write every report into its folder. Raises EvalError."""
+    """Measure a run, judge it, and write every report into its folder. Raises EvalError.
+
+    With a baseline and no gate, nothing of ``WATCHED`` that both runs measured may get worse.
+    """
+    check(held, baseline)
     measured = report.measured(folder)
     report.write(measured, folder)
     compared = compare.runs(folder, baseline) if baseline else []
     verdicts: list[Verdict] = []
     if held is not None:
-        verdicts = [*gate.judge(held, measured), *_watched(held, compared, baseline)]
+        verdicts += gate.judge(held, measured)
+    if baseline is not None:
+        verdicts += _watched(held, compared, baseline)
     limit = held or Gate(tests=())
     done = Release(
         report=measured,
@@ -32,6 +41,15 @@ def release(folder: Path, held: Gate | None = None, baseline: Path | None = None
     )
     write(done, folder)
     return done
+
+
+def check(held: Gate | None, baseline: Path | None) -> None:
+    """Refuse a gate that nothing could fail. Raises BadGate; cheap, so ask before a long run."""
+    if held is not None and baseline is None and not held.tests and held.watch:
+        raise BadGate(
+            f"The gate only watches {', '.join(held.watch)}, and there is no run to hold it "
+            "against. Name a measured one: --baseline DIR; or write gates = […] into it."
+        )
 
 
 def write(done: Release, folder: Path) -> None:
@@ -45,13 +63,14 @@ def write(done: Release, folder: Path) -> None:
         store.write_json(folder / "compare.json", compare.as_json(done.compared))
 
 
-def _watched(held: Gate, compared: Sequence[Compared], baseline: Path | None) -> list[Verdict]:
-    """Turn the metrics that a gate watches into verdicts. Raises BadGate for an unknown one."""
-    if not held.watch or baseline is None:
-        return []
+def _watched(held: Gate | None, compared: Sequence[Compared], baseline: Path) -> list[Verdict]:
+    """Turn the metrics that are watched into verdicts. Raises BadGate for an unknown one."""
     found = {one.name: one for one in compared}
+    names = held.watch if held else tuple(name for name in WATCHED if name in found)
+    if held is None and not names:
+        raise BadGate(f"Both runs measured none of {', '.join(WATCHED)}: write a gate file.")
     verdicts = []
-    for name in held.watch:
+    for name in names:
         if name not in found:
             raise BadGate(f"watch: {name!r} was not measured in both runs.")
         one = found[name]

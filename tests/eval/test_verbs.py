@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from made_run import cases, documents, trials
+from made_run import cases, documents, stored, trials
 
 from eval import case as cases_
 from eval import locate, store, trial
@@ -90,6 +90,38 @@ def test_a_gate_that_is_misspelt_is_2(folder, tmp_path, line, why):
     done = run("run", "--cache-only", "--out", folder, "--gate", gate(tmp_path, line))
     assert done.exit_code == 2
     assert why in done.output
+
+
+def test_a_gate_that_only_watches_needs_a_run_to_watch_it_against(folder, tmp_path):
+    file = tmp_path / "gate.toml"
+    file.write_text('watch = ["right"]\n', encoding="utf-8")
+    alone = run("run", "--cache-only", "--out", folder, "--gate", file)
+    assert alone.exit_code == 2
+    assert "--baseline DIR" in alone.output
+    assert not (folder / "report.json").exists()
+    run("run", "--cache-only", "--out", folder)
+    beside = run("run", "--cache-only", "--out", folder, "--gate", file, "--baseline", folder)
+    assert beside.exit_code == 0, beside.output
+
+
+def test_a_build_that_refuses_what_the_baseline_answered_is_1(tmp_path):
+    held = documents(40)
+    known = [c for c in cases(held, 160) if c.answerable]  # so nothing measures false_answer
+
+    def shy(answer):
+        refused = {**answer, "outcome": "not_found", "text": "I do not know.", "claims": []}
+        return {**refused, "citations": []} if answer["signals"]["answerable"] < 0.65 else answer
+
+    for name, change in (("before", lambda answer: answer), ("now", shy)):
+        where = stored(tmp_path / name, held, known, change)
+        store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
+        store.write_located(where, {c.id: locate.places(c, held.get) for c in known})
+        assert run("run", "--cache-only", "--out", where).exit_code == 0
+    words = ("run", "--cache-only", "--out", tmp_path / "now", "--baseline")
+    worse = run(*words, tmp_path / "before")
+    assert worse.exit_code == 1
+    assert "FAILED  over_refusal not worse than before" in worse.output
+    assert run(*words, tmp_path / "now").exit_code == 0
 
 
 def test_a_folder_without_a_run_says_how_to_make_one(tmp_path):
