@@ -76,7 +76,7 @@ def choice(offered: Choice) -> Json:
 
 
 def answer(given: Answer) -> Json:
-    """Write an Answer as CONTRACT has it; ``signals`` only where they were asked for."""
+    """Write an Answer as ``/openapi.json`` has it; ``signals`` only where they were asked for."""
     signals = {} if given.signals is None else {"signals": dict(given.signals)}
     return {
         "id": given.id,

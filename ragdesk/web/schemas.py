@@ -60,7 +60,7 @@ class Ask(Taken):
     verify: Literal["hold", "show"] | None = Field(
         default=None,
         description="Send a model's sentence once it is checked, or as it is written. "
-        "Else as the settings say.",
+        "Any key of scope `ask` may choose; else as the setting `[verify] send` says.",
     )
 
 
