@@ -122,6 +122,12 @@ def test_an_ingest_reports_and_a_second_one_finds_nothing_to_do(filled, document
     assert "ragdesk ask" in told.output
 
 
+def test_the_next_step_after_an_ingest_asks_the_same_desk(filled, documents):
+    told = run(filled, "ingest", documents, "--collection", "default").output
+    home = shlex.quote(str(filled))
+    assert f'Next: ragdesk --home {home} ask "…", or ragdesk --home {home} serve' in told
+
+
 def test_an_answer_is_shown_with_its_source_and_its_quote_in_context(filled):
     answer = said(
         run(filled, "ask", "Within how many days can I return unused articles?", "--json")

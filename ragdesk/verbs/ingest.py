@@ -113,7 +113,7 @@ def command(  # noqa: PLR0913, one parameter an option
         if as_json:
             call.say_json(report.json(plan=plan))
         else:
-            _tell(present.console(), report, plan=plan)
+            _tell(present.console(), report, door, plan=plan)
 
     if watch:
         if as_json or plan:
@@ -202,7 +202,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def _tell(to: Console, report: Report, *, plan: bool) -> None:
+def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
     counts = ("added", "changed", "removed", "unchanged")
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
     would = "Plan, nothing was changed: " if plan else ""
@@ -220,6 +220,8 @@ def _tell(to: Console, report: Report, *, plan: bool) -> None:
     line[1] = "–" if report.generation is None else report.generation
     line[-1] = round(report.seconds, 1)
     present.table(to, heads, [line])
+    if report.resumed:
+        to.print(f"{report.resumed:,} texts more were embedded by an interrupted job.", style="dim")
     if report.skipped:
         to.print()
         shown = [(one.uri, one.reason) for one in report.skipped[:SHOWN]]
@@ -227,4 +229,5 @@ def _tell(to: Console, report: Report, *, plan: bool) -> None:
         if (more := len(report.skipped) - SHOWN) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
     if not plan and report.documents:
-        to.print('\nNext: ragdesk ask "…", or ragdesk serve for the page.', style="dim")
+        ask, serve = door.again("ask", report.collection), door.again("serve", call.DEFAULT)
+        to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)
