@@ -1,0 +1,85 @@
+"""A whole home that 0.1.0 wrote is taken over: its words, vectors, keys, groups and originals."""
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from indexes import upkeep
+from indexes.index import Index
+from ragdesk.answering import calibrated
+from ragdesk.assemble import Desks
+from ragdesk.settings import Settings
+from ragdesk.support.access import Keys
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "home-0.1.0"
+FACTS = json.loads((FIXTURE / "facts.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def home(tmp_path):
+    return shutil.copytree(FIXTURE / "home", tmp_path / "home")
+
+
+@pytest.fixture
+def source():
+    """The folder that its documents were read from, where they lay: sources are real paths."""
+    place = Path(FACTS["source"])
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(FIXTURE / "documents", place)
+    yield place
+    shutil.rmtree(place)
+
+
+def test_it_verifies_and_holds_what_it_held(home):
+    collection = home / "collections" / "default"
+    assert upkeep.verify(collection) == []
+    with Index.open(collection) as index:
+        assert not index.refused
+        assert index.generation == FACTS["generation"]
+        assert index.digest() == FACTS["digest"]
+        assert index.sums["chunks"] == FACTS["chunks"]
+        assert index.sums["vectors"] == FACTS["vectors"]
+        groups = {one.uri: sorted(one.groups) for one in index.records() if one.groups}
+        assert groups == FACTS["groups"]
+        for uri in FACTS["removed"]:
+            assert index.record(uri) is None
+        for one in index.records():
+            original = collection / "originals" / one.digest
+            assert hashlib.sha256(original.read_bytes()).hexdigest() == one.digest
+
+
+def test_its_keys_hold_or_do_not_hold(home):
+    keys = Keys(home)
+    for told in FACTS["keys"].values():
+        key = keys.find(told["key"])
+        assert (key is not None and key.holds(time.time())) == (told["state"] == "valid")
+    keys.close()
+
+
+def test_its_calibration_is_read(home):
+    held = calibrated.read(home / "collections" / "default")
+    assert held is not None
+    assert held.floor("en") > 0
+
+
+def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_document(home, source, packaged):
+    desks = Desks(home, Settings(), packaged)
+    report = desks.job("default").run([source])
+    assert (report.added, report.changed, report.removed) == (0, 0, 0)
+    assert report.embedded == 0
+    with Index.open(home / "collections" / "default", card=packaged.card) as index:
+        assert index.digest() == FACTS["digest"]
+    desks.change("default", "desk/new.md", _written(home, "A new page of the desk."), frozenset())
+    with Index.open(home / "collections" / "default", card=packaged.card) as index:
+        assert {one.uri for one in index.records()} >= {"desk/new.md", *FACTS["groups"]}
+        assert index.sums["documents"] == FACTS["documents"] + 1
+
+
+def _written(home, text):
+    file = home / "body"
+    file.write_text(text, encoding="utf-8")
+    return file
