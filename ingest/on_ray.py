@@ -181,7 +181,8 @@ def _joined(address: str) -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.ERROR)
     began = not ray.is_initialized()
     if began:
-        here = {} if address else {"include_dashboard": False}
+        # By itself Ray asks an address of Google's which of its own it has, and listens on that.
+        here = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **here)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
