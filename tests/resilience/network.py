@@ -119,9 +119,7 @@ def listen(process: subprocess.Popen[str], seconds: float) -> None:
         for question in QUESTIONS:
             body = json.dumps({"question": question}).encode()
             headers = {"content-type": "application/json"}
-            asked = urllib.request.Request(  # noqa: S310 - our own server
-                f"http://127.0.0.1:{found[1]}/v1/answers", body, headers
-            )
+            asked = urllib.request.Request(f"http://127.0.0.1:{found[1]}/v1/answers", body, headers)
             with opener.open(asked, timeout=60) as reply:
                 reply.read()
         if not round_:
@@ -258,11 +256,9 @@ def read(lines: list[str], place: Place, findings: Findings) -> None:
 
 def raise_loopback() -> None:
     """Bring up ``lo`` in a new network namespace, and make sure that nothing else is there."""
-    others = set(os.listdir("/sys/class/net")) if os.geteuid() else set()
     with socket.socket() as any_socket:
         request = struct.pack("16sh14x", b"lo", 1 | 64)  # IFF_UP | IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, request)  # SIOCSIFFLAGS
-    del others
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outwards:
         try:
             outwards.connect(("192.0.2.1", 9))
