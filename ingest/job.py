@@ -18,6 +18,7 @@ from indexes.embed import Embedder
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.generations import CURRENT
 from indexes.index import Index
+from indexes.retention import Retention
 from ingest import ledger, sources
 from ingest.children import Children
 from ingest.document import Raw, Skipped
@@ -51,6 +52,7 @@ class Job:
     tokenizer, whose tokens the splitter counts. children: a running guard, for those who do
     many small jobs; without one, each job starts its own, which takes a second or two.
     on: opens a runner on other machines, which takes the place of the children.
+    kept: which generations stay after a publish; None: all.
     """
 
     collection: Path
@@ -60,6 +62,7 @@ class Job:
     split: SplitOptions = field(default_factory=SplitOptions)
     children: Guard | None = None
     on: Open | None = None
+    kept: Retention | None = None
 
     def run(
         self,
@@ -136,7 +139,8 @@ class Job:
 
         Raises IndexNotFound, IndexMismatch when another embedder made the collection.
         """
-        with Build(self.collection, self.embedder, progress=Meter(watch).texts) as build:
+        meter = Meter(watch)
+        with Build(self.collection, self.embedder, progress=meter.texts, kept=self.kept) as build:
             if build.base is None:
                 raise IndexNotFound(f"No index at {self.collection}.")
             if build.stale:
@@ -154,7 +158,13 @@ class Job:
 
     def _build(self, meter: Meter) -> Build:
         facts = {**self._split(), "way": self._way()}
-        return Build(self.collection, self.embedder, splitter=facts, progress=meter.texts)
+        return Build(
+            self.collection,
+            self.embedder,
+            splitter=facts,
+            progress=meter.texts,
+            kept=self.kept,
+        )
 
     def _base(self) -> closing[Index] | nullcontext[None]:
         try:

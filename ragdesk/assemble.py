@@ -19,6 +19,7 @@ from indexes.documents import Listed
 from indexes.embed import Embedder, open_embedder
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
 from indexes.index import Index
+from indexes.retention import Retention
 from ingest.errors import Unreadable
 from ingest.job import Job
 from ingest.replicate import replicate
@@ -221,6 +222,11 @@ class Desks:
             guard=settings.guard,
             split=settings.split,
             on=self._on_ray() if on == "ray" else None,
+            kept=Retention(
+                generations=settings.indexes.keep_generations,
+                hours=settings.indexes.keep_hours,
+                most=settings.indexes.keep_most,
+            ),
         )
 
     def _on_ray(self) -> Open:
