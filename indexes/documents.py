@@ -38,7 +38,8 @@ FROM {schema}.validity JOIN {schema}.documents USING (id)
 WHERE ((starts <> '' AND starts > :now) OR (ends <> '' AND ends <= :now)){shown}"""
 _NEXT = """SELECT min(at) FROM (SELECT id, starts AS at FROM {schema}.validity WHERE starts > :now
   UNION ALL SELECT id, ends FROM {schema}.validity WHERE ends > :now) WHERE 1{shown}"""
-_WHERE = "SELECT segment, first, count, uri FROM {schema}.documents WHERE 1{shown}"
+_PLACE = "segment, first, count"
+_WHERE = "SELECT {columns} FROM {schema}.documents WHERE 1{shown}"
 _GROUPS = """ AND (groups = '[]' OR id IN
   (SELECT id FROM {schema}.readers WHERE name IN (SELECT value FROM json_each(:groups))))"""
 _NAMED = {
@@ -90,9 +91,9 @@ class _Layer:
     join: str
     dated: bool
 
-    def query(self, template: str, where: str = "1") -> str:
+    def query(self, template: str, *, where: str = "", columns: str = "") -> str:
         """Write a query of this file. Only what this module says goes into it, no value."""
-        parts = {"schema": self.schema, "shown": self.shown, "where": where}
+        parts = {"schema": self.schema, "shown": self.shown, "where": where, "columns": columns}
         return template.format(validity=self.columns, join=self.join.format(**parts), **parts)
 
 
@@ -196,12 +197,12 @@ class Documents:
         share one of them.
         """
         sought = prefixes.ranges(asked.paths) if asked.paths else None
-        found = [row for layer in self._layers for row in self._let_through(layer, asked, sought)]
-        return [(str(name), int(first), int(n)) for name, first, n in found]
+        found = [self._let_through(layer, asked, sought) for layer in self._layers]
+        return found[0] if len(found) == 1 else [*found[0], *found[1]]
 
     def _let_through(
         self, layer: _Layer, asked: Filter, sought: list[prefixes.Range] | None
-    ) -> list[Any]:
+    ) -> list[tuple[str, int, int]]:
         """Give the rows of one file that a filter lets through. sought: as ranges of uris."""
         only, values = "", dict[str, Any]()
         if asked.groups is not None:
@@ -212,19 +213,20 @@ class Documents:
         if sought is not None:
             values["ranges"] = json.dumps(sought)
             if self._few(layer, values["ranges"]):
-                query = _SOUGHT.replace("{columns}", "segment, first, count")
-                return self._table.all(f"{layer.query(query)}{only}", values)
-        rows = self._table.all(f"{layer.query(_WHERE)}{only}", values)
-        return [row[:3] for row in rows if sought is None or prefixes.within(row[3], sought)]
+                return self._table.all(f"{layer.query(_SOUGHT, columns=_PLACE)}{only}", values)
+            query = layer.query(_WHERE, columns=f"{_PLACE}, uri")
+            rows = self._table.all(f"{query}{only}", values)
+            return [row[:3] for row in rows if prefixes.within(row[3], sought)]
+        return self._table.all(f"{layer.query(_WHERE, columns=_PLACE)}{only}", values)
 
     def _few(self, layer: _Layer, ranges: str) -> bool:
         """Tell whether few documents lie in some ranges: an index that has all it needs knows."""
-        query = layer.query(_SOUGHT.replace("{columns}", "1"))
+        query = layer.query(_SOUGHT, columns="1")
         values = {"ranges": ranges, "few": _FEW}
         return len(self._table.all(f"{query} LIMIT :few", values)) < _FEW
 
     def _listed(self, where: str, values: Mapping[str, Any], order: str = "") -> list[Listed]:
-        parts = [layer.query(_LISTED, where) for layer in self._layers]
+        parts = [layer.query(_LISTED, where=where) for layer in self._layers]
         query = " UNION ALL ".join(parts)
         return [_document(row) for row in self._table.all(f"{query} {order}", values)]
 

@@ -21,6 +21,7 @@ class Table:
         self._lock = threading.Lock()
         try:
             self._base = sqlite3.connect(address(file), uri=True, check_same_thread=False)
+            self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
         except sqlite3.DatabaseError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
 
