@@ -309,6 +309,6 @@ class Build:
             return
         try:
             retention.clear(self._collection, self._kept)
-        except (OSError, IndexesError):
+        except (OSError, IndexesError) as error:
             name = self._collection.name
-            _log.exception("old generations were not cleared", extra={"collection": name})
+            _log.warning("old generations of %s were not cleared: %s", name, error)

@@ -7,6 +7,7 @@ which is copied from publish to publish and grows. When it has grown so far that
 as much as a whole table would, a whole one is written.
 """
 
+import json
 import math
 import shutil
 import sqlite3
@@ -16,29 +17,18 @@ from pathlib import Path
 
 from indexes import documents, manifest
 from indexes.chunk import ALWAYS
-from indexes.documents import BASE, CHANGES, NAME, Listed
+from indexes.documents import BASE, CHANGES, NAME, REMOVED, SCHEMA, VALIDITY, Listed
 from indexes.table import address
 
 SMALL = 256 << 10  # bytes; a table up to this is written whole
 _ROW = 400  # bytes that a document takes in a table, about
 _PRAGMAS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-_SCHEMA = """
-CREATE TABLE documents (id TEXT PRIMARY KEY, uri TEXT NOT NULL, source TEXT NOT NULL,
-  title TEXT NOT NULL, media_type TEXT NOT NULL, language TEXT NOT NULL, digest TEXT NOT NULL,
-  groups TEXT NOT NULL, segment TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
-  UNIQUE (uri, source)) WITHOUT ROWID;
-CREATE TABLE readers (name TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, id)) WITHOUT ROWID;
-"""
-_VALIDITY = """
-CREATE TABLE IF NOT EXISTS validity (id TEXT PRIMARY KEY, starts TEXT NOT NULL, ends TEXT NOT NULL,
-  version TEXT NOT NULL, beside INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS readers_by_id ON readers (id);
-"""
-_REMOVED = "CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;"
 _ADD = "INSERT INTO main.documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _HIDE = "INSERT OR IGNORE INTO removed SELECT id FROM older.documents WHERE id = ?"
 _NAMED = """SELECT 1 FROM older.documents WHERE uri = ? AND source = ?
   AND id NOT IN (SELECT id FROM removed)"""
+_LEFT = """SELECT (SELECT count(*) FROM documents
+  WHERE id NOT IN (SELECT value FROM json_each(?))), (SELECT count(*) FROM removed)"""
 _FOLD = """BEGIN;
 DELETE FROM main.documents WHERE id IN (SELECT id FROM changes.removed);
 DELETE FROM main.readers WHERE id IN (SELECT id FROM changes.removed);
@@ -72,12 +62,11 @@ def write(
     """
     try:
         if base is None:
-            with closing(_open(folder / NAME, f"{_SCHEMA}{_VALIDITY}")) as table:
+            with closing(_open(folder / NAME, f"{SCHEMA}{VALIDITY}")) as table:
                 _apply(table, listed, ())
             return {}
         older, newer = _parts(base)
-        changed = len(listed) + len(gone) + (_changed(newer) if newer else 0)
-        if not _shareable(older, changed):
+        if not _shareable(older, _rows(newer, listed, gone)):
             _copy(folder / NAME, older, newer, listed, gone)
             return {}
         _note(folder / CHANGES, older, newer, listed, gone)
@@ -93,25 +82,28 @@ def _parts(base: Path) -> tuple[Path, Path | None]:
     return (older, base.with_name(CHANGES)) if shared else (base, None)
 
 
-def _shareable(older: Path, changed: int) -> bool:
+def _rows(newer: Path | None, listed: Sequence[Listed], gone: Collection[str]) -> float:
+    """Tell how many rows the changes to an older table would take; one that is gone, an eighth."""
+    left, removed = 0, 0
+    if newer:
+        touched = json.dumps([*(document.id for document in listed), *gone])
+        with closing(sqlite3.connect(address(newer), uri=True)) as table:
+            left, removed = table.execute(_LEFT, (touched,)).fetchone()
+    return left + len(listed) + (removed + len(gone)) / 8
+
+
+def _shareable(older: Path, rows: float) -> bool:
     """Tell whether it costs less to write what changed since an older table than a whole one.
 
     If c documents change one by one and then n are written whole, a publish costs c/2 + n/c
     documents in the mean, which is least at c = √(2 n).
     """
     size = older.stat().st_size
-    if size <= SMALL or changed > max(1.0, math.sqrt(2 * size / _ROW)):
+    if size <= SMALL or rows > math.sqrt(2 * size / _ROW):
         return False
     with closing(sqlite3.connect(address(older), uri=True)) as table:  # none in one of format 1
         query = "SELECT 1 FROM sqlite_master WHERE name = 'validity'"
         return table.execute(query).fetchone() is not None
-
-
-def _changed(newer: Path) -> int:
-    """Count the documents that differ from the older table."""
-    query = "SELECT (SELECT count(*) FROM documents) + (SELECT count(*) FROM removed)"
-    with closing(sqlite3.connect(address(newer), uri=True)) as table:
-        return int(table.execute(query).fetchone()[0])
 
 
 def _copy(
@@ -119,7 +111,7 @@ def _copy(
 ) -> None:
     """Write a whole table: an older one, what has changed since, and what changes now."""
     shutil.copyfile(older, file)
-    with closing(_open(file, _VALIDITY)) as table:
+    with closing(_open(file, VALIDITY)) as table:
         if newer:
             table.execute("ATTACH ? AS changes", (address(newer),))
             table.executescript(_FOLD)
@@ -133,7 +125,7 @@ def _note(
     """Write what has changed since an older table: what had before, and what changes now."""
     if newer:
         shutil.copyfile(newer, file)
-    with closing(_open(file, "" if newer else f"{_SCHEMA}{_VALIDITY}{_REMOVED}")) as table:
+    with closing(_open(file, "" if newer else f"{SCHEMA}{VALIDITY}{REMOVED}")) as table:
         table.execute("ATTACH ? AS older", (address(older),))
         _apply(table, listed, gone, shared=True)
         table.execute("DETACH older")

@@ -20,6 +20,19 @@ from indexes.table import Table
 NAME = "documents.sqlite"
 BASE, CHANGES = "base.sqlite", "changes.sqlite"
 """What takes its place: an older table, linked, and what has changed since; see ``delta``."""
+SCHEMA = """
+CREATE TABLE documents (id TEXT PRIMARY KEY, uri TEXT NOT NULL, source TEXT NOT NULL,
+  title TEXT NOT NULL, media_type TEXT NOT NULL, language TEXT NOT NULL, digest TEXT NOT NULL,
+  groups TEXT NOT NULL, segment TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
+  UNIQUE (uri, source)) WITHOUT ROWID;
+CREATE TABLE readers (name TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, id)) WITHOUT ROWID;
+"""
+VALIDITY = """
+CREATE TABLE IF NOT EXISTS validity (id TEXT PRIMARY KEY, starts TEXT NOT NULL, ends TEXT NOT NULL,
+  version TEXT NOT NULL, beside INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS readers_by_id ON readers (id);
+"""
+REMOVED = "CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;"  # of changes
 FIELDS = (
     *("id", "uri", "source", "title", "media_type", "language", "digest"),
     *("groups", "segment", "first", "count"),

@@ -31,6 +31,9 @@ from indexes.index import Index
 
 FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
 TITLE = "P19, continued: a put writes what changed, and a home stays flat over a thousand of them"
+BEFORE = """On 363a9ed the same script (`--plain`) wrote 49,855 kB a put at 100,000 documents, in 0.15 s, and
+4,528 kB at 10,000; after 500 puts 501 generations took 2,259 MB, growing by 4.5 MB with each. A
+hundred paths took 6,439 ms there. Generations stay flat at 200, the most of young ones."""
 HEAD = "| bytes written a put | median | mean | most | median seconds |\n|---|---|---|---|---|"
 SIZES = "| after puts | generations | files | MB |\n|---|---|---|---|"
 FILTERS = "| filter | documents let through | ms |\n|---|---|---|"
@@ -185,7 +188,7 @@ def main() -> None:
         more, sizes = history(small, asked.many, **options)
         second = costs_row(f"{asked.documents // 10:,} documents, {asked.many:,} puts", more)
         print(second)
-    body = "\n".join([HEAD, row, second, "", SIZES, *sizes, "", FILTERS, *rows])
+    body = "\n".join([BEFORE, "", HEAD, row, second, "", SIZES, *sizes, "", FILTERS, *rows])
     if (asked.documents, asked.puts, asked.many, asked.plain) == (100_000, 60, 1_000, False):
         write_section(TITLE, "python -m tests.resilience.growth", body, file=FIGURES)
 
