@@ -77,7 +77,8 @@ def _old(collection: Path, known: Sequence[int], kept: Retention, now: datetime)
 def _created(folder: Path) -> datetime:
     """Tell when a generation was made; where it does not say, when its folder last changed."""
     try:
-        return datetime.fromisoformat(str(manifest.read(folder).facts["created"]))
+        moment = datetime.fromisoformat(str(manifest.read(folder).facts["created"]))
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (IndexesError, KeyError, ValueError):
         return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 

@@ -73,7 +73,7 @@ def told(table):
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_any_history_of_changes_reads_like_a_flat_table(data, tmp_path_factory):
     """Whole tables and shared ones take turns: a small one is shared until twelve rows differ."""

@@ -6,11 +6,11 @@ from tests.resilience.growth import grow, history, size
 
 
 def test_a_collection_stays_as_large_as_it_is_over_many_puts(tmp_path):
-    grow(tmp_path / "c", 800)
+    grow(tmp_path / "c", 700)
     kept = Retention(generations=3, hours=0)
-    history(tmp_path / "c", 8, kept=kept)
+    history(tmp_path / "c", 5, kept=kept)
     _, before = size(tmp_path / "c")
-    history(tmp_path / "c", 16, kept=kept)
+    history(tmp_path / "c", 9, kept=kept)
     _, after = size(tmp_path / "c")
     assert list(tmp_path.rglob(CHANGES))
     assert after < 1.5 * before
