@@ -134,7 +134,10 @@ def link(source: Path, target: Path) -> tuple[int, str]:
     Its bytes are not written again, but where the file system has no links; nor read again, if
     this process has verified them. Raises IndexDamaged when they are not what they were.
     """
-    size, sha256 = read(source.parent).files[source.name]
+    listed = read(source.parent).files
+    if source.name not in listed:
+        raise IndexDamaged(f"{source} is not listed in the manifest beside it.")
+    size, sha256 = listed[source.name]
     if problem := _check(source, size, sha256):
         raise IndexDamaged(problem)
     try:

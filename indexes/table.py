@@ -29,6 +29,7 @@ class Table:
         """Open another such file beside this one; its tables bear a name, as ``name.table``."""
         try:
             with self._lock:
+                self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # this one, and no other
                 self._base.execute(f"ATTACH ? AS {name}", (address(file),))
         except sqlite3.DatabaseError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
