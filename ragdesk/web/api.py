@@ -13,11 +13,12 @@ from ragdesk.assemble import Desks
 from ragdesk.metrics import Metrics
 from ragdesk.support.access import Keys
 from ragdesk.web import answers, documents, problems, schemas, system
+from ragdesk.web.connections import Arrivals, Places
 from ragdesk.web.gate import Gate, HostCheck, is_loopback
 from ragdesk.web.jobs import Job, Jobs
 from ragdesk.web.live import Live
 from ragdesk.web.state import State
-from ragdesk.web.watch import Watch
+from ragdesk.web.watch import Seats, Watch
 
 ROUTERS = (answers.router, documents.router, system.router)
 ROUTES = tuple(sorted({getattr(route, "path", "") for one in ROUTERS for route in one.routes}))
@@ -28,7 +29,12 @@ ABOUT = "Answers from your own documents, with citations you can check."
 def build(desks: Desks, keys: Keys) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
     options = desks.settings.serve
-    gate = Gate(keys, is_loopback(options.host), frozenset(options.allowed_hosts))
+    gate = Gate(
+        keys,
+        is_loopback(options.host),
+        frozenset(options.allowed_hosts),
+        options.trusted_proxies,
+    )
     metrics = Metrics(ROUTES)
     live = Live(desks.home, desks.open, metrics, options.poll_seconds)
 
@@ -79,8 +85,11 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(HostCheck, gate=gate)
-    app.add_middleware(Watch, metrics=metrics, limit=options.max_in_flight)
+    app.state.arriving = Arrivals(options.max_arriving)
+    app.state.uploading = Arrivals(options.max_uploads)
+    app.add_middleware(Seats, places=Places(options.max_in_flight))
+    app.add_middleware(HostCheck, gate=gate, waiting=options.max_unauthenticated)
+    app.add_middleware(Watch, metrics=metrics)
     return app
 
 

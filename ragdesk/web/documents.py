@@ -228,7 +228,10 @@ async def _save(request: Request, file: Path, state: State) -> bytes:
     options, digest = state.options, hashlib.sha256()
     with file.open("wb") as out:
         async for piece in pieces(
-            request, limit=options.max_upload_bytes, seconds=options.read_seconds
+            request,
+            request.app.state.uploading,
+            limit=options.max_upload_bytes,
+            seconds=options.read_seconds,
         ):
             digest.update(piece)
             out.write(piece)

@@ -4,69 +4,71 @@ import asyncio
 import logging
 import socket
 import sys
+import time
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ragdesk.errors import KeyRequired
 from ragdesk.support.access import Keys
+from ragdesk.web.connection import Impatient
+from ragdesk.web.connections import Connections
 from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.watch import MAX_HEADER_BYTES
 
 SWITCH = 0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
+ACCEPTED = 16  # connections taken in at once, before what is under way goes on
+QUEUED = 2_048  # further ones that the kernel keeps
+QUIET = 60.0  # seconds between two lines about the same shortage
+NO_HANDLE = "socket.accept() out of system resource"  # asyncio's words
 log = logging.getLogger("ragdesk.web")
 
 
-class Impatient(H11Protocol):
-    """HTTP/1.1 that also closes a connection whose request does not arrive in time.
+class Shortage:
+    """Says once that no handle is left for a new connection, then counts for a while."""
 
-    uvicorn's own timeout runs between requests only; a client that connects and says nothing,
-    or a letter of a header a minute, would keep its place for ever.
-    """
+    def __init__(self) -> None:
+        self._count, self._last = 0, -QUIET
 
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
-        super().connection_made(transport)
-        self._start()
-
-    def data_received(self, data: bytes) -> None:
-        """Start the clock with a request's first byte, and stop it when its headers are in."""
-        if self._deadline is None:
-            self._start()
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _start(self) -> None:
-        self._deadline = self.loop.call_later(self.config.timeout_keep_alive, self.transport.close)
-
-    def _stop(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handle what asyncio has to say; anything else in its own way."""
+        if context.get("message") != NO_HANDLE:
+            loop.default_exception_handler(context)
+            return
+        self._count += 1
+        if time.monotonic() - self._last >= QUIET:
+            reason = str(context.get("exception"))
+            log.error("no connection can be accepted", extra={"n": self._count, "reason": reason})
+            self._count, self._last = 0, time.monotonic()
 
 
 class Telling(uvicorn.Server):
     """A server that says where it listens once it does: the port too that the system chose."""
 
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self.ledger = connections
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind, and say so."""
+        asyncio.get_running_loop().set_exception_handler(Shortage())
         await super().startup(sockets)
         for held in self.servers:
+            for bound in held.sockets:
+                with bound.dup() as own:
+                    own.listen(QUEUED)
             for bound in held.sockets[:1]:
                 host, port = bound.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
                 sys.stderr.write(f"ragdesk: http://{shown}:{port}/ (Ctrl-C ends it)\n")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what runs end, and wait for no client that neither sends nor reads."""
+        self.ledger.draining = True
+        await super().shutdown(sockets)
 
 
 def check(options: ServeOptions, keys: Keys) -> None:
@@ -84,7 +86,9 @@ def run(app: FastAPI, options: ServeOptions) -> None:
     Raises ModelMissing where the language model of this process cannot be loaded.
     """
     sys.setswitchinterval(SWITCH)
-    more: dict[str, Any] = {"http": Impatient, "ws": "none", "lifespan": "on"}
+    connections = Connections(options)
+    http = partial(Impatient, connections=connections)
+    more: dict[str, Any] = {"http": http, "ws": "none", "lifespan": "on", "backlog": ACCEPTED}
     config = uvicorn.Config(
         app,
         host=options.host,
@@ -100,6 +104,6 @@ def run(app: FastAPI, options: ServeOptions) -> None:
     )
     app.state.failed = None
     try:
-        Telling(config).run()
+        Telling(config, connections).run()
     except SystemExit as ended:  # how uvicorn says that the app did not start
         raise app.state.failed or ended from None
