@@ -62,7 +62,7 @@ class Pace:
     """Lets so many through a second, after a burst: who comes sooner waits for its turn."""
 
     def __init__(self, rate: float = REFUSALS, burst: int = BURST) -> None:
-        self.apart, self._ahead = 1 / rate, burst / rate
+        self.apart, self._ahead = 1 / rate, (burst - 1) / rate
         self._due = 0.0
 
     def turn(self, longest: float = 0.0) -> float | None:
