@@ -18,6 +18,7 @@
         ├── WrongMedia       its media type or encoding is not read here
         ├── Invalid          well formed, but not a thing this route takes
         ├── WrongHost        asked for under a name that is not ours
+        ├── DiskFull         no room on the disk for what was sent
         └── Overloaded       no room now; come again
 
 The errors of the other rooms keep their names; ``face`` says what they mean here.
@@ -138,6 +139,15 @@ class WrongHost(Refusal):
     """The request names a host that this server does not answer to."""
 
 
+class DiskFull(Refusal):
+    """The disk has no room for what was sent; nothing of it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's disk is full; nothing was kept. Ask its operator for room, and try again."
+        )
+
+
 class Overloaded(Refusal):
     """Every place is taken. Come again after ``Retry-After`` seconds."""
 
@@ -171,6 +181,7 @@ FACES: dict[type[Exception], Face] = {
     WrongHost: Face("wrong_host", 421, 2),
     LongHeaders: Face("headers_too_large", 431, 2),
     Overloaded: Face("overloaded", 503, 2),
+    DiskFull: Face("disk_full", 507, 2),
     IndexNotFound: Face("index_not_found", 404, 3),
     IndexMismatch: Face("index_mismatch", 503, 3),
     IndexDamaged: Face("index_damaged", 503, 3),

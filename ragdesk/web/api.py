@@ -16,8 +16,9 @@ from ragdesk.web import answers, documents, problems, schemas, system
 from ragdesk.web.connections import Arrivals, Places
 from ragdesk.web.gate import Gate, HostCheck, is_loopback
 from ragdesk.web.jobs import Job, Jobs
-from ragdesk.web.live import Live
+from ragdesk.web.live import START, Live
 from ragdesk.web.state import State
+from ragdesk.web.uploads import Uploads
 from ragdesk.web.watch import Seats, Watch
 
 ROUTERS = (answers.router, documents.router, system.router)
@@ -36,7 +37,13 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
         options.trusted_proxies,
     )
     metrics = Metrics(ROUTES)
-    live = Live(desks.home, desks.open, metrics, options.poll_seconds)
+    live = Live(
+        desks.home,
+        desks.open,
+        metrics,
+        seconds=options.poll_seconds,
+        again=options.retry_seconds,
+    )
 
     def work(job: Job) -> Mapping[str, Any]:
         report = desks.change(job.collection, job.uri, job.body, job.groups)
@@ -45,25 +52,29 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        uploads = Uploads(desks.home)
         jobs = Jobs(work, limit=options.max_jobs, metrics=metrics)
         state = State(
             options=options,
             gate=gate,
             live=live,
             jobs=jobs,
+            uploads=uploads,
             metrics=metrics,
             secret=keys.secret("cursor"),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
             ending.push_async_callback(desks.close)
+            ending.callback(live.close)
+            ending.callback(uploads.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             try:
                 await desks.start()
             except ModelMissing as error:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
-            await asyncio.to_thread(live.refresh_all)
+            await asyncio.to_thread(live.refresh_all, START)
             watcher = asyncio.create_task(live.watch())
             ending.push_async_callback(_cancel, watcher)
             state.ready = True

@@ -2,19 +2,20 @@
 
 import asyncio
 import bisect
+import contextlib
 import hashlib
-import secrets
 import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from indexes.documents import Listed
 from indexes.index import Index
+from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import Opened
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal
@@ -25,6 +26,8 @@ from ragdesk.web.jobs import Job
 from ragdesk.web.live import NAME
 from ragdesk.web.state import State, of
 from ragdesk.web.strict import StrictRoute, pieces
+from ragdesk.web.uploads import telling_full
+from ragdesk.web.use import Leases
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
 Asker = Annotated[Principal, Depends(may("ask"))]
@@ -33,6 +36,7 @@ Generation = Annotated[int | None, Query(ge=1, le=2**53)]
 Groups = Annotated[str, Query(max_length=1_000, description="Groups, with commas between them.")]
 BASE = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
+SOON = 2.0  # seconds that a list waits for a collection that was never opened
 RAW = {
     "requestBody": {
         "required": True,
@@ -55,23 +59,31 @@ async def collections(request: Request, who: Asker) -> Response:
             continue
         if state.live.status().get(name) == "closed":
             continue
-        opened = await state.live.get(name)
-        count = sum(visible(document, who) for document in opened.documents)
-        found.append({"name": name, "generation": opened.index.generation, "documents": count})
+        try:
+            async with asyncio.timeout(SOON), state.live.use(name) as opened:
+                count, generation = _count(opened, who), opened.index.generation
+        except TimeoutError:  # it is being opened for the first time, from a slow disk
+            continue
+        found.append({"name": name, "generation": generation, "documents": count})
     return JSONResponse({"collections": found})
 
 
+def _count(opened: Opened, who: Principal) -> int:
+    return sum(visible(document, who) for document in opened.documents)
+
+
 @router.get(BASE, response_model=schemas.DocumentsOut)
-async def documents(
+async def documents(  # noqa: PLR0913, one parameter a part of the request
     collection: str,
     request: Request,
     who: Asker,
+    leases: Leases,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """List documents by uri, a page at a time."""
     state = of(request)
-    opened = await state.live.get(collection)
+    opened = await leases.open(collection)
     scope = f"documents\0{collection}\0{who.name}"
     after = cursors.unseal(cursor, scope=scope, secret=state.secret) if cursor else ""
     at = bisect.bisect_right(opened.documents, after, key=lambda document: document.uri)
@@ -94,18 +106,18 @@ def _document(document: Listed) -> dict[str, str]:
 
 @router.get(f"{BASE}/{{uri:path}}/text", response_class=PlainTextResponse)
 async def text(
-    collection: str, uri: str, request: Request, who: Asker, generation: Generation = None
+    collection: str, uri: str, who: Asker, leases: Leases, generation: Generation = None
 ) -> Response:
     """Give the stored text of a document: what the offsets of citations count in."""
-    opened = await of(request).live.get(collection)
-    found = await asyncio.to_thread(read_text, opened, uri, who, generation)
+    opened = await leases.open(collection)
+    found = await run_in_thread(read_text, opened, uri, who, generation)
     return PlainTextResponse(found)
 
 
 @router.get(f"{BASE}/{{uri:path}}/original", response_class=FileResponse)
-async def original(collection: str, uri: str, request: Request, who: Asker) -> Response:
+async def original(collection: str, uri: str, who: Asker, leases: Leases) -> Response:
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
-    opened = await of(request).live.get(collection)
+    opened = await leases.open(collection)
     document = find(opened, uri, who)
     file = opened.folder / "originals" / document.digest
     if not file.is_file():
@@ -134,28 +146,32 @@ async def put(
     known = await _known(state, collection, uri, who)
     if not (named or known) and who.groups:
         named = who.groups  # what a limited key brings in new is not for everybody
-    state.jobs.room()
-    file = Path(state.jobs.folder.name) / secrets.token_hex(8)
-    digest = await _save(request, file, state)
+    state.jobs.room(collection)
+    file = state.uploads.new()
 
     async def make() -> Response:
+        if not file.exists():  # whoever sent it was gone before this began
+            raise ClientDisconnect
         job = state.jobs.submit(
             owner=who.name, collection=collection, uri=uri, body=file, groups=named
         )
         return accepted(job)
 
     try:
+        digest = await _save(request, file, state)
         return await state.once.answer(request, who, digest, make)
     finally:
-        if not state.jobs.waits_for(file):  # answered from memory, or refused
+        if not state.jobs.waits_for(file):  # answered from memory, refused, or broken off
             file.unlink(missing_ok=True)
 
 
 @router.delete(f"{BASE}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
-async def delete(collection: str, uri: str, request: Request, who: Writer) -> Response:
+async def delete(
+    collection: str, uri: str, request: Request, who: Writer, leases: Leases
+) -> Response:
     """Take a document out that was put over HTTP."""
     state = of(request)
-    find(await state.live.get(collection), uri, who)
+    find(await leases.open(collection), uri, who)
     job = state.jobs.submit(
         owner=who.name, collection=collection, uri=uri, body=None, groups=frozenset()
     )
@@ -214,11 +230,12 @@ def check_uri(uri: str) -> None:
 
 async def _known(state: State, collection: str, uri: str, who: Principal) -> bool:
     """Tell whether a document stands under a uri. Raises NotFound for a hidden one."""
-    try:
-        opened = await state.live.get(collection)
-    except NotFound:
-        return False  # the first document makes its collection
-    document = opened.index.documents.find(uri)
+    async with contextlib.AsyncExitStack() as held:
+        try:
+            opened = await held.enter_async_context(state.live.use(collection))
+        except NotFound:
+            return False  # the first document makes its collection
+        document = opened.index.documents.find(uri)
     if document is not None and not visible(document, who):
         raise NotFound("No such document.")
     return document is not None
@@ -226,7 +243,7 @@ async def _known(state: State, collection: str, uri: str, who: Principal) -> boo
 
 async def _save(request: Request, file: Path, state: State) -> bytes:
     options, digest = state.options, hashlib.sha256()
-    with file.open("wb") as out:
+    with telling_full(), file.open("xb") as out:
         async for piece in pieces(
             request,
             request.app.state.uploading,
@@ -245,5 +262,4 @@ def accepted(job: Job) -> Response:
 
 def written(job: Job) -> dict[str, Any]:
     """Write a job as JSON values."""
-    names = ("id", "action", "collection", "uri", "state", "report", "error", "created", "finished")
-    return {name: getattr(job, name) for name in names}
+    return {name: getattr(job, name) for name in schemas.JobOut.model_fields}

@@ -28,12 +28,14 @@ class ServeOptions:
         and questions have places of their own, as a body comes at its client's pace.
     max_uploads: documents on their way at the same time; likewise.
     max_in_flight: requests answered at the same time; further ones get 503 and Retry-After.
-    max_jobs: document jobs that may wait; further ones get 503.
+    max_jobs: document jobs that may wait; further ones get 503. One collection alone takes half
+        of these places, several less each, so that there is always one left for another.
     read_seconds: time for the body of a request to begin to arrive; then 64 KiB a second will do.
     write_seconds: how long a client may read nothing of an answer before it is hung up on.
     keep_alive_seconds: how long an idle connection, or one that sends no request, stays open.
     drain_seconds: how long SIGTERM waits for answers that are being written.
     poll_seconds: how often the server looks for a newly published generation.
+    retry_seconds: how long until a generation that could not be opened is tried again.
     """
 
     host: str = "127.0.0.1"
@@ -48,12 +50,13 @@ class ServeOptions:
     max_arriving: int = 256
     max_uploads: int = 32
     max_in_flight: int = 64
-    max_jobs: int = 64
+    max_jobs: int = 128
     read_seconds: float = 20.0
     write_seconds: float = 30.0
     keep_alive_seconds: int = 10
     drain_seconds: int = 30
     poll_seconds: float = 0.5
+    retry_seconds: float = 15.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004, the range of TCP ports
@@ -72,7 +75,7 @@ class ServeOptions:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
-        for name in ("poll_seconds", "read_seconds", "write_seconds"):
+        for name in ("poll_seconds", "read_seconds", "write_seconds", "retry_seconds"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0")
         if self.drain_seconds < 0:
