@@ -296,7 +296,11 @@ class Index:
     def text(self, uri: str) -> str | None:
         """Give the stored text of a document by its uri, or None."""
         listed = self.documents.find(uri)
-        return self._shelf(listed).text(listed.id) if listed else None
+        return self.text_of(listed) if listed else None
+
+    def text_of(self, listed: Listed) -> str | None:
+        """Give the stored text of a document that is listed."""
+        return self._shelf(listed).text(listed.id)
 
     def _record(self, listed: Listed) -> Record:
         record = self._shelf(listed).record(listed.id)

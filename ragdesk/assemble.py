@@ -5,9 +5,10 @@ The one place where the rooms are put together; the doors only ask for what they
 
 import contextlib
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +23,7 @@ from ingest.errors import Unreadable
 from ingest.job import Job
 from ingest.replicate import replicate
 from ingest.runners import Open, Where
+from ingest.survey import Admit
 from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.calibrated import Calibration
@@ -46,7 +48,8 @@ log = logging.getLogger("ragdesk")
 class Opened:
     """A collection at one generation, open for questions until it is closed.
 
-    Whoever opens it closes it. release: frees what a card holds for its index.
+    Whoever opens it closes it. release: frees what a card holds for its index. opening: names
+    this opening of it, and no other.
     """
 
     collection: str
@@ -56,6 +59,7 @@ class Opened:
     desk: Desk
     documents: Sequence[Listed]
     release: Callable[[], None] | None = None
+    opening: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __enter__(self) -> Self:
         return self
@@ -259,14 +263,15 @@ class Desks:
         return on_ray(given.ray, partial(open_embedder, own, self.models.absolute()))
 
     def change(
-        self, collection: str, uri: str, body: Path | None, groups: frozenset[str]
+        self, collection: str, uri: str, body: Path | None, admit: Admit
     ) -> Mapping[str, Any]:
         """Put one document of the source ``api``, or delete it, and report what changed.
 
-        ``groups`` empty keeps those it had. Raises Unreadable with the reason, CollectionBusy.
+        admit: decides, once the collection is held, which documents of the uri this is about, and
+        who may see the new one. Raises what it raises, Unreadable with the reason, CollectionBusy.
         """
         job = self.job(collection)
-        report = job.put(uri, body, groups=groups or None) if body else job.delete(uri)
+        report = job.put(uri, body, admit=admit) if body else job.delete(uri, admit=admit)
         self.replicate(collection)
         if report.due:
             threading.Thread(target=_compact, args=(job,), name="compact", daemon=True).start()

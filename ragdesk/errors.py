@@ -24,6 +24,7 @@
 The errors of the other rooms keep their names; ``face`` says what they mean here.
 """
 
+import re
 from dataclasses import dataclass
 
 from eval.errors import EvalError
@@ -161,6 +162,7 @@ class Face:
     exit: int
 
 
+ABSOLUTE = re.compile(r"(?<![\w.…])/(?:[^\s'\"/]+/)*([^\s'\"/]*)")
 UNEXPECTED = Face("internal", 500, 1)
 FACES: dict[type[Exception], Face] = {
     SettingsError: Face("settings", 500, 2),
@@ -210,6 +212,15 @@ def words(error: Exception) -> str:
     """
     said, step = str(error), STEPS.get(type(error), "")
     return f"{said} {step}" if step and "ragdesk " not in said else said
+
+
+def hide_paths(words: str) -> str:
+    """Leave of each absolute path only its last part: it goes to people of other machines.
+
+    >>> hide_paths("Cannot read '/srv/desk/collections/a/CURRENT': damaged. See notes/tea.md")
+    "Cannot read '…/CURRENT': damaged. See notes/tea.md"
+    """
+    return ABSOLUTE.sub(r"…/\1", words)
 
 
 def face(error: BaseException) -> Face:

@@ -1,15 +1,18 @@
 """Routes of asking: answers and search."""
 
 import hashlib
+from collections.abc import Hashable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from indexes.chunk import Filter
 from ragdesk import wire
 from ragdesk.answering.answer import Answer, Question, Turn
 from ragdesk.answering.threads import run_in_thread
+from ragdesk.assemble import Opened
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
@@ -59,18 +62,16 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         return JSONResponse(wire.answer(given))
 
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.once.answer(request, who, digest, make)
+    return await state.once.answer(request, who, digest, make, basis=_basis(opened, who))
 
 
 @router.post("/v1/search", response_model=schemas.SearchOut)
-async def search(
-    ask: schemas.Search, request: Request, who: Asker, leases: Leases
-) -> Response:
+async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:
     """Find the passages nearest to a query."""
     state = of(request)
     authorize(who, "ask", ask.collection)
     _check_length(ask.query, state)
-    await leases.open(ask.collection)
+    opened = await leases.open(ask.collection)
     question = Question(text=ask.query, where=ask.filters.where(who.groups))
 
     async def make() -> Response:  # which may outlast its request, for others that wait for it
@@ -87,7 +88,12 @@ async def search(
         )
 
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.once.answer(request, who, digest, make)
+    return await state.once.answer(request, who, digest, make, basis=_basis(opened, who))
+
+
+def _basis(opened: Opened, who: Principal) -> Hashable:
+    """Name what an answer rests on: the documents that hold now, and who may see which of them."""
+    return (opened.opening, opened.index.mask(Filter()).now, who)
 
 
 def _check_length(text: str, state: State) -> None:

@@ -46,7 +46,8 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     )
 
     def work(job: Job) -> Mapping[str, Any]:
-        report = desks.change(job.collection, job.uri, job.body, job.groups)
+        admit = documents.admitting(job, gate.again(job.owner))
+        report = desks.change(job.collection, job.uri, job.body, admit)
         live.refresh(job.collection)  # who waits for the job reads what it wrote
         return report
 

@@ -83,7 +83,10 @@ class Connections:
         self.ceiling = 0
         self.draining = False
         self._all: set[Peer] = set()
-        self._idle: dict[bool, OrderedDict[Peer, None]] = {False: OrderedDict(), True: OrderedDict()}
+        self._idle: dict[bool, OrderedDict[Peer, None]] = {
+            False: OrderedDict(),
+            True: OrderedDict(),
+        }
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -163,7 +166,7 @@ class Arrival:
     over: bool = False
 
     def note(self, size: int, *, until: float) -> None:
-        """Note how much came, and until when the rest may; who had to make room has no time left."""
+        """Note how much came, and until when the rest may; who made room has none left."""
         self.size = size
         if not self.over:
             self.clock.reschedule(until)

@@ -2,10 +2,10 @@
 
 import asyncio
 import bisect
-import contextlib
 import hashlib
 import unicodedata
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -15,10 +15,12 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 
 from indexes.documents import Listed
 from indexes.index import Index
+from ingest import sources
+from ingest.survey import Admit, is_of
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import Opened
-from ragdesk.errors import Forbidden, Invalid, NotFound
-from ragdesk.support.access import Principal
+from ragdesk.errors import Forbidden, Invalid, NotFound, hide_paths
+from ragdesk.support.access import Principal, authorize
 from ragdesk.web import cursor as cursors
 from ragdesk.web import schemas
 from ragdesk.web.gate import may
@@ -28,6 +30,7 @@ from ragdesk.web.state import State, of
 from ragdesk.web.strict import StrictRoute, pieces
 from ragdesk.web.uploads import telling_full
 from ragdesk.web.use import Leases
+from ragdesk.web.watch import brings_body
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
 Asker = Annotated[Principal, Depends(may("ask"))]
@@ -36,6 +39,8 @@ Generation = Annotated[int | None, Query(ge=1, le=2**53)]
 Groups = Annotated[str, Query(max_length=1_000, description="Groups, with commas between them.")]
 BASE = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
+OF_ALL = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))  # counts of a report
+NO_BODY = "The body is empty. Send the bytes of the document as the body."
 SOON = 2.0  # seconds that a list waits for a collection that was never opened
 RAW = {
     "requestBody": {
@@ -73,7 +78,7 @@ def _count(opened: Opened, who: Principal) -> int:
 
 
 @router.get(BASE, response_model=schemas.DocumentsOut)
-async def documents(  # noqa: PLR0913, one parameter a part of the request
+async def documents(  # noqa: PLR0913, PLR0917, one parameter a part of the request
     collection: str,
     request: Request,
     who: Asker,
@@ -86,10 +91,11 @@ async def documents(  # noqa: PLR0913, one parameter a part of the request
     opened = await leases.open(collection)
     scope = f"documents\0{collection}\0{who.name}"
     after = cursors.unseal(cursor, scope=scope, secret=state.secret) if cursor else ""
-    at = bisect.bisect_right(opened.documents, after, key=lambda document: document.uri)
+    at = _place_after(opened.documents, after)
     seen = [document for document in opened.documents[at:] if visible(document, who)]
     page, more = seen[:limit], len(seen) > limit
-    following = cursors.seal(page[-1].uri, scope=scope, secret=state.secret) if more else None
+    last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
+    following = cursors.seal(last, scope=scope, secret=state.secret) if more else None
     return JSONResponse(
         {
             "generation": opened.index.generation,
@@ -99,9 +105,23 @@ async def documents(  # noqa: PLR0913, one parameter a part of the request
     )
 
 
+def _place_after(listed: Sequence[Listed], cursor: str) -> int:
+    """Tell where a list goes on after a document: by its uri, and its id where two share that."""
+    uri, _, identity = cursor.partition("\0")
+    at = bisect.bisect_left(listed, uri, key=lambda document: document.uri)
+    end = bisect.bisect_right(listed, uri, key=lambda document: document.uri)
+    after = [n + 1 for n in range(at, end) if listed[n].id == identity]
+    return after[0] if after else end
+
+
 def _document(document: Listed) -> dict[str, str]:
-    names = ("uri", "title", "media_type", "language", "source", "digest")
-    return {name: getattr(document, name) for name in names}
+    names = ("uri", "title", "media_type", "language", "digest")
+    return {"source": _shown(document.source), **{n: getattr(document, n) for n in names}}
+
+
+def _shown(source: str) -> str:
+    """Name a source without saying where it lies on this machine."""
+    return sources.API if is_of(sources.API, source) else PurePath(source).name
 
 
 @router.get(f"{BASE}/{{uri:path}}/text", response_class=PlainTextResponse)
@@ -140,12 +160,11 @@ async def put(
     if not NAME.fullmatch(collection):
         raise NotFound("No such collection.")
     check_uri(uri)
+    if not brings_body(request.scope):
+        raise Invalid(NO_BODY)
     named = frozenset(name.strip() for name in groups.split(",") if name.strip())
-    if who.groups is not None and not named <= who.groups:
-        raise Forbidden("A key gives documents only to groups of its own.")
+    _check_groups(named, who)
     known = await _known(state, collection, uri, who)
-    if not (named or known) and who.groups:
-        named = who.groups  # what a limited key brings in new is not for everybody
     state.jobs.room(collection)
     file = state.uploads.new()
 
@@ -153,7 +172,7 @@ async def put(
         if not file.exists():  # whoever sent it was gone before this began
             raise ClientDisconnect
         job = state.jobs.submit(
-            owner=who.name, collection=collection, uri=uri, body=file, groups=named
+            owner=who.name, collection=collection, uri=uri, body=file, groups=named, known=known
         )
         return accepted(job)
 
@@ -172,9 +191,7 @@ async def delete(
     """Take a document out that was put over HTTP."""
     state = of(request)
     find(await leases.open(collection), uri, who)
-    job = state.jobs.submit(
-        owner=who.name, collection=collection, uri=uri, body=None, groups=frozenset()
-    )
+    job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, known=True)
     return accepted(job)
 
 
@@ -184,7 +201,33 @@ async def job(job: str, request: Request, who: Writer) -> Response:
     found = of(request).jobs.get(job)
     if found is None or (found.owner != who.name and "admin" not in who.scopes):
         raise NotFound("No such job.")
-    return JSONResponse(written(found))
+    return JSONResponse(written(found, who))
+
+
+def admitting(job: Job, who: Principal) -> Admit:
+    """Make the check of a job that is about to change something, for who asked, as of now.
+
+    A name that is hidden from them is like a free one: their document stands beside the hidden
+    one. Raises NotFound where the document they meant is hidden by now, or gone and to be deleted;
+    Forbidden or NotFound where the key may no longer do this.
+    """
+    authorize(who, "write", job.collection)
+    _check_groups(job.groups, who)
+
+    def admit(named: Sequence[Listed]) -> tuple[list[Listed], frozenset[str] | None]:
+        seen = [document for document in named if visible(document, who)]
+        if not seen and (job.body is None or (job.known and named)):
+            raise NotFound("No such document.")
+        # What a limited key brings in new is not for everybody.
+        groups = job.groups or (None if seen else who.groups)
+        return seen, groups or None
+
+    return admit
+
+
+def _check_groups(groups: frozenset[str], who: Principal) -> None:
+    if who.groups is not None and not groups <= who.groups:
+        raise Forbidden("A key gives documents only to groups of its own.")
 
 
 def find(opened: Opened, uri: str, who: Principal) -> Listed:
@@ -194,10 +237,10 @@ def find(opened: Opened, uri: str, who: Principal) -> Listed:
 
 def seen(index: Index, uri: str, who: Principal) -> Listed:
     """Find a document of a generation by its uri. Raises NotFound, for a hidden one too."""
-    document = index.documents.find(uri)
-    if document is None or not visible(document, who):
+    shown = [document for document in index.documents.named(uri) if visible(document, who)]
+    if not shown:
         raise NotFound("No such document.")
-    return document
+    return shown[0]
 
 
 def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) -> str:
@@ -214,7 +257,7 @@ def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) 
 
 
 def _stored(index: Index, uri: str, who: Principal) -> str:
-    return index.text(seen(index, uri, who).uri) or ""
+    return index.text_of(seen(index, uri, who)) or ""
 
 
 def check_uri(uri: str) -> None:
@@ -229,16 +272,12 @@ def check_uri(uri: str) -> None:
 
 
 async def _known(state: State, collection: str, uri: str, who: Principal) -> bool:
-    """Tell whether a document stands under a uri. Raises NotFound for a hidden one."""
-    async with contextlib.AsyncExitStack() as held:
-        try:
-            opened = await held.enter_async_context(state.live.use(collection))
-        except NotFound:
-            return False  # the first document makes its collection
-        document = opened.index.documents.find(uri)
-    if document is not None and not visible(document, who):
-        raise NotFound("No such document.")
-    return document is not None
+    """Tell whether a document that one may see stands under a uri."""
+    try:
+        async with state.live.use(collection) as opened:
+            return any(visible(document, who) for document in opened.index.documents.named(uri))
+    except NotFound:
+        return False  # the first document makes its collection
 
 
 async def _save(request: Request, file: Path, state: State) -> bytes:
@@ -252,6 +291,8 @@ async def _save(request: Request, file: Path, state: State) -> bytes:
         ):
             digest.update(piece)
             out.write(piece)
+        if not out.tell():
+            raise Invalid(NO_BODY)
     return digest.digest()
 
 
@@ -260,6 +301,13 @@ def accepted(job: Job) -> Response:
     return JSONResponse(written(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-def written(job: Job) -> dict[str, Any]:
-    """Write a job as JSON values."""
-    return {name: getattr(job, name) for name in schemas.JobOut.model_fields}
+def written(job: Job, who: Principal | None = None) -> dict[str, Any]:
+    """Write a job as JSON values. To a limited key its report counts nothing of other documents."""
+    values = {name: getattr(job, name) for name in schemas.JobOut.model_fields}
+    if job.report is not None:
+        report = dict(job.report)
+        if who is not None and who.groups is not None:
+            report = {name: value for name, value in report.items() if name not in OF_ALL}
+        told = [{**one, "reason": hide_paths(one["reason"])} for one in report.get("skipped", ())]
+        values["report"] = {**report, "skipped": told}
+    return values

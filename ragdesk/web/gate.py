@@ -29,8 +29,10 @@ SCHEME = "bearer"
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 LONGEST_TOKEN = 200
 PASSED_ON = frozenset(  # what proxies say of whom they speak for
-    ("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip")
-    + ("cf-connecting-ip", "fastly-client-ip")
+    (
+        *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip"),
+        *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
+    )
 )
 PASSED_ON_PREFIX = "x-forwarded-"
 KEYLESS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
@@ -73,6 +75,14 @@ class Gate:
         key = self.keys.find(token.strip()[:LONGEST_TOKEN])
         if scheme.lower() != SCHEME or key is None:
             raise Unauthenticated
+        return principal(key)
+
+    def again(self, name: str) -> Principal:
+        """Say who asked for a job, as it is by now. Raises Forbidden for a key that lapsed."""
+        if name == LOCAL.name and self.open:
+            return LOCAL
+        if (key := self.keys.valid(name)) is None:
+            raise Forbidden("Whoever asked for this may no longer do it: the key lapsed.")
         return principal(key)
 
     def check_host(self, headers: Headers) -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from indexes.errors import CollectionBusy
-from ragdesk.errors import Overloaded, face
+from indexes.errors import CollectionBusy, IndexesError
+from ragdesk.errors import Overloaded, face, hide_paths
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import telling_full
 
@@ -34,6 +34,7 @@ log = logging.getLogger("ragdesk.web")
 class Job:
     """A change of one document, and how far it is. ``body`` None deletes.
 
+    known: whether its document stood there when it was asked for.
     waits_for, waits_since: what holds up a job that was begun, and from when on.
     """
 
@@ -43,6 +44,7 @@ class Job:
     uri: str
     body: Path | None
     groups: frozenset[str] = frozenset()
+    known: bool = False
     state: State = "queued"
     report: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
@@ -104,8 +106,15 @@ class Jobs:
         if own >= self._limit - waiting:
             raise Overloaded("Too many documents wait to be taken in. Try again in a moment.")
 
-    def submit(
-        self, *, owner: str, collection: str, uri: str, body: Path | None, groups: frozenset[str]
+    def submit(  # noqa: PLR0913, what a job is
+        self,
+        *,
+        owner: str,
+        collection: str,
+        uri: str,
+        body: Path | None,
+        groups: frozenset[str] = frozenset(),
+        known: bool,
     ) -> Job:
         """Put a change in its collection's line. Raises Overloaded."""
         job = Job(
@@ -115,6 +124,7 @@ class Jobs:
             uri=uri,
             body=body,
             groups=groups,
+            known=known,
         )
         with self._changed:
             self._check_room(collection)
@@ -219,10 +229,12 @@ class Jobs:
 
 
 def _failed(job: Job, error: Exception) -> Job:
-    code, reason = face(error).code, str(error)
+    code, reason = face(error).code, hide_paths(str(error))
     if code == "internal":
         log.error("job failed", extra={"job": job.id}, exc_info=error)
         reason = "The server's log says why."
+    elif isinstance(error, IndexesError):  # of files of this machine, and of no document
+        log.warning("job failed", extra={"job": job.id, "code": code, "reason": str(error)})
     else:  # its message may name a document: it goes to the job's owner alone
         log.warning("job failed", extra={"job": job.id, "code": code})
     return replace(job, state="failed", error={"code": code, "message": reason})

@@ -72,11 +72,19 @@ class Telling(uvicorn.Server):
 
 
 def check(options: ServeOptions, keys: Keys) -> None:
-    """Refuse to listen where others could ask without a key. Raises KeyRequired."""
+    """Refuse to listen where others could ask without a key. Raises KeyRequired.
+
+    Where keys are lost, nobody can come in: that is said, and the desk stays closed.
+    """
     if not is_loopback(options.host) and not keys.usable():
         raise KeyRequired(
             f"{options.host} can be reached by others, and there is no key yet. Make one: "
             "ragdesk keys create NAME"
+        )
+    if keys.lost():
+        log.warning(
+            "this desk had keys and has none now: it lets nobody in. "
+            "Make one: ragdesk keys create NAME"
         )
 
 
