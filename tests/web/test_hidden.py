@@ -5,7 +5,10 @@ import threading
 import time
 
 import pytest
+from fakes import HashEmbedder, document
 from web_home import CANARY, SECRET, publish
+
+from indexes.build import Build
 
 BASE = "/v1/collections/default/documents"
 BODY = b"# Cellar\n\nThe cellar is open on Mondays.\n"
@@ -204,19 +207,28 @@ def test_a_put_without_a_body_is_refused(client, headers, body):
 
 
 def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
+    with Build(home / "collections" / "default", HashEmbedder()) as build:
+        for uri in ("handbook.md", "plan.md"):
+            build.add(*document(uri, f"The {uri} of the house.\n", source=f"{home}/docs of us"))
+        build.publish()
+    client.app.state.desk.live.refresh_all()
     listed = client.get(BASE).json()["documents"]
+    foreign = ended(client, client.put(f"{BASE}/handbook.md", content=BODY))
     current = home / "collections" / "other" / "CURRENT"
     current.write_text("99\n")
     for manifest in current.parent.glob("generations/*/MANIFEST.json"):
         manifest.write_text("{}")
     client.app.state.desk.live.refresh_all()
-    job = ended(client, client.put("/v1/collections/other/documents/a.md", content=BODY))
+    damaged = ended(client, client.put("/v1/collections/other/documents/a.md", content=BODY))
     said = [
         json.dumps(listed),
-        json.dumps(job),
+        json.dumps(foreign),
+        json.dumps(damaged),
         client.get("/readyz").text,
         client.get("/v1/collections/missing/documents").text,
         client.post("/v1/search", json={"query": "x", "collection": "other"}).text,
     ]
 
-    assert not [text for text in said if str(home) in text or '"/' in text]
+    assert {d["source"] for d in listed} == {"docs of us", "src"}
+    assert "docs of us" in foreign["error"]["message"]
+    assert not [text for text in said if str(home.parent) in text or '"/' in text]
