@@ -74,6 +74,10 @@ class Pace:
         self._due = due
         return max(0.0, due - now)
 
+    def spent(self) -> bool:
+        """Tell whether the next one would have to wait."""
+        return self._due + self.apart > time.monotonic()
+
 
 class Connections:
     """All connections of a server. At its ceiling, the longest idle one makes room."""
@@ -82,6 +86,7 @@ class Connections:
         self.options, self.pace, self.refused = options, Pace(), 0
         self.ceiling = 0
         self.draining = False
+        self._strangers = Pace()
         self._all: set[Peer] = set()
         self._idle: dict[bool, OrderedDict[Peer, None]] = {
             False: OrderedDict(),
@@ -118,8 +123,14 @@ class Connections:
 
     def drop(self, peer: Peer) -> None:
         """Forget a connection that ended."""
+        if peer in self._all and not peer.trusted:
+            self._strangers.turn()
         self._all.discard(peer)
         self.busy(peer)
+
+    def crowded(self) -> bool:
+        """Tell whether so many came and went without a key that the next ones have to wait."""
+        return self._strangers.spent()
 
     def free_stalled(self) -> bool:
         """Hang up on the client that has been reading nothing for longest; False if all read."""

@@ -4,15 +4,16 @@ import asyncio
 import logging
 import socket
 import sys
-import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from ragdesk.errors import KeyRequired
 from ragdesk.support.access import Keys
+from ragdesk.web.accept import Acceptor
 from ragdesk.web.connection import Impatient
 from ragdesk.web.connections import Connections
 from ragdesk.web.gate import is_loopback
@@ -20,29 +21,7 @@ from ragdesk.web.limits import ServeOptions
 from ragdesk.web.watch import MAX_HEADER_BYTES
 
 SWITCH = 0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
-ACCEPTED = 16  # connections taken in at once, before what is under way goes on
-QUEUED = 2_048  # further ones that the kernel keeps
-QUIET = 60.0  # seconds between two lines about the same shortage
-NO_HANDLE = "socket.accept() out of system resource"  # asyncio's words
 log = logging.getLogger("ragdesk.web")
-
-
-class Shortage:
-    """Says once that no handle is left for a new connection, then counts for a while."""
-
-    def __init__(self) -> None:
-        self._count, self._last = 0, -QUIET
-
-    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Handle what asyncio has to say; anything else in its own way."""
-        if context.get("message") != NO_HANDLE:
-            loop.default_exception_handler(context)
-            return
-        self._count += 1
-        if time.monotonic() - self._last >= QUIET:
-            reason = str(context.get("exception"))
-            log.error("no connection can be accepted", extra={"n": self._count, "reason": reason})
-            self._count, self._last = 0, time.monotonic()
 
 
 class Telling(uvicorn.Server):
@@ -51,23 +30,36 @@ class Telling(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self.ledger = connections
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind, and say so."""
-        asyncio.get_running_loop().set_exception_handler(Shortage())
         await super().startup(sockets)
         for held in self.servers:
             for bound in held.sockets:
-                with bound.dup() as own:
-                    own.listen(QUEUED)
+                asyncio.get_running_loop().remove_reader(bound.fileno())
+                self._accept(bound.dup())
             for bound in held.sockets[:1]:
                 host, port = bound.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
                 sys.stderr.write(f"ragdesk: http://{shown}:{port}/ (Ctrl-C ends it)\n")
 
+    def _accept(self, bound: socket.socket) -> None:
+        """Accept in our own way on a socket that asyncio listens on, and in its way no more."""
+        make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        protocol = partial(
+            make,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self._acceptors.append(Acceptor(bound, protocol, self.ledger))
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let what runs end, and wait for no client that neither sends nor reads."""
         self.ledger.draining = True
+        for acceptor in self._acceptors:
+            acceptor.close()
         await super().shutdown(sockets)
 
 
@@ -96,7 +88,7 @@ def run(app: FastAPI, options: ServeOptions) -> None:
     sys.setswitchinterval(SWITCH)
     connections = Connections(options)
     http = partial(Impatient, connections=connections)
-    more: dict[str, Any] = {"http": http, "ws": "none", "lifespan": "on", "backlog": ACCEPTED}
+    more: dict[str, Any] = {"http": http, "ws": "none", "lifespan": "on"}
     config = uvicorn.Config(
         app,
         host=options.host,

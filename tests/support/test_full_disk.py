@@ -24,7 +24,7 @@ def run(home: Path, *words: str, size: int | None = None, stdout=subprocess.PIPE
 
     command = [sys.executable, "-m", "ragdesk", "--home", str(home), "keys", *words]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603, our own command
         command,
         stdout=stdout,
         stderr=subprocess.PIPE,
