@@ -22,8 +22,8 @@ RESERVE = 256  # handles kept for files, or half of a small limit
 TICK = 0.5  # seconds between two looks at what the clients read
 STALL = 2.0  # seconds without progress after which a client may be hung up on for others
 LONGEST_STALL = 5.0  # the same for a half-read answer while the server is about to end
-REFUSALS = 100.0  # requests without a valid key that are served a second; more of them wait
-BURST = 200
+REFUSALS = 50.0  # requests without a valid key that are served a second; more of them wait
+BURST = 300
 REST = 1.0  # seconds that a connection without a key rests once these are spent
 log = logging.getLogger("ragdesk.web")
 

@@ -23,7 +23,7 @@ class ServeOptions:
         files. The next one takes the place of the one that idles for longest, first of those
         that have shown no key; behind a proxy that keeps connections, allow as many as it may open.
     max_unauthenticated: requests without a valid key that wait to be refused; further ones are
-        hung up on. Some 100 a second are refused at once.
+        hung up on. Some 50 a second are refused at once.
     max_arriving: requests whose body is on its way; the slowest makes room for the next. Bodies
         and questions have places of their own, as a body comes at its client's pace.
     max_uploads: documents on their way at the same time; likewise.

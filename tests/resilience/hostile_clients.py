@@ -27,6 +27,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from eval.bench.results import write_section
 
 ROOT = Path(__file__).parents[2]
@@ -264,13 +266,14 @@ def desk(tree: Path, folder: Path) -> Iterator[tuple[int, str, subprocess.Popen[
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "log"
+    handles = (HANDLES, HANDLES)
     with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: PLW1509, S603, before any thread
+        process = subprocess.Popen(  # noqa: S603, a file of ours
             [*words, "serve", "--port", str(port), "--log", "warning"],
             env=env,
             cwd=folder,
             stderr=file,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (HANDLES, HANDLES)),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, handles),  # noqa: PLW1509
         )
     try:
         until = time.monotonic() + 60
@@ -282,13 +285,26 @@ def desk(tree: Path, folder: Path) -> Iterator[tuple[int, str, subprocess.Popen[
         process.wait()
 
 
-def measure(name: str, port: int, token: str, *, pairs: int, seconds: float) -> str:
+def spent(server: psutil.Process) -> float:
+    """Seconds of processor time that the server has used: other programs do not count."""
+    times = server.cpu_times()
+    return float(times.user + times.system)
+
+
+def measure(
+    name: str, port: int, token: str, server: psutil.Process, *, pairs: int, seconds: float
+) -> str:
     """Measure an attack against calm windows before each of its own; gives a row of the table."""
     calm, hard = [], []
+    busy = [0.0, 0.0]
     for _ in range(pairs):
+        at = spent(server)
         calm.append(ask_for(port, token, seconds))
+        busy[0] += spent(server) - at
         with attacking(name, port, token):
+            at = spent(server)
             hard.append(ask_for(port, token, seconds))
+            busy[1] += spent(server) - at
         time.sleep(1.0)
     ratios = [100 * b.rate / a.rate for a, b in zip(calm, hard, strict=True)]
     before, under = (
@@ -298,9 +314,14 @@ def measure(name: str, port: int, token: str, *, pairs: int, seconds: float) -> 
     errors = sum(w.errors for w in hard)
     came = [one for w in hard for one in w.newcomers]
     first = f"{statistics.median(came) * 1000:.0f}" if came else "none"
+    shares = [
+        100 * one / sum(w.seconds for w in windows)
+        for one, windows in zip(busy, (calm, hard), strict=True)
+    ]
     row = (
         f"| {name} | {ATTACKS[name][1]:,} | {before:.1f} | {under:.1f} | "
-        f"{statistics.median(ratios):.0f} % | {errors} | {worst * 1000:.0f} | {first} |"
+        f"{statistics.median(ratios):.0f} % | {errors} | {worst * 1000:.0f} | {first} | "
+        f"{shares[0]:.0f}, {shares[1]:.0f} |"
     )
     sys.stdout.write(f"{row}\n")
     sys.stdout.flush()
@@ -354,15 +375,18 @@ def main() -> None:
         folder = Path(place)
         with desk(given.tree.resolve(), folder) as (port, token, process, log):
             pairs, seconds = given.pairs, given.seconds
-            rows = [measure(n, port, token, pairs=pairs, seconds=seconds) for n in given.only]
+            server = psutil.Process(process.pid)
+            rows = [
+                measure(n, port, token, server, pairs=pairs, seconds=seconds) for n in given.only
+            ]
             exit_ = stop(port, token, process)
             shortage = log.read_text(errors="replace").count("Too many open files")
-    head = "| attack | connections | answers/s without | with | of that | errors | p99, ms | newcomer p50, ms |"
+    head = "| attack | connections | answers/s without | with | of that | errors | p99, ms | newcomer p50, ms | server CPU, % |"
     body = "\n".join(
         [
             f"{CLIENTS} honest clients in a closed loop, {PAUSE * 1000:.0f} ms between two questions;",
             f"{given.pairs} pairs of windows of {given.seconds:g} s; {HANDLES:,} handles.\n",
-            f"{head}\n|---|---|---|---|---|---|---|---|",
+            f"{head}\n|---|---|---|---|---|---|---|---|---|",
             *rows,
             f"\n{exit_} Log lines about handles that ran out: {shortage:,}.",
             *([f"\n{Path(given.control).read_text()}"] if given.control else []),
