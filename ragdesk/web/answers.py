@@ -63,9 +63,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
 
 
 @router.post("/v1/search", response_model=schemas.SearchOut)
-async def search(
-    ask: schemas.Search, request: Request, who: Asker, leases: Leases
-) -> Response:
+async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:
     """Find the passages nearest to a query."""
     state = of(request)
     authorize(who, "ask", ask.collection)

@@ -21,9 +21,9 @@ from pathlib import Path
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
-from ragdesk.web.shared import Shared
-from ragdesk.web.schemas import COLLECTION
 from ragdesk.trouble import Trouble, code_of
+from ragdesk.web.schemas import COLLECTION
+from ragdesk.web.shared import Shared
 
 NAME = re.compile(COLLECTION)
 AT_ONCE = 16  # collections that are opened at the same time: threads that mostly wait for a disk
