@@ -54,6 +54,11 @@ def submit(jobs: Jobs, collection: str, uri: str = "a", body: Path | None = None
     return jobs.submit(owner="me", collection=collection, uri=uri, body=body, groups=frozenset())
 
 
+def fill(jobs: Jobs, collection: str) -> None:
+    for _ in range(100):
+        submit(jobs, collection)
+
+
 def wait(true) -> None:
     until = time.monotonic() + 30
     while not true():
@@ -109,8 +114,7 @@ def test_one_collection_cannot_take_every_place(jobs, work):
     work.slow = frozenset({"one", "two"})
     for name in ("one", "two"):
         with pytest.raises(Overloaded):
-            for _ in range(16):
-                submit(jobs, name)
+            fill(jobs, name)
     jobs.room("three")
     other = submit(jobs, "three")
     wait(lambda: jobs.get(other.id).state == "done")
