@@ -5,8 +5,8 @@ SystemError when two threads do that at once: a server opens a new generation wh
 one. What we write ourselves needs no parser of Python, only the three facts that it has.
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
-A mapping needs no open file, but Python's ``mmap`` keeps a duplicate of its handle: a dozen for each
-segment, so that a server of 256 handles was full with twenty segments. Before Python 3.13
+A mapping needs no open file, but Python's ``mmap`` keeps a duplicate of its handle: a dozen for
+each segment, so that a server of 256 handles was full with twenty segments. Before Python 3.13
 (``trackfd``) only the system's own call leaves it out.
 """
 

@@ -203,7 +203,7 @@ def main() -> None:
     if given.before:
         body += f"\n\n{BEFORE.format(before=given.before)}"
     sys.stdout.write(f"{body}\n")
-    if given.puts >= 1_000:  # noqa: PLR2004, what the promise says
+    if given.puts >= 1_000:
         write_section(TITLE, "python -m tests.resilience.handles", body, file=FIGURES)
 
 
