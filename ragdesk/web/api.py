@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -31,13 +31,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     options = desks.settings.serve
     gate = Gate(keys, is_loopback(options.host), frozenset(options.allowed_hosts))
     metrics = Metrics(ROUTES)
-    live = Live(
-        desks.home,
-        desks.open,
-        metrics,
-        seconds=options.poll_seconds,
-        again=options.retry_seconds,
-    )
+    live = _live(desks, metrics)
 
     def work(job: Job) -> Mapping[str, Any]:
         report = desks.change(job.collection, job.uri, job.body, job.groups)
@@ -77,7 +71,23 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
             finally:
                 state.ready = False
 
-    app = FastAPI(
+    app = _app(lifespan)
+    app.state.options, app.state.gate = options, gate
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(HostCheck, gate=gate)
+    app.add_middleware(Watch, metrics=metrics, limit=options.max_in_flight)
+    return app
+
+
+def _live(desks: Desks, metrics: Metrics) -> Live:
+    seconds, again = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
+    return Live(desks.home, desks.open, metrics, seconds=seconds, again=again)
+
+
+def _app(lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]) -> FastAPI:
+    return FastAPI(
         title="ragdesk",
         version=ragdesk.__version__,
         description=ABOUT,
@@ -86,13 +96,6 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
         lifespan=lifespan,
         responses={"default": PROBLEM},
     )
-    app.state.options, app.state.gate = options, gate
-    for router in ROUTERS:
-        app.include_router(router)
-    problems.install(app)
-    app.add_middleware(HostCheck, gate=gate)
-    app.add_middleware(Watch, metrics=metrics, limit=options.max_in_flight)
-    return app
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
