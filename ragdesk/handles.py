@@ -5,9 +5,10 @@ leftover of programs that keep handles in a bit set, of which this is none.
 """
 
 import logging
-import os
 import resource
+from pathlib import Path
 
+OPEN = Path("/proc/self/fd")
 log = logging.getLogger("ragdesk")
 
 
@@ -33,7 +34,9 @@ def handle_limit() -> int:
 
 def count_handles() -> int:
     """Count the open file handles of this process; 0 where the system does not list them."""
+    if not OPEN.is_dir():
+        return 0
     try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:  # none left to list them with
-        return handle_limit() if os.path.isdir("/proc/self/fd") else 0
+        return sum(1 for _ in OPEN.iterdir())
+    except OSError:  # none is left to list them with
+        return handle_limit()

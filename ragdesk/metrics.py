@@ -124,6 +124,17 @@ class Metrics:
             "Sentences said, by verdict, and those left out after their check.",
             verdict=(*(str(standing) for standing in Standing), "withheld"),
         )
+        self._add_opening()
+        self.fallbacks = Family("ragdesk_gpu_fallbacks", "gauge", "Segments no GPU took.")
+        self.jobs = Family(
+            "ragdesk_jobs_total",
+            "counter",
+            "Document jobs by the state they reached.",
+            state=states,
+        )
+
+    def _add_opening(self) -> None:
+        """Add what tells of generations that are open, or cannot be opened, and of handles."""
         self.reloads = Family(
             "ragdesk_reloads_total",
             "counter",
@@ -160,13 +171,6 @@ class Metrics:
         )
         self.handles = Family("process_open_fds", "gauge", "Open file handles.")
         self.most_handles = Family("process_max_fds", "gauge", "File handles it may have open.")
-        self.fallbacks = Family("ragdesk_gpu_fallbacks", "gauge", "Segments no GPU took.")
-        self.jobs = Family(
-            "ragdesk_jobs_total",
-            "counter",
-            "Document jobs by the state they reached.",
-            state=states,
-        )
 
     def note(self, given: Answer) -> None:
         """Count an answer and its sentences."""

@@ -19,7 +19,9 @@ OF_SYSTEM = {
     errno.EPERM: "permission",
 }
 CODES = tuple(
-    sorted({"handles", "memory", "permission", "disk", "internal"} | {f.code for f in FACES.values()})
+    sorted(
+        {"handles", "memory", "permission", "disk", "internal"} | {f.code for f in FACES.values()}
+    )
 )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,13 +37,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
         options.trusted_proxies,
     )
     metrics = Metrics(ROUTES)
-    live = Live(
-        desks.home,
-        desks.open,
-        metrics,
-        seconds=options.poll_seconds,
-        again=options.retry_seconds,
-    )
+    live = _live(desks, metrics)
 
     def work(job: Job) -> Mapping[str, Any]:
         admit = documents.admitting(job, gate.again(job.owner))
@@ -84,15 +78,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
             finally:
                 state.ready = False
 
-    app = FastAPI(
-        title="ragdesk",
-        version=ragdesk.__version__,
-        description=ABOUT,
-        docs_url=None,  # their pages load scripts from elsewhere
-        redoc_url=None,
-        lifespan=lifespan,
-        responses={"default": PROBLEM},
-    )
+    app = _app(lifespan)
     app.state.options, app.state.gate = options, gate
     for router in ROUTERS:
         app.include_router(router)
@@ -103,6 +89,23 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     app.add_middleware(HostCheck, gate=gate, waiting=options.max_unauthenticated)
     app.add_middleware(Watch, metrics=metrics)
     return app
+
+
+def _live(desks: Desks, metrics: Metrics) -> Live:
+    seconds, again = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
+    return Live(desks.home, desks.open, metrics, seconds=seconds, again=again)
+
+
+def _app(lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]) -> FastAPI:
+    return FastAPI(
+        title="ragdesk",
+        version=ragdesk.__version__,
+        description=ABOUT,
+        docs_url=None,  # their pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        responses={"default": PROBLEM},
+    )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -78,9 +78,10 @@ def _count(opened: Opened, who: Principal) -> int:
 
 
 @router.get(BASE, response_model=schemas.DocumentsOut)
-async def documents(  # noqa: PLR0913, PLR0917, one parameter a part of the request
+async def documents(  # noqa: PLR0913, one parameter a part of the request
     collection: str,
     request: Request,
+    *,
     who: Asker,
     leases: Leases,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,

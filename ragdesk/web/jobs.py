@@ -114,7 +114,7 @@ class Jobs:
         uri: str,
         body: Path | None,
         groups: frozenset[str] = frozenset(),
-        known: bool,
+        known: bool = False,
     ) -> Job:
         """Put a change in its collection's line. Raises Overloaded."""
         job = Job(

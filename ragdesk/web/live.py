@@ -21,9 +21,9 @@ from pathlib import Path
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
-from ragdesk.web.shared import Shared
-from ragdesk.web.schemas import COLLECTION
 from ragdesk.trouble import Trouble, code_of
+from ragdesk.web.schemas import COLLECTION
+from ragdesk.web.shared import Shared
 
 NAME = re.compile(COLLECTION)
 AT_ONCE = 16  # collections that are opened at the same time: threads that mostly wait for a disk
@@ -209,8 +209,10 @@ class Live:
 
     def _begin_all(self) -> list["Future[None]"]:
         """Begin to refresh every collection whose CURRENT changed, or that is to be tried again."""
-        due = []
-        for name in {*self.names(), *self._places}:
+        due, names = [], {*self._places}
+        with contextlib.suppress(OSError):  # no handle is left to list them with, or home is away
+            names.update(self.names())
+        for name in names:
             place, stamp = self._places.get(name), self._stamp(name)
             if place is None or stamp is None or self._is_due(place, stamp):
                 due.append(self._begin(name))
@@ -229,8 +231,7 @@ class Live:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._seconds)
-            with contextlib.suppress(OSError):  # home may be away for a moment
-                await asyncio.to_thread(self._begin_all)
+            await asyncio.to_thread(self._begin_all)
 
     def close(self) -> None:
         """Let go of every collection; what is still read is closed by its last reader."""
@@ -239,7 +240,9 @@ class Live:
             held = [place.shared for place in places.values() if place.shared]
             for place in places.values():
                 place.shared = None
-        self._pool.shutdown(wait=False, cancel_futures=True)
+            for coming in self._coming.values():
+                coming.cancel()
+        self._pool.shutdown(wait=False)  # what is to be closed still will be
         for shared in held:
             shared.release()
 

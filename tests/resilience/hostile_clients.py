@@ -292,9 +292,10 @@ def spent(server: psutil.Process) -> float:
 
 
 def measure(
-    name: str, port: int, token: str, server: psutil.Process, *, pairs: int, seconds: float
+    name: str, served: tuple[int, str, psutil.Process], *, pairs: int, seconds: float
 ) -> str:
     """Measure an attack against calm windows before each of its own; gives a row of the table."""
+    port, token, server = served
     calm, hard = [], []
     busy = [0.0, 0.0]
     for _ in range(pairs):
@@ -375,10 +376,8 @@ def main() -> None:
         folder = Path(place)
         with desk(given.tree.resolve(), folder) as (port, token, process, log):
             pairs, seconds = given.pairs, given.seconds
-            server = psutil.Process(process.pid)
-            rows = [
-                measure(n, port, token, server, pairs=pairs, seconds=seconds) for n in given.only
-            ]
+            served = (port, token, psutil.Process(process.pid))
+            rows = [measure(n, served, pairs=pairs, seconds=seconds) for n in given.only]
             exit_ = stop(port, token, process)
             shortage = log.read_text(errors="replace").count("Too many open files")
     head = "| attack | connections | answers/s without | with | of that | errors | p99, ms | newcomer p50, ms | server CPU, % |"

@@ -132,7 +132,7 @@ def test_a_collection_that_cannot_be_opened_is_a_503_and_leaves_the_others_ready
         assert datetime.fromisoformat(trouble["since"]) <= datetime.now(UTC)
         assert client.get("/healthz").status_code == 200
 
-        keys.create("a", scopes=frozenset({"ask"}))
+        keys.create("a")
         assert "other" not in client.get("/readyz").text  # but to nobody without a key
 
 
