@@ -16,6 +16,7 @@ from ragdesk.web import answers, documents, problems, schemas, system
 from ragdesk.web.connections import Arrivals, Places
 from ragdesk.web.gate import Gate, HostCheck, is_loopback
 from ragdesk.web.jobs import Job, Jobs
+from ragdesk.web.limits import ServeOptions
 from ragdesk.web.live import START, Live
 from ragdesk.web.state import State
 from ragdesk.web.uploads import Uploads
@@ -30,12 +31,7 @@ ABOUT = "Answers from your own documents, with citations you can check."
 def build(desks: Desks, keys: Keys) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
     options = desks.settings.serve
-    gate = Gate(
-        keys,
-        is_loopback(options.host),
-        frozenset(options.allowed_hosts),
-        options.trusted_proxies,
-    )
+    gate = _gate(options, keys)
     metrics = Metrics(ROUTES)
     live = _live(desks, metrics)
 
@@ -89,6 +85,11 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     app.add_middleware(HostCheck, gate=gate, waiting=options.max_unauthenticated)
     app.add_middleware(Watch, metrics=metrics)
     return app
+
+
+def _gate(options: ServeOptions, keys: Keys) -> Gate:
+    hosts = frozenset(options.allowed_hosts)
+    return Gate(keys, is_loopback(options.host), hosts, options.trusted_proxies)
 
 
 def _live(desks: Desks, metrics: Metrics) -> Live:

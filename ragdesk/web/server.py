@@ -1,27 +1,187 @@
-"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles."""
+"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles.
+
+uvicorn's own timeout runs between requests only. Here a clock runs while headers arrive, no
+further request is begun while an answer waits to be read, a body that nobody will read is let
+run out and the connection closed, and what was not read in time is thrown away.
+"""
 
 import asyncio
+import contextlib
+import fcntl
 import logging
 import socket
+import struct
 import sys
+import termios
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ragdesk.errors import KeyRequired
 from ragdesk.support.access import Keys
 from ragdesk.web.accept import Acceptor
-from ragdesk.web.connection import Impatient
-from ragdesk.web.connections import Connections
+from ragdesk.web.connections import REST, Connections
 from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.watch import MAX_HEADER_BYTES
 
 SWITCH = 0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
+LINGER = 2.0  # seconds in which what a refused client still sends is read and thrown away
+LINGER_BYTES = 1_048_576
+NO_ROOM = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
+    b"Content-Length: 18\r\nConnection: close\r\n\r\nNo connection left"
+)
 log = logging.getLogger("ragdesk.web")
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 that closes a connection whose request, or whose reader, does not come in time."""
+
+    def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.ledger = connections
+        self.trusted = False
+        self.app_state = {**self.app_state, "connection": self}
+        self._deadline: asyncio.TimerHandle | None = None
+        self._postponed = False
+        self._lingering: int | None = None
+        self._unread = 0
+        self._read_at = self._heard_at = time.monotonic()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock, if there is room."""
+        super().connection_made(transport)
+        if not self.ledger.admit(self):
+            transport.write(NO_ROOM)
+            transport.close()
+            return
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        """Start the clock with a request's first byte, and stop it when its headers are in."""
+        self._heard_at = time.monotonic()
+        if self.transport.is_closing():
+            return
+        if self._lingering is not None:
+            self._lingering += len(data)
+            if self._lingering > LINGER_BYTES:
+                self.transport.abort()
+            return
+        if self._deadline is None:
+            self._start()
+        super().data_received(data)
+        if self._under_way():
+            self._stop()
+
+    def eof_received(self) -> None:
+        """Close once a refused client has said all it had to say."""
+        if self._lingering is not None:
+            self.transport.close()
+
+    def handle_events(self) -> None:
+        """Note that a request is under way once its headers are in."""
+        super().handle_events()
+        if self._under_way():
+            self.ledger.busy(self)
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request when this answer was taken, and its client may go on."""
+        if not self.transport.is_closing():
+            self.ledger.idle(self)
+            if self.cycle.more_body:
+                self._linger()
+                return
+            if self.flow.write_paused:  # what waits to be read keeps no place
+                self._postponed = True
+                return
+            if not self.trusted and self.ledger.pace.turn() is None:
+                self.flow.pause_reading()
+                self.loop.call_later(REST, self._go_on)
+                return
+        super().on_response_complete()
+
+    def resume_writing(self) -> None:
+        """Go on with a request that waited for the answer before it to be read."""
+        super().resume_writing()
+        if self._postponed:
+            self._postponed = False
+            self._go_on()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop()
+        self.ledger.drop(self)
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close at once if nothing is under way, else after this answer."""
+        if self.transport.is_closing():
+            return
+        if self._lingering is not None:
+            self.transport.abort()
+            return
+        super().shutdown()
+
+    def stalled(self) -> float:
+        """Seconds for which the client has read nothing of what waits for it."""
+        return time.monotonic() - self._read_at if self._unread else 0.0
+
+    def waiting(self) -> float:
+        """Seconds for which the client has sent nothing of the body that it owes."""
+        owes = self._under_way() and self.cycle.more_body
+        return time.monotonic() - self._heard_at if owes else 0.0
+
+    def look(self) -> None:
+        """Note how far the client has read: by the kernel's count, for ours moves in leaps."""
+        left = self.transport.get_write_buffer_size()
+        if left:
+            left += _unsent(self.transport)
+        if left < self._unread or not self._unread:
+            self._read_at = time.monotonic()
+        self._unread = left
+
+    def hang_up(self) -> None:
+        """End it now, whatever has not been sent."""
+        self.transport.abort()
+
+    def _under_way(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _go_on(self) -> None:
+        self.flow.resume_reading()
+        super().on_response_complete()
+
+    def _linger(self) -> None:
+        """Let a client that still sends read its answer: a closed socket would take it away."""
+        self._lingering = 0
+        self._stop()
+        self.flow.resume_reading()
+        with contextlib.suppress(OSError):
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(LINGER, self.transport.abort)
+
+    def _start(self) -> None:
+        self._deadline = self.loop.call_later(self.config.timeout_keep_alive, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _unsent(transport: asyncio.Transport) -> int:
+    """Count what the kernel still keeps for the other side; 0 where it does not say."""
+    bound = transport.get_extra_info("socket")
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(bound.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0])
+    except OSError:
+        return 0
 
 
 class Telling(uvicorn.Server):
