@@ -9,8 +9,9 @@ import fcntl
 import json
 import os
 import re
+import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,10 +183,29 @@ def writing(collection: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CollectionBusy(
-                f"Another job holds {collection}. Try again when it ends."
+                f"Another job holds the collection {collection.name!r}{_holder(collection)}. "
+                "Try again when it ends."
             ) from None
+        _sign(lock)
         sweep(collection)
         yield
+
+
+def _sign(lock: IO[bytes]) -> None:
+    """Write into a lock who holds it, for those who wait. It is a courtesy: nothing rests on it."""
+    with suppress(OSError):  # a full disk must not stop a job that may free it
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
+        lock.flush()
+
+
+def _holder(collection: Path) -> str:
+    """Say which process holds a collection's lock, as far as it signed."""
+    with suppress(OSError, ValueError):
+        process, _, host = (collection / LOCK).read_text(encoding="utf-8").strip().partition(" ")
+        elsewhere = "" if host == socket.gethostname() else f" on {host}"
+        return f" (process {int(process)}{elsewhere})"
+    return ""
 
 
 def reading(generation: Path) -> IO[bytes]:

@@ -30,7 +30,7 @@ from ingest.progress import Meter, Watch, unwatched
 from ingest.report import Report
 from ingest.runners import Open, Runner
 from ingest.split import SplitOptions
-from ingest.survey import Survey, Surveyor
+from ingest.survey import Admit, Survey, Surveyor
 
 Groups = frozenset[str]
 Keep = Callable[..., Kept]
@@ -118,21 +118,29 @@ class Job:
             return replace(report, blocked=_blocked(surveys, skipped))
 
     def put(
-        self, uri: str, file: Path, *, groups: Groups | None = None, source: str = sources.API
+        self,
+        uri: str,
+        file: Path,
+        *,
+        groups: Groups | None = None,
+        source: str = sources.API,
+        admit: Admit | None = None,
     ) -> Report:
         """Take in one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
-        None keeps what was said before. Raises Unreadable when another source has that uri.
+        None keeps what was said before. admit: decides, once the collection is held, which
+        documents of the uri this is about, and the groups. Raises Unreadable when another source
+        has that uri.
         """
-        return self._change(source, uri, file, groups)
+        return self._change(source, uri, file, groups, admit)
 
-    def delete(self, uri: str, *, source: str = sources.API) -> Report:
+    def delete(self, uri: str, *, source: str = sources.API, admit: Admit | None = None) -> Report:
         """Take one document out; one that is not there is gone already.
 
         Raises Unreadable when it belongs to another source.
         """
-        return self._change(source, uri, None, None)
+        return self._change(source, uri, None, None, admit)
 
     def compact(self, *, everything: bool = False, watch: Watch = unwatched) -> Published:
         """Merge segments where there are many, or all of them; nothing is embedded.
@@ -147,10 +155,17 @@ class Job:
                 raise IndexMismatch(build.stale)
             return build.publish(merge="all" if everything else "due")
 
-    def _change(self, source: str, uri: str, file: Path | None, groups: Groups | None) -> Report:
+    def _change(
+        self,
+        source: str,
+        uri: str,
+        file: Path | None,
+        groups: Groups | None,
+        admit: Admit | None,
+    ) -> Report:
         began, meter = time.monotonic(), Meter(unwatched)
         with self._build(meter) as build:
-            surveys = self._surveyor(build.base, {}).one(source, uri, file, groups)
+            surveys = self._surveyor(build.base, {}).one(source, uri, file, groups, admit)
             skipped = self._take_in(build, surveys, meter)
             _refuse(surveys[1:], skipped)  # other sources, which are read again with other settings
             report = self._publish(build, surveys, skipped, began)

@@ -1,6 +1,5 @@
 """Write by a language model: ground, generate, decode, clean, verify, a sentence at a time."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -17,6 +16,7 @@ from ragdesk.answering.generate import Finish, Writing
 from ragdesk.answering.ground import LONGEST
 from ragdesk.answering.plain import Growing, plain
 from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.threads import run_in_thread
 from ragdesk.answering.verify import Verify
 from ragdesk.errors import EngineFailed
 
@@ -119,7 +119,7 @@ class ByModel:
 
 async def _apart(work: Callable[[Said], _T], said: Said) -> _T:
     """Check a whole sentence in a thread, some 10 ms; what only grows is cleaned at once."""
-    return await asyncio.to_thread(work, said) if said.whole else work(said)
+    return await run_in_thread(work, said) if said.whole else work(said)
 
 
 @dataclass(slots=True, kw_only=True)

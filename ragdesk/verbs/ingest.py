@@ -22,6 +22,7 @@ from ingest.watching import watch as look_again
 from ragdesk import present
 from ragdesk.assemble import Desks
 from ragdesk.errors import words
+from ragdesk.handles import raise_handle_limit
 from ragdesk.settings import load
 from ragdesk.verbs import call
 
@@ -93,6 +94,7 @@ def command(  # noqa: PLR0913, one parameter an option
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
     loaded = load(home=door.home, config=door.config)
+    raise_handle_limit()
     where: Where = "ray" if on == "ray" else "local"
     desks = Desks(loaded.home, loaded.settings)
     job = desks.job(collection, on=where)

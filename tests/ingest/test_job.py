@@ -261,6 +261,34 @@ def test_another_embedder_embeds_all_of_the_collection(job, kb, tmp_path):
         assert len(list(index.records())) == 5
 
 
+def test_a_document_beside_a_hidden_one_changes_neither_it_nor_its_name(job, kb, tmp_path):
+    job.run([kb])
+    body = write(tmp_path, {"up": "# Put\n\nA document put over HTTP."}) / "up"
+    guests = frozenset({"guests"})
+
+    def admit(named):  # of somebody who sees what guests see
+        return [d for d in named if d.groups & guests], guests
+
+    def held() -> list[tuple[str, str]]:
+        with Index.open(job.collection) as index:
+            return sorted((d.uri, d.source) for d in index.records() if d.uri.startswith("refunds"))
+
+    source = held()[0][1]
+    assert job.put("refunds.md", body, admit=admit).added == 1
+    job.put("notes.md", body)
+    write(kb, {"refunds.md": "# Refunds\n\nOther words of the source."})
+    assert job.run([kb]).changed == 1
+    assert held() == [("refunds.md", source), ("refunds.md", "api")]
+
+    other = replace(job, split=SplitOptions(max_tokens=60), children=None)
+    assert other.put("refunds.md", body, admit=admit).changed == 6  # the other one of its name too
+    assert job.put("notes.md", body, admit=admit).added == 1
+    with Index.open(job.collection) as index:
+        assert [d.source for d in index.documents.named("notes.md")] == ["api", "api~2"]
+    assert job.delete("refunds.md", admit=admit).removed == 1
+    assert held() == [("refunds.md", source)]
+
+
 def test_documents_are_put_and_deleted_one_by_one(job, kb, tmp_path):
     job.run([kb])
     body = write(tmp_path, {"up": "# Put\n\nA document put over HTTP."}) / "up"
