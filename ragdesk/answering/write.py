@@ -17,10 +17,14 @@ from ragdesk.answering.generate import Finish, Writing
 from ragdesk.answering.ground import LONGEST
 from ragdesk.answering.plain import Growing, plain
 from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.turns import Turns
 from ragdesk.answering.verify import Verify
 from ragdesk.errors import EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
+STEP = 1_024  # characters of an answer that are read at once
+MOST_SENTENCES = 64  # of an answer, each some 10 ms to check; a schema allows 8
+LONGEST_SENTENCE = 4_000  # characters; a schema allows 500, an answer without marks is one
 Part = str | Statement | Noted
 _T = TypeVar("_T")
 
@@ -83,20 +87,26 @@ class ByModel:
         self, prompt: Prompt, page: "_Page", within: float | None
     ) -> AsyncGenerator[Said, None]:
         kind = Structured if prompt.schema is not None else Marked
-        read = kind(len(prompt.passages), growing=page.show)
+        read, turns, sentences = kind(len(prompt.passages), growing=page.show), Turns(), 0
         async with aclosing(self.engine.here()(prompt, within=within)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Finish):
                     page.cut = piece.reason == "length"
                     continue
-                for said in read.feed(piece):
-                    yield said
+                for at in range(0, len(piece), STEP):
+                    for said in read.feed(piece[at : at + STEP]):
+                        yield _bounded(said)
+                        sentences += said.whole
+                        if sentences >= max(MOST_SENTENCES, 4 * self.engine.options.sentences):
+                            page.cut = True
+                            return
+                    await turns.yield_turn()
         if page.cut:
             return
         if not read.ended:
             raise EngineFailed("garbage", "The language model's JSON has no end.")
         for said in read.end():
-            yield said
+            yield _bounded(said)
 
     async def _repair(self, prompt: Prompt, page: "_Page", failed: Statement) -> Statement | None:
         """Ask the model once to write a sentence anew; None if that fails too."""
@@ -115,6 +125,12 @@ class ByModel:
         except EngineFailed as error:  # the sentences that passed are an answer without it
             log.warning("not repaired", extra={"code": error.reason, "reason": str(error)})
         return None
+
+
+def _bounded(said: Said) -> Said:
+    if len(said.text) > LONGEST_SENTENCE:
+        raise EngineFailed("garbage", "The language model's sentence has no end.")
+    return said
 
 
 async def _apart(work: Callable[[Said], _T], said: Said) -> _T:
