@@ -8,8 +8,8 @@ bytes are gone: what a client does not take is not sent, so ``sent`` tells how m
 
 import asyncio
 import contextlib
-import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import chain, repeat
 from typing import Any, Self
@@ -28,7 +28,7 @@ def words(text: str, **more: Any) -> bytes:
 
 
 def whole(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\n{headers}content-length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -40,10 +40,14 @@ def chunked(body: bytes, size: int) -> Iterator[bytes]:
     yield made
 
 
-def bomb(kind: str) -> Iterator[bytes]:
-    coded = gzip.compress(b"data: " + b"a" * (256 << 20), 1)
-    head = f"content-encoding: {kind}\r\n".encode()
-    yield OK + head + b"connection: close\r\n\r\n" + coded
+def bomb() -> Iterator[bytes]:
+    """Give 200 KB of gzip, without end, that are 1,000 times as many bytes: one line."""
+    coder = zlib.compressobj(9, zlib.DEFLATED, 31)
+    yield OK + b"content-encoding: gzip\r\nconnection: close\r\n\r\n"
+    yield coder.compress(b"data: ")
+    piece = coder.compress(bytes(4 << 20)) + coder.flush(zlib.Z_FULL_FLUSH)
+    yield piece
+    yield from repeat(coder.compress(bytes(4 << 20)) + coder.flush(zlib.Z_FULL_FLUSH))
 
 
 SAID = '{"text": "Returns take 30 days.", "citations": [1]}, '
@@ -66,7 +70,7 @@ CHATS: dict[str, Callable[[], Iterator[bytes]]] = {
     "deep sentence": lambda: iter([OPEN, words('{"sentences": [{"text": ' + "[" * 50_000 + "]" * 50_000 + "}]}")]),
     "digits": lambda: iter([OPEN, b'data: {"choices": ' + b"9" * 200_000 + b"}\n\n"]),
     "tool call": lambda: iter([OPEN, event(delta={"tool_calls": [{}]}, finish_reason="tool_calls")]),
-    "gzip bomb": lambda: bomb("gzip"),
+    "gzip bomb": bomb,
     "headers": lambda: chain([OK], repeat(b"x: y\r\n" * 10_000)),
     "interim": lambda: repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 2_500),
     "error body": lambda: chain(
@@ -82,7 +86,7 @@ LISTS: dict[str, Callable[[], Iterator[bytes]]] = {
     "list of models": lambda: chain([OPEN, b'{"data": ['], repeat(b'{"id": "a"}, ' * 5_000)),
     "model's name": lambda: iter([whole(json.dumps({"data": [{"id": "a" * 400_000}]}).encode())]),
     "deep list": lambda: iter([whole(b"[" * 400_000)]),
-    "coded list": lambda: bomb("gzip"),
+    "coded list": bomb,
 }
 HEALTH = "health"  # it refuses the chat, and its health has no end
 
@@ -91,7 +95,8 @@ class HostileServer:
     """Listens on a port of loopback. sent: bytes of the case, since it was set."""
 
     def __init__(self, *, most: int = 2 << 30, seconds: float = 60.0) -> None:
-        self.case, self.sent, self.elsewhere, self.most = "", 0, 0, most
+        self.case, self.sent, self.most = "", 0, most
+        self.elsewhere = self.healths = 0  # requests that a redirect brought, and for the health
         self._seconds = seconds
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,7 +125,8 @@ class HostileServer:
         assert task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+        broken = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*broken):
             async with asyncio.timeout(self._seconds):
                 head = await reader.readuntil(b"\r\n\r\n")
                 async for piece in self._reply(head):
@@ -135,6 +141,7 @@ class HostileServer:
         listed = head.startswith(b"GET /v1/models")
         self.elsewhere += head.startswith((b"GET /elsewhere", b"POST /elsewhere"))
         if listed and self.case == HEALTH:
+            self.healths += 1
             pieces = chain([OPEN], repeat(b"a" * 65_536))
         elif listed:
             pieces = LISTS.get(self.case, lambda: iter([whole(LISTED)]))()

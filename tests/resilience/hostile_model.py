@@ -23,19 +23,21 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
-from fakes import CARD, HashEmbedder  # noqa: E402 - the tests' own modules
-from by_model import RETURNED, by_model  # noqa: E402
+from by_model import by_model  # noqa: E402 - the tests' own modules
+from fakes import CARD, HashEmbedder  # noqa: E402
 from hostile_server import CHATS, HEALTH, LISTS, HostileServer  # noqa: E402
 
 from indexes.build import Build  # noqa: E402
 from indexes.chunk import Chunk, Record  # noqa: E402
 from indexes.index import Index  # noqa: E402
 from ragdesk.answering.answer import Question  # noqa: E402
+from ragdesk.answering.decide import DecideOptions  # noqa: E402
 from ragdesk.answering.desk import Desk  # noqa: E402
 from ragdesk.answering.retrieve import Retrieve  # noqa: E402
 
 GIB = 1 << 30
 TEXT = "Unused articles can be sent back within 30 days of delivery."
+ASKED = "Within how many days can unused articles be sent back?"
 QUICK = {
     "connect_seconds": 1.0,
     "first_seconds": 5.0,
@@ -43,7 +45,7 @@ QUICK = {
     "total_seconds": 10.0,
     "rest_seconds": 0.05,
 }
-LONGEST = 120  # seconds of a case
+LONGEST = 40  # seconds of a case
 
 
 def small_desk(folder: Path) -> Desk:
@@ -58,9 +60,8 @@ def small_desk(folder: Path) -> Desk:
     with Build(folder, HashEmbedder(CARD)) as build:
         build.add(record, [chunk])
         build.publish()
-    return Desk(
-        retrieve=Retrieve(index=Index.open(folder), embedder=HashEmbedder(CARD)), collection="c"
-    )
+    retrieve = Retrieve(index=Index.open(folder), embedder=HashEmbedder(CARD))
+    return Desk(retrieve=retrieve, collection="c", decide=DecideOptions(floor=0.0))
 
 
 class Ticks:
@@ -77,6 +78,11 @@ class Ticks:
             self.computing = max(self.computing, time.thread_time() - used)
 
 
+def forget_peak() -> None:
+    """Begin to measure the peak anew."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def peak() -> int:
     """Give the most memory this process held resident, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -86,18 +92,18 @@ def peak() -> int:
 async def meet(url: str, case: str, folder: Path) -> dict[str, Any]:
     """Ask one question while a case goes on, and measure."""
     desk = small_desk(folder)
-    await desk.ask(Question(text=RETURNED))  # what is loaded once is loaded
+    await desk.ask(Question(text=ASKED))  # what is loaded once is loaded
     model = "" if case in LISTS else "hostile"
     trips = 1 if case == HEALTH else 3
     asking = by_model(desk, url, model=model, trips=trips, **QUICK)
     asking.writer.engine.here()
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    forget_peak()
     before, ticks = peak(), Ticks()
     ticking = asyncio.ensure_future(ticks.run())
     await asyncio.sleep(0.05)
     ticks.clock = ticks.computing = 0.0
     began = time.monotonic()
-    answer = await asking.ask(Question(text=RETURNED))
+    answer = await asking.ask(Question(text=ASKED))
     seconds = time.monotonic() - began
     if case == HEALTH:
         await asyncio.sleep(2 * QUICK["connect_seconds"])
@@ -138,31 +144,37 @@ async def try_case(case: str) -> dict[str, Any]:
         return {**facts, **json.loads(out)}
 
 
-def row(facts: dict[str, Any]) -> str:
-    """Write a row of the table."""
-    sent = f"{facts['sent'] / 1e6:,.2f}"
+def row(facts: dict[str, Any], before: dict[str, Any] | None = None) -> str:
+    """Write a row of the table. before: what another version did in the same case."""
+    return f"| {facts['case']} |" + "".join(map(_cells, [facts, before] if before else [facts]))
+
+
+def _cells(facts: dict[str, Any]) -> str:
+    sent = f" {facts['sent'] / 1e6:,.1f} |"
     if "died" in facts:
-        return f"| {facts['case']} | {sent} | **{facts['died']}** | | | |"
+        return f"{sent} **{facts['died'].partition(':')[0]}** | | | |"
     said = facts["reason"] if facts["degraded"] else f"**{facts['reason'] or 'not degraded'}**"
+    if facts["reason"] == "cut_off":
+        said = "cut_off (what was checked stands)"
     return (
-        f"| {facts['case']} | {sent} | {said} | {facts['seconds']:.2f} | {facts['peak'] / 1e6:.1f} "
-        f"| {facts['stall'] * 1e3:.0f} ({facts['computing'] * 1e3:.0f}) |"
+        f"{sent} {said} | {facts['seconds']:.2f} | {facts['peak'] / 1e6:,.0f} "
+        f"| {facts['stall'] * 1e3:,.0f} ({facts['computing'] * 1e3:,.0f}) |"
     )
 
 
-def table(found: list[dict[str, Any]]) -> str:
-    """Write what was met as Markdown."""
-    head = (
-        "| case | bytes it could send, MB | degrades | s | memory, MB | loop stood, ms (computing) |"
-    )
+def table(found: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> str:
+    """Write what was met as Markdown, beside what another version did before."""
+    head = " sent, MB | degrades | s | memory, MB | loop stood, ms (computing) |"
+    times = 2 if before else 1
+    beside = "Right half: the same on 363a9ed." if before else ""
+    deadlines = "Deadlines: first word 5 s, silence 2 s, whole 10 s."
     return "\n".join(
         [
-            "Deadlines: first word 5 s, silence 2 s, whole 10 s. A sound answer of this desk sends "
-            "0.001 MB.",
+            f"{deadlines} Buffers of sockets hold some MB of what is sent. {beside}",
             "",
-            head,
-            "|---|---|---|---|---|---|",
-            *map(row, found),
+            "| case |" + head * times,
+            "|---" * (1 + 5 * times) + "|",
+            *(row(one, before.get(one["case"])) for one in found),
         ]
     )
 
@@ -174,7 +186,8 @@ def main() -> None:
     )
     parser.add_argument("--meet", help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
-    parser.add_argument("--dry", action="store_true", help="print only")
+    parser.add_argument("--out", type=Path, help="write what was met there, and nowhere else")
+    parser.add_argument("--before", type=Path, help="such a file, of another version")
     given = parser.parse_args()
     if given.meet:
         resource.setrlimit(resource.RLIMIT_AS, (6 * GIB, 6 * GIB))
@@ -185,13 +198,16 @@ def main() -> None:
     for case in (*CHATS, *LISTS, HEALTH):
         found.append(asyncio.run(try_case(case)))
         print(row(found[-1]), flush=True)  # noqa: T201
-    if not given.dry:
+    if given.out:
+        given.out.write_text(json.dumps({one["case"]: one for one in found}), encoding="utf-8")
+    else:
+        before = json.loads(given.before.read_text(encoding="utf-8")) if given.before else {}
         from eval.bench.results import write_section  # noqa: PLC0415 - only to write
 
         write_section(
             "P14, continued: a language model's server that means harm",
             "python -m tests.resilience.hostile_model",
-            table(found),
+            table(found, before),
             file=ROOT / "tests" / "RESILIENCY.md",
         )
 
