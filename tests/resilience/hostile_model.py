@@ -171,6 +171,7 @@ def table(found: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> str
     return "\n".join(
         [
             f"{deadlines} Buffers of sockets hold some MB of what is sent. {beside}",
+            "In brackets, what the loop's own thread computed: the rest is the machine's other work.",
             "",
             "| case |" + head * times,
             "|---" * (1 + 5 * times) + "|",
