@@ -98,7 +98,7 @@ class Job:
             for one in surveys:
                 if one.seen:
                     one.seen.save()
-            return replace(report, due=build.due)
+            return replace(report, due=build.due, notes=tuple(meter.notes))
 
     def plan(
         self, paths: Sequence[Path], *, groups: Groups | None = None, watch: Watch = unwatched
@@ -115,7 +115,7 @@ class Job:
             sink = Estimate(self.collection, base, self.embedder)
             skipped = self._take_in(sink, surveys, meter, keep=look)
             report = self._publish(sink, surveys, skipped, began)
-            return replace(report, blocked=_blocked(surveys, skipped))
+            return replace(report, blocked=_blocked(surveys, skipped), notes=tuple(meter.notes))
 
     def put(
         self,
@@ -169,7 +169,7 @@ class Job:
             skipped = self._take_in(build, surveys, meter)
             _refuse(surveys[1:], skipped)  # other sources, which are read again with other settings
             report = self._publish(build, surveys, skipped, began)
-            return replace(report, due=build.due)
+            return replace(report, due=build.due, notes=tuple(meter.notes))
 
     def _build(self, meter: Meter) -> Build:
         facts = {**self._split(), "way": self._way()}
@@ -233,6 +233,7 @@ class Job:
             else:
                 sink.add(outcome.record, outcome.chunks)
                 meter.document(len(outcome.chunks))
+                meter.note(outcome.record.uri, outcome.notes)
         originals.sync()
         return sorted(skipped, key=lambda one: one.uri)
 

@@ -21,6 +21,7 @@ from ragdesk.answering.answer import (
     Found,
     Outcome,
     Question,
+    Standing,
     Verdict,
 )
 from ragdesk.answering.assess import assess
@@ -134,7 +135,7 @@ class Desk:
                     told = Told(self._extractive(), error.reason, withheld=told.withheld)
                     async for event in self._tell(told, question, found):
                         yield event
-        if not told.claims:
+        if all(claim.verdict is Standing.NO_CLAIM for claim in told.claims):
             words = _without_claims(told, found.asked.language)
             apart = (
                 "\n" if heard and told.text else ""

@@ -230,6 +230,11 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
         present.table(to, ("skipped", "reason"), shown)
         if (more := len(report.skipped) - SHOWN) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
+    if report.notes:
+        count, named = len({one.uri for one in report.notes}), report.notes[0]
+        to.print(
+            f"Notes on {count:,} documents, such as {named.uri}: {named.note}. --json has all."
+        )
     if not plan and report.documents:
         ask, serve = door.again("ask", report.collection), door.again("serve", call.DEFAULT)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

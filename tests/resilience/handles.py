@@ -77,7 +77,7 @@ def served(home: Path, limit: int) -> Iterator[tuple[str, int]]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tests.resilience.handles", "--serve", str(home)]
     command += [str(port), str(limit)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603, this file
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         base = f"http://127.0.0.1:{port}"
         try:
             until = time.monotonic() + 60

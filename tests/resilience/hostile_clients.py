@@ -166,7 +166,7 @@ def attacking(name: str, port: int, token: str) -> Iterator[None]:
     """Attack from a process of its own while the block runs."""
     own = [sys.executable, "-m", "tests.resilience.hostile_clients", "--act", name]
     command = [*own, "--port", str(port), "--token", token]
-    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603, a file of ours
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
         time.sleep(1.5)
         yield
@@ -255,7 +255,7 @@ def desk(tree: Path, folder: Path) -> Iterator[tuple[int, str, subprocess.Popen[
         (texts / name).write_text(text, encoding="utf-8")
 
     def call(*more: str) -> str:
-        done = subprocess.run(  # noqa: S603, a file of ours
+        done = subprocess.run(
             [*words, *more], env=env, cwd=folder, check=True, capture_output=True, text=True
         )
         return done.stdout
@@ -268,7 +268,7 @@ def desk(tree: Path, folder: Path) -> Iterator[tuple[int, str, subprocess.Popen[
     log = folder / "log"
     handles = (HANDLES, HANDLES)
     with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603, a file of ours
+        process = subprocess.Popen(
             [*words, "serve", "--port", str(port), "--log", "warning"],
             env=env,
             cwd=folder,
