@@ -25,29 +25,44 @@ log = logging.getLogger("ragdesk.web")
 class Uploads:
     """The upload folder of one server. Clears what dead servers left when it is made.
 
-    Raises OSError where home cannot be written.
+    Where home cannot be written there is none, and the server answers questions all the same.
+    folder: None then.
     """
 
     def __init__(self, home: Path) -> None:
-        top = home / FOLDER
+        self._home = home
+        self.folder: Path | None = None
+        self._lock: IO[bytes] | None = None
+        try:
+            self._make()
+        except OSError as error:
+            log.warning("no document can be put: home cannot be written", extra={"why": str(error)})
+
+    def _make(self) -> Path:
+        top = self._home / FOLDER
         top.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (top / LOCK).open("ab") as gate:  # so that no folder is seen before it is locked
             fcntl.flock(gate, fcntl.LOCK_EX)
             freed = sum(_clear(folder) for folder in top.iterdir() if folder.is_dir())
-            self.folder = top / secrets.token_hex(8)
-            self.folder.mkdir(mode=0o700)
-            self._lock = _lock(self.folder)
+            folder = top / secrets.token_hex(8)
+            folder.mkdir(mode=0o700)
+            self._lock = _lock(folder)
         if freed:
             log.info("uploads of an ended server were cleared", extra={"bytes": freed})
+        self.folder = folder
+        return folder
 
     def new(self) -> Path:
-        """Name a file that does not exist yet."""
-        return self.folder / secrets.token_hex(8)
+        """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
+        with telling_full():
+            return (self.folder or self._make()) / secrets.token_hex(8)
 
     def close(self) -> None:
         """Remove everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._lock.close()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
 
 
 @contextlib.contextmanager

@@ -1,20 +1,31 @@
 """A newer generation that cannot be opened: the old one answers, and it is said since when and why."""
 
+import asyncio
 import contextlib
 import logging
 import os
 import resource
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from fakes import HashEmbedder
+from starlette.testclient import TestClient
 from web_home import publish, serving
 
+from ragdesk.assemble import Desks, Opened
 from ragdesk.handles import count_handles, raise_handle_limit
+from ragdesk.settings import Settings
+from ragdesk.web import api, documents
+from ragdesk.web.limits import ServeOptions
 
 ASK = {"question": "How many days does a refund take?"}
+SEARCH_OTHER = {"query": "marmalade", "collection": "other"}
 
 
 def wait(true, seconds: float = 30.0) -> None:
@@ -98,3 +109,43 @@ def test_the_soft_limit_of_handles_is_raised_to_the_hard_one_and_said(low_limit,
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (low_limit, low_limit)
     assert caplog.records[-1].limit == low_limit
     assert raise_handle_limit() == low_limit
+
+
+class SlowDisk:
+    """Opens collections; those named ``slow`` when it is let."""
+
+    def __init__(self, desks: Desks, slow: str) -> None:
+        self.desks, self.slow, self.go = desks, slow, threading.Event()
+
+    def __call__(self, name: str) -> Opened:
+        if name == self.slow:
+            self.go.wait(30)
+        return self.desks.open(name)
+
+
+def test_a_collection_on_a_slow_disk_holds_up_no_other(home, keys, monkeypatch):
+    monkeypatch.setattr(api, "START", 0.05)
+    monkeypatch.setattr(documents, "SOON", 0.05)
+    settings = replace(Settings(), serve=ServeOptions(poll_seconds=0.02))
+    desks = Desks(home, settings, HashEmbedder())
+    slowly = SlowDisk(Desks(home, settings, HashEmbedder()), "other")
+    monkeypatch.setattr(desks, "open", slowly)
+    app = api.build(desks, keys)
+    with TestClient(app, base_url="http://localhost:8080") as client:
+        asked = [
+            client.portal.start_task_soon(
+                asyncio.to_thread, partial(client.post, "/v1/search", json=SEARCH_OTHER)
+            )
+            for _ in range(3)
+        ]
+        assert client.post("/v1/answers", json=ASK).status_code == 200
+        publish(home, "default", {"refunds.md": "# Refunds\nA refund takes 30 days.\n"})
+        wait(lambda: client.post("/v1/answers", json=ASK).json()["generation"] == 2)
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert (ready.json()["collections"], ready.json()["served"]) == (2, 1)
+        listed = client.get("/v1/collections").json()["collections"]
+        assert [one["name"] for one in listed] == ["default"]
+        slowly.go.set()
+        assert {one.result(30).status_code for one in asked} == {200}
+        assert client.get("/readyz").json()["served"] == 2

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -146,6 +147,15 @@ def test_what_a_killed_server_left_is_cleared_at_start_and_what_a_living_one_hol
     assert own.folder.is_dir()
     own.close()
     assert not own.folder.exists()
+
+
+def test_a_home_that_takes_no_uploads_is_served_all_the_same(home, keys):
+    shutil.rmtree(home / FOLDER, ignore_errors=True)
+    (home / FOLDER).write_text("not a folder")
+    with serving(home, keys) as client:
+        assert client.post("/v1/search", json={"query": "refund"}).status_code == 200
+        (home / FOLDER).unlink()
+        assert client.put(WHERE, content=b"# A\n\nAlpha.\n").status_code == 202
 
 
 def scope() -> dict[str, Any]:
