@@ -19,9 +19,18 @@ class Table:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.Lock()
-        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            self._base = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._base = sqlite3.connect(address(file), uri=True, check_same_thread=False)
+            self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
+        except sqlite3.DatabaseError as error:
+            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+
+    def attach(self, file: Path, name: str) -> None:
+        """Open another such file beside this one; its tables bear a name, as ``name.table``."""
+        try:
+            with self._lock:
+                self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # this one, and no other
+                self._base.execute(f"ATTACH ? AS {name}", (address(file),))
         except sqlite3.DatabaseError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
 
@@ -37,3 +46,8 @@ class Table:
         """Close the file."""
         with self._lock:
             self._base.close()
+
+
+def address(file: Path) -> str:
+    """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
+    return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
