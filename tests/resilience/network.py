@@ -141,17 +141,12 @@ def _server(pid: int) -> int:
 
 @dataclass(frozen=True)
 class Journey:
-    """A command as its user would type it. idle: seconds that a server is left without a question.
-
-    python: of another environment. before: commands that make what it needs, unwatched.
-    """
+    """A command as its user would type it. idle: seconds a server is left without a question."""
 
     name: str
     command: tuple[str, ...]
     idle: float | None = None
     variables: tuple[tuple[str, str], ...] = ()
-    python: Path = Path(sys.executable)
-    before: tuple[str, ...] = ()
 
 
 def journeys(place: Place, idle: float) -> list[Journey]:
@@ -164,15 +159,6 @@ def journeys(place: Place, idle: float) -> list[Journey]:
         ("RAGDESK_INDEXES__URI", str(place.folder / "milvus.db")),
     )
     torch = (("RAGDESK_EMBED__BACKEND", "torch"),)
-    model = str(place.folder / "tiny-llama")
-    vllm = (
-        ("RAGDESK_VLLM__MODEL", model),
-        ("RAGDESK_VLLM__DTYPE", "float32"),
-        ("RAGDESK_VLLM__MAX_LENGTH", "4096"),
-        ("RAGDESK_GROUND__CONTEXT", "4096"),
-        ("RAGDESK_VLLM__EAGER", "true"),
-        ("VLLM_CPU_KVCACHE_SPACE", "1"),
-    )
     return [
         Journey("ingest", (*desk, "ingest", documents)),
         Journey("ask", (*desk, "ask", QUESTIONS[0])),
@@ -187,12 +173,9 @@ def journeys(place: Place, idle: float) -> list[Journey]:
         Journey("ingest, Milvus Lite", (*beside, "ingest", documents, "--collection", "m"), None, milvus),
         Journey("ask, Milvus Lite", (*beside, "ask", QUESTIONS[0], "--collection", "m"), None, milvus),
         Journey("import indexes, idle", ("-c", IDLE)),
-        Journey("ask, vLLM inside", (*desk, "ask", QUESTIONS[0]), None, vllm, VLLM,
-                (str(ROOT / "tests/tiny_llama.py"), model)),
     ]  # fmt: skip
 
 
-VLLM = Path(os.environ.get("VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
 IDLE = "import indexes.on_onnx, ragdesk.web.api, ingest.job, time; time.sleep(15)"
 
 
@@ -202,11 +185,9 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
     log = place.folder / "trace"
     tracer = ["strace", "-f", "--seccomp-bpf", "-qq", "-s", "300", "-e", f"trace={CALLS}"]
     command = [*tracer, "-o", str(log)] if traced else []
-    if journey.before:
-        subprocess.run([str(journey.python), *journey.before], check=True, timeout=300)  # noqa: S603 - a file of ours
     started = time.monotonic()
     process = subprocess.Popen(  # noqa: S603 - the commands above
-        [*command, str(journey.python), *journey.command],
+        [*command, sys.executable, *journey.command],
         env=place.environment(**dict(journey.variables)),
         cwd=place.folder,
         stdout=subprocess.DEVNULL,
@@ -272,7 +253,7 @@ def run(names: list[str], idle: float, *, traced: bool = True) -> Iterator[Findi
     with tempfile.TemporaryDirectory(prefix="ragdesk-quiet-") as folder:
         place = Place(Path(folder).resolve())
         for journey in journeys(place, idle):
-            if (not names or journey.name in names) and journey.python.exists():
+            if not names or journey.name in names:
                 yield watch(journey, place, traced=traced)
 
 
