@@ -488,7 +488,7 @@ def report(world: World, samples: list[tuple[float, ...]], given: argparse.Names
         lines += ["", "Broken, the first of each kind:", ""]
         kinds: dict[str, str] = {}
         for line in world.failures:
-            kinds.setdefault(line.partition("  ")[2].strip().partition(": ")[0], line)
+            kinds.setdefault(line.strip().partition("  ")[2].partition(": ")[0], line)
         lines += [f"- {line.strip()[:240]}" for line in kinds.values()]
     return "\n".join(lines)
 
