@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from indexes.chunk import ALWAYS, Filter, Validity
-from indexes.table import Table
+from indexes.table import Table, machine_error
 
 NAME = "documents.sqlite"
 _PRAGMAS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
@@ -102,7 +102,8 @@ def write(
                 _pack(table)
             return int(table.execute("SELECT count(*) FROM documents").fetchone()[0])
         except sqlite3.OperationalError as error:
-            raise OSError(f"{file} cannot be written: {error}.") from error
+            said = f"{file} cannot be written: {error}."
+            raise machine_error(error, file) or OSError(said) from error
         except sqlite3.IntegrityError as error:
             raise ValueError(f"{document.uri}: two documents of one name or id.") from error
 

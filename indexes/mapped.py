@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.errors import IndexDamaged
+from indexes.errors import IndexDamaged, tells_absence
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
@@ -23,7 +23,7 @@ _HEADER = re.compile(
 
 
 def mapped(file: Path) -> NDArray[Any]:
-    """Map an array of one or two dimensions. Raises IndexDamaged naming the file.
+    """Map an array of one or two dimensions. Raises IndexDamaged naming the file, or OSError.
 
     The array is a view of the plain class: slicing a ``memmap`` costs microseconds each time.
     """
@@ -34,6 +34,8 @@ def mapped(file: Path) -> NDArray[Any]:
                 return np.empty(shape, kind)
             return np.asarray(np.memmap(content, kind, "r", content.tell(), shape))
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and not tells_absence(error):  # no memory to map it, say
+            raise OSError(error.errno, error.strerror, str(file)) from error
         raise IndexDamaged(
             f"{file} cannot be read: {error}. Run: ragdesk indexes verify"
         ) from error

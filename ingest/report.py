@@ -1,8 +1,9 @@
 """What a job did, in the words of the contract."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from indexes.build import Loss
 from ingest.document import Skipped
 
 
@@ -16,6 +17,7 @@ class Report:
     embedded: texts given vectors anew. resumed: texts whose vectors an interrupted job had left.
     changes: each document that changed, with + for new, ~ for changed, - for gone.
     blocked: of a plan, why the job itself would refuse. due: whether segments are to be merged.
+    loss: what was let go of, where a damaged collection was begun anew.
     """
 
     collection: str
@@ -34,6 +36,7 @@ class Report:
     changes: tuple[tuple[str, str], ...] = ()
     blocked: str | None = None
     due: bool = False
+    loss: Loss | None = None
 
     @property
     def quiet(self) -> bool:
@@ -52,4 +55,5 @@ class Report:
             "seconds": round(self.seconds, 3),
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),
+            **({"loss": asdict(self.loss)} if self.loss else {}),
         }

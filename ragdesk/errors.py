@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from eval.errors import EvalError
 from indexes.errors import (
+    BaseDamaged,
     CollectionBusy,
     IndexDamaged,
     IndexesError,
@@ -186,6 +187,9 @@ FACES: dict[type[Exception], Face] = {
 
 STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
+    BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an older "
+    "generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE --replace; or "
+    "let go of what only this generation holds: ragdesk ingest PATH --begin-anew",
     IndexDamaged: "See what is whole: ragdesk indexes verify; go back: ragdesk indexes rollback",
     IngestError: "See what is missing: ragdesk doctor",
 }

@@ -56,6 +56,11 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 )
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
 @click.option(
+    "--begin-anew",
+    is_flag=True,
+    help="If the collection is damaged, let all of it go but these PATHs; see what would go: --plan.",
+)
+@click.option(
     "--on",
     default="local",
     type=click.Choice(["local", "ray"]),
@@ -81,6 +86,7 @@ def command(  # noqa: PLR0913, one parameter an option
     plan: bool,
     groups: frozenset[str] | None,
     allow_removals: bool,
+    begin_anew: bool,
     on: str,
     watch: bool,
     every: float,
@@ -100,7 +106,13 @@ def command(  # noqa: PLR0913, one parameter an option
 
     def run() -> Report:
         with bar(errors) as shown:
-            return job.run(paths, groups=groups, allow_removals=allow_removals, watch=shown)
+            return job.run(
+                paths,
+                groups=groups,
+                allow_removals=allow_removals,
+                begin_anew=begin_anew,
+                watch=shown,
+            )
 
     def finish(report: Report) -> None:
         desks.replicate(collection)
@@ -116,12 +128,12 @@ def command(  # noqa: PLR0913, one parameter an option
             _tell(present.console(), report, door, plan=plan)
 
     if watch:
-        if as_json or plan:
-            raise click.UsageError("--watch goes without --json and --plan.")
+        if as_json or plan or begin_anew:
+            raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
         _stay(paths, run, finish, every=every, home=loaded.home, errors=errors)
     elif plan:
         with bar(errors) as shown:
-            say(job.plan(paths, groups=groups, watch=shown))
+            say(job.plan(paths, groups=groups, begin_anew=begin_anew, watch=shown))
     else:
         finish(run())
 
@@ -213,6 +225,12 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
         if (more := len(report.changes) - LISTED) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
         to.print(f"= {report.unchanged:,} unchanged", style="dim")
+    if report.loss:
+        count = report.loss.documents
+        held = "an unknown number of documents" if count is None else f"{count:,} documents"
+        goes = "would be let go" if plan else "were let go"
+        begun = f"Begun anew: generation {report.loss.generation} with {held} {goes}."
+        to.print(begun, style="yellow", soft_wrap=True)
     if report.blocked:
         to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
     heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")
