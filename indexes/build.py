@@ -338,8 +338,7 @@ def _access(
     """
     now = {(document.source, document.uri): document.groups for document in listed}
     before = {(document.source, document.uri): document.groups for document in gone}
-    groups = {
-        place: now[place] for place in before if now.get(place, before[place]) != before[place]
-    }
+    both = before.keys() & now.keys()
+    groups = {place: now[place] for place in both if now[place] != before[place]}
     groups |= {(document.source, document.uri): document.groups for document in regrouped}
     return Access(removed=frozenset(before.keys() - now.keys()), groups=groups)

@@ -252,8 +252,6 @@ def _load(file: Path) -> tuple[Any, Any]:
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and not tells_absence(error):
             raise OSError(error.errno, error.strerror, str(file)) from error
-        if "bad_alloc" in str(
-            error
-        ):  # FAISS's word for no memory, where it has no error of its own
+        if "bad_alloc" in str(error):  # FAISS's word for no memory
             raise MemoryError(f"{file}: {error}") from error
         raise IndexDamaged(f"{file} cannot be read: {error}.") from error

@@ -10,8 +10,8 @@ IndexesError
 └── ModelMissing       an embedder, or a library it needs, is not installed
 
 What the machine cannot do just now (too many open files, no memory, a failing disk, no permission)
-is no IndexesError: it stays an OSError or a MemoryError. It says nothing of what stands on the disk,
-so nothing may be thrown away or begun anew because of it.
+is no IndexesError: it stays an OSError or a MemoryError. It says nothing of what stands on the
+disk, so nothing may be thrown away or begun anew because of it.
 """
 
 import errno
