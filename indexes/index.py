@@ -129,9 +129,7 @@ class Index:
         unnamed = not (collection / generations.CURRENT).exists()
         if now is None and unnamed and not known:
             return None
-        first = (
-            now is None and unnamed and known == [1]
-        )  # a first publish ended before its last step
+        first = now is None and unnamed and known == [1]  # a first publish that did not quite end
         number = 1 if first else now
         if number is None:
             raise BaseDamaged(_NAMELESS)

@@ -121,8 +121,8 @@ def said_since(
             said |= step[1].groups
         elif not old_groups and number > known:
             raise IndexDamaged(
-                f"Who may see what is not known: neither generation {number} nor its access log can "
-                "be read. To let those see it who saw it then, say --old-groups: "
+                f"Who may see what is not known: neither generation {number} nor its access log "
+                "can be read. To let those see it who saw it then, say --old-groups: "
                 "ragdesk indexes rollback --to N --old-groups"
             )
     with closing(Documents(table)) as old:

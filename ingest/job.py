@@ -74,7 +74,7 @@ class Job:
 
         groups: who may see all documents of these sources; None keeps what was said before.
         begin_anew: let go of a collection that cannot be read whole; a whole one stays as it is.
-        Raises SourceUnreadable, MassRemoval, CollectionBusy, BaseDamaged or an IndexesError; then the
+        Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
         collection is as it was, but that a source which was to be seen by fewer will be.
         """
         began, meter = time.monotonic(), Meter(watch)

@@ -58,7 +58,7 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 @click.option(
     "--begin-anew",
     is_flag=True,
-    help="If the collection is damaged, let all of it go but these PATHs; see what would go: --plan.",
+    help="If the collection is damaged, let go of all but these PATHs; --plan says of what.",
 )
 @click.option(
     "--on",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexes.errors import CollectionBusy
-from ragdesk.errors import Overloaded, face
+from ragdesk.errors import Overloaded, face, words
 from ragdesk.metrics import Metrics
 
 State = Literal["queued", "running", "done", "failed"]
@@ -129,8 +129,11 @@ class Jobs:
         try:
             done = replace(running, state="done", report=self._patiently(running))
         except Exception as error:  # a job that fails must not end the thread of all others
-            code, reason = face(error).code, str(error)
-            if code == "internal":
+            code, reason = face(error).code, words(error)
+            if code == "machine":  # its words name a file of the server
+                log.exception("job failed", extra={"job": job.id, "code": code})
+                reason = f"The server cannot do this now: {getattr(error, 'strerror', '')}."
+            elif code == "internal":
                 log.exception("job failed", extra={"job": job.id})
                 reason = "The server's log says why."
             else:  # its message may name a document: it goes to the job's owner alone

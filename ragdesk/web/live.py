@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexes.errors import tells_absence
+from indexes.generations import numbers
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
@@ -25,6 +27,7 @@ NAME = re.compile(COLLECTION)
 AGAIN = 15.0  # seconds until a generation that could not be opened is tried once more
 log = logging.getLogger("ragdesk.web")
 Stamp = tuple[int, int, int]
+UNNAMED: Stamp = (-1, 0, 0)  # generations stand, and no CURRENT says which of them answers
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ class Live:
         """List the collections that stand in home, served or not."""
         if not self._home.is_dir():
             return []
-        found = (folder.name for folder in self._home.iterdir() if (folder / "CURRENT").is_file())
+        found = (folder.name for folder in self._home.iterdir() if self._stamp(folder.name))
         return sorted(name for name in found if NAME.fullmatch(name))
 
     async def get(self, name: str) -> Opened:
@@ -84,8 +87,10 @@ class Live:
     def _stamp(self, name: str) -> Stamp | None:
         try:
             found = (self._home / name / "CURRENT").stat()
-        except OSError:
-            return None
+        except OSError as error:
+            if not tells_absence(error):  # it may well be there
+                raise
+            return UNNAMED if numbers(self._home / name) else None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _try(self, name: str, place: Place, stamp: Stamp) -> None:
@@ -127,8 +132,16 @@ class Live:
         self._places.clear()
 
     def status(self) -> dict[str, str]:
-        """Say of each collection whether it is served: ``ok``, ``behind`` or ``closed``."""
-        return {
-            name: "closed" if place.opened is None else "behind" if place.problem else "ok"
-            for name, place in sorted(self._places.items())
-        }
+        """Say of each collection whether it is served: ``ok``, ``behind`` or ``closed``.
+
+        ``restricted``: behind, and for administrators alone, as nobody knows who may see it now.
+        """
+        return {name: _state(place) for name, place in sorted(self._places.items())}
+
+
+def _state(place: Place) -> str:
+    if place.opened is None:
+        return "closed"
+    if place.opened.index.access.closed:
+        return "restricted"
+    return "behind" if place.problem else "ok"

@@ -1,6 +1,7 @@
 """Routes of the server itself: the page, health, readiness and metrics."""
 
 import asyncio
+from collections import Counter
 from importlib.resources import files
 from typing import Annotated
 
@@ -55,11 +56,17 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Say whether questions can be asked: 503 while starting, stopping, or with a closed index."""
+    """Say whether questions can be asked: 503 while starting, stopping, or with a closed index.
+
+    behind: collections whose newest generation cannot be served; an older one answers. restricted:
+    those of them that answer administrators alone. The names and reasons are in the log.
+    """
     state = of(request)
     served = state.live.status()
     ready = state.ready and "closed" not in served.values()
-    body = {"ready": ready, "collections": len(served)}
+    states = Counter(served.values())
+    behind = {"behind": states["behind"] + states["restricted"], "restricted": states["restricted"]}
+    body = {"ready": ready, "collections": len(served), **behind}
     return JSONResponse(body, 200 if ready else 503)
 
 

@@ -131,7 +131,7 @@ def begin_anew(collection, *held):
 def test_a_write_onto_a_damaged_base_is_refused_and_changes_nothing(collection, damage):
     damage(collection, 3)
     before = sorted(f for f in collection.rglob("*") if f.is_file())
-    with pytest.raises(BaseDamaged, match="Generation 3 cannot be|CURRENT names no"):
+    with pytest.raises(BaseDamaged, match=r"Generation 3 cannot be|CURRENT names no"):
         publish(collection, document("4.md", "a b"))
     assert sorted(f for f in collection.rglob("*") if f.is_file()) == before
     assert answering(collection)[0] == 2
