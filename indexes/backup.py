@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import documents, durable, failpoints, generations, manifest, upkeep
+from indexes import access_log, documents, durable, failpoints, generations, manifest, upkeep
 from indexes.documents import Documents
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
@@ -87,12 +87,13 @@ def read(file: Path) -> Backup:
     return _told(facts, file)
 
 
-def restore(file: Path, collection: Path) -> int:
+def restore(file: Path, collection: Path, *, old_groups: bool = False) -> int:
     """Publish what a backup holds as the collection's next generation; returns its number.
 
     Everything is written and checked aside first. What answered before can be gone back to. A
     document that the collection knows keeps the groups that were last said of it there. Raises
-    IndexDamaged when the backup is not whole, CollectionBusy, OSError; then nothing has changed.
+    IndexDamaged when the backup is not whole, or when what was last said cannot be read (unless
+    ``old_groups``), CollectionBusy, OSError; then nothing has changed.
     """
     read(file)  # a file that is no whole backup does not even make a collection
     with generations.writing(collection), file.open("rb") as content:
@@ -102,7 +103,7 @@ def restore(file: Path, collection: Path) -> int:
                 facts = _listing(file, archive)
                 _write_all(place, _members(file, archive, _files(file, facts)))
             failpoints.reach("backup unpacked")
-            return _install(place, collection)
+            return _install(place, collection, old_groups=old_groups)
         finally:
             durable.discard(place)
 
@@ -251,9 +252,13 @@ def _write_all(place: Path, members: Iterator[tuple[str, Iterator[bytes]]]) -> N
     durable.sync_tree(place)
 
 
-def _install(place: Path, collection: Path) -> int:
+def _install(place: Path, collection: Path, *, old_groups: bool) -> int:
     """Put the parts in their places, and publish their generation."""
     sealed = manifest.read(place / _GENERATION)
+    parent, table = generations.current(collection), place / _GENERATION / documents.NAME
+    regrouped = list(
+        upkeep.said_since(collection, table, old_groups=old_groups, known=(parent or 1) - 1)
+    )
     for name in (generations.SEGMENTS, ORIGINALS):
         durable.folder(collection / name)
         for part in sorted((place / name).iterdir()) if (place / name).is_dir() else ():
@@ -264,13 +269,17 @@ def _install(place: Path, collection: Path) -> int:
                 part.replace(target)
         durable.sync(collection / name)
     dead = json.loads((place / _GENERATION / generations.TOMBSTONES).read_bytes())
-    parent, facts = generations.current(collection), sealed.facts
-    plan = Plan(parent=parent, segments=facts["segments"], dead=dead, sums=facts["sums"])
-    table = place / _GENERATION / documents.NAME
+    facts, before = sealed.facts, parent and generations.whole_table(collection, parent)
+    plan = Plan(
+        parent=parent,
+        segments=facts["segments"],
+        dead=dead,
+        sums=facts["sums"],
+        access=access_log.replacement(before or None, table, regrouped),
+    )
     for digest in plan.segments:
         if problems := manifest.problems(collection / generations.SEGMENTS / digest, digest):
             raise IndexesError(problems[0])
-    regrouped = list(upkeep.said_since(collection, table))
     number = generations.publish(collection, plan, regrouped, base=table)
     _beside(place, collection)
     return number

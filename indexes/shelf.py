@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from indexes.chunk import Chunk, Record
-from indexes.table import Table
+from indexes.table import Table, machine_error
 
 _SCHEMA = """
 PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
@@ -86,7 +86,8 @@ class ShelfWriter:
             else:
                 self._base.executemany(statement, rows)
         except sqlite3.OperationalError as error:
-            raise OSError(f"{self._file} cannot be written: {error}.") from error
+            said = f"{self._file} cannot be written: {error}."
+            raise machine_error(error, self._file) or OSError(said) from error
 
 
 class Shelf:

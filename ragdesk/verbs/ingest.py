@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.job import Job
@@ -57,6 +58,11 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 )
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
 @click.option(
+    "--begin-anew",
+    is_flag=True,
+    help="If the collection is damaged, let go of all but these PATHs; --plan says of what.",
+)
+@click.option(
     "--on",
     default="local",
     type=click.Choice(["local", "ray"]),
@@ -82,6 +88,7 @@ def command(  # noqa: PLR0913, one parameter an option
     plan: bool,
     groups: frozenset[str] | None,
     allow_removals: bool,
+    begin_anew: bool,
     on: str,
     watch: bool,
     every: float,
@@ -102,7 +109,13 @@ def command(  # noqa: PLR0913, one parameter an option
 
     def run() -> Report:
         with bar(errors) as shown:
-            return job.run(paths, groups=groups, allow_removals=allow_removals, watch=shown)
+            return job.run(
+                paths,
+                groups=groups,
+                allow_removals=allow_removals,
+                begin_anew=begin_anew,
+                watch=shown,
+            )
 
     def finish(report: Report) -> None:
         desks.replicate(collection)
@@ -118,12 +131,12 @@ def command(  # noqa: PLR0913, one parameter an option
             _tell(present.console(), report, door, plan=plan)
 
     if watch:
-        if as_json or plan:
-            raise click.UsageError("--watch goes without --json and --plan.")
+        if as_json or plan or begin_anew:
+            raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
         _stay(paths, run, finish, every=every, home=loaded.home, errors=errors)
     elif plan:
         with bar(errors) as shown:
-            say(job.plan(paths, groups=groups, watch=shown))
+            say(job.plan(paths, groups=groups, begin_anew=begin_anew, watch=shown))
     else:
         finish(run())
 
@@ -204,6 +217,12 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
+def _loss_line(loss: Loss, *, plan: bool) -> str:
+    count = "an unknown number of" if loss.documents is None else f"{loss.documents:,}"
+    goes = "would be let go" if plan else "were let go"
+    return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
+
+
 def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
     counts = ("added", "changed", "removed", "unchanged")
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
@@ -215,6 +234,8 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
         if (more := len(report.changes) - LISTED) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
         to.print(f"= {report.unchanged:,} unchanged", style="dim")
+    if report.loss:
+        to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
     if report.blocked:
         to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
     heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")
