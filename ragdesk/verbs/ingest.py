@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 
 from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
+from ingest.document import Note
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.job import Job
 from ingest.progress import Progress, Watch, unwatched
@@ -223,17 +224,26 @@ def _loss_line(loss: Loss, *, plan: bool) -> str:
     return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
 
 
+def _notes_line(notes: Sequence[Note]) -> str:
+    count, first = len({note.uri for note in notes}), notes[0]
+    return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
+
+
+def _list_changes(to: Console, report: Report) -> None:
+    for mark, uri in report.changes[:LISTED]:
+        to.print(f"{mark} {uri}", style=MARKS[mark])
+    if (more := len(report.changes) - LISTED) > 0:
+        to.print(f"… and {more:,} more; --json lists all.")
+    to.print(f"= {report.unchanged:,} unchanged", style="dim")
+
+
 def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
     counts = ("added", "changed", "removed", "unchanged")
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
     would = "Plan, nothing was changed: " if plan else ""
     to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
     if plan:
-        for mark, uri in report.changes[:LISTED]:
-            to.print(f"{mark} {uri}", style=MARKS[mark])
-        if (more := len(report.changes) - LISTED) > 0:
-            to.print(f"… and {more:,} more; --json lists all.")
-        to.print(f"= {report.unchanged:,} unchanged", style="dim")
+        _list_changes(to, report)
     if report.loss:
         to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
     if report.blocked:
@@ -252,10 +262,7 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
         if (more := len(report.skipped) - SHOWN) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
     if report.notes:
-        count, named = len({one.uri for one in report.notes}), report.notes[0]
-        to.print(
-            f"Notes on {count:,} documents, such as {named.uri}: {named.note}. --json has all."
-        )
+        to.print(_notes_line(report.notes))
     if not plan and report.documents:
         ask, serve = door.again("ask", report.collection), door.again("serve", call.DEFAULT)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)
