@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eval.case import Case, Evidence, Text
 
-_SENTENCE = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_SENTENCE = re.compile(r"'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)")
 _LONGEST = 1 << 24  # characters of a field
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from ingest.parse.dom import Node, Tree, within
+from ingest.parse.dom import Node, Tree, within, without
 
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.
@@ -15,7 +15,10 @@ _INVISIBLE = re.compile(
     r"|(?:max-)?height:0(?:px)?(?:;|$|!)"
 )
 _READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
-_RULE = re.compile(r"([^{}@]{1,500})\{([^{}]{1,2000})\}")
+_COMMENT = (("/*", "*/"),)
+_MEDIA = re.compile(r"@media[^{]*+(?:\{(?:[^{}]*\{[^{}]*\})*|\Z)")
+_RULE = re.compile(r"\{([^{}]{1,2000}+)\}")
+_SELECTORS = 500  # characters before a rule
 _SIMPLE = re.compile(r"[.#][\w-]+")
 # Classes that scripts open and close: hidden by a style sheet until a reader clicks.
 _OPENED = re.compile(r"tab|pane|panel|accordion|collaps|toggle|faq|answer|content|body|expand")
@@ -76,14 +79,21 @@ def _unseen(node: Node) -> bool:
 def _styled_away(tree: Tree) -> Iterator[str]:
     """Give the simple selectors that the page's own style sheets hide."""
     for style in tree.css("style"):
-        sheet = re.sub(r"/\*.*?\*/", "", style.text(), flags=re.DOTALL)
-        for selectors, rule in _RULE.findall(
-            re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*", "", sheet)
-        ):
+        sheet = without(style.text(), _COMMENT)
+        for selectors, rule in _rules(_MEDIA.sub(lambda m: "" if "{" in m[0] else m[0], sheet)):
             if _INVISIBLE.search(re.sub(r"\s+", "", rule).lower()):
                 for selector in map(str.strip, selectors.split(",")):
                     if _SIMPLE.fullmatch(selector) and not _OPENED.search(selector.lower()):
                         yield selector
+
+
+def _rules(sheet: str) -> Iterator[tuple[str, str]]:
+    """Give a sheet's simple rules: the selectors before a pair of braces, and what stands in it."""
+    for rule in _RULE.finditer(sheet):
+        before = sheet[max(0, rule.start() - _SELECTORS) : rule.start()]
+        selectors = before[max(map(before.rfind, "{}@")) + 1 :]
+        if selectors:
+            yield selectors, rule[1]
 
 
 def main(tree: Tree, unseen: Iterable[int]) -> Node | None:

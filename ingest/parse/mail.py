@@ -16,9 +16,9 @@ MEDIA_TYPE = "message/rfc822"
 
 # Where an answer ends and what it answers begins.
 _HISTORY = re.compile(
-    r"^(?:>?\s*On [^\0]{5,200}? wrote:\s*$|在[^\0]{5,200}?写道[：:]\s*$|_{20,}\s*$"
-    r"|-{2,}\s*(?:Original Message|Forwarded message|原始邮件|转发的邮件)\s*-{2,}"
-    r"|(?:From|发件人)\s*[:：].*\n\*?(?:Sent|Date|To|发送时间|日期|收件人)\*?\s*[:：])",
+    r"^(?:>?[^\S\n]*+On [^\0]{5,200}? wrote:[^\S\n]*+$|在[^\0]{5,200}?写道[：:][^\S\n]*+$|_{20,}+[^\S\n]*+$"
+    r"|-{2,}+\s*+(?:Original Message|Forwarded message|原始邮件|转发的邮件)\s*+-{2,}"
+    r"|(?:From|发件人)\s*+[:：].*\n\*?(?:Sent|Date|To|发送时间|日期|收件人)\*?\s*[:：])",
     re.MULTILINE,
 )
 _QUOTED = re.compile(r"^>.*\n?", re.MULTILINE)
