@@ -12,7 +12,9 @@ from ingest.parse.dom import Tree, closed, grow, line, without
 
 MEDIA_TYPE = "text/html"
 
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?+\s*+([\w.:-]{2,40})""", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?+\s*+([\w.:-]{2,40})""", re.IGNORECASE
+)
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 # Templates: Ruby, PHP and the like between <% and %>, which browsers never see.
 _TEMPLATES = (("<%", "%>"), ("<?php", "?>"), ("<?=", "?>"))

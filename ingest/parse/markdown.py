@@ -24,9 +24,7 @@ MOST_COLUMNS = 500
 MOST_FILLED = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_FACT = re.compile(
-    r"^(title|valid_from|valid_to|version)[ \t]*+:([^\n]+)$", re.MULTILINE
-)
+_FACT = re.compile(r"^(title|valid_from|valid_to|version)[ \t]*+:([^\n]+)$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
 # Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments. None may
 # hold a brace, so that a page full of opened ones costs no more than its length.
