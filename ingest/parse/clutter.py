@@ -1,9 +1,11 @@
 """What on a web page is not its content: menus, banners, forms, what is hidden from readers."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from ingest.parse.dom import Node, Tree, within, without
+from ingest.parse.dom import Node, Tree, walk, within, without
 
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.
@@ -117,9 +119,10 @@ def furniture(root: Node) -> set[int]:
     found = {node.mem_id for node in root.css(_FURNITURE)}
     found |= {node.mem_id for node in root.css(_OUTSIDE) if _is_frame(node, root)}
     found |= {node.mem_id for node in root.css("form") if not _says_much(node)}
-    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node)}
+    sizes = _sizes(root)
+    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node, sizes)}
     for node in root.css("ul,ol"):
-        if node.mem_id not in found and _is_contents(node):
+        if node.mem_id not in found and _is_contents(sizes[node.mem_id]):
             found |= {node.mem_id, *_caption(node)}
     found.discard(root.mem_id)
     return found
@@ -140,26 +143,58 @@ def _says_much(form: Node) -> bool:
     return form.css_first("h1,h2,h3,p + p + p") is not None and _length(form) > 500  # noqa: PLR2004
 
 
-def _is_menu(node: Node) -> bool:
+@dataclass(slots=True)
+class _Size:
+    """What an element holds: visible characters, those of links, links, and those to the page."""
+
+    length: int = 0
+    linked: int = 0
+    links: int = 0
+    local: int = 0
+
+
+def _sizes(root: Node) -> dict[int, _Size]:
+    """Measure all elements in one walk: menus in menus would be read once for each above them."""
+    sizes: defaultdict[int, _Size] = defaultdict(_Size)
+    above = [_Size()]
+
+    def enter(node: Node) -> bool:
+        text = node.text_content
+        if text and (node.parent is None or node.parent.tag not in {"script", "style"}):
+            above[-1].length += len(text) - text.count(" ")
+        above.append(_Size())
+        return True
+
+    def leave(node: Node) -> None:
+        own = sizes[node.mem_id] = above.pop()
+        if node.tag == "a":
+            own.linked += own.length
+            own.links += 1
+            own.local += (node.attributes.get("href") or "").startswith("#")
+        over = above[-1]
+        over.length += own.length
+        over.linked += own.linked
+        over.links += own.links
+        over.local += own.local
+
+    walk(root, enter, leave)
+    return sizes
+
+
+def _is_menu(node: Node, sizes: Mapping[int, _Size]) -> bool:
     """Tell a menu by its name, and by consisting of links."""
     label = f"{node.attributes.get('class') or ''} {node.id or ''}"
     if not _NAMED.search(label) or node.tag in {"body", "html", "main", "article"}:
         return False
-    words = _length(node)
+    words = sizes[node.mem_id].length
     if "cookie" in label.lower() or "consent" in label.lower():
         return words < 1500 and node.css_first("h1") is None  # noqa: PLR2004
-    linked = sum(_length(link) for link in node.css("a"))
-    return linked >= MOST_LINKED * words
+    return sizes[node.mem_id].linked >= MOST_LINKED * words
 
 
-def _is_contents(node: Node) -> bool:
+def _is_contents(size: _Size) -> bool:
     """Tell a page's table of contents: a list of links to its own sections, and nothing else."""
-    links = node.css("a")
-    return (
-        len(links) >= 3  # noqa: PLR2004
-        and all((link.attributes.get("href") or "").startswith("#") for link in links)
-        and sum(map(_length, links)) >= 0.9 * _length(node)
-    )
+    return 3 <= size.links == size.local and size.linked >= 0.9 * size.length  # noqa: PLR2004
 
 
 def _caption(node: Node) -> Iterator[int]:

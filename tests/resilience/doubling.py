@@ -144,6 +144,18 @@ DOCUMENTS: dict[str, tuple[int, Work]] = {  # kind: its largest size, and what r
     ),
     "html, entities": (8_000, parsed("a.html", times("&amp", before="<html><p>"))),
     "html, tags that stay open": (8_000, parsed("a.html", times("<a<p ", before="<html><p>"))),
+    "html, menus in menus": (
+        200,
+        parsed("a.html", lambda n: "<html>" + "<div class=nav>" * n + "<i>a</i>b" * 4 * n),
+    ),
+    "html, lists in lists": (
+        200,
+        parsed("a.html", lambda n: "<html>y" + "<ul><li>" * n + "<a href=#a>x</a>" * 4 * n),
+    ),
+    "html, tables in tables": (
+        200,
+        parsed("a.html", lambda n: "<html>" + "<table><tr><th>" * n + "<i>a</i>b" * 4 * n),
+    ),
     "html, list": (8_000, parsed("a.html", times("<li>a", before="<html><ul>"))),
     "mail, blank lines": (8_000, parsed("a.eml", times("\n", before=MAIL + "\nx", after="On"))),
     "mail, parameters": (
