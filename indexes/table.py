@@ -27,12 +27,14 @@ _MACHINE = {
 def machine_error(error: sqlite3.Error, file: Path) -> OSError | None:
     """Give the error of the system that an error of SQLite stands for; None where it is none.
 
-    A file that could not be opened is opened once more, as SQLite keeps the reason to itself.
+    A file that could not be opened or read is looked at once more, as SQLite keeps the reason to
+    itself.
     """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_CANTOPEN:
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
         try:
-            file.open("rb").close()
+            with file.open("rb") as content:
+                content.read(1)
         except OSError as reason:
             return reason
     number = _MACHINE.get(code)

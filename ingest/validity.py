@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from indexes.chunk import ALWAYS, Validity
-from ingest.errors import Unreadable, unreadable
+from ingest.errors import Unreadable
 
 SIDECAR = ".meta.toml"
 NAMES = ("valid_from", "valid_to", "version")
@@ -51,9 +51,7 @@ def beside(file: Path) -> Validity | None:
         return None
     except RecursionError as error:
         raise Unreadable(f"its sidecar {place.name} is nested too deeply") from error
-    except OSError as error:
-        raise unreadable(error, f"its sidecar {place.name} cannot be read") from error
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise Unreadable(f"its sidecar {place.name} cannot be read: {error}") from error
     if unknown := [name for name in facts if name not in NAMES]:
         known = ", ".join(NAMES)

@@ -11,6 +11,7 @@ is held against who may see it now. Runs on older versions too: they are the con
 """
 
 import argparse
+import os
 import resource
 import shutil
 import sys
@@ -31,6 +32,7 @@ from indexes.errors import IndexesError
 from indexes.index import Index
 from indexes.text import tokens
 from indexes.weights import find
+from ingest.errors import IngestError
 from ingest.guard import Guard, GuardOptions
 from ingest.job import Job
 from tests.fakes import HashEmbedder
@@ -148,14 +150,18 @@ def limited(what: str, amount: int) -> Iterator[None]:
     """Let this process open so many files more, or write files of so many bytes at most."""
     name = resource.RLIMIT_NOFILE if what == "open files" else resource.RLIMIT_FSIZE
     soft, hard = resource.getrlimit(name)
-    opened = (
-        max(int(f.name) for f in Path("/proc/self/fd").iterdir()) if what == "open files" else 0
-    )
-    resource.setrlimit(name, (opened + amount, hard))
+    opened = [os.open("/dev/null", os.O_RDONLY)]
+    if what == "open files":  # leave no gap below: a handle takes the lowest number that is free
+        highest = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
+        while opened[-1] < highest:
+            opened.append(os.open("/dev/null", os.O_RDONLY))
+    resource.setrlimit(name, (opened[-1] + 1 + amount if what == "open files" else amount, hard))
     try:
         yield
     finally:
         resource.setrlimit(name, (soft, hard))
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def attempt(desk: Desk, case: str, action: str, tally: Tally, how: Act) -> None:
@@ -168,7 +174,7 @@ def attempt(desk: Desk, case: str, action: str, tally: Tally, how: Act) -> None:
     try:
         how(collection, action)
         tally.done[case] += 1
-    except (IndexesError, OSError, MemoryError) as error:
+    except (IndexesError, IngestError, OSError, MemoryError) as error:
         tally.refused[case] += 1
         tally.remedied[case] += _says_remedy(error)
         if case in KINDS:
@@ -206,7 +212,7 @@ def damages(desk: Desk, tries: int, random: np.random.Generator) -> Tally:
         attempt(desk, kind, ACTIONS[n % len(ACTIONS)], tally, harmed(kind))
     for n in range(tries // 2):
         limit, action = LIMITS[n // len(ACTIONS) % 2], ACTIONS[n % len(ACTIONS)]
-        amount = int(random.integers(-8, 12)) if limit == "open files" else 2 ** (n // 8 % 16)
+        amount = int(random.integers(64)) if limit == "open files" else 2 ** (n // 8 % 16)
         attempt(desk, limit, action, tally, bounded(limit, amount))
     return tally
 
