@@ -186,7 +186,7 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
     tracer = ["strace", "-f", "--seccomp-bpf", "-qq", "-s", "300", "-e", f"trace={CALLS}"]
     command = [*tracer, "-o", str(log)] if traced else []
     started = time.monotonic()
-    process = subprocess.Popen(  # noqa: S603 - the commands above
+    process = subprocess.Popen(
         [*command, sys.executable, *journey.command],
         env=place.environment(**dict(journey.variables)),
         cwd=place.folder,
