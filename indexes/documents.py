@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexes import schema
 from indexes.chunk import ALWAYS, Filter, Validity
+from indexes.errors import IndexDamaged
+from indexes.strict_json import parse_json
 from indexes.table import Table
 
 NAME = "documents.sqlite"
@@ -31,6 +34,7 @@ CREATE TABLE IF NOT EXISTS validity (id TEXT PRIMARY KEY, starts TEXT NOT NULL, 
   version TEXT NOT NULL, beside INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS readers_by_id ON readers (id);
 """
+_MOST_GROUPS = 1 << 20  # bytes of the names of one document's groups
 _FIELDS = (
     *("id", "uri", "source", "title", "media_type", "language", "digest"),
     *("groups", "segment", "first", "count"),
@@ -77,6 +81,21 @@ class Listed:
     first: int
     count: int
     validity: Validity = ALWAYS
+
+
+def shapes() -> tuple[schema.Shape, ...]:
+    """Give the schemas of document tables that were ever written, oldest format first."""
+    return schema.shape(_SCHEMA), schema.shape(_SCHEMA, _VALIDITY)
+
+
+def read_groups(told: str) -> frozenset[str]:
+    """Read the groups of a document as the table keeps them. Raises ValueError."""
+    if told == "[]":
+        return _OPEN
+    groups = parse_json(told.encode(), most=_MOST_GROUPS)
+    if not isinstance(groups, list) or not all(isinstance(name, str) for name in groups):
+        raise ValueError("the groups of a document are no names")
+    return frozenset(groups)
 
 
 def write(
@@ -215,7 +234,11 @@ class Documents:
         return [(str(name), int(first), int(n)) for name, first, n in found]
 
     def _listed(self, where: str, values: Sequence[Any]) -> list[Listed]:
-        return [_document(row) for row in self._table.all(f"{self._select}{where}", values)]
+        rows = self._table.all(f"{self._select}{where}", values)
+        try:
+            return [_document(row) for row in rows]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise IndexDamaged(f"{self.file} describes a document in no way of ours.") from error
 
 
 def _wanted(values: Iterable[str] | None) -> str | None:
@@ -240,5 +263,4 @@ def _document(row: Sequence[Any]) -> Listed:
         if starts is None
         else Validity(starts=starts, ends=ends, version=version, beside=bool(beside))
     )
-    groups = _OPEN if known["groups"] == "[]" else frozenset(json.loads(known["groups"]))
-    return Listed(**{**known, "groups": groups, "validity": told})
+    return Listed(**{**known, "groups": read_groups(known["groups"]), "validity": told})

@@ -6,6 +6,8 @@ one. What we write ourselves needs no parser of Python, only the three facts tha
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
+import math
+import os
 import re
 import struct
 from pathlib import Path
@@ -18,7 +20,8 @@ from indexes.errors import IndexDamaged
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
-    rb"\{'descr': '([<|][fiub][1248])', 'fortran_order': False, 'shape': \((\d*), ?(\d*)\), \} *\n"
+    rb"\{'descr': '(<f[48]|<[iu][248]|\|[iu]1|\|b1)', 'fortran_order': False, "
+    rb"'shape': \((\d{1,15}), ?(\d{0,15})\), \} *\n"
 )
 
 
@@ -30,7 +33,7 @@ def mapped(file: Path) -> NDArray[Any]:
     try:
         with file.open("rb") as content:
             kind, shape = _header(content)
-            if not np.prod(shape):
+            if not math.prod(shape):
                 return np.empty(shape, kind)
             return np.asarray(np.memmap(content, kind, "r", content.tell(), shape))
     except (OSError, ValueError) as error:
@@ -45,4 +48,7 @@ def _header(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     found = _HEADER.fullmatch(content.read(size))
     if not found:
         raise ValueError("it is no array of ours")
-    return np.dtype(found[1].decode()), tuple(int(n) for n in found.groups()[1:] if n)
+    kind, shape = np.dtype(found[1].decode()), tuple(int(n) for n in found.groups()[1:] if n)
+    if math.prod(shape) * kind.itemsize != os.fstat(content.fileno()).st_size - content.tell():
+        raise ValueError("it is not as large as it says")
+    return kind, shape

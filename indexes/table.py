@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from indexes import schema
 from indexes.errors import IndexDamaged
 
 
@@ -19,9 +20,8 @@ class Table:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.Lock()
-        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            self._base = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._base = schema.connect(file)
         except sqlite3.DatabaseError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
 

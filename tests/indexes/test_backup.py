@@ -1,3 +1,4 @@
+import hashlib
 import json
 import tarfile
 
@@ -19,7 +20,8 @@ def made(tmp_path_factory):
     publish(collection, (record, chunks), document("b.md", "Shipping takes days"))
     publish(collection, document("b.md", "Shipping is free"), merge="none")
     (collection / "originals").mkdir()
-    (collection / "originals" / record.digest).write_text(record.text)
+    for text in (record.text, "Shipping is free"):
+        (collection / "originals" / hashlib.sha256(text.encode()).hexdigest()).write_text(text)
     (collection / "sources.json").write_text('{"sources": {}}')
     backup.write(collection, folder / "kb.rdb")
     return collection, folder / "kb.rdb"
