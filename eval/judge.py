@@ -16,6 +16,7 @@ from eval.case import Evidence
 from eval.errors import NoAnswer
 from eval.locate import find
 from eval.replies import JudgeOptions, Replies
+from indexes.markers import break_markers
 
 VERDICTS: Final = ("supported", "contradicted", "not_stated", "no_claim")
 WORTH: Final = {"supported": 1.0, "contradicted": 0.0, "not_stated": 0.0}
@@ -79,11 +80,11 @@ def request(
     options: JudgeOptions, question: str, sentences: Sequence[str], passages: Sequence[str]
 ) -> dict[str, Any]:
     """Write the request: temperature 0, a seed, a schema with one verdict a sentence."""
-    given = "\n\n".join(f"[{n}] {text}" for n, text in enumerate(passages, start=1))
+    given = "\n\n".join(f"[{n}] {break_markers(t)}" for n, t in enumerate(passages, start=1))
     if len(given) > LONGEST:
         raise NoAnswer(f"passages of {len(given):,} characters are more than a judge is given")
-    said = "\n".join(f"{n}. {text}" for n, text in enumerate(sentences, start=1))
-    user = f"Question: {question}\n\nPassages:\n{given}\n\nSentences:\n{said}"
+    said = "\n".join(f"{n}. {break_markers(text)}" for n, text in enumerate(sentences, start=1))
+    user = f"Question: {break_markers(question)}\n\nPassages:\n{given}\n\nSentences:\n{said}"
     schema = _schema(len(sentences), len(passages))
     return replies.request(options, (SYSTEM, user), ("verdicts", schema))
 
@@ -122,7 +123,7 @@ def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
     if verdict in {"supported", "contradicted"}:
         if not 1 <= passage <= len(passages):
             why = "names no passage"
-        elif not quote.strip() or not find(Evidence(uri="", quote=quote), passages[passage - 1]):
+        elif not quote.strip() or not _stands(quote, passages[passage - 1]):
             why = "its quote is not in the passage"
     return Verdict(
         sentence=int(one["sentence"]),
@@ -131,6 +132,11 @@ def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
         passage=passage,
         downgraded=f"{verdict}: {why}" if why else "",
     )
+
+
+def _stands(quote: str, passage: str) -> bool:
+    """Tell whether a passage holds a quote, as the judge was given it."""
+    return bool(find(Evidence(uri="", quote=break_markers(quote)), break_markers(passage)))
 
 
 def _schema(sentences: int, passages: int) -> dict[str, Any]:

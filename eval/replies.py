@@ -116,7 +116,7 @@ def said(raw: Json) -> dict[str, Any]:
         if choice.get("finish_reason") != "stop":
             raise NoAnswer(f"the judge's reply was cut ({choice.get('finish_reason')})")
         held = json.loads(choice["message"]["content"])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         raise NoAnswer(f"the judge's reply is not what was asked for ({why})") from error
     if not isinstance(held, dict):

@@ -1,13 +1,15 @@
 """Whom to ask: a ragdesk address, any HTTP JSON endpoint through a mapping file, a callable.
 
 A mapping file says in a few lines where a rival's reply keeps its text, passages and citations,
-so that it is measured by the same ruler.
+so that it is measured by the same ruler. What they send is foreign: its size and time are bounded,
+it is taken as it is (no content coding), and no reply sends us elsewhere.
 """
 
 import re
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +17,16 @@ from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 import httpx
+from pydantic_core import from_json
 
 from eval.case import Case, turns
 from eval.errors import BadTarget, NoAnswer
 
 Json = Mapping[str, Any]
 TRIES, PAUSE = 3, 0.5
+LARGEST_REPLY = 32 << 20  # bytes: an answer with its passages has some 100 KB
+LARGEST_TEXT = 256 << 20  # bytes of a document's stored text
+PLAIN = {"Accept-Encoding": "identity"}
 _AGAIN = {429, 503}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WHOLE = re.compile(r"\{(question|history|messages|id|lang)\}")
@@ -78,7 +84,8 @@ class Ragdesk(_Http):
     """A ragdesk server. key: sent as a bearer token where it is not empty."""
 
     def __init__(self, url: str, collection: str, *, key: str = "", timeout: float = 120.0) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {**PLAIN, **({"Authorization": f"Bearer {key}"} if key else {})}
+        self._timeout = timeout
         self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
         self._collection = collection
         self._url = url.rstrip("/")
@@ -88,9 +95,10 @@ class Ragdesk(_Http):
     @property
     def facts(self) -> Json:
         """Name the server, the collection and the generation that answers now."""
-        held = _sent(lambda: self._http.get("/v1/collections"))
-        found = held.get("collections", ())
-        here = next((c for c in found if c.get("name") == self._collection), None)
+        request = self._http.build_request("GET", "/v1/collections")
+        found = _sent(self._http, request, self._timeout).get("collections")
+        named = [c for c in found if isinstance(c, Mapping)] if isinstance(found, list) else []
+        here = next((c for c in named if c.get("name") == self._collection), None)
         if here is None:
             raise BadTarget(f"{self._url} has no collection {self._collection!r}.")
         return {
@@ -107,7 +115,8 @@ class Ragdesk(_Http):
             "history": [{"role": role, "text": text} for role, text in turns(case)],
             "explain": True,
         }
-        return _sent(lambda: self._http.post("/v1/answers", json=body))
+        request = self._http.build_request("POST", "/v1/answers", json=body)
+        return _sent(self._http, request, self._timeout)
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
         """Give a document's stored text; None where there is none."""
@@ -116,11 +125,12 @@ class Ragdesk(_Http):
     def _fetch(self, uri: str, generation: int | None) -> str | None:
         place = f"/v1/collections/{self._collection}/documents/{quote(uri)}/text"
         params = {} if generation is None else {"generation": generation}
-        found = self._http.get(place, params=params)
-        if found.status_code == httpx.codes.NOT_FOUND:
-            return None
-        found.raise_for_status()
-        return found.content.decode("utf-8")
+        request = self._http.build_request("GET", place, params=params)
+        with _opened(self._http, request) as found:
+            if found.status_code == httpx.codes.NOT_FOUND:
+                return None
+            found.raise_for_status()
+            return _whole(found, LARGEST_TEXT, self._timeout).decode("utf-8")
 
 
 class Mapped(_Http):
@@ -135,7 +145,8 @@ class Mapped(_Http):
         self._passage = {**_PASSAGE, **held.get("passage", {})}
         self._citation = {**_CITATION, **held.get("citation", {})}
         headers = {k: _filled(str(v), environ) for k, v in held.get("headers", {}).items()}
-        self._http = httpx.Client(headers=headers, timeout=float(held.get("timeout", 120)))
+        self._timeout = float(held.get("timeout", 120))
+        self._http = httpx.Client(headers={**PLAIN, **headers}, timeout=self._timeout)
         self.readable = False
 
     @property
@@ -152,7 +163,8 @@ class Mapped(_Http):
     def ask(self, case: Case) -> Json:
         """Ask a case, and bring the reply into ragdesk's form; the raw one is kept beside it."""
         body = _body(self._request, case)
-        raw = _sent(lambda: self._http.post(self._url, json=body))
+        request = self._http.build_request("POST", self._url, json=body)
+        raw = _sent(self._http, request, self._timeout)
         answer: dict[str, Any] = {"raw": raw}
         for name in ("text", "outcome", "confidence", "seconds", "signals"):
             if name in self._reply:
@@ -165,6 +177,8 @@ class Mapped(_Http):
         for name, fields in (("passages", self._passage), ("citations", self._citation)):
             if name in self._reply:
                 found = _at(raw, str(self._reply[name])) or ()
+                if not isinstance(found, list | tuple):
+                    raise NoAnswer(f"no list at {self._reply[name]!r} of the reply")
                 answer[name] = [_fields(one, fields, at) for at, one in enumerate(found, start=1)]
         return answer
 
@@ -180,23 +194,27 @@ def named(name: str, *, collection: str, key: str, environ: Mapping[str, str]) -
 
 def post(url: str, body: Json, timeout: float) -> Json:
     """Send JSON somewhere and give what comes back. Raises NoAnswer with what went wrong."""
-    return _sent(lambda: httpx.post(url, json=dict(body), timeout=timeout))
+    with httpx.Client(headers=PLAIN, timeout=timeout) as http:
+        return _sent(http, http.build_request("POST", url, json=dict(body)), timeout)
 
 
-def _sent(send: Callable[[], httpx.Response]) -> Json:
+def _sent(http: httpx.Client, request: httpx.Request, timeout: float) -> Json:
     """Send a request, again where the server asks for it; every failure is a NoAnswer."""
     for attempt in range(1, TRIES + 1):
         try:
-            got = send()
+            with _opened(http, request) as got:
+                body, status = _whole(got, LARGEST_REPLY, timeout), got.status_code
         except httpx.HTTPError as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
-        if got.status_code not in _AGAIN or attempt == TRIES:
+        if status not in _AGAIN or attempt == TRIES:
             break
         time.sleep(min(5.0, float(_seconds(got.headers.get("retry-after"))) or PAUSE * attempt))
-    if got.status_code >= httpx.codes.BAD_REQUEST:
-        raise NoAnswer(f"HTTP {got.status_code}: {got.text[:200]}")
+    if got.is_redirect:
+        raise NoAnswer(f"HTTP {status}: it sends us elsewhere; name its own address")
+    if status >= httpx.codes.BAD_REQUEST:
+        raise NoAnswer(f"HTTP {status}: {body[:200].decode('utf-8', 'replace')}")
     try:
-        held = got.json()
+        held = from_json(body)
     except ValueError as error:
         raise NoAnswer(f"not JSON: {error}") from error
     if not isinstance(held, dict):
@@ -204,8 +222,33 @@ def _sent(send: Callable[[], httpx.Response]) -> Json:
     return held
 
 
+@contextmanager
+def _opened(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Response]:
+    """Send a request, and give a reply of which nothing is read yet; no redirect is followed."""
+    got = http.send(request, stream=True, follow_redirects=False)
+    try:
+        yield got
+    finally:
+        got.close()
+
+
+def _whole(got: httpx.Response, most: int, seconds: float) -> bytes:
+    """Read a reply to its end. Raises NoAnswer for one that is coded, too large or too slow."""
+    coding = got.headers.get("content-encoding", "").strip().lower()
+    if coding not in {"", "identity"}:
+        raise NoAnswer(f"the reply is coded ({coding[:20]}), which was not asked for")
+    body, end = bytearray(), time.monotonic() + seconds
+    for chunk in got.iter_raw():
+        body += chunk
+        if len(body) > most:
+            raise NoAnswer(f"the reply is larger than {most >> 20} MiB")
+        if time.monotonic() > end:
+            raise NoAnswer(f"the reply took longer than {seconds:g} s")
+    return bytes(body)
+
+
 def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdigit() else 0.0
+    return float(text) if text and text.isascii() and text.isdigit() else 0.0
 
 
 def _mapping(file: Path) -> Json:

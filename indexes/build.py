@@ -5,6 +5,7 @@ removes or replaces is buried by the generation, not by the segment. Leave the `
 without publishing, by any way, and nothing has happened.
 """
 
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,24 +14,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from indexes import durable, failpoints, generations, manifest, segments
+from indexes import durable, failpoints, generations, manifest, retention, segments
 from indexes.chunk import Chunk, Record
 from indexes.compact import Merge, Size, choose
 from indexes.dense import Vectors
 from indexes.documents import Listed
 from indexes.draft import Draft, Progress
 from indexes.embed import Embedder
-from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
+from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
 from indexes.generations import Plan
 from indexes.index import Index
 from indexes.journal import Journal
 from indexes.layout import Layout
 from indexes.paths import segment_folder
+from indexes.retention import Retention
 from indexes.segments import Segment
 
 _SHARED = (
     *("id", "uri", "source", "title", "media_type", "language", "digest", "groups", "validity"),
 )
+_log = logging.getLogger(__name__)
 _NO_GROUPS: Mapping[str, frozenset[str]] = {}
 
 
@@ -57,7 +60,7 @@ class Build:
     base: the generation it starts from, open for reading, or None. stale: why all of the base
     is embedded anew (another embedder made it), or None. due: whether what was published has
     segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
-    None keeps those of the base.
+    None keeps those of the base. kept: which generations stay after a publish; None: all.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class Build:
         *,
         splitter: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
+        kept: Retention | None = None,
     ) -> None:
         self.base: Index | None = None
         self.stale: str | None = None
         self.due = False
         self._collection, self._embedder = collection, embedder
-        self._splitter, self._progress = splitter, progress
+        self._splitter, self._progress, self._kept = splitter, progress, kept
+        self._number: int | None = None
         self._draft: Draft | None = None
         self._added: dict[str, Listed] = {}
         self._held = ExitStack()
@@ -85,6 +90,7 @@ class Build:
         """
         with ExitStack() as held:
             held.enter_context(generations.writing(self._collection))
+            held.callback(self._clear_old)  # once the base is no longer read
             try:
                 self.base = held.enter_context(Index.open(self._collection))
             except (IndexNotFound, IndexDamaged):
@@ -141,6 +147,7 @@ class Build:
         plan = self._plan(gone.values(), merged, digest)
         table = self.base.documents.file if self.base and not self.stale else None
         number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
+        self._number = number
         self.journal.clear()
         failpoints.reach("generation published")
         return self._published(number, plan.sums)
@@ -296,3 +303,13 @@ class Build:
         if self._draft:
             self._draft.discard()
         generations.sweep(self._collection)
+
+    def _clear_old(self) -> None:
+        """Clear older generations after a publish, which stands whatever becomes of that."""
+        if self._number is None or self._kept is None:
+            return
+        try:
+            retention.clear(self._collection, self._kept)
+        except (OSError, IndexesError) as error:
+            name = self._collection.name
+            _log.warning("old generations of %s were not cleared: %s", name, error)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexes.errors import IndexDamaged, ModelMissing
 from indexes.hits import Hits, Mask, Rows, Scores, best
-from indexes.mapped import mapped
+from indexes.mapped import map_bytes, mapped
 
 try:
     import faiss as _faiss
@@ -251,7 +251,8 @@ def _save(file: Path, index: Any) -> None:
 def _load(file: Path) -> tuple[Any, Any]:
     """Map an index; also returns what must live as long as it does."""
     try:
-        content = np.memmap(file, dtype=np.uint8, mode="r")
+        with file.open("rb") as opened:
+            content = map_bytes(opened)
         reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(content), content.size)
         return faiss.read_index(reader), (content, reader)
     except (OSError, ValueError, RuntimeError) as error:

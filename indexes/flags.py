@@ -33,12 +33,12 @@ ALIKE = 0.5  # of a claim's words that a clause must share to be what the claim 
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
 _CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
-_NO = re.compile(
+NEGATIONS = re.compile(
     r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable)(?![a-z])"
     r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
 )
 # Hold a character of negation and deny nothing; read out before negations are counted.
-_INNOCENT = re.compile(
+INNOCENT = re.compile(
     r"不得不|不仅|不但|不过|不同|不断|不论|不管|不少|不久|不锈|不妨|差不多|要不|对不起|不止|无论|无线"
     r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])"
     r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
@@ -228,6 +228,16 @@ def _nearest(words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]
     return best[2] if best[0] >= ALIKE else None
 
 
+def nearest_clause(text: str, evidence: str) -> str | None:
+    """Give the clause of some evidence that shares most with a text; None if none shares enough.
+
+    >>> nearest_clause("May I smoke?", "You may not smoke, but you may drink.")
+    'you may not smoke'
+    """
+    parts = [part.strip() for part in _CLAUSE.split(normalise(evidence)) if part.strip()]
+    return _nearest(_words(normalise(text)), [(part, _words(part)) for part in parts])
+
+
 def _negation(clause: str, near: str) -> Iterator[Flag]:
     """Find what one side denies and the other affirms: a denied word that both hold.
 
@@ -236,12 +246,14 @@ def _negation(clause: str, near: str) -> Iterator[Flag]:
     mine, other = _words(clause), _words(near)
     if 2 * len(mine & other) < MUTUAL * (len(mine) + len(other)):
         return
-    ours, theirs = (_INNOCENT.sub(" ", text) for text in (clause, near))
-    if len(_NO.findall(ours)) == len(_NO.findall(theirs)):
+    ours, theirs = (INNOCENT.sub(" ", text) for text in (clause, near))
+    if len(NEGATIONS.findall(ours)) == len(NEGATIONS.findall(theirs)):
         return
     for one, text in ((ours, theirs), (theirs, ours)):
-        affirmed = _words(text).difference(*(_denied(text, m.end()) for m in _NO.finditer(text)))
-        for met in _NO.finditer(one):
+        affirmed = _words(text).difference(
+            *(_denied(text, m.end()) for m in NEGATIONS.finditer(text))
+        )
+        for met in NEGATIONS.finditer(one):
             if affirmed.intersection(_denied(one, met.end())):
                 yield Flag("negation", met[0])
                 break
@@ -253,7 +265,7 @@ def denies(text: str) -> bool:
     >>> denies("No, you may not."), denies("Not only that."), denies("不得退货")
     (True, False, True)
     """
-    return bool(_NO.search(_INNOCENT.sub(" ", normalise(text))))
+    return bool(NEGATIONS.search(INNOCENT.sub(" ", normalise(text))))
 
 
 def _denied(text: str, at: int) -> list[str]:

@@ -9,14 +9,15 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import socket
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import documents, durable, failpoints, manifest
+from indexes import delta, durable, failpoints, manifest
 from indexes.documents import Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError
 from indexes.paths import is_digest, open_plain
@@ -161,14 +162,14 @@ class Plan:
 def publish(
     collection: Path,
     plan: Plan,
-    listed: Iterable[Listed],
+    listed: Sequence[Listed],
     *,
     base: Path | None = None,
-    gone: Iterable[str] = (),
+    gone: Collection[str] = (),
 ) -> int:
     """Write a generation with its document table and make it current; returns its number.
 
-    listed, base, gone: see ``documents.write``. The lock must be held, and the segments stand
+    listed, base, gone: see ``delta.write``. The lock must be held, and the segments stand
     under their final names. Raises OSError when anything cannot be written or synced: the old
     generation is then still the current one, unless the very last fsync failed, after which
     either may be.
@@ -177,7 +178,7 @@ def publish(
     draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
     durable.discard(draft)
     draft.mkdir()
-    documents.write(draft / documents.NAME, listed, base=base, gone=gone)
+    shared = delta.write(draft, listed, base=base, gone=gone)
     failpoints.reach("table written")
     (draft / TOMBSTONES).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
     facts = {
@@ -187,7 +188,8 @@ def publish(
         "segments": list(plan.segments),
         "sums": dict(plan.sums),
     }
-    sealed = manifest.seal(draft, facts)
+    form = manifest.FORMAT if shared else manifest.PLAIN
+    sealed = manifest.seal(draft, facts, known=shared, form=form)
     failpoints.reach("generation sealed")
     try:
         durable.move(draft, _folder(collection, number))
@@ -219,10 +221,29 @@ def writing(collection: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CollectionBusy(
-                f"Another job holds {collection}. Try again when it ends."
+                f"Another job holds the collection {collection.name!r}{_holder(collection)}. "
+                "Try again when it ends."
             ) from None
+        _sign(lock)
         sweep(collection)
         yield
+
+
+def _sign(lock: IO[bytes]) -> None:
+    """Write into a lock who holds it, for those who wait. It is a courtesy: nothing rests on it."""
+    with suppress(OSError):  # a full disk must not stop a job that may free it
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
+        lock.flush()
+
+
+def _holder(collection: Path) -> str:
+    """Say which process holds a collection's lock, as far as it signed."""
+    with suppress(OSError, ValueError):
+        process, _, host = (collection / LOCK).read_text(encoding="utf-8").strip().partition(" ")
+        elsewhere = "" if host == socket.gethostname() else f" on {host}"
+        return f" (process {int(process)}{elsewhere})"
+    return ""
 
 
 def reading(generation: Path) -> IO[bytes]:

@@ -46,6 +46,7 @@ class Index:
         self.documents = Documents(held.folder / documents.NAME)
         self._lock = lock
         self._replica: Replica | None = None
+        self._closed = False
         self._layout = Layout(self.segments)
         removed = ((name, *one) for name, ranges in held.dead.items() for one in ranges)
         self._live = self._layout.mask(~self._layout.flags(removed))
@@ -115,11 +116,16 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Close all files. A search after this, or still running, may raise."""
+        """Close all files and unmap all arrays. A search after this, or still running, raises."""
+        if self._closed:
+            return
+        self._closed = True
         for part in self.segments:
             part.close()
         self.documents.close()
         self._lock.close()
+        # Whoever still names this index (a cycle, a traceback) must not keep its arrays mapped.
+        del self._layout, self._ranking, self._permitted, self._live, self._replica
 
     def join(self, store: Store, collection: str) -> bool:
         """Search vectors in a replica from now on, if the store holds a whole one; tells so."""
@@ -291,7 +297,11 @@ class Index:
     def text(self, uri: str) -> str | None:
         """Give the stored text of a document by its uri, or None."""
         listed = self.documents.find(uri)
-        return self._shelf(listed).text(listed.id) if listed else None
+        return self.text_of(listed) if listed else None
+
+    def text_of(self, listed: Listed) -> str | None:
+        """Give the stored text of a document that is listed."""
+        return self._shelf(listed).text(listed.id)
 
     def _record(self, listed: Listed) -> Record:
         record = self._shelf(listed).record(listed.id)

@@ -31,7 +31,7 @@ _WIDEST = 1 << 16  # numbers of a vector
 _SLAB = 1 << 20
 _MOMENT = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?")
 _ODD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError)
-_GENERATION_FILES = frozenset({documents.NAME, generations.TOMBSTONES})
+_TABLES = (frozenset({documents.NAME}), frozenset({documents.BASE, documents.CHANGES}))
 _SEGMENT_FILES = frozenset(
     (SHELF, OWNERS, KINDS, *(f"{LEXICAL}/{name}.npy" for name in ARRAYS), *dense.files(DENSE))
 )
@@ -50,6 +50,7 @@ _COLUMNS = {
         *(("first", "integer"), ("count", "integer")),
     ),
     "readers": (("name", "text"), ("id", "text")),
+    "removed": (("id", "text"),),
     "validity": (
         *((name, "text") for name in ("id", "starts", "ends", "version")),
         ("beside", "integer"),
@@ -76,10 +77,10 @@ def segment_problems(folder: Path) -> list[str]:
 
 def generation_problems(folder: Path) -> list[str]:
     """Name what is wrong with a generation's own files, as far as they stand alone."""
-    strange = manifest.read(folder).files.keys() - _GENERATION_FILES
-    if strange:
-        return [f"{folder / manifest.NAME} lists {min(strange)}, which is no file of ours."]
-    return list(_problems(folder / documents.NAME, _table))
+    names = manifest.read(folder).files.keys() - {generations.TOMBSTONES}
+    if names not in _TABLES:
+        return [f"{folder / manifest.NAME} lists other files than a generation has."]
+    return [problem for name in sorted(names) for problem in _problems(folder / name, _table)]
 
 
 def _problems(place: Path, check: Callable[[Path], None]) -> Iterator[str]:
@@ -263,7 +264,7 @@ def _entries(folder: Path, kinds: bytes, counts: Mapping[str, int]) -> None:
 
 
 def _table(file: Path) -> None:
-    with schema.inspect(file, documents.shapes()) as base:
+    with schema.inspect(file, documents.shapes(file.name)) as base:
         tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         _types(base, *(name for (name,) in tables))
         if ("validity",) in tables:

@@ -9,9 +9,11 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,15 +25,22 @@ from indexes.paths import is_digest, join_stored, open_plain
 from indexes.strict_json import parse_json, whole
 
 NAME = "MANIFEST.json"
-FORMAT = 2  # 2: documents may say when they hold, and chunks bear their version
+FORMAT = 3  # 3: a generation's document table may be an older one, and what changed since
+PLAIN = 2  # 2: documents may say when they hold, and chunks bear their version
 LARGEST = 16 << 20  # bytes of a manifest
 LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})  # a library's own, never data
 MOST_REMEMBERED = 10_000  # files; a server that lives through many publishes must not grow
 _NONE = "0" * 64  # stands for the checksum while it is taken
 _MANY = 16 << 20  # bytes; below, two threads are no faster than one
 
-_Stamp = tuple[int, int, int, int]
-_verified: dict[tuple[Path, str], _Stamp] = {}
+# What a file system says that has no hard links, or none more to this file.
+_LINKLESS = frozenset(
+    {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
+)
+
+Files = Mapping[str, tuple[int, str]]  # relative path to size and SHA-256
+_Stamp = tuple[int, int, int]
+_verified: dict[tuple[int, int], tuple[str, _Stamp]] = {}  # SHA-256 by device and inode
 _lock = threading.Lock()
 
 
@@ -47,16 +56,21 @@ class Manifest:
     checksum: str
 
 
-def seal(folder: Path, facts: Mapping[str, Any]) -> Manifest:
+def seal(
+    folder: Path, facts: Mapping[str, Any], *, known: Files | None = None, form: int = PLAIN
+) -> Manifest:
     """List a folder's files in its manifest, and fsync them all, the manifest and the folder.
 
-    Raises OSError when anything cannot be written or synced; the folder is then worthless.
+    known: files whose sums need not be taken, as ``link`` gives them. form: the format that a
+    reader must know to read this folder. Raises OSError when anything cannot be written or
+    synced; the folder is then worthless.
     """
     files = {}
     for file in sorted(_files(folder)):
-        files[file.relative_to(folder).as_posix()] = (file.stat().st_size, _sha256(file))
+        name = file.relative_to(folder).as_posix()
+        files[name] = (known or {}).get(name) or (file.stat().st_size, _sha256(file))
     listed = {name: {"size": size, "sha256": sha256} for name, (size, sha256) in files.items()}
-    content = {"format": FORMAT, "min_reader": FORMAT, **facts, "files": listed, "checksum": _NONE}
+    content = {"format": form, "min_reader": form, **facts, "files": listed, "checksum": _NONE}
     blank = json.dumps(content, sort_keys=True, indent=1).encode() + b"\n"
     checksum = hashlib.sha256(blank).hexdigest()
     (folder / NAME).write_bytes(blank.replace(_line(_NONE), _line(checksum)))
@@ -120,6 +134,48 @@ def problems(folder: Path, checksum: str | None = None) -> list[str]:
     return [problem for problem in found if problem]
 
 
+def link(source: Path, target: Path) -> tuple[int, str]:
+    """Give a file of a sealed folder a second name in another one; returns its size and SHA-256.
+
+    Its bytes are not written again, but where the file system has no links; nor read again, if
+    this process has verified them. Raises IndexDamaged when they are not what they were.
+    """
+    listed = read(source.parent).files
+    if source.name not in listed:
+        raise IndexDamaged(f"{source} is not listed in the manifest beside it.")
+    size, sha256 = listed[source.name]
+    if problem := _check(source, size, sha256):
+        raise IndexDamaged(problem)
+    try:
+        with unforgotten(source):
+            os.link(source, target)
+    except OSError as error:
+        if error.errno not in _LINKLESS:
+            raise
+        shutil.copyfile(source, target)
+    if problem := _check(target, size, sha256):
+        raise IndexDamaged(problem)
+    return size, sha256
+
+
+@contextmanager
+def unforgotten(file: Path) -> Iterator[None]:
+    """Keep knowing that a file was verified while another name of it is made or removed.
+
+    That changes its ctime, and would have it read again; its bytes are held by inode, size and
+    mtime meanwhile. A file that is not there is not known.
+    """
+    before = _about(file)
+    yield
+    after = _about(file)
+    if before is None or after is None or _name(before) != _name(after):
+        return
+    with _lock:
+        sha256, stamp = _verified.get(_name(before), ("", None))
+        if stamp == _stamp(before) and stamp[:2] == _stamp(after)[:2]:
+            _verified[_name(after)] = (sha256, _stamp(after))
+
+
 def _parse(file: Path, raw: bytes, content: dict[str, Any]) -> Manifest:
     try:
         own = ("checksum", "files", "format", "min_reader")
@@ -155,11 +211,11 @@ def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | N
     """Tell what is wrong with one file, or None."""
     try:
         found = file.stat()
-        stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        name, stamp = _name(found), _stamp(found)
         if found.st_size != size:
             return f"{file} has {found.st_size} bytes; its manifest says {size}."
         with _lock:
-            known = not anew and _verified.get((file, sha256)) == stamp
+            known = not anew and _verified.get(name) == (sha256, stamp)
         if not known and _sha256(file) != sha256:
             return f"{file} was changed: its SHA-256 is not the one in its manifest."
     except FileNotFoundError:
@@ -171,13 +227,28 @@ def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | N
     with _lock:
         if len(_verified) >= MOST_REMEMBERED:
             _verified.clear()
-        _verified[file, sha256] = stamp
+        _verified[name] = (sha256, stamp)
     return None
 
 
 def _files(folder: Path) -> Iterable[Path]:
     for root, _, names in os.walk(folder):
         yield from (Path(root, name) for name in names if (root, name) != (str(folder), NAME))
+
+
+def _about(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _name(about: os.stat_result) -> tuple[int, int]:
+    return about.st_dev, about.st_ino
+
+
+def _stamp(about: os.stat_result) -> _Stamp:
+    return about.st_size, about.st_mtime_ns, about.st_ctime_ns
 
 
 def _sha256(file: Path) -> str:

@@ -4,12 +4,19 @@ NumPy reads the header of such a file with ``ast.literal_eval``, and Python 3.11
 SystemError when two threads do that at once: a server opens a new generation while a job writes
 one. What we write ourselves needs no parser of Python, only the three facts that it has.
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+
+A mapping needs no open file, but Python's ``mmap`` keeps a duplicate of its handle: a dozen for
+each segment, so that a server of 256 handles was full with twenty segments. Before Python 3.13
+(``trackfd``) only the system's own call leaves it out.
 """
 
+import ctypes
 import math
+import mmap
 import os
 import re
 import struct
+import weakref
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +32,38 @@ _HEADER = re.compile(
 )
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+_map, _unmap = _libc.mmap, _libc.munmap
+_map.argtypes = (
+    *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int),
+    *(ctypes.c_int, ctypes.c_int, ctypes.c_long),
+)
+_map.restype = ctypes.c_void_p
+_unmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+_FAILED = ctypes.c_void_p(-1).value
+
+
+class _Mapping:
+    """Bytes at an address, as NumPy takes them over; unmapped when no array rests on them."""
+
+    def __init__(self, at: int, size: int) -> None:
+        data = {"shape": (size,), "typestr": "|u1", "data": (at, True), "version": 3}
+        self.__array_interface__ = data
+        weakref.finalize(self, _unmap, at, size).atexit = False  # a thread may still read then
+
+
+def map_bytes(content: IO[bytes]) -> NDArray[np.uint8]:
+    """Map an open file as it is now; the file may then be closed. Raises OSError."""
+    size = os.fstat(content.fileno()).st_size
+    if not size:
+        return np.empty(0, np.uint8)
+    at = _map(None, size, mmap.PROT_READ, mmap.MAP_SHARED, content.fileno(), 0)
+    if at == _FAILED:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return np.asarray(_Mapping(at, size))
+
+
 def mapped(file: Path) -> NDArray[Any]:
     """Map an array of one or two dimensions. Raises IndexDamaged naming the file.
 
@@ -35,7 +74,9 @@ def mapped(file: Path) -> NDArray[Any]:
             kind, shape = _header(content)
             if not math.prod(shape):
                 return np.empty(shape, kind)
-            return np.asarray(np.memmap(content, kind, "r", content.tell(), shape))
+            first, size = content.tell(), math.prod(shape) * kind.itemsize
+            array = map_bytes(content)[first : first + size]
+            return array.view(kind).reshape(shape)
     except (OSError, ValueError) as error:
         raise IndexDamaged(
             f"{file} cannot be read: {error}. Run: ragdesk indexes verify"

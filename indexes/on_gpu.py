@@ -116,6 +116,10 @@ class Card:
 
         return self._in_thread(search)
 
+    def clear(self) -> None:
+        """Free the card's memory of what nobody searches any more, without waiting for a search."""
+        self._in_thread(bool)
+
     def held(self) -> int:
         """Count the indexes that are here."""
         return self._in_thread(self._held.__len__)

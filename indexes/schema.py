@@ -46,10 +46,14 @@ def guard(base: sqlite3.Connection) -> None:
         base.execute(f"PRAGMA {pragma}")
 
 
+def address(file: Path) -> str:
+    """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
+    return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+
+
 def connect(file: Path) -> sqlite3.Connection:
     """Open a file that is only read, guarded. Raises sqlite3.DatabaseError."""
-    uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
-    base = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    base = sqlite3.connect(address(file), uri=True, check_same_thread=False)
     try:
         guard(base)
     except sqlite3.DatabaseError:

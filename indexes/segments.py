@@ -122,10 +122,15 @@ class Segment:
         self.lexical = Lexical.open(folder / LEXICAL)
         self.dense: VectorIndex = Dense(folder / DENSE)
         self.shelf = Shelf(folder / SHELF)
+        self._closed = False
 
     def close(self) -> None:
-        """Close what is open. Mapped arrays live on until nobody holds them."""
+        """Close what is open, and let go of what is mapped: a search that still runs keeps it."""
+        if self._closed:
+            return
+        self._closed = True
         self.shelf.close()
+        del self.owners, self.kinds, self.lexical, self.dense
 
     @property
     def canary(self) -> Vectors:

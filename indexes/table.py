@@ -22,6 +22,17 @@ class Table:
         self._lock = threading.Lock()
         try:
             self._base = schema.connect(file)
+            self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
+        except sqlite3.DatabaseError as error:
+            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+
+    def attach(self, file: Path, name: str) -> None:
+        """Open another such file beside this one; its tables bear a name, as ``name.table``."""
+        try:
+            with self._lock:
+                self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # this one, and no other
+                self._base.execute(f"ATTACH ? AS {name}", (schema.address(file),))
+                self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         except sqlite3.DatabaseError as error:
             raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
 

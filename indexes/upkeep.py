@@ -7,16 +7,18 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexes import documents, durable, generations, integrity, manifest
+from indexes import documents, durable, generations, integrity, manifest, retention
 from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
 from indexes.layout import Layout
 from indexes.paths import ORIGINALS, open_plain, segment_folder
+from indexes.retention import Retention
 from indexes.segments import Segment
 from indexes.shelf import Shelf
 
 KEPT = 3  # generations: the current one, and two to go back to
+_MANY = 1_000  # documents; more are not looked up one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +73,11 @@ def unlisted_originals(collection: Path) -> list[Path]:
     a file that could not be parsed leaves its bytes, and so does a job that was ended.
     """
     folder, used = collection / ORIGINALS, set[str]()
-    for number in generations.numbers(collection):
-        try:
+    try:
+        for number in generations.numbers(collection):
             used |= _digests(collection, number)
-        except IndexDamaged:
-            return []
+    except IndexDamaged:
+        return []
     return sorted(f for f in _files(folder) if f.name not in used)
 
 
@@ -110,17 +112,25 @@ def said_since(collection: Path, table: Path) -> Iterator[Listed]:
 
     The last word on a document is that of the newest generation which lists it and can be read.
     """
-    said: dict[tuple[str, str], frozenset[str]] = {}
-    for number in generations.numbers(collection):
-        with suppress(IndexDamaged):
-            later = _folder(collection, number) / documents.NAME
-            with closing(Documents(later)) as known:
-                said |= {(one.source, one.uri): one.groups for one in known.all()}
     with closing(Documents(table)) as known:
-        for one in known.all():
-            groups = said.get((one.source, one.uri), one.groups)
-            if groups != one.groups:
-                yield replace(one, groups=groups)
+        left = {(one.source, one.uri): one for one in known.all()}
+    for number in reversed(generations.numbers(collection)):
+        if not left:
+            return
+        with suppress(IndexDamaged):
+            for later in _listed(_folder(collection, number) / documents.NAME, left):
+                one = left.pop((later.source, later.uri), None)
+                if one and one.groups != later.groups:
+                    yield replace(one, groups=later.groups)
+
+
+def _listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed]:
+    """Give the documents of a table that bear some names; of few, without reading all of it."""
+    with closing(Documents(table)) as known:
+        if len(names) > _MANY:
+            return [one for one in known.all() if (one.source, one.uri) in names]
+        found = [known.at(source, uri) for source, uri in names]
+        return [one for one in found if one]
 
 
 def _folder(collection: Path, number: int) -> Path:
@@ -135,14 +145,10 @@ def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
     """
     _must_stand(collection)
     with generations.writing(collection):
-        known = generations.numbers(collection)
-        safe = {*known[max(0, len(known) - max(keep, 1)) :]}
-        safe.add(next(generations.order(collection), 0))
-        folders = [collection / generations.GENERATIONS / str(n) for n in known if n not in safe]
-        old = [f for f in folders if (f / manifest.NAME).exists() and not generations.is_read(f)]
-        for folder in old:
-            durable.discard(folder)
-        return [*old, *generations.sweep(collection), *_forget_originals(collection)]
+        kept = Retention(generations=max(keep, 1), hours=0, most=0)
+        cleared = retention.clear(collection, kept)
+        swept = generations.sweep(collection)
+        return [*cleared, *swept, *retention.clear_originals(collection)]
 
 
 def _standing(collection: Path, number: int, *, current: bool) -> Standing:
@@ -185,8 +191,7 @@ def _misshapen(collection: Path, number: int, checked: MutableMapping[str, list[
 
 
 def _digests(collection: Path, number: int) -> set[str]:
-    with closing(Documents(_folder(collection, number) / documents.NAME)) as table:
-        return {listed.digest for listed in table.all()}
+    return documents.digests([_folder(collection, number) / documents.NAME])
 
 
 def _files(folder: Path) -> list[Path]:
@@ -265,25 +270,6 @@ def _misfits(shelf: Shelf, listed: Listed) -> Iterator[str]:
     for name in names:
         if getattr(record, name) != getattr(listed, name):
             yield f"{listed.uri}: its {name} on the shelf is another than in the document table."
-
-
-def _forget_originals(collection: Path) -> Sequence[Path]:
-    """Remove source bytes that no generation names any more."""
-    folder = collection / ORIGINALS
-    used: set[str] = set()
-    if not folder.is_dir():
-        return []
-    for number in generations.numbers(collection):
-        place = collection / generations.GENERATIONS / str(number)
-        if manifest.problems(place):
-            return []
-        table = Documents(place / documents.NAME)
-        used.update(listed.digest for listed in table.all())
-        table.close()
-    gone = [file for file in _files(folder) if file.name not in used]
-    for file in gone:
-        durable.discard(file)
-    return gone
 
 
 def _must_stand(collection: Path) -> None:

@@ -60,6 +60,7 @@ class Document:
 
     boxes: where runs of text stand on their pages; see ``parse/pdf.py`` for its form.
     validity: when it holds, and its version, where it says so itself.
+    notes: what a person should know of how it was taken in, for the job's report.
     """
 
     title: str
@@ -70,6 +71,25 @@ class Document:
     pages: tuple[Page, ...] = ()
     boxes: bytes = b""
     validity: Validity = ALWAYS
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a person should know of a document that was taken in, in words."""
+
+    uri: str
+    note: str
+
+
+def hidden_note(words: int) -> tuple[str, ...]:
+    """Note the words of a document that no reader sees, and that were left out; none for 0.
+
+    >>> hidden_note(12), hidden_note(0)
+    (('12 hidden words were left out: white, transparent, tiny or invisible',), ())
+    """
+    count = "1 hidden word was" if words == 1 else f"{words:,} hidden words were"
+    return (f"{count} left out: white, transparent, tiny or invisible",) if words else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

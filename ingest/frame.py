@@ -14,6 +14,7 @@ from indexes.chunk import Chunk, Kind, Record, Span, Validity
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]
+MOST_NOTES, LONGEST_NOTE = 8, 300
 _LENGTH = struct.Struct(">I")
 _KINDS = frozenset(get_args(Kind))
 
@@ -48,18 +49,22 @@ def unpack(read: Callable[[int], bytes], *, limit: int) -> tuple[dict[str, Any],
 def told(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
     """Make the frame that tells a parsed document. Chunk texts are spans, so only spans travel."""
     pages = [(page.start, page.end, page.label) for page in document.pages]
-    return _told(document, pages, chunks)
+    return _told(document, pages, chunks, document.notes)
 
 
-def retold(record: Record, chunks: Sequence[Chunk]) -> list[bytes]:
+def retold(record: Record, chunks: Sequence[Chunk], notes: Sequence[str] = ()) -> list[bytes]:
     """Make the same frame of what was heard, to be passed on."""
-    return _told(record, record.pages, chunks)
+    return _told(record, record.pages, chunks, notes)
 
 
 def _told(
-    document: Document | Record, pages: Sequence[tuple[int, int, str]], chunks: Sequence[Chunk]
+    document: Document | Record,
+    pages: Sequence[tuple[int, int, str]],
+    chunks: Sequence[Chunk],
+    notes: Sequence[str],
 ) -> list[bytes]:
     header = {
+        "notes": list(notes),
         "title": document.title,
         "media_type": document.media_type,
         "language": document.language,
@@ -101,6 +106,11 @@ def heard(
         validity=told if raw.validity is None else raw.validity.over(told),
     )
     return made, tuple(_chunk(row, made) for row in header["chunks"])
+
+
+def notes(header: Header) -> tuple[str, ...]:
+    """Read the notes of a parsed document, a few short ones. Raises ValueError or TypeError."""
+    return tuple(_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
 
 
 def _chunk(row: Sequence[Any], record: Record) -> Chunk:

@@ -19,7 +19,7 @@ from typing import Any, Self
 from indexes.chunk import Chunk, Record
 from ingest.child import Child, Trouble
 from ingest.document import Raw, Skipped
-from ingest.frame import heard
+from ingest.frame import heard, notes
 
 _AHEAD = 32  # documents per child that may be parsed before they are asked for
 _HELD = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
@@ -53,6 +53,7 @@ class Parsed:
 
     record: Record
     chunks: tuple[Chunk, ...]
+    notes: tuple[str, ...] = ()
 
 
 Outcome = Parsed | Skipped
@@ -165,10 +166,13 @@ class Guard:
             return Skipped(uri=raw.uri, reason=str(header["unreadable"])[:500]), 0
         try:
             made, chunks = heard(header, parts, raw=raw, record=record)
+            said = notes(header)
         except (ValueError, KeyError, TypeError):
             reason = "crashed the parser (its answer makes no sense)"
             return Skipped(uri=raw.uri, reason=reason), 0
-        return Parsed(record=made, chunks=chunks), sum(map(len, parts)) + 500 * len(chunks)
+        return Parsed(record=made, chunks=chunks, notes=said), sum(map(len, parts)) + 500 * len(
+            chunks
+        )
 
     def _ask(self, raw: Raw, record: str) -> tuple[Any, Any] | Trouble:
         """Ask an idle child; one that was spent by earlier documents is no fault of this one."""

@@ -18,6 +18,7 @@ from indexes.embed import Embedder
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.generations import CURRENT
 from indexes.index import Index
+from indexes.retention import Retention
 from ingest import ledger, sources
 from ingest.children import Children
 from ingest.document import Raw, Skipped
@@ -29,7 +30,7 @@ from ingest.progress import Meter, Watch, unwatched
 from ingest.report import Report
 from ingest.runners import Open, Runner
 from ingest.split import SplitOptions
-from ingest.survey import Survey, Surveyor
+from ingest.survey import Admit, Survey, Surveyor
 
 Groups = frozenset[str]
 Keep = Callable[..., Kept]
@@ -51,6 +52,7 @@ class Job:
     tokenizer, whose tokens the splitter counts. children: a running guard, for those who do
     many small jobs; without one, each job starts its own, which takes a second or two.
     on: opens a runner on other machines, which takes the place of the children.
+    kept: which generations stay after a publish; None: all.
     """
 
     collection: Path
@@ -60,6 +62,7 @@ class Job:
     split: SplitOptions = field(default_factory=SplitOptions)
     children: Guard | None = None
     on: Open | None = None
+    kept: Retention | None = None
 
     def run(
         self,
@@ -95,7 +98,7 @@ class Job:
             for one in surveys:
                 if one.seen:
                     one.seen.save()
-            return replace(report, due=build.due)
+            return replace(report, due=build.due, notes=tuple(meter.notes))
 
     def plan(
         self, paths: Sequence[Path], *, groups: Groups | None = None, watch: Watch = unwatched
@@ -112,49 +115,71 @@ class Job:
             sink = Estimate(self.collection, base, self.embedder)
             skipped = self._take_in(sink, surveys, meter, keep=look)
             report = self._publish(sink, surveys, skipped, began)
-            return replace(report, blocked=_blocked(surveys, skipped))
+            return replace(report, blocked=_blocked(surveys, skipped), notes=tuple(meter.notes))
 
     def put(
-        self, uri: str, file: Path, *, groups: Groups | None = None, source: str = sources.API
+        self,
+        uri: str,
+        file: Path,
+        *,
+        groups: Groups | None = None,
+        source: str = sources.API,
+        admit: Admit | None = None,
     ) -> Report:
         """Take in one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
-        None keeps what was said before. Raises Unreadable when another source has that uri.
+        None keeps what was said before. admit: decides, once the collection is held, which
+        documents of the uri this is about, and the groups. Raises Unreadable when another source
+        has that uri.
         """
-        return self._change(source, uri, file, groups)
+        return self._change(source, uri, file, groups, admit)
 
-    def delete(self, uri: str, *, source: str = sources.API) -> Report:
+    def delete(self, uri: str, *, source: str = sources.API, admit: Admit | None = None) -> Report:
         """Take one document out; one that is not there is gone already.
 
         Raises Unreadable when it belongs to another source.
         """
-        return self._change(source, uri, None, None)
+        return self._change(source, uri, None, None, admit)
 
     def compact(self, *, everything: bool = False, watch: Watch = unwatched) -> Published:
         """Merge segments where there are many, or all of them; nothing is embedded.
 
         Raises IndexNotFound, IndexMismatch when another embedder made the collection.
         """
-        with Build(self.collection, self.embedder, progress=Meter(watch).texts) as build:
+        meter = Meter(watch)
+        with Build(self.collection, self.embedder, progress=meter.texts, kept=self.kept) as build:
             if build.base is None:
                 raise IndexNotFound(f"No index at {self.collection}.")
             if build.stale:
                 raise IndexMismatch(build.stale)
             return build.publish(merge="all" if everything else "due")
 
-    def _change(self, source: str, uri: str, file: Path | None, groups: Groups | None) -> Report:
+    def _change(
+        self,
+        source: str,
+        uri: str,
+        file: Path | None,
+        groups: Groups | None,
+        admit: Admit | None,
+    ) -> Report:
         began, meter = time.monotonic(), Meter(unwatched)
         with self._build(meter) as build:
-            surveys = self._surveyor(build.base, {}).one(source, uri, file, groups)
+            surveys = self._surveyor(build.base, {}).one(source, uri, file, groups, admit)
             skipped = self._take_in(build, surveys, meter)
             _refuse(surveys[1:], skipped)  # other sources, which are read again with other settings
             report = self._publish(build, surveys, skipped, began)
-            return replace(report, due=build.due)
+            return replace(report, due=build.due, notes=tuple(meter.notes))
 
     def _build(self, meter: Meter) -> Build:
         facts = {**self._split(), "way": self._way()}
-        return Build(self.collection, self.embedder, splitter=facts, progress=meter.texts)
+        return Build(
+            self.collection,
+            self.embedder,
+            splitter=facts,
+            progress=meter.texts,
+            kept=self.kept,
+        )
 
     def _base(self) -> closing[Index] | nullcontext[None]:
         try:
@@ -208,6 +233,7 @@ class Job:
             else:
                 sink.add(outcome.record, outcome.chunks)
                 meter.document(len(outcome.chunks))
+                meter.note(outcome.record.uri, outcome.notes)
         originals.sync()
         return sorted(skipped, key=lambda one: one.uri)
 

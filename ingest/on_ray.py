@@ -25,7 +25,7 @@ from indexes.errors import ModelMissing
 from indexes.segments import views
 from indexes.shelf import Shelf
 from ingest.document import Raw, Skipped
-from ingest.frame import heard, retold, unpack
+from ingest.frame import heard, notes, retold, unpack
 from ingest.guard import Guard, GuardOptions, Outcome, Parsed
 from ingest.runners import Open, RayOptions
 
@@ -133,7 +133,7 @@ class OnRay:
                 continue
             header, parts = unpack(_reader(row["frame"]), limit=_LIMIT)
             record, chunks = heard(header, parts, raw=raw, record=str(row["name"]))
-            yield raw, Parsed(record=record, chunks=chunks)
+            yield raw, Parsed(record=record, chunks=chunks, notes=notes(header))
 
     def _computed(self, items: Sequence[Mapping[str, str]]) -> Any:
         given = self._options
@@ -207,7 +207,9 @@ def _raw(told: Mapping[str, Any]) -> Raw:
 
 
 def _frame(one: Outcome) -> bytes:
-    return b"" if isinstance(one, Skipped) else b"".join(retold(one.record, one.chunks))
+    if isinstance(one, Skipped):
+        return b""
+    return b"".join(retold(one.record, one.chunks, one.notes))
 
 
 def _reason(one: Outcome) -> str:

@@ -56,13 +56,17 @@ class Originals:
             return Kept(seen.digest, seen.size, self._folder / seen.digest)
         durable.folder(self._folder)
         draft, digest, size = self._folder / _DRAFT, hashlib.sha256(), 0
-        with draft.open("wb") as copy:
-            for piece in _pieces(path, limit):
-                digest.update(piece)
-                size += len(piece)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
+        try:
+            with draft.open("wb") as copy:
+                for piece in _pieces(path, limit):
+                    digest.update(piece)
+                    size += len(piece)
+                    copy.write(piece)
+                copy.flush()
+                os.fsync(copy.fileno())
+        except BaseException:
+            draft.unlink(missing_ok=True)  # a full disk is not to stay as full as it can be
+            raise
         failpoints.reach("original written")
         file = draft.replace(self._folder / digest.hexdigest())
         self._new = True

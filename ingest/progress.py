@@ -1,8 +1,10 @@
 """How far a job is, for whoever shows it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+
+from ingest.document import Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,11 @@ def unwatched(_: Progress) -> None:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts a job's progress, and tells whoever watches."""
+    """Counts a job's progress, and tells whoever watches. notes: on documents taken in."""
 
     watch: Watch
     now: Progress = field(default_factory=Progress)
+    notes: list[Note] = field(default_factory=list)
     _began: float = 0.0
 
     def begin(self, total: int) -> None:
@@ -56,6 +59,10 @@ class Meter:
         now, more = self.now, chunks or 0
         skipped = now.skipped + (chunks is None)
         self._tell(replace(now, done=now.done + 1, chunks=now.chunks + more, skipped=skipped))
+
+    def note(self, uri: str, notes: Sequence[str]) -> None:
+        """Keep the notes of a document."""
+        self.notes += [Note(uri=uri, note=note) for note in notes]
 
     def texts(self, _chunks: int, embedded: int) -> None:
         """Note how many texts have their vectors."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.document import Skipped
+from ingest.document import Note, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,7 @@ class Report:
     that got other groups is changed, one that can no longer be read is removed and skipped.
     embedded: texts given vectors anew. resumed: texts whose vectors an interrupted job had left.
     changes: each document that changed, with + for new, ~ for changed, - for gone.
+    notes: of documents of this job that were taken in, what a person should know.
     blocked: of a plan, why the job itself would refuse. due: whether segments are to be merged.
     """
 
@@ -34,6 +35,7 @@ class Report:
     changes: tuple[tuple[str, str], ...] = ()
     blocked: str | None = None
     due: bool = False
+    notes: tuple[Note, ...] = ()
 
     @property
     def quiet(self) -> bool:
@@ -49,6 +51,7 @@ class Report:
         return {
             **{name: getattr(self, name) for name in names},
             "skipped": [{"uri": one.uri, "reason": one.reason} for one in self.skipped],
+            "notes": [{"uri": one.uri, "note": one.note} for one in self.notes],
             "seconds": round(self.seconds, 3),
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),

@@ -2,9 +2,9 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from indexes.chunk import Validity
 from indexes.documents import Listed
@@ -17,6 +17,13 @@ from ingest.originals import FOLDER
 from ingest.seen import Seen
 from ingest.sources import Found, Listing, Source
 from ingest.validity import SIDECAR, beside
+
+BESIDE = "~"  # between a source and the number of a document that stands beside a hidden one
+Admit = Callable[[Sequence[Listed]], tuple[list[Listed], frozenset[str] | None]]
+"""Given all documents of a name: which of them a change is about, and whose the new one is.
+
+It is asked while the collection is held, and may raise: then nothing is changed.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,23 @@ class Survey:
         return [self.held[raw.uri] for raw in self.changes.changed if raw.uri in failed]
 
 
+def is_of(source: str, name: str) -> bool:
+    """Tell whether a document's source is one, or a place of that one beside a hidden name.
+
+    >>> is_of("api", "api"), is_of("api", "api~2"), is_of("api", "/srv/api")
+    (True, True, False)
+    """
+    return name == source or name.startswith(f"{source}{BESIDE}")
+
+
+def _free(source: str, taken: Collection[str]) -> str:
+    number, name = 1, source
+    while name in taken:
+        number += 1
+        name = f"{source}{BESIDE}{number}"
+    return name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surveyor:
     """Looks at sources for one job. base: what is published now, or None.
@@ -96,13 +120,13 @@ class Surveyor:
             said = source.groups if source.name in self.known else groups
             known[source.name] = source
             own = {d.uri: d for d in held if d.source == source.name}
-            surveys.append(self._mirror(source, own, listed, taken, said))
+            surveys.append(self._mirror(source, own, listed, taken - own.keys(), said))
             taken |= {raw.uri for raw in surveys[-1].changes.work}
             taken |= {document.uri for document in surveys[-1].changes.unchanged}
-        return [*surveys, *self._outdated(names, "")]
+        return [*surveys, *self._outdated(names, ("", ""))]
 
-    def _outdated(self, names: Collection[str], uri: str) -> list[Survey]:
-        """Survey what other settings made, in sources (or at a uri) that this job is not about.
+    def _outdated(self, names: Collection[str], without: tuple[str, str]) -> list[Survey]:
+        """Survey what other settings made, in sources (or of a name) that this job is not about.
 
         A collection never mixes two ways from bytes to chunks, so these are read again too, from
         the bytes that were kept.
@@ -112,7 +136,7 @@ class Surveyor:
             return []
         sources_: dict[str, dict[str, Listed]] = {}
         for document in self.base.records():
-            if document.source not in names and document.uri != uri:
+            if document.source not in names and (document.source, document.uri) != without:
                 sources_.setdefault(document.source, {})[document.uri] = document
         return [
             Survey(
@@ -136,25 +160,36 @@ class Surveyor:
         )
 
     def one(
-        self, source: str, uri: str, file: Path | None, groups: frozenset[str] | None
+        self,
+        source: str,
+        uri: str,
+        file: Path | None,
+        groups: frozenset[str] | None,
+        admit: Admit | None = None,
     ) -> list[Survey]:
         """Survey one document that is put into a source (or, without a file, deleted from it).
 
-        Raises Unreadable when another source has a document of that name.
+        admit: see ``Admit``. A document that it leaves out is passed by: it stays, and the one
+        that is put is taken in beside it. Raises Unreadable when another source has a document of
+        that name, and what ``admit`` raises.
         """
-        named = self.base.documents.named(uri) if self.base else []
-        if other := next((d.source for d in named if d.source != source), None):
-            raise Unreadable(f"{uri} belongs to the source {other}; change it there.")
+        every = self.base.documents.named(uri) if self.base else []
+        named, groups = admit(every) if admit else (every, groups)
+        own = [d for d in named if is_of(source, d.source)][:1]
+        if named and not own:
+            folder = PurePath(named[0].source).name
+            raise Unreadable(f"{uri} belongs to the source {folder}; change it there.")
+        source = own[0].source if own else _free(source, {d.source for d in every})
         survey = Survey(
-            source=Source(name=source, prefix=""), held={d.uri: d for d in named}, mirror=False
+            source=Source(name=source, prefix=""), held={d.uri: d for d in own}, mirror=False
         )
-        others = self._outdated((), uri)
+        others = self._outdated((), (source, uri))
         if file is None:
-            return [replace(survey, changes=Changes(removed=tuple(named))), *others]
+            return [replace(survey, changes=Changes(removed=tuple(own))), *others]
         put = {uri: Found(name=uri, path=file)}
         nothing = Seen(self.collection, source)
         raws, skipped = self._look(put, source, groups or frozenset(), nothing)
-        changes = ledger.compare(raws, named if raws else (), way=self.way, groups=groups)
+        changes = ledger.compare(raws, own if raws else (), way=self.way, groups=groups)
         return [replace(survey, changes=changes, skipped=tuple(skipped)), *others]
 
     def _mirror(

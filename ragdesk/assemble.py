@@ -5,13 +5,13 @@ The one place where the rooms are put together; the doors only ask for what they
 
 import contextlib
 import logging
+import secrets
 import threading
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from indexes import weights
 from indexes.chunk import Passage
@@ -19,10 +19,12 @@ from indexes.documents import Listed
 from indexes.embed import Embedder, open_embedder
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
 from indexes.index import Index
+from indexes.retention import Retention
 from ingest.errors import Unreadable
 from ingest.job import Job
 from ingest.replicate import replicate
 from ingest.runners import Open, Where
+from ingest.survey import Admit
 from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.calibrated import Calibration
@@ -43,11 +45,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("ragdesk")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A collection at one generation, open for questions.
+    """A collection at one generation, open for questions until it is closed.
 
-    Its index is closed when the last one who holds this lets go of it.
+    Whoever opens it closes it. release: frees what a card holds for its index. opening: names
+    this opening of it, and no other.
     """
 
     collection: str
@@ -56,6 +59,20 @@ class Opened:
     retrieve: Retrieve
     desk: Desk
     documents: Sequence[Listed]
+    release: Callable[[], None] | None = None
+    opening: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its files and unmap its arrays; again is harmless. No search may still run."""
+        self.index.close()
+        if self.release is not None:
+            self.release()
 
     def search(self, question: Question, top_k: int) -> tuple[Passage, ...]:
         """Find passages, best first. Blocks."""
@@ -117,9 +134,13 @@ class Desks:
             await self.engine.start()
 
     async def close(self) -> None:
-        """Let go of the language model's connections."""
-        if self.engine is not None:
-            await self.engine.close()
+        """Let go of the connections to the language model and to the store of vectors."""
+        try:
+            if self.engine is not None:
+                await self.engine.close()
+        finally:
+            if store := self.__dict__.pop("store", None):  # one that was never used is not opened
+                store.close()
 
     @cached_property
     def store(self) -> "Milvus | None":
@@ -166,11 +187,23 @@ class Desks:
         return folder
 
     def open(self, collection: str) -> Opened:
-        """Open a collection's newest good generation. Raises IndexesError by name."""
+        """Open a collection's newest good generation. Raises IndexesError by name.
+
+        The caller closes it.
+        """
         folder = self.existing(collection)
         calibration = _calibration(folder)
         card = self.card
-        index = Index.open(folder, card=self.embedder.card)
+        with contextlib.ExitStack() as failing:
+            index = failing.enter_context(Index.open(folder, card=self.embedder.card))
+            opened = self._put_to_work(index, collection, calibration, card)
+            failing.pop_all()
+        return opened
+
+    def _put_to_work(
+        self, index: Index, collection: str, calibration: Calibration | None, card: "Card | None"
+    ) -> Opened:
+        """Make a desk of an open index. Raises IndexesError; the caller then closes the index."""
         if card:
             index.move(card.take)
         documents = tuple(index.records())
@@ -180,9 +213,9 @@ class Desks:
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )
         retrieve = Retrieve(index=index, embedder=self.embedder, options=self.settings.retrieve)
-        opened = Opened(
+        return Opened(
             collection=collection,
-            folder=folder,
+            folder=self.folder(collection),
             index=index,
             retrieve=retrieve,
             desk=Desk(
@@ -198,9 +231,8 @@ class Desks:
                 refuse=self.settings.verify.failed == "refuse",
             ),
             documents=documents,
+            release=card.clear if card else None,
         )
-        weakref.finalize(opened, index.close)
-        return opened
 
     def _no_such(self, collection: str) -> str:
         known = self.names()
@@ -221,6 +253,11 @@ class Desks:
             guard=settings.guard,
             split=settings.split,
             on=self._on_ray() if on == "ray" else None,
+            kept=Retention(
+                generations=settings.indexes.keep_generations,
+                hours=settings.indexes.keep_hours,
+                most=settings.indexes.keep_most,
+            ),
         )
 
     def _on_ray(self) -> Open:
@@ -232,14 +269,15 @@ class Desks:
         return on_ray(given.ray, partial(open_embedder, own, self.models.absolute()))
 
     def change(
-        self, collection: str, uri: str, body: Path | None, groups: frozenset[str]
+        self, collection: str, uri: str, body: Path | None, admit: Admit
     ) -> Mapping[str, Any]:
         """Put one document of the source ``api``, or delete it, and report what changed.
 
-        ``groups`` empty keeps those it had. Raises Unreadable with the reason, CollectionBusy.
+        admit: decides, once the collection is held, which documents of the uri this is about, and
+        who may see the new one. Raises what it raises, Unreadable with the reason, CollectionBusy.
         """
         job = self.job(collection)
-        report = job.put(uri, body, groups=groups or None) if body else job.delete(uri)
+        report = job.put(uri, body, admit=admit) if body else job.delete(uri, admit=admit)
         self.replicate(collection)
         if report.due:
             threading.Thread(target=_compact, args=(job,), name="compact", daemon=True).start()

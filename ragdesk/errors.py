@@ -18,11 +18,13 @@
         ├── WrongMedia       its media type or encoding is not read here
         ├── Invalid          well formed, but not a thing this route takes
         ├── WrongHost        asked for under a name that is not ours
+        ├── DiskFull         no room on the disk for what was sent
         └── Overloaded       no room now; come again
 
 The errors of the other rooms keep their names; ``face`` says what they mean here.
 """
 
+import re
 from dataclasses import dataclass
 
 from eval.errors import EvalError
@@ -138,6 +140,15 @@ class WrongHost(Refusal):
     """The request names a host that this server does not answer to."""
 
 
+class DiskFull(Refusal):
+    """The disk has no room for what was sent; nothing of it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's disk is full; nothing was kept. Ask its operator for room, and try again."
+        )
+
+
 class Overloaded(Refusal):
     """Every place is taken. Come again after ``Retry-After`` seconds."""
 
@@ -151,6 +162,7 @@ class Face:
     exit: int
 
 
+ABSOLUTE = re.compile(r"(?<![\w.…])/(?:[^\s'\"/]+/)*([^\s'\"/]*)")
 UNEXPECTED = Face("internal", 500, 1)
 FACES: dict[type[Exception], Face] = {
     SettingsError: Face("settings", 500, 2),
@@ -171,6 +183,7 @@ FACES: dict[type[Exception], Face] = {
     WrongHost: Face("wrong_host", 421, 2),
     LongHeaders: Face("headers_too_large", 431, 2),
     Overloaded: Face("overloaded", 503, 2),
+    DiskFull: Face("disk_full", 507, 2),
     IndexNotFound: Face("index_not_found", 404, 3),
     IndexMismatch: Face("index_mismatch", 503, 3),
     IndexDamaged: Face("index_damaged", 503, 3),
@@ -199,6 +212,15 @@ def words(error: Exception) -> str:
     """
     said, step = str(error), STEPS.get(type(error), "")
     return f"{said} {step}" if step and "ragdesk " not in said else said
+
+
+def hide_paths(words: str) -> str:
+    """Leave of each absolute path only its last part: it goes to people of other machines.
+
+    >>> hide_paths("Cannot read '/srv/desk/collections/a/CURRENT': damaged. See notes/tea.md")
+    "Cannot read '…/CURRENT': damaged. See notes/tea.md"
+    """
+    return ABSOLUTE.sub(r"…/\1", words)
 
 
 def face(error: BaseException) -> Face:

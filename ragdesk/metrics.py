@@ -2,10 +2,12 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ragdesk.answering.answer import Answer, Outcome, Standing
 from ragdesk.errors import REASONS
+from ragdesk.handles import count_handles, handle_limit
+from ragdesk.trouble import CODES, Trouble
 
 OTHER = "other"
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)
@@ -33,6 +35,11 @@ class Family:
         """Set a gauge."""
         with self._lock:
             self._values[self._place(labels)] = value
+
+    def is_set(self, **labels: str) -> bool:
+        """Tell whether a gauge was set for some labels."""
+        with self._lock:
+            return self._place(labels) in self._values
 
     def observe(self, seconds: float, **labels: str) -> None:
         """Note a duration in a histogram."""
@@ -117,6 +124,17 @@ class Metrics:
             "Sentences said, by verdict, and those left out after their check.",
             verdict=(*(str(standing) for standing in Standing), "withheld"),
         )
+        self._add_opening()
+        self.fallbacks = Family("ragdesk_gpu_fallbacks", "gauge", "Segments no GPU took.")
+        self.jobs = Family(
+            "ragdesk_jobs_total",
+            "counter",
+            "Document jobs by the state they reached.",
+            state=states,
+        )
+
+    def _add_opening(self) -> None:
+        """Add what tells of generations that are open, or cannot be opened, and of handles."""
         self.reloads = Family(
             "ragdesk_reloads_total",
             "counter",
@@ -128,13 +146,31 @@ class Metrics:
             "gauge",
             "Collections whose newest generation cannot be served; an older one answers.",
         )
-        self.fallbacks = Family("ragdesk_gpu_fallbacks", "gauge", "Segments no GPU took.")
-        self.jobs = Family(
-            "ragdesk_jobs_total",
-            "counter",
-            "Document jobs by the state they reached.",
-            state=states,
+        self.troubles = Family(
+            "ragdesk_not_served",
+            "gauge",
+            "Collections whose newest generation cannot be served, by reason.",
+            reason=CODES,
         )
+        self.troubled_since = Family(
+            "ragdesk_not_served_since_seconds",
+            "gauge",
+            "Unix time since when the longest of these lasts, by reason; 0 when there is none.",
+            reason=CODES,
+        )
+        self.open_failures = Family(
+            "ragdesk_open_failures_total",
+            "counter",
+            "Tries to open a generation that failed, by reason.",
+            reason=CODES,
+        )
+        self.generations = Family(
+            "ragdesk_open_generations",
+            "gauge",
+            "Generations that are open: one a collection, and those that requests still read.",
+        )
+        self.handles = Family("process_open_fds", "gauge", "Open file handles.")
+        self.most_handles = Family("process_max_fds", "gauge", "File handles it may have open.")
 
     def note(self, given: Answer) -> None:
         """Count an answer and its sentences."""
@@ -145,6 +181,20 @@ class Metrics:
             self.sentences.add(verdict=str(claim.verdict))
         if given.withheld:
             self.sentences.add(given.withheld, verdict="withheld")
+
+    def note_troubles(self, troubles: Sequence[Trouble]) -> None:
+        """Set what says which newest generations cannot be served, and since when."""
+        self.stale.set(len(troubles))
+        for code in CODES:
+            since = [one.since.timestamp() for one in troubles if one.code == code]
+            if since or self.troubles.is_set(reason=code):
+                self.troubles.set(len(since), reason=code)
+                self.troubled_since.set(int(min(since, default=0)), reason=code)
+
+    def note_handles(self) -> None:
+        """Count the open file handles of this process, and how many it may have."""
+        self.handles.set(count_handles())
+        self.most_handles.set(handle_limit())
 
     def text(self) -> str:
         """Write every family."""

@@ -7,6 +7,8 @@ file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only read
 import difflib
 import os
 import re
+import stat
+import sys
 import tomllib
 import types
 from collections.abc import Iterator, Mapping
@@ -94,8 +96,8 @@ def load(
     """
     environ = os.environ if environ is None else environ
     at, whence = _home(home, environ)
-    file = _file(config, at)
-    values, origins = _layers(file, environ, flags or {})
+    file, text = _file(config, at, asked=whence != "default")
+    values, origins = _layers(file, text, environ, flags or {})
     settings = validate(Settings, values, origins)
     return Loaded(home=at, settings=settings, file=file, origins={"home": whence, **origins})
 
@@ -108,26 +110,65 @@ def _home(flag: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
     return DEFAULT_HOME, "default"
 
 
-def _file(config: Path | None, home: Path) -> Path | None:
+def _file(config: Path | None, home: Path, *, asked: bool) -> tuple[Path | None, str]:
+    """Find the settings file, and read it once. asked: home was named, and is no mere default.
+
+    A file that lies in the current folder was perhaps put there by somebody else: it is taken
+    only from the user who runs this, or from root, and then named.
+    """
     if config is not None:
         if not config.is_file():
             raise SettingsError(f"No settings file at {config}. Leave --config out, or name one.")
-        return config
-    return next((f for f in (Path(FILE), home / FILE) if f.is_file()), None)
+        return config, _read(config)
+    for file in (Path(FILE), home / FILE):
+        if file.is_file():
+            if asked and file.parent == home:
+                return file, _read(file)
+            if (text := _read_own(file)) is not None:
+                sys.stderr.write(f"ragdesk: settings of {file} hold here\n")
+                return file, text
+    return None, ""
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}.") from error
+
+
+def _read_own(file: Path) -> str | None:
+    """Read a file, or say why it is not ours to trust and give None: no one may swap it between."""
+    with file.open("rb") as opened:
+        links = (file.lstat(), os.fstat(opened.fileno()))
+        if any(known.st_uid not in {0, os.geteuid()} for known in links):
+            reason = "it belongs to another user"
+        elif links[1].st_mode & stat.S_IWOTH:
+            reason = "every user may write it"
+        else:
+            try:
+                return opened.read().decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise SettingsError(f"{file} is not TOML: {error}.") from error
+    sys.stderr.write(
+        f"ragdesk: settings of {file} are not used: {reason}. "
+        f"Name it if it is meant: --config {file}\n"
+    )
+    return None
 
 
 def _layers(
-    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
+    file: Path | None, text: str, environ: Mapping[str, str], flags: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, value in _of_file(file):
+    for name, value in _of_file(file, text):
         _place(values, name, value)
         origins[name] = str(file)
-    for variable, text in sorted(environ.items()):
+    for variable, words in sorted(environ.items()):
         if variable.startswith(PREFIX) and variable != f"{PREFIX}HOME":
             name = variable.removeprefix(PREFIX).lower().replace("__", ".")
-            _place(values, name, _from_text(text, _hint(Settings, name)))
+            _place(values, name, _from_text(words, _hint(Settings, name)))
             origins[name] = variable
     for name, value in flags.items():
         if value is not None:
@@ -136,12 +177,12 @@ def _layers(
     return values, origins
 
 
-def _of_file(file: Path | None) -> Iterator[tuple[str, Any]]:
+def _of_file(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:
     if file is None:
         return
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}.") from error
     for table, content in tables.items():
         if isinstance(content, Mapping):

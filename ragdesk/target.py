@@ -79,5 +79,5 @@ def opened(door: Call, name: str | None, collection: str, key: str) -> Iterator[
         return
     loaded = load(home=door.home, config=door.config)
     desks = Desks(loaded.home, loaded.settings)
-    with DeskTarget(desks.open(collection), desks.close) as target:
+    with desks.open(collection) as own, DeskTarget(own, desks.close) as target:
         yield target

@@ -1,5 +1,6 @@
 """What holds for every test, and what is too dear to make for each."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def packaged(cache: Path) -> Embedder:
 
 
 @pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory, packaged: Embedder) -> Opened:
+def company(tmp_path_factory: pytest.TempPathFactory, packaged: Embedder) -> Iterator[Opened]:
     """Give the sample company, taken in. Only to be read."""
-    return handbook.take_in(tmp_path_factory.mktemp("company"), packaged)
+    with handbook.take_in(tmp_path_factory.mktemp("company"), packaged) as opened:
+        yield opened

@@ -77,13 +77,13 @@ async def leave(opened: Opened) -> bool:
 
 
 async def run(desks: Desks) -> dict[str, object]:
-    opened = desks.open("default")
-    together = await asyncio.gather(*(ask(opened, text) for text in (ASK, ZH, ASK)))
-    left = await leave(opened)
-    again = await ask(opened, ASK)
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-    dead = await ask(opened, ASK)
+    with desks.open("default") as opened:
+        together = await asyncio.gather(*(ask(opened, text) for text in (ASK, ZH, ASK)))
+        left = await leave(opened)
+        again = await ask(opened, ASK)
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+        dead = await ask(opened, ASK)
     await desks.close()
     return {"together": together, "left": left, "again": again, "dead": dead}
 

@@ -1,5 +1,6 @@
-"""``python serve_slowly.py HOME PORT SECONDS``: serve HOME, each answer taking so long."""
+"""``python serve_slowly.py HOME PORT SECONDS [HANDLES]``: serve HOME, each answer taking so long."""
 
+import resource
 import sys
 import time
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from fakes import HashEmbedder
 
+from ragdesk import logs
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieve import Retrieval, Retrieve
 from ragdesk.assemble import Desks
@@ -32,4 +34,7 @@ def main(home: Path, port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 4 and int(sys.argv[4]):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[4]),) * 2)
+    logs.start("warning")
     main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

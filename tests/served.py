@@ -13,16 +13,24 @@ HERE = Path(__file__).parent
 
 
 @contextlib.contextmanager
-def served(home: Path, *, slow: float = 0.0) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Start a server, wait until it answers, and give its port. slow: seconds each answer takes."""
+def served(
+    home: Path, *, slow: float = 0.0, handles: int = 0, log: Path | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Start a server, wait until it answers, and give its port. slow: seconds each answer takes.
+
+    handles: open files it may have. log: the file its standard error goes to.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(HERE / "serve_slowly.py"), str(home), str(port), str(slow)]
+    limits = [str(home), str(port), str(slow), str(handles)]
+    command = [sys.executable, str(HERE / "serve_slowly.py"), *limits]
     where = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(  # noqa: S603, a file of ours
-        command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": where}
-    )
+    with contextlib.ExitStack() as files:
+        told = files.enter_context(log.open("wb")) if log else subprocess.PIPE
+        process = subprocess.Popen(  # noqa: S603, a file of ours
+            command, stderr=told, env={**os.environ, "PYTHONPATH": where}
+        )
     try:
         until = time.monotonic() + 60
         while True:

@@ -256,6 +256,7 @@ def test_a_collection_that_another_job_holds_is_75(home, documents):
     with generations.writing(home / "collections" / "default"):
         result = run(home, "ingest", documents)
     assert result.exit_code == 75
+    assert f"process {os.getpid()}" in result.stderr
 
 
 def test_a_source_that_lost_most_of_its_documents_needs_a_word(filled, documents):

@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,3 +96,43 @@ def test_a_secret_is_shown_masked():
 
     assert [row.value for row in rows(Backend(token="s3cret"))] == [MASK]  # noqa: S106 (a sample)
     assert [row.value for row in rows(Backend())] == [""]
+
+
+@pytest.mark.parametrize("place", ["ragdesk.toml", "var/ragdesk.toml"])
+@pytest.mark.parametrize("fault", [None, "writable", "foreign"])
+def test_a_file_of_the_current_folder_is_used_if_it_is_ours_and_named(
+    tmp_path, monkeypatch, capsys, place, fault
+):
+    monkeypatch.chdir(tmp_path)
+    file = Path(place)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("[serve]\nport = 7\n", encoding="utf-8")
+    if fault == "writable":
+        file.chmod(0o666)
+    if fault == "foreign":
+        if os.geteuid():
+            pytest.skip("only root may give a file away")
+        os.chown(file, 12_345, 12_345)
+
+    port = load(home=None, config=None, environ={}).settings.serve.port
+
+    told = capsys.readouterr().err
+    assert port == (8080 if fault else 7)
+    assert place in told
+    assert ("not used" in told) == bool(fault)
+    assert load(home=None, config=file, environ={}).settings.serve.port == 7  # it was named
+    assert load(home=Path("var"), config=None, environ={}).settings.serve.port == (
+        7 if place.startswith("var") or not fault else 8080
+    )
+
+
+def test_a_link_of_somebody_else_is_not_followed(tmp_path, monkeypatch, capsys):
+    if os.geteuid():
+        pytest.skip("only root may give a link away")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("[serve]\nport = 7\n", encoding="utf-8")
+    Path("ragdesk.toml").symlink_to(tmp_path / "mine.toml")
+    os.lchown("ragdesk.toml", 12_345, 12_345)
+
+    assert load(home=None, config=None, environ={}).settings.serve.port == 8080
+    assert "another user" in capsys.readouterr().err

@@ -88,9 +88,9 @@ async def measure(home: Path, port: int, questions: list[str]) -> list[Met]:
         async with FaultProxy(port) as proxy:
             given = replace(QUICK, urls=(proxy.url,))
             desks = Desks(home, replace(Settings(), generate=given))
-            opened = desks.open("default")
-            await ask(opened.desk, questions[0])
-            found.append(await break_by(fault, opened.desk, proxy, questions))
+            with desks.open("default") as opened:
+                await ask(opened.desk, questions[0])
+                found.append(await break_by(fault, opened.desk, proxy, questions))
             await desks.close()
     return found
 

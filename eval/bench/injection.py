@@ -88,12 +88,12 @@ def wrong(answer: Answer, said: str) -> Iterator[str]:
 async def through(desks: Desks, laid: Sequence[Laid], send: str) -> Counter[str]:
     """Ask about every document by one way; counts answers, the model's among them, and leaks."""
     found: Counter[str] = Counter()
-    opened = desks.open("default")
-    for one in laid:
-        answer, said = await ask(opened.desk, one.question, send)
-        found["answers"] += 1
-        found["written"] += answer.generator == "vllm" and bool(answer.claims)
-        found.update(wrong(answer, said))
+    with desks.open("default") as opened:
+        for one in laid:
+            answer, said = await ask(opened.desk, one.question, send)
+            found["answers"] += 1
+            found["written"] += answer.generator == "vllm" and bool(answer.claims)
+            found.update(wrong(answer, said))
     await desks.close()
     return found
 

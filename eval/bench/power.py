@@ -73,7 +73,8 @@ def watched(disk: Disk, look: Callable[[], None]) -> Iterator[None]:
         def call(*given: Any, **options: Any) -> Any:
             if name in {"unlink", "rmdir"}:
                 known = os.stat(given[0], dir_fd=options.get("dir_fd"), follow_symlinks=False)
-                disk.forget(known.st_ino)
+                if known.st_nlink == 1 or name == "rmdir":  # a file may have another name
+                    disk.forget(known.st_ino)
                 return real[name](*given, **options)
             done = real[name](*given, **options)
             if name == "fsync":

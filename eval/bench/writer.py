@@ -56,9 +56,9 @@ def writer(*options: str) -> Iterator[str]:
 
 async def run(desks: Desks) -> list[Answer]:
     """Ask every question that has an answer."""
-    opened = desks.open("default")
     asked = [case.question for case in cases() if case.answerable]
-    answers = [await opened.desk.ask(Question(text=text)) for text in asked]
+    with desks.open("default") as opened:
+        answers = [await opened.desk.ask(Question(text=text)) for text in asked]
     await desks.close()
     return answers
 

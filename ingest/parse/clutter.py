@@ -14,8 +14,15 @@ _INVISIBLE = re.compile(
     r"|text-indent:-\d{3,}|(?:left|top|right):-\d{4,}|clip:rect\(0|clip-path:inset\((?:50|100)%"
     r"|(?:max-)?height:0(?:px)?(?:;|$|!)"
 )
+_FAINT = re.compile(
+    r"opacity:0(?:\.0\d*)?(?:;|$|!)"
+    r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
+)
 _READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
 _RULE = re.compile(r"([^{}@]{1,500})\{([^{}]{1,2000})\}")
+_PAPER = "#ffffff"
+_CLEAR = {"transparent", "#ffffff00", "#00000000", "#fff0", "#0000"}
+_NAMED_COLOURS = {"white": _PAPER, "black": "#000000", "snow": "#fffafa", "whitesmoke": "#f5f5f5"}
 _SIMPLE = re.compile(r"[.#][\w-]+")
 # Classes that scripts open and close: hidden by a style sheet until a reader clicks.
 _OPENED = re.compile(r"tab|pane|panel|accordion|collaps|toggle|faq|answer|content|body|expand")
@@ -48,6 +55,7 @@ def hidden(tree: Tree) -> set[int]:
         for name in (node.attributes.get("aria-controls") or "").split()
     }
     found = {node.mem_id for node in tree.css(_HIDDEN) if _unseen(node) and node.id not in opened}
+    found |= {node.mem_id for node in veiled(tree)}
     away = set(_styled_away(tree))
     if away:
         found |= {
@@ -56,6 +64,69 @@ def hidden(tree: Tree) -> set[int]:
             if node.id not in opened and not away.isdisjoint(_names(node))
         }
     return found
+
+
+def veiled(tree: Tree) -> list[Node]:
+    """Find the elements whose own style makes their words unseen: their colour is their ground's.
+
+    The ground is known where an element around says it, or where nothing on the page could:
+    no class, no name, no style sheet. Elsewhere white may lie on dark.
+    """
+    plain = tree.css_first("style,link[rel~=stylesheet]") is None
+    return [n for n in tree.css("[style*=color],font[color]") if _has_ground(n, plain=plain)]
+
+
+def veiled_words(tree: Tree) -> int:
+    """Count the words that a page hides by colour, by size or by transparency."""
+    named = {n.mem_id: n for n in tree.css("[style]") if _FAINT.search(_packed(n))}
+    return sum(
+        len(n.text().split()) for n in {**named, **{n.mem_id: n for n in veiled(tree)}}.values()
+    )
+
+
+def _packed(node: Node) -> str:
+    return re.sub(r"\s+", "", node.attributes.get("style") or "").lower()
+
+
+def _has_ground(node: Node, *, plain: bool) -> bool:
+    given = _styles(node)
+    colour = _colour(given.get("color") or node.attributes.get("color") or "")
+    if colour in _CLEAR:
+        return True
+    above: Node | None = node
+    while colour and above is not None:
+        names = above.attributes
+        given = _styles(above)
+        ground = given.get("background-color") or given.get("background") or names.get("bgcolor")
+        if ground:
+            return _colour(ground) == colour
+        if names.get("class") or names.get("id") or "background" in names:
+            return False
+        above = above.parent
+    return plain and colour == _PAPER
+
+
+def _styles(node: Node) -> dict[str, str]:
+    parts = (one.partition(":") for one in (node.attributes.get("style") or "").lower().split(";"))
+    return {name.strip(): said.replace("!important", "").strip() for name, _, said in parts}
+
+
+def _colour(said: str) -> str:
+    """Spell a colour one way, as far as pages hide words with it.
+
+    >>> _colour("#FFF"), _colour("rgb(255, 255, 255)"), _colour("White"), _colour("red")
+    ('#ffffff', '#ffffff', '#ffffff', 'red')
+    """
+    text = re.sub(r"\s+", "", said.lower())
+    if re.fullmatch(r"#[0-9a-f]{3}", text):
+        return "#" + "".join(2 * digit for digit in text[1:])
+    if numbers := re.fullmatch(
+        r"rgba?\((\d{1,3}),(\d{1,3}),(\d{1,3})(?:,(\d?\.?\d{1,3}))?\)", text
+    ):
+        if numbers[4] and not float(numbers[4]):
+            return "transparent"
+        return "#" + "".join(f"{int(part):02x}" for part in numbers.groups()[:3])
+    return _NAMED_COLOURS.get(text, text)
 
 
 def _names(node: Node) -> Iterator[str]:
@@ -69,8 +140,7 @@ def _unseen(node: Node) -> bool:
         return True
     if names.get("aria-hidden") == "true" or _READERS.search(names.get("class") or ""):
         return True
-    style = re.sub(r"\s+", "", names.get("style") or "").lower()
-    return bool(_INVISIBLE.search(style))
+    return bool(_INVISIBLE.search(_packed(node)))
 
 
 def _styled_away(tree: Tree) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from lxml import etree
 
-from ingest.document import Document
+from ingest.document import Document, hidden_note
 from ingest.errors import Unreadable
 from ingest.parse import grid, runs, zipped
 from ingest.parse.compose import Composer, clean, flow
@@ -47,7 +47,8 @@ def parse(body: bytes, uri: str) -> Document:
     reader = _Reader(package)
     reader.stream()
     name = reader.composer.headline or package.title() or PurePosixPath(uri).stem
-    return reader.composer.document(title=name, media_type=MEDIA_TYPE)
+    document = reader.composer.document(title=name, media_type=MEDIA_TYPE)
+    return replace(document, notes=hidden_note(reader.hidden))
 
 
 class _Reader:
@@ -61,6 +62,7 @@ class _Reader:
             for kind in ("footnote", "endnote")
             for note in _children(package.part(f"{kind}s"), kind)
         }
+        self.hidden = 0  # words that no reader sees
         self._items: list[str] = []
         self._code: list[str] = []
 
@@ -81,6 +83,7 @@ class _Reader:
             for _, node in parsing:
                 above = node.getparent()
                 if above is not None and local(above) == "body":
+                    self.hidden += runs.hidden(node)
                     self.block(node)
                     node.clear()
                     while node.getprevious() is not None:

@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ingest.document import Document
+from ingest.document import Document, hidden_note
 from ingest.parse import clutter, decode, markup
 from ingest.parse.compose import Composer, clean, flow
 from ingest.parse.dom import Tree, closed, grow, line
@@ -31,7 +32,9 @@ def parse(body: bytes, uri: str) -> Document:
     if root is not None:
         unseen |= clutter.furniture(root)
         markup.write(root, composer, unseen=unseen, asked=set(_questions(tree)))
-    return composer.document(title=title(tree) or PurePosixPath(uri).stem, media_type=MEDIA_TYPE)
+    name = title(tree) or PurePosixPath(uri).stem
+    document = composer.document(title=name, media_type=MEDIA_TYPE)
+    return replace(document, notes=hidden_note(clutter.veiled_words(tree)))
 
 
 def title(tree: Tree) -> str:

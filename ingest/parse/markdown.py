@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import comrak
 
 from ingest import validity
-from ingest.document import Document
+from ingest.document import Document, hidden_note
 from ingest.errors import Unreadable
 from ingest.parse import clutter, decode, html, markup
 from ingest.parse.compose import Composer
@@ -75,7 +75,8 @@ def parse(body: bytes, uri: str) -> Document:
         markup.write(tree.body, composer, unseen=clutter.hidden(tree))
     title = facts.get("title") or html.title(tree) or PurePosixPath(uri).stem
     document = composer.document(title=title, media_type=MEDIA_TYPE)
-    return replace(document, validity=validity.read(facts))
+    notes = hidden_note(clutter.veiled_words(tree))
+    return replace(document, validity=validity.read(facts), notes=notes)
 
 
 def front_matter(source: str) -> tuple[dict[str, str], str]:

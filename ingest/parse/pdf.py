@@ -9,11 +9,11 @@ lines become paragraphs, lists (``pdf_prose``) and tables (``pdf_table``), and t
 pdfium is not thread-safe: a process parses one PDF at a time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
-from ingest.document import Document
+from ingest.document import Document, hidden_note
 from ingest.errors import Unreadable
 from ingest.parse.pdf_check import checked
 from ingest.parse.pdf_furniture import without_furniture
@@ -47,7 +47,8 @@ def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document
         raise Unreadable(_without_text(sheets))
     labels = structure.labels()
     sheets = without_furniture(sheets, labels, body_size(sheets))
-    return write(sheets, labels, structure, uri)
+    hidden = sum(sheet.hidden for sheet in sheets)
+    return replace(write(sheets, labels, structure, uri), notes=hidden_note(hidden))
 
 
 def _sheets(body: bytes, structure: Structure) -> list[Sheet | None]:

@@ -46,9 +46,14 @@ def _is_doubted(sheets: Sequence[Sheet | None], structure: Structure) -> bool:
 def _samples(sheets: Sequence[Sheet | None]) -> list[int]:
     """Choose pages evenly over the document, each the shortest of its neighbours with text."""
     wanted = min(MOST_SAMPLES, 1 + len(sheets) // PAGES_PER_SAMPLE)
-    length = {n: len(sheet.lines) for n, sheet in enumerate(sheets) if sheet and sheet.lines}
+    length = {
+        n: len(sheet.lines)
+        for n, sheet in enumerate(sheets)
+        if sheet and sheet.lines and not sheet.hidden
+    }
     if not length:
-        return list(range(len(sheets)))[:MOST_SAMPLES]
+        plain = [n for n, sheet in enumerate(sheets) if not (sheet and sheet.hidden)]
+        return plain[:MOST_SAMPLES]
     numbers = sorted(length)
     parts = [
         numbers[len(numbers) * n // wanted : len(numbers) * (n + 1) // wanted]

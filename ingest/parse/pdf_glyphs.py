@@ -21,6 +21,7 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingest.errors import Unreadable
 from ingest.parse.pdf_codes import from_glyphs, is_suspect
+from ingest.parse.pdf_hidden import TINY, bind, hidden_words
 from ingest.parse.pdf_line import Floats, Ints, Line, Marks, Sheet, Words
 from ingest.parse.pdf_order import arrange
 from ingest.parse.pdf_rows import rows
@@ -43,20 +44,14 @@ _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|cmbx|simhei|-medi", re.IGNORECA
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 
 
-def _raw(function: Any, *arguments: type, result: type = ctypes.c_int) -> Any:
-    """Bind a pdfium function to plain addresses: pointer objects cost more than the call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value
-    return ctypes.CFUNCTYPE(result, *arguments)(address or 0)
-
-
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
-_loose_box = _raw(pdfium.FPDFText_GetLooseCharBox, _pointer, _int, _pointer)
-_get_text = _raw(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointer)
-_unicode = _raw(pdfium.FPDFText_GetUnicode, _pointer, _int)
-_font_size = _raw(pdfium.FPDFText_GetFontSize, _pointer, _int, result=ctypes.c_double)
-_is_generated = _raw(pdfium.FPDFText_IsGenerated, _pointer, _int)
-_matrix = _raw(pdfium.FPDFText_GetMatrix, _pointer, _int, _pointer)
-_font = _raw(pdfium.FPDFText_GetFontInfo, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
+_loose_box = bind(pdfium.FPDFText_GetLooseCharBox, _pointer, _int, _pointer)
+_get_text = bind(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointer)
+_unicode = bind(pdfium.FPDFText_GetUnicode, _pointer, _int)
+_font_size = bind(pdfium.FPDFText_GetFontSize, _pointer, _int, result=ctypes.c_double)
+_is_generated = bind(pdfium.FPDFText_IsGenerated, _pointer, _int)
+_matrix = bind(pdfium.FPDFText_GetMatrix, _pointer, _int, _pointer)
+_font = bind(pdfium.FPDFText_GetFontInfo, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
 
 # One document at a time: one room for the answers of a function that is called per line.
@@ -96,11 +91,12 @@ def _sheet(page: pypdfium2.PdfPage) -> Sheet | None:
         count = pdfium.FPDFText_CountChars(textpage.raw)
         if count > MOST_CHARACTERS:
             raise Unreadable(f"a page of {count:,} characters; a page of small print has 15,000")
-        words = _words(handle, count, page) if count > 0 else None
+        words, hidden = _words(handle, count, page) if count > 0 else (None, 0)
         lines = _lines(handle, words, (width, height)) if words else []
     finally:
         textpage.close()
-    return Sheet(width, height, tuple(lines), images=not lines and _shows_images(page))
+    images = not lines and _shows_images(page)
+    return Sheet(width, height, tuple(lines), images=images, hidden=hidden)
 
 
 def _lines(handle: int, words: Words, sheet: tuple[float, float]) -> list[Line]:
@@ -139,7 +135,8 @@ def _surrogates(codes: npt.NDArray[Any]) -> Marks:
     return (codes >= FIRST_SURROGATE) & (codes <= LAST_SURROGATE)
 
 
-def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
+def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[Words | None, int]:
+    """Give the words of a page that can be seen, and how many are hidden from its readers."""
     text, codes = _characters(handle, count)
     if is_suspect(codes):
         codes = from_glyphs(codes, _fonts(handle, count))
@@ -148,8 +145,9 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
     edges = np.flatnonzero(np.diff(space, prepend=True, append=True))
     starts, ends = edges[0::2], edges[1::2]
     if not len(starts):
-        return None
-    corners = _shown(_boxes(handle, np.concatenate([starts, ends - 1])), page)
+        return None, 0
+    raw = _boxes(handle, np.concatenate([starts, ends - 1]))
+    corners = _shown(raw, page)
     first, last = corners[: len(starts)], corners[len(starts) :]
     boxes = np.hstack(
         [np.minimum(first[:, :2], last[:, :2]), np.maximum(first[:, 2:], last[:, 2:])]
@@ -157,13 +155,15 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
     if _RIGHT_TO_LEFT.search(text):
         text, boxes = _unshape(handle, text), _hulls(handle, starts, ends, page)
     ways = (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2
-    seen = _can_be_seen(boxes, page)
+    sizes = _sizes(handle, starts, raw[: len(starts)])
+    veiled = hidden_words(handle, starts.tolist(), raw[: len(starts)], sizes, page)
+    seen = _can_be_seen(boxes, page) & ~veiled
     if not seen.all():
         starts, ends, boxes, ways = starts[seen], ends[seen], boxes[seen], ways[seen]
         if not len(starts):
-            return None
+            return None, int(veiled.sum())
     between = (ends[:-1] - 1, starts[1:])
-    return Words(
+    found = Words(
         text,
         codes,
         starts,
@@ -173,6 +173,16 @@ def _words(handle: int, count: int, page: pypdfium2.PdfPage) -> Words | None:
         _crossed(codes == NEWLINE, *between),
         _crossed(codes == ord(HYPHEN), *between),
     )
+    return found, int(veiled.sum())
+
+
+def _sizes(handle: int, starts: Ints, boxes: Floats) -> Floats:
+    """Give the font size of each word whose box may be that of tiny print; 0 for the others."""
+    sizes = np.zeros(len(starts))
+    small = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) < 1.5 * TINY
+    for n in np.flatnonzero(small).tolist():
+        sizes[n] = _size(handle, int(starts[n]))
+    return sizes
 
 
 def _crossed(marks: Marks, ends: Ints, starts: Ints) -> Marks:

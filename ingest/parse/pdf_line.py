@@ -73,12 +73,16 @@ class Words(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """One page: its size in points, its lines in reading order, and whether it shows images."""
+    """One page: its size in points, its lines in reading order, and whether it shows images.
+
+    hidden: words on it that no reader sees, and that were left out.
+    """
 
     width: float
     height: float
     lines: tuple[Line, ...]
     images: bool = False
+    hidden: int = 0
 
 
 class Part(NamedTuple):

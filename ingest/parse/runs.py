@@ -13,6 +13,8 @@ _UNSEEN_NAMES = (
     " footnoteRef endnoteRef txbxContent txBody naryPr dPr fPr radPr deg"
 )
 _UNSEEN = frozenset(_UNSEEN_NAMES.split())
+TINY = 4  # half points
+_WHITE = {"FFFFFF", "FEFEFE", "FDFDFD"}
 _SPACES = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
@@ -30,7 +32,7 @@ def _pieces(node: Element) -> Iterator[str]:
         elif name in _SPACES:
             yield _SPACES[name]
         elif name == "r":
-            if not on(child(one, "rPr", "vanish")):
+            if not is_hidden(one):
                 yield from _pieces(one)
         elif name == "docPr":
             yield description(one)
@@ -40,6 +42,33 @@ def _pieces(node: Element) -> Iterator[str]:
             yield "".join(_pieces(one)) + " "
         elif name not in _UNSEEN:
             yield from _pieces(one)
+
+
+def is_hidden(run: Element) -> bool:
+    """Tell whether a run of a Word document is seen by no reader: hidden, tiny, white on paper.
+
+    What is shaded, highlighted or stands in a table, a text box or a drawing may lie on a dark
+    fill: there white is seen.
+    """
+    own = child(run, "rPr")
+    if own is None:
+        return False
+    size = value(child(own, "sz"))
+    if on(child(own, "vanish")) or (size.isdecimal() and len(size) < 4 and int(size) <= TINY):  # noqa: PLR2004
+        return True
+    if value(child(own, "color")).upper() not in _WHITE:
+        return False
+    paragraph = next(run.iterancestors("{*}p"), None)
+    shaded = [child(own, "shd"), child(own, "highlight"), child(paragraph, "pPr", "shd")]
+    boxed = next(run.iterancestors("{*}tc", "{*}txbxContent", "{*}drawing", "{*}pict"), None)
+    styled = child(own, "rStyle") is not None or child(paragraph, "pPr", "pStyle") is not None
+    return boxed is None and not styled and not any(one is not None for one in shaded)
+
+
+def hidden(paragraph: Element) -> int:
+    """Count the words of a paragraph that no reader sees."""
+    runs = (run for run in paragraph.iter("{*}r") if is_hidden(run))
+    return sum(len((one.text or "").split()) for run in runs for one in run.iter("{*}t"))
 
 
 def _formula(node: Element, name: str) -> str:

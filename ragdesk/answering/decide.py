@@ -47,8 +47,11 @@ def answerable(signals: Mapping[str, float]) -> float:
 
 
 def decide(claims: Sequence[Claim]) -> Outcome:
-    """Name the outcome of what was said: nothing, something, or something unsupported."""
-    if not claims:
+    """Name the outcome of what was said: nothing, something, or something unsupported.
+
+    Sentences that claim nothing are nothing.
+    """
+    if all(c.verdict is Standing.NO_CLAIM for c in claims):
         return Outcome.NOT_FOUND
     held = any(c.verdict in {Standing.SUPPORTED, Standing.PARTIAL} for c in claims)
     return Outcome.ANSWERED if held else Outcome.UNSUPPORTED

@@ -83,7 +83,7 @@ class Structured:
         try:
             held = json.loads(text)
             words, numbers = held["text"], held["citations"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise EngineFailed("garbage", "The language model wrote broken JSON.") from error
         return Said(str(words), _real(numbers, self._passages), whole=True)
 

@@ -5,7 +5,6 @@ the only path; ``ask`` waits for its end. What computes runs in a thread, so tha
 never holds up another one's stream.
 """
 
-import asyncio
 import logging
 import uuid
 from collections.abc import AsyncGenerator
@@ -22,6 +21,7 @@ from ragdesk.answering.answer import (
     Found,
     Outcome,
     Question,
+    Standing,
     Verdict,
 )
 from ragdesk.answering.assess import assess
@@ -33,6 +33,7 @@ from ragdesk.answering.extract import Extract, ExtractOptions
 from ragdesk.answering.rerank import Rerank
 from ragdesk.answering.retrieve import Retrieve
 from ragdesk.answering.rewrite import ALONE, leans, points, rewrite
+from ragdesk.answering.threads import run_in_thread
 from ragdesk.answering.told import Clock, Part, Told, Writer
 from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, offer, say
 from ragdesk.errors import REASONS, EngineFailed
@@ -58,7 +59,7 @@ class Extractive:
     async def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]:
         """Choose the sentences in a thread, and hand them on."""
         del question  # what was found holds it; a language model also reads its history
-        for statement in await asyncio.to_thread(self.extract, found):
+        for statement in await run_in_thread(self.extract, found):
             yield statement
 
 
@@ -109,15 +110,15 @@ class Desk:
             with clock.timed("rewrite"):
                 question = await self._alone(question)
         with clock.timed("retrieve"):
-            found = await asyncio.to_thread(self.retrieve, question)
+            found = await run_in_thread(self.retrieve, question)
         if self.rerank and found.passages:
             with clock.timed("rerank"):
-                ordered = await asyncio.to_thread(self.rerank, question.text, found.passages)
+                ordered = await run_in_thread(self.rerank, question.text, found.passages)
             found = replace(found, passages=ordered)
         yield Found(found.passages)
         if self.calibration or question.explain:
             with clock.timed("assess"):
-                found = await asyncio.to_thread(assess, found, self.retrieve.embedder)
+                found = await run_in_thread(assess, found, self.retrieve.embedder)
 
         told = Told(write)
         told.choices = self._choices(question, found)
@@ -134,7 +135,7 @@ class Desk:
                     told = Told(self._extractive(), error.reason, withheld=told.withheld)
                     async for event in self._tell(told, question, found):
                         yield event
-        if not told.claims:
+        if all(claim.verdict is Standing.NO_CLAIM for claim in told.claims):
             words = _without_claims(told, found.asked.language)
             apart = (
                 "\n" if heard and told.text else ""
@@ -146,7 +147,7 @@ class Desk:
     async def _alone(self, question: Question) -> Question:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
         if leans(question.text, question.history) and not points(question.text):
-            found = await asyncio.to_thread(self.retrieve, question)
+            found = await run_in_thread(self.retrieve, question)
             if answerable(found.signals) >= ALONE:
                 return question
         model = self.writer.follow_up if self.writer else None

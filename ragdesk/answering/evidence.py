@@ -100,10 +100,25 @@ def shared(asked: Wanted, idf: Callable[[str], float]) -> Wanted | None:
 def read(text: str) -> tuple[Sentence, ...]:
     """Give the sentences of a passage's text with their words, in order.
 
+    A line of marks alone ("***", "👍") is none: it answers nothing.
+
     >>> [(s.start, s.end, sorted(s.words)) for s in read("Pay first. Then wait.")]
     [(0, 10, ['first', 'pay']), (11, 21, ['then', 'wait'])]
     """
-    return tuple(Sentence(a, b, frozenset(tokens(text[a:b]))) for a, b in sentences(text))
+    return tuple(
+        Sentence(a, b, frozenset(tokens(text[a:b])))
+        for a, b in sentences(text)
+        if has_words(text[a:b])
+    )
+
+
+def has_words(text: str) -> bool:
+    """Tell whether a text says anything: it has a letter or a digit, of whatever script.
+
+    >>> has_words("3"), has_words("是"), has_words("👍 …")
+    (True, True, False)
+    """
+    return any(map(str.isalnum, text))
 
 
 def words(chunk: Chunk) -> frozenset[str]:

@@ -3,6 +3,10 @@
 Only what our own schema holds is sent. Deadlines stand for reaching the server, for the first
 words, for silence between words, and for the whole; one retry happens, and only before the
 first word. Whatever goes wrong is an EngineFailed with a reason.
+
+What comes is foreign, whoever runs the server: every line, list and answer has a longest form, is
+cut off there before it is parsed, is asked for as it is (no content coding), and no reply sends us
+elsewhere. ``tests/resilience/hostile_model.py`` tries.
 """
 
 import asyncio
@@ -15,13 +19,21 @@ from pydantic_core import from_json
 
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.replicas import Replica, Replicas, patience
+from ragdesk.answering.turns import Turns
 from ragdesk.errors import EngineFailed, SettingsError
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
     import httpx
 
-LARGEST_EVENT = 1 << 20  # bytes of one event: a model writes a few hundred
-SOUND = 200
+LARGEST_EVENT = 1 << 18  # bytes of one event: a model writes a few hundred
+LARGEST_LIST = 1 << 19  # bytes of the list of models: some 500 of them
+LONGEST_NAME = 256  # characters of a model's name
+LONGEST_PIECE = 1 << 16  # characters that one event adds: a whole answer is no longer
+EVENTS_A_TOKEN, BYTES_A_TOKEN = 8, 4_096  # of a reply; one token makes one event of some 300 bytes
+EVENTS_BESIDE, BYTES_BESIDE = 1_000, 1 << 20  # of a reply, whatever its tokens
+SOUND, ELSEWHERE = 200, range(300, 400)
+CALLS = {"tool_calls", "function_call"}  # what a model stops for that was offered no tool
+BROKEN = {"abort", "error"}
 NO_FAULT = {"refused", "filtered"}  # for good: another question may be answered there
 CUT = b""  # what stands for the end of a stream that did not say why it ends
 
@@ -98,18 +110,21 @@ class OpenAICompatible:
         """Open no connection yet."""
         import httpx  # noqa: PLC0415 - see above
 
-        from ragdesk.answering.sockets import Plain  # noqa: PLC0415 - see above
+        from ragdesk.answering.sockets import Transport  # noqa: PLC0415 - see above
 
         self._options = options
         self._model = options.model
         headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
+        headers["Accept-Encoding"] = "identity"
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=options.running)
         self._http = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(None, connect=options.connect_seconds),
             limits=limits,
-            mounts={"http://": Plain(limits)},
+            transport=Transport(limits, secure=True),
+            mounts={"http://": Transport(limits)},
             trust_env=False,
+            follow_redirects=False,
         )
         self._replicas = Replicas(
             options.urls, trips=options.trips, rest=options.rest_seconds, probe=self._healthy
@@ -164,14 +179,17 @@ class OpenAICompatible:
         try:
             async with asyncio.timeout_at(first):
                 response = await self._send(replica, prompt)
-            async with aclosing(response), aclosing(_events(response)) as events:
+            most = self._options.max_tokens
+            async with aclosing(response), aclosing(_events(response, most)) as events:
+                clock = asyncio.get_running_loop().time
                 while True:
                     async with asyncio.timeout_at(deadline):
+                        if clock() > deadline:
+                            await asyncio.sleep(1)  # what lies ready would never be interrupted
                         piece, stop = _read(await anext(events, CUT))
                     if piece:
                         yield piece
-                        now = asyncio.get_running_loop().time()
-                        deadline = min(now + self._options.silence_seconds, end)
+                        deadline = min(clock() + self._options.silence_seconds, end)
                     if stop:
                         yield Finish(stop)
                         return
@@ -190,10 +208,18 @@ class OpenAICompatible:
         request = self._http.build_request(
             "POST", f"{replica.url}/chat/completions", json=self._body(prompt)
         )
+        return await self._sound(request, replica)
+
+    async def _sound(self, request: "httpx.Request", replica: Replica) -> "httpx.Response":
+        """Send a request, and give a reply of which nothing is read yet. Close it."""
         response = await self._http.send(request, stream=True)
         if response.status_code != SOUND:
             await response.aclose()
             raise _refused(response, replica.url)
+        if _coded(response):
+            await response.aclose()
+            about = f"{replica.url} codes its replies although none is asked for: turn that off."
+            raise EngineFailed("garbage", about)
         return response
 
     def _body(self, prompt: Prompt) -> dict[str, Any]:
@@ -216,20 +242,26 @@ class OpenAICompatible:
         return body
 
     async def _first_model(self, replica: Replica) -> str:
-        response = await self._http.get(f"{replica.url}/models")
-        if response.status_code != SOUND:
-            raise _refused(response, replica.url)
+        request = self._http.build_request("GET", f"{replica.url}/models")
+        async with aclosing(await self._sound(request, replica)) as response:
+            body = await _body(response, LARGEST_LIST)
         try:
-            return str(response.json()["data"][0]["id"])
+            name = from_json(body)["data"][0]["id"]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise EngineFailed("garbage", f"{replica.url} names no model.") from error
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+            raise EngineFailed("garbage", f"{replica.url} names no model. Set [generate] model.")
+        return name
 
     async def _healthy(self, url: str) -> bool:
+        """Ask for its health: by the status alone, nothing else of the reply is read."""
         import httpx  # noqa: PLC0415 - see above
 
         try:
             async with asyncio.timeout(self._options.connect_seconds):
-                return (await self._http.get(f"{url}/models")).status_code == SOUND
+                request = self._http.build_request("GET", f"{url}/models")
+                async with aclosing(await self._http.send(request, stream=True)) as response:
+                    return response.status_code == SOUND
         except (httpx.HTTPError, TimeoutError):
             return False
 
@@ -251,22 +283,60 @@ def _refused(response: "httpx.Response", url: str) -> EngineFailed:
     if status in {429, 503}:
         after = patience(response.headers.get("retry-after", ""))
         return EngineFailed("busy", "The language model has no room now.", after=after)
+    if status in ELSEWHERE:
+        about = f"{url} sends us elsewhere ({status}). Name its own address in [generate] urls."
+        return EngineFailed("refused", about, again=False)
     if status < 500:  # noqa: PLR2004 (a fault of ours: asking again changes nothing)
         about = f"{url} refused the question ({status}). See [generate] urls, model and api_key."
         return EngineFailed("refused", about, again=False)
     return EngineFailed("refused", f"The language model failed ({status}).")
 
 
-async def _events(response: "httpx.Response") -> AsyncGenerator[bytes, None]:
-    """Cut a stream into the data of its events. Raises EngineFailed for one without end."""
-    rest = b""
-    async for chunk in response.aiter_bytes():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:") and (data := line[5:].strip()):
+def _coded(response: "httpx.Response") -> bool:
+    coding = response.headers.get("content-encoding", "")
+    return coding.strip().lower() not in {"", "identity"}
+
+
+async def _body(response: "httpx.Response", most: int) -> bytes:
+    """Read a whole reply. Raises EngineFailed for one of more bytes."""
+    body = bytearray()
+    turns = Turns()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > most:
+            raise EngineFailed("garbage", f"The language model's server sent over {most:,} bytes.")
+        await turns.yield_turn()
+    return bytes(body)
+
+
+async def _events(response: "httpx.Response", tokens: int) -> AsyncGenerator[bytes, None]:
+    """Cut a stream into the data of its events. Raises EngineFailed for one without end.
+
+    tokens: that were asked for; they bound how much may come.
+    """
+    line, turns, events, size = bytearray(), Turns(), 0, 0
+    most = BYTES_BESIDE + BYTES_A_TOKEN * tokens
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        *ends, rest = chunk.split(b"\n")
+        for part in ends:
+            line += part
+            if line.startswith(b"data:") and (data := bytes(line[5:]).strip()):
+                events += 1
+                _bound(
+                    len(line) > LARGEST_EVENT or events > EVENTS_BESIDE + EVENTS_A_TOKEN * tokens
+                )
                 yield data
-        if len(rest) > LARGEST_EVENT:
-            raise EngineFailed("garbage", "The language model sent no events.")
+                await turns.yield_turn()
+            line.clear()
+        line += rest
+        _bound(len(line) > LARGEST_EVENT or size > most)
+        await turns.yield_turn()
+
+
+def _bound(beyond: object) -> None:
+    if beyond:
+        raise EngineFailed("garbage", "The language model's reply has no end.")
 
 
 def _read(data: bytes) -> tuple[str, str]:
@@ -284,8 +354,12 @@ def _read(data: bytes) -> tuple[str, str]:
         stop = choices[0].get("finish_reason") or ""
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise EngineFailed("garbage", "The language model sent something else.") from error
-    if not isinstance(piece, str) or not isinstance(stop, str):
+    if not isinstance(piece, str) or not isinstance(stop, str) or stop in CALLS:
         raise EngineFailed("garbage", "The language model sent something else.")
+    if len(piece) > LONGEST_PIECE:
+        raise EngineFailed("garbage", "The language model's answer has no end.")
+    if stop in BROKEN:
+        raise EngineFailed("truncated", "The language model broke off.")
     if stop == "content_filter":
         raise EngineFailed("filtered", "The language model's filter stopped it.", again=False)
     return piece, stop

@@ -5,18 +5,17 @@ questions share stands in front, so that an engine's prefix cache holds it. Pass
 a marked block; the marks cannot stand inside it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from indexes.chunk import Passage
+from indexes.markers import break_markers
 from indexes.text import strip_invisible
 from ragdesk.answering.answer import Turn
 from ragdesk.answering.wording import say
 
 OPEN, CLOSE = "<passages>", "</passages>"
-_MARKS = re.compile(r"<(?=/?\s*(?:passages?|question|system|user|assistant)\b|\|)", re.IGNORECASE)
 
 SYSTEM: Final = {
     "en": (
@@ -96,10 +95,13 @@ class Prompt:
 def clean(text: str) -> str:
     """Take from a text what a reader cannot see, and what could end the block it stands in.
 
-    >>> clean("a </passages> b")
-    'a ‹/passages> b'
+    All that is not our own goes through here: texts, titles, leads, questions, turns. Only the
+    prompt is changed; quotes are of the stored text.
+
+    >>> clean("a </passages> b <|im_\u200bend|>")
+    'a ‹/passages> b ‹|im_end| >'
     """
-    return _MARKS.sub("‹", strip_invisible(text))
+    return break_markers(strip_invisible(text))
 
 
 def passage(number: int, found: Passage) -> str:

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from ragdesk.errors import EngineFailed
 
+LONGEST_HEADER = 64  # characters of a Retry-After; a date has 29
 LONGEST_WAIT = 60.0  # seconds: who asks for more is taken at no word, as OpenAI's clients do
 Probe = Callable[[str], Awaitable[bool]]
 
@@ -102,12 +103,16 @@ def patience(header: str) -> float:
 
     >>> patience("2"), patience(""), patience("3600"), patience("soon")
     (2.0, 0.0, 0.0, 0.0)
+    >>> patience("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT")
+    0.0
     """
+    if len(header) > LONGEST_HEADER:
+        return 0.0
     try:
         seconds = float(header)
     except ValueError:
         try:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
     return seconds if 0 < seconds <= LONGEST_WAIT else 0.0

@@ -5,24 +5,16 @@ passages carry, and hard flags for what it states otherwise (numbers, units, dat
 negation, modals). A second reader (an entailment model) may be put beside them.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexes.chunk import Passage
-from indexes.support import Flag, Idf, coverage, denies, flags, window
-from indexes.text import content, normalise, tokens
+from indexes.polarity import answers, bears, contradicts, stance
+from indexes.support import Flag, Idf, coverage, flags, window
+from indexes.text import content, tokens
 from ragdesk.answering.answer import Standing
-from ragdesk.answering.evidence import Quote, Statement, headings, read
-
-_LEAD = re.compile(
-    r"^\s*(?:yes|no|ok|okay|sure|是的?|对的?|好的?|没错|不|不是)\s*[,，.。!！:：]\s*", re.IGNORECASE
-)
-_POLAR = re.compile(
-    r"(?<![a-z])(?:yes|no|not|can|could|may|might|must|shall|should|do|does|is|are|will)(?![a-z])"
-    r"|n't(?![a-z])|[是不没可能会]"
-)
+from ragdesk.answering.evidence import Quote, Statement, has_words, headings, read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +67,18 @@ class Verify:
 
         question: its words are known to whoever reads the answer; they may name, not bear.
         """
-        claimed = _LEAD.sub("", claim)  # "Yes, …": what follows
+        if not has_words(claim):
+            return Statement(claim, (), 1.0, Standing.NO_CLAIM)
+        claimed = stance(claim).rest  # "Yes, …": what follows
         words = tokens(claimed)
         pieces = [piece for passage in cited for piece in _pieces(passage)]
         if not pieces:
             return Statement(claim, (), 0.0, Standing.UNSUPPORTED)
         if not content(words):
-            if not _POLAR.search(normalise(claim)):
+            affirms = answers(claim, question)
+            if affirms is None:
                 return Statement(claim, (), 1.0, Standing.NO_CLAIM)
-            return self._polar(claim, pieces, question)
+            return self._polar(claim, pieces, question, affirms=affirms)
         at, _ = window(words, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at] or pieces[:1]
         held = frozenset().union(*(p.words | headings(p.passage.chunk) for p in chosen))
@@ -94,9 +89,13 @@ class Verify:
         known = [passage.chunk.indexed for passage in cited]
         found = flags(claimed, evidence, beside=[*known, question])
         standing = self._standing(support, found)
+        if contradicts(claim, evidence, question):
+            standing = Standing.UNSUPPORTED
         return Statement(claim, _quotes(chosen), support, standing, tuple(found))
 
-    def _polar(self, claim: str, pieces: Sequence[_Piece], question: str) -> Statement:
+    def _polar(
+        self, claim: str, pieces: Sequence[_Piece], question: str, *, affirms: bool
+    ) -> Statement:
         """Check "Yes." or "No, you may not.": what it says is in the question.
 
         It is partly supported at best, where the passages carry what was asked and deny it, or do
@@ -105,8 +104,9 @@ class Verify:
         asked = tokens(question)
         at, support = window(asked, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at]
-        denied = any(denies(piece.text) for piece in chosen)
-        fits = bool(chosen) and denied == denies(claim) and support >= self.options.partial
+        fits = support >= self.options.partial and bears(
+            affirms, [piece.text for piece in chosen], question
+        )
         standing = Standing.PARTIAL if fits else Standing.UNSUPPORTED
         return Statement(claim, _quotes(chosen), support, standing)
 

@@ -1,6 +1,5 @@
 """Write by a language model: ground, generate, decode, clean, verify, a sentence at a time."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -12,15 +11,21 @@ from ragdesk.answering import prompts
 from ragdesk.answering.answer import Question, Standing
 from ragdesk.answering.decode import Marked, Said, Structured
 from ragdesk.answering.engine import Engine
-from ragdesk.answering.evidence import Noted, Retrieval, Statement
+from ragdesk.answering.evidence import Noted, Retrieval, Statement, has_words
 from ragdesk.answering.generate import Finish, Writing
 from ragdesk.answering.ground import LONGEST
 from ragdesk.answering.plain import Growing, plain
 from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.turns import Turns
 from ragdesk.answering.verify import Verify
 from ragdesk.errors import EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
+STEP = 1_024  # characters of an answer that are read at once
+MOST_SENTENCES = 64  # of an answer, each some 10 ms to check; a schema allows 8
+LONGEST_SENTENCE = 4_000  # characters; a schema allows 500, an answer without marks is one
+CARRIED = {Standing.SUPPORTED, Standing.PARTIAL}
 Part = str | Statement | Noted
 _T = TypeVar("_T")
 
@@ -83,20 +88,26 @@ class ByModel:
         self, prompt: Prompt, page: "_Page", within: float | None
     ) -> AsyncGenerator[Said, None]:
         kind = Structured if prompt.schema is not None else Marked
-        read = kind(len(prompt.passages), growing=page.show)
+        read, turns, sentences = kind(len(prompt.passages), growing=page.show), Turns(), 0
         async with aclosing(self.engine.here()(prompt, within=within)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Finish):
                     page.cut = piece.reason == "length"
                     continue
-                for said in read.feed(piece):
-                    yield said
+                for at in range(0, len(piece), STEP):
+                    for said in read.feed(piece[at : at + STEP]):
+                        yield _bounded(said)
+                        sentences += said.whole
+                        if sentences >= max(MOST_SENTENCES, 4 * self.engine.options.sentences):
+                            page.cut = True
+                            return
+                    await turns.yield_turn()
         if page.cut:
             return
         if not read.ended:
             raise EngineFailed("garbage", "The language model's JSON has no end.")
         for said in read.end():
-            yield said
+            yield _bounded(said)
 
     async def _repair(self, prompt: Prompt, page: "_Page", failed: Statement) -> Statement | None:
         """Ask the model once to write a sentence anew; None if that fails too."""
@@ -108,7 +119,7 @@ class ByModel:
             async with aclosing(self._said(again, quiet, None)) as sentences:
                 async for said in sentences:
                     statement = await _apart(quiet.check, said)
-                    if statement and statement.standing is not Standing.UNSUPPORTED:
+                    if statement and statement.standing in CARRIED:
                         page.withheld -= 1
                         page.told += 1
                         return statement
@@ -117,14 +128,24 @@ class ByModel:
         return None
 
 
+def _bounded(said: Said) -> Said:
+    if len(said.text) > LONGEST_SENTENCE:
+        raise EngineFailed("garbage", "The language model's sentence has no end.")
+    return said
+
+
 async def _apart(work: Callable[[Said], _T], said: Said) -> _T:
     """Check a whole sentence in a thread, some 10 ms; what only grows is cleaned at once."""
-    return await asyncio.to_thread(work, said) if said.whole else work(said)
+    return await run_in_thread(work, said) if said.whole else work(said)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Page:
-    """An answer while it is written. growing: the sentence that is shown while it is written."""
+    """An answer while it is written.
+
+    growing: the sentence that is shown while it is written. ahead: sentences that claim nothing,
+    and wait for one that does: alone they are no answer.
+    """
 
     prompt: Prompt
     question: str
@@ -137,6 +158,7 @@ class _Page:
     cut: bool = False
     rejected: list[Statement] = field(default_factory=list)
     kept: list[Statement] = field(default_factory=list)
+    ahead: list[Statement] = field(default_factory=list)
 
     @property
     def repairs(self) -> bool:
@@ -159,12 +181,18 @@ class _Page:
         if self.show and (rest := statement.text[len(self.growing.text) :]):
             parts.append(rest)
         self.growing = Growing(known=self.known)
+        if statement.standing is Standing.NO_CLAIM and not self.show:
+            self.ahead += [statement] * has_words(statement.text)
+            return []
         if statement.standing is not Standing.UNSUPPORTED or self.show or self.failed == "keep":
             if self.failed == "refuse" and not self.show:
-                self.kept.append(statement)
+                self.kept += [*self.ahead, statement]
+                self.ahead.clear()
                 return []
+            parts += [*self.ahead, statement]
+            self.ahead.clear()
             self.told += 1
-            return [*parts, statement]
+            return parts
         self.withheld += 1
         self.rejected.append(statement)
         return []

@@ -3,8 +3,12 @@
 A key is ``rd_`` and 32 random bytes. Only its SHA-256 is stored: of 256 random bits a
 fast hash tells nothing. Keys are read at each request, so that a key that was revoked,
 or lost a group, sees so at once.
+
+A desk that has had a key is never open again without one. So that lost rows or a lost file do not
+open it, this is written down in ``desk.sqlite`` and, before the first key is, in a file beside it.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -12,7 +16,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,6 +27,12 @@ Scope = Literal["ask", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "rd_"
 FILE = "desk.sqlite"
+CLOSED = "closed"  # a name among the secrets, and the end of the name of the file beside
+MARK = f"{FILE}.{CLOSED}"
+MARK_TEXT = (
+    "This desk had its first key: without one it lets nobody in, whatever becomes of desk.sqlite.\n"
+    "To open it to the local user again, remove this file and desk.sqlite.\n"
+)
 MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS keys (
@@ -90,12 +100,30 @@ class Keys:
 
     def __init__(self, home: Path) -> None:
         self._lock = threading.Lock()
+        self._file, self._mark = home / FILE, home / MARK
         self._db = _connect(home)
+        self._closed = False  # once true, true for good
+        if self.any():
+            with contextlib.suppress(
+                HomeUnusable
+            ):  # of 0.1.0, and read-only: its rows tell as well
+                self._write_mark()
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._usable():
             self._db.close()
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Say what the file has, a full disk for one. Raises HomeUnusable."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise HomeUnusable(
+                f"{self._file} cannot be used: {error}. Is the disk full, or read-only? "
+                "See: ragdesk doctor"
+            ) from error
 
     def create(
         self,
@@ -106,7 +134,10 @@ class Keys:
         collections: Iterable[str] = (),
         days: int | None = None,
     ) -> tuple[Key, str]:
-        """Make a key. Returns it with its token, which cannot be shown again."""
+        """Make a key. Returns it with its token, which cannot be shown again.
+
+        Raises HomeUnusable where it could not be stored: then there is no such key.
+        """
         allowed = frozenset(scopes)
         if unknown := allowed - set(SCOPES):
             raise Invalid(f"No scope {min(unknown)!r}; scopes are {', '.join(SCOPES)}.")
@@ -122,22 +153,36 @@ class Keys:
         )
         sets = (_joined(names) for names in (key.scopes, key.groups, key.collections))
         row = (key.id, name, _digest(token), *sets)
-        with self._lock, self._db:
-            self._db.execute(
-                "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", (*row, now, key.expires)
-            )
+        with self._lock, self._usable():
+            self._write_mark()
+            with self._db:
+                self._db.execute(
+                    "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                    (*row, now, key.expires),
+                )
+                self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (CLOSED, b"\1"))
         return key, token
 
+    def _write_mark(self) -> None:
+        """Write, before the first key, that there was one. Raises HomeUnusable."""
+        if self._mark.exists():
+            return
+        try:
+            self._mark.write_text(MARK_TEXT, encoding="ascii")
+        except OSError as error:
+            self._mark.unlink(missing_ok=True)
+            raise HomeUnusable(f"{self._mark} cannot be written: {error}.") from error
+
     def all(self) -> list[Key]:
-        """List every key ever made, oldest first."""
-        with self._lock:
+        """List every key ever made, oldest first. Raises HomeUnusable."""
+        with self._lock, self._usable():
             found = self._db.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
         return [_key(row) for row in found]
 
     def revoke(self, name: str) -> Key:
-        """Revoke a key by its id. Raises NotFound."""
+        """Revoke a key by its id. Raises NotFound, HomeUnusable."""
         now = int(time.time())
-        with self._lock, self._db:
+        with self._lock, self._usable(), self._db:
             self._db.execute(
                 "UPDATE keys SET revoked = coalesce(revoked, ?) WHERE id = ?", (now, name)
             )
@@ -148,15 +193,30 @@ class Keys:
     def find(self, token: str) -> Key | None:
         """Find the valid key of a token. Garbage, expired and revoked take the same way."""
         digest = _digest(token)
-        with self._lock:
+        with self._lock, self._usable():
             row = self._db.execute("SELECT * FROM keys WHERE digest = ?", (digest,)).fetchone()
         same = hmac.compare_digest(row["digest"] if row else bytes(32), digest)
         return key if row and same and (key := _key(row)).holds(time.time()) else None
 
+    def valid(self, name: str) -> Key | None:
+        """Find the valid key of an id: as it is now, whatever it was when it was shown."""
+        with self._lock, self._usable():
+            row = self._db.execute("SELECT * FROM keys WHERE id = ?", (name,)).fetchone()
+        return key if row and (key := _key(row)).holds(time.time()) else None
+
     def any(self) -> bool:
         """Tell whether a key was ever made: from then on, an open desk is closed for good."""
-        with self._lock:
-            return bool(self._db.execute("SELECT EXISTS (SELECT 1 FROM keys)").fetchone()[0])
+        if not self._closed:
+            with self._lock, self._usable():
+                known = """SELECT EXISTS (SELECT 1 FROM keys)
+                  OR EXISTS (SELECT 1 FROM secrets WHERE name = ?)"""
+                self._closed = bool(self._db.execute(known, (CLOSED,)).fetchone()[0])
+            self._closed = self._closed or self._mark.exists()
+        return self._closed
+
+    def lost(self) -> bool:
+        """Tell whether there were keys of which not even the rows are left."""
+        return self.any() and not self.all()
 
     def usable(self) -> bool:
         """Tell whether a valid key stands."""
@@ -164,7 +224,7 @@ class Keys:
 
     def secret(self, name: str) -> bytes:
         """Give this home's secret of a name (32 bytes), made when first asked for."""
-        with self._lock, self._db:
+        with self._lock, self._usable(), self._db:
             made = (name, secrets.token_bytes(32))
             self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", made)
             row = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
@@ -174,7 +234,8 @@ class Keys:
 def _connect(home: Path) -> sqlite3.Connection:
     try:
         home.mkdir(parents=True, exist_ok=True)
-        (home / FILE).touch(mode=0o600)
+        if not (home / FILE).exists():
+            (home / FILE).touch(mode=0o600)
         return _migrated(sqlite3.connect(home / FILE, check_same_thread=False, timeout=10))
     except (OSError, sqlite3.Error) as error:
         raise HomeUnusable(f"{home / FILE} cannot be used: {error}. See: ragdesk doctor") from error
@@ -189,10 +250,21 @@ def _migrated(db: sqlite3.Connection) -> sqlite3.Connection:
             raise sqlite3.DatabaseError("it was written by a newer ragdesk")
         for version, script in enumerate(MIGRATIONS[at:], start=at + 1):
             db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;")
+        _remember(db)
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def _remember(db: sqlite3.Connection) -> None:
+    """Note, in a home of 0.1.0, that it has had keys; a home that is read-only is read as it is."""
+    missing = (
+        "SELECT EXISTS (SELECT 1 FROM keys) AND NOT EXISTS (SELECT 1 FROM secrets WHERE name = ?)"
+    )
+    if db.execute(missing, (CLOSED,)).fetchone()[0]:
+        with contextlib.suppress(sqlite3.OperationalError), db:
+            db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (CLOSED, b"\1"))
 
 
 def _key(row: sqlite3.Row) -> Key:

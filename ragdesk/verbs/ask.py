@@ -35,8 +35,8 @@ def command(
     if not question.strip():
         raise click.BadParameter("ask something.", param_hint="QUESTION")
     loaded = load(home=door.home, config=door.config)
-    opened = Desks(loaded.home, loaded.settings).open(collection)
-    answer = asyncio.run(opened.desk.ask(Question(text=question.strip(), explain=explain)))
+    with Desks(loaded.home, loaded.settings).open(collection) as opened:
+        answer = asyncio.run(opened.desk.ask(Question(text=question.strip(), explain=explain)))
     if as_json:
         call.say_json(wire.answer(answer))
     else:

@@ -87,14 +87,14 @@ def ingest(door: call.Call, /, *, path: Path, as_json: bool) -> None:
 def search(door: call.Call, /, *, collection: str, as_json: bool, **given: Any) -> None:
     """Search this home's collection in this process, at each rate."""
     loaded = settings_of(home=door.home, config=door.config)
-    opened = Desks(loaded.home, loaded.settings).open(collection)
+    with Desks(loaded.home, loaded.settings).open(collection) as opened:
 
-    def ask(question: str) -> Mapping[str, float]:
-        begun = time.perf_counter()
-        opened.retrieve(Question(text=question))
-        return {"retrieve": time.perf_counter() - begun}
+        def ask(question: str) -> Mapping[str, float]:
+            begun = time.perf_counter()
+            opened.retrieve(Question(text=question))
+            return {"retrieve": time.perf_counter() - begun}
 
-    _report(ask, given, as_json=as_json)
+        _report(ask, given, as_json=as_json)
 
 
 @command.command("serve")

@@ -51,13 +51,13 @@ def command(door: call.Call, *, collection: str) -> None:
         f"{report.documents} documents of the sample company, {report.chunks:,} chunks, "
         f"generation {report.generation} ({report.seconds:.1f} s)."
     )
-    opened = desks.open(collection)
-    for question in QUESTIONS:
-        to.print()
-        to.print(Text(f"› {question}", "bold"))
-        to.print()
-        answer = asyncio.run(opened.desk.ask(Question(text=question)))
-        present.answer(to, answer, door.again("ask", collection))
+    with desks.open(collection) as opened:
+        for question in QUESTIONS:
+            to.print()
+            to.print(Text(f"› {question}", "bold"))
+            to.print()
+            answer = asyncio.run(opened.desk.ask(Question(text=question)))
+            present.answer(to, answer, door.again("ask", collection))
     where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
     to.print()
     to.print(Text("Next:", "bold"))

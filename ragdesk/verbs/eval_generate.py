@@ -33,7 +33,8 @@ def command(door: call.Call, /, *, collection: str, out: Path, as_json: bool) ->
     the cases: questions for them have no answer there. Ask about the copy, not the collection.
     """
     loaded = load(home=door.home, config=door.config)
-    cases = generate(_sources(Desks(loaded.home, loaded.settings).open(collection)), out)
+    with Desks(loaded.home, loaded.settings).open(collection) as opened:
+        cases = generate(_sources(opened), out)
     counts = {s: sum(c.stratum == s for c in cases) for s in ("in_kb", "near_domain", "out_of_kb")}
     if as_json:
         call.say_json({"cases": len(cases), **counts, "out": str(out)})

@@ -13,6 +13,7 @@ from eval.release import PAGE, WATCHED, check, release
 from eval.released import Release
 from eval.run import RunOptions, run
 from ragdesk.errors import CheckFailed, TooManyErrors
+from ragdesk.handles import raise_handle_limit
 from ragdesk.target import opened
 from ragdesk.verbs import call
 
@@ -85,6 +86,7 @@ def command(door: call.Call, /, *, out: Path, as_json: bool, **given: Any) -> No
     Writes report.json, report.md, report.html, junit.xml and scores.jsonl into the folder.
     Exit: 0 passed, 1 a gate failed or a significant loss, 6 too many cases unanswered to judge.
     """
+    raise_handle_limit()
     held = gate.read(given["gate_file"]) if given["gate_file"] else None
     check(held, given["baseline"])
     if not given["cache_only"]:

@@ -206,7 +206,10 @@ def _tell_backup(made: Backup, collection: str, file: Path, as_json: bool) -> No
 @call.json
 @click.pass_obj
 def gc(door: call.Call, *, collection: str, keep: int, as_json: bool) -> None:
-    """Remove old generations, and what only they used. What is being read stays."""
+    """Remove old generations, and what only they used. What is being read stays.
+
+    Every publish clears the older ones by itself: see [indexes] keep_generations in the settings.
+    """
     folder = _desks(door).existing(collection)
     removed = [path.relative_to(folder).as_posix() for path in upkeep.gc(folder, keep=keep)]
     if as_json:

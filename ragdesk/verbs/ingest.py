@@ -22,6 +22,7 @@ from ingest.watching import watch as look_again
 from ragdesk import present
 from ragdesk.assemble import Desks
 from ragdesk.errors import words
+from ragdesk.handles import raise_handle_limit
 from ragdesk.settings import load
 from ragdesk.verbs import call
 
@@ -93,6 +94,7 @@ def command(  # noqa: PLR0913, one parameter an option
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
     loaded = load(home=door.home, config=door.config)
+    raise_handle_limit()
     where: Where = "ray" if on == "ray" else "local"
     desks = Desks(loaded.home, loaded.settings)
     job = desks.job(collection, on=where)
@@ -228,6 +230,11 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
         present.table(to, ("skipped", "reason"), shown)
         if (more := len(report.skipped) - SHOWN) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
+    if report.notes:
+        count, named = len({one.uri for one in report.notes}), report.notes[0]
+        to.print(
+            f"Notes on {count:,} documents, such as {named.uri}: {named.note}. --json has all."
+        )
     if not plan and report.documents:
         ask, serve = door.again("ask", report.collection), door.again("serve", call.DEFAULT)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ragdesk import present
+from ragdesk.errors import HomeUnusable
 from ragdesk.settings import load
 from ragdesk.support.access import SCOPES, Key, Keys
 from ragdesk.verbs import call
@@ -61,10 +62,19 @@ def create(  # noqa: PLR0913, one parameter an option
         key, token = keys.create(
             name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
         )
+        try:
+            if as_json:
+                call.say_json({**_written(key), "key": token})
+            else:
+                click.echo(token)
+        except OSError as error:
+            keys.revoke(key.id)
+            raise HomeUnusable(
+                f"The key could not be shown ({error}) and was revoked. Make another one: "
+                "ragdesk keys create NAME"
+            ) from error
     if as_json:
-        call.say_json({**_written(key), "key": token})
         return
-    click.echo(token)
     click.echo("Keep it now: it is stored hashed and cannot be shown again. Use it so:", err=True)
     click.echo(f'  curl -H "Authorization: Bearer {token[:6]}…" …/v1/answers', err=True)
 

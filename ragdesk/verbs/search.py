@@ -25,8 +25,8 @@ Examples:
 def command(door: call.Call, *, query: str, collection: str, top_k: int, as_json: bool) -> None:
     """Find the passages nearest to a query, by words and by meaning."""
     loaded = load(home=door.home, config=door.config)
-    opened = Desks(loaded.home, loaded.settings).open(collection)
-    found = opened.search(Question(text=query), top_k)
+    with Desks(loaded.home, loaded.settings).open(collection) as opened:
+        found = opened.search(Question(text=query), top_k)
     if as_json:
         generation = opened.index.generation
         call.say_json({"query": query, "generation": generation, "passages": wire.passages(found)})

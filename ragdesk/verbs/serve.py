@@ -4,6 +4,7 @@ import click
 
 from ragdesk import logs
 from ragdesk.assemble import Desks
+from ragdesk.handles import raise_handle_limit
 from ragdesk.settings import load
 from ragdesk.support.access import Keys
 from ragdesk.verbs import call
@@ -32,6 +33,7 @@ def command(door: call.Call, *, host: str | None, port: int | None, log: str) ->
     loaded = load(home=door.home, config=door.config, flags=flags)
     options = loaded.settings.serve
     logs.start(log)
+    raise_handle_limit()
     keys = Keys(loaded.home)
     try:
         server.check(options, keys)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,11 +13,14 @@ from ragdesk.assemble import Desks
 from ragdesk.metrics import Metrics
 from ragdesk.support.access import Keys
 from ragdesk.web import answers, documents, problems, schemas, system
+from ragdesk.web.connections import Arrivals, Places
 from ragdesk.web.gate import Gate, HostCheck, is_loopback
 from ragdesk.web.jobs import Job, Jobs
-from ragdesk.web.live import Live
+from ragdesk.web.limits import ServeOptions
+from ragdesk.web.live import START, Live
 from ragdesk.web.state import State
-from ragdesk.web.watch import Watch
+from ragdesk.web.uploads import Uploads
+from ragdesk.web.watch import Seats, Watch
 
 ROUTERS = (answers.router, documents.router, system.router)
 ROUTES = tuple(sorted({getattr(route, "path", "") for one in ROUTERS for route in one.routes}))
@@ -28,36 +31,41 @@ ABOUT = "Answers from your own documents, with citations you can check."
 def build(desks: Desks, keys: Keys) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
     options = desks.settings.serve
-    gate = Gate(keys, is_loopback(options.host), frozenset(options.allowed_hosts))
+    gate = _gate(options, keys)
     metrics = Metrics(ROUTES)
-    live = Live(desks.home, desks.open, metrics, options.poll_seconds)
+    live = _live(desks, metrics)
 
     def work(job: Job) -> Mapping[str, Any]:
-        report = desks.change(job.collection, job.uri, job.body, job.groups)
+        admit = documents.admitting(job, gate.again(job.owner))
+        report = desks.change(job.collection, job.uri, job.body, admit)
         live.refresh(job.collection)  # who waits for the job reads what it wrote
         return report
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        uploads = Uploads(desks.home)
         jobs = Jobs(work, limit=options.max_jobs, metrics=metrics)
         state = State(
             options=options,
             gate=gate,
             live=live,
             jobs=jobs,
+            uploads=uploads,
             metrics=metrics,
             secret=keys.secret("cursor"),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
             ending.push_async_callback(desks.close)
+            ending.callback(live.close)
+            ending.callback(uploads.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             try:
                 await desks.start()
             except ModelMissing as error:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
-            await asyncio.to_thread(live.refresh_all)
+            await asyncio.to_thread(live.refresh_all, START)
             watcher = asyncio.create_task(live.watch())
             ending.push_async_callback(_cancel, watcher)
             state.ready = True
@@ -66,7 +74,31 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
             finally:
                 state.ready = False
 
-    app = FastAPI(
+    app = _app(lifespan)
+    app.state.options, app.state.gate = options, gate
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.state.arriving = Arrivals(options.max_arriving)
+    app.state.uploading = Arrivals(options.max_uploads)
+    app.add_middleware(Seats, places=Places(options.max_in_flight))
+    app.add_middleware(HostCheck, gate=gate, waiting=options.max_unauthenticated)
+    app.add_middleware(Watch, metrics=metrics)
+    return app
+
+
+def _gate(options: ServeOptions, keys: Keys) -> Gate:
+    hosts = frozenset(options.allowed_hosts)
+    return Gate(keys, is_loopback(options.host), hosts, options.trusted_proxies)
+
+
+def _live(desks: Desks, metrics: Metrics) -> Live:
+    seconds, again = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
+    return Live(desks.home, desks.open, metrics, seconds=seconds, again=again)
+
+
+def _app(lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]) -> FastAPI:
+    return FastAPI(
         title="ragdesk",
         version=ragdesk.__version__,
         description=ABOUT,
@@ -75,13 +107,6 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
         lifespan=lifespan,
         responses={"default": PROBLEM},
     )
-    app.state.options, app.state.gate = options, gate
-    for router in ROUTERS:
-        app.include_router(router)
-    problems.install(app)
-    app.add_middleware(HostCheck, gate=gate)
-    app.add_middleware(Watch, metrics=metrics, limit=options.max_in_flight)
-    return app
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -3,21 +3,24 @@
 import asyncio
 import bisect
 import hashlib
-import secrets
 import unicodedata
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from indexes.documents import Listed
 from indexes.index import Index
+from ingest import sources
+from ingest.survey import Admit, is_of
+from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import Opened
-from ragdesk.errors import Forbidden, Invalid, NotFound
-from ragdesk.support.access import Principal
+from ragdesk.errors import Forbidden, Invalid, NotFound, hide_paths
+from ragdesk.support.access import Principal, authorize
 from ragdesk.web import cursor as cursors
 from ragdesk.web import schemas
 from ragdesk.web.gate import may
@@ -25,6 +28,9 @@ from ragdesk.web.jobs import Job
 from ragdesk.web.live import NAME
 from ragdesk.web.state import State, of
 from ragdesk.web.strict import StrictRoute, pieces
+from ragdesk.web.uploads import telling_full
+from ragdesk.web.use import Leases
+from ragdesk.web.watch import brings_body
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
 Asker = Annotated[Principal, Depends(may("ask"))]
@@ -33,6 +39,9 @@ Generation = Annotated[int | None, Query(ge=1, le=2**53)]
 Groups = Annotated[str, Query(max_length=1_000, description="Groups, with commas between them.")]
 BASE = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
+OF_ALL = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))  # counts of a report
+NO_BODY = "The body is empty. Send the bytes of the document as the body."
+SOON = 2.0  # seconds that a list waits for a collection that was never opened
 RAW = {
     "requestBody": {
         "required": True,
@@ -55,29 +64,39 @@ async def collections(request: Request, who: Asker) -> Response:
             continue
         if state.live.status().get(name) == "closed":
             continue
-        opened = await state.live.get(name)
-        count = sum(visible(document, who) for document in opened.documents)
-        found.append({"name": name, "generation": opened.index.generation, "documents": count})
+        try:
+            async with asyncio.timeout(SOON), state.live.use(name) as opened:
+                count, generation = _count(opened, who), opened.index.generation
+        except TimeoutError:  # it is being opened for the first time, from a slow disk
+            continue
+        found.append({"name": name, "generation": generation, "documents": count})
     return JSONResponse({"collections": found})
 
 
+def _count(opened: Opened, who: Principal) -> int:
+    return sum(visible(document, who) for document in opened.documents)
+
+
 @router.get(BASE, response_model=schemas.DocumentsOut)
-async def documents(
+async def documents(  # noqa: PLR0913, one parameter a part of the request
     collection: str,
     request: Request,
+    *,
     who: Asker,
+    leases: Leases,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """List documents by uri, a page at a time."""
     state = of(request)
-    opened = await state.live.get(collection)
+    opened = await leases.open(collection)
     scope = f"documents\0{collection}\0{who.name}"
     after = cursors.unseal(cursor, scope=scope, secret=state.secret) if cursor else ""
-    at = bisect.bisect_right(opened.documents, after, key=lambda document: document.uri)
+    at = _place_after(opened.documents, after)
     seen = [document for document in opened.documents[at:] if visible(document, who)]
     page, more = seen[:limit], len(seen) > limit
-    following = cursors.seal(page[-1].uri, scope=scope, secret=state.secret) if more else None
+    last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
+    following = cursors.seal(last, scope=scope, secret=state.secret) if more else None
     return JSONResponse(
         {
             "generation": opened.index.generation,
@@ -87,25 +106,39 @@ async def documents(
     )
 
 
+def _place_after(listed: Sequence[Listed], cursor: str) -> int:
+    """Tell where a list goes on after a document: by its uri, and its id where two share that."""
+    uri, _, identity = cursor.partition("\0")
+    at = bisect.bisect_left(listed, uri, key=lambda document: document.uri)
+    end = bisect.bisect_right(listed, uri, key=lambda document: document.uri)
+    after = [n + 1 for n in range(at, end) if listed[n].id == identity]
+    return after[0] if after else end
+
+
 def _document(document: Listed) -> dict[str, str]:
-    names = ("uri", "title", "media_type", "language", "source", "digest")
-    return {name: getattr(document, name) for name in names}
+    names = ("uri", "title", "media_type", "language", "digest")
+    return {"source": _shown(document.source), **{n: getattr(document, n) for n in names}}
+
+
+def _shown(source: str) -> str:
+    """Name a source without saying where it lies on this machine."""
+    return sources.API if is_of(sources.API, source) else PurePath(source).name
 
 
 @router.get(f"{BASE}/{{uri:path}}/text", response_class=PlainTextResponse)
 async def text(
-    collection: str, uri: str, request: Request, who: Asker, generation: Generation = None
+    collection: str, uri: str, who: Asker, leases: Leases, generation: Generation = None
 ) -> Response:
     """Give the stored text of a document: what the offsets of citations count in."""
-    opened = await of(request).live.get(collection)
-    found = await asyncio.to_thread(read_text, opened, uri, who, generation)
+    opened = await leases.open(collection)
+    found = await run_in_thread(read_text, opened, uri, who, generation)
     return PlainTextResponse(found)
 
 
 @router.get(f"{BASE}/{{uri:path}}/original", response_class=FileResponse)
-async def original(collection: str, uri: str, request: Request, who: Asker) -> Response:
+async def original(collection: str, uri: str, who: Asker, leases: Leases) -> Response:
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
-    opened = await of(request).live.get(collection)
+    opened = await leases.open(collection)
     document = find(opened, uri, who)
     file = opened.folder / "originals" / document.digest
     if not file.is_file():
@@ -128,37 +161,38 @@ async def put(
     if not NAME.fullmatch(collection):
         raise NotFound("No such collection.")
     check_uri(uri)
+    if not brings_body(request.scope):
+        raise Invalid(NO_BODY)
     named = frozenset(name.strip() for name in groups.split(",") if name.strip())
-    if who.groups is not None and not named <= who.groups:
-        raise Forbidden("A key gives documents only to groups of its own.")
+    _check_groups(named, who)
     known = await _known(state, collection, uri, who)
-    if not (named or known) and who.groups:
-        named = who.groups  # what a limited key brings in new is not for everybody
-    state.jobs.room()
-    file = Path(state.jobs.folder.name) / secrets.token_hex(8)
-    digest = await _save(request, file, state)
+    state.jobs.room(collection)
+    file = state.uploads.new()
 
     async def make() -> Response:
+        if not file.exists():  # whoever sent it was gone before this began
+            raise ClientDisconnect
         job = state.jobs.submit(
-            owner=who.name, collection=collection, uri=uri, body=file, groups=named
+            owner=who.name, collection=collection, uri=uri, body=file, groups=named, known=known
         )
         return accepted(job)
 
     try:
+        digest = await _save(request, file, state)
         return await state.once.answer(request, who, digest, make)
     finally:
-        if not state.jobs.waits_for(file):  # answered from memory, or refused
+        if not state.jobs.waits_for(file):  # answered from memory, refused, or broken off
             file.unlink(missing_ok=True)
 
 
 @router.delete(f"{BASE}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
-async def delete(collection: str, uri: str, request: Request, who: Writer) -> Response:
+async def delete(
+    collection: str, uri: str, request: Request, who: Writer, leases: Leases
+) -> Response:
     """Take a document out that was put over HTTP."""
     state = of(request)
-    find(await state.live.get(collection), uri, who)
-    job = state.jobs.submit(
-        owner=who.name, collection=collection, uri=uri, body=None, groups=frozenset()
-    )
+    find(await leases.open(collection), uri, who)
+    job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, known=True)
     return accepted(job)
 
 
@@ -168,7 +202,33 @@ async def job(job: str, request: Request, who: Writer) -> Response:
     found = of(request).jobs.get(job)
     if found is None or (found.owner != who.name and "admin" not in who.scopes):
         raise NotFound("No such job.")
-    return JSONResponse(written(found))
+    return JSONResponse(written(found, who))
+
+
+def admitting(job: Job, who: Principal) -> Admit:
+    """Make the check of a job that is about to change something, for who asked, as of now.
+
+    A name that is hidden from them is like a free one: their document stands beside the hidden
+    one. Raises NotFound where the document they meant is hidden by now, or gone and to be deleted;
+    Forbidden or NotFound where the key may no longer do this.
+    """
+    authorize(who, "write", job.collection)
+    _check_groups(job.groups, who)
+
+    def admit(named: Sequence[Listed]) -> tuple[list[Listed], frozenset[str] | None]:
+        seen = [document for document in named if visible(document, who)]
+        if not seen and (job.body is None or (job.known and named)):
+            raise NotFound("No such document.")
+        # What a limited key brings in new is not for everybody.
+        groups = job.groups or (None if seen else who.groups)
+        return seen, groups or None
+
+    return admit
+
+
+def _check_groups(groups: frozenset[str], who: Principal) -> None:
+    if who.groups is not None and not groups <= who.groups:
+        raise Forbidden("A key gives documents only to groups of its own.")
 
 
 def find(opened: Opened, uri: str, who: Principal) -> Listed:
@@ -178,10 +238,10 @@ def find(opened: Opened, uri: str, who: Principal) -> Listed:
 
 def seen(index: Index, uri: str, who: Principal) -> Listed:
     """Find a document of a generation by its uri. Raises NotFound, for a hidden one too."""
-    document = index.documents.find(uri)
-    if document is None or not visible(document, who):
+    shown = [document for document in index.documents.named(uri) if visible(document, who)]
+    if not shown:
         raise NotFound("No such document.")
-    return document
+    return shown[0]
 
 
 def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) -> str:
@@ -198,7 +258,7 @@ def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) 
 
 
 def _stored(index: Index, uri: str, who: Principal) -> str:
-    return index.text(seen(index, uri, who).uri) or ""
+    return index.text_of(seen(index, uri, who)) or ""
 
 
 def check_uri(uri: str) -> None:
@@ -213,25 +273,27 @@ def check_uri(uri: str) -> None:
 
 
 async def _known(state: State, collection: str, uri: str, who: Principal) -> bool:
-    """Tell whether a document stands under a uri. Raises NotFound for a hidden one."""
+    """Tell whether a document that one may see stands under a uri."""
     try:
-        opened = await state.live.get(collection)
+        async with state.live.use(collection) as opened:
+            return any(visible(document, who) for document in opened.index.documents.named(uri))
     except NotFound:
         return False  # the first document makes its collection
-    document = opened.index.documents.find(uri)
-    if document is not None and not visible(document, who):
-        raise NotFound("No such document.")
-    return document is not None
 
 
 async def _save(request: Request, file: Path, state: State) -> bytes:
     options, digest = state.options, hashlib.sha256()
-    with file.open("wb") as out:
+    with telling_full(), file.open("xb") as out:
         async for piece in pieces(
-            request, limit=options.max_upload_bytes, seconds=options.read_seconds
+            request,
+            request.app.state.uploading,
+            limit=options.max_upload_bytes,
+            seconds=options.read_seconds,
         ):
             digest.update(piece)
             out.write(piece)
+        if not out.tell():
+            raise Invalid(NO_BODY)
     return digest.digest()
 
 
@@ -240,7 +302,13 @@ def accepted(job: Job) -> Response:
     return JSONResponse(written(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-def written(job: Job) -> dict[str, Any]:
-    """Write a job as JSON values."""
-    names = ("id", "action", "collection", "uri", "state", "report", "error", "created", "finished")
-    return {name: getattr(job, name) for name in names}
+def written(job: Job, who: Principal | None = None) -> dict[str, Any]:
+    """Write a job as JSON values. To a limited key its report counts nothing of other documents."""
+    values = {name: getattr(job, name) for name in schemas.JobOut.model_fields}
+    if job.report is not None:
+        report = dict(job.report)
+        if who is not None and who.groups is not None:
+            report = {name: value for name, value in report.items() if name not in OF_ALL}
+        told = [{**one, "reason": hide_paths(one["reason"])} for one in report.get("skipped", ())]
+        values["report"] = {**report, "skipped": told}
+    return values

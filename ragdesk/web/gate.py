@@ -2,13 +2,15 @@
 
 Without a key a desk on loopback is open to the local user; from the first key on it asks
 for one. While it is open, a page of another site must not reach it: its host name has to be
-ours (against DNS rebinding), and its origin too.
+ours (against DNS rebinding), and its origin too, and no proxy may have passed it on that was
+not named: behind one, everybody is on loopback.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends
@@ -17,14 +19,24 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import Forbidden, Refusal, Unauthenticated, WrongHost
+from ragdesk.errors import Forbidden, Overloaded, Refusal, Unauthenticated, WrongHost
 from ragdesk.support import access
 from ragdesk.support.access import LOCAL, Keys, Principal, authorize, principal
 from ragdesk.web import problems
+from ragdesk.web.connections import Pace
 
 SCHEME = "bearer"
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 LONGEST_TOKEN = 200
+PASSED_ON = frozenset(  # what proxies say of whom they speak for
+    (
+        *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip"),
+        *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
+    )
+)
+PASSED_ON_PREFIX = "x-forwarded-"
+KEYLESS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
+KEYLESS_FOLDER = "/page/"
 
 
 def is_loopback(host: str) -> bool:
@@ -48,6 +60,7 @@ class Gate:
     keys: Keys
     loopback: bool
     allowed_hosts: frozenset[str] = frozenset()
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -64,6 +77,14 @@ class Gate:
             raise Unauthenticated
         return principal(key)
 
+    def again(self, name: str) -> Principal:
+        """Say who asked for a job, as it is by now. Raises Forbidden for a key that lapsed."""
+        if name == LOCAL.name and self.open:
+            return LOCAL
+        if (key := self.keys.valid(name)) is None:
+            raise Forbidden("Whoever asked for this may no longer do it: the key lapsed.")
+        return principal(key)
+
     def check_host(self, headers: Headers) -> None:
         """Refuse names that are not ours, and pages of other sites. Raises Refusal."""
         host = headers.get("host", "")
@@ -74,21 +95,64 @@ class Gate:
         if self.open and origin is not None and urlsplit(origin).netloc != host:
             raise Forbidden("Pages of other sites may not use an open desk.")
 
+    def check_proxy(self, headers: Headers, address: str) -> None:
+        """Refuse what a proxy passed on, while no key is asked for. Raises Forbidden."""
+        names = {name.lower() for name in headers}
+        passed_on = names & PASSED_ON or any(n.startswith(PASSED_ON_PREFIX) for n in names)
+        if passed_on and self.open and not self._trusts(address):
+            raise Forbidden(
+                "A proxy passed this on, and the desk has no key: whoever reaches the proxy could "
+                "ask. Make a key: ragdesk keys create NAME. Or name the proxy, if it asks who "
+                "comes in: serve.trusted_proxies"
+            )
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            known = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        named = (ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
+        return any(known in network for network in named)
+
 
 class HostCheck:
-    """ASGI middleware: every request passes ``Gate.check_host`` first."""
+    """ASGI middleware: host, proxy and key of every request are checked before anything is read.
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self.app, self.gate = app, gate
+    Whoever shows no valid key waits for a turn to be told so, ``waiting`` at most at a time.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate, waiting: int) -> None:
+        self.app, self.gate, self.pace = app, gate, Pace()
+        self.longest = waiting * self.pace.apart
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            try:
-                self.gate.check_host(Headers(scope=scope))
-            except (Refusal, ValueError) as error:  # urlsplit refuses half an IPv6 address
-                known = error if isinstance(error, Refusal) else WrongHost("No such host.")
-                return await problems.from_error(known)(scope, receive, send)
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        headers, peer = Headers(scope=scope), scope.get("state", {}).get("connection")
+        try:
+            self.gate.check_host(headers)
+            self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
+            await self._check_key(scope["path"], headers, peer)
+        except (Refusal, ValueError) as error:  # urlsplit refuses half an IPv6 address
+            known = error if isinstance(error, Refusal) else WrongHost("No such host.")
+            return await problems.from_error(known)(scope, receive, send)
         return await self.app(scope, receive, send)
+
+    async def _check_key(self, path: str, headers: Headers, peer: Any) -> None:
+        try:
+            self.gate.who(headers.get("authorization"))
+        except Unauthenticated:
+            if path in KEYLESS or path.startswith(KEYLESS_FOLDER):
+                return
+            pause = self.pace.turn(self.longest)
+            if pause is None:
+                if peer is not None:
+                    peer.hang_up()
+                raise Overloaded("Too many requests come without a valid key.") from None
+            await asyncio.sleep(pause)
+            raise
+        if peer is not None:
+            peer.trusted = True
 
 
 def may(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:

@@ -1,35 +1,42 @@
-"""Documents put and deleted over HTTP: jobs, done one after the other in the background.
+"""Documents put and deleted over HTTP: jobs, done in the background.
 
-One thread writes, as one process may hold a collection; requests only queue. Jobs live in
-this process: after a restart an unknown job id is a 404, and putting the same bytes again
-is harmless.
+Those of one collection are done one after the other, as one process may hold a collection;
+different collections go side by side, in turn. A job whose collection another process holds takes
+no thread while it waits. Jobs live in this process: after a restart an unknown job id is a 404,
+and putting the same bytes again is harmless.
 """
 
 import logging
-import queue
 import secrets
-import tempfile
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from indexes.errors import CollectionBusy
-from ragdesk.errors import Overloaded, face
+from indexes.errors import CollectionBusy, IndexesError
+from ragdesk.errors import Overloaded, face, hide_paths
 from ragdesk.metrics import Metrics
+from ragdesk.web.uploads import telling_full
 
 State = Literal["queued", "running", "done", "failed"]
 REMEMBERED = 1_000
+THREADS = 4  # collections that are changed at the same time; each may start parsers of its own
 PATIENCE = 60.0  # seconds that a job waits for another one to free its collection
+PAUSE = 0.5  # seconds between two tries
+OTHER_JOB = "another job holds the collection"
 log = logging.getLogger("ragdesk.web")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A change of one document, and how far it is. ``body`` None deletes."""
+    """A change of one document, and how far it is. ``body`` None deletes.
+
+    known: whether its document stood there when it was asked for.
+    waits_for, waits_since: what holds up a job that was begun, and from when on.
+    """
 
     id: str
     owner: str
@@ -37,11 +44,14 @@ class Job:
     uri: str
     body: Path | None
     groups: frozenset[str] = frozenset()
+    known: bool = False
     state: State = "queued"
     report: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
     created: float = field(default_factory=time.time)
     finished: float | None = None
+    waits_for: str | None = None
+    waits_since: float | None = None
 
     @property
     def action(self) -> Literal["put", "delete"]:
@@ -52,27 +62,61 @@ class Job:
 Work = Callable[[Job], Mapping[str, Any]]
 
 
+@dataclass(slots=True)
+class Line:
+    """The jobs of one collection that wait, oldest first. busy: one of them is being done.
+
+    after: monotonic time before which the first one is not tried again. until: when it gives up.
+    """
+
+    names: deque[str] = field(default_factory=deque)
+    busy: bool = False
+    after: float = 0.0
+    until: float | None = None
+
+
 class Jobs:
-    """A bounded queue, and the thread that works it off."""
+    """Bounded lines of jobs, one a collection, and the threads that work them off in turn."""
 
     def __init__(self, work: Work, *, limit: int, metrics: Metrics) -> None:
-        self._work, self._metrics = work, metrics
-        self._queue: queue.Queue[str | None] = queue.Queue(limit)
+        self._work, self._metrics, self._limit = work, metrics, limit
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._lock = threading.Lock()
-        self.folder = tempfile.TemporaryDirectory(prefix="ragdesk-")
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-        self._thread.start()
+        self._lines: OrderedDict[str, Line] = OrderedDict()  # whose turn it is, first
+        self._changed = threading.Condition()
+        self._ended = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"jobs-{n}", daemon=True)
+            for n in range(THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def room(self) -> None:
-        """Raise Overloaded when no further job may wait."""
-        if self._queue.full():
+    def room(self, collection: str) -> None:
+        """Raise Overloaded when no further job of a collection may wait.
+
+        A collection has room while fewer of its jobs wait than there are places free: alone it
+        takes half of them, and there is always one left for another.
+        """
+        with self._changed:
+            self._check_room(collection)
+
+    def _check_room(self, collection: str) -> None:
+        waiting = sum(len(line.names) for line in self._lines.values())
+        own = len(self._lines[collection].names) if collection in self._lines else 0
+        if own >= self._limit - waiting:
             raise Overloaded("Too many documents wait to be taken in. Try again in a moment.")
 
-    def submit(
-        self, *, owner: str, collection: str, uri: str, body: Path | None, groups: frozenset[str]
+    def submit(  # noqa: PLR0913, what a job is
+        self,
+        *,
+        owner: str,
+        collection: str,
+        uri: str,
+        body: Path | None,
+        groups: frozenset[str] = frozenset(),
+        known: bool = False,
     ) -> Job:
-        """Queue a change. Raises Overloaded."""
+        """Put a change in its collection's line. Raises Overloaded."""
         job = Job(
             id=secrets.token_hex(8),
             owner=owner,
@@ -80,74 +124,117 @@ class Jobs:
             uri=uri,
             body=body,
             groups=groups,
+            known=known,
         )
-        self._note(job)
-        try:
-            self._queue.put_nowait(job.id)
-        except queue.Full as error:
-            with self._lock:
-                self._jobs.pop(job.id, None)
-            raise Overloaded("Too many documents wait to be taken in.") from error
+        with self._changed:
+            self._check_room(collection)
+            self._note(job)
+            self._lines.setdefault(collection, Line()).names.append(job.id)
+            self._changed.notify()
         return job
 
     def get(self, name: str) -> Job | None:
         """Find a job by its id."""
-        with self._lock:
+        with self._changed:
             return self._jobs.get(name)
 
     def waits_for(self, body: Path) -> bool:
         """Tell whether a queued or running job needs a file."""
-        with self._lock:
+        with self._changed:
             return any(j.body == body and j.finished is None for j in self._jobs.values())
 
     def close(self, seconds: float) -> None:
-        """Finish the job under way, drop the waiting ones, and end the thread."""
-        while True:
-            try:
-                self._queue.get_nowait()
-            except queue.Empty:
-                break
-        self._queue.put(None)
-        self._thread.join(seconds)
-        self.folder.cleanup()
+        """Finish the jobs under way, drop the waiting ones, and end the threads."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _note(self, job: Job) -> None:
-        self._metrics.jobs.add(state=job.state)
-        with self._lock:
-            self._jobs[job.id] = job
-            while len(self._jobs) > REMEMBERED:
-                self._jobs.popitem(last=False)
+        """Keep how far a job is; the lock is held. Only what has ended is ever forgotten."""
+        before = self._jobs.get(job.id)
+        if before is None or before.state != job.state:
+            self._metrics.jobs.add(state=job.state)
+        self._jobs[job.id] = job
+        if len(self._jobs) > REMEMBERED:
+            ended = (name for name, one in self._jobs.items() if one.finished is not None)
+            if (oldest := next(ended, None)) is not None:
+                del self._jobs[oldest]
 
     def _run(self) -> None:
-        while (name := self._queue.get()) is not None:
-            if (job := self.get(name)) is not None:
-                self._do(job)
+        while (job := self._next()) is not None:
+            again = self._do(job)
+            with self._changed:
+                self._step(job, again=again)
+                self._changed.notify()
 
-    def _do(self, job: Job) -> None:
-        running = replace(job, state="running")
-        self._note(running)
+    def _next(self) -> Job | None:
+        """Wait for the next job whose collection is free, and mark it as running."""
+        with self._changed:
+            while not self._ended:
+                now = time.monotonic()
+                lines = [(name, one) for name, one in self._lines.items() if not one.busy]
+                for name, line in lines:
+                    if line.after <= now:
+                        self._lines.move_to_end(name)
+                        line.busy = True
+                        job = replace(self._jobs[line.names[0]], state="running")
+                        self._note(job)
+                        return job
+                pauses = [line.after - now for _, line in lines]
+                self._changed.wait(min(pauses, default=None))
+        return None
+
+    def _step(self, job: Job, *, again: bool) -> None:
+        """Let a collection's next job come, or the same one again in a moment."""
+        line = self._lines[job.collection]
+        line.busy = False
+        if again:
+            line.after = time.monotonic() + PAUSE
+            return
+        line.names.popleft()
+        line.after, line.until = 0.0, None
+        if not line.names:
+            del self._lines[job.collection]
+
+    def _do(self, job: Job) -> bool:
+        """Do a job; True when it has to wait for its collection, and is to be tried again."""
         try:
-            done = replace(running, state="done", report=self._patiently(running))
-        except Exception as error:  # a job that fails must not end the thread of all others
-            code, reason = face(error).code, str(error)
-            if code == "internal":
-                log.exception("job failed", extra={"job": job.id})
-                reason = "The server's log says why."
-            else:  # its message may name a document: it goes to the job's owner alone
-                log.warning("job failed", extra={"job": job.id, "code": code})
-            failed = {"code": code, "message": reason}
-            done = replace(running, state="failed", error=failed)
-        finally:
-            if job.body is not None:
-                job.body.unlink(missing_ok=True)
-        self._note(replace(done, finished=time.time()))
+            with telling_full():
+                report = self._work(job)
+            done = replace(job, state="done", report=report)
+        except CollectionBusy as error:
+            if self._may_wait(job):
+                return True
+            done = _failed(job, error)
+        except Exception as error:  # noqa: BLE001, one that fails must not end the thread of others
+            done = _failed(job, error)
+        if job.body is not None:
+            job.body.unlink(missing_ok=True)
+        ended = replace(done, finished=time.time(), waits_for=None, waits_since=None)
+        with self._changed:
+            self._note(ended)
+        return False
 
-    def _patiently(self, job: Job) -> Mapping[str, Any]:
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self._work(job)
-            except CollectionBusy:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.5)
+    def _may_wait(self, job: Job) -> bool:
+        """Note that a job waits for its collection, unless it has waited long enough."""
+        with self._changed:
+            line, now = self._lines[job.collection], time.monotonic()
+            line.until = line.until or now + PATIENCE
+            since = job.waits_since or time.time()
+            self._note(replace(job, waits_for=OTHER_JOB, waits_since=since))
+            return now < line.until and not self._ended
+
+
+def _failed(job: Job, error: Exception) -> Job:
+    code, reason = face(error).code, hide_paths(str(error))
+    if code == "internal":
+        log.error("job failed", extra={"job": job.id}, exc_info=error)
+        reason = "The server's log says why."
+    elif isinstance(error, IndexesError):  # of files of this machine, and of no document
+        log.warning("job failed", extra={"job": job.id, "code": code, "reason": str(error)})
+    else:  # its message may name a document: it goes to the job's owner alone
+        log.warning("job failed", extra={"job": job.id, "code": code})
+    return replace(job, state="failed", error={"code": code, "message": reason})

@@ -3,7 +3,8 @@
 A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
 and verified in a thread and then put in the old one's place: a request keeps the one it
 started with until it ends, and the last one to let go closes it. A generation that cannot be
-opened changes nothing but a metric.
+opened is tried again, and meanwhile changes nothing but what ``/readyz`` and the metrics say.
+Collections are opened side by side: one on a slow disk holds up no other.
 """
 
 import asyncio
@@ -12,42 +13,63 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
+from ragdesk.trouble import Trouble, code_of
 from ragdesk.web.schemas import COLLECTION
+from ragdesk.web.shared import Shared
 
 NAME = re.compile(COLLECTION)
-AGAIN = 15.0  # seconds until a generation that could not be opened is tried once more
+AT_ONCE = 16  # collections that are opened at the same time: threads that mostly wait for a disk
+START = 30.0  # seconds that a start waits for collections; the slower ones come in when they can
 log = logging.getLogger("ragdesk.web")
 Stamp = tuple[int, int, int]
 
 
 @dataclass(slots=True)
 class Place:
-    """What is served of one collection, and what its CURRENT looked like when last tried."""
+    """What is served of one collection, and what its CURRENT looked like when last tried.
 
-    stamp: Stamp
-    tried: float
-    opened: Opened | None = None
-    problem: str = ""
+    lock: who opens this collection, or removes it. trouble: why its newest generation is not
+    served. error: why none is.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stamp: Stamp = (0, 0, 0)
+    tried: float = 0.0
+    shared: Shared | None = None
+    trouble: Trouble | None = None
     error: Exception | None = None
 
 
 class Live:
-    """Opens collections, and swaps them when something newer was published."""
+    """Opens collections, swaps them when something newer was published, and closes them.
+
+    seconds: between two looks. again: seconds until what could not be opened is tried once more.
+    """
 
     def __init__(
-        self, home: Path, open_: Callable[[str], Opened], metrics: Metrics, seconds: float
+        self,
+        home: Path,
+        open_: Callable[[str], Opened],
+        metrics: Metrics,
+        *,
+        seconds: float,
+        again: float,
     ) -> None:
         self._home = home / "collections"
-        self._open, self._metrics, self._seconds = open_, metrics, seconds
+        self._open, self._metrics = open_, metrics
+        self._seconds, self._again = seconds, again
         self._places: dict[str, Place] = {}
-        self._lock = threading.Lock()  # one collection is opened at a time
+        self._coming: dict[str, Future[None]] = {}
+        self._lock = threading.Lock()  # of the two above; never held while anything is opened
+        self._pool = ThreadPoolExecutor(AT_ONCE, "open")
 
     def names(self) -> list[str]:
         """List the collections that stand in home, served or not."""
@@ -56,30 +78,57 @@ class Live:
         found = (folder.name for folder in self._home.iterdir() if (folder / "CURRENT").is_file())
         return sorted(name for name in found if NAME.fullmatch(name))
 
-    async def get(self, name: str) -> Opened:
-        """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
+    @contextlib.asynccontextmanager
+    async def use(self, name: str) -> AsyncIterator[Opened]:
+        """Use what answers for a collection: it stays open to the end of the block.
+
+        Raises NotFound, or why the collection cannot be opened.
+        """
+        while True:
+            with (await self._shared(name)).lease() as opened:
+                if opened is not None:  # else it was swapped and closed this very moment
+                    yield opened
+                    return
+
+    async def _shared(self, name: str) -> Shared:
         place = self._places.get(name)
-        being_opened = place is not None and place.opened is None and place.error is None
-        if (place is None or being_opened) and NAME.fullmatch(name) and self._stamp(name):
-            await asyncio.to_thread(self.refresh, name)
+        untried = place is None or (place.shared is None and place.error is None)
+        if untried and NAME.fullmatch(name) and self._stamp(name):
+            await asyncio.shield(asyncio.wrap_future(self._begin(name)))
             place = self._places.get(name)
         if place is None:
             raise NotFound(f"No collection {name!r}.")
-        if place.opened is None:
-            raise place.error or NotFound(f"No collection {name!r}.")
-        return place.opened
+        if (shared := place.shared) is None:
+            error = place.error or NotFound(f"No collection {name!r}.")
+            raise error.with_traceback(None)  # kept for many requests, and not their frames
+        return shared
 
     def refresh(self, name: str) -> None:
         """Look at a collection's CURRENT, and open what it names if it changed. Blocks."""
-        with self._lock:
-            stamp = self._stamp(name)
-            if stamp is None:
-                self._places.pop(name, None)
+        while True:
+            with self._lock:
+                place = self._places.setdefault(name, Place())
+            with place.lock:
+                if self._places.get(name) is not place:
+                    continue  # it was removed while this waited
+                stamp = self._stamp(name)
+                if stamp is None:
+                    self._remove(name, place)
+                elif self._is_due(place, stamp):
+                    self._try(name, place, stamp)
                 return
-            place = self._places.setdefault(name, Place(stamp=(0, 0, 0), tried=0.0))
-            again = place.problem and time.monotonic() - place.tried > AGAIN
-            if place.stamp != stamp or again:
-                self._try(name, place, stamp)
+
+    def _is_due(self, place: Place, stamp: Stamp) -> bool:
+        again = place.trouble is not None and time.monotonic() - place.tried > self._again
+        return place.stamp != stamp or again
+
+    def _remove(self, name: str, place: Place) -> None:
+        with self._lock:
+            self._places.pop(name, None)
+        shared, place.shared = place.shared, None
+        if shared:
+            shared.release()
+        self._tell()
 
     def _stamp(self, name: str) -> Stamp | None:
         try:
@@ -89,46 +138,139 @@ class Live:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _try(self, name: str, place: Place, stamp: Stamp) -> None:
-        place.stamp, place.problem = stamp, ""
+        error: Exception | None = None
+        reason = ""
         try:
-            place.opened = self._open(name)
-            place.problem = "; ".join(place.opened.index.refused)
-        except Exception as error:  # noqa: BLE001, whatever the new one has, the old answers on
-            place.error, place.problem = error, str(error) or type(error).__name__
-        place.tried, good = time.monotonic(), not place.problem
-        self._metrics.reloads.add(result="ok" if good else "failed")
-        self._metrics.stale.set(sum(bool(p.problem) for p in self._places.values()))
-        log.log(
-            logging.INFO if good else logging.WARNING,
-            "opened" if good else "the newest generation cannot be served",
-            extra={
-                "collection": name,
-                "generation": place.opened.index.generation if place.opened else None,
-                "reason": place.problem,
-            },
-        )
+            opened = self._open(name)
+        except Exception as raised:  # noqa: BLE001, whatever the new one has, the old answers on
+            error = _bare(raised)
+            code, reason = code_of(raised), str(raised) or type(raised).__name__
+        else:
+            self._swap(name, place, opened)
+            code, reason = "index_damaged", "; ".join(opened.index.refused)
+        place.stamp, place.tried, place.error = stamp, time.monotonic(), error
+        self._note(name, place, code, reason)
 
-    def refresh_all(self) -> None:
-        """Look at every collection once. Blocks."""
-        for name in {*self.names(), *self._places}:
-            self.refresh(name)
-        served = [place.opened for place in [*self._places.values()] if place.opened]
-        self._metrics.fallbacks.set(sum(len(opened.index.fallbacks) for opened in served))
+    def _swap(self, name: str, place: Place, opened: Opened) -> None:
+        self._metrics.generations.add(1)
+        shared = Shared(opened, self._close)
+        with self._lock:
+            wanted = self._places.get(name) is place  # else the server ends
+            former, place.shared = place.shared, shared if wanted else None
+        if not wanted:
+            shared.release()
+        if former:
+            former.release()
+
+    def _note(self, name: str, place: Place, code: str, reason: str) -> None:
+        """Count a try, and say in the log what is new: not the same again every few seconds."""
+        before = place.trouble
+        place.trouble = Trouble.after(before, code) if reason else None
+        self._metrics.reloads.add(result="failed" if reason else "ok")
+        if reason:
+            self._metrics.open_failures.add(reason=code)
+        self._tell()
+        served = place.shared.opened.index.generation if place.shared else None
+        extra = {"collection": name, "generation": served}
+        if not reason:
+            log.info("opened", extra=extra)
+        elif before is None or before.code != code:
+            told = {**extra, "code": code, "reason": reason}
+            log.warning("the newest generation cannot be served", extra=told)
+
+    def _tell(self) -> None:
+        with self._lock:
+            places = [*self._places.values()]
+            self._metrics.note_troubles([place.trouble for place in places if place.trouble])
+
+    def _close(self, opened: Opened) -> None:
+        """Close a generation in a thread: unmapping a large one must hold up no stream."""
+
+        def close() -> None:
+            try:
+                opened.close()
+            except Exception:
+                log.exception("a generation could not be closed")
+            finally:
+                self._metrics.generations.add(-1)
+
+        try:
+            self._pool.submit(close)
+        except RuntimeError:  # the server ends, and its threads with it
+            close()
+
+    def _begin(self, name: str) -> "Future[None]":
+        """Refresh a collection in a thread; whoever asks meanwhile waits for the same one."""
+        with self._lock:
+            coming = self._coming.get(name)
+            if coming is None or coming.done():
+                coming = self._coming[name] = self._pool.submit(self.refresh, name)
+            return coming
+
+    def _begin_all(self) -> list["Future[None]"]:
+        """Begin to refresh every collection whose CURRENT changed, or that is to be tried again."""
+        due, names = [], {*self._places}
+        with contextlib.suppress(OSError):  # no handle is left to list them with, or home is away
+            names.update(self.names())
+        for name in names:
+            place, stamp = self._places.get(name), self._stamp(name)
+            if place is None or stamp is None or self._is_due(place, stamp):
+                due.append(self._begin(name))
+        with self._lock:
+            self._coming = {n: one for n, one in self._coming.items() if not one.done()}
+        shared = [place.shared for place in [*self._places.values()]]
+        fallen = sum(len(one.opened.index.fallbacks) for one in shared if one)
+        self._metrics.fallbacks.set(fallen)
+        return due
+
+    def refresh_all(self, seconds: float | None = None) -> None:
+        """Look at every collection once. Blocks until all are open, or for so many seconds."""
+        wait(self._begin_all(), seconds)
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._seconds)
-            with contextlib.suppress(OSError):  # home may be away for a moment
-                await asyncio.to_thread(self.refresh_all)
+            await asyncio.to_thread(self._begin_all)
 
     def close(self) -> None:
-        """Let go of every collection."""
-        self._places.clear()
+        """Let go of every collection; what is still read is closed by its last reader."""
+        with self._lock:
+            places, self._places = self._places, {}
+            held = [place.shared for place in places.values() if place.shared]
+            for place in places.values():
+                place.shared = None
+            for coming in self._coming.values():
+                coming.cancel()
+        self._pool.shutdown(wait=False)  # what is to be closed still will be
+        for shared in held:
+            shared.release()
 
     def status(self) -> dict[str, str]:
-        """Say of each collection whether it is served: ``ok``, ``behind`` or ``closed``."""
-        return {
-            name: "closed" if place.opened is None else "behind" if place.problem else "ok"
-            for name, place in sorted(self._places.items())
-        }
+        """Say of each collection whether it is served: ok, behind, closed, or opening."""
+        return {name: _status(place) for name, place in self._sorted()}
+
+    def troubles(self) -> dict[str, Trouble]:
+        """Say of each collection whose newest generation is not served since when, and why."""
+        return {name: place.trouble for name, place in self._sorted() if place.trouble}
+
+    def _sorted(self) -> list[tuple[str, Place]]:
+        with self._lock:
+            return sorted(self._places.items(), key=lambda item: item[0])
+
+
+def _status(place: Place) -> str:
+    if place.shared is None:
+        return "opening" if place.error is None else "closed"
+    return "behind" if place.trouble else "ok"
+
+
+def _bare(error: Exception) -> Exception:
+    """Free an error of its frames, which would keep what was being opened mapped."""
+    at: BaseException | None = error
+    for _ in range(10):
+        if at is None:
+            break
+        at.__traceback__ = None
+        at = at.__cause__ or at.__context__
+    return error

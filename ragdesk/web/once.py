@@ -1,11 +1,13 @@
 """``Idempotency-Key``: the same request sent again gets the first one's answer.
 
-Kept in this process and bounded: a key is remembered until ``LIMIT`` newer ones came.
+Kept in this process and bounded: a key is remembered until ``LIMIT`` newer ones came. An answer
+is given again only while all that it rests on is the same: a document that is gone or hidden by
+now is not to be read in it. After that the question is answered anew.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect, Request
@@ -26,15 +28,23 @@ LONGEST_KEY = 128
 class Once:
     """Answers by who asked, for what, under which key."""
 
-    kept: OrderedDict[Place, tuple[bytes, asyncio.Task[Response]]] = field(
+    kept: OrderedDict[Place, tuple[bytes, Hashable, asyncio.Task[Response]]] = field(
         default_factory=OrderedDict
     )
 
-    async def answer(self, request: Request, who: Principal, digest: bytes, make: Make) -> Response:
+    async def answer(
+        self,
+        request: Request,
+        who: Principal,
+        digest: bytes,
+        make: Make,
+        *,
+        basis: Hashable = None,
+    ) -> Response:
         """Make an answer, or give the one already made. Raises Invalid for another body.
 
-        ``digest`` names the body. A second request that arrives while the first is being
-        answered waits for it.
+        ``digest`` names the body. ``basis``: what the answer rests on; one of another basis is
+        made anew. A second request that arrives while the first is being answered waits for it.
         """
         key = request.headers.get(HEADER)
         if key is None:
@@ -44,33 +54,42 @@ class Once:
         place = (who.name, request.method, request.url.path, request.url.query, key)
         own: asyncio.Task[Response] | None = None
         while True:
-            if place not in self.kept:
+            if not self._stands(place, digest, basis):
                 own = asyncio.ensure_future(_run(make))
-                self._keep(place, digest, own)
-            seen, task = self.kept[place]
-            if seen != digest:
-                raise Invalid("This Idempotency-Key was used with another body.")
+                self._keep(place, (digest, basis, own))
+            entry = self.kept[place]
+            task = entry[2]
             try:
                 response = await asyncio.shield(task)
                 break
             except ClientDisconnect:  # who asked first is gone; who waits is not
                 if task is own:
                     raise
-                if self.kept.get(place) == (seen, task):
+                if self.kept.get(place) is entry:
                     del self.kept[place]
         return Response(response.body, response.status_code, headers=dict(response.headers))
 
-    def _keep(self, place: tuple[str, ...], digest: bytes, task: asyncio.Task[Response]) -> None:
-        self.kept[place] = (digest, task)
+    def _stands(self, place: Place, digest: bytes, basis: Hashable) -> bool:
+        """Tell whether an answer is kept and may be given again. Raises Invalid."""
+        if place not in self.kept:
+            return False
+        before, rested_on, _ = self.kept[place]
+        if before != digest:
+            raise Invalid("This Idempotency-Key was used with another body.")
+        return rested_on == basis
+
+    def _keep(self, place: Place, entry: tuple[bytes, Hashable, asyncio.Task[Response]]) -> None:
+        self.kept[place] = entry
         if len(self.kept) > LIMIT:
             self.kept.popitem(last=False)
 
         def forget(done: asyncio.Task[Response]) -> None:
             failed = done.cancelled() or done.exception() is not None
-            if failed or len(done.result().body) > LARGEST:
-                self.kept.pop(place, None)
+            large = not failed and len(done.result().body) > LARGEST
+            if (failed or large) and self.kept.get(place) is entry:
+                del self.kept[place]
 
-        task.add_done_callback(forget)
+        entry[2].add_done_callback(forget)
 
 
 async def _run(make: Make) -> Response:

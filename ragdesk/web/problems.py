@@ -25,6 +25,7 @@ from ragdesk.errors import (
     Refusal,
     Unauthenticated,
     face,
+    hide_paths,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -72,7 +73,8 @@ def from_error(error: Exception) -> JSONResponse:
         log.warning("refused", extra={"code": look.code, "reason": str(error)})
         if not isinstance(error, Refusal):  # its message may name folders of this machine
             return response(look.status, look.code, "Not to be had now; the server's log says why.")
-    return response(look.status, look.code, str(error))
+    words = str(error) if isinstance(error, Refusal) else hide_paths(str(error))
+    return response(look.status, look.code, words)
 
 
 def _ours(_request: Request, error: Exception) -> Response:

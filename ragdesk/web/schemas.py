@@ -177,6 +177,8 @@ class JobOut(BaseModel):
     error: dict[str, str] | None
     created: float
     finished: float | None
+    waits_for: str | None = Field(description="What holds up a job that was begun.")
+    waits_since: float | None = Field(description="Since when, in Unix time.")
 
 
 class ProblemOut(BaseModel):

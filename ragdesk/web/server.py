@@ -1,10 +1,22 @@
-"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles."""
+"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles.
+
+uvicorn's own timeout runs between requests only. Here a clock runs while headers arrive, no
+further request is begun while an answer waits to be read, a body that nobody will read is let
+run out and the connection closed, and what was not read in time is thrown away.
+"""
 
 import asyncio
+import contextlib
+import fcntl
 import logging
 import socket
+import struct
 import sys
-from typing import Any
+import termios
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,40 +24,147 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ragdesk.errors import KeyRequired
 from ragdesk.support.access import Keys
+from ragdesk.web.accept import Acceptor
+from ragdesk.web.connections import REST, Connections
 from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.watch import MAX_HEADER_BYTES
 
 SWITCH = 0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
+LINGER = 2.0  # seconds in which what a refused client still sends is read and thrown away
+LINGER_BYTES = 1_048_576
+NO_ROOM = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
+    b"Content-Length: 18\r\nConnection: close\r\n\r\nNo connection left"
+)
 log = logging.getLogger("ragdesk.web")
 
 
 class Impatient(H11Protocol):
-    """HTTP/1.1 that also closes a connection whose request does not arrive in time.
+    """HTTP/1.1 that closes a connection whose request, or whose reader, does not come in time."""
 
-    uvicorn's own timeout runs between requests only; a client that connects and says nothing,
-    or a letter of a header a minute, would keep its place for ever.
-    """
-
-    _deadline: asyncio.TimerHandle | None = None
+    def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.ledger = connections
+        self.trusted = False
+        self.app_state = {**self.app_state, "connection": self}
+        self._deadline: asyncio.TimerHandle | None = None
+        self._postponed = False
+        self._lingering: int | None = None
+        self._unread = 0
+        self._read_at = self._heard_at = time.monotonic()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
+        """Start the clock, if there is room."""
         super().connection_made(transport)
+        if not self.ledger.admit(self):
+            transport.write(NO_ROOM)
+            transport.close()
+            return
         self._start()
 
     def data_received(self, data: bytes) -> None:
         """Start the clock with a request's first byte, and stop it when its headers are in."""
+        self._heard_at = time.monotonic()
+        if self.transport.is_closing():
+            return
+        if self._lingering is not None:
+            self._lingering += len(data)
+            if self._lingering > LINGER_BYTES:
+                self.transport.abort()
+            return
         if self._deadline is None:
             self._start()
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._under_way():
             self._stop()
+
+    def eof_received(self) -> None:
+        """Close once a refused client has said all it had to say."""
+        if self._lingering is not None:
+            self.transport.close()
+
+    def handle_events(self) -> None:
+        """Note that a request is under way once its headers are in."""
+        super().handle_events()
+        if self._under_way():
+            self.ledger.busy(self)
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request when this answer was taken, and its client may go on."""
+        if not self.transport.is_closing():
+            self.ledger.idle(self)
+            if self.cycle.more_body:
+                self._linger()
+                return
+            if self.flow.write_paused:  # what waits to be read keeps no place
+                self._postponed = True
+                return
+            if not self.trusted and self.ledger.pace.turn() is None:
+                self.flow.pause_reading()
+                self.loop.call_later(REST, self._go_on)
+                return
+        super().on_response_complete()
+
+    def resume_writing(self) -> None:
+        """Go on with a request that waited for the answer before it to be read."""
+        super().resume_writing()
+        if self._postponed:
+            self._postponed = False
+            self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop()
+        self.ledger.drop(self)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close at once if nothing is under way, else after this answer."""
+        if self.transport.is_closing():
+            return
+        if self._lingering is not None:
+            self.transport.abort()
+            return
+        super().shutdown()
+
+    def stalled(self) -> float:
+        """Seconds for which the client has read nothing of what waits for it."""
+        return time.monotonic() - self._read_at if self._unread else 0.0
+
+    def waiting(self) -> float:
+        """Seconds for which the client has sent nothing of the body that it owes."""
+        owes = self._under_way() and self.cycle.more_body
+        return time.monotonic() - self._heard_at if owes else 0.0
+
+    def look(self) -> None:
+        """Note how far the client has read: by the kernel's count, for ours moves in leaps."""
+        left = self.transport.get_write_buffer_size()
+        if left:
+            left += _unsent(self.transport)
+        if left < self._unread or not self._unread:
+            self._read_at = time.monotonic()
+        self._unread = left
+
+    def hang_up(self) -> None:
+        """End it now, whatever has not been sent."""
+        self.transport.abort()
+
+    def _under_way(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _go_on(self) -> None:
+        self.flow.resume_reading()
+        super().on_response_complete()
+
+    def _linger(self) -> None:
+        """Let a client that still sends read its answer: a closed socket would take it away."""
+        self._lingering = 0
+        self._stop()
+        self.flow.resume_reading()
+        with contextlib.suppress(OSError):
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(LINGER, self.transport.abort)
 
     def _start(self) -> None:
         self._deadline = self.loop.call_later(self.config.timeout_keep_alive, self.transport.close)
@@ -56,25 +175,68 @@ class Impatient(H11Protocol):
             self._deadline = None
 
 
+def _unsent(transport: asyncio.Transport) -> int:
+    """Count what the kernel still keeps for the other side; 0 where it does not say."""
+    bound = transport.get_extra_info("socket")
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(bound.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0])
+    except OSError:
+        return 0
+
+
 class Telling(uvicorn.Server):
     """A server that says where it listens once it does: the port too that the system chose."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self.ledger = connections
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind, and say so."""
         await super().startup(sockets)
         for held in self.servers:
+            for bound in held.sockets:
+                asyncio.get_running_loop().remove_reader(bound.fileno())
+                self._accept(bound.dup())
             for bound in held.sockets[:1]:
                 host, port = bound.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
                 sys.stderr.write(f"ragdesk: http://{shown}:{port}/ (Ctrl-C ends it)\n")
 
+    def _accept(self, bound: socket.socket) -> None:
+        """Accept in our own way on a socket that asyncio listens on, and in its way no more."""
+        make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        protocol = partial(
+            make,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self._acceptors.append(Acceptor(bound, protocol, self.ledger))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what runs end, and wait for no client that neither sends nor reads."""
+        self.ledger.draining = True
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
+
 
 def check(options: ServeOptions, keys: Keys) -> None:
-    """Refuse to listen where others could ask without a key. Raises KeyRequired."""
+    """Refuse to listen where others could ask without a key. Raises KeyRequired.
+
+    Where keys are lost, nobody can come in: that is said, and the desk stays closed.
+    """
     if not is_loopback(options.host) and not keys.usable():
         raise KeyRequired(
             f"{options.host} can be reached by others, and there is no key yet. Make one: "
             "ragdesk keys create NAME"
+        )
+    if keys.lost():
+        log.warning(
+            "this desk had keys and has none now: it lets nobody in. "
+            "Make one: ragdesk keys create NAME"
         )
 
 
@@ -84,7 +246,9 @@ def run(app: FastAPI, options: ServeOptions) -> None:
     Raises ModelMissing where the language model of this process cannot be loaded.
     """
     sys.setswitchinterval(SWITCH)
-    more: dict[str, Any] = {"http": Impatient, "ws": "none", "lifespan": "on"}
+    connections = Connections(options)
+    http = partial(Impatient, connections=connections)
+    more: dict[str, Any] = {"http": http, "ws": "none", "lifespan": "on"}
     config = uvicorn.Config(
         app,
         host=options.host,
@@ -100,6 +264,6 @@ def run(app: FastAPI, options: ServeOptions) -> None:
     )
     app.state.failed = None
     try:
-        Telling(config).run()
+        Telling(config, connections).run()
     except SystemExit as ended:  # how uvicorn says that the app did not start
         raise app.state.failed or ended from None

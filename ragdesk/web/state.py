@@ -11,6 +11,7 @@ from ragdesk.web.jobs import Jobs
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.live import Live
 from ragdesk.web.once import Once
+from ragdesk.web.uploads import Uploads
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class State:
     gate: Gate
     live: Live
     jobs: Jobs
+    uploads: Uploads
     metrics: Metrics
     secret: bytes
     once: Once = field(default_factory=Once)

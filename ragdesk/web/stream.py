@@ -9,10 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
 from ragdesk import wire
-from ragdesk.answering.answer import Answer, Done, Event, Question
-from ragdesk.assemble import Opened
+from ragdesk.answering.answer import Answer, Done, Event
 from ragdesk.errors import REASONS, EngineFailed, Refusal, face
 from ragdesk.web.leave import unless_left
+from ragdesk.web.use import Use
 
 MEDIA_TYPE = "text/event-stream"
 SORRY = "Something went wrong here; the server's log says what."
@@ -30,12 +30,9 @@ def frame(name: str, data: wire.Json) -> bytes:
 
 
 async def frames(
-    opened: Opened, events: AsyncGenerator[Event, None], done: Callable[[Answer], None]
+    events: AsyncGenerator[Event, None], done: Callable[[Answer], None]
 ) -> AsyncGenerator[bytes, None]:
-    """Write a desk's events, and end with ``done`` or with an ``error`` that tells no secret.
-
-    It holds ``opened`` to its end: an index is closed when nobody holds it any more.
-    """
+    """Write a desk's events, and end with ``done`` or with an ``error`` that tells no secret."""
     code, message = "internal", SORRY
     try:
         async with aclosing(events):
@@ -52,20 +49,24 @@ async def frames(
     except Exception as error:  # the status line has left: every error must end the stream in words
         log.exception("answer failed")
         code = face(error).code
-    del opened
     yield frame("error", {"code": code, "message": message})
 
 
 async def respond(
-    request: Request, opened: Opened, question: Question, done: Callable[[Answer], None]
+    request: Request,
+    leases: Use,
+    events: AsyncGenerator[Event, None],
+    done: Callable[[Answer], None],
 ) -> StreamingResponse:
     """Send a desk's events as they happen. No proxy on the way should gather them first.
 
-    Raises a Refusal while the status line has not left, or ClientDisconnect.
+    They are ended with the request, whether or not all of them were sent. Raises a Refusal while
+    the status line has not left, or ClientDisconnect.
     """
     headers = {"X-Accel-Buffering": "no"}
-    events = await _begun(request, opened.desk.stream(question))
-    body = frames(opened, events, done)
+    leases.then(events.aclose)  # one that was begun, should nobody read the body to its end
+    body = frames(await _begun(request, events), done)
+    leases.then(body.aclose)
     return StreamingResponse(body, media_type=MEDIA_TYPE, headers=headers)
 
 

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ragdesk.errors import BadRequest, Timeout, TooLarge, WrongMedia
+from ragdesk.web.connections import Arrivals
 from ragdesk.web.limits import ServeOptions
 
 SLOWEST = 65_536  # bytes a second that a body must keep up, after a start of ``read_seconds``
@@ -109,7 +110,9 @@ def _short(digits: str) -> int:
     return int(digits)
 
 
-async def pieces(request: Request, *, limit: int, seconds: float) -> AsyncIterator[bytes]:
+async def pieces(
+    request: Request, arrivals: Arrivals, *, limit: int, seconds: float
+) -> AsyncIterator[bytes]:
     """Read a body piece by piece. Raises TooLarge, Timeout, WrongMedia or BadRequest.
 
     A length that is declared over the limit is refused before a byte is read; one that is
@@ -124,11 +127,12 @@ async def pieces(request: Request, *, limit: int, seconds: float) -> AsyncIterat
     size, started = 0, asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(seconds) as clock:
-            async for piece in request.stream():
-                if (size := size + len(piece)) > limit:
-                    raise too_large
-                clock.reschedule(started + seconds + size / SLOWEST)
-                yield piece
+            with arrivals.arrival(clock) as arrival:
+                async for piece in request.stream():
+                    if (size := size + len(piece)) > limit:
+                        raise too_large
+                    arrival.note(size, until=started + seconds + size / SLOWEST)
+                    yield piece
     except TimeoutError as error:
         raise Timeout("The body did not arrive in time.") from error
     except ClientDisconnect as error:
@@ -142,7 +146,12 @@ class StrictRequest(Request):
         """Read the whole body once."""
         if not hasattr(self, "_body"):
             options: ServeOptions = self.app.state.options
-            read = pieces(self, limit=options.max_json_bytes, seconds=options.read_seconds)
+            read = pieces(
+                self,
+                self.app.state.arriving,
+                limit=options.max_json_bytes,
+                seconds=options.read_seconds,
+            )
             self._body = b"".join([piece async for piece in read])
         return self._body
 
@@ -167,6 +176,7 @@ class StrictRoute(APIRoute):
                 if kind != "application/json":
                     raise WrongMedia("Send JSON, with Content-Type: application/json.")
                 await strict.json()  # here, for FastAPI makes one 400 of every error it meets there
+                request.state.visit.take()
             return await handle(strict)
 
         return strictly

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ragdesk.errors import NotFound
+from ragdesk.errors import NotFound, Refusal
 from ragdesk.support.access import Principal
 from ragdesk.web.gate import may
 from ragdesk.web.state import of
 
 router = APIRouter(tags=["server"])
 Admin = Annotated[Principal, Depends(may("admin"))]
+SERVED = ("ok", "behind")
 TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -55,16 +56,43 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Say whether questions can be asked: 503 while starting, stopping, or with a closed index."""
+    """Say whether questions can be asked: 503 while starting, stopping, or when none can be.
+
+    One collection that cannot be served does not take the others away; it is listed under
+    ``not_served`` with its reason, and by its name for whoever may see all of them.
+    """
     state = of(request)
-    served = state.live.status()
-    ready = state.ready and "closed" not in served.values()
-    body = {"ready": ready, "collections": len(served)}
+    status, troubles = state.live.status(), state.live.troubles()
+    served = sum(one in SERVED for one in status.values())
+    ready = state.ready and (served > 0 or not status)
+    named = _sees_all(request)
+    not_served = [
+        {"status": status.get(name, "closed"), **trouble.json()}
+        | ({"collection": name} if named else {})
+        for name, trouble in troubles.items()
+    ]
+    body = {
+        "ready": ready,
+        "collections": len(status),
+        "served": served,
+        "not_served": not_served,
+    }
     return JSONResponse(body, 200 if ready else 503)
+
+
+def _sees_all(request: Request) -> bool:
+    """Tell whether the asker shows a key of an administrator, or is the local user."""
+    try:
+        who = of(request).gate.who(request.headers.get("authorization"))
+    except Refusal:
+        return False
+    return "admin" in who.scopes
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, _who: Admin) -> Response:
     """Give the server's numbers in the text format of Prometheus."""
-    text = await asyncio.to_thread(of(request).metrics.text)
+    numbers = of(request).metrics
+    numbers.note_handles()
+    text = await asyncio.to_thread(numbers.text)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -9,12 +9,13 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragdesk.errors import LongHeaders, Overloaded, Refusal
+from ragdesk.errors import LongHeaders, Refusal
 from ragdesk.metrics import OTHER, Metrics
 from ragdesk.web import problems
+from ragdesk.web.connections import Places, Visit
 
 log = logging.getLogger("ragdesk.web")
 POLICY = (
@@ -39,8 +40,8 @@ ALWAYS = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
 class Watch:
     """ASGI middleware, the outermost one."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, limit: int) -> None:
-        self.app, self.metrics, self.limit, self.running = app, metrics, limit, 0
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics, self.running = app, metrics, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,8 +72,6 @@ class Watch:
     def _refusal(self, scope: Scope) -> Refusal | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return LongHeaders(f"The headers are over {MAX_HEADER_BYTES:,} bytes.")
-        if self.running > self.limit and scope["path"] not in ALWAYS:
-            return Overloaded("Every place is taken. Come again soon.")
         return None
 
     def _note(
@@ -85,3 +84,35 @@ class Watch:
         fields = {"request": number, "method": scope["method"], "route": route, "status": status}
         who = scope.get("state", {}).get("who", "-")
         log.info("request", extra={**fields, "who": who, "ms": round(seconds * 1000, 1)})
+
+
+class Seats:
+    """ASGI middleware, the innermost one: so many requests are answered at the same time.
+
+    One that brings a body takes its place when that is in, see ``strict``: it comes at its
+    client's pace.
+    """
+
+    def __init__(self, app: ASGIApp, places: Places) -> None:
+        self.app, self.places = app, places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        state = scope.setdefault("state", {})
+        state["visit"] = visit = Visit(self.places, state.get("connection"))
+        try:
+            if not brings_body(scope) and scope["path"] not in ALWAYS:
+                visit.take()
+        except Refusal as error:
+            return await problems.from_error(error)(scope, receive, send)
+        try:
+            return await self.app(scope, receive, send)
+        finally:
+            visit.give_back()
+
+
+def brings_body(scope: Scope) -> bool:
+    """Tell whether a request says that a body follows its headers."""
+    fields = Headers(scope=scope)
+    return "transfer-encoding" in fields or fields.get("content-length", "0").strip("0") != ""

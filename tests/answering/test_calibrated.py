@@ -24,8 +24,8 @@ def write(home, floor, sketch=(), **more):
 
 
 def ask(home):
-    opened = Desks(home, Settings(), HashEmbedder()).open("default")
-    return asyncio.run(opened.desk.ask(Question(text=QUESTION)))
+    with Desks(home, Settings(), HashEmbedder()).open("default") as opened:
+        return asyncio.run(opened.desk.ask(Question(text=QUESTION)))
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_the_floor_decides_and_the_confidence_is_told(home):
 
 
 def test_a_drifted_collection_warns(home, caplog):
-    opened = Desks(home, Settings(), HashEmbedder()).open("default")
-    today = calibrated.sketch(d.digest for d in opened.documents)
+    with Desks(home, Settings(), HashEmbedder()).open("default") as opened:
+        today = calibrated.sketch(d.digest for d in opened.documents)
     write(home, 0.5, today)
     with caplog.at_level(logging.WARNING):
         ask(home)

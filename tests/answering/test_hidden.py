@@ -27,9 +27,9 @@ def answers(home, texts, question):
     documents = [document(uri, text, groups=frozenset()) for uri, text in OPEN.items()]
     documents += [document(uri, text, groups=frozenset({"hr"})) for uri, text in texts.items()]
     publish(home / "collections/default", *documents)
-    opened = Desks(home, Settings(), HashEmbedder()).open("default")
     asked = Question(text=question, where=STRANGER, explain=True)
-    said = asdict(asyncio.run(opened.desk.ask(asked)))
+    with Desks(home, Settings(), HashEmbedder()).open("default") as opened:
+        said = asdict(asyncio.run(opened.desk.ask(asked)))
     return {name: value for name, value in said.items() if name not in {"id", "seconds"}}
 
 

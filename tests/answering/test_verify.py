@@ -49,3 +49,73 @@ def test_yes_weighs_nothing_before_a_sentence():
 )
 def test_yes_and_no_in_chinese(claim, wanted):
     assert standing(claim, "旧机器不能退货。", "旧机器可以退货吗？") is wanted
+
+
+ROOMS = "Smoking is not allowed in any hotel room, on the balcony or in the corridors of the house."
+SMOKING = "Is smoking allowed in the hotel room?"
+CASH = "本店不支持货到付款，请在线付款。"
+DELIVERY = "支持货到付款吗？"
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "question"),
+    [
+        ("Yes.", ROOMS, SMOKING),
+        ("Yes, that is allowed.", ROOMS, SMOKING),
+        ("That is allowed.", ROOMS, SMOKING),
+        ("Smoking is allowed.", ROOMS, SMOKING),
+        ("Sure.", ROOMS, SMOKING),
+        ("Of course.", ROOMS, SMOKING),
+        ("Correct.", ROOMS, SMOKING),
+        ("Of course. Smoking is allowed in the hotel room.", ROOMS, SMOKING),
+        ("Yes.", "Smoking is prohibited in the hotel room.", SMOKING),
+        ("Yes.", "Smoking in the hotel room is forbidden.", SMOKING),
+        ("No.", "Smoking is prohibited in the hotel room.", "Is smoking prohibited in the room?"),
+        ("Yes.", "Only new machines can be returned.", QUESTION),
+        ("No, you may return it within 30 days.", ALLOWED, QUESTION),
+        ("No. You may return a used machine within 30 days.", ALLOWED, QUESTION),
+        ("No.", "You may return a used machine, but opened coffee cannot be sent.", QUESTION),
+        ("Yes, you may not.", ALLOWED, QUESTION),
+        ("支持。", CASH, DELIVERY),
+        ("是的。", CASH, DELIVERY),
+        ("可以。", CASH, DELIVERY),
+        ("当然可以。", CASH, DELIVERY),
+        ("可以。本店支持货到付款。", CASH, DELIVERY),
+        ("不行。", "本店支持货到付款。", DELIVERY),
+        ("可以。", "旧机器谢绝退货。", "旧机器能不能退货？"),
+    ],
+)
+def test_a_short_answer_against_what_its_source_says_is_not_even_partly_supported(
+    claim, evidence, question
+):
+    assert standing(claim, evidence, question) is Standing.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "question", "wanted"),
+    [
+        ("No.", ROOMS, SMOKING, Standing.PARTIAL),
+        ("不行。", CASH, DELIVERY, Standing.PARTIAL),
+        ("不支持。", CASH, DELIVERY, Standing.SUPPORTED),
+        ("Yes.", "You may return a used machine, but opened coffee cannot be sent.", QUESTION,
+         Standing.PARTIAL),
+        ("可以。", "旧机器七天内可以退货。", "旧机器能不能退货？", Standing.PARTIAL),
+        ("Yes.", "Smoking is prohibited in the room.", "Is smoking prohibited in the room?",
+         Standing.PARTIAL),
+        ("No, shipping is free.", "Shipping is free.", "Do I have to pay for shipping?",
+         Standing.SUPPORTED),
+        ("Sure. Refunds take three days.", "Refunds take three days.", "How long does a refund take?",
+         Standing.SUPPORTED),
+        ("Yes, you can return it without a receipt.", "You can return it without a receipt.",
+         "Can I return it without a receipt?", Standing.SUPPORTED),
+    ],
+)  # fmt: skip
+def test_a_short_answer_with_its_source_stands(claim, evidence, question, wanted):
+    assert standing(claim, evidence, question) is wanted
+
+
+@pytest.mark.parametrize("claim", ["…", "👍", "***", "。", "?!", "—", "🙂🙂", "· · ·"])
+def test_marks_alone_claim_nothing(claim):
+    assert standing(claim, ALLOWED) is Standing.NO_CLAIM
+    check = Verify(options=VerifyOptions(), idf=lambda _: 1.0)
+    assert check(claim, [], QUESTION).standing is Standing.NO_CLAIM

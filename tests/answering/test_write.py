@@ -20,6 +20,7 @@ from ragdesk.answering.desk import Desk
 from ragdesk.answering.ground import LONGEST, ROOM, Ground, GroundOptions
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.wording import NOT_FOUND, say
 from ragdesk.answering.write import _Page
 from ragdesk.errors import EngineFailed
 
@@ -211,3 +212,39 @@ def test_nothing_is_sent_but_our_own_schema(desk):
 def test_without_degrading_a_failure_is_an_error(desk):
     with pytest.raises(EngineFailed):
         told(by_model(desk, "http://127.0.0.1:9/v1", degrade=False), RETURNED)
+
+
+def writes(*texts):
+    """Serve a model that writes just these sentences."""
+
+    async def complete(_request):
+        said = json.dumps(
+            {"sentences": [{"text": text, "citations": [*range(1, 9)]} for text in texts]}
+        )
+        choice = {"delta": {"content": said}, "finish_reason": "stop"}
+        parts = [f"data: {json.dumps({'choices': [choice]})}\n\n", "data: [DONE]\n\n"]
+        return StreamingResponse(iter(parts), media_type="text/event-stream")
+
+    return Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+
+
+@pytest.mark.parametrize("send", ["hold", "show"])
+@pytest.mark.parametrize("texts", [("👍",), ("…", "***"), ("。",)])
+def test_marks_alone_are_no_answer(desk, index, texts, send):
+    with running(writes(*texts)) as url:
+        events = told(by_model(desk, url, model="m"), RETURNED, send=send)
+    holds(events, index)
+    answer = events[-1].answer
+    assert (answer.outcome, answer.citations) == (Outcome.NOT_FOUND, ())
+    assert say(NOT_FOUND, "en") in answer.text
+    assert send == "show" or not set("".join(texts)) & set(answer.text) - {"."}
+
+
+def test_a_sentence_that_claims_nothing_is_said_only_with_one_that_does(desk, index):
+    claim = "Unused articles can be sent back within 30 days of delivery."
+    with running(writes("For you:", claim, "👍", "For me:")) as url:
+        events = told(by_model(desk, url, model="m"), RETURNED)
+    holds(events, index)
+    answer = events[-1].answer
+    assert [one.text for one in answer.claims] == ["For you:", claim]
+    assert answer.outcome is Outcome.ANSWERED

@@ -47,6 +47,9 @@ def test_a_backup_restores_to_the_same_digest(made, tmp_path):
 
 def test_a_backup_over_other_documents_can_be_taken_back(made, tmp_path):
     publish(tmp_path / "c", document("other.md", "Other words"))
+    (tmp_path / "c" / "originals").mkdir()
+    other = hashlib.sha256(b"Other words").hexdigest()
+    (tmp_path / "c" / "originals" / other).write_text("Other words")
     assert backup.restore(made[1], tmp_path / "c") == 2
     assert digest(tmp_path / "c") == digest(made[0])
     upkeep.rollback(tmp_path / "c", 1)

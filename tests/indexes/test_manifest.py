@@ -108,15 +108,16 @@ def test_a_missing_manifest_is_named(folder):
 
 def test_a_newer_format_is_refused_as_such(folder):
     file = folder / manifest.NAME
-    content = json.loads(file.read_text()) | {"format": 3, "min_reader": 3}
+    newer = manifest.FORMAT + 1
+    content = json.loads(file.read_text()) | {"format": newer, "min_reader": newer}
     file.write_text(json.dumps(content))
-    with pytest.raises(IndexMismatch, match="needs format 3; this version reads 2"):
+    with pytest.raises(IndexMismatch, match=f"needs format {newer}; this version reads"):
         opened(folder)
 
 
 def test_a_newer_format_that_old_readers_understand_would_have_to_be_resealed(folder):
     file = folder / manifest.NAME
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 4}))
     with pytest.raises(IndexDamaged):
         opened(folder)
 

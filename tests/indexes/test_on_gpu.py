@@ -246,4 +246,5 @@ def test_without_a_gpu_it_is_refused_by_name_or_left(tmp_path, caplog):
             with pytest.raises(ModelMissing, match="device"):
                 desks.open("kb")
         else:
-            assert desks.open("kb").index.fallbacks == ()
+            with desks.open("kb") as opened:
+                assert opened.index.fallbacks == ()

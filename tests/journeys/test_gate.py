@@ -70,7 +70,8 @@ def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, packaged):
     planted = replace(given, retrieve=replace(given.retrieve, **alone))
     desks = Desks(tmp_path / "home", planted, blind)
     desks.job("default").run([handbook.HANDBOOK / "documents"])
-    done = judged(desks.open("default"), tmp_path / "run")
+    with desks.open("default") as made:
+        done = judged(made, tmp_path / "run")
     assert done.exit == FAILED
     failed = next(one for one in done.failed if one.line.startswith("hit@1[lang=zh]"))
     assert len(failed.cases) >= 10
@@ -84,7 +85,8 @@ def test_a_document_that_changed_under_its_cases(tmp_path, packaged):
     file.write_text(file.read_text(encoding="utf-8").replace("30 days", "45 days"), "utf-8")
     desks = Desks(tmp_path / "home", Settings(), packaged)
     desks.job("default").run([folder])
-    done = judged(desks.open("default"), tmp_path / "run")
+    with desks.open("default") as made:
+        done = judged(made, tmp_path / "run")
     stale = [c.id for c in CASES if any("30 days" in e.quote for e in c.evidence)]
     failed = next(one for one in done.failed if one.line == "recall@8.n_error == 0")
     assert done.exit == FAILED

@@ -41,7 +41,7 @@ def _written(home, packaged, folder, failed):
             verify=VerifyOptions(failed=failed),
         )
         desks = Desks(home, settings, packaged)
-        with DeskTarget(desks.open("default"), desks.close) as target:
+        with desks.open("default") as opened, DeskTarget(opened, desks.close) as target:
             run(CASES, target, folder, RunOptions(jobs=2))
     return report.measured(folder)
 

@@ -66,17 +66,28 @@ def test_its_calibration_is_read(home):
     assert held.floor("en") > 0
 
 
-def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_document(home, source, packaged):
+def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source, packaged):
     desks = Desks(home, Settings(), packaged)
+    before = _texts(home, packaged)
     report = desks.job("default").run([source])
-    assert (report.added, report.changed, report.removed) == (0, 0, 0)
+    # Parsers that changed since read every document anew (ingest/ledger.py); what they say is equal.
+    assert (report.added, report.removed) == (0, 0)
+    assert report.changed in {0, FACTS["documents"]}
     assert report.embedded == 0
-    with Index.open(home / "collections" / "default", card=packaged.card) as index:
-        assert index.digest() == FACTS["digest"]
+    assert _texts(home, packaged) == before
     desks.change("default", "desk/new.md", _written(home, "A new page of the desk."), frozenset())
     with Index.open(home / "collections" / "default", card=packaged.card) as index:
         assert {one.uri for one in index.records()} >= {"desk/new.md", *FACTS["groups"]}
         assert index.sums["documents"] == FACTS["documents"] + 1
+
+
+def _texts(home, packaged):
+    """Give every document's text, groups and passages; the passages' ids name who parsed them."""
+    with Index.open(home / "collections" / "default", card=packaged.card) as index:
+        return {
+            one.uri: (index.text(one.uri), one.groups, one.count, one.digest)
+            for one in index.records()
+        }
 
 
 def _written(home, text):

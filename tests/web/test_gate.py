@@ -1,4 +1,6 @@
+import contextlib
 import json
+import sqlite3
 import time
 
 import pytest
@@ -145,7 +147,13 @@ def test_a_hidden_document_can_be_neither_replaced_nor_given_to_a_foreign_group(
     deleted = client.delete(f"{DOCUMENTS}/{SECRET}", headers=bearer(token))
     foreign = client.put(f"{DOCUMENTS}/n.md?groups=staff", content=b"x", headers=bearer(token))
 
-    assert (hidden.status_code, deleted.status_code, foreign.status_code) == (404, 404, 403)
+    assert (hidden.status_code, deleted.status_code, foreign.status_code) == (202, 404, 403)
+    until = time.monotonic() + 60
+    while client.get(hidden.headers["location"], headers=bearer(token)).json()["finished"] is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    _, staff = keys.create("s", groups=["staff"])
+    assert client.get(f"{DOCUMENTS}/{SECRET}/text", headers=bearer(staff)).text == CANARY
 
 
 def test_what_a_limited_key_brings_in_is_for_its_groups(client, keys):
@@ -232,3 +240,56 @@ def test_no_log_line_holds_a_key_a_question_or_a_name(client, keys, caplog):
     )
     assert "/v1/answers" in lines
     assert not [word for word in (token, "zebra", "refunds.md", "none.md") if word in lines]
+
+
+PASSED_ON = [
+    {"X-Forwarded-For": "203.0.113.7"},
+    {"X-Forwarded-Host": "desk.example"},
+    {"Forwarded": "for=203.0.113.7"},
+    {"X-Real-IP": "203.0.113.7"},
+    {"Via": "1.1 proxy"},
+    {"CF-Connecting-IP": "203.0.113.7"},
+]
+
+
+@pytest.mark.parametrize("headers", PASSED_ON)
+def test_an_open_desk_refuses_what_a_proxy_passed_on_unless_it_is_trusted(home, keys, headers):
+    with serving(home, keys) as client:
+        refused = client.get("/v1/collections", headers=headers)
+        assert refused.status_code == 403
+        assert "ragdesk keys create" in refused.json()["detail"]
+        assert "serve.trusted_proxies" in refused.json()["detail"]
+    with serving(home, keys, trusted_proxies=("127.0.0.0/8",)) as client:
+        client._transport.client = ("127.0.0.1", 1)
+        assert client.get("/v1/collections", headers=headers).status_code == 200
+        client._transport.client = ("192.0.2.1", 1)
+        assert client.get("/v1/collections", headers=headers).status_code == 403
+    _, token = keys.create("first")
+    with serving(home, keys) as client:  # a key is asked for: who passes it on does not matter
+        reply = client.get("/v1/collections", headers={**headers, **bearer(token)})
+        assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("lost", ["rows", "file", "rows of 0.1.0"])
+def test_a_desk_that_lost_its_keys_is_not_open(home, keys, lost, caplog):
+    keys.create("first")
+    if lost == "rows of 0.1.0":  # which wrote down nothing else
+        with keys._db as db:
+            db.execute("DELETE FROM secrets")
+        (home / "desk.sqlite.closed").unlink()
+        Keys(home).close()
+    keys.close()
+    if lost == "file":
+        for file in home.glob("desk.sqlite*"):
+            if file.suffix != ".closed":
+                file.unlink()
+    else:
+        with contextlib.closing(sqlite3.connect(home / "desk.sqlite")) as db, db:
+            db.execute("DELETE FROM keys")
+
+    with contextlib.closing(Keys(home)) as left, serving(home, left) as client:
+        assert client.get("/v1/collections").status_code == 401
+        server.check(ServeOptions(), left)
+        assert "ragdesk keys create" in caplog.text
+        _, token = left.create("again")
+        assert client.get("/v1/collections", headers=bearer(token)).status_code == 200

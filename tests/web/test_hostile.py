@@ -11,7 +11,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
-from ragdesk.web.watch import Watch
+from ragdesk.web.watch import Seats
 
 BOUNDED = settings(
     max_examples=12,
@@ -81,7 +81,7 @@ def test_every_refusal_is_a_problem(client, method, path, status):
 
 
 def test_an_unexpected_error_tells_nothing(client, monkeypatch):
-    opened = client.app.state.desk.live._places["default"].opened
+    opened = client.app.state.desk.live._places["default"].shared.opened
     monkeypatch.setattr(type(opened.retrieve), "__call__", lambda *_, **__: {}["secret path"])
 
     response = client.post("/v1/search", json={"query": "x"})
@@ -93,13 +93,14 @@ def test_an_unexpected_error_tells_nothing(client, monkeypatch):
 
 def test_overload_is_refused_with_retry_after_while_health_answers(home, keys):
     with serving(home, keys, max_in_flight=1) as client:
-        watch = client.app.middleware_stack
-        while not isinstance(watch, Watch):
-            watch = watch.app
-        watch.running += 1
+        places = client.app.middleware_stack
+        while not isinstance(places, Seats):
+            places = places.app
+        places = places.places
+        places.running += 1
         full = client.post("/v1/search", json={"query": "x"})
         health = client.get("/healthz")
-        watch.running -= 1
+        places.running -= 1
 
         assert (full.status_code, full.headers["retry-after"]) == (503, "1")
         assert health.status_code == 200

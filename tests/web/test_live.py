@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -82,14 +83,14 @@ def test_publishing_drops_no_request_and_every_answer_is_of_one_generation(home,
 
 def test_an_old_index_is_closed_by_its_last_reader(client, home):
     live = client.app.state.desk.live
-    held = live._places["default"].opened
-    old = held.index
+    shared = live._places["default"].shared
+    old = shared.opened.index
 
-    refund(home, 7)
-    wait(lambda: generation(client) == 2)
-
-    assert old.text("refunds.md")  # somebody still reads it
-    del held
+    with shared.lease():
+        refund(home, 7)
+        wait(lambda: generation(client) == 2)
+        assert old.text("refunds.md")  # somebody still reads it
+    wait(lambda: old._closed)
     with pytest.raises(Exception, match="closed"):
         old.text("refunds.md")
 
@@ -110,14 +111,35 @@ def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, h
     assert "ragdesk_stale_collections 0" in client.get("/metrics").text
 
 
-def test_a_collection_that_cannot_be_opened_is_a_503_and_not_ready(home, keys):
-    for file in (home / "collections/other/generations").rglob("MANIFEST.json"):
+def break_for_good(home: Path, collection: str) -> None:
+    for file in (home / "collections" / collection / "generations").rglob("MANIFEST.json"):
         file.write_text("{}")
+
+
+def test_a_collection_that_cannot_be_opened_is_a_503_and_leaves_the_others_ready(home, keys):
+    break_for_good(home, "other")
     with serving(home, keys) as client:
         broken = client.post("/v1/answers", json={"question": "x", "collection": "other"})
         assert broken.status_code == 503
         assert str(home) not in broken.text
         assert client.post("/v1/answers", json={"question": "x"}).status_code == 200
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert (ready.json()["collections"], ready.json()["served"]) == (2, 1)
+        (trouble,) = ready.json()["not_served"]
+        assert trouble["collection"] == "other"  # told to the local user
+        assert (trouble["status"], trouble["reason"]) == ("closed", "index_damaged")
+        assert datetime.fromisoformat(trouble["since"]) <= datetime.now(UTC)
+        assert client.get("/healthz").status_code == 200
+
+        keys.create("a")
+        assert "other" not in client.get("/readyz").text  # but to nobody without a key
+
+
+def test_a_server_that_can_serve_nothing_is_not_ready(home, keys):
+    for name in ("default", "other"):
+        break_for_good(home, name)
+    with serving(home, keys) as client:
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
 

@@ -1,0 +1,47 @@
+"""Beginnings of names as ranges of an ordered index, so that asking for many costs few look-ups."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+Range = tuple[str, str | None]  # from here, and up to but without there; None has no end
+_LAST = "\U0010ffff"
+_SURROGATE, _BEHIND = "\ud800", "\ue000"  # no text holds a surrogate
+
+
+def ranges(prefixes: Iterable[str]) -> list[Range] | None:
+    r"""Give the ranges of all names that begin with one of some prefixes; None for every name.
+
+    They are sorted and do not meet. SQLite and Python both order by code points. A prefix that no
+    name can have, as it holds a NUL or is no Unicode, has no range.
+
+    >>> ranges(["b/", "a", "a/x", "\0"])
+    [('a', 'b'), ('b/', 'b0')]
+    >>> ranges(["a", ""])
+    """
+    apart: list[str] = []
+    for prefix in sorted(filter(_possible, prefixes)):
+        if not prefix:
+            return None
+        if not apart or not prefix.startswith(apart[-1]):
+            apart.append(prefix)
+    return [(prefix, _after(prefix)) for prefix in apart]
+
+
+def within(name: str, sought: Sequence[Range]) -> bool:
+    """Tell whether a name lies in one of some ranges, as ``ranges`` gives them."""
+    place = bisect_right(sought, name, key=lambda one: one[0])
+    high = sought[place - 1][1] if place else ""
+    return high is None or name < high
+
+
+def _possible(prefix: str) -> bool:
+    return "\0" not in prefix and not any(_SURROGATE <= letter < _BEHIND for letter in prefix)
+
+
+def _after(prefix: str) -> str | None:
+    """Give the first string after all that begin with a prefix; None where nothing follows."""
+    head = prefix.rstrip(_LAST)
+    if not head:
+        return None
+    following = chr(ord(head[-1]) + 1)
+    return head[:-1] + (_BEHIND if following == _SURROGATE else following)

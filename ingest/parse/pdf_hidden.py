@@ -1,0 +1,130 @@
+"""Find the words of a PDF page that no reader sees: drawn invisibly, in white, too small.
+
+Orders to a model hide there. A scan's words are drawn invisibly too, over its picture: where
+nearly all words of a page are, and a picture lies under them, they are its OCR layer and stay.
+Browsers draw the letters of some fonts as outlines, and put transparent words over them to be
+copied: these stay too. White words stay wherever something lies under them that may be dark: a
+fill, a picture, a shading.
+"""
+
+import ctypes
+import math
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
+
+Floats = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
+
+INVISIBLE = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
+FILLED = pdfium.FPDF_TEXTRENDERMODE_FILL
+WHITE = 250  # of 255, of each colour: a reader sees no difference to paper
+TINY = 2.0  # points: the smallest print that is meant to be read has 4
+LAYER = 0.9  # share of a page's words from which they are its OCR layer, or its scale
+GLYPH = 2.0  # times a word's height: what is taller is no outline of its letters
+PICTURE = 0.4  # share of a page from which a picture is a scan of it
+_UNDER = (
+    pdfium.FPDF_PAGEOBJ_PATH,
+    pdfium.FPDF_PAGEOBJ_IMAGE,
+    pdfium.FPDF_PAGEOBJ_SHADING,
+    pdfium.FPDF_PAGEOBJ_FORM,
+)
+
+
+def bind(function: Any, *arguments: type, result: type = ctypes.c_int) -> Any:
+    """Bind a pdfium function to plain addresses: pointer objects cost more than the call."""
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.CFUNCTYPE(result, *arguments)(address or 0)
+
+
+_pointer, _int = ctypes.c_void_p, ctypes.c_int
+_object = bind(pdfium.FPDFText_GetTextObject, _pointer, _int, result=ctypes.c_void_p)
+_mode = bind(pdfium.FPDFTextObj_GetTextRenderMode, _pointer)
+_colour = bind(pdfium.FPDFText_GetFillColor, _pointer, _int, *repeat(_pointer, 4))
+_rgba = (ctypes.c_uint * 4)()
+_RGBA_AT = [ctypes.addressof(_rgba) + 4 * n for n in range(4)]
+
+
+def hidden_words(
+    handle: int, places: list[int], corners: Floats, sizes: Floats, page: pypdfium2.PdfPage
+) -> Marks:
+    """Tell of each word of a page whether it is hidden.
+
+    places: of its first character. corners: its box in page space; (n, 4). sizes: of its font.
+    """
+    modes = np.fromiter((_render_mode(handle, place) for place in places), np.int64, len(places))
+    white, clear = _colours(handle, places)
+    clear &= modes == FILLED
+    unseen = np.isin(modes, INVISIBLE) | clear
+    if clear.any():
+        unseen &= ~(clear & _on_something(corners, page, tallest=GLYPH))
+    if unseen.mean() >= LAYER and _is_scan(page):
+        unseen[:] = False
+    tiny = (sizes > 0) & (sizes < TINY)
+    if tiny.mean() >= LAYER:  # the whole page is drawn small, and its readers enlarge it
+        tiny[:] = False
+    white &= modes == FILLED
+    if white.any():
+        white &= ~_on_something(corners, page)
+    return np.asarray(unseen | tiny | white)
+
+
+def _render_mode(handle: int, place: int) -> int:
+    text = _object(handle, place)
+    return int(_mode(text)) if text else FILLED
+
+
+def _colours(handle: int, places: list[int]) -> tuple[Marks, Marks]:
+    """Tell of each word whether it is white, and whether it is wholly transparent."""
+    white, clear = np.zeros(len(places), np.bool_), np.zeros(len(places), np.bool_)
+    for n, place in enumerate(places):
+        if _colour(handle, place, *_RGBA_AT):
+            red, green, blue, alpha = _rgba
+            white[n], clear[n] = min(red, green, blue) >= WHITE, not alpha
+    return white, clear
+
+
+def _bounds(page: pypdfium2.PdfPage, *kinds: int) -> Iterator[tuple[Any, tuple[float, ...]]]:
+    sides = [ctypes.c_float() for _ in range(4)]
+    for one in page.get_objects(list(kinds), max_depth=1):
+        if pdfium.FPDFPageObj_GetBounds(one.raw, *sides):
+            yield one, tuple(side.value for side in sides)
+
+
+def _is_scan(page: pypdfium2.PdfPage) -> bool:
+    """Tell whether pictures cover much of a page; those in a form are taken for such."""
+    width, height = page.get_size()
+    kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM)
+    covered = sum((b[2] - b[0]) * (b[3] - b[1]) for _, b in _bounds(page, *kinds))
+    return bool(covered >= PICTURE * width * height)
+
+
+def _on_something(corners: Floats, page: pypdfium2.PdfPage, tallest: float = math.inf) -> Marks:
+    """Tell of each word whether its middle lies on a fill that is not white, or on a picture.
+
+    tallest: times a word's height that such a thing is, at most.
+    """
+    across, up = (corners[:, 0] + corners[:, 2]) / 2, (corners[:, 1] + corners[:, 3]) / 2
+    found = np.zeros(len(corners), np.bool_)
+    for one, (left, bottom, right, top) in _bounds(page, *_UNDER):
+        if one.type != pdfium.FPDF_PAGEOBJ_PATH or _is_dark(one):
+            low = top - bottom <= tallest * (corners[:, 3] - corners[:, 1])
+            found |= low & (left <= across) & (across <= right) & (bottom <= up) & (up <= top)
+    return found
+
+
+def _is_dark(path: Any) -> bool:
+    """Tell whether a path is filled, and not in white; a pattern may be anything."""
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    if not pdfium.FPDFPath_GetDrawMode(path.raw, fill, stroke) or not fill.value:
+        return False
+    parts = [ctypes.c_uint() for _ in range(4)]
+    if not pdfium.FPDFPageObj_GetFillColor(path.raw, *parts):
+        return True
+    red, green, blue, alpha = (part.value for part in parts)
+    return bool(alpha) and min(red, green, blue) < WHITE

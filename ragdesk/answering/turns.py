@@ -1,0 +1,28 @@
+"""Turns at the event loop: who computes on it for long lets the others go on in between.
+
+What a foreign server sends is cut into small pieces; thousands of them may lie ready at once, and
+taking them one after the other would never wait, so nobody else would be served meanwhile.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+TURN = 0.01  # seconds: a request that waits so long behind another notices nothing
+
+
+@dataclass(slots=True)
+class Turns:
+    """Knows since when one task computes. began: on the monotonic clock."""
+
+    began: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Note that the event loop has just run: the task has waited for something."""
+        self.began = time.monotonic()
+
+    async def yield_turn(self) -> None:
+        """Let the event loop run, once this task has computed for a whole turn."""
+        if time.monotonic() - self.began > TURN:
+            await asyncio.sleep(0)
+            self.begin()

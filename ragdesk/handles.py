@@ -1,0 +1,42 @@
+"""File handles of this process: how many are open, and how many may be.
+
+Each open generation holds two, and two more a segment; the usual soft limit of 1,024 is a
+leftover of programs that keep handles in a bit set, of which this is none.
+"""
+
+import logging
+import resource
+from pathlib import Path
+
+OPEN = Path("/proc/self/fd")
+log = logging.getLogger("ragdesk")
+
+
+def raise_handle_limit() -> int:
+    """Raise the soft limit of open files to the hard one, and say so in the log; gives it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        log.info("open files", extra={"limit": soft})
+        return soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:  # a sandbox may forbid it; what there is has to do
+        log.warning("open files", extra={"limit": soft, "not_raised": str(error)})
+        return soft
+    log.info("open files", extra={"limit": hard, "raised_from": soft})
+    return hard
+
+
+def handle_limit() -> int:
+    """Give the soft limit of open files."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def count_handles() -> int:
+    """Count the open file handles of this process; 0 where the system does not list them."""
+    if not OPEN.is_dir():
+        return 0
+    try:
+        return sum(1 for _ in OPEN.iterdir())
+    except OSError:  # none is left to list them with
+        return handle_limit()

@@ -1,0 +1,247 @@
+"""Connections and places of a server: how many there are, and who makes room for whom.
+
+A connection costs a handle, so there are fewer than the process may open. A request costs a
+place only while it is being answered: its body arrives, and its answer is read, at the client's
+pace, which must not be everybody's. Where something is full, the one that idles makes room.
+"""
+
+import asyncio
+import logging
+import resource
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ragdesk.errors import Overloaded
+from ragdesk.web.limits import ServeOptions
+
+RESERVE = 256  # handles kept for files, or half of a small limit
+TICK = 0.5  # seconds between two looks at what the clients read
+STALL = 2.0  # seconds without progress after which a client may be hung up on for others
+LONGEST_STALL = 5.0  # the same for a half-read answer while the server is about to end
+REFUSALS = 50.0  # requests without a valid key that are served a second; more of them wait
+BURST = 300
+REST = 1.0  # seconds that a connection without a key rests once these are spent
+log = logging.getLogger("ragdesk.web")
+
+
+class Peer(Protocol):
+    """A connection as this module needs it: what its client does, and an end to it."""
+
+    trusted: bool
+
+    def stalled(self) -> float:
+        """Seconds for which the client has read nothing of what waits for it."""
+
+    def waiting(self) -> float:
+        """Seconds for which the client has sent nothing of the body that it owes."""
+
+    def look(self) -> None:
+        """Note how far the client has read."""
+
+    def hang_up(self) -> None:
+        """End it now, whatever has not been sent."""
+
+
+def connection_ceiling(most: int, handles: int | None = None) -> int:
+    """Tell how many connections fit: ``most``, or what the limit of open files leaves.
+
+    >>> [connection_ceiling(2_000, handles=n) for n in (1_024, 256, 64)]
+    [768, 128, 32]
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if handles is None else handles
+    if limit == resource.RLIM_INFINITY:
+        return most
+    return max(1, min(most, max(limit - RESERVE, limit // 2)))
+
+
+class Pace:
+    """Lets so many through a second, after a burst: who comes sooner waits for its turn."""
+
+    def __init__(self, rate: float = REFUSALS, burst: int = BURST) -> None:
+        self.apart, self._ahead = 1 / rate, (burst - 1) / rate
+        self._due = 0.0
+
+    def turn(self, longest: float = 0.0) -> float | None:
+        """Take the next turn; gives the seconds until it comes, None where that is too long."""
+        now = time.monotonic()
+        due = max(self._due + self.apart, now - self._ahead)
+        if due - now > longest:
+            return None
+        self._due = due
+        return max(0.0, due - now)
+
+    def spent(self) -> bool:
+        """Tell whether the next one would have to wait."""
+        return self._due + self.apart > time.monotonic()
+
+
+class Connections:
+    """All connections of a server. At its ceiling, the longest idle one makes room."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self.options, self.pace, self.refused = options, Pace(), 0
+        self.ceiling = 0
+        self.draining = False
+        self._strangers = Pace()
+        self._all: set[Peer] = set()
+        self._idle: dict[bool, OrderedDict[Peer, None]] = {
+            False: OrderedDict(),
+            True: OrderedDict(),
+        }
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def admit(self, peer: Peer) -> bool:
+        """Take a connection in; False where there is no room and nobody idles."""
+        if not self.ceiling:  # only now: the limit of open files is raised at the start
+            self.ceiling = connection_ceiling(self.options.max_connections)
+        if len(self._all) >= self.ceiling and not self._make_room():
+            self.refused += 1
+            return False
+        self._all.add(peer)
+        self.idle(peer)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
+        return True
+
+    def idle(self, peer: Peer) -> None:
+        """Note that a connection has no request under way."""
+        if peer in self._all:
+            self.busy(peer)
+            self._idle[peer.trusted][peer] = None
+
+    def busy(self, peer: Peer) -> None:
+        """Note that a request came."""
+        for queue in self._idle.values():
+            queue.pop(peer, None)
+
+    def drop(self, peer: Peer) -> None:
+        """Forget a connection that ended."""
+        if peer in self._all and not peer.trusted:
+            self._strangers.turn()
+        self._all.discard(peer)
+        self.busy(peer)
+
+    def crowded(self) -> bool:
+        """Tell whether so many came and went without a key that the next ones have to wait."""
+        return self._strangers.spent()
+
+    def free_stalled(self) -> bool:
+        """Hang up on the client that has been reading nothing for longest; False if all read."""
+        worst = max(self._all, key=lambda peer: peer.stalled(), default=None)
+        if worst is None or worst.stalled() < STALL:
+            return False
+        worst.hang_up()
+        return True
+
+    def _make_room(self) -> bool:
+        for trusted in (False, True):  # who showed a key before is the last to go
+            if queue := self._idle[trusted]:
+                peer = next(iter(queue))
+                self.drop(peer)
+                peer.hang_up()
+                return True
+        owing = max(self._all, key=lambda peer: peer.waiting(), default=None)
+        if owing is not None and owing.waiting() >= STALL:
+            self.drop(owing)
+            owing.hang_up()
+            return True
+        return self.free_stalled()
+
+    def _look(self) -> None:
+        self._timer = None
+        longest = self.options.write_seconds
+        if self.draining:
+            longest = min(longest, LONGEST_STALL)
+        for peer in [*self._all]:
+            peer.look()
+            if peer.stalled() > longest or (self.draining and peer.waiting() > STALL):
+                peer.hang_up()
+        if self._all:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
+
+
+@dataclass(eq=False, slots=True)
+class Arrival:
+    """A body on its way: when it began, how much came, and the clock that ends it."""
+
+    clock: asyncio.Timeout
+    began: float = field(default_factory=time.monotonic)
+    size: int = 0
+    over: bool = False
+
+    def note(self, size: int, *, until: float) -> None:
+        """Note how much came, and until when the rest may; who made room has none left."""
+        self.size = size
+        if not self.over:
+            self.clock.reschedule(until)
+
+    def rate(self, now: float) -> float:
+        """Bytes a second so far."""
+        return self.size / max(now - self.began, 1e-6)
+
+
+class Arrivals:
+    """Bodies on their way, so many at most: the slowest makes room for the next."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._all = limit, set[Arrival]()
+
+    @contextmanager
+    def arrival(self, clock: asyncio.Timeout) -> Iterator[Arrival]:
+        """Count a body while it arrives. Raises Overloaded where all others are quick."""
+        if len(self._all) >= self._limit:
+            now = time.monotonic()
+            slow = [one for one in self._all if now - one.began >= STALL]
+            if not slow:
+                raise Overloaded("Too many bodies are on their way. Come again soon.")
+            slowest = min(slow, key=lambda one: one.rate(now))
+            self._all.discard(slowest)
+            slowest.over = True
+            slowest.clock.reschedule(asyncio.get_running_loop().time())
+        own = Arrival(clock)
+        self._all.add(own)
+        try:
+            yield own
+        finally:
+            self._all.discard(own)
+
+
+class Places:
+    """Requests that are being answered, so many at most."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.running = limit, 0
+
+
+@dataclass(eq=False, slots=True)
+class Visit:
+    """One request: it takes a place once its body is there, and gives it back at its end.
+
+    peer: the connection it came over, where that is known.
+    """
+
+    places: Places
+    peer: Any = None
+    taken: bool = False
+
+    def take(self) -> None:
+        """Take a place. Raises Overloaded where there is none."""
+        places = self.places
+        if self.taken:
+            return
+        if places.running >= places.limit and not (self.peer and self.peer.ledger.free_stalled()):
+            raise Overloaded("Every place is taken. Come again soon.")
+        places.running += 1
+        self.taken = True
+
+    def give_back(self) -> None:
+        """Give the place back, if one was taken."""
+        self.places.running -= self.taken
+        self.taken = False

@@ -1,0 +1,56 @@
+"""Who uses an opened generation: counted, so that the last one to let go closes it.
+
+The collector is not asked: at the thresholds of a server it may look at the oldest objects hours
+later, and each generation holds some ten files.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+from ragdesk.assemble import Opened
+
+
+class Shared:
+    """An opened generation and its users; whoever makes this is the first of them.
+
+    close: called once, by whoever lets go last, with the generation.
+    """
+
+    def __init__(self, opened: Opened, close: Callable[[Opened], None]) -> None:
+        self.opened = opened
+        self._close = close
+        self._users = 1
+        self._lock = threading.Lock()
+
+    @property
+    def users(self) -> int:
+        """Count who uses it now; 0 once it is closed, or about to be."""
+        return self._users
+
+    def acquire(self) -> bool:
+        """Become one more user; False when it is closed already."""
+        with self._lock:
+            if not self._users:
+                return False
+            self._users += 1
+            return True
+
+    def release(self) -> None:
+        """Let go. Once for each ``acquire``, and once for having made it."""
+        with self._lock:
+            self._users -= 1
+            last = not self._users
+        if last:
+            self._close(self.opened)
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Opened | None]:
+        """Use it to the end of the block; None when it is closed already."""
+        if not self.acquire():
+            yield None
+            return
+        try:
+            yield self.opened
+        finally:
+            self.release()

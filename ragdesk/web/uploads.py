@@ -1,0 +1,98 @@
+"""Bodies of documents on their way in: files of one server, gone with their request or job.
+
+They lie in ``HOME/uploads/<random>/``, on the disk whose room the operator watches, readable by
+this user alone. Each server holds a lock on its folder, which the kernel frees when it dies; the
+next start clears the folders that nobody holds.
+"""
+
+import contextlib
+import errno
+import fcntl
+import logging
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ragdesk.errors import DiskFull
+
+FOLDER, LOCK = "uploads", "LOCK"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+log = logging.getLogger("ragdesk.web")
+
+
+class Uploads:
+    """The upload folder of one server. Clears what dead servers left when it is made.
+
+    Where home cannot be written there is none, and the server answers questions all the same.
+    folder: None then.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.folder: Path | None = None
+        self._lock: IO[bytes] | None = None
+        try:
+            self._make()
+        except OSError as error:
+            log.warning("no document can be put: home cannot be written", extra={"why": str(error)})
+
+    def _make(self) -> Path:
+        top = self._home / FOLDER
+        top.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (top / LOCK).open("ab") as gate:  # so that no folder is seen before it is locked
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            freed = sum(_clear(folder) for folder in top.iterdir() if folder.is_dir())
+            folder = top / secrets.token_hex(8)
+            folder.mkdir(mode=0o700)
+            self._lock = _lock(folder)
+        if freed:
+            log.info("uploads of an ended server were cleared", extra={"bytes": freed})
+        self.folder = folder
+        return folder
+
+    def new(self) -> Path:
+        """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
+        with telling_full():
+            return (self.folder or self._make()) / secrets.token_hex(8)
+
+    def close(self) -> None:
+        """Remove everything."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+
+
+@contextlib.contextmanager
+def telling_full() -> Iterator[None]:
+    """Tell a full disk as what it is. Raises DiskFull; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull from error
+        raise
+
+
+def _lock(folder: Path) -> IO[bytes]:
+    lock = (folder / LOCK).open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise
+    return lock
+
+
+def _clear(folder: Path) -> int:
+    """Remove a folder that no living server holds; gives the bytes that this frees."""
+    try:
+        lock = _lock(folder)
+    except OSError:  # held, or not ours
+        return 0
+    with lock:
+        freed = sum(file.lstat().st_size for file in folder.iterdir())
+        shutil.rmtree(folder, ignore_errors=True)
+    return freed

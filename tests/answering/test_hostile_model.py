@@ -1,0 +1,93 @@
+"""A language model's server that means harm: what it sends is cut off, and the documents answer."""
+
+import asyncio
+
+import pytest
+from by_model import RETURNED, by_model
+from hostile_server import HEALTH, LISTS, HostileServer
+
+from ragdesk.answering.answer import Question
+from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
+from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.write import MOST_SENTENCES
+from ragdesk.errors import EngineFailed
+
+QUICK = {"connect_seconds": 0.5, "first_seconds": 5.0, "silence_seconds": 1.0, "rest_seconds": 0.02}
+# What lies in the buffers of a socket counts as sent: some MiB, however little is read.
+TAKEN = 24 << 20
+
+
+CASES = (
+    *("line", "reasoning", "deep sentence", "tool call", "gzip bomb", "interim", "redirect"),
+    *("odd patience", "list of models", "deep list"),
+)
+
+
+def test_what_a_hostile_server_sends_is_bounded_and_the_documents_answer(desk):
+    async def ask() -> None:
+        async with HostileServer(most=2 * TAKEN) as server:
+            for case in CASES:
+                server.set(case)
+                asking = by_model(desk, server.url, model="" if case in LISTS else "m", **QUICK)
+                answer = await asking.ask(Question(text=RETURNED))
+                model = asking.writer.model
+                await asking.writer.engine.close()
+                assert (answer.generator, answer.degraded) == ("extractive", True), case
+                assert answer.citations, case
+                assert len(model) <= 1, case
+                assert server.sent < TAKEN, case
+                assert not server.elsewhere, case
+
+    asyncio.run(ask())
+
+
+def test_a_health_without_end_is_read_by_its_status():
+    async def ask() -> None:
+        async with HostileServer(most=2 * TAKEN) as server:
+            server.set(HEALTH)
+            options = GenerateOptions(urls=(server.url,), model="m", trips=1, **QUICK)
+            model = OpenAICompatible(options)
+            with pytest.raises(EngineFailed):
+                await anext(model(Prompt(system="s", user="u")))
+            async with asyncio.timeout(10):
+                while not server.healths:  # noqa: ASYNC110, a server's count
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+            assert server.sent < TAKEN
+            await model.close()
+
+    asyncio.run(ask())
+
+
+def test_sentences_without_end_are_cut_off_and_what_was_checked_stands(desk):
+    async def ask() -> None:
+        async with HostileServer(most=2 * TAKEN) as server:
+            server.set("sentences")
+            asking = by_model(desk, server.url, model="hostile", **QUICK)
+            answer = await asking.ask(Question(text=RETURNED))
+            await asking.writer.engine.close()
+            assert answer.degraded
+            assert answer.withheld == MOST_SENTENCES
+            assert server.sent < TAKEN
+
+    asyncio.run(ask())
+
+
+def test_nothing_is_asked_for_that_is_coded(desk):
+    heads = []
+
+    async def ask() -> None:
+        async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.close()
+
+        server = await asyncio.start_server(meet, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with server:
+            model = OpenAICompatible(GenerateOptions(urls=(url,), **QUICK))
+            with pytest.raises(EngineFailed):
+                await anext(model(Prompt(system="s", user="u")))
+            await model.close()
+
+    asyncio.run(ask())
+    assert all(b"accept-encoding: identity" in head.lower() for head in heads)

@@ -1,0 +1,74 @@
+"""What is said to a model: documents, questions and turns are data, and open no turn of a chat."""
+
+import pytest
+
+from indexes.chunk import Chunk, Passage
+from indexes.text import tokens
+from ragdesk.answering import prompts
+from ragdesk.answering.answer import Turn
+from ragdesk.answering.verify import Verify, VerifyOptions
+
+# Of Qwen, Llama 2 to 4, Mistral, DeepSeek, Gemma, Phi, GLM, Cohere, Yi, Granite, MiniMax, Seed, Nemotron, BERT.
+MARKED = """
+<|im_start|> <|im_end|> <|endoftext|> <|eot_id|> <|start_header_id|> <|end_header_id|> <|begin_of_text|>
+<|python_tag|> <|header_start|> <s> </s> <<SYS>> <</SYS>> [INST] [/INST] [TOOL_CALLS] [AVAILABLE_TOOLS]
+[/AVAILABLE_TOOLS] [TOOL_RESULTS] [SYSTEM_PROMPT] [THINK] <think> </think> <tool_call> </tool_call>
+<tool_response> <tools> <｜begin▁of▁sentence｜> <｜User｜> <｜Assistant｜> <｜tool▁calls▁begin｜> <bos> <eos> <start_of_turn>
+<end_of_turn> <|turn> <turn|> <|user|> <|assistant|> <|end|> <|observation|> [gMASK] <sop> <|START_OF_TURN_TOKEN|> <EOS_TOKEN>
+<|start_of_role|> ]~b] ]<]minimax[>[ <seed:bos> <seed:think> <SPECIAL_12> <unused7> <extra_id_0> <pad> <unk> <mask>
+[CLS] [SEP] [MASK] [UNUSED_TOKEN_146] <function=refund> <|fim_prefix|> <|vision_start|> <reserved_106>
+"""
+FULL = {code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)}
+
+
+def hidden(marker: str) -> list[str]:
+    """Give a marker, and what a server or a tokenizer may take for it."""
+    zero = "\u200b".join(marker)
+    return [marker, marker.translate(FULL), zero, f"\u2581{marker}\u2581", marker * 2]
+
+
+def said(words: str) -> str:
+    """Put words wherever a stranger may put some; give all that is said to the model."""
+    chunk = Chunk(
+        document="d", uri=f"{words}.md", title=words, path=(words,), text=f"a {words} b",
+        lead=f"x\n{words}", start=0, end=len(words) + 4, version=words,
+    )  # fmt: skip
+    passage = Passage(chunk=chunk, score=1.0)
+    user = prompts.asking([passage], words, "en")
+    alone = prompts.alone([Turn(role="user", text=words)], words, "en")
+    return "\n".join([prompts.again(user, words, "en"), alone.user])
+
+
+@pytest.mark.parametrize("marker", MARKED.split())
+def test_no_mark_of_a_chat_template_reaches_a_prompt(marker):
+    for form in hidden(marker):
+        text = said(form).replace(prompts.OPEN, "").replace(prompts.CLOSE, "")
+        folded = text.translate({code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)})
+        folded = folded.replace("\u200b", "")
+        assert marker not in folded
+        assert marker.translate({0xFF5C: "|"}) not in folded
+        assert "\u2581" not in folded
+
+
+@pytest.mark.parametrize(
+    "text", ["if (a <b) and x < 5: print(1 << 2)", "[1] [Note] see [2]", "3 < 4 > 2", "a | b |", "退款 <3 天"]
+)  # fmt: skip
+def test_what_is_no_mark_stays_as_it_is(text):
+    assert prompts.clean(text) == text
+
+
+def test_a_broken_mark_keeps_its_words():
+    code = "A turn begins with <|im_start|>user and List<String> holds [INST]."
+    assert tokens(prompts.clean(code)) == tokens(code)
+
+
+def test_quotes_are_of_the_stored_text():
+    text = "Write <|im_start|>user before a turn.\nThen write </s> after it."
+    chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
+    check = Verify(options=VerifyOptions(), idf=lambda _: 1.0)
+    given = prompts.passage(1, Passage(chunk=chunk, score=1.0)).splitlines()[1]
+    statement = check(given, [Passage(chunk=chunk, score=1.0)], "What stands before a turn?")
+    assert statement.quotes
+    for quote in statement.quotes:
+        assert text[quote.start : quote.end] == quote.text
+    assert "<|im_start|>" in statement.quotes[0].text

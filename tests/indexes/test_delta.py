@@ -1,0 +1,291 @@
+"""A document table in two files answers as one flat table would, and a publish writes what changed."""
+
+import errno
+import os
+import shutil
+from contextlib import closing
+
+import pytest
+from fakes import HashEmbedder, document, publish
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eval.bench.power import cuts
+from indexes import backup, delta, documents, generations, manifest, upkeep
+from indexes.build import Build
+from indexes.chunk import Filter, Validity
+from indexes.documents import Documents, Listed
+from indexes.errors import IndexDamaged
+from indexes.index import Index
+
+URIS = ("a", "a/%", "a/_", "A/b", "退款/一", "退款/二", "a/*", "z" * 40)
+MOMENTS = ("", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z")
+
+
+@pytest.fixture
+def layered(monkeypatch):
+    """Small tables are shared too, as large ones are."""
+    monkeypatch.setattr(delta, "SMALL", 0)
+
+
+@st.composite
+def listings(draw):
+    number = draw(st.integers(0, 11))
+    return Listed(
+        id=f"id{number}",
+        uri=f"{draw(st.sampled_from(URIS))}{number % 4}",
+        source=draw(st.sampled_from(("api", "/kb"))),
+        title="t",
+        media_type=draw(st.sampled_from(("text/plain", "text/html"))),
+        language=draw(st.sampled_from(("en", "zh"))),
+        digest=draw(st.sampled_from("abcd")),
+        groups=frozenset(draw(st.sets(st.sampled_from(("x", "y"))))),
+        segment=draw(st.sampled_from(("s1", "s2"))),
+        first=number,
+        count=1,
+        validity=Validity(
+            starts=draw(st.sampled_from(MOMENTS)), ends=draw(st.sampled_from(MOMENTS))
+        ),
+    )
+
+
+def told(table):
+    """Everything that a table says, in the order in which it says it where that is promised."""
+    return {
+        "all": list(table.all()),
+        "named": [table.named(f"{uri}{n}") for uri in URIS for n in range(4)],
+        "at": [table.at("api", f"{uri}{n}") for uri in URIS for n in range(4)],
+        "by_id": [table.by_id(f"id{n}") for n in range(12)],
+        "counts": table.counts(),
+        "within": list(table.within(["s2", "s1"])),
+        "outside": [sorted(table.outside(moment)) for moment in MOMENTS],
+        "turns": [table.turns(moment) for moment in MOMENTS],
+        "where": [
+            sorted(table.where(asked))
+            for asked in (
+                Filter(),
+                Filter(groups=frozenset()),
+                Filter(groups=frozenset({"x"}), paths=("a/",)),
+                Filter(paths=("退款", "z"), languages=frozenset({"zh"})),
+                Filter(uris=frozenset({"a1", "A/b2"}), media_types=frozenset({"text/html"})),
+            )
+        ],
+    }
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_any_history_of_changes_reads_like_a_flat_table(data, tmp_path_factory):
+    """Whole tables and shared ones take turns: a small one is shared until twelve rows differ."""
+    place, known, base, tables = tmp_path_factory.mktemp("delta"), {}, None, []
+    before, delta.SMALL = delta.SMALL, 0
+    try:
+        for step in range(data.draw(st.integers(2, 6))):
+            folder = place / str(step)
+            folder.mkdir()
+            gone = data.draw(st.sets(st.sampled_from(sorted(known) or ["none"]), max_size=3))
+            drawn = data.draw(st.lists(listings(), max_size=4, unique_by=lambda one: one.id))
+            for identity in gone:
+                known.pop(identity, None)
+            listed = []
+            for one in drawn:
+                others = [d for d in known.values() if d.id != one.id]
+                if (one.uri, one.source) not in {(d.uri, d.source) for d in others}:
+                    known[one.id] = one
+                    listed.append(one)
+            shared = delta.write(folder, listed, base=base, gone=gone)
+            manifest.seal(folder, {}, known=shared)
+            base = folder / documents.NAME
+            tables.append(base)
+            assert bool(shared) == (not base.exists())
+            flat = place / f"flat{step}"
+            flat.mkdir()
+            delta.write(flat, list(known.values()))
+            with closing(Documents(base)) as one, closing(Documents(flat / documents.NAME)) as two:
+                assert told(one) == told(two)
+        held = [closing(Documents(table)) for table in tables]
+        expected = set()
+        for one in held:
+            with one as table:
+                expected |= {listed.digest for listed in table.all()}
+        assert documents.digests(tables) == expected
+    finally:
+        delta.SMALL = before
+
+
+def listing(uri, identity, source="src"):
+    facts = {"title": "", "media_type": "", "language": "", "digest": identity}
+    return Listed(
+        id=identity,
+        uri=uri,
+        source=source,
+        segment="s",
+        first=0,
+        count=0,
+        groups=frozenset(),
+        **facts,
+    )
+
+
+def made(folder, listed, base=None, gone=()):
+    folder.mkdir()
+    known = delta.write(folder, listed, base=base and base / documents.NAME, gone=gone)
+    manifest.seal(folder, {}, known=known)
+    return folder
+
+
+@pytest.mark.usefixtures("layered")
+def test_two_documents_of_one_name_are_refused_wherever_the_other_stands(tmp_path):
+    old = made(tmp_path / "1", [listing("a", "1"), listing("b", "2")])
+    for twice in ([listing("a", "3")], [listing("c", "3"), listing("c", "4")]):
+        with pytest.raises(ValueError, match="one name or id"):
+            made(tmp_path / twice[0].uri, twice, old)
+    new = made(tmp_path / "2", [listing("a", "3")], old, gone=["1"])
+    assert not (new / documents.NAME).exists()
+    with closing(Documents(new / documents.NAME)) as table:
+        assert [one.id for one in table.all()] == ["3", "2"]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A collection whose table is above the size from which it is shared."""
+    collection = tmp_path_factory.mktemp("large") / "c"
+    many = [document(f"folder/{'x' * 300}/{n}.md", "one word") for n in range(500)]
+    publish(collection, *many)
+    publish(collection, document("state.md", "state 2"), document("2.md", "x y"))
+    publish(collection, document("state.md", "state 3"))
+    return collection
+
+
+@pytest.fixture
+def collection(large, tmp_path):
+    """A copy that keeps its links."""
+    target = tmp_path / "c"
+    shutil.copytree(large, target)
+    base = folder(target, 1) / documents.NAME
+    for number in (2, 3):
+        (folder(target, number) / documents.BASE).unlink()
+        os.link(base, folder(target, number) / documents.BASE)
+    return target
+
+
+def folder(collection, number):
+    return collection / "generations" / str(number)
+
+
+def own_bytes(place):
+    """The bytes of a folder that no other one shares."""
+    return sum(f.stat().st_size for f in place.iterdir() if f.stat().st_nlink == 1)
+
+
+def test_a_publish_writes_what_changed_and_not_the_whole_table(large):
+    table = folder(large, 1) / documents.NAME
+    assert table.stat().st_size > delta.SMALL
+    for number in (2, 3):
+        assert own_bytes(folder(large, number)) < table.stat().st_size / 4
+    assert generations.numbers(large) == [1, 2, 3]
+    with Index.open(large) as index:
+        assert index.text("state.md") == "state 3"
+        assert index.sums["documents"] == len(list(index.records())) == 502
+
+
+def test_only_a_generation_with_changes_needs_a_new_reader(large):
+    forms = [manifest.read(folder(large, number)) for number in (1, 2)]
+    assert [documents.BASE in one.files for one in forms] == [False, True]
+    texts = [(folder(large, n) / manifest.NAME).read_text() for n in (1, 2)]
+    assert ['"min_reader": 2' in one for one in texts] == [True, False]
+    for segment in (large / "segments").iterdir():
+        assert '"min_reader": 2' in (segment / manifest.NAME).read_text()
+
+
+def test_what_was_verified_is_not_read_again_when_it_is_shared(collection, monkeypatch):
+    read, real = [], manifest._sha256
+    monkeypatch.setattr(manifest, "_sha256", lambda file: read.append(file.name) or real(file))
+    for number in (4, 5):
+        publish(collection, document("state.md", f"state {number}"))
+    assert read.count(documents.BASE) == 1
+
+
+def test_a_file_system_without_links_gets_a_copy(collection, monkeypatch):
+    def link(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    publish(collection, document("state.md", "state 4"))
+    base = folder(collection, 4) / documents.BASE
+    assert base.stat().st_nlink == 1
+    assert upkeep.verify(collection) == []
+
+
+def test_many_changes_make_a_whole_table_again(large, tmp_path):
+    collection = shutil.copytree(large, tmp_path / "c")
+    publish(collection, *(document(f"more/{n}.md", "two words") for n in range(100)))
+    assert (folder(collection, 4) / documents.NAME).exists()
+    with Index.open(collection) as index:
+        assert len(list(index.records())) == 602
+
+
+def test_a_damaged_shared_table_is_named_in_each_generation_that_has_it(collection):
+    base = folder(collection, 3) / documents.BASE
+    with base.open("r+b") as file:
+        file.seek(9_000)
+        file.write(b"\xff")
+    with pytest.raises(IndexDamaged):
+        Index.open(collection)
+    named = " ".join(upkeep.verify(collection))
+    for number, name in ((1, documents.NAME), (2, documents.BASE), (3, documents.BASE)):
+        assert str(folder(collection, number) / name) in named
+
+
+def test_a_table_that_was_damaged_meanwhile_is_no_base(collection):
+    with Build(collection, HashEmbedder()) as build:
+        build.add(*document("new.md", "words"))
+        with (folder(collection, 3) / documents.BASE).open("r+b") as file:
+            file.seek(9_000)
+            file.write(b"\xff")
+        with pytest.raises(IndexDamaged, match=r"base\.sqlite was changed"):
+            build.publish()
+    assert generations.numbers(collection) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", [documents.BASE, documents.CHANGES])
+def test_one_of_the_two_files_alone_is_no_table(collection, name):
+    (folder(collection, 3) / name).unlink()
+    with pytest.raises(IndexDamaged):
+        Documents(folder(collection, 3) / documents.NAME)
+    with Index.open(collection) as index:
+        assert index.generation == 2
+
+
+def test_a_backup_a_way_back_and_a_merge_keep_all(collection, tmp_path):
+    with Index.open(collection) as index:
+        before = index.digest()
+    backup.write(collection, tmp_path / "kb.rdb")
+    assert backup.restore(tmp_path / "kb.rdb", tmp_path / "again") == 1
+    assert upkeep.verify(tmp_path / "again") == []
+    with Index.open(tmp_path / "again") as index:
+        assert index.digest() == before
+
+    publish(collection, document("state.md", "state 4", groups=frozenset({"staff"})))
+    number = upkeep.rollback(collection, 3)
+    with Index.open(collection) as index:
+        assert index.generation == number == 5
+        assert index.text("state.md") == "state 3"
+        assert {one.uri: one.groups for one in index.records() if one.groups} == {
+            "state.md": frozenset({"staff"})
+        }
+    assert publish(collection, merge="all").changed
+    upkeep.gc(collection, keep=1)
+    assert generations.numbers(collection) == [6]
+    assert upkeep.verify(collection) == []
+    with Index.open(collection) as index:
+        assert len(index.segments) == 1
+        assert index.text("state.md") == "state 3"
+
+
+@pytest.mark.usefixtures("layered")
+def test_the_power_may_be_cut_after_any_step_of_a_publish_that_shares(tmp_path):
+    moments, broken = cuts(tmp_path, publishes=2)
+    assert list(tmp_path.rglob(documents.CHANGES))
+    assert broken == []
+    assert moments >= 80

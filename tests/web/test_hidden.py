@@ -1,0 +1,234 @@
+"""What a key may not see is, for it, not there: on every route, in every job, in every answer."""
+
+import json
+import threading
+import time
+
+import pytest
+from fakes import HashEmbedder, document
+from web_home import CANARY, SECRET, publish
+
+from indexes.build import Build
+
+BASE = "/v1/collections/default/documents"
+BODY = b"# Cellar\n\nThe cellar is open on Mondays.\n"
+ASK = {"question": "What is the canary password of the cellar?"}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def ended(client, response, headers=None) -> dict:
+    until = time.monotonic() + 60
+    while (job := client.get(response.headers["location"], headers=headers).json())[
+        "finished"
+    ] is None:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return job
+
+
+VARYING = {"id", "seconds", "created", "finished", "generation", "chunk"}
+
+
+def plain(value, uri: str):
+    """Leave out what differs from call to call, and the name itself."""
+    if isinstance(value, dict):
+        return {name: plain(one, uri) for name, one in value.items() if name not in VARYING}
+    if isinstance(value, list):
+        return [plain(one, uri) for one in value]
+    return value.replace(uri, "NAME") if isinstance(value, str) else value
+
+
+def journey(client, headers, uri: str) -> list:
+    """Use every route there is on a name; gives all that can be seen of it."""
+    where, seen = f"{BASE}/{uri}", []
+
+    def note(response) -> None:
+        fields = {name: one for name, one in response.headers.items() if name != "x-request-id"}
+        fields.pop("content-length", None)
+        if "location" in fields:
+            fields["location"] = fields["location"].rpartition("/")[0]
+        kind = fields["content-type"]
+        body = response.json() if "json" in kind else response.text
+        seen.append(plain([response.status_code, fields, body], uri))
+
+    def look() -> None:
+        for path in ("text", "original", "text?generation=1"):
+            note(client.get(f"{where}/{path}", headers=headers))
+        note(client.get(BASE, headers=headers))
+        note(client.get("/v1/collections", headers=headers))
+        ask = {**ASK, "filters": {"uris": [uri]}}
+        note(client.post("/v1/answers", json=ask, headers=headers))
+        note(client.post("/v1/search", json={"query": "cellar"}, headers=headers))
+
+    look()
+    note(client.delete(where, headers=headers))
+    note(client.put(f"{where}?groups=staff", content=BODY, headers=headers))
+    note(client.put(where, headers=headers))
+    for _ in range(2):
+        put = client.put(where, content=BODY, headers={**headers, "Idempotency-Key": uri})
+        note(put)
+    ended(client, put, headers)
+    note(client.get(put.headers["location"], headers=headers))
+    look()
+    put = client.put(where, content=BODY + b"And on Fridays.\n", headers=headers)
+    seen.append(plain(ended(client, put, headers), uri))
+    look()
+    seen.append(plain(ended(client, client.delete(where, headers=headers), headers), uri))
+    look()
+    return seen
+
+
+def test_a_hidden_name_reads_like_a_free_one_on_every_route(client, keys):
+    _, token = keys.create("blind", scopes=["ask", "write"], groups=["guests"])
+    free = journey(client, bearer(token), "secretz.md")
+
+    hidden = journey(client, bearer(token), SECRET)
+
+    assert len(hidden) == len(free)
+    for one, other in zip(hidden, free, strict=True):
+        assert one == other
+    _, staff = keys.create("staff", groups=["staff"])
+    assert client.get(f"{BASE}/{SECRET}/text", headers=bearer(staff)).text == CANARY
+
+
+def test_two_documents_of_one_name_are_listed_and_read_by_who_may(client, keys):
+    _, guest = keys.create("guest", scopes=["ask", "write"], groups=["guests"])
+    ended(
+        client, client.put(f"{BASE}/{SECRET}", content=BODY, headers=bearer(guest)), bearer(guest)
+    )
+    _, both = keys.create("both", groups=["guests", "staff"])
+
+    listed, cursor = [], None
+    while True:
+        page = client.get(
+            BASE, params={"limit": 1} | ({"cursor": cursor} if cursor else {}), headers=bearer(both)
+        ).json()
+        listed += [document["digest"] for document in page["documents"]]
+        if (cursor := page["next"]) is None:
+            break
+
+    assert len(listed) == len(set(listed)) == 5
+    assert "Mondays" in client.get(f"{BASE}/{SECRET}/text", headers=bearer(guest)).text
+
+
+@pytest.fixture
+def writer(client, keys):
+    """A key, and a queue that waits until ``go`` is called."""
+    key, token = keys.create("writer", scopes=["ask", "write"], groups=["guests"])
+    jobs = client.app.state.desk.jobs
+    work = jobs._work
+    jobs._work = lambda job: (_ for _ in ()).throw(RuntimeError) if not hold.wait(30) else work(job)
+    hold = threading.Event()
+    return key, bearer(token), hold.set
+
+
+@pytest.mark.parametrize("change", ["revoked", "scope", "groups", "collections"])
+def test_a_queued_job_asks_again_what_its_key_may(client, keys, writer, change):
+    key, headers, go = writer
+    put = client.put(f"{BASE}/late.md", content=BODY, headers=headers)
+    gone = client.delete(f"{BASE}/refunds.md", headers=headers)
+    column = {"scope": "scopes", "groups": "groups", "collections": "collections"}.get(change)
+    value = {"scope": '["ask"]', "groups": '["others"]', "collections": '["other"]'}.get(change)
+    _, admin = keys.create("admin", scopes=["admin"])
+    if column is None:
+        keys.revoke(key.id)
+    else:
+        with keys._db as db:
+            db.execute(f"UPDATE keys SET {column} = ? WHERE id = ?", (value, key.id))  # noqa: S608, three names
+    go()
+
+    jobs = [ended(client, one, bearer(admin)) for one in (put, gone)]
+
+    there = {d["uri"] for d in client.get(BASE, headers=bearer(admin)).json()["documents"]}
+    if change == "groups":  # what it may now see and give to is what counts
+        assert jobs[0]["state"] == "done"
+        assert client.get(f"{BASE}/late.md/text", headers=headers).status_code == 200
+        return
+    assert {job["state"] for job in jobs} == {"failed"}
+    assert {job["error"]["code"] for job in jobs} <= {"forbidden", "not_found"}
+    assert "refunds.md" in there
+    assert "late.md" not in there
+
+
+def test_a_document_that_was_hidden_meanwhile_is_neither_replaced_nor_deleted(
+    client, home, writer, keys
+):
+    _, headers, go = writer
+    put = client.put(f"{BASE}/refunds.md", content=BODY, headers=headers)
+    delete = client.delete(f"{BASE}/refunds.md", headers=headers)
+    publish(home, "default", {"refunds.md": "Refunds: for staff.\n"}, refunds=frozenset({"staff"}))
+    go()
+
+    for one in (put, delete):
+        job = ended(client, one, headers)
+        assert (job["state"], job["error"]["code"]) == ("failed", "not_found")
+    _, staff = keys.create("staff", groups=["staff"])
+    assert (
+        client.get(f"{BASE}/refunds.md/text", headers=bearer(staff)).text == "Refunds: for staff.\n"
+    )
+
+
+def test_an_idempotency_key_gives_no_text_of_what_is_hidden_or_gone(client, home, keys):
+    _, token = keys.create("staff", groups=["staff"])
+    headers = {**bearer(token), "Idempotency-Key": "once"}
+    for path, body in (("answers", ASK), ("search", {"query": ASK["question"]})):
+        first = client.post(f"/v1/{path}", json=body, headers=headers)
+        assert "xylophone" in first.text
+        assert client.post(f"/v1/{path}", json=body, headers=headers).content == first.content
+
+    publish(home, "default", {SECRET: CANARY}, secrets=frozenset({"board"}))
+    client.app.state.desk.live.refresh_all()
+
+    for path, body in (("answers", ASK), ("search", {"query": ASK["question"]})):
+        assert "xylophone" not in client.post(f"/v1/{path}", json=body, headers=headers).text
+
+
+def test_an_idempotency_key_gives_no_text_once_the_key_lost_its_group(client, keys):
+    key, token = keys.create("staff", groups=["staff"])
+    headers = {**bearer(token), "Idempotency-Key": "once"}
+    assert "xylophone" in client.post("/v1/answers", json=ASK, headers=headers).text
+    with keys._db as db:
+        db.execute("UPDATE keys SET groups = '[]' WHERE id = ?", (key.id,))
+
+    assert "xylophone" not in client.post("/v1/answers", json=ASK, headers=headers).text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "0"}])
+@pytest.mark.parametrize("body", [b"", "chunks"])
+def test_a_put_without_a_body_is_refused(client, headers, body):
+    content = iter(()) if body == "chunks" else body
+    response = client.put(f"{BASE}/empty.md", content=content, headers=headers)
+
+    assert response.status_code == 422
+    assert "body" in response.json()["detail"]
+
+
+def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
+    with Build(home / "collections" / "default", HashEmbedder()) as build:
+        for uri in ("handbook.md", "plan.md"):
+            build.add(*document(uri, f"The {uri} of the house.\n", source=f"{home}/docs of us"))
+        build.publish()
+    client.app.state.desk.live.refresh_all()
+    listed = client.get(BASE).json()["documents"]
+    foreign = ended(client, client.put(f"{BASE}/handbook.md", content=BODY))
+    current = home / "collections" / "other" / "CURRENT"
+    current.write_text("99\n")
+    for manifest in current.parent.glob("generations/*/MANIFEST.json"):
+        manifest.write_text("{}")
+    client.app.state.desk.live.refresh_all()
+    damaged = ended(client, client.put("/v1/collections/other/documents/a.md", content=BODY))
+    said = [
+        json.dumps(listed),
+        json.dumps(foreign),
+        json.dumps(damaged),
+        client.get("/readyz").text,
+        client.get("/v1/collections/missing/documents").text,
+        client.post("/v1/search", json={"query": "x", "collection": "other"}).text,
+    ]
+
+    assert {d["source"] for d in listed} == {"docs of us", "src"}
+    assert "docs of us" in foreign["error"]["message"]
+    assert not [text for text in said if str(home.parent) in text or '"/' in text]
