@@ -30,6 +30,7 @@ NAMES = (
     "CURRENT replaced",
     "generation published",
     "backup unpacked",
+    "backup moved in",
 )
 
 _armed: list[Callable[[str], None]] = []

@@ -42,11 +42,11 @@ def history(collection: Path) -> list[Standing]:
     return [_standing(collection, n, current=n == now) for n in generations.numbers(collection)]
 
 
-def verify(collection: Path) -> list[str]:
+def verify(collection: Path, *, lacking: bool = False) -> list[str]:
     """Read every file of every generation anew and name all that is wrong with it.
 
     In a generation that is whole, every chunk is also held against the text of its document.
-    Raises IndexNotFound where there is no collection.
+    lacking: originals may be missing. Raises IndexNotFound where there is no collection.
     """
     _must_stand(collection)
     found: dict[str, None] = {}
@@ -62,7 +62,7 @@ def verify(collection: Path) -> list[str]:
             digests = None  # what it lists is not known
         elif digests is not None:
             digests |= _digests(collection, number)
-    found.update(dict.fromkeys(_bad_originals(collection, digests)))
+    found.update(dict.fromkeys(_bad_originals(collection, () if lacking else digests)))
     return list(found)
 
 
