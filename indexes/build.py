@@ -27,6 +27,7 @@ from indexes.generations import Plan
 from indexes.index import Index
 from indexes.journal import Journal
 from indexes.layout import Layout
+from indexes.paths import segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 
@@ -242,7 +243,7 @@ class Build:
             facts = parts[-1].facts["splitter"] if parts else {}
         digest = self._draft.finish({"splitter": dict(facts)})
         failpoints.reach("segment sealed")
-        final = self._collection / generations.SEGMENTS / digest
+        final = segment_folder(self._collection, digest)
         if final.exists() and manifest.problems(final, digest):
             durable.discard(final)  # of the same content, but damaged: the draft is its cure
         if not final.exists():
@@ -273,11 +274,11 @@ class Build:
 
     def _sums(self, documents: int, order: list[str], dead: generations.Ranges) -> dict[str, int]:
         """Count what lives. The new segment is opened as a reader would, before anyone can."""
-        folder = self._collection / generations.SEGMENTS
         known = {part.digest: part for part in (self.base.segments if self.base else ())}
         with ExitStack() as opened:
             parts = [
-                known.get(name) or opened.enter_context(closing(Segment(folder / name)))
+                known.get(name)
+                or opened.enter_context(closing(Segment(segment_folder(self._collection, name))))
                 for name in order
             ]
             lost = {name: sum(n for _, n in ranges) for name, ranges in dead.items()}

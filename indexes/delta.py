@@ -18,7 +18,7 @@ from pathlib import Path
 from indexes import documents, manifest
 from indexes.chunk import ALWAYS
 from indexes.documents import BASE, CHANGES, NAME, REMOVED, SCHEMA, VALIDITY, Listed
-from indexes.table import address, machine_error
+from indexes.schema import address, machine_error
 
 SMALL = 256 << 10  # bytes; a table up to this is written whole
 _ROW = 400  # bytes that a document takes in a table, about

@@ -31,6 +31,7 @@ NAMES = (
     "CURRENT replaced",
     "generation published",
     "backup unpacked",
+    "backup moved in",
 )
 
 _armed: list[Callable[[str], None]] = []

@@ -21,9 +21,13 @@ from indexes import access_log, delta, documents, durable, failpoints, manifest
 from indexes.access_log import Access
 from indexes.documents import Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
+from indexes.paths import is_digest, open_plain
+from indexes.strict_json import parse_json, whole, words
 
 CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
 TOMBSTONES = "tombstones.json"
+_SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
+_MOST_DEAD = 64 << 20  # bytes: five million ranges
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
 
 Ranges = Mapping[str, Sequence[tuple[int, int]]]
@@ -102,18 +106,52 @@ def read(collection: Path, number: int) -> Generation:
     sealed = manifest.read(folder)
     if sealed.facts.get("generation") != number:
         raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+    try:
+        _check(sealed.facts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(f"{folder / manifest.NAME} describes no generation: {error}.") from error
     manifest.verify(folder, sealed)
-    dead = json.loads((folder / TOMBSTONES).read_bytes())
+    dead = read_dead(folder / TOMBSTONES)
     return Generation(
         number=number,
         folder=folder,
         segments=tuple(sealed.facts["segments"]),
         parent=sealed.facts["parent"],
         created=sealed.facts["created"],
-        dead={name: [(int(a), int(n)) for a, n in ranges] for name, ranges in dead.items()},
+        dead=dead,
         sums=sealed.facts["sums"],
         checksum=sealed.checksum,
     )
+
+
+def _check(facts: Mapping[str, Any]) -> None:
+    """Hold what a manifest says of a generation against its form. Raises ValueError."""
+    segments, sums = facts["segments"], facts["sums"]
+    if not isinstance(segments, list) or not all(map(is_digest, segments)):
+        raise ValueError("its segments are no digests")
+    if len(set(segments)) != len(segments):
+        raise ValueError("it names a segment twice")
+    if not isinstance(sums, dict) or not sums.keys() >= _SUMS:
+        raise ValueError("its sums are not those of a generation")
+    for value in (facts["generation"], *sums.values()):
+        whole(value)
+    if facts["parent"] is not None:
+        whole(facts["parent"])
+    words(facts["created"], most=40)
+
+
+def read_dead(file: Path) -> dict[str, list[tuple[int, int]]]:
+    """Read which rows of each segment are removed. Raises IndexDamaged."""
+    try:
+        with open_plain(file) as content:
+            body = content.read(_MOST_DEAD + 1)
+        dead = parse_json(body, most=_MOST_DEAD, values=_MOST_DEAD)
+        return {
+            name: [(whole(first), whole(count)) for first, count in ranges]
+            for name, ranges in dead.items()
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise IndexDamaged(f"{file} is no list of removed rows: {error}.") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

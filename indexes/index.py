@@ -30,6 +30,7 @@ from indexes.generations import Generation
 from indexes.hits import Hits, Rows, Scores, merge
 from indexes.layout import Flags, Layout, Mask
 from indexes.lexical import Ranking
+from indexes.paths import segment_folder
 from indexes.permitted import Permitted
 from indexes.remote import Asked, Entries, Replica, Store
 from indexes.restricted import Restricted
@@ -164,7 +165,7 @@ class Index:
                 held = generations.read(collection, number)
                 parts = []
                 for digest in held.segments:
-                    part = Segment(collection / generations.SEGMENTS / digest, card=card)
+                    part = Segment(segment_folder(collection, digest), card=card)
                     parts.append(opened.enter_context(closing(part)))
                 index = cls(held, parts, lock, access)
             except OSError as error:

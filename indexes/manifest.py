@@ -21,10 +21,13 @@ from typing import Any
 
 from indexes import durable
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, tells_absence
+from indexes.paths import is_digest, join_stored, open_plain
+from indexes.strict_json import parse_json, whole
 
 NAME = "MANIFEST.json"
 FORMAT = 3  # 3: a generation's document table may be an older one, and what changed since
 PLAIN = 2  # 2: documents may say when they hold, and chunks bear their version
+LARGEST = 16 << 20  # bytes of a manifest
 LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})  # a library's own, never data
 MOST_REMEMBERED = 10_000  # files; a server that lives through many publishes must not grow
 _NONE = "0" * 64  # stands for the checksum while it is taken
@@ -83,8 +86,8 @@ def read(folder: Path) -> Manifest:
     """
     file = folder / NAME
     try:
-        raw = file.read_bytes()
-        content = json.loads(raw)
+        raw = _body(file)
+        content = parse_json(raw, most=LARGEST)
         least = content["min_reader"]
     except OSError as error:
         if not tells_absence(error):
@@ -103,7 +106,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
     A file that was verified by this process and has kept its inode, size and times is not
     read again. Raises OSError when the machine cannot read one now, which is no damage.
     """
-    listed = {folder / name: (name, *known) for name, known in manifest.files.items()}
+    listed = {join_stored(folder, name): (name, *known) for name, known in manifest.files.items()}
     for file in _files(folder):
         if file not in listed and file.name not in LOCKS:
             raise IndexDamaged(f"{file} is not listed in the manifest beside it.")
@@ -125,7 +128,10 @@ def problems(folder: Path, checksum: str | None = None) -> list[str]:
         if checksum not in {None, manifest.checksum}:
             return [f"{folder / NAME} belongs to another folder."]
         verify(folder, manifest)
-        found = [_check(folder / name, *known, anew=True) for name, known in manifest.files.items()]
+        found = [
+            _check(join_stored(folder, name), *known, anew=True)
+            for name, known in manifest.files.items()
+        ]
         return [problem for problem in found if problem]
     except IndexesError as error:
         return [str(error)]
@@ -186,16 +192,31 @@ def _parse(file: Path, raw: bytes, content: dict[str, Any]) -> Manifest:
     try:
         own = ("checksum", "files", "format", "min_reader")
         facts = {key: value for key, value in content.items() if key not in own}
-        files = {name: (int(f["size"]), str(f["sha256"])) for name, f in content["files"].items()}
+        files = {name: _file(file.parent, name, f) for name, f in content["files"].items()}
         manifest = Manifest(
             MappingProxyType(facts), MappingProxyType(files), str(content["checksum"])
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
+    if not is_digest(manifest.checksum):
+        raise IndexDamaged(f"{file} was changed: its checksum is none.")
     blank = raw.replace(_line(manifest.checksum), _line(_NONE))
     if hashlib.sha256(blank).hexdigest() != manifest.checksum:
         raise IndexDamaged(f"{file} was changed: its checksum is wrong.")
     return manifest
+
+
+def _file(folder: Path, name: str, told: Mapping[str, Any]) -> tuple[int, str]:
+    """Read what a manifest says of one file. Raises ValueError, IndexDamaged."""
+    join_stored(folder, name)
+    if not is_digest(told["sha256"]):
+        raise ValueError(f"the sum of {name} is none")
+    return whole(told["size"]), str(told["sha256"])
+
+
+def _body(file: Path) -> bytes:
+    with open_plain(file) as content:
+        return content.read(LARGEST + 1)
 
 
 def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | None:

@@ -1,44 +1,13 @@
 """One SQLite file that was written once and is only read: a shelf, a document table."""
 
-import errno
-import os
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from indexes import schema
 from indexes.errors import IndexDamaged, tells_absence
-
-# What SQLite says when the machine cannot, by its primary code; all else is the file's own fault.
-_MACHINE = {
-    sqlite3.SQLITE_CANTOPEN: errno.EMFILE,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_BUSY: errno.EBUSY,
-    sqlite3.SQLITE_LOCKED: errno.EBUSY,
-    sqlite3.SQLITE_PERM: errno.EACCES,
-    sqlite3.SQLITE_AUTH: errno.EACCES,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-}
-
-
-def machine_error(error: sqlite3.Error, file: Path) -> OSError | None:
-    """Give the error of the system that an error of SQLite stands for; None where it is none.
-
-    A file that could not be opened or read is looked at once more, as SQLite keeps the reason to
-    itself.
-    """
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
-        try:
-            with file.open("rb") as content:
-                content.read(1)
-        except OSError as reason:
-            return reason
-    number = _MACHINE.get(code)
-    return None if number is None else OSError(number, f"{os.strerror(number)}: {error}", str(file))
 
 
 class Table:
@@ -53,7 +22,7 @@ class Table:
         self.file = file
         self._lock = threading.Lock()
         try:
-            self._base = sqlite3.connect(address(file), uri=True, check_same_thread=False)
+            self._base = schema.connect(file)
             self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
         except sqlite3.DatabaseError as error:
             raise _reason(error, file, "opened") from error
@@ -63,7 +32,8 @@ class Table:
         try:
             with self._lock:
                 self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # this one, and no other
-                self._base.execute(f"ATTACH ? AS {name}", (address(file),))
+                self._base.execute(f"ATTACH ? AS {name}", (schema.address(file),))
+                self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         except sqlite3.DatabaseError as error:
             raise _reason(error, file, "opened") from error
 
@@ -84,12 +54,7 @@ class Table:
 
 
 def _reason(error: sqlite3.DatabaseError, file: Path, what: str) -> Exception:
-    reason = machine_error(error, file)
+    reason = schema.machine_error(error, file)
     if reason is None or tells_absence(reason):
         return IndexDamaged(f"{file} cannot be {what}: {error}.")
     return reason
-
-
-def address(file: Path) -> str:
-    """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
-    return f"{file.absolute().as_uri()}?mode=ro&immutable=1"

@@ -1,16 +1,19 @@
 """Look after a collection's generations: list them, check them, go back to one, clear old ones."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexes import access_log, documents, generations, manifest, retention
+from indexes import access_log, documents, durable, generations, integrity, manifest, retention
 from indexes.access_log import Access
 from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
+from indexes.layout import Layout
+from indexes.paths import ORIGINALS, open_plain, segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 from indexes.shelf import Shelf
@@ -40,21 +43,43 @@ def history(collection: Path) -> list[Standing]:
     return [_standing(collection, n, current=n == now) for n in generations.numbers(collection)]
 
 
-def verify(collection: Path) -> list[str]:
+def verify(collection: Path, *, lacking: bool = False) -> list[str]:
     """Read every file of every generation anew and name all that is wrong with it.
 
     In a generation that is whole, every chunk is also held against the text of its document.
-    Raises IndexNotFound where there is no collection.
+    lacking: originals may be missing. Raises IndexNotFound where there is no collection.
     """
     _must_stand(collection)
     found: dict[str, None] = {}
     known = generations.numbers(collection)
     if known and generations.current(collection) not in known:
         found[f"{collection / generations.CURRENT} names no generation."] = None
+    checked: dict[str, list[str]] = {}
+    digests: set[str] | None = set()
     for number in known:
-        problems = _damage(collection, number) or _disagreements(collection, number)
-        found.update(dict.fromkeys(problems))
+        problems = _damage(collection, number) or _misshapen(collection, number, checked)
+        found.update(dict.fromkeys(problems or _disagreements(collection, number)))
+        if problems:
+            digests = None  # what it lists is not known
+        elif digests is not None:
+            digests |= _digests(collection, number)
+    found.update(dict.fromkeys(_bad_originals(collection, () if lacking else digests)))
     return list(found)
+
+
+def unlisted_originals(collection: Path) -> list[Path]:
+    """List the originals that no generation names; ``gc`` removes them.
+
+    They are no damage:
+    a file that could not be parsed leaves its bytes, and so does a job that was ended.
+    """
+    folder, used = collection / ORIGINALS, set[str]()
+    try:
+        for number in generations.numbers(collection):
+            used |= _digests(collection, number)
+    except IndexDamaged:
+        return []
+    return sorted(f for f in _files(folder) if f.name not in used)
 
 
 def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> int:
@@ -186,8 +211,46 @@ def _damage(collection: Path, number: int) -> list[str]:
         return [manifest.unread(error)]
     problems = manifest.problems(folder)
     for digest in held.segments:
-        problems += manifest.problems(collection / generations.SEGMENTS / digest, digest)
+        problems += manifest.problems(segment_folder(collection, digest), digest)
     return problems
+
+
+def _misshapen(collection: Path, number: int, checked: MutableMapping[str, list[str]]) -> list[str]:
+    """Name what no writer of ours wrote, though its sums are right. checked: known segments."""
+    held = generations.read(collection, number)
+    for digest in held.segments:
+        if digest not in checked:
+            checked[digest] = integrity.segment_problems(segment_folder(collection, digest))
+    problems = [problem for digest in held.segments for problem in checked[digest]]
+    return problems + integrity.generation_problems(held.folder)
+
+
+def _digests(collection: Path, number: int) -> set[str]:
+    return documents.digests([collection / generations.GENERATIONS / str(number) / documents.NAME])
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _bad_originals(collection: Path, digests: Collection[str] | None) -> Iterator[str]:
+    """Tell which source bytes are missing, or are not what they were; ``digests``: all listed.
+
+    A collection that was built without files has no folder for them.
+    """
+    folder = collection / ORIGINALS
+    present = set[str]()
+    for file in _files(folder):
+        if file.name.startswith(durable.UNFINISHED):
+            continue  # of a job that runs, or was ended; the next one writes over it
+        present.add(file.name)
+        with open_plain(file) as content:
+            sum_ = hashlib.file_digest(content, "sha256").hexdigest()
+        if sum_ != file.name:
+            yield f"{file} was changed: its SHA-256 is not its name."
+    if folder.is_dir():
+        for digest in sorted({*(digests or ())} - present):
+            yield f"{folder / digest} is missing: the bytes of a document that is listed."
 
 
 def _disagreements(collection: Path, number: int) -> Iterator[str]:
@@ -197,17 +260,25 @@ def _disagreements(collection: Path, number: int) -> Iterator[str]:
         table = opened.enter_context(closing(Documents(held.folder / documents.NAME)))
         parts = {}
         for name in held.segments:
-            part = Segment(collection / generations.SEGMENTS / name)
+            part = Segment(segment_folder(collection, name))
             parts[name] = opened.enter_context(closing(part))
         claimed = defaultdict(list, {name: list(ranges) for name, ranges in held.dead.items()})
+        for name in held.dead.keys() - parts.keys():
+            yield f"Rows of {name[:80]} are removed, which is no segment of generation {number}."
+        count = 0
         for listed in table.all():
             if listed.segment in parts:
                 claimed[listed.segment].append((listed.first, listed.count))
                 yield from _misfits(parts[listed.segment].shelf, listed)
             else:
                 yield f"{listed.uri} is listed in a segment that is not in generation {number}."
-        for name, part in parts.items():
-            yield from _gaps(part, claimed[name])
+            count += 1
+        torn = [problem for name, part in parts.items() for problem in _gaps(part, claimed[name])]
+        yield from torn
+        if not torn and held.dead.keys() <= parts.keys():  # then ranges may be believed
+            live = {"documents": count, **Layout(list(parts.values())).sums(held.dead)}
+            if live != dict(held.sums):
+                yield f"Generation {number} does not hold as much as its manifest says."
 
 
 def _gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -224,16 +295,16 @@ def _gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[str]:
 def _misfits(shelf: Shelf, listed: Listed) -> Iterator[str]:
     """Tell how a document on the shelf differs from what the table says of it."""
     try:
-        text = shelf.text(listed.id)
+        record, rows = shelf.record(listed.id), shelf.rows(listed.id)
     except KeyError:
         yield f"{listed.uri} is listed, but is not in segment {listed.segment}."
         return
-    chunks = list(shelf.of(listed.id))
-    if [row for row, _ in chunks] != list(range(listed.first, listed.first + listed.count)):
+    if rows != (listed.first, listed.count):
         yield f"{listed.uri}: its chunks are not where the document table says."
-    for _, chunk in chunks:
-        if text[chunk.start : chunk.end] != chunk.text:
-            yield f"{listed.uri}: chunk {chunk.id} is not what stands in its document."
+    names = ("uri", "source", "title", "media_type", "language", "digest")
+    for name in names:
+        if getattr(record, name) != getattr(listed, name):
+            yield f"{listed.uri}: its {name} on the shelf is another than in the document table."
 
 
 def _must_stand(collection: Path) -> None:

@@ -14,8 +14,8 @@ from indexes import manifest
 from indexes.errors import IndexDamaged, tells_absence
 from indexes.index import Index
 from indexes.mapped import mapped
+from indexes.schema import machine_error
 from indexes.shelf import Shelf
-from indexes.table import machine_error
 
 
 @pytest.fixture(scope="module")

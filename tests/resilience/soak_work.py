@@ -279,7 +279,9 @@ def ask(world: World, number: int) -> None:
     while not world.stop.is_set():
         with world.lock:
             places = list(world.documents.items())
-        (collection, _), document = chance.choice(places) if places else ((COLLECTIONS[0], ""), None)
+        (collection, _), document = (
+            chance.choice(places) if places else ((COLLECTIONS[0], ""), None)
+        )
         question = f"What is the code of the {document.topic if document else 'office'}?"
         who = chance.choice(["public", "staff", "admin"])
         way = chance.random()
@@ -294,7 +296,9 @@ def ask(world: World, number: int) -> None:
             if reply is not None and reply.status_code == 200 and document:
                 may = who != "public" or not document.staff
                 found = document.canary in reply.text
-                world.count(f"asked for its code: {'may' if may else 'may not'}, {'got' if found else 'did not get'} it")
+                world.count(
+                    f"asked for its code: {'may' if may else 'may not'}, {'got' if found else 'did not get'} it"
+                )
         time.sleep(chance.uniform(0.02, 0.15))
 
 
