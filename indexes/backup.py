@@ -23,7 +23,7 @@ from errno import ENOSPC, ENOTEMPTY
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import documents, durable, failpoints, generations, manifest, upkeep
+from indexes import access_log, documents, durable, failpoints, generations, manifest, upkeep
 from indexes.archive import ArchiveReader
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Generation, Plan
@@ -108,17 +108,18 @@ def read(file: Path) -> Backup:
     return _told(facts, file)
 
 
-def restore(file: Path, collection: Path) -> int:
+def restore(file: Path, collection: Path, *, old_groups: bool = False) -> int:
     """Publish what a backup holds as the collection's next generation; returns its number.
 
     Everything is written and checked aside first; a collection that there is not yet appears in one
     step. What answered before can be gone back to. A document that the collection knows keeps the
-    groups that were last said of it there. Raises IndexDamaged when the backup is not whole, or
-    holds what no backup of ours would, CollectionBusy, OSError; then nothing has changed.
+    groups that were last said of it there. Raises IndexDamaged when the backup is not whole, holds
+    what no backup of ours would, or when what was last said cannot be read (unless
+    ``old_groups``), CollectionBusy, OSError; then nothing has changed.
     """
     if collection.exists():
         with generations.writing(collection):
-            return _restore(file, collection)
+            return _restore(file, collection, old_groups=old_groups)
     draft = collection.with_name(f"{durable.UNFINISHED}restore-{collection.name}")
     with generations.writing(draft):  # so that two do not restore into one name at a time
         try:
@@ -127,7 +128,7 @@ def restore(file: Path, collection: Path) -> int:
                     durable.discard(part)
             for name in (generations.GENERATIONS, generations.SEGMENTS):
                 durable.folder(draft / name)
-            number = _restore(file, draft)
+            number = _restore(file, draft, old_groups=old_groups)
             _appear(draft, collection)
         finally:
             if draft.exists():
@@ -146,14 +147,14 @@ def _appear(draft: Path, collection: Path) -> None:
         raise CollectionBusy(why) from error
 
 
-def _restore(file: Path, collection: Path) -> int:
+def _restore(file: Path, collection: Path, *, old_groups: bool) -> int:
     place = collection / f"{durable.UNFINISHED}restore"
     durable.discard(place)
     place.mkdir()
     try:
         held = _unpack(file, place)
         failpoints.reach("backup unpacked")
-        return _install(place, held, collection)
+        return _install(place, held, collection, old_groups=old_groups)
     finally:
         durable.discard(place)
 
@@ -392,11 +393,16 @@ _BESIDE: Mapping[str, Callable[[Any], None]] = {
 }
 
 
-def _install(place: Path, held: Generation, collection: Path) -> int:
+def _install(place: Path, held: Generation, collection: Path, *, old_groups: bool) -> int:
     """Put the parts in their places, and publish their generation; all of it, or nothing."""
     parent, table = generations.current(collection), held.folder / documents.NAME
-    plan = Plan(parent=parent, segments=held.segments, dead=held.dead, sums=held.sums)
-    regrouped = list(upkeep.said_since(collection, table))
+    known = (parent or 1) - 1
+    regrouped = list(upkeep.said_since(collection, table, old_groups=old_groups, known=known))
+    before = generations.whole_table(collection, parent) if parent else None
+    access = access_log.replacement(before, table, regrouped)
+    plan = Plan(
+        parent=parent, segments=held.segments, dead=held.dead, sums=held.sums, access=access
+    )
     moved: list[tuple[Path, Path]] = []
     try:
         for name in (generations.SEGMENTS, ORIGINALS):

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.errors import IndexDamaged, ModelMissing
+from indexes.errors import IndexDamaged, ModelMissing, tells_absence
 from indexes.hits import Hits, Mask, Rows, Scores, best
 from indexes.mapped import map_bytes, mapped
 
@@ -256,4 +256,8 @@ def _load(file: Path) -> tuple[Any, Any]:
         reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(content), content.size)
         return faiss.read_index(reader), (content, reader)
     except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and not tells_absence(error):
+            raise OSError(error.errno, error.strerror, str(file)) from error
+        if "bad_alloc" in str(error):  # FAISS's word for no memory
+            raise MemoryError(f"{file}: {error}") from error
         raise IndexDamaged(f"{file} cannot be read: {error}.") from error

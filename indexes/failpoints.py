@@ -25,6 +25,7 @@ NAMES = (
     "segment named",
     "table written",
     "generation sealed",
+    "access log written",
     "generation named",
     "CURRENT written",
     "CURRENT replaced",

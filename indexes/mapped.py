@@ -23,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.errors import IndexDamaged
+from indexes.errors import IndexDamaged, tells_absence
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
@@ -65,7 +65,7 @@ def map_bytes(content: IO[bytes]) -> NDArray[np.uint8]:
 
 
 def mapped(file: Path) -> NDArray[Any]:
-    """Map an array of one or two dimensions. Raises IndexDamaged naming the file.
+    """Map an array of one or two dimensions. Raises IndexDamaged naming the file, or OSError.
 
     The array is a view of the plain class: slicing a ``memmap`` costs microseconds each time.
     """
@@ -78,6 +78,8 @@ def mapped(file: Path) -> NDArray[Any]:
             array = map_bytes(content)[first : first + size]
             return array.view(kind).reshape(shape)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and not tells_absence(error):  # no memory to map it, say
+            raise OSError(error.errno, error.strerror, str(file)) from error
         raise IndexDamaged(
             f"{file} cannot be read: {error}. Run: ragdesk indexes verify"
         ) from error

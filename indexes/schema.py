@@ -5,6 +5,8 @@ the schema must be, word by word, one that a writer of ours made; then every que
 over pages, and these are checked to be a tree. Limits are SQLite's own (sqlite.org/security.html).
 """
 
+import errno
+import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -13,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from indexes.errors import IndexDamaged
+from indexes.errors import IndexDamaged, tells_absence
 
 Shape = frozenset[tuple[str, str, str, str]]
 _GUARDS = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "query_only = ON")
@@ -24,9 +26,38 @@ _LIMITS = (  # nothing of ours comes near
     (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
 )
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
+# What SQLite says when the machine cannot, by its primary code; all else is the file's own fault.
+_MACHINE = {
+    sqlite3.SQLITE_CANTOPEN: errno.EMFILE,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_BUSY: errno.EBUSY,
+    sqlite3.SQLITE_LOCKED: errno.EBUSY,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+    sqlite3.SQLITE_AUTH: errno.EACCES,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+}
 _OBJECTS = 16  # of a schema; ours have five at most
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock
 _LEAST, _SPEED = 60.0, 1 << 20  # seconds a check may take, and bytes a second it must get through
+
+
+def machine_error(error: sqlite3.Error, file: Path) -> OSError | None:
+    """Give the error of the system that an error of SQLite stands for; None where it is none.
+
+    A file that could not be opened or read is looked at once more, as SQLite keeps the reason to
+    itself.
+    """
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
+        try:
+            with file.open("rb") as content:
+                content.read(1)
+        except OSError as reason:
+            return reason
+    number = _MACHINE.get(code)
+    return None if number is None else OSError(number, f"{os.strerror(number)}: {error}", str(file))
 
 
 @cache
@@ -79,6 +110,9 @@ def inspect(file: Path, shapes: Collection[Shape]) -> Iterator[sqlite3.Connectio
             base.set_authorizer(_authorize)
             yield base
     except sqlite3.Error as error:
+        reason = machine_error(error, file)
+        if reason and not tells_absence(reason):
+            raise reason from error
         raise IndexDamaged(f"{file} cannot be read: {error}.") from error
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 from indexes import schema
 from indexes.chunk import Chunk, Record
 from indexes.errors import IndexDamaged
+from indexes.schema import machine_error
 from indexes.table import Table
 
 _SCHEMA = """
@@ -95,7 +96,8 @@ class ShelfWriter:
             else:
                 self._base.executemany(statement, rows)
         except sqlite3.OperationalError as error:
-            raise OSError(f"{self._file} cannot be written: {error}.") from error
+            said = f"{self._file} cannot be written: {error}."
+            raise machine_error(error, self._file) or OSError(said) from error
 
 
 class Shelf:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from indexes import schema
-from indexes.errors import IndexDamaged
+from indexes.errors import IndexDamaged, tells_absence
 
 
 class Table:
     """Any thread may call; one connection serves them in turn.
 
-    Raises IndexDamaged, naming the file, when SQLite finds it unreadable. It is not mapped, which
-    would halve the time of a read: a file that a foreign program cuts short would end the process.
+    Raises IndexDamaged, naming the file, when SQLite finds it unreadable, and OSError when the
+    machine cannot read it now. It is not mapped, which would halve the time of a read: a file that
+    a foreign program cuts short would end the process.
     """
 
     def __init__(self, file: Path) -> None:
@@ -24,7 +25,7 @@ class Table:
             self._base = schema.connect(file)
             self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+            raise _reason(error, file, "opened") from error
 
     def attach(self, file: Path, name: str) -> None:
         """Open another such file beside this one; its tables bear a name, as ``name.table``."""
@@ -34,17 +35,26 @@ class Table:
                 self._base.execute(f"ATTACH ? AS {name}", (schema.address(file),))
                 self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+            raise _reason(error, file, "opened") from error
 
     def all(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Give every row that a query finds."""
         try:
             with self._lock:
                 return self._base.execute(query, values).fetchall()
+        except sqlite3.ProgrammingError:  # it was closed: a mistake of ours, and no damage
+            raise
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{self.file} cannot be read: {error}.") from error
+            raise _reason(error, self.file, "read") from error
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._base.close()
+
+
+def _reason(error: sqlite3.DatabaseError, file: Path, what: str) -> Exception:
+    reason = schema.machine_error(error, file)
+    if reason is None or tells_absence(reason):
+        return IndexDamaged(f"{file} cannot be {what}: {error}.")
+    return reason

@@ -3,11 +3,12 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, MutableMapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexes import documents, durable, generations, integrity, manifest, retention
+from indexes import access_log, documents, durable, generations, integrity, manifest, retention
+from indexes.access_log import Access
 from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
@@ -81,14 +82,15 @@ def unlisted_originals(collection: Path) -> list[Path]:
     return sorted(f for f in _files(folder) if f.name not in used)
 
 
-def rollback(collection: Path, generation: int) -> int:
+def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> int:
     """Answer from an earlier generation again, once all of it has been read and found good.
 
     Texts go back, and who may see them does not: a document keeps the groups that were last said
     of it. Where these are others, a new generation of the old content is published with them.
     Returns the number of the one that answers.
 
-    Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used,
+    Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used, or
+    when it cannot be known who may see its documents now (``old_groups``: as they were seen then),
     CollectionBusy while a job runs.
     """
     _must_stand(collection)
@@ -98,43 +100,74 @@ def rollback(collection: Path, generation: int) -> int:
         if problems := _damage(collection, generation):
             raise IndexDamaged(problems[0])
         held = generations.read(collection, generation)
-        regrouped = list(said_since(collection, held.folder / documents.NAME))
+        table = held.folder / documents.NAME
+        regrouped = list(said_since(collection, table, old_groups=old_groups, known=generation))
         if not regrouped:
             generations.point(collection, generation, held.checksum)
             return generation
-        plan = Plan(parent=generation, segments=held.segments, dead=held.dead, sums=held.sums)
-        table = held.folder / documents.NAME
+        access = Access(groups={(one.source, one.uri): one.groups for one in regrouped})
+        plan = Plan(
+            parent=generation,
+            segments=held.segments,
+            dead=held.dead,
+            sums=held.sums,
+            access=access,
+        )
         return generations.publish(collection, plan, regrouped, base=table)
 
 
-def said_since(collection: Path, table: Path) -> Iterator[Listed]:
+def before(collection: Path) -> int | None:
+    """Name the generation to go back to: what the one that answers was made from, or None.
+
+    Where that cannot be read, the newest below it; where CURRENT names none, the newest.
+    """
+    now, known = generations.current(collection), generations.numbers(collection)
+    standing = next((one for one in history(collection) if one.current), None)
+    if standing is not None and standing.problem is None:
+        return standing.parent
+    return max((n for n in known if now is None or n < now), default=None)
+
+
+def said_since(
+    collection: Path, table: Path, *, old_groups: bool = False, known: int = 0
+) -> Iterator[Listed]:
     """Give the documents of a table of which other groups were said last, with these groups.
 
-    The last word on a document is that of the newest generation which lists it and can be read.
+    The last word on a document is that of the newest generation which lists it; one whose table is
+    not whole speaks by its access log. Raises IndexDamaged where neither can be read, unless
+    ``old_groups`` lets what it said be passed over. known: a generation that need not be looked at.
     """
-    with closing(Documents(table)) as known:
-        left = {(one.source, one.uri): one for one in known.all()}
+    with closing(Documents(table)) as old:
+        left = {(one.source, one.uri): one for one in old.all()}
     for number in reversed(generations.numbers(collection)):
         if not left:
             return
-        with suppress(IndexDamaged):
-            for later in _listed(_folder(collection, number) / documents.NAME, left):
-                one = left.pop((later.source, later.uri), None)
-                if one and one.groups != later.groups:
-                    yield replace(one, groups=later.groups)
+        later = generations.whole_table(collection, number)
+        if later is not None:
+            said = {(one.source, one.uri): one.groups for one in _listed(later, left)}
+        elif step := access_log.read(collection, number):
+            said = dict(step[1].groups)
+        elif not old_groups and number > known:
+            raise IndexDamaged(
+                f"Who may see what is not known: neither generation {number} nor its access log "
+                "can be read. To let those see it who saw it then, say --old-groups: "
+                "ragdesk indexes rollback --to N --old-groups"
+            )
+        else:
+            continue
+        for place, groups in said.items():
+            document = left.pop(place, None)
+            if document and document.groups != groups:
+                yield replace(document, groups=groups)
 
 
 def _listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed]:
     """Give the documents of a table that bear some names; of few, without reading all of it."""
-    with closing(Documents(table)) as known:
+    with closing(Documents(table)) as listed:
         if len(names) > _MANY:
-            return [one for one in known.all() if (one.source, one.uri) in names]
-        found = [known.at(source, uri) for source, uri in names]
+            return [one for one in listed.all() if (one.source, one.uri) in names]
+        found = [listed.at(source, uri) for source, uri in names]
         return [one for one in found if one]
-
-
-def _folder(collection: Path, number: int) -> Path:
-    return collection / generations.GENERATIONS / str(number)
 
 
 def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
@@ -174,6 +207,8 @@ def _damage(collection: Path, number: int) -> list[str]:
         held = generations.read(collection, number)
     except IndexesError as error:
         return [str(error)]
+    except OSError as error:
+        return [manifest.unread(error)]
     problems = manifest.problems(folder)
     for digest in held.segments:
         problems += manifest.problems(segment_folder(collection, digest), digest)
@@ -191,7 +226,7 @@ def _misshapen(collection: Path, number: int, checked: MutableMapping[str, list[
 
 
 def _digests(collection: Path, number: int) -> set[str]:
-    return documents.digests([_folder(collection, number) / documents.NAME])
+    return documents.digests([collection / generations.GENERATIONS / str(number) / documents.NAME])
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,6 +9,8 @@ job finds every part in the journal. So the digest is that of a local run.
 
 import json
 import logging
+import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -32,6 +34,7 @@ from ingest.runners import Open, RayOptions
 try:
     import ray
     import ray.data
+    from ray._private import ray_constants
 except ImportError as error:
     raise ModelMissing("Ray is not installed: pip install 'ragdesk[ray]'") from error
 
@@ -182,6 +185,8 @@ def _joined(address: str) -> Iterator[None]:
     began = not ray.is_initialized()
     if began:
         here = {} if address else {"include_dashboard": False}
+        if not address:
+            _stay_on_loopback()
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **here)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
@@ -189,6 +194,22 @@ def _joined(address: str) -> Iterator[None]:
     finally:
         if began:
             ray.shutdown()
+
+
+def _stay_on_loopback() -> None:
+    """Keep the cluster that starts here, and all its processes, to this machine.
+
+    By itself Ray finds its address with a socket to 8.8.8.8 and listens there, asks the metadata
+    servers of three clouds where it runs, reports turned off or not, and leaves a token in the
+    user's home folder. The proxy is one that is not there: nothing of a local cluster needs any.
+    """
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # the same for its processes
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        os.environ[name] = "http://127.0.0.1:9"
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = "127.0.0.1,localhost,::1"
 
 
 def _told(raw: Raw) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexes import durable, failpoints
-from ingest.errors import Unreadable
+from ingest.errors import Unreadable, unreadable
 
 FOLDER = "originals"
 _DRAFT = f"{durable.UNFINISHED}original"  # one writer at a time: the next overwrites a dead one's
@@ -106,5 +106,5 @@ def _pieces(path: Path, limit: int) -> Iterator[bytes]:
                 size += len(piece)
                 yield piece
     except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from error
+        raise unreadable(error, "cannot be read") from error
     raise Unreadable(f"larger than {limit} MiB")

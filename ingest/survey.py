@@ -11,7 +11,7 @@ from indexes.documents import Listed
 from indexes.index import Index
 from ingest import ledger, sources
 from ingest.document import Raw, Skipped
-from ingest.errors import Unreadable
+from ingest.errors import Unreadable, unreadable
 from ingest.ledger import Changes
 from ingest.originals import FOLDER
 from ingest.seen import Seen
@@ -257,4 +257,9 @@ def _beside(path: Path) -> Validity | None:
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
             return None
-    return beside(path)
+    try:
+        return beside(path)
+    except Unreadable as error:
+        if isinstance(error.__cause__, OSError):
+            unreadable(error.__cause__, "")  # raised again, where it is not about this file
+        raise

@@ -5,11 +5,13 @@ scales to replicas; this is for a box that runs one desk and one model.
 """
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from indexes.errors import ModelMissing
@@ -49,12 +51,25 @@ def installed() -> None:
         raise ModelMissing(remedy)
 
 
+def _stay_local(model: str) -> None:
+    """Keep vLLM, before it is imported, from asking the hub about a folder, or for its own address.
+
+    It finds that address with a socket to 8.8.8.8; the parts of this engine talk over loopback.
+    A hub name in the settings is the operator's wish to fetch that model.
+    """
+    os.environ.setdefault("VLLM_HOST_IP", "127.0.0.1")
+    if Path(model).is_dir():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+
+
 class Inside:
     """Writes with vLLM's AsyncLLM. Belongs to one event loop."""
 
     def __init__(self, options: VllmOptions, generate: GenerateOptions) -> None:
         """Load the model: seconds to minutes. Raises ModelMissing where that cannot be done."""
         installed()
+        _stay_local(options.model)
         from jinja2 import TemplateError  # noqa: PLC0415 - comes with vLLM
         from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
         from vllm.exceptions import VLLMError  # type: ignore[import-not-found]  # noqa: PLC0415
