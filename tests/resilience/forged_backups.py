@@ -72,7 +72,9 @@ def make(folder: Path) -> Path:
         question=(0, 19), kind="faq", path=("Refunds",), page=1, section=(0, 10), lead="Refunds",
     )  # fmt: skip
     records = [
-        document("a.md", "Refund in 30 days\nTo your card\n退款 14 天", groups=frozenset({"x", "y"})),
+        document(
+            "a.md", "Refund in 30 days\nTo your card\n退款 14 天", groups=frozenset({"x", "y"})
+        ),
         document("old.md", "Summer prices", validity=Validity(ends="2026-01-01T00:00:00Z")),
         (faq, [chunk]),
         *(document(f"{n}.md", f"Article {n} of the handbook") for n in range(50)),
@@ -119,7 +121,9 @@ class Watch:
         self.on = False
         try:
             writes = event not in {"open", "sqlite3.connect", "os.listdir"} or (
-                event == "open" and isinstance(args[2], int) and bool(args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+                event == "open"
+                and isinstance(args[2], int)
+                and bool(args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
             )
             for path in args[:2] if event in {"os.rename", "os.link", "os.symlink"} else args[:1]:
                 if isinstance(path, str | bytes | os.PathLike):
@@ -202,9 +206,13 @@ def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str
         watch.on = False
     if watch.strays:
         return f"strayed: {watch.strays[0]}"
-    if outcome == "refused" and (state(collection) if standing else any(home.iterdir())) != (before or False):
+    if outcome == "refused" and (state(collection) if standing else any(home.iterdir())) != (
+        before or False
+    ):
         return "refused, and something was changed"
-    if outcome == "taken" and any(CANARY.encode() in f.read_bytes() for f in home.rglob("*") if f.is_file()):
+    if outcome == "taken" and any(
+        CANARY.encode() in f.read_bytes() for f in home.rglob("*") if f.is_file()
+    ):
         return "strayed: a canary was read"
     return outcome
 
@@ -255,7 +263,9 @@ def work(jail: Path, seeds: range) -> None:
         print(json.dumps({**told, "seconds": time.monotonic() - at}), flush=True)
 
 
-def run(count: int, *, first: int = 0, workers: int = 1, part: int = 500) -> list[dict[str, object]]:
+def run(
+    count: int, *, first: int = 0, workers: int = 1, part: int = 500
+) -> list[dict[str, object]]:
     """Try so many forgeries in processes of their own; one that dies of one costs only that one."""
     told: list[dict[str, object]] = []
     waiting = [range(n, min(n + part, first + count)) for n in range(first, first + count, part)]
@@ -264,7 +274,12 @@ def run(count: int, *, first: int = 0, workers: int = 1, part: int = 500) -> lis
         while waiting and len(running) < workers:
             seeds, folder = waiting.pop(0), tempfile.TemporaryDirectory()
             (Path(folder.name) / "jail").mkdir()
-            told_ = ["--jail", str(Path(folder.name) / "jail"), "--seeds", f"{seeds.start}:{seeds.stop}"]
+            told_ = [
+                "--jail",
+                str(Path(folder.name) / "jail"),
+                "--seeds",
+                f"{seeds.start}:{seeds.stop}",
+            ]
             command = [sys.executable, "-m", "tests.resilience.forged_backups", *told_]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
             running.append((process, seeds, folder))
@@ -291,10 +306,14 @@ def section(told: list[dict[str, object]]) -> str:
     bad = ("strayed", "hung", "broke", "died", "refused, and something was changed")
     rows = [
         f"| {kind} | {sum(c.values()):,} | {c['refused']:,} | {c['taken']:,} | "
-        + " | ".join(str(sum(n for o, n in c.items() if o.startswith(name))) for name in bad) + " |"
+        + " | ".join(str(sum(n for o, n in c.items() if o.startswith(name))) for name in bad)
+        + " |"
         for kind, c in sorted(kinds.items())
     ]
-    slowest, peak = max(float(str(o["seconds"])) for o in told), max(int(str(o["peak"])) for o in told)
+    slowest, peak = (
+        max(float(str(o["seconds"])) for o in told),
+        max(int(str(o["peak"])) for o in told),
+    )
     return "\n".join(
         (
             f"{len(told):,} backups forged from a good one, most of them with every sum made right again; a quarter",

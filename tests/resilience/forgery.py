@@ -19,10 +19,29 @@ from pathlib import Path
 
 Files = dict[str, bytes]
 LISTING, NONE = "BACKUP.json", "0" * 64
-CLIMBS = ("../../../canary", "../../../../canary", "/etc/hostname", "..", ".", "", "a/../../b", "x\0y")
+CLIMBS = (
+    "../../../canary",
+    "../../../../canary",
+    "/etc/hostname",
+    "..",
+    ".",
+    "",
+    "a/../../b",
+    "x\0y",
+)
 NUMBERS = (
     *("-1", "0", "1", "7", "1000000000", "99999999999999999999", "1e9", "1e999", "-0.5", "true"),
-    *("null", '"1"', "[]", "{}", "NaN", "Infinity", "9" * 5_000, "[" * 2_000 + "]" * 2_000, "[[[]]]"),
+    *(
+        "null",
+        '"1"',
+        "[]",
+        "{}",
+        "NaN",
+        "Infinity",
+        "9" * 5_000,
+        "[" * 2_000 + "]" * 2_000,
+        "[[[]]]",
+    ),
 )
 LOOP = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n"""
 
@@ -56,7 +75,9 @@ def sum_of(body: bytes) -> str:
 def manifest_sum(raw: bytes) -> bytes:
     """Put the right checksum over its own bytes into a manifest."""
     blank = re.sub(rb'"checksum": "[^"]*"', f'"checksum": "{NONE}"'.encode(), raw, count=1)
-    return blank.replace(f'"checksum": "{NONE}"'.encode(), f'"checksum": "{sum_of(blank)}"'.encode())
+    return blank.replace(
+        f'"checksum": "{NONE}"'.encode(), f'"checksum": "{sum_of(blank)}"'.encode()
+    )
 
 
 def seal(files: Files) -> Files:
@@ -166,15 +187,34 @@ def change_array(files: Files, dice: random.Random) -> Files:
     size = 10 + struct.unpack("<H", body[8:10])[0]
     head, data = body[10:size].decode("latin-1"), bytearray(body[size:])
     if dice.random() < 0.5:
-        shapes = ("(1000000000000,)", "(-1,)", "(9" * 30 + ",)", "()", "(2, 3, 4)", "(0,)", "(1, 1)")
+        shapes = (
+            "(1000000000000,)",
+            "(-1,)",
+            "(9" * 30 + ",)",
+            "()",
+            "(2, 3, 4)",
+            "(0,)",
+            "(1, 1)",
+        )
         kinds = ("|O", "<f8", "<i8", ">i4", "|V8", "|b1", "<b4", "<u4", "|S9")
         head = re.sub(r"\(\d*,?\d*\)", dice.choice(shapes), head) if dice.random() < 0.6 else head
-        head = re.sub(r"'[<|]\w\d'", f"'{dice.choice(kinds)}'", head) if dice.random() < 0.5 else head
+        head = (
+            re.sub(r"'[<|]\w\d'", f"'{dice.choice(kinds)}'", head) if dice.random() < 0.5 else head
+        )
         head = head.strip().ljust(size - 11) + "\n"
     elif data:
         width = max(1, len(data) // max(1, int((re.search(r"\((\d+)", head) or [0, 1])[1])))
         at = dice.randrange(len(data) // width) * width
-        value = dice.choice((0, 1, 2, (1 << 8 * width - 1) - 1, (1 << 8 * width) - 1, dice.randrange(1 << 8 * width)))
+        value = dice.choice(
+            (
+                0,
+                1,
+                2,
+                (1 << 8 * width - 1) - 1,
+                (1 << 8 * width) - 1,
+                dice.randrange(1 << 8 * width),
+            )
+        )
         data[at : at + width] = value.to_bytes(width, "little")
     files[name] = body[:8] + struct.pack("<H", len(head)) + head.encode("latin-1") + bytes(data)
     return seal(files)
@@ -183,7 +223,18 @@ def change_array(files: Files, dice: random.Random) -> Files:
 def change_vectors(files: Files, dice: random.Random) -> Files:
     name = pick(files, dice, ".faiss")
     body = bytearray(files[name])
-    kinds = (b"IxF2", b"IxPT", b"IxMp", b"IHNf", b"IwFl", b"IxPq", b"ilar", b"il00", b"IxRf", b"ibla")
+    kinds = (
+        b"IxF2",
+        b"IxPT",
+        b"IxMp",
+        b"IHNf",
+        b"IwFl",
+        b"IxPq",
+        b"ilar",
+        b"il00",
+        b"IxRf",
+        b"ibla",
+    )
     match dice.randrange(4):
         case 0:
             body[:4] = dice.choice(kinds)
@@ -275,12 +326,18 @@ def change_parts(files: Files, dice: random.Random) -> Files:
         case 2:
             files[f"originals/{sum_of(one.encode())}"] = files[one]
         case 3:
-            files[dice.choice(("desk.sqlite", "keys", "LOCK", "CURRENT", "../x", "/tmp/x", "access/1.json"))] = b"x"  # noqa: S108
+            files[
+                dice.choice(
+                    ("desk.sqlite", "keys", "LOCK", "CURRENT", "../x", "/tmp/x", "access/1.json")
+                )
+            ] = b"x"  # noqa: S108
         case 4:
             originals = [name for name in files if name.startswith("originals/")]
             files[dice.choice(originals)] = b"other words"
         case 5:
-            files[f"{one.rpartition('/')[0] or 'generation'}/{dice.choice(('more.npy', '.x', 'a.so'))}"] = b"x"
+            files[
+                f"{one.rpartition('/')[0] or 'generation'}/{dice.choice(('more.npy', '.x', 'a.so'))}"
+            ] = b"x"
     return seal(files) if LISTING in files and files[LISTING][:1] == b"{" else files
 
 
@@ -297,7 +354,13 @@ def change_archive(files: Files, dice: random.Random) -> bytes:
             return put_together({name: files[name] for name in names})
         case 3:
             body = bytearray(put_together(files))
-            at = 512 * dice.choice([n for n in range(len(body) // 512) if body[512 * n + 257 : 512 * n + 262] == b"ustar"])
+            at = 512 * dice.choice(
+                [
+                    n
+                    for n in range(len(body) // 512)
+                    if body[512 * n + 257 : 512 * n + 262] == b"ustar"
+                ]
+            )
             for _ in range(dice.choice((1, 2, 4))):
                 body[at + dice.randrange(512)] = dice.choice((0, 0x2F, 0x37, 0x80, 0xFF))
             total = sum(body[at : at + 148]) + 256 + sum(body[at + 156 : at + 512])
