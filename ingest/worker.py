@@ -103,15 +103,25 @@ def answer(
 
 
 def _body(path: Path, *, real: bool) -> bytes:
-    """Read the file to parse; no link is followed that took its place since it was looked at."""
+    """Read the file to parse; no link is followed that took its place since it was looked at.
+
+    real: it lies where its source has it, and not among our own originals.
+    """
     try:
-        file = open_file(path, real=real)
+        if not real:
+            with open(path, "rb", opener=_unlinked) as own:
+                return own.read()
+        file = open_file(path, real=True)
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     if file is None:
         raise Unreadable("not a file, but a pipe, socket or device")
     with file:
         return file.readall()
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def limit_memory(size: int) -> int:
