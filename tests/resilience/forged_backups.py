@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import os
-import random
 import resource
 import shutil
 import signal
@@ -25,11 +24,12 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parent))
 
 import forgery
 from fakes import HashEmbedder, document
@@ -281,7 +281,7 @@ def run(
                 f"{seeds.start}:{seeds.stop}",
             ]
             command = [sys.executable, "-m", "tests.resilience.forged_backups", *told_]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             running.append((process, seeds, folder))
         process, seeds, folder = running.pop(0)
         lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
@@ -314,16 +314,15 @@ def section(told: list[dict[str, object]]) -> str:
         max(float(str(o["seconds"])) for o in told),
         max(int(str(o["peak"])) for o in told),
     )
-    return "\n".join(
-        (
-            f"{len(told):,} backups forged from a good one, most of them with every sum made right again; a quarter",
-            "of them restored over a collection that stands. Taken: the change was one that a good backup can",
-            "have (a title, a group); these were then verified, searched, listed, summed up and backed up again.",
-            "", "| changed first | tried | refused | taken | read or wrote outside | hung | traceback "
-            "| process died | changed what stood |", "|---|---|---|---|---|---|---|---|---|", *rows,
-            "", f"Longest of all: {slowest:.2f} s; memory above that of a good one: {peak} MB at most.",
-        )
-    )  # fmt: skip
+    head = f"""{len(told):,} backups forged from a good one, most of them with every sum made right again; a quarter
+of them restored over a collection that stands. Taken: the change was one that a good backup can have
+(a title, a group, an original that is not there); these were then verified, searched, listed, summed
+up and backed up again.
+
+| changed first | tried | refused | taken | read or wrote outside | hung | traceback | process died | changed what stood |
+|---|---|---|---|---|---|---|---|---|"""
+    foot = f"Longest: {slowest:.1f} s; memory above that of a good one: at most {peak} MB."
+    return "\n".join((head, *rows, "", foot))
 
 
 def main() -> None:
