@@ -250,7 +250,7 @@ def writing(collection: Path) -> Iterator[None]:
     """
     for folder in (collection, collection / GENERATIONS, collection / SEGMENTS):
         durable.folder(folder)
-    with (collection / LOCK).open("ab") as lock:
+    with open(collection / LOCK, "ab", opener=_unlinked) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -261,6 +261,11 @@ def writing(collection: Path) -> Iterator[None]:
         _sign(lock)
         sweep(collection)
         yield
+
+
+def _unlinked(path: str, flags: int) -> int:
+    """Open a lock to be signed; a link in its place would have a stranger's file emptied."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _sign(lock: IO[bytes]) -> None:

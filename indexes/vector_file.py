@@ -19,6 +19,7 @@ _CODER = struct.Struct("<iifQQ")  # kind, range, its argument, dimension, bytes 
 _FLAT, _IVF, _LISTS, _FULL, _SPARSE = b"IxFI", b"IwSq", b"ilar", b"full", b"sprs"
 _INNER_PRODUCT, _EIGHT_BITS = 0, 0
 _NEAR_ONE = 1e-2  # a unit vector may be off by so much; a stored one is within a tenth of that
+_LARGEST = 2.0  # of a vector's numbers: no square overflows
 _SLAB = 1 << 22  # bytes
 
 
@@ -97,8 +98,8 @@ def _flat(walk: _Walk, *, count: int, dim: int, unit: bool) -> None:
         raise ValueError(f"it does not hold {count} vectors of {dim} numbers")
     for first in range(0, count, rows := max(1, _SLAB // (4 * dim))):
         slab = walk.array("<f4", min(rows, count - first) * dim).reshape(-1, dim)
-        if not np.isfinite(slab).all():
-            raise ValueError("it holds a vector that is no number")
+        if not np.isfinite(slab).all() or np.abs(slab).max(initial=0) > _LARGEST:
+            raise ValueError("it holds a vector that is no number, or none of length one")
         if unit and not np.allclose(np.linalg.norm(slab, axis=1), 1, atol=_NEAR_ONE):
             raise ValueError("it holds a vector that is not of length one")
 

@@ -18,6 +18,7 @@ from indexes.embed import Embedder
 from indexes.errors import BaseDamaged, IndexMismatch, IndexNotFound
 from indexes.generations import CURRENT
 from indexes.index import Index
+from indexes.paths import original_file
 from indexes.retention import Retention
 from ingest import ledger, sources
 from ingest.children import Children
@@ -25,7 +26,7 @@ from ingest.document import Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
 from ingest.estimate import Estimate
 from ingest.guard import Guard, GuardOptions, Outcome
-from ingest.originals import FOLDER, Kept, Originals, look
+from ingest.originals import Kept, Originals, look
 from ingest.progress import Meter, Watch, unwatched
 from ingest.report import Report
 from ingest.runners import Open, Runner
@@ -258,12 +259,13 @@ class Job:
         def kept() -> Iterator[Raw]:
             for raw in work:
                 try:
-                    got: Kept = keep(raw.file, limit=self.guard.file_size)
+                    got: Kept = keep(raw.file, limit=self.guard.file_size, real=raw.real)
                     self._check(raw, got)
                 except Unreadable as error:
                     lost.append(Skipped(uri=raw.uri, reason=str(error), source=raw.source))
                 else:
-                    yield replace(raw, file=got.file, digest=got.digest, size=got.size)
+                    real = raw.real and got.file == raw.file  # a plan parses the very file
+                    yield replace(raw, file=got.file, digest=got.digest, size=got.size, real=real)
 
         way = self._way()
         with runner([raw.uri for raw in work]) as runs:
@@ -276,7 +278,7 @@ class Job:
 
     def _check(self, raw: Raw, got: Kept) -> None:
         """Take kept bytes only for what they were. Raises Unreadable."""
-        if raw.file == self.collection / FOLDER / raw.digest and got.digest != raw.digest:
+        if raw.file == original_file(self.collection, raw.digest) and got.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
     def _runner(self, build: Build) -> Opener | None:
