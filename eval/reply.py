@@ -41,7 +41,7 @@ _SPEAKS_OF_ITSELF = re.compile(
 )
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _AHEAD = re.compile(rf"\s*(?:{_MARK.pattern}\s*)+")
-_GAP = re.compile(r"\s+(?=[.,;:!?。，；：！？])")
+_GAP = re.compile(r"(?<!\s)\s++(?=[.,;:!?。，；：！？])")
 _SHORT = 2  # sentences: a refusal and what it adds
 
 

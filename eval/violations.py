@@ -21,7 +21,9 @@ _MARKER = re.compile(r"^\s*(?:[-*•]\s*)?(?:\(?\d{1,2}[.)]\s+)?")
 LABEL = re.compile(r"\*\*[^*\n]{1,60}(?:\*\*:|:\*\*)|(?<![\w-])[A-Z][\w-]{1,30}:(?=\s)")
 _NOT = re.compile(r"\b(?:not|no|never|cannot|without|unable)\b|n['’]t\b|[不没无未]", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“「『][^\"”」』]*")  # mentioned: a "not" in there denies nothing
-_SPELT = re.compile(r"((?:[A-Z][\w'’-]+ (?:of |and |the |for )?){2,8})\(([A-Z][A-Z0-9]{1,7})\)")
+_SPELT = re.compile(
+    r"((?:[A-Z][\w'’-]{1,64}+ (?:of |and |the |for )?){2,8})\(([A-Z][A-Z0-9]{1,7})\)"
+)
 _COUNTED = frozenset({"one", "two", "three", "four", "1", "2", "3", "4", "一", "两", "二"})
 
 

@@ -2,36 +2,56 @@
 
 The file is a plain tar archive. Its first member lists all others with size and SHA-256, and
 carries a sum over itself, so a cut or changed backup is told before anything of it is believed.
-Only names of our own making are taken from it, and nothing is extracted by a library.
+Nor is a whole one believed: whoever writes a backup writes its sums too. So it is unpacked aside,
+under names of our own making, and held as a collection against all that ``verify`` knows. Only
+then is anything of it moved to where a reader could meet it.
 """
 
 import hashlib
 import io
 import json
+import os
 import re
+import shutil
+import stat
 import tarfile
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import ENOSPC, ENOTEMPTY
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import documents, durable, failpoints, generations, manifest, upkeep
-from indexes.documents import Documents
-from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
-from indexes.generations import Plan
+from indexes import access_log, documents, durable, failpoints, generations, manifest, upkeep
+from indexes.archive import ArchiveReader
+from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, IndexNotFound
+from indexes.generations import Generation, Plan
+from indexes.paths import (
+    ORIGINALS,
+    is_digest,
+    join_stored,
+    open_plain,
+    original_file,
+    segment_folder,
+)
+from indexes.strict_json import parse_json, whole, words
 
 LISTING, FORMAT = "BACKUP.json", 1
-ORIGINALS = "originals"
-SOURCES, CALIBRATION = BESIDE = ("sources.json", "calibration.json")  # of the collection
+SOURCES, CALIBRATION = "sources.json", "calibration.json"  # of the collection, beside generations
 _GENERATION = "generation"
-_NAME = re.compile(
-    r"(?:generation/[\w.-]+|segments/[0-9a-f]{64}/(?:[\w.-]+/)?[\w.-]+|originals/[0-9a-f]{64}"
-    r"|sources\.json|calibration\.json)"
+_NAMES = (  # of all that a backup may hold; whoever adds one says in _target where it goes
+    r"generation/[A-Za-z][\w.-]*",
+    r"segments/[0-9a-f]{64}/(?:[A-Za-z][\w.-]*/)?[A-Za-z][\w.-]*",
+    r"originals/[0-9a-f]{64}",
+    *map(re.escape, (SOURCES, CALIBRATION)),
 )
+_NAME = re.compile("|".join(_NAMES), re.ASCII)
 _MOST = 64 << 20  # bytes of a listing
+_MOST_BESIDE = 4 << 20  # and of a file beside generations
+_VALUES = 6  # marks of JSON that the listing has for each file
+_RATIO = 100  # a file that unpacks to more than so many times its size is a bomb
+_SPARE = 16 << 20  # bytes that a restore leaves free on the disk
 _PIECE = 1 << 20
 Files = Mapping[str, tuple[int, str]]  # name to size and SHA-256
 
@@ -80,31 +100,63 @@ def write(collection: Path, file: Path) -> Backup:
 
 def read(file: Path) -> Backup:
     """Read a whole backup, check every sum, and tell what it holds. Raises IndexDamaged."""
-    with file.open("rb") as content, _archive(file, content) as archive:
-        facts = _listing(file, archive)
-        for _, pieces in _members(file, archive, _files(file, facts)):
-            deque(pieces, maxlen=0)
+    with _opened(file) as (_, archive):
+        facts, files = _listing(file, archive)
+        for _, pieces in _members(file, archive, files):
+            for _ in pieces:
+                pass
     return _told(facts, file)
 
 
-def restore(file: Path, collection: Path) -> int:
+def restore(file: Path, collection: Path, *, old_groups: bool = False) -> int:
     """Publish what a backup holds as the collection's next generation; returns its number.
 
-    Everything is written and checked aside first. What answered before can be gone back to. A
-    document that the collection knows keeps the groups that were last said of it there. Raises
-    IndexDamaged when the backup is not whole, CollectionBusy, OSError; then nothing has changed.
+    Everything is written and checked aside first; a collection that there is not yet appears in one
+    step. What answered before can be gone back to. A document that the collection knows keeps the
+    groups that were last said of it there. Raises IndexDamaged when the backup is not whole, holds
+    what no backup of ours would, or when what was last said cannot be read (unless
+    ``old_groups``), CollectionBusy, OSError; then nothing has changed.
     """
-    read(file)  # a file that is no whole backup does not even make a collection
-    with generations.writing(collection), file.open("rb") as content:
-        place = collection / f"{durable.UNFINISHED}restore"
+    if collection.exists():
+        with generations.writing(collection):
+            return _restore(file, collection, old_groups=old_groups)
+    draft = collection.with_name(f"{durable.UNFINISHED}restore-{collection.name}")
+    with generations.writing(draft):  # so that two do not restore into one name at a time
         try:
-            with _archive(file, content) as archive:
-                facts = _listing(file, archive)
-                _write_all(place, _members(file, archive, _files(file, facts)))
-            failpoints.reach("backup unpacked")
-            return _install(place, collection)
+            for part in draft.iterdir():  # what one that was killed has left
+                if part.name != generations.LOCK:
+                    durable.discard(part)
+            for name in (generations.GENERATIONS, generations.SEGMENTS):
+                durable.folder(draft / name)
+            number = _restore(file, draft, old_groups=old_groups)
+            _appear(draft, collection)
         finally:
-            durable.discard(place)
+            if draft.exists():
+                durable.discard(draft)
+    return number
+
+
+def _appear(draft: Path, collection: Path) -> None:
+    """Give a whole collection its name, where there is none of that name."""
+    try:
+        durable.move(draft, collection)
+    except OSError as error:
+        if error.errno != ENOTEMPTY and not collection.exists():
+            raise
+        why = f"{collection} was made by somebody else meanwhile. Restore into another name."
+        raise CollectionBusy(why) from error
+
+
+def _restore(file: Path, collection: Path, *, old_groups: bool) -> int:
+    place = collection / f"{durable.UNFINISHED}restore"
+    durable.discard(place)
+    place.mkdir()
+    try:
+        held = _unpack(file, place)
+        failpoints.reach("backup unpacked")
+        return _install(place, held, collection, old_groups=old_groups)
+    finally:
+        durable.discard(place)
 
 
 def _parts(
@@ -113,23 +165,23 @@ def _parts(
     """Give the name, place, size and sum of every file that belongs to a generation."""
     folders = {_GENERATION: held.folder}
     for digest in held.segments:
-        folders[f"{generations.SEGMENTS}/{digest}"] = collection / generations.SEGMENTS / digest
+        folders[f"{generations.SEGMENTS}/{digest}"] = segment_folder(collection, digest)
     for name, folder in folders.items():
         for part, (size, sha256) in manifest.read(folder).files.items():
-            yield f"{name}/{part}", (folder / part, size, sha256)
+            yield f"{name}/{part}", (join_stored(folder, part), size, sha256)
         yield f"{name}/{manifest.NAME}", _seen(folder / manifest.NAME)
-    with closing(Documents(held.folder / documents.NAME)) as table:
-        for digest in sorted({listed.digest for listed in table.all()}):
-            original = collection / ORIGINALS / digest
-            if original.is_file():  # a collection that was built without files has none
-                yield f"{ORIGINALS}/{digest}", (original, original.stat().st_size, digest)
-    for name in BESIDE:
+    for digest in sorted(documents.digests([held.folder / documents.NAME])):
+        original = original_file(collection, digest)
+        if original.is_file():  # a collection that was built without files has none
+            yield f"{ORIGINALS}/{digest}", (original, original.stat().st_size, digest)
+    for name in _BESIDE:
         if (collection / name).is_file():
             yield name, _seen(collection / name)
 
 
 def _seen(file: Path) -> tuple[Path, int, str]:
-    body = file.read_bytes()
+    with open_plain(file) as content:
+        body = content.read()
     return file, len(body), hashlib.sha256(body).hexdigest()
 
 
@@ -168,7 +220,7 @@ class _Summing(io.RawIOBase):
 
 
 def _add(archive: tarfile.TarFile, name: str, place: Path, size: int, sha256: str) -> None:
-    with place.open("rb") as content:
+    with open_plain(place) as content:
         summing = _Summing(content)
         try:
             archive.addfile(_member(name, size), summing)
@@ -180,113 +232,237 @@ def _add(archive: tarfile.TarFile, name: str, place: Path, size: int, sha256: st
         raise IndexDamaged(f"{place} was changed: its SHA-256 is not what it was.")
 
 
-def _archive(file: Path, content: IO[bytes]) -> tarfile.TarFile:
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[IO[bytes], ArchiveReader]]:
+    """Open a backup that somebody may have forged."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as content:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise IndexDamaged(f"{file} is no backup: it is not a file.")
+        yield content, ArchiveReader(content, about.st_size, name=str(file))
+
+
+def _listing(file: Path, archive: ArchiveReader) -> tuple[dict[str, Any], Files]:
+    """Read what a backup says that it holds, and hold that against its form."""
+    member = archive.next()
+    if member is None or member[0] != LISTING or member[1] > _MOST:
+        raise IndexDamaged(f"{file} is no backup of a collection.")
+    body = b"".join(archive.pieces())
     try:
-        return tarfile.open(fileobj=content, mode="r|")
-    except tarfile.TarError as error:
-        raise IndexDamaged(f"{file} is no backup: {error}.") from error
+        facts = parse_json(body, most=_MOST, values=_VALUES * (len(body) // 100) + 1_000)
+        return facts, _files(facts, body)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = str(error) if type(error) is ValueError else "its listing is none of ours"
+        raise IndexDamaged(f"{file} is no backup, or was changed: {why[:200]}.") from error
 
 
-def _listing(file: Path, archive: tarfile.TarFile) -> dict[str, Any]:
-    try:
-        member = archive.next()
-        if member is None or member.name != LISTING or member.size > _MOST:
-            raise IndexDamaged(f"{file} is no backup of a collection.")
-        body = archive.extractfile(member)
-        facts: dict[str, Any] = json.loads(body.read() if body else b"")
-        if facts["checksum"] != _checksum(facts) or facts["format"] != FORMAT:
-            raise IndexDamaged(f"{file} was changed, or is of a newer format.")
-    except (tarfile.TarError, ValueError, KeyError, TypeError, OSError) as error:
-        raise IndexDamaged(f"{file} is no backup, or was changed: {error}.") from error
-    return facts
-
-
-def _files(file: Path, facts: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
-    files = {name: (int(f["size"]), str(f["sha256"])) for name, f in facts["files"].items()}
-    for name in files:
-        if not _NAME.fullmatch(name) or ".." in name:
-            raise IndexDamaged(f"{file} lists a name that no backup has.")
+def _files(facts: Mapping[str, Any], body: bytes) -> Files:
+    """Read which files a listing names. Raises ValueError."""
+    if facts["checksum"] != _checksum(facts) or b"[" in body:  # it needs no lists
+        raise ValueError("its listing was changed")
+    if facts["format"] != FORMAT:
+        raise ValueError("it is of a newer format")
+    files = {name: _listed(name, told) for name, told in facts["files"].items()}
+    whole(facts["generation"], least=1, most=10**17), words(facts["created"], most=40)
+    for name in ("documents", "chunks"):
+        whole(facts["sums"][name])
     return files
 
 
+def _listed(name: str, told: Mapping[str, Any]) -> tuple[int, str]:
+    if not _NAME.fullmatch(name):
+        raise ValueError("it lists a name that no backup has")
+    if not is_digest(told["sha256"]):
+        raise ValueError(f"the sum of {name} is none")
+    return whole(told["size"]), str(told["sha256"])
+
+
 def _members(
-    file: Path, archive: tarfile.TarFile, files: Files
+    file: Path, archive: ArchiveReader, files: Files
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Give every member with its content in pieces. Raises IndexDamaged when one is not whole."""
     left = dict(files)
-    try:
-        while member := archive.next():
-            size, sha256 = left.pop(member.name, (-1, ""))
-            body = archive.extractfile(member) if member.isfile() and member.size == size else None
-            if body is None:
-                raise IndexDamaged(f"{file} holds a part that it does not list.")
-            digest = hashlib.sha256()
-            yield member.name, _pieces(body, digest)
-            if digest.hexdigest() != sha256:
-                raise IndexDamaged(f"{file}: {member.name} was changed.")
-    except (tarfile.TarError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise IndexDamaged(f"{file} was cut or changed: {error}.") from error
+    while member := archive.next():
+        name, size = member
+        if left.get(name, (-1, ""))[0] != size:
+            raise IndexDamaged(f"{file} holds a part that it does not list.")
+        digest = hashlib.sha256()
+        yield name, _pieces(archive, digest)
+        if digest.hexdigest() != left.pop(name)[1]:
+            raise IndexDamaged(f"{file}: {name} was changed.")
     if left:
         raise IndexDamaged(f"{file} lacks {min(left)}: it was cut.")
 
 
-def _pieces(body: IO[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+def _pieces(archive: ArchiveReader, digest: "hashlib._Hash") -> Iterator[bytes]:
+    for piece in archive.pieces():
+        digest.update(piece)
+        yield piece
+
+
+def _unpack(file: Path, place: Path) -> Generation:
+    """Write a backup into an empty folder as a collection of one generation, and check it all."""
+    with _opened(file) as (content, archive):
+        facts, files = _listing(file, archive)
+        _check_room(file, content, place, files)
+        for name, pieces in _members(file, archive, files):
+            target = _target(place, name, facts["generation"])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as out:
+                for piece in pieces:
+                    out.write(piece)
     try:
-        while piece := body.read(_PIECE):
-            digest.update(piece)
-            yield piece
-    except tarfile.TarError as error:
-        raise IndexDamaged(f"the backup was cut: {error}.") from error
-
-
-def _write_all(place: Path, members: Iterator[tuple[str, Iterator[bytes]]]) -> None:
-    for name, pieces in members:
-        target = place / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as out:
-            for piece in pieces:
-                out.write(piece)
+        held = _believe(place, facts)
+    except IndexesError as error:
+        raise type(error)(f"{file} is refused: {error}") from error
     durable.sync_tree(place)
+    return held
 
 
-def _install(place: Path, collection: Path) -> int:
-    """Put the parts in their places, and publish their generation."""
-    sealed = manifest.read(place / _GENERATION)
-    for name in (generations.SEGMENTS, ORIGINALS):
-        durable.folder(collection / name)
-        for part in sorted((place / name).iterdir()) if (place / name).is_dir() else ():
-            target = collection / name / part.name
-            if target.is_dir() and manifest.problems(target, part.name):
-                durable.discard(target)
-            if not target.is_dir():
-                part.replace(target)
-        durable.sync(collection / name)
-    dead = json.loads((place / _GENERATION / generations.TOMBSTONES).read_bytes())
-    parent, facts = generations.current(collection), sealed.facts
-    plan = Plan(parent=parent, segments=facts["segments"], dead=dead, sums=facts["sums"])
-    table = place / _GENERATION / documents.NAME
-    for digest in plan.segments:
-        if problems := manifest.problems(collection / generations.SEGMENTS / digest, digest):
-            raise IndexesError(problems[0])
-    regrouped = list(upkeep.said_since(collection, table))
-    number = generations.publish(collection, plan, regrouped, base=table)
-    _beside(place, collection)
+def _check_room(file: Path, content: IO[bytes], place: Path, files: Files) -> None:
+    """Hold what a backup would take against what it holds, and against the disk."""
+    about, total = os.fstat(content.fileno()), sum(size for size, _ in files.values())
+    real = 512 * about.st_blocks or about.st_size  # some file systems do not count blocks
+    if total > about.st_size or about.st_size > _RATIO * real + _SPARE:
+        raise IndexDamaged(f"{file} says that it holds more than it does.")
+    free = shutil.disk_usage(place).free
+    if total + _SPARE > free:
+        needs = f"{total + _SPARE:,} bytes are needed, {free:,} are free"
+        raise OSError(ENOSPC, f"No room to restore {file.name}: {needs}", str(place))
+
+
+def _target(place: Path, name: str, generation: int) -> Path:
+    """Say where a member goes in a collection of its own."""
+    kind, _, rest = name.partition("/")
+    own = f"{generations.GENERATIONS}/{generation}/{rest}" if kind == _GENERATION else name
+    return join_stored(place, own)
+
+
+def _believe(place: Path, facts: Mapping[str, Any]) -> Generation:
+    """Check a collection that was unpacked, as one that somebody else wrote."""
+    number: int = facts["generation"]
+    folder = place / generations.GENERATIONS / str(number)
+    generations.point(place, number, manifest.read(folder).checksum)
+    held = generations.read(place, number)
+    if dict(held.sums) != facts["sums"]:
+        raise IndexDamaged("Its generation holds another number of documents than its listing.")
+    if problems := upkeep.verify(place, lacking=True):
+        raise IndexDamaged(problems[0])
+    segments = place / generations.SEGMENTS
+    present = {f.name for f in segments.iterdir()} if segments.is_dir() else set[str]()
+    if present != set(held.segments) or upkeep.unlisted_originals(place):
+        raise IndexDamaged("It holds segments or originals that its generation does not name.")
+    for name, check in _BESIDE.items():
+        if (place / name).exists():
+            _check_beside(place / name, check)
+    return held
+
+
+def _check_beside(file: Path, check: Callable[[Any], None]) -> None:
+    try:
+        check(parse_json(file.read_bytes()[: _MOST_BESIDE + 1], most=_MOST_BESIDE))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IndexDamaged(f"{file.name} in it is none of ours.") from error
+
+
+def _check_sources(told: Any) -> None:
+    for name, source in told["sources"].items():
+        words(name), words(source["prefix"])
+        groups, always = source["groups"], source["always"]
+        if type(always) is not bool or not isinstance(groups, list):
+            raise ValueError(name)
+        for group in groups:
+            words(group)
+
+
+def _check_calibration(told: Any) -> None:
+    sketch = told.get("sketch", [])
+    if not isinstance(sketch, list) or "*" not in told["groups"]:
+        raise ValueError("no sketch, or nothing for every language")
+    for group in told["groups"].values():
+        for value in (group["intercept"], group["floor"], *group["weights"].values()):
+            if type(value) not in {int, float} or abs(value) > _HEAVIEST:
+                raise ValueError("a weight is no number")
+
+
+_HEAVIEST = 1e9  # of a calibration's weights
+_BESIDE: Mapping[str, Callable[[Any], None]] = {
+    SOURCES: _check_sources,
+    CALIBRATION: _check_calibration,
+}
+
+
+def _install(place: Path, held: Generation, collection: Path, *, old_groups: bool) -> int:
+    """Put the parts in their places, and publish their generation; all of it, or nothing."""
+    parent, table = generations.current(collection), held.folder / documents.NAME
+    known = (parent or 1) - 1
+    regrouped = list(upkeep.said_since(collection, table, old_groups=old_groups, known=known))
+    before = generations.whole_table(collection, parent) if parent else None
+    access = access_log.replacement(before, table, regrouped)
+    plan = Plan(
+        parent=parent, segments=held.segments, dead=held.dead, sums=held.sums, access=access
+    )
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for name in (generations.SEGMENTS, ORIGINALS):
+            _move_parts(place, collection, name, moved)
+        failpoints.reach("backup moved in")
+        number = generations.publish(collection, plan, regrouped, base=table)
+    except BaseException:
+        if generations.current(collection) == parent:  # else what was moved is needed
+            for source, target in reversed(moved):
+                target.rename(source)
+        raise
+    _take_beside(place, collection)
     return number
 
 
-def _beside(place: Path, collection: Path) -> None:
+def _move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path, Path]]) -> None:
+    """Move parts in that are not there yet, and whole ones in the place of damaged ones.
+
+    moved: told of every move, in their order, so that they can be taken back.
+    """
+    parts = sorted((place / name).iterdir()) if (place / name).is_dir() else []
+    if not parts:
+        return
+    durable.folder(collection / name)
+    for part in parts:
+        target = join_stored(collection / name, part.name)
+        if os.path.lexists(target):
+            if _is_sound(target):
+                continue
+            aside = place / f"damaged-{name}-{part.name}"
+            target.rename(aside)
+            moved.append((target, aside))
+        part.rename(target)
+        moved.append((part, target))
+    durable.sync(collection / name)
+
+
+def _is_sound(part: Path) -> bool:
+    """Tell whether a segment or an original that stands already is what its name says."""
+    if part.is_dir():
+        return not manifest.problems(part, part.name)
+    try:
+        with open_plain(part) as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == part.name
+    except IndexDamaged:
+        return False
+
+
+def _take_beside(place: Path, collection: Path) -> None:
     """Take over what stands beside generations; a memory of sources only where there is none.
 
     A collection's own is newer, and says who may see what they bring.
     """
     if (place / SOURCES).is_file() and not (collection / SOURCES).exists():
-        durable.replace(collection / SOURCES, (place / SOURCES).read_bytes())
+        (place / SOURCES).replace(collection / SOURCES)
     if (place / CALIBRATION).is_file():
-        durable.replace(collection / CALIBRATION, (place / CALIBRATION).read_bytes())
+        (place / CALIBRATION).replace(collection / CALIBRATION)
     else:  # one that was fitted on other content
         (collection / CALIBRATION).unlink(missing_ok=True)
+    durable.sync(collection)
 
 
 def _told(facts: Mapping[str, Any], file: Path) -> Backup:

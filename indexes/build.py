@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from indexes import durable, failpoints, generations, manifest, retention, segments
+from indexes.access_log import Access
 from indexes.chunk import Chunk, Record
 from indexes.compact import Merge, Size, choose
 from indexes.dense import Vectors
 from indexes.documents import Listed
 from indexes.draft import Draft, Progress
 from indexes.embed import Embedder
-from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
+from indexes.errors import BaseDamaged, IndexesError, IndexMismatch
 from indexes.generations import Plan
 from indexes.index import Index
 from indexes.journal import Journal
 from indexes.layout import Layout
+from indexes.paths import segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 
@@ -53,6 +55,28 @@ class Published:
     changed: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What is let go of where a damaged collection is begun anew.
+
+    generation: the one that could not be read whole. documents: how many it held; None where not
+    even that can be read.
+    """
+
+    generation: int
+    documents: int | None
+
+
+def loss(collection: Path) -> Loss:
+    """Tell what would be let go of, were the collection begun anew."""
+    number = generations.current(collection) or next(generations.order(collection), 0)
+    try:
+        facts = manifest.read(collection / generations.GENERATIONS / str(number)).facts
+        return Loss(generation=number, documents=int(facts["sums"]["documents"]))
+    except IndexesError:
+        return Loss(generation=number, documents=None)
+
+
 class Build:
     """Writes the next generation of a collection; a context manager that holds its lock.
 
@@ -60,9 +84,11 @@ class Build:
     is embedded anew (another embedder made it), or None. due: whether what was published has
     segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
     None keeps those of the base. kept: which generations stay after a publish; None: all.
+    begin_anew: where the base cannot be read whole, start from nothing; then ``loss`` says what
+    is let go of. Of a whole base nothing ever is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, each is the choice of a job
         self,
         collection: Path,
         embedder: Embedder,
@@ -70,12 +96,15 @@ class Build:
         splitter: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
         kept: Retention | None = None,
+        begin_anew: bool = False,
     ) -> None:
         self.base: Index | None = None
+        self.loss: Loss | None = None
         self.stale: str | None = None
         self.due = False
         self._collection, self._embedder = collection, embedder
         self._splitter, self._progress, self._kept = splitter, progress, kept
+        self._begin_anew = begin_anew
         self._number: int | None = None
         self._draft: Draft | None = None
         self._added: dict[str, Listed] = {}
@@ -84,16 +113,19 @@ class Build:
     def __enter__(self) -> Self:
         """Take the lock and open the base. Raises CollectionBusy when another holds the lock.
 
-        A collection whose every generation is damaged is begun anew; one that a newer version
-        wrote is left alone (IndexMismatch).
+        Raises BaseDamaged when the base cannot be read whole, so that no publish loses what stands;
+        IndexMismatch when a newer version wrote it; OSError when the machine cannot read it now.
         """
         with ExitStack() as held:
             held.enter_context(generations.writing(self._collection))
             held.callback(self._clear_old)  # once the base is no longer read
             try:
-                self.base = held.enter_context(Index.open(self._collection))
-            except (IndexNotFound, IndexDamaged):
-                self.base = None
+                base = Index.base(self._collection)
+            except BaseDamaged:
+                if not self._begin_anew:
+                    raise
+                base, self.loss = None, loss(self._collection)
+            self.base = held.enter_context(base) if base else None
             canary = self._embedder.passages([segments.CANARY])[0]
             self.stale = self._staleness(canary)
             self.journal = Journal(self._collection, self._embedder.card, canary)
@@ -144,6 +176,7 @@ class Build:
         listed = [replace(d, groups=groups.get(d.id, d.groups)) for d in new]
         listed += [d for d in regrouped if d.id not in self._added]
         plan = self._plan(gone.values(), merged, digest)
+        plan = replace(plan, access=_access(gone.values(), listed, regrouped))
         table = self.base.documents.file if self.base and not self.stale else None
         number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
         self._number = number
@@ -210,7 +243,7 @@ class Build:
             facts = parts[-1].facts["splitter"] if parts else {}
         digest = self._draft.finish({"splitter": dict(facts)})
         failpoints.reach("segment sealed")
-        final = self._collection / generations.SEGMENTS / digest
+        final = segment_folder(self._collection, digest)
         if final.exists() and manifest.problems(final, digest):
             durable.discard(final)  # of the same content, but damaged: the draft is its cure
         if not final.exists():
@@ -241,11 +274,11 @@ class Build:
 
     def _sums(self, documents: int, order: list[str], dead: generations.Ranges) -> dict[str, int]:
         """Count what lives. The new segment is opened as a reader would, before anyone can."""
-        folder = self._collection / generations.SEGMENTS
         known = {part.digest: part for part in (self.base.segments if self.base else ())}
         with ExitStack() as opened:
             parts = [
-                known.get(name) or opened.enter_context(closing(Segment(folder / name)))
+                known.get(name)
+                or opened.enter_context(closing(Segment(segment_folder(self._collection, name))))
                 for name in order
             ]
             lost = {name: sum(n for _, n in ranges) for name, ranges in dead.items()}
@@ -312,3 +345,19 @@ class Build:
         except (OSError, IndexesError) as error:
             name = self._collection.name
             _log.warning("old generations of %s were not cleared: %s", name, error)
+
+
+def _access(
+    gone: Iterable[Listed], listed: Iterable[Listed], regrouped: Iterable[Listed]
+) -> Access:
+    """Tell what a publish takes away from its base, and whom it lets see the rest.
+
+    gone: removed or replaced. listed: what it lists anew. regrouped: what stays with other groups.
+    What is new to the base needs no entry: no older generation holds it, or its removal was noted.
+    """
+    now = {(document.source, document.uri): document.groups for document in listed}
+    before = {(document.source, document.uri): document.groups for document in gone}
+    both = before.keys() & now.keys()
+    groups = {place: now[place] for place in both if now[place] != before[place]}
+    groups |= {(document.source, document.uri): document.groups for document in regrouped}
+    return Access(removed=frozenset(before.keys() - now.keys()), groups=groups)

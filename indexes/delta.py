@@ -18,7 +18,7 @@ from pathlib import Path
 from indexes import documents, manifest
 from indexes.chunk import ALWAYS
 from indexes.documents import BASE, CHANGES, NAME, REMOVED, SCHEMA, VALIDITY, Listed
-from indexes.table import address
+from indexes.schema import address, machine_error
 
 SMALL = 256 << 10  # bytes; a table up to this is written whole
 _ROW = 400  # bytes that a document takes in a table, about
@@ -72,7 +72,8 @@ def write(
         _note(folder / CHANGES, older, newer, listed, gone)
         return {BASE: manifest.link(older, folder / BASE)}
     except sqlite3.OperationalError as error:
-        raise OSError(f"{folder / NAME} cannot be written: {error}.") from error
+        reason = f"{folder / NAME} cannot be written: {error}."
+        raise machine_error(error, folder / NAME) or OSError(reason) from error
 
 
 def _parts(base: Path) -> tuple[Path, Path | None]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.errors import IndexDamaged, ModelMissing
+from indexes.errors import IndexDamaged, ModelMissing, tells_absence
 from indexes.hits import Hits, Mask, Rows, Scores, best
 from indexes.mapped import map_bytes, mapped
 
@@ -33,7 +33,7 @@ EXACT_UP_TO = 50_000  # vectors of a segment compared one by one; about 8 ms a q
 PROBED, LISTS = 1 / 8, 160
 NARROW = 20_000  # permitted vectors up to which they are scored one by one, where they lie
 CANDIDATES = 8  # proposed per hit wanted, and scored exactly
-_FLAT, _NEAR, _ROWS = "vectors.faiss", "near.faiss", "rows.npy"
+FLAT, NEAR, ROWS = "vectors.faiss", "near.faiss", "rows.npy"
 _TRAINED_ON = 40  # vectors a list; FAISS asks for 39
 _SLAB = 8_192
 # A file that was verified can still be one that a foreign program wrote: no array above 64 GiB.
@@ -44,6 +44,11 @@ _THREADS = int(faiss.omp_get_max_threads())
 def kind(count: int) -> Kind:
     """Choose how so many vectors are searched; see the README for what was measured."""
     return "flat" if count <= EXACT_UP_TO else "ivf"
+
+
+def files(folder: str) -> tuple[str, ...]:
+    """Name all files that the vectors of a segment may have, below its folder for them."""
+    return tuple(f"{folder}/{name}" for name in (FLAT, NEAR, ROWS))
 
 
 def probes(lists: int, share: float) -> int:
@@ -71,12 +76,12 @@ def write(folder: Path, vectors: Vectors, rows: Rows, *, how: Kind | None = None
         if not np.allclose(np.linalg.norm(slab, axis=1), 1, atol=1e-3):
             raise ValueError("A vector is not finite and of length one.")
         flat.add(slab)
-    _save(folder / _FLAT, flat)
+    _save(folder / FLAT, flat)
     del flat
-    with (folder / _ROWS).open("xb") as out:
+    with (folder / ROWS).open("xb") as out:
         np.save(out, rows.astype(np.int64), allow_pickle=False)
     if how == "ivf":
-        _save(folder / _NEAR, _near(vectors))
+        _save(folder / NEAR, _near(vectors))
     return how
 
 
@@ -117,12 +122,12 @@ class Dense:
     fallback = ""
 
     def __init__(self, folder: Path) -> None:
-        self._flat, self._held = _load(folder / _FLAT)
+        self._flat, self._held = _load(folder / FLAT)
         self.near: Any = None
-        if (folder / _NEAR).exists():
-            self.near, self._near_held = _load(folder / _NEAR)
+        if (folder / NEAR).exists():
+            self.near, self._near_held = _load(folder / NEAR)
         self.count, self.dim = int(self._flat.ntotal), int(self._flat.d)
-        self.rows: Rows = mapped(folder / _ROWS)
+        self.rows: Rows = mapped(folder / ROWS)
         self.kind: Kind = "flat" if self.near is None else "ivf"
         view = faiss.rev_swig_ptr(self._flat.get_xb(), self.count * self.dim)
         self._vectors: Vectors = view.reshape(self.count, self.dim)
@@ -251,4 +256,8 @@ def _load(file: Path) -> tuple[Any, Any]:
         reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(content), content.size)
         return faiss.read_index(reader), (content, reader)
     except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and not tells_absence(error):
+            raise OSError(error.errno, error.strerror, str(file)) from error
+        if "bad_alloc" in str(error):  # FAISS's word for no memory
+            raise MemoryError(f"{file}: {error}") from error
         raise IndexDamaged(f"{file} cannot be read: {error}.") from error

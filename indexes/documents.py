@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexes import prefixes
+from indexes import prefixes, schema
 from indexes.chunk import ALWAYS, Filter, Validity
+from indexes.errors import IndexDamaged
+from indexes.strict_json import parse_json
 from indexes.table import Table
 
 NAME = "documents.sqlite"
@@ -33,6 +35,7 @@ CREATE TABLE IF NOT EXISTS validity (id TEXT PRIMARY KEY, starts TEXT NOT NULL, 
 CREATE INDEX IF NOT EXISTS readers_by_id ON readers (id);
 """
 REMOVED = "CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;"  # of changes
+_MOST_GROUPS = 1 << 20  # bytes of the names of one document's groups
 FIELDS = (
     *("id", "uri", "source", "title", "media_type", "language", "digest"),
     *("groups", "segment", "first", "count"),
@@ -89,6 +92,23 @@ class Listed:
     first: int
     count: int
     validity: Validity = ALWAYS
+
+
+def shapes(name: str = NAME) -> tuple[schema.Shape, ...]:
+    """Give the schemas that a file of a document table ever had, oldest format first."""
+    if name == CHANGES:
+        return (schema.shape(SCHEMA, VALIDITY, REMOVED),)
+    return schema.shape(SCHEMA), schema.shape(SCHEMA, VALIDITY)
+
+
+def read_groups(told: str) -> frozenset[str]:
+    """Read the groups of a document as the table keeps them. Raises ValueError."""
+    if told == "[]":
+        return _OPEN
+    groups = parse_json(told.encode(), most=_MOST_GROUPS)
+    if not isinstance(groups, list) or not all(isinstance(name, str) for name in groups):
+        raise ValueError("the groups of a document are no names")
+    return frozenset(groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +261,11 @@ class Documents:
     def _listed(self, where: str, values: Mapping[str, Any], order: str = "") -> list[Listed]:
         parts = [layer.query(_LISTED, where=where) for layer in self._layers]
         query = " UNION ALL ".join(parts)
-        return [_document(row) for row in self._table.all(f"{query} {order}", values)]
+        rows = self._table.all(f"{query} {order}", values)
+        try:
+            return [_document(row) for row in rows]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise IndexDamaged(f"{self.file} describes a document in no way of ours.") from error
 
     def _removed(self) -> set[str]:
         """Give the ids that the older table lists, and this one does not, or otherwise."""
@@ -298,5 +322,4 @@ def _document(row: Sequence[Any]) -> Listed:
         if starts is None
         else Validity(starts=starts, ends=ends, version=version, beside=bool(beside))
     )
-    groups = _OPEN if known["groups"] == "[]" else frozenset(json.loads(known["groups"]))
-    return Listed(**{**known, "groups": groups, "validity": told})
+    return Listed(**{**known, "groups": read_groups(known["groups"]), "validity": told})

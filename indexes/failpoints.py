@@ -25,11 +25,13 @@ NAMES = (
     "segment named",
     "table written",
     "generation sealed",
+    "access log written",
     "generation named",
     "CURRENT written",
     "CURRENT replaced",
     "generation published",
     "backup unpacked",
+    "backup moved in",
 )
 
 _armed: list[Callable[[str], None]] = []

@@ -17,12 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import delta, durable, failpoints, manifest
+from indexes import access_log, delta, documents, durable, failpoints, manifest
+from indexes.access_log import Access
 from indexes.documents import Listed
-from indexes.errors import CollectionBusy, IndexDamaged, IndexesError
+from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
+from indexes.paths import is_digest, open_plain
+from indexes.strict_json import parse_json, whole, words
 
 CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
 TOMBSTONES = "tombstones.json"
+_SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
+_MOST_DEAD = 64 << 20  # bytes: five million ranges
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
 
 Ranges = Mapping[str, Sequence[tuple[int, int]]]
@@ -63,7 +68,11 @@ def current(collection: Path) -> int | None:
     """
     try:
         line = (collection / CURRENT).read_text(encoding="ascii")
-    except (FileNotFoundError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        return None
+    except OSError as error:
+        if not tells_absence(error):
+            raise
         return None
     found = _LINE.fullmatch(line)
     if not found:
@@ -97,28 +106,67 @@ def read(collection: Path, number: int) -> Generation:
     sealed = manifest.read(folder)
     if sealed.facts.get("generation") != number:
         raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+    try:
+        _check(sealed.facts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(f"{folder / manifest.NAME} describes no generation: {error}.") from error
     manifest.verify(folder, sealed)
-    dead = json.loads((folder / TOMBSTONES).read_bytes())
+    dead = read_dead(folder / TOMBSTONES)
     return Generation(
         number=number,
         folder=folder,
         segments=tuple(sealed.facts["segments"]),
         parent=sealed.facts["parent"],
         created=sealed.facts["created"],
-        dead={name: [(int(a), int(n)) for a, n in ranges] for name, ranges in dead.items()},
+        dead=dead,
         sums=sealed.facts["sums"],
         checksum=sealed.checksum,
     )
 
 
+def _check(facts: Mapping[str, Any]) -> None:
+    """Hold what a manifest says of a generation against its form. Raises ValueError."""
+    segments, sums = facts["segments"], facts["sums"]
+    if not isinstance(segments, list) or not all(map(is_digest, segments)):
+        raise ValueError("its segments are no digests")
+    if len(set(segments)) != len(segments):
+        raise ValueError("it names a segment twice")
+    if not isinstance(sums, dict) or not sums.keys() >= _SUMS:
+        raise ValueError("its sums are not those of a generation")
+    for value in (facts["generation"], *sums.values()):
+        whole(value)
+    if facts["parent"] is not None:
+        whole(facts["parent"])
+    words(facts["created"], most=40)
+
+
+def read_dead(file: Path) -> dict[str, list[tuple[int, int]]]:
+    """Read which rows of each segment are removed. Raises IndexDamaged."""
+    try:
+        with open_plain(file) as content:
+            body = content.read(_MOST_DEAD + 1)
+        dead = parse_json(body, most=_MOST_DEAD, values=_MOST_DEAD)
+        return {
+            name: [(whole(first), whole(count)) for first, count in ranges]
+            for name, ranges in dead.items()
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise IndexDamaged(f"{file} is no list of removed rows: {error}.") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a generation is to hold; see Generation for the meaning of its parts."""
+    """What a generation is to hold; see Generation for the meaning of its parts.
+
+    access: what it changes against its parent; None where that is not known, so that nobody but
+    administrators would be let in, should an older generation have to answer in its place.
+    """
 
     parent: int | None
     segments: Sequence[str]
     dead: Ranges
     sums: Mapping[str, int]
+    access: Access | None = None
 
 
 def publish(
@@ -153,6 +201,7 @@ def publish(
     form = manifest.FORMAT if shared else manifest.PLAIN
     sealed = manifest.seal(draft, facts, known=shared, form=form)
     failpoints.reach("generation sealed")
+    access_log.write(collection, number, plan.parent, plan.access)
     try:
         durable.move(draft, _folder(collection, number))
         failpoints.reach("generation named")
@@ -162,6 +211,29 @@ def publish(
             durable.discard(_folder(collection, number))
         raise
     return number
+
+
+def since(collection: Path, number: int) -> Access:
+    """Tell what holds now of the documents of a generation that answers in a newer one's place.
+
+    The newest permissions and removals are those of the generation that CURRENT names, or where it
+    names none, of the newest that is known of. Raises OSError.
+    """
+    newest = current(collection)
+    if newest is None:
+        newest = max([number, *numbers(collection), *access_log.numbers(collection)])
+    return access_log.between(collection, number, newest, lambda n: whole_table(collection, n))
+
+
+def whole_table(collection: Path, number: int) -> Path | None:
+    """Give the document table of a generation, or None where it is not as it was written."""
+    try:
+        return read(collection, number).folder / documents.NAME
+    except IndexesError:
+        return None
+    except OSError as error:
+        manifest.unread(error)
+        return None
 
 
 def point(collection: Path, number: int, checksum: str) -> None:
@@ -178,7 +250,7 @@ def writing(collection: Path) -> Iterator[None]:
     """
     for folder in (collection, collection / GENERATIONS, collection / SEGMENTS):
         durable.folder(folder)
-    with (collection / LOCK).open("ab") as lock:
+    with open(collection / LOCK, "ab", opener=_unlinked) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -189,6 +261,11 @@ def writing(collection: Path) -> Iterator[None]:
         _sign(lock)
         sweep(collection)
         yield
+
+
+def _unlinked(path: str, flags: int) -> int:
+    """Open a lock to be signed; a link in its place would have a stranger's file emptied."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _sign(lock: IO[bytes]) -> None:
@@ -232,26 +309,36 @@ def is_read(generation: Path) -> bool:
 
 
 def sweep(collection: Path) -> list[Path]:
-    """Remove what no generation can reach; returns it. The lock must be held.
+    """Remove what no generation can reach or need; returns it. The lock must be held.
 
-    While any generation's manifest cannot be read, segments are left alone: it may need them.
+    While any generation's manifest cannot be read, or the one that CURRENT names is missing,
+    segments are left alone: it may need them, should somebody mend it.
     """
     places = (collection, collection / SEGMENTS, collection / GENERATIONS)
     swept = [
         f for place in places for f in place.iterdir() if f.name.startswith(durable.UNFINISHED)
     ]
+    known, now = numbers(collection), current(collection)
     try:
-        used = {
-            name
-            for number in numbers(collection)
-            for name in manifest.read(_folder(collection, number)).facts["segments"]
-        }
-        swept += [f for f in (collection / SEGMENTS).iterdir() if f.name not in used]
+        used = {name for number in known for name in _segments(collection, number)}
+        if now in known or not known:
+            swept += [f for f in (collection / SEGMENTS).iterdir() if f.name not in used]
     except IndexesError:
         pass
+    if now is not None:  # else nobody knows which logs are of the newest
+        swept += access_log.obsolete(collection, known, now)
     for path in swept:
         durable.discard(path)
     return swept
+
+
+def _segments(collection: Path, number: int) -> Sequence[str]:
+    folder = _folder(collection, number)
+    facts = manifest.read(folder).facts
+    if facts.get("generation") != number:
+        raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+    segments: Sequence[str] = facts["segments"]
+    return segments
 
 
 def _folder(collection: Path, number: int) -> Path:

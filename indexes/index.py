@@ -12,21 +12,32 @@ from typing import IO, Self
 
 import numpy as np
 
-from indexes import content, documents, generations
+from indexes import content, documents, generations, manifest
+from indexes.access_log import AS_PUBLISHED, Access
 from indexes.chunk import Chunk, Filter, Record
 from indexes.dense import Dense, VectorIndex, Vectors
 from indexes.documents import Documents, Listed
 from indexes.embed import Card
-from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, IndexNotFound
+from indexes.errors import (
+    BaseDamaged,
+    IndexDamaged,
+    IndexesError,
+    IndexMismatch,
+    IndexNotFound,
+    tells_absence,
+)
 from indexes.generations import Generation
 from indexes.hits import Hits, Rows, Scores, merge
 from indexes.layout import Flags, Layout, Mask
 from indexes.lexical import Ranking
+from indexes.paths import segment_folder
 from indexes.permitted import Permitted
 from indexes.remote import Asked, Entries, Replica, Store
+from indexes.restricted import Restricted
 from indexes.segments import Segment, mismatch
 from indexes.shelf import Shelf
 
+_NAMELESS = "CURRENT names no generation: missing, cut or changed."
 _REOPENED = 8  # times CURRENT may move on while it is being opened
 
 
@@ -34,23 +45,34 @@ class Index:
     """One generation of a collection, open for searching.
 
     generation: its number. refused: why newer generations were passed over (empty is healthy).
+    access: what holds of its documents now, where it answers in the place of a newer one.
     total: live chunks. segments: see ``Segment``.
     """
 
-    def __init__(self, held: Generation, parts: Sequence[Segment], lock: IO[bytes]) -> None:
+    def __init__(
+        self,
+        held: Generation,
+        parts: Sequence[Segment],
+        lock: IO[bytes],
+        access: Access = AS_PUBLISHED,
+    ) -> None:
         self.generation, self.created, self.parent = held.number, held.created, held.parent
         self.sums, self.dead, self.checksum = held.sums, held.dead, held.checksum
+        self.access = access
         self.refused: tuple[str, ...] = ()
         self.segments = tuple(parts)
-        self.documents = Documents(held.folder / documents.NAME)
+        table = held.folder / documents.NAME
+        self.documents = Restricted(table, access) if access else Documents(table)
         self._lock = lock
         self._replica: Replica | None = None
         self._closed = False
         self._layout = Layout(self.segments)
-        removed = ((name, *one) for name, ranges in held.dead.items() for one in ranges)
-        self._live = self._layout.mask(~self._layout.flags(removed))
+        gone = [(name, *one) for name, ranges in held.dead.items() for one in ranges]
+        if isinstance(self.documents, Restricted):
+            gone += self.documents.removed
+        self._live = self._layout.mask(~self._layout.flags(gone))
         self.total = self._live.count
-        live = self._live.entries if held.dead else None
+        live = self._live.entries if gone else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
         self._permitted = Permitted(self._layout, self.documents, self._live, self._ranking)
 
@@ -58,9 +80,10 @@ class Index:
     def open(cls, collection: Path, *, card: Card | None = None) -> Self:
         """Open the generation that CURRENT names, or else the newest good older one.
 
+        An older one answers without what was removed since, and to those who may see it now.
         card: the embedder that questions will come from; an index built by another is refused.
         Raises IndexNotFound where there is none, or what was wrong with the newest one when
-        none is good.
+        none is good; OSError when the machine cannot read it now (a failing disk is passed over).
         """
         for _ in range(_REOPENED):
             before = generations.current(collection)
@@ -73,26 +96,68 @@ class Index:
             if problems:
                 raise problems[0]
             raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
-        opened.refused = tuple(map(str, problems))
+        why = [opened.access.closed] if opened.access.closed else []
+        opened.refused = (*map(str, problems), *why)
         return opened
 
     @classmethod
-    def _newest(cls, collection: Path, card: Card | None) -> tuple[Self | None, list[IndexesError]]:
-        problems: list[IndexesError] = []
+    def _newest(
+        cls, collection: Path, card: Card | None
+    ) -> tuple[Self | None, list[IndexesError | OSError]]:
+        problems: list[IndexesError | OSError] = []
         known = generations.numbers(collection)
         if known and generations.current(collection) not in known:
-            line = collection / generations.CURRENT
-            problems.append(IndexDamaged(f"{line} names no generation: missing, cut or changed."))
+            problems.append(IndexDamaged(f"{collection}/{_NAMELESS}"))
         for number in generations.order(collection):
             try:
-                return cls.at(collection, number, card=card), problems
+                access = generations.since(collection, number) if problems else AS_PUBLISHED
+                return cls.at(collection, number, card=card, access=access), problems
             except (IndexDamaged, IndexMismatch) as error:
+                problems.append(error)
+            except OSError as error:
+                manifest.unread(error)
                 problems.append(error)
         return None, problems
 
     @classmethod
-    def at(cls, collection: Path, number: int, *, card: Card | None = None) -> Self:
-        """Open one generation by its number. Raises IndexDamaged or IndexMismatch by file."""
+    def base(cls, collection: Path) -> Self | None:
+        """Open the generation that a write starts from: the one that CURRENT names, and no other.
+
+        None where nothing was published yet. Raises BaseDamaged when it cannot be read whole: what
+        an older one lacks would be lost with the next publish. Raises OSError when the machine
+        cannot read it now.
+        """
+        known, now = generations.numbers(collection), generations.current(collection)
+        unnamed = not (collection / generations.CURRENT).exists()
+        if now is None and unnamed and not known:
+            return None
+        first = now is None and unnamed and known == [1]  # a first publish that did not quite end
+        number = 1 if first else now
+        if number is None:
+            raise BaseDamaged(_NAMELESS)
+        if number not in known:
+            raise BaseDamaged(f"Generation {number}, which CURRENT names, is missing.")
+        try:
+            opened = cls.at(collection, number)
+        except IndexDamaged as error:
+            file = str(error).replace(f"{collection}/", "")  # whoever writes may be far away
+            raise BaseDamaged(f"Generation {number} cannot be read whole: {file}") from error
+        opened.refused = (_NAMELESS,) if first else ()
+        return opened
+
+    @classmethod
+    def at(
+        cls,
+        collection: Path,
+        number: int,
+        *,
+        card: Card | None = None,
+        access: Access = AS_PUBLISHED,
+    ) -> Self:
+        """Open one generation by its number. Raises IndexDamaged or IndexMismatch by file.
+
+        access: what holds of its documents now, where it answers in the place of a newer one.
+        """
         with ExitStack() as opened:
             try:
                 folder = collection / generations.GENERATIONS / str(number)
@@ -100,10 +165,12 @@ class Index:
                 held = generations.read(collection, number)
                 parts = []
                 for digest in held.segments:
-                    part = Segment(collection / generations.SEGMENTS / digest, card=card)
+                    part = Segment(segment_folder(collection, digest), card=card)
                     parts.append(opened.enter_context(closing(part)))
-                index = cls(held, parts, lock)
-            except FileNotFoundError as error:
+                index = cls(held, parts, lock, access)
+            except OSError as error:
+                if not tells_absence(error):
+                    raise
                 raise IndexDamaged(f"{error.filename} is missing.") from error
             opened.pop_all()
         return index
@@ -127,7 +194,12 @@ class Index:
         del self._layout, self._ranking, self._permitted, self._live, self._replica
 
     def join(self, store: Store, collection: str) -> bool:
-        """Search vectors in a replica from now on, if the store holds a whole one; tells so."""
+        """Search vectors in a replica from now on, if the store holds a whole one; tells so.
+
+        Replicas know who might see a document when it was published, not who may now.
+        """
+        if self.access:
+            return False
         self._replica = store.open(collection, self.checksum, self.sums["vectors"])
         return self._replica is not None
 

@@ -23,7 +23,7 @@ BLOCK = 2_000_000  # tokens sorted at once; some 150 MB while it lasts, vocabula
 TERMS = 400_000  # different ones in a block: lists of numbers are nothing else
 AT_ONCE = 1 << 18  # terms of all runs held while they are merged, about
 POSTINGS = 1 << 22  # and their postings; 26 bytes each
-_TYPES = {  # of the files of an index; see postings.py
+ARRAYS: dict[str, type[Any]] = {  # of the files of an index; see postings.py
     "terms": np.uint8,
     "ends": np.int64,
     "starts": np.int64,
@@ -249,9 +249,9 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         with ExitStack() as held:
             self._files = {
-                name: held.enter_context((folder / f"{name}.npy").open("xb")) for name in _TYPES
+                name: held.enter_context((folder / f"{name}.npy").open("xb")) for name in ARRAYS
             }
-            self._counts = dict.fromkeys(_TYPES, 0)
+            self._counts = dict.fromkeys(ARRAYS, 0)
             self._write_heads()
             self._held = held.pop_all()
 
@@ -270,14 +270,14 @@ class _Files:
     def add(self, **values: Any) -> None:
         """Add values at the end of the files named."""
         for name, some in values.items():
-            added = np.ascontiguousarray(some, dtype=_TYPES[name])
+            added = np.ascontiguousarray(some, dtype=ARRAYS[name])
             self._files[name].write(added.data)
             self._counts[name] += len(added)
 
     def _write_heads(self) -> None:
         """Say in front of each file how much it holds: a head is as long for any number."""
         for name, file in self._files.items():
-            kind = np.lib.format.dtype_to_descr(np.dtype(_TYPES[name]))
+            kind = np.lib.format.dtype_to_descr(np.dtype(ARRAYS[name]))
             shape = (self._counts[name],)
             file.seek(0)
             np.lib.format.write_array_header_1_0(

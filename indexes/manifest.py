@@ -20,11 +20,14 @@ from types import MappingProxyType
 from typing import Any
 
 from indexes import durable
-from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
+from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, tells_absence
+from indexes.paths import is_digest, join_stored, open_plain
+from indexes.strict_json import parse_json, whole
 
 NAME = "MANIFEST.json"
 FORMAT = 3  # 3: a generation's document table may be an older one, and what changed since
 PLAIN = 2  # 2: documents may say when they hold, and chunks bear their version
+LARGEST = 16 << 20  # bytes of a manifest
 LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})  # a library's own, never data
 MOST_REMEMBERED = 10_000  # files; a server that lives through many publishes must not grow
 _NONE = "0" * 64  # stands for the checksum while it is taken
@@ -78,15 +81,17 @@ def seal(
 def read(folder: Path) -> Manifest:
     """Read a folder's manifest and check the manifest itself, not yet the files it lists.
 
-    Raises IndexDamaged when it is missing, cut or changed, and IndexMismatch when this version
-    is too old for its format.
+    Raises IndexDamaged when it is missing, cut or changed, IndexMismatch when this version is too
+    old for its format, and OSError when the machine cannot read it now.
     """
     file = folder / NAME
     try:
-        raw = file.read_bytes()
-        content = json.loads(raw)
+        raw = _body(file)
+        content = parse_json(raw, most=LARGEST)
         least = content["min_reader"]
-    except FileNotFoundError:
+    except OSError as error:
+        if not tells_absence(error):
+            raise
         raise IndexDamaged(f"{file} is missing.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
@@ -99,9 +104,9 @@ def verify(folder: Path, manifest: Manifest) -> None:
     """Check size and SHA-256 of every file the manifest lists; raise IndexDamaged by name.
 
     A file that was verified by this process and has kept its inode, size and times is not
-    read again.
+    read again. Raises OSError when the machine cannot read one now, which is no damage.
     """
-    listed = {folder / name: (name, *known) for name, known in manifest.files.items()}
+    listed = {join_stored(folder, name): (name, *known) for name, known in manifest.files.items()}
     for file in _files(folder):
         if file not in listed and file.name not in LOCKS:
             raise IndexDamaged(f"{file} is not listed in the manifest beside it.")
@@ -115,17 +120,30 @@ def verify(folder: Path, manifest: Manifest) -> None:
 def problems(folder: Path, checksum: str | None = None) -> list[str]:
     """Read every file of a folder anew, whatever was verified before; name all that is wrong.
 
-    checksum: what the manifest itself must have, for one who knows.
+    checksum: what the manifest itself must have, for one who knows. What a failing disk does not
+    give is named too; any other OSError is raised.
     """
     try:
         manifest = read(folder)
         if checksum not in {None, manifest.checksum}:
             return [f"{folder / NAME} belongs to another folder."]
         verify(folder, manifest)
+        found = [
+            _check(join_stored(folder, name), *known, anew=True)
+            for name, known in manifest.files.items()
+        ]
+        return [problem for problem in found if problem]
     except IndexesError as error:
         return [str(error)]
-    found = [_check(folder / name, *known, anew=True) for name, known in manifest.files.items()]
-    return [problem for problem in found if problem]
+    except OSError as error:
+        return [unread(error)]
+
+
+def unread(error: OSError) -> str:
+    """Name a file that a failing disk does not give; raises every other error again."""
+    if error.errno != errno.EIO:  # too many open files, say: nothing is wrong with this one
+        raise error
+    return f"{error.filename} cannot be read: {error.strerror}."
 
 
 def link(source: Path, target: Path) -> tuple[int, str]:
@@ -174,16 +192,31 @@ def _parse(file: Path, raw: bytes, content: dict[str, Any]) -> Manifest:
     try:
         own = ("checksum", "files", "format", "min_reader")
         facts = {key: value for key, value in content.items() if key not in own}
-        files = {name: (int(f["size"]), str(f["sha256"])) for name, f in content["files"].items()}
+        files = {name: _file(file.parent, name, f) for name, f in content["files"].items()}
         manifest = Manifest(
             MappingProxyType(facts), MappingProxyType(files), str(content["checksum"])
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
+    if not is_digest(manifest.checksum):
+        raise IndexDamaged(f"{file} was changed: its checksum is none.")
     blank = raw.replace(_line(manifest.checksum), _line(_NONE))
     if hashlib.sha256(blank).hexdigest() != manifest.checksum:
         raise IndexDamaged(f"{file} was changed: its checksum is wrong.")
     return manifest
+
+
+def _file(folder: Path, name: str, told: Mapping[str, Any]) -> tuple[int, str]:
+    """Read what a manifest says of one file. Raises ValueError, IndexDamaged."""
+    join_stored(folder, name)
+    if not is_digest(told["sha256"]):
+        raise ValueError(f"the sum of {name} is none")
+    return whole(told["size"]), str(told["sha256"])
+
+
+def _body(file: Path) -> bytes:
+    with open_plain(file) as content:
+        return content.read(LARGEST + 1)
 
 
 def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | None:
@@ -197,12 +230,10 @@ def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | N
             known = not anew and _verified.get(name) == (sha256, stamp)
         if not known and _sha256(file) != sha256:
             return f"{file} was changed: its SHA-256 is not the one in its manifest."
-    except FileNotFoundError:
-        return f"{file} is missing."
     except OSError as error:
-        if error.errno != errno.EIO:  # too many open files, say: nothing is wrong with this one
+        if not tells_absence(error):
             raise
-        return f"{file} cannot be read: {error.strerror}."
+        return f"{file} is missing."
     with _lock:
         if len(_verified) >= MOST_REMEMBERED:
             _verified.clear()
@@ -211,7 +242,7 @@ def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | N
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    for root, _, names in os.walk(folder):
+    for root, _, names in os.walk(folder, onerror=_raise):  # else a folder that fails is empty
         yield from (Path(root, name) for name in names if (root, name) != (str(folder), NAME))
 
 
@@ -230,9 +261,16 @@ def _stamp(about: os.stat_result) -> _Stamp:
     return about.st_size, about.st_mtime_ns, about.st_ctime_ns
 
 
+def _raise(error: OSError) -> None:
+    raise error
+
+
 def _sha256(file: Path) -> str:
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+        try:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+        except OSError as error:  # a read that fails does not know its file's name
+            raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def _line(checksum: str) -> bytes:

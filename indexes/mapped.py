@@ -11,6 +11,7 @@ each segment, so that a server of 256 handles was full with twenty segments. Bef
 """
 
 import ctypes
+import math
 import mmap
 import os
 import re
@@ -22,11 +23,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.errors import IndexDamaged
+from indexes.errors import IndexDamaged, tells_absence
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
-    rb"\{'descr': '([<|][fiub][1248])', 'fortran_order': False, 'shape': \((\d*), ?(\d*)\), \} *\n"
+    rb"\{'descr': '(<f[48]|<[iu][248]|\|[iu]1|\|b1)', 'fortran_order': False, "
+    rb"'shape': \((\d{1,15}), ?(\d{0,15})\), \} *\n"
 )
 
 
@@ -63,19 +65,21 @@ def map_bytes(content: IO[bytes]) -> NDArray[np.uint8]:
 
 
 def mapped(file: Path) -> NDArray[Any]:
-    """Map an array of one or two dimensions. Raises IndexDamaged naming the file.
+    """Map an array of one or two dimensions. Raises IndexDamaged naming the file, or OSError.
 
     The array is a view of the plain class: slicing a ``memmap`` costs microseconds each time.
     """
     try:
         with file.open("rb") as content:
             kind, shape = _header(content)
-            if not np.prod(shape):
+            if not math.prod(shape):
                 return np.empty(shape, kind)
-            first, size = content.tell(), int(np.prod(shape)) * kind.itemsize
+            first, size = content.tell(), math.prod(shape) * kind.itemsize
             array = map_bytes(content)[first : first + size]
             return array.view(kind).reshape(shape)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and not tells_absence(error):  # no memory to map it, say
+            raise OSError(error.errno, error.strerror, str(file)) from error
         raise IndexDamaged(
             f"{file} cannot be read: {error}. Run: ragdesk indexes verify"
         ) from error
@@ -87,4 +91,7 @@ def _header(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     found = _HEADER.fullmatch(content.read(size))
     if not found:
         raise ValueError("it is no array of ours")
-    return np.dtype(found[1].decode()), tuple(int(n) for n in found.groups()[1:] if n)
+    kind, shape = np.dtype(found[1].decode()), tuple(int(n) for n in found.groups()[1:] if n)
+    if math.prod(shape) * kind.itemsize != os.fstat(content.fileno()).st_size - content.tell():
+        raise ValueError("it is not as large as it says")
+    return kind, shape

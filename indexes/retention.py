@@ -14,8 +14,8 @@ from pathlib import Path
 
 from indexes import documents, durable, generations, manifest
 from indexes.errors import IndexesError
+from indexes.paths import ORIGINALS
 
-ORIGINALS = "originals"
 _FEW = 32  # generations; where more are left, originals are looked for at each 16th publish only
 _OFTEN = 16
 _log = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical import Lexical
 from indexes.mapped import mapped
 from indexes.shelf import Shelf
+from indexes.strict_json import whole
 from indexes.weights import NONE
 
 WHOLE, QUESTION, ANSWER = 0, 1, 2
@@ -112,10 +113,11 @@ class Segment:
         self.facts = sealed.facts
         if card and (difference := mismatch(sealed.facts["embedder"], card)):
             raise IndexMismatch(f"{folder / manifest.NAME}: {difference}.")
-        self.chunks = int(sealed.facts["counts"]["chunks"])
-        self.entries = int(sealed.facts["counts"]["entries"])
+        self.chunks, self.entries = _counts(folder, sealed.facts)
         self.owners: NDArray[np.uint32] = _map(folder / OWNERS, self.entries)
         self.kinds: NDArray[np.uint8] = _map(folder / KINDS, self.entries)
+        if self.entries and int(self.owners[-1]) != self.chunks - 1:
+            raise IndexDamaged(f"{folder / OWNERS} is not for {self.chunks} chunks.")
         self.views = VIEWS if self.entries > self.chunks else 1
         self.lexical = Lexical.open(folder / LEXICAL)
         self.dense: VectorIndex = Dense(folder / DENSE)
@@ -162,6 +164,17 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> str:
 def canary_facts(vector: Vectors) -> str:
     """Say the canary's vector in a manifest."""
     return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
+
+
+def _counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int]:
+    """Read the numbers of chunks and entries; arrays are made of them. Raises IndexDamaged."""
+    try:
+        counts = facts["counts"]
+        chunks = whole(counts["chunks"])
+        entries = whole(counts["entries"], least=chunks, most=VIEWS * chunks)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(f"{folder / manifest.NAME} does not count its chunks.") from error
+    return chunks, entries
 
 
 def _map(file: Path, count: int) -> NDArray[Any]:

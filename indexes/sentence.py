@@ -28,9 +28,9 @@ _MARKER = re.compile(
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~|={3,}\s*$|-{3,}\s*$)")
 _ROW = re.compile(r"\s*\||.*\t\S|.*\s\|\s.*\s\|\s")
 _NUMBERED = re.compile(r"\s*[(（]?(?:\d{1,3}(?:\.\d{1,3}){0,3}|[a-zA-Z]|[ivx]{1,4})$")
-_ENDS = re.compile(r"[.!?。！？｡…:：;；]\W*$")
+_ENDS = re.compile(r"(?<!\W)(?>\W*?[.!?。！？｡…:：;；])\W*+$")
 _CONTINUES = re.compile(
-    r"(?:[,，、(（\-–]|[^.!?。！？;；:：]\s*\b(?:a|an|the|of|to|in|on|at|for|and|or|by|with|from|your|our|is|are))\s*$"
+    r"(?:[,，、(（\-–]|[^.!?。！？;；:：]\b(?:a|an|the|of|to|in|on|at|for|and|or|by|with|from|your|our|is|are))\s*+$"
 )
 
 _CLOSERS = "\"'”’»」』）)\\]】》〉＂＇*_`"
@@ -39,7 +39,7 @@ _END = re.compile(
     rf"|(?<![.!?…])[.!?…]++[{_CLOSERS}]*+(?:\[\d{{1,3}}\])*(?=\s|$|[\u3000-\u9fff\uff00-\uffef])"
 )
 _SOFT = re.compile(r"[；;]\s*")
-_LAST = re.compile(r"([^\s\"'“‘«「『(（\[]+)$")
+_LAST = re.compile(r"(?<![^\s\"'“‘«「『(（\[])([^\s\"'“‘«「『(（\[]++)$")
 _FIRST = re.compile(r"[\s\"'“‘«「『(（\[*_`]*(\w+(?:'\w+)?)")
 
 

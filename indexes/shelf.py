@@ -6,11 +6,14 @@ the digest of the text they stand for, so that a later build can take them over 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from indexes import schema
 from indexes.chunk import Chunk, Record
+from indexes.errors import IndexDamaged
+from indexes.schema import machine_error
 from indexes.table import Table
 
 _SCHEMA = """
@@ -23,9 +26,16 @@ CREATE TABLE chunks (row INTEGER PRIMARY KEY, id TEXT NOT NULL, record INTEGER N
   start INTEGER NOT NULL, end INTEGER NOT NULL, text TEXT NOT NULL, facts TEXT NOT NULL);
 CREATE TABLE vectors (digest BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;
 """
+_BY_ID = "CREATE INDEX chunks_by_id ON chunks (id)"
 _CHUNK = """SELECT chunks.row, records.id, records.uri, records.title, chunks.text, chunks.start,
   chunks.end, chunks.facts FROM chunks JOIN records ON records.number = chunks.record """
+Made = TypeVar("Made")
 _MOST_NAMED = 500  # placeholders in one statement; SQLite's own limit is 999 on old builds
+
+
+def shapes() -> tuple[schema.Shape, ...]:
+    """Give the schemas of shelves that were ever written."""
+    return (schema.shape(_SCHEMA, _BY_ID),)
 
 
 class ShelfWriter:
@@ -72,7 +82,7 @@ class ShelfWriter:
     def finish(self) -> None:
         """Write what is still held back, and close the file."""
         self._do("COMMIT")
-        self._do("CREATE INDEX chunks_by_id ON chunks (id)")  # once all is in: 4 × as fast
+        self._do(_BY_ID)  # once all is in: 4 × as fast
         self.close()
 
     def close(self) -> None:
@@ -86,7 +96,8 @@ class ShelfWriter:
             else:
                 self._base.executemany(statement, rows)
         except sqlite3.OperationalError as error:
-            raise OSError(f"{self._file} cannot be written: {error}.") from error
+            said = f"{self._file} cannot be written: {error}."
+            raise machine_error(error, self._file) or OSError(said) from error
 
 
 class Shelf:
@@ -119,7 +130,7 @@ class Shelf:
         found = self._table.all(query, (identity,))
         if not found:
             raise KeyError(identity)
-        return _record(*found[0])
+        return self._read(_record, found[0])
 
     def text(self, identity: str) -> str:
         """Give the stored text of a document."""
@@ -128,6 +139,13 @@ class Shelf:
             raise KeyError(identity)
         return str(found[0][0])
 
+    def rows(self, identity: str) -> tuple[int, int]:
+        """Give the first row of a document's chunks, and their number."""
+        found = self._table.all("SELECT first, count FROM records WHERE id = ?", (identity,))
+        if not found:
+            raise KeyError(identity)
+        return int(found[0][0]), int(found[0][1])
+
     def chunk(self, row: int) -> Chunk:
         """Give the chunk of one row."""
         return self.chunks([row])[0]
@@ -135,7 +153,8 @@ class Shelf:
     def chunks(self, rows: Iterable[int]) -> list[Chunk]:
         """Give the chunks of some rows, in the order asked for."""
         asked = [int(row) for row in rows]
-        found = dict(map(_chunk, self._in(f"{_CHUNK} WHERE chunks.row", asked)))
+        rows = self._in(f"{_CHUNK} WHERE chunks.row", asked)
+        found = dict(self._read(_chunk, row) for row in rows)
         return [found[row] for row in asked]
 
     def by_id(self, identity: str) -> int | None:
@@ -149,7 +168,8 @@ class Shelf:
             "SELECT first, first + count FROM records WHERE id = ?", (identity,)
         )
         query = f"{_CHUNK} WHERE chunks.row >= ? AND chunks.row < ? ORDER BY chunks.row"
-        yield from map(_chunk, self._table.all(query, found[0]) if found else ())
+        for row in self._table.all(query, found[0]) if found else ():
+            yield self._read(_chunk, row)
 
     def neighbours(self, row: int, n: int) -> list[int]:
         """Give the rows up to n before and after a row in the same document, itself included."""
@@ -161,6 +181,12 @@ class Shelf:
         """Give the vector rows of the texts known here, by the digests of the texts."""
         found = self._in("SELECT digest, row FROM vectors WHERE digest", list(digests))
         return {bytes(digest): int(row) for digest, row in found}
+
+    def _read(self, make: Callable[[Sequence[Any]], Made], row: Sequence[Any]) -> Made:
+        try:
+            return make(row)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise IndexDamaged(f"{self.file} describes a document in no way of ours.") from error
 
     def _in(self, query: str, asked: Sequence[Any]) -> Iterator[Any]:
         """Run a query over many values, a statement for every 500 of them."""
@@ -174,7 +200,7 @@ def _record_facts(record: Record) -> str:
     return json.dumps({name: getattr(record, name) for name in names})
 
 
-def _record(*held: Any) -> Record:
+def _record(held: Sequence[Any]) -> Record:
     identity, uri, title, facts, text, boxes = held
     known = json.loads(facts)
     known["pages"] = tuple((start, end, label) for start, end, label in known["pages"])

@@ -6,41 +6,46 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from indexes.errors import IndexDamaged
+from indexes import schema
+from indexes.errors import IndexDamaged, tells_absence
 
 
 class Table:
     """Any thread may call; one connection serves them in turn.
 
-    Raises IndexDamaged, naming the file, when SQLite finds it unreadable. It is not mapped, which
-    would halve the time of a read: a file that a foreign program cuts short would end the process.
+    Raises IndexDamaged, naming the file, when SQLite finds it unreadable, and OSError when the
+    machine cannot read it now. It is not mapped, which would halve the time of a read: a file that
+    a foreign program cuts short would end the process.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.Lock()
         try:
-            self._base = sqlite3.connect(address(file), uri=True, check_same_thread=False)
+            self._base = schema.connect(file)
             self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+            raise _reason(error, file, "opened") from error
 
     def attach(self, file: Path, name: str) -> None:
         """Open another such file beside this one; its tables bear a name, as ``name.table``."""
         try:
             with self._lock:
                 self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # this one, and no other
-                self._base.execute(f"ATTACH ? AS {name}", (address(file),))
+                self._base.execute(f"ATTACH ? AS {name}", (schema.address(file),))
+                self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{file} cannot be opened: {error}.") from error
+            raise _reason(error, file, "opened") from error
 
     def all(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Give every row that a query finds."""
         try:
             with self._lock:
                 return self._base.execute(query, values).fetchall()
+        except sqlite3.ProgrammingError:  # it was closed: a mistake of ours, and no damage
+            raise
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{self.file} cannot be read: {error}.") from error
+            raise _reason(error, self.file, "read") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -48,6 +53,8 @@ class Table:
             self._base.close()
 
 
-def address(file: Path) -> str:
-    """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
-    return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+def _reason(error: sqlite3.DatabaseError, file: Path, what: str) -> Exception:
+    reason = schema.machine_error(error, file)
+    if reason is None or tells_absence(reason):
+        return IndexDamaged(f"{file} cannot be {what}: {error}.")
+    return reason

@@ -1,15 +1,19 @@
 """Look after a collection's generations: list them, check them, go back to one, clear old ones."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexes import documents, generations, manifest, retention
+from indexes import access_log, documents, durable, generations, integrity, manifest, retention
+from indexes.access_log import Access
 from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
+from indexes.layout import Layout
+from indexes.paths import ORIGINALS, open_plain, segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 from indexes.shelf import Shelf
@@ -39,31 +43,54 @@ def history(collection: Path) -> list[Standing]:
     return [_standing(collection, n, current=n == now) for n in generations.numbers(collection)]
 
 
-def verify(collection: Path) -> list[str]:
+def verify(collection: Path, *, lacking: bool = False) -> list[str]:
     """Read every file of every generation anew and name all that is wrong with it.
 
     In a generation that is whole, every chunk is also held against the text of its document.
-    Raises IndexNotFound where there is no collection.
+    lacking: originals may be missing. Raises IndexNotFound where there is no collection.
     """
     _must_stand(collection)
     found: dict[str, None] = {}
     known = generations.numbers(collection)
     if known and generations.current(collection) not in known:
         found[f"{collection / generations.CURRENT} names no generation."] = None
+    checked: dict[str, list[str]] = {}
+    digests: set[str] | None = set()
     for number in known:
-        problems = _damage(collection, number) or _disagreements(collection, number)
-        found.update(dict.fromkeys(problems))
+        problems = _damage(collection, number) or _misshapen(collection, number, checked)
+        found.update(dict.fromkeys(problems or _disagreements(collection, number)))
+        if problems:
+            digests = None  # what it lists is not known
+        elif digests is not None:
+            digests |= _digests(collection, number)
+    found.update(dict.fromkeys(_bad_originals(collection, () if lacking else digests)))
     return list(found)
 
 
-def rollback(collection: Path, generation: int) -> int:
+def unlisted_originals(collection: Path) -> list[Path]:
+    """List the originals that no generation names; ``gc`` removes them.
+
+    They are no damage:
+    a file that could not be parsed leaves its bytes, and so does a job that was ended.
+    """
+    folder, used = collection / ORIGINALS, set[str]()
+    try:
+        for number in generations.numbers(collection):
+            used |= _digests(collection, number)
+    except IndexDamaged:
+        return []
+    return sorted(f for f in _files(folder) if f.name not in used)
+
+
+def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> int:
     """Answer from an earlier generation again, once all of it has been read and found good.
 
     Texts go back, and who may see them does not: a document keeps the groups that were last said
     of it. Where these are others, a new generation of the old content is published with them.
     Returns the number of the one that answers.
 
-    Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used,
+    Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used, or
+    when it cannot be known who may see its documents now (``old_groups``: as they were seen then),
     CollectionBusy while a job runs.
     """
     _must_stand(collection)
@@ -73,43 +100,74 @@ def rollback(collection: Path, generation: int) -> int:
         if problems := _damage(collection, generation):
             raise IndexDamaged(problems[0])
         held = generations.read(collection, generation)
-        regrouped = list(said_since(collection, held.folder / documents.NAME))
+        table = held.folder / documents.NAME
+        regrouped = list(said_since(collection, table, old_groups=old_groups, known=generation))
         if not regrouped:
             generations.point(collection, generation, held.checksum)
             return generation
-        plan = Plan(parent=generation, segments=held.segments, dead=held.dead, sums=held.sums)
-        table = held.folder / documents.NAME
+        access = Access(groups={(one.source, one.uri): one.groups for one in regrouped})
+        plan = Plan(
+            parent=generation,
+            segments=held.segments,
+            dead=held.dead,
+            sums=held.sums,
+            access=access,
+        )
         return generations.publish(collection, plan, regrouped, base=table)
 
 
-def said_since(collection: Path, table: Path) -> Iterator[Listed]:
+def before(collection: Path) -> int | None:
+    """Name the generation to go back to: what the one that answers was made from, or None.
+
+    Where that cannot be read, the newest below it; where CURRENT names none, the newest.
+    """
+    now, known = generations.current(collection), generations.numbers(collection)
+    standing = next((one for one in history(collection) if one.current), None)
+    if standing is not None and standing.problem is None:
+        return standing.parent
+    return max((n for n in known if now is None or n < now), default=None)
+
+
+def said_since(
+    collection: Path, table: Path, *, old_groups: bool = False, known: int = 0
+) -> Iterator[Listed]:
     """Give the documents of a table of which other groups were said last, with these groups.
 
-    The last word on a document is that of the newest generation which lists it and can be read.
+    The last word on a document is that of the newest generation which lists it; one whose table is
+    not whole speaks by its access log. Raises IndexDamaged where neither can be read, unless
+    ``old_groups`` lets what it said be passed over. known: a generation that need not be looked at.
     """
-    with closing(Documents(table)) as known:
-        left = {(one.source, one.uri): one for one in known.all()}
+    with closing(Documents(table)) as old:
+        left = {(one.source, one.uri): one for one in old.all()}
     for number in reversed(generations.numbers(collection)):
         if not left:
             return
-        with suppress(IndexDamaged):
-            for later in _listed(_folder(collection, number) / documents.NAME, left):
-                one = left.pop((later.source, later.uri), None)
-                if one and one.groups != later.groups:
-                    yield replace(one, groups=later.groups)
+        later = generations.whole_table(collection, number)
+        if later is not None:
+            said = {(one.source, one.uri): one.groups for one in _listed(later, left)}
+        elif step := access_log.read(collection, number):
+            said = dict(step[1].groups)
+        elif not old_groups and number > known:
+            raise IndexDamaged(
+                f"Who may see what is not known: neither generation {number} nor its access log "
+                "can be read. To let those see it who saw it then, say --old-groups: "
+                "ragdesk indexes rollback --to N --old-groups"
+            )
+        else:
+            continue
+        for place, groups in said.items():
+            document = left.pop(place, None)
+            if document and document.groups != groups:
+                yield replace(document, groups=groups)
 
 
 def _listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed]:
     """Give the documents of a table that bear some names; of few, without reading all of it."""
-    with closing(Documents(table)) as known:
+    with closing(Documents(table)) as listed:
         if len(names) > _MANY:
-            return [one for one in known.all() if (one.source, one.uri) in names]
-        found = [known.at(source, uri) for source, uri in names]
+            return [one for one in listed.all() if (one.source, one.uri) in names]
+        found = [listed.at(source, uri) for source, uri in names]
         return [one for one in found if one]
-
-
-def _folder(collection: Path, number: int) -> Path:
-    return collection / generations.GENERATIONS / str(number)
 
 
 def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
@@ -149,10 +207,50 @@ def _damage(collection: Path, number: int) -> list[str]:
         held = generations.read(collection, number)
     except IndexesError as error:
         return [str(error)]
+    except OSError as error:
+        return [manifest.unread(error)]
     problems = manifest.problems(folder)
     for digest in held.segments:
-        problems += manifest.problems(collection / generations.SEGMENTS / digest, digest)
+        problems += manifest.problems(segment_folder(collection, digest), digest)
     return problems
+
+
+def _misshapen(collection: Path, number: int, checked: MutableMapping[str, list[str]]) -> list[str]:
+    """Name what no writer of ours wrote, though its sums are right. checked: known segments."""
+    held = generations.read(collection, number)
+    for digest in held.segments:
+        if digest not in checked:
+            checked[digest] = integrity.segment_problems(segment_folder(collection, digest))
+    problems = [problem for digest in held.segments for problem in checked[digest]]
+    return problems + integrity.generation_problems(held.folder)
+
+
+def _digests(collection: Path, number: int) -> set[str]:
+    return documents.digests([collection / generations.GENERATIONS / str(number) / documents.NAME])
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _bad_originals(collection: Path, digests: Collection[str] | None) -> Iterator[str]:
+    """Tell which source bytes are missing, or are not what they were; ``digests``: all listed.
+
+    A collection that was built without files has no folder for them.
+    """
+    folder = collection / ORIGINALS
+    present = set[str]()
+    for file in _files(folder):
+        if file.name.startswith(durable.UNFINISHED):
+            continue  # of a job that runs, or was ended; the next one writes over it
+        present.add(file.name)
+        with open_plain(file) as content:
+            sum_ = hashlib.file_digest(content, "sha256").hexdigest()
+        if sum_ != file.name:
+            yield f"{file} was changed: its SHA-256 is not its name."
+    if folder.is_dir():
+        for digest in sorted({*(digests or ())} - present):
+            yield f"{folder / digest} is missing: the bytes of a document that is listed."
 
 
 def _disagreements(collection: Path, number: int) -> Iterator[str]:
@@ -162,17 +260,25 @@ def _disagreements(collection: Path, number: int) -> Iterator[str]:
         table = opened.enter_context(closing(Documents(held.folder / documents.NAME)))
         parts = {}
         for name in held.segments:
-            part = Segment(collection / generations.SEGMENTS / name)
+            part = Segment(segment_folder(collection, name))
             parts[name] = opened.enter_context(closing(part))
         claimed = defaultdict(list, {name: list(ranges) for name, ranges in held.dead.items()})
+        for name in held.dead.keys() - parts.keys():
+            yield f"Rows of {name[:80]} are removed, which is no segment of generation {number}."
+        count = 0
         for listed in table.all():
             if listed.segment in parts:
                 claimed[listed.segment].append((listed.first, listed.count))
                 yield from _misfits(parts[listed.segment].shelf, listed)
             else:
                 yield f"{listed.uri} is listed in a segment that is not in generation {number}."
-        for name, part in parts.items():
-            yield from _gaps(part, claimed[name])
+            count += 1
+        torn = [problem for name, part in parts.items() for problem in _gaps(part, claimed[name])]
+        yield from torn
+        if not torn and held.dead.keys() <= parts.keys():  # then ranges may be believed
+            live = {"documents": count, **Layout(list(parts.values())).sums(held.dead)}
+            if live != dict(held.sums):
+                yield f"Generation {number} does not hold as much as its manifest says."
 
 
 def _gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -189,16 +295,16 @@ def _gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[str]:
 def _misfits(shelf: Shelf, listed: Listed) -> Iterator[str]:
     """Tell how a document on the shelf differs from what the table says of it."""
     try:
-        text = shelf.text(listed.id)
+        record, rows = shelf.record(listed.id), shelf.rows(listed.id)
     except KeyError:
         yield f"{listed.uri} is listed, but is not in segment {listed.segment}."
         return
-    chunks = list(shelf.of(listed.id))
-    if [row for row, _ in chunks] != list(range(listed.first, listed.first + listed.count)):
+    if rows != (listed.first, listed.count):
         yield f"{listed.uri}: its chunks are not where the document table says."
-    for _, chunk in chunks:
-        if text[chunk.start : chunk.end] != chunk.text:
-            yield f"{listed.uri}: chunk {chunk.id} is not what stands in its document."
+    names = ("uri", "source", "title", "media_type", "language", "digest")
+    for name in names:
+        if getattr(record, name) != getattr(listed, name):
+            yield f"{listed.uri}: its {name} on the shelf is another than in the document table."
 
 
 def _must_stand(collection: Path) -> None:

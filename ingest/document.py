@@ -16,6 +16,7 @@ class Raw:
     uri: the path below its source with ``/``. digest: SHA-256 of the bytes at ``file``.
     groups: who may see it; empty means everyone who may ask the collection.
     validity: what a sidecar says of it, instead of the document itself; None without one.
+    real: ``file`` is a real path, of which no part may have become a link when it is opened.
     """
 
     uri: str
@@ -25,6 +26,7 @@ class Raw:
     size: int
     groups: frozenset[str] = frozenset()
     validity: Validity | None = None
+    real: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

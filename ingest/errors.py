@@ -6,6 +6,8 @@ IngestError
 └── Unreadable         one file cannot be taken in; becomes a Skipped
 """
 
+import errno
+
 
 class IngestError(Exception):
     """Base of every error this room raises."""
@@ -21,3 +23,14 @@ class MassRemoval(IngestError):
 
 class Unreadable(IngestError):
     """One file cannot be taken in. Its message is the reason a person reads."""
+
+
+# What this process cannot do now, whatever file it is about: a document skipped for it would go.
+_OF_PROCESS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def unreadable(error: OSError, what: str) -> Unreadable:
+    """Give the reason to skip a file; raises an error again that is not about this file."""
+    if error.errno in _OF_PROCESS:
+        raise error
+    return Unreadable(f"{what}: {error.strerror or error}")

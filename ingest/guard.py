@@ -193,6 +193,7 @@ class Guard:
         options = self._options
         request = {
             "file": str(raw.file.absolute()),
+            "real": raw.real,
             "uri": raw.uri,
             "record": record,
             "seconds": options.seconds,

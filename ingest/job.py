@@ -7,17 +7,18 @@ new generation. Until that moment nothing has happened, and a job that fails lea
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexes.build import Build, Published
+from indexes.build import Build, Loss, Published, loss
 from indexes.chunk import Chunk, Record
 from indexes.embed import Embedder
-from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
+from indexes.errors import BaseDamaged, IndexMismatch, IndexNotFound
 from indexes.generations import CURRENT
 from indexes.index import Index
+from indexes.paths import original_file
 from indexes.retention import Retention
 from ingest import ledger, sources
 from ingest.children import Children
@@ -25,7 +26,7 @@ from ingest.document import Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
 from ingest.estimate import Estimate
 from ingest.guard import Guard, GuardOptions, Outcome
-from ingest.originals import FOLDER, Kept, Originals, look
+from ingest.originals import Kept, Originals, look
 from ingest.progress import Meter, Watch, unwatched
 from ingest.report import Report
 from ingest.runners import Open, Runner
@@ -70,11 +71,13 @@ class Job:
         *,
         groups: Groups | None = None,
         allow_removals: bool = False,
+        begin_anew: bool = False,
         watch: Watch = unwatched,
     ) -> Report:
         """Mirror some sources into the collection.
 
         groups: who may see all documents of these sources; None keeps what was said before.
+        begin_anew: let go of a collection that cannot be read whole; a whole one stays as it is.
         Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
         collection is as it was, but that a source which was to be seen by fewer will be.
         """
@@ -82,7 +85,7 @@ class Job:
         listing = sources.listing(paths, without=self._own())
         children = self._children()
         newer = () if self.on else sources.newer(listing, self.collection / CURRENT)
-        with children.ahead(newer), self._build(meter) as build:
+        with children.ahead(newer), self._build(meter, begin_anew=begin_anew) as build:
             known = sources.recall(self.collection)
             surveys = self._surveyor(build.base, known).mirror(listing, groups)
             if not allow_removals:
@@ -98,10 +101,16 @@ class Job:
             for one in surveys:
                 if one.seen:
                     one.seen.save()
-            return replace(report, due=build.due, notes=tuple(meter.notes))
+            notes = tuple(meter.notes)
+            return replace(report, due=build.due, notes=notes, loss=build.loss)
 
     def plan(
-        self, paths: Sequence[Path], *, groups: Groups | None = None, watch: Watch = unwatched
+        self,
+        paths: Sequence[Path],
+        *,
+        groups: Groups | None = None,
+        begin_anew: bool = False,
+        watch: Watch = unwatched,
     ) -> Report:
         """Tell what ``run`` would report, and change nothing; ``blocked`` says if it would refuse.
 
@@ -109,13 +118,15 @@ class Job:
         """
         began, meter = time.monotonic(), Meter(watch)
         listing = sources.listing(paths, without=self._own())
-        with self._base() as base:
+        base, let_go = self._base(begin_anew=begin_anew)
+        with base or nullcontext():
             surveyor = self._surveyor(base, sources.recall(self.collection))
             surveys = surveyor.mirror(listing, groups)
             sink = Estimate(self.collection, base, self.embedder)
             skipped = self._take_in(sink, surveys, meter, keep=look)
             report = self._publish(sink, surveys, skipped, began)
-            return replace(report, blocked=_blocked(surveys, skipped), notes=tuple(meter.notes))
+            notes, blocked = tuple(meter.notes), _blocked(surveys, skipped)
+            return replace(report, blocked=blocked, notes=notes, loss=let_go)
 
     def put(
         self,
@@ -145,7 +156,7 @@ class Job:
     def compact(self, *, everything: bool = False, watch: Watch = unwatched) -> Published:
         """Merge segments where there are many, or all of them; nothing is embedded.
 
-        Raises IndexNotFound, IndexMismatch when another embedder made the collection.
+        Raises IndexNotFound, BaseDamaged, IndexMismatch when another embedder made the collection.
         """
         meter = Meter(watch)
         with Build(self.collection, self.embedder, progress=meter.texts, kept=self.kept) as build:
@@ -171,7 +182,7 @@ class Job:
             report = self._publish(build, surveys, skipped, began)
             return replace(report, due=build.due, notes=tuple(meter.notes))
 
-    def _build(self, meter: Meter) -> Build:
+    def _build(self, meter: Meter, *, begin_anew: bool = False) -> Build:
         facts = {**self._split(), "way": self._way()}
         return Build(
             self.collection,
@@ -179,13 +190,17 @@ class Job:
             splitter=facts,
             progress=meter.texts,
             kept=self.kept,
+            begin_anew=begin_anew,
         )
 
-    def _base(self) -> closing[Index] | nullcontext[None]:
+    def _base(self, *, begin_anew: bool) -> tuple[Index | None, Loss | None]:
+        """Open what a build would start from, and tell what it would let go of."""
         try:
-            return closing(Index.open(self.collection))
-        except (IndexNotFound, IndexDamaged):  # as a build would: begin anew
-            return nullcontext()
+            return Index.base(self.collection), None
+        except BaseDamaged:
+            if not begin_anew:
+                raise
+            return None, loss(self.collection)
 
     def _own(self) -> Path:
         """Tell which folder is the desk's own: no source, should it lie in one."""
@@ -244,12 +259,13 @@ class Job:
         def kept() -> Iterator[Raw]:
             for raw in work:
                 try:
-                    got: Kept = keep(raw.file, limit=self.guard.file_size)
+                    got: Kept = keep(raw.file, limit=self.guard.file_size, real=raw.real)
                     self._check(raw, got)
                 except Unreadable as error:
                     lost.append(Skipped(uri=raw.uri, reason=str(error), source=raw.source))
                 else:
-                    yield replace(raw, file=got.file, digest=got.digest, size=got.size)
+                    real = raw.real and got.file == raw.file  # a plan parses the very file
+                    yield replace(raw, file=got.file, digest=got.digest, size=got.size, real=real)
 
         way = self._way()
         with runner([raw.uri for raw in work]) as runs:
@@ -262,7 +278,7 @@ class Job:
 
     def _check(self, raw: Raw, got: Kept) -> None:
         """Take kept bytes only for what they were. Raises Unreadable."""
-        if raw.file == self.collection / FOLDER / raw.digest and got.digest != raw.digest:
+        if raw.file == original_file(self.collection, raw.digest) and got.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
     def _runner(self, build: Build) -> Opener | None:

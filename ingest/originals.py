@@ -5,13 +5,17 @@ A file may change while it is read. So it is copied first, and the copy is parse
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 from indexes import durable, failpoints
-from ingest.errors import Unreadable
+from indexes.errors import IndexDamaged
+from indexes.paths import join_stored, open_plain
+from ingest.beneath import open_file
+from ingest.errors import Unreadable, unreadable
 
 FOLDER = "originals"
 _DRAFT = f"{durable.UNFINISHED}original"  # one writer at a time: the next overwrites a dead one's
@@ -20,20 +24,29 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The digest and size of some bytes, and the file that holds them."""
+    """The digest and size of some bytes, and the file that holds them.
+
+    about: what the file was when it was opened to be read, if it was.
+    """
 
     digest: str
     size: int
     file: Path
+    about: os.stat_result | None = field(default=None, compare=False)
 
 
-def look(path: Path, *, limit: int) -> Kept:
-    """Read a file for its digest alone; ``limit``: its MiB at most. Raises Unreadable."""
+def look(path: Path, *, limit: int, real: bool = False) -> Kept:
+    """Read a file for its digest alone; ``limit``: its MiB at most. Raises Unreadable.
+
+    real: no part of its path may be a link.
+    """
     digest, size = hashlib.sha256(), 0
-    for piece in _pieces(path, limit):
-        digest.update(piece)
-        size += len(piece)
-    return Kept(digest.hexdigest(), size, path)
+    with _opened(path, real=real) as file:
+        about = os.fstat(file.fileno())
+        for piece in _pieces(file, limit):
+            digest.update(piece)
+            size += len(piece)
+    return Kept(digest.hexdigest(), size, path, about)
 
 
 class Originals:
@@ -46,19 +59,20 @@ class Originals:
         self._folder = collection / FOLDER
         self._new = False
 
-    def keep(self, path: Path, *, limit: int) -> Kept:
-        """Copy a file's bytes here, if they are not here already.
+    def keep(self, path: Path, *, limit: int, real: bool = False) -> Kept:
+        """Copy a file's bytes here, if they are not here already. real: see ``look``.
 
         Raises Unreadable when the file cannot be read, OSError when its copy cannot be written.
         """
-        seen = look(path, limit=limit)
+        seen = look(path, limit=limit, real=real)
         if self._holds(seen.digest):
-            return Kept(seen.digest, seen.size, self._folder / seen.digest)
+            return Kept(seen.digest, seen.size, join_stored(self._folder, seen.digest))
         durable.folder(self._folder)
         draft, digest, size = self._folder / _DRAFT, hashlib.sha256(), 0
         try:
-            with draft.open("wb") as copy:
-                for piece in _pieces(path, limit):
+            draft.unlink(missing_ok=True)
+            with draft.open("xb") as copy, _opened(path, real=real) as file:
+                for piece in _pieces(file, limit):
                     digest.update(piece)
                     size += len(piece)
                     copy.write(piece)
@@ -68,9 +82,9 @@ class Originals:
             draft.unlink(missing_ok=True)  # a full disk is not to stay as full as it can be
             raise
         failpoints.reach("original written")
-        file = draft.replace(self._folder / digest.hexdigest())
+        kept = draft.replace(join_stored(self._folder, digest.hexdigest()))
         self._new = True
-        return Kept(digest.hexdigest(), size, file)
+        return Kept(digest.hexdigest(), size, kept)
 
     def sync(self) -> None:
         """Make the names of what was kept durable too."""
@@ -81,30 +95,39 @@ class Originals:
 
     def _holds(self, digest: str) -> bool:
         """Tell whether the bytes are here, and still are what they were."""
-        file = self._folder / digest
+        file = join_stored(self._folder, digest)
         if not file.is_file():
             return False
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == digest
+        try:
+            with open_plain(file) as content:
+                return hashlib.file_digest(content, "sha256").hexdigest() == digest
+        except IndexDamaged:  # a link: whoever replaces it by a file mends it
+            return False
 
 
-def _pieces(path: Path, limit: int) -> Iterator[bytes]:
-    """Read a file piece by piece, whatever happens to it meanwhile. Raises Unreadable.
-
-    Not to block on a pipe that took its place, nor follow a link that did.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+@contextmanager
+def _opened(path: Path, *, real: bool) -> Iterator[FileIO]:
+    """Open a file, whatever took its place since it was listed. Raises Unreadable."""
     try:
-        with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-            found, size = os.fstat(file.fileno()), 0
-            if not stat.S_ISREG(found.st_mode):
-                raise Unreadable("not a file, but a pipe, socket or device")
-            while size <= limit * _MIB and found.st_size <= limit * _MIB:
-                piece = file.read(_MIB)
-                if not piece:
-                    return
-                size += len(piece)
-                yield piece
+        file = open_file(path, real=real)
     except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from error
+        raise unreadable(error, "cannot be read") from error
+    if file is None:
+        raise Unreadable("not a file, but a pipe, socket or device")
+    with file:
+        yield file
+
+
+def _pieces(file: FileIO, limit: int) -> Iterator[bytes]:
+    """Read a file piece by piece, whatever happens to it meanwhile. Raises Unreadable."""
+    try:
+        size, known = 0, os.fstat(file.fileno()).st_size
+        while size <= limit * _MIB and known <= limit * _MIB:
+            piece = file.read(_MIB)
+            if not piece:
+                return
+            size += len(piece)
+            yield piece
+    except OSError as error:
+        raise unreadable(error, "cannot be read") from error
     raise Unreadable(f"larger than {limit} MiB")

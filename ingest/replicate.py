@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from indexes import generations, manifest
-from indexes.errors import IndexesError
+from indexes.errors import IndexesError, IndexNotFound
 from indexes.index import Index
 from indexes.remote import Entries
 
@@ -24,11 +24,15 @@ class Replicas(Protocol):
 
 
 def replicate(collection: Path, store: Replicas) -> None:
-    """Replicate the generation that answers, and drop replicas of generations that are gone.
+    """Replicate the newest generation, and drop replicas of generations that are gone.
 
-    Raises VectorsUnreachable, IndexesError.
+    Raises VectorsUnreachable, IndexesError; BaseDamaged when it cannot be read whole, as an older
+    one in its place would take its documents out of the store.
     """
-    with Index.open(collection) as index:
+    index = Index.base(collection)
+    if index is None:
+        raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
+    with index:
         count = index.sums["vectors"]
         if count:
             dim = index.segments[0].dense.dim

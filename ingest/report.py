@@ -1,8 +1,9 @@
 """What a job did, in the words of the contract."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from indexes.build import Loss
 from ingest.document import Note, Skipped
 
 
@@ -17,6 +18,7 @@ class Report:
     changes: each document that changed, with + for new, ~ for changed, - for gone.
     notes: of documents of this job that were taken in, what a person should know.
     blocked: of a plan, why the job itself would refuse. due: whether segments are to be merged.
+    loss: what was let go of, where a damaged collection was begun anew.
     """
 
     collection: str
@@ -36,6 +38,7 @@ class Report:
     blocked: str | None = None
     due: bool = False
     notes: tuple[Note, ...] = ()
+    loss: Loss | None = None
 
     @property
     def quiet(self) -> bool:
@@ -55,4 +58,5 @@ class Report:
             "seconds": round(self.seconds, 3),
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),
+            **({"loss": asdict(self.loss)} if self.loss else {}),
         }

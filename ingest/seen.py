@@ -9,6 +9,7 @@ a few lines to them, as writing all of them would cost the more the larger a sou
 
 import hashlib
 import json
+import os
 import stat
 import time
 from collections.abc import Sequence
@@ -52,22 +53,26 @@ class Seen:
                 self._lines = len(lines) if told.endswith(b",\n") else 0  # else torn: no more to it
         self._now: dict[str, list[object]] = {}
 
-    def look(self, path: Path, found: stat_result | None, *, limit: int) -> Kept:
+    def look(
+        self, path: Path, found: stat_result | None, *, limit: int, real: bool = False
+    ) -> Kept:
         """Give a file's digest, reading it only if it may have changed. Raises Unreadable.
 
-        found: what the file was when it was listed; None is not known.
+        found: what the file was when it was listed; None is not known. real: no part of its path
+        may be a link. Only what was read of the very file that was listed is remembered of it.
         """
         name = str(path)
         if found is None or not stat.S_ISREG(found.st_mode) or found.st_size > limit << 20:
-            return look(path, limit=limit)
+            return look(path, limit=limit, real=real)
         mark = stamp(found)
         known = self._known.get(name)
         if known is not None and known[:4] == list(mark):
             self._now[name] = known
             return Kept(str(known[4]), mark[1], path)
         now = time.time_ns()
-        kept = look(path, limit=limit)
-        if kept.size == mark[1] and max(mark[2], mark[3]) + _GRAIN < now:
+        kept = look(path, limit=limit, real=real)
+        same = kept.about is not None and stamp(kept.about) == mark
+        if same and kept.size == mark[1] and max(mark[2], mark[3]) + _GRAIN < now:
             self._now[name] = [*mark, kept.digest]
         return kept
 
@@ -82,10 +87,15 @@ class Seen:
             return
         durable.folder(self._file.parent)
         if self._lines and self._lines + len(others) <= 2 * len(now) + _FEW:
-            with self._file.open("ab") as file:  # not synced: a torn line makes all files be read
+            with open(self._file, "ab", opener=_unlinked) as file:
+                # It is not synced: a torn line makes all files be read.
                 file.write(_told(others))
             return
         durable.replace(self._file, _told([_HEAD, *([name, *mark] for name, mark in now.items())]))
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _told(lines: Sequence[Sequence[object]]) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from indexes import durable
+from ingest.beneath import LISTED, open_real
 from ingest.document import Skipped
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.validity import SIDECAR
@@ -45,7 +46,7 @@ class Found:
     """A file of a source. name: its path below the source, as a uri. path: where to read it.
 
     found: what the file system said of it; None for a link. named: where a link to it lies.
-    alone: nothing in its folder has the name of its sidecar.
+    alone: nothing in its folder has the name of its sidecar. real: no part of its path was a link.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Found:
     found: os.stat_result | None = None
     named: Path | None = None
     alone: bool = False
+    real: bool = False
 
 
 Listing = Sequence[tuple[Path, Sequence[Found | Skipped]]]
@@ -99,7 +101,7 @@ def files(root: Path, *, without: Path | None = None) -> list[Found | Skipped]:
         listed = sorted(_walk(root, without and without.resolve()), key=_name)
     else:
         empty = root.is_file() and root.stat().st_size == 0
-        listed = [] if empty else [Found(name=_uri(root.name), path=root)]
+        listed = [] if empty else [Found(name=_uri(root.name), path=root, real=True)]
     if not any(isinstance(one, Found) for one in listed):
         why = f" ({listed[0].reason})" if listed and isinstance(listed[0], Skipped) else ""
         raise SourceUnreadable(f"{root} holds no file to read{why}. Nothing was changed.")
@@ -203,34 +205,50 @@ def _walk(root: Path, without: Path | None) -> Iterator[Found | Skipped]:
     while folders:
         folder, above = folders.pop()
         try:
-            with os.scandir(folder) as entries:
-                inside = [entry for entry in entries if not _private(entry.name)]
+            inside = _inside(folder)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
             yield Skipped(uri=f"{_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
-        names = {entry.name for entry in inside}
+        names = {entry for entry, _, _ in inside}
         yield from _astray(names, above)
-        for entry in inside:
-            path, name = Path(entry.path), f"{above}{entry.name}"
+        for entry, is_folder, about in inside:
+            path, name = folder / entry, f"{above}{entry}"
             if name.lower().endswith(SIDECAR):
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            if is_folder:
                 folders += [] if path == without else [(path, f"{name}/")]
+            elif about:
+                alone = f"{entry}{SIDECAR}" not in names
+                yield Found(name=_uri(name), path=path, found=about, alone=alone, real=True)
             else:
-                alone = f"{entry.name}{SIDECAR}" not in names
-                yield _plain(entry, path, _uri(name), alone) or _look(path, _uri(name), root)
+                yield _look(path, _uri(name), root)
 
 
-def _plain(entry: os.DirEntry[str], path: Path, name: str, alone: bool) -> Found | None:  # noqa: FBT001
-    """Take a regular file as it is; None for what has to be looked at more closely."""
+def _inside(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
+    """List a folder by its real path: name, whether it is a folder, and of a plain file its stat.
+
+    It is held open meanwhile, so that all of it is of one folder. Raises OSError.
+    """
+    descriptor = open_real(folder, flags=LISTED)
     try:
-        if entry.is_file(follow_symlinks=False):
-            about = entry.stat(follow_symlinks=False)
-            return Found(name=name, path=path, found=about, alone=alone)
+        with os.scandir(descriptor) as entries:
+            return [
+                (entry.name, entry.is_dir(follow_symlinks=False), _about(entry))
+                for entry in entries
+                if not _private(entry.name)
+            ]
+    finally:
+        os.close(descriptor)
+
+
+def _about(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Tell of a plain file what it is; None for what has to be looked at more closely."""
+    try:
+        plain = entry.is_file(follow_symlinks=False)
+        return entry.stat(follow_symlinks=False) if plain else None
     except OSError:
         return None
-    return None
 
 
 def _look(path: Path, name: str, root: Path) -> Found | Skipped:
@@ -247,7 +265,7 @@ def _look(path: Path, name: str, root: Path) -> Found | Skipped:
         return Skipped(uri=name, reason="a link to a folder is not followed")
     if not stat.S_ISREG(mode):
         return Skipped(uri=name, reason="not a file, but a pipe, socket or device")
-    return Found(name=name, path=real, named=path)
+    return Found(name=name, path=real, named=path, real=True)
 
 
 def _astray(names: Collection[str], above: str) -> Iterator[Skipped]:

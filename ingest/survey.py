@@ -9,11 +9,11 @@ from pathlib import Path, PurePath
 from indexes.chunk import Validity
 from indexes.documents import Listed
 from indexes.index import Index
+from indexes.paths import original_file
 from ingest import ledger, sources
 from ingest.document import Raw, Skipped
-from ingest.errors import Unreadable
+from ingest.errors import Unreadable, unreadable
 from ingest.ledger import Changes
-from ingest.originals import FOLDER
 from ingest.seen import Seen
 from ingest.sources import Found, Listing, Source
 from ingest.validity import SIDECAR, beside
@@ -148,7 +148,7 @@ class Surveyor:
         ]
 
     def _kept(self, document: Listed) -> Raw:
-        file = self.collection / FOLDER / document.digest
+        file = original_file(self.collection, document.digest)
         return Raw(
             uri=document.uri,
             source=document.source,
@@ -229,8 +229,8 @@ class Surveyor:
         for uri, one in files.items():
             path = one.path
             try:
-                seen = known.look(path, one.found, limit=self.limit)
-                told = None if one.alone else _beside(one.named or path)
+                seen = known.look(path, one.found, limit=self.limit, real=one.real)
+                told = None if one.alone else _beside(one.named or path, real=one.real)
             except Unreadable as error:
                 skipped.append(Skipped(uri=uri, reason=str(error), source=source))
                 continue
@@ -242,12 +242,13 @@ class Surveyor:
                 size=seen.size,
                 groups=groups,
                 validity=told,
+                real=one.real,
             )
             raws.append(raw)
         return raws, skipped
 
 
-def _beside(path: Path) -> Validity | None:
+def _beside(path: Path, *, real: bool) -> Validity | None:
     """Read a sidecar; that there is none must cost little, as it is so for nearly every file.
 
     Only what cannot be there is taken for absent: what cannot be looked at raises Unreadable.
@@ -257,4 +258,9 @@ def _beside(path: Path) -> Validity | None:
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
             return None
-    return beside(path)
+    try:
+        return beside(path, real=real)
+    except Unreadable as error:
+        if isinstance(error.__cause__, OSError):
+            unreadable(error.__cause__, "")  # raised again, where it is not about this file
+        raise

@@ -11,15 +11,15 @@ document outside of its time is kept and not found. What cannot be read as a dat
 guess: the document is skipped, and the reason says where to look.
 """
 
-import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from indexes.chunk import ALWAYS, Validity
+from ingest.beneath import open_file
 from ingest.errors import Unreadable
 
 SIDECAR = ".meta.toml"
@@ -38,14 +38,16 @@ def sidecar(file: Path) -> Path:
     return file.with_name(f"{file.name}{SIDECAR}")
 
 
-def beside(file: Path) -> Validity | None:
+def beside(file: Path, *, real: bool = False) -> Validity | None:
     """Read what the sidecar of a file says of it; None where there is none.
+
+    real: no part of its path may be a link.
 
     Raises Unreadable when it cannot be read, or says something that is not known here.
     """
     place = sidecar(file)
     try:
-        body = _body(place)
+        body = _body(place, real=real)
         facts = tomllib.loads(body.decode())
     except FileNotFoundError:
         return None
@@ -59,13 +61,13 @@ def beside(file: Path) -> Validity | None:
     return read(facts, beside=True)
 
 
-def _body(place: Path) -> bytes:
+def _body(place: Path, *, real: bool) -> bytes:
     """Read a small plain file; never wait for a pipe, nor follow a link out of the source."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(place, flags), "rb") as content:
-        if not stat.S_ISREG(os.fstat(content.fileno()).st_mode):
-            raise Unreadable(f"its sidecar {place.name} is not a plain file")
-        body = content.read(LARGEST + 1)
+    content = open_file(place, real=real)
+    if content is None:
+        raise Unreadable(f"its sidecar {place.name} is not a plain file")
+    with BufferedReader(content) as whole:
+        body = whole.read(LARGEST + 1)
     if len(body) > LARGEST:
         raise Unreadable(f"its sidecar {place.name} is larger than {LARGEST >> 10} KiB")
     return body

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.tokenizer import Tokenizer
+from ingest.beneath import open_file
 from ingest.errors import Unreadable
 from ingest.frame import pack, told, unpack
 from ingest.parse.table import NotPrepared, parse, prepare
@@ -75,7 +76,7 @@ def answer(
     prepared: the types that this process reads. Raises NotPrepared for another.
     """
     try:
-        body = Path(request["file"]).read_bytes()
+        body = _body(Path(request["file"]), real=request.get("real", False))
         document = parse(body, request["uri"], prepared=prepared)
         del body
         chunks = split(
@@ -99,6 +100,28 @@ def answer(
     if sum(map(len, frame)) > output:
         return pack({"unreadable": f"holds more than {output >> 20} MiB of text"})
     return frame
+
+
+def _body(path: Path, *, real: bool) -> bytes:
+    """Read the file to parse; no link is followed that took its place since it was looked at.
+
+    real: it lies where its source has it, and not among our own originals.
+    """
+    try:
+        if not real:
+            with open(path, "rb", opener=_unlinked) as own:
+                return own.read()
+        file = open_file(path, real=True)
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}") from error
+    if file is None:
+        raise Unreadable("not a file, but a pipe, socket or device")
+    with file:
+        return file.readall()
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def limit_memory(size: int) -> int:

@@ -18,6 +18,7 @@ from indexes.chunk import Passage
 from indexes.documents import Listed
 from indexes.embed import Embedder, open_embedder
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
+from indexes.generations import numbers
 from indexes.index import Index
 from indexes.retention import Retention
 from ingest.errors import Unreadable
@@ -176,8 +177,8 @@ class Desks:
     def names(self) -> list[str]:
         """List the collections that were published."""
         folder = self.home / "collections"
-        found = folder.glob("*/CURRENT") if folder.is_dir() else ()
-        return sorted(file.parent.name for file in found)
+        found = folder.iterdir() if folder.is_dir() else ()
+        return sorted(f.name for f in found if (f / "CURRENT").exists() or numbers(f))
 
     def existing(self, collection: str) -> Path:
         """Say where a collection lies that must be there. Raises IndexNotFound."""

@@ -24,11 +24,13 @@
 The errors of the other rooms keep their names; ``face`` says what they mean here.
 """
 
+import errno
 import re
 from dataclasses import dataclass
 
 from eval.errors import EvalError
 from indexes.errors import (
+    BaseDamaged,
     CollectionBusy,
     IndexDamaged,
     IndexesError,
@@ -164,6 +166,14 @@ class Face:
 
 ABSOLUTE = re.compile(r"(?<![\w.…])/(?:[^\s'\"/]+/)*([^\s'\"/]*)")
 UNEXPECTED = Face("internal", 500, 1)
+MACHINE = Face("machine", 503, 2)
+# What the machine cannot do now; other errors of the system (a client that left) are not these.
+_OF_MACHINE = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.EPERM),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EBUSY),
+    }
+)
 FACES: dict[type[Exception], Face] = {
     SettingsError: Face("settings", 500, 2),
     HomeUnusable: Face("home_unusable", 500, 2),
@@ -199,6 +209,9 @@ FACES: dict[type[Exception], Face] = {
 
 STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
+    BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
+    "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
+    "--replace; or let go of all the collection holds: ragdesk ingest PATH --begin-anew",
     IndexDamaged: "See what is whole: ragdesk indexes verify; go back: ragdesk indexes rollback",
     IngestError: "See what is missing: ragdesk doctor",
 }
@@ -226,7 +239,11 @@ def hide_paths(words: str) -> str:
 def face(error: BaseException) -> Face:
     """Say what an error looks like from outside. Unknown errors are ``internal``.
 
+    What the machine cannot do now (handles, memory, disk, permissions) is ``machine``.
+
     >>> face(CollectionBusy("…")).exit, face(ValueError()).code
     (75, 'internal')
     """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _OF_MACHINE:
+        return MACHINE
     return next((FACES[cls] for cls in type(error).__mro__ if cls in FACES), UNEXPECTED)

@@ -104,7 +104,7 @@ def _context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
 
 
 def _flat(text: str) -> str:
-    return re.sub(r"[ \t]*\n\s*", "\n", text)
+    return re.sub(r"(?<![ \t])[ \t]*+\n\s*+", "\n", text)
 
 
 def passages(to: Console, found: Iterable[Passage]) -> None:

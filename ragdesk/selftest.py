@@ -104,7 +104,7 @@ class SelfTest:
                     index.check_canary(desks.embedder.passages([CANARY])[0])
                     refused = "; ".join(index.refused)
             except IndexesError as error:
-                remedy = "Ingest it again, or: ragdesk indexes rollback"
+                remedy = "ragdesk indexes verify, then rollback, or restore FILE --replace"
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
             remedy = "An older one answers. See: ragdesk indexes verify" if refused else ""

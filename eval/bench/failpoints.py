@@ -34,7 +34,7 @@ from tests.fakes import HashEmbedder, document, publish
 
 KILL, RAISE, FULL = MODES = ("kill", "exception", "disk full")
 FAILED, DONE = 7, 0
-RESTORING = ("backup unpacked",)
+RESTORING = ("backup unpacked", "backup moved in")
 TITLE = "P5: an interrupted job resumes exactly, at every failpoint"
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from eval.case import Case, Evidence, Text
 
-_SENTENCE = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_SENTENCE = re.compile(
+    r"'((?:[^'\\]|\\[\s\S])*+)(?:'|\\?\Z)"
+    r"|\"((?:[^\"\\]|\\[\s\S])*+)(?:\"|\\?\Z)"
+)
 _LONGEST = 1 << 24  # characters of a field
 
 

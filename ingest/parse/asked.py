@@ -9,7 +9,7 @@ from ingest.document import Block
 # Longer sections are chapters with a question for a title, not entries of a FAQ.
 MOST_WORDS = 180
 
-_MARKED = re.compile(r"(?:Q|Question|FAQ|问|問|问题|提问)\s*\d*\s*[:：.、]", re.IGNORECASE)
+_MARKED = re.compile(r"(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]", re.IGNORECASE)
 _ASKING = re.compile(
     r"(?:who|what|where|when|why|how|which|whose|can|could|do|does|did|is|are|am|may|should|will|would"
     r"|has|have)\b|.*(?:吗|呢|么|什么|怎么|怎样|如何|为何|哪|几|多少|多久|多长)",

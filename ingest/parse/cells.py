@@ -1,6 +1,6 @@
 """Reads a table of markup: its cells, what they span, and its header."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from ingest.parse import grid
 from ingest.parse.compose import Composer
@@ -18,9 +18,10 @@ def write(table: Node, composer: Composer, unseen: Collection[int]) -> bool:
     rows = list(_rows(table))
     if table.attributes.get("role") in {"presentation", "none"} or _lays_out(table, rows):
         return False
-    heads, body = _read(rows, unseen)
+    heads, body = _read(rows, unseen, say=lambda _: "")
     if max(map(len, heads + body), default=0) < 2:  # noqa: PLR2004 (one column is no table)
-        return False
+        return False  # before its words are read: tables in tables would read them again
+    heads, body = _read(rows, unseen, say=lambda cell: line(cell, unseen))
     caption = table.css_first("caption")
     if caption is not None:
         composer.paragraph(line(caption, unseen))
@@ -54,7 +55,7 @@ def _lays_out(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
 
 
 def _read(
-    found: list[tuple[bool, list[Node]]], unseen: Collection[int]
+    found: list[tuple[bool, list[Node]]], unseen: Collection[int], *, say: Callable[[Node], str]
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Give the header rows and the others. A tall cell is said again in the rows it spans."""
     heads: list[list[str]] = []
@@ -63,12 +64,16 @@ def _read(
     for above, named in found:
         seen = [cell for cell in named if cell.mem_id not in unseen]
         head = not rows and (above or (bool(seen) and all(cell.tag == "th" for cell in seen)))
-        (heads if head else rows).append(_row(seen, tall, unseen, repeat=head))
+        (heads if head else rows).append(_row(seen, tall, say, repeat=head))
     return heads, rows
 
 
 def _row(
-    named: list[Node], tall: dict[int, tuple[int, str]], unseen: Collection[int], *, repeat: bool
+    named: list[Node],
+    tall: dict[int, tuple[int, str]],
+    say: Callable[[Node], str],
+    *,
+    repeat: bool,
 ) -> list[str]:
     row: list[str] = []
 
@@ -83,7 +88,7 @@ def _row(
         fill()
         if len(row) >= MOST_COLUMNS:
             break
-        text = line(cell, unseen)
+        text = say(cell)
         wide, high = _span(cell, "colspan", WIDEST), _span(cell, "rowspan", TALLEST)
         for n in range(wide):
             said = text if n == 0 or repeat else ""

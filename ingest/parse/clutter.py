@@ -1,9 +1,11 @@
 """What on a web page is not its content: menus, banners, forms, what is hidden from readers."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from ingest.parse.dom import Node, Tree, within
+from ingest.parse.dom import Node, Tree, walk, within, without
 
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.
@@ -19,10 +21,13 @@ _FAINT = re.compile(
     r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
 )
 _READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
-_RULE = re.compile(r"([^{}@]{1,500})\{([^{}]{1,2000})\}")
 _PAPER = "#ffffff"
 _CLEAR = {"transparent", "#ffffff00", "#00000000", "#fff0", "#0000"}
 _NAMED_COLOURS = {"white": _PAPER, "black": "#000000", "snow": "#fffafa", "whitesmoke": "#f5f5f5"}
+_COMMENT = (("/*", "*/"),)
+_MEDIA = re.compile(r"@media[^{]*+(?:\{(?:[^{}]*\{[^{}]*\})*|\Z)")
+_RULE = re.compile(r"\{([^{}]{1,2000}+)\}")
+_SELECTORS = 500  # characters before a rule
 _SIMPLE = re.compile(r"[.#][\w-]+")
 # Classes that scripts open and close: hidden by a style sheet until a reader clicks.
 _OPENED = re.compile(r"tab|pane|panel|accordion|collaps|toggle|faq|answer|content|body|expand")
@@ -146,14 +151,21 @@ def _unseen(node: Node) -> bool:
 def _styled_away(tree: Tree) -> Iterator[str]:
     """Give the simple selectors that the page's own style sheets hide."""
     for style in tree.css("style"):
-        sheet = re.sub(r"/\*.*?\*/", "", style.text(), flags=re.DOTALL)
-        for selectors, rule in _RULE.findall(
-            re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*", "", sheet)
-        ):
+        sheet = without(style.text(), _COMMENT)
+        for selectors, rule in _rules(_MEDIA.sub(lambda m: "" if "{" in m[0] else m[0], sheet)):
             if _INVISIBLE.search(re.sub(r"\s+", "", rule).lower()):
                 for selector in map(str.strip, selectors.split(",")):
                     if _SIMPLE.fullmatch(selector) and not _OPENED.search(selector.lower()):
                         yield selector
+
+
+def _rules(sheet: str) -> Iterator[tuple[str, str]]:
+    """Give a sheet's simple rules: the selectors before a pair of braces, and what stands in it."""
+    for rule in _RULE.finditer(sheet):
+        before = sheet[max(0, rule.start() - _SELECTORS) : rule.start()]
+        selectors = before[max(map(before.rfind, "{}@")) + 1 :]
+        if selectors:
+            yield selectors, rule[1]
 
 
 def main(tree: Tree, unseen: Iterable[int]) -> Node | None:
@@ -177,9 +189,10 @@ def furniture(root: Node) -> set[int]:
     found = {node.mem_id for node in root.css(_FURNITURE)}
     found |= {node.mem_id for node in root.css(_OUTSIDE) if _is_frame(node, root)}
     found |= {node.mem_id for node in root.css("form") if not _says_much(node)}
-    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node)}
+    sizes = _sizes(root)
+    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node, sizes)}
     for node in root.css("ul,ol"):
-        if node.mem_id not in found and _is_contents(node):
+        if node.mem_id not in found and _is_contents(sizes[node.mem_id]):
             found |= {node.mem_id, *_caption(node)}
     found.discard(root.mem_id)
     return found
@@ -200,26 +213,58 @@ def _says_much(form: Node) -> bool:
     return form.css_first("h1,h2,h3,p + p + p") is not None and _length(form) > 500  # noqa: PLR2004
 
 
-def _is_menu(node: Node) -> bool:
+@dataclass(slots=True)
+class _Size:
+    """What an element holds: visible characters, those of links, links, and those to the page."""
+
+    length: int = 0
+    linked: int = 0
+    links: int = 0
+    local: int = 0
+
+
+def _sizes(root: Node) -> dict[int, _Size]:
+    """Measure all elements in one walk: menus in menus would be read once for each above them."""
+    sizes: defaultdict[int, _Size] = defaultdict(_Size)
+    above = [_Size()]
+
+    def enter(node: Node) -> bool:
+        text = node.text_content
+        if text and (node.parent is None or node.parent.tag not in {"script", "style"}):
+            above[-1].length += len(text) - text.count(" ")
+        above.append(_Size())
+        return True
+
+    def leave(node: Node) -> None:
+        own = sizes[node.mem_id] = above.pop()
+        if node.tag == "a":
+            own.linked += own.length
+            own.links += 1
+            own.local += (node.attributes.get("href") or "").startswith("#")
+        over = above[-1]
+        over.length += own.length
+        over.linked += own.linked
+        over.links += own.links
+        over.local += own.local
+
+    walk(root, enter, leave)
+    return sizes
+
+
+def _is_menu(node: Node, sizes: Mapping[int, _Size]) -> bool:
     """Tell a menu by its name, and by consisting of links."""
     label = f"{node.attributes.get('class') or ''} {node.id or ''}"
     if not _NAMED.search(label) or node.tag in {"body", "html", "main", "article"}:
         return False
-    words = _length(node)
+    words = sizes[node.mem_id].length
     if "cookie" in label.lower() or "consent" in label.lower():
         return words < 1500 and node.css_first("h1") is None  # noqa: PLR2004
-    linked = sum(_length(link) for link in node.css("a"))
-    return linked >= MOST_LINKED * words
+    return sizes[node.mem_id].linked >= MOST_LINKED * words
 
 
-def _is_contents(node: Node) -> bool:
+def _is_contents(size: _Size) -> bool:
     """Tell a page's table of contents: a list of links to its own sections, and nothing else."""
-    links = node.css("a")
-    return (
-        len(links) >= 3  # noqa: PLR2004
-        and all((link.attributes.get("href") or "").startswith("#") for link in links)
-        and sum(map(_length, links)) >= 0.9 * _length(node)
-    )
+    return 3 <= size.links == size.local and size.linked >= 0.9 * size.length  # noqa: PLR2004
 
 
 def _caption(node: Node) -> Iterator[int]:

@@ -63,6 +63,7 @@ class _Reader:
             for note in _children(package.part(f"{kind}s"), kind)
         }
         self.hidden = 0  # words that no reader sees
+        self._boxes: set[Element] = set()  # text boxes of the block that is read
         self._items: list[str] = []
         self._code: list[str] = []
 
@@ -85,6 +86,7 @@ class _Reader:
                 if above is not None and local(above) == "body":
                     self.hidden += runs.hidden(node)
                     self.block(node)
+                    self._boxes.clear()
                     node.clear()
                     while node.getprevious() is not None:
                         del above[0]
@@ -127,6 +129,9 @@ class _Reader:
     def _beside(self, node: Element) -> None:
         """Write what a paragraph holds or refers to beside its words: boxes and notes."""
         for box in runs.boxes(node):
+            if box in self._boxes:  # in a box that was written: once more each level would double
+                continue
+            self._boxes.add(box)
             for one in box:
                 self.block(one)
         for key in runs.notes(node):

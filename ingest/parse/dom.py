@@ -42,7 +42,8 @@ _FREE_NAMES = (
     " thead tr tt track u wbr"
 )
 _FREE = frozenset(_FREE_NAMES.split())
-_LONG_TAG = re.compile(rf"<[a-zA-Z][^>]{{{2 * MOST_ATTRIBUTES},}}")
+_LONG = 2 * MOST_ATTRIBUTES  # characters of a tag from which its attributes are counted
+_OPENED = re.compile(r"<[a-zA-Z]")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _EMPTY = re.compile(r"<([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
 _VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
@@ -59,9 +60,46 @@ def grow(markup: str) -> Tree:
     """
     if _depth(markup) > MOST_NESTED:
         raise Unreadable(f"its elements are nested more than {MOST_NESTED} deep")
-    if any(_attributes(tag) > MOST_ATTRIBUTES for tag in _LONG_TAG.findall(markup)):
+    if any(_attributes(tag) > MOST_ATTRIBUTES for tag in _long_tags(markup)):
         raise Unreadable(f"an element with more than {MOST_ATTRIBUTES:,} attributes")
     return LexborHTMLParser(markup)
+
+
+def _long_tags(markup: str) -> Iterator[str]:
+    """Give what stands between a tag's beginning and the next ``>``, where it is long."""
+    for part in markup.split(">"):
+        if len(part) > _LONG and (begun := _OPENED.search(part)):
+            tag = part[begun.start() :]
+            if len(tag) - len(begun[0]) >= _LONG:
+                yield tag
+
+
+def without(text: str, pairs: Collection[tuple[str, str]]) -> str:
+    """Take out what stands between marks, and the marks; an opening one that is not closed stays.
+
+    Each mark is looked for once from where the last one ended: a page of marks that are opened and
+    never closed takes an expression the square of its length.
+
+    >>> without("a<% b %>c<?= d <% e", [("<%", "%>"), ("<?=", "?>")])
+    'ac<?= d <% e'
+    """
+    kept: list[str] = []
+    at, ahead = 0, {pair: text.find(pair[0]) for pair in pairs}
+    while ahead := {
+        pair: found if found >= at else text.find(pair[0], at)
+        for pair, found in ahead.items()
+        if found >= 0
+    }:
+        pair, begun = min(ahead.items(), key=lambda item: (item[1] < 0, item[1]))
+        if begun < 0:
+            break
+        end = text.find(pair[1], begun + len(pair[0]))
+        if end < 0:
+            del ahead[pair]  # what is not closed here is closed nowhere
+            continue
+        kept.append(text[at:begun])
+        at = end + len(pair[1])
+    return "".join([*kept, text[at:]])
 
 
 def closed(source: str) -> str:

@@ -9,14 +9,16 @@ from pathlib import PurePosixPath
 from ingest.document import Document, hidden_note
 from ingest.parse import clutter, decode, markup
 from ingest.parse.compose import Composer, clean, flow
-from ingest.parse.dom import Tree, closed, grow, line
+from ingest.parse.dom import Tree, closed, grow, line, without
 
 MEDIA_TYPE = "text/html"
 
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?+\s*+([\w.:-]{2,40})""", re.IGNORECASE
+)
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 # Templates: Ruby, PHP and the like between <% and %>, which browsers never see.
-_TEMPLATE = re.compile(r"<%.*?%>|<\?(?:php|=).*?\?>", re.DOTALL)
+_TEMPLATES = (("<%", "%>"), ("<?php", "?>"), ("<?=", "?>"))
 HEAD = 2048  # bytes in which a page may declare its encoding
 
 
@@ -24,7 +26,7 @@ def parse(body: bytes, uri: str) -> Document:
     """Read a web page. Raises Unreadable without text, or nested absurdly deep."""
     found = _CHARSET.search(body, 0, HEAD) or _DECLARED.search(body, 0, HEAD)
     source = decode.text(body, declared=found[1].decode("ascii") if found else "")
-    source = _TEMPLATE.sub("", source)
+    source = without(source, _TEMPLATES)
     tree = grow(closed(source) if source.lstrip().startswith("<?xml") else source)
     unseen = clutter.hidden(tree)
     root = clutter.main(tree, unseen)

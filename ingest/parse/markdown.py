@@ -24,15 +24,13 @@ MOST_COLUMNS = 500
 MOST_FILLED = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_FACT = re.compile(
-    r"""^(title|valid_from|valid_to|version)[ \t]*:[ \t]*(["']?)(.+?)\2[ \t]*\r?$""", re.MULTILINE
-)
+_FACT = re.compile(r"^(title|valid_from|valid_to|version)[ \t]*+:([^\n]+)$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
 # Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments. None may
 # hold a brace, so that a page full of opened ones costs no more than its length.
 _MARKS = re.compile(
     r"\{\{[<%][^{}]{0,400}[>%]\}\}|\{%[^{}]{0,400}%\}|\{/\*[^*]{0,4000}\*/\}"
-    r"|[ \t]*\{#[\w-]+\}(?=[ \t]*$)",
+    r"|(?<![ \t])[ \t]*+\{#[\w-]++\}(?=[ \t]*+$)",
     re.MULTILINE,
 )
 _TARGET = re.compile(
@@ -89,9 +87,18 @@ def front_matter(source: str) -> tuple[dict[str, str], str]:
     if not found:
         return {}, source
     facts: dict[str, str] = {}
-    for name, _, value in _FACT.findall(found[1]):
-        facts.setdefault(name, value)
+    for name, said in _FACT.findall(found[1]):
+        facts.setdefault(name, _unquoted(said))
     return facts, source[found.end() :]
+
+
+def _unquoted(said: str) -> str:
+    """Take the blanks and the quotes from around a value; blanks alone stay one."""
+    value = said.removesuffix("\r").rstrip(" \t").lstrip(" \t")
+    for quote in ('"', "'"):
+        if len(value) > 2 and value.startswith(quote) and value.endswith(quote):  # noqa: PLR2004
+            return value[1:-1]
+    return value or " "
 
 
 def render(source: str) -> str:

@@ -21,8 +21,8 @@ SHALLOW, LOW = 0.12, 0.88  # of the page's height: where a lone number is its nu
 
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
 _NUMBER = re.compile(
-    r"(?i)[-–—|\s]*(?:page|p\.|第|seite|página)?\s*([0-9]{1,4}|[ivxlc]{1,6})\s*"
-    r"(?:页|頁|ページ)?\s*(?:(?:of|/|von|de|共)\s*\d{1,4}\s*(?:页|頁)?)?[-–—|\s]*"
+    r"(?i)[-–—|\s]*+(?:page|p\.|第|seite|página)?\s*+([0-9]{1,4}|[ivxlc]{1,6})\s*+"
+    r"(?:页|頁|ページ)?\s*+(?:(?:of|/|von|de|共)\s*+\d{1,4}\s*+(?:页|頁)?)?[-–—|\s]*+"
 )
 
 

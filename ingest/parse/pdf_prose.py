@@ -195,7 +195,7 @@ def _joint(end: str, start: str, *, hyphen: bool, known: Known) -> tuple[str, st
     if not hyphen and not _HALF.search(end):
         return "" if is_wide(end[-1:]) and is_wide(start) else " ", end
     stem = _HALF.sub("", end)
-    first, second = re.search(r"[^\W\d_]*$", stem), re.match(r"[^\W\d_]*", start)
+    first, second = re.search(r"(?<![^\W\d_])[^\W\d_]*+$", stem), re.match(r"[^\W\d_]*", start)
     if first and second and first[0] and second[0] and is_one_word(first[0], second[0], known):
         return "", stem
     return "", stem + "-"

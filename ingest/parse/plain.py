@@ -14,8 +14,8 @@ _ITEM = re.compile(
     r"\s*(?:[-*•·–]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)、])\s+\S|\s*[（(]?[一二三四五六七八九十]{1,3}[、)）]"
 )
 _RULE = re.compile(r"[\s=*_#~.-]{4,}")
-_QUESTION = re.compile(r"(?:Q|Question|问|問)\s*\d*\s*[:：.、]\s*\S", re.IGNORECASE)
-_ANSWER = re.compile(r"(?:A|Answer|答)\s*\d*\s*[:：.、]\s*\S", re.IGNORECASE)
+_QUESTION = re.compile(r"(?:Q|Question|问|問)\s*+\d*+\s*+[:：.、]\s*+\S", re.IGNORECASE)
+_ANSWER = re.compile(r"(?:A|Answer|答)\s*+\d*+\s*+[:：.、]\s*+\S", re.IGNORECASE)
 _END = tuple(".!?:;。！？：；…\"”'’)）|")
 NARROWEST = 45  # columns; shorter lines are lines of their own, not wrapped ones
 LONGEST_TITLE = 80

@@ -132,6 +132,8 @@ def _said(node: Element) -> list[str]:
 def _table(table: Element, composer: Composer) -> None:
     rows: list[list[str]] = []
     for row in table.iter("{*}tr"):
+        if next(row.iterancestors("{*}tbl"), None) is not table:
+            continue  # of a table in a cell, which says it already
         above = rows[-1] if rows else []
         cells = [one for one in row if local(one) == "tc"]
         rows.append(

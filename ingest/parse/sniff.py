@@ -69,11 +69,11 @@ _ENTRIES = (
     ("META-INF/MANIFEST.MF", "application/java-archive"),
 )
 _FIELD = re.compile(
-    r"(?:From|To|Subject|Date|Received|MIME-Version|Message-ID|Return-Path|Content-Type|Delivered-To|X-[\w-]+|DKIM-Signature|Reply-To|Cc)\s*:",
+    r"(?:From|To|Subject|Date|Received|MIME-Version|Message-ID|Return-Path|Content-Type|Delivered-To|X-[\w-]{1,100}+|DKIM-Signature|Reply-To|Cc)\s*:",
     re.IGNORECASE,
 )
 _HTML = re.compile(
-    r"(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*<(?:!doctype\s+html|html|head|body|frameset)\b",
+    r"(?:\s++|<!--.*?-->|<\?xml[^>]*+>(?<=\?>))*+<(?:!doctype\s+html|html|head|body|frameset)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _XML = re.compile(r"\s*<\?xml\b|\s*<!DOCTYPE\s+(?!html)|\s*<svg\b", re.IGNORECASE)
@@ -82,7 +82,7 @@ _MARKDOWN = (
     re.compile(r"\A---[ \t]*\n(?:.*\n){0,60}?---[ \t]*\n"),
     re.compile(r"^#{1,6} \S", re.MULTILINE),
     re.compile(r"^(?:```|~~~)", re.MULTILINE),
-    re.compile(r"\]\([^)\s]+\)"),
+    re.compile(r"(?<![^)\s])(?>[^)\s]*?\]\()[^)\s]++\)"),  # a link, looked for once a word
     re.compile(r"\*\*\S[^*\n]*\S\*\*|__\S[^_\n]*\S__"),
     re.compile(r"^(?:[-*+]|\d+\.) \S", re.MULTILINE),
     re.compile(r"^> \S", re.MULTILINE),

@@ -10,9 +10,14 @@ from ingest.parse.compose import Composer, flow
 MEDIA_TYPE = "text/vtt"
 
 _TIMES = re.compile(r"[\d:.]+\s+-->\s+[\d:.]+.*")
-_VOICE = re.compile(r"<v(?:\.[\w.]*)?\s+([^>]+)>")
-_MARK = re.compile(r"</?[\w.:]*(?:\s[^>]*)?>")
+# What is opened and never closed is read to the end once, not anew from every beginning.
+_VOICE = re.compile(r"<v(?:\.[\w.]*+)?\s([^>]++)(>|\Z)")
+_MARK = re.compile(r"</?[\w.:]*+(?:\s[^>]*+)?(?:>|\Z)")
 _LONG = 600  # characters after which a speech goes on in a new paragraph
+
+
+def _opened(mark: re.Match[str]) -> str:
+    return "" if mark[0].endswith(">") else mark[0]
 
 
 def parse(body: bytes, uri: str) -> Document:
@@ -26,12 +31,12 @@ def parse(body: bytes, uri: str) -> Document:
             continue  # a note or a style
         text = "\n".join(lines[at + 1 :])
         voice = _VOICE.search(text)
-        name = voice[1].strip() if voice else ""
+        name = voice[1].strip() if voice and voice[2] else ""
         if said and (name != speaker or len(said) > _LONG):
             composer.paragraph(said)
             said = ""
         speaker = name
-        words = flow(_MARK.sub("", text))
+        words = flow(_MARK.sub(_opened, text))
         said = flow(f"{said}\n{words}") if said else f"{name}: {words}" if name else words
     composer.paragraph(said)
     return composer.document(title=PurePosixPath(uri).stem, media_type=MEDIA_TYPE)

@@ -16,7 +16,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import grid
-from ingest.parse.compose import Composer
+from ingest.parse.compose import MOST_CHARACTERS, Composer
 from ingest.parse.ooxml import Package
 from ingest.parse.sniff import XLSX
 
@@ -73,11 +73,15 @@ def _sheets(body: bytes, composer: Composer) -> None:
 
 
 def _bounded(rows: Iterable[list[str]]) -> Iterator[list[str]]:
-    cells = 0
+    cells = characters = 0
     for row in rows:
         cells += len(row)
-        if cells > MOST_CELLS:
-            raise Unreadable(f"a sheet of more than {MOST_CELLS:,} cells; split it")
+        characters += sum(map(len, row))  # a string is stored once, however many cells show it
+        if cells > MOST_CELLS or characters > MOST_CHARACTERS:
+            raise Unreadable(
+                f"a sheet of more than {MOST_CELLS:,} cells or {MOST_CHARACTERS:,} characters;"
+                " split it"
+            )
         yield row
 
 

@@ -5,15 +5,15 @@ citations and nothing else, so none is let through; whoever shows the text need 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from indexes.text import strip_invisible
 
 GONE = "…"
 _RUN = re.compile(r"[!-~]+")
 _LINK = re.compile(
-    r"[a-z][a-z0-9+.-]*:/|\bwww\.|(?:data|javascript|mailto|vbscript|file|tel):|//|[^\s@]@\w"
-    r"|[a-z0-9-]+\.[a-z]{2,}(?:[/:?#]|[^a-z0-9]*$)",
+    r"(?<![a-z0-9+.-])[0-9+.-]*+[a-z][a-z0-9+.-]*+:/|\bwww\.|(?:data|javascript|mailto|vbscript|file|tel):|//|[^\s@]@\w"
+    r"|[a-z0-9-]\.[a-z]{2,}+(?:[/:?#]|[^a-z0-9]*+$)",
     re.IGNORECASE,
 )
 _BRACKETS = str.maketrans("[]<>`", "()‹›'")
@@ -47,14 +47,24 @@ class Growing:
 
     known: str = ""
     text: str = ""
-    _at: int = 0
+    _at: int = 0  # characters that were read
+    _word: list[str] = field(default_factory=list)  # the last one, which may still go on
     _apart: bool = False  # white space was met, and no word after it yet
 
     def grow(self, text: str) -> str:
-        """Take the text as it stands now, and give what can be shown of it beyond the last time."""
-        seen = strip_invisible(text)
+        """Take the text as it stands now, and give what can be shown of it beyond the last time.
+
+        What was read is not read again: a word of 60,000 letters that came one at a time would
+        be, 60,000 times.
+        """
+        seen = strip_invisible(text[self._at :])
+        self._at = max(self._at, len(text))
         end = _settled(seen)
-        fresh, self._at = seen[self._at : end], max(self._at, end)
+        if not end:
+            self._word.append(seen)
+            return ""
+        fresh = "".join([*self._word, seen[:end]])
+        self._word = [seen[end:]]
         words = " ".join(fresh.split())
         self._apart |= fresh[:1].isspace()
         if not words:

@@ -16,7 +16,7 @@ CHARACTERS = 700  # of a list that is said whole
 _ITEM = re.compile(
     r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、]|第[一二三四五六七八九十\d]+步)"
 )
-_PROMISE = re.compile(r"[:：]\W*$")
+_PROMISE = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
 _ASKS = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
 _SERIES_ASKED = re.compile(
     r"\bhow (?:do|can|should|to)\b|\bsteps?\b|\blist\b|\bwhat are\b|\bwhich (?:\w+ )?\w+s\b"

@@ -65,6 +65,12 @@ def names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fr
     return found
 
 
+def old_groups(verb: F) -> F:
+    """Add ``--old-groups``."""
+    about = "Even if it cannot be known who may see its documents now: as they were seen then."
+    return click.option("--old-groups", is_flag=True, help=about)(verb)
+
+
 def json(verb: F) -> F:
     """Add ``--json``."""
     about = "Write exactly one JSON document to standard output."

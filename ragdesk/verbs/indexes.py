@@ -96,7 +96,10 @@ def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
         for problem in problems:
             click.echo(problem)
     if problems:
-        more = "Go back to a whole one: ragdesk indexes rollback --to N, or ingest again."
+        more = (
+            "Go back to a whole one: ragdesk indexes rollback --to N; "
+            "or take a backup: ragdesk indexes restore FILE --replace"
+        )
         door.json = False  # the one document was written above
         raise CheckFailed(f"{len(problems)} problems in {collection!r}. {more}")
     if not as_json:
@@ -106,16 +109,18 @@ def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
 @command.command("rollback")
 @call.collection
 @click.option("--to", type=click.IntRange(min=1), help="Generation [the one before].")
+@call.old_groups
 @call.json
 @click.pass_obj
-def rollback(door: call.Call, *, collection: str, to: int | None, as_json: bool) -> None:
+def rollback(
+    door: call.Call, *, collection: str, to: int | None, old_groups: bool, as_json: bool
+) -> None:
     """Answer from an earlier generation again, once all of it was read and found whole."""
     folder = _desks(door).existing(collection)
-    now = next((one for one in upkeep.history(folder) if one.current), None)
-    target = to if to is not None or now is None else now.parent
+    target = to if to is not None else upkeep.before(folder)
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
-    number = upkeep.rollback(folder, target)
+    number = upkeep.rollback(folder, target, old_groups=old_groups)
     if as_json:
         call.say_json({"collection": collection, "generation": number, "content_of": target})
     elif number == target:
@@ -170,9 +175,12 @@ def backup_(door: call.Call, *, file: Path, collection: str, as_json: bool) -> N
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @call.collection
 @click.option("--replace", is_flag=True, help="Even over a collection that has documents.")
+@call.old_groups
 @call.json
 @click.pass_obj
-def restore(door: call.Call, *, file: Path, collection: str, replace: bool, as_json: bool) -> None:
+def restore(  # noqa: PLR0913, one parameter an option
+    door: call.Call, *, file: Path, collection: str, replace: bool, old_groups: bool, as_json: bool
+) -> None:
     """Publish what a backup FILE holds as the next generation of a collection.
 
     Every sum is checked first. With --replace, the generation that answered before is kept:
@@ -182,7 +190,7 @@ def restore(door: call.Call, *, file: Path, collection: str, replace: bool, as_j
     if generations.numbers(folder) and not replace:
         more = "Restore into another (--collection NAME), or say --replace."
         raise SettingsError(f"The collection {collection!r} holds documents. {more}")
-    number = backup.restore(file, folder)
+    number = backup.restore(file, folder, old_groups=old_groups)
     with Index.at(folder, number) as index:
         sums = dict(index.sums)
     if as_json:

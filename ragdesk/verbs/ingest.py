@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
+from ingest.document import Note
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.job import Job
 from ingest.progress import Progress, Watch, unwatched
@@ -57,6 +59,11 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 )
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
 @click.option(
+    "--begin-anew",
+    is_flag=True,
+    help="If the collection is damaged, let go of all but these PATHs; --plan says of what.",
+)
+@click.option(
     "--on",
     default="local",
     type=click.Choice(["local", "ray"]),
@@ -82,6 +89,7 @@ def command(  # noqa: PLR0913, one parameter an option
     plan: bool,
     groups: frozenset[str] | None,
     allow_removals: bool,
+    begin_anew: bool,
     on: str,
     watch: bool,
     every: float,
@@ -102,7 +110,13 @@ def command(  # noqa: PLR0913, one parameter an option
 
     def run() -> Report:
         with bar(errors) as shown:
-            return job.run(paths, groups=groups, allow_removals=allow_removals, watch=shown)
+            return job.run(
+                paths,
+                groups=groups,
+                allow_removals=allow_removals,
+                begin_anew=begin_anew,
+                watch=shown,
+            )
 
     def finish(report: Report) -> None:
         desks.replicate(collection)
@@ -118,12 +132,12 @@ def command(  # noqa: PLR0913, one parameter an option
             _tell(present.console(), report, door, plan=plan)
 
     if watch:
-        if as_json or plan:
-            raise click.UsageError("--watch goes without --json and --plan.")
+        if as_json or plan or begin_anew:
+            raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
         _stay(paths, run, finish, every=every, home=loaded.home, errors=errors)
     elif plan:
         with bar(errors) as shown:
-            say(job.plan(paths, groups=groups, watch=shown))
+            say(job.plan(paths, groups=groups, begin_anew=begin_anew, watch=shown))
     else:
         finish(run())
 
@@ -204,17 +218,34 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
+def _loss_line(loss: Loss, *, plan: bool) -> str:
+    count = "an unknown number of" if loss.documents is None else f"{loss.documents:,}"
+    goes = "would be let go" if plan else "were let go"
+    return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
+
+
+def _notes_line(notes: Sequence[Note]) -> str:
+    count, first = len({note.uri for note in notes}), notes[0]
+    return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
+
+
+def _list_changes(to: Console, report: Report) -> None:
+    for mark, uri in report.changes[:LISTED]:
+        to.print(f"{mark} {uri}", style=MARKS[mark])
+    if (more := len(report.changes) - LISTED) > 0:
+        to.print(f"… and {more:,} more; --json lists all.")
+    to.print(f"= {report.unchanged:,} unchanged", style="dim")
+
+
 def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
     counts = ("added", "changed", "removed", "unchanged")
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
     would = "Plan, nothing was changed: " if plan else ""
     to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
     if plan:
-        for mark, uri in report.changes[:LISTED]:
-            to.print(f"{mark} {uri}", style=MARKS[mark])
-        if (more := len(report.changes) - LISTED) > 0:
-            to.print(f"… and {more:,} more; --json lists all.")
-        to.print(f"= {report.unchanged:,} unchanged", style="dim")
+        _list_changes(to, report)
+    if report.loss:
+        to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
     if report.blocked:
         to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
     heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")
@@ -231,10 +262,7 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
         if (more := len(report.skipped) - SHOWN) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
     if report.notes:
-        count, named = len({one.uri for one in report.notes}), report.notes[0]
-        to.print(
-            f"Notes on {count:,} documents, such as {named.uri}: {named.note}. --json has all."
-        )
+        to.print(_notes_line(report.notes))
     if not plan and report.documents:
         ask, serve = door.again("ask", report.collection), door.again("serve", call.DEFAULT)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 
 from indexes.documents import Listed
 from indexes.index import Index
+from indexes.paths import original_file
 from ingest import sources
 from ingest.survey import Admit, is_of
 from ragdesk.answering.threads import run_in_thread
@@ -140,8 +141,8 @@ async def original(collection: str, uri: str, who: Asker, leases: Leases) -> Res
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
     opened = await leases.open(collection)
     document = find(opened, uri, who)
-    file = opened.folder / "originals" / document.digest
-    if not file.is_file():
+    file = original_file(opened.folder, document.digest)
+    if file.is_symlink() or not file.is_file():
         raise NotFound("The original of this document is no longer kept.")
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(uri.rpartition('/')[2])}",

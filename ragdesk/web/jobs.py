@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexes.errors import CollectionBusy, IndexesError
-from ragdesk.errors import Overloaded, face, hide_paths
+from ragdesk.errors import Overloaded, face, hide_paths, words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import telling_full
 
@@ -229,8 +229,11 @@ class Jobs:
 
 
 def _failed(job: Job, error: Exception) -> Job:
-    code, reason = face(error).code, hide_paths(str(error))
-    if code == "internal":
+    code, reason = face(error).code, hide_paths(words(error))
+    if code == "machine":  # its words name a file of the server
+        log.error("job failed", extra={"job": job.id, "code": code}, exc_info=error)
+        reason = f"The server cannot do this now: {getattr(error, 'strerror', '')}."
+    elif code == "internal":
         log.error("job failed", extra={"job": job.id}, exc_info=error)
         reason = "The server's log says why."
     elif isinstance(error, IndexesError):  # of files of this machine, and of no document

@@ -18,6 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexes.errors import tells_absence
+from indexes.generations import numbers
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
@@ -30,6 +32,7 @@ AT_ONCE = 16  # collections that are opened at the same time: threads that mostl
 START = 30.0  # seconds that a start waits for collections; the slower ones come in when they can
 log = logging.getLogger("ragdesk.web")
 Stamp = tuple[int, int, int]
+UNNAMED: Stamp = (-1, 0, 0)  # generations stand, and no CURRENT says which of them answers
 
 
 @dataclass(slots=True)
@@ -75,8 +78,15 @@ class Live:
         """List the collections that stand in home, served or not."""
         if not self._home.is_dir():
             return []
-        found = (folder.name for folder in self._home.iterdir() if (folder / "CURRENT").is_file())
-        return sorted(name for name in found if NAME.fullmatch(name))
+        found = (folder.name for folder in self._home.iterdir() if NAME.fullmatch(folder.name))
+        return sorted(name for name in found if self._may_stand(name))
+
+    def _may_stand(self, name: str) -> bool:
+        """Tell whether a collection stands; one that cannot be looked at now may well do so."""
+        try:
+            return self._stamp(name) is not None
+        except OSError:
+            return True
 
     @contextlib.asynccontextmanager
     async def use(self, name: str) -> AsyncIterator[Opened]:
@@ -133,8 +143,10 @@ class Live:
     def _stamp(self, name: str) -> Stamp | None:
         try:
             found = (self._home / name / "CURRENT").stat()
-        except OSError:
-            return None
+        except OSError as error:
+            if not tells_absence(error):  # it may well be there
+                raise
+            return UNNAMED if numbers(self._home / name) else None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _try(self, name: str, place: Place, stamp: Stamp) -> None:
@@ -213,7 +225,11 @@ class Live:
         with contextlib.suppress(OSError):  # no handle is left to list them with, or home is away
             names.update(self.names())
         for name in names:
-            place, stamp = self._places.get(name), self._stamp(name)
+            place = self._places.get(name)
+            try:
+                stamp = self._stamp(name)
+            except OSError:  # no handle is left, say: what is served goes on
+                continue
             if place is None or stamp is None or self._is_due(place, stamp):
                 due.append(self._begin(name))
         with self._lock:
@@ -247,7 +263,10 @@ class Live:
             shared.release()
 
     def status(self) -> dict[str, str]:
-        """Say of each collection whether it is served: ok, behind, closed, or opening."""
+        """Say of each collection whether it is served: ok, behind, closed, or opening.
+
+        restricted: behind, and for administrators alone, as nobody knows who may see it now.
+        """
         return {name: _status(place) for name, place in self._sorted()}
 
     def troubles(self) -> dict[str, Trouble]:
@@ -262,6 +281,8 @@ class Live:
 def _status(place: Place) -> str:
     if place.shared is None:
         return "opening" if place.error is None else "closed"
+    if place.shared.opened.index.access.closed:
+        return "restricted"
     return "behind" if place.trouble else "ok"
 
 

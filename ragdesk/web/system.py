@@ -1,6 +1,7 @@
 """Routes of the server itself: the page, health, readiness and metrics."""
 
 import asyncio
+from collections import Counter
 from importlib.resources import files
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from ragdesk.web.state import of
 
 router = APIRouter(tags=["server"])
 Admin = Annotated[Principal, Depends(may("admin"))]
-SERVED = ("ok", "behind")
+SERVED = ("ok", "behind", "restricted")
 TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -59,11 +60,14 @@ async def readyz(request: Request) -> Response:
     """Say whether questions can be asked: 503 while starting, stopping, or when none can be.
 
     One collection that cannot be served does not take the others away; it is listed under
-    ``not_served`` with its reason, and by its name for whoever may see all of them.
+    ``not_served`` with its reason, and by its name for whoever may see all of them. behind:
+    collections that an older generation answers. restricted: those of them that answer
+    administrators alone, as nobody knows who may see them now.
     """
     state = of(request)
     status, troubles = state.live.status(), state.live.troubles()
-    served = sum(one in SERVED for one in status.values())
+    states = Counter(status.values())
+    served = sum(states[name] for name in SERVED)
     ready = state.ready and (served > 0 or not status)
     named = _sees_all(request)
     not_served = [
@@ -75,6 +79,8 @@ async def readyz(request: Request) -> Response:
         "ready": ready,
         "collections": len(status),
         "served": served,
+        "behind": states["behind"] + states["restricted"],
+        "restricted": states["restricted"],
         "not_served": not_served,
     }
     return JSONResponse(body, 200 if ready else 503)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import tarfile
 
@@ -19,7 +20,8 @@ def made(tmp_path_factory):
     publish(collection, (record, chunks), document("b.md", "Shipping takes days"))
     publish(collection, document("b.md", "Shipping is free"), merge="none")
     (collection / "originals").mkdir()
-    (collection / "originals" / record.digest).write_text(record.text)
+    for text in (record.text, "Shipping is free"):
+        (collection / "originals" / hashlib.sha256(text.encode()).hexdigest()).write_text(text)
     (collection / "sources.json").write_text('{"sources": {}}')
     backup.write(collection, folder / "kb.rdb")
     return collection, folder / "kb.rdb"
@@ -45,6 +47,9 @@ def test_a_backup_restores_to_the_same_digest(made, tmp_path):
 
 def test_a_backup_over_other_documents_can_be_taken_back(made, tmp_path):
     publish(tmp_path / "c", document("other.md", "Other words"))
+    (tmp_path / "c" / "originals").mkdir()
+    other = hashlib.sha256(b"Other words").hexdigest()
+    (tmp_path / "c" / "originals" / other).write_text("Other words")
     assert backup.restore(made[1], tmp_path / "c") == 2
     assert digest(tmp_path / "c") == digest(made[0])
     upkeep.rollback(tmp_path / "c", 1)

@@ -11,8 +11,8 @@ import pytest
 from fakes import HashEmbedder, answering, document, publish, publish_three
 
 from indexes import durable, generations, manifest, upkeep
-from indexes.build import Build
-from indexes.errors import CollectionBusy, IndexDamaged
+from indexes.build import Build, Loss
+from indexes.errors import BaseDamaged, CollectionBusy, IndexDamaged
 from indexes.index import Index
 
 
@@ -57,8 +57,9 @@ def test_a_missing_or_dangling_current_is_survived(collection):
     assert answering(collection)[0] == 3
     (collection / "CURRENT").write_text(f"7 {64 * '0'}\n")
     assert answering(collection)[0] == 3
-    assert publish(collection, document("state.md", "state 8")).generation == 8
-    assert answering(collection) == (8, ())
+    upkeep.rollback(collection, 3)
+    assert publish(collection, document("state.md", "state 4")).generation == 4
+    assert answering(collection) == (4, ())
 
 
 def test_a_changed_digit_in_current_does_not_pass_for_an_older_generation(collection):
@@ -119,29 +120,69 @@ def test_when_none_is_good_the_newest_ones_damage_is_raised(collection):
         Index.open(collection)
 
 
-def test_a_collection_of_damage_is_begun_anew(collection):
+def begin_anew(collection, *held):
+    with Build(collection, HashEmbedder(), begin_anew=True) as build:
+        for record, chunks in held:
+            build.add(record, chunks)
+        return build.publish().generation, build.loss
+
+
+@pytest.mark.parametrize("damage", [break_table, break_vectors, lose_segment, swap_manifests])
+def test_a_write_onto_a_damaged_base_is_refused_and_changes_nothing(collection, damage):
+    damage(collection, 3)
+    before = sorted(f for f in collection.rglob("*") if f.is_file())
+    with pytest.raises(BaseDamaged, match=r"Generation 3 cannot be|CURRENT names no"):
+        publish(collection, document("4.md", "a b"))
+    assert sorted(f for f in collection.rglob("*") if f.is_file()) == before
+    assert answering(collection)[0] == 2
+    upkeep.rollback(collection, 2)
+    publish(collection, document("state.md", "state 4"))
+    assert answering(collection) == (4, ())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda c: (c / "CURRENT").unlink(),
+        lambda c: (c / "CURRENT").write_bytes(b""),
+        lambda c: shutil.rmtree(folder(c, 3)),
+        lambda c: [shutil.rmtree(folder(c, number)) for number in (1, 2, 3)],
+    ],
+)
+def test_a_base_that_nothing_names_or_that_is_gone_is_not_guessed(collection, damage):
+    damage(collection)
+    with pytest.raises(BaseDamaged):
+        publish(collection, document("4.md", "a b"))
+
+
+def test_a_first_publish_that_ended_before_its_last_step_is_gone_on_from(tmp_path):
+    publish(tmp_path / "c", document("1.md", "x y"))
+    (tmp_path / "c" / "CURRENT").unlink()
+    publish(tmp_path / "c", document("2.md", "a b"))
+    with Index.open(tmp_path / "c") as index:
+        assert [d.uri for d in index.records()] == ["1.md", "2.md"]
+
+
+def test_a_damaged_collection_is_begun_anew_when_that_is_said_and_its_loss_told(collection):
     for number in (1, 2, 3):
         break_table(collection, number)
-    assert publish(collection, document("state.md", "state 4")).generation == 4
-    assert answering(collection) == (4, ())
-
-
-def test_a_writer_starts_from_the_newest_good_generation_and_heals(collection):
-    break_vectors(collection, 3)
-    with Build(collection, HashEmbedder()) as build:
-        assert build.base.generation == 2
-        assert {d.uri for d in build.base.records()} == {"state.md", "1.md", "2.md"}
-    assert (
-        publish(collection, document("state.md", "state 4"), document("3.md", "x y")).generation
-        == 4
+    assert begin_anew(collection, document("state.md", "state 4")) == (
+        4,
+        Loss(generation=3, documents=4),
     )
     assert answering(collection) == (4, ())
+
+
+def test_a_whole_collection_is_never_begun_anew(collection):
+    assert begin_anew(collection, document("state.md", "state 4")) == (4, None)
+    with Index.open(collection) as index:
+        assert {d.uri for d in index.records()} == {"state.md", "1.md", "2.md", "3.md"}
 
 
 def test_writing_the_damaged_segment_again_cures_it(collection):
     damaged = own_segment(collection, 3)
     break_vectors(collection, 3)
-    publish(collection, document("state.md", "state 3"), document("3.md", "x y"))
+    begin_anew(collection, document("state.md", "state 3"), document("3.md", "x y"))
     assert own_segment(collection, 4) == damaged
     assert upkeep.verify(collection) == []
 

@@ -18,9 +18,9 @@ def files(tmp_path, monkeypatch):
     folder.mkdir()
     real = originals.look
 
-    def look(path, *, limit):
+    def look(path, **options):
         read.append(path.name)
-        return real(path, limit=limit)
+        return real(path, **options)
 
     monkeypatch.setattr(seen, "look", look)
 

@@ -122,14 +122,14 @@ def test_a_folder_that_cannot_be_listed_now_loses_nothing(job, notes, monkeypatc
     (notes / "gone.md").write_text("# Gone\n\nWords.\n", encoding="utf-8")
     job.run([notes])
     (notes / "gone.md").unlink()
-    scan = os.scandir
+    open_ = os.open
 
-    def failing(path):
-        if str(path) == str(inner):
+    def failing(path, *given, **more):
+        if str(path) == inner.name:
             raise PermissionError(13, "Permission denied", str(path))
-        return scan(path)
+        return open_(path, *given, **more)
 
-    monkeypatch.setattr(os, "scandir", failing)
+    monkeypatch.setattr(os, "open", failing)
     report = job.run([notes])
 
     assert (report.removed, report.unchanged) == (1, 2)

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from web_home import publish, serving
 
+from indexes import upkeep
+from indexes.errors import BaseDamaged
+
 PUBLISHED = 12
 
 
@@ -106,6 +109,12 @@ def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, h
     assert client.get("/readyz").status_code == 200
     assert generation(client) == number
 
+    state = client.get("/readyz").json()
+    assert (state["behind"], state["restricted"]) == (1, 1)  # its access log was not copied
+
+    with pytest.raises(BaseDamaged, match="tombstones"):
+        refund(home, 12)
+    upkeep.rollback(home / "collections/default", number, old_groups=True)
     healed = refund(home, 12)
     wait(lambda: generation(client) == healed)
     assert "ragdesk_stale_collections 0" in client.get("/metrics").text
@@ -149,7 +158,11 @@ def test_a_collection_made_later_is_found_and_one_removed_is_gone(client, home):
     publish(home, "later", {"a.md": "A later document.\n"})
     assert client.get("/v1/collections/later/documents").status_code == 200
 
-    (home / "collections/later/CURRENT").unlink()
+    (home / "collections/later/CURRENT").unlink()  # not gone: its generations stand
+    wait(lambda: client.get("/readyz").json()["behind"] == 1)
+    assert client.get("/v1/collections/later/documents").status_code == 200
+
+    shutil.rmtree(home / "collections/later")
     wait(lambda: client.get("/v1/collections/later/documents").status_code == 404)
 
 

@@ -1,0 +1,188 @@
+"""Who may see what, kept apart: what each generation took away, and whom it let see the rest.
+
+When a damaged generation is passed over, an older one answers with the texts of its day. Who may
+see them must not be of that day. So each publish first writes a small file of its own, with a sum
+over it: the documents that went since the generation before, and the new groups of those that
+stayed. Where a file is missing or damaged, nobody knows, and only administrators are let in.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from indexes import durable, failpoints
+from indexes.documents import Documents, Listed
+from indexes.errors import tells_absence
+
+FOLDER, FORMAT = "access", 1
+_NAME = re.compile(r"([1-9][0-9]{0,17})\.json")
+Place = tuple[str, str]  # source and uri of a document
+Groups = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What holds of an older generation's documents now.
+
+    removed: those that are gone. groups: of those that stayed, and may be seen by others than
+    then. closed: why neither is known; then they are for administrators alone. Empty: known.
+    """
+
+    removed: frozenset[Place] = frozenset()
+    groups: Mapping[Place, Groups] = field(default_factory=dict)
+    closed: str = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is different from what the generation itself says."""
+        return bool(self.removed or self.groups or self.closed)
+
+    def then(self, later: "Access") -> "Access":
+        """Give what holds after a later change, which has the last word on each document."""
+        removed = self.removed | later.removed
+        groups = {**self.groups, **later.groups}
+        known = {place: value for place, value in groups.items() if place not in removed}
+        closed = self.closed or later.closed
+        return Access(removed=removed, groups=known, closed=closed)
+
+
+AS_PUBLISHED = Access()
+Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
+
+
+def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
+    """Tell what one list of documents took away from another, and whom it lets see the rest."""
+    now = {_place(document): document.groups for document in after}
+    removed, groups = set[Place](), dict[Place, Groups]()
+    for document in before:
+        place = _place(document)
+        if place not in now:
+            removed.add(place)
+        elif now[place] != document.groups:
+            groups[place] = now[place]
+    return Access(removed=frozenset(removed), groups=groups)
+
+
+def replacement(
+    before: Path | None, after: Path, regrouped: Iterable[Listed] = ()
+) -> Access | None:
+    """Tell what one document table takes away from another that it replaces; None without that one.
+
+    regrouped: documents of the new table that get other groups than it says.
+    """
+    if before is None:
+        return None
+    groups = {_place(document): document.groups for document in regrouped}
+    with closing(Documents(before)) as one, closing(Documents(after)) as other:
+        now = (replace(d, groups=groups.get(_place(d), d.groups)) for d in other.all())
+        return compare(one.all(), now)
+
+
+def write(collection: Path, number: int, parent: int | None, access: Access | None) -> None:
+    """Write for good what a generation changes against its parent, before it has its name.
+
+    None where that is not known: then no file stands, whatever a publish that failed left there.
+    Raises OSError.
+    """
+    file = collection / FOLDER / f"{number}.json"
+    if access is None or parent is None:
+        file.unlink(missing_ok=True)
+        return
+    told = {
+        "format": FORMAT,
+        "generation": number,
+        "parent": parent,
+        "removed": sorted(map(list, access.removed)),
+        "groups": sorted([*place, sorted(groups)] for place, groups in access.groups.items()),
+    }
+    durable.folder(file.parent)
+    body = json.dumps({**told, "checksum": _checksum(told)}, ensure_ascii=True).encode()
+    draft = file.with_name(f"{durable.UNFINISHED}{file.name}")
+    draft.unlink(missing_ok=True)
+    durable.write(draft, body)
+    draft.replace(file)
+    durable.sync(file.parent)
+    failpoints.reach("access log written")
+
+
+def read(collection: Path, number: int) -> tuple[int, Access] | None:
+    """Read a generation's parent and what it changed against it; None where that is not known.
+
+    Raises OSError when the machine cannot read the file now.
+    """
+    file = collection / FOLDER / f"{number}.json"
+    try:
+        told: dict[str, Any] = json.loads(file.read_bytes())
+        known = {name: value for name, value in told.items() if name != "checksum"}
+        if told["checksum"] != _checksum(known) or told["generation"] != number:
+            return None
+        groups = {(source, uri): frozenset(names) for source, uri, names in told["groups"]}
+        removed = frozenset((source, uri) for source, uri in told["removed"])
+        return int(told["parent"]), Access(removed=removed, groups=groups)
+    except OSError as error:
+        if not tells_absence(error):
+            raise
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def between(collection: Path, older: int, newer: int, table: Table) -> Access:
+    """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
+
+    Goes back from the newer one until a document table is whole, or to the older one by the logs.
+    table: gives that of a generation. Raises OSError when the machine cannot read a file now.
+    """
+    since, at = AS_PUBLISHED, newer
+    tried: set[int] = set()
+    while at != older:
+        tried.add(at)
+        if (file := table(at)) and (base := table(older)):
+            return (replacement(base, file) or AS_PUBLISHED).then(since)
+        step = read(collection, at)
+        if step is None or step[0] in tried:
+            why = f"who may see what is not known since generation {at}; administrators alone may"
+            return Access(closed=f"{why}. See: ragdesk indexes verify")
+        at, since = step[0], step[1].then(since)
+    return since
+
+
+def numbers(collection: Path) -> list[int]:
+    """List the generations of which a log stands, oldest first."""
+    folder = collection / FOLDER
+    if not folder.is_dir():
+        return []
+    found = (_NAME.fullmatch(file.name) for file in folder.iterdir())
+    return sorted(int(name[1]) for name in found if name)
+
+
+def obsolete(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
+    """List the logs that no fallback can need.
+
+    One needs those of all generations above the oldest that stands, gone ones between them
+    included; and none above the newest, which a publish left that did not come to its end.
+    """
+    known = sorted(standing)
+    if not known:
+        return []
+    newest = max(known[-1], current or 0)
+    drafts = [f for f in _entries(collection) if f.name.startswith(durable.UNFINISHED)]
+    old = [n for n in numbers(collection) if not known[0] < n <= newest]
+    return [*drafts, *(collection / FOLDER / f"{n}.json" for n in old)]
+
+
+def _entries(collection: Path) -> list[Path]:
+    folder = collection / FOLDER
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _place(document: Listed) -> Place:
+    return document.source, document.uri
+
+
+def _checksum(told: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,104 @@
+"""Read a tar archive as ``backup`` writes it: plain files, one after the other, and nothing else.
+
+A library that reads every kind of tar also reads links, devices, sparse files whose size is a lie,
+and headers that rename what follows. This reader knows one kind of member. A size is held against
+the bytes that are left in the file before anything is done with it.
+https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
+"""
+
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from indexes.errors import IndexDamaged
+
+_BLOCK, _RECORD, _PIECE = 512, 10_240, 1 << 20
+_FILE, _EXTENDED = b"0", b"x"
+_MAGIC = b"ustar\x0000"
+_OCTAL = re.compile(rb"([0-7]{1,11})[ \0]")
+_SUM = re.compile(rb"([0-7]{1,7})[ \0]{1,2}")
+_SIZE = re.compile(rb"([0-9]{1,3}) size=([0-9]{1,18})\n")  # all that an extended header may say
+
+
+class ArchiveReader:
+    """Gives the members of an archive in their order; each is read to its end, or passed over.
+
+    content: the open file, at its beginning. size: its bytes. Raises IndexDamaged naming ``name``
+    for whatever we do not write, OSError when the file cannot be read.
+    """
+
+    def __init__(self, content: IO[bytes], size: int, *, name: str) -> None:
+        self._content, self._left, self._name = content, size, name
+        self._open, self._fill = 0, 0  # bytes of the present member, and of its filling
+
+    def next(self) -> tuple[str, int] | None:
+        """Give name and size of the next member, or None at a proper end of the archive."""
+        while self._open:
+            self.read()
+        if any(self._take(self._fill)):
+            raise self._odd("there are bytes between its parts")
+        self._fill = 0
+        block = self._take(_BLOCK)
+        if not any(block):
+            self._end()
+            return None
+        kind, name, size = self._header(block)
+        if kind == _EXTENDED:
+            size = self._extended(size)
+            kind, name, _ = self._header(self._take(_BLOCK))
+        if kind != _FILE:
+            raise self._odd("a part of it is no plain file")
+        if size > self._left:
+            raise self._odd("a part of it is larger than all that is left")
+        self._open, self._fill = size, -size % _BLOCK
+        return name, size
+
+    def read(self) -> bytes:
+        """Give the next piece of the present member; nothing at its end."""
+        piece = self._take(min(self._open, _PIECE))
+        self._open -= len(piece)
+        return piece
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give what is left of the present member, piece by piece."""
+        while piece := self.read():
+            yield piece
+
+    def _take(self, size: int) -> bytes:
+        if size > self._left:
+            raise self._odd("it was cut")
+        data = self._content.read(size)
+        if len(data) != size:
+            raise self._odd("it was cut while it was read")
+        self._left -= size
+        return data
+
+    def _header(self, block: bytes) -> tuple[bytes, str, int]:
+        plain = block[:148] + b" " * 8 + block[156:]
+        total, size = _SUM.fullmatch(block[148:156]), _OCTAL.fullmatch(block[124:136])
+        name, _, rest = block[:100].partition(b"\0")
+        if not total or int(total[1], 8) != sum(plain) or block[257:265] != _MAGIC:
+            raise self._odd("a header is damaged, or of another kind of archive")
+        if not size or any(rest) or any(block[157:257]) or any(block[345:]):
+            raise self._odd("a header says what no backup says")
+        if not name.isascii():
+            raise self._odd("a name is none of ours")
+        return block[156:157], name.decode("ascii"), int(size[1], 8)
+
+    def _extended(self, size: int) -> int:
+        """Read the size of a member of 8 GiB or more, for which its own header has no room."""
+        if not 0 < size < _BLOCK:
+            raise self._odd("an extended header is none of ours")
+        body = self._take(_BLOCK)
+        told = _SIZE.fullmatch(body[:size])
+        if not told or int(told[1]) != size or any(body[size:]):
+            raise self._odd("an extended header is none of ours")
+        return int(told[2])
+
+    def _end(self) -> None:
+        """Two empty blocks end an archive, and nothing but filling may follow."""
+        if self._left >= _BLOCK + _RECORD or not self._left or any(self._take(self._left)):
+            raise self._odd("something follows after its end")
+
+    def _odd(self, why: str) -> IndexDamaged:
+        return IndexDamaged(f"{self._name} is no backup of ours, or was changed: {why}.")

@@ -1,0 +1,75 @@
+"""Paths that are built from stored data: one door, by which no name leaves its folder.
+
+A digest in a document table, a file name in a manifest, a member of a backup: whoever wrote them,
+they reach the file system through ``join_stored`` and nowhere else (a test holds this).
+"""
+
+import os
+import re
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+from indexes.errors import IndexDamaged
+
+ORIGINALS = "originals"
+_SEGMENTS = "segments"
+_PART = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DEEPEST = 4  # names of ours have three parts at most
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_digest(name: object) -> bool:
+    """Tell whether a stored value is a SHA-256 as we write it: 64 small hexadecimal digits."""
+    return isinstance(name, str) and bool(_DIGEST.fullmatch(name))
+
+
+def join_stored(folder: Path, name: object) -> Path:
+    """Join a folder and a stored name, which may have parts with ``/``. Raises IndexDamaged.
+
+    >>> join_stored(Path("c"), "dense/rows.npy").as_posix()
+    'c/dense/rows.npy'
+    >>> join_stored(Path("c"), "../x")
+    Traceback (most recent call last):
+    ...
+    indexes.errors.IndexDamaged: c names a file that it cannot hold: '../x'.
+    """
+    parts = name.split("/") if isinstance(name, str) else []
+    plain = all(_PART.fullmatch(part) and part.strip(".") for part in parts)
+    if not plain or not 0 < len(parts) <= _DEEPEST:
+        raise IndexDamaged(f"{folder} names a file that it cannot hold: {str(name)[:80]!r}.")
+    return folder.joinpath(*parts)
+
+
+def original_file(collection: Path, digest: object) -> Path:
+    """Say where the bytes of a document lie. Raises IndexDamaged for what is no digest."""
+    return join_stored(collection / ORIGINALS, _digest(collection, digest))
+
+
+def segment_folder(collection: Path, digest: object) -> Path:
+    """Say where a segment lies. Raises IndexDamaged for what is no digest."""
+    return join_stored(collection / _SEGMENTS, _digest(collection, digest))
+
+
+def open_plain(file: Path) -> BufferedReader:
+    """Open a regular file for reading; a link, pipe or device in its place is an IndexDamaged.
+
+    Raises OSError when it cannot be opened for another reason.
+    """
+    try:
+        content = open(os.open(file, _PLAIN), "rb")  # noqa: PTH123, SIM115 - of a descriptor
+    except OSError as error:
+        if file.is_symlink():
+            raise IndexDamaged(f"{file} is a link, where a file should be.") from error
+        raise
+    if not stat.S_ISREG(os.fstat(content.fileno()).st_mode):
+        content.close()
+        raise IndexDamaged(f"{file} is not a plain file.")
+    return content
+
+
+def _digest(collection: Path, digest: object) -> str:
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise IndexDamaged(f"{collection} names a digest that is none: {str(digest)[:80]!r}.")
+    return digest
