@@ -197,8 +197,11 @@ class Operator:
         self._wait_for_writers(collection)
         self.mend(collection)
         with world.lock:
+            world.returning.add(collection)
             world.damaged.discard(collection)
         self.put_back(collection)
+        with world.lock:
+            world.returning.discard(collection)
         world.writing[collection].set()
 
     def mend(self, collection: str) -> None:
