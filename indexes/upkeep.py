@@ -13,7 +13,7 @@ from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
 from indexes.layout import Layout
-from indexes.paths import ORIGINALS, open_plain, segment_folder
+from indexes.paths import ORIGINALS, open_plain, original_file, segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 from indexes.shelf import Shelf
@@ -244,13 +244,16 @@ def _bad_originals(collection: Path, digests: Collection[str] | None) -> Iterato
         if file.name.startswith(durable.UNFINISHED):
             continue  # of a job that runs, or was ended; the next one writes over it
         present.add(file.name)
-        with open_plain(file) as content:
-            sum_ = hashlib.file_digest(content, "sha256").hexdigest()
-        if sum_ != file.name:
-            yield f"{file} was changed: its SHA-256 is not its name."
+        try:
+            with open_plain(file) as content:
+                if hashlib.file_digest(content, "sha256").hexdigest() != file.name:
+                    yield f"{file} was changed: its SHA-256 is not its name."
+        except IndexDamaged as error:
+            yield str(error)
     if folder.is_dir():
         for digest in sorted({*(digests or ())} - present):
-            yield f"{folder / digest} is missing: the bytes of a document that is listed."
+            file = original_file(collection, digest)
+            yield f"{file} is missing: the bytes of a document that is listed."
 
 
 def _disagreements(collection: Path, number: int) -> Iterator[str]:
