@@ -144,7 +144,7 @@ class Served:
             memory,
             (place / "maps").read_text().count("/collections/"),
             disk / 1e6,
-            len(list(uploads.iterdir())) if uploads.is_dir() else 0,
+            sum(one.is_file() and one.name != "LOCK" for one in uploads.rglob("*")),
             len(list(self.home.glob("collections/*/generations/[0-9]*"))),
         )
 
