@@ -36,6 +36,7 @@ from tests.resilience.soak_work import COLLECTIONS, MOST_UPLOAD, Broken, World, 
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "tests/RESILIENCY.md"
+CONTROL = Path(__file__).with_name("soak_control.md")
 TITLE = "P19, continued: a soak of mixed work, broken clients and flipped bits"
 COLUMNS = (
     "seconds",
@@ -62,10 +63,12 @@ class Served:
 
     def __init__(self, folder: Path, handles: int, *, words_only: bool) -> None:
         self.folder, self.home, self.handles = folder, folder / "home", handles
-        self.log = folder / "serve.log"
+        self.log, self.temporary = folder / "serve.log", folder / "tmp"
+        self.temporary.mkdir()
         self.variables = {
             **{k: v for k, v in os.environ.items() if not k.startswith("RAGDESK_")},
             "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(self.temporary),
             "RAGDESK_SERVE__MAX_UPLOAD_BYTES": str(MOST_UPLOAD),
             **({"RAGDESK_EMBED__MODEL": "none"} if words_only else {}),
         }
@@ -137,14 +140,15 @@ class Served:
                     disk += (Path(root) / name).lstat().st_blocks * 512
                 except FileNotFoundError:  # cleared this moment
                     continue
-        uploads = self.home / "uploads"
+        places = (self.home / "uploads", self.temporary)  # 0.1.0 kept them in TMPDIR
+        uploads = [f for at in places for f in at.rglob("*") if f.is_file() and f.name != "LOCK"]
         return (
             len(list((place / "fd").iterdir())),
             int(status["Threads"]),
             memory,
             (place / "maps").read_text().count("/collections/"),
             disk / 1e6,
-            sum(one.is_file() and one.name != "LOCK" for one in uploads.rglob("*")),
+            len(uploads),
             len(list(self.home.glob("collections/*/generations/[0-9]*"))),
         )
 
@@ -246,9 +250,12 @@ class Operator:
         world.fail("restarted", collection)
         with world.lock:
             world.damaged.update(COLLECTIONS)
+        world.down.set()
         self.served.stop()
         self.served.start()
         world.base = self.served.base
+        time.sleep(2)  # who asked under its old address has noticed
+        world.down.clear()
         with world.lock:
             world.damaged.clear()
         for place in self._differences(collection):
@@ -375,8 +382,10 @@ def finish(world: World, served: Served) -> None:
         time.sleep(3)
         for name in COLLECTIONS:
             check_all(world, name)
-        time.sleep(8)  # what broken clients left is cleared
-        if (left := served.sizes()[5]) > 0:
+        until = time.monotonic() + 25  # what broken clients left is cleared
+        while (left := served.sizes()[5]) > 0 and time.monotonic() < until:
+            time.sleep(0.5)
+        if left:
             world.fail("uploads left", str(left))
     world.stop.set()
     if not served.stop():
@@ -479,7 +488,7 @@ def report(world: World, samples: list[tuple[float, ...]], given: argparse.Names
         lines += ["", "Broken, the first of each kind:", ""]
         kinds: dict[str, str] = {}
         for line in world.failures:
-            kinds.setdefault(line.partition("  ")[2].strip().partition(": ")[0], line)
+            kinds.setdefault(line.strip().partition("  ")[2].partition(": ")[0], line)
         lines += [f"- {line.strip()[:240]}" for line in kinds.values()]
     return "\n".join(lines)
 
@@ -532,7 +541,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     read.add_argument("--backup-every", type=float, default=60.0, help="seconds")
     read.add_argument("--words-only", action="store_true", help="no embedder: lighter, no vectors")
     read.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "ragdesk-soak")
-    read.add_argument("--control", type=Path, help="report.md of another version, for the section")
+    read.add_argument("--control", type=Path, default=CONTROL, help="another version's report.md")
     return read.parse_args(words)
 
 
@@ -545,7 +554,7 @@ def main() -> int:
     if given.minutes >= 30:
         from eval.bench.results import write_section  # noqa: PLC0415
 
-        if given.control:
+        if given.control.exists():
             body += f"\nThe same script at 363a9ed (control):\n\n{given.control.read_text()}"
         write_section(
             TITLE, " ".join(["python -m tests.resilience.soak", *sys.argv[1:]]), body, file=FIGURES

@@ -47,6 +47,7 @@ class World:
     keys: dict[str, str]
     seed: int
     stop: threading.Event = field(default_factory=threading.Event)
+    down: threading.Event = field(default_factory=threading.Event)  # while it is started again
     writing: dict[str, threading.Event] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)  # collections between a flip and its remedy
     documents: dict[Place, Document] = field(default_factory=dict)
@@ -101,7 +102,7 @@ class World:
             with httpx.Client(base_url=self.base, timeout=60, trust_env=False) as client:
                 reply = client.request(method, path, headers=self.headers(who), **more)
         except httpx.HTTPError as error:
-            if not self.stop.is_set():
+            if not (self.stop.is_set() or self.down.is_set()):
                 self.fail("no answer", f"{method} {path}: {error!r}")
             return None
         self.judge(who, f"{method} {path}", reply, reply.text)
@@ -323,7 +324,7 @@ def stream(world: World, who: str, asked: dict[str, Any]) -> None:
         ):
             body = reply.read().decode()
     except httpx.HTTPError as error:
-        if not world.stop.is_set():
+        if not (world.stop.is_set() or world.down.is_set()):
             world.fail("no answer", f"stream: {error!r}")
         return
     world.judge(who, "POST /v1/answers (stream)", reply, body)
