@@ -173,15 +173,33 @@ def _listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed]:
 def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
     """Remove old generations, and segments and originals that only they used; returns them.
 
-    The newest ``keep``, the one that answers and any that a process is reading stay. While a
-    manifest cannot be read, only generations go. Raises CollectionBusy while a job runs.
+    The newest ``keep``, the one that answers and any that a process is reading stay; a damaged one
+    that was rolled back from does not. While a manifest cannot be read, only generations go. Raises
+    CollectionBusy while a job runs.
     """
     _must_stand(collection)
     with generations.writing(collection):
+        cleared = _clear_damaged(collection)
         kept = Retention(generations=max(keep, 1), hours=0, most=0)
-        cleared = retention.clear(collection, kept)
+        cleared += retention.clear(collection, kept)
         swept = generations.sweep(collection)
         return [*cleared, *swept, *retention.clear_originals(collection)]
+
+
+def _clear_damaged(collection: Path) -> list[Path]:
+    """Remove the damaged generations above the one that CURRENT names: nobody can go to them.
+
+    Otherwise ``verify`` would name their damage for as long as they are among the newest.
+    """
+    known, current = generations.numbers(collection), generations.current(collection)
+    above = [number for number in known if current in known and number > (current or 0)]
+    folders = [
+        collection / generations.GENERATIONS / str(n) for n in above if _damage(collection, n)
+    ]
+    cleared = [folder for folder in folders if not generations.is_read(folder)]
+    for folder in cleared:
+        durable.discard(folder)
+    return cleared
 
 
 def _standing(collection: Path, number: int, *, current: bool) -> Standing:

@@ -100,6 +100,7 @@ def test_errors_of_sqlite_are_told_apart(tmp_path):
     rotten = sqlite3.DatabaseError("malformed")
     rotten.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     assert machine_error(rotten, tmp_path / "x") is None
+    (tmp_path / "x").touch()
     unread = sqlite3.OperationalError("disk I/O error")
     unread.sqlite_errorcode = sqlite3.SQLITE_IOERR | 1 << 8  # SQLITE_IOERR_READ
     assert not tells_absence(machine_error(unread, tmp_path / "x"))

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -46,6 +47,7 @@ class World:
     keys: dict[str, str]
     seed: int
     stop: threading.Event = field(default_factory=threading.Event)
+    down: threading.Event = field(default_factory=threading.Event)  # while it is started again
     writing: dict[str, threading.Event] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)  # collections between a flip and its remedy
     documents: dict[Place, Document] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class World:
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=400))
     lock: threading.Lock = field(default_factory=threading.Lock)
     began: float = field(default_factory=time.monotonic)
+    events: Path | None = None
 
     def __post_init__(self) -> None:
         for name in COLLECTIONS:
@@ -70,8 +73,12 @@ class World:
 
     def note(self, line: str) -> None:
         """Keep a line of what happened, with its second."""
+        stamped = f"{time.monotonic() - self.began:7.1f} s  {line}"
         with self.lock:
-            self.recent.append(f"{time.monotonic() - self.began:7.1f} s  {line}")
+            self.recent.append(stamped)
+            if self.events:
+                with self.events.open("a") as out:
+                    out.write(f"{stamped}\n")
 
     def fail(self, kind: str, line: str) -> None:
         """Count a broken promise and keep what it was."""
@@ -95,27 +102,26 @@ class World:
             with httpx.Client(base_url=self.base, timeout=60, trust_env=False) as client:
                 reply = client.request(method, path, headers=self.headers(who), **more)
         except httpx.HTTPError as error:
-            if not self.stop.is_set():
+            if not (self.stop.is_set() or self.down.is_set()):
                 self.fail("no answer", f"{method} {path}: {error!r}")
             return None
-        self.judge(who, method, path, reply.status_code, reply.headers, reply.text)
+        self.judge(who, f"{method} {path}", reply, reply.text)
         return reply
 
-    def judge(  # noqa: PLR0913, the parts of a reply
-        self, who: str, method: str, path: str, status: int, headers: Any, body: str
-    ) -> None:
+    def judge(self, who: str, asked: str, reply: httpx.Response, body: str) -> None:
         """Count a reply; a 5xx that is not due and a canary that is not theirs are failures."""
+        status = reply.status_code
         self.count(f"{status // 100}xx")
         if status >= 500:
-            due = status == 503 and ("retry-after" in headers or bool(self.damaged))
+            due = status == 503 and ("retry-after" in reply.headers or bool(self.damaged))
             self.count("503 that was due" if due else "5xx that was not due")
             if not due:
-                self.fail("5xx", f"{method} {path}: {status} {body[:200]}")
+                self.fail("5xx", f"{asked}: {status} {body[:200]}")
         if who == "public":
             for canary in set(CANARY.findall(body)):
                 _, staff = self.owners.get(canary, ("", False))
                 if staff:
-                    self.fail("leak", f"{method} {path}: {canary}")
+                    self.fail("leak", f"{asked}: {canary}")
 
     @contextlib.contextmanager
     def change(self, place: Place) -> Iterator[None]:
@@ -135,6 +141,13 @@ def address(place: Place) -> str:
     return f"/v1/collections/{place[0]}/documents/{quote(place[1])}"
 
 
+def is_of(reply: httpx.Response, document: Document) -> bool:
+    """Tell whether a reply is the stored text of a document, as parsed, or its original."""
+    if reply.status_code != httpx.codes.OK:
+        return False
+    return reply.text == document.text or set(CANARY.findall(reply.text)) == {document.canary}
+
+
 def make(chance: random.Random, *, staff: bool) -> Document:
     """Write a document with a topic and a canary of its own."""
     topic, canary = f"topic{chance.getrandbits(40):010x}", f"canary{chance.getrandbits(64):016x}"
@@ -147,7 +160,7 @@ def put(world: World, place: Place, document: Document) -> str:
     """Put a document and wait for its job; gives "done", why not, or "unknown"."""
     with world.lock:  # before anybody can be sent it
         world.owners[document.canary] = (place[0], document.staff)
-    groups = {"groups": "staff"} if document.staff else {"groups": ""}
+    groups = {"groups": "staff" if document.staff else "open"}
     body = document.text.encode()
     sent = world.send("admin", "PUT", address(place), params=groups, content=body)
     return await_job(world, sent)
@@ -204,13 +217,13 @@ def settle(world: World, place: Place, document: Document | None) -> None:
         if reply is not None and reply.status_code == httpx.codes.NOT_FOUND:
             if document is None:
                 world.documents.pop(place, None)
-        elif reply is not None and document and reply.text == document.text:
+        elif reply is not None and document and is_of(reply, document):
             world.documents[place] = document
 
 
 def write(world: World, collection: str, number: int) -> None:
     """Put, replace, regroup and delete documents of one writer, until told to stop."""
-    chance = random.Random(f"{world.seed} writer {collection} {number}")
+    chance = random.Random(f"{world.seed} writer {collection} {number}")  # noqa: S311
     while not world.stop.is_set():
         if not world.writing[collection].wait(0.5):
             continue
@@ -229,9 +242,9 @@ def write(world: World, collection: str, number: int) -> None:
         time.sleep(chance.uniform(0.05, 0.3))
 
 
-def check(world: World, place: Place, kind: str = "lost") -> bool:
+def check(world: World, place: Place, kind: str = "lost", patience: float = SETTLED) -> bool:
     """Hold one document against the server; False and a failure where it is not as acknowledged."""
-    until = time.monotonic() + SETTLED
+    until = time.monotonic() + patience
     while True:
         with world.lock:
             due, version = world.documents.get(place), world.versions[place]
@@ -245,7 +258,7 @@ def check(world: World, place: Place, kind: str = "lost") -> bool:
         if moved or reply is None or reply.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return True
         missing = reply.status_code == httpx.codes.NOT_FOUND
-        if missing if due is None else (not missing and reply.text == due.text):
+        if missing if due is None else is_of(reply, due):
             return True
         if time.monotonic() > until:
             wrong = "not deleted" if due is None else "missing" if missing else "of another text"
@@ -256,7 +269,7 @@ def check(world: World, place: Place, kind: str = "lost") -> bool:
 
 def read(world: World) -> None:
     """Hold documents against the model, as long as it runs, and ask for hidden ones."""
-    chance = random.Random(f"{world.seed} reader")
+    chance = random.Random(f"{world.seed} reader")  # noqa: S311
     while not world.stop.is_set():
         with world.lock:
             places = list(world.documents)
@@ -275,7 +288,7 @@ def read(world: World) -> None:
 
 def ask(world: World, number: int) -> None:
     """Ask, search and stream, each by a key that may see all or some."""
-    chance = random.Random(f"{world.seed} asker {number}")
+    chance = random.Random(f"{world.seed} asker {number}")  # noqa: S311
     while not world.stop.is_set():
         with world.lock:
             places = list(world.documents.items())
@@ -311,10 +324,10 @@ def stream(world: World, who: str, asked: dict[str, Any]) -> None:
         ):
             body = reply.read().decode()
     except httpx.HTTPError as error:
-        if not world.stop.is_set():
+        if not (world.stop.is_set() or world.down.is_set()):
             world.fail("no answer", f"stream: {error!r}")
         return
-    world.judge(who, "POST", "/v1/answers (stream)", reply.status_code, reply.headers, body)
+    world.judge(who, "POST /v1/answers (stream)", reply, body)
     if reply.status_code == 200:
         world.count("streams")
         if body.count("event: done") + body.count("event: error") != 1:
@@ -325,7 +338,7 @@ class Broken:
     """Clients that do what no client should, one kind after the other."""
 
     def __init__(self, world: World, number: int) -> None:
-        self.world, self.chance = world, random.Random(f"{world.seed} broken {number}")
+        self.world, self.chance = world, random.Random(f"{world.seed} broken {number}")  # noqa: S311
         host, _, port = world.base.removeprefix("http://").partition(":")
         self.address = (host, int(port))
         self.key = f"Authorization: Bearer {world.keys['admin']}\r\n"
