@@ -15,7 +15,7 @@ from fakes import document, publish
 from resilience import forgery
 
 from indexes import backup, failpoints, generations, manifest, upkeep
-from indexes.errors import IndexDamaged
+from indexes.errors import IndexDamaged, IndexesError
 from indexes.index import Index
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -57,7 +57,7 @@ def refused(tmp_path_factory):
     def refuse(body, match):
         (place / "forged.rdb").write_bytes(body)
         for name in ("standing", "new"):
-            with pytest.raises(IndexDamaged, match=match):
+            with pytest.raises(IndexesError, match=match):
                 backup.restore(place / "forged.rdb", place / "home" / name)
         (place / "forged.rdb").unlink()
         assert state(place) == before
