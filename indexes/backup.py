@@ -33,6 +33,7 @@ from indexes.paths import (
     join_stored,
     open_plain,
     original_file,
+    read_plain,
     segment_folder,
 )
 from indexes.strict_json import parse_json, whole, words
@@ -361,7 +362,7 @@ def _believe(place: Path, facts: Mapping[str, Any]) -> Generation:
 
 def _check_beside(file: Path, check: Callable[[Any], None]) -> None:
     try:
-        check(parse_json(file.read_bytes()[: _MOST_BESIDE + 1], most=_MOST_BESIDE))
+        check(parse_json(read_plain(file, most=_MOST_BESIDE), most=_MOST_BESIDE))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexDamaged(f"{file.name} in it is none of ours.") from error
 

@@ -21,7 +21,7 @@ from indexes import access_log, delta, documents, durable, failpoints, manifest
 from indexes.access_log import Access
 from indexes.documents import Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
-from indexes.paths import is_digest, open_plain
+from indexes.paths import is_digest, read_plain
 from indexes.strict_json import parse_json, whole, words
 
 CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
@@ -143,8 +143,7 @@ def _check(facts: Mapping[str, Any]) -> None:
 def read_dead(file: Path) -> dict[str, list[tuple[int, int]]]:
     """Read which rows of each segment are removed. Raises IndexDamaged."""
     try:
-        with open_plain(file) as content:
-            body = content.read(_MOST_DEAD + 1)
+        body = read_plain(file, most=_MOST_DEAD)
         dead = parse_json(body, most=_MOST_DEAD, values=_MOST_DEAD)
         return {
             name: [(whole(first), whole(count)) for first, count in ranges]

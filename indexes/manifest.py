@@ -21,7 +21,7 @@ from typing import Any
 
 from indexes import durable
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, tells_absence
-from indexes.paths import is_digest, join_stored, open_plain
+from indexes.paths import is_digest, join_stored, read_plain
 from indexes.strict_json import parse_json, whole
 
 NAME = "MANIFEST.json"
@@ -86,7 +86,7 @@ def read(folder: Path) -> Manifest:
     """
     file = folder / NAME
     try:
-        raw = _body(file)
+        raw = read_plain(file, most=LARGEST)
         content = parse_json(raw, most=LARGEST)
         least = content["min_reader"]
     except OSError as error:
@@ -212,11 +212,6 @@ def _file(folder: Path, name: str, told: Mapping[str, Any]) -> tuple[int, str]:
     if not is_digest(told["sha256"]):
         raise ValueError(f"the sum of {name} is none")
     return whole(told["size"]), str(told["sha256"])
-
-
-def _body(file: Path) -> bytes:
-    with open_plain(file) as content:
-        return content.read(LARGEST + 1)
 
 
 def _check(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | None:

@@ -7,7 +7,7 @@ they reach the file system through ``join_stored`` and nowhere else (a test hold
 import os
 import re
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from indexes.errors import IndexDamaged
@@ -58,15 +58,24 @@ def open_plain(file: Path) -> BufferedReader:
     Raises OSError when it cannot be opened for another reason.
     """
     try:
-        content = open(os.open(file, _PLAIN), "rb")  # noqa: PTH123, SIM115 - of a descriptor
+        descriptor = os.open(file, _PLAIN)
     except OSError as error:
         if file.is_symlink():
             raise IndexDamaged(f"{file} is a link, where a file should be.") from error
         raise
-    if not stat.S_ISREG(os.fstat(content.fileno()).st_mode):
-        content.close()
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise IndexDamaged(f"{file} is not a plain file.")
-    return content
+    return BufferedReader(FileIO(descriptor, "rb"))
+
+
+def read_plain(file: Path, *, most: int) -> bytes:
+    """Read a regular file of at most so many bytes; of a larger one, one byte more than that.
+
+    Nothing is allocated for what is not there. Raises as ``open_plain`` does.
+    """
+    with open_plain(file) as content:
+        return content.read(min(os.fstat(content.fileno()).st_size, most) + 1)
 
 
 def _digest(collection: Path, digest: object) -> str:

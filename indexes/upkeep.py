@@ -13,7 +13,7 @@ from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Plan
 from indexes.layout import Layout
-from indexes.paths import ORIGINALS, open_plain, segment_folder
+from indexes.paths import ORIGINALS, open_plain, original_file, segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 from indexes.shelf import Shelf
@@ -173,15 +173,33 @@ def _listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed]:
 def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
     """Remove old generations, and segments and originals that only they used; returns them.
 
-    The newest ``keep``, the one that answers and any that a process is reading stay. While a
-    manifest cannot be read, only generations go. Raises CollectionBusy while a job runs.
+    The newest ``keep``, the one that answers and any that a process is reading stay; a damaged one
+    that was rolled back from does not. While a manifest cannot be read, only generations go. Raises
+    CollectionBusy while a job runs.
     """
     _must_stand(collection)
     with generations.writing(collection):
+        cleared = _clear_damaged(collection)
         kept = Retention(generations=max(keep, 1), hours=0, most=0)
-        cleared = retention.clear(collection, kept)
+        cleared += retention.clear(collection, kept)
         swept = generations.sweep(collection)
         return [*cleared, *swept, *retention.clear_originals(collection)]
+
+
+def _clear_damaged(collection: Path) -> list[Path]:
+    """Remove the damaged generations above the one that CURRENT names: nobody can go to them.
+
+    Otherwise ``verify`` would name their damage for as long as they are among the newest.
+    """
+    known, current = generations.numbers(collection), generations.current(collection)
+    above = [number for number in known if current in known and number > (current or 0)]
+    folders = [
+        collection / generations.GENERATIONS / str(n) for n in above if _damage(collection, n)
+    ]
+    cleared = [folder for folder in folders if not generations.is_read(folder)]
+    for folder in cleared:
+        durable.discard(folder)
+    return cleared
 
 
 def _standing(collection: Path, number: int, *, current: bool) -> Standing:
@@ -244,13 +262,16 @@ def _bad_originals(collection: Path, digests: Collection[str] | None) -> Iterato
         if file.name.startswith(durable.UNFINISHED):
             continue  # of a job that runs, or was ended; the next one writes over it
         present.add(file.name)
-        with open_plain(file) as content:
-            sum_ = hashlib.file_digest(content, "sha256").hexdigest()
-        if sum_ != file.name:
-            yield f"{file} was changed: its SHA-256 is not its name."
+        try:
+            with open_plain(file) as content:
+                if hashlib.file_digest(content, "sha256").hexdigest() != file.name:
+                    yield f"{file} was changed: its SHA-256 is not its name."
+        except IndexDamaged as error:
+            yield str(error)
     if folder.is_dir():
         for digest in sorted({*(digests or ())} - present):
-            yield f"{folder / digest} is missing: the bytes of a document that is listed."
+            file = original_file(collection, digest)
+            yield f"{file} is missing: the bytes of a document that is listed."
 
 
 def _disagreements(collection: Path, number: int) -> Iterator[str]:

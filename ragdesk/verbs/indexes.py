@@ -88,10 +88,13 @@ def show(door: call.Call, *, collection: str, as_json: bool) -> None:
 @call.json
 @click.pass_obj
 def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
-    """Read every file of every generation anew. Exit 1 when something is wrong."""
-    problems = upkeep.verify(_desks(door).existing(collection))
+    """Read every file of every generation anew, and the originals. Exit 1 when something is wrong."""
+    folder = _desks(door).existing(collection)
+    problems = upkeep.verify(folder)
+    unlisted = [] if problems else [file.name for file in upkeep.unlisted_originals(folder)]
     if as_json:
-        call.say_json({"collection": collection, "problems": problems})
+        found = {"problems": problems, "unlisted_originals": unlisted}
+        call.say_json({"collection": collection, **found})
     else:
         for problem in problems:
             click.echo(problem)
@@ -104,6 +107,8 @@ def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
         raise CheckFailed(f"{len(problems)} problems in {collection!r}. {more}")
     if not as_json:
         click.echo(f"{collection}: every file is as it was written.")
+        for name in unlisted:
+            click.echo(f"originals/{name} belongs to no document; ragdesk indexes gc removes it.")
 
 
 @command.command("rollback")

@@ -98,3 +98,16 @@ def test_segments_stay_while_a_manifest_cannot_be_read(collection):
     break_manifest(collection, 2)
     assert publish(collection, document("state.md", "state 4")).generation == 4
     assert before - {f.name for f in (collection / "segments").iterdir()} <= before
+
+
+def test_gc_clears_a_damaged_generation_that_was_rolled_back_from(collection):
+    spoiled = collection / "generations" / "3" / "MANIFEST.json"
+    spoiled.write_bytes(spoiled.read_bytes()[:-9])
+    upkeep.gc(collection, keep=9)
+    assert spoiled.exists()  # CURRENT names it: whoever mends the collection may need it
+
+    upkeep.rollback(collection, 2)
+    assert upkeep.verify(collection) != []
+    upkeep.gc(collection, keep=9)
+    assert generations.numbers(collection) == [1, 2]
+    assert upkeep.verify(collection) == []

@@ -49,7 +49,7 @@ LACKS = "is missing: the bytes of a document"
 CANARY = "canary-7f3a-of-another-folder"
 DEADLINE = 30  # seconds of one forgery; a good one takes a twentieth of a second
 ROOM = 1 << 30  # bytes of memory above what the process has when it begins
-_READS = tuple(map(os.path.realpath, (sys.prefix, sys.base_prefix, ROOT, "/usr", "/proc", "/dev")))
+_READS = tuple(map(os.path.realpath, (sys.prefix, sys.base_prefix, ROOT, "/usr", "/proc")))
 _PATHS = frozenset(
     {
         *("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink"),
