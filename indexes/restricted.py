@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from indexes.access_log import Access
+from indexes.access_log import NOBODY, Access
 from indexes.chunk import Filter
 from indexes.documents import Documents, Listed
 
-NOBODY = frozenset({"\0nobody"})  # a group that no key can have: administrators look past groups
 Ranges = list[tuple[str, int, int]]
 
 
@@ -23,12 +22,12 @@ class Restricted(Documents):
         self._access, look_up = access, super().at
         try:
             found = [look_up(*place) for place in sorted(access.removed)]
-            moved = [look_up(*place) for place in sorted(access.groups)]
+            moved = [look_up(*place) for place in sorted({*access.groups, *access.limits})]
         except BaseException:
             self.close()
             raise
         self._gone = [document for document in found if document]
-        self._moved = [replace(d, groups=access.groups[d.source, d.uri]) for d in moved if d]
+        self._moved = [replace(d, groups=access.effective(d)) for d in moved if d]
 
     @property
     def removed(self) -> Ranges:
@@ -84,7 +83,7 @@ class Restricted(Documents):
             return None
         if self._access.closed:
             return replace(document, groups=NOBODY)
-        groups = self._access.groups.get((document.source, document.uri), document.groups)
+        groups = self._access.effective(document)
         return document if groups == document.groups else replace(document, groups=groups)
 
 
