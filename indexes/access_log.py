@@ -21,8 +21,8 @@ from indexes.errors import tells_absence
 
 FOLDER, FORMAT = "access", 1
 _NAME = re.compile(r"([1-9][0-9]{0,17})\.json")
-Place = tuple[str, str]  # source and uri of a document
-Groups = frozenset[str]
+_Place = tuple[str, str]  # source and uri of a document
+_Groups = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Access:
     then. closed: why neither is known; then they are for administrators alone. Empty: known.
     """
 
-    removed: frozenset[Place] = frozenset()
-    groups: Mapping[Place, Groups] = field(default_factory=dict)
+    removed: frozenset[_Place] = frozenset()
+    groups: Mapping[_Place, _Groups] = field(default_factory=dict)
     closed: str = ""
 
     def __bool__(self) -> bool:
@@ -51,13 +51,13 @@ class Access:
 
 
 AS_PUBLISHED = Access()
-Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
+_Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
 
 
 def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
     """Tell what one list of documents took away from another, and whom it lets see the rest."""
     now = {_place(document): document.groups for document in after}
-    removed, groups = set[Place](), dict[Place, Groups]()
+    removed, groups = set[_Place](), dict[_Place, _Groups]()
     for document in before:
         place = _place(document)
         if place not in now:
@@ -131,7 +131,7 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
         return None
 
 
-def between(collection: Path, older: int, newer: int, table: Table) -> Access:
+def between(collection: Path, older: int, newer: int, table: _Table) -> Access:
     """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
 
     Goes back from the newer one until a document table is whole, or to the older one by the logs.
@@ -180,7 +180,7 @@ def _entries(collection: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _place(document: Listed) -> Place:
+def _place(document: Listed) -> _Place:
     return document.source, document.uri
 
 

@@ -341,7 +341,7 @@ class Build:
         if self._number is None or self._kept is None:
             return
         try:
-            retention.clear(self._collection, self._kept)
+            retention.clear_generations(self._collection, self._kept)
         except (OSError, IndexesError) as error:
             name = self._collection.name
             _log.warning("old generations of %s were not cleared: %s", name, error)

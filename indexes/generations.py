@@ -232,7 +232,7 @@ def whole_table(collection: Path, number: int) -> Path | None:
     except IndexesError:
         return None
     except OSError as error:
-        manifest.unread(error)
+        manifest.name_unreadable(error)
         return None
 
 

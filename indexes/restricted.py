@@ -9,10 +9,10 @@ from indexes.chunk import Filter
 from indexes.documents import Documents, Listed
 
 NOBODY = frozenset({"\0nobody"})  # a group that no key can have: administrators look past groups
-Ranges = list[tuple[str, int, int]]
+_Ranges = list[tuple[str, int, int]]
 
 
-class Restricted(Documents):
+class RestrictedDocuments(Documents):
     """Reads a document table without what is gone, and with the groups of now.
 
     access: what is different from the table. Methods are those of Documents.
@@ -31,7 +31,7 @@ class Restricted(Documents):
         self._moved = [replace(d, groups=access.groups[d.source, d.uri]) for d in moved if d]
 
     @property
-    def removed(self) -> Ranges:
+    def removed(self) -> _Ranges:
         """Give segment, first row and number of rows of what is gone."""
         return [_range(document) for document in self._gone]
 
@@ -62,7 +62,7 @@ class Restricted(Documents):
             counts[document.segment] -= 1
         return counts
 
-    def where(self, asked: Filter) -> Ranges:
+    def where(self, asked: Filter) -> _Ranges:
         """Give the ranges of every document a filter lets through now."""
         if asked.groups is not None and self._access.closed:
             return []

@@ -181,7 +181,7 @@ def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
     with generations.writing(collection):
         cleared = _clear_damaged(collection)
         kept = Retention(generations=max(keep, 1), hours=0, most=0)
-        cleared += retention.clear(collection, kept)
+        cleared += retention.clear_generations(collection, kept)
         swept = generations.sweep(collection)
         return [*cleared, *swept, *retention.clear_originals(collection)]
 
@@ -226,7 +226,7 @@ def _damage(collection: Path, number: int) -> list[str]:
     except IndexesError as error:
         return [str(error)]
     except OSError as error:
-        return [manifest.unread(error)]
+        return [manifest.name_unreadable(error)]
     problems = manifest.problems(folder)
     for digest in held.segments:
         problems += manifest.problems(segment_folder(collection, digest), digest)
