@@ -54,7 +54,7 @@ AS_PUBLISHED = Access()
 _Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
 
 
-def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
+def compare_lists(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
     """Tell what one list of documents took away from another, and whom it lets see the rest."""
     now = {_place(document): document.groups for document in after}
     removed, groups = set[_Place](), dict[_Place, _Groups]()
@@ -67,7 +67,7 @@ def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
     return Access(removed=frozenset(removed), groups=groups)
 
 
-def replacement(
+def compare_tables(
     before: Path | None, after: Path, regrouped: Iterable[Listed] = ()
 ) -> Access | None:
     """Tell what one document table takes away from another that it replaces; None without that one.
@@ -79,7 +79,7 @@ def replacement(
     groups = {_place(document): document.groups for document in regrouped}
     with closing(Documents(before)) as one, closing(Documents(after)) as other:
         now = (replace(d, groups=groups.get(_place(d), d.groups)) for d in other.all())
-        return compare(one.all(), now)
+        return compare_lists(one.all(), now)
 
 
 def write(collection: Path, number: int, parent: int | None, access: Access | None) -> None:
@@ -131,7 +131,7 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
         return None
 
 
-def between(collection: Path, older: int, newer: int, table: _Table) -> Access:
+def access_between(collection: Path, older: int, newer: int, table: _Table) -> Access:
     """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
 
     Goes back from the newer one until a document table is whole, or to the older one by the logs.
@@ -142,7 +142,7 @@ def between(collection: Path, older: int, newer: int, table: _Table) -> Access:
     while at != older:
         tried.add(at)
         if (file := table(at)) and (base := table(older)):
-            return (replacement(base, file) or AS_PUBLISHED).then(since)
+            return (compare_tables(base, file) or AS_PUBLISHED).then(since)
         step = read(collection, at)
         if step is None or step[0] in tried:
             why = f"who may see what is not known since generation {at}; administrators alone may"
@@ -160,7 +160,7 @@ def numbers(collection: Path) -> list[int]:
     return sorted(int(name[1]) for name in found if name)
 
 
-def obsolete(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
+def obsolete_logs(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
     """List the logs that no fallback can need.
 
     One needs those of all generations above the oldest that stands, gone ones between them

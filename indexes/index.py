@@ -110,7 +110,7 @@ class Index:
             problems.append(IndexDamaged(f"{collection}/{_NAMELESS}"))
         for number in generations.order(collection):
             try:
-                access = generations.since(collection, number) if problems else AS_PUBLISHED
+                access = generations.access_since(collection, number) if problems else AS_PUBLISHED
                 return cls.at(collection, number, card=card, access=access), problems
             except (IndexDamaged, IndexMismatch) as error:
                 problems.append(error)

@@ -116,7 +116,7 @@ def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> 
         return generations.publish(collection, plan, regrouped, base=table)
 
 
-def before(collection: Path) -> int | None:
+def previous_generation(collection: Path) -> int | None:
     """Name the generation to go back to: what the one that answers was made from, or None.
 
     Where that cannot be read, the newest below it; where CURRENT names none, the newest.
