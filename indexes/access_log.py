@@ -21,8 +21,8 @@ from indexes.errors import tells_absence
 
 FOLDER, FORMAT = "access", 1
 _NAME = re.compile(r"([1-9][0-9]{0,17})\.json")
-Place = tuple[str, str]  # source and uri of a document
-Groups = frozenset[str]
+_Place = tuple[str, str]  # source and uri of a document
+_Groups = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ class Access:
     known; then all are for administrators alone. Empty: known.
     """
 
-    removed: frozenset[Place] = frozenset()
-    groups: Mapping[Place, Groups] = field(default_factory=dict)
-    limits: Mapping[Place, Groups] = field(default_factory=dict)
+    removed: frozenset[_Place] = frozenset()
+    groups: Mapping[_Place, _Groups] = field(default_factory=dict)
+    limits: Mapping[_Place, _Groups] = field(default_factory=dict)
     closed: str = ""
 
     def __bool__(self) -> bool:
@@ -57,24 +57,24 @@ class Access:
             closed=self.closed or later.closed,
         )
 
-    def effective(self, document: Listed) -> Groups:
+    def effective_groups(self, document: Listed) -> _Groups:
         """Give the groups that may see a document of the older generation now."""
         place = document.source, document.uri
         groups = self.groups.get(place, document.groups)
-        return both(groups, self.limits[place]) if place in self.limits else groups
+        return intersect_groups(groups, self.limits[place]) if place in self.limits else groups
 
 
 AS_PUBLISHED = Access()
 NOBODY = frozenset({"\0nobody"})  # a group that no key can have: administrators look past groups
-Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
+_Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
 
 
-def both(one: Groups, other: Groups) -> Groups:
+def intersect_groups(one: _Groups, other: _Groups) -> _Groups:
     """Give the groups of those who are let in by each of two sets; an empty set lets all in.
 
-    >>> sorted(both(frozenset({"a", "b"}), frozenset({"b", "c"}))), both(frozenset(), frozenset())
-    (['b'], frozenset())
-    >>> both(frozenset({"a"}), frozenset({"c"})) == NOBODY
+    >>> sorted(intersect_groups(frozenset({"a", "b"}), frozenset({"b", "c"})))
+    ['b']
+    >>> intersect_groups(frozenset({"a"}), frozenset({"c"})) == NOBODY
     True
     """
     if not one or not other:
@@ -82,11 +82,11 @@ def both(one: Groups, other: Groups) -> Groups:
     return one & other or NOBODY
 
 
-def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
+def compare_lists(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
     """Tell what one list of documents took away from another, and whom it lets see the rest."""
     now = {_place(document): document for document in after}
-    removed = set[Place]()
-    groups, limits = dict[Place, Groups](), dict[Place, Groups]()
+    removed = set[_Place]()
+    groups, limits = dict[_Place, _Groups](), dict[_Place, _Groups]()
     for document in before:
         place = _place(document)
         if place not in now:
@@ -98,7 +98,7 @@ def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
     return Access(removed=frozenset(removed), groups=groups, limits=limits)
 
 
-def replacement(
+def compare_tables(
     before: Path | None, after: Path, regrouped: Iterable[Listed] = ()
 ) -> Access | None:
     """Tell what one document table takes away from another that it replaces; None without that one.
@@ -110,7 +110,7 @@ def replacement(
     groups = {_place(document): document.groups for document in regrouped}
     with closing(Documents(before)) as one, closing(Documents(after)) as other:
         now = (replace(d, groups=groups.get(_place(d), d.groups)) for d in other.all())
-        return compare(one.all(), now)
+        return compare_lists(one.all(), now)
 
 
 def write(collection: Path, number: int, parent: int | None, access: Access | None) -> None:
@@ -166,7 +166,7 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
         return None
 
 
-def between(collection: Path, older: int, newer: int, table: Table) -> Access:
+def access_between(collection: Path, older: int, newer: int, table: _Table) -> Access:
     """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
 
     Goes back from the newer one until a document table is whole, or to the older one by the logs.
@@ -177,7 +177,7 @@ def between(collection: Path, older: int, newer: int, table: Table) -> Access:
     while at != older:
         tried.add(at)
         if (file := table(at)) and (base := table(older)):
-            return (replacement(base, file) or AS_PUBLISHED).then(since)
+            return (compare_tables(base, file) or AS_PUBLISHED).then(since)
         step = read(collection, at)
         if step is None or step[0] in tried:
             why = f"who may see what is not known since generation {at}; administrators alone may"
@@ -195,7 +195,7 @@ def numbers(collection: Path) -> list[int]:
     return sorted(int(name[1]) for name in found if name)
 
 
-def obsolete(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
+def obsolete_logs(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
     """List the logs that no fallback can need.
 
     One needs those of all generations above the oldest that stands, gone ones between them
@@ -215,11 +215,11 @@ def _entries(collection: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _rows(groups: Mapping[Place, Groups]) -> list[list[Any]]:
+def _rows(groups: Mapping[_Place, _Groups]) -> list[list[Any]]:
     return sorted([*place, sorted(names)] for place, names in groups.items())
 
 
-def _place(document: Listed) -> Place:
+def _place(document: Listed) -> _Place:
     return document.source, document.uri
 
 

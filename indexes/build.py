@@ -341,7 +341,7 @@ class Build:
         if self._number is None or self._kept is None:
             return
         try:
-            retention.clear(self._collection, self._kept)
+            retention.clear_generations(self._collection, self._kept)
         except (OSError, IndexesError) as error:
             name = self._collection.name
             _log.warning("old generations of %s were not cleared: %s", name, error)
@@ -355,6 +355,6 @@ def _access(
     gone: removed or replaced. listed: what it lists anew. regrouped: what stays with other groups.
     What is new to the base needs no entry: no older generation holds it, or its removal was noted.
     """
-    changed = access_log.compare(gone, listed)
+    changed = access_log.compare_lists(gone, listed)
     groups = {(document.source, document.uri): document.groups for document in regrouped}
     return replace(changed, groups={**changed.groups, **groups})

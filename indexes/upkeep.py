@@ -116,7 +116,7 @@ def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> 
         return generations.publish(collection, plan, regrouped, base=table)
 
 
-def before(collection: Path) -> int | None:
+def previous_generation(collection: Path) -> int | None:
     """Name the generation to go back to: what the one that answers was made from, or None.
 
     Where that cannot be read, the newest below it; where CURRENT names none, the newest.
@@ -141,7 +141,7 @@ def said_since(
     """
     with closing(Documents(table)) as old:
         left = {(one.source, one.uri): one for one in old.all()}
-    limits: dict[access_log.Place, frozenset[str]] = {}  # by what has another text now
+    limits: dict[tuple[str, str], frozenset[str]] = {}  # by what has another text now
     for number in reversed(generations.numbers(collection)):
         if not left:
             return
@@ -170,7 +170,7 @@ def _regroup(
     document: Listed, groups: frozenset[str], limit: frozenset[str] | None
 ) -> Iterator[Listed]:
     """Give a document with the groups of now, if these are not its own."""
-    now = groups if limit is None else access_log.both(groups, limit)
+    now = groups if limit is None else access_log.intersect_groups(groups, limit)
     if now != document.groups:
         yield replace(document, groups=now)
 
@@ -195,7 +195,7 @@ def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
     with generations.writing(collection):
         cleared = _clear_damaged(collection)
         kept = Retention(generations=max(keep, 1), hours=0, most=0)
-        cleared += retention.clear(collection, kept)
+        cleared += retention.clear_generations(collection, kept)
         swept = generations.sweep(collection)
         return [*cleared, *swept, *retention.clear_originals(collection)]
 
@@ -240,7 +240,7 @@ def _damage(collection: Path, number: int) -> list[str]:
     except IndexesError as error:
         return [str(error)]
     except OSError as error:
-        return [manifest.unread(error)]
+        return [manifest.name_unreadable(error)]
     problems = manifest.problems(folder)
     for digest in held.segments:
         problems += manifest.problems(segment_folder(collection, digest), digest)

@@ -122,7 +122,7 @@ def rollback(
 ) -> None:
     """Answer from an earlier generation again, once all of it was read and found whole."""
     folder = _desks(door).existing(collection)
-    target = to if to is not None else upkeep.before(folder)
+    target = to if to is not None else upkeep.previous_generation(folder)
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
     number = upkeep.rollback(folder, target, old_groups=old_groups)
