@@ -88,7 +88,7 @@ def show(door: call.Call, *, collection: str, as_json: bool) -> None:
 @call.json
 @click.pass_obj
 def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
-    """Read every file of every generation anew, and the originals. Exit 1 when something is wrong."""
+    """Read all generations and originals anew. Exit 1 when something is wrong."""
     folder = _desks(door).existing(collection)
     problems = upkeep.verify(folder)
     unlisted = [] if problems else [file.name for file in upkeep.unlisted_originals(folder)]
