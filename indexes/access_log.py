@@ -21,53 +21,84 @@ from indexes.errors import tells_absence
 
 FOLDER, FORMAT = "access", 1
 _NAME = re.compile(r"([1-9][0-9]{0,17})\.json")
-Place = tuple[str, str]  # source and uri of a document
-Groups = frozenset[str]
+_Place = tuple[str, str]  # source and uri of a document
+_Groups = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """What holds of an older generation's documents now.
 
-    removed: those that are gone. groups: of those that stayed, and may be seen by others than
-    then. closed: why neither is known; then they are for administrators alone. Empty: known.
+    removed: those that are gone. groups: of those that stayed as they were, and may be seen by
+    others than then. limits: of those that have another text now, who may see that one; the old
+    text is for those who might see it then and may see the new one. closed: why nothing of this is
+    known; then all are for administrators alone. Empty: known.
     """
 
-    removed: frozenset[Place] = frozenset()
-    groups: Mapping[Place, Groups] = field(default_factory=dict)
+    removed: frozenset[_Place] = frozenset()
+    groups: Mapping[_Place, _Groups] = field(default_factory=dict)
+    limits: Mapping[_Place, _Groups] = field(default_factory=dict)
     closed: str = ""
 
     def __bool__(self) -> bool:
         """Tell whether anything is different from what the generation itself says."""
-        return bool(self.removed or self.groups or self.closed)
+        return bool(self.removed or self.groups or self.limits or self.closed)
 
     def then(self, later: "Access") -> "Access":
         """Give what holds after a later change, which has the last word on each document."""
         removed = self.removed | later.removed
-        groups = {**self.groups, **later.groups}
-        known = {place: value for place, value in groups.items() if place not in removed}
-        closed = self.closed or later.closed
-        return Access(removed=removed, groups=known, closed=closed)
+        of_old = {place: seen for place, seen in later.groups.items() if place not in self.limits}
+        of_new = {place: seen for place, seen in later.groups.items() if place in self.limits}
+        groups, limits = {**self.groups, **of_old}, {**self.limits, **of_new, **later.limits}
+        return Access(
+            removed=removed,
+            groups={place: seen for place, seen in groups.items() if place not in removed},
+            limits={place: seen for place, seen in limits.items() if place not in removed},
+            closed=self.closed or later.closed,
+        )
+
+    def effective_groups(self, document: Listed) -> _Groups:
+        """Give the groups that may see a document of the older generation now."""
+        place = document.source, document.uri
+        groups = self.groups.get(place, document.groups)
+        return intersect_groups(groups, self.limits[place]) if place in self.limits else groups
 
 
 AS_PUBLISHED = Access()
-Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
+NOBODY = frozenset({"\0nobody"})  # a group that no key can have: administrators look past groups
+_Table = Callable[[int], Path | None]  # of a generation: its whole document table, or None
 
 
-def compare(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
+def intersect_groups(one: _Groups, other: _Groups) -> _Groups:
+    """Give the groups of those who are let in by each of two sets; an empty set lets all in.
+
+    >>> sorted(intersect_groups(frozenset({"a", "b"}), frozenset({"b", "c"})))
+    ['b']
+    >>> intersect_groups(frozenset({"a"}), frozenset({"c"})) == NOBODY
+    True
+    """
+    if not one or not other:
+        return one or other
+    return one & other or NOBODY
+
+
+def compare_lists(before: Iterable[Listed], after: Iterable[Listed]) -> Access:
     """Tell what one list of documents took away from another, and whom it lets see the rest."""
-    now = {_place(document): document.groups for document in after}
-    removed, groups = set[Place](), dict[Place, Groups]()
+    now = {_place(document): document for document in after}
+    removed = set[_Place]()
+    groups, limits = dict[_Place, _Groups](), dict[_Place, _Groups]()
     for document in before:
         place = _place(document)
         if place not in now:
             removed.add(place)
-        elif now[place] != document.groups:
-            groups[place] = now[place]
-    return Access(removed=frozenset(removed), groups=groups)
+        elif now[place].digest != document.digest:
+            limits[place] = now[place].groups
+        elif now[place].groups != document.groups:
+            groups[place] = now[place].groups
+    return Access(removed=frozenset(removed), groups=groups, limits=limits)
 
 
-def replacement(
+def compare_tables(
     before: Path | None, after: Path, regrouped: Iterable[Listed] = ()
 ) -> Access | None:
     """Tell what one document table takes away from another that it replaces; None without that one.
@@ -79,7 +110,7 @@ def replacement(
     groups = {_place(document): document.groups for document in regrouped}
     with closing(Documents(before)) as one, closing(Documents(after)) as other:
         now = (replace(d, groups=groups.get(_place(d), d.groups)) for d in other.all())
-        return compare(one.all(), now)
+        return compare_lists(one.all(), now)
 
 
 def write(collection: Path, number: int, parent: int | None, access: Access | None) -> None:
@@ -97,7 +128,8 @@ def write(collection: Path, number: int, parent: int | None, access: Access | No
         "generation": number,
         "parent": parent,
         "removed": sorted(map(list, access.removed)),
-        "groups": sorted([*place, sorted(groups)] for place, groups in access.groups.items()),
+        "groups": _rows(access.groups),
+        "limits": _rows(access.limits),
     }
     durable.folder(file.parent)
     body = json.dumps({**told, "checksum": _checksum(told)}, ensure_ascii=True).encode()
@@ -120,9 +152,12 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
         known = {name: value for name, value in told.items() if name != "checksum"}
         if told["checksum"] != _checksum(known) or told["generation"] != number:
             return None
-        groups = {(source, uri): frozenset(names) for source, uri, names in told["groups"]}
+        groups, limits = (
+            {(source, uri): frozenset(names) for source, uri, names in told[kind]}
+            for kind in ("groups", "limits")
+        )
         removed = frozenset((source, uri) for source, uri in told["removed"])
-        return int(told["parent"]), Access(removed=removed, groups=groups)
+        return int(told["parent"]), Access(removed=removed, groups=groups, limits=limits)
     except OSError as error:
         if not tells_absence(error):
             raise
@@ -131,7 +166,7 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
         return None
 
 
-def between(collection: Path, older: int, newer: int, table: Table) -> Access:
+def access_between(collection: Path, older: int, newer: int, table: _Table) -> Access:
     """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
 
     Goes back from the newer one until a document table is whole, or to the older one by the logs.
@@ -142,7 +177,7 @@ def between(collection: Path, older: int, newer: int, table: Table) -> Access:
     while at != older:
         tried.add(at)
         if (file := table(at)) and (base := table(older)):
-            return (replacement(base, file) or AS_PUBLISHED).then(since)
+            return (compare_tables(base, file) or AS_PUBLISHED).then(since)
         step = read(collection, at)
         if step is None or step[0] in tried:
             why = f"who may see what is not known since generation {at}; administrators alone may"
@@ -160,7 +195,7 @@ def numbers(collection: Path) -> list[int]:
     return sorted(int(name[1]) for name in found if name)
 
 
-def obsolete(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
+def obsolete_logs(collection: Path, standing: Iterable[int], current: int | None) -> list[Path]:
     """List the logs that no fallback can need.
 
     One needs those of all generations above the oldest that stands, gone ones between them
@@ -180,7 +215,11 @@ def _entries(collection: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _place(document: Listed) -> Place:
+def _rows(groups: Mapping[_Place, _Groups]) -> list[list[Any]]:
+    return sorted([*place, sorted(names)] for place, names in groups.items())
+
+
+def _place(document: Listed) -> _Place:
     return document.source, document.uri
 
 

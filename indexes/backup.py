@@ -400,7 +400,7 @@ def _install(place: Path, held: Generation, collection: Path, *, old_groups: boo
     known = (parent or 1) - 1
     regrouped = list(upkeep.said_since(collection, table, old_groups=old_groups, known=known))
     before = generations.whole_table(collection, parent) if parent else None
-    access = access_log.replacement(before, table, regrouped)
+    access = access_log.compare_tables(before, table, regrouped)
     plan = Plan(
         parent=parent, segments=held.segments, dead=held.dead, sums=held.sums, access=access
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from indexes import durable, failpoints, generations, manifest, retention, segments
+from indexes import access_log, durable, failpoints, generations, manifest, retention, segments
 from indexes.access_log import Access
 from indexes.chunk import Chunk, Record
 from indexes.compact import Merge, Size, choose
@@ -341,7 +341,7 @@ class Build:
         if self._number is None or self._kept is None:
             return
         try:
-            retention.clear(self._collection, self._kept)
+            retention.clear_generations(self._collection, self._kept)
         except (OSError, IndexesError) as error:
             name = self._collection.name
             _log.warning("old generations of %s were not cleared: %s", name, error)
@@ -355,9 +355,6 @@ def _access(
     gone: removed or replaced. listed: what it lists anew. regrouped: what stays with other groups.
     What is new to the base needs no entry: no older generation holds it, or its removal was noted.
     """
-    now = {(document.source, document.uri): document.groups for document in listed}
-    before = {(document.source, document.uri): document.groups for document in gone}
-    both = before.keys() & now.keys()
-    groups = {place: now[place] for place in both if now[place] != before[place]}
-    groups |= {(document.source, document.uri): document.groups for document in regrouped}
-    return Access(removed=frozenset(before.keys() - now.keys()), groups=groups)
+    changed = access_log.compare_lists(gone, listed)
+    groups = {(document.source, document.uri): document.groups for document in regrouped}
+    return replace(changed, groups={**changed.groups, **groups})

@@ -249,7 +249,7 @@ class Documents:
                 return self._table.all(f"{layer.query(_SOUGHT, columns=_PLACE)}{only}", values)
             query = layer.query(_WHERE, columns=f"{_PLACE}, uri")
             rows = self._table.all(f"{query}{only}", values)
-            return [row[:3] for row in rows if prefixes.within(row[3], sought)]
+            return [row[:3] for row in rows if prefixes.lies_in(row[3], sought)]
         return self._table.all(f"{layer.query(_WHERE, columns=_PLACE)}{only}", values)
 
     def _few(self, layer: _Layer, ranges: str) -> bool:

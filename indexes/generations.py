@@ -212,7 +212,7 @@ def publish(
     return number
 
 
-def since(collection: Path, number: int) -> Access:
+def access_since(collection: Path, number: int) -> Access:
     """Tell what holds now of the documents of a generation that answers in a newer one's place.
 
     The newest permissions and removals are those of the generation that CURRENT names, or where it
@@ -221,7 +221,9 @@ def since(collection: Path, number: int) -> Access:
     newest = current(collection)
     if newest is None:
         newest = max([number, *numbers(collection), *access_log.numbers(collection)])
-    return access_log.between(collection, number, newest, lambda n: whole_table(collection, n))
+    return access_log.access_between(
+        collection, number, newest, lambda n: whole_table(collection, n)
+    )
 
 
 def whole_table(collection: Path, number: int) -> Path | None:
@@ -231,7 +233,7 @@ def whole_table(collection: Path, number: int) -> Path | None:
     except IndexesError:
         return None
     except OSError as error:
-        manifest.unread(error)
+        manifest.name_unreadable(error)
         return None
 
 
@@ -325,7 +327,7 @@ def sweep(collection: Path) -> list[Path]:
     except IndexesError:
         pass
     if now is not None:  # else nobody knows which logs are of the newest
-        swept += access_log.obsolete(collection, known, now)
+        swept += access_log.obsolete_logs(collection, known, now)
     for path in swept:
         durable.discard(path)
     return swept

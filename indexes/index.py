@@ -33,7 +33,7 @@ from indexes.lexical import Ranking
 from indexes.paths import segment_folder
 from indexes.permitted import Permitted
 from indexes.remote import Asked, Entries, Replica, Store
-from indexes.restricted import Restricted
+from indexes.restricted import RestrictedDocuments
 from indexes.segments import Segment, mismatch
 from indexes.shelf import Shelf
 
@@ -62,13 +62,13 @@ class Index:
         self.refused: tuple[str, ...] = ()
         self.segments = tuple(parts)
         table = held.folder / documents.NAME
-        self.documents = Restricted(table, access) if access else Documents(table)
+        self.documents = RestrictedDocuments(table, access) if access else Documents(table)
         self._lock = lock
         self._replica: Replica | None = None
         self._closed = False
         self._layout = Layout(self.segments)
         gone = [(name, *one) for name, ranges in held.dead.items() for one in ranges]
-        if isinstance(self.documents, Restricted):
+        if isinstance(self.documents, RestrictedDocuments):
             gone += self.documents.removed
         self._live = self._layout.mask(~self._layout.flags(gone))
         self.total = self._live.count
@@ -110,12 +110,12 @@ class Index:
             problems.append(IndexDamaged(f"{collection}/{_NAMELESS}"))
         for number in generations.order(collection):
             try:
-                access = generations.since(collection, number) if problems else AS_PUBLISHED
+                access = generations.access_since(collection, number) if problems else AS_PUBLISHED
                 return cls.at(collection, number, card=card, access=access), problems
             except (IndexDamaged, IndexMismatch) as error:
                 problems.append(error)
             except OSError as error:
-                manifest.unread(error)
+                manifest.name_unreadable(error)
                 problems.append(error)
         return None, problems
 

@@ -136,10 +136,10 @@ def problems(folder: Path, checksum: str | None = None) -> list[str]:
     except IndexesError as error:
         return [str(error)]
     except OSError as error:
-        return [unread(error)]
+        return [name_unreadable(error)]
 
 
-def unread(error: OSError) -> str:
+def name_unreadable(error: OSError) -> str:
     """Name a file that a failing disk does not give; raises every other error again."""
     if error.errno != errno.EIO:  # too many open files, say: nothing is wrong with this one
         raise error
@@ -159,7 +159,7 @@ def link(source: Path, target: Path) -> tuple[int, str]:
     if problem := _check(source, size, sha256):
         raise IndexDamaged(problem)
     try:
-        with unforgotten(source):
+        with keep_verified(source):
             os.link(source, target)
     except OSError as error:
         if error.errno not in _LINKLESS:
@@ -171,8 +171,8 @@ def link(source: Path, target: Path) -> tuple[int, str]:
 
 
 @contextmanager
-def unforgotten(file: Path) -> Iterator[None]:
-    """Keep knowing that a file was verified while another name of it is made or removed.
+def keep_verified(file: Path) -> Iterator[None]:
+    """Keep a file verified while another name of it is made or removed in the block.
 
     That changes its ctime, and would have it read again; its bytes are held by inode, size and
     mtime meanwhile. A file that is not there is not known.

@@ -122,7 +122,7 @@ def denies_asked(text: str, question: str) -> bool | None:
     return bool(denied) ^ bool(_FORBIDS.search(said)) ^ bool(_FORBIDS.search(asked))
 
 
-def bears(affirms: bool, pieces: Iterable[str], question: str) -> bool:  # noqa: FBT001, a yes or a no
+def agree_throughout(affirms: bool, pieces: Iterable[str], question: str) -> bool:  # noqa: FBT001, a yes or a no
     """Tell whether all pieces of a text say the same yes or no to a question."""
     sides = {denies_asked(nearest_clause(question, one) or one, question) for one in pieces}
     return sides == {not affirms}

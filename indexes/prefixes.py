@@ -27,7 +27,7 @@ def ranges(prefixes: Iterable[str]) -> list[Range] | None:
     return [(prefix, _after(prefix)) for prefix in apart]
 
 
-def within(name: str, sought: Sequence[Range]) -> bool:
+def lies_in(name: str, sought: Sequence[Range]) -> bool:
     """Tell whether a name lies in one of some ranges, as ``ranges`` gives them."""
     place = bisect_right(sought, name, key=lambda one: one[0])
     high = sought[place - 1][1] if place else ""

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from indexes.access_log import Access
+from indexes.access_log import NOBODY, Access
 from indexes.chunk import Filter
 from indexes.documents import Documents, Listed
 
-NOBODY = frozenset({"\0nobody"})  # a group that no key can have: administrators look past groups
-Ranges = list[tuple[str, int, int]]
+_Ranges = list[tuple[str, int, int]]
 
 
-class Restricted(Documents):
+class RestrictedDocuments(Documents):
     """Reads a document table without what is gone, and with the groups of now.
 
     access: what is different from the table. Methods are those of Documents.
@@ -23,15 +22,15 @@ class Restricted(Documents):
         self._access, look_up = access, super().at
         try:
             found = [look_up(*place) for place in sorted(access.removed)]
-            moved = [look_up(*place) for place in sorted(access.groups)]
+            moved = [look_up(*place) for place in sorted({*access.groups, *access.limits})]
         except BaseException:
             self.close()
             raise
         self._gone = [document for document in found if document]
-        self._moved = [replace(d, groups=access.groups[d.source, d.uri]) for d in moved if d]
+        self._moved = [replace(d, groups=access.effective_groups(d)) for d in moved if d]
 
     @property
-    def removed(self) -> Ranges:
+    def removed(self) -> _Ranges:
         """Give segment, first row and number of rows of what is gone."""
         return [_range(document) for document in self._gone]
 
@@ -62,7 +61,7 @@ class Restricted(Documents):
             counts[document.segment] -= 1
         return counts
 
-    def where(self, asked: Filter) -> Ranges:
+    def where(self, asked: Filter) -> _Ranges:
         """Give the ranges of every document a filter lets through now."""
         if asked.groups is not None and self._access.closed:
             return []
@@ -84,7 +83,7 @@ class Restricted(Documents):
             return None
         if self._access.closed:
             return replace(document, groups=NOBODY)
-        groups = self._access.groups.get((document.source, document.uri), document.groups)
+        groups = self._access.effective_groups(document)
         return document if groups == document.groups else replace(document, groups=groups)
 
 

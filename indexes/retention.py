@@ -34,7 +34,9 @@ class Retention:
     most: int = 200
 
 
-def clear(collection: Path, kept: Retention, *, now: datetime | None = None) -> list[Path]:
+def clear_generations(
+    collection: Path, kept: Retention, *, now: datetime | None = None
+) -> list[Path]:
     """Remove what is not to be kept, and what only that needed; returns it.
 
     The lock must be held. What a process reads stays. Costs little where nothing is to go.
@@ -47,7 +49,7 @@ def clear(collection: Path, kept: Retention, *, now: datetime | None = None) -> 
     tables = [_folder(collection, number) / documents.BASE for number in known]
     with ExitStack() as shared:
         for table in tables:
-            shared.enter_context(manifest.unforgotten(table))
+            shared.enter_context(manifest.keep_verified(table))
         for folder in folders:
             durable.discard(folder)
     swept = [*folders, *generations.sweep(collection)]

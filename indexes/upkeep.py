@@ -116,7 +116,7 @@ def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> 
         return generations.publish(collection, plan, regrouped, base=table)
 
 
-def before(collection: Path) -> int | None:
+def previous_generation(collection: Path) -> int | None:
     """Name the generation to go back to: what the one that answers was made from, or None.
 
     Where that cannot be read, the newest below it; where CURRENT names none, the newest.
@@ -131,34 +131,48 @@ def before(collection: Path) -> int | None:
 def said_since(
     collection: Path, table: Path, *, old_groups: bool = False, known: int = 0
 ) -> Iterator[Listed]:
-    """Give the documents of a table of which other groups were said last, with these groups.
+    """Give the documents of a table that others may see now than it says, with the groups of now.
 
     The last word on a document is that of the newest generation which lists it; one whose table is
-    not whole speaks by its access log. Raises IndexDamaged where neither can be read, unless
-    ``old_groups`` lets what it said be passed over. known: a generation that need not be looked at.
+    not whole speaks by its access log. Where that one has another text under the name, the old text
+    is for those alone whom both let in. Raises IndexDamaged where neither table nor log can be
+    read, unless ``old_groups`` lets what it said be passed over. known: a generation that need not
+    be looked at.
     """
     with closing(Documents(table)) as old:
         left = {(one.source, one.uri): one for one in old.all()}
+    limits: dict[tuple[str, str], frozenset[str]] = {}  # by what has another text now
     for number in reversed(generations.numbers(collection)):
         if not left:
             return
         later = generations.whole_table(collection, number)
         if later is not None:
-            said = {(one.source, one.uri): one.groups for one in _listed(later, left)}
+            for one in _listed(later, left):
+                place = one.source, one.uri
+                if one.digest != left[place].digest:
+                    limits.setdefault(place, one.groups)
+                else:
+                    yield from _regroup(left.pop(place), one.groups, limits.get(place))
         elif step := access_log.read(collection, number):
-            said = dict(step[1].groups)
+            for place, groups in {**step[1].groups, **step[1].limits}.items():
+                limits.setdefault(place, groups)
         elif not old_groups and number > known:
             raise IndexDamaged(
                 f"Who may see what is not known: neither generation {number} nor its access log "
                 "can be read. To let those see it who saw it then, say --old-groups: "
                 "ragdesk indexes rollback --to N --old-groups"
             )
-        else:
-            continue
-        for place, groups in said.items():
-            document = left.pop(place, None)
-            if document and document.groups != groups:
-                yield replace(document, groups=groups)
+    for place, one in left.items():
+        yield from _regroup(one, one.groups, limits.get(place))
+
+
+def _regroup(
+    document: Listed, groups: frozenset[str], limit: frozenset[str] | None
+) -> Iterator[Listed]:
+    """Give a document with the groups of now, if these are not its own."""
+    now = groups if limit is None else access_log.intersect_groups(groups, limit)
+    if now != document.groups:
+        yield replace(document, groups=now)
 
 
 def _listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed]:
@@ -181,7 +195,7 @@ def gc(collection: Path, *, keep: int = KEPT) -> list[Path]:
     with generations.writing(collection):
         cleared = _clear_damaged(collection)
         kept = Retention(generations=max(keep, 1), hours=0, most=0)
-        cleared += retention.clear(collection, kept)
+        cleared += retention.clear_generations(collection, kept)
         swept = generations.sweep(collection)
         return [*cleared, *swept, *retention.clear_originals(collection)]
 
@@ -226,7 +240,7 @@ def _damage(collection: Path, number: int) -> list[str]:
     except IndexesError as error:
         return [str(error)]
     except OSError as error:
-        return [manifest.unread(error)]
+        return [manifest.name_unreadable(error)]
     problems = manifest.problems(folder)
     for digest in held.segments:
         problems += manifest.problems(segment_folder(collection, digest), digest)

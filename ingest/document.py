@@ -77,7 +77,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class DocumentNote:
     """What a person should know of a document that was taken in, in words."""
 
     uri: str

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ingest.document import Note
+from ingest.document import DocumentNote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Meter:
 
     watch: Watch
     now: Progress = field(default_factory=Progress)
-    notes: list[Note] = field(default_factory=list)
+    notes: list[DocumentNote] = field(default_factory=list)
     _began: float = 0.0
 
     def begin(self, total: int) -> None:
@@ -62,7 +62,7 @@ class Meter:
 
     def note(self, uri: str, notes: Sequence[str]) -> None:
         """Keep the notes of a document."""
-        self.notes += [Note(uri=uri, note=note) for note in notes]
+        self.notes += [DocumentNote(uri=uri, note=note) for note in notes]
 
     def texts(self, _chunks: int, embedded: int) -> None:
         """Note how many texts have their vectors."""

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from indexes.build import Loss
-from ingest.document import Note, Skipped
+from ingest.document import DocumentNote, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Report:
     changes: tuple[tuple[str, str], ...] = ()
     blocked: str | None = None
     due: bool = False
-    notes: tuple[Note, ...] = ()
+    notes: tuple[DocumentNote, ...] = ()
     loss: Loss | None = None
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ragdesk.answering.answer import Answer, Outcome, Standing
 from ragdesk.errors import REASONS
 from ragdesk.handles import count_handles, handle_limit
-from ragdesk.trouble import CODES, Trouble
+from ragdesk.trouble import CODES, Outage
 
 OTHER = "other"
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)
@@ -182,7 +182,7 @@ class Metrics:
         if given.withheld:
             self.sentences.add(given.withheld, verdict="withheld")
 
-    def note_troubles(self, troubles: Sequence[Trouble]) -> None:
+    def note_troubles(self, troubles: Sequence[Outage]) -> None:
         """Set what says which newest generations cannot be served, and since when."""
         self.stale.set(len(troubles))
         for code in CODES:

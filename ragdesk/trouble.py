@@ -51,7 +51,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Outage:
     """A generation that cannot be served. since: when that began. count: how often it was tried."""
 
     code: str
@@ -59,7 +59,7 @@ class Trouble:
     count: int = 1
 
     @classmethod
-    def after(cls, before: "Trouble | None", code: str) -> "Trouble":
+    def after(cls, before: "Outage | None", code: str) -> "Outage":
         """Note one more try; the trouble is as old as the first one in a row."""
         if before is None:
             return cls(code=code)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ingest.parse.dom import Node, Tree, walk, within, without
+from ingest.parse.dom import Node, Tree, cut_between, walk, within
 
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.
@@ -151,7 +151,7 @@ def _unseen(node: Node) -> bool:
 def _styled_away(tree: Tree) -> Iterator[str]:
     """Give the simple selectors that the page's own style sheets hide."""
     for style in tree.css("style"):
-        sheet = without(style.text(), _COMMENT)
+        sheet = cut_between(style.text(), _COMMENT)
         for selectors, rule in _rules(_MEDIA.sub(lambda m: "" if "{" in m[0] else m[0], sheet)):
             if _INVISIBLE.search(re.sub(r"\s+", "", rule).lower()):
                 for selector in map(str.strip, selectors.split(",")):

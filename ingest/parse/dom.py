@@ -74,13 +74,13 @@ def _long_tags(markup: str) -> Iterator[str]:
                 yield tag
 
 
-def without(text: str, pairs: Collection[tuple[str, str]]) -> str:
+def cut_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
     """Take out what stands between marks, and the marks; an opening one that is not closed stays.
 
     Each mark is looked for once from where the last one ended: a page of marks that are opened and
     never closed takes an expression the square of its length.
 
-    >>> without("a<% b %>c<?= d <% e", [("<%", "%>"), ("<?=", "?>")])
+    >>> cut_between("a<% b %>c<?= d <% e", [("<%", "%>"), ("<?=", "?>")])
     'ac<?= d <% e'
     """
     kept: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ingest.document import Document, hidden_note
 from ingest.parse import clutter, decode, markup
 from ingest.parse.compose import Composer, clean, flow
-from ingest.parse.dom import Tree, closed, grow, line, without
+from ingest.parse.dom import Tree, closed, cut_between, grow, line
 
 MEDIA_TYPE = "text/html"
 
@@ -26,7 +26,7 @@ def parse(body: bytes, uri: str) -> Document:
     """Read a web page. Raises Unreadable without text, or nested absurdly deep."""
     found = _CHARSET.search(body, 0, HEAD) or _DECLARED.search(body, 0, HEAD)
     source = decode.text(body, declared=found[1].decode("ascii") if found else "")
-    source = without(source, _TEMPLATES)
+    source = cut_between(source, _TEMPLATES)
     tree = grow(closed(source) if source.lstrip().startswith("<?xml") else source)
     unseen = clutter.hidden(tree)
     root = clutter.main(tree, unseen)

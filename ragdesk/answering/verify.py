@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexes.chunk import Passage
-from indexes.polarity import answers, bears, contradicts, stance
+from indexes.polarity import agree_throughout, answers, contradicts, stance
 from indexes.support import Flag, Idf, coverage, flags, window
 from indexes.text import content, tokens
 from ragdesk.answering.answer import Standing
@@ -104,7 +104,7 @@ class Verify:
         asked = tokens(question)
         at, support = window(asked, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at]
-        fits = support >= self.options.partial and bears(
+        fits = support >= self.options.partial and agree_throughout(
             affirms, [piece.text for piece in chosen], question
         )
         standing = Standing.PARTIAL if fits else Standing.UNSUPPORTED

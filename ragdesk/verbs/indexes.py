@@ -88,7 +88,7 @@ def show(door: call.Call, *, collection: str, as_json: bool) -> None:
 @call.json
 @click.pass_obj
 def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
-    """Read all generations and originals anew. Exit 1 when something is wrong."""
+    """Read every file of every generation anew, and the originals. Exit 1: something is wrong."""
     folder = _desks(door).existing(collection)
     problems = upkeep.verify(folder)
     unlisted = [] if problems else [file.name for file in upkeep.unlisted_originals(folder)]
@@ -122,7 +122,7 @@ def rollback(
 ) -> None:
     """Answer from an earlier generation again, once all of it was read and found whole."""
     folder = _desks(door).existing(collection)
-    target = to if to is not None else upkeep.before(folder)
+    target = to if to is not None else upkeep.previous_generation(folder)
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
     number = upkeep.rollback(folder, target, old_groups=old_groups)

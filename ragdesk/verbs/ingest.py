@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 
 from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
-from ingest.document import Note
+from ingest.document import DocumentNote
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.job import Job
 from ingest.progress import Progress, Watch, unwatched
@@ -224,7 +224,7 @@ def _loss_line(loss: Loss, *, plan: bool) -> str:
     return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
 
 
-def _notes_line(notes: Sequence[Note]) -> str:
+def _notes_line(notes: Sequence[DocumentNote]) -> str:
     count, first = len({note.uri for note in notes}), notes[0]
     return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
 

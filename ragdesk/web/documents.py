@@ -29,7 +29,7 @@ from ragdesk.web.jobs import Job
 from ragdesk.web.live import NAME
 from ragdesk.web.state import State, of
 from ragdesk.web.strict import StrictRoute, pieces
-from ragdesk.web.uploads import telling_full
+from ragdesk.web.uploads import refuse_full_disk
 from ragdesk.web.use import Leases
 from ragdesk.web.watch import brings_body
 
@@ -206,7 +206,7 @@ async def job(job: str, request: Request, who: Writer) -> Response:
     return JSONResponse(written(found, who))
 
 
-def admitting(job: Job, who: Principal) -> Admit:
+def make_admission(job: Job, who: Principal) -> Admit:
     """Make the check of a job that is about to change something, for who asked, as of now.
 
     A name that is hidden from them is like a free one: their document stands beside the hidden
@@ -284,7 +284,7 @@ async def _known(state: State, collection: str, uri: str, who: Principal) -> boo
 
 async def _save(request: Request, file: Path, state: State) -> bytes:
     options, digest = state.options, hashlib.sha256()
-    with telling_full(), file.open("xb") as out:
+    with refuse_full_disk(), file.open("xb") as out:
         async for piece in pieces(
             request,
             request.app.state.uploading,

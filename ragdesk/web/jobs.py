@@ -19,7 +19,7 @@ from typing import Any, Literal
 from indexes.errors import CollectionBusy, IndexesError
 from ragdesk.errors import Overloaded, face, hide_paths, words
 from ragdesk.metrics import Metrics
-from ragdesk.web.uploads import telling_full
+from ragdesk.web.uploads import refuse_full_disk
 
 State = Literal["queued", "running", "done", "failed"]
 REMEMBERED = 1_000
@@ -63,7 +63,7 @@ Work = Callable[[Job], Mapping[str, Any]]
 
 
 @dataclass(slots=True)
-class Line:
+class _Line:
     """The jobs of one collection that wait, oldest first. busy: one of them is being done.
 
     after: monotonic time before which the first one is not tried again. until: when it gives up.
@@ -81,7 +81,7 @@ class Jobs:
     def __init__(self, work: Work, *, limit: int, metrics: Metrics) -> None:
         self._work, self._metrics, self._limit = work, metrics, limit
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._lines: OrderedDict[str, Line] = OrderedDict()  # whose turn it is, first
+        self._lines: OrderedDict[str, _Line] = OrderedDict()  # whose turn it is, first
         self._changed = threading.Condition()
         self._ended = False
         self._threads = [
@@ -129,7 +129,7 @@ class Jobs:
         with self._changed:
             self._check_room(collection)
             self._note(job)
-            self._lines.setdefault(collection, Line()).names.append(job.id)
+            self._lines.setdefault(collection, _Line()).names.append(job.id)
             self._changed.notify()
         return job
 
@@ -202,7 +202,7 @@ class Jobs:
     def _do(self, job: Job) -> bool:
         """Do a job; True when it has to wait for its collection, and is to be tried again."""
         try:
-            with telling_full():
+            with refuse_full_disk():
                 report = self._work(job)
             done = replace(job, state="done", report=report)
         except CollectionBusy as error:

@@ -23,7 +23,7 @@ from indexes.generations import numbers
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound
 from ragdesk.metrics import Metrics
-from ragdesk.trouble import Trouble, code_of
+from ragdesk.trouble import Outage, code_of
 from ragdesk.web.schemas import COLLECTION
 from ragdesk.web.shared import Shared
 
@@ -47,7 +47,7 @@ class Place:
     stamp: Stamp = (0, 0, 0)
     tried: float = 0.0
     shared: Shared | None = None
-    trouble: Trouble | None = None
+    trouble: Outage | None = None
     error: Exception | None = None
 
 
@@ -177,7 +177,7 @@ class Live:
     def _note(self, name: str, place: Place, code: str, reason: str) -> None:
         """Count a try, and say in the log what is new: not the same again every few seconds."""
         before = place.trouble
-        place.trouble = Trouble.after(before, code) if reason else None
+        place.trouble = Outage.after(before, code) if reason else None
         self._metrics.reloads.add(result="failed" if reason else "ok")
         if reason:
             self._metrics.open_failures.add(reason=code)
@@ -269,7 +269,7 @@ class Live:
         """
         return {name: _status(place) for name, place in self._sorted()}
 
-    def troubles(self) -> dict[str, Trouble]:
+    def troubles(self) -> dict[str, Outage]:
         """Say of each collection whose newest generation is not served since when, and why."""
         return {name: place.trouble for name, place in self._sorted() if place.trouble}
 

@@ -181,6 +181,25 @@ class JobOut(BaseModel):
     waits_since: float | None = Field(description="Since when, in Unix time.")
 
 
+class NotServedOut(BaseModel):
+    """A collection whose newest generation is not served."""
+
+    collection: str | None = Field(default=None, description="Its name, for administrators alone.")
+    status: Literal["ok", "behind", "restricted", "closed", "opening"]
+    reason: str = Field(description="Code of what stops it.")
+    since: str = Field(description="When that began, UTC.")
+    failures: int = Field(description="How often it was tried.")
+
+
+class ReadyOut(BaseModel):
+    ready: bool
+    collections: int
+    served: int = Field(description="Collections that can be asked.")
+    behind: int = Field(description="Those of them that an older generation answers.")
+    restricted: int = Field(description="Those of them that answer administrators alone.")
+    not_served: list[NotServedOut]
+
+
 class ProblemOut(BaseModel):
     """RFC 9457 problem JSON."""
 

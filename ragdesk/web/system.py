@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ragdesk.errors import NotFound, Refusal
 from ragdesk.support.access import Principal
+from ragdesk.web import schemas
 from ragdesk.web.gate import may
 from ragdesk.web.state import of
 
@@ -55,7 +56,11 @@ async def healthz() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz",
+    response_model=schemas.ReadyOut,
+    responses={503: {"model": schemas.ReadyOut, "description": "No question can be asked now."}},
+)
 async def readyz(request: Request) -> Response:
     """Say whether questions can be asked: 503 while starting, stopping, or when none can be.
 

@@ -54,7 +54,7 @@ class Uploads:
 
     def new(self) -> Path:
         """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
-        with telling_full():
+        with refuse_full_disk():
             return (self.folder or self._make()) / secrets.token_hex(8)
 
     def close(self) -> None:
@@ -66,8 +66,8 @@ class Uploads:
 
 
 @contextlib.contextmanager
-def telling_full() -> Iterator[None]:
-    """Tell a full disk as what it is. Raises DiskFull; other errors pass."""
+def refuse_full_disk() -> Iterator[None]:
+    """Refuse what a full disk cannot take in the block. Raises DiskFull; other errors pass."""
     try:
         yield
     except OSError as error:

@@ -141,8 +141,72 @@ def test_a_restore_is_noted_like_any_publish(collection, tmp_path):
     number = backup.restore(tmp_path / "b.rdb", collection)
     assert access_log.read(collection, number) == (
         1,
-        access_log.Access(removed={("src", "own.md")}),
+        access_log.Access(removed={("src", "own.md")}, limits={("src", "open.md"): frozenset()}),
     )
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A text of staff's; taken out, and its name given to another text that is open to some."""
+    collection = tmp_path / "s"
+    publish(collection, document("a.md", "canary of staff", groups=STAFF), document("b.md", "b"))
+    backup.write(collection, tmp_path / "old.rdb")
+    with Index.open(collection) as index:
+        identity = index.documents.find("a.md").id
+    publish(collection, removed=[identity])
+    publish(collection, document("a.md", "canary of some", groups=frozenset({"some"})))
+    return collection
+
+
+@pytest.mark.parametrize("way", ["rollback", "restore", "fallback", "fallback by the logs"])
+def test_an_older_text_is_not_for_those_who_may_see_another_of_its_name(secret, tmp_path, way):
+    if way == "rollback":
+        upkeep.rollback(secret, 1)
+    elif way == "restore":
+        backup.restore(tmp_path / "old.rdb", secret)
+    else:
+        for number in (2, 3):
+            spoil(secret / "generations" / str(number) / "tombstones.json")
+        if way == "fallback by the logs":
+            spoil(table(secret, 2))
+            spoil(table(secret, 3))
+    some = Filter(groups=frozenset({"some"}))
+    with Index.open(secret) as index:
+        assert "a.md" not in visible(index, some)
+        assert "a.md" not in visible(index, MEMBER)
+    if way == "rollback":  # what nobody may see is kept, too
+        backup.write(secret, tmp_path / "of-nobody.rdb")
+        backup.restore(tmp_path / "of-nobody.rdb", tmp_path / "other")
+        with Index.open(tmp_path / "other") as index:
+            assert "a.md" not in visible(index, some)
+            assert "a.md" in visible(index, Filter())
+
+
+def test_a_text_that_was_shut_in_before_it_was_replaced_stays_so(tmp_path):
+    collection = tmp_path / "c"
+    publish(collection, document("a.md", "canary one"))
+    publish(collection, document("a.md", "canary one", groups=STAFF))
+    publish(collection, document("a.md", "canary two"))
+    spoil_segment(collection, 3)
+    with Index.open(collection) as index:
+        assert index.generation == 2
+        assert visible(index, ANYBODY) == set()
+    upkeep.rollback(collection, 1)
+    with Index.open(collection) as index:
+        assert index.text("a.md") == "canary one"
+        assert visible(index, ANYBODY) == set()
+        assert visible(index, MEMBER) == {"a.md"}
+
+
+def test_what_steps_say_one_after_the_other_holds_for_the_oldest_text():
+    place = ("src", "a.md")
+    staff, some, others = STAFF, frozenset({"some"}), frozenset({"others"})
+    shut = access_log.Access(groups={place: staff})
+    new_text = access_log.Access(limits={place: some})
+    opened = access_log.Access(groups={place: others})
+    both = shut.then(new_text).then(opened)
+    assert both == access_log.Access(groups={place: staff}, limits={place: others})
+    assert shut.then(new_text.then(opened)) == both
 
 
 def test_logs_are_small_and_go_with_what_they_could_be_needed_for(collection):

@@ -55,7 +55,7 @@ def test_it_is_what_a_plain_comparison_lets_through(uris, paths, exact, few, tmp
 def test_ranges_are_apart_and_hold_what_they_should(paths, name):
     sought = prefixes.ranges(paths)
     assert sought is not None
-    assert prefixes.within(name, sought) == name.startswith(tuple(paths))
+    assert prefixes.lies_in(name, sought) == name.startswith(tuple(paths))
     for (_, high), (low, _) in itertools.pairwise(sought):
         assert high is not None
         assert high <= low

@@ -53,15 +53,15 @@ def test_each_publish_clears_what_is_older_than_the_newest(tmp_path):
 
 
 def test_what_is_young_stays_up_to_a_number(collection):
-    assert retention.clear(collection, Retention(generations=2, hours=24)) == []
-    retention.clear(collection, Retention(generations=2, hours=24, most=6))
+    assert retention.clear_generations(collection, Retention(generations=2, hours=24)) == []
+    retention.clear_generations(collection, Retention(generations=2, hours=24, most=6))
     assert generations.numbers(collection) == [3, 4, 5, 6, 7, 8]
-    retention.clear(collection, Retention(generations=2, hours=24), now=LATER)
+    retention.clear_generations(collection, Retention(generations=2, hours=24), now=LATER)
     assert generations.numbers(collection) == [7, 8]
 
 
 def test_none_is_cleared_where_none_shall_be(collection):
-    assert retention.clear(collection, Retention(generations=0), now=LATER) == []
+    assert retention.clear_generations(collection, Retention(generations=0), now=LATER) == []
 
 
 def test_what_a_reader_holds_stays_until_it_lets_go(collection):
@@ -75,7 +75,7 @@ def test_what_a_reader_holds_stays_until_it_lets_go(collection):
 
 def test_what_would_answer_next_stays_however_old(collection):
     upkeep.rollback(collection, 4)
-    retention.clear(collection, Retention(generations=2, hours=0))
+    retention.clear_generations(collection, Retention(generations=2, hours=0))
     assert generations.numbers(collection) == [3, 4, 7, 8]
     assert answering(collection) == (4, ())
     (folder(collection, 4) / "MANIFEST.json").write_text("{}")
@@ -84,8 +84,8 @@ def test_what_would_answer_next_stays_however_old(collection):
 
 def test_a_generation_that_cannot_be_read_goes_by_the_age_of_its_folder(collection):
     (folder(collection, 1) / "MANIFEST.json").write_text("{}")
-    assert retention.clear(collection, Retention(generations=2, hours=24)) == []
-    retention.clear(collection, Retention(generations=2, hours=24), now=LATER)
+    assert retention.clear_generations(collection, Retention(generations=2, hours=24)) == []
+    retention.clear_generations(collection, Retention(generations=2, hours=24), now=LATER)
     assert generations.numbers(collection) == [7, 8]
 
 
@@ -94,16 +94,16 @@ def test_originals_of_what_was_cleared_follow(collection):
     originals.mkdir()
     for number in (1, 7, 8):
         (originals / document("state.md", f"state {number}")[0].digest).write_bytes(b"bytes")
-    retention.clear(collection, Retention(generations=2, hours=0))
+    retention.clear_generations(collection, Retention(generations=2, hours=0))
     kept = {document("state.md", f"state {number}")[0].digest for number in (7, 8)}
     assert {f.name for f in originals.iterdir()} == kept
 
 
 def test_the_log_says_how_many_and_which(collection, caplog):
     with caplog.at_level(logging.INFO, logger="indexes"):
-        retention.clear(collection, Retention(generations=2, hours=24))
+        retention.clear_generations(collection, Retention(generations=2, hours=24))
         assert not caplog.records
-        retention.clear(collection, Retention(generations=2, hours=0))
+        retention.clear_generations(collection, Retention(generations=2, hours=0))
     (line,) = caplog.records
     assert (line.cleared, line.generations, line.collection) == (6, "1-6", "c")
 
@@ -112,7 +112,7 @@ def test_clearing_that_fails_leaves_the_publish_as_it_is(collection, caplog, mon
     def full(*_, **__):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(retention, "clear", full)
+    monkeypatch.setattr(retention, "clear_generations", full)
     assert publish(collection, 9, Retention(generations=2, hours=0)).generation == 9
     assert answering(collection) == (9, ())
     assert "not cleared" in caplog.text

@@ -32,6 +32,6 @@ def test_a_document_is_not_skipped_when_no_file_can_be_opened(tmp_path):
         with pytest.raises(OSError, match="Too many open files"):
             look(file, limit=1)
         with pytest.raises(OSError, match="Too many open files"):
-            _beside(file)
+            _beside(file, real=False)
     with pytest.raises(Unreadable):
         look(tmp_path, limit=1)

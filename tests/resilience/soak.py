@@ -177,6 +177,10 @@ class Operator:
         """Flip one bit of the newest generation while everybody works, and put it right again."""
         world = self.world
         folder = self.served.home / "collections" / collection
+        if collection not in self.backups:  # an operator without one has no remedy left
+            self.back_up(collection)
+        if collection not in self.backups:
+            return
         world.writing[collection].clear()
         self._wait_for_writers(collection)
         file = self.chance.choice(newest_files(folder))
@@ -197,8 +201,11 @@ class Operator:
         self._wait_for_writers(collection)
         self.mend(collection)
         with world.lock:
+            world.returning.add(collection)
             world.damaged.discard(collection)
         self.put_back(collection)
+        with world.lock:
+            world.returning.discard(collection)
         world.writing[collection].set()
 
     def mend(self, collection: str) -> None:

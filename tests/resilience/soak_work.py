@@ -50,6 +50,7 @@ class World:
     down: threading.Event = field(default_factory=threading.Event)  # while it is started again
     writing: dict[str, threading.Event] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)  # collections between a flip and its remedy
+    returning: set[str] = field(default_factory=set)  # until all is put back that a remedy took
     documents: dict[Place, Document] = field(default_factory=dict)
     changing: set[Place] = field(default_factory=set)
     versions: Counter[Place] = field(default_factory=Counter)
@@ -248,12 +249,12 @@ def check(world: World, place: Place, kind: str = "lost", patience: float = SETT
     while True:
         with world.lock:
             due, version = world.documents.get(place), world.versions[place]
-            busy = place in world.changing or place[0] in world.damaged
+            busy = place in world.changing or place[0] in world.damaged | world.returning
         if busy:
             return True
         reply = world.send("admin", "GET", f"{address(place)}/text")
         with world.lock:
-            busy = place in world.changing or place[0] in world.damaged
+            busy = place in world.changing or place[0] in world.damaged | world.returning
             moved = busy or world.versions[place] != version
         if moved or reply is None or reply.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return True

@@ -11,6 +11,7 @@ from web_home import publish, serving
 
 from indexes import upkeep
 from indexes.errors import BaseDamaged
+from ragdesk.web.schemas import NotServedOut, ReadyOut
 
 PUBLISHED = 12
 
@@ -139,6 +140,9 @@ def test_a_collection_that_cannot_be_opened_is_a_503_and_leaves_the_others_ready
         assert trouble["collection"] == "other"  # told to the local user
         assert (trouble["status"], trouble["reason"]) == ("closed", "index_damaged")
         assert datetime.fromisoformat(trouble["since"]) <= datetime.now(UTC)
+        assert set(ready.json()) == set(ReadyOut.model_fields)
+        assert set(trouble) == set(NotServedOut.model_fields)
+        ReadyOut.model_validate(ready.json())
         assert client.get("/healthz").status_code == 200
 
         keys.create("a")

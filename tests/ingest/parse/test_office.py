@@ -271,6 +271,29 @@ def test_hidden_sheets_are_not_read_and_an_empty_book_is_refused():
         xlsx.parse(file.getvalue(), "x.xlsx")
 
 
+def test_a_string_that_is_stored_once_and_shown_in_many_cells_is_bounded():
+    """1,100 cells of 30,000 letters are a file of some KB, and would be 33 MB of text."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    link = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    long = "".join(map(chr, range(0x4E00, 0x9F00))) + "x" * 9_300
+    changes = [  # as Excel stores it; openpyxl writes each string where it is shown
+        ('t="inlineStr"><is><t>x</t></is>', 't="s"><v>0</v>'),
+        ("</Types>", f'<Override PartName="/xl/sharedStrings.xml" ContentType="{office}"/></Types>'),
+        ("</Relationships>", f'<Relationship Id="s" Type="{link}" Target="sharedStrings.xml"/></Relationships>'),
+    ]  # fmt: skip
+    parts = {"xl/sharedStrings.xml": f'<sst xmlns="{main}"><si><t>{long}</t></si></sst>'}
+    with zipfile.ZipFile(io.BytesIO(sheets(Data=[["x"] * 50] * 22))) as book:
+        for name in book.namelist():
+            parts[name] = book.read(name).decode()
+            for before, after in changes if name != "_rels/.rels" else ():
+                parts[name] = parts[name].replace(before, after)
+    body = zipped(parts)
+    assert len(body) < 100_000
+    with pytest.raises(Unreadable, match="32,000,000 characters; split it"):
+        xlsx.parse(body, "x.xlsx")
+
+
 def test_formats_of_numbers():
     assert xlsx.number(0.195, "0.0%") == "19.5%"
     assert xlsx.number(1234.5, '"$"#,##0.00') == "$1,234.50"

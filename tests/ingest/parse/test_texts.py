@@ -270,3 +270,10 @@ def test_subtitles_are_what_was_said():
         "Ann: Hello you there.",
         "Bo: Hi.",
     ]
+
+
+def test_a_mail_of_many_parts_within_one_another_is_skipped():
+    """Each line is held against the end of every part around it."""
+    parts = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(101))
+    with pytest.raises(Unreadable, match="more than 100 mails or groups of parts"):
+        mail.parse(f"Subject: Deep\n{parts}\nHello.\n".encode(), "a.eml")
