@@ -248,7 +248,7 @@ class Surveyor:
         return raws, skipped
 
 
-def _beside(path: Path, *, real: bool) -> Validity | None:
+def _beside(path: Path, *, real: bool = False) -> Validity | None:
     """Read a sidecar; that there is none must cost little, as it is so for nearly every file.
 
     Only what cannot be there is taken for absent: what cannot be looked at raises Unreadable.

@@ -178,7 +178,8 @@ class Desks:
         """List the collections that were published."""
         folder = self.home / "collections"
         found = folder.iterdir() if folder.is_dir() else ()
-        return sorted(f.name for f in found if (f / "CURRENT").exists() or numbers(f))
+        named = (f for f in found if not f.name.startswith("."))  # a restore that is not done
+        return sorted(f.name for f in named if (f / "CURRENT").exists() or numbers(f))
 
     def existing(self, collection: str) -> Path:
         """Say where a collection lies that must be there. Raises IndexNotFound."""
