@@ -1,16 +1,38 @@
 """Reads a table of markup: its cells, what they span, and its header."""
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 
 from ingest.parse import grid
 from ingest.parse.compose import Composer
-from ingest.parse.dom import Node, line
+from ingest.parse.dom import Node, line, within
 
 MOST_COLUMNS = 500
 WIDEST, TALLEST = 100, 1000  # what one cell may span
 _PARTS, _ROWS = frozenset({"thead", "tbody", "tfoot", "tr"}), frozenset({"tr"})
 _CELLS = frozenset({"td", "th"})
+_SECTIONS = frozenset({"table", "h1", "h2", "h3", "h4", "h5", "h6"})
 LONGEST_REPEATED = 100  # characters of a cell that is said again in each row it spans
+# Characters that spans may say again: 100 columns over 1,000 rows of "<tr>" would be 32 million.
+SAID_AGAIN, TIMES_OWN = 2_000, 20
+_BETWEEN = 3  # characters between two cells
+
+
+@dataclass(slots=True)
+class _Spans:
+    """What a table's spans add to it, held to a multiple of what its cells say themselves.
+
+    tall: of each column, the rows that are left and the text. own, again: characters.
+    """
+
+    tall: dict[int, tuple[int, str]] = field(default_factory=dict)
+    own: int = 0
+    again: int = 0
+
+    def admit(self, text: str) -> bool:
+        """Tell whether a span may say a text once more."""
+        self.again += len(text) + _BETWEEN
+        return self.again <= SAID_AGAIN + TIMES_OWN * self.own
 
 
 def write(table: Node, composer: Composer, unseen: Collection[int]) -> bool:
@@ -51,7 +73,7 @@ def _lays_out(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
     """Tell a table that arranges parts of a page: it names no columns, and holds whole sections."""
     if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
         return False
-    return any(node.mem_id != table.mem_id for node in table.css("table,h1,h2,h3,h4,h5,h6"))
+    return any(node.tag in _SECTIONS for node in within(table))  # to the first: they may nest
 
 
 def _read(
@@ -60,26 +82,26 @@ def _read(
     """Give the header rows and the others. A tall cell is said again in the rows it spans."""
     heads: list[list[str]] = []
     rows: list[list[str]] = []
-    tall: dict[int, tuple[int, str]] = {}  # column: rows left, text
+    spans = _Spans()
     for above, named in found:
         seen = [cell for cell in named if cell.mem_id not in unseen]
         head = not rows and (above or (bool(seen) and all(cell.tag == "th" for cell in seen)))
-        (heads if head else rows).append(_row(seen, tall, say, repeat=head))
+        (heads if head else rows).append(_row(seen, spans, say, repeat=head))
     return heads, rows
 
 
 def _row(
-    named: list[Node],
-    tall: dict[int, tuple[int, str]],
-    say: Callable[[Node], str],
-    *,
-    repeat: bool,
+    named: list[Node], spans: _Spans, say: Callable[[Node], str], *, repeat: bool
 ) -> list[str]:
     row: list[str] = []
+    tall = spans.tall
 
     def fill() -> None:
         while len(row) in tall:
             left, text = tall.pop(len(row))
+            if not spans.admit(text):
+                tall.clear()
+                return
             if left > 1:
                 tall[len(row)] = (left - 1, text)
             row.append(text)
@@ -89,9 +111,12 @@ def _row(
         if len(row) >= MOST_COLUMNS:
             break
         text = say(cell)
+        spans.own += len(text) + _BETWEEN
         wide, high = _span(cell, "colspan", WIDEST), _span(cell, "rowspan", TALLEST)
         for n in range(wide):
             said = text if n == 0 or repeat else ""
+            if n and not spans.admit(said):
+                break
             if high > 1:
                 tall[len(row)] = (high - 1, said if len(said) <= LONGEST_REPEATED else "")
             row.append(said)

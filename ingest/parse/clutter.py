@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ingest.parse.dom import Node, Tree, cut_between, walk, within
@@ -22,6 +22,7 @@ _FAINT = re.compile(
 )
 _READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
 _PAPER = "#ffffff"
+_UNKNOWN = "?"  # a ground that a style sheet may give
 _CLEAR = {"transparent", "#ffffff00", "#00000000", "#fff0", "#0000"}
 _NAMED_COLOURS = {"white": _PAPER, "black": "#000000", "snow": "#fffafa", "whitesmoke": "#f5f5f5"}
 _COMMENT = (("/*", "*/"),)
@@ -77,38 +78,59 @@ def veiled(tree: Tree) -> list[Node]:
     The ground is known where an element around says it, or where nothing on the page could:
     no class, no name, no style sheet. Elsewhere white may lie on dark.
     """
+    wanted = {node.mem_id for node in tree.css("[style*=color],font[color]")}
+    if not wanted or tree.root is None:
+        return []
     plain = tree.css_first("style,link[rel~=stylesheet]") is None
-    return [n for n in tree.css("[style*=color],font[color]") if _has_ground(n, plain=plain)]
+    found: list[Node] = []
+    grounds = [_PAPER if plain else _UNKNOWN]
+
+    def enter(node: Node) -> bool:
+        grounds.append(_ground(node) or grounds[-1])
+        if node.mem_id in wanted:
+            given = _styles(node)
+            colour = _colour(given.get("color") or node.attributes.get("color") or "")
+            if colour and (colour in _CLEAR or colour == grounds[-1]):
+                found.append(node)
+        return True
+
+    walk(tree.root, enter, lambda _: grounds.pop())
+    return found
 
 
 def veiled_words(tree: Tree) -> int:
-    """Count the words that a page hides by colour, by size or by transparency."""
-    named = {n.mem_id: n for n in tree.css("[style]") if _FAINT.search(_packed(n))}
-    return sum(
-        len(n.text().split()) for n in {**named, **{n.mem_id: n for n in veiled(tree)}}.values()
-    )
+    """Count the words that a page hides by colour, by size or by transparency, each once."""
+    named = {n.mem_id for n in tree.css("[style]") if _FAINT.search(_packed(n))}
+    named |= {n.mem_id for n in veiled(tree)}
+    count = 0
+
+    def enter(node: Node) -> bool:
+        nonlocal count
+        if node.mem_id not in named:
+            return True
+        count += len(node.text().split())
+        return False
+
+    if named and tree.root is not None:
+        walk(tree.root, enter, lambda _: None)
+    return count
 
 
 def _packed(node: Node) -> str:
     return re.sub(r"\s+", "", node.attributes.get("style") or "").lower()
 
 
-def _has_ground(node: Node, *, plain: bool) -> bool:
+def _ground(node: Node) -> str:
+    """Give the colour that an element lays under its words; "" where what is around it shows."""
+    if not node.is_element_node:
+        return ""
+    names = node.attributes
     given = _styles(node)
-    colour = _colour(given.get("color") or node.attributes.get("color") or "")
-    if colour in _CLEAR:
-        return True
-    above: Node | None = node
-    while colour and above is not None:
-        names = above.attributes
-        given = _styles(above)
-        ground = given.get("background-color") or given.get("background") or names.get("bgcolor")
-        if ground:
-            return _colour(ground) == colour
-        if names.get("class") or names.get("id") or "background" in names:
-            return False
-        above = above.parent
-    return plain and colour == _PAPER
+    ground = given.get("background-color") or given.get("background") or names.get("bgcolor")
+    if ground:
+        return _colour(ground)
+    unknown = names.get("class") or names.get("id") or "background" in names
+    return _UNKNOWN if unknown else ""
 
 
 def _styles(node: Node) -> dict[str, str]:
@@ -187,10 +209,11 @@ def main(tree: Tree, unseen: Iterable[int]) -> Node | None:
 def furniture(root: Node) -> set[int]:
     """Find menus, banners, forms and the like in a page's content, as memory ids."""
     found = {node.mem_id for node in root.css(_FURNITURE)}
-    found |= {node.mem_id for node in root.css(_OUTSIDE) if _is_frame(node, root)}
+    headed = _around(root, "h1")
+    found |= {node.mem_id for node in root.css(_OUTSIDE) if _is_frame(node, root, headed)}
     found |= {node.mem_id for node in root.css("form") if not _says_much(node)}
     sizes = _sizes(root)
-    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node, sizes)}
+    found |= {node.mem_id for node in root.css("[class],[id]") if _is_menu(node, sizes, headed)}
     for node in root.css("ul,ol"):
         if node.mem_id not in found and _is_contents(sizes[node.mem_id]):
             found |= {node.mem_id, *_caption(node)}
@@ -198,10 +221,21 @@ def furniture(root: Node) -> set[int]:
     return found
 
 
-def _is_frame(node: Node, root: Node) -> bool:
+def _around(root: Node, selector: str) -> set[int]:
+    """Find what stands around some elements, each once however deep they are nested."""
+    found: set[int] = set()
+    for node in root.css(selector):
+        above = node.parent
+        while above is not None and above.mem_id not in found:
+            found.add(above.mem_id)
+            above = above.parent
+    return found
+
+
+def _is_frame(node: Node, root: Node, headed: Collection[int]) -> bool:
     """Tell a page's own header, footer or side bar from one that belongs to the content."""
     if node.tag == "header":
-        return root.tag == "body" and node.css_first("h1") is None
+        return root.tag == "body" and node.mem_id not in headed
     if node.tag == "aside":
         label = f"{node.attributes.get('class') or ''} {node.attributes.get('role') or ''}"
         return not _NOTE.search(label)
@@ -251,14 +285,14 @@ def _sizes(root: Node) -> dict[int, _Size]:
     return sizes
 
 
-def _is_menu(node: Node, sizes: Mapping[int, _Size]) -> bool:
+def _is_menu(node: Node, sizes: Mapping[int, _Size], headed: Collection[int]) -> bool:
     """Tell a menu by its name, and by consisting of links."""
     label = f"{node.attributes.get('class') or ''} {node.id or ''}"
     if not _NAMED.search(label) or node.tag in {"body", "html", "main", "article"}:
         return False
     words = sizes[node.mem_id].length
     if "cookie" in label.lower() or "consent" in label.lower():
-        return words < 1500 and node.css_first("h1") is None  # noqa: PLR2004
+        return words < 1500 and node.mem_id not in headed  # noqa: PLR2004
     return sizes[node.mem_id].linked >= MOST_LINKED * words
 
 

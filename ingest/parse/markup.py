@@ -14,6 +14,7 @@ from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, labelled, line, raised,
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 ASKED = 7  # the level of questions that are no headings in the markup: below all that are
+_SECTIONS = frozenset({"ul", "ol", "pre", "table", "dl", *HEADINGS})
 BREAK = "\v"  # a line break that is meant, among those of the source
 MOST_DIGITS = 6  # of an ordered list's first number
 
@@ -223,8 +224,7 @@ class _Writer:
     def _definitions(self, node: Node) -> bool:
         """Write short definitions as lines; longer ones as sections under their terms."""
         self.end()
-        holds = node.css("ul,ol,pre,table,dl,h1,h2,h3,h4,h5,h6,dd p + p")
-        if any(one.mem_id != node.mem_id for one in holds):
+        if any(one.tag in _SECTIONS or _goes_on(one) for one in within(node)):  # to the first
             self._terms.append(self._composer.below)
             return True
         terms: list[str] = []
@@ -255,3 +255,16 @@ class _Writer:
         text = line(node, self._unseen)
         self._composer.heading(self._terms[-1] if self._terms else self._composer.below, text)
         return False
+
+
+def _goes_on(node: Node) -> bool:
+    """Tell a paragraph that follows another one in a definition."""
+    before = node.prev if node.tag == "p" else None
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    if before is None or before.tag != "p":
+        return False
+    above = node.parent
+    while above is not None and above.tag not in {"dd", "dl"}:
+        above = above.parent
+    return above is not None and above.tag == "dd"

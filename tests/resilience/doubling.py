@@ -156,6 +156,19 @@ DOCUMENTS: dict[str, tuple[int, Work]] = {  # kind: its largest size, and what r
         200,
         parsed("a.html", lambda n: "<html>" + "<table><tr><th>" * n + "<i>a</i>b" * 4 * n),
     ),
+    **{
+        f"html, {name} in one another": (
+            200,
+            parsed("a.html", lambda n, mark=mark: "<html>" + mark * n + "<i>a</i>b" * 60 * n),
+        )
+        for name, mark in {
+            "definitions": "<dl><dt>a<dd>",
+            "headers": "<header>",
+            "tables without heads": "<table><tr><td>",
+        }.items()
+    },
+    "html, colours in one another": (2_000, parsed("a.html", times("<b style=color:red>x"))),
+    "html, white in white": (2_000, parsed("a.html", times("<font color=#fff>x"))),
     "html, list": (8_000, parsed("a.html", times("<li>a", before="<html><ul>"))),
     "mail, blank lines": (8_000, parsed("a.eml", times("\n", before=MAIL + "\nx", after="On"))),
     "mail, parameters": (

@@ -205,3 +205,23 @@ def test_any_soup_gives_sound_blocks(tags):
     body = " ".join(tags).replace("&", " ")
     with contextlib.suppress(Unreadable):  # a soup without words
         page(body)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        ("<td rowspan=1000>" + "w" * 100) * 300 + "<tr>" * 1000 + "<tr><td>a<td>b",
+        "<td rowspan=1000>" * 499 + "<td>b" + "<tr><td>a" * 900,
+        ("<tr><th colspan=100>" + "w" * 1000 + "<th>b") * 100 + "<tr><td>a<td>b",
+    ],
+)
+def test_spans_of_a_small_table_make_no_large_document(markup):
+    page = f"<html><body><table><tr>{markup}</table></body></html>"
+    assert len(html.parse(page.encode(), "a.html").text) < 25 * len(page)
+
+
+def test_what_a_cell_spans_is_said_in_each_row_of_a_long_table():
+    rows = "".join(f"<tr><td>{n}<td>row {n}" for n in range(2, 200))
+    page = f"<table><tr><th>Plan<th>Day<th>Note<tr><td rowspan=199>Basic plan<td>1<td>row 1{rows}"
+    text = html.parse(page.encode(), "a.html").text
+    assert "Basic plan | 199 | row 199" in text
