@@ -212,7 +212,8 @@ STEPS: dict[type[Exception], str] = {
     BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
     "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
     "--replace; or let go of all the collection holds: ragdesk ingest PATH --begin-anew",
-    IndexDamaged: "See what is whole: ragdesk indexes verify; go back: ragdesk indexes rollback",
+    IndexDamaged: "See what is whole: ragdesk indexes verify; go back: ragdesk indexes rollback; "
+    "or take a backup: ragdesk indexes restore FILE --replace",
     IngestError: "See what is missing: ragdesk doctor",
 }
 

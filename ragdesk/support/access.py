@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from indexes import durable
 from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
 
 Scope = Literal["ask", "write", "admin"]
@@ -168,7 +169,7 @@ class Keys:
         if self._mark.exists():
             return
         try:
-            self._mark.write_text(MARK_TEXT, encoding="ascii")
+            durable.replace(self._mark, MARK_TEXT.encode("ascii"))
         except OSError as error:
             self._mark.unlink(missing_ok=True)
             raise HomeUnusable(f"{self._mark} cannot be written: {error}.") from error
