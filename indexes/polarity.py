@@ -47,6 +47,7 @@ _MAIN = re.compile(r"(?<![a-z])(?:not|never|cannot)(?![a-z])|n't(?![a-z])|[不�
 # Deny without a word of negation.
 _FORBIDS = re.compile(
     r"(?<![a-z])(?:prohibit\w*|forbid\w*|forbad\w*|ban(?:s|ned)|disallow\w*|refus\w*|reject\w*|declin\w*"
+    r"|den(?:y|ies|ied)|hardly|barely"
     r"|exclud\w*|impossible|unavailable|unsupported|ineligible|invalid|void|unable)(?![a-z])"
     r"|拒绝|谢绝|除外|失效|作废"
 )

@@ -12,7 +12,6 @@ WIDEST, TALLEST = 100, 1000  # what one cell may span
 _PARTS, _ROWS = frozenset({"thead", "tbody", "tfoot", "tr"}), frozenset({"tr"})
 _CELLS = frozenset({"td", "th"})
 _SECTIONS = frozenset({"table", "h1", "h2", "h3", "h4", "h5", "h6"})
-LONGEST_REPEATED = 100  # characters of a cell that is said again in each row it spans
 # Characters that spans may say again: 100 columns over 1,000 rows of "<tr>" would be 32 million.
 SAID_AGAIN, TIMES_OWN = 2_000, 20
 _BETWEEN = 3  # characters between two cells
@@ -118,7 +117,7 @@ def _row(
             if n and not spans.admit(said):
                 break
             if high > 1:
-                tall[len(row)] = (high - 1, said if len(said) <= LONGEST_REPEATED else "")
+                tall[len(row)] = (high - 1, said if len(said) <= grid.LONGEST_REPEATED else "")
             row.append(said)
     fill()
     return row

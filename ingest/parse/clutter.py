@@ -94,7 +94,10 @@ def veiled(tree: Tree) -> list[Node]:
                 found.append(node)
         return True
 
-    walk(tree.root, enter, lambda _: grounds.pop())
+    def leave(_: Node) -> None:
+        grounds.pop()
+
+    walk(tree.root, enter, leave)
     return found
 
 

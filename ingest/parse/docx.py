@@ -188,7 +188,8 @@ class _Reader:
             merged = child(inner, "tcPr", "vMerge")
             going_on = merged is not None and value(merged) != "restart"
             text = above.get(len(row), "") if going_on else self._cell(inner)
-            above[len(row)] = text if merged is not None else ""
+            short = len(text) <= grid.LONGEST_REPEATED
+            above[len(row)] = text if merged is not None and short else ""
             wide = value(child(inner, "tcPr", "gridSpan"))
             width = int(wide) if wide.isdecimal() and len(wide) <= 3 else 1  # noqa: PLR2004
             row += [text, *[""] * (min(width, MOST_SPANNED) - 1)]

@@ -31,7 +31,7 @@ def parse(body: bytes, uri: str) -> Document:
     book = archive.xml(name)
     composer = Composer()
     names = set(archive.names)
-    for chapter in _spine(book, posixpath.dirname(name)):
+    for chapter in dict.fromkeys(_spine(book, posixpath.dirname(name))):  # each once
         if chapter in names:
             _chapter(archive.read(chapter), composer)
     found = (node.text or "" for node in book.iter() if local(node) == "title")

@@ -9,6 +9,7 @@ from ingest.parse.compose import Composer, clean, flow
 Row = Sequence[str]
 
 LONGEST_LABEL = 80  # characters of a column's name
+LONGEST_REPEATED = 100  # characters of a cell that is said again in each row it spans
 LONGEST_EXTRA = 120  # characters of another column's value that is worth saying beside an answer
 SAMPLE = 50  # rows looked at to tell a header from data
 

@@ -9,7 +9,7 @@ import io
 import logging
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -39,6 +39,7 @@ BROKEN = (
 MOST_ENTRIES = 20_000  # of an outline
 DEEPEST = 12
 MOST_FIELDS = 5_000
+LONGEST_REPEATED = 100  # characters of a value that each place of a field shows again
 
 _NO_TITLE = re.compile(
     r"(?i)untitled.*|microsoft (?:word|excel|powerpoint)\b.*|[\w.-]*\d{5,}[\w.-]*|\S+\.\w{2,5}"
@@ -136,7 +137,7 @@ class Structure:
             if not isinstance(form, DictionaryObject) or not form.get("/Fields"):
                 return []
             filled = (field for page in range(self.pages) for field in self._filled(page))
-            return list(islice(filled, MOST_FIELDS))
+            return list(_each_once(islice(filled, MOST_FIELDS)))
         except BROKEN:
             return []
 
@@ -173,3 +174,14 @@ class Structure:
             return _GLYPHS.sub(" ", self._reader.pages[page].extract_text())
         except BROKEN:
             return ""
+
+
+def _each_once(fields: Iterable[Field]) -> Iterator[Field]:
+    """Give a long value once, however many places of the form show it."""
+    shown: set[tuple[str, str]] = set()
+    for field in fields:
+        if len(field.value) > LONGEST_REPEATED:
+            if (field.name, field.value) in shown:
+                continue
+            shown.add((field.name, field.value))
+        yield field

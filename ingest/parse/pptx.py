@@ -27,9 +27,11 @@ def parse(body: bytes, uri: str) -> Document:
     composer = Composer()
     slides = package.relations(package.main)
     listed = package.archive.xml(package.main).iter("{*}sldId")
+    read: set[str] = set()  # no program lists a slide twice; thousands of times it fills a disk
     for number, node in enumerate(listed, start=1):
         kind, name = slides.get(_relation(node), ("", ""))
-        if kind == "slide" and package.has(name):
+        if kind == "slide" and package.has(name) and name not in read:
+            read.add(name)
             _slide(package, name, number, composer)
     title = composer.headline or package.title() or PurePosixPath(uri).stem
     return composer.document(title=title, media_type=MEDIA_TYPE)
@@ -51,10 +53,10 @@ def _slide(package: Package, name: str, number: int, composer: Composer) -> None
     for shape in shapes:
         if shape not in titles:
             _shape(shape, composer)
-    for chart in package.related(name, "chart"):
+    for chart in dict.fromkeys(package.related(name, "chart")):
         if package.has(chart):
             _chart(package.archive.xml(chart), composer)
-    for notes in package.related(name, "notesSlide"):
+    for notes in dict.fromkeys(package.related(name, "notesSlide")):
         if package.has(notes):
             _notes(package.archive.xml(notes), composer)
 
@@ -153,5 +155,5 @@ def _chart(root: Element, composer: Composer) -> None:
 def _cell(cell: Element, above: str) -> str:
     """Give a cell's words; one merged downwards says those above it again."""
     if value(cell, "vMerge") in {"1", "true"}:
-        return above
+        return above if len(above) <= grid.LONGEST_REPEATED else ""
     return "" if value(cell, "hMerge") in {"1", "true"} else " ".join(_said(cell))

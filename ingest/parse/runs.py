@@ -14,7 +14,7 @@ _UNSEEN_NAMES = (
 )
 _UNSEEN = frozenset(_UNSEEN_NAMES.split())
 TINY = 4  # half points
-_WHITE = {"FFFFFF", "FEFEFE", "FDFDFD"}
+WHITE = {"FFFFFF", "FEFEFE", "FDFDFD"}
 _SPACES = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
@@ -56,7 +56,7 @@ def is_hidden(run: Element) -> bool:
     size = value(child(own, "sz"))
     if on(child(own, "vanish")) or (size.isdecimal() and len(size) < 4 and int(size) <= TINY):  # noqa: PLR2004
         return True
-    if value(child(own, "color")).upper() not in _WHITE:
+    if value(child(own, "color")).upper() not in WHITE:
         return False
     paragraph = next(run.iterancestors("{*}p"), None)
     shaded = [child(own, "shd"), child(own, "highlight"), child(paragraph, "pPr", "shd")]

@@ -6,24 +6,28 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import PurePosixPath
+from typing import Any
 
 from lxml import etree
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from ingest.document import Document
+from ingest.document import Document, hidden_note
 from ingest.errors import Unreadable
 from ingest.parse import grid
 from ingest.parse.compose import MOST_CHARACTERS, Composer
 from ingest.parse.ooxml import Package
+from ingest.parse.runs import WHITE
 from ingest.parse.sniff import XLSX
 
 MEDIA_TYPE = XLSX
 
 MOST_COLUMNS = 500
 MOST_CELLS = 5_000_000
+_WHITE_INDEXES = {1, 9, 65}  # of the old palette; 65 is the window's ground
 _UNNAMED = re.compile(r"(?:sheet|工作表|tabelle|feuille|hoja)\s*\d*", re.IGNORECASE)
 _CURRENCY = re.compile(r'\[\$([^\]-]{1,3})|"([$€£¥￥])"|([$€£¥￥])')
 _BROKEN = (
@@ -49,19 +53,33 @@ def parse(body: bytes, uri: str) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of features that hold no text
-            _sheets(body, composer)
+            hidden = _sheets(body, composer)
     except _BROKEN as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     title = package.title() or PurePosixPath(uri).stem
-    return composer.document(title=title, media_type=MEDIA_TYPE)
+    document = composer.document(title=title, media_type=MEDIA_TYPE)
+    return replace(document, notes=hidden_note(hidden))
 
 
-def _sheets(body: bytes, composer: Composer) -> None:
+def _sheets(body: bytes, composer: Composer) -> int:
+    """Write the sheets; give the number of words that are white on white."""
     book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
-    sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    # No program lists a sheet's part twice; listed by thousands, a small file fills a disk.
+    sheets = list({getattr(one, "_worksheet_path", one.title): one for one in visible}.values())
+    veiled, hidden = _veiled(book), 0
+
+    def said(cell: object) -> str:
+        nonlocal hidden
+        text = _said(cell)
+        if text and veiled and getattr(cell, "_style_id", None) in veiled:
+            hidden += len(text.split())
+            return ""
+        return text
+
     for sheet in sheets:
         sheet.reset_dimensions()  # the stated size may be that of the whole empty grid
-        rows = _bounded([_said(cell) for cell in row[:MOST_COLUMNS]] for row in sheet.rows)
+        rows = _bounded([said(cell) for cell in row[:MOST_COLUMNS]] for row in sheet.rows)
         first = next(filter(any, rows), None)
         if first is None:
             continue
@@ -70,6 +88,35 @@ def _sheets(body: bytes, composer: Composer) -> None:
             composer.heading(1, sheet.title)
         _tables(chain([first], rows), composer)
     book.close()
+    return hidden
+
+
+def _veiled(book: Any) -> frozenset[int]:
+    """Find the cell styles whose own font is white on no fill, or on a white one.
+
+    What a table's style or a condition lays under a cell is not read.
+    """
+    return frozenset(
+        number
+        for number, style in enumerate(book._cell_styles)  # noqa: SLF001 - no public name
+        if _is_white(book._fonts[style.fontId].color)  # noqa: SLF001
+        and _is_clear(book._fills[style.fillId])  # noqa: SLF001
+    )
+
+
+def _is_clear(fill: Any) -> bool:
+    kind = getattr(fill, "fill_type", "gradient")
+    return kind in {None, "none"} or (kind == "solid" and _is_white(fill.fgColor))
+
+
+def _is_white(colour: Any) -> bool:
+    if colour is None or colour.tint:
+        return False
+    if colour.type == "rgb":
+        return str(colour.rgb).upper()[-6:] in WHITE
+    return (colour.type == "theme" and colour.theme == 0) or (
+        colour.type == "indexed" and colour.indexed in _WHITE_INDEXES
+    )
 
 
 def _bounded(rows: Iterable[list[str]]) -> Iterator[list[str]]:

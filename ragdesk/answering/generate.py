@@ -31,6 +31,8 @@ LONGEST_NAME = 256  # characters of a model's name
 LONGEST_PIECE = 1 << 16  # characters that one event adds: a whole answer is no longer
 EVENTS_A_TOKEN, BYTES_A_TOKEN = 8, 4_096  # of a reply; one token makes one event of some 300 bytes
 EVENTS_BESIDE, BYTES_BESIDE = 1_000, 1 << 20  # of a reply, whatever its tokens
+# Bytes after the end of a short reply would be read as the reply to the next question.
+ONCE = {"Connection": "close"}
 SOUND, ELSEWHERE = 200, range(300, 400)
 CALLS = {"tool_calls", "function_call"}  # what a model stops for that was offered no tool
 BROKEN = {"abort", "error"}
@@ -242,7 +244,7 @@ class OpenAICompatible:
         return body
 
     async def _first_model(self, replica: Replica) -> str:
-        request = self._http.build_request("GET", f"{replica.url}/models")
+        request = self._http.build_request("GET", f"{replica.url}/models", headers=ONCE)
         async with aclosing(await self._sound(request, replica)) as response:
             body = await _body(response, LARGEST_LIST)
         try:
@@ -259,7 +261,7 @@ class OpenAICompatible:
 
         try:
             async with asyncio.timeout(self._options.connect_seconds):
-                request = self._http.build_request("GET", f"{url}/models")
+                request = self._http.build_request("GET", f"{url}/models", headers=ONCE)
                 async with aclosing(await self._http.send(request, stream=True)) as response:
                     return response.status_code == SOUND
         except (httpx.HTTPError, TimeoutError):

@@ -5,6 +5,7 @@ questions share stands in front, so that an engine's prefix cache holds it. Pass
 a marked block; the marks cannot stand inside it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,11 @@ from ragdesk.answering.answer import Turn
 from ragdesk.answering.wording import say
 
 OPEN, CLOSE = "<passages>", "</passages>"
+# A line that begins like a passage of its own: what follows it would be cited as that one.
+_NUMBERED = re.compile(
+    r"(?:^|(?<=[\n\r\v\f\x85\u2028\u2029]))([^\S\n\r\v\f\x85\u2028\u2029]*+)"
+    r"[\[［]([^\S\n]*+\d++[^\S\n]*+)[\]］]"
+)
 
 SYSTEM: Final = {
     "en": (
@@ -104,14 +110,23 @@ def clean(text: str) -> str:
     return break_markers(strip_invisible(text))
 
 
+def _inside(text: str) -> str:
+    r"""Clean a passage's own text, in which no line may look like the head of another passage.
+
+    >>> _inside("a\n[2] Refunds\nsee [1]")
+    'a\n(2) Refunds\nsee [1]'
+    """
+    return _NUMBERED.sub(r"\1(\2)", clean(text))
+
+
 def passage(number: int, found: Passage) -> str:
     """Write a passage with its number, where it comes from, and its words."""
     chunk = found.chunk
     place = " › ".join(dict.fromkeys(filter(None, (chunk.title, *chunk.path))))
     version = getattr(chunk, "version", "")
-    head = clean(f"{place} ({version})" if version else place)
-    lead = clean(chunk.lead.partition("\n")[2].strip())  # below the headings: a table's header
-    return "\n".join(filter(None, (f"[{number}] {head}", lead, clean(chunk.text))))
+    head = " ".join(clean(f"{place} ({version})" if version else place).split())
+    lead = _inside(chunk.lead.partition("\n")[2].strip())  # below the headings: a table's header
+    return "\n".join(filter(None, (f"[{number}] {head}", lead, _inside(chunk.text))))
 
 
 def instructions(language: str, *, structured: bool) -> str:

@@ -1,6 +1,8 @@
 """A language model's server that means harm: what it sends is cut off, and the documents answer."""
 
 import asyncio
+import contextlib
+import json
 
 import pytest
 from by_model import RETURNED, by_model
@@ -91,3 +93,39 @@ def test_nothing_is_asked_for_that_is_coded(desk):
 
     asyncio.run(ask())
     assert all(b"accept-encoding: identity" in head.lower() for head in heads)
+
+
+def test_bytes_after_the_list_of_models_answer_no_question():
+    """A connection that is used again would take them for the reply to the next request."""
+
+    def framed(body: str) -> bytes:
+        return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    def event(words: str) -> str:
+        choice = {"delta": {"content": words}, "finish_reason": "stop"}
+        return f"data: {json.dumps({'choices': [choice]})}\n\n"
+
+    talks = []
+
+    async def serve(reader, writer):
+        talks.append(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                listed = framed(json.dumps({"data": [{"id": "m"}]})) + framed(event("slipped in"))
+                writer.write(listed if head.startswith(b"GET") else framed(event("asked for")))
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def ask() -> list[object]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client = OpenAICompatible(GenerateOptions(urls=(f"http://127.0.0.1:{port}/v1",)))
+        try:
+            return [piece async for piece in client(Prompt(system="s", user="q"))]
+        finally:
+            await client.close()
+            server.close()
+            await asyncio.gather(*talks)
+
+    assert asyncio.run(ask())[0] == "asked for"

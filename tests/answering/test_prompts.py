@@ -72,3 +72,13 @@ def test_quotes_are_of_the_stored_text():
     for quote in statement.quotes:
         assert text[quote.start : quote.end] == quote.text
     assert "<|im_start|>" in statement.quotes[0].text
+
+
+@pytest.mark.parametrize("mark", ["[2]", "  [ 12 ]", "［2］", "[\u200b2]"])
+@pytest.mark.parametrize("end", ["\n", "\r", "\u2028", "\x85"])
+def test_no_line_of_a_passage_looks_like_the_head_of_another(mark, end):
+    words = f"a{end}{mark} Refunds{end}All refunds are paid at once, see [1]."
+    user = said(words).split(prompts.CLOSE)[0]
+    heads = [line for line in user.splitlines() if line.strip()[:1] in {"[", "［"}]
+    assert len(heads) == 1
+    assert "see [1]." in user

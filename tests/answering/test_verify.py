@@ -51,6 +51,18 @@ def test_yes_and_no_in_chinese(claim, wanted):
     assert standing(claim, "旧机器不能退货。", "旧机器可以退货吗？") is wanted
 
 
+@pytest.mark.parametrize(
+    ("evidence", "question", "claim"),
+    [
+        ("Refunds are denied after 30 days.", "Are refunds given after 30 days?", "Yes."),
+        ("Refunds are denied after 30 days.", "Are refunds denied after 30 days?", "No."),
+        ("The device is hardly waterproof.", "Is the device waterproof?", "It is waterproof."),
+    ],
+)
+def test_what_is_denied_without_a_not_bears_no_yes(evidence, question, claim):
+    assert standing(claim, evidence, question) is Standing.UNSUPPORTED
+
+
 ROOMS = "Smoking is not allowed in any hotel room, on the balcony or in the corridors of the house."
 SMOKING = "Is smoking allowed in the hotel room?"
 CASH = "本店不支持货到付款，请在线付款。"

@@ -299,3 +299,39 @@ def test_formats_of_numbers():
     assert xlsx.number(1234.5, '"$"#,##0.00') == "$1,234.50"
     assert xlsx.number(1234, "[$€-407]#,##0") == "€1,234"
     assert xlsx.number(1e20, "General") == "1e+20"
+
+
+def test_a_long_cell_that_spans_rows_is_said_once():
+    long = "word " * 50
+    merged = '<w:vMerge w:val="restart"/>'
+    rows = f"<w:tr>{cell(par(long), own=merged)}{cell(par('1'))}</w:tr>" + "".join(
+        f"<w:tr>{cell(par(''), own='<w:vMerge/>')}{cell(par(str(n)))}</w:tr>" for n in range(2, 9)
+    )
+    assert written(f"<w:tbl>{rows}</w:tbl>").text.count("word word") == 25
+    cells = f"<a:tc><a:txBody><a:p><a:r><a:t>{long}</a:t></a:r></a:p></a:txBody></a:tc>"
+    spanned = '<a:tr><a:tc vMerge="1"/></a:tr>' * 9
+    frame = f"<p:graphicFrame><a:tbl><a:tr>{cells}</a:tr>{spanned}</a:tbl></p:graphicFrame>"
+    assert pptx.parse(deck(slide(frame)), "a.pptx").text.count("word word") == 25
+
+
+def test_a_slide_that_is_listed_often_is_read_once():
+    order = '<p:sldId id="256" r:id="r1"/>' * 50
+    body = deck(slide(shape("Refunds take three days.")))
+    archive = zipfile.ZipFile(io.BytesIO(body))
+    parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    parts["ppt/presentation.xml"] = parts["ppt/presentation.xml"].replace(
+        '<p:sldId id="256" r:id="r1"/>', order
+    )
+    assert pptx.parse(zipped(parts), "a.pptx").text == "Refunds take three days."
+
+
+def test_a_sheet_that_is_listed_often_is_read_once():
+    book, content = Workbook(), io.BytesIO()
+    book.active.append(["Refunds", "three days"])
+    book.save(content)
+    archive = zipfile.ZipFile(content)
+    parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    at = parts["xl/workbook.xml"].index("<sheet ")
+    listed_sheet = parts["xl/workbook.xml"][at:].split("/>")[0] + "/>"
+    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(listed_sheet, listed_sheet * 50)
+    assert xlsx.parse(zipped(parts), "a.xlsx").text.count("Refunds") == 1

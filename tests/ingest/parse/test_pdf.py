@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from ingest.errors import Unreadable
+from ingest.parse import pdf_structure
 from ingest.parse.pdf import MEDIA_TYPE, PdfOptions, parse
 from ingest.parse.pdf_boxes import boxes_of, sizes_of
 
@@ -389,3 +390,10 @@ def test_a_mutated_file_is_read_or_refused_with_a_reason(changes, end):
     except Unreadable as reason:
         said = str(reason)
     assert said.strip()
+
+
+def test_a_long_value_of_a_form_is_said_once_however_many_places_show_it():
+    box = (0.0, 0.0, 9.0, 9.0)
+    long = [pdf_structure.Field(0, "f", "word " * 50, box)] * 50
+    short = [pdf_structure.Field(0, "f", "yes", box)] * 3
+    assert list(pdf_structure._each_once([*long, *short])) == [long[0], *short]
