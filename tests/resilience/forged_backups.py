@@ -2,7 +2,6 @@
 
     python -m tests.resilience.forged_backups                    10,000 forgeries; writes RESILIENCY.md
     python -m tests.resilience.forged_backups --count 300        in small; writes nothing
-    python -m tests.resilience.forged_backups --named            the five of the report, each by itself
 
 Each process works in a folder of its own whose siblings are canaries. An audit hook sees every file
 that Python opens, makes, links, renames or removes, and every database. A restore goes into a name
@@ -327,8 +326,11 @@ up and backed up again.
 
 | changed first | tried | refused | taken | read or wrote outside | hung | traceback | process died | changed what stood |
 |---|---|---|---|---|---|---|---|---|"""
+    before = """On 363a9ed, tests/indexes/test_forged.py took a digest of `../../../canary` and a manifest that names
+`../../canary`, wrote 64 MB for a sparse member of 1 kB, took tables with views in the place of tables, needed 40
+bytes of memory for each row that a table claims, and had overwritten an original when it refused."""
     foot = f"Longest: {slowest:.1f} s of computing; memory above that of a good one: at most {peak} MB."
-    return "\n".join((head, *rows, "", foot))
+    return "\n".join((head, *rows, "", foot, "", before))
 
 
 def main() -> None:
