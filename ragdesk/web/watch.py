@@ -12,7 +12,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragdesk.errors import LongHeaders, Refusal
+from ragdesk.errors import BadRequest, LongHeaders, Refusal
 from ragdesk.metrics import OTHER, Metrics
 from ragdesk.web import problems
 from ragdesk.web.connections import Places, Visit
@@ -62,7 +62,9 @@ class Watch:
         self.metrics.in_flight.set(self.running)
         try:
             if refused := self._refusal(scope):
-                return await problems.from_error(refused)(scope, receive, told)
+                response = problems.from_error(refused)
+                response.headers["connection"] = "close"  # what follows may not be a request
+                return await response(scope, receive, told)
             return await self.app(scope, receive, told)
         finally:
             self.running -= 1
@@ -72,6 +74,13 @@ class Watch:
     def _refusal(self, scope: Scope) -> Refusal | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return LongHeaders(f"The headers are over {MAX_HEADER_BYTES:,} bytes.")
+        names = [name for name, _ in scope["headers"]]
+        if b"transfer-encoding" in names and b"content-length" in names:
+            return BadRequest(
+                "A body has one length: Content-Length or Transfer-Encoding, not both."
+            )
+        if names.count(b"authorization") > 1:
+            return BadRequest("A request shows one key, in one Authorization header.")
         return None
 
     def _note(

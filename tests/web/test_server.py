@@ -129,3 +129,19 @@ def test_a_stream_arrives_event_by_event(port):
         ]
     assert names[0] == "found"
     assert names[-1] == "done"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        b"Authorization: Bearer rd_one\r\nAuthorization: Bearer rd_other\r\n",
+    ],
+)
+def test_a_request_that_two_readers_would_read_differently_ends_its_connection(port, fields):
+    hidden = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    heard = say(
+        port, b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\n" + fields + b"\r\n" + hidden
+    )
+    assert heard.startswith(b"HTTP/1.1 400 ")
+    assert heard.count(b"HTTP/1.1 ") == 1
