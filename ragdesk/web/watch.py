@@ -77,7 +77,7 @@ class Watch:
         names = [name for name, _ in scope["headers"]]
         if b"transfer-encoding" in names and b"content-length" in names:
             return BadRequest(
-                "A body has one length: Content-Length or Transfer-Encoding, not both."
+                "Content-Length and Transfer-Encoding are not shown together."
             )
         if names.count(b"authorization") > 1:
             return BadRequest("A request shows one key, in one Authorization header.")
