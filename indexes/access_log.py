@@ -169,9 +169,12 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
 def access_between(collection: Path, older: int, newer: int, table: _Table) -> Access:
     """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
 
-    Goes back from the newer one until a document table is whole, or to the older one by the logs.
-    table: gives that of a generation. Raises OSError when the machine cannot read a file now.
+    Goes back by the logs; where these do not lead to the older one, until a document table is
+    whole. Two tables do not tell what a document was shut to, and opened with another text, between
+    them. table: gives that of a generation. Raises OSError when the machine cannot read a file now.
     """
+    if (known := _by_logs(collection, older, newer)) is not None:
+        return known
     since, at = AS_PUBLISHED, newer
     tried: set[int] = set()
     while at != older:
@@ -182,6 +185,19 @@ def access_between(collection: Path, older: int, newer: int, table: _Table) -> A
         if step is None or step[0] in tried:
             why = f"who may see what is not known since generation {at}; administrators alone may"
             return Access(closed=f"{why}. See: ragdesk indexes verify")
+        at, since = step[0], step[1].then(since)
+    return since
+
+
+def _by_logs(collection: Path, older: int, newer: int) -> Access | None:
+    """Add up what the logs say since an older generation; None where they do not lead to it."""
+    since, at = AS_PUBLISHED, newer
+    tried: set[int] = set()
+    while at != older:
+        tried.add(at)
+        step = read(collection, at)
+        if step is None or step[0] in tried:
+            return None
         at, since = step[0], step[1].then(since)
     return since
 

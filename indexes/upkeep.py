@@ -134,19 +134,18 @@ def said_since(
     """Give the documents of a table that others may see now than it says, with the groups of now.
 
     The last word on a document is that of the newest generation which lists it; one whose table is
-    not whole speaks by its access log. Where that one has another text under the name, the old text
-    is for those alone whom both let in. Raises IndexDamaged where neither table nor log can be
-    read, unless ``old_groups`` lets what it said be passed over. known: a generation that need not
-    be looked at.
+    not whole, or that was cleared, speaks by its access log. Where another text has the name, or a
+    log does not tell of which text it speaks, the old text is for those alone whom all let in.
+    Raises IndexDamaged where neither table nor log can be read, unless ``old_groups`` lets what it
+    said be passed over. known: it and those below need not be known.
     """
     with closing(Documents(table)) as old:
         left = {(one.source, one.uri): one for one in old.all()}
-    limits: dict[tuple[str, str], frozenset[str]] = {}  # by what has another text now
-    for number in reversed(generations.numbers(collection)):
+    limits: dict[tuple[str, str], frozenset[str]] = {}
+    for number in _last_words(collection):
         if not left:
             return
-        later = generations.whole_table(collection, number)
-        if later is not None:
+        if later := generations.whole_table(collection, number):
             for one in _listed(later, left):
                 place = one.source, one.uri
                 if one.digest != left[place].digest:
@@ -154,8 +153,8 @@ def said_since(
                 else:
                     yield from _regroup(left.pop(place), one.groups, limits.get(place))
         elif step := access_log.read(collection, number):
-            for place, groups in {**step[1].groups, **step[1].limits}.items():
-                limits.setdefault(place, groups)
+            for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
+                limits[place] = access_log.intersect_groups(limits.get(place, groups), groups)
         elif not old_groups and number > known:
             raise IndexDamaged(
                 f"Who may see what is not known: neither generation {number} nor its access log "
@@ -164,6 +163,17 @@ def said_since(
             )
     for place, one in left.items():
         yield from _regroup(one, one.groups, limits.get(place))
+
+
+def _last_words(collection: Path) -> list[int]:
+    """List the generations that have a say in who may see what, newest first.
+
+    With those that were cleared and left a log; of others between, one of each gap, of which
+    nothing can be read.
+    """
+    known = {*generations.numbers(collection), *access_log.numbers(collection)}
+    gaps = {number - 1 for number in known if number > min(known)}
+    return sorted(known | gaps, reverse=True)
 
 
 def _regroup(

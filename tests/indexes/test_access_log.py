@@ -215,3 +215,49 @@ def test_logs_are_small_and_go_with_what_they_could_be_needed_for(collection):
     upkeep.gc(collection, keep=1)
     assert generations.numbers(collection) == [3]
     assert access_log.numbers(collection) == []
+
+
+def shut_then_replaced(collection: Path) -> Path:
+    """Publish a text for everybody, shut it in beside another document, and replace it, open."""
+    publish(collection, document("a.md", "canary one"))
+    with Index.open(collection) as index:
+        identity = index.documents.find("a.md").id
+    publish(collection, document("b.md", "canary b"), groups={identity: STAFF})
+    publish(collection, document("a.md", "canary two"))
+    return collection
+
+
+@pytest.mark.parametrize("way", ["fallback", "rollback"])
+def test_a_text_shut_in_between_stays_so_where_its_name_is_open_now(tmp_path, way):
+    collection = shut_then_replaced(tmp_path / "c")
+    spoil_segment(collection, 2)  # the third generation holds it too
+    if way == "rollback":
+        spoil(table(collection, 2))
+        upkeep.rollback(collection, 1)
+    with Index.open(collection) as index:
+        assert index.text("a.md") == "canary one"
+        assert visible(index, ANYBODY) == set()
+        assert "a.md" in visible(index, MEMBER)
+
+
+@pytest.mark.parametrize("lost", ["nothing", "log"])
+def test_going_back_asks_generations_that_were_cleared(tmp_path, lost):
+    collection = tmp_path / "c"
+    publish(collection, document("a.md", "canary one"), document("b.md", "canary b"))
+    with Index.open(collection) as index:  # a reader, so that it outlives the next one
+        identity = index.documents.find("a.md").id
+        publish(collection, groups={identity: STAFF})
+        publish(collection, removed=[identity])
+        publish(collection, document("c.md", "canary c"))
+        upkeep.gc(collection, keep=1)
+        assert generations.numbers(collection) == [1, 4]
+        if lost == "log":
+            (collection / "access" / "2.json").unlink()
+            with pytest.raises(IndexDamaged, match="--old-groups"):
+                upkeep.rollback(collection, 1)
+            upkeep.rollback(collection, 1, old_groups=True)
+            return
+        upkeep.rollback(collection, 1)
+    with Index.open(collection) as index:
+        assert visible(index, ANYBODY) == {"b.md"}
+        assert visible(index, MEMBER) == {"a.md", "b.md"}
