@@ -3,17 +3,21 @@
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
+from indexes import generations
+from indexes.access_log import NOBODY
 from indexes.chunk import Validity
-from indexes.documents import Listed
+from indexes.documents import Documents, Listed
 from indexes.index import Index
 from indexes.paths import original_file
 from ingest import ledger, sources
 from ingest.document import Raw, Skipped
-from ingest.errors import Unreadable, unreadable
+from ingest.errors import IngestError, Unreadable, unreadable
 from ingest.ledger import Changes
+from ingest.seen import FOLDER as SEEN
 from ingest.seen import Seen
 from ingest.sources import Found, Listing, Source
 from ingest.validity import SIDECAR, beside
@@ -116,14 +120,54 @@ class Surveyor:
         for root, listed in listing:
             found = [one for one in listed if isinstance(one, Found)]
             source = sources.settle(root, found, known, taken)
-            source = source if groups is None else replace(source, groups=groups)
-            said = source.groups if source.name in self.known else groups
-            known[source.name] = source
             own = {d.uri: d for d in held if d.source == source.name}
+            said = groups
+            if groups is not None:
+                source = replace(source, groups=groups)
+            elif source.name in self.known:
+                said = source.groups
+            else:
+                source = replace(source, groups=self._infer_groups(source.name, own, held))
+            known[source.name] = source
             surveys.append(self._mirror(source, own, listed, taken - own.keys(), said))
             taken |= {raw.uri for raw in surveys[-1].changes.work}
             taken |= {document.uri for document in surveys[-1].changes.unchanged}
         return [*surveys, *self._outdated(names, ("", ""))]
+
+    def _infer_groups(
+        self, source: str, own: Mapping[str, Listed], listed: Iterable[Listed]
+    ) -> frozenset[str]:
+        """Tell who may see what comes to a source that is not remembered, by its documents.
+
+        It may be new; or it came by a restore, or the memory is gone. Raises IngestError then, if
+        its documents do not say: guessing could open new ones to strangers.
+        """
+        groups = {document.groups for document in own.values()} - {NOBODY}
+        if len(groups) == 1:
+            return groups.pop()
+        if own or self._has_lost_memory(listed):
+            file = self.collection / sources.MEMORY
+            why = "its documents are for several" if own else f"{file} is missing"
+            raise IngestError(
+                f"Who may see the documents of {source} is not known: {why}. Nothing was changed. "
+                f"Name them: ragdesk ingest {source} --groups a,b (for everybody, put the backup "
+                f'of {file.name} in place, or one of {{"sources": {{}}}} if no source had groups)'
+            )
+        return frozenset()
+
+    def _has_lost_memory(self, listed: Iterable[Listed]) -> bool:
+        """Tell whether there were sources, and nothing says any more which groups they had."""
+        if (self.collection / sources.MEMORY).exists():
+            return False
+        if (self.collection / SEEN).exists():
+            return True  # a trace that only sources leave
+        if self.base is None and (known := generations.numbers(self.collection)):
+            tables = (generations.whole_table(self.collection, n) for n in reversed(known))
+            if (table := next(filter(None, tables), None)) is None:
+                return True
+            with closing(Documents(table)) as left:
+                listed = list(left.all())
+        return any(PurePath(document.source).is_absolute() for document in listed)
 
     def _outdated(self, names: Collection[str], without: tuple[str, str]) -> list[Survey]:
         """Survey what other settings made, in sources (or of a name) that this job is not about.

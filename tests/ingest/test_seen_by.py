@@ -1,11 +1,15 @@
 """Who may see a document follows the last word on it, whatever fails or is gone back to."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from indexes import backup, failpoints, upkeep
+from indexes.build import Build
 from indexes.index import Index
+from ingest import sources
+from ingest.errors import IngestError
 
 HR, LEGAL = frozenset({"hr"}), frozenset({"legal"})
 
@@ -145,3 +149,55 @@ def test_sidecars_that_nobody_would_read_are_named(job, notes):
 
     assert report.documents == 1
     assert [one.uri for one in report.skipped] == ["a.md.META.toml", "b.md.meta.toml"]
+
+
+def gain(notes) -> None:
+    (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
+
+
+def test_without_its_memory_a_source_keeps_who_may_see_it(job, notes):
+    job.run([notes], groups=HR)
+    (job.collection / sources.MEMORY).unlink()
+    gain(notes)
+    job.run([notes])
+    assert groups(job) == {"a.md": HR, "b.md": HR}
+
+
+def test_a_restored_source_keeps_who_may_see_it_beside_others(job, notes, kb, tmp_path):
+    job.run([notes], groups=HR)
+    backup.write(job.collection, tmp_path / "hr.tar")
+    other = replace(job, collection=job.collection.with_name("other"))
+    other.run([kb])
+    backup.restore(tmp_path / "hr.tar", other.collection)
+    gain(notes)
+    other.run([notes])
+    assert groups(other) == {"a.md": HR, "b.md": HR}
+
+
+@pytest.mark.parametrize("way", ["another source", "several groups", "begun anew", "plan"])
+def test_without_their_memory_sources_of_unknown_groups_are_refused(job, notes, kb, way):
+    job.run([notes], groups=HR)
+    named, how = notes, {}
+    if way == "several groups":
+        gain(notes)
+        with Build(job.collection, job.embedder) as build:
+            record = replace(build.base.record("a.md"), id="1", uri="c.md", groups=LEGAL)
+            build.add(record, [])
+            build.publish()
+    elif way == "begun anew":
+        (job.collection / "CURRENT").write_text("none")
+        how = {"begin_anew": True}
+    else:
+        named = kb
+    (job.collection / sources.MEMORY).unlink()
+    act = job.plan if way == "plan" else job.run
+    with pytest.raises(IngestError, match="--groups"):
+        act([named], **how)
+    act([named], groups=HR, **how)
+
+
+def test_a_collection_of_single_documents_needs_no_memory_of_sources(job, notes):
+    job.put("one.md", notes / "a.md", groups=HR)
+    assert not (job.collection / sources.MEMORY).exists()
+    job.run([notes])
+    assert groups(job) == {"one.md": HR, "a.md": frozenset()}
