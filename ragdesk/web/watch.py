@@ -76,9 +76,7 @@ class Watch:
             return LongHeaders(f"The headers are over {MAX_HEADER_BYTES:,} bytes.")
         names = [name for name, _ in scope["headers"]]
         if b"transfer-encoding" in names and b"content-length" in names:
-            return BadRequest(
-                "Content-Length and Transfer-Encoding are not shown together."
-            )
+            return BadRequest("Content-Length and Transfer-Encoding are not shown together.")
         if names.count(b"authorization") > 1:
             return BadRequest("A request shows one key, in one Authorization header.")
         return None
