@@ -170,8 +170,9 @@ def access_between(collection: Path, older: int, newer: int, table: _Table) -> A
     """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
 
     Goes back by the logs; where these do not lead to the older one, until a document table is
-    whole. Two tables do not tell what a document was shut to, and opened with another text, between
-    them. table: gives that of a generation. Raises OSError when the machine cannot read a file now.
+    whole. Two tables do not tell whether a text was shut in before another took its name; then it
+    is for administrators alone. table: gives that of a generation. Raises OSError when the machine
+    cannot read a file now.
     """
     if (known := _by_logs(collection, older, newer)) is not None:
         return known
@@ -180,7 +181,8 @@ def access_between(collection: Path, older: int, newer: int, table: _Table) -> A
     while at != older:
         tried.add(at)
         if (file := table(at)) and (base := table(older)):
-            return (compare_tables(base, file) or AS_PUBLISHED).then(since)
+            jump = compare_tables(base, file) or AS_PUBLISHED
+            return replace(jump, limits=dict.fromkeys(jump.limits, NOBODY)).then(since)
         step = read(collection, at)
         if step is None or step[0] in tried:
             why = f"who may see what is not known since generation {at}; administrators alone may"

@@ -397,8 +397,7 @@ _BESIDE: Mapping[str, Callable[[Any], None]] = {
 def _install(place: Path, held: Generation, collection: Path, *, old_groups: bool) -> int:
     """Put the parts in their places, and publish their generation; all of it, or nothing."""
     parent, table = generations.current(collection), held.folder / documents.NAME
-    known = (parent or 1) - 1
-    regrouped = list(upkeep.said_since(collection, table, old_groups=old_groups, known=known))
+    regrouped = list(upkeep.said_since(collection, table, old_groups=old_groups))
     before = generations.whole_table(collection, parent) if parent else None
     access = access_log.compare_tables(before, table, regrouped)
     plan = Plan(

@@ -71,7 +71,7 @@ def loss(collection: Path) -> Loss:
     """Tell what would be let go of, were the collection begun anew."""
     number = generations.current(collection) or next(generations.order(collection), 0)
     try:
-        facts = manifest.read(collection / generations.GENERATIONS / str(number)).facts
+        facts = generations.read_manifest(collection, number).facts
         return Loss(generation=number, documents=int(facts["sums"]["documents"]))
     except IndexesError:
         return Loss(generation=number, documents=None)

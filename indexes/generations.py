@@ -102,14 +102,7 @@ def order(collection: Path) -> Iterator[int]:
 
 def read(collection: Path, number: int) -> Generation:
     """Read a generation's manifest and verify its files. Raises IndexDamaged, IndexMismatch."""
-    folder = _folder(collection, number)
-    sealed = manifest.read(folder)
-    if sealed.facts.get("generation") != number:
-        raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
-    try:
-        _check(sealed.facts)
-    except (ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{folder / manifest.NAME} describes no generation: {error}.") from error
+    folder, sealed = _folder(collection, number), read_manifest(collection, number)
     manifest.verify(folder, sealed)
     dead = read_dead(folder / TOMBSTONES)
     return Generation(
@@ -122,6 +115,22 @@ def read(collection: Path, number: int) -> Generation:
         sums=sealed.facts["sums"],
         checksum=sealed.checksum,
     )
+
+
+def read_manifest(collection: Path, number: int) -> manifest.Manifest:
+    """Read what a generation says of itself, and hold that against its form; no file is looked at.
+
+    Raises IndexDamaged, also for a manifest that belongs to something else, and IndexMismatch.
+    """
+    folder = _folder(collection, number)
+    sealed = manifest.read(folder)
+    if sealed.facts.get("generation") != number:
+        raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+    try:
+        _check(sealed.facts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(f"{folder / manifest.NAME} describes no generation: {error}.") from error
+    return sealed
 
 
 def _check(facts: Mapping[str, Any]) -> None:

@@ -228,7 +228,7 @@ def _clear_damaged(collection: Path) -> list[Path]:
 
 def _standing(collection: Path, number: int, *, current: bool) -> Standing:
     try:
-        facts = manifest.read(collection / generations.GENERATIONS / str(number)).facts
+        facts = generations.read_manifest(collection, number).facts
     except IndexesError as error:
         return Standing(generation=number, current=current, problem=str(error))
     counts = {name: facts["sums"][name] for name in ("documents", "chunks", "vectors")}

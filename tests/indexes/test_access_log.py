@@ -227,17 +227,20 @@ def shut_then_replaced(collection: Path) -> Path:
     return collection
 
 
-@pytest.mark.parametrize("way", ["fallback", "rollback"])
+@pytest.mark.parametrize("way", ["fallback", "fallback without a log", "rollback"])
 def test_a_text_shut_in_between_stays_so_where_its_name_is_open_now(tmp_path, way):
     collection = shut_then_replaced(tmp_path / "c")
     spoil_segment(collection, 2)  # the third generation holds it too
     if way == "rollback":
         spoil(table(collection, 2))
         upkeep.rollback(collection, 1)
+    elif way == "fallback without a log":
+        (collection / "access" / "3.json").unlink()
     with Index.open(collection) as index:
         assert index.text("a.md") == "canary one"
         assert visible(index, ANYBODY) == set()
-        assert "a.md" in visible(index, MEMBER)
+        if way != "fallback without a log":
+            assert "a.md" in visible(index, MEMBER)
 
 
 @pytest.mark.parametrize("lost", ["nothing", "log"])
@@ -261,3 +264,14 @@ def test_going_back_asks_generations_that_were_cleared(tmp_path, lost):
     with Index.open(collection) as index:
         assert visible(index, ANYBODY) == {"b.md"}
         assert visible(index, MEMBER) == {"a.md", "b.md"}
+
+
+def test_a_restore_asks_every_generation_that_stands(tmp_path):
+    collection = tmp_path / "c"
+    publish(collection, document("a.md", "canary one"))
+    backup.write(collection, tmp_path / "b.rdb")
+    shut_then_replaced(collection)
+    spoil(table(collection, 3))
+    (collection / "access" / "3.json").unlink()
+    with pytest.raises(IndexDamaged, match="--old-groups"):
+        backup.restore(tmp_path / "b.rdb", collection)

@@ -6,6 +6,7 @@ import pytest
 from fakes import answering, document, publish, publish_three
 
 from indexes import generations, manifest, upkeep
+from indexes.build import Loss, loss
 from indexes.errors import IndexDamaged, IndexNotFound
 from indexes.index import Index
 
@@ -111,3 +112,11 @@ def test_gc_clears_a_damaged_generation_that_was_rolled_back_from(collection):
     upkeep.gc(collection, keep=9)
     assert generations.numbers(collection) == [1, 2]
     assert upkeep.verify(collection) == []
+
+
+def test_a_generation_that_bears_the_manifest_of_a_segment_is_told(tmp_path):
+    collection = publish_three(tmp_path / "c")
+    stray = next((collection / "segments").iterdir()) / "MANIFEST.json"
+    shutil.copy(stray, collection / "generations" / "3" / "MANIFEST.json")
+    assert upkeep.history(collection)[-1].problem
+    assert loss(collection) == Loss(generation=3, documents=None)
