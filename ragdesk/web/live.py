@@ -21,7 +21,7 @@ from pathlib import Path
 from indexes.errors import tells_absence
 from indexes.generations import numbers
 from ragdesk.assemble import Opened
-from ragdesk.errors import NotFound
+from ragdesk.errors import NotFound, Overloaded
 from ragdesk.metrics import Metrics
 from ragdesk.trouble import Outage, code_of
 from ragdesk.web.schemas import COLLECTION
@@ -73,6 +73,7 @@ class Live:
         self._coming: dict[str, Future[None]] = {}
         self._lock = threading.Lock()  # of the two above; never held while anything is opened
         self._pool = ThreadPoolExecutor(AT_ONCE, "open")
+        self._ended = False
 
     def names(self) -> list[str]:
         """List the collections that stand in home, served or not."""
@@ -214,6 +215,8 @@ class Live:
     def _begin(self, name: str) -> "Future[None]":
         """Refresh a collection in a thread; whoever asks meanwhile waits for the same one."""
         with self._lock:
+            if self._ended:
+                raise Overloaded("The server is stopping.")
             coming = self._coming.get(name)
             if coming is None or coming.done():
                 coming = self._coming[name] = self._pool.submit(self.refresh, name)
@@ -231,7 +234,8 @@ class Live:
             except OSError:  # no handle is left, say: what is served goes on
                 continue
             if place is None or stamp is None or self._is_due(place, stamp):
-                due.append(self._begin(name))
+                with contextlib.suppress(Overloaded):  # it is stopping: nothing is due any more
+                    due.append(self._begin(name))
         with self._lock:
             self._coming = {n: one for n, one in self._coming.items() if not one.done()}
         shared = [place.shared for place in [*self._places.values()]]
@@ -252,6 +256,7 @@ class Live:
     def close(self) -> None:
         """Let go of every collection; what is still read is closed by its last reader."""
         with self._lock:
+            self._ended = True
             places, self._places = self._places, {}
             held = [place.shared for place in places.values() if place.shared]
             for place in places.values():

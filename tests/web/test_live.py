@@ -176,3 +176,10 @@ def test_a_home_without_collections_serves_the_page_and_says_what_is_missing(tmp
         assert client.get("/v1/collections").json() == {"collections": []}
         assert client.post("/v1/answers", json={"question": "x"}).status_code == 404
         assert client.get("/readyz").status_code == 200
+
+
+def test_a_look_at_collections_after_the_end_begins_nothing(client):
+    live = client.app.state.desk.live
+    live.close()
+    assert live._begin_all() == []
+    assert client.post("/v1/answers", json={"question": "refund"}).status_code == 503
