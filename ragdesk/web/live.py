@@ -251,7 +251,10 @@ class Live:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._seconds)
-            await asyncio.to_thread(self._begin_all)
+            try:
+                await asyncio.to_thread(self._begin_all)
+            except Exception:  # whatever it is: what is published next must still be seen
+                log.exception("collections could not be looked at")
 
     def close(self) -> None:
         """Let go of every collection; what is still read is closed by its last reader."""
