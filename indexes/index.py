@@ -370,6 +370,11 @@ class Index:
         listed = self.documents.find(uri)
         return self.text_of(listed) if listed else None
 
+    def text_by_id(self, identity: str) -> str | None:
+        """Give the stored text of a document by its id, or None: two may share a uri."""
+        listed = self.documents.by_id(identity)
+        return self.text_of(listed) if listed else None
+
     def text_of(self, listed: Listed) -> str | None:
         """Give the stored text of a document that is listed."""
         return self._shelf(listed).text(listed.id)

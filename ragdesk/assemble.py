@@ -18,7 +18,7 @@ from indexes.chunk import Passage
 from indexes.documents import Listed
 from indexes.embed import Embedder, open_embedder
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
-from indexes.generations import numbers
+from indexes.generations import access_since, numbers
 from indexes.index import Index
 from indexes.retention import Retention
 from ingest.errors import Unreadable
@@ -81,9 +81,13 @@ class Opened:
 
     @contextlib.contextmanager
     def older(self, generation: int) -> Iterator[Index]:
-        """Open another generation while it is kept. Raises NotFound."""
+        """Open another generation while it is kept, as it may be seen now. Raises NotFound.
+
+        What was removed since, or shut to some, stays so: whatever has the same name today.
+        """
         try:
-            index = Index.at(self.folder, generation)
+            access = access_since(self.folder, generation)
+            index = Index.at(self.folder, generation, access=access)
         except IndexesError as error:
             raise NotFound(f"Generation {generation} is not kept.") from error
         with index:

@@ -73,7 +73,9 @@ def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
     clusters = [case.cluster for case, _ in part.pairs]
     for name, options in WAYS.items():
         around = Retrieve(index=part.index, embedder=embed).around
-        extract = Extract(embedder=embed, text=part.index.text, around=around, options=options)
+        extract = Extract(
+            embedder=embed, text=part.index.text_by_id, around=around, options=options
+        )
         ranked = [(case, extract.rank(found)[:2]) for case, found in part.pairs]
         one = [float(any(right(c, case) for c in best[:1])) for case, best in ranked]
         two = [float(any(right(c, case) for c in best)) for case, best in ranked]

@@ -13,11 +13,11 @@ def cite(statement: Statement, known: Sequence[Citation]) -> tuple[Claim, tuple[
 
     known: citations of this answer so far. A place cited before keeps its number.
     """
-    places = {(c.uri, c.start, c.end): c.number for c in known}
+    places = {(c.uri, c.start, c.end, c.quote): c.number for c in known}
     fresh: list[Citation] = []
     numbers: list[int] = []
     for quote in statement.quotes:
-        place = (quote.passage.chunk.uri, quote.start, quote.end)
+        place = (quote.passage.chunk.uri, quote.start, quote.end, quote.text)
         if place not in places:
             places[place] = len(known) + len(fresh) + 1
             fresh.append(_citation(quote, places[place]))

@@ -196,7 +196,7 @@ class Desk:
     def _extractive(self) -> Writer:
         extract = Extract(
             embedder=self.retrieve.embedder,
-            text=self.retrieve.index.text,
+            text=self.retrieve.index.text_by_id,
             around=self.retrieve.around,
             options=self.extract,
         )

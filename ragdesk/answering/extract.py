@@ -72,7 +72,7 @@ class Candidate:
 class Extract:
     """Chooses sentences.
 
-    text: gives the stored text of a document by its uri, for headers. around: gives the chunks
+    text: gives the stored text of a document by its id, for headers. around: gives the chunks
     about a passage in its document, itself included, in order.
     """
 
@@ -190,7 +190,7 @@ class Extract:
         spans = [(s.start, s.end) for s in read(chunk.text)]
         own = (chunk.start + one.sentence.start, chunk.start + one.sentence.end)
         if chunk.kind == "table":
-            text = self.text(chunk.uri) or ""
+            text = self.text(chunk.document) or ""
             if above := shape.header(chunk, text, own):
                 yield *above, text[slice(*above)]
             yield *own, one.text

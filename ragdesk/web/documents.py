@@ -37,6 +37,10 @@ router = APIRouter(route_class=StrictRoute, tags=["documents"])
 Asker = Annotated[Principal, Depends(may("ask"))]
 Writer = Annotated[Principal, Depends(may("write"))]
 Generation = Annotated[int | None, Query(ge=1, le=2**53)]
+Part = Annotated[
+    str | None,
+    Query(max_length=100, description="A citation's chunk: which one of two documents of a uri."),
+]
 Groups = Annotated[str, Query(max_length=1_000, description="Groups, with commas between them.")]
 BASE = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
@@ -127,20 +131,28 @@ def _shown(source: str) -> str:
 
 
 @router.get(f"{BASE}/{{uri:path}}/text", response_class=PlainTextResponse)
-async def text(
-    collection: str, uri: str, who: Asker, leases: Leases, generation: Generation = None
+async def text(  # noqa: PLR0913, one parameter a part of the request
+    collection: str,
+    uri: str,
+    *,
+    who: Asker,
+    leases: Leases,
+    generation: Generation = None,
+    chunk: Part = None,
 ) -> Response:
     """Give the stored text of a document: what the offsets of citations count in."""
     opened = await leases.open(collection)
-    found = await run_in_thread(read_text, opened, uri, who, generation)
+    found = await run_in_thread(read_text, opened, uri, who, generation, chunk)
     return PlainTextResponse(found)
 
 
 @router.get(f"{BASE}/{{uri:path}}/original", response_class=FileResponse)
-async def original(collection: str, uri: str, who: Asker, leases: Leases) -> Response:
+async def original(
+    collection: str, uri: str, who: Asker, leases: Leases, chunk: Part = None
+) -> Response:
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
     opened = await leases.open(collection)
-    document = find(opened, uri, who)
+    document = find(opened, uri, who, chunk)
     file = original_file(opened.folder, document.digest)
     if file.is_symlink() or not file.is_file():
         raise NotFound("The original of this document is no longer kept.")
@@ -232,34 +244,43 @@ def _check_groups(groups: frozenset[str], who: Principal) -> None:
         raise Forbidden("A key gives documents only to groups of its own.")
 
 
-def find(opened: Opened, uri: str, who: Principal) -> Listed:
+def find(opened: Opened, uri: str, who: Principal, chunk: str | None = None) -> Listed:
     """Find a document by its uri. Raises NotFound for one that is hidden from the asker too."""
-    return seen(opened.index, uri, who)
+    return seen(opened.index, uri, who, chunk)
 
 
-def seen(index: Index, uri: str, who: Principal) -> Listed:
-    """Find a document of a generation by its uri. Raises NotFound, for a hidden one too."""
+def seen(index: Index, uri: str, who: Principal, chunk: str | None = None) -> Listed:
+    """Find a document of a generation by its uri. Raises NotFound, for a hidden one too.
+
+    chunk: one of its chunks, as a citation names it: it tells two documents of one uri apart.
+    """
     shown = [document for document in index.documents.named(uri) if visible(document, who)]
+    if chunk is not None:
+        row = index.row(chunk)
+        shown = [document for document in shown if row in index.rows(document)]
     if not shown:
         raise NotFound("No such document.")
     return shown[0]
 
 
-def read_text(opened: Opened, uri: str, who: Principal, generation: int | None) -> str:
+def read_text(
+    opened: Opened, uri: str, who: Principal, generation: int | None, chunk: str | None = None
+) -> str:
     """Read a stored text, of an older generation too while it is kept. Raises NotFound.
 
     An older text is shown to those who might see it then and may see it now, and to nobody once
-    its document is gone: what was deleted is not to be read.
+    its document is gone: what was deleted is not to be read, and another document of its name
+    opens nothing.
     """
     if generation is None or generation == opened.index.generation:
-        return _stored(opened.index, uri, who)
+        return _stored(opened.index, uri, who, chunk)
     seen(opened.index, uri, who)
     with opened.older(generation) as before:
-        return _stored(before, uri, who)
+        return _stored(before, uri, who, chunk)
 
 
-def _stored(index: Index, uri: str, who: Principal) -> str:
-    return index.text_of(seen(index, uri, who)) or ""
+def _stored(index: Index, uri: str, who: Principal, chunk: str | None) -> str:
+    return index.text_of(seen(index, uri, who, chunk)) or ""
 
 
 def check_uri(uri: str) -> None:

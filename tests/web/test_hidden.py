@@ -232,3 +232,65 @@ def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
     assert {d["source"] for d in listed} == {"docs of us", "src"}
     assert "docs of us" in foreign["error"]["message"]
     assert not [text for text in said if str(home.parent) in text or '"/' in text]
+
+
+def put(client, uri: str, body: bytes, headers, query: str = "") -> int:
+    """Put a document, wait for it, and give the generation that it made."""
+    sent = client.put(f"{BASE}/{uri}{query}", content=body, headers=headers)
+    assert ended(client, sent, headers)["state"] == "done"
+    return client.get(BASE, headers=headers).json()["generation"]
+
+
+@pytest.mark.parametrize("change", ["shut", "deleted"])
+def test_an_own_document_of_its_name_opens_no_older_text(client, keys, change):
+    _, token = keys.create("admin", scopes=["admin"])
+    _, own = keys.create("guest", scopes=["ask", "write"], groups=["guests"])
+    admin, guest = bearer(token), bearer(own)
+    first = put(client, "x.md", BODY, admin)
+    if change == "shut":
+        put(client, "x.md", BODY, admin, "?groups=staff")
+    else:
+        ended(client, client.delete(f"{BASE}/x.md", headers=admin), admin)
+    second = put(client, "x.md", b"# Own\n\nWords of a guest.\n", guest)
+    put(client, "x.md", b"# Own\n\nOther words of a guest.\n", guest)
+
+    older = client.get(f"{BASE}/x.md/text?generation={first}", headers=guest)
+
+    assert older.status_code == 404
+    mine = client.get(f"{BASE}/x.md/text?generation={second}", headers=guest)
+    assert "Words of a guest" in mine.text
+
+
+def test_a_citation_leads_to_the_right_one_of_two_documents_of_one_name(client, keys):
+    _, guest = keys.create("guest", scopes=["ask", "write"], groups=["guests"])
+    put(client, SECRET, b"# Own\n\nMarmalade of the guests is green.\n", bearer(guest))
+    _, both = keys.create("both", groups=["guests", "staff"])
+    asked = {"query": "marmalade canary password", "filters": {"uris": [SECRET]}}
+
+    found = client.post("/v1/search", json=asked, headers=bearer(both)).json()["passages"]
+
+    texts = set()
+    for one in found:
+        chunk = {"chunk": one["chunk"]}
+        text = client.get(f"{BASE}/{SECRET}/text", params=chunk, headers=bearer(both)).text
+        assert text[one["start"] : one["end"]] == one["text"]
+        texts.add(text)
+        seen = client.get(f"{BASE}/{SECRET}/text", params=chunk, headers=bearer(guest))
+        assert seen.status_code == (404 if text == CANARY else 200)
+    assert len(texts) == 2
+
+
+def test_an_answer_looks_up_no_words_in_a_hidden_document_of_its_name(client, keys):
+    _, token = keys.create("admin", scopes=["admin"])
+    _, guest = keys.create("guest", scopes=["ask", "write"], groups=["guests"])
+    rows = "".join(f"| copper key {n} | on the shelf {n} of the store room |\n" for n in range(90))
+    table = f"| Cellar key | Place |\n|---|---|\n{rows}| brass key | under the mat |\n".encode()
+    put(client, "keys.md", b"# Staff\n\n" + table, bearer(token), "?groups=staff")
+    put(client, "keys.md", b"# Guests of the house\n\n" + table, bearer(guest))
+    ask = {"question": "Where is the brass cellar key?", "filters": {"uris": ["keys.md"]}}
+
+    answer = client.post("/v1/answers", json=ask, headers=bearer(guest)).json()
+
+    text = client.get(f"{BASE}/keys.md/text", headers=bearer(guest)).text
+    assert answer["citations"]
+    assert all(text[c["start"] : c["end"]] == c["quote"] for c in answer["citations"])

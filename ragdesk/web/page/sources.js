@@ -128,7 +128,7 @@ export async function view(answer, place, from) {
   body.replaceChildren(el("p", { class: "wait" }, say("loading")));
   title.focus({ preventScroll: true });
   await attempt(async () => {
-    const text = await wire.text(answer.collection, place.uri, answer.generation);
+    const text = await wire.text(answer.collection, place.uri, answer.generation, place.chunk);
     if (mine === turn) draw(answer, place, text);
   });
   body.querySelector(".wait + .wait")?.previousSibling.remove();

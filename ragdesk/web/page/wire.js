@@ -41,9 +41,12 @@ export const documents = async (collection, cursor) => {
 };
 
 // generation: unknown while an answer is still being written, and then the current one.
-export const text = async (collection, uri, generation) => {
-  const query = generation === undefined ? "" : `?generation=${generation}`;
-  return (await call(`${within(collection, uri)}/text${query}`)).text();
+// chunk: of a citation or passage, as two documents may have one uri.
+export const text = async (collection, uri, generation, chunk) => {
+  const query = new URLSearchParams();
+  if (generation !== undefined) query.set("generation", generation);
+  if (chunk !== undefined) query.set("chunk", chunk);
+  return (await call(`${within(collection, uri)}/text?${query}`)).text();
 };
 
 export const original = async (collection, uri) => (await call(`${within(collection, uri)}/original`)).blob();
