@@ -174,6 +174,7 @@ async def put(
     if not NAME.fullmatch(collection):
         raise NotFound("No such collection.")
     check_uri(uri)
+    _check_query(request)
     if not brings_body(request.scope):
         raise Invalid(NO_BODY)
     named = frozenset(name.strip() for name in groups.split(",") if name.strip())
@@ -213,7 +214,8 @@ async def delete(
 async def job(job: str, request: Request, who: Writer) -> Response:
     """Say how far a job is. A job of another key is a 404."""
     found = of(request).jobs.get(job)
-    if found is None or (found.owner != who.name and "admin" not in who.scopes):
+    hidden = found and who.collections and found.collection not in who.collections
+    if found is None or hidden or (found.owner != who.name and "admin" not in who.scopes):
         raise NotFound("No such job.")
     return JSONResponse(written(found, who))
 
@@ -237,6 +239,13 @@ def make_admission(job: Job, who: Principal) -> Admit:
         return seen, groups or None
 
     return admit
+
+
+def _check_query(request: Request) -> None:
+    """Refuse all but one ``groups``: a misspelt limit, ignored, would show it to everybody."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if names not in ([], ["groups"]):
+        raise Invalid("A put takes one query field, groups, with commas between the names.")
 
 
 def _check_groups(groups: frozenset[str], who: Principal) -> None:

@@ -294,3 +294,22 @@ def test_an_answer_looks_up_no_words_in_a_hidden_document_of_its_name(client, ke
     text = client.get(f"{BASE}/keys.md/text", headers=bearer(guest)).text
     assert answer["citations"]
     assert all(text[c["start"] : c["end"]] == c["quote"] for c in answer["citations"])
+
+
+def test_an_administrator_of_one_collection_sees_no_job_of_another(client, keys):
+    _, token = keys.create("admin", scopes=["admin"])
+    _, other = keys.create("other", scopes=["admin"], collections=["other"])
+    sent = client.put(f"{BASE}/x.md", content=BODY, headers=bearer(token))
+
+    seen = client.get(sent.headers["location"], headers=bearer(other))
+
+    assert seen.status_code == 404
+    assert ended(client, sent, bearer(token))["state"] == "done"
+
+
+@pytest.mark.parametrize("query", ["group=staff", "Groups=staff", "groups=staff&groups=guests"])
+def test_a_put_whose_limit_is_misspelt_is_refused(client, query):
+    sent = client.put(f"{BASE}/x.md?{query}", content=BODY)
+
+    assert sent.status_code == 422
+    assert client.get(f"{BASE}/x.md/text").status_code == 404

@@ -95,6 +95,24 @@ def test_without_handles_the_old_generation_answers_and_the_new_one_comes_by_its
     assert len(said) == 1  # once, and then it is counted
 
 
+def test_an_administrator_of_one_collection_reads_no_name_of_another(home, keys):
+    _, token = keys.create("other", scopes=["admin"], collections=["other"])
+    _, whole = keys.create("admin", scopes=["admin"])
+    with serving(home, keys, retry_seconds=0.05) as client:
+        (home / "collections/default/calibration.json").write_text("{}")
+        publish(home, "default", {"new.md": "# New\nWords.\n"})
+        wait(lambda: client.get("/readyz").json()["not_served"])
+
+        names = [
+            client.get("/readyz", headers={"Authorization": f"Bearer {one}"})
+            .json()["not_served"][0]
+            .get("collection")
+            for one in (token, whole)
+        ]
+
+    assert names == [None, "default"]
+
+
 @pytest.fixture
 def low_limit() -> Iterator[int]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
