@@ -6,6 +6,7 @@ generation in order. Any thread may search; an Index never changes, a new genera
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Self
@@ -64,10 +65,14 @@ class Index:
         table = held.folder / documents.NAME
         self.documents = RestrictedDocuments(table, access) if access else Documents(table)
         self._lock = lock
-        self._replica: Replica | None = None
         self._closed = False
         self._layout = Layout(self.segments)
-        gone = [(name, *one) for name, ranges in held.dead.items() for one in ranges]
+        self._permit()
+
+    def _permit(self) -> None:
+        """Work out what may be found, by the tombstones and by what was taken away since."""
+        self._replica: Replica | None = None
+        gone = [(name, *one) for name, ranges in self.dead.items() for one in ranges]
         if isinstance(self.documents, RestrictedDocuments):
             gone += self.documents.removed
         self._live = self._layout.mask(~self._layout.flags(gone))
@@ -208,6 +213,17 @@ class Index:
         for part in self.segments:
             if isinstance(part.dense, Dense):
                 part.dense = take(part.dense, part.digest)
+
+    def restrict(self, access: Access) -> Self:
+        """Give a view of this index as it may be seen now, without opening a file.
+
+        The two share all files: this one is to be closed, after the last use of the view.
+        """
+        view = copy(self)
+        view.access = access
+        view.documents = RestrictedDocuments.over(self.documents, access)
+        view._permit()  # noqa: SLF001, of its own kind
+        return view
 
     @property
     def fallbacks(self) -> tuple[str, ...]:

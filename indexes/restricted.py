@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from indexes.access_log import NOBODY, Access
 from indexes.chunk import Filter
@@ -19,13 +20,25 @@ class RestrictedDocuments(Documents):
 
     def __init__(self, file: Path, access: Access) -> None:
         super().__init__(file)
-        self._access, look_up = access, super().at
         try:
-            found = [look_up(*place) for place in sorted(access.removed)]
-            moved = [look_up(*place) for place in sorted({*access.groups, *access.limits})]
+            self._look_up(access)
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def over(cls, table: Documents, access: Access) -> Self:
+        """Read a table that is open already; whoever opened it closes it, after this one's end."""
+        view = cls.__new__(cls)
+        view.__dict__.update(vars(table))
+        view._look_up(access)  # noqa: SLF001, of its own kind
+        return view
+
+    def _look_up(self, access: Access) -> None:
+        """Find the documents that are gone, and those that others may see now."""
+        self._access, look_up = access, super().at
+        found = [look_up(*place) for place in sorted(access.removed)]
+        moved = [look_up(*place) for place in sorted({*access.groups, *access.limits})]
         self._gone = [document for document in found if document]
         self._moved = [replace(d, groups=access.effective_groups(d)) for d in moved if d]
 

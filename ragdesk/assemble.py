@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from indexes import weights
+from indexes.access_log import Access
 from indexes.chunk import Passage
 from indexes.documents import Listed
 from indexes.embed import Embedder, open_embedder
@@ -205,6 +206,14 @@ class Desks:
             opened = self._put_to_work(index, collection, calibration, card)
             failing.pop_all()
         return opened
+
+    def restrict(self, opened: Opened, access: Access) -> Opened:
+        """Make of an open collection one that is as it may be seen now, of the same files.
+
+        The first is to be closed, after the last use of the second.
+        """
+        index = opened.index.restrict(access)
+        return self._put_to_work(index, opened.collection, opened.desk.calibration, None)
 
     def _put_to_work(
         self, index: Index, collection: str, calibration: Calibration | None, card: "Card | None"

@@ -4,11 +4,16 @@ Each open generation holds two, and two more a segment; the usual soft limit of 
 leftover of programs that keep handles in a bit set, of which this is none.
 """
 
+import contextlib
 import logging
+import os
 import resource
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 OPEN = Path("/proc/self/fd")
+SPARE = 4
 log = logging.getLogger("ragdesk")
 
 
@@ -40,3 +45,39 @@ def count_handles() -> int:
         return sum(1 for _ in OPEN.iterdir())
     except OSError:  # none is left to list them with
         return handle_limit()
+
+
+class SpareHandles:
+    """A few handles put by, to read small files with when this process has no other left."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: list[int] = []
+        self._ended = False
+        self._fill()
+
+    def _fill(self) -> None:
+        with contextlib.suppress(OSError):
+            while len(self._kept) < SPARE:
+                self._kept.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+
+    def _drop(self) -> None:
+        while self._kept:
+            os.close(self._kept.pop())
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[None]:
+        """Free them for the block, one user at a time; others of the process may be quicker."""
+        with self._lock:
+            self._drop()
+            try:
+                yield
+            finally:
+                if not self._ended:
+                    self._fill()
+
+    def close(self) -> None:
+        """Give them back for good."""
+        with self._lock:
+            self._ended = True
+            self._drop()

@@ -94,7 +94,9 @@ def _gate(options: ServeOptions, keys: Keys) -> Gate:
 
 def _live(desks: Desks, metrics: Metrics) -> Live:
     seconds, again = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
-    return Live(desks.home, desks.open, metrics, seconds=seconds, again=again)
+    return Live(
+        desks.home, desks.open, metrics, seconds=seconds, again=again, restrict=desks.restrict
+    )
 
 
 def _app(lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]) -> FastAPI:

@@ -18,10 +18,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexes.access_log import Access
 from indexes.errors import tells_absence
-from indexes.generations import numbers
+from indexes.generations import access_since, numbers
 from ragdesk.assemble import Opened
 from ragdesk.errors import NotFound, Overloaded
+from ragdesk.handles import SpareHandles
 from ragdesk.metrics import Metrics
 from ragdesk.trouble import Outage, code_of
 from ragdesk.web.schemas import COLLECTION
@@ -55,9 +57,10 @@ class Live:
     """Opens collections, swaps them when something newer was published, and closes them.
 
     seconds: between two looks. again: seconds until what could not be opened is tried once more.
+    restrict: makes of what answers on one that is as it may be seen now, of the same files.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, made in one place
         self,
         home: Path,
         open_: Callable[[str], Opened],
@@ -65,9 +68,11 @@ class Live:
         *,
         seconds: float,
         again: float,
+        restrict: Callable[[Opened, Access], Opened],
     ) -> None:
         self._home = home / "collections"
-        self._open, self._metrics = open_, metrics
+        self._open, self._restrict, self._metrics = open_, restrict, metrics
+        self._spare = SpareHandles()
         self._seconds, self._again = seconds, again
         self._places: dict[str, Place] = {}
         self._coming: dict[str, Future[None]] = {}
@@ -158,6 +163,7 @@ class Live:
         except Exception as raised:  # noqa: BLE001, whatever the new one has, the old answers on
             error = _bare(raised)
             code, reason = code_of(raised), str(raised) or type(raised).__name__
+            self._take_away(name, place)
         else:
             self._swap(name, place, opened)
             code, reason = "index_damaged", "; ".join(opened.index.refused)
@@ -174,6 +180,34 @@ class Live:
             shared.release()
         if former:
             former.release()
+
+    def _take_away(self, name: str, place: Place) -> None:
+        """Let what answers on show nothing that a newer generation removed, or shut to some."""
+        former = place.shared
+        if former is None:
+            return
+        view: Shared | None = None
+        try:
+            access = self._access(name, former.opened.index.generation)
+            if access == former.opened.index.access:
+                return
+            view = Shared(self._restrict(former.opened, access), lambda _: former.release())
+        except Exception:  # who may see what cannot be told: nobody
+            log.exception("a collection is closed", extra={"collection": name})
+        with self._lock:
+            wanted = self._places.get(name) is place and place.shared is former
+            if wanted:
+                place.shared = view  # which lets go of the former one at its end
+        if wanted and view is None:
+            former.release()
+
+    def _access(self, name: str, generation: int) -> Access:
+        """Tell what holds now of a generation; where the machine cannot, it is nobody's."""
+        try:
+            with self._spare.use():
+                return access_since(self._home / name, generation)
+        except OSError as error:
+            return Access(closed=f"who may see what cannot be read now: {error}")
 
     def _note(self, name: str, place: Place, code: str, reason: str) -> None:
         """Count a try, and say in the log what is new: not the same again every few seconds."""
@@ -266,6 +300,7 @@ class Live:
                 place.shared = None
             for coming in self._coming.values():
                 coming.cancel()
+        self._spare.close()
         self._pool.shutdown(wait=False)  # what is to be closed still will be
         for shared in held:
             shared.release()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import resource
@@ -93,6 +94,58 @@ def test_without_handles_the_old_generation_answers_and_the_new_one_comes_by_its
         assert 'ragdesk_not_served_since_seconds{reason="handles"} 0' in numbers
     said = [r for r in caplog.records if "cannot be served" in r.getMessage()]
     assert len(said) == 1  # once, and then it is counted
+
+
+DOCUMENTS = "/v1/collections/default/documents"
+
+
+def put(client, uri: str, headers, query: str = "") -> None:
+    job = client.put(f"{DOCUMENTS}/{uri}{query}", content=f"# {uri}\n\nCats.\n", headers=headers)
+    wait(lambda: client.get(job.headers["location"], headers=headers).json()["state"] == "done")
+
+
+@pytest.mark.parametrize("reason", ["settings", "handles"])
+def test_what_answers_on_shows_nothing_that_was_removed_or_shut_since(
+    home, keys, reason, monkeypatch
+):
+    admin, guest = (
+        {"Authorization": f"Bearer {keys.create(name, scopes=scopes, groups=['guests'])[1]}"}
+        for name, scopes in (("admin", ["admin"]), ("guest", ["ask"]))
+    )
+
+    def fail(_name: str) -> Opened:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with serving(home, keys, retry_seconds=0.05) as client:
+        uris = ("gone.md", "shut.md", "open.md")
+        for uri in uris:
+            put(client, uri, admin)
+        made = client.get(DOCUMENTS, headers=admin).json()["generation"]
+        if reason == "settings":
+            (home / "collections/default/calibration.json").write_text("{}")
+        else:
+            monkeypatch.setattr(client.app.state.desk.live, "_open", fail)
+        client.delete(f"{DOCUMENTS}/gone.md", headers=admin)
+        put(client, "shut.md", admin, "?groups=staff")
+
+        def status(uri: str, headers: dict[str, str]) -> int:
+            return client.get(f"{DOCUMENTS}/{uri}/text", headers=headers).status_code
+
+        assert [status(uri, guest) for uri in uris] == [404, 404, 200]
+        assert [status(uri, admin) for uri in uris] == [404, 200, 200]
+        asked = {"query": "Cats", "filters": {"uris": list(uris)}}
+        found = client.post("/v1/search", json=asked, headers=guest).json()
+        assert {one["uri"] for one in found["passages"]} == {"open.md"}
+        listed = client.get(DOCUMENTS, headers=guest).json()
+        assert listed["generation"] == made  # still the one that could be opened
+        (trouble,) = client.get("/readyz").json()["not_served"]
+        assert (trouble["status"], trouble["reason"]) == ("behind", reason)
+        monkeypatch.undo()
+        (home / "collections/default/calibration.json").unlink(missing_ok=True)
+        wait(lambda: not client.get("/readyz").json()["not_served"])
+        opened = client.app.state.desk.metrics.generations
+        wait(lambda: opened._values[()] == 2)  # what answered on is closed, and each once
+        assert status("shut.md", guest) == 404
 
 
 def test_an_administrator_of_one_collection_reads_no_name_of_another(home, keys):
