@@ -16,7 +16,8 @@ from ragdesk.web.connections import Connections
 
 AT_ONCE = 2  # connections taken in before what is under way goes on
 QUEUED = 2_048  # further ones that the kernel keeps
-BETWEEN = 0.02  # seconds between two while the strangers' pace is spent
+BETWEEN = 0.002  # seconds between two while the strangers' pace is spent: longer, and some hundred
+# strangers a second, who need not wait for their answers, fill the kernel's queue for everybody
 RETRY = 1.0  # seconds until the next try where no handle is left
 QUIET = 60.0  # seconds between two lines about that
 SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

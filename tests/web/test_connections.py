@@ -12,6 +12,7 @@ import pytest
 from served import served
 
 from ragdesk.support.access import Keys
+from ragdesk.web import accept
 from ragdesk.web.connections import Pace, connection_ceiling
 
 ASK = {"question": "When does a refund reach my account?"}
@@ -121,6 +122,10 @@ def test_a_pace_lets_a_burst_through_and_then_so_many_a_second():
 
     assert turns[:3] == [0.0] * 3
     assert [turn is None for turn in turns[3:]] == [False, False, True, True, True]
+
+
+def test_a_queue_full_of_strangers_is_taken_in_within_seconds():
+    assert accept.QUEUED * accept.BETWEEN < 5
 
 
 def test_connections_leave_handles_for_files():
