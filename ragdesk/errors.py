@@ -165,6 +165,7 @@ class Face:
 
 
 ABSOLUTE = re.compile(r"(?<![\w.…])/(?:[^\s'\"/]+/)*([^\s'\"/]*)")
+QUOTED = re.compile(r"""'/[^'\n]*/([^'/\n]*)'|"/[^"\n]*/([^"/\n]*)\"""")
 UNEXPECTED = Face("internal", 500, 1)
 MACHINE = Face("machine", 503, 2)
 # What the machine cannot do now; other errors of the system (a client that left) are not these.
@@ -233,8 +234,11 @@ def hide_paths(words: str) -> str:
 
     >>> hide_paths("Cannot read '/srv/desk/collections/a/CURRENT': damaged. See notes/tea.md")
     "Cannot read '…/CURRENT': damaged. See notes/tea.md"
+    >>> hide_paths("Cannot read '/srv/My Docs/all plans/a b.md'")
+    "Cannot read '…/a b.md'"
     """
-    return ABSOLUTE.sub(r"…/\1", words)
+    quoted = QUOTED.sub(lambda m: f"{m[0][0]}…/{m[1] or m[2] or ''}{m[0][0]}", words)
+    return ABSOLUTE.sub(r"…/\1", quoted)
 
 
 def face(error: BaseException) -> Face:

@@ -46,6 +46,8 @@ class Uploads:
             freed = sum(_clear(folder) for folder in top.iterdir() if folder.is_dir())
             folder = top / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
+            if self._lock is not None:
+                self._lock.close()
             self._lock = _lock(folder)
         if freed:
             log.info("uploads of an ended server were cleared", extra={"bytes": freed})
@@ -55,7 +57,8 @@ class Uploads:
     def new(self) -> Path:
         """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
         with refuse_full_disk():
-            return (self.folder or self._make()) / secrets.token_hex(8)
+            stands = self.folder is not None and self.folder.is_dir()  # else removed by hand, say
+            return (self.folder if self.folder and stands else self._make()) / secrets.token_hex(8)
 
     def close(self) -> None:
         """Remove everything."""

@@ -173,3 +173,13 @@ def scope() -> dict[str, Any]:
         "server": ("localhost", 8080),
         "headers": [(b"host", b"localhost:8080"), (b"transfer-encoding", b"chunked")],
     }
+
+
+def test_a_folder_that_was_removed_by_hand_is_made_anew(client, home):
+    shutil.rmtree(home / FOLDER)
+
+    sent = client.put(WHERE, content=b"# A\n\nWords.\n")
+
+    assert sent.status_code == 202
+    wait(lambda: client.get(sent.headers["location"]).json()["state"] == "done")
+    assert not left(home)
