@@ -114,15 +114,14 @@ def _inline(name: str, tree: ast.Module) -> Iterator[Expression]:
     for node in _calls(tree):
         method = node.func.attr  # type: ignore[attr-defined]
         if method != "compile" and isinstance(node.args[0], ast.Constant):
-            flags = next((k.value for k in node.keywords if k.arg == "flags"), None)
-            extra = getattr(re, flags.attr) if isinstance(flags, ast.Attribute) else 0
             pattern = node.args[0].value
-            yield Expression(
-                f"{name}:{node.lineno}",
-                pattern,
-                re.compile(pattern, extra).flags,
-                method in ANCHORED,
-            )
+            yield Expression(f"{name}:{node.lineno}", pattern, _flags(node), method in ANCHORED)
+
+
+def _flags(call: ast.Call) -> int:
+    flags = next((k.value for k in call.keywords if k.arg == "flags"), None)
+    extra = getattr(re, flags.attr) if isinstance(flags, ast.Attribute) else 0
+    return re.compile(call.args[0].value, extra).flags  # type: ignore[attr-defined]
 
 
 def _compiled(name: str, tree: ast.Module, uses: dict[str, set[str]]) -> Iterator[Expression]:
@@ -138,8 +137,8 @@ def _compiled(name: str, tree: ast.Module, uses: dict[str, set[str]]) -> Iterato
     later += sum(1 for n in made if id(n) in inner)
     if later != MADE_LATER.get(name, 0):
         raise LookupError(f"{name} makes {later} expressions while it runs; list it in MADE_LATER")
-    if not made:
-        return
+    if all(id(n) in inner for n in made):
+        return  # nothing to look up, and the module may be one whose extra is not installed
     module = importlib.import_module(
         name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
     )
