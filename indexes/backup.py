@@ -15,7 +15,7 @@ import re
 import shutil
 import stat
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,8 +23,19 @@ from errno import ENOSPC, ENOTEMPTY
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import access_log, documents, durable, failpoints, generations, manifest, upkeep
+from indexes import (
+    access_log,
+    beside,
+    documents,
+    durable,
+    failpoints,
+    generations,
+    manifest,
+    past_limits,
+    upkeep,
+)
 from indexes.archive import ArchiveReader
+from indexes.beside import CALIBRATION, SOURCES
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, IndexNotFound
 from indexes.generations import Generation, Plan
 from indexes.paths import (
@@ -33,23 +44,20 @@ from indexes.paths import (
     join_stored,
     open_plain,
     original_file,
-    read_plain,
     segment_folder,
 )
 from indexes.strict_json import parse_json, whole, words
 
 LISTING, FORMAT = "BACKUP.json", 1
-SOURCES, CALIBRATION = "sources.json", "calibration.json"  # of the collection, beside generations
 _GENERATION = "generation"
 _NAMES = (  # of all that a backup may hold; whoever adds one says in _target where it goes
     r"generation/[A-Za-z][\w.-]*",
     r"segments/[0-9a-f]{64}/(?:[A-Za-z][\w.-]*/)?[A-Za-z][\w.-]*",
     r"originals/[0-9a-f]{64}",
-    *map(re.escape, (SOURCES, CALIBRATION)),
+    *map(re.escape, (SOURCES, CALIBRATION, past_limits.NAME)),
 )
 _NAME = re.compile("|".join(_NAMES), re.ASCII)
 _MOST = 64 << 20  # bytes of a listing
-_MOST_BESIDE = 4 << 20  # and of a file beside generations
 _VALUES = 6  # marks of JSON that the listing has for each file
 _RATIO = 100  # a file that unpacks to more than so many times its size is a bomb
 _SPARE = 16 << 20  # bytes that a restore leaves free on the disk
@@ -85,8 +93,10 @@ def write(collection: Path, file: Path) -> Backup:
     with generations.reading(folder):  # so that it is not cleared away under our hands
         held = generations.read(collection, number)
         parts = dict(_parts(collection, held))
-        listing = _sealed(held, parts)
+        limits = draft.with_name(f"{draft.name}.limits")
         try:
+            parts |= _limits(collection, limits)
+            listing = _sealed(held, parts)
             with draft.open("wb") as out, tarfile.open(fileobj=out, mode="w|") as archive:
                 archive.addfile(_member(LISTING, len(listing)), io.BytesIO(listing))
                 for name, (place, size, sha256) in parts.items():
@@ -96,6 +106,7 @@ def write(collection: Path, file: Path) -> Backup:
             durable.sync(file.parent)
         finally:
             draft.unlink(missing_ok=True)
+            limits.unlink(missing_ok=True)
     return _told(json.loads(listing), file)
 
 
@@ -175,9 +186,19 @@ def _parts(
         original = original_file(collection, digest)
         if original.is_file():  # a collection that was built without files has none
             yield f"{ORIGINALS}/{digest}", (original, original.stat().st_size, digest)
-    for name in _BESIDE:
+    for name in beside.NAMES:
         if (collection / name).is_file():
             yield name, _seen(collection / name)
+
+
+def _limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:
+    """Write the limits of past texts as one file, if there are any, and give it as a part."""
+    least = generations.limits_revision(collection)
+    limits = past_limits.read_all(collection, least=least)
+    if not limits.revision:
+        return {}
+    file.write_bytes(past_limits.export(limits))
+    return {past_limits.NAME: _seen(file)}
 
 
 def _seen(file: Path) -> tuple[Path, int, str]:
@@ -354,44 +375,8 @@ def _believe(place: Path, facts: Mapping[str, Any]) -> Generation:
     present = {f.name for f in segments.iterdir()} if segments.is_dir() else set[str]()
     if present != set(held.segments) or upkeep.unlisted_originals(place):
         raise IndexDamaged("It holds segments or originals that its generation does not name.")
-    for name, check in _BESIDE.items():
-        if (place / name).exists():
-            _check_beside(place / name, check)
+    beside.check(place)
     return held
-
-
-def _check_beside(file: Path, check: Callable[[Any], None]) -> None:
-    try:
-        check(parse_json(read_plain(file, most=_MOST_BESIDE), most=_MOST_BESIDE))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexDamaged(f"{file.name} in it is none of ours.") from error
-
-
-def _check_sources(told: Any) -> None:
-    for name, source in told["sources"].items():
-        words(name), words(source["prefix"])
-        groups, always = source["groups"], source["always"]
-        if type(always) is not bool or not isinstance(groups, list):
-            raise ValueError(name)
-        for group in groups:
-            words(group)
-
-
-def _check_calibration(told: Any) -> None:
-    sketch = told.get("sketch", [])
-    if not isinstance(sketch, list) or "*" not in told["groups"]:
-        raise ValueError("no sketch, or nothing for every language")
-    for group in told["groups"].values():
-        for value in (group["intercept"], group["floor"], *group["weights"].values()):
-            if type(value) not in {int, float} or abs(value) > _HEAVIEST:
-                raise ValueError("a weight is no number")
-
-
-_HEAVIEST = 1e9  # of a calibration's weights
-_BESIDE: Mapping[str, Callable[[Any], None]] = {
-    SOURCES: _check_sources,
-    CALIBRATION: _check_calibration,
-}
 
 
 def _install(place: Path, held: Generation, collection: Path, *, old_groups: bool) -> int:
@@ -401,13 +386,22 @@ def _install(place: Path, held: Generation, collection: Path, *, old_groups: boo
     before = generations.whole_table(collection, parent) if parent else None
     access = access_log.compare_tables(before, table, regrouped)
     plan = Plan(
-        parent=parent, segments=held.segments, dead=held.dead, sums=held.sums, access=access
+        parent=parent,
+        segments=held.segments,
+        dead=held.dead,
+        sums=held.sums,
+        access=access,
+        limits=upkeep.limits_of_going(collection, table, regrouped),
     )
+    if old_groups:
+        upkeep.renew_limits(collection)
+    own = past_limits.read(collection, least=generations.limits_revision(collection))
     moved: list[tuple[Path, Path]] = []
     try:
         for name in (generations.SEGMENTS, ORIGINALS):
             _move_parts(place, collection, name, moved)
         failpoints.reach("backup moved in")
+        past_limits.merge(own, past_limits.read_all(place))
         number = generations.publish(collection, plan, regrouped, base=table)
     except BaseException:
         if generations.current(collection) == parent:  # else what was moved is needed

@@ -14,15 +14,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from indexes import access_log, durable, failpoints, generations, manifest, retention, segments
+from indexes import (
+    access_log,
+    durable,
+    failpoints,
+    generations,
+    manifest,
+    past_limits,
+    retention,
+    segments,
+)
 from indexes.access_log import Access
 from indexes.chunk import Chunk, Record
 from indexes.compact import Merge, Size, choose
 from indexes.dense import Vectors
-from indexes.documents import Listed
+from indexes.documents import Documents, Listed
 from indexes.draft import Draft, Progress
 from indexes.embed import Embedder
-from indexes.errors import BaseDamaged, IndexesError, IndexMismatch
+from indexes.errors import BaseDamaged, IndexDamaged, IndexesError, IndexMismatch
 from indexes.generations import Plan
 from indexes.index import Index
 from indexes.journal import Journal
@@ -126,6 +135,7 @@ class Build:
                     raise
                 base, self.loss = None, loss(self._collection)
             self.base = held.enter_context(base) if base else None
+            self._check_limits()
             canary = self._embedder.passages([segments.CANARY])[0]
             self.stale = self._staleness(canary)
             self.journal = Journal(self._collection, self._embedder.card, canary)
@@ -135,6 +145,14 @@ class Build:
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
+
+    def _check_limits(self) -> None:
+        """Refuse to go on, before anything costs time, where a publish could not be noted."""
+        try:
+            least = generations.limits_revision(self._collection)
+            past_limits.read(self._collection, least=least)
+        except IndexDamaged as error:
+            raise BaseDamaged(str(error).replace(f"{self._collection}/", "")) from error
 
     def add(self, record: Record, chunks: Sequence[Chunk]) -> None:
         """Take in a document, instead of any of its source and uri that is there.
@@ -176,13 +194,30 @@ class Build:
         listed = [replace(d, groups=groups.get(d.id, d.groups)) for d in new]
         listed += [d for d in regrouped if d.id not in self._added]
         plan = self._plan(gone.values(), merged, digest)
-        plan = replace(plan, access=_access(gone.values(), listed, regrouped))
+        plan = replace(
+            plan,
+            access=_access(gone.values(), listed, regrouped),
+            limits=past_limits.compare([*gone.values(), *self._let_go()], listed),
+        )
         table = self.base.documents.file if self.base and not self.stale else None
         number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
         self._number = number
         self.journal.clear()
         failpoints.reach("generation published")
         return self._published(number, plan.sums)
+
+    def _let_go(self) -> list[Listed]:
+        """List what was for some alone in a generation that is let go of, as far as one is whole.
+
+        Nothing of it is known by the base, as there is none.
+        """
+        if not self.loss:
+            return []
+        for number in generations.order(self._collection):
+            if table := generations.whole_table(self._collection, number):
+                with closing(Documents(table)) as old:
+                    return [one for one in old.all() if one.groups]
+        return []
 
     def _gone(self, removed: set[str]) -> dict[str, Listed]:
         """Find the documents of the base that go: removed, or replaced by one added."""

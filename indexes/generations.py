@@ -7,20 +7,22 @@ parent synced; last of all CURRENT is replaced. A reader therefore sees generati
 import errno
 import fcntl
 import json
+import logging
 import os
 import re
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import access_log, delta, documents, durable, failpoints, manifest
+from indexes import access_log, delta, documents, durable, failpoints, manifest, past_limits
 from indexes.access_log import Access
-from indexes.documents import Listed
+from indexes.documents import Documents, Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
+from indexes.past_limits import UNCHANGED, Change
 from indexes.paths import is_digest, read_plain
 from indexes.strict_json import parse_json, whole, words
 
@@ -28,6 +30,8 @@ CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segmen
 TOMBSTONES = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
+LIMITS = "limits"  # of a manifest: the revision of the past limits that its content rests on
+_log = logging.getLogger(__name__)
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
 
 Ranges = Mapping[str, Sequence[tuple[int, int]]]
@@ -147,6 +151,7 @@ def _check(facts: Mapping[str, Any]) -> None:
     if facts["parent"] is not None:
         whole(facts["parent"])
     words(facts["created"], most=40)
+    whole(facts.get(LIMITS, 0))
 
 
 def read_dead(file: Path) -> dict[str, list[tuple[int, int]]]:
@@ -168,6 +173,7 @@ class Plan:
 
     access: what it changes against its parent; None where that is not known, so that nobody but
     administrators would be let in, should an older generation have to answer in its place.
+    limits: which texts become past ones, or are opened again.
     """
 
     parent: int | None
@@ -175,6 +181,7 @@ class Plan:
     dead: Ranges
     sums: Mapping[str, int]
     access: Access | None = None
+    limits: Change = UNCHANGED
 
 
 def publish(
@@ -190,8 +197,10 @@ def publish(
     listed, base, gone: see ``delta.write``. The lock must be held, and the segments stand
     under their final names. Raises OSError when anything cannot be written or synced: the old
     generation is then still the current one, unless the very last fsync failed, after which
-    either may be.
+    either may be; and IndexDamaged when the past limits cannot be read.
     """
+    limits = past_limits.read(collection, least=limits_revision(collection))
+    ends = past_limits.ended(limits, plan.limits.opening)
     number = max([*numbers(collection), current(collection) or 0], default=0) + 1
     draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
     durable.discard(draft)
@@ -199,12 +208,14 @@ def publish(
     shared = delta.write(draft, listed, base=base, gone=gone)
     failpoints.reach("table written")
     (draft / TOMBSTONES).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
+    limits = past_limits.close(limits, plan.limits.closing)
     facts = {
         "generation": number,
         "parent": plan.parent,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "segments": list(plan.segments),
         "sums": dict(plan.sums),
+        **({LIMITS: limits.revision} if limits.revision else {}),
     }
     form = manifest.FORMAT if shared else manifest.PLAIN
     sealed = manifest.seal(draft, facts, known=shared, form=form)
@@ -218,7 +229,50 @@ def publish(
         if current(collection) != number:
             durable.discard(_folder(collection, number))
         raise
+    _note_ended(limits, ends)
     return number
+
+
+def _note_ended(limits: past_limits.Limits, ends: past_limits.Entries) -> None:
+    """Note which texts were opened again, once they are; the publish stands whatever comes of it.
+
+    Where that fails, an older record may close one of them, should it come back from a backup.
+    """
+    try:
+        past_limits.note(limits, ends)
+    except (OSError, IndexesError) as error:
+        name = limits.collection.name
+        _log.warning("that texts of %s were opened again was not noted: %s", name, error)
+
+
+def limits_revision(collection: Path) -> int:
+    """Tell which revision of the past limits there must be, by the manifests that can be read.
+
+    No publish lowers it: the newest whole one says it, and the current one after a rollback.
+    """
+    found, now = [0], current(collection)
+    for number in reversed(numbers(collection)):
+        try:
+            found.append(read_manifest(collection, number).facts.get(LIMITS, 0))
+        except IndexesError:
+            continue
+        except OSError as error:
+            manifest.name_unreadable(error)
+            continue
+        if now is None or number <= now:
+            break
+    return max(found)
+
+
+def limits_problems(collection: Path) -> list[str]:
+    """Tell why it is not known who might see past texts: what goes back is closed then."""
+    try:
+        past_limits.read(collection, least=limits_revision(collection))
+    except IndexDamaged as error:
+        return [str(error)]
+    except OSError as error:
+        return [manifest.name_unreadable(error)]
+    return []
 
 
 def access_since(collection: Path, number: int) -> Access:
@@ -230,9 +284,31 @@ def access_since(collection: Path, number: int) -> Access:
     newest = current(collection)
     if newest is None:
         newest = max([number, *numbers(collection), *access_log.numbers(collection)])
-    return access_log.access_between(
+    access = access_log.access_between(
         collection, number, newest, lambda n: whole_table(collection, n)
     )
+    if number == newest:
+        return access
+    try:
+        return _limit_past_texts(collection, number, access)
+    except IndexDamaged as error:
+        return replace(access, closed=f"who may see past texts is not known: {error}")
+
+
+def _limit_past_texts(collection: Path, number: int, access: Access) -> Access:
+    """Let see texts that others have replaced since only those who might last see them."""
+    least, table = limits_revision(collection), whole_table(collection, number)
+    if not access.limits or table is None:
+        past_limits.read(collection, least=least)
+        return access
+    with closing(Documents(table)) as older:
+        replaced = [one for one in (older.at(*place) for place in access.limits) if one]
+    limits = past_limits.look_up(collection, (one.digest for one in replaced), least=least)
+    now = dict(access.limits)
+    for one in replaced:
+        place, groups = (one.source, one.uri), limits.restricts(one, place=False)
+        now[place] = access_log.intersect_groups(now[place], groups)
+    return replace(access, limits=now)
 
 
 def whole_table(collection: Path, number: int) -> Path | None:
@@ -335,6 +411,7 @@ def sweep(collection: Path) -> list[Path]:
             swept += [f for f in (collection / SEGMENTS).iterdir() if f.name not in used]
     except IndexesError:
         pass
+    swept += past_limits.obsolete(collection)
     if now is not None:  # else nobody knows which logs are of the newest
         swept += access_log.obsolete_logs(collection, known, now)
     for path in swept:

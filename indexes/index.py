@@ -45,7 +45,8 @@ _REOPENED = 8  # times CURRENT may move on while it is being opened
 class Index:
     """One generation of a collection, open for searching.
 
-    generation: its number. refused: why newer generations were passed over (empty is healthy).
+    generation: its number. refused: why newer generations were passed over, or what a fallback
+    would need is lost (empty is healthy).
     access: what holds of its documents now, where it answers in the place of a newer one.
     total: live chunks. segments: see ``Segment``.
     """
@@ -90,6 +91,7 @@ class Index:
         Raises IndexNotFound where there is none, or what was wrong with the newest one when
         none is good; OSError when the machine cannot read it now (a failing disk is passed over).
         """
+        lost = generations.limits_problems(collection)
         for _ in range(_REOPENED):
             before = generations.current(collection)
             opened, problems = cls._newest(collection, card)
@@ -102,7 +104,7 @@ class Index:
                 raise problems[0]
             raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
         why = [opened.access.closed] if opened.access.closed else []
-        opened.refused = (*map(str, problems), *why)
+        opened.refused = (*map(str, problems), *(why or lost))
         return opened
 
     @classmethod

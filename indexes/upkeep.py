@@ -2,12 +2,21 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexes import access_log, documents, durable, generations, integrity, manifest, retention
+from indexes import (
+    access_log,
+    documents,
+    durable,
+    generations,
+    integrity,
+    manifest,
+    past_limits,
+    retention,
+)
 from indexes.access_log import Access
 from indexes.documents import Documents, Listed
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
@@ -63,6 +72,8 @@ def verify(collection: Path, *, lacking: bool = False) -> list[str]:
             digests = None  # what it lists is not known
         elif digests is not None:
             digests |= _digests(collection, number)
+    least = generations.limits_revision(collection)
+    found.update(dict.fromkeys(past_limits.problems(collection, least=least)))
     found.update(dict.fromkeys(_bad_originals(collection, () if lacking else digests)))
     return list(found)
 
@@ -102,7 +113,12 @@ def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> 
         held = generations.read(collection, generation)
         table = held.folder / documents.NAME
         regrouped = list(said_since(collection, table, old_groups=old_groups, known=generation))
+        limits = limits_of_going(collection, table, regrouped)
+        if old_groups:
+            renew_limits(collection)
         if not regrouped:
+            least = generations.limits_revision(collection)
+            past_limits.close(past_limits.read(collection, least=least), limits.closing)
             generations.point(collection, generation, held.checksum)
             return generation
         access = Access(groups={(one.source, one.uri): one.groups for one in regrouped})
@@ -112,6 +128,7 @@ def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> 
             dead=held.dead,
             sums=held.sums,
             access=access,
+            limits=limits,
         )
         return generations.publish(collection, plan, regrouped, base=table)
 
@@ -141,8 +158,10 @@ def said_since(
     """
     with closing(Documents(table)) as old:
         left = {(one.source, one.uri): one for one in old.all()}
+    numbers = _last_words(collection)
+    past = _past_limits(collection, left.values(), numbers[:1], old_groups=old_groups)
     limits: dict[tuple[str, str], frozenset[str]] = {}
-    for number in _last_words(collection):
+    for number in numbers:
         if not left:
             return
         if later := generations.whole_table(collection, number):
@@ -151,7 +170,7 @@ def said_since(
                 if one.digest != left[place].digest:
                     limits.setdefault(place, one.groups)
                 else:
-                    yield from _regroup(left.pop(place), one.groups, limits.get(place))
+                    yield from _regroup(left.pop(place), one.groups, limits, past)
         elif step := access_log.read(collection, number):
             for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
                 limits[place] = access_log.intersect_groups(limits.get(place, groups), groups)
@@ -161,8 +180,63 @@ def said_since(
                 "can be read. To let those see it who saw it then, say --old-groups: "
                 "ragdesk indexes rollback --to N --old-groups"
             )
-    for place, one in left.items():
-        yield from _regroup(one, one.groups, limits.get(place))
+    for one in left.values():
+        yield from _regroup(one, one.groups, limits, past)
+
+
+def _past_limits(
+    collection: Path, documents_: Collection[Listed], newest: Sequence[int], *, old_groups: bool
+) -> dict[tuple[str, str], frozenset[str]]:
+    """Give who might last see the texts of some documents, by place; no entry is everybody.
+
+    What the newest generation says of a document, of its text elsewhere, or of another text in its
+    place, is newer than what is remembered. Raises IndexDamaged where that cannot be read, unless
+    ``old_groups``.
+    """
+    keys = [key for one in documents_ for key in (one.digest, past_limits.place_key(one))]
+    try:
+        least = generations.limits_revision(collection)
+        limits = past_limits.look_up(collection, keys, least=least)
+    except IndexDamaged:
+        if not old_groups:
+            raise
+        limits = past_limits.Limits(collection=collection)
+    table = generations.whole_table(collection, newest[0]) if newest else None
+    listed = list[Listed]()
+    if table:
+        with closing(Documents(table)) as now:
+            listed = list(now.all())
+    places = {(one.source, one.uri): one.digest for one in listed}
+    seen_by: dict[str, frozenset[str] | None] = {}  # None: everybody
+    for one in listed:
+        others = seen_by.get(one.digest, frozenset())
+        seen_by[one.digest] = others | one.groups if one.groups and others is not None else None
+    past = dict[tuple[str, str], frozenset[str]]()
+    for one in documents_:
+        place = one.source, one.uri
+        if places.get(place) == one.digest:
+            continue
+        groups = limits.restricts(one, text=one.digest not in seen_by, place=place not in places)
+        elsewhere = seen_by.get(one.digest) or frozenset()
+        past[place] = access_log.intersect_groups(groups, elsewhere)
+    return past
+
+
+def limits_of_going(
+    collection: Path, table: Path, regrouped: Sequence[Listed] = ()
+) -> past_limits.Change:
+    """Tell which texts that are for some alone go, where a table takes the place of the newest."""
+    now = generations.current(collection)
+    order = [*([now] if now else []), *reversed(generations.numbers(collection))]
+    tables = (generations.whole_table(collection, number) for number in order)
+    return past_limits.compare_tables(next(filter(None, tables), None), table, regrouped)
+
+
+def renew_limits(collection: Path) -> None:
+    """Let go of what was remembered of past texts, where it cannot be read whole."""
+    least = generations.limits_revision(collection)
+    if any(past_limits.problems(collection, least=least)):
+        past_limits.begin_anew(collection, least=least)
 
 
 def _last_words(collection: Path) -> list[int]:
@@ -177,10 +251,14 @@ def _last_words(collection: Path) -> list[int]:
 
 
 def _regroup(
-    document: Listed, groups: frozenset[str], limit: frozenset[str] | None
+    document: Listed, groups: frozenset[str], *limits: Mapping[tuple[str, str], frozenset[str]]
 ) -> Iterator[Listed]:
-    """Give a document with the groups of now, if these are not its own."""
-    now = groups if limit is None else access_log.intersect_groups(groups, limit)
+    """Give a document with the groups of now, if these are not its own. limits: by place."""
+    now = groups
+    for limit in limits:
+        now = access_log.intersect_groups(
+            now, limit.get((document.source, document.uri), frozenset())
+        )
     if now != document.groups:
         yield replace(document, groups=now)
 

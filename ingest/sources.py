@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from indexes import durable
+from indexes import beside, durable, generations, past_limits
 from ingest.beneath import LISTED, open_real
 from ingest.document import Skipped
 from ingest.errors import IngestError, SourceUnreadable
@@ -157,26 +157,35 @@ def recall(collection: Path) -> dict[str, Source]:
     file = collection / MEMORY
     try:
         content = json.loads(file.read_bytes())
+        beside.check_seal(content)
         return {name: _source(name, **known) for name, known in content["sources"].items()}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IngestError(
             f"{file} is damaged. Put its backup in place, or remove it and name the groups of "
-            "every source anew: ragdesk ingest PATH --groups a,b"
+            "every source anew: ragdesk ingest PATH --groups a,b. If you changed it yourself, take "
+            'its line "checksum" out. Nothing was changed.'
         ) from error
 
 
 def remember(collection: Path, known: Mapping[str, Source], used: Iterable[Source]) -> None:
-    """Add sources that were used to the remembered ones, in one step. Raises OSError."""
+    """Add sources that were used to the remembered ones, in one step. Raises OSError.
+
+    The groups of limited ones are noted with the limits of past texts too, which outlast the file.
+    """
     sources = {**known, **{one.name: one for one in used}}
+    least = generations.limits_revision(collection)
+    limits = past_limits.read(collection, least=least)
+    past_limits.note_sources(limits, {name: one.groups for name, one in sources.items()})
     if sources == known:
         return
     told = {
         one.name: {"prefix": one.prefix, "always": one.always, "groups": sorted(one.groups)}
         for one in sources.values()
     }
-    content = json.dumps({"format": 1, "sources": told}, indent=1, sort_keys=True)
+    facts = beside.seal({"format": 1, "sources": told})
+    content = json.dumps(facts, indent=1, sort_keys=True)
     durable.replace(collection / MEMORY, f"{content}\n".encode())
 
 

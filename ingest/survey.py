@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from indexes import generations
+from indexes import generations, past_limits
 from indexes.access_log import NOBODY
 from indexes.chunk import Validity
 from indexes.documents import Documents, Listed
@@ -139,9 +139,13 @@ class Surveyor:
     ) -> frozenset[str]:
         """Tell who may see what comes to a source that is not remembered, by its documents.
 
-        It may be new; or it came by a restore, or the memory is gone. Raises IngestError then, if
-        its documents do not say: guessing could open new ones to strangers.
+        It may be new; or it came by a restore, or the memory is gone: then what outlasted it has
+        the word. Raises IngestError if neither that nor its documents say: guessing could open new
+        ones to strangers. Raises IndexDamaged when the former cannot be read.
         """
+        least = generations.limits_revision(self.collection)
+        if noted := past_limits.read(self.collection, least=least).sources.get(source):
+            return noted
         groups = {document.groups for document in own.values()} - {NOBODY}
         if len(groups) == 1:
             return groups.pop()

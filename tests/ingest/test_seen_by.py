@@ -1,9 +1,13 @@
 """Who may see a document follows the last word on it, whatever fails or is gone back to."""
 
+import json
 import os
+import shutil
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from fakes import document, publish
 
 from indexes import backup, failpoints, upkeep
 from indexes.build import Build
@@ -176,23 +180,21 @@ def test_a_restored_source_keeps_who_may_see_it_beside_others(job, notes, kb, tm
 
 @pytest.mark.parametrize("way", ["another source", "several groups", "begun anew", "plan"])
 def test_without_their_memory_sources_of_unknown_groups_are_refused(job, notes, kb, way):
-    job.run([notes], groups=HR)
-    named, how = notes, {}
+    """As a version left it that noted the groups of sources in one place alone."""
+    for uri, seen_by in {"a.md": HR, "c.md": LEGAL if way == "several groups" else HR}.items():
+        publish(job.collection, document(uri, "words", source=str(notes), groups=seen_by))
+    named, how = kb, {}
     if way == "several groups":
-        gain(notes)
-        with Build(job.collection, job.embedder) as build:
-            record = replace(build.base.record("a.md"), id="1", uri="c.md", groups=LEGAL)
-            build.add(record, [])
-            build.publish()
+        named = notes
     elif way == "begun anew":
+        named = notes
         (job.collection / "CURRENT").write_text("none")
         how = {"begin_anew": True}
-    else:
-        named = kb
-    (job.collection / sources.MEMORY).unlink()
     act = job.plan if way == "plan" else job.run
     with pytest.raises(IngestError, match="--groups"):
         act([named], **how)
+    if way != "plan":
+        how["allow_removals"] = True
     act([named], groups=HR, **how)
 
 
@@ -201,3 +203,61 @@ def test_a_collection_of_single_documents_needs_no_memory_of_sources(job, notes)
     assert not (job.collection / sources.MEMORY).exists()
     job.run([notes])
     assert groups(job) == {"one.md": HR, "a.md": frozenset()}
+
+
+def test_a_limited_source_is_no_new_one_though_nothing_else_is_left_of_it(job, notes, kb):
+    job.run([notes], groups=HR)
+    (notes / "a.md").unlink()
+    gain(notes)
+    (job.collection / sources.MEMORY).write_text('{"sources": {}}', encoding="utf-8")
+    shutil.rmtree(job.collection / "seen", ignore_errors=True)
+    with Build(job.collection, job.embedder) as build:
+        build.publish(removed=[one.id for one in build.base.records()])
+
+    job.run([notes, kb])
+
+    assert groups(job)["b.md"] == HR
+    assert groups(job)["refunds.md"] == frozenset()
+
+
+def test_a_source_that_is_opened_on_purpose_stays_open(job, notes):
+    job.run([notes], groups=HR)
+    job.run([notes], groups=frozenset())
+    (job.collection / sources.MEMORY).write_text('{"sources": {}}', encoding="utf-8")
+    gain(notes)
+    job.run([notes])
+    assert groups(job) == {"a.md": frozenset(), "b.md": frozenset()}
+
+
+@pytest.mark.parametrize("changed", ['"hs"', '"hrr"', '"Hr"'])
+def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, changed):
+    job.run([notes], groups=HR)
+    file = job.collection / sources.MEMORY
+    file.write_text(file.read_text("utf-8").replace('"hr"', changed), encoding="utf-8")
+    gain(notes)
+    with pytest.raises(IngestError, match="checksum"):
+        job.run([notes])
+    assert groups(job) == {"a.md": HR}
+
+
+def test_a_changed_bit_of_remembered_sources_is_told_wherever_it_is(job, notes):
+    job.run([notes], groups=HR)
+    file = job.collection / sources.MEMORY
+    whole, known = file.read_bytes(), sources.recall(job.collection)
+    for at in range(len(whole)):
+        for bit in range(8):
+            file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            with suppress(IngestError):
+                assert sources.recall(job.collection) == known  # a blank became another blank
+
+
+def test_remembered_sources_without_a_sum_are_taken_over_and_get_one(job, notes, kb):
+    job.run([notes], groups=HR)
+    file = job.collection / sources.MEMORY
+    old = json.loads(file.read_bytes())
+    del old["checksum"]
+    file.write_text(json.dumps(old), encoding="utf-8")
+    gain(notes)
+    job.run([notes, kb])
+    assert groups(job)["b.md"] == HR
+    assert "checksum" in json.loads(file.read_bytes())

@@ -1,0 +1,81 @@
+"""Small files of a collection beside its generations, as they may come from somebody else.
+
+``sources.json`` says who may see what comes to a source, so it carries a sum: one changed letter
+in the name of a group would show documents to others. Homes of old have none, until it is written
+again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from indexes.errors import IndexDamaged
+from indexes.paths import read_plain
+from indexes.strict_json import parse_json, words
+
+SOURCES, CALIBRATION = "sources.json", "calibration.json"
+_SEALED = frozenset({"format", "sources", "checksum"})
+_MOST = 4 << 20  # bytes of one
+_HEAVIEST = 1e9  # of a calibration's weights
+
+
+def seal(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Give facts with a sum over them."""
+    return {**facts, "checksum": _checksum(facts)}
+
+
+def check_seal(facts: Mapping[str, Any]) -> None:
+    """Hold remembered sources against their sum, if they have one. Raises ValueError."""
+    if not facts.keys() <= _SEALED:
+        raise ValueError("it says what no sources.json of ours does")
+    known = {name: value for name, value in facts.items() if name != "checksum"}
+    if "checksum" in facts and facts["checksum"] != _checksum(known):
+        raise ValueError("its checksum is wrong")
+
+
+def check(folder: Path) -> None:
+    """Hold the files beside the generations of an unpacked backup against their form.
+
+    Raises IndexDamaged.
+    """
+    for name, check_facts in NAMES.items():
+        file = folder / name
+        if not file.exists():
+            continue
+        try:
+            check_facts(parse_json(read_plain(file, most=_MOST), most=_MOST))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IndexDamaged(f"{file.name} in it is none of ours.") from error
+
+
+def _check_sources(told: Any) -> None:
+    check_seal(told)
+    for name, source in told["sources"].items():
+        words(name), words(source["prefix"])
+        groups, always = source["groups"], source["always"]
+        if type(always) is not bool or not isinstance(groups, list):
+            raise ValueError(name)
+        for group in groups:
+            words(group)
+
+
+def _check_calibration(told: Any) -> None:
+    sketch = told.get("sketch", [])
+    if not isinstance(sketch, list) or "*" not in told["groups"]:
+        raise ValueError("no sketch, or nothing for every language")
+    for group in told["groups"].values():
+        for value in (group["intercept"], group["floor"], *group["weights"].values()):
+            if type(value) not in {int, float} or abs(value) > _HEAVIEST:
+                raise ValueError("a weight is no number")
+
+
+NAMES: Mapping[str, Callable[[Any], None]] = {
+    SOURCES: _check_sources,
+    CALIBRATION: _check_calibration,
+}
+
+
+def _checksum(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
