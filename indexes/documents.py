@@ -204,6 +204,15 @@ class Documents:
                 counts[str(name)] = counts.get(str(name), 0) + int(count)
         return counts
 
+    def limited(self) -> list[Listed]:
+        """Give the documents that are for some alone."""
+        return self._listed("groups <> '[]'", {})
+
+    def of_digests(self, digests: Iterable[str]) -> list[Listed]:
+        """Give the documents whose source bytes have one of some digests."""
+        wanted = {"digests": _wanted(digests)}
+        return self._listed("digest IN (SELECT value FROM json_each(:digests))", wanted)
+
     def within(self, segments: Iterable[str]) -> Iterator[Listed]:
         """Give every document that lies in one of some segments, in the order of its rows."""
         for segment in segments:

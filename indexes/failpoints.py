@@ -24,6 +24,8 @@ NAMES = (
     "segment sealed",
     "segment named",
     "table written",
+    "limits.json written",
+    "limits.json replaced",
     "generation sealed",
     "access log written",
     "generation named",

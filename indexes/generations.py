@@ -200,6 +200,7 @@ def publish(
     either may be; and IndexDamaged when the past limits cannot be read.
     """
     limits = past_limits.read(collection, least=limits_revision(collection))
+    limits = _take_over_limits(collection, limits)
     ends = past_limits.ended(limits, plan.limits.opening)
     number = max([*numbers(collection), current(collection) or 0], default=0) + 1
     draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
@@ -215,7 +216,7 @@ def publish(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "segments": list(plan.segments),
         "sums": dict(plan.sums),
-        **({LIMITS: limits.revision} if limits.revision else {}),
+        LIMITS: limits.revision,
     }
     form = manifest.FORMAT if shared else manifest.PLAIN
     sealed = manifest.seal(draft, facts, known=shared, form=form)
@@ -243,6 +244,25 @@ def _note_ended(limits: past_limits.Limits, ends: past_limits.Entries) -> None:
     except (OSError, IndexesError) as error:
         name = limits.collection.name
         _log.warning("that texts of %s were opened again was not noted: %s", name, error)
+
+
+def _take_over_limits(collection: Path, limits: past_limits.Limits) -> past_limits.Limits:
+    """Note, once, who might see the past texts of generations by a version that did not note it.
+
+    What was cleared before is not known. What is noted already is newer.
+    """
+    known = numbers(collection)
+    for number in reversed(known):
+        try:
+            if LIMITS in read_manifest(collection, number).facts:
+                return limits
+            break
+        except IndexesError:
+            continue
+    tables = filter(None, (whole_table(collection, number) for number in known))
+    past = past_limits.replay(list(tables))
+    noted = limits.entries(past)
+    return past_limits.close(limits, {k: seen_by for k, seen_by in past.items() if k not in noted})
 
 
 def limits_revision(collection: Path) -> int:

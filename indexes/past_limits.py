@@ -12,11 +12,12 @@ that are named by their sums, 256 of them at most, so that a publish reads and w
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,22 @@ def compare_tables(before: Path | None, after: Path, regrouped: Iterable[Listed]
         return UNCHANGED
     with closing(Documents(before)) as one, closing(Documents(after)) as other:
         return compare(one.all(), [*other.all(), *regrouped], opens=False)
+
+
+def replay(tables: Sequence[Path]) -> dict[str, _Groups]:
+    """Tell who might last see the past texts of some document tables, oldest first."""
+    past, places = dict[str, _Groups](), dict[str, tuple[str, str]]()
+    for before, after in pairwise(tables):
+        with closing(Documents(before)) as one, closing(Documents(after)) as other:
+            limited = one.limited()
+            at = {_place(document) for document in limited} | {*places.values()}
+            standing = [document for place in at if (document := other.at(*place))]
+            change = compare(limited, [*standing, *other.of_digests(past)])
+        past = {key: seen_by for key, seen_by in past.items() if key not in change.opening}
+        past |= change.closing
+        places |= {place_key(one): _place(one) for one in limited}
+        places = {key: place for key, place in places.items() if key in past}
+    return past
 
 
 def read(collection: Path, *, least: int = 0) -> Limits:

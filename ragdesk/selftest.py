@@ -107,7 +107,8 @@ class SelfTest:
                 remedy = "ragdesk indexes verify, then rollback, or restore FILE --replace"
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
-            remedy = "An older one answers. See: ragdesk indexes verify" if refused else ""
+            step = "An older one answers. See: ragdesk indexes verify"
+            remedy = step if refused and "ragdesk " not in refused else ""
             state: State = "note" if refused else "ok"
             yield Finding(what=what, state=state, found=refused or found, remedy=remedy)
 

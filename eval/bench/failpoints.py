@@ -173,7 +173,8 @@ class Trial:
         self.folder, self._run, self._kind = folder, run, kind
         base, wanted = folder / "base", folder / "wanted"
         first(base / "kb")
-        publish(base / "c", document("same.md", "Words of same, 14 days."))
+        limited = document("limited.md", "Words for some.", groups=frozenset({"staff"}))
+        publish(base / "c", document("same.md", "Words of same, 14 days."), limited)
         if kind == "restore":
             publish(folder / "source", document("same.md", "Other words."), document("b.md", "B."))
             backup.write(folder / "source", base / "kb.rdb")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fakes import HashEmbedder, document, publish
 
-from indexes import backup, failpoints, generations, past_limits, upkeep
+from indexes import backup, failpoints, generations, manifest, past_limits, upkeep
 from indexes.build import Build
 from indexes.chunk import Filter
 from indexes.errors import BaseDamaged, IndexDamaged
@@ -308,3 +308,35 @@ def test_a_publish_that_is_killed_opens_nothing_and_closes_nothing(
     backup.restore(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == before.get("a.md", STAFF)
     assert upkeep.verify(collection) == []
+
+
+def test_a_home_of_a_version_that_noted_nothing_is_taken_over(collection, tmp_path):
+    publish(collection, document("a.md", "another text"), document("c.md", "c", groups=LEGAL))
+    publish(collection, document("c.md", "c"), document("d.md", "d", groups=LEGAL))
+    remove(collection, "c.md")
+    remove(collection, "d.md")
+    noted = closed(collection)
+    assert set(noted.values()) == {STAFF, LEGAL}
+    as_of_old(collection)
+    clear(collection)
+    assert closed(collection) == noted
+    backup.restore(tmp_path / "open.rdb", collection)
+    assert seen_by(collection)["a.md"] == STAFF
+
+
+def closed(collection: Path) -> dict[str, frozenset[str]]:
+    return {
+        key: groups for key, (groups, _) in past_limits.read(collection).all().items() if groups
+    }
+
+
+def as_of_old(collection: Path) -> None:
+    """Make of a collection what a version would have left that noted no limits of past texts."""
+    (collection / past_limits.NAME).unlink()
+    for number in generations.numbers(collection):
+        folder = collection / "generations" / str(number)
+        sealed = manifest.read(folder)
+        facts = {name: fact for name, fact in sealed.facts.items() if name != generations.LIMITS}
+        (folder / manifest.NAME).unlink()
+        checksum = manifest.seal(folder, facts).checksum
+    generations.point(collection, number, checksum)
