@@ -167,6 +167,8 @@ def read(collection: Path, *, least: int = 0) -> Limits:
         if least:
             raise IndexDamaged(f"{file} is missing: who might see past texts. {_REMEDY}") from error
         return Limits(collection=collection)
+    except IndexDamaged as error:
+        raise IndexDamaged(f"{error} {_REMEDY}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexDamaged(f"{file} was cut or changed. {_REMEDY}") from error
     if found.revision < least:
@@ -244,8 +246,9 @@ def merge(own: Limits, other: Limits) -> Limits:
 
     An older one does not close what was opened here since.
     """
-    known, new = own.all(), dict[str, Entry]()
-    for key, (groups, since) in other.all().items():
+    known, new, now = own.all(), dict[str, Entry](), _moment()
+    for key, (groups, told) in other.all().items():
+        since = min(told, now)  # whoever wrote the backup wrote its times too
         if key not in known:
             new[key] = (groups, since)
             continue

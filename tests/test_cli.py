@@ -311,6 +311,13 @@ def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(filled):
     healthy = run(filled, "doctor", "--json")
     assert said(healthy)["ok"], healthy.output
 
+    limits = filled / "collections/default/limits.json"
+    limits.write_text("{}")
+    noted = [f for f in said(run(filled, "doctor", "--json"))["findings"] if f["state"] == "note"]
+    assert "limits.json was cut or changed" in noted[-1]["found"]
+    assert "--old-groups" in noted[-1]["found"]
+    limits.unlink()
+
     for file in (filled / "collections/default/generations").rglob("MANIFEST.json"):
         file.write_text("{}")
     ill = run(filled, "doctor", "--json")

@@ -121,6 +121,34 @@ def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, h
     assert "ragdesk_stale_collections 0" in client.get("/metrics").text
 
 
+def test_lost_limits_of_past_texts_are_said_and_close_what_falls_back(client, home):
+    collection = home / "collections/default"
+    publish(home, "default", {"x.md": "For staff."}, x=frozenset({"staff"}))
+    number = publish(home, "default", {"x.md": "For everybody."})
+    wait(lambda: generation(client) == number)
+    (collection / "limits.json").write_text("{}")
+
+    touch(collection / "CURRENT")
+    wait(lambda: client.get("/readyz").json()["behind"] == 1)
+    assert client.get("/readyz").json()["restricted"] == 0
+    assert client.post("/v1/answers", json={"question": "refund"}).status_code == 200
+    assert generation(client) == number
+
+    (collection / f"generations/{number}/tombstones.json").write_text("{")
+    touch(collection / "CURRENT")
+    wait(lambda: client.get("/readyz").json()["restricted"] == 1)
+
+    upkeep.rollback(collection, number - 1, old_groups=True)
+    wait(lambda: client.get("/readyz").json()["behind"] == 0)
+
+
+def touch(file: Path) -> None:
+    """Let a file change as by a writer who puts the same there."""
+    aside = file.with_name("aside")
+    shutil.copyfile(file, aside)
+    aside.replace(file)
+
+
 def break_for_good(home: Path, collection: str) -> None:
     for file in (home / "collections" / collection / "generations").rglob("MANIFEST.json"):
         file.write_text("{}")

@@ -1,0 +1,187 @@
+"""Give collections histories at random, and count the limited texts that come back for others.
+
+    python -m tests.resilience.past_limits --histories 600
+
+Texts are put under a few names of two sources, for everybody or some, limited, opened, removed;
+generations are cleared, backups taken and restored, generations gone back to, and a third of all
+publishes are killed at a place at random. Told: of each text that comes back, whether anybody may
+see it whom the newest statement about that text (where it stands now, or when it last left) does
+not let in. Closed without reason: nobody ever limited that text, its place, or what comes back.
+Runs on older versions too: they are the control.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from eval.bench.publish import RESILIENCY
+from eval.bench.results import write_section
+from indexes import backup, failpoints, generations, upkeep
+from indexes.documents import Listed
+from indexes.index import Index
+from tests.fakes import document, publish
+
+TITLE = "P16, continued: a text that was limited does not come back for others"
+STAFF, LEGAL = frozenset({"staff"}), frozenset({"legal"})
+OPEN: frozenset[str] = frozenset()
+GROUPS = (OPEN, OPEN, STAFF, LEGAL, STAFF | LEGAL)
+ACTIONS = (*("put",) * 4, "limit", "limit", "remove", "remove", "clear", "keep two", "backup")
+BACK = ("restore", "rollback")
+NOBODY = "\0nobody"
+Place = tuple[str, str]
+Held = Mapping[Place, Listed]
+
+
+class History:
+    """One collection, what happens to it, and who was last said to see each text and place."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.collection, self.count = folder / "c", Counter[str]()
+        self._folder, self._random = folder, random.Random(seed)  # noqa: S311 - no secret
+        self._backups: list[tuple[Path, Held]] = []
+        self._texts: dict[str, frozenset[str]] = {}
+        self._places: dict[Place, frozenset[str]] = {}
+        self._number = 0
+        publish(self.collection, document("a.md", "t0"), document("b.md", "t1"))
+        self._note({}, self._held())
+
+    def go_on(self) -> None:
+        """Let something happen."""
+        self._number += 1
+        act, before = self._random.choice((*ACTIONS, *BACK, *BACK)), self._held()
+        self.count[act] += 1
+        if act in BACK:
+            brought = self._restore() if act == "restore" else self._go_back()
+            self._judge(before, brought)
+        elif act == "backup":
+            file = self._folder / f"{self._number}.rdb"
+            backup.write(self.collection, file)
+            self._backups.append((file, before))
+        else:
+            self._publish(act, sorted(before.values(), key=lambda one: (one.source, one.uri)))
+            if act in {"clear", "keep two"}:
+                upkeep.gc(self.collection, keep=1 if act == "clear" else 2)
+        self._note(before, self._held())
+
+    def _publish(self, act: str, held: list[Listed]) -> None:
+        pick = self._random.choice
+        if act == "put":
+            name, text, source = pick("abc"), f"t{pick(range(5))}", pick(("src", "src", "other"))
+            new = document(f"{name}.md", text, source=source, groups=pick(GROUPS))
+            self._attempt(lambda: publish(self.collection, new))
+        elif act == "limit" and held:
+            named = {pick(held).id: pick(GROUPS)}
+            self._attempt(lambda: publish(self.collection, groups=named))
+        elif act == "remove" and held:
+            named_ = [pick(held).id]
+            self._attempt(lambda: publish(self.collection, removed=named_))
+        else:
+            publish(self.collection, document("z.md", f"z{self._number}"))
+
+    def _attempt(self, do: Callable[[], object]) -> None:
+        """Publish; in one of three cases in a child that is killed at a place at random."""
+        if self._random.random() > 1 / 3:
+            do()
+            return
+        place = self._random.choice(failpoints.NAMES)
+        if (child := os.fork()) == 0:
+            with failpoints.armed(
+                lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == place else None
+            ):
+                do()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        self.count["killed"] += os.WIFSIGNALED(status)
+
+    def _restore(self) -> Held:
+        if not self._backups:
+            return {}
+        file, held = self._random.choice(self._backups)
+        backup.restore(file, self.collection)
+        return held
+
+    def _go_back(self) -> Held:
+        number = self._random.choice(generations.numbers(self.collection))
+        with Index.at(self.collection, number) as index:
+            held = by_place(index.records())
+        upkeep.rollback(self.collection, number)
+        return held
+
+    def _judge(self, before: Held, brought: Held) -> None:
+        """Hold what came back against the newest statements."""
+        for place, one in self._held().items():
+            if place in before and before[place].digest == one.digest:
+                continue
+            self.count["back"] += 1
+            limit = self._texts.get(one.digest, OPEN)
+            if limit:
+                self.count["limited"] += 1
+                self.count["told"] += not one.groups or not one.groups <= {*limit, NOBODY}
+            elif one.groups and not (self._places.get(place) or brought[place].groups):
+                self.count["closed"] += 1
+
+    def _note(self, before: Held, after: Held) -> None:
+        left = [one for place, one in before.items() if not same(one, after.get(place))]
+        for documents in (left, list(after.values())):
+            by_text: dict[str, list[frozenset[str]]] = {}
+            for one in documents:
+                by_text.setdefault(one.digest, []).append(one.groups)
+                self._places[one.source, one.uri] = one.groups
+            for digest, groups in by_text.items():
+                self._texts[digest] = frozenset().union(*groups) if all(groups) else OPEN
+
+    def _held(self) -> Held:
+        with Index.open(self.collection) as index:
+            return by_place(index.records())
+
+
+def same(one: Listed, other: Listed | None) -> bool:
+    return other is not None and one.digest == other.digest
+
+
+def by_place(documents: Iterable[Listed]) -> Held:
+    return {(one.source, one.uri): one for one in documents}
+
+
+def run(histories: int, seed: int, steps: int = 14) -> Counter[str]:
+    """Let histories happen, and count."""
+    count = Counter[str]()
+    for number in range(histories):
+        with tempfile.TemporaryDirectory() as folder:
+            history = History(Path(folder), seed + number)
+            for _ in range(steps):
+                history.go_on()
+            count["unsound"] += bool(upkeep.verify(history.collection))
+            count += history.count
+    return count
+
+
+def main() -> None:
+    """Read the arguments, run, print and write the section."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--histories", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=20261129)
+    parser.add_argument("--print", action="store_true", help="Write no file: of a control.")
+    asked = parser.parse_args()
+    count = run(asked.histories, asked.seed)
+    cells = ("killed", "restore", "rollback", "back", "limited", "told", "closed", "unsound")
+    body = f"""
+Histories of 14 steps (seed {asked.seed}): see the head of the script.
+
+| histories | publishes killed | restores | rollbacks | texts back | limited ones | told to others | closed without reason | collections that do not verify |
+|{"---|" * 9}
+| {asked.histories} | {" | ".join(str(count[name]) for name in cells)} |"""
+    sys.stdout.write(f"{TITLE}\n{body}\n")
+    if not asked.print:
+        command = f"python -m tests.resilience.past_limits --histories {asked.histories}"
+        write_section(TITLE, command, body, file=RESILIENCY)
+
+
+if __name__ == "__main__":
+    main()
