@@ -88,6 +88,8 @@ def write(collection: Path, file: Path) -> Backup:
         raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
     if file.exists():
         raise FileExistsError(f"{file} is there already. Name another file.")
+    if damage := list(beside.problems(collection)):  # it could not be restored
+        raise IndexDamaged(damage[0])
     folder = collection / generations.GENERATIONS / str(number)
     draft = file.with_name(f"{durable.UNFINISHED}{file.name}")
     with generations.reading(folder):  # so that it is not cleared away under our hands
@@ -375,7 +377,6 @@ def _believe(place: Path, facts: Mapping[str, Any]) -> Generation:
     present = {f.name for f in segments.iterdir()} if segments.is_dir() else set[str]()
     if present != set(held.segments) or upkeep.unlisted_originals(place):
         raise IndexDamaged("It holds segments or originals that its generation does not name.")
-    beside.check(place)
     return held
 
 

@@ -7,7 +7,7 @@ again.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,10 @@ def check_seal(facts: Mapping[str, Any]) -> None:
         raise ValueError("its checksum is wrong")
 
 
-def check(folder: Path) -> None:
-    """Hold the files beside the generations of an unpacked backup against their form.
+def problems(folder: Path) -> Iterator[str]:
+    """Name the files beside the generations of a collection that are not of their form.
 
-    Raises IndexDamaged.
+    Raises OSError.
     """
     for name, check_facts in NAMES.items():
         file = folder / name
@@ -46,8 +46,10 @@ def check(folder: Path) -> None:
             continue
         try:
             check_facts(parse_json(read_plain(file, most=_MOST), most=_MOST))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IndexDamaged(f"{file.name} in it is none of ours.") from error
+        except IndexDamaged as error:
+            yield str(error)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield f"{file} was changed, or is none of ours. Put its backup in place."
 
 
 def _check_sources(told: Any) -> None:

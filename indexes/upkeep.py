@@ -9,6 +9,7 @@ from pathlib import Path
 
 from indexes import (
     access_log,
+    beside,
     documents,
     durable,
     generations,
@@ -72,6 +73,7 @@ def verify(collection: Path, *, lacking: bool = False) -> list[str]:
             digests = None  # what it lists is not known
         elif digests is not None:
             digests |= _digests(collection, number)
+    found.update(dict.fromkeys(beside.problems(collection)))
     least = generations.limits_revision(collection)
     found.update(dict.fromkeys(past_limits.problems(collection, least=least)))
     found.update(dict.fromkeys(_bad_originals(collection, () if lacking else digests)))

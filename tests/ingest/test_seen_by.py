@@ -11,6 +11,7 @@ from fakes import document, publish
 
 from indexes import backup, failpoints, upkeep
 from indexes.build import Build
+from indexes.errors import IndexDamaged
 from indexes.index import Index
 from ingest import sources
 from ingest.errors import IngestError
@@ -230,7 +231,7 @@ def test_a_source_that_is_opened_on_purpose_stays_open(job, notes):
 
 
 @pytest.mark.parametrize("changed", ['"hs"', '"hrr"', '"Hr"'])
-def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, changed):
+def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, tmp_path, changed):
     job.run([notes], groups=HR)
     file = job.collection / sources.MEMORY
     file.write_text(file.read_text("utf-8").replace('"hr"', changed), encoding="utf-8")
@@ -238,6 +239,11 @@ def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, changed)
     with pytest.raises(IngestError, match="checksum"):
         job.run([notes])
     assert groups(job) == {"a.md": HR}
+    assert upkeep.verify(job.collection) == [
+        f"{file} was changed, or is none of ours. Put its backup in place."
+    ]
+    with pytest.raises(IndexDamaged, match=r"sources\.json was changed"):
+        backup.write(job.collection, tmp_path / "b.rdb")
 
 
 def test_a_changed_bit_of_remembered_sources_is_told_wherever_it_is(job, notes):

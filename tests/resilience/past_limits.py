@@ -127,14 +127,14 @@ class History:
                 self.count["closed"] += 1
 
     def _note(self, before: Held, after: Held) -> None:
+        """Note the newest statement about each text and place; open anywhere is open."""
         left = [one for place, one in before.items() if not same(one, after.get(place))]
-        for documents in (left, list(after.values())):
-            by_text: dict[str, list[frozenset[str]]] = {}
-            for one in documents:
-                by_text.setdefault(one.digest, []).append(one.groups)
-                self._places[one.source, one.uri] = one.groups
-            for digest, groups in by_text.items():
-                self._texts[digest] = frozenset().union(*groups) if all(groups) else OPEN
+        by_text: dict[str, list[frozenset[str]]] = {}
+        for one in (*left, *after.values()):
+            by_text.setdefault(one.digest, []).append(one.groups)
+            self._places[one.source, one.uri] = one.groups
+        for digest, groups in by_text.items():
+            self._texts[digest] = frozenset().union(*groups) if all(groups) else OPEN
 
     def _held(self) -> Held:
         with Index.open(self.collection) as index:
