@@ -201,7 +201,7 @@ def publish(
     """
     limits = past_limits.read(collection, least=limits_revision(collection))
     limits = _take_over_limits(collection, limits)
-    ends = past_limits.ended(limits, plan.limits.opening)
+    ends = past_limits.endings(limits, plan.limits.opening)
     number = max([*numbers(collection), current(collection) or 0], default=0) + 1
     draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
     durable.discard(draft)
@@ -209,7 +209,7 @@ def publish(
     shared = delta.write(draft, listed, base=base, gone=gone)
     failpoints.reach("table written")
     (draft / TOMBSTONES).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
-    limits = past_limits.close(limits, plan.limits.closing)
+    limits = past_limits.note_closing(limits, plan.limits.closing)
     facts = {
         "generation": number,
         "parent": plan.parent,
@@ -240,7 +240,7 @@ def _note_ended(limits: past_limits.Limits, ends: past_limits.Entries) -> None:
     Where that fails, an older record may close one of them, should it come back from a backup.
     """
     try:
-        past_limits.note(limits, ends)
+        past_limits.note_entries(limits, ends)
     except (OSError, IndexesError) as error:
         name = limits.collection.name
         _log.warning("that texts of %s were opened again was not noted: %s", name, error)
@@ -261,8 +261,9 @@ def _take_over_limits(collection: Path, limits: past_limits.Limits) -> past_limi
             continue
     tables = filter(None, (whole_table(collection, number) for number in known))
     past = past_limits.replay(list(tables))
-    noted = limits.entries(past)
-    return past_limits.close(limits, {k: seen_by for k, seen_by in past.items() if k not in noted})
+    newer = limits.entries(past)
+    new = {key: groups for key, groups in past.items() if key not in newer}
+    return past_limits.note_closing(limits, new)
 
 
 def limits_revision(collection: Path) -> int:
@@ -270,10 +271,10 @@ def limits_revision(collection: Path) -> int:
 
     No publish lowers it: the newest whole one says it, and the current one after a rollback.
     """
-    found, now = [0], current(collection)
+    revisions, now = [0], current(collection)
     for number in reversed(numbers(collection)):
         try:
-            found.append(read_manifest(collection, number).facts.get(LIMITS, 0))
+            revisions.append(read_manifest(collection, number).facts.get(LIMITS, 0))
         except IndexesError:
             continue
         except OSError as error:
@@ -281,7 +282,7 @@ def limits_revision(collection: Path) -> int:
             continue
         if now is None or number <= now:
             break
-    return max(found)
+    return max(revisions)
 
 
 def limits_problems(collection: Path) -> list[str]:
@@ -326,7 +327,7 @@ def _limit_past_texts(collection: Path, number: int, access: Access) -> Access:
     limits = past_limits.look_up(collection, (one.digest for one in replaced), least=least)
     now = dict(access.limits)
     for one in replaced:
-        place, groups = (one.source, one.uri), limits.restricts(one, place=False)
+        place, groups = (one.source, one.uri), limits.readers_of(one, place=False)
         now[place] = access_log.intersect_groups(now[place], groups)
     return replace(access, limits=now)
 

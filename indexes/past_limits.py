@@ -71,20 +71,20 @@ class Limits:
     def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Give the entries of some keys, as far as there are any. Raises IndexDamaged, OSError."""
         wanted = set(keys)
-        found = {key: self.inline[key] for key in wanted & self.inline.keys()}
+        entries = {key: self.inline[key] for key in wanted & self.inline.keys()}
         for part in sorted({_part(key) for key in wanted} & self.parts.keys()):
-            held = _read_part(self.collection, self.parts[part])
-            found |= {key: held[key] for key in wanted & held.keys()}
-        return found
+            more = _read_part(self.collection, self.parts[part])
+            entries |= {key: more[key] for key in wanted & more.keys()}
+        return entries
 
     def all(self) -> dict[str, Entry]:
         """Give all entries. Raises IndexDamaged, OSError."""
-        found = dict(self.inline)
+        entries = dict(self.inline)
         for digest in self.parts.values():
-            found |= _read_part(self.collection, digest)
-        return found
+            entries |= _read_part(self.collection, digest)
+        return entries
 
-    def restricts(self, document: Listed, *, text: bool = True, place: bool = True) -> _Groups:
+    def readers_of(self, document: Listed, *, text: bool = True, place: bool = True) -> _Groups:
         """Give who might last see a document by what is remembered; none is everybody.
 
         text, place: whether its digest, and its source and uri, have a say.
@@ -160,7 +160,7 @@ def read(collection: Path, *, least: int = 0) -> Limits:
     """
     file = collection / NAME
     try:
-        found = _parse(collection, read_plain(file, most=MOST))
+        limits = _parse(collection, read_plain(file, most=MOST))
     except OSError as error:
         if not tells_absence(error):
             raise
@@ -171,9 +171,9 @@ def read(collection: Path, *, least: int = 0) -> Limits:
         raise IndexDamaged(f"{error} {_REMEDY}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexDamaged(f"{file} was cut or changed. {_REMEDY}") from error
-    if found.revision < least:
+    if limits.revision < least:
         raise IndexDamaged(f"{file} is older than what was published. {_REMEDY}")
-    return found
+    return limits
 
 
 def read_all(collection: Path, *, least: int = 0) -> Limits:
@@ -201,7 +201,7 @@ def _with_entries(
     raise CollectionBusy(f"{collection / NAME} is replaced all the time. Try again.")
 
 
-def close(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
+def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
     """Note for good who might see what goes. Raises IndexDamaged, OSError; then nothing is noted.
 
     What is noted already, and said again, is not written again.
@@ -216,14 +216,14 @@ def close(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
     return _write(limits, new, limits.sources) if new else limits
 
 
-def ended(limits: Limits, opening: Iterable[str]) -> dict[str, Entry]:
+def endings(limits: Limits, opening: Iterable[str]) -> dict[str, Entry]:
     """Give the entries that opening some keys ends. Raises IndexDamaged, OSError."""
     now = _moment()
     return {key: (frozenset(), now) for key, entry in limits.entries(opening).items() if entry[0]}
 
 
-def note(limits: Limits, entries: Entries) -> Limits:
-    """Write entries for good, in the place of others of their keys. Raises as close."""
+def note_entries(limits: Limits, entries: Entries) -> Limits:
+    """Write entries for good, in the place of others of their keys. Raises as the former."""
     return _write(limits, entries, limits.sources) if entries else limits
 
 
@@ -247,8 +247,8 @@ def merge(own: Limits, other: Limits) -> Limits:
     An older one does not close what was opened here since.
     """
     known, new, now = own.all(), dict[str, Entry](), _moment()
-    for key, (groups, told) in other.all().items():
-        since = min(told, now)  # whoever wrote the backup wrote its times too
+    for key, (groups, moment) in other.all().items():
+        since = min(moment, now)  # whoever wrote the backup wrote its times too
         if key not in known:
             new[key] = (groups, since)
             continue

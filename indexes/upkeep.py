@@ -120,7 +120,7 @@ def rollback(collection: Path, generation: int, *, old_groups: bool = False) -> 
             renew_limits(collection)
         if not regrouped:
             least = generations.limits_revision(collection)
-            past_limits.close(past_limits.read(collection, least=least), limits.closing)
+            past_limits.note_closing(past_limits.read(collection, least=least), limits.closing)
             generations.point(collection, generation, held.checksum)
             return generation
         access = Access(groups={(one.source, one.uri): one.groups for one in regrouped})
@@ -218,7 +218,7 @@ def _past_limits(
         place = one.source, one.uri
         if places.get(place) == one.digest:
             continue
-        groups = limits.restricts(one, text=one.digest not in seen_by, place=place not in places)
+        groups = limits.readers_of(one, text=one.digest not in seen_by, place=place not in places)
         elsewhere = seen_by.get(one.digest) or frozenset()
         past[place] = access_log.intersect_groups(groups, elsewhere)
     return past

@@ -144,8 +144,8 @@ class Surveyor:
         ones to strangers. Raises IndexDamaged when the former cannot be read.
         """
         least = generations.limits_revision(self.collection)
-        if noted := past_limits.read(self.collection, least=least).sources.get(source):
-            return noted
+        if last := past_limits.read(self.collection, least=least).sources.get(source):
+            return last
         groups = {document.groups for document in own.values()} - {NOBODY}
         if len(groups) == 1:
             return groups.pop()

@@ -315,11 +315,11 @@ def test_a_home_of_a_version_that_noted_nothing_is_taken_over(collection, tmp_pa
     publish(collection, document("c.md", "c"), document("d.md", "d", groups=LEGAL))
     remove(collection, "c.md")
     remove(collection, "d.md")
-    noted = closed(collection)
-    assert set(noted.values()) == {STAFF, LEGAL}
+    before = closed(collection)
+    assert set(before.values()) == {STAFF, LEGAL}
     as_of_old(collection)
     clear(collection)
-    assert closed(collection) == noted
+    assert closed(collection) == before
     backup.restore(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == STAFF
 

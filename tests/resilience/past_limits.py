@@ -69,18 +69,18 @@ class History:
                 upkeep.gc(self.collection, keep=1 if act == "clear" else 2)
         self._note(before, self._held())
 
-    def _publish(self, act: str, held: list[Listed]) -> None:
+    def _publish(self, act: str, documents: list[Listed]) -> None:
         pick = self._random.choice
         if act == "put":
             name, text, source = pick("abc"), f"t{pick(range(5))}", pick(("src", "src", "other"))
             new = document(f"{name}.md", text, source=source, groups=pick(GROUPS))
             self._attempt(lambda: publish(self.collection, new))
-        elif act == "limit" and held:
-            named = {pick(held).id: pick(GROUPS)}
-            self._attempt(lambda: publish(self.collection, groups=named))
-        elif act == "remove" and held:
-            named_ = [pick(held).id]
-            self._attempt(lambda: publish(self.collection, removed=named_))
+        elif act == "limit" and documents:
+            groups = {pick(documents).id: pick(GROUPS)}
+            self._attempt(lambda: publish(self.collection, groups=groups))
+        elif act == "remove" and documents:
+            gone = [pick(documents).id]
+            self._attempt(lambda: publish(self.collection, removed=gone))
         else:
             publish(self.collection, document("z.md", f"z{self._number}"))
 
@@ -102,16 +102,16 @@ class History:
     def _restore(self) -> Held:
         if not self._backups:
             return {}
-        file, held = self._random.choice(self._backups)
+        file, documents = self._random.choice(self._backups)
         backup.restore(file, self.collection)
-        return held
+        return documents
 
     def _go_back(self) -> Held:
         number = self._random.choice(generations.numbers(self.collection))
         with Index.at(self.collection, number) as index:
-            held = by_place(index.records())
+            documents = by_place(index.records())
         upkeep.rollback(self.collection, number)
-        return held
+        return documents
 
     def _judge(self, before: Held, brought: Held) -> None:
         """Hold what came back against the newest statements."""
@@ -122,7 +122,7 @@ class History:
             limit = self._texts.get(one.digest, OPEN)
             if limit:
                 self.count["limited"] += 1
-                self.count["told"] += not one.groups or not one.groups <= {*limit, NOBODY}
+                self.count["leaks"] += not one.groups or not one.groups <= {*limit, NOBODY}
             elif one.groups and not (self._places.get(place) or brought[place].groups):
                 self.count["closed"] += 1
 
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="Write no file: of a control.")
     asked = parser.parse_args()
     count = run(asked.histories, asked.seed)
-    cells = ("killed", "restore", "rollback", "back", "limited", "told", "closed", "unsound")
+    cells = ("killed", "restore", "rollback", "back", "limited", "leaks", "closed", "unsound")
     body = f"""
 Histories of 14 steps (seed {asked.seed}): see the head of the script.
 
