@@ -36,6 +36,7 @@ from indexes.generations import Plan
 from indexes.index import Index
 from indexes.journal import Journal
 from indexes.layout import Layout
+from indexes.past_limits import Change
 from indexes.paths import segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
@@ -197,7 +198,7 @@ class Build:
         plan = replace(
             plan,
             access=_access(gone.values(), listed, regrouped),
-            limits=past_limits.compare([*gone.values(), *self._let_go()], listed),
+            limits=self._limits(gone.values(), listed),
         )
         table = self.base.documents.file if self.base and not self.stale else None
         number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
@@ -206,18 +207,25 @@ class Build:
         failpoints.reach("generation published")
         return self._published(number, plan.sums)
 
-    def _let_go(self) -> list[Listed]:
-        """List what was for some alone in a generation that is let go of, as far as one is whole.
+    def _limits(self, gone: Iterable[Listed], listed: Sequence[Listed]) -> Change:
+        """Tell which texts become past ones; of a base that is let go of, as far as is known.
 
-        Nothing of it is known by the base, as there is none.
+        Its newest whole table says it, or else the access logs, which know places and no texts.
         """
         if not self.loss:
-            return []
+            return past_limits.compare(gone, listed)
         for number in generations.order(self._collection):
             if table := generations.whole_table(self._collection, number):
                 with closing(Documents(table)) as old:
-                    return [one for one in old.all() if one.groups]
-        return []
+                    return past_limits.compare(old.limited(), listed)
+        places = dict[str, frozenset[str]]()
+        for number in access_log.numbers(self._collection):
+            if step := access_log.read(self._collection, number):
+                for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
+                    places[past_limits.place_key(*place)] = groups
+        taken = {past_limits.place_key(one.source, one.uri) for one in listed}
+        shut = {key: groups for key, groups in places.items() if groups and key not in taken}
+        return Change(closing=shut)
 
     def _gone(self, removed: set[str]) -> dict[str, Listed]:
         """Find the documents of the base that go: removed, or replaced by one added."""

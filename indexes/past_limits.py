@@ -89,16 +89,19 @@ class Limits:
 
         text, place: whether its digest, and its source and uri, have a say.
         """
-        keys = [*([document.digest] if text else []), *([place_key(document)] if place else [])]
+        keys = [
+            *([document.digest] if text else []),
+            *([place_key(*_place(document))] if place else []),
+        ]
         groups: _Groups = frozenset()
         for key in keys:
             groups = intersect_groups(groups, self.inline.get(key, (groups, ""))[0])
         return groups
 
 
-def place_key(document: Listed) -> str:
-    """Name a document's place: its source and uri."""
-    return hashlib.sha256(json.dumps([document.source, document.uri]).encode()).hexdigest()
+def place_key(source: str, uri: str) -> str:
+    """Name a document's place by a digest."""
+    return hashlib.sha256(json.dumps([source, uri]).encode()).hexdigest()
 
 
 def compare(before: Iterable[Listed], after: Iterable[Listed], *, opens: bool = True) -> Change:
@@ -114,13 +117,13 @@ def compare(before: Iterable[Listed], after: Iterable[Listed], *, opens: bool = 
         if one.groups:
             texts[one.digest] = texts.get(one.digest, frozenset()) | one.groups
             if _place(one) not in taken:
-                places[place_key(one)] = one.groups
+                places[place_key(*_place(one))] = one.groups
     texts = {digest: groups - NOBODY or NOBODY for digest, groups in texts.items()}
     opening = set[str]()
     if opens:
         new = [one for one, same in come if same is None or same.groups != one.groups]
         free = [one for one in (*new, *left.values()) if not one.groups]
-        opening = {key for one in free for key in (one.digest, place_key(one))}
+        opening = {key for one in free for key in (one.digest, place_key(*_place(one)))}
     shut = texts | places
     return Change(closing=shut, opening=frozenset(opening - shut.keys()))
 
@@ -147,7 +150,7 @@ def replay(tables: Sequence[Path]) -> dict[str, _Groups]:
             change = compare(limited, [*standing, *other.of_digests(past)])
         past = {key: seen_by for key, seen_by in past.items() if key not in change.opening}
         past |= change.closing
-        places |= {place_key(one): _place(one) for one in limited}
+        places |= {place_key(*_place(one)): _place(one) for one in limited}
         places = {key: place for key, place in places.items() if key in past}
     return past
 

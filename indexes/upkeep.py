@@ -195,7 +195,11 @@ def _past_limits(
     place, is newer than what is remembered. Raises IndexDamaged where that cannot be read, unless
     ``old_groups``.
     """
-    keys = [key for one in documents_ for key in (one.digest, past_limits.place_key(one))]
+    keys = [
+        key
+        for one in documents_
+        for key in (one.digest, past_limits.place_key(one.source, one.uri))
+    ]
     try:
         least = generations.limits_revision(collection)
         limits = past_limits.look_up(collection, keys, least=least)

@@ -135,8 +135,9 @@ def test_a_restore_or_a_rollback_that_lets_a_text_go_notes_it_too(collection, tm
     assert seen_by(collection)["a.md"] == STAFF
 
 
-def test_what_is_let_go_of_is_noted(collection, tmp_path):
-    for file in (collection / "segments").glob("*/shelf.sqlite"):
+@pytest.mark.parametrize("damage", ["segments/*/shelf.sqlite", "generations/*/documents.sqlite"])
+def test_what_is_let_go_of_is_noted(collection, tmp_path, damage):
+    for file in collection.glob(damage):
         spoil(file)
     with Build(collection, HashEmbedder(), begin_anew=True) as build:
         build.add(*document("other.md", "other"))
