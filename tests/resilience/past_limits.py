@@ -172,7 +172,8 @@ def main() -> None:
     count = run(asked.histories, asked.seed)
     cells = ("killed", "restore", "rollback", "back", "limited", "leaks", "closed", "unsound")
     body = f"""
-Histories of 14 steps (seed {asked.seed}): see the head of the script.
+Histories of 14 steps (seed {asked.seed}): see the head of the script. On ee6a0c5 (the
+control) 150 of them brought 30 limited texts back, 7 of them to others than might last see them.
 
 | histories | publishes killed | restores | rollbacks | texts back | limited ones | told to others | closed without reason | collections that do not verify |
 |{"---|" * 9}
