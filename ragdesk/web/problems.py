@@ -70,7 +70,8 @@ def from_error(error: Exception) -> JSONResponse:
     """Write one of our errors as a response."""
     look = face(error)
     if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("refused", extra={"code": look.code, "reason": str(error)})
+        fields = {"code": look.code, "reason": str(error)}
+        log.warning("refused", extra={**fields, "repeats": (look.code, str(error)[:200])})
         if not isinstance(error, Refusal):  # its message may name folders of this machine
             return response(look.status, look.code, "Not to be had now; the server's log says why.")
     words = str(error) if isinstance(error, Refusal) else hide_paths(str(error))
@@ -104,7 +105,7 @@ def _left(_request: Request, _error: Exception) -> Response:
 
 
 def _unexpected(_request: Request, error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error)
+    log.error("unexpected error", exc_info=error, extra={"repeats": "unexpected"})
     return response(500, "internal", "Something went wrong here; the server's log says what.")
 
 
