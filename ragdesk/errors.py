@@ -25,7 +25,6 @@ The errors of the other rooms keep their names; ``face`` says what they mean her
 """
 
 import errno
-import re
 from dataclasses import dataclass
 
 from eval.errors import EvalError
@@ -164,8 +163,6 @@ class Face:
     exit: int
 
 
-ABSOLUTE = re.compile(r"(?<![\w.…])/(?:[^\s'\"/]+/)*([^\s'\"/]*)")
-QUOTED = re.compile(r"""'/[^'\n]*/([^'/\n]*)'|"/[^"\n]*/([^"/\n]*)\"""")
 UNEXPECTED = Face("internal", 500, 1)
 MACHINE = Face("machine", 503, 2)
 # What the machine cannot do now; other errors of the system (a client that left) are not these.
@@ -229,16 +226,33 @@ def words(error: Exception) -> str:
     return f"{said} {step}" if step and "ragdesk " not in said else said
 
 
-def hide_paths(words: str) -> str:
-    """Leave of each absolute path only its last part: it goes to people of other machines.
+# What people of other machines read of an error of the rooms below, whose own words name files of
+# the server. A refusal and what is the matter with a document speak for themselves.
+ELSEWHERE: dict[type[Exception], str] = {
+    IndexNotFound: "No such collection, or none that holds a generation.",
+    IndexMismatch: "The collection was built in another way than this server reads.",
+    IndexDamaged: "The collection is damaged; nothing was changed.",
+    CollectionBusy: "Another job holds the collection. Try again when it ends.",
+    ModelMissing: "The server's model is missing.",
+    MassRemoval: "The change would remove most of a source. Nothing was changed.",
+}
+IN_LOG = "The server's log says why."
 
-    >>> hide_paths("Cannot read '/srv/desk/collections/a/CURRENT': damaged. See notes/tea.md")
-    "Cannot read '…/CURRENT': damaged. See notes/tea.md"
-    >>> hide_paths("Cannot read '/srv/My Docs/all plans/a b.md'")
-    "Cannot read '…/a b.md'"
+
+def public_words(error: Exception) -> str:
+    """Say an error to people of other machines: no path, no command, no name of a file of ours.
+
+    >>> public_words(IndexDamaged("/srv/My Docs/a b is damaged."))
+    "The collection is damaged; nothing was changed. The server's log says why."
+    >>> public_words(Unreadable("plan.pdf: encrypted; needs a password"))
+    'plan.pdf: encrypted; needs a password'
     """
-    quoted = QUOTED.sub(lambda m: f"{m[0][0]}…/{m[1] or m[2] or ''}{m[0][0]}", words)
-    return ABSOLUTE.sub(r"…/\1", quoted)
+    if isinstance(error, (Refusal, Unreadable)):
+        return str(error)
+    words = next((ELSEWHERE[cls] for cls in type(error).__mro__ if cls in ELSEWHERE), "")
+    if isinstance(error, (IndexNotFound, CollectionBusy)):
+        return words
+    return f"{words} {IN_LOG}".strip()
 
 
 def face(error: BaseException) -> Face:

@@ -58,7 +58,10 @@ def start(level: str = "info") -> None:
     if sys.stderr is None:  # closed by whoever started us: its number may be another file by now
         return
     sys.stderr.flush()
-    handler = QueueHandler(sys.stderr.fileno())
+    try:
+        handler: logging.Handler = QueueHandler(sys.stderr.fileno())
+    except OSError:  # in memory, as of a program that embeds this one
+        handler = logging.StreamHandler()
     handler.setFormatter(Line(as_json=not sys.stderr.isatty()))
     for name in ("ragdesk", "ingest", "indexes", "uvicorn"):
         logger = logging.getLogger(name)

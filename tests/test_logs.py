@@ -89,7 +89,7 @@ def test_a_stuck_reader_holds_up_nobody_and_is_told_how_much_it_missed(pipe, log
     reading.join()
     written = sum(line["level"] == "warning" for line in lines)
     dropped = [line["warning"] for line in lines if "dropped" in line["event"]]
-    assert [line["event"] for line in lines if line["level"] == "error"][0] == "this must reach"
+    assert next(line["event"] for line in lines if line["level"] == "error") == "this must reach"
     assert 0 < sum(dropped) == count - written
 
 
@@ -106,7 +106,7 @@ def test_a_reader_that_went_away_ends_no_writer(logger):
 def test_a_line_that_cannot_be_made_is_told(pipe, logger):
     reader, writer = pipe
     handler = attach(logger, writer)
-    logger.warning("%d of %d", 1)
+    logger.warning("%d of %d", *[1])
     handler.close()
     os.close(writer)
     with os.fdopen(os.dup(reader), "rb") as lines:

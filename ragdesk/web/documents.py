@@ -20,8 +20,8 @@ from ingest import sources
 from ingest.survey import Admit, is_of
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import Opened
-from ragdesk.errors import Forbidden, Invalid, NotFound, hide_paths
-from ragdesk.support.access import Principal, authorize
+from ragdesk.errors import Forbidden, Invalid, NotFound
+from ragdesk.support.access import Principal, authorize, split_names
 from ragdesk.web import cursor as cursors
 from ragdesk.web import schemas
 from ragdesk.web.gate import may
@@ -41,7 +41,10 @@ Part = Annotated[
     str | None,
     Query(max_length=100, description="A citation's chunk: which one of two documents of a uri."),
 ]
-Groups = Annotated[str, Query(max_length=1_000, description="Groups, with commas between them.")]
+Groups = Annotated[
+    str | None,
+    Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
+]
 BASE = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
 OF_ALL = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))  # counts of a report
@@ -167,7 +170,7 @@ async def original(
     f"{BASE}/{{uri:path}}", status_code=202, response_model=schemas.JobOut, openapi_extra=RAW
 )
 async def put(
-    collection: str, uri: str, request: Request, who: Writer, groups: Groups = ""
+    collection: str, uri: str, request: Request, who: Writer, groups: Groups = None
 ) -> Response:
     """Take in a document: its bytes are the body. Its type is read from the bytes."""
     state = of(request)
@@ -177,7 +180,7 @@ async def put(
     _check_query(request)
     if not brings_body(request.scope):
         raise Invalid(NO_BODY)
-    named = frozenset(name.strip() for name in groups.split(",") if name.strip())
+    named = frozenset[str]() if groups is None else split_names(groups)
     _check_groups(named, who)
     known = await _known(state, collection, uri, who)
     state.jobs.room(collection)
@@ -340,6 +343,5 @@ def written(job: Job, who: Principal | None = None) -> dict[str, Any]:
         report = dict(job.report)
         if who is not None and who.groups is not None:
             report = {name: value for name, value in report.items() if name not in OF_ALL}
-        told = [{**one, "reason": hide_paths(one["reason"])} for one in report.get("skipped", ())]
-        values["report"] = {**report, "skipped": told}
+        values["report"] = report
     return values

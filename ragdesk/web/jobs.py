@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from indexes.errors import CollectionBusy, IndexesError
-from ragdesk.errors import Overloaded, face, hide_paths, words
+from indexes.errors import CollectionBusy
+from ingest.errors import Unreadable
+from ragdesk.errors import Overloaded, Refusal, face, public_words, words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
 
@@ -229,15 +230,14 @@ class Jobs:
 
 
 def _failed(job: Job, error: Exception) -> Job:
-    code, reason = face(error).code, hide_paths(words(error))
+    code, reason = face(error).code, public_words(error)
     if code == "machine":  # its words name a file of the server
         log.error("job failed", extra={"job": job.id, "code": code}, exc_info=error)
         reason = f"The server cannot do this now: {getattr(error, 'strerror', '')}."
     elif code == "internal":
         log.error("job failed", extra={"job": job.id}, exc_info=error)
-        reason = "The server's log says why."
-    elif isinstance(error, IndexesError):  # of files of this machine, and of no document
-        log.warning("job failed", extra={"job": job.id, "code": code, "reason": str(error)})
-    else:  # its message may name a document: it goes to the job's owner alone
+    elif isinstance(error, (Refusal, Unreadable)):  # may name a document: to the job's owner alone
         log.warning("job failed", extra={"job": job.id, "code": code})
+    else:  # of files of this machine
+        log.warning("job failed", extra={"job": job.id, "code": code, "reason": words(error)})
     return replace(job, state="failed", error={"code": code, "message": reason})

@@ -25,7 +25,7 @@ from ragdesk.errors import (
     Refusal,
     Unauthenticated,
     face,
-    hide_paths,
+    public_words,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,13 +69,10 @@ def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
 def from_error(error: Exception) -> JSONResponse:
     """Write one of our errors as a response."""
     look = face(error)
-    if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+    if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, Refusal):
         fields = {"code": look.code, "reason": str(error)}
         log.warning("refused", extra={**fields, "repeats": (look.code, str(error)[:200])})
-        if not isinstance(error, Refusal):  # its message may name folders of this machine
-            return response(look.status, look.code, "Not to be had now; the server's log says why.")
-    words = str(error) if isinstance(error, Refusal) else hide_paths(str(error))
-    return response(look.status, look.code, words)
+    return response(look.status, look.code, public_words(error))
 
 
 def _ours(_request: Request, error: Exception) -> Response:
