@@ -19,6 +19,7 @@
         ├── Invalid          well formed, but not a thing this route takes
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
+        ├── TooManyCollections  no further one may be made over HTTP
         └── Overloaded       no room now; come again
 
 The errors of the other rooms keep their names; ``face`` says what they mean here.
@@ -150,6 +151,16 @@ class DiskFull(Refusal):
         )
 
 
+class TooManyCollections(Refusal):
+    """The home holds as many collections as may be made over HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There are as many collections as this server makes. Put it into one that stands, or "
+            "ask its operator: serve.max_collections"
+        )
+
+
 class Overloaded(Refusal):
     """Every place is taken. Come again after ``Retry-After`` seconds."""
 
@@ -190,6 +201,7 @@ FACES: dict[type[Exception], Face] = {
     Invalid: Face("invalid", 422, 2),
     WrongHost: Face("wrong_host", 421, 2),
     LongHeaders: Face("headers_too_large", 431, 2),
+    TooManyCollections: Face("too_many_collections", 429, 2),
     Overloaded: Face("overloaded", 503, 2),
     DiskFull: Face("disk_full", 507, 2),
     IndexNotFound: Face("index_not_found", 404, 3),

@@ -20,7 +20,7 @@ from ingest import sources
 from ingest.survey import Admit, is_of
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import Opened
-from ragdesk.errors import Forbidden, Invalid, NotFound
+from ragdesk.errors import Forbidden, Invalid, NotFound, TooManyCollections
 from ragdesk.support.access import Principal, authorize, split_names
 from ragdesk.web import cursor as cursors
 from ragdesk.web import schemas
@@ -183,12 +183,14 @@ async def put(
     named = frozenset[str]() if groups is None else split_names(groups)
     _check_groups(named, who)
     known = await _known(state, collection, uri, who)
-    state.jobs.room(collection)
+    state.jobs.room(collection, who.name)
+    _check_collections(state, collection)
     file = state.uploads.new()
 
     async def make() -> Response:
         if not file.exists():  # whoever sent it was gone before this began
             raise ClientDisconnect
+        _check_collections(state, collection)  # others may have been made while the body came
         job = state.jobs.submit(
             owner=who.name, collection=collection, uri=uri, body=file, groups=named, known=known
         )
@@ -249,6 +251,13 @@ def _check_query(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     if names not in ([], ["groups"]):
         raise Invalid("A put takes one query field, groups, with commas between the names.")
+
+
+def _check_collections(state: State, collection: str) -> None:
+    """Refuse to make one more collection than the server makes. Raises TooManyCollections."""
+    known = {*state.live.status(), *state.jobs.collections()}
+    if collection not in known and len(known) >= state.options.max_collections:
+        raise TooManyCollections
 
 
 def _check_groups(groups: frozenset[str], who: Principal) -> None:

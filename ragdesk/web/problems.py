@@ -62,6 +62,8 @@ def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if code == FACES[Overloaded].code:  # what is damaged does not mend itself in a second
         headers["Retry-After"] = "1"
+    elif status == http.HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = "60"  # somebody has to make room first
     body = problem(status, code, detail, **more)
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
