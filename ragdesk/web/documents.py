@@ -3,8 +3,10 @@
 import asyncio
 import bisect
 import hashlib
+import os
 import unicodedata
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,10 +14,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from indexes.documents import Listed
+from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.paths import original_file
+from indexes.paths import open_plain, original_file
 from ingest import sources
 from ingest.survey import Admit, is_of
 from ragdesk.answering.threads import run_in_thread
@@ -156,14 +160,29 @@ async def original(
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
     opened = await leases.open(collection)
     document = find(opened, uri, who, chunk)
-    file = original_file(opened.folder, document.digest)
-    if file.is_symlink() or not file.is_file():
-        raise NotFound("The original of this document is no longer kept.")
+    try:
+        file = open_plain(original_file(opened.folder, document.digest))
+    except (FileNotFoundError, IndexDamaged) as error:
+        raise NotFound("The original of this document is no longer kept.") from error
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(uri.rpartition('/')[2])}",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return FileResponse(file, media_type=document.media_type, headers=headers)
+    return OpenFileResponse(file, media_type=document.media_type, headers=headers)
+
+
+class OpenFileResponse(FileResponse):
+    """The bytes of an open file, whatever takes the place of its name meanwhile; then closes it."""
+
+    def __init__(self, file: BufferedReader, **more: Any) -> None:
+        self._file = file
+        facts = os.fstat(file.fileno())
+        super().__init__(f"/dev/fd/{file.fileno()}", stat_result=facts, **more)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or its length alone."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 @router.put(
