@@ -298,7 +298,7 @@ def test_a_document_bears_no_mark_of_another_one_of_its_uri(page):
           const { view } = await import("/page/sources.js");
           const base = { uri: "a.md", title: "A", path: [], page: null };
           const own = { ...base, number: 1, chunk: "x", start: 0, end: 12, quote: "Tea at four." };
-          const other = { ...base, number: 2, chunk: "y", start: 13, end: 19, quote: "Cocoa!" };
+          const other = { ...base, number: 2, chunk: "y", start: 20, end: 22, quote: "is" };
           const again = { ...base, number: 3, chunk: "z", start: 13, end: 19, quote: "Coffee" };
           const answer = { collection: "default", citations: [own, other, again], passages: [] };
           await view(answer, own, null);
