@@ -243,6 +243,7 @@ def words(error: Exception) -> str:
 ELSEWHERE: dict[type[Exception], str] = {
     IndexNotFound: "No such collection, or none that holds a generation.",
     IndexMismatch: "The collection was built in another way than this server reads.",
+    BaseDamaged: f"The collection is damaged. {STEPS[BaseDamaged]}.",
     IndexDamaged: "The collection is damaged; nothing was changed.",
     CollectionBusy: "Another job holds the collection. Try again when it ends.",
     ModelMissing: "The server's model is missing.",
@@ -252,7 +253,7 @@ IN_LOG = "The server's log says why."
 
 
 def public_words(error: Exception) -> str:
-    """Say an error to people of other machines: no path, no command, no name of a file of ours.
+    """Say an error to people of other machines: no path, and no name of a file of ours.
 
     >>> public_words(IndexDamaged("/srv/My Docs/a b is damaged."))
     "The collection is damaged; nothing was changed. The server's log says why."
