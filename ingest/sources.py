@@ -204,7 +204,10 @@ def _less(before: Source, after: Source) -> Source:
     return after if closes or before.groups == after.groups else before
 
 
-def _source(name: str, *, prefix: str, always: bool, groups: Iterable[str]) -> Source:
+def _source(name: str, *, prefix: str, always: bool, groups: object) -> Source:
+    """Read one source. Raises ValueError for groups that are none: fewer would let in everyone."""
+    if not isinstance(groups, list) or not all(isinstance(g, str) and g.strip() for g in groups):
+        raise ValueError(f"{name} has groups that are none")
     return Source(name=name, prefix=prefix, always=always, groups=frozenset(groups))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from indexes.chunk import ALWAYS, Validity
 from ingest.beneath import open_file
-from ingest.errors import Unreadable
+from ingest.errors import Unreadable, unreadable
 
 SIDECAR = ".meta.toml"
 NAMES = ("valid_from", "valid_to", "version")
@@ -53,7 +53,9 @@ def beside(file: Path, *, real: bool = False) -> Validity | None:
         return None
     except RecursionError as error:
         raise Unreadable(f"its sidecar {place.name} is nested too deeply") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:  # its own words name the whole path
+        raise unreadable(error, f"its sidecar {place.name} cannot be read") from error
+    except ValueError as error:
         raise Unreadable(f"its sidecar {place.name} cannot be read: {error}") from error
     if unknown := [name for name in facts if name not in NAMES]:
         known = ", ".join(NAMES)

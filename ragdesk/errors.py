@@ -19,13 +19,13 @@
         ├── Invalid          well formed, but not a thing this route takes
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
+        ├── TooManyCollections  no further one may be made over HTTP
         └── Overloaded       no room now; come again
 
 The errors of the other rooms keep their names; ``face`` says what they mean here.
 """
 
 import errno
-import re
 from dataclasses import dataclass
 
 from eval.errors import EvalError
@@ -151,6 +151,16 @@ class DiskFull(Refusal):
         )
 
 
+class TooManyCollections(Refusal):
+    """The home holds as many collections as may be made over HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There are as many collections as this server makes. Put it into one that stands, or "
+            "ask its operator: serve.max_collections"
+        )
+
+
 class Overloaded(Refusal):
     """Every place is taken. Come again after ``Retry-After`` seconds."""
 
@@ -164,8 +174,6 @@ class Face:
     exit: int
 
 
-ABSOLUTE = re.compile(r"(?<![\w.…])/(?:[^\s'\"/]+/)*([^\s'\"/]*)")
-QUOTED = re.compile(r"""'/[^'\n]*/([^'/\n]*)'|"/[^"\n]*/([^"/\n]*)\"""")
 UNEXPECTED = Face("internal", 500, 1)
 MACHINE = Face("machine", 503, 2)
 # What the machine cannot do now; other errors of the system (a client that left) are not these.
@@ -193,6 +201,7 @@ FACES: dict[type[Exception], Face] = {
     Invalid: Face("invalid", 422, 2),
     WrongHost: Face("wrong_host", 421, 2),
     LongHeaders: Face("headers_too_large", 431, 2),
+    TooManyCollections: Face("too_many_collections", 429, 2),
     Overloaded: Face("overloaded", 503, 2),
     DiskFull: Face("disk_full", 507, 2),
     IndexNotFound: Face("index_not_found", 404, 3),
@@ -229,16 +238,34 @@ def words(error: Exception) -> str:
     return f"{said} {step}" if step and "ragdesk " not in said else said
 
 
-def hide_paths(words: str) -> str:
-    """Leave of each absolute path only its last part: it goes to people of other machines.
+# What people of other machines read of an error of the rooms below, whose own words name files of
+# the server. A refusal and what is the matter with a document speak for themselves.
+ELSEWHERE: dict[type[Exception], str] = {
+    IndexNotFound: "No such collection, or none that holds a generation.",
+    IndexMismatch: "The collection was built in another way than this server reads.",
+    BaseDamaged: f"The collection is damaged. {STEPS[BaseDamaged]}.",
+    IndexDamaged: "The collection is damaged; nothing was changed.",
+    CollectionBusy: "Another job holds the collection. Try again when it ends.",
+    ModelMissing: "The server's model is missing.",
+    MassRemoval: "The change would remove most of a source. Nothing was changed.",
+}
+IN_LOG = "The server's log says why."
 
-    >>> hide_paths("Cannot read '/srv/desk/collections/a/CURRENT': damaged. See notes/tea.md")
-    "Cannot read '…/CURRENT': damaged. See notes/tea.md"
-    >>> hide_paths("Cannot read '/srv/My Docs/all plans/a b.md'")
-    "Cannot read '…/a b.md'"
+
+def public_words(error: Exception) -> str:
+    """Say an error to people of other machines: no path, and no name of a file of ours.
+
+    >>> public_words(IndexDamaged("/srv/My Docs/a b is damaged."))
+    "The collection is damaged; nothing was changed. The server's log says why."
+    >>> public_words(Unreadable("plan.pdf: encrypted; needs a password"))
+    'plan.pdf: encrypted; needs a password'
     """
-    quoted = QUOTED.sub(lambda m: f"{m[0][0]}…/{m[1] or m[2] or ''}{m[0][0]}", words)
-    return ABSOLUTE.sub(r"…/\1", quoted)
+    if isinstance(error, (Refusal, Unreadable)):
+        return str(error)
+    words = next((ELSEWHERE[cls] for cls in type(error).__mro__ if cls in ELSEWHERE), "")
+    if isinstance(error, (IndexNotFound, CollectionBusy)):
+        return words
+    return f"{words} {IN_LOG}".strip()
 
 
 def face(error: BaseException) -> Face:

@@ -11,8 +11,13 @@ import sys
 import time
 from typing import Any
 
+from ragdesk.log_queue import QueueHandler
+
 KEY = re.compile(r"rd_[A-Za-z0-9_-]{8,}")
-OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+OWN = frozenset(vars(logging.makeLogRecord({}))) | {
+    *("message", "asctime", "color_message"),
+    "repeats",  # marks a line that anybody can cause, see ``log_repeats``
+}
 
 
 class Line(logging.Formatter):
@@ -46,11 +51,22 @@ def _pairs(extra: dict[str, Any]) -> str:
 
 
 def start(level: str = "info") -> None:
-    """Send what ragdesk and its server say to standard error, from ``level`` on."""
-    handler = logging.StreamHandler()
+    """Send what ragdesk and its server say to standard error, from ``level`` on.
+
+    Libraries' warnings go the same way: whoever does not read them holds up nothing.
+    """
+    if sys.stderr is None:  # closed by whoever started us: its number may be another file by now
+        return
+    sys.stderr.flush()
+    try:
+        handler: logging.Handler = QueueHandler(sys.stderr.fileno())
+    except OSError:  # in memory, as of a program that embeds this one
+        handler = logging.StreamHandler()
     handler.setFormatter(Line(as_json=not sys.stderr.isatty()))
     for name in ("ragdesk", "ingest", "indexes", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(level.upper())
+    logging.getLogger().handlers = [handler]
+    logging.captureWarnings(capture=True)

@@ -74,6 +74,20 @@ class Principal:
     collections: frozenset[str] = frozenset()
 
 
+def split_names(text: str) -> frozenset[str]:
+    """Read names with commas between them. Raises Invalid for an empty list, or an empty name.
+
+    A limit that names nothing, as of an unset variable, would limit nothing.
+
+    >>> sorted(split_names("staff, managers"))
+    ['managers', 'staff']
+    """
+    names = frozenset(name.strip() for name in text.split(","))
+    if "" in names:
+        raise Invalid("An empty name stands in the list. Name each, or leave the whole list out.")
+    return names
+
+
 LOCAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
 
 
@@ -142,13 +156,16 @@ class Keys:
         allowed = frozenset(scopes)
         if unknown := allowed - set(SCOPES):
             raise Invalid(f"No scope {min(unknown)!r}; scopes are {', '.join(SCOPES)}.")
+        for limit in (groups := frozenset(groups), collections := frozenset(collections)):
+            if any(not one.strip() for one in limit):
+                raise Invalid("A key's groups and collections have names: one of them is empty.")
         token, now = PREFIX + secrets.token_urlsafe(32), int(time.time())
         key = Key(
             id=secrets.token_hex(4),
             name=name,
             scopes=allowed,
-            groups=frozenset(groups),
-            collections=frozenset(collections),
+            groups=groups,
+            collections=collections,
             created=now,
             expires=None if days is None else now + days * 86_400,
         )

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from ragdesk.errors import Invalid
+from ragdesk.support.access import split_names
+
 DEFAULT = "default"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,13 +59,13 @@ def _check_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str
 
 
 def names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[str] | None:
-    """Read names with commas between them. An empty list, as of an unset variable, is refused."""
+    """Read names with commas between them. An empty name, as of an unset variable, is refused."""
     if value is None:
         return None
-    found = frozenset(name.strip() for name in value.split(",") if name.strip())
-    if not found:
-        raise click.BadParameter("it names nothing. Leave the option out if that is meant.")
-    return found
+    try:
+        return split_names(value)
+    except Invalid as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def old_groups(verb: F) -> F:

@@ -82,6 +82,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     app.state.arriving = Arrivals(options.max_arriving)
     app.state.uploading = Arrivals(options.max_uploads)
     app.add_middleware(Seats, places=Places(options.max_in_flight))
+    app.add_middleware(system.PageFiles)
     app.add_middleware(HostCheck, gate=gate, waiting=options.max_unauthenticated)
     app.add_middleware(Watch, metrics=metrics)
     return app

@@ -3,8 +3,10 @@
 import asyncio
 import bisect
 import hashlib
+import os
 import unicodedata
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,16 +14,18 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from indexes.documents import Listed
+from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.paths import original_file
+from indexes.paths import open_plain, original_file
 from ingest import sources
 from ingest.survey import Admit, is_of
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import Opened
-from ragdesk.errors import Forbidden, Invalid, NotFound, hide_paths
-from ragdesk.support.access import Principal, authorize
+from ragdesk.errors import Forbidden, Invalid, NotFound, TooManyCollections
+from ragdesk.support.access import Principal, authorize, split_names
 from ragdesk.web import cursor as cursors
 from ragdesk.web import schemas
 from ragdesk.web.gate import may
@@ -41,7 +45,10 @@ Part = Annotated[
     str | None,
     Query(max_length=100, description="A citation's chunk: which one of two documents of a uri."),
 ]
-Groups = Annotated[str, Query(max_length=1_000, description="Groups, with commas between them.")]
+Groups = Annotated[
+    str | None,
+    Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
+]
 BASE = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
 OF_ALL = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))  # counts of a report
@@ -153,21 +160,36 @@ async def original(
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
     opened = await leases.open(collection)
     document = find(opened, uri, who, chunk)
-    file = original_file(opened.folder, document.digest)
-    if file.is_symlink() or not file.is_file():
-        raise NotFound("The original of this document is no longer kept.")
+    try:
+        file = open_plain(original_file(opened.folder, document.digest))
+    except (FileNotFoundError, IndexDamaged) as error:
+        raise NotFound("The original of this document is no longer kept.") from error
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(uri.rpartition('/')[2])}",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return FileResponse(file, media_type=document.media_type, headers=headers)
+    return OpenFileResponse(file, media_type=document.media_type, headers=headers)
+
+
+class OpenFileResponse(FileResponse):
+    """The bytes of an open file, whatever takes the place of its name meanwhile; then closes it."""
+
+    def __init__(self, file: BufferedReader, **more: Any) -> None:
+        self._file = file
+        facts = os.fstat(file.fileno())
+        super().__init__(f"/dev/fd/{file.fileno()}", stat_result=facts, **more)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or its length alone."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 @router.put(
     f"{BASE}/{{uri:path}}", status_code=202, response_model=schemas.JobOut, openapi_extra=RAW
 )
 async def put(
-    collection: str, uri: str, request: Request, who: Writer, groups: Groups = ""
+    collection: str, uri: str, request: Request, who: Writer, groups: Groups = None
 ) -> Response:
     """Take in a document: its bytes are the body. Its type is read from the bytes."""
     state = of(request)
@@ -177,15 +199,17 @@ async def put(
     _check_query(request)
     if not brings_body(request.scope):
         raise Invalid(NO_BODY)
-    named = frozenset(name.strip() for name in groups.split(",") if name.strip())
+    named = frozenset[str]() if groups is None else split_names(groups)
     _check_groups(named, who)
     known = await _known(state, collection, uri, who)
-    state.jobs.room(collection)
+    state.jobs.room(collection, who.name)
+    _check_collections(state, collection)
     file = state.uploads.new()
 
     async def make() -> Response:
         if not file.exists():  # whoever sent it was gone before this began
             raise ClientDisconnect
+        _check_collections(state, collection)  # others may have been made while the body came
         job = state.jobs.submit(
             owner=who.name, collection=collection, uri=uri, body=file, groups=named, known=known
         )
@@ -246,6 +270,13 @@ def _check_query(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     if names not in ([], ["groups"]):
         raise Invalid("A put takes one query field, groups, with commas between the names.")
+
+
+def _check_collections(state: State, collection: str) -> None:
+    """Refuse to make one more collection than the server makes. Raises TooManyCollections."""
+    known = {*state.live.status(), *state.jobs.collections()}
+    if collection not in known and len(known) >= state.options.max_collections:
+        raise TooManyCollections
 
 
 def _check_groups(groups: frozenset[str], who: Principal) -> None:
@@ -340,6 +371,5 @@ def written(job: Job, who: Principal | None = None) -> dict[str, Any]:
         report = dict(job.report)
         if who is not None and who.groups is not None:
             report = {name: value for name, value in report.items() if name not in OF_ALL}
-        told = [{**one, "reason": hide_paths(one["reason"])} for one in report.get("skipped", ())]
-        values["report"] = {**report, "skipped": told}
+        values["report"] = report
     return values

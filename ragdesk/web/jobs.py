@@ -6,6 +6,7 @@ no thread while it waits. Jobs live in this process: after a restart an unknown 
 and putting the same bytes again is harmless.
 """
 
+import itertools
 import logging
 import secrets
 import threading
@@ -16,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from indexes.errors import CollectionBusy, IndexesError
-from ragdesk.errors import Overloaded, face, hide_paths, words
+from indexes.errors import CollectionBusy
+from ingest.errors import Unreadable
+from ragdesk.errors import Overloaded, Refusal, face, public_words, words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
 
@@ -76,12 +78,17 @@ class _Line:
 
 
 class Jobs:
-    """Bounded lines of jobs, one a collection, and the threads that work them off in turn."""
+    """Bounded lines of jobs, one a collection, and the threads that work them off in turn.
+
+    A key that wrote to many collections does not come before another's first job.
+    """
 
     def __init__(self, work: Work, *, limit: int, metrics: Metrics) -> None:
         self._work, self._metrics, self._limit = work, metrics, limit
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lines: OrderedDict[str, _Line] = OrderedDict()  # whose turn it is, first
+        self._turns: dict[str, int] = {}  # by key: the number of the last job begun
+        self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._ended = False
         self._threads = [
@@ -91,20 +98,27 @@ class Jobs:
         for thread in self._threads:
             thread.start()
 
-    def room(self, collection: str) -> None:
-        """Raise Overloaded when no further job of a collection may wait.
+    def room(self, collection: str, owner: str) -> None:
+        """Raise Overloaded when no further job of a collection, or of a key, may wait.
 
         A collection has room while fewer of its jobs wait than there are places free: alone it
-        takes half of them, and there is always one left for another.
+        takes half of them, and there is always one left for another. The same holds for a key,
+        however many collections it writes.
         """
         with self._changed:
-            self._check_room(collection)
+            self._check_room(collection, owner)
 
-    def _check_room(self, collection: str) -> None:
-        waiting = sum(len(line.names) for line in self._lines.values())
-        own = len(self._lines[collection].names) if collection in self._lines else 0
-        if own >= self._limit - waiting:
+    def _check_room(self, collection: str, owner: str) -> None:
+        waiting = [self._jobs[name] for line in self._lines.values() for name in line.names]
+        free = self._limit - len(waiting)
+        of_collection = sum(job.collection == collection for job in waiting)
+        if of_collection >= free or sum(job.owner == owner for job in waiting) >= free:
             raise Overloaded("Too many documents wait to be taken in. Try again in a moment.")
+
+    def collections(self) -> set[str]:
+        """List the collections for which jobs wait or are being done."""
+        with self._changed:
+            return {*self._lines}
 
     def submit(  # noqa: PLR0913, what a job is
         self,
@@ -127,7 +141,7 @@ class Jobs:
             known=known,
         )
         with self._changed:
-            self._check_room(collection)
+            self._check_room(collection, owner)
             self._note(job)
             self._lines.setdefault(collection, _Line()).names.append(job.id)
             self._changed.notify()
@@ -175,17 +189,24 @@ class Jobs:
         with self._changed:
             while not self._ended:
                 now = time.monotonic()
-                lines = [(name, one) for name, one in self._lines.items() if not one.busy]
-                for name, line in lines:
-                    if line.after <= now:
-                        self._lines.move_to_end(name)
-                        line.busy = True
-                        job = replace(self._jobs[line.names[0]], state="running")
-                        self._note(job)
-                        return job
-                pauses = [line.after - now for _, line in lines]
-                self._changed.wait(min(pauses, default=None))
+                lines = [line for line in self._lines.values() if not line.busy]
+                ready = [line for line in lines if line.after <= now]
+                if ready:
+                    return self._begin(min(ready, key=self._turn))
+                self._changed.wait(min((line.after - now for line in lines), default=None))
         return None
+
+    def _turn(self, line: _Line) -> int:
+        """Tell when the key of a collection's next job had its last turn: who waited goes first."""
+        return self._turns.get(self._jobs[line.names[0]].owner, 0)
+
+    def _begin(self, line: _Line) -> Job:
+        job = replace(self._jobs[line.names[0]], state="running")
+        self._lines.move_to_end(job.collection)
+        line.busy = True
+        self._turns[job.owner] = next(self._numbers)
+        self._note(job)
+        return job
 
     def _step(self, job: Job, *, again: bool) -> None:
         """Let a collection's next job come, or the same one again in a moment."""
@@ -229,15 +250,14 @@ class Jobs:
 
 
 def _failed(job: Job, error: Exception) -> Job:
-    code, reason = face(error).code, hide_paths(words(error))
+    code, reason = face(error).code, public_words(error)
     if code == "machine":  # its words name a file of the server
         log.error("job failed", extra={"job": job.id, "code": code}, exc_info=error)
         reason = f"The server cannot do this now: {getattr(error, 'strerror', '')}."
     elif code == "internal":
         log.error("job failed", extra={"job": job.id}, exc_info=error)
-        reason = "The server's log says why."
-    elif isinstance(error, IndexesError):  # of files of this machine, and of no document
-        log.warning("job failed", extra={"job": job.id, "code": code, "reason": str(error)})
-    else:  # its message may name a document: it goes to the job's owner alone
+    elif isinstance(error, (Refusal, Unreadable)):  # may name a document: to the job's owner alone
         log.warning("job failed", extra={"job": job.id, "code": code})
+    else:  # of files of this machine
+        log.warning("job failed", extra={"job": job.id, "code": code, "reason": words(error)})
     return replace(job, state="failed", error={"code": code, "message": reason})

@@ -29,7 +29,10 @@ class ServeOptions:
     max_uploads: documents on their way at the same time; likewise.
     max_in_flight: requests answered at the same time; further ones get 503 and Retry-After.
     max_jobs: document jobs that may wait; further ones get 503. One collection alone takes half
-        of these places, several less each, so that there is always one left for another.
+        of these places, several less each, so that there is always one left for another; and so
+        does one key, however many collections it writes.
+    max_collections: collections in home up to which a document put over HTTP makes a new one;
+        then 429. Each holds some ten files open. The command line makes more.
     read_seconds: time for the body of a request to begin to arrive; then 64 KiB a second will do.
     write_seconds: how long a client may read nothing of an answer before it is hung up on.
     keep_alive_seconds: how long an idle connection, or one that sends no request, stays open.
@@ -51,6 +54,7 @@ class ServeOptions:
     max_uploads: int = 32
     max_in_flight: int = 64
     max_jobs: int = 128
+    max_collections: int = 256
     read_seconds: float = 20.0
     write_seconds: float = 30.0
     keep_alive_seconds: int = 10
@@ -71,6 +75,7 @@ class ServeOptions:
             "max_uploads",
             "max_in_flight",
             "max_jobs",
+            "max_collections",
             "keep_alive_seconds",
         ):
             if getattr(self, name) < 1:

@@ -25,7 +25,7 @@ from ragdesk.errors import (
     Refusal,
     Unauthenticated,
     face,
-    hide_paths,
+    public_words,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,6 +62,8 @@ def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if code == FACES[Overloaded].code:  # what is damaged does not mend itself in a second
         headers["Retry-After"] = "1"
+    elif status == http.HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = "60"  # somebody has to make room first
     body = problem(status, code, detail, **more)
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -69,12 +71,10 @@ def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
 def from_error(error: Exception) -> JSONResponse:
     """Write one of our errors as a response."""
     look = face(error)
-    if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("refused", extra={"code": look.code, "reason": str(error)})
-        if not isinstance(error, Refusal):  # its message may name folders of this machine
-            return response(look.status, look.code, "Not to be had now; the server's log says why.")
-    words = str(error) if isinstance(error, Refusal) else hide_paths(str(error))
-    return response(look.status, look.code, words)
+    if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, Refusal):
+        fields = {"code": look.code, "reason": str(error)}
+        log.warning("refused", extra={**fields, "repeats": (look.code, str(error)[:200])})
+    return response(look.status, look.code, public_words(error))
 
 
 def _ours(_request: Request, error: Exception) -> Response:
@@ -104,7 +104,7 @@ def _left(_request: Request, _error: Exception) -> Response:
 
 
 def _unexpected(_request: Request, error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error)
+    log.error("unexpected error", exc_info=error, extra={"repeats": "unexpected"})
     return response(500, "internal", "Something went wrong here; the server's log says what.")
 
 

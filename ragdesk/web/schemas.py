@@ -13,7 +13,8 @@ from ragdesk.answering.answer import Outcome, Standing
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
-Names = Annotated[list[Name], Field(max_length=100)]
+NotBlank = Annotated[str, StringConstraints(pattern=r"\S", max_length=1_000)]
+Names = Annotated[list[NotBlank], Field(max_length=100)]
 COLLECTION = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Collection = Annotated[str, StringConstraints(pattern=COLLECTION)]
 

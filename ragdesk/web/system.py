@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragdesk.errors import NotFound, Refusal
 from ragdesk.support.access import Principal
@@ -48,6 +50,39 @@ async def index() -> Response:
 async def page(name: str) -> Response:
     """Give a part of the chat page."""
     return _page(name)
+
+
+def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
+    """List the page's files by their paths: route, headers and body of each answer."""
+    index_route, part_route = router.routes[:2]
+    paths = {"/": (index_route, "index.html")}
+    paths |= {f"/page/{name}": (part_route, name) for name in PAGE}
+    return {
+        path: (route, _page(name).raw_headers, PAGE[name][0])
+        for path, (route, name) in paths.items()
+    }
+
+
+FILES = _find_files()
+
+
+class PageFiles:
+    """ASGI middleware: gives the page's files at once, past places, routes and their machinery.
+
+    They are asked for without a key, and by those who come and go in numbers: that this costs
+    little leaves more for the others.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        file = FILES.get(scope["path"]) if scope["type"] == "http" else None
+        if file is None or scope["method"] != "GET":
+            return await self.app(scope, receive, send)
+        scope["route"], headers, body = file
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+        return await send({"type": "http.response.body", "body": body})
 
 
 @router.get("/healthz")

@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ragdesk.errors import DiskFull
 
@@ -63,7 +63,7 @@ class Uploads:
     def close(self) -> None:
         """Remove everything."""
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
         if self._lock is not None:
             self._lock.close()
 
@@ -96,6 +96,24 @@ def _clear(folder: Path) -> int:
     except OSError:  # held, or not ours
         return 0
     with lock:
-        freed = sum(file.lstat().st_size for file in folder.iterdir())
-        shutil.rmtree(folder, ignore_errors=True)
-    return freed
+        before = _size(folder)
+        return before if _remove(folder) else before - _size(folder)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.iterdir())
+
+
+def _remove(folder: Path) -> bool:
+    """Remove a folder as far as that goes, and say what stays; True when nothing does."""
+    errors: list[str] = []
+
+    def note(_call: object, _path: str, raised: Any) -> None:
+        if not isinstance(raised[1], FileNotFoundError):  # else somebody removed it before
+            errors.append(str(raised[1]))
+
+    shutil.rmtree(folder, onerror=note)
+    if errors:
+        left = {"count": len(errors), "first": errors[0]}
+        log.warning("uploads cannot be removed; the next start tries again", extra=left)
+    return not errors

@@ -90,7 +90,10 @@ class Watch:
         self.metrics.seconds.observe(seconds, route=route)
         fields = {"request": number, "method": scope["method"], "route": route, "status": status}
         who = scope.get("state", {}).get("who", "-")
-        log.info("request", extra={**fields, "who": who, "ms": round(seconds * 1000, 1)})
+        fields |= {"who": who, "ms": round(seconds * 1000, 1)}
+        # Whoever shows no key can cause as many of these as they like.
+        repeats = {"repeats": (route, status)} if who == "-" else {}
+        log.info("request", extra={**fields, **repeats})
 
 
 class Seats:

@@ -154,7 +154,16 @@ def test_sources_are_remembered(tmp_path):
     assert sources.recall(tmp_path) == {"/kb": source}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"sources": {"/a": {"prefix": 1}}}'])
+GROUPED = '{"sources": {"/a": {"prefix": "", "always": true, "groups": %s}}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"sources": {"/a": {"prefix": 1}}}'),
+        *(GROUPED % groups for groups in ('""', "{}", '[""]', '["staff", " "]', '"staff"')),
+    ],
+)
 def test_a_damaged_memory_is_refused_for_it_holds_who_may_see_what(tmp_path, content):
     (tmp_path / sources.MEMORY).write_text(content)
     with pytest.raises(IngestError, match=r"sources\.json is damaged"):

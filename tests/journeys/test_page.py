@@ -289,3 +289,20 @@ def test_the_page_asks_for_a_key_where_one_is_needed(page, home):
     ask(page, "When does a refund reach my bank account?")
     expect(page.locator(".reply .mark").first).to_be_visible()
     keys.close()
+
+
+def test_a_document_bears_no_mark_of_another_one_of_its_uri(page):
+    page.route("**/text?*", lambda route: route.fulfill(body="Tea at four.\nCoffee at five.\n"))
+    texts = page.evaluate(
+        """async () => {
+          const { view } = await import("/page/sources.js");
+          const base = { uri: "a.md", title: "A", path: [], page: null };
+          const own = { ...base, number: 1, chunk: "x", start: 0, end: 12, quote: "Tea at four." };
+          const other = { ...base, number: 2, chunk: "y", start: 20, end: 22, quote: "is" };
+          const again = { ...base, number: 3, chunk: "z", start: 13, end: 19, quote: "Coffee" };
+          const answer = { collection: "default", citations: [own, other, again], passages: [] };
+          await view(answer, own, null);
+          return [...document.querySelectorAll("mark")].map((mark) => [mark.className, mark.textContent]);
+        }"""
+    )
+    assert texts == [["main", "Tea at four."], ["other", "Coffee"]]

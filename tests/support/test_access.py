@@ -96,3 +96,12 @@ def test_a_newer_or_damaged_file_is_refused_by_name(tmp_path):
     (tmp_path / "other" / "desk.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
         Keys(tmp_path / "other")
+
+
+@pytest.mark.parametrize("limit", [{"groups": [""]}, {"collections": ["a", " "]}])
+def test_a_key_whose_limit_names_nothing_is_not_made(tmp_path, limit):
+    keys = Keys(tmp_path)
+    with pytest.raises(Invalid, match="empty"):
+        keys.create("page", **limit)
+    assert keys.all() == []
+    keys.close()

@@ -4,6 +4,8 @@ from urllib.parse import quote
 import pytest
 from web_home import TEXTS, publish, serving
 
+from indexes.paths import original_file
+
 BASE = "/v1/collections/default/documents"
 
 
@@ -152,6 +154,43 @@ def test_an_upload_over_the_limit_is_refused_declared_or_not(home, keys):
 
 def test_a_job_nobody_made_is_a_404(client):
     assert client.get("/v1/jobs/0123456789abcdef").status_code == 404
+
+
+def test_an_original_is_what_was_opened_whatever_takes_its_place(client, tmp_path):
+    done(client, client.put(f"{BASE}/a.md", content=b"# Tea\n\nTea is served at four.\n"))
+    at = client.app.state.desk.live._places["default"].shared.opened
+    (document,) = [one for one in at.documents if one.uri == "a.md"]
+    file = original_file(at.folder, document.digest)
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    where = f"{BASE}/a.md/original"
+    swapped = []
+
+    class Swapping:
+        """Swaps the file for a link when its first bytes are about to be asked for."""
+
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            async def swap(message):
+                if message["type"] == "http.response.start" and not swapped:
+                    swapped.append(file.rename(tmp_path / "kept"))
+                    file.symlink_to(secret)
+                await send(message)
+
+            await self.app(scope, receive, swap)
+
+    plain = client.app.middleware_stack
+    client.app.middleware_stack = Swapping(plain)
+    assert client.get(where).text == "# Tea\n\nTea is served at four.\n"
+    client.app.middleware_stack = plain
+    assert swapped
+    assert client.get(where).status_code == 404
+    file.unlink()
+    (tmp_path / "kept").rename(file)
+    part = client.get(where, headers={"Range": "bytes=2-4"})
+    assert (part.status_code, part.text) == (206, "Tea")
 
 
 def test_originals_are_sent_to_be_saved_never_shown(client):

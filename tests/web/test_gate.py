@@ -12,6 +12,7 @@ from ragdesk.support.access import Keys
 from ragdesk.web import server
 from ragdesk.web.api import ROUTERS
 from ragdesk.web.limits import ServeOptions
+from ragdesk.web.watch import Seats
 
 OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
 DOCUMENTS = "/v1/collections/default/documents"
@@ -293,3 +294,20 @@ def test_a_desk_that_lost_its_keys_is_not_open(home, keys, lost, caplog):
         assert "ragdesk keys create" in caplog.text
         _, token = left.create("again")
         assert client.get("/v1/collections", headers=bearer(token)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/page/app.js"])
+def test_the_page_needs_no_place_and_is_counted_by_its_route(home, keys, path):
+    _, token = keys.create("a", scopes=["admin"])
+    with serving(home, keys, max_in_flight=1) as client:
+        seats = client.app.middleware_stack
+        while not isinstance(seats, Seats):
+            seats = seats.app
+        seats.places.running = 1  # everything is full
+        given = client.get(path)
+        assert given.status_code == 200
+        assert given.headers["content-security-policy"]
+        assert client.head(path).status_code in {405, 503}
+        metrics = client.get("/metrics", headers=bearer(token)).text
+    route = "/" if path == "/" else "/page/{name}"
+    assert f'ragdesk_requests_total{{route="{route}",method="GET",status="2xx"}} 1' in metrics

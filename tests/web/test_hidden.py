@@ -307,6 +307,25 @@ def test_an_administrator_of_one_collection_sees_no_job_of_another(client, keys)
     assert ended(client, sent, bearer(token))["state"] == "done"
 
 
+EMPTY = ["", "=", "=,", "=%2C", "=+,%20", "=%E3%80%80", "=staff,", "=,staff", "=staff,,guests"]
+
+
+@pytest.mark.parametrize("limit", EMPTY)
+def test_a_put_whose_limit_names_nobody_is_refused(client, limit):
+    sent = client.put(f"{BASE}/x.md?groups{limit}", content=BODY)
+
+    assert sent.status_code == 422
+    assert "empty name" in sent.json()["detail"]
+    assert client.get(f"{BASE}/x.md/text").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["paths", "uris", "media_types", "languages"])
+@pytest.mark.parametrize("value", ["", " ", "\u3000"])
+def test_a_filter_that_names_nothing_is_refused(client, name, value):
+    asked = {"query": "cellar", "filters": {name: ["a", value]}}
+    assert client.post("/v1/search", json=asked).status_code == 422
+
+
 @pytest.mark.parametrize("query", ["group=staff", "Groups=staff", "groups=staff&groups=guests"])
 def test_a_put_whose_limit_is_misspelt_is_refused(client, query):
     sent = client.put(f"{BASE}/x.md?{query}", content=BODY)

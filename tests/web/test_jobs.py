@@ -1,5 +1,6 @@
 """Jobs: in order within a collection, side by side between them, and no lock takes a thread."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -50,8 +51,16 @@ def jobs(work, monkeypatch) -> Iterator[Jobs]:
     jobs.close(30)
 
 
-def submit(jobs: Jobs, collection: str, uri: str = "a", body: Path | None = None) -> Job:
-    return jobs.submit(owner="me", collection=collection, uri=uri, body=body, groups=frozenset())
+def submit(
+    jobs: Jobs, collection: str, uri: str = "a", body: Path | None = None, *, owner: str = ""
+) -> Job:
+    owner = owner or f"of {collection}"
+    return jobs.submit(owner=owner, collection=collection, uri=uri, body=body, groups=frozenset())
+
+
+def fill_all(jobs: Jobs, collections: list[str]) -> None:
+    for name in collections:
+        submit(jobs, name, owner="greedy")
 
 
 def fill(jobs: Jobs, collection: str) -> None:
@@ -115,11 +124,46 @@ def test_one_collection_cannot_take_every_place(jobs, work):
     for name in ("one", "two"):
         with pytest.raises(Overloaded):
             fill(jobs, name)
-    jobs.room("three")
+    jobs.room("three", "me")
     other = submit(jobs, "three")
     wait(lambda: jobs.get(other.id).state == "done")
     with pytest.raises(Overloaded):
-        jobs.room("one")
+        jobs.room("one", "me")
+
+
+def test_one_key_cannot_take_every_place_with_many_collections(work, monkeypatch):
+    monkeypatch.setattr(module, "THREADS", 1)
+    jobs = Jobs(work, limit=16, metrics=Metrics())
+    names = [f"c{number}" for number in range(100)]
+    work.slow = frozenset(names)
+    running = submit(jobs, "c0", owner="greedy")
+    wait(lambda: jobs.get(running.id).state == "running")
+    with pytest.raises(Overloaded):
+        fill_all(jobs, names)
+    for number in range(16):
+        with contextlib.suppress(Overloaded):
+            submit(jobs, f"c{number}", owner="greedy")
+    jobs.room("other", "patient")
+    other = submit(jobs, "other", owner="patient")
+    work.go.set()
+    wait(lambda: jobs.get(other.id).state == "done")
+    assert work.done.index(("other", "a")) <= 1  # after what was under way
+    jobs.close(30)
+
+
+def test_over_http_no_more_collections_are_made_than_the_setting_says(home, keys):
+    with serving(home, keys, max_collections=3) as client:
+        first = client.put("/v1/collections/new/documents/a.md", content=b"# A\n\nAlpha.\n")
+        assert first.status_code == 202
+        full = client.put("/v1/collections/newer/documents/a.md", content=b"# A\n\nAlpha.\n")
+        assert (full.status_code, full.headers["retry-after"]) == (429, "60")
+        assert full.json()["code"] == "too_many_collections"
+        wait(lambda: client.get(first.headers["location"]).json()["state"] == "done")
+        full = client.put("/v1/collections/newer/documents/a.md", content=b"# A\n\nAlpha.\n")
+        assert full.status_code == 429
+        for name in ("new", "default"):
+            more = client.put(f"/v1/collections/{name}/documents/b.md", content=b"# B\n\nBeta.\n")
+            assert more.status_code == 202
 
 
 def test_a_job_is_remembered_until_it_has_ended(jobs, work, monkeypatch):

@@ -118,6 +118,17 @@ def test_a_job_on_a_full_disk_says_so(client, home):
     assert left(home) == []
 
 
+def test_what_cannot_be_removed_is_told(tmp_path, caplog):
+    uploads = Uploads(tmp_path / "home")
+    moved = tmp_path / "moved"
+    uploads.folder.rename(moved)
+    uploads.folder.symlink_to(moved)  # which is not followed
+    uploads.close()
+    assert moved.is_dir()
+    (line,) = [one for one in caplog.records if "cannot be removed" in one.message]
+    assert line.count == 1
+
+
 def test_uploads_are_for_this_user_alone(client):
     folder = client.app.state.desk.uploads.folder
     for place in (folder, folder.parent):

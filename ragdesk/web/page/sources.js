@@ -136,9 +136,9 @@ export async function view(answer, place, from) {
 
 function draw(answer, place, text) {
   const marks = answer.citations
-    .filter((other) => other.uri === place.uri)
-    .concat(place.number ? [] : [place])
-    .map((other) => ({ main: other.start === place.start, start: unit(text, other.start), end: unit(text, other.end) }))
+    .filter((other) => other !== place && other.uri === place.uri && bears(text, other))
+    .concat([place])
+    .map((other) => ({ main: other === place, start: unit(text, other.start), end: unit(text, other.end) }))
     .sort((a, b) => a.start - b.start);
   const main = marks.find((mark) => mark.main);
   const reach = { from: line(text, main.start - AROUND), to: line(text, main.end + AROUND) };
@@ -167,6 +167,9 @@ function draw(answer, place, text) {
   );
   body.querySelector("mark.main")?.scrollIntoView({ block: "center" });
 }
+
+// Two documents may have one uri: a citation belongs to the one that bears its words.
+const bears = (text, { start, end, quote }) => text.slice(unit(text, start), unit(text, end)) === quote;
 
 // Cut at a line's end, so that no word or surrogate pair is torn.
 function line(text, at) {
@@ -201,7 +204,7 @@ function pieces(text, reach, all) {
 
 function download(answer, place) {
   const save = async () => {
-    const address = URL.createObjectURL(await wire.original(answer.collection, place.uri));
+    const address = URL.createObjectURL(await wire.original(answer.collection, place.uri, place.chunk));
     el("a", { href: address, download: place.uri.split("/").pop() }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   };

@@ -49,7 +49,10 @@ export const text = async (collection, uri, generation, chunk) => {
   return (await call(`${within(collection, uri)}/text?${query}`)).text();
 };
 
-export const original = async (collection, uri) => (await call(`${within(collection, uri)}/original`)).blob();
+export const original = async (collection, uri, chunk) => {
+  const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";
+  return (await call(`${within(collection, uri)}/original${query}`)).blob();
+};
 
 // Server-Sent Events over POST: EventSource can only GET. Calls `hear(name, data)` for each.
 // asked: question, collection, and where there are any, history and filters.
