@@ -17,7 +17,8 @@ from typing import Any
 
 from indexes import durable, failpoints
 from indexes.documents import Documents, Listed
-from indexes.errors import tells_absence
+from indexes.errors import IndexDamaged, tells_absence
+from indexes.paths import open_plain
 
 FOLDER, FORMAT = "access", 1
 _NAME = re.compile(r"([1-9][0-9]{0,17})\.json")
@@ -148,7 +149,8 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
     """
     file = collection / FOLDER / f"{number}.json"
     try:
-        told: dict[str, Any] = json.loads(file.read_bytes())
+        with open_plain(file) as content:  # a pipe in its place would never end
+            told: dict[str, Any] = json.loads(content.read())
         known = {name: value for name, value in told.items() if name != "checksum"}
         if told["checksum"] != _checksum(known) or told["generation"] != number:
             return None
@@ -162,7 +164,7 @@ def read(collection: Path, number: int) -> tuple[int, Access] | None:
         if not tells_absence(error):
             raise
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IndexDamaged):
         return None
 
 

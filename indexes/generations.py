@@ -29,6 +29,7 @@ from indexes.strict_json import parse_json, whole, words
 CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
 TOMBSTONES = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
+_LONGEST = 100  # bytes of CURRENT: a number and a checksum
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
 LIMITS = "limits"  # of a manifest: the revision of the past limits that its content rests on
 _log = logging.getLogger(__name__)
@@ -71,8 +72,8 @@ def current(collection: Path) -> int | None:
     not pass for an older generation.
     """
     try:
-        line = (collection / CURRENT).read_text(encoding="ascii")
-    except UnicodeDecodeError:
+        line = read_plain(collection / CURRENT, most=_LONGEST).decode("ascii")
+    except (UnicodeDecodeError, IndexDamaged):  # a pipe in its place would never end
         return None
     except OSError as error:
         if not tells_absence(error):
@@ -371,8 +372,11 @@ def writing(collection: Path) -> Iterator[None]:
 
 
 def _unlinked(path: str, flags: int) -> int:
-    """Open a lock to be signed; a link in its place would have a stranger's file emptied."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    """Open a lock to be signed; a link in its place would have a stranger's file emptied.
+
+    A pipe there is an error, and no wait for its reader.
+    """
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def _sign(lock: IO[bytes]) -> None:

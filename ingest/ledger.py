@@ -12,10 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from indexes.access_log import intersect_groups
 from indexes.documents import Listed
 from ingest.document import Raw
 
 _ROOM = Path(__file__).parent
+_NO_LIMITS: Mapping[str, frozenset[str]] = {}
 _CODE = (  # with the parsers, what decides a document's text and where its chunks end
     *(_ROOM / name for name in ("split.py", "letters.py", "lead.py", "validity.py")),
     *(_ROOM.parent / "indexes" / name for name in ("text.py", "sentence.py", "tokenizer.py")),
@@ -89,12 +91,23 @@ def identity(raw: Raw, way: str) -> str:
 
 
 def compare(
-    files: Iterable[Raw], held: Iterable[Listed], *, way: str, groups: frozenset[str] | None
+    files: Iterable[Raw],
+    held: Iterable[Listed],
+    *,
+    way: str,
+    groups: frozenset[str] | None,
+    limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
 ) -> Changes:
     """Hold the files of one source against what the collection holds of it.
 
-    groups: who may see the documents from now on; None leaves each as it is.
+    groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
+    whom a document is cut down whatever its groups are.
     """
+
+    def limited(document: Listed) -> frozenset[str]:
+        wanted = document.groups if groups is None else groups
+        return intersect_groups(wanted, limits.get(document.uri, frozenset()))
+
     before = {document.uri: document for document in held}
     added: list[Raw] = []
     changed: list[Raw] = []
@@ -106,14 +119,13 @@ def compare(
         elif document.id == identity(raw, way):
             unchanged.append(document)
         else:
-            seen_by = document.groups if groups is None else groups
-            changed.append(replace(raw, groups=seen_by))
+            changed.append(replace(raw, groups=limited(document)))
     return Changes(
         added=tuple(added),
         changed=tuple(changed),
         unchanged=tuple(unchanged),
         removed=tuple(before.values()),
-        groups={} if groups is None else {d.id: groups for d in unchanged if d.groups != groups},
+        groups={d.id: limited(d) for d in unchanged if d.groups != limited(d)},
     )
 
 

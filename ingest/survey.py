@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from indexes import generations, past_limits
-from indexes.access_log import NOBODY
+from indexes.access_log import NOBODY, intersect_groups
 from indexes.chunk import Validity
 from indexes.documents import Documents, Listed
 from indexes.index import Index
@@ -129,7 +129,8 @@ class Surveyor:
             else:
                 source = replace(source, groups=self._infer_groups(source.name, own, held))
             known[source.name] = source
-            surveys.append(self._mirror(source, own, listed, taken - own.keys(), said))
+            limits = _limits_inside(source.name, known.values())
+            surveys.append(self._mirror(source, own, listed, taken - own.keys(), said, limits))
             taken |= {raw.uri for raw in surveys[-1].changes.work}
             taken |= {document.uri for document in surveys[-1].changes.unchanged}
         return [*surveys, *self._outdated(names, ("", ""))]
@@ -247,18 +248,21 @@ class Surveyor:
         listed: Sequence[Found | Skipped],
         taken: Collection[str],
         groups: frozenset[str] | None,
+        limits: Mapping[PurePath, frozenset[str]],
     ) -> Survey:
         found = [one for one in listed if isinstance(one, Found)]
         files = sources.named(found, source, taken)
         seen = Seen(self.collection, source.name)
         raws, unread = self._look(files, source.name, source.groups, seen)
+        inner = _limits_by_uri(files, limits)
+        raws = [_limit(raw, inner) for raw in raws]
         prefix = source.prefix if source.always else ""
         odd = [
             replace(one, uri=f"{prefix}{one.uri}", source=source.name)
             for one in listed
             if isinstance(one, Skipped)
         ]
-        changes = ledger.compare(raws, held.values(), way=self.way, groups=groups)
+        changes = ledger.compare(raws, held.values(), way=self.way, groups=groups, limits=inner)
         closed = {one.uri for one in odd if one.uri.endswith("/")}
         return Survey(
             source=source,
@@ -294,6 +298,33 @@ class Surveyor:
             )
             raws.append(raw)
         return raws, skipped
+
+
+def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, frozenset[str]]:
+    """Give the groups of the limited sources that lie inside another one, by their folders."""
+    return {
+        PurePath(other.name): other.groups
+        for other in known
+        if other.groups and other.name != source and PurePath(other.name).is_relative_to(source)
+    }
+
+
+def _limits_by_uri(
+    files: Mapping[str, Found], limits: Mapping[PurePath, frozenset[str]]
+) -> dict[str, frozenset[str]]:
+    """Give, for each file that lies in limited sources too, those who may see it there."""
+    groups: dict[str, frozenset[str]] = {}
+    for uri, file in files.items() if limits else ():
+        for folder, limit in limits.items():
+            if file.path.is_relative_to(folder):
+                groups[uri] = intersect_groups(groups.get(uri, frozenset()), limit)
+    return groups
+
+
+def _limit(raw: Raw, limits: Mapping[str, frozenset[str]]) -> Raw:
+    if raw.uri not in limits:
+        return raw
+    return replace(raw, groups=intersect_groups(raw.groups, limits[raw.uri]))
 
 
 def _beside(path: Path, *, real: bool = False) -> Validity | None:

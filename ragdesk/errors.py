@@ -181,6 +181,7 @@ _OF_MACHINE = frozenset(
     {
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.EPERM),
         *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EBUSY),
+        errno.ESTALE,  # a network disk that went away
     }
 )
 FACES: dict[type[Exception], Face] = {

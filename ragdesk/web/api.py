@@ -36,6 +36,7 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
     live = _live(desks, metrics)
 
     def work(job: Job) -> Mapping[str, Any]:
+        live.volume.check()
         admit = documents.make_admission(job, gate.again(job.owner))
         report = desks.change(job.collection, job.uri, job.body, admit)
         live.refresh(job.collection)  # who waits for the job reads what it wrote

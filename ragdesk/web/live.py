@@ -28,13 +28,16 @@ from ragdesk.metrics import Metrics
 from ragdesk.trouble import Outage, code_of
 from ragdesk.web.schemas import COLLECTION
 from ragdesk.web.shared import Shared
+from ragdesk.web.volume import Volume
 
 NAME = re.compile(COLLECTION)
 AT_ONCE = 16  # collections that are opened at the same time: threads that mostly wait for a disk
 START = 30.0  # seconds that a start waits for collections; the slower ones come in when they can
 log = logging.getLogger("ragdesk.web")
-Stamp = tuple[int, int, int]
-UNNAMED: Stamp = (-1, 0, 0)  # generations stand, and no CURRENT says which of them answers
+Stamp = tuple[int, ...]
+UNTRIED: Stamp = ()
+UNNAMED: Stamp = (-1,)  # generations stand, and no CURRENT says which of them answers
+UNREADABLE: Stamp = (-2,)  # whether a CURRENT stands cannot be told now
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class Place:
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    stamp: Stamp = (0, 0, 0)
+    stamp: Stamp = UNTRIED
     tried: float = 0.0
     shared: Shared | None = None
     trouble: Outage | None = None
@@ -71,6 +74,7 @@ class Live:
         restrict: Callable[[Opened, Access], Opened],
     ) -> None:
         self._home = home / "collections"
+        self.volume = Volume(self._home)
         self._open, self._restrict, self._metrics = open_, restrict, metrics
         self._spare = SpareHandles()
         self._seconds, self._again = seconds, again
@@ -79,20 +83,14 @@ class Live:
         self._lock = threading.Lock()  # of the two above; never held while anything is opened
         self._pool = ThreadPoolExecutor(AT_ONCE, "open")
         self._ended = False
+        self._listing: Outage | None = None
 
     def names(self) -> list[str]:
         """List the collections that stand in home, served or not."""
         if not self._home.is_dir():
             return []
         found = (folder.name for folder in self._home.iterdir() if NAME.fullmatch(folder.name))
-        return sorted(name for name in found if self._may_stand(name))
-
-    def _may_stand(self, name: str) -> bool:
-        """Tell whether a collection stands; one that cannot be looked at now may well do so."""
-        try:
-            return self._stamp(name) is not None
-        except OSError:
-            return True
+        return sorted(name for name in found if self._stamp(name))
 
     @contextlib.asynccontextmanager
     async def use(self, name: str) -> AsyncIterator[Opened]:
@@ -129,7 +127,7 @@ class Live:
                     continue  # it was removed while this waited
                 stamp = self._stamp(name)
                 if stamp is None:
-                    self._remove(name, place)
+                    self._end(name, place)
                 elif self._is_due(place, stamp):
                     self._try(name, place, stamp)
                 return
@@ -138,22 +136,38 @@ class Live:
         again = place.trouble is not None and time.monotonic() - place.tried > self._again
         return place.stamp != stamp or again
 
-    def _remove(self, name: str, place: Place) -> None:
+    def _end(self, name: str, place: Place) -> None:
+        """Serve a collection no longer: it was removed, or the disk of them all is away."""
+        error: OSError | None = None
+        try:
+            self.volume.check()
+        except OSError as raised:
+            error = raised
         with self._lock:
-            self._places.pop(name, None)
-        shared, place.shared = place.shared, None
+            if error is None:
+                self._places.pop(name, None)
+            shared, place.shared = place.shared, None
         if shared:
             shared.release()
-        self._tell()
+        if error is None:
+            self._tell()
+            log.info("a collection was removed", extra={"collection": name})
+        elif place.stamp != UNTRIED or place.error is None or self._is_due(place, UNTRIED):
+            place.stamp, place.tried, place.error = UNTRIED, time.monotonic(), _bare(error)
+            self._note(name, place, code_of(error), str(error))
 
     def _stamp(self, name: str) -> Stamp | None:
+        """Tell what a collection's CURRENT looks like; None where there is no collection."""
         try:
-            found = (self._home / name / "CURRENT").stat()
-        except OSError as error:
-            if not tells_absence(error):  # it may well be there
-                raise
-            return UNNAMED if numbers(self._home / name) else None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+            try:
+                seen = (self._home / name / "CURRENT").stat()
+            except OSError as error:
+                if not tells_absence(error):
+                    raise
+                return UNNAMED if numbers(self._home / name) else None
+        except OSError:  # a collection may well be there
+            return UNREADABLE
+        return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size
 
     def _try(self, name: str, place: Place, stamp: Stamp) -> None:
         error: Exception | None = None
@@ -167,6 +181,8 @@ class Live:
         else:
             self._swap(name, place, opened)
             code, reason = "index_damaged", "; ".join(opened.index.refused)
+        if not reason and stamp in (UNNAMED, UNREADABLE):
+            stamp = UNTRIED  # CURRENT came meanwhile: should it go again, that is to be noticed
         place.stamp, place.tried, place.error = stamp, time.monotonic(), error
         self._note(name, place, code, reason)
 
@@ -187,19 +203,22 @@ class Live:
         if former is None:
             return
         view: Shared | None = None
+        source = former.source  # a view of a view would keep every one before it
         try:
             access = self._access(name, former.opened.index.generation)
             if access == former.opened.index.access:
                 return
-            view = Shared(self._restrict(former.opened, access), lambda _: former.release())
+            view = source.share(self._restrict(source.opened, access))
         except Exception:  # who may see what cannot be told: nobody
             log.exception("a collection is closed", extra={"collection": name})
         with self._lock:
             wanted = self._places.get(name) is place and place.shared is former
             if wanted:
-                place.shared = view  # which lets go of the former one at its end
-        if wanted and view is None:
+                place.shared = view
+        if wanted:
             former.release()
+        elif view:
+            view.release()
 
     def _access(self, name: str, generation: int) -> Access:
         """Tell what holds now of a generation; where the machine cannot, it is nobody's."""
@@ -228,7 +247,8 @@ class Live:
     def _tell(self) -> None:
         with self._lock:
             places = [*self._places.values()]
-            self._metrics.note_troubles([place.trouble for place in places if place.trouble])
+            troubles = [place.trouble for place in places if place.trouble]
+            self._metrics.note_troubles(troubles or [*filter(None, [self._listing])])
 
     def _close(self, opened: Opened) -> None:
         """Close a generation in a thread: unmapping a large one must hold up no stream."""
@@ -258,15 +278,9 @@ class Live:
 
     def _begin_all(self) -> list["Future[None]"]:
         """Begin to refresh every collection whose CURRENT changed, or that is to be tried again."""
-        due, names = [], {*self._places}
-        with contextlib.suppress(OSError):  # no handle is left to list them with, or home is away
-            names.update(self.names())
-        for name in names:
-            place = self._places.get(name)
-            try:
-                stamp = self._stamp(name)
-            except OSError:  # no handle is left, say: what is served goes on
-                continue
+        due = []
+        for name in {*self._places, *self._list()}:
+            place, stamp = self._places.get(name), self._stamp(name)
             if place is None or stamp is None or self._is_due(place, stamp):
                 with contextlib.suppress(Overloaded):  # it is stopping: nothing is due any more
                     due.append(self._begin(name))
@@ -276,6 +290,26 @@ class Live:
         fallen = sum(len(one.opened.index.fallbacks) for one in shared if one)
         self._metrics.fallbacks.set(fallen)
         return due
+
+    def _list(self) -> list[str]:
+        """List the collections, and note why where they cannot be listed now."""
+        before = self._listing
+        try:
+            names = self.names()
+            self.volume.check()
+        except OSError as error:  # no handle is left, say: what is served goes on
+            names, code = [], code_of(error)
+            self._listing = Outage.after(before, code)
+            if before is None or before.code != code:
+                extra = {"code": code, "reason": str(error)}
+                log.warning("the collections cannot be listed", extra=extra)
+        else:
+            self._listing = None
+            if before:
+                log.info("the collections can be listed again")
+        if before or self._listing:
+            self._tell()
+        return names
 
     def refresh_all(self, seconds: float | None = None) -> None:
         """Look at every collection once. Blocks until all are open, or for so many seconds."""
@@ -315,6 +349,11 @@ class Live:
     def troubles(self) -> dict[str, Outage]:
         """Say of each collection whose newest generation is not served since when, and why."""
         return {name: place.trouble for name, place in self._sorted() if place.trouble}
+
+    @property
+    def listing(self) -> Outage | None:
+        """Say since when and why collections cannot be listed, so that new ones are not noticed."""
+        return self._listing
 
     def _sorted(self) -> list[tuple[str, Place]]:
         with self._lock:

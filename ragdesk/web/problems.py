@@ -17,6 +17,7 @@ from indexes.errors import IndexesError
 from ingest.errors import IngestError
 from ragdesk.errors import (
     FACES,
+    MACHINE,
     Forbidden,
     Invalid,
     NotFound,
@@ -104,6 +105,8 @@ def _left(_request: Request, _error: Exception) -> Response:
 
 
 def _unexpected(_request: Request, error: Exception) -> Response:
+    if face(error) is MACHINE:  # nothing is wrong in this program
+        return from_error(error)
     log.error("unexpected error", exc_info=error, extra={"repeats": "unexpected"})
     return response(500, "internal", "Something went wrong here; the server's log says what.")
 

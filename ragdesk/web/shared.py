@@ -14,14 +14,27 @@ from ragdesk.assemble import Opened
 class Shared:
     """An opened generation and its users; whoever makes this is the first of them.
 
-    close: called once, by whoever lets go last, with the generation.
+    close: called once, by whoever lets go last, with the generation. source: whose files it uses,
+    itself as a rule.
     """
 
-    def __init__(self, opened: Opened, close: Callable[[Opened], None]) -> None:
+    def __init__(
+        self, opened: Opened, close: Callable[[Opened], None], source: "Shared | None" = None
+    ) -> None:
         self.opened = opened
+        self.source = source or self
         self._close = close
         self._users = 1
         self._lock = threading.Lock()
+
+    def share(self, view: Opened) -> "Shared":
+        """Share its files with a view of it, which is one user more until its own last one ends.
+
+        Whoever calls this is a user.
+        """
+        with self._lock:
+            self._users += 1
+        return Shared(view, lambda _: self.release(), self)
 
     @property
     def users(self) -> int:

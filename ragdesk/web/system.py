@@ -108,13 +108,16 @@ async def readyz(request: Request) -> Response:
     status, troubles = state.live.status(), state.live.troubles()
     states = Counter(status.values())
     served = sum(states[name] for name in SERVED)
-    ready = state.ready and (served > 0 or not status)
+    listing = state.live.listing
+    ready = state.ready and (served > 0 or not (status or listing))
     named = _sees_all(request)
     not_served = [
         {"status": status.get(name, "closed"), **trouble.json()}
         | ({"collection": name} if named else {})
         for name, trouble in troubles.items()
     ]
+    if listing and not not_served:  # they would say the same
+        not_served.append({"status": "closed", **listing.json()})
     body = {
         "ready": ready,
         "collections": len(status),

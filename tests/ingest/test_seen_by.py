@@ -267,3 +267,34 @@ def test_remembered_sources_without_a_sum_are_taken_over_and_get_one(job, notes,
     job.run([notes, kb])
     assert groups(job)["b.md"] == HR
     assert "checksum" in json.loads(file.read_bytes())
+
+
+def test_a_limited_source_inside_another_one_stays_limited(job, notes):
+    inner = notes / "hr"
+    inner.mkdir()
+    (inner / "pay.md").write_text("# Pay\n\nWhat people earn.\n", encoding="utf-8")
+    job.run([notes])  # before anybody limited it
+    job.run([inner], groups=HR)
+
+    job.run([notes])
+
+    seen_by = groups(job)
+    assert seen_by.pop("a.md") == frozenset()
+    assert set(seen_by.values()) == {HR}
+    job.run([notes], groups=HR | LEGAL)
+    seen_by = groups(job)
+    assert seen_by.pop("a.md") == HR | LEGAL
+    assert set(seen_by.values()) == {HR}
+
+
+def test_a_limited_source_is_opened_by_its_own_name(job, notes):
+    inner = notes / "hr"
+    inner.mkdir()
+    (inner / "pay.md").write_text("# Pay\n\nWhat people earn.\n", encoding="utf-8")
+    job.run([inner], groups=HR)
+    job.run([notes])
+
+    job.run([inner], groups=frozenset())
+    job.run([notes], groups=frozenset())
+
+    assert set(groups(job).values()) == {frozenset()}

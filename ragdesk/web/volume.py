@@ -1,0 +1,38 @@
+"""The folder of all collections, which may lie on a disk of its own that comes and goes.
+
+Where a disk is unmounted its mount point remains, an empty folder: that is not a desk whose
+collections were all removed, and nothing is to be written there that its return would hide.
+"""
+
+import errno
+from pathlib import Path
+
+GONE = (
+    "The folder of the collections was there, and is gone. Mount its disk again, "
+    "or restart the server if you removed it"
+)
+
+
+class Volume:
+    """The folder of all collections, known again by its device and inode."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._identity: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raise OSError when the folder that was there is gone, or cannot be looked at now.
+
+        An empty folder in its place is none; one that holds something is believed, as operators
+        move whole homes.
+        """
+        try:
+            seen = self._folder.stat()
+        except FileNotFoundError:
+            if self._identity is None:  # a new home: the first publish makes it
+                return
+            raise OSError(errno.EIO, GONE) from None
+        identity = seen.st_dev, seen.st_ino
+        if self._identity not in (None, identity) and not any(self._folder.iterdir()):
+            raise OSError(errno.EIO, GONE)
+        self._identity = identity
