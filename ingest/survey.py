@@ -129,8 +129,16 @@ class Surveyor:
             else:
                 source = replace(source, groups=self._infer_groups(source.name, own, held))
             known[source.name] = source
-            limits = _limits_inside(source.name, known.values())
-            surveys.append(self._mirror(source, own, listed, taken - own.keys(), said, limits))
+            surveys.append(
+                self._mirror(
+                    source,
+                    own,
+                    listed,
+                    taken=taken - own.keys(),
+                    groups=said,
+                    limits=_limits_inside(source.name, known.values()),
+                )
+            )
             taken |= {raw.uri for raw in surveys[-1].changes.work}
             taken |= {document.uri for document in surveys[-1].changes.unchanged}
         return [*surveys, *self._outdated(names, ("", ""))]
@@ -246,6 +254,7 @@ class Surveyor:
         source: Source,
         held: Mapping[str, Listed],
         listed: Sequence[Found | Skipped],
+        *,
         taken: Collection[str],
         groups: frozenset[str] | None,
         limits: Mapping[PurePath, frozenset[str]],
