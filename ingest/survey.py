@@ -249,7 +249,7 @@ class Surveyor:
         changes = ledger.compare(raws, own if raws else (), way=self.way, groups=groups)
         return [replace(survey, changes=changes, skipped=tuple(skipped)), *others]
 
-    def _mirror(
+    def _mirror(  # noqa: PLR0913, each of them is another fact of the source
         self,
         source: Source,
         held: Mapping[str, Listed],
