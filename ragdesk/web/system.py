@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ragdesk.errors import NotFound, Refusal
+from ragdesk.errors import HomeUnusable, NotFound, Refusal
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
 from ragdesk.web.gate import may
@@ -74,7 +74,10 @@ async def readyz(request: Request) -> Response:
     states = Counter(status.values())
     served = sum(states[name] for name in SERVED)
     ready = state.ready and (served > 0 or not status)
-    named = _sees_all(request)
+    try:
+        named = _sees_all(request)
+    except HomeUnusable:  # nobody's key can be read, so nobody can ask
+        named, ready = False, False
     not_served = [
         {"status": status.get(name, "closed"), **trouble.json()}
         | ({"collection": name} if named else {})

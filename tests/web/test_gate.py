@@ -293,3 +293,31 @@ def test_a_desk_that_lost_its_keys_is_not_open(home, keys, lost, caplog):
         assert "ragdesk keys create" in caplog.text
         _, token = left.create("again")
         assert client.get("/v1/collections", headers=bearer(token)).status_code == 200
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize("fate", ["removed", "emptied", "another's"])
+def test_a_desk_whose_keys_cannot_be_read_lets_nobody_in_and_lives(home, keys, fate, keyed, caplog):
+    token = keys.create("x", scopes=["admin"])[1] if keyed else "rd_x"
+    file, headers = home / "desk.sqlite", {"Authorization": f"Bearer {token}"}
+    with serving(home, keys) as client:
+        assert client.get("/v1/collections", headers=headers).status_code == 200
+        if fate == "emptied":
+            with contextlib.closing(sqlite3.connect(file)) as db, db:
+                db.executescript("DROP TABLE keys; DROP TABLE secrets;")
+        else:
+            for beside in home.glob("desk.sqlite*"):
+                if beside.suffix != ".closed":
+                    beside.unlink()
+        if fate == "another's":
+            file.write_bytes(b"not a database" * 100)
+
+        for given in (headers, {}):
+            for path in ("/v1/collections", "/metrics", "/nothing"):
+                response = client.get(path, headers=given)
+                assert (response.status_code, response.json()["code"]) == (503, "home_unusable")
+                assert str(home) not in response.text
+            assert client.get("/readyz", headers=given).json()["ready"] is False
+            for path in ("/healthz", "/", "/page/app.js"):
+                assert client.get(path, headers=given).status_code == 200
+    assert "Traceback" not in caplog.text
