@@ -150,7 +150,7 @@ class HostCheck:
     async def _check_key(self, path: str, headers: Headers, peer: Any) -> None:
         keyless = path in KEYLESS or path.startswith(KEYLESS_FOLDER)
         try:
-            self.gate.who(headers.get("authorization"))
+            who = self.gate.who(headers.get("authorization"))
         except HomeUnusable:  # whoever may come in cannot be told: the server is alive all the same
             if keyless:
                 return
@@ -166,7 +166,7 @@ class HostCheck:
             await asyncio.sleep(pause)
             raise
         if peer is not None:
-            peer.trusted = True
+            peer.trusted, peer.owner = True, who.name
 
 
 def may(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
