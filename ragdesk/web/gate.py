@@ -96,8 +96,8 @@ class Gate:
         """Refuse names that are not ours, and pages of other sites. Raises Refusal."""
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname or ""
-        ours = is_loopback(name) or name in self.allowed_hosts  # first: keys may be unreadable
-        if not ours and self.open:
+        expected = is_loopback(name) or name in self.allowed_hosts  # first: keys may be unreadable
+        if not expected and self.open:
             raise WrongHost("This server does not answer under that name. See serve.allowed_hosts.")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host and self.open:

@@ -123,11 +123,11 @@ def test_a_file_that_takes_the_place_of_another_counts_at_once(tmp_path):
         assert keys.any()
 
 
-@pytest.mark.parametrize("written", ["{", "null", '"staff"', "[1]", "{}"])
-def test_a_row_that_is_not_of_ours_opens_nothing_and_is_said(keys, tmp_path, written):
+@pytest.mark.parametrize("groups", ["{", "null", '"staff"', "[1]", "{}"])
+def test_a_row_that_is_not_of_ours_opens_nothing_and_is_said(keys, tmp_path, groups):
     key, token = keys.create("x", groups=["board"])
     with contextlib.closing(sqlite3.connect(tmp_path / "desk.sqlite")) as db, db:
-        db.execute("UPDATE keys SET groups = ?", (written,))
+        db.execute("UPDATE keys SET groups = ?", (groups,))
 
     for ask in (lambda: keys.find(token), lambda: keys.valid(key.id), keys.all):
         with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):

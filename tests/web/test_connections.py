@@ -96,13 +96,13 @@ def test_bodies_that_drip_in_with_a_key_leave_connections_to_other_keys(desk):
     with contextlib.closing(Keys(log.parent / "home")) as keys:
         _, token = keys.create("dripping")
     data = HALF.replace(b"Content-Type", f"Authorization: Bearer {token}\r\nContent-Type".encode())
-    answered = []
+    codes = []
     with contextlib.ExitStack() as lines:
         for _ in range(5):
             connect(lines, port, HANDLES, data)  # anew before any of them has been there for long
-            answered += statuses(port, headers, 1)
+            codes += statuses(port, headers, 1)
 
-    assert answered == [200] * 5
+    assert codes == [200] * 5
 
 
 def test_sigterm_does_not_wait_for_who_neither_sends_nor_reads(home):

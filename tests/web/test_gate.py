@@ -312,12 +312,12 @@ def test_a_desk_whose_keys_cannot_be_read_lets_nobody_in_and_lives(home, keys, f
         if fate == "another's":
             file.write_bytes(b"not a database" * 100)
 
-        for given in (headers, {}):
+        for shown_key in (headers, {}):
             for path in ("/v1/collections", "/metrics", "/nothing"):
-                response = client.get(path, headers=given)
+                response = client.get(path, headers=shown_key)
                 assert (response.status_code, response.json()["code"]) == (503, "home_unusable")
                 assert str(home) not in response.text
-            assert client.get("/readyz", headers=given).json()["ready"] is False
+            assert client.get("/readyz", headers=shown_key).json()["ready"] is False
             for path in ("/healthz", "/", "/page/app.js"):
-                assert client.get(path, headers=given).status_code == 200
+                assert client.get(path, headers=shown_key).status_code == 200
     assert "Traceback" not in caplog.text
