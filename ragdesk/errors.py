@@ -186,7 +186,7 @@ _OF_MACHINE = frozenset(
 )
 FACES: dict[type[Exception], Face] = {
     SettingsError: Face("settings", 500, 2),
-    HomeUnusable: Face("home_unusable", 500, 2),
+    HomeUnusable: Face("home_unusable", 503, 2),
     KeyRequired: Face("key_required", 500, 2),
     CheckFailed: Face("check_failed", 500, 1),
     TooManyErrors: Face("too_many_errors", 500, 6),

@@ -81,6 +81,12 @@ CHATS: dict[str, Callable[[], Iterator[bytes]]] = {
     ),
     "redirect": lambda: iter([whole(b"{}", "307 X", "location: /elsewhere\r\n")]),
 }  # fmt: skip
+FULL = words('{"sentences": [' + SAID[:-2] + "]}") + words("", finish_reason="stop")
+COOKIES = b"".join(b"set-cookie: c%d=%s\r\n" % (n, b"v" * 100) for n in range(200))
+# What the chat is answered by a server that means harm and answers all the same.
+ANSWERS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "cookies": lambda: iter([OK + COOKIES + b"connection: close\r\n\r\n", FULL]),
+}
 # What the list of models is answered.
 LISTS: dict[str, Callable[[], Iterator[bytes]]] = {
     "list of models": lambda: chain([OPEN, b'{"data": ['], repeat(b'{"id": "a"}, ' * 5_000)),
@@ -97,6 +103,7 @@ class HostileServer:
     def __init__(self, *, most: int = 2 << 30, seconds: float = 60.0) -> None:
         self.case, self.sent, self.most = "", 0, most
         self.elsewhere = self.healths = 0  # requests that a redirect brought, and for the health
+        self.heads: list[bytes] = []  # of all requests
         self._seconds = seconds
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,6 +145,7 @@ class HostileServer:
         writer.transport.abort()
 
     async def _reply(self, head: bytes) -> AsyncIterator[bytes]:
+        self.heads.append(head)
         listed = head.startswith(b"GET /v1/models")
         self.elsewhere += head.startswith((b"GET /elsewhere", b"POST /elsewhere"))
         if listed and self.case == HEALTH:
@@ -147,7 +155,7 @@ class HostileServer:
             pieces = LISTS.get(self.case, lambda: iter([whole(LISTED)]))()
         else:
             refused = lambda: iter([whole(b"{}", "500 X")])  # noqa: E731
-            pieces = CHATS.get(self.case, refused)()
+            pieces = (CHATS | ANSWERS).get(self.case, refused)()
         for piece in pieces:
             if self.sent > self.most:
                 return

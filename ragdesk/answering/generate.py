@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic_core import from_json
@@ -33,6 +34,7 @@ EVENTS_A_TOKEN, BYTES_A_TOKEN = 8, 4_096  # of a reply; one token makes one even
 EVENTS_BESIDE, BYTES_BESIDE = 1_000, 1 << 20  # of a reply, whatever its tokens
 # Bytes after the end of a short reply would be read as the reply to the next question.
 ONCE = {"Connection": "close"}
+NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 SOUND, ELSEWHERE = 200, range(300, 400)
 CALLS = {"tool_calls", "function_call"}  # what a model stops for that was offered no tool
 BROKEN = {"abort", "error"}
@@ -127,6 +129,7 @@ class OpenAICompatible:
             mounts={"http://": Transport(limits)},
             trust_env=False,
             follow_redirects=False,
+            cookies=CookieJar(NO_COOKIES),  # they would go out with every later question
         )
         self._replicas = Replicas(
             options.urls, trips=options.trips, rest=options.rest_seconds, probe=self._healthy

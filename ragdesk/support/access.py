@@ -24,6 +24,7 @@ from typing import Literal, get_args
 from indexes import durable
 from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
 
+Stamp = tuple[int, int, int, int]
 Scope = Literal["ask", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "rd_"
@@ -115,8 +116,8 @@ class Keys:
 
     def __init__(self, home: Path) -> None:
         self._lock = threading.Lock()
-        self._file, self._mark = home / FILE, home / MARK
-        self._db = _connect(home)
+        self._home, self._file, self._mark = home, home / FILE, home / MARK
+        self._db, self._stamp = _connect(home)
         self._closed = False  # once true, true for good
         if self.any():
             with contextlib.suppress(
@@ -126,19 +127,32 @@ class Keys:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock, self._usable():
+        with self._lock, contextlib.suppress(sqlite3.Error):
             self._db.close()
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[None]:
         """Say what the file has, a full disk for one. Raises HomeUnusable."""
         try:
+            self._follow_file()
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             raise HomeUnusable(
                 f"{self._file} cannot be used: {error}. Is the disk full, or read-only? "
                 "See: ragdesk doctor"
             ) from error
+
+    def _follow_file(self) -> None:
+        """Open the file anew where it was replaced or written over: its keys count, no others.
+
+        SQLite would go on with the file that it opened, removed or not: a key revoked in the new
+        one would stay valid. Raises OSError where there is none, HomeUnusable.
+        """
+        if _file_stamp(self._file) == self._stamp:
+            return
+        former = self._db
+        self._db, self._stamp = _connect(self._home)
+        former.close()  # only now: the last one to close a file writes to it
 
     def create(
         self,
@@ -195,7 +209,7 @@ class Keys:
         """List every key ever made, oldest first. Raises HomeUnusable."""
         with self._lock, self._usable():
             found = self._db.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
-        return [_key(row) for row in found]
+            return [_key(row) for row in found]
 
     def revoke(self, name: str) -> Key:
         """Revoke a key by its id. Raises NotFound, HomeUnusable."""
@@ -213,14 +227,14 @@ class Keys:
         digest = _digest(token)
         with self._lock, self._usable():
             row = self._db.execute("SELECT * FROM keys WHERE digest = ?", (digest,)).fetchone()
-        same = hmac.compare_digest(row["digest"] if row else bytes(32), digest)
-        return key if row and same and (key := _key(row)).holds(time.time()) else None
+            same = hmac.compare_digest(row["digest"] if row else bytes(32), digest)
+            return key if row and same and (key := _key(row)).holds(time.time()) else None
 
     def valid(self, name: str) -> Key | None:
         """Find the valid key of an id: as it is now, whatever it was when it was shown."""
         with self._lock, self._usable():
             row = self._db.execute("SELECT * FROM keys WHERE id = ?", (name,)).fetchone()
-        return key if row and (key := _key(row)).holds(time.time()) else None
+            return key if row and (key := _key(row)).holds(time.time()) else None
 
     def any(self) -> bool:
         """Tell whether a key was ever made: from then on, an open desk is closed for good."""
@@ -249,14 +263,22 @@ class Keys:
         return bytes(row[0])
 
 
-def _connect(home: Path) -> sqlite3.Connection:
+def _connect(home: Path) -> tuple[sqlite3.Connection, Stamp]:
+    """Open the file of a home, made where there is none; gives what it looked like before too."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / FILE).exists():
             (home / FILE).touch(mode=0o600)
-        return _migrated(sqlite3.connect(home / FILE, check_same_thread=False, timeout=10))
+        stamp = _file_stamp(home / FILE)
+        return _migrated(sqlite3.connect(home / FILE, check_same_thread=False, timeout=10)), stamp
     except (OSError, sqlite3.Error) as error:
         raise HomeUnusable(f"{home / FILE} cannot be used: {error}. See: ragdesk doctor") from error
+
+
+def _file_stamp(file: Path) -> Stamp:
+    """Tell which file stands under a name, and when it was last written. Raises OSError."""
+    status = file.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _migrated(db: sqlite3.Connection) -> sqlite3.Connection:
@@ -286,8 +308,9 @@ def _remember(db: sqlite3.Connection) -> None:
 
 
 def _key(row: sqlite3.Row) -> Key:
+    """Read a row. Raises ValueError for one that is not of ours."""
     scopes, groups, collections = (
-        frozenset(json.loads(row[name])) for name in ("scopes", "groups", "collections")
+        _names(row[name]) for name in ("scopes", "groups", "collections")
     )
     return Key(
         id=row["id"],
@@ -299,6 +322,13 @@ def _key(row: sqlite3.Row) -> Key:
         expires=row["expires"],
         revoked=row["revoked"],
     )
+
+
+def _names(text: str) -> frozenset[str]:
+    names = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("a key's scopes, groups or collections are no names")
+    return frozenset(names)
 
 
 def _joined(names: Iterable[str]) -> str:

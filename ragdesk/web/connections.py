@@ -9,7 +9,7 @@ import asyncio
 import logging
 import resource
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from ragdesk.web.limits import ServeOptions
 
 RESERVE = 256  # handles kept for files, or half of a small limit
 TICK = 0.5  # seconds between two looks at what the clients read
+SLOWEST = 65_536  # bytes a second that a body must keep up, after a start
 STALL = 2.0  # seconds without progress after which a client may be hung up on for others
 LONGEST_STALL = 5.0  # the same for a half-read answer while the server is about to end
 REFUSALS = 50.0  # requests without a valid key that are served a second; more of them wait
@@ -32,12 +33,16 @@ class Peer(Protocol):
     """A connection as this module needs it: what its client does, and an end to it."""
 
     trusted: bool
+    owner: str
 
     def stalled(self) -> float:
         """Seconds for which the client has read nothing of what waits for it."""
 
     def waiting(self) -> float:
         """Seconds for which the client has sent nothing of the body that it owes."""
+
+    def arrival(self) -> tuple[float, int] | None:
+        """Seconds since a body is on its way, and the bytes that came; None if all is there."""
 
     def look(self) -> None:
         """Note how far the client has read."""
@@ -147,12 +152,29 @@ class Connections:
                 self.drop(peer)
                 peer.hang_up()
                 return True
-        owing = max(self._all, key=lambda peer: peer.waiting(), default=None)
-        if owing is not None and owing.waiting() >= STALL:
-            self.drop(owing)
-            owing.hang_up()
+        if (slowest := self._slowest_sender()) is not None:
+            self.drop(slowest)
+            slowest.hang_up()
             return True
         return self.free_stalled()
+
+    def _slowest_sender(self) -> Peer | None:
+        """Find the body that comes too slowly, if there is one.
+
+        Each has a moment to begin, but for those of a key that takes more than half of all
+        connections: it could fill them with beginners for good.
+        """
+        owners = Counter(peer.owner for peer in self._all if peer.owner)
+        greedy = {name for name, count in owners.items() if 2 * count > self.ceiling}
+        slowest, least = None, float(SLOWEST)
+        for peer in self._all:
+            arrival = peer.arrival()
+            if arrival is None or (arrival[0] < STALL and peer.owner not in greedy):
+                continue
+            rate = arrival[1] / max(arrival[0], STALL)
+            if rate < least:
+                slowest, least = peer, rate
+        return slowest
 
     def _look(self) -> None:
         self._timer = None

@@ -19,7 +19,14 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import Forbidden, Overloaded, Refusal, Unauthenticated, WrongHost
+from ragdesk.errors import (
+    Forbidden,
+    HomeUnusable,
+    Overloaded,
+    Refusal,
+    Unauthenticated,
+    WrongHost,
+)
 from ragdesk.support import access
 from ragdesk.support.access import LOCAL, Keys, Principal, authorize, principal
 from ragdesk.web import problems
@@ -89,10 +96,11 @@ class Gate:
         """Refuse names that are not ours, and pages of other sites. Raises Refusal."""
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname or ""
-        if self.open and not is_loopback(name) and name not in self.allowed_hosts:
+        expected = is_loopback(name) or name in self.allowed_hosts  # first: keys may be unreadable
+        if not expected and self.open:
             raise WrongHost("This server does not answer under that name. See serve.allowed_hosts.")
         origin = headers.get("origin")
-        if self.open and origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and urlsplit(origin).netloc != host and self.open:
             raise Forbidden("Pages of other sites may not use an open desk.")
 
     def check_proxy(self, headers: Headers, address: str) -> None:
@@ -133,18 +141,23 @@ class HostCheck:
             self.gate.check_host(headers)
             self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
             await self._check_key(scope["path"], headers, peer)
-        except (Refusal, ValueError) as error:  # urlsplit refuses half an IPv6 address
-            known = error if isinstance(error, Refusal) else WrongHost("No such host.")
-            return await problems.from_error(known)(scope, receive, send)
+        except ValueError:  # urlsplit refuses half an IPv6 address
+            return await problems.from_error(WrongHost("No such host."))(scope, receive, send)
+        except (Refusal, HomeUnusable) as error:
+            return await problems.from_error(error)(scope, receive, send)
         return await self.app(scope, receive, send)
 
     async def _check_key(self, path: str, headers: Headers, peer: Any) -> None:
         keyless = path in KEYLESS or path.startswith(KEYLESS_FOLDER)
         shown = headers.get("authorization")
-        if keyless and shown is None and not self.gate.open:
-            return  # most of those who come and go: nothing is looked up for them
         try:
-            self.gate.who(shown)
+            if keyless and shown is None and not self.gate.open:
+                return  # most of those who come and go: nothing is looked up for them
+            who = self.gate.who(shown)
+        except HomeUnusable:  # whoever may come in cannot be told: the server is alive all the same
+            if keyless:
+                return
+            raise
         except Unauthenticated:
             if keyless:
                 return
@@ -156,7 +169,7 @@ class HostCheck:
             await asyncio.sleep(pause)
             raise
         if peer is not None:
-            peer.trusted = True
+            peer.trusted, peer.owner = True, who.name
 
 
 def may(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:

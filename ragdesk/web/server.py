@@ -46,13 +46,15 @@ class Impatient(H11Protocol):
     def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
         super().__init__(*args, **more)
         self.ledger = connections
-        self.trusted = False
+        self.trusted, self.owner = False, ""
         self.app_state = {**self.app_state, "connection": self}
         self._deadline: asyncio.TimerHandle | None = None
         self._postponed = False
         self._lingering: int | None = None
         self._unread = 0
-        self._read_at = self._heard_at = time.monotonic()
+        self._read_at = self._heard_at = self._arrives_since = time.monotonic()
+        self._counted: object = None  # the request whose body is counted
+        self._received = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock, if there is room."""
@@ -75,6 +77,7 @@ class Impatient(H11Protocol):
             return
         if self._deadline is None:
             self._start()
+        self._received += len(data)
         super().data_received(data)
         if self._under_way():
             self._stop()
@@ -89,6 +92,9 @@ class Impatient(H11Protocol):
         super().handle_events()
         if self._under_way():
             self.ledger.busy(self)
+            if self._counted is not self.cycle:
+                self._counted, self._arrives_since = self.cycle, time.monotonic()
+                self._received = 0
 
     def on_response_complete(self) -> None:
         """Begin with the next request when this answer was taken, and its client may go on."""
@@ -136,6 +142,12 @@ class Impatient(H11Protocol):
         """Seconds for which the client has sent nothing of the body that it owes."""
         owes = self._under_way() and self.cycle.more_body
         return time.monotonic() - self._heard_at if owes else 0.0
+
+    def arrival(self) -> tuple[float, int] | None:
+        """Seconds since a body is on its way, and the bytes that came; None if all is there."""
+        if not (self._under_way() and self.cycle.more_body):
+            return None
+        return time.monotonic() - self._arrives_since, self._received
 
     def look(self) -> None:
         """Note how far the client has read: by the kernel's count, for ours moves in leaps."""

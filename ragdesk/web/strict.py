@@ -17,13 +17,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ragdesk.errors import BadRequest, Timeout, TooLarge, WrongMedia
-from ragdesk.web.connections import Arrivals
+from ragdesk.web.connections import SLOWEST, Arrivals
 from ragdesk.web.limits import ServeOptions
 
-SLOWEST = 65_536  # bytes a second that a body must keep up, after a start of ``read_seconds``
 MAX_DEPTH = 32
 MAX_DIGITS = 18  # what fits a signed 64-bit integer
-MAX_MEMBERS = 10_000
+MAX_MEMBERS = 2_000
 STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # never tried twice, closed or not
 BRACKET = re.compile(r"[\[\]{}]")
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import NotFound, Refusal
+from ragdesk.errors import HomeUnusable, NotFound, Refusal
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
 from ragdesk.web.gate import may
@@ -110,7 +110,10 @@ async def readyz(request: Request) -> Response:
     served = sum(states[name] for name in SERVED)
     listing = state.live.listing
     ready = state.ready and (served > 0 or not (status or listing))
-    named = _sees_all(request)
+    try:
+        named = _sees_all(request)
+    except HomeUnusable:  # nobody's key can be read, so nobody can ask
+        named, ready = False, False
     not_served = [
         {"status": status.get(name, "closed"), **trouble.json()}
         | ({"collection": name} if named else {})

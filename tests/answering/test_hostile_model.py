@@ -43,6 +43,20 @@ def test_what_a_hostile_server_sends_is_bounded_and_the_documents_answer(desk):
     asyncio.run(ask())
 
 
+def test_no_cookie_of_a_model_server_goes_out_with_a_later_question():
+    async def ask() -> None:
+        async with HostileServer() as server:
+            server.set("cookies")
+            model = OpenAICompatible(GenerateOptions(urls=(server.url,), model="m", **QUICK))
+            for _ in range(3):
+                assert [piece async for piece in model(Prompt(system="s", user="u"))]
+            await model.close()
+            assert len(server.heads) == 3
+            assert not any(b"\r\ncookie:" in head.lower() for head in server.heads)
+
+    asyncio.run(ask())
+
+
 def test_a_health_without_end_is_read_by_its_status():
     async def ask() -> None:
         async with HostileServer(most=2 * TAKEN) as server:

@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 import stat
 
@@ -105,3 +106,38 @@ def test_a_key_whose_limit_names_nothing_is_not_made(tmp_path, limit):
         keys.create("page", **limit)
     assert keys.all() == []
     keys.close()
+
+
+def test_a_file_that_takes_the_place_of_another_counts_at_once(tmp_path):
+    """A copy from a backup, an empty file, and what another process writes into it."""
+    with contextlib.closing(Keys(tmp_path)) as keys:
+        _, former = keys.create("of a stolen laptop")
+        assert keys.find(former)
+        (tmp_path / "copy").mkdir()
+        with contextlib.closing(Keys(tmp_path / "copy")) as other:
+            _, latter = other.create("of the backup")
+        for name in ("desk.sqlite", "desk.sqlite-wal", "desk.sqlite-shm"):
+            (tmp_path / name).unlink(missing_ok=True)
+        with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
+            keys.find(former)
+
+        (tmp_path / "copy" / "desk.sqlite").rename(tmp_path / "desk.sqlite")
+
+        assert keys.find(former) is None
+        assert keys.find(latter)
+        with contextlib.closing(Keys(tmp_path)) as other:
+            for key in other.all():
+                other.revoke(key.id)
+        assert keys.find(latter) is None
+        assert keys.any()
+
+
+@pytest.mark.parametrize("groups", ["{", "null", '"staff"', "[1]", "{}"])
+def test_a_row_that_is_not_of_ours_opens_nothing_and_is_said(keys, tmp_path, groups):
+    key, token = keys.create("x", groups=["board"])
+    with contextlib.closing(sqlite3.connect(tmp_path / "desk.sqlite")) as db, db:
+        db.execute("UPDATE keys SET groups = ?", (groups,))
+
+    for ask in (lambda: keys.find(token), lambda: keys.valid(key.id), keys.all):
+        with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
+            ask()

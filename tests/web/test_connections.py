@@ -90,6 +90,21 @@ def test_idle_connections_beyond_the_handles_make_room_for_others(desk):
     assert log.read_text().count("Too many open files") <= 1
 
 
+def test_bodies_that_drip_in_with_a_key_leave_connections_to_other_keys(desk):
+    """Each byte shows that the client is there; together they would hold every connection."""
+    port, headers, log = desk
+    with contextlib.closing(Keys(log.parent / "home")) as keys:
+        _, token = keys.create("dripping")
+    data = HALF.replace(b"Content-Type", f"Authorization: Bearer {token}\r\nContent-Type".encode())
+    codes = []
+    with contextlib.ExitStack() as lines:
+        for _ in range(5):
+            connect(lines, port, HANDLES, data)  # anew before any of them has been there for long
+            codes += statuses(port, headers, 1)
+
+    assert codes == [200] * 5
+
+
 def test_sigterm_does_not_wait_for_who_neither_sends_nor_reads(home):
     with contextlib.closing(Keys(home)) as keys:
         _, token = keys.create("honest")

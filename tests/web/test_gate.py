@@ -311,3 +311,31 @@ def test_the_page_needs_no_place_and_is_counted_by_its_route(home, keys, path):
         metrics = client.get("/metrics", headers=bearer(token)).text
     route = "/" if path == "/" else "/page/{name}"
     assert f'ragdesk_requests_total{{route="{route}",method="GET",status="2xx"}} 1' in metrics
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize("fate", ["removed", "emptied", "another's"])
+def test_a_desk_whose_keys_cannot_be_read_lets_nobody_in_and_lives(home, keys, fate, keyed, caplog):
+    token = keys.create("x", scopes=["admin"])[1] if keyed else "rd_x"
+    file, headers = home / "desk.sqlite", {"Authorization": f"Bearer {token}"}
+    with serving(home, keys) as client:
+        assert client.get("/v1/collections", headers=headers).status_code == 200
+        if fate == "emptied":
+            with contextlib.closing(sqlite3.connect(file)) as db, db:
+                db.executescript("DROP TABLE keys; DROP TABLE secrets;")
+        else:
+            for beside in home.glob("desk.sqlite*"):
+                if beside.suffix != ".closed":
+                    beside.unlink()
+        if fate == "another's":
+            file.write_bytes(b"not a database" * 100)
+
+        for shown_key in (headers, {}):
+            for path in ("/v1/collections", "/metrics", "/nothing"):
+                response = client.get(path, headers=shown_key)
+                assert (response.status_code, response.json()["code"]) == (503, "home_unusable")
+                assert str(home) not in response.text
+            assert client.get("/readyz", headers=shown_key).json()["ready"] is False
+            for path in ("/healthz", "/", "/page/app.js"):
+                assert client.get(path, headers=shown_key).status_code == 200
+    assert "Traceback" not in caplog.text
