@@ -11,7 +11,7 @@ import os
 import re
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,11 @@ TOMBSTONES = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
+
+# What a file system says that locks no folders; NFS locks only what is open for writing.
+_FOLDER_LOCKLESS = frozenset(
+    {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EISDIR}
+)
 
 Ranges = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -255,14 +260,17 @@ def point(collection: Path, number: int, checksum: str) -> None:
 def writing(collection: Path) -> Iterator[None]:
     """Hold a collection's lock, making the collection where there is none.
 
-    The kernel frees the lock when its holder dies. Raises CollectionBusy when another holds it.
-    What dead jobs left behind is removed before work begins.
+    The kernel frees the lock when its holder dies, and whoever removes its file gets no second
+    writer in: the folder is locked too. Raises CollectionBusy when another holds it. What dead jobs
+    left behind is removed before work begins.
     """
     for folder in (collection, collection / GENERATIONS, collection / SEGMENTS):
         durable.folder(folder)
-    with open(collection / LOCK, "ab", opener=_unlinked) as lock:
+    with ExitStack() as held:
+        lock = held.enter_context(open(collection / LOCK, "ab", opener=_unlinked))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(_locked_folder(collection))
         except BlockingIOError:
             raise CollectionBusy(
                 f"Another job holds the collection {collection.name!r}{_holder(collection)}. "
@@ -273,9 +281,24 @@ def writing(collection: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Lock a folder itself, where its file system can. Raises BlockingIOError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _FOLDER_LOCKLESS:
+                raise
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _unlinked(path: str, flags: int) -> int:
     """Open a lock to be signed; a link in its place would have a stranger's file emptied."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def _sign(lock: IO[bytes]) -> None:

@@ -220,6 +220,19 @@ def test_one_writer_at_a_time_and_a_dead_one_frees_the_lock(collection):
         assert publish(collection, document("state.md", "state 4")).generation == 4
 
 
+def test_a_removed_lock_file_lets_no_second_writer_in(collection):
+    """Two would publish from one base: the later one without what the earlier has acknowledged."""
+    with Build(collection, HashEmbedder()) as build:
+        (collection / "LOCK").unlink()
+        with pytest.raises(CollectionBusy):
+            publish(collection, document("second.md", "x"))
+        build.add(*document("first.md", "x"))
+        assert build.publish().generation == 4
+    publish(collection, document("second.md", "x"))
+    with Index.open(collection) as index:
+        assert {"first.md", "second.md"} <= {one.uri for one in index.records()}
+
+
 def test_a_thousand_races_for_the_lock_have_one_winner_at_a_time(collection):
     inside, worst, won, lost = [], [], [], []
 
