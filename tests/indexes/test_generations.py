@@ -266,6 +266,29 @@ def test_leftovers_of_dead_jobs_are_removed_by_the_next(collection):
     assert answering(collection) == (3, ())
 
 
+@pytest.mark.parametrize("name", [".tmp-x", "segments/.tmp-x", "segments/x", "access/.tmp-x"])
+def test_a_link_that_nobody_needs_is_removed_and_what_it_leads_to_stays(collection, tmp_path, name):
+    """An operator's, to a folder on another disk, say: every write ended in an error of rmtree."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").write_bytes(b"x")
+    (collection / name).symlink_to(other)
+    assert publish(collection, document("state.md", "state 4")).generation == 4
+    assert not (collection / name).is_symlink()
+    assert (other / "kept").exists()
+
+
+def test_a_linked_segment_goes_as_a_link(collection, tmp_path):
+    segment = own_segment(collection, 1)
+    shutil.move(segment, tmp_path / "elsewhere")
+    segment.symlink_to(tmp_path / "elsewhere")
+    assert publish(collection, document("state.md", "state 4"), merge="all").generation == 4
+    upkeep.gc(collection, keep=1)
+    assert not os.path.lexists(segment)
+    assert (tmp_path / "elsewhere" / "MANIFEST.json").exists()
+    assert upkeep.verify(collection) == []
+
+
 def test_a_failed_fsync_aborts_and_is_not_tried_again(collection, monkeypatch):
     """Whichever of them fails: the old generation answers, and nothing is left lying about."""
     before = sorted(collection.rglob("*"))
