@@ -21,12 +21,13 @@ from indexes import access_log, delta, documents, durable, failpoints, manifest
 from indexes.access_log import Access
 from indexes.documents import Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
-from indexes.paths import is_digest, read_plain
+from indexes.paths import is_digest, open_plain, read_plain
 from indexes.strict_json import parse_json, whole, words
 
 CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
 TOMBSTONES = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
+_LONGEST_LINE = 200  # bytes of CURRENT
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
 
@@ -72,8 +73,8 @@ def current(collection: Path) -> int | None:
     not pass for an older generation.
     """
     try:
-        line = (collection / CURRENT).read_text(encoding="ascii")
-    except UnicodeDecodeError:
+        line = read_plain(collection / CURRENT, most=_LONGEST_LINE).decode("ascii")
+    except (UnicodeDecodeError, IndexDamaged):  # a link or a pipe, say
         return None
     except OSError as error:
         if not tells_absence(error):
@@ -319,8 +320,11 @@ def _holder(collection: Path) -> str:
 
 
 def reading(generation: Path) -> IO[bytes]:
-    """Mark a generation as being read, until the file given back is closed or its holder dies."""
-    file = (generation / manifest.NAME).open("rb")
+    """Mark a generation as being read, until the file given back is closed or its holder dies.
+
+    Raises IndexDamaged where no plain file is there to be marked, and OSError.
+    """
+    file = open_plain(generation / manifest.NAME)
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         if os.fstat(file.fileno()).st_nlink == 0:
@@ -333,12 +337,14 @@ def reading(generation: Path) -> IO[bytes]:
 
 def is_read(generation: Path) -> bool:
     """Tell whether somebody has marked a generation as being read."""
-    with (generation / manifest.NAME).open("rb") as file:
-        try:
+    try:
+        with open_plain(generation / manifest.NAME) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except IndexDamaged:  # no file that anybody could mark
         return False
+    return False
 
 
 def sweep(collection: Path) -> list[Path]:

@@ -289,6 +289,23 @@ def test_a_linked_segment_goes_as_a_link(collection, tmp_path):
     assert upkeep.verify(collection) == []
 
 
+@pytest.mark.parametrize("name", ["CURRENT", "LOCK", "generations/3/MANIFEST.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(collection, name):
+    (collection / name).unlink(missing_ok=True)
+    os.mkfifo(collection / name)
+    code = (
+        "import sys, pathlib\nfrom indexes import generations, upkeep\n"
+        "from indexes.index import Index\nc = pathlib.Path(sys.argv[1])\n"
+        "Index.open(c).close()\nupkeep.verify(c)\n"
+        "with generations.writing(c):\n    pass\n"
+    )
+    root = Path(generations.__file__).parents[1]
+    command = [sys.executable, "-c", code, collection]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=60, check=False)  # noqa: S603, our own code
+    assert (b"LOCK" in done.stderr) == (name == "LOCK")
+    assert (done.returncode != 0) == (name == "LOCK")
+
+
 def test_a_failed_fsync_aborts_and_is_not_tried_again(collection, monkeypatch):
     """Whichever of them fails: the old generation answers, and nothing is left lying about."""
     before = sorted(collection.rglob("*"))
