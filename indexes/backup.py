@@ -15,7 +15,7 @@ import re
 import shutil
 import stat
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,12 +31,19 @@ from indexes import (
     failpoints,
     generations,
     manifest,
+    parts,
     past_limits,
     upkeep,
 )
 from indexes.archive import ArchiveReader
 from indexes.beside import CALIBRATION, SOURCES
-from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, IndexNotFound
+from indexes.errors import (
+    CollectionBusy,
+    IndexDamaged,
+    IndexesError,
+    IndexNotFound,
+    tells_absence,
+)
 from indexes.generations import Generation, Plan
 from indexes.paths import (
     ORIGINALS,
@@ -80,8 +87,8 @@ class Backup:
 def write(collection: Path, file: Path) -> Backup:
     """Write the generation that answers into one new file; an ingest may go on meanwhile.
 
-    Raises FileExistsError for a file that is there, IndexNotFound, IndexDamaged for a part that
-    is not as it was written, OSError when the disk is full; then no file is left.
+    Raises FileExistsError for a file that is there, IndexNotFound, IndexDamaged for a part that is
+    not as it was written or is missing, OSError when the disk is full; then no file is left.
     """
     number = next(generations.order(collection), None)
     if number is None:
@@ -92,16 +99,16 @@ def write(collection: Path, file: Path) -> Backup:
         raise IndexDamaged(damage[0])
     folder = collection / generations.GENERATIONS / str(number)
     draft = file.with_name(f"{durable.UNFINISHED}{file.name}")
-    with generations.reading(folder):  # so that it is not cleared away under our hands
+    with _marked(folder):  # so that it is not cleared away under our hands
         held = generations.read(collection, number)
-        parts = dict(_parts(collection, held))
+        members = dict(_parts(collection, held))
         limits = draft.with_name(f"{draft.name}.limits")
         try:
-            parts |= _limits(collection, limits)
-            listing = _sealed(held, parts)
+            members |= _limits(collection, limits)
+            listing = _sealed(held, members)
             with draft.open("wb") as out, tarfile.open(fileobj=out, mode="w|") as archive:
                 archive.addfile(_member(LISTING, len(listing)), io.BytesIO(listing))
-                for name, (place, size, sha256) in parts.items():
+                for name, (place, size, sha256) in members.items():
                     _add(archive, name, place, size, sha256)
             durable.sync(draft)
             draft.replace(file)
@@ -170,6 +177,8 @@ def _restore(file: Path, collection: Path, *, old_groups: bool) -> int:
         failpoints.reach("backup unpacked")
         return _install(place, held, collection, old_groups=old_groups)
     finally:
+        for path in (collection / generations.SEGMENTS, collection / ORIGINALS):
+            durable.discard(path / parts.STAGE)
         durable.discard(place)
 
 
@@ -203,19 +212,39 @@ def _limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:
     return {past_limits.NAME: _seen(file)}
 
 
+def _marked(folder: Path) -> IO[bytes]:
+    return _present(folder / manifest.NAME, lambda _: generations.reading(folder))
+
+
+def _part(file: Path) -> IO[bytes]:
+    return _present(file, open_plain)
+
+
+def _present(file: Path, open_: Callable[[Path], IO[bytes]]) -> IO[bytes]:
+    """Open a file of a collection in some way. Raises IndexDamaged where it is not there."""
+    try:
+        return open_(file)
+    except OSError as error:
+        if not tells_absence(error):
+            raise
+        raise IndexDamaged(f"{file} is missing.") from error
+
+
 def _seen(file: Path) -> tuple[Path, int, str]:
-    with open_plain(file) as content:
+    with _part(file) as content:
         body = content.read()
     return file, len(body), hashlib.sha256(body).hexdigest()
 
 
-def _sealed(held: generations.Generation, parts: Mapping[str, tuple[Path, int, str]]) -> bytes:
+def _sealed(held: Generation, members: Mapping[str, tuple[Path, int, str]]) -> bytes:
     facts = {
         "format": FORMAT,
         "generation": held.number,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sums": dict(held.sums),
-        "files": {name: {"size": size, "sha256": sum_} for name, (_, size, sum_) in parts.items()},
+        "files": {
+            name: {"size": size, "sha256": sum_} for name, (_, size, sum_) in members.items()
+        },
     }
     return json.dumps({**facts, "checksum": _checksum(facts)}, sort_keys=True).encode()
 
@@ -244,7 +273,7 @@ class _Summing(io.RawIOBase):
 
 
 def _add(archive: tarfile.TarFile, name: str, place: Path, size: int, sha256: str) -> None:
-    with open_plain(place) as content:
+    with _part(place) as content:
         summing = _Summing(content)
         try:
             archive.addfile(_member(name, size), summing)
@@ -400,7 +429,7 @@ def _install(place: Path, held: Generation, collection: Path, *, old_groups: boo
     moved: list[tuple[Path, Path]] = []
     try:
         for name in (generations.SEGMENTS, ORIGINALS):
-            _move_parts(place, collection, name, moved)
+            parts.move_parts(place, collection, name, moved)
         failpoints.reach("backup moved in")
         past_limits.merge(own, past_limits.read_all(place))
         number = generations.publish(collection, plan, regrouped, base=table)
@@ -411,39 +440,6 @@ def _install(place: Path, held: Generation, collection: Path, *, old_groups: boo
         raise
     _take_beside(place, collection)
     return number
-
-
-def _move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path, Path]]) -> None:
-    """Move parts in that are not there yet, and whole ones in the place of damaged ones.
-
-    moved: told of every move, in their order, so that they can be taken back.
-    """
-    parts = sorted((place / name).iterdir()) if (place / name).is_dir() else []
-    if not parts:
-        return
-    durable.folder(collection / name)
-    for part in parts:
-        target = join_stored(collection / name, part.name)
-        if os.path.lexists(target):
-            if _is_sound(target):
-                continue
-            aside = place / f"damaged-{name}-{part.name}"
-            target.rename(aside)
-            moved.append((target, aside))
-        part.rename(target)
-        moved.append((part, target))
-    durable.sync(collection / name)
-
-
-def _is_sound(part: Path) -> bool:
-    """Tell whether a segment or an original that stands already is what its name says."""
-    if part.is_dir():
-        return not manifest.problems(part, part.name)
-    try:
-        with open_plain(part) as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == part.name
-    except IndexDamaged:
-        return False
 
 
 def _take_beside(place: Path, collection: Path) -> None:

@@ -10,7 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,13 @@ class Draft:
         self.folder, self.embedded = folder, 0
         self._embedder, self._known, self._progress = embedder, known, progress
         self._note = note
-        self._shelf = ShelfWriter(folder / segments.SHELF)
-        self._words = Inverter(folder / segments.LEXICAL)
-        self._raw = (folder / _RAW).open("x+b")
+        with ExitStack() as opened:  # where there is no handle for one of them, none stays open
+            self._shelf = ShelfWriter(folder / segments.SHELF)
+            opened.callback(self._shelf.close)
+            self._words = Inverter(folder / segments.LEXICAL)
+            opened.callback(self._words.close)
+            self._raw = (folder / _RAW).open("x+b")
+            opened.pop_all()
         self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
         self._slab: list[tuple[int, str]] = []
         self._sent: deque[_Slab] = deque()

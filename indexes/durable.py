@@ -65,8 +65,11 @@ def replace(file: Path, data: bytes) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a folder, so that nobody ever sees half of a folder under its name."""
-    if path.is_dir():
+    """Remove a file or a folder, so that nobody ever sees half of a folder under its name.
+
+    Of a link only the link goes: what it leads to may be another's.
+    """
+    if path.is_dir() and not path.is_symlink():
         if not path.name.startswith(UNFINISHED):
             path = path.rename(path.with_name(f"{UNFINISHED}{path.name}"))
         shutil.rmtree(path)

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,17 +23,22 @@ from indexes.access_log import Access
 from indexes.documents import Documents, Listed
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
 from indexes.past_limits import UNCHANGED, Change
-from indexes.paths import is_digest, read_plain
+from indexes.paths import is_digest, open_plain, read_plain
 from indexes.strict_json import parse_json, whole, words
 
 CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
 TOMBSTONES = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
-_LONGEST = 100  # bytes of CURRENT: a number and a checksum
+_LONGEST_LINE = 200  # bytes of CURRENT
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
 LIMITS = "limits"  # of a manifest: the revision of the past limits that its content rests on
 _log = logging.getLogger(__name__)
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
+
+# What a file system says that locks no folders; NFS locks only what is open for writing.
+_FOLDER_LOCKLESS = frozenset(
+    {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EISDIR}
+)
 
 Ranges = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -72,8 +77,8 @@ def current(collection: Path) -> int | None:
     not pass for an older generation.
     """
     try:
-        line = read_plain(collection / CURRENT, most=_LONGEST).decode("ascii")
-    except (UnicodeDecodeError, IndexDamaged):  # a pipe in its place would never end
+        line = read_plain(collection / CURRENT, most=_LONGEST_LINE).decode("ascii")
+    except (UnicodeDecodeError, IndexDamaged):  # a link or a pipe, say, which would never end
         return None
     except OSError as error:
         if not tells_absence(error):
@@ -353,14 +358,17 @@ def point(collection: Path, number: int, checksum: str) -> None:
 def writing(collection: Path) -> Iterator[None]:
     """Hold a collection's lock, making the collection where there is none.
 
-    The kernel frees the lock when its holder dies. Raises CollectionBusy when another holds it.
-    What dead jobs left behind is removed before work begins.
+    The kernel frees the lock when its holder dies, and whoever removes its file gets no second
+    writer in: the folder is locked too. Raises CollectionBusy when another holds it. What dead jobs
+    left behind is removed before work begins.
     """
     for folder in (collection, collection / GENERATIONS, collection / SEGMENTS):
         durable.folder(folder)
-    with open(collection / LOCK, "ab", opener=_unlinked) as lock:
+    with ExitStack() as held:
+        lock = held.enter_context(open(collection / LOCK, "ab", opener=_unlinked))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(_locked_folder(collection))
         except BlockingIOError:
             raise CollectionBusy(
                 f"Another job holds the collection {collection.name!r}{_holder(collection)}. "
@@ -369,6 +377,21 @@ def writing(collection: Path) -> Iterator[None]:
         _sign(lock)
         sweep(collection)
         yield
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Lock a folder itself, where its file system can. Raises BlockingIOError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _FOLDER_LOCKLESS:
+                raise
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _unlinked(path: str, flags: int) -> int:
@@ -397,8 +420,11 @@ def _holder(collection: Path) -> str:
 
 
 def reading(generation: Path) -> IO[bytes]:
-    """Mark a generation as being read, until the file given back is closed or its holder dies."""
-    file = (generation / manifest.NAME).open("rb")
+    """Mark a generation as being read, until the file given back is closed or its holder dies.
+
+    Raises IndexDamaged where no plain file is there to be marked, and OSError.
+    """
+    file = open_plain(generation / manifest.NAME)
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         if os.fstat(file.fileno()).st_nlink == 0:
@@ -411,12 +437,14 @@ def reading(generation: Path) -> IO[bytes]:
 
 def is_read(generation: Path) -> bool:
     """Tell whether somebody has marked a generation as being read."""
-    with (generation / manifest.NAME).open("rb") as file:
-        try:
+    try:
+        with open_plain(generation / manifest.NAME) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except IndexDamaged:  # no file that anybody could mark
         return False
+    return False
 
 
 def sweep(collection: Path) -> list[Path]:

@@ -244,7 +244,9 @@ def _files(folder: Path) -> Iterable[Path]:
 def _about(file: Path) -> os.stat_result | None:
     try:
         return file.stat()
-    except FileNotFoundError:
+    except OSError as error:
+        if not tells_absence(error):
+            raise
         return None
 
 

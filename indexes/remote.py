@@ -41,7 +41,7 @@ class IndexesOptions:
 
     def __post_init__(self) -> None:
         for name in ("keep_generations", "keep_hours", "keep_most"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # nan is no number of hours either
                 raise ValueError(f"{name} must not be negative")
 
 

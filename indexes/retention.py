@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -70,7 +70,8 @@ def _old(collection: Path, known: Sequence[int], kept: Retention, now: datetime)
     surplus = len(known) - max(kept.most, len(safe))
     for place, number in enumerate(one for one in known if one not in safe):
         folder = _folder(collection, number)
-        if place >= surplus and _created(folder) > now - timedelta(hours=kept.hours):
+        age = now - _created(folder)
+        if place >= surplus and age.total_seconds() < kept.hours * 3_600:
             return  # and so are all that come after it
         if (folder / manifest.NAME).exists() and not generations.is_read(folder):
             yield number

@@ -20,7 +20,7 @@ from indexes import (
 )
 from indexes.access_log import Access
 from indexes.documents import Documents, Listed
-from indexes.errors import IndexDamaged, IndexesError, IndexNotFound
+from indexes.errors import IndexDamaged, IndexesError, IndexNotFound, tells_absence
 from indexes.generations import Plan
 from indexes.layout import Layout
 from indexes.paths import ORIGINALS, open_plain, original_file, segment_folder
@@ -56,28 +56,47 @@ def history(collection: Path) -> list[Standing]:
 def verify(collection: Path, *, lacking: bool = False) -> list[str]:
     """Read every file of every generation anew and name all that is wrong with it.
 
-    In a generation that is whole, every chunk is also held against the text of its document.
-    lacking: originals may be missing. Raises IndexNotFound where there is no collection.
+    In a generation that is whole, every chunk is also held against the text of its document. One
+    that is cleared meanwhile, as each publish may do, is passed over; one that is being read is not
+    cleared. lacking: originals may be missing. Raises IndexNotFound where there is no collection.
     """
     _must_stand(collection)
     found: dict[str, None] = {}
-    known = generations.numbers(collection)
-    if known and generations.current(collection) not in known:
+    now, known = generations.current(collection), generations.numbers(collection)
+    if known and now not in known:
         found[f"{collection / generations.CURRENT} names no generation."] = None
     checked: dict[str, list[str]] = {}
-    digests: set[str] | None = set()
+    digests: dict[int, set[str]] | None = {}
     for number in known:
-        problems = _damage(collection, number) or _misshapen(collection, number, checked)
-        found.update(dict.fromkeys(problems or _disagreements(collection, number)))
-        if problems:
-            digests = None  # what it lists is not known
-        elif digests is not None:
-            digests |= _digests(collection, number)
+        with ExitStack() as held:
+            if not _hold(collection, number, held):
+                continue
+            problems = _damage(collection, number) or _misshapen(collection, number, checked)
+            found.update(dict.fromkeys(problems or _disagreements(collection, number)))
+            if problems:
+                digests = None  # what it lists is not known
+            elif digests is not None:
+                digests[number] = _digests(collection, number)
     found.update(dict.fromkeys(beside.problems(collection)))
     least = generations.limits_revision(collection)
     found.update(dict.fromkeys(past_limits.problems(collection, least=least)))
-    found.update(dict.fromkeys(_bad_originals(collection, () if lacking else digests)))
+    needed = {} if lacking else digests or {}
+    found.update(dict.fromkeys(_bad_originals(collection, needed)))
     return list(found)
+
+
+def _hold(collection: Path, number: int, held: ExitStack) -> bool:
+    """Keep a generation from being cleared; False for one that was, and is no damage."""
+    folder = collection / generations.GENERATIONS / str(number)
+    try:
+        held.enter_context(generations.reading(folder))
+    except IndexDamaged:
+        return True  # whoever reads it says how
+    except OSError as error:
+        if not tells_absence(error):
+            raise
+        return folder.exists()
+    return True
 
 
 def unlisted_originals(collection: Path) -> list[Path]:
@@ -89,7 +108,9 @@ def unlisted_originals(collection: Path) -> list[Path]:
     folder, used = collection / ORIGINALS, set[str]()
     try:
         for number in generations.numbers(collection):
-            used |= _digests(collection, number)
+            with ExitStack() as held:
+                if _hold(collection, number, held):
+                    used |= _digests(collection, number)
     except IndexDamaged:
         return []
     return sorted(f for f in _files(folder) if f.name not in used)
@@ -359,8 +380,8 @@ def _files(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _bad_originals(collection: Path, digests: Collection[str] | None) -> Iterator[str]:
-    """Tell which source bytes are missing, or are not what they were; ``digests``: all listed.
+def _bad_originals(collection: Path, digests: Mapping[int, Collection[str]]) -> Iterator[str]:
+    """Tell which source bytes are missing, or are not what they were; digests: by generation.
 
     A collection that was built without files has no folder for them.
     """
@@ -376,8 +397,12 @@ def _bad_originals(collection: Path, digests: Collection[str] | None) -> Iterato
                     yield f"{file} was changed: its SHA-256 is not its name."
         except IndexDamaged as error:
             yield str(error)
+        except FileNotFoundError:
+            pass  # cleared meanwhile, or missing: told below, if it is needed
     if folder.is_dir():
-        for digest in sorted({*(digests or ())} - present):
+        standing = generations.numbers(collection)  # others were cleared with their originals
+        listed = {digest for number in standing for digest in digests.get(number, ())}
+        for digest in sorted(listed - present):
             file = original_file(collection, digest)
             yield f"{file} is missing: the bytes of a document that is listed."
 

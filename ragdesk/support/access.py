@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import sqlite3
 import threading
@@ -33,7 +34,7 @@ CLOSED = "closed"  # a name among the secrets, and the end of the name of the fi
 MARK = f"{FILE}.{CLOSED}"
 MARK_TEXT = (
     "This desk had its first key: without one it lets nobody in, whatever becomes of desk.sqlite.\n"
-    "To open it to the local user again, remove this file and desk.sqlite.\n"
+    "To open it to the local user again, remove this file, desk.sqlite and desk.sqlite-*.\n"
 )
 MIGRATIONS = (
     """
@@ -117,6 +118,8 @@ class Keys:
     def __init__(self, home: Path) -> None:
         self._lock = threading.Lock()
         self._home, self._file, self._mark = home, home / FILE, home / MARK
+        if _is_lost(home):  # its keys are gone: nobody is let in for that
+            self._write_mark()
         self._db, self._stamp = _connect(home)
         self._closed = False  # once true, true for good
         if self.any():
@@ -263,12 +266,23 @@ class Keys:
         return bytes(row[0])
 
 
+def _is_lost(home: Path) -> bool:
+    """Tell whether a desk.sqlite was here and is gone or empty, by what SQLite leaves beside it.
+
+    A home of 0.1.0 has no mark yet, and one that is made anew starts without any of these files.
+    """
+    file = home / FILE
+    if file.exists():
+        return file.stat().st_size == 0
+    return any((home / f"{FILE}{end}").exists() for end in ("-wal", "-shm", "-journal"))
+
+
 def _connect(home: Path) -> tuple[sqlite3.Connection, Stamp]:
     """Open the file of a home, made where there is none; gives what it looked like before too."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / FILE).exists():
-            (home / FILE).touch(mode=0o600)
+            _make(home / FILE)
         stamp = _file_stamp(home / FILE)
         return _migrated(sqlite3.connect(home / FILE, check_same_thread=False, timeout=10)), stamp
     except (OSError, sqlite3.Error) as error:
@@ -279,6 +293,23 @@ def _file_stamp(file: Path) -> Stamp:
     """Tell which file stands under a name, and when it was last written. Raises OSError."""
     status = file.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _make(file: Path) -> None:
+    """Make the file, for its user alone, never empty under its name: that is one that was lost."""
+    draft = file.with_name(f"{durable.UNFINISHED}{secrets.token_hex(8)}-{FILE}")
+    try:
+        draft.touch(mode=0o600)
+        with contextlib.closing(sqlite3.connect(draft)) as db:
+            db.execute("PRAGMA journal_mode = WAL")  # this writes the first page
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass  # another process made it meanwhile, and may have a key in it
+        except OSError:  # a file system without links
+            draft.rename(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _migrated(db: sqlite3.Connection) -> sqlite3.Connection:

@@ -1,6 +1,11 @@
+import errno
 import hashlib
 import json
+import os
+import shutil
 import tarfile
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +123,44 @@ def test_a_damaged_collection_gives_no_backup(made, tmp_path):
     with pytest.raises(IndexDamaged, match="shelf"):
         backup.write(collection, tmp_path / "kb.rdb")
     assert not list(tmp_path.glob("*kb.rdb"))
+
+
+@pytest.mark.parametrize("lost", ["segments/*/shelf.sqlite", "generations/*/MANIFEST.json"])
+def test_a_collection_that_lacks_a_part_gives_no_backup(made, tmp_path, lost):
+    collection = tmp_path / "c"
+    backup.restore(made[1], collection)
+    next(collection.glob(lost)).unlink()
+    with pytest.raises(IndexDamaged, match="is missing"):
+        backup.write(collection, tmp_path / "kb.rdb")
+
+
+@pytest.mark.parametrize("name", ["originals", "segments"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_parts_are_restored_onto_another_disk(made, tmp_path, monkeypatch, name, fails):
+    """Links to folders are an operator's, who has put originals elsewhere."""
+    collection, shared = tmp_path / "c", Path("/dev/shm")  # noqa: S108 - the other disk
+    if not os.access(shared, os.W_OK) or shared.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no other disk is at hand")
+    publish(collection, document("other.md", "Quite another text"))
+    with tempfile.TemporaryDirectory(dir=shared) as elsewhere:
+        place = Path(elsewhere, name)
+        (collection / name).mkdir(exist_ok=True)
+        shutil.move(collection / name, place)
+        (collection / name).symlink_to(place)
+        before = sorted(place.rglob("*"))
+        if fails:
+            monkeypatch.setattr(generations, "publish", full_disk)
+            with pytest.raises(OSError, match="No space"):
+                backup.restore(made[1], collection)
+            assert sorted(place.rglob("*")) == before
+        else:
+            assert backup.restore(made[1], collection) == 2
+            assert digest(collection) == digest(made[0])
+            assert not list(place.glob(".tmp-*"))
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_wrong_calls_are_refused(made, tmp_path):

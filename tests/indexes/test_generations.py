@@ -220,6 +220,19 @@ def test_one_writer_at_a_time_and_a_dead_one_frees_the_lock(collection):
         assert publish(collection, document("state.md", "state 4")).generation == 4
 
 
+def test_a_removed_lock_file_lets_no_second_writer_in(collection):
+    """Two would publish from one base: the later one without what the earlier has acknowledged."""
+    with Build(collection, HashEmbedder()) as build:
+        (collection / "LOCK").unlink()
+        with pytest.raises(CollectionBusy):
+            publish(collection, document("second.md", "x"))
+        build.add(*document("first.md", "x"))
+        assert build.publish().generation == 4
+    publish(collection, document("second.md", "x"))
+    with Index.open(collection) as index:
+        assert {"first.md", "second.md"} <= {one.uri for one in index.records()}
+
+
 def test_a_thousand_races_for_the_lock_have_one_winner_at_a_time(collection):
     inside, worst, won, lost = [], [], [], []
 
@@ -251,6 +264,46 @@ def test_leftovers_of_dead_jobs_are_removed_by_the_next(collection):
         pass
     assert not [f for f in collection.rglob("*") if f.name.startswith((".tmp-", "ffff"))]
     assert answering(collection) == (3, ())
+
+
+@pytest.mark.parametrize("name", [".tmp-x", "segments/.tmp-x", "segments/x", "access/.tmp-x"])
+def test_a_link_that_nobody_needs_is_removed_and_what_it_leads_to_stays(collection, tmp_path, name):
+    """An operator's, to a folder on another disk, say: every write ended in an error of rmtree."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").write_bytes(b"x")
+    (collection / name).symlink_to(other)
+    assert publish(collection, document("state.md", "state 4")).generation == 4
+    assert not (collection / name).is_symlink()
+    assert (other / "kept").exists()
+
+
+def test_a_linked_segment_goes_as_a_link(collection, tmp_path):
+    segment = own_segment(collection, 1)
+    shutil.move(segment, tmp_path / "elsewhere")
+    segment.symlink_to(tmp_path / "elsewhere")
+    assert publish(collection, document("state.md", "state 4"), merge="all").generation == 4
+    upkeep.gc(collection, keep=1)
+    assert not os.path.lexists(segment)
+    assert (tmp_path / "elsewhere" / "MANIFEST.json").exists()
+    assert upkeep.verify(collection) == []
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "LOCK", "generations/3/MANIFEST.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(collection, name):
+    (collection / name).unlink(missing_ok=True)
+    os.mkfifo(collection / name)
+    code = (
+        "import sys, pathlib\nfrom indexes import generations, upkeep\n"
+        "from indexes.index import Index\nc = pathlib.Path(sys.argv[1])\n"
+        "Index.open(c).close()\nupkeep.verify(c)\n"
+        "with generations.writing(c):\n    pass\n"
+    )
+    root = Path(generations.__file__).parents[1]
+    command = [sys.executable, "-c", code, collection]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=60, check=False)  # noqa: S603, our own code
+    assert (b"LOCK" in done.stderr) == (name == "LOCK")
+    assert (done.returncode != 0) == (name == "LOCK")
 
 
 def test_a_failed_fsync_aborts_and_is_not_tried_again(collection, monkeypatch):

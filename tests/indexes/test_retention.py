@@ -10,6 +10,7 @@ from fakes import HashEmbedder, answering, document
 from indexes import generations, manifest, retention, upkeep
 from indexes.build import Build
 from indexes.index import Index
+from indexes.remote import IndexesOptions
 from indexes.retention import Retention
 from ragdesk.assemble import Desks
 from ragdesk.settings import load
@@ -58,6 +59,21 @@ def test_what_is_young_stays_up_to_a_number(collection):
     assert generations.numbers(collection) == [3, 4, 5, 6, 7, 8]
     retention.clear_generations(collection, Retention(generations=2, hours=24), now=LATER)
     assert generations.numbers(collection) == [7, 8]
+
+
+@pytest.mark.parametrize("hours", [1e9, 1e300, float("inf")])
+def test_any_number_of_hours_can_be_kept(collection, hours):
+    """More than there are since the year 1: every publish ended in an OverflowError, published."""
+    kept = Retention(generations=2, hours=hours)
+    assert retention.clear_generations(collection, kept, now=LATER) == []
+    assert publish(collection, 9, kept).generation == 9
+    assert generations.numbers(collection) == list(range(1, 10))
+
+
+@pytest.mark.parametrize("hours", [-1.0, float("nan")])
+def test_hours_that_are_no_age_are_refused(hours):
+    with pytest.raises(ValueError, match="keep_hours must not be negative"):
+        IndexesOptions(keep_hours=hours)
 
 
 def test_none_is_cleared_where_none_shall_be(collection):

@@ -5,10 +5,11 @@ import shutil
 import pytest
 from fakes import answering, document, publish, publish_three
 
-from indexes import generations, manifest, upkeep
+from indexes import generations, manifest, retention, upkeep
 from indexes.build import Loss, loss
 from indexes.errors import IndexDamaged, IndexNotFound
 from indexes.index import Index
+from indexes.retention import Retention
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,24 @@ def test_verify_finds_a_table_that_disagrees_with_the_shelves(collection):
         generations.publish(collection, plan, listed[1:])
     (problem, *_) = upkeep.verify(collection)
     assert "rows" in problem
+
+
+def test_what_is_cleared_while_it_is_verified_is_no_damage(collection, monkeypatch):
+    """A server that publishes clears generations; ``verify`` told to roll back because of that."""
+    (collection / "originals").mkdir()
+    for number in (1, 2, 3):
+        for text in (f"state {number}", "x y"):
+            name = hashlib.sha256(text.encode()).hexdigest()
+            (collection / "originals" / name).write_text(text)
+    real, kept = upkeep._damage, Retention(generations=1, hours=0, most=0)
+
+    def meanwhile(folder, number):
+        retention.clear_generations(folder, kept)
+        return real(folder, number)
+
+    monkeypatch.setattr(upkeep, "_damage", meanwhile)
+    assert upkeep.verify(collection) == []
+    assert generations.numbers(collection) == [3]
 
 
 def test_old_generations_are_cleared_but_none_that_is_read(collection):

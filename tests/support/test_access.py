@@ -86,6 +86,34 @@ def test_an_admin_has_every_scope_within_its_collections(keys):
         authorize(who, "write", "b")
 
 
+@pytest.mark.parametrize("lost", ["removed", "emptied", "left by a crash"])
+def test_a_home_of_0_1_0_whose_file_was_lost_is_not_open(tmp_path, lost):
+    """It has no mark yet. What SQLite left beside the file, or an empty file, tells enough."""
+    file = tmp_path / "desk.sqlite"
+    if lost == "emptied":
+        file.touch()
+    elif lost == "removed":
+        file.with_name("desk.sqlite-wal").write_bytes(b"x")
+    else:
+        file.with_name("desk.sqlite-shm").touch()
+    keys = Keys(tmp_path)
+    assert keys.lost()
+    assert (tmp_path / "desk.sqlite.closed").exists()
+    keys.create("again")
+    assert not keys.lost()
+    keys.close()
+
+
+def test_a_new_home_is_open_and_its_file_never_empty(tmp_path):
+    for _ in range(2):
+        keys = Keys(tmp_path / "home")
+        assert not keys.any()
+        keys.close()
+    names = {file.name for file in (tmp_path / "home").iterdir()}
+    assert names == {"desk.sqlite"}
+    assert (tmp_path / "home" / "desk.sqlite").stat().st_size > 0
+
+
 def test_a_newer_or_damaged_file_is_refused_by_name(tmp_path):
     db = sqlite3.connect(tmp_path / "desk.sqlite")
     db.execute("PRAGMA user_version = 99")

@@ -1,0 +1,64 @@
+"""Parts of a collection (segments, originals) that come from elsewhere, moved to their places.
+
+An operator may have put a folder of them on another disk, where no rename leads from this one.
+"""
+
+import hashlib
+import os
+import shutil
+from errno import EXDEV
+from pathlib import Path
+
+from indexes import durable, manifest
+from indexes.errors import IndexDamaged
+from indexes.paths import join_stored, open_plain
+
+STAGE = f"{durable.UNFINISHED}restore"
+"""A folder beside the parts: what is to be moved in, and what stood there and was damaged."""
+
+
+def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path, Path]]) -> None:
+    """Move parts in that are not there yet, and whole ones in the place of damaged ones.
+
+    moved: told of every move, in their order, so that they can be taken back.
+    """
+    if not (place / name).is_dir():
+        return
+    durable.folder(collection / name)
+    near = _stage(place / name, collection / name)
+    for part in sorted(near.iterdir()):
+        target = join_stored(collection / name, part.name)
+        if os.path.lexists(target):
+            if _is_sound(target):
+                continue
+            aside = near / f"damaged-{part.name}"
+            target.rename(aside)
+            moved.append((target, aside))
+        part.rename(target)
+        moved.append((part, target))
+    durable.sync(collection / name)
+
+
+def _stage(parts: Path, target: Path) -> Path:
+    """Bring a folder of parts onto the disk of the folder where they go, which may be another."""
+    near = target / STAGE
+    durable.discard(near)
+    try:
+        parts.rename(near)
+    except OSError as error:
+        if error.errno != EXDEV:
+            raise
+        shutil.copytree(parts, near)
+        durable.sync_tree(near)
+    return near
+
+
+def _is_sound(part: Path) -> bool:
+    """Tell whether a segment or an original that stands already is what its name says."""
+    if part.is_dir():
+        return not manifest.problems(part, part.name)
+    try:
+        with open_plain(part) as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == part.name
+    except IndexDamaged:
+        return False
