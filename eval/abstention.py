@@ -13,10 +13,10 @@ BINS = 10
 Floats = NDArray[np.float64]
 
 
-def auroc(above: Sequence[float], below: Sequence[float]) -> float:
+def compute_auroc(above: Sequence[float], below: Sequence[float]) -> float:
     """Give the chance that one of ``above`` exceeds one of ``below``; ties count half.
 
-    >>> auroc([0.9, 0.5], [0.5, 0.1])
+    >>> compute_auroc([0.9, 0.5], [0.5, 0.1])
     0.875
     """
     a, b = np.sort(np.asarray(above)), np.sort(np.asarray(below))
@@ -25,10 +25,12 @@ def auroc(above: Sequence[float], below: Sequence[float]) -> float:
     return float((under + upto).sum() / (2 * len(a) * len(b)))
 
 
-def risks(confidence: Sequence[float], wrong: Sequence[float]) -> tuple[Floats, Floats]:
+def compute_risk_coverage(
+    confidence: Sequence[float], wrong: Sequence[float]
+) -> tuple[Floats, Floats]:
     """Give coverage and risk at every threshold, the most confident first; ties enter together.
 
-    >>> [x.tolist() for x in risks([0.9, 0.5, 0.5], [0.0, 1.0, 0.0])]
+    >>> [x.tolist() for x in compute_risk_coverage([0.9, 0.5, 0.5], [0.0, 1.0, 0.0])]
     [[0.3333333333333333, 1.0], [0.0, 0.3333333333333333]]
     """
     sure, bad = np.asarray(confidence, dtype=float), np.asarray(wrong, dtype=float)
@@ -38,44 +40,46 @@ def risks(confidence: Sequence[float], wrong: Sequence[float]) -> tuple[Floats, 
     return counts / len(sure), errors / counts
 
 
-def aurc(confidence: Sequence[float], wrong: Sequence[float]) -> float:
+def compute_aurc(confidence: Sequence[float], wrong: Sequence[float]) -> float:
     """Give the area under the risk-coverage curve: mean risk over all coverages, 0.0 at best.
 
-    >>> aurc([0.9, 0.8, 0.1], [0.0, 0.0, 1.0]) < aurc([0.9, 0.8, 0.1], [1.0, 0.0, 0.0])
+    >>> compute_aurc([0.9, 0.8, 0.1], [0.0, 0.0, 1.0]) < compute_aurc([0.9, 0.8, 0.1], [1.0, 0.0, 0.0])
     True
     """
-    coverage, risk = risks(confidence, wrong)
+    coverage, risk = compute_risk_coverage(confidence, wrong)
     widths = np.diff(coverage, prepend=0.0)
     return float((widths * risk).sum())
 
 
-def coverage_at(confidence: Sequence[float], wrong: Sequence[float], *, risk: float) -> float:
+def compute_coverage_at_risk(
+    confidence: Sequence[float], wrong: Sequence[float], *, risk: float
+) -> float:
     """Give the greatest share of cases that can be answered at no more than a risk.
 
-    >>> coverage_at([0.9, 0.8, 0.1], [0.0, 0.0, 1.0], risk=0.1)
+    >>> compute_coverage_at_risk([0.9, 0.8, 0.1], [0.0, 0.0, 1.0], risk=0.1)
     0.6666666666666666
     """
-    coverage, seen = risks(confidence, wrong)
+    coverage, seen = compute_risk_coverage(confidence, wrong)
     within = coverage[seen <= risk]
     return float(within.max()) if len(within) else 0.0
 
 
-def brier(confidence: Sequence[float], wrong: Sequence[float]) -> float:
+def compute_brier_score(confidence: Sequence[float], wrong: Sequence[float]) -> float:
     """Give the mean squared gap between confidence and what was right, 0.0 at best.
 
-    >>> brier([1.0, 0.0], [0.0, 1.0]), brier([0.5], [1.0])
+    >>> compute_brier_score([1.0, 0.0], [0.0, 1.0]), compute_brier_score([0.5], [1.0])
     (0.0, 0.25)
     """
     right = 1 - np.asarray(wrong, dtype=float)
     return float(np.mean((np.asarray(confidence, dtype=float) - right) ** 2))
 
 
-def reliability(
+def compute_reliability(
     confidence: Sequence[float], wrong: Sequence[float], bins: int = BINS
 ) -> list[tuple[float, float, int]]:
     """Give mean confidence, share right and count of each bin of equal width that holds cases.
 
-    >>> reliability([0.95, 0.05], [0.0, 1.0])
+    >>> compute_reliability([0.95, 0.05], [0.0, 1.0])
     [(0.05, 0.0, 1), (0.95, 1.0, 1)]
     """
     sure, right = np.asarray(confidence, dtype=float), 1 - np.asarray(wrong, dtype=float)
@@ -88,11 +92,13 @@ def reliability(
     ]
 
 
-def ece(confidence: Sequence[float], wrong: Sequence[float], bins: int = BINS) -> float:
+def compute_calibration_error(
+    confidence: Sequence[float], wrong: Sequence[float], bins: int = BINS
+) -> float:
     """Give the expected calibration error: the mean gap between confidence and share right.
 
-    >>> round(ece([0.9, 0.9], [0.0, 1.0]), 3)
+    >>> round(compute_calibration_error([0.9, 0.9], [0.0, 1.0]), 3)
     0.4
     """
-    rows = reliability(confidence, wrong, bins)
+    rows = compute_reliability(confidence, wrong, bins)
     return sum(n * abs(sure - right) for sure, right, n in rows) / sum(n for _, _, n in rows)

@@ -4,77 +4,80 @@ import re
 from collections.abc import Sequence
 
 from indexes.support import Idf
-from indexes.text import content, normalise, tokens
+from indexes.text import drop_stopwords, normalise_text, tokenize_text
 
 _SPACE = re.compile(r"\s+")
 
 
-def f1(answer: str, references: Sequence[str], idf: Idf) -> float:
+def compute_answer_f1(answer: str, references: Sequence[str], idf: Idf) -> float:
     """Give the harmonic mean of what an answer holds of a reference, and the reference of it.
 
     Words count by idf; of several references the best one counts.
 
-    >>> round(f1("Within 30 days.", ["30 days of delivery", "a month"], lambda t: 1.0), 3)
+    >>> round(compute_answer_f1("Within 30 days.", ["30 days of delivery", "a month"], lambda t: 1.0), 3)
     0.667
     """
     return max((_f1(answer, one, idf) for one in references), default=0.0)
 
 
-def recall(answer: str, references: Sequence[str], idf: Idf) -> float:
+def compute_answer_recall(answer: str, references: Sequence[str], idf: Idf) -> float:
     """Give how much of the best reference an answer holds (0..1, by idf).
 
-    >>> recall("You have 30 days in all.", ["30 days"], lambda t: 1.0)
+    >>> compute_answer_recall("You have 30 days in all.", ["30 days"], lambda t: 1.0)
     1.0
     """
-    held = set(tokens(answer))
+    held = set(tokenize_text(answer))
     return max(
-        (_weight(_words(r) & held, idf) / (_weight(_words(r), idf) or 1) for r in references),
+        (
+            _weight(_answer_words(r) & held, idf) / (_weight(_answer_words(r), idf) or 1)
+            for r in references
+        ),
         default=0.0,
     )
 
 
-def holds(answer: str, phrase: str) -> bool:
+def contains_phrase(answer: str, phrase: str) -> bool:
     """Tell whether an answer says a phrase, whatever its case, width and white space.
 
     A phrase that begins or ends with a letter or digit must begin or end a word there.
 
-    >>> holds("It takes 30 days.", "30  DAYS"), holds("It takes 130 days", "30 days")
+    >>> contains_phrase("It takes 30 days.", "30  DAYS"), contains_phrase("It takes 130 days", "30 days")
     (True, False)
     """
-    said, wanted = _plain(answer), _plain(phrase)
+    said, wanted = _fold_answer(answer), _fold_answer(phrase)
     first = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", wanted) else ""
     last = r"(?![a-z0-9])" if re.search(r"[a-z0-9]$", wanted) else ""
     return bool(wanted) and bool(re.search(first + re.escape(wanted) + last, said))
 
 
-def included(answer: str, must_include: Sequence[Sequence[str]]) -> float:
+def compute_included_share(answer: str, must_include: Sequence[Sequence[str]]) -> float:
     """Give the share of things that must be said and are; of each list one wording is enough.
 
-    >>> included("30 days, free of charge", [["30 days", "a month"], ["€ 5"]])
+    >>> compute_included_share("30 days, free of charge", [["30 days", "a month"], ["€ 5"]])
     0.5
     """
-    met = [any(holds(answer, phrase) for phrase in any_of) for any_of in must_include]
+    met = [any(contains_phrase(answer, phrase) for phrase in any_of) for any_of in must_include]
     return sum(met) / len(met) if met else 1.0
 
 
 def _f1(answer: str, reference: str, idf: Idf) -> float:
-    ours, theirs = _words(answer), _words(reference)
+    ours, theirs = _answer_words(answer), _answer_words(reference)
     both = 2 * _weight(ours & theirs, idf)
     total = _weight(ours, idf) + _weight(theirs, idf)
-    return both / total if total else float(_plain(answer) == _plain(reference))
+    return both / total if total else float(_fold_answer(answer) == _fold_answer(reference))
 
 
-def _words(text: str) -> set[str]:
-    spoken = tokens(text)
-    return set(content(spoken) or spoken)
+def _answer_words(text: str) -> set[str]:
+    spoken = tokenize_text(text)
+    return set(drop_stopwords(spoken) or spoken)
 
 
 def _weight(words: set[str], idf: Idf) -> float:
     return sum(idf(word) for word in sorted(words))  # sorted: a sum depends on its order
 
 
-def _plain(text: str) -> str:
-    folded = _SPACE.sub(" ", normalise(text)).strip()
+def _fold_answer(text: str) -> str:
+    folded = _SPACE.sub(" ", normalise_text(text)).strip()
     return _CJK_GAP.sub("", folded)
 
 

@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval import stats
-from eval.abstention import auroc
+from eval.abstention import compute_auroc
 from eval.case import Case
 from eval.errors import BadCases
-from eval.reply import read
+from eval.reply import read_reply
 from eval.trial import Trial
 
 FOLDS, RIDGE = 5, 1.0
 LEVEL = 0.95  # of the bound: in so many of all samples the promise holds
-EVERY = "*"
+ALL_LANGUAGES = "*"
 LEAST = 30  # answerable cases of a group; unanswerable ones are bounded by alpha itself
 OWN = frozenset({"answerable", "calibrated"})  # what the desk made of the signals itself
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SignalRow:
     """A question's signals, and whether the documents answer it."""
 
     case: str
@@ -41,7 +41,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class LogisticModel:
     """A logistic model: intercept, and a weight per signal."""
 
     intercept: float
@@ -53,16 +53,16 @@ class Model:
         return float(1 / (1 + np.exp(-np.clip(z, -30, 30))))
 
 
-def seen(cases: Sequence[Case], trials: Mapping[str, Trial]) -> Iterator[Seen]:
+def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> Iterator[SignalRow]:
     """Take the signals out of a run; cases without an answer or without signals are left out."""
     for case in sorted(cases, key=lambda one: one.id):
         trial = trials.get(case.id)
         if trial is None or trial.status != "ok":
             continue
-        reply = read(trial.reply)
+        reply = read_reply(trial.reply)
         signals = {name: float(v) for name, v in reply.signals.items() if name not in OWN}
         if signals:
-            yield Seen(
+            yield SignalRow(
                 case=case.id,
                 group=reply.language or case.lang,
                 stratum=case.stratum,
@@ -72,22 +72,24 @@ def seen(cases: Sequence[Case], trials: Mapping[str, Trial]) -> Iterator[Seen]:
             )
 
 
-def calibrate(rows: Sequence[Seen], alpha: float, level: float = LEVEL) -> dict[str, Any]:
+def calibrate_confidence(
+    rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
+) -> dict[str, Any]:
     """Fit every language group that has enough cases, and all together for the others.
 
     Raises BadCases where even all cases together are too few for the promise.
     """
     if not rows:
         raise BadCases("No answer of this run tells its signals. Ask with explain, or a ragdesk.")
-    groups: dict[str, Any] = {EVERY: _group(rows, alpha, level)}
+    groups: dict[str, Any] = {ALL_LANGUAGES: _calibrate_group(rows, alpha, level)}
     for name in sorted({row.group for row in rows}):
         some = [row for row in rows if row.group == name]
-        if _enough(some, alpha, level) is None:
-            groups[name] = _group(some, alpha, level)
+        if _name_missing_cases(some, alpha, level) is None:
+            groups[name] = _calibrate_group(some, alpha, level)
     return {"format": 1, "alpha": alpha, "level": level, "groups": groups}
 
 
-def fit(rows: Sequence[Seen], names: Sequence[str]) -> Model:
+def fit_logistic_model(rows: Sequence[SignalRow], names: Sequence[str]) -> LogisticModel:
     """Fit a ridge logistic regression (Newton's steps, standardised signals); both sides equal."""
     x = np.array([[row.signals.get(name, 0.0) for name in names] for row in rows])
     y = np.array([float(row.known) for row in rows])
@@ -103,22 +105,24 @@ def fit(rows: Sequence[Seen], names: Sequence[str]) -> Model:
         bend = (design.T * (weight * p * (1 - p))) @ design + ridge
         beta += np.linalg.solve(bend + 1e-9 * np.eye(len(beta)), slope)
     scaled = beta[1:] / spread
-    return Model(
+    return LogisticModel(
         round(float(beta[0] - scaled @ middle), 6),
         {name: round(float(w), 6) for name, w in zip(names, scaled, strict=True)},
     )
 
 
-def floor(sure: Floats, known: NDArray[np.bool_], alpha: float, level: float = LEVEL) -> float:
+def find_confidence_floor(
+    sure: Floats, known: NDArray[np.bool_], alpha: float, level: float = LEVEL
+) -> float:
     """Give the lowest confidence from which answering keeps the promise; above 1: it never does.
 
     >>> sure, known = np.linspace(0, 1, 101), np.zeros(101, dtype=bool)
-    >>> round(floor(sure, known, 0.1), 2)  # of 101 unanswerable, 5 may be answered
+    >>> round(find_confidence_floor(sure, known, 0.1), 2)  # of 101 unanswerable, 5 may be answered
     0.96
     """
     foreign = np.sort(sure[~known])[::-1]
     n, allowed = len(foreign), -1
-    while allowed + 1 < n and stats.clopper_pearson(allowed + 1, n, level=level) <= alpha:
+    while allowed + 1 < n and stats.compute_exact_upper_bound(allowed + 1, n, level=level) <= alpha:
         allowed += 1
     if allowed < 0:
         return 1.01
@@ -126,44 +130,48 @@ def floor(sure: Floats, known: NDArray[np.bool_], alpha: float, level: float = L
     return float(np.nextafter(foreign[allowed], 2.0)) if allowed < n else 0.0
 
 
-def _group(rows: Sequence[Seen], alpha: float, level: float) -> dict[str, Any]:
-    wrong = _enough(rows, alpha, level)
+def _calibrate_group(rows: Sequence[SignalRow], alpha: float, level: float) -> dict[str, Any]:
+    wrong = _name_missing_cases(rows, alpha, level)
     if wrong:
         raise BadCases(wrong)
-    names = _names(rows)
-    sure, known = out_of_fold(rows, names), np.array([row.known for row in rows])
-    model = fit(rows, names)
+    names = _signal_names(rows)
+    sure, known = score_out_of_fold(rows, names), np.array([row.known for row in rows])
+    model = fit_logistic_model(rows, names)
     return {
         "intercept": model.intercept,
         "weights": dict(model.weights),
-        "floor": round(min(1.01, floor(sure, known, alpha, level) + 5e-7), 6),
+        "floor": round(min(1.01, find_confidence_floor(sure, known, alpha, level) + 5e-7), 6),
         "cases": {"answerable": int(known.sum()), "unanswerable": int((~known).sum())},
-        "auroc": round(auroc(sure[known].tolist(), sure[~known].tolist()), 4),
-        "held_out": held_out(rows, alpha, level),
+        "auroc": round(compute_auroc(sure[known].tolist(), sure[~known].tolist()), 4),
+        "held_out": validate_calibration(rows, alpha, level),
     }
 
 
-def out_of_fold(rows: Sequence[Seen], names: Sequence[str]) -> Floats:
+def score_out_of_fold(rows: Sequence[SignalRow], names: Sequence[str]) -> Floats:
     """Give each case the confidence of a model that saw no case of its cluster."""
-    fold = _folds(rows)
+    fold = _split_folds(rows)
     sure = np.zeros(len(rows))
     for i in range(FOLDS):
-        model = fit([row for row, f in zip(rows, fold, strict=True) if f != i], names)
+        model = fit_logistic_model(
+            [row for row, f in zip(rows, fold, strict=True) if f != i], names
+        )
         for at, row in enumerate(rows):
             if fold[at] == i:
                 sure[at] = model(row.signals)
     return sure
 
 
-def held_out(rows: Sequence[Seen], alpha: float, level: float = LEVEL) -> dict[str, Any]:
+def validate_calibration(
+    rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
+) -> dict[str, Any]:
     """Try the promise on cases not used to fit: model and floor from the other folds."""
-    fold, names = _folds(rows), _names(rows)
-    given: list[tuple[Seen, bool]] = []
+    fold, names = _split_folds(rows), _signal_names(rows)
+    given: list[tuple[SignalRow, bool]] = []
     for i in range(FOLDS):
         train = [row for row, f in zip(rows, fold, strict=True) if f != i]
         known = np.array([row.known for row in train])
-        least = floor(out_of_fold(train, names), known, alpha, level)
-        model = fit(train, names)
+        least = find_confidence_floor(score_out_of_fold(train, names), known, alpha, level)
+        model = fit_logistic_model(train, names)
         given += [
             (row, model(row.signals) >= least) for row, f in zip(rows, fold, strict=True) if f == i
         ]
@@ -171,12 +179,14 @@ def held_out(rows: Sequence[Seen], alpha: float, level: float = LEVEL) -> dict[s
     for name in sorted({row.stratum for row in rows}):
         strata[name] = [g for g in given if g[0].stratum == name]
     strata["all answerable"] = [g for g in given if g[0].known]
-    return {name: _share(some) for name, some in strata.items() if some}
+    return {name: _error_share(some) for name, some in strata.items() if some}
 
 
-def _share(given: Sequence[tuple[Seen, bool]]) -> dict[str, Any]:
+def _error_share(given: Sequence[tuple[SignalRow, bool]]) -> dict[str, Any]:
     answered = sum(said for _, said in given)
-    found = stats.proportion([float(s) for _, s in given], [row.cluster for row, _ in given])
+    found = stats.estimate_proportion(
+        [float(s) for _, s in given], [row.cluster for row, _ in given]
+    )
     return {
         "answered": round(answered / len(given), 4),
         "ci_low": round(found.low, 4),
@@ -185,7 +195,7 @@ def _share(given: Sequence[tuple[Seen, bool]]) -> dict[str, Any]:
     }
 
 
-def _enough(rows: Sequence[Seen], alpha: float, level: float) -> str | None:
+def _name_missing_cases(rows: Sequence[SignalRow], alpha: float, level: float) -> str | None:
     """Say what is missing for a promise, or None."""
     foreign = sum(not row.known for row in rows)
     least = int(np.ceil(np.log(1 - level) / np.log(1 - alpha)))
@@ -198,7 +208,7 @@ def _enough(rows: Sequence[Seen], alpha: float, level: float) -> str | None:
     return None
 
 
-def _folds(rows: Sequence[Seen]) -> NDArray[np.int64]:
+def _split_folds(rows: Sequence[SignalRow]) -> NDArray[np.int64]:
     """Spread whole clusters over the folds, the largest first, each to the emptiest."""
     sizes: dict[str, int] = {}
     for row in rows:
@@ -210,5 +220,5 @@ def _folds(rows: Sequence[Seen]) -> NDArray[np.int64]:
     return np.array([place[row.cluster] for row in rows])
 
 
-def _names(rows: Sequence[Seen]) -> list[str]:
+def _signal_names(rows: Sequence[SignalRow]) -> list[str]:
     return sorted({name for row in rows for name in row.signals})

@@ -11,7 +11,7 @@ Stratum = Literal["in_kb", "near_domain", "out_of_kb", "underspecified"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class SourceText:
     """A document of a public set, to be written to a file and taken in like any other."""
 
     uri: str
@@ -53,11 +53,11 @@ class Case:
     cluster: str = ""
 
 
-def turns(case: Case) -> list[tuple[Role, str]]:
+def list_turns(case: Case) -> list[tuple[Role, str]]:
     """Give what was said before as (user or assistant, words), whatever the set calls them.
 
     >>> history = ({"speaker": "agent", "text": "Yes."},)
-    >>> turns(Case(id="1", lang="en", question="Why?", history=history))
+    >>> list_turns(Case(id="1", lang="en", question="Why?", history=history))
     [('assistant', 'Yes.')]
     """
     said: list[tuple[Role, str]] = []
@@ -68,25 +68,25 @@ def turns(case: Case) -> list[tuple[Role, str]]:
     return said
 
 
-def read(file: Path) -> Iterator[Case]:
+def read_case_lines(file: Path) -> Iterator[Case]:
     """Read cases, one JSON object a line. Raises ValueError with the line that is wrong."""
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    yield _case(json.loads(line))
+                    yield _case_from_json(json.loads(line))
                 except (TypeError, ValueError) as error:
                     raise ValueError(f"{file}:{number}: {error}") from error
 
 
-def write(file: Path, cases: Iterable[Case]) -> int:
+def write_case_lines(file: Path, cases: Iterable[Case]) -> int:
     """Write cases, one JSON object a line; returns how many."""
     lines = [json.dumps(asdict(case), ensure_ascii=False) for case in cases]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return len(lines)
 
 
-def _case(held: dict[str, Any]) -> Case:
+def _case_from_json(held: dict[str, Any]) -> Case:
     lists = ("history", "reference", "must_not_include", "tags")
     return Case(
         **{

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from eval import store
 from eval.errors import BadCases
 from eval.metrics import METRICS
-from eval.paired import ALPHA, Difference, compare, holm
+from eval.paired import ALPHA, PairedDifference, compare_pairs, adjust_holm
 from eval.stats import ANY
 
 Call = Literal["better", "worse", "no difference shown"]
@@ -21,19 +21,19 @@ UNTESTED = {"seconds"}  # of another machine, or another hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class MetricComparison:
     """One metric in two runs. cases: those that lost most, the worst first."""
 
     name: str
     ours: float
     theirs: float
-    difference: Difference
+    difference: PairedDifference
     adjusted: float
     call: Call
     cases: tuple[str, ...]
 
 
-def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
+def compare_runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[MetricComparison]:
     """Compare the scores of two measured runs, by the cases both have.
 
     names: metrics to compare; all that both have where none is named. Raises BadCases.
@@ -43,7 +43,7 @@ def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
     if not both:
         raise BadCases(f"{ours} and {theirs} have no case in common.")
     wanted = [m for m in METRICS if m.name in names or (not names and m.name not in UNTESTED)]
-    pairs = {m.name: _pairs(m.name, both, one, other) for m in wanted}
+    pairs = {m.name: _score_pairs(m.name, both, one, other) for m in wanted}
     tested = [m for m in wanted if pairs[m.name]]
     found = []
     for metric in tested:
@@ -51,8 +51,8 @@ def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
         clusters = [one[case]["cluster"] for case, _, _ in rows]
         ours_, theirs_ = [a for _, a, _ in rows], [b for _, _, b in rows]
         within = (-1.0, 1.0) if metric.bounded else ANY
-        found.append(compare(ours_, theirs_, clusters, within))
-    adjusted = holm([difference.p for difference in found])
+        found.append(compare_pairs(ours_, theirs_, clusters, within))
+    adjusted = adjust_holm([difference.p for difference in found])
     compared = []
     for metric, difference, p in zip(tested, found, adjusted, strict=True):
         rows = pairs[metric.name]
@@ -63,7 +63,7 @@ def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
         if p < ALPHA and gain:
             call = "better" if gain > 0 else "worse"
         compared.append(
-            Compared(
+            MetricComparison(
                 name=metric.name,
                 ours=sum(a for _, a, _ in rows) / len(rows),
                 theirs=sum(b for _, _, b in rows) / len(rows),
@@ -76,7 +76,7 @@ def runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Compared]:
     return compared
 
 
-def as_json(compared: Sequence[Compared]) -> list[dict[str, Any]]:
+def comparison_as_json(compared: Sequence[MetricComparison]) -> list[dict[str, Any]]:
     """Give a comparison as plain values."""
     return [
         {
@@ -84,11 +84,11 @@ def as_json(compared: Sequence[Compared]) -> list[dict[str, Any]]:
             "ours": round(one.ours, 6),
             "theirs": round(one.theirs, 6),
             "difference": round(one.difference.effect.value, 6),
-            "ci_low": _finite(one.difference.effect.low),
-            "ci_high": _finite(one.difference.effect.high),
+            "ci_low": _finite_difference(one.difference.effect.low),
+            "ci_high": _finite_difference(one.difference.effect.high),
             "p": round(one.difference.p, 6),
             "p_adjusted": round(one.adjusted, 6),
-            "smallest_effect": _finite(one.difference.smallest),
+            "smallest_effect": _finite_difference(one.difference.smallest),
             "n": one.difference.n,
             "call": one.call,
             "cases": list(one.cases),
@@ -97,15 +97,15 @@ def as_json(compared: Sequence[Compared]) -> list[dict[str, Any]]:
     ]
 
 
-def _finite(value: float) -> float | None:
+def _finite_difference(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
 def _by_case(folder: Path) -> dict[str, dict[str, Any]]:
-    return {row["case"]: row for row in store.scores(folder)}
+    return {row["case"]: row for row in store.read_scores(folder)}
 
 
-def _pairs(
+def _score_pairs(
     name: str, both: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]
 ) -> list[tuple[str, float, float]]:
     """Give the values of a metric where both runs have one."""

@@ -17,7 +17,7 @@ class BadGate(EvalError):
     """A gate names something that is not measured."""
 
 
-class NotAsked(EvalError):
+class UnsupportedCase(EvalError):
     """A target cannot be asked a case of this kind: becomes a skipped trial with this reason."""
 
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from eval.reply import refuses
-from indexes.support import Idf, coverage
-from indexes.text import content, tokens
+from eval.reply import is_refusal_sentence
+from indexes.support import Idf, compute_coverage
+from indexes.text import drop_stopwords, tokenize_text
 
 SUPPORTED = 0.6  # of a sentence's words, by idf; below it counts as unsupported
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class SourceKnowledge:
     """What some sources hold: words, and content words that stand beside each other."""
 
     words: frozenset[str]
@@ -28,56 +28,70 @@ class Knowledge:
 
 
 @lru_cache(maxsize=8192)
-def words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """Give the tokens of a text, once."""
-    return frozenset(tokens(text))
+    return frozenset(tokenize_text(text))
 
 
 @lru_cache(maxsize=8192)
-def pairs(text: str) -> frozenset[Pair]:
+def word_pairs(text: str) -> frozenset[Pair]:
     """Give the content words of a text that stand beside each other."""
-    return frozenset(pairwise(content(tokens(text))))
+    return frozenset(pairwise(drop_stopwords(tokenize_text(text))))
 
 
 @lru_cache(maxsize=8192)
-def claimed(sentence: str) -> frozenset[str]:
+def extract_claimed_words(sentence: str) -> frozenset[str]:
     """Give what a sentence claims: its content words. None: it claims nothing.
 
-    >>> claimed("That is it."), claimed("The documents do not mention the price.")
+    >>> extract_claimed_words("That is it."), extract_claimed_words("The documents do not mention the price.")
     (frozenset(), frozenset())
     """
-    return frozenset() if refuses(sentence) else frozenset(content(words(sentence)))
+    return (
+        frozenset()
+        if is_refusal_sentence(sentence)
+        else frozenset(drop_stopwords(word_set(sentence)))
+    )
 
 
-def knowledge(texts: Iterable[str]) -> Knowledge:
+def collect_knowledge(texts: Iterable[str]) -> SourceKnowledge:
     """Put together what all sources hold."""
     every = tuple(texts)
-    return Knowledge(frozenset().union(*map(words, every)), frozenset().union(*map(pairs, every)))
+    return SourceKnowledge(
+        frozenset().union(*map(word_set, every)), frozenset().union(*map(word_pairs, every))
+    )
 
 
-def support(sentence: str, held: Knowledge, idf: Idf) -> float:
+def compute_support(sentence: str, knowledge: SourceKnowledge, idf: Idf) -> float:
     """Give the share (0..1, by idf) of what a sentence claims that its sources hold."""
-    wanted = claimed(sentence)
-    return coverage(wanted, held.words, idf) if wanted else 1.0
+    wanted = extract_claimed_words(sentence)
+    return compute_coverage(wanted, knowledge.words, idf) if wanted else 1.0
 
 
-def formula(sentences: Sequence[str], held: Knowledge, idf: Idf) -> float:
+def compute_formula_precision(
+    sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf
+) -> float:
     """Give the knowledge precision of a whole answer in one line: the yardstick of ours."""
-    wanted = frozenset().union(*map(claimed, sentences))
-    return coverage(wanted, held.words, idf) if wanted else 1.0
+    wanted = frozenset().union(*map(extract_claimed_words, sentences))
+    return compute_coverage(wanted, knowledge.words, idf) if wanted else 1.0
 
 
-def precision(sentences: Sequence[str], held: Knowledge, idf: Idf) -> float:
+def compute_knowledge_precision(
+    sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf
+) -> float:
     """Give what an answer's sources hold of it (0..1): the mean over its words and its pairs.
 
     Words and pairs count once, however often they are said.
     """
-    said = [one for one in sentences if claimed(one)]
-    beside = frozenset().union(*map(pairs, said))
-    alone = formula(said, held, idf)
-    return (alone + len(beside & held.pairs) / len(beside)) / 2 if beside else alone
+    said = [one for one in sentences if extract_claimed_words(one)]
+    beside = frozenset().union(*map(word_pairs, said))
+    alone = compute_formula_precision(said, knowledge, idf)
+    return (alone + len(beside & knowledge.pairs) / len(beside)) / 2 if beside else alone
 
 
-def unsupported(sentences: Sequence[str], held: Knowledge, idf: Idf) -> list[str]:
+def list_unsupported(sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf) -> list[str]:
     """Give the sentences that claim something which their sources do not carry."""
-    return [one for one in sentences if claimed(one) and support(one, held, idf) < SUPPORTED]
+    return [
+        one
+        for one in sentences
+        if extract_claimed_words(one) and compute_support(one, knowledge, idf) < SUPPORTED
+    ]

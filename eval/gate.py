@@ -20,8 +20,8 @@ from pathlib import Path
 from eval import stats
 from eval.errors import BadGate
 from eval.measure import Aggregate
-from eval.measured import Scored
-from eval.report import Report
+from eval.measured import ScoredCase
+from eval.report import EvalReport
 
 FIELDS = ("value", "ci_low", "ci_high", "bound_low", "bound_high", "n_ok", "n_skipped", "n_error")
 _TEST = re.compile(
@@ -39,7 +39,7 @@ MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
+class GateTest:
     """One line of a gate: a figure, what it must be."""
 
     line: str
@@ -54,23 +54,23 @@ class Test:
 class Gate:
     """What a build must reach. watch: metrics that must not fall below a baseline's."""
 
-    tests: tuple[Test, ...]
+    tests: tuple[GateTest, ...]
     watch: tuple[str, ...] = ()
     max_errors: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class GateVerdict:
     """How a test ended. cases: those that speak against it, the worst first."""
 
     line: str
     passed: bool
-    seen: float | None
+    figure: float | None
     why: str = ""
     cases: tuple[str, ...] = ()
 
 
-def read(file: Path) -> Gate:
+def read_gate(file: Path) -> Gate:
     """Read a gate file. Raises BadGate."""
     try:
         held = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def read(file: Path) -> Gate:
         raise BadGate(f"{file}: {error}") from error
     if odd := sorted(set(held) - {"gates", "watch", "max_errors"}):
         raise BadGate(f"{file}: {odd[0]!r} is not known; known are gates, watch, max_errors.")
-    tests = tuple(parse(str(line)) for line in held.get("gates", ()))
+    tests = tuple(parse_gate_line(str(line)) for line in held.get("gates", ()))
     if not tests and not held.get("watch"):
         raise BadGate(f'{file} holds no gates. Write one: gates = ["recall@8.ci_low >= 0.75"]')
     return Gate(
@@ -88,10 +88,10 @@ def read(file: Path) -> Gate:
     )
 
 
-def parse(line: str) -> Test:
+def parse_gate_line(line: str) -> GateTest:
     """Read one line of a gate. Raises BadGate.
 
-    >>> parse("false_answer[stratum=out_of_kb].ci_high <= 0.1").group
+    >>> parse_gate_line("false_answer[stratum=out_of_kb].ci_high <= 0.1").group
     'stratum=out_of_kb'
     """
     found = _TEST.fullmatch(line)
@@ -100,7 +100,7 @@ def parse(line: str) -> Test:
             f"{line!r} is no gate. Write METRIC.FIELD >= NUMBER or METRIC[GROUP].FIELD <= NUMBER; "
             f"FIELD is one of {', '.join(FIELDS)}."
         )
-    return Test(
+    return GateTest(
         line=line.strip(),
         name=found["name"],
         group=found["group"] or "",
@@ -110,37 +110,37 @@ def parse(line: str) -> Test:
     )
 
 
-def judge(gate: Gate, report: Report) -> list[Verdict]:
+def judge_report(gate: Gate, report: EvalReport) -> list[GateVerdict]:
     """Hold a report against a gate. Raises BadGate where a figure of that name is not measured."""
-    return [_judge(test, report) for test in gate.tests]
+    return [_judge_test(test, report) for test in gate.tests]
 
 
-def too_many_errors(gate: Gate, report: Report) -> bool:
+def has_too_many_errors(gate: Gate, report: EvalReport) -> bool:
     """Tell whether too many cases went unanswered to judge anything."""
     return len(report.errors) > gate.max_errors * len(report.scored)
 
 
-def _judge(test: Test, report: Report) -> Verdict:
-    figure = _figure(test, report)
+def _judge_test(test: GateTest, report: EvalReport) -> GateVerdict:
+    figure = _tested_figure(test, report)
     seen = getattr(figure, test.field)
-    cases = _against(test, report)
+    cases = _list_opposing_cases(test, report)
     if seen is None:
         few = f"under {stats.FEW} independent groups of cases are too few for a bound"
         none = "; ".join(figure.reasons) or "nothing was measured"
         why = none if figure.value is None else few
-        return Verdict(line=test.line, passed=False, seen=None, why=f"no figure: {why}")
+        return GateVerdict(line=test.line, passed=False, figure=None, why=f"no figure: {why}")
     passed = _SIGNS[test.sign](float(seen), test.bound)
     why = "" if passed else f"{test.field} is {seen:.4g}"
-    return Verdict(
+    return GateVerdict(
         line=test.line,
         passed=passed,
-        seen=float(seen),
+        figure=float(seen),
         why=why,
         cases=() if passed else cases[:MOST_NAMED],
     )
 
 
-def _figure(test: Test, report: Report) -> Aggregate:
+def _tested_figure(test: GateTest, report: EvalReport) -> Aggregate:
     if test.group and test.group not in report.groups:
         raise BadGate(
             f"{test.line!r}: no group {test.group!r}; there are {', '.join(report.groups)}."
@@ -153,12 +153,12 @@ def _figure(test: Test, report: Report) -> Aggregate:
     return figure
 
 
-def _against(test: Test, report: Report) -> tuple[str, ...]:
+def _list_opposing_cases(test: GateTest, report: EvalReport) -> tuple[str, ...]:
     """Name the cases whose score pulls the wrong way, the worst first."""
     if test.name not in {metric.name for metric in report.metrics}:
         return ()
     up = test.sign.startswith(">")
-    some = [one for one in report.scored if in_group(one, test.group)]
+    some = [one for one in report.scored if is_in_group(one, test.group)]
     bad = [
         (score.value if up else -score.value, one.case.id)
         for one in some
@@ -169,7 +169,7 @@ def _against(test: Test, report: Report) -> tuple[str, ...]:
     return (*(case for _, case in sorted(bad)), *unmeasured)
 
 
-def in_group(one: Scored, group: str) -> bool:
+def is_in_group(scored: ScoredCase, group: str) -> bool:
     """Tell whether a case belongs to a group such as ``lang=en,stratum=in_kb``."""
     pairs = (pair.partition("=") for pair in group.split(",") if pair)
-    return all(getattr(one.case, name) == value for name, _, value in pairs)
+    return all(getattr(scored.case, name) == value for name, _, value in pairs)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.case import Case, Evidence, Stratum, write
+from eval.case import Case, Evidence, Stratum, write_case_lines
 from eval.locate import Span
 from eval.store import CASES
-from indexes.text import language
+from indexes.text import detect_language
 
 SEED = 20261123
 SHORTEST = 40  # characters of a section that says something
@@ -32,7 +32,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceDocument:
     """A document with its sections."""
 
     uri: str
@@ -41,43 +41,43 @@ class Source:
     sections: tuple[Section, ...]
 
 
-def generate(sources: Iterable[Source], out: Path, seed: int = SEED) -> list[Case]:
+def generate_cases(sources: Iterable[SourceDocument], out: Path, seed: int = SEED) -> list[Case]:
     """Write cases.jsonl and documents/ below ``out``; give the cases."""
     dice = random.Random(seed)  # noqa: S311, nothing is kept secret by it
     cases: list[Case] = []
     for source in sorted(sources, key=lambda one: one.uri):
         useful = [s for s in source.sections if s.span[1] - s.span[0] >= SHORTEST]
         if useful and dice.random() < OUT_DOCUMENTS:
-            cases += [_case(source, s, "out_of_kb", n) for n, s in enumerate(useful)]
+            cases += [_section_case(source, s, "out_of_kb", n) for n, s in enumerate(useful)]
             continue
         gone = [s for s in useful if len(useful) > 1 and dice.random() < OUT_SECTIONS]
-        text = _without(source.text, [s.span for s in gone])
-        cases += [_case(source, s, "near_domain", n) for n, s in enumerate(gone)]
+        text = _remove_spans(source.text, [s.span for s in gone])
+        cases += [_section_case(source, s, "near_domain", n) for n, s in enumerate(gone)]
         kept = [s for s in useful if s not in gone and source.text[slice(*s.span)].strip() in text]
-        cases += [_case(source, s, "in_kb", n) for n, s in enumerate(kept)]
-        _save(out / "documents" / f"{source.uri}.txt", text)
-    write(out / CASES, cases)
+        cases += [_section_case(source, s, "in_kb", n) for n, s in enumerate(kept)]
+        _save_text(out / "documents" / f"{source.uri}.txt", text)
+    write_case_lines(out / CASES, cases)
     return cases
 
 
-def question(source: Source, section: Section) -> str:
+def write_question(source: SourceDocument, section: Section) -> str:
     """Ask for a section: an FAQ entry's own question, else one made of heading and title."""
     if section.question:
         return section.question
     about = section.heading or source.title
     within = f" ({source.title})" if source.title and source.title != about else ""
-    if language(about) == "zh":
+    if detect_language(about) == "zh":
         return f"{about}{within.replace('(', '（').replace(')', '）')}是怎么规定的？"
     return f"What is said about {about}{within}?"
 
 
-def _case(source: Source, section: Section, stratum: Stratum, number: int) -> Case:
-    asked = question(source, section)
+def _section_case(source: SourceDocument, section: Section, stratum: Stratum, number: int) -> Case:
+    asked = write_question(source, section)
     known = stratum == "in_kb"
     quote = source.text[slice(*section.span)].strip()
     return Case(
         id=f"{stratum}-{source.uri}-{number}",
-        lang=language(asked),
+        lang=detect_language(asked),
         question=asked,
         answerable=known,
         stratum=stratum,
@@ -87,12 +87,12 @@ def _case(source: Source, section: Section, stratum: Stratum, number: int) -> Ca
     )
 
 
-def _without(text: str, spans: Sequence[Span]) -> str:
+def _remove_spans(text: str, spans: Sequence[Span]) -> str:
     for start, end in sorted(spans, reverse=True):
         text = text[:start] + text[end:]
     return text
 
 
-def _save(file: Path, text: str) -> None:
+def _save_text(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8", newline="")

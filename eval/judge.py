@@ -14,8 +14,8 @@ from typing import Any, Final
 from eval import replies
 from eval.case import Evidence
 from eval.errors import NoAnswer
-from eval.locate import find
-from eval.replies import JudgeOptions, Replies
+from eval.locate import find_quote
+from eval.replies import JudgeOptions, JudgeClient
 from indexes.markers import break_markers
 
 VERDICTS: Final = ("supported", "contradicted", "not_stated", "no_claim")
@@ -32,7 +32,7 @@ SYSTEM: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SentenceVerdict:
     """What the judge says of a sentence. downgraded: why it does not count as it was given."""
 
     sentence: int
@@ -43,13 +43,13 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedAnswer:
     """An answer as judged. faithfulness: share of its claims that hold; None: it claims nothing.
 
     fluency, helpfulness: marks from 1 to 5, for information only.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[SentenceVerdict, ...]
     faithfulness: float | None
     fluency: int
     helpfulness: int
@@ -60,23 +60,27 @@ class Judged:
 class Judge:
     """Judges answers."""
 
-    replies: Replies
+    replies: JudgeClient
 
-    def __call__(self, question: str, sentences: Sequence[str], passages: Sequence[str]) -> Judged:
+    def __call__(
+        self, question: str, sentences: Sequence[str], passages: Sequence[str]
+    ) -> JudgedAnswer:
         """Judge the sentences of an answer. Raises NoAnswer with what went wrong."""
-        raw, key = self.replies(request(self.replies.options, question, sentences, passages))
-        held = replies.said(raw)
-        found = read(held, sentences, passages)
-        return Judged(
+        raw, key = self.replies(
+            write_judge_request(self.replies.options, question, sentences, passages)
+        )
+        held = replies.read_model_json(raw)
+        found = read_judgement(held, sentences, passages)
+        return JudgedAnswer(
             verdicts=found,
-            faithfulness=share(found),
-            fluency=replies.rated(held, "fluency"),
-            helpfulness=replies.rated(held, "helpfulness"),
+            faithfulness=compute_supported_share(found),
+            fluency=replies.read_mark(held, "fluency"),
+            helpfulness=replies.read_mark(held, "helpfulness"),
             prompt=key,
         )
 
 
-def request(
+def write_judge_request(
     options: JudgeOptions, question: str, sentences: Sequence[str], passages: Sequence[str]
 ) -> dict[str, Any]:
     """Write the request: temperature 0, a seed, a schema with one verdict a sentence."""
@@ -85,16 +89,16 @@ def request(
         raise NoAnswer(f"passages of {len(given):,} characters are more than a judge is given")
     said = "\n".join(f"{n}. {break_markers(text)}" for n, text in enumerate(sentences, start=1))
     user = f"Question: {break_markers(question)}\n\nPassages:\n{given}\n\nSentences:\n{said}"
-    schema = _schema(len(sentences), len(passages))
-    return replies.request(options, (SYSTEM, user), ("verdicts", schema))
+    schema = _judgement_schema(len(sentences), len(passages))
+    return replies.write_model_request(options, (SYSTEM, user), ("verdicts", schema))
 
 
-def read(
-    held: Mapping[str, Any], sentences: Sequence[str], passages: Sequence[str]
-) -> tuple[Verdict, ...]:
+def read_judgement(
+    judgement: Mapping[str, Any], sentences: Sequence[str], passages: Sequence[str]
+) -> tuple[SentenceVerdict, ...]:
     """Read what the model wrote. Raises NoAnswer for one that has not one verdict a sentence."""
     try:
-        given = held["verdicts"]
+        given = judgement["verdicts"]
         found = {int(one["sentence"]): one for one in given}
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
@@ -102,31 +106,31 @@ def read(
     numbers = list(range(1, len(sentences) + 1))
     if sorted(found) != numbers or len(given) != len(numbers):
         raise NoAnswer(f"the judge gave {len(given)} verdicts on {len(numbers)} sentences")
-    return tuple(_checked(found[number], passages) for number in numbers)
+    return tuple(_check_verdict(found[number], passages) for number in numbers)
 
 
-def share(verdicts: Sequence[Verdict]) -> float | None:
+def compute_supported_share(verdicts: Sequence[SentenceVerdict]) -> float | None:
     """Give the share of the claims that hold; what was downgraded counts as not stated."""
     worth = [WORTH[one.verdict] for one in verdicts if one.verdict in WORTH]
     return sum(worth) / len(worth) if worth else None
 
 
-def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
-    verdict, quote = str(one.get("verdict")), str(one.get("quote") or "")
+def _check_verdict(row: Mapping[str, Any], passages: Sequence[str]) -> SentenceVerdict:
+    verdict, quote = str(row.get("verdict")), str(row.get("quote") or "")
     try:
-        passage = int(one.get("passage") or 0)
+        passage = int(row.get("passage") or 0)
     except (TypeError, ValueError, OverflowError) as error:
-        raise NoAnswer(f"the judge gave {one['passage']!r}, which is no passage") from error
+        raise NoAnswer(f"the judge gave {row['passage']!r}, which is no passage") from error
     if verdict not in VERDICTS:
         raise NoAnswer(f"the judge gave {verdict!r}, which is no verdict")
     why = ""
     if verdict in {"supported", "contradicted"}:
         if not 1 <= passage <= len(passages):
             why = "names no passage"
-        elif not quote.strip() or not _stands(quote, passages[passage - 1]):
+        elif not quote.strip() or not _contains_quote(quote, passages[passage - 1]):
             why = "its quote is not in the passage"
-    return Verdict(
-        sentence=int(one["sentence"]),
+    return SentenceVerdict(
+        sentence=int(row["sentence"]),
         verdict="not_stated" if why else verdict,
         quote=quote,
         passage=passage,
@@ -134,13 +138,13 @@ def _checked(one: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
     )
 
 
-def _stands(quote: str, passage: str) -> bool:
+def _contains_quote(quote: str, passage: str) -> bool:
     """Tell whether a passage holds a quote, as the judge was given it."""
-    return bool(find(Evidence(uri="", quote=break_markers(quote)), break_markers(passage)))
+    return bool(find_quote(Evidence(uri="", quote=break_markers(quote)), break_markers(passage)))
 
 
-def _schema(sentences: int, passages: int) -> dict[str, Any]:
-    one = replies.closed(
+def _judgement_schema(sentences: int, passages: int) -> dict[str, Any]:
+    one = replies.write_closed_schema(
         {
             "sentence": {"type": "integer", "minimum": 1, "maximum": sentences},
             "verdict": {"enum": list(VERDICTS)},
@@ -150,4 +154,4 @@ def _schema(sentences: int, passages: int) -> dict[str, Any]:
     )
     many = {"type": "array", "items": one, "minItems": sentences, "maxItems": sentences}
     mark = {"type": "integer", "minimum": 1, "maximum": 5}
-    return replies.closed({"verdicts": many, "fluency": mark, "helpfulness": mark})
+    return replies.write_closed_schema({"verdicts": many, "fluency": mark, "helpfulness": mark})

@@ -10,7 +10,7 @@ from eval import stats, store, trial
 from eval.case import Case
 from eval.errors import NoAnswer
 from eval.judge import Judge
-from eval.reply import Reply, read
+from eval.reply import TargetReply, read_reply
 
 JUDGED, CACHE = "judged.jsonl", "judge"
 WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0, 5.0)}
@@ -19,33 +19,33 @@ WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0
 def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
     """Judge every answer that was given, write judged.jsonl and judge.json; give the figures."""
     cases = sorted(store.read_cases(folder), key=lambda case: case.id)
-    trials = trial.read(folder)
-    answers = [(c, r) for c in cases if (r := answer(c, trials)) is not None]
+    trials = trial.read_trials(folder)
+    answers = [(c, r) for c in cases if (r := find_given_answer(c, trials)) is not None]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        rows = list(pool.map(lambda pair: _row(pair[0], pair[1], judge), answers))
+        rows = list(pool.map(lambda pair: _judge_row(pair[0], pair[1], judge), answers))
     store.write_lines(folder / JUDGED, rows)
-    found = {**figures(rows), "judge": {**judge.replies.facts(), "temperature": 0}}
+    found = {**summarise_judgements(rows), "judge": {**judge.replies.facts(), "temperature": 0}}
     store.write_json(folder / "judge.json", found)
     return found
 
 
-def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise_judgements(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Add up: mean with interval, and how many were left out, failed or downgraded."""
     ok = [row for row in rows if row["status"] == "ok"]
     marked = [row for row in rows if row["status"] != "error"]
     return {
-        "judge_faithfulness": _figure("faithfulness", ok, rows),
-        "fluency": _figure("fluency", marked, rows),
-        "helpfulness": _figure("helpfulness", marked, rows),
+        "judge_faithfulness": _judged_figure("faithfulness", ok, rows),
+        "fluency": _judged_figure("fluency", marked, rows),
+        "helpfulness": _judged_figure("helpfulness", marked, rows),
         "downgraded": sum(bool(v["downgraded"]) for row in ok for v in row["verdicts"]),
     }
 
 
-def _figure(
+def _judged_figure(
     name: str, ok: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     clusters, within = [r["cluster"] for r in ok], WITHIN[name]
-    found = stats.mean([r[name] for r in ok], clusters, within) if ok else None
+    found = stats.estimate_mean([r[name] for r in ok], clusters, within) if ok else None
     errors = sum(row["status"] == "error" for row in rows)
     return {
         "value": round(found.value, 6) if found else None,
@@ -57,20 +57,20 @@ def _figure(
     }
 
 
-def answer(case: Case, trials: Mapping[str, trial.Trial]) -> Reply | None:
+def find_given_answer(case: Case, trials: Mapping[str, trial.Trial]) -> TargetReply | None:
     """Give what was answered to a case; None where nothing was."""
     held = trials.get(case.id)
     if held is None or held.status != "ok":
         return None
-    reply = read(held.reply, held.resolved)
-    return reply if reply.outcome == "answered" and reply.said else None
+    reply = read_reply(held.reply, held.resolved)
+    return reply if reply.outcome == "answered" and reply.sentences else None
 
 
-def _row(case: Case, reply: Reply, judge: Judge) -> dict[str, Any]:
+def _judge_row(case: Case, reply: TargetReply, judge: Judge) -> dict[str, Any]:
     passages = [f"{p.lead}\n{p.text}" if p.lead else p.text for p in reply.passages]
     base = {"case": case.id, "cluster": case.cluster or case.id}
     try:
-        judged = judge(case.question, [one.text for one in reply.said], passages)
+        judged = judge(case.question, [one.text for one in reply.sentences], passages)
     except NoAnswer as error:
         nothing: dict[str, Any] = {
             "faithfulness": None,

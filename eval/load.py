@@ -19,7 +19,7 @@ Ask = Callable[[str], Mapping[str, float]]  # a question; the seconds of each st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class LoadResult:
     """What a load met. waited: seconds from due to begun; took: from due to answered."""
 
     rate: float
@@ -58,9 +58,9 @@ class Load:
         return max(steps, key=lambda name: steps[name]) if steps else "unknown"
 
 
-def open_loop(
+def run_open_loop(
     ask: Ask, questions: Sequence[str], *, rate: float, seconds: float, places: int
-) -> Load:
+) -> LoadResult:
     """Ask ``rate`` questions a second, evenly, for some seconds; ``places`` answer at once."""
     lock, under_way = threading.Lock(), 0
     took: list[float] = []
@@ -97,7 +97,7 @@ def open_loop(
                 under_way += not full
             if not full:
                 pool.submit(one, questions[n % len(questions)], due)
-    return Load(
+    return LoadResult(
         rate=rate,
         seconds=time.perf_counter() - start,
         took=tuple(took),
@@ -108,7 +108,7 @@ def open_loop(
     )
 
 
-def markdown(loads: Sequence[Load]) -> str:
+def loads_as_markdown(loads: Sequence[LoadResult]) -> str:
     """Write loads as a table."""
     rows = [
         "| asked/s | answered/s | p50, s | p95, s | p99, s | errors | turned away | bottleneck |",

@@ -14,21 +14,23 @@ from numpy.typing import NDArray
 
 from eval import abstention, stats
 from eval.case import Case
-from eval.faithfulness import words
-from eval.locate import Place
-from eval.measured import Asked, Metric, Score, Scored
-from eval.metrics import METRICS, right
-from eval.reply import Reply, read
+from eval.faithfulness import word_set
+from eval.locate import EvidencePlace
+from eval.measured import AnsweredCase, Metric, Score, ScoredCase
+from eval.metrics import METRICS, is_answer_right
+from eval.reply import TargetReply, read_reply
 from eval.trial import Trial
 from indexes.support import Idf
 
 ROUNDS = 1_000  # of the bootstrap of figures that are no means: they are computed anew each time
 Curve = Callable[[Sequence[float], Sequence[float]], float]
 CURVES: Mapping[str, Curve] = {
-    "aurc": abstention.aurc,
-    "coverage_at_risk_10": lambda sure, wrong: abstention.coverage_at(sure, wrong, risk=0.10),
-    "brier": abstention.brier,
-    "ece": abstention.ece,
+    "aurc": abstention.compute_aurc,
+    "coverage_at_risk_10": lambda sure, wrong: abstention.compute_coverage_at_risk(
+        sure, wrong, risk=0.10
+    ),
+    "brier": abstention.compute_brier_score,
+    "ece": abstention.compute_calibration_error,
 }
 
 
@@ -52,31 +54,35 @@ class Aggregate:
     reasons: Mapping[str, int]
 
 
-def score(
+def score_cases(
     cases: Iterable[Case],
     trials: Mapping[str, Trial],
-    places: Mapping[str, tuple[tuple[Place, ...], bool]],
+    places: Mapping[str, tuple[tuple[EvidencePlace, ...], bool]],
     metrics: Sequence[Metric] = METRICS,
-) -> list[Scored]:
+) -> list[ScoredCase]:
     """Score every case. places: per case its evidence, and whether any of it was not found."""
     ordered = sorted(cases, key=lambda case: case.id)
-    replies = {case.id: _reply(trials.get(case.id)) for case in ordered}
-    idf = _idf(p.text for r in replies.values() if not isinstance(r, Score) for p in r.passages)
-    scored: list[Scored] = []
+    replies = {case.id: _read_trial_reply(trials.get(case.id)) for case in ordered}
+    idf = _passage_idf(
+        p.text for r in replies.values() if not isinstance(r, Score) for p in r.passages
+    )
+    scored: list[ScoredCase] = []
     for case in ordered:
         reply = replies[case.id]
         if isinstance(reply, Score):
-            scored.append(Scored(case=case, scores={m.name: reply for m in metrics}))
+            scored.append(ScoredCase(case=case, scores={m.name: reply for m in metrics}))
             continue
         found, lost = places.get(case.id, ((), False))
         wall = trials[case.id].seconds
-        asked = Asked(case=case, reply=reply, places=found, lost=lost, idf=idf, wall=wall)
-        scores = {metric.name: _checked(metric.score(asked)) for metric in metrics}
-        scored.append(Scored(case=case, scores=scores, asked=asked))
+        asked = AnsweredCase(case=case, reply=reply, places=found, lost=lost, idf=idf, wall=wall)
+        scores = {metric.name: _check_score(metric.score(asked)) for metric in metrics}
+        scored.append(ScoredCase(case=case, scores=scores, answered_case=asked))
     return scored
 
 
-def aggregate(scored: Sequence[Scored], metrics: Sequence[Metric]) -> dict[str, Aggregate]:
+def aggregate_scores(
+    scored: Sequence[ScoredCase], metrics: Sequence[Metric]
+) -> dict[str, Aggregate]:
     """Give every metric over some cases: its mean, with a 95 % interval over clusters.
 
     Shares of yes and no get Wilson's interval, other means the bootstrap's; of under five clusters
@@ -84,22 +90,24 @@ def aggregate(scored: Sequence[Scored], metrics: Sequence[Metric]) -> dict[str, 
     """
     clusters = [one.case.cluster or one.case.id for one in scored]
     columns = {m.name: [one.scores[m.name] for one in scored] for m in metrics}
-    spread = _bootstrap(columns, clusters, {m.name for m in metrics if m.bounded})
+    spread = _bootstrap_means(columns, clusters, {m.name for m in metrics if m.bounded})
     return {m.name: _aggregate(columns[m.name], m, clusters, spread[m.name]) for m in metrics}
 
 
-def curves(scored: Sequence[Scored]) -> dict[str, Aggregate]:
+def compute_confidence_curves(scored: Sequence[ScoredCase]) -> dict[str, Aggregate]:
     """Give what a confidence is worth: its order (AUROC), risk over coverage, calibration."""
-    known = [(one, *pair) for one in scored if (pair := confidence(one)) is not None]
+    known = [(one, *pair) for one in scored if (pair := confidence_and_error(one)) is not None]
     left = {"no confidence is told, or no answer came": len(scored) - len(known)}
     reasons = {why: n for why, n in left.items() if n}
     sides = {one.case.answerable for one, _, _ in known}
     found: dict[str, Aggregate] = {}
     for name, curve in (("auroc", None), *CURVES.items()):
         if len(sides) < (1 if curve else 2):
-            found[name] = _empty(len(scored), {"too few cases with a confidence": len(scored)})
+            found[name] = _empty_aggregate(
+                len(scored), {"too few cases with a confidence": len(scored)}
+            )
             continue
-        value, low, high = _resampled(known, curve)
+        value, low, high = _bootstrap_curve(known, curve)
         found[name] = Aggregate(
             value=value,
             ci_low=low,
@@ -112,36 +120,36 @@ def curves(scored: Sequence[Scored]) -> dict[str, Aggregate]:
     return found
 
 
-def confidence(one: Scored) -> tuple[float, float] | None:
+def confidence_and_error(scored: ScoredCase) -> tuple[float, float] | None:
     """Give the confidence of a case, and whether answering it would be wrong (1.0); None: unknown.
 
     An answerable question that was refused counts as right to answer where its evidence was
     found.
     """
-    asked = one.asked
+    asked = scored.answered_case
     if asked is None or asked.reply.confidence is None:
         return None
     if not asked.case.answerable:
         return asked.reply.confidence, 1.0
-    if asked.answered:
-        value = right(asked)
+    if asked.is_answered:
+        value = is_answer_right(asked)
         return None if value is None else (asked.reply.confidence, 1.0 - value)
-    found = any(asked.met) or not asked.places
+    found = any(asked.evidence_by_passage) or not asked.places
     return asked.reply.confidence, 1.0 - float(found)
 
 
-def latency(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
+def compute_latencies(scored: Sequence[ScoredCase]) -> dict[str, dict[str, float]]:
     """Give quantiles of the seconds of each step as the target tells them, and of the asker."""
     steps: dict[str, list[float]] = {}
     for one in scored:
-        if one.asked is not None:
-            steps.setdefault("asked", []).append(one.asked.wall)
-            for step, seconds in one.asked.reply.seconds.items():
+        if one.answered_case is not None:
+            steps.setdefault("asked", []).append(one.answered_case.wall)
+            for step, seconds in one.answered_case.reply.seconds.items():
                 steps.setdefault(step, []).append(float(seconds))
     return {step: _quantiles(values) for step, values in sorted(steps.items())}
 
 
-def groups(scored: Sequence[Scored]) -> Iterator[tuple[str, list[Scored]]]:
+def group_cases(scored: Sequence[ScoredCase]) -> Iterator[tuple[str, list[ScoredCase]]]:
     """Give the cases by language, by stratum and by both, named as gates name them."""
     langs = sorted({one.case.lang for one in scored})
     strata = sorted({one.case.stratum for one in scored})
@@ -156,29 +164,29 @@ def groups(scored: Sequence[Scored]) -> Iterator[tuple[str, list[Scored]]]:
                 yield f"lang={lang},stratum={stratum}", both
 
 
-def _reply(trial: Trial | None) -> Reply | Score:
+def _read_trial_reply(trial: Trial | None) -> TargetReply | Score:
     """Read a trial's reply, or say in a score why there is none."""
     if trial is None:
         return Score(None, "error", "not asked")
     if trial.status != "ok":
         return Score(None, trial.status, trial.reason)
     try:
-        return read(trial.reply, trial.resolved)
+        return read_reply(trial.reply, trial.resolved)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Score(None, "error", f"not an answer: {type(error).__name__}: {error}")
 
 
-def _checked(score: Score) -> Score:
+def _check_score(score: Score) -> Score:
     """Turn a value that is no number into an error that says so."""
     if score.value is None or math.isfinite(score.value):
         return score
     return Score(None, "error", f"not a finite number: {score.value}")
 
 
-def _idf(texts: Iterable[str]) -> Idf:
+def _passage_idf(texts: Iterable[str]) -> Idf:
     """Weigh words by how many of the different passages of a run hold them."""
     every = set(texts)
-    held = Counter(word for text in every for word in words(text))
+    held = Counter(word for text in every for word in word_set(text))
     n = len(every)
     return lambda word: math.log1p((n - held[word] + 0.5) / (held[word] + 0.5))
 
@@ -193,12 +201,12 @@ def _aggregate(
     errors = sum(s.status == "error" for s in scores)
     reasons = Counter(s.reason for s in scores if s.status != "ok")
     if not ok:
-        return _empty(len(scores), dict(sorted(reasons.items())), errors)
+        return _empty_aggregate(len(scores), dict(sorted(reasons.items())), errors)
     values, names = [value for value, _ in ok], [name for _, name in ok]
     total, n = math.fsum(values), len(values)
     low, high = spread
-    if metric.bounded and stats.binary(values):
-        share = stats.proportion(values, names)
+    if metric.bounded and stats.is_binary(values):
+        share = stats.estimate_proportion(values, names)
         low, high = share.low, share.high
     return Aggregate(
         value=total / n,
@@ -213,7 +221,7 @@ def _aggregate(
     )
 
 
-def _empty(count: int, reasons: Mapping[str, int], errors: int = 0) -> Aggregate:
+def _empty_aggregate(count: int, reasons: Mapping[str, int], errors: int = 0) -> Aggregate:
     return Aggregate(
         value=None,
         ci_low=None,
@@ -225,7 +233,7 @@ def _empty(count: int, reasons: Mapping[str, int], errors: int = 0) -> Aggregate
     )
 
 
-def _bootstrap(
+def _bootstrap_means(
     columns: Mapping[str, Sequence[Score]], clusters: Sequence[str], bounded: Container[str]
 ) -> dict[str, tuple[float | None, float | None]]:
     """Resample whole clusters, for all metrics at once.
@@ -238,7 +246,7 @@ def _bootstrap(
     sums = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in values])
     counts = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in held])
     tops, bottoms = [], []
-    for weights in stats.resamples(len(names)):
+    for weights in stats.draw_cluster_samples(len(names)):
         tops.append(weights @ sums.T)
         bottoms.append(weights @ counts.T)
     top, bottom = np.concatenate(tops), np.concatenate(bottoms)
@@ -253,8 +261,8 @@ def _bootstrap(
     return spread
 
 
-def _resampled(
-    known: Sequence[tuple[Scored, float, float]], curve: Curve | None
+def _bootstrap_curve(
+    known: Sequence[tuple[ScoredCase, float, float]], curve: Curve | None
 ) -> tuple[float, float, float]:
     """Give a figure and its interval, over clusters drawn with replacement."""
     sure = np.array([c for _, c, _ in known])
@@ -267,14 +275,14 @@ def _resampled(
         if curve is not None:
             return curve(sure[at].tolist(), wrong[at].tolist())
         ours, theirs = sure[at][side[at]], sure[at][~side[at]]
-        return abstention.auroc(ours, theirs) if len(ours) and len(theirs) else None
+        return abstention.compute_auroc(ours, theirs) if len(ours) and len(theirs) else None
 
     every = np.arange(len(known))
     whole = figure(every) or 0.0
     if place.max() + 1 < stats.FEW:
         return whole, min(0.0, whole), max(1.0, whole)
     drawn: list[float] = []
-    for weights in stats.resamples(place.max() + 1, ROUNDS):
+    for weights in stats.draw_cluster_samples(place.max() + 1, ROUNDS):
         for row in weights:
             value = figure(np.repeat(every, row.astype(int)[place]))
             if value is not None:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from eval import faithfulness, spans
 from eval.case import Case
-from eval.locate import Place
-from eval.reply import Reply, Said
+from eval.locate import EvidencePlace
+from eval.reply import TargetReply, ReplySentence
 from indexes.support import Idf
 
 Status = Literal["ok", "skipped", "error"]
@@ -24,52 +24,52 @@ class Score:
     reason: str = ""
 
 
-def skip(reason: str) -> Score:
+def skip_metric(reason: str) -> Score:
     """Say that a metric does not apply to a case."""
     return Score(None, "skipped", reason)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AnsweredCase:
     """A case, the answer to it, and where its evidence stands."""
 
     case: Case
-    reply: Reply
-    places: tuple[Place, ...]
+    reply: TargetReply
+    places: tuple[EvidencePlace, ...]
     lost: bool
     idf: Idf
     wall: float
 
     @cached_property
-    def met(self) -> list[list[int]]:
+    def evidence_by_passage(self) -> list[list[int]]:
         """Give, per passage, which pieces of evidence it holds any of."""
         return [
             [
                 i
                 for i, place in enumerate(self.places)
-                if spans.meets(p, f"{p.lead}\n{p.text}", place)
+                if spans.covers_evidence(p, f"{p.lead}\n{p.text}", place)
             ]
             for p in self.reply.passages
         ]
 
     @cached_property
-    def held(self) -> faithfulness.Knowledge:
+    def source_knowledge(self) -> faithfulness.SourceKnowledge:
         """Give what stands in all that the answer was given from: passages, headings, quotes."""
         texts = [text for p in self.reply.passages for text in (p.lead, p.text)]
-        return faithfulness.knowledge([*texts, *(c.quote for c in self.reply.cited)])
+        return faithfulness.collect_knowledge([*texts, *(c.quote for c in self.reply.citations)])
 
     @property
-    def beside(self) -> str:
+    def name_context(self) -> str:
         """Give what names may come from without being a source: question, headings, titles."""
         return "\n".join([self.case.question, *(f"{p.uri} {p.lead}" for p in self.reply.passages)])
 
     @cached_property
-    def claims(self) -> list[Said]:
+    def claims(self) -> list[ReplySentence]:
         """Give the sentences that claim something."""
-        return [one for one in self.reply.said if faithfulness.claimed(one.text)]
+        return [one for one in self.reply.sentences if faithfulness.extract_claimed_words(one.text)]
 
     @property
-    def answered(self) -> bool:
+    def is_answered(self) -> bool:
         """Tell whether an answer was given."""
         return self.reply.outcome == "answered"
 
@@ -81,17 +81,17 @@ class Metric:
     name: str
     about: str
     better: Better
-    score: Callable[[Asked], Score]
+    score: Callable[[AnsweredCase], Score]
     bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class ScoredCase:
     """A case with its scores, in the order of the metrics."""
 
     case: Case
     scores: dict[str, Score]
-    asked: Asked | None = None
+    answered_case: AnsweredCase | None = None
 
     def values(self, names: Sequence[str]) -> list[float | None]:
         """Give the values of some metrics."""

@@ -66,28 +66,28 @@ class Mutation:
     after: str
 
 
-def mutate(
+def mutate_sentence(
     sentence: str, kind: Kind, dice: random.Random, names: Sequence[str] = ()
 ) -> Mutation | None:
     """Break a sentence in one way; None where it holds nothing of the kind.
 
     names: entities to put in the place of another.
 
-    >>> mutate("It takes 30 days.", "unit", random.Random(1)).after
+    >>> mutate_sentence("It takes 30 days.", "unit", random.Random(1)).after
     'It takes 30 weeks.'
-    >>> mutate("You can pay later.", "negation", random.Random(1)).after
+    >>> mutate_sentence("You can pay later.", "negation", random.Random(1)).after
     'You can not pay later.'
     """
     broken = _WAYS[kind](sentence, dice, names)
     return None if broken is None or broken == sentence else Mutation(kind, sentence, broken)
 
 
-def entities(texts: Sequence[str]) -> list[str]:
+def list_entities(texts: Sequence[str]) -> list[str]:
     """List the names inside some texts, for swapping."""
     return sorted({match for text in texts for match in _ENTITY.findall(text)})
 
 
-def _number(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+def _mutate_number(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     start = _MARKER.match(sentence)
     found = [
         m
@@ -96,22 +96,24 @@ def _number(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     ]
     if found:
         one = dice.choice(found)
-        return _put(sentence, one.span(), _other(one[0], dice))
+        return _replace_span(sentence, one.span(), _other_number(one[0], dice))
     han = list(_HAN_NUMBER.finditer(sentence))
     if not han:
         return None
     one = dice.choice(han)
-    return _put(sentence, one.span(), dice.choice([c for c in "二三四五六七八九" if c != one[0]]))
+    return _replace_span(
+        sentence, one.span(), dice.choice([c for c in "二三四五六七八九" if c != one[0]])
+    )
 
 
-def _other(number: str, dice: random.Random) -> str:
+def _other_number(number: str, dice: random.Random) -> str:
     plain = float(number.replace(",", ""))
     new = plain * dice.choice([2, 3, 10]) + dice.randint(1, 4)
     text = f"{new:,.0f}" if "," in number or "." not in number else f"{new:.2f}"
     return text if "," in number else text.replace(",", "")
 
 
-def _unit(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+def _mutate_unit(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     spots = []
     for one, other in _UNITS:
         tail = r"\b" if one[-1].isalpha() else ""
@@ -123,49 +125,51 @@ def _unit(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     if not spots:
         return None
     span, other = dice.choice(spots)
-    return _put(sentence, span, other)
+    return _replace_span(sentence, span, other)
 
 
-def _date(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+def _mutate_date(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     found = list(_DATE.finditer(sentence))
     if not found:
         return None
     one = dice.choice(found)
     if one[0] in _MONTHS:
-        return _put(sentence, one.span(), dice.choice([m for m in _MONTHS if m != one[0]]))
+        return _replace_span(sentence, one.span(), dice.choice([m for m in _MONTHS if m != one[0]]))
     shift = dice.choice([-3, -2, 2, 3])
-    return _put(sentence, one.span(), str(abs(int(one[0]) + shift) or 7))
+    return _replace_span(sentence, one.span(), str(abs(int(one[0]) + shift) or 7))
 
 
-def _entity(sentence: str, dice: random.Random, names: Sequence[str]) -> str | None:
+def _mutate_entity(sentence: str, dice: random.Random, names: Sequence[str]) -> str | None:
     found = list(_ENTITY.finditer(sentence))
     others = [name for name in names if name not in sentence]
     if not found or not others:
         return None
-    return _put(sentence, dice.choice(found).span(), dice.choice(others))
+    return _replace_span(sentence, dice.choice(found).span(), dice.choice(others))
 
 
-def _negation(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
+def _mutate_negation(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     denied = list(_DENIED.finditer(sentence)) + list(_HAN_DENIED.finditer(sentence))
     if denied:
         one = dice.choice(denied)
-        return _put(sentence, one.span(), one[1])
+        return _replace_span(sentence, one.span(), one[1])
     said = list(_VERB.finditer(sentence)) or list(_HAN_VERB.finditer(sentence))
     if not said:
         return None
     one = said[0]
-    return _put(sentence, one.span(), f"{one[1]} not" if one[1].isascii() else f"不{one[1]}")
+    return _replace_span(
+        sentence, one.span(), f"{one[1]} not" if one[1].isascii() else f"不{one[1]}"
+    )
 
 
-def _put(sentence: str, span: tuple[int, int], words: str) -> str:
+def _replace_span(sentence: str, span: tuple[int, int], words: str) -> str:
     return sentence[: span[0]] + words + sentence[span[1] :]
 
 
 Way = Callable[[str, random.Random, Sequence[str]], str | None]
 _WAYS: dict[Kind, Way] = {
-    "number": _number,
-    "unit": _unit,
-    "date": _date,
-    "entity": _entity,
-    "negation": _negation,
+    "number": _mutate_number,
+    "unit": _mutate_unit,
+    "date": _mutate_date,
+    "entity": _mutate_entity,
+    "negation": _mutate_negation,
 }

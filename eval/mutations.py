@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval import faithfulness, stats
-from eval.imports.rated import Rated
-from eval.mutate import KINDS, Mutation, entities, mutate
-from eval.reply import split
-from eval.validate import idf_of
-from eval.violations import LABEL, violations
+from eval.imports.rated import RatedText
+from eval.mutate import KINDS, Mutation, list_entities, mutate_sentence
+from eval.reply import split_marked_text
+from eval.validate import compute_idf
+from eval.violations import LABEL, list_violations
 from indexes.support import Idf
 
 SEED = 20261123
@@ -22,74 +22,86 @@ LABELLED = "entity_in_label"  # of a list item: labels order an answer and count
 Counts = dict[str, list[float]]
 
 
-def suite(rated: Sequence[Rated]) -> dict[str, Any]:
+def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
     """Give, per way of breaking, the share found, and the share of whole texts flagged falsely.
 
     Only texts with the highest rating of the set are broken.
     """
     best = max(one.rating for one in rated)
     good = [one for one in rated if one.rating == best and any(map(str.strip, one.sources))]
-    idf = idf_of([source for one in rated for source in one.sources])
-    names = entities([source for one in rated for source in one.sources])
+    idf = compute_idf([source for one in rated for source in one.sources])
+    names = list_entities([source for one in rated for source in one.sources])
     dice = random.Random(SEED)  # noqa: S311, nothing is kept secret by it
     found: Counts = {
         kind: [] for kind in (*KINDS, LABELLED, "citation_swapped", "citation_dropped")
     }
     alarms: Counts = {"texts": [], "sentences": []}
     for one in good:
-        said = [part.text for part in split(one.text) if faithfulness.claimed(part.text)]
-        flagged = [_flags(sentence, one, idf) for sentence in said]
+        said = [
+            part.text
+            for part in split_marked_text(one.text)
+            if faithfulness.extract_claimed_words(part.text)
+        ]
+        flagged = [_flag_mutations(sentence, one, idf) for sentence in said]
         alarms["sentences"] += [float(bool(some)) for some in flagged]
         if said:
             alarms["texts"].append(float(any(flagged)))
         for sentence, before in zip(said, flagged, strict=True):
             for kind in KINDS:
-                broken = mutate(sentence, kind, dice, names)
+                broken = mutate_sentence(sentence, kind, dice, names)
                 if broken:
-                    met = bool(_flags(broken.after, one, idf) - before)
-                    found[_kind(broken)].append(float(met))
+                    met = bool(_flag_mutations(broken.after, one, idf) - before)
+                    found[_mutation_kind(broken)].append(float(met))
             pool = [s for other in dice.sample(list(rated), 8) for s in other.sources]
-            swapped = _recited(sentence, one, pool[: len(pool) // 2] or pool, idf)
+            swapped = _check_wrong_citation(sentence, one, pool[: len(pool) // 2] or pool, idf)
             if swapped is not None:
                 found["citation_swapped"].append(float(swapped))
-                found["citation_dropped"].append(float(not carried(sentence, [], idf)))
+                found["citation_dropped"].append(
+                    float(not is_supported_by_quotes(sentence, [], idf))
+                )
     return {
-        "found": {kind: _share(values) for kind, values in found.items() if values},
-        "false_alarms": {name: _share(values) for name, values in alarms.items() if values},
+        "found": {kind: _mean_share(values) for kind, values in found.items() if values},
+        "false_alarms": {name: _mean_share(values) for name, values in alarms.items() if values},
     }
 
 
-def carried(sentence: str, quotes: Sequence[str], idf: Idf, beside: str = "") -> bool:
+def is_supported_by_quotes(
+    sentence: str, quotes: Sequence[str], idf: Idf, beside: str = ""
+) -> bool:
     """Tell whether quotes carry a sentence: enough of its words, and nothing said otherwise."""
-    share = faithfulness.support(sentence, faithfulness.knowledge(quotes), idf)
+    share = faithfulness.compute_support(sentence, faithfulness.collect_knowledge(quotes), idf)
     enough = share >= faithfulness.SUPPORTED
-    return bool(quotes) and enough and not violations(sentence, quotes, idf, beside)
+    return bool(quotes) and enough and not list_violations(sentence, quotes, idf, beside)
 
 
-def _recited(sentence: str, one: Rated, pool: Sequence[str], idf: Idf) -> bool | None:
+def _check_wrong_citation(
+    sentence: str, cited_text: RatedText, pool: Sequence[str], idf: Idf
+) -> bool | None:
     """Cite a sentence to another text's passage: is that found? None where nothing carries it."""
     best = max(
-        one.sources,
-        key=lambda s: faithfulness.support(sentence, faithfulness.knowledge([s]), idf),
+        cited_text.sources,
+        key=lambda s: faithfulness.compute_support(
+            sentence, faithfulness.collect_knowledge([s]), idf
+        ),
     )
-    others = [source for source in pool if source not in one.sources]
-    if not others or not carried(sentence, [best], idf, one.beside):
+    others = [source for source in pool if source not in cited_text.sources]
+    if not others or not is_supported_by_quotes(sentence, [best], idf, cited_text.name_context):
         return None
-    return not carried(sentence, [others[0]], idf, one.beside)
+    return not is_supported_by_quotes(sentence, [others[0]], idf, cited_text.name_context)
 
 
-def _kind(broken: Mutation) -> str:
+def _mutation_kind(broken: Mutation) -> str:
     """Tell a name in the label of a list item ("**Name**: …") from one that is said."""
     same = LABEL.sub("", broken.before) == LABEL.sub("", broken.after)
     return LABELLED if same and broken.kind == "entity" else broken.kind
 
 
-def _flags(sentence: str, one: Rated, idf: Idf) -> set[tuple[str, str]]:
-    held = violations(sentence, one.sources, idf, one.beside)
-    return {(flag.kind, flag.said) for flag in held}
+def _flag_mutations(sentence: str, rated_text: RatedText, idf: Idf) -> set[tuple[str, str]]:
+    held = list_violations(sentence, rated_text.sources, idf, rated_text.name_context)
+    return {(flag.kind, flag.words) for flag in held}
 
 
-def _share(values: Sequence[float]) -> dict[str, float | int]:
-    found = stats.proportion(values)
+def _mean_share(values: Sequence[float]) -> dict[str, float | int]:
+    found = stats.estimate_proportion(values)
     low, high = round(found.low, 4), round(found.high, 4)
     return {"value": round(found.value, 4), "ci_low": low, "ci_high": high, "n": len(values)}

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm  # type: ignore[import-untyped]  # ships no hints
 
-from eval.stats import ANY, ROUNDS, SEED, Estimate, difference, grouped
+from eval.stats import ANY, ROUNDS, SEED, Estimate, estimate_difference, sum_clusters
 
 POWER, ALPHA = 0.80, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class PairedDifference:
     """How much ours is above theirs, with how much reason to believe it.
 
     p: of the permutation test, two-sided. smallest: the effect that would have been found in
@@ -29,34 +29,34 @@ class Difference:
     n: int
 
 
-def compare(
+def compare_pairs(
     ours: Sequence[float],
     theirs: Sequence[float],
     clusters: Sequence[str] | None = None,
     within: tuple[float, float] = ANY,
-) -> Difference:
+) -> PairedDifference:
     """Compare two measurements of the same cases. within: where a difference can lie at all.
 
-    >>> same = compare([0.5, 1.0, 0.0], [0.5, 1.0, 0.0])
+    >>> same = compare_pairs([0.5, 1.0, 0.0], [0.5, 1.0, 0.0])
     >>> same.p, same.smallest
     (1.0, 0.0)
     """
     gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
-    return Difference(
-        effect=difference(ours, theirs, clusters, within),
-        p=permutation(gaps, clusters),
-        smallest=smallest_effect(gaps, clusters),
+    return PairedDifference(
+        effect=estimate_difference(ours, theirs, clusters, within),
+        p=compute_permutation_p(gaps, clusters),
+        smallest=compute_smallest_effect(gaps, clusters),
         n=len(gaps),
     )
 
 
-def permutation(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
+def compute_permutation_p(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
     """Give the share of sign flips of whole clusters that reach the gap seen (p, two-sided).
 
-    >>> permutation([1.0] * 12) < 0.01 < 0.5 < permutation([1.0, -1.0] * 6)
+    >>> compute_permutation_p([1.0] * 12) < 0.01 < 0.5 < compute_permutation_p([1.0, -1.0] * 6)
     True
     """
-    sums, _ = grouped(gaps, clusters)
+    sums, _ = sum_clusters(gaps, clusters)
     if not sums.any():
         return 1.0
     random = np.random.default_rng(SEED)
@@ -68,9 +68,9 @@ def permutation(gaps: Sequence[float], clusters: Sequence[str] | None = None) ->
     return (1 + int((flipped >= seen - 1e-6 * max(1.0, seen)).sum())) / (ROUNDS + 1)
 
 
-def smallest_effect(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
+def compute_smallest_effect(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
     """Give the mean gap that a test at 5 % finds in four of five samples like this one."""
-    sums, counts = grouped(gaps, clusters)
+    sums, counts = sum_clusters(gaps, clusters)
     if len(sums) == 1:
         return float("inf") if sums.any() else 0.0
     n = counts.sum()
@@ -79,10 +79,10 @@ def smallest_effect(gaps: Sequence[float], clusters: Sequence[str] | None = None
     return float((norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * error)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def adjust_holm(ps: Sequence[float]) -> list[float]:
     """Adjust p values of several tests at once (Holm, 1979).
 
-    >>> holm([0.01, 0.04, 0.03])
+    >>> adjust_holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
     order = sorted(range(len(ps)), key=lambda i: ps[i])

@@ -7,7 +7,7 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 380, 260, 46, 40, 12, 12
 Point = tuple[float, float]
 
 
-def frame(body: Sequence[str], title: str, axes: tuple[str, str], x_top: float = 1) -> str:
+def draw_axes(body: Sequence[str], title: str, axes: tuple[str, str], x_top: float = 1) -> str:
     """Put a plot into axes: x from 0 to ``x_top``, y from 0 to 1."""
     lines = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
@@ -15,7 +15,7 @@ def frame(body: Sequence[str], title: str, axes: tuple[str, str], x_top: float =
     ]
     for step in range(5):
         share = step / 4
-        x, y = place((share, 0))[0], place((0, share))[1]
+        x, y = map_point((share, 0))[0], map_point((0, share))[1]
         lines.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{share:.3g}</text>'
@@ -33,54 +33,54 @@ def frame(body: Sequence[str], title: str, axes: tuple[str, str], x_top: float =
     return "\n".join(lines)
 
 
-def place(point: Point, x_top: float = 1) -> Point:
+def map_point(point: Point, x_top: float = 1) -> Point:
     """Give where a point of the plot lies in the picture."""
     x = LEFT + point[0] / (x_top or 1) * (WIDTH - LEFT - RIGHT)
     return x, HEIGHT - BOTTOM - point[1] * (HEIGHT - TOP - BOTTOM)
 
 
-def joined(points: Sequence[Point], style: str, x_top: float = 1) -> str:
+def draw_line(points: Sequence[Point], style: str, x_top: float = 1) -> str:
     """Draw points joined by lines."""
-    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(p, x_top) for p in points))
+    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in (map_point(p, x_top) for p in points))
     return f'<polyline class="{style}" points="{drawn}"/>'
 
 
-def risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> str:
+def plot_risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> str:
     """Plot how often an answer is wrong against how many questions are answered."""
     points = list(zip(coverage, risk, strict=True))
-    aim = joined([(0, 0.1), (1, 0.1)], "aim")
+    aim = draw_line([(0, 0.1), (1, 0.1)], "aim")
     axes = ("share of questions answered, surest first", "share of them wrong")
-    return frame([aim, joined(points, "line")], "Risk over coverage", axes)
+    return draw_axes([aim, draw_line(points, "line")], "Risk over coverage", axes)
 
 
-def reliability(bins: Sequence[tuple[float, float, int]]) -> str:
+def plot_reliability(bins: Sequence[tuple[float, float, int]]) -> str:
     """Plot what was right against what was promised; a dot's size tells how many cases it holds."""
     most = max((n for _, _, n in bins), default=1)
     dots = []
     for sure, right, n in bins:
-        x, y = place((sure, right))
+        x, y = map_point((sure, right))
         told = f"{n} cases: confidence {sure:.2f}, right {right:.2f}"
         size = 3 + 7 * (n / most) ** 0.5
         dots.append(
             f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">'
             f"<title>{told}</title></circle>"
         )
-    aim = joined([(0, 0), (1, 1)], "aim")
-    return frame([aim, *dots], "Reliability", ("confidence", "share right"))
+    aim = draw_line([(0, 0), (1, 1)], "aim")
+    return draw_axes([aim, *dots], "Reliability", ("confidence", "share right"))
 
 
-def latency(seconds: Sequence[float]) -> str:
+def plot_latency(seconds: Sequence[float]) -> str:
     """Plot how many answers came within how many seconds."""
     ordered = sorted(seconds)
     top = ordered[-1] if ordered else 1.0
     points = [(0.0, 0.0)]
     for at, value in enumerate(ordered, start=1):
         points += [(value, (at - 1) / len(ordered)), (value, at / len(ordered))]
-    line = joined(points, "line", x_top=top)
-    return frame([line], "Latency", ("seconds", "share of answers"), x_top=top)
+    line = draw_line(points, "line", x_top=top)
+    return draw_axes([line], "Latency", ("seconds", "share of answers"), x_top=top)
 
 
-def bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
+def plot_bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
     """Draw shares with their intervals, one under the other."""
     height, left, right = 26, 200, 60
     width = 760

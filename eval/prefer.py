@@ -14,9 +14,9 @@ from typing import Any, Final
 from eval import replies, stats, store, trial
 from eval.case import Case
 from eval.errors import BadCases, NoAnswer
-from eval.judging import answer
-from eval.replies import Replies
-from eval.reply import Reply
+from eval.judging import find_given_answer
+from eval.replies import JudgeClient
+from eval.reply import TargetReply
 from indexes.markers import break_markers
 
 SYSTEM: Final = (
@@ -24,7 +24,7 @@ SYSTEM: Final = (
     "Prefer what answers the question rightly, wholly and briefly; length and tone are no merit. "
     "Say first, second, or tie where neither is better."
 )
-SCHEMA: Final = replies.closed({"better": {"enum": ["first", "second", "tie"]}})
+SCHEMA: Final = replies.write_closed_schema({"better": {"enum": ["first", "second", "tie"]}})
 WORTH: Final = {"a": 1.0, "tie": 0.5, "b": 0.0}
 
 
@@ -36,12 +36,12 @@ class Preference:
     backward: tuple[str, ...]
 
     @property
-    def better(self) -> str:
+    def winner(self) -> str:
         """Decide: an answer that only wins where it stands first does not win.
 
-        >>> Preference(forward=("a", "a"), backward=("a", "b")).better
+        >>> Preference(forward=("a", "a"), backward=("a", "b")).winner
         'a'
-        >>> Preference(forward=("a", "a"), backward=("b", "b")).better
+        >>> Preference(forward=("a", "a"), backward=("b", "b")).winner
         'tie'
         """
         votes = (*self.forward, *self.backward)
@@ -49,40 +49,40 @@ class Preference:
         return "a" if a > b else "b" if b > a else "tie"
 
     @property
-    def agree(self) -> bool:
+    def orders_agree(self) -> bool:
         """Tell whether both orders decide alike."""
         one = Preference(forward=self.forward, backward=())
-        return one.better == Preference(forward=self.backward, backward=()).better
+        return one.winner == Preference(forward=self.backward, backward=()).winner
 
 
-def prefer(ask: Replies, question: str, a: str, b: str, votes: int = 1) -> Preference:
+def compare_answers(ask: JudgeClient, question: str, a: str, b: str, votes: int = 1) -> Preference:
     """Let a model vote on two answers. Raises NoAnswer where a single vote fails."""
     return Preference(
-        forward=tuple(_vote(ask, question, (a, b), "ab", n) for n in range(votes)),
-        backward=tuple(_vote(ask, question, (b, a), "ba", n) for n in range(votes)),
+        forward=tuple(_ask_vote(ask, question, (a, b), "ab", n) for n in range(votes)),
+        backward=tuple(_ask_vote(ask, question, (b, a), "ba", n) for n in range(votes)),
     )
 
 
-def prefer_runs(
-    ours: Path, theirs: Path, ask: Replies, votes: int = 1, jobs: int = 8
+def compare_run_answers(
+    ours: Path, theirs: Path, ask: JudgeClient, votes: int = 1, jobs: int = 8
 ) -> dict[str, Any]:
     """Compare the answers of two stored runs; writes preferred.jsonl and .json into ours."""
-    pairs = _pairs(ours, theirs)
+    pairs = _answer_pairs(ours, theirs)
     if not pairs:
         raise BadCases(f"{ours} and {theirs} both answer no case: there is nothing to compare.")
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        rows = list(pool.map(lambda pair: _row(pair, ask, votes), pairs))
+        rows = list(pool.map(lambda pair: _preference_row(pair, ask, votes), pairs))
     store.write_lines(ours / "preferred.jsonl", rows)
-    found = {**figures(rows), "votes": votes, "judge": ask.facts()}
+    found = {**summarise_preferences(rows), "votes": votes, "judge": ask.facts()}
     store.write_json(ours / "preferred.json", found)
     return found
 
 
-def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise_preferences(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Add up: share won (a tie is half), how often both orders agree, and what failed."""
     ok = [row for row in rows if row["status"] == "ok"]
     won = [WORTH[row["better"]] for row in ok]
-    found = stats.mean(won, [row["cluster"] for row in ok], (0.0, 1.0)) if ok else None
+    found = stats.estimate_mean(won, [row["cluster"] for row in ok], (0.0, 1.0)) if ok else None
     return {
         "preferred": {
             "value": round(found.value, 6) if found else None,
@@ -99,33 +99,35 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _pairs(ours: Path, theirs: Path) -> list[tuple[Case, Reply, Reply]]:
-    one, other = trial.read(ours), trial.read(theirs)
+def _answer_pairs(ours: Path, theirs: Path) -> list[tuple[Case, TargetReply, TargetReply]]:
+    one, other = trial.read_trials(ours), trial.read_trials(theirs)
     pairs = []
     for case in sorted(store.read_cases(ours), key=lambda case: case.id):
-        a, b = answer(case, one), answer(case, other)
+        a, b = find_given_answer(case, one), find_given_answer(case, other)
         if a is not None and b is not None:
             pairs.append((case, a, b))
     return pairs
 
 
-def _row(pair: tuple[Case, Reply, Reply], ask: Replies, votes: int) -> dict[str, Any]:
+def _preference_row(
+    pair: tuple[Case, TargetReply, TargetReply], ask: JudgeClient, votes: int
+) -> dict[str, Any]:
     case, a, b = pair
     base = {"case": case.id, "cluster": case.cluster or case.id}
     try:
-        found = prefer(ask, case.question, a.text, b.text, votes)
+        found = compare_answers(ask, case.question, a.text, b.text, votes)
     except NoAnswer as error:
         return {**base, "status": "error", "reason": str(error)}
     told = {"forward": list(found.forward), "backward": list(found.backward)}
-    return {**base, "status": "ok", **told, "better": found.better, "agree": found.agree}
+    return {**base, "status": "ok", **told, "better": found.winner, "agree": found.orders_agree}
 
 
-def _vote(ask: Replies, question: str, pair: tuple[str, str], names: str, vote: int) -> str:
+def _ask_vote(ask: JudgeClient, question: str, pair: tuple[str, str], names: str, vote: int) -> str:
     asked, first, second = map(break_markers, (question, *pair))
     user = f"Question: {asked}\n\nFirst answer:\n{first}\n\nSecond answer:\n{second}"
-    body = replies.request(ask.options, (SYSTEM, user), ("preference", SCHEMA), vote)
+    body = replies.write_model_request(ask.options, (SYSTEM, user), ("preference", SCHEMA), vote)
     raw, _ = ask(body)
-    said = replies.said(raw).get("better")
+    said = replies.read_model_json(raw).get("better")
     if said not in ("first", "second", "tie"):  # not a set: a list has no hash
         raise NoAnswer(f"the judge gave {said!r}, which is no preference")
     return "tie" if said == "tie" else names[said == "second"]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval import compare, gate, page, report, store, tables
-from eval.compare import Compared
+from eval.compare import MetricComparison
 from eval.errors import BadGate
-from eval.gate import Gate, Verdict
-from eval.released import Release
+from eval.gate import Gate, GateVerdict
+from eval.released import ReleaseOutcome
 
 # What no build may lose, where a baseline is given and no gate: it must find, be right, cite, and
 # neither refuse what it answered nor answer what it cannot.
@@ -18,56 +18,62 @@ WATCHED = ("right", "recall@8", "cites_evidence", "false_answer", "over_refusal"
 MARKDOWN, JUNIT, PAGE = "report.md", "junit.xml", "report.html"
 
 
-def release(folder: Path, held: Gate | None = None, baseline: Path | None = None) -> Release:
+def release_run(
+    folder: Path, rules: Gate | None = None, baseline: Path | None = None
+) -> ReleaseOutcome:
     """Measure a run, judge it, and write every report into its folder. Raises EvalError.
 
     With a baseline and no gate, nothing of ``WATCHED`` that both runs measured may get worse.
     """
-    check(held, baseline)
-    measured = report.measured(folder)
-    report.write(measured, folder)
-    compared = compare.runs(folder, baseline) if baseline else []
-    verdicts: list[Verdict] = []
-    if held is not None:
-        verdicts += gate.judge(held, measured)
+    check_gate(rules, baseline)
+    measured = report.measure_run(folder)
+    report.write_report(measured, folder)
+    compared = compare.compare_runs(folder, baseline) if baseline else []
+    verdicts: list[GateVerdict] = []
+    if rules is not None:
+        verdicts += gate.judge_report(rules, measured)
     if baseline is not None:
-        verdicts += _watched(held, compared, baseline)
-    limit = held or Gate(tests=())
-    done = Release(
+        verdicts += _judge_watched(rules, compared, baseline)
+    limit = rules or Gate(tests=())
+    done = ReleaseOutcome(
         report=measured,
         verdicts=tuple(verdicts),
-        compared=tuple(compared),
-        unjudged=gate.too_many_errors(limit, measured),
+        comparisons=tuple(compared),
+        is_unjudged=gate.has_too_many_errors(limit, measured),
     )
-    write(done, folder)
+    write_release(done, folder)
     return done
 
 
-def check(held: Gate | None, baseline: Path | None) -> None:
+def check_gate(rules: Gate | None, baseline: Path | None) -> None:
     """Refuse a gate that nothing could fail. Raises BadGate; cheap, so ask before a long run."""
-    if held is not None and baseline is None and not held.tests and held.watch:
+    if rules is not None and baseline is None and not rules.tests and rules.watch:
         raise BadGate(
-            f"The gate only watches {', '.join(held.watch)}, and there is no run to hold it "
+            f"The gate only watches {', '.join(rules.watch)}, and there is no run to hold it "
             "against. Name a measured one: --baseline DIR; or write gates = […] into it."
         )
 
 
-def write(done: Release, folder: Path) -> None:
+def write_release(outcome: ReleaseOutcome, folder: Path) -> None:
     """Write the reports for people and for machines that watch builds."""
-    text = tables.markdown(done.report, done.verdicts, done.compared)
+    text = tables.report_as_markdown(outcome.report, outcome.verdicts, outcome.comparisons)
     (folder / MARKDOWN).write_text(text, encoding="utf-8")
-    junit = tables.junit(done.verdicts, done.report.errors, unjudged=done.unjudged)
+    junit = tables.report_as_junit(
+        outcome.verdicts, outcome.report.errors, unjudged=outcome.is_unjudged
+    )
     (folder / JUNIT).write_text(junit, encoding="utf-8")
-    (folder / PAGE).write_text(page.html(done), encoding="utf-8")
-    if done.compared:
-        store.write_json(folder / "compare.json", compare.as_json(done.compared))
+    (folder / PAGE).write_text(page.render_report(outcome), encoding="utf-8")
+    if outcome.comparisons:
+        store.write_json(folder / "compare.json", compare.comparison_as_json(outcome.comparisons))
 
 
-def _watched(held: Gate | None, compared: Sequence[Compared], baseline: Path) -> list[Verdict]:
+def _judge_watched(
+    rules: Gate | None, compared: Sequence[MetricComparison], baseline: Path
+) -> list[GateVerdict]:
     """Turn the metrics that are watched into verdicts. Raises BadGate for an unknown one."""
     found = {one.name: one for one in compared}
-    names = held.watch if held else tuple(name for name in WATCHED if name in found)
-    if held is None and not names:
+    names = rules.watch if rules else tuple(name for name in WATCHED if name in found)
+    if rules is None and not names:
         raise BadGate(f"Both runs measured none of {', '.join(WATCHED)}: write a gate file.")
     verdicts = []
     for name in names:
@@ -76,10 +82,10 @@ def _watched(held: Gate | None, compared: Sequence[Compared], baseline: Path) ->
         one = found[name]
         worse = one.call == "worse"
         verdicts.append(
-            Verdict(
+            GateVerdict(
                 line=f"{name} not worse than {baseline.name}",
                 passed=not worse,
-                seen=one.difference.effect.value,
+                figure=one.difference.effect.value,
                 why=f"{one.difference.effect}, p {one.adjusted:.3f}" if worse else "",
                 cases=one.cases if worse else (),
             )

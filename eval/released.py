@@ -2,28 +2,28 @@
 
 from dataclasses import dataclass
 
-from eval.compare import Compared
-from eval.gate import Verdict
-from eval.report import Report
+from eval.compare import MetricComparison
+from eval.gate import GateVerdict
+from eval.report import EvalReport
 
 PASSED, FAILED, UNJUDGED = 0, 1, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class ReleaseOutcome:
     """What became of a run. unjudged: too many cases went unanswered to say anything."""
 
-    report: Report
-    verdicts: tuple[Verdict, ...] = ()
-    compared: tuple[Compared, ...] = ()
-    unjudged: bool = False
+    report: EvalReport
+    verdicts: tuple[GateVerdict, ...] = ()
+    comparisons: tuple[MetricComparison, ...] = ()
+    is_unjudged: bool = False
 
     @property
-    def failed(self) -> list[Verdict]:
+    def list_failures(self) -> list[GateVerdict]:
         """List the gates that were not passed."""
         return [one for one in self.verdicts if not one.passed]
 
     @property
-    def exit(self) -> int:
+    def exit_code(self) -> int:
         """Give the exit code: 0 passed, 1 failed, 6 too many errors to judge."""
-        return UNJUDGED if self.unjudged else FAILED if self.failed else PASSED
+        return UNJUDGED if self.is_unjudged else FAILED if self.list_failures else PASSED

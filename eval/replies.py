@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.errors import NoAnswer
-from eval.targets import post
+from eval.targets import post_json
 
 Json = Mapping[str, Any]
 WARM = 0.7
@@ -35,7 +35,7 @@ class JudgeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
+class JudgeClient:
     """Asks a model. cache: folder of raw replies. offline: ask nobody, replay what is kept.
 
     A failure is kept too: offline it is told again, otherwise it is tried again.
@@ -44,13 +44,13 @@ class Replies:
     options: JudgeOptions
     cache: Path
     offline: bool = False
-    post: Callable[[str, Json, float], Json] = post
+    post: Callable[[str, Json, float], Json] = post_json
 
     def __call__(self, body: Json) -> tuple[Json, str]:
         """Give the raw reply to a request, and the request's digest. Raises NoAnswer."""
-        key = digest(body, self.options)
+        key = digest_request(body, self.options)
         file = self.cache / f"{key}.json"
-        held = _kept(file)
+        held = _read_cache(file)
         if held and "failed" not in held:
             return held, key
         if self.offline:
@@ -59,9 +59,11 @@ class Replies:
         try:
             raw = self.post(f"{address}/v1/chat/completions", body, self.options.timeout)
         except NoAnswer as error:
-            _keep(file, {"failed": str(error)})  # a replay tells the same; the next run asks again
+            _write_cache(
+                file, {"failed": str(error)}
+            )  # a replay tells the same; the next run asks again
             raise
-        _keep(file, raw)
+        _write_cache(file, raw)
         return raw, key
 
     def facts(self) -> dict[str, Any]:
@@ -70,7 +72,7 @@ class Replies:
         return {"model": given.model, "revision": given.revision, "seed": given.seed}
 
 
-def request(
+def write_model_request(
     options: JudgeOptions, messages: tuple[str, str], schema: tuple[str, Json], vote: int = 0
 ) -> dict[str, Any]:
     """Write a request held to a JSON schema.
@@ -93,7 +95,7 @@ def request(
     }
 
 
-def closed(properties: Json) -> dict[str, Any]:
+def write_closed_schema(properties: Json) -> dict[str, Any]:
     """Write the schema of an object that has just these properties, all of them required."""
     return {
         "type": "object",
@@ -103,13 +105,13 @@ def closed(properties: Json) -> dict[str, Any]:
     }
 
 
-def digest(body: Json, options: JudgeOptions) -> str:
+def digest_request(body: Json, options: JudgeOptions) -> str:
     """Name a request by its content and the model's revision."""
     text = json.dumps([body, options.revision], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def said(raw: Json) -> dict[str, Any]:
+def read_model_json(raw: Json) -> dict[str, Any]:
     """Read the JSON that a model wrote. Raises NoAnswer where it was cut or is no object."""
     try:
         choice = raw["choices"][0]
@@ -124,15 +126,15 @@ def said(raw: Json) -> dict[str, Any]:
     return held
 
 
-def rated(held: Json, name: str) -> int:
+def read_mark(values: Json, name: str) -> int:
     """Read a mark from 1 to 5. Raises NoAnswer."""
-    mark = held.get(name)
+    mark = values.get(name)
     if not isinstance(mark, int) or isinstance(mark, bool) or not 1 <= mark <= 5:  # noqa: PLR2004
         raise NoAnswer(f"the judge gave {mark!r} for {name}, which is no mark from 1 to 5")
     return mark
 
 
-def _kept(file: Path) -> Json | None:
+def _read_cache(file: Path) -> Json | None:
     """Read what was kept; None where nothing was. Raises NoAnswer naming a damaged file."""
     if not file.exists():
         return None
@@ -143,7 +145,7 @@ def _kept(file: Path) -> Json | None:
     return held
 
 
-def _keep(file: Path, raw: Json) -> None:
+def _write_cache(file: Path, raw: Json) -> None:
     """Write a reply whole or not at all; equal requests may be under way at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{threading.get_ident()}.part")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from indexes.text import normalise, sentences
+from indexes.text import normalise_text, split_sentences
 
 Outcome = Literal["answered", "abstained", "undetermined"]
 OUTCOMES: Mapping[str, Outcome] = {
@@ -46,7 +46,7 @@ _SHORT = 2  # sentences: a refusal and what it adds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ReplyPassage:
     """A passage that an answer was given from. start, end: offsets into the document, if known."""
 
     uri: str
@@ -58,7 +58,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cited:
+class ReplyCitation:
     """A citation. resolved: whether the document holds the quote there; None: cannot be told."""
 
     number: int
@@ -71,7 +71,7 @@ class Cited:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReplySentence:
     """A sentence of an answer, without its marks, and the numbers it cites."""
 
     text: str
@@ -79,41 +79,43 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class TargetReply:
     """An answer as the metrics read it. confidence: 0..1 that it is right to answer, if known."""
 
     text: str
     outcome: Outcome
-    said: tuple[Said, ...] = ()
-    cited: tuple[Cited, ...] = ()
-    passages: tuple[Seen, ...] = ()
+    sentences: tuple[ReplySentence, ...] = ()
+    citations: tuple[ReplyCitation, ...] = ()
+    passages: tuple[ReplyPassage, ...] = ()
     confidence: float | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     language: str = ""
 
 
-def read(reply: Mapping[str, Any], resolved: Mapping[str, bool | None] | None = None) -> Reply:
+def read_reply(
+    reply: Mapping[str, Any], resolved: Mapping[str, bool | None] | None = None
+) -> TargetReply:
     """Read an answer of ragdesk's form; ``targets`` brings other engines' answers into it.
 
     Raises KeyError, TypeError or ValueError where a field is missing or of another kind.
     """
     text = str(reply["text"])
-    passages = tuple(_seen(one) for one in reply.get("passages", ()))
+    passages = tuple(_reply_passage(one) for one in reply.get("passages", ()))
     marks = resolved or {}
-    cited = tuple(_cited(one, marks) for one in reply.get("citations", ()))
-    said = tuple(Said(c["text"], tuple(c["citations"])) for c in reply.get("claims", ()))
+    cited = tuple(_reply_citation(one, marks) for one in reply.get("citations", ()))
+    said = tuple(ReplySentence(c["text"], tuple(c["citations"])) for c in reply.get("claims", ()))
     if "claims" not in reply:
-        said = split(text)
-        cited = cited or _by_place(said, passages)
+        said = split_marked_text(text)
+        cited = cited or _cite_by_position(said, passages)
     outcome = OUTCOMES.get(str(reply.get("outcome", "")))
     signals = dict(reply.get("signals") or {})
     confidence = reply.get("confidence")
-    return Reply(
+    return TargetReply(
         text=text,
-        outcome=outcome or refused(text),
-        said=said,
-        cited=cited,
+        outcome=outcome or classify_refusal(text),
+        sentences=said,
+        citations=cited,
         passages=passages,
         confidence=signals.get("answerable") if confidence is None else float(confidence),
         signals=signals,
@@ -122,16 +124,16 @@ def read(reply: Mapping[str, Any], resolved: Mapping[str, bool | None] | None = 
     )
 
 
-def refused(text: str) -> Outcome:
+def classify_refusal(text: str) -> Outcome:
     """Tell from its words alone whether a text answers.
 
-    >>> refused("You have 30 days."), refused("The documents do not mention this.")
+    >>> classify_refusal("You have 30 days."), classify_refusal("The documents do not mention this.")
     ('answered', 'abstained')
-    >>> refused("I could not find it. Pay by card. Then wait. It takes 3 days."), refused("")
+    >>> classify_refusal("I could not find it. Pay by card. Then wait. It takes 3 days."), classify_refusal("")
     ('undetermined', 'undetermined')
     """
-    plain = normalise(text)
-    parts = [plain[a:b] for a, b in sentences(plain)]
+    plain = normalise_text(text)
+    parts = [plain[a:b] for a, b in split_sentences(plain)]
     refusing = sum(bool(_REFUSAL.search(part)) for part in parts)
     if not parts:
         return "undetermined"
@@ -140,72 +142,78 @@ def refused(text: str) -> Outcome:
     return "abstained" if len(parts) - refusing < _SHORT and refusing else "undetermined"
 
 
-def refuses(sentence: str) -> bool:
+def is_refusal_sentence(sentence: str) -> bool:
     """Tell whether a sentence only says that something is not known, or not in the documents.
 
-    >>> refuses("The documents do not mention it."), refuses("We do not have shops in Oslo.")
+    >>> is_refusal_sentence("The documents do not mention it."), is_refusal_sentence("We do not have shops in Oslo.")
     (True, False)
     """
-    return bool(_SPEAKS_OF_ITSELF.search(normalise(sentence)))
+    return bool(_SPEAKS_OF_ITSELF.search(normalise_text(sentence)))
 
 
-def split(text: str) -> tuple[Said, ...]:
+def split_marked_text(text: str) -> tuple[ReplySentence, ...]:
     """Split a text into sentences; marks such as [1] or [1, 2] are taken off and read.
 
-    >>> split("Pay by card [1, 2]. Then wait.")
-    (Said(text='Pay by card.', citations=(1, 2)), Said(text='Then wait.', citations=()))
-    >>> split("Pay by card. [1] Then wait. [2][3]")
-    (Said(text='Pay by card.', citations=(1,)), Said(text='Then wait.', citations=(2, 3)))
+    >>> split_marked_text("Pay by card [1, 2]. Then wait.")
+    (ReplySentence(text='Pay by card.', citations=(1, 2)), ReplySentence(text='Then wait.', citations=()))
+    >>> split_marked_text("Pay by card. [1] Then wait. [2][3]")
+    (ReplySentence(text='Pay by card.', citations=(1,)), ReplySentence(text='Then wait.', citations=(2, 3)))
     """
-    said: list[Said] = []
-    for start, end in sentences(text):
+    said: list[ReplySentence] = []
+    for start, end in split_sentences(text):
         piece = text[start:end]
         ahead = _AHEAD.match(piece)
         if ahead and said:  # marks after a full stop belong to what stands before them
-            said[-1] = Said(said[-1].text, (*said[-1].citations, *_numbers(ahead.group())))
+            said[-1] = ReplySentence(
+                said[-1].text, (*said[-1].citations, *_mark_numbers(ahead.group()))
+            )
             piece = piece[ahead.end() :]
         words = _GAP.sub("", _MARK.sub("", piece)).strip()
         if re.search(r"\w", words):
-            said.append(Said(words, _numbers(piece)))
+            said.append(ReplySentence(words, _mark_numbers(piece)))
     return tuple(said)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _mark_numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for mark in _MARK.findall(text) for number in mark.split(","))
 
 
-def _seen(one: Mapping[str, Any]) -> Seen:
-    return Seen(
-        uri=str(one.get("uri", "")),
-        text=str(one["text"]),
-        start=one.get("start"),
-        end=one.get("end"),
-        page=one.get("page"),
-        lead=str(one.get("lead", "")),
+def _reply_passage(values: Mapping[str, Any]) -> ReplyPassage:
+    return ReplyPassage(
+        uri=str(values.get("uri", "")),
+        text=str(values["text"]),
+        start=values.get("start"),
+        end=values.get("end"),
+        page=values.get("page"),
+        lead=str(values.get("lead", "")),
     )
 
 
-def _cited(one: Mapping[str, Any], resolved: Mapping[str, bool | None]) -> Cited:
-    return Cited(
-        number=int(one["number"]),
-        uri=str(one.get("uri", "")),
-        quote=str(one.get("quote", "")),
-        start=one.get("start"),
-        end=one.get("end"),
-        page=one.get("page"),
-        resolved=resolved.get(str(one["number"])),
+def _reply_citation(
+    values: Mapping[str, Any], resolved: Mapping[str, bool | None]
+) -> ReplyCitation:
+    return ReplyCitation(
+        number=int(values["number"]),
+        uri=str(values.get("uri", "")),
+        quote=str(values.get("quote", "")),
+        start=values.get("start"),
+        end=values.get("end"),
+        page=values.get("page"),
+        resolved=resolved.get(str(values["number"])),
     )
 
 
-def _by_place(said: Sequence[Said], passages: Sequence[Seen]) -> tuple[Cited, ...]:
+def _cite_by_position(
+    sentences_: Sequence[ReplySentence], passages: Sequence[ReplyPassage]
+) -> tuple[ReplyCitation, ...]:
     """Take [n] as the n-th passage where an engine names its sources no other way."""
-    numbers = sorted({n for one in said for n in one.citations})
-    cited: list[Cited] = []
+    numbers = sorted({n for one in sentences_ for n in one.citations})
+    cited: list[ReplyCitation] = []
     for number in numbers:
         if 0 < number <= len(passages):
             p = passages[number - 1]
-            mark = Cited(number=number, uri=p.uri, quote=p.text, start=p.start, end=p.end)
+            mark = ReplyCitation(number=number, uri=p.uri, quote=p.text, start=p.start, end=p.end)
             cited.append(mark)
         else:
-            cited.append(Cited(number=number, uri="", quote="", resolved=False))
+            cited.append(ReplyCitation(number=number, uri="", quote="", resolved=False))
     return tuple(cited)

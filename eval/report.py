@@ -7,7 +7,7 @@ from typing import Any
 
 from eval import measure, store, trial
 from eval.measure import Aggregate
-from eval.measured import Metric, Scored
+from eval.measured import Metric, ScoredCase
 from eval.metrics import METRICS
 
 REPORT, SCORES = "report.json", "scores.jsonl"
@@ -15,7 +15,7 @@ DIGITS = 6  # of every figure written; the last bits of a sum differ between mac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class EvalReport:
     """Figures of a run, over all cases and by group, and the scored cases they come from.
 
     groups: ``lang=en``, ``stratum=near_domain``, ``lang=en,stratum=near_domain``.
@@ -27,7 +27,7 @@ class Report:
     overall: Mapping[str, Aggregate]
     groups: Mapping[str, Mapping[str, Aggregate]]
     latency: Mapping[str, Mapping[str, float]]
-    scored: Sequence[Scored]
+    scored: Sequence[ScoredCase]
 
     @property
     def errors(self) -> list[tuple[str, str]]:
@@ -35,7 +35,7 @@ class Report:
         return [
             (one.case.id, next(iter(one.scores.values())).reason)
             for one in self.scored
-            if one.asked is None and next(iter(one.scores.values())).status == "error"
+            if one.answered_case is None and next(iter(one.scores.values())).status == "error"
         ]
 
     def find(self, name: str, group: str = "") -> Aggregate | None:
@@ -44,40 +44,47 @@ class Report:
         return table.get(name) if table else None
 
 
-def measured(folder: Path, metrics: Sequence[Metric] = METRICS) -> Report:
+def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport:
     """Measure what a folder holds, without asking anyone. Raises BadCases."""
-    held = store.facts(folder)
+    held = store.read_target_facts(folder)
     cases = store.read_cases(folder)
-    scored = measure.score(cases, trial.read(folder), store.read_located(folder), metrics)
-    return Report(
+    scored = measure.score_cases(
+        cases, trial.read_trials(folder), store.read_located(folder), metrics
+    )
+    return EvalReport(
         target=held["target"],
         begun=held["begun"],
         metrics=tuple(metrics),
-        overall={**measure.aggregate(scored, metrics), **measure.curves(scored)},
-        groups={name: _figures(name, some, metrics) for name, some in measure.groups(scored)},
-        latency=measure.latency(scored),
+        overall={
+            **measure.aggregate_scores(scored, metrics),
+            **measure.compute_confidence_curves(scored),
+        },
+        groups={
+            name: _group_figures(name, some, metrics) for name, some in measure.group_cases(scored)
+        },
+        latency=measure.compute_latencies(scored),
         scored=scored,
     )
 
 
-def write(report: Report, folder: Path) -> dict[str, Any]:
+def write_report(report: EvalReport, folder: Path) -> dict[str, Any]:
     """Write report.json and scores.jsonl; give what report.json holds."""
-    held = as_json(report)
+    held = report_as_json(report)
     store.write_json(folder / REPORT, held)
-    store.write_lines(folder / SCORES, list(_rows(report)))
+    store.write_lines(folder / SCORES, list(_score_rows(report)))
     return held
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def report_as_json(report: EvalReport) -> dict[str, Any]:
     """Give a report as plain values. Figures are rounded; none is NaN."""
-    groups = {name: _written(table) for name, table in report.groups.items()}
+    groups = {name: _figures_as_json(table) for name, table in report.groups.items()}
     return {
         "format": 1,
         "target": dict(report.target),
         "begun": report.begun,
         "cases": len(report.scored),
         "errors": [{"case": case, "reason": reason} for case, reason in report.errors],
-        "metrics": _written(report.overall),
+        "metrics": _figures_as_json(report.overall),
         "groups": groups,
         "latency": {
             step: {name: round(value, DIGITS) for name, value in row.items()}
@@ -86,15 +93,17 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _figures(
-    name: str, scored: Sequence[Scored], metrics: Sequence[Metric]
+def _group_figures(
+    name: str, scored: Sequence[ScoredCase], metrics: Sequence[Metric]
 ) -> dict[str, Aggregate]:
     """Give the figures of a group. A curve needs both sides, which one stratum does not have."""
-    figures = measure.aggregate(scored, metrics)
-    return figures if "stratum=" in name else {**figures, **measure.curves(scored)}
+    figures = measure.aggregate_scores(scored, metrics)
+    return (
+        figures if "stratum=" in name else {**figures, **measure.compute_confidence_curves(scored)}
+    )
 
 
-def _written(table: Mapping[str, Aggregate]) -> dict[str, Any]:
+def _figures_as_json(table: Mapping[str, Aggregate]) -> dict[str, Any]:
     return {
         name: {
             key: round(value, DIGITS) if isinstance(value, float) else value
@@ -104,14 +113,14 @@ def _written(table: Mapping[str, Aggregate]) -> dict[str, Any]:
     }
 
 
-def _rows(report: Report) -> Iterator[dict[str, Any]]:
+def _score_rows(report: EvalReport) -> Iterator[dict[str, Any]]:
     for one in report.scored:
         yield {
             "case": one.case.id,
             "lang": one.case.lang,
             "stratum": one.case.stratum,
             "cluster": one.case.cluster or one.case.id,
-            "outcome": one.asked.reply.outcome if one.asked else None,
+            "outcome": one.answered_case.reply.outcome if one.answered_case else None,
             "scores": {
                 name: {
                     "value": None if score.value is None else round(score.value, DIGITS),

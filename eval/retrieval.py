@@ -7,65 +7,65 @@ from typing import TypeVar
 Name = TypeVar("Name", bound=Hashable)
 
 
-def ndcg(found: Sequence[Name], grades: Mapping[Name, int], *, k: int) -> float:
+def compute_ndcg(ranking: Sequence[Name], grades: Mapping[Name, int], *, k: int) -> float:
     """Score a ranking against graded judgements, 1.0 at best (Järvelin and Kekäläinen, 2002).
 
-    >>> ndcg(["a", "b"], {"a": 1}, k=10), round(ndcg(["b", "a"], {"a": 1}, k=10), 3)
+    >>> compute_ndcg(["a", "b"], {"a": 1}, k=10), round(compute_ndcg(["b", "a"], {"a": 1}, k=10), 3)
     (1.0, 0.631)
     """
     best = _gain(sorted(grades.values(), reverse=True)[:k])
-    return _gain([grades.get(name, 0) for name in found[:k]]) / best if best else 0.0
+    return _gain([grades.get(name, 0) for name in ranking[:k]]) / best if best else 0.0
 
 
-def recall(found: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
+def compute_recall(ranking: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
     """Give the share of what is wanted that is among the first k.
 
-    >>> recall(["a", "b", "c"], {"a", "c"}, k=2)
+    >>> compute_recall(["a", "b", "c"], {"a", "c"}, k=2)
     0.5
     """
-    return len(set(found[:k]) & set(wanted)) / len(wanted) if wanted else 0.0
+    return len(set(ranking[:k]) & set(wanted)) / len(wanted) if wanted else 0.0
 
 
-def hit(found: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
+def compute_hit(ranking: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
     """Tell (1.0 or 0.0) whether anything wanted is among the first k.
 
-    >>> hit(["a", "b"], {"b"}, k=1), hit(["a", "b"], {"b"}, k=2)
+    >>> compute_hit(["a", "b"], {"b"}, k=1), compute_hit(["a", "b"], {"b"}, k=2)
     (0.0, 1.0)
     """
-    return float(not set(wanted).isdisjoint(found[:k]))
+    return float(not set(wanted).isdisjoint(ranking[:k]))
 
 
-def reciprocal_rank(found: Sequence[Name], wanted: Collection[Name]) -> float:
+def compute_reciprocal_rank(ranking: Sequence[Name], wanted: Collection[Name]) -> float:
     """Give one over the place of the first that is wanted; 0.0 where none was found.
 
-    >>> reciprocal_rank(["a", "b"], {"b"}), reciprocal_rank(["a"], {"b"})
+    >>> compute_reciprocal_rank(["a", "b"], {"b"}), compute_reciprocal_rank(["a"], {"b"})
     (0.5, 0.0)
     """
-    places = (place for place, name in enumerate(found, start=1) if name in set(wanted))
+    places = (place for place, name in enumerate(ranking, start=1) if name in set(wanted))
     return next((1 / place for place in places), 0.0)
 
 
-def average_precision(found: Sequence[Name], wanted: Collection[Name]) -> float:
+def compute_average_precision(ranking: Sequence[Name], wanted: Collection[Name]) -> float:
     """Give the mean precision at the places of what is wanted; what was not found counts 0.
 
-    >>> average_precision(["a", "x", "b"], {"a", "b"})
+    >>> compute_average_precision(["a", "x", "b"], {"a", "b"})
     0.8333333333333333
     """
     met, total = 0, 0.0
-    for place, name in enumerate(found, start=1):
+    for place, name in enumerate(ranking, start=1):
         if name in set(wanted):
             met += 1
             total += met / place
     return total / len(wanted) if wanted else 0.0
 
 
-def distinct(found: Sequence[Name]) -> list[Name]:
+def remove_repeats(ranking: Sequence[Name]) -> list[Name]:
     """Keep the first of each name: passages become a ranking of documents, or of pages.
 
-    >>> distinct(["a", "b", "a"])
+    >>> remove_repeats(["a", "b", "a"])
     ['a', 'b']
     """
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ranking))
 
 
 def _gain(grades: Sequence[int]) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 from eval import case as cases_
 from eval import locate, store, trial
 from eval.case import Case
-from eval.errors import BadCases, NoAnswer, NotAsked
+from eval.errors import BadCases, NoAnswer, UnsupportedCase
 from eval.targets import Target
 from eval.trial import Trial
 
@@ -34,7 +34,7 @@ class RunOptions:
     watch: Watch = lambda _done, _all: None
 
 
-def run(
+def run_cases(
     cases: Sequence[Case], target: Target, folder: Path, options: RunOptions | None = None
 ) -> dict[str, Trial]:
     """Ask every case that was not answered yet, and give all trials. Raises EvalError.
@@ -44,17 +44,17 @@ def run(
     given = options or RunOptions()
     watch = given.watch
     folder.mkdir(parents=True, exist_ok=True)
-    held = _begin(folder, target, fresh=given.fresh)
-    cases_.write(folder / store.CASES, cases)
+    held = _begin_run(folder, target, fresh=given.fresh)
+    cases_.write_case_lines(folder / store.CASES, cases)
     texts = target.text if target.readable else None
-    store.write_located(folder, _locate(cases, texts))
-    ready = {c.id for c in cases if c.id in held and _good(held[c.id], c)}
+    store.write_located(folder, _locate_cases(cases, texts))
+    ready = {c.id for c in cases if c.id in held and _is_current_trial(held[c.id], c)}
     todo = [case for case in cases if case.id not in ready]
     done = len(ready)
     watch(done, len(cases))
     with (folder / trial.TRIALS).open("a", encoding="utf-8") as out:
-        for fresh_trial in _ask(todo, target, given.jobs):
-            out.write(trial.line(fresh_trial))
+        for fresh_trial in _ask_cases(todo, target, given.jobs):
+            out.write(trial.trial_as_line(fresh_trial))
             out.flush()
             held[fresh_trial.case] = fresh_trial
             done += 1
@@ -62,48 +62,48 @@ def run(
     return {case.id: held[case.id] for case in cases if case.id in held}
 
 
-def digest(case: Case) -> str:
+def digest_case(case: Case) -> str:
     """Give a digest of what is asked: question and history, nothing of what is known of it."""
     asked = json.dumps([case.question, [dict(turn) for turn in case.history]], ensure_ascii=False)
     return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def answer(case: Case, target: Target) -> Trial:
+def ask_case(case: Case, target: Target) -> Trial:
     """Ask one case. Whatever goes wrong is the trial's reason, never an exception."""
     begun = time.perf_counter()
-    blank = Trial(case=case.id, asked=digest(case))
+    blank = Trial(case=case.id, asked=digest_case(case))
     try:
         reply = dict(target.ask(case))
         seconds = time.perf_counter() - begun
-        marks = _resolved(reply, target)
+        marks = _resolve_citations(reply, target)
         json.dumps(reply, allow_nan=False)
-    except NotAsked as error:
+    except UnsupportedCase as error:
         return replace(blank, status="skipped", reason=str(error))
     except NoAnswer as error:
-        return _failed(blank, str(error), begun)
+        return _failed_trial(blank, str(error), begun)
     except Exception as error:  # noqa: BLE001, a target is foreign code: its failure is a result
-        return _failed(blank, f"{type(error).__name__}: {error}", begun)
+        return _failed_trial(blank, f"{type(error).__name__}: {error}", begun)
     return replace(blank, reply=reply, resolved=marks, seconds=round(seconds, 6))
 
 
-def _failed(blank: Trial, why: str, begun: float) -> Trial:
+def _failed_trial(blank: Trial, why: str, begun: float) -> Trial:
     seconds = round(time.perf_counter() - begun, 6)
     return replace(blank, status="error", reason=why, seconds=seconds)
 
 
-def _begin(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]:
+def _begin_run(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]:
     """Remember the target, and give what it answered before."""
     facts = dict(target.facts)
     file = folder / store.RUN
     if file.exists() and not fresh:
-        before = store.facts(folder)["target"]
+        before = store.read_target_facts(folder)["target"]
         if before != facts:
             raise BadCases(
-                f"{folder} holds a run of {_name(before)}, not of {_name(facts)}. "
+                f"{folder} holds a run of {_target_name(before)}, not of {_target_name(facts)}. "
                 "Name another folder, or begin anew: --fresh"
             )
-        held = trial.read(folder)
-        _rewrite(folder, held.values())
+        held = trial.read_trials(folder)
+        _rewrite_trials(folder, held.values())
         return held
     (folder / trial.TRIALS).unlink(missing_ok=True)
     begun = datetime.now(tz=UTC).isoformat(timespec="seconds")
@@ -111,28 +111,28 @@ def _begin(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]:
     return {}
 
 
-def _rewrite(folder: Path, trials: Iterable[Trial]) -> None:
+def _rewrite_trials(folder: Path, trials: Iterable[Trial]) -> None:
     """Write whole lines only: a line cut by a kill must not swallow the next one."""
-    text = "".join(trial.line(one) for one in trials)
+    text = "".join(trial.trial_as_line(one) for one in trials)
     (folder / trial.TRIALS).write_text(text, encoding="utf-8")
 
 
-def _name(facts: Mapping[str, Any]) -> str:
+def _target_name(facts: Mapping[str, Any]) -> str:
     generation = facts.get("generation")
     return f"{facts.get('name')}" + (f" at generation {generation}" if generation else "")
 
 
-def _locate(cases: Sequence[Case], texts: locate.Texts | None) -> store.Located:
+def _locate_cases(cases: Sequence[Case], texts: locate.Texts | None) -> store.Located:
     if texts is None:
-        return {case.id: (locate.unplaced(case), ()) for case in cases}
-    return {case.id: locate.places(case, texts) for case in cases}
+        return {case.id: (locate.list_unlocated_evidence(case), ()) for case in cases}
+    return {case.id: locate.locate_evidence(case, texts) for case in cases}
 
 
-def _good(held: Trial, case: Case) -> bool:
-    return held.status == "ok" and held.asked == digest(case)
+def _is_current_trial(trial: Trial, case: Case) -> bool:
+    return trial.status == "ok" and trial.asked == digest_case(case)
 
 
-def _ask(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
+def _ask_cases(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
     """Ask some cases at once, and give them as they come. Stops where nothing answers any more."""
     waiting, failed = iter(cases), 0
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -142,7 +142,7 @@ def _ask(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
                 case = next(waiting, None)
                 if case is None:
                     break
-                running.add(pool.submit(answer, case, target))
+                running.add(pool.submit(ask_case, case, target))
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -152,7 +152,7 @@ def _ask(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
                 yield one
 
 
-def _resolved(reply: Mapping[str, Any], target: Target) -> dict[str, bool | None]:
+def _resolve_citations(reply: Mapping[str, Any], target: Target) -> dict[str, bool | None]:
     """Look up every citation in the document it names, as it is stored now."""
     marks: dict[str, bool | None] = {}
     for mark in reply.get("citations") or ():

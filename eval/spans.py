@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
 
-from eval.locate import Place, Span
-from indexes.text import tokens
+from eval.locate import EvidencePlace, Span
+from indexes.text import tokenize_text
 
 SHARE = 0.8  # of a quote's words that a text without offsets must hold
 
@@ -22,41 +22,41 @@ class Stretch(Protocol):
     def page(self) -> int | None: ...
 
 
-def meets(one: Stretch, text: str, place: Place) -> bool:
+def covers_evidence(stretch: Stretch, text: str, place: EvidencePlace) -> bool:
     """Tell whether a stretch holds any of a piece of evidence.
 
     By offsets where both have them; else by document and page where no quote is known; else by
     the words: most of the quote must stand in ``text``.
     """
-    if place.spans and one.start is not None and one.end is not None:
-        start, end = one.start, one.end
-        return one.uri == place.uri and any(start < b and a < end for a, b in place.spans)
+    if place.spans and stretch.start is not None and stretch.end is not None:
+        start, end = stretch.start, stretch.end
+        return stretch.uri == place.uri and any(start < b and a < end for a, b in place.spans)
     if not place.quote:
-        return one.uri == place.uri and place.page in {None, one.page}
-    wanted = set(tokens(place.quote))
-    return bool(wanted) and len(wanted & set(tokens(text))) >= SHARE * len(wanted)
+        return stretch.uri == place.uri and place.page in {None, stretch.page}
+    wanted = set(tokenize_text(place.quote))
+    return bool(wanted) and len(wanted & set(tokenize_text(text))) >= SHARE * len(wanted)
 
 
-def ranking(met: Sequence[Sequence[int]]) -> list[Hashable]:
+def rank_evidence(evidence_by_passage: Sequence[Sequence[int]]) -> list[Hashable]:
     """Turn the evidence that each passage meets into a ranking of evidence, for nDCG and AP.
 
     A passage that holds two pieces counts as both, one after the other; one that holds nothing
     new takes a place of its own.
 
-    >>> ranking([[0], [], [0, 1]])
+    >>> rank_evidence([[0], [], [0, 1]])
     [0, 'passage 2', 1]
     """
     found: list[Hashable] = []
-    for place, pieces in enumerate(met, start=1):
+    for place, pieces in enumerate(evidence_by_passage, start=1):
         fresh = [piece for piece in pieces if piece not in found]
         found.extend(fresh or [f"passage {place}"])
     return found
 
 
-def union(spans: Iterable[Span]) -> list[Span]:
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
     """Join stretches that touch or overlap.
 
-    >>> union([(5, 8), (0, 3), (2, 6)])
+    >>> merge_spans([(5, 8), (0, 3), (2, 6)])
     [(0, 8)]
     """
     joined: list[Span] = []
@@ -68,16 +68,16 @@ def union(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def overlap(one: Iterable[Span], other: Iterable[Span]) -> int:
+def count_shared_characters(spans: Iterable[Span], other: Iterable[Span]) -> int:
     """Count the characters that two sets of stretches share.
 
-    >>> overlap([(0, 4)], [(2, 9), (3, 5)])
+    >>> count_shared_characters([(0, 4)], [(2, 9), (3, 5)])
     2
     """
-    ours, theirs = union(one), union(other)
+    ours, theirs = merge_spans(spans), merge_spans(other)
     return sum(max(0, min(b, d) - max(a, c)) for a, b in ours for c, d in theirs)
 
 
-def size(spans: Iterable[Span]) -> int:
+def count_characters(spans: Iterable[Span]) -> int:
     """Count the characters of a set of stretches."""
-    return sum(end - start for start, end in union(spans))
+    return sum(end - start for start, end in merge_spans(spans))

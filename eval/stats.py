@@ -29,7 +29,7 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def mean(
+def estimate_mean(
     values: Sequence[float],
     clusters: Sequence[str] | None = None,
     within: tuple[float, float] = ANY,
@@ -39,20 +39,20 @@ def mean(
     within: where a value can lie at all. Under five clusters that is the interval: one cluster
     resampled is always itself, and would claim certainty.
 
-    >>> mean([1.0] * 5)
+    >>> estimate_mean([1.0] * 5)
     Estimate(value=1.0, low=1.0, high=1.0)
-    >>> str(mean([0.75] * 20, ["one article"] * 20, within=(0, 1)))
+    >>> str(estimate_mean([0.75] * 20, ["one article"] * 20, within=(0, 1)))
     '0.750 [0.000, 1.000]'
     """
-    sums, counts = grouped(values, clusters)
+    sums, counts = sum_clusters(values, clusters)
     if len(sums) < FEW:
         return Estimate(float(sums.sum() / counts.sum()), *map(float, within))
-    means = np.concatenate([w @ sums / (w @ counts) for w in resamples(len(sums))])
+    means = np.concatenate([w @ sums / (w @ counts) for w in draw_cluster_samples(len(sums))])
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(sums.sum() / counts.sum()), float(low), float(high))
 
 
-def difference(
+def estimate_difference(
     ours: Sequence[float],
     theirs: Sequence[float],
     clusters: Sequence[str] | None = None,
@@ -60,33 +60,33 @@ def difference(
 ) -> Estimate:
     """Estimate the mean of paired differences, case by case. within: where one can lie at all.
 
-    >>> difference([1.0, 0.5], [0.5, 0.0]).value
+    >>> estimate_difference([1.0, 0.5], [0.5, 0.0]).value
     0.5
     """
-    return mean([a - b for a, b in zip(ours, theirs, strict=True)], clusters, within)
+    return estimate_mean([a - b for a, b in zip(ours, theirs, strict=True)], clusters, within)
 
 
-def proportion(values: Sequence[float], clusters: Sequence[str] | None = None) -> Estimate:
+def estimate_proportion(values: Sequence[float], clusters: Sequence[str] | None = None) -> Estimate:
     """Estimate a share of yes (1.0) among yes and no: Wilson, over as many cases as count.
 
     Cases of one cluster are worth less than as many independent ones (Kish's design effect).
     Where all agree, or there are under five clusters, that cannot be seen, and only whole clusters
     count: a bootstrap would claim certainty there.
 
-    >>> str(proportion([1.0] * 20)), str(proportion([1.0] * 20, ["a"] * 10 + ["b"] * 10))
+    >>> str(estimate_proportion([1.0] * 20)), str(estimate_proportion([1.0] * 20, ["a"] * 10 + ["b"] * 10))
     ('1.000 [0.839, 1.000]', '1.000 [0.342, 1.000]')
-    >>> str(proportion([1.0, 0.0] * 10, ["a"] * 10 + ["b"] * 10))
+    >>> str(estimate_proportion([1.0, 0.0] * 10, ["a"] * 10 + ["b"] * 10))
     '0.500 [0.095, 0.905]'
     """
-    sums, counts = grouped(values, clusters)
+    sums, counts = sum_clusters(values, clusters)
     n, share = float(counts.sum()), float(sums.sum() / counts.sum())
-    return wilson(share, n / _design(sums, counts, share))
+    return compute_wilson_interval(share, n / _design_effect(sums, counts, share))
 
 
-def wilson(share: float, n: float) -> Estimate:
+def compute_wilson_interval(share: float, n: float) -> Estimate:
     """Give Wilson's score interval of a share of n cases; n may be an effective number.
 
-    >>> str(wilson(0.5, 10))
+    >>> str(compute_wilson_interval(0.5, 10))
     '0.500 [0.237, 0.763]'
     """
     z = float(norm.ppf((1 + LEVEL) / 2))
@@ -97,16 +97,16 @@ def wilson(share: float, n: float) -> Estimate:
     )
 
 
-def clopper_pearson(count: int, n: int, *, level: float = LEVEL) -> float:
+def compute_exact_upper_bound(count: int, n: int, *, level: float = LEVEL) -> float:
     """Give the one-sided upper bound of a share: in so many of all samples it is not exceeded.
 
-    >>> round(clopper_pearson(0, 29), 3), clopper_pearson(3, 3), clopper_pearson(0, 0)
+    >>> round(compute_exact_upper_bound(0, 29), 3), compute_exact_upper_bound(3, 3), compute_exact_upper_bound(0, 0)
     (0.098, 1.0, 1.0)
     """
     return 1.0 if count >= n else float(beta.ppf(level, count + 1, n - count))
 
 
-def grouped(values: Sequence[float], clusters: Sequence[str] | None) -> tuple[Floats, Floats]:
+def sum_clusters(values: Sequence[float], clusters: Sequence[str] | None) -> tuple[Floats, Floats]:
     """Add up the values of each cluster, and count them. Raises ValueError where there are none."""
     if not len(values):
         raise ValueError("nothing to estimate")
@@ -116,7 +116,7 @@ def grouped(values: Sequence[float], clusters: Sequence[str] | None) -> tuple[Fl
     return sums, np.bincount(place).astype(np.float64)
 
 
-def resamples(n: int, rounds: int = ROUNDS) -> Iterator[Floats]:
+def draw_cluster_samples(n: int, rounds: int = ROUNDS) -> Iterator[Floats]:
     """Draw n clusters with replacement, ``rounds`` times: how often each was drawn, in blocks."""
     random = np.random.default_rng(SEED)
     block = max(1, _AT_ONCE // n)
@@ -127,16 +127,16 @@ def resamples(n: int, rounds: int = ROUNDS) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
-def binary(values: Any) -> bool:
+def is_binary(values: Any) -> bool:
     """Tell whether all values are yes or no.
 
-    >>> binary([0.0, 1.0]), binary([0.5])
+    >>> is_binary([0.0, 1.0]), is_binary([0.5])
     (True, False)
     """
     return bool(np.isin(np.asarray(values), (0.0, 1.0)).all())
 
 
-def _design(sums: Floats, counts: Floats, share: float) -> float:
+def _design_effect(sums: Floats, counts: Floats, share: float) -> float:
     clusters, n = len(sums), float(counts.sum())
     if share in {0.0, 1.0} or clusters < FEW:
         return n / clusters

@@ -16,10 +16,10 @@ from typing import Any
 from eval import case as cases_
 from eval.case import Case
 from eval.errors import BadCases
-from eval.locate import Place, Problem
+from eval.locate import EvidencePlace, CaseProblem
 
 RUN, CASES, EVIDENCE = "run.json", "cases.jsonl", "evidence.jsonl"
-Located = Mapping[str, tuple[tuple[Place, ...], tuple[Problem, ...]]]
+Located = Mapping[str, tuple[tuple[EvidencePlace, ...], tuple[CaseProblem, ...]]]
 
 
 def write_json(file: Path, value: Any) -> None:
@@ -40,7 +40,7 @@ def read_cases(file: Path) -> list[Case]:
     """Read cases from a file, or from the folder that holds it. Raises BadCases."""
     file = file / CASES if file.is_dir() else file
     try:
-        found = list(cases_.read(file))
+        found = list(cases_.read_case_lines(file))
     except (OSError, ValueError) as error:
         raise BadCases(f"{error}") from error
     if not found:
@@ -65,16 +65,16 @@ def write_located(folder: Path, located: Located) -> None:
     (folder / EVIDENCE).write_text(text, encoding="utf-8")
 
 
-def read_located(folder: Path) -> dict[str, tuple[tuple[Place, ...], bool]]:
+def read_located(folder: Path) -> dict[str, tuple[tuple[EvidencePlace, ...], bool]]:
     """Read where the evidence of each case stood, and whether any was not found."""
-    found: dict[str, tuple[tuple[Place, ...], bool]] = {}
+    found: dict[str, tuple[tuple[EvidencePlace, ...], bool]] = {}
     for line in (folder / EVIDENCE).read_text(encoding="utf-8").splitlines():
         held = json.loads(line)
-        found[held["case"]] = (tuple(map(_place, held["places"])), bool(held["problems"]))
+        found[held["case"]] = (tuple(map(_place_from_json, held["places"])), bool(held["problems"]))
     return found
 
 
-def facts(folder: Path) -> dict[str, Any]:
+def read_target_facts(folder: Path) -> dict[str, Any]:
     """Read what a run remembers of its target. Raises BadCases where the folder is no run."""
     if not (folder / RUN).is_file():
         raise BadCases(f"{folder} holds no run. Make one: ragdesk eval run CASES --out {folder}")
@@ -82,7 +82,7 @@ def facts(folder: Path) -> dict[str, Any]:
     return held
 
 
-def scores(folder: Path) -> list[dict[str, Any]]:
+def read_scores(folder: Path) -> list[dict[str, Any]]:
     """Read the scores of single cases of a measured run. Raises BadCases."""
     file = folder / "scores.jsonl"
     if not file.is_file():
@@ -98,5 +98,5 @@ def write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     file.write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
 
 
-def _place(held: Mapping[str, Any]) -> Place:
-    return Place(**{**held, "spans": tuple((a, b) for a, b in held["spans"])})
+def _place_from_json(values: Mapping[str, Any]) -> EvidencePlace:
+    return EvidencePlace(**{**values, "spans": tuple((a, b) for a, b in values["spans"])})

@@ -3,31 +3,33 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 
-from eval.compare import Compared
-from eval.gate import Verdict
+from eval.compare import MetricComparison
+from eval.gate import GateVerdict
 from eval.measure import Aggregate
-from eval.report import Report
+from eval.report import EvalReport
 
 MOST_CASES = 10
 
 
-def markdown(
-    report: Report, verdicts: Sequence[Verdict] = (), compared: Sequence[Compared] = ()
+def report_as_markdown(
+    report: EvalReport,
+    verdicts: Sequence[GateVerdict] = (),
+    compared: Sequence[MetricComparison] = (),
 ) -> str:
     """Write a report: gates first, then figures, differences, groups and latency."""
-    held = [f"# {report.target.get('name')}", "", said(report)]
+    held = [f"# {report.target.get('name')}", "", summarise_in_words(report)]
     if verdicts:
-        held += ["", "## Gates", "", *(_verdict(one) for one in verdicts)]
-    held += ["", "## Figures", "", *figures(report.overall)]
+        held += ["", "## Gates", "", *(_verdict_row(one) for one in verdicts)]
+    held += ["", "## Figures", "", *figure_rows(report.overall)]
     if compared:
-        held += ["", "## Against the baseline", "", *differences(compared)]
+        held += ["", "## Against the baseline", "", *difference_rows(compared)]
     for name, table in report.groups.items():
-        held += ["", f"## {name}", "", *figures(table)]
-    held += ["", "## Latency", "", *latencies(report)]
+        held += ["", f"## {name}", "", *figure_rows(table)]
+    held += ["", "## Latency", "", *latency_rows(report)]
     return "\n".join(held) + "\n"
 
 
-def said(report: Report) -> str:
+def summarise_in_words(report: EvalReport) -> str:
     """Say in a sentence how often it is wrong and how often it refuses."""
     parts = [f"{len(report.scored)} cases, {len(report.errors)} not answered."]
     wrong, refused = report.overall["false_answer"], report.overall["over_refusal"]
@@ -42,7 +44,7 @@ def said(report: Report) -> str:
     return " ".join(parts)
 
 
-def figures(table: Mapping[str, Aggregate]) -> list[str]:
+def figure_rows(table: Mapping[str, Aggregate]) -> list[str]:
     """Write figures as rows; one that no case gave is left out."""
     rows = [
         "| metric | value | 95 % interval | cases | left out | failed |",
@@ -59,7 +61,7 @@ def figures(table: Mapping[str, Aggregate]) -> list[str]:
     return rows
 
 
-def latencies(report: Report) -> list[str]:
+def latency_rows(report: EvalReport) -> list[str]:
     """Write the seconds of each step as rows."""
     return [
         "| step | p50, s | p95, s | p99, s | max, s |",
@@ -72,7 +74,7 @@ def latencies(report: Report) -> list[str]:
     ]
 
 
-def differences(compared: Sequence[Compared]) -> list[str]:
+def difference_rows(compared: Sequence[MetricComparison]) -> list[str]:
     """Write a comparison as rows."""
     rows = [
         "| metric | ours | theirs | difference, 95 % interval | p, adjusted | would show | call |",
@@ -88,7 +90,9 @@ def differences(compared: Sequence[Compared]) -> list[str]:
     return rows
 
 
-def junit(verdicts: Sequence[Verdict], errors: Sequence[tuple[str, str]], *, unjudged: bool) -> str:
+def report_as_junit(
+    verdicts: Sequence[GateVerdict], errors: Sequence[tuple[str, str]], *, unjudged: bool
+) -> str:
     """Write gates as test cases of JUnit XML."""
     failed = [one for one in verdicts if not one.passed]
     suite = ET.Element(
@@ -111,7 +115,7 @@ def junit(verdicts: Sequence[Verdict], errors: Sequence[tuple[str, str]], *, unj
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _verdict(one: Verdict) -> str:
-    cases = ", ".join(one.cases[:MOST_CASES])
+def _verdict_row(verdict: GateVerdict) -> str:
+    cases = ", ".join(verdict.cases[:MOST_CASES])
     more = f" ({cases})" if cases else ""
-    return f"- {'passed' if one.passed else '**FAILED**'} `{one.line}` {one.why}{more}".rstrip()
+    return f"- {'passed' if verdict.passed else '**FAILED**'} `{verdict.line}` {verdict.why}{more}".rstrip()

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import httpx
 from pydantic_core import from_json
 
-from eval.case import Case, turns
+from eval.case import Case, list_turns
 from eval.errors import BadTarget, NoAnswer
 
 Json = Mapping[str, Any]
@@ -46,7 +46,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class CallableTarget:
     """A callable as a target: a case in, an answer in ragdesk's form out."""
 
     call: Callable[[Case], Json]
@@ -68,7 +68,7 @@ class Function:
         return self.texts(uri) if self.texts else None
 
 
-class _Http:
+class _HttpTarget:
     """Keeps connections until it is closed."""
 
     _http: httpx.Client
@@ -80,7 +80,7 @@ class _Http:
         self._http.close()
 
 
-class Ragdesk(_Http):
+class RagdeskTarget(_HttpTarget):
     """A ragdesk server. key: sent as a bearer token where it is not empty."""
 
     def __init__(self, url: str, collection: str, *, key: str = "", timeout: float = 120.0) -> None:
@@ -96,7 +96,7 @@ class Ragdesk(_Http):
     def facts(self) -> Json:
         """Name the server, the collection and the generation that answers now."""
         request = self._http.build_request("GET", "/v1/collections")
-        found = _sent(self._http, request, self._timeout).get("collections")
+        found = _send_request(self._http, request, self._timeout).get("collections")
         named = [c for c in found if isinstance(c, Mapping)] if isinstance(found, list) else []
         here = next((c for c in named if c.get("name") == self._collection), None)
         if here is None:
@@ -112,11 +112,11 @@ class Ragdesk(_Http):
         body = {
             "question": case.question,
             "collection": self._collection,
-            "history": [{"role": role, "text": text} for role, text in turns(case)],
+            "history": [{"role": role, "text": text} for role, text in list_turns(case)],
             "explain": True,
         }
         request = self._http.build_request("POST", "/v1/answers", json=body)
-        return _sent(self._http, request, self._timeout)
+        return _send_request(self._http, request, self._timeout)
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
         """Give a document's stored text; None where there is none."""
@@ -126,25 +126,27 @@ class Ragdesk(_Http):
         place = f"/v1/collections/{self._collection}/documents/{quote(uri)}/text"
         params = {} if generation is None else {"generation": generation}
         request = self._http.build_request("GET", place, params=params)
-        with _opened(self._http, request) as found:
+        with _open_reply(self._http, request) as found:
             if found.status_code == httpx.codes.NOT_FOUND:
                 return None
             found.raise_for_status()
-            return _whole(found, LARGEST_TEXT, self._timeout).decode("utf-8")
+            return _read_reply(found, LARGEST_TEXT, self._timeout).decode("utf-8")
 
 
-class Mapped(_Http):
+class MappedTarget(_HttpTarget):
     """Any HTTP endpoint that takes and gives JSON, through a mapping file."""
 
     def __init__(self, file: Path, environ: Mapping[str, str]) -> None:
-        held = _mapping(file)
+        held = _read_mapping(file)
         self._name = str(held.get("name", file.stem))
         self._url = str(held["url"])
         self._request: Json = held.get("request", {})
         self._reply: Json = held["reply"]
         self._passage = {**_PASSAGE, **held.get("passage", {})}
         self._citation = {**_CITATION, **held.get("citation", {})}
-        headers = {k: _filled(str(v), environ) for k, v in held.get("headers", {}).items()}
+        headers = {
+            k: _fill_placeholders(str(v), environ) for k, v in held.get("headers", {}).items()
+        }
         self._timeout = float(held.get("timeout", 120))
         self._http = httpx.Client(headers={**PLAIN, **headers}, timeout=self._timeout)
         self.readable = False
@@ -162,13 +164,13 @@ class Mapped(_Http):
 
     def ask(self, case: Case) -> Json:
         """Ask a case, and bring the reply into ragdesk's form; the raw one is kept beside it."""
-        body = _body(self._request, case)
+        body = _fill_body(self._request, case)
         request = self._http.build_request("POST", self._url, json=body)
-        raw = _sent(self._http, request, self._timeout)
+        raw = _send_request(self._http, request, self._timeout)
         answer: dict[str, Any] = {"raw": raw}
         for name in ("text", "outcome", "confidence", "seconds", "signals"):
             if name in self._reply:
-                answer[name] = _at(raw, str(self._reply[name]))
+                answer[name] = _follow_path(raw, str(self._reply[name]))
         if not isinstance(answer.get("text"), str):
             raise NoAnswer(f"no text at {self._reply.get('text')!r} of the reply")
         answer["outcome"] = self._reply.get("outcomes", {}).get(
@@ -176,39 +178,45 @@ class Mapped(_Http):
         )
         for name, fields in (("passages", self._passage), ("citations", self._citation)):
             if name in self._reply:
-                found = _at(raw, str(self._reply[name])) or ()
+                found = _follow_path(raw, str(self._reply[name])) or ()
                 if not isinstance(found, list | tuple):
                     raise NoAnswer(f"no list at {self._reply[name]!r} of the reply")
-                answer[name] = [_fields(one, fields, at) for at, one in enumerate(found, start=1)]
+                answer[name] = [
+                    _map_fields(one, fields, at) for at, one in enumerate(found, start=1)
+                ]
         return answer
 
 
-def named(name: str, *, collection: str, key: str, environ: Mapping[str, str]) -> Ragdesk | Mapped:
+def open_target(
+    name: str, *, collection: str, key: str, environ: Mapping[str, str]
+) -> RagdeskTarget | MappedTarget:
     """Open a target by what ``--target`` says: an address or a mapping file. Raises BadTarget."""
     if name.startswith(("http://", "https://")):
-        return Ragdesk(name, collection, key=key)
+        return RagdeskTarget(name, collection, key=key)
     if name.endswith(".toml"):
-        return Mapped(Path(name), environ)
+        return MappedTarget(Path(name), environ)
     raise BadTarget(f"{name!r} is neither an address (http://…) nor a mapping file (….toml).")
 
 
-def post(url: str, body: Json, timeout: float) -> Json:
+def post_json(url: str, body: Json, timeout: float) -> Json:
     """Send JSON somewhere and give what comes back. Raises NoAnswer with what went wrong."""
     with httpx.Client(headers=PLAIN, timeout=timeout) as http:
-        return _sent(http, http.build_request("POST", url, json=dict(body)), timeout)
+        return _send_request(http, http.build_request("POST", url, json=dict(body)), timeout)
 
 
-def _sent(http: httpx.Client, request: httpx.Request, timeout: float) -> Json:
+def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) -> Json:
     """Send a request, again where the server asks for it; every failure is a NoAnswer."""
     for attempt in range(1, TRIES + 1):
         try:
-            with _opened(http, request) as got:
-                body, status = _whole(got, LARGEST_REPLY, timeout), got.status_code
+            with _open_reply(http, request) as got:
+                body, status = _read_reply(got, LARGEST_REPLY, timeout), got.status_code
         except httpx.HTTPError as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         if status not in _AGAIN or attempt == TRIES:
             break
-        time.sleep(min(5.0, float(_seconds(got.headers.get("retry-after"))) or PAUSE * attempt))
+        time.sleep(
+            min(5.0, float(_retry_seconds(got.headers.get("retry-after"))) or PAUSE * attempt)
+        )
     if got.is_redirect:
         raise NoAnswer(f"HTTP {status}: it sends us elsewhere; name its own address")
     if status >= httpx.codes.BAD_REQUEST:
@@ -223,7 +231,7 @@ def _sent(http: httpx.Client, request: httpx.Request, timeout: float) -> Json:
 
 
 @contextmanager
-def _opened(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Response]:
+def _open_reply(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Response]:
     """Send a request, and give a reply of which nothing is read yet; no redirect is followed."""
     got = http.send(request, stream=True, follow_redirects=False)
     try:
@@ -232,13 +240,13 @@ def _opened(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Respon
         got.close()
 
 
-def _whole(got: httpx.Response, most: int, seconds: float) -> bytes:
+def _read_reply(response: httpx.Response, most: int, seconds: float) -> bytes:
     """Read a reply to its end. Raises NoAnswer for one that is coded, too large or too slow."""
-    coding = got.headers.get("content-encoding", "").strip().lower()
+    coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise NoAnswer(f"the reply is coded ({coding[:20]}), which was not asked for")
     body, end = bytearray(), time.monotonic() + seconds
-    for chunk in got.iter_raw():
+    for chunk in response.iter_raw():
         body += chunk
         if len(body) > most:
             raise NoAnswer(f"the reply is larger than {most >> 20} MiB")
@@ -247,11 +255,11 @@ def _whole(got: httpx.Response, most: int, seconds: float) -> bytes:
     return bytes(body)
 
 
-def _seconds(text: str | None) -> float:
+def _retry_seconds(text: str | None) -> float:
     return float(text) if text and text.isascii() and text.isdigit() else 0.0
 
 
-def _mapping(file: Path) -> Json:
+def _read_mapping(file: Path) -> Json:
     try:
         held = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -264,7 +272,7 @@ def _mapping(file: Path) -> Json:
     return held
 
 
-def _filled(text: str, environ: Mapping[str, str]) -> str:
+def _fill_placeholders(text: str, environ: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in environ:
             raise BadTarget(f"The mapping needs the variable {match[1]}, which is not set.")
@@ -273,9 +281,9 @@ def _filled(text: str, environ: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
-def _body(value: Any, case: Case) -> Any:
+def _fill_body(value: Any, case: Case) -> Any:
     """Fill placeholders in a request; one that stands alone keeps its kind (a list of messages)."""
-    history = [{"role": role, "content": text} for role, text in turns(case)]
+    history = [{"role": role, "content": text} for role, text in list_turns(case)]
     values = {
         "question": case.question,
         "history": history,
@@ -297,25 +305,25 @@ def _body(value: Any, case: Case) -> Any:
     return fill(value)
 
 
-def _at(held: Any, path: str) -> Any:
+def _follow_path(value: Any, path: str) -> Any:
     """Follow a dotted path through objects and lists; None where it ends early.
 
-    >>> _at({"choices": [{"message": {"content": "Yes."}}]}, "choices.0.message.content")
+    >>> _follow_path({"choices": [{"message": {"content": "Yes."}}]}, "choices.0.message.content")
     'Yes.'
     """
     for step in path.split("."):
-        if isinstance(held, Mapping):
-            held = held.get(step)
-        elif isinstance(held, list) and step.isdigit() and int(step) < len(held):
-            held = held[int(step)]
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
         else:
             return None
-    return held
+    return value
 
 
-def _fields(one: Any, fields: Mapping[str, str], number: int) -> dict[str, Any]:
-    if isinstance(one, str):  # a passage may be nothing but its text
-        return {"text": one, "quote": one, "number": number}
-    found = {name: _at(one, path) for name, path in fields.items()}
+def _map_fields(entry: Any, fields: Mapping[str, str], number: int) -> dict[str, Any]:
+    if isinstance(entry, str):  # a passage may be nothing but its text
+        return {"text": entry, "quote": entry, "number": number}
+    found = {name: _follow_path(entry, path) for name, path in fields.items()}
     kept = {name: value for name, value in found.items() if value is not None}
     return {"number": number, "text": "", **kept}

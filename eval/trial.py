@@ -31,22 +31,22 @@ class Trial:
     seconds: float = 0.0
 
 
-def read(folder: Path) -> dict[str, Trial]:
+def read_trials(folder: Path) -> dict[str, Trial]:
     """Read the trials of a run by case; the last one of a case holds.
 
     A last line that was cut when the run was killed is left out; any other broken line raises
     ValueError.
     """
     file = folder / TRIALS
-    return {trial.case: trial for trial in _lines(file)} if file.exists() else {}
+    return {trial.case: trial for trial in _read_trial_lines(file)} if file.exists() else {}
 
 
-def line(trial: Trial) -> str:
+def trial_as_line(trial: Trial) -> str:
     """Write a trial as one line."""
     return json.dumps(asdict(trial), ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _lines(file: Path) -> Iterator[Trial]:
+def _read_trial_lines(file: Path) -> Iterator[Trial]:
     lines = file.read_text(encoding="utf-8").split("\n")
     for number, text in enumerate(lines, start=1):
         if not text.strip():

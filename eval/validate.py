@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr  # type: ignore[import-untyped]  # ships no hints
 
 from eval import answers, faithfulness, stats
-from eval.abstention import auroc
-from eval.imports.rated import Rated
-from eval.reply import split
+from eval.abstention import compute_auroc
+from eval.imports.rated import RatedText
+from eval.reply import split_marked_text
 from indexes.support import Idf
 
 FOLDS, LENGTHS, ROUNDS = 5, 3, 1_000
@@ -37,22 +37,28 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WordVerifier:
     """The deterministic tier as a verifier."""
 
     idf: Idf
-    measure: Callable[[Sequence[str], faithfulness.Knowledge, Idf], float] = faithfulness.precision
+    measure: Callable[[Sequence[str], faithfulness.SourceKnowledge, Idf], float] = (
+        faithfulness.compute_knowledge_precision
+    )
 
     def __call__(self, text: str, sources: Sequence[str]) -> float | None:
         """Give the knowledge precision of what the text claims."""
-        said = [one.text for one in split(text) if faithfulness.claimed(one.text)]
+        said = [
+            one.text
+            for one in split_marked_text(text)
+            if faithfulness.extract_claimed_words(one.text)
+        ]
         if not said:
             return None
-        return self.measure(said, faithfulness.knowledge(sources), self.idf)
+        return self.measure(said, faithfulness.collect_knowledge(sources), self.idf)
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class VerifierScores:
     """Some rated texts and what a verifier gives them: arrays of one length."""
 
     values: Floats
@@ -62,30 +68,32 @@ class Scores:
     clusters: NDArray[np.int64]
 
 
-Figure = Callable[[Scores], float]
+Figure = Callable[[VerifierScores], float]
 
 
-def idf_of(texts: Sequence[str]) -> Idf:
+def compute_idf(texts: Sequence[str]) -> Idf:
     """Weigh words by how many of some texts hold them."""
     every = dict.fromkeys(texts)
-    held = Counter(word for text in every for word in faithfulness.words(text))
+    held = Counter(word for text in every for word in faithfulness.word_set(text))
     n = len(every)
     return lambda word: math.log1p((n - held[word] + 0.5) / (held[word] + 0.5))
 
 
-def validate(rated: Sequence[Rated], verifier: Verifier | None = None) -> dict[str, Any]:
+def validate_verifier(
+    rated: Sequence[RatedText], verifier: Verifier | None = None
+) -> dict[str, Any]:
     """Hold a verifier (the words if none is given) against a rated set, and against the formula."""
     if rated[0].other is not None:
-        return {"figures": _pairs(rated)}
-    idf = idf_of([source for one in rated for source in one.sources])
-    ours = verifier or Words(idf)
-    yardstick = Words(idf, faithfulness.formula)
+        return {"figures": _compare_rated_pairs(rated)}
+    idf = compute_idf([source for one in rated for source in one.sources])
+    ours = verifier or WordVerifier(idf)
+    yardstick = WordVerifier(idf, faithfulness.compute_formula_precision)
     both = [(one, ours(one.text, one.sources), yardstick(one.text, one.sources)) for one in rated]
     kept = [(one, a, b) for one, a, b in both if a is not None and b is not None]
-    scores = _scores([(one, a) for one, a, _ in kept])
-    formula = _scores([(one, b) for one, _, b in kept])
-    figures = {name: _estimate(scores, figure) for name, figure in FIGURES.items()}
-    gaps = {name: _gap(scores, formula, FIGURES[name]) for name in ("spearman", "auroc")}
+    scores = _score_rated([(one, a) for one, a, _ in kept])
+    formula = _score_rated([(one, b) for one, _, b in kept])
+    figures = {name: _estimate_figure(scores, figure) for name, figure in FIGURES.items()}
+    gaps = {name: _estimate_gap(scores, formula, FIGURES[name]) for name in ("spearman", "auroc")}
     parts = sorted({one.part for one, _, _ in kept})
     return {
         "texts": len(kept),
@@ -94,8 +102,8 @@ def validate(rated: Sequence[Rated], verifier: Verifier | None = None) -> dict[s
         "figures": figures,
         "over_the_formula": gaps,
         "parts": {
-            part: _estimate(
-                _scores([(o, a) for o, a, _ in kept if o.part == part]), FIGURES["auroc"]
+            part: _estimate_figure(
+                _score_rated([(o, a) for o, a, _ in kept if o.part == part]), FIGURES["auroc"]
             )
             for part in parts
         }
@@ -104,12 +112,12 @@ def validate(rated: Sequence[Rated], verifier: Verifier | None = None) -> dict[s
     }
 
 
-def _auroc(scores: Scores) -> float:
+def _verifier_auroc(scores: VerifierScores) -> float:
     good, bad = scores.values[scores.good], scores.values[~scores.good]
-    return auroc(good.tolist(), bad.tolist()) if len(good) and len(bad) else math.nan
+    return compute_auroc(good.tolist(), bad.tolist()) if len(good) and len(bad) else math.nan
 
 
-def _matched(scores: Scores) -> float:
+def _length_matched_auroc(scores: VerifierScores) -> float:
     """Compare only texts of like length: AUROC within thirds, weighed by the pairs compared."""
     edges = np.quantile(scores.lengths, np.linspace(0, 1, LENGTHS + 1)[1:-1])
     third = np.searchsorted(edges, scores.lengths)
@@ -118,12 +126,12 @@ def _matched(scores: Scores) -> float:
         good = scores.values[(third == i) & scores.good].tolist()
         bad = scores.values[(third == i) & ~scores.good].tolist()
         if good and bad:
-            total += auroc(good, bad) * len(good) * len(bad)
+            total += compute_auroc(good, bad) * len(good) * len(bad)
             weight += len(good) * len(bad)
     return total / weight if weight else math.nan
 
 
-def _balanced(scores: Scores) -> float:
+def _balanced_accuracy(scores: VerifierScores) -> float:
     """Give the balanced accuracy at thresholds of the other folds; NaN where all are good."""
     if scores.good.all() or not scores.good.any():
         return math.nan
@@ -132,14 +140,16 @@ def _balanced(scores: Scores) -> float:
     for i in range(FOLDS):
         train, test = fold != i, fold == i
         if test.any() and scores.good[train].any() and not scores.good[train].all():
-            said[test] = scores.values[test] >= threshold(scores.values[train], scores.good[train])
+            said[test] = scores.values[test] >= find_threshold(
+                scores.values[train], scores.good[train]
+            )
     return float((said[scores.good].mean() + (~said[~scores.good]).mean()) / 2)
 
 
-def threshold(values: Floats, good: NDArray[np.bool_]) -> float:
+def find_threshold(values: Floats, good: NDArray[np.bool_]) -> float:
     """Find the value from which on a text counts as good, for the best balanced accuracy.
 
-    >>> threshold(np.array([0.1, 0.2, 0.8]), np.array([False, False, True]))
+    >>> find_threshold(np.array([0.1, 0.2, 0.8]), np.array([False, False, True]))
     0.8
     """
     order = np.argsort(-values, kind="stable")
@@ -150,10 +160,10 @@ def threshold(values: Floats, good: NDArray[np.bool_]) -> float:
     return float(values[order][int(np.argmax(gain))])
 
 
-def _correlated(measure: Callable[[Floats, Floats], Any]) -> Figure:
+def _make_correlation(measure: Callable[[Floats, Floats], Any]) -> Figure:
     """Make a figure of a correlation; where all values are equal there is none."""
 
-    def figure(scores: Scores) -> float:
+    def figure(scores: VerifierScores) -> float:
         if np.ptp(scores.values) == 0 or np.ptp(scores.ratings) == 0:
             return math.nan
         return float(measure(scores.values, scores.ratings)[0])
@@ -162,39 +172,42 @@ def _correlated(measure: Callable[[Floats, Floats], Any]) -> Figure:
 
 
 FIGURES: dict[str, Figure] = {
-    "spearman": _correlated(spearmanr),
-    "pearson": _correlated(pearsonr),
-    "auroc": _auroc,
-    "auroc_length_matched": _matched,
-    "balanced_accuracy": _balanced,
+    "spearman": _make_correlation(spearmanr),
+    "pearson": _make_correlation(pearsonr),
+    "auroc": _verifier_auroc,
+    "auroc_length_matched": _length_matched_auroc,
+    "balanced_accuracy": _balanced_accuracy,
 }
 
 
-def _pairs(rated: Sequence[Rated]) -> dict[str, Any]:
+def _compare_rated_pairs(rated: Sequence[RatedText]) -> dict[str, Any]:
     """Which of two answers is better? By the difference of our figures against the reference."""
     texts = [t for one in rated for t in (*one.sources, one.text, one.other or "")]
-    idf = idf_of(texts)
+    idf = compute_idf(texts)
     gaps = [
-        answers.f1(one.text, one.sources, idf) - answers.f1(one.other or "", one.sources, idf)
+        answers.compute_answer_f1(one.text, one.sources, idf)
+        - answers.compute_answer_f1(one.other or "", one.sources, idf)
         for one in rated
     ]
-    scores = _scores(list(zip(rated, gaps, strict=True)))
-    return {name: _estimate(scores, FIGURES[name]) for name in ("spearman", "pearson")}
+    scores = _score_rated(list(zip(rated, gaps, strict=True)))
+    return {name: _estimate_figure(scores, FIGURES[name]) for name in ("spearman", "pearson")}
 
 
-def _scores(pairs: Sequence[tuple[Rated, float]]) -> Scores:
+def _score_rated(pairs: Sequence[tuple[RatedText, float]]) -> VerifierScores:
     _, clusters = np.unique(np.array([one.cluster for one, _ in pairs]), return_inverse=True)
-    return Scores(
+    return VerifierScores(
         values=np.array([value for _, value in pairs], dtype=np.float64),
         ratings=np.array([one.rating for one, _ in pairs], dtype=np.float64),
         good=np.array([one.good for one, _ in pairs], dtype=bool),
-        lengths=np.array([len(faithfulness.words(one.text)) for one, _ in pairs], dtype=np.float64),
+        lengths=np.array(
+            [len(faithfulness.word_set(one.text)) for one, _ in pairs], dtype=np.float64
+        ),
         clusters=clusters.astype(np.int64),
     )
 
 
-def _take(scores: Scores, at: NDArray[np.int64]) -> Scores:
-    return Scores(
+def _select_rows(scores: VerifierScores, at: NDArray[np.int64]) -> VerifierScores:
+    return VerifierScores(
         scores.values[at],
         scores.ratings[at],
         scores.good[at],
@@ -203,28 +216,32 @@ def _take(scores: Scores, at: NDArray[np.int64]) -> Scores:
     )
 
 
-def _draws(scores: Scores) -> list[NDArray[np.int64]]:
+def _draw_rows(scores: VerifierScores) -> list[NDArray[np.int64]]:
     """Draw whole sources with replacement: rows of each draw."""
     every = np.arange(len(scores.values))
     return [
         np.repeat(every, row.astype(int)[scores.clusters])
-        for block in stats.resamples(int(scores.clusters.max()) + 1, ROUNDS)
+        for block in stats.draw_cluster_samples(int(scores.clusters.max()) + 1, ROUNDS)
         for row in block
     ]
 
 
-def _estimate(scores: Scores, figure: Figure) -> dict[str, float | None]:
+def _estimate_figure(scores: VerifierScores, figure: Figure) -> dict[str, float | None]:
     whole = figure(scores)
-    rounds = _draws(scores) if figure is not _balanced else _draws(scores)[:200]
-    return _bounded(whole, [figure(_take(scores, at)) for at in rounds])
+    rounds = _draw_rows(scores) if figure is not _balanced_accuracy else _draw_rows(scores)[:200]
+    return _bounded_estimate(whole, [figure(_select_rows(scores, at)) for at in rounds])
 
 
-def _gap(ours: Scores, theirs: Scores, figure: Figure) -> dict[str, float | None]:
-    drawn = [figure(_take(ours, at)) - figure(_take(theirs, at)) for at in _draws(ours)]
-    return _bounded(figure(ours) - figure(theirs), drawn)
+def _estimate_gap(
+    ours: VerifierScores, theirs: VerifierScores, figure: Figure
+) -> dict[str, float | None]:
+    drawn = [
+        figure(_select_rows(ours, at)) - figure(_select_rows(theirs, at)) for at in _draw_rows(ours)
+    ]
+    return _bounded_estimate(figure(ours) - figure(theirs), drawn)
 
 
-def _bounded(value: float, drawn: Sequence[float]) -> dict[str, float | None]:
+def _bounded_estimate(value: float, drawn: Sequence[float]) -> dict[str, float | None]:
     kept = [one for one in drawn if math.isfinite(one)]
     if not kept or not math.isfinite(value):
         return {"value": None, "ci_low": None, "ci_high": None}

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from eval.faithfulness import words
-from indexes.support import Flag, Idf, flags, window
-from indexes.text import sentences
+from eval.faithfulness import word_set
+from indexes.support import Contradiction, Idf, find_contradictions, choose_pieces
+from indexes.text import split_sentences
 
 CLOSE = 0.75  # of a sentence, by idf: so much of it its nearest sentences hold, or they are others
 SAME = 0.85  # then a "not" more or less turns the meaning round
@@ -27,40 +27,48 @@ _SPELT = re.compile(
 _COUNTED = frozenset({"one", "two", "three", "four", "1", "2", "3", "4", "一", "两", "二"})
 
 
-def violations(sentence: str, sources: Sequence[str], idf: Idf, beside: str = "") -> list[Flag]:
+def list_violations(
+    sentence: str, sources: Sequence[str], idf: Idf, beside: str = ""
+) -> list[Contradiction]:
     """List what a sentence states otherwise than its sources.
 
     beside: what names may come from without being a source: headings, the question.
 
-    >>> [f.said for f in violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
+    >>> [f.said for f in list_violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
     ['60 days']
     """
     said = LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
-    pieces = [piece for source in sources for piece in _pieces(source)]
+    pieces = [piece for source in sources for piece in _split_source(source)]
     if not pieces:
         return []
-    at, share = window(words(said), [words(piece) for piece in pieces], idf)
+    at, share = choose_pieces(word_set(said), [word_set(piece) for piece in pieces], idf)
     whole = "\n".join(sources)
-    near = flags(said, "\n".join(pieces[i] for i in at), beside=f"{beside}\n{whole}")
-    anywhere = set(flags(said, whole, beside=beside)) if near else set()
+    near = find_contradictions(said, "\n".join(pieces[i] for i in at), context=f"{beside}\n{whole}")
+    anywhere = set(find_contradictions(said, whole, context=beside)) if near else set()
     alone = len(at) == 1
     denied = alone and _denials(said) != _denials(pieces[at[0]])
     turned = {"negation": denied, "opposite": alone}
-    known = [name.lower() for names, name in _SPELT.findall(said) if _initials(names, name)]
+    known = [
+        name.lower() for names, name in _SPELT.findall(said) if _is_abbreviation_of(names, name)
+    ]
     short = {*known, *(name.rstrip("0123456789") for name in known)}  # IC3 is also read as IC
     return [
         one
         for one in near
-        if one.said.lower() not in short
-        and _counts(one, share, nowhere=one in anywhere, turned=turned.get(one.kind, False))
+        if one.words.lower() not in short
+        and _counts_as_violation(
+            one, share, nowhere=one in anywhere, turned=turned.get(one.kind, False)
+        )
     ]
 
 
-def _counts(one: Flag, share: float, *, nowhere: bool, turned: bool) -> bool:
-    if one.kind in AMOUNTS:
-        return one.said.lower() not in _COUNTED and (nowhere or share >= CLOSE)
-    if one.kind == "name":
-        return nowhere and one.said[:1].isupper()
+def _counts_as_violation(
+    sentence: Contradiction, share: float, *, nowhere: bool, turned: bool
+) -> bool:
+    if sentence.kind in AMOUNTS:
+        return sentence.words.lower() not in _COUNTED and (nowhere or share >= CLOSE)
+    if sentence.kind == "name":
+        return nowhere and sentence.words[:1].isupper()
     return turned and share >= SAME
 
 
@@ -68,16 +76,16 @@ def _denials(text: str) -> int:
     return len(_NOT.findall(_QUOTED.sub(" ", text)))
 
 
-def _initials(names: str, short: str) -> bool:
+def _is_abbreviation_of(names: str, short: str) -> bool:
     """Tell whether an abbreviation is of the names before it: Crime Complaint Center (CCC)."""
     letters = iter(re.sub(r"[^A-Z]", "", names))
     return all(letter in letters for letter in short if letter.isalpha())
 
 
 @lru_cache(maxsize=8192)
-def _pieces(source: str) -> tuple[str, ...]:
-    return tuple(_cut(source))
+def _split_source(source: str) -> tuple[str, ...]:
+    return tuple(_cut_source(source))
 
 
-def _cut(source: str) -> Iterator[str]:
-    yield from (source[start:end] for start, end in sentences(source))
+def _cut_source(source: str) -> Iterator[str]:
+    yield from (source[start:end] for start, end in split_sentences(source))

@@ -20,7 +20,7 @@ _SUM = re.compile(rb"([0-7]{1,7})[ \0]{1,2}")
 _SIZE = re.compile(rb"([0-9]{1,3}) size=([0-9]{1,18})\n")  # all that an extended header may say
 
 
-class ArchiveReader:
+class TarReader:
     """Gives the members of an archive in their order; each is read to its end, or passed over.
 
     content: the open file, at its beginning. size: its bytes. Raises IndexDamaged naming ``name``
@@ -29,76 +29,76 @@ class ArchiveReader:
 
     def __init__(self, content: IO[bytes], size: int, *, name: str) -> None:
         self._content, self._left, self._name = content, size, name
-        self._open, self._fill = 0, 0  # bytes of the present member, and of its filling
+        self._member_left, self._padding = 0, 0  # bytes of the present member, and of its filling
 
-    def next(self) -> tuple[str, int] | None:
+    def next_member(self) -> tuple[str, int] | None:
         """Give name and size of the next member, or None at a proper end of the archive."""
-        while self._open:
-            self.read()
-        if any(self._take(self._fill)):
-            raise self._odd("there are bytes between its parts")
-        self._fill = 0
-        block = self._take(_BLOCK)
+        while self._member_left:
+            self.read_piece()
+        if any(self._take_bytes(self._padding)):
+            raise self._format_error("there are bytes between its parts")
+        self._padding = 0
+        block = self._take_bytes(_BLOCK)
         if not any(block):
-            self._end()
+            self._check_end()
             return None
-        kind, name, size = self._header(block)
+        kind, name, size = self._parse_header(block)
         if kind == _EXTENDED:
-            size = self._extended(size)
-            kind, name, _ = self._header(self._take(_BLOCK))
+            size = self._parse_extended_size(size)
+            kind, name, _ = self._parse_header(self._take_bytes(_BLOCK))
         if kind != _FILE:
-            raise self._odd("a part of it is no plain file")
+            raise self._format_error("a part of it is no plain file")
         if size > self._left:
-            raise self._odd("a part of it is larger than all that is left")
-        self._open, self._fill = size, -size % _BLOCK
+            raise self._format_error("a part of it is larger than all that is left")
+        self._member_left, self._padding = size, -size % _BLOCK
         return name, size
 
-    def read(self) -> bytes:
+    def read_piece(self) -> bytes:
         """Give the next piece of the present member; nothing at its end."""
-        piece = self._take(min(self._open, _PIECE))
-        self._open -= len(piece)
+        piece = self._take_bytes(min(self._member_left, _PIECE))
+        self._member_left -= len(piece)
         return piece
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_pieces(self) -> Iterator[bytes]:
         """Give what is left of the present member, piece by piece."""
-        while piece := self.read():
+        while piece := self.read_piece():
             yield piece
 
-    def _take(self, size: int) -> bytes:
+    def _take_bytes(self, size: int) -> bytes:
         if size > self._left:
-            raise self._odd("it was cut")
+            raise self._format_error("it was cut")
         data = self._content.read(size)
         if len(data) != size:
-            raise self._odd("it was cut while it was read")
+            raise self._format_error("it was cut while it was read")
         self._left -= size
         return data
 
-    def _header(self, block: bytes) -> tuple[bytes, str, int]:
+    def _parse_header(self, block: bytes) -> tuple[bytes, str, int]:
         plain = block[:148] + b" " * 8 + block[156:]
         total, size = _SUM.fullmatch(block[148:156]), _OCTAL.fullmatch(block[124:136])
         name, _, rest = block[:100].partition(b"\0")
         if not total or int(total[1], 8) != sum(plain) or block[257:265] != _MAGIC:
-            raise self._odd("a header is damaged, or of another kind of archive")
+            raise self._format_error("a header is damaged, or of another kind of archive")
         if not size or any(rest) or any(block[157:257]) or any(block[345:]):
-            raise self._odd("a header says what no backup says")
+            raise self._format_error("a header says what no backup says")
         if not name.isascii():
-            raise self._odd("a name is none of ours")
+            raise self._format_error("a name is none of ours")
         return block[156:157], name.decode("ascii"), int(size[1], 8)
 
-    def _extended(self, size: int) -> int:
+    def _parse_extended_size(self, size: int) -> int:
         """Read the size of a member of 8 GiB or more, for which its own header has no room."""
         if not 0 < size < _BLOCK:
-            raise self._odd("an extended header is none of ours")
-        body = self._take(_BLOCK)
-        told = _SIZE.fullmatch(body[:size])
-        if not told or int(told[1]) != size or any(body[size:]):
-            raise self._odd("an extended header is none of ours")
-        return int(told[2])
+            raise self._format_error("an extended header is none of ours")
+        body = self._take_bytes(_BLOCK)
+        match = _SIZE.fullmatch(body[:size])
+        if not match or int(match[1]) != size or any(body[size:]):
+            raise self._format_error("an extended header is none of ours")
+        return int(match[2])
 
-    def _end(self) -> None:
+    def _check_end(self) -> None:
         """Two empty blocks end an archive, and nothing but filling may follow."""
-        if self._left >= _BLOCK + _RECORD or not self._left or any(self._take(self._left)):
-            raise self._odd("something follows after its end")
+        if self._left >= _BLOCK + _RECORD or not self._left or any(self._take_bytes(self._left)):
+            raise self._format_error("something follows after its end")
 
-    def _odd(self, why: str) -> IndexDamaged:
+    def _format_error(self, why: str) -> IndexDamaged:
         return IndexDamaged(f"{self._name} is no backup of ours, or was changed: {why}.")

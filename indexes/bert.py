@@ -23,9 +23,16 @@ Array = NDArray[Any]
 
 OPSET, IR = 17, 8  # as the traced graphs
 _PARTS = ("Transformer", "Pooling", "Normalize")
-_ASKED = {"transformer_task": "feature-extraction", "module_output_name": "token_embeddings"}
+_REQUIRED_SETTINGS = {
+    "transformer_task": "feature-extraction",
+    "module_output_name": "token_embeddings",
+}
 _LEAST = 1e-12  # a length below which a vector has no direction
-_OUTSIDE = {"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"}  # not read
+_UNUSED_WEIGHTS = {
+    "embeddings.position_ids",
+    "pooler.dense.weight",
+    "pooler.dense.bias",
+}  # not read
 _LAYER = {
     "attention.self.query": ("hidden", "hidden"),
     "attention.self.key": ("hidden", "hidden"),
@@ -37,7 +44,7 @@ _LAYER = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bert:
+class BertConfig:
     """The sizes of a model, and how the vectors of its tokens become one: ``mean`` or ``cls``."""
 
     layers: int
@@ -50,10 +57,10 @@ class Bert:
     epsilon: float
     pooling: str
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name every weight that is read, with its shape."""
         size = {"hidden": self.hidden, "inner": self.inner}
-        found: dict[str, tuple[int, ...]] = {
+        shapes: dict[str, tuple[int, ...]] = {
             "embeddings.word_embeddings.weight": (self.vocabulary, self.hidden),
             "embeddings.position_embeddings.weight": (self.positions, self.hidden),
             "embeddings.token_type_embeddings.weight": (self.kinds, self.hidden),
@@ -63,31 +70,31 @@ class Bert:
             under = f"encoder.layer.{layer}."
             norms += [f"{under}attention.output.LayerNorm", f"{under}output.LayerNorm"]
             for name, (out, into) in _LAYER.items():
-                found[f"{under}{name}.weight"] = (size[out], size[into])
-                found[f"{under}{name}.bias"] = (size[out],)
+                shapes[f"{under}{name}.weight"] = (size[out], size[into])
+                shapes[f"{under}{name}.bias"] = (size[out],)
         for name in norms:
-            found[f"{name}.weight"] = found[f"{name}.bias"] = (self.hidden,)
-        return found
+            shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = (self.hidden,)
+        return shapes
 
 
-def write(folder: Path, file: Path) -> bool:
+def write_bert_graph(folder: Path, file: Path) -> bool:
     """Write the graph of the model in a folder; False where it is another kind of model.
 
     Input ``ids``: int64 (1, n), the tokens of one text. Output ``vector``: float32 (1, hidden), of
     length one. There is no mask, as a text that runs alone needs none.
     """
     try:
-        bert = _described(folder)
-        weights = bert and _weights(folder, bert)
+        bert = _read_config(folder)
+        weights = bert and _read_weights(folder, bert)
     except (AttributeError, KeyError, OSError, TypeError, ValueError, SafetensorError):
         return False  # tracing says what is the matter
     if not bert or not weights:
         return False
-    onnx.save(_Graph(bert, weights).model(), str(file))
+    onnx.save(_Graph(bert, weights).build_model(), str(file))
     return True
 
 
-def _described(folder: Path) -> Bert | None:
+def _read_config(folder: Path) -> BertConfig | None:
     """Read the settings of a model; None where one of them is not what is written here."""
     config = json.loads((folder / "config.json").read_bytes())
     modules = json.loads((folder / "modules.json").read_bytes())
@@ -104,11 +111,13 @@ def _described(folder: Path) -> Bert | None:
         return None
     if modules[0]["path"]:  # an older layout, with the transformer in a folder of its own
         return None
-    asked = json.loads((folder / "sentence_bert_config.json").read_bytes())
-    way = _pooling(json.loads((folder / modules[1]["path"] / "config.json").read_bytes()))
-    if way is None or any(asked.get(name, value) != value for name, value in _ASKED.items()):
+    settings = json.loads((folder / "sentence_bert_config.json").read_bytes())
+    pooling = _read_pooling(json.loads((folder / modules[1]["path"] / "config.json").read_bytes()))
+    if pooling is None or any(
+        settings.get(name, value) != value for name, value in _REQUIRED_SETTINGS.items()
+    ):
         return None
-    return Bert(
+    return BertConfig(
         layers=config["num_hidden_layers"],
         heads=config["num_attention_heads"],
         hidden=config["hidden_size"],
@@ -117,38 +126,38 @@ def _described(folder: Path) -> Bert | None:
         positions=config["max_position_embeddings"],
         kinds=config["type_vocab_size"],
         epsilon=config["layer_norm_eps"],
-        pooling=way,
+        pooling=pooling,
     )
 
 
-def _pooling(config: Mapping[str, Any]) -> str | None:
+def _read_pooling(config: Mapping[str, Any]) -> str | None:
     """Tell how token vectors become one, in today's settings or in those of older models."""
     if config.get("include_prompt", True) is not True:
         return None
     old = {name: on for name, on in config.items() if name.startswith("pooling_mode_") and on}
     names = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
-    said = config.get("pooling_mode") or (names.get(*old) if len(old) == 1 else None)
-    return said if said in {"mean", "cls"} else None
+    pooling = config.get("pooling_mode") or (names.get(*old) if len(old) == 1 else None)
+    return pooling if pooling in {"mean", "cls"} else None
 
 
-def _weights(folder: Path, bert: Bert) -> dict[str, Array] | None:
+def _read_weights(folder: Path, bert: BertConfig) -> dict[str, Array] | None:
     """Read every weight as float32; None where one is missing, left over or of another shape."""
     (file,) = folder.glob("*.safetensors")
-    shapes = bert.shapes()
+    shapes = bert.weight_shapes()
     with safe_open(str(file), framework="np") as opened:
         names = {name.removeprefix("bert."): name for name in opened.keys()}  # noqa: SIM118
-        if not set(shapes) <= set(names) <= set(shapes) | _OUTSIDE:
+        if not set(shapes) <= set(names) <= set(shapes) | _UNUSED_WEIGHTS:
             return None
-        found = {name: opened.get_tensor(names[name]) for name in shapes}
-    if any(found[name].shape != shape for name, shape in shapes.items()):
+        arrays = {name: opened.get_tensor(names[name]) for name in shapes}
+    if any(arrays[name].shape != shape for name, shape in shapes.items()):
         return None
-    return {name: np.asarray(array, dtype=np.float32) for name, array in found.items()}
+    return {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
 
 
 class _Graph:
     """Collects nodes; a method gives the name of what its node computes."""
 
-    def __init__(self, bert: Bert, weights: Mapping[str, Array]) -> None:
+    def __init__(self, bert: BertConfig, weights: Mapping[str, Array]) -> None:
         self._bert, self._weights = bert, weights
         ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "n"])
         out = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, bert.hidden])
@@ -156,100 +165,114 @@ class _Graph:
         empty = helper.make_graph([], "bert", [ids], [out])
         self._model = helper.make_model(empty, opset_imports=[opset], ir_version=IR)
 
-    def model(self) -> onnx.ModelProto:
+    def build_model(self) -> onnx.ModelProto:
         """Write the whole of it, from the ids to the vector."""
-        tokens = self._embedded()
+        tokens = self._embed_tokens()
         for layer in range(self._bert.layers):
-            tokens = self._layer(tokens, f"encoder.layer.{layer}.")
-        self._unit(self._pooled(tokens))
+            tokens = self._add_layer(tokens, f"encoder.layer.{layer}.")
+        self._normalise_vector(self._pool_tokens(tokens))
         return self._model
 
-    def _embedded(self) -> str:
+    def _embed_tokens(self) -> str:
         """Add the vectors of words, of the first kind of text, and of places.
 
         Each is gathered, as in a traced graph, so that int8 makes the same of all three.
         """
-        nought, one = self._value(np.array(0)), self._value(np.array(1))
-        count = self._op("Gather", self._op("Shape", "ids"), one)
-        words = self._op("Gather", self._table("word"), "ids")
-        kind = self._op("Gather", self._table("token_type"), nought)
-        places = self._op("Gather", self._table("position"), self._op("Range", nought, count, one))
-        tokens = self._op("Add", self._op("Add", words, kind), places)
-        return self._norm(tokens, "embeddings.LayerNorm")
+        zero, step = self._add_value(np.array(0)), self._add_value(np.array(1))
+        count = self._add_node("Gather", self._add_node("Shape", "ids"), step)
+        words = self._add_node("Gather", self._embedding_table("word"), "ids")
+        kind = self._add_node("Gather", self._embedding_table("token_type"), zero)
+        places = self._add_node(
+            "Gather", self._embedding_table("position"), self._add_node("Range", zero, count, step)
+        )
+        tokens = self._add_node("Add", self._add_node("Add", words, kind), places)
+        return self._add_norm(tokens, "embeddings.LayerNorm")
 
-    def _layer(self, tokens: str, under: str) -> str:
-        heard = self._linear(self._attention(tokens, under), f"{under}attention.output.dense")
-        tokens = self._norm(self._op("Add", heard, tokens), f"{under}attention.output.LayerNorm")
-        wide = self._gelu(self._linear(tokens, f"{under}intermediate.dense"))
-        narrow = self._linear(wide, f"{under}output.dense")
-        return self._norm(self._op("Add", narrow, tokens), f"{under}output.LayerNorm")
+    def _add_layer(self, tokens: str, under: str) -> str:
+        attended = self._add_linear(
+            self._add_attention(tokens, under), f"{under}attention.output.dense"
+        )
+        tokens = self._add_norm(
+            self._add_node("Add", attended, tokens), f"{under}attention.output.LayerNorm"
+        )
+        wide = self._add_gelu(self._add_linear(tokens, f"{under}intermediate.dense"))
+        narrow = self._add_linear(wide, f"{under}output.dense")
+        return self._add_norm(self._add_node("Add", narrow, tokens), f"{under}output.LayerNorm")
 
-    def _attention(self, tokens: str, under: str) -> str:
+    def _add_attention(self, tokens: str, under: str) -> str:
         """Let every token hear every other, in each head (Vaswani et al. 2017, section 3.2)."""
         width = self._bert.hidden // self._bert.heads
-        heads = self._value(np.array([0, 0, self._bert.heads, width]))  # 0: as it is
+        heads = self._add_value(np.array([0, 0, self._bert.heads, width]))  # 0: as it is
 
-        def turned(part: str, order: list[int]) -> str:
-            flat = self._linear(tokens, f"{under}attention.self.{part}")
-            return self._op("Transpose", self._op("Reshape", flat, heads), perm=order)
+        def project(part: str, order: list[int]) -> str:
+            flat = self._add_linear(tokens, f"{under}attention.self.{part}")
+            return self._add_node("Transpose", self._add_node("Reshape", flat, heads), perm=order)
 
-        scores = self._op("MatMul", turned("query", [0, 2, 1, 3]), turned("key", [0, 2, 3, 1]))
-        scaled = self._op("Mul", scores, self._number(1 / math.sqrt(width)))
-        shares = self._op("Softmax", scaled, axis=-1)
-        heard = self._op("MatMul", shares, turned("value", [0, 2, 1, 3]))
-        back = self._op("Transpose", heard, perm=[0, 2, 1, 3])
-        return self._op("Reshape", back, self._flat())
+        scores = self._add_node(
+            "MatMul", project("query", [0, 2, 1, 3]), project("key", [0, 2, 3, 1])
+        )
+        scaled = self._add_node("Mul", scores, self._add_number(1 / math.sqrt(width)))
+        shares = self._add_node("Softmax", scaled, axis=-1)
+        attended = self._add_node("MatMul", shares, project("value", [0, 2, 1, 3]))
+        back = self._add_node("Transpose", attended, perm=[0, 2, 1, 3])
+        return self._add_node("Reshape", back, self._flat_shape())
 
-    def _flat(self) -> str:
+    def _flat_shape(self) -> str:
         """Give the shape of all tokens, one computed while it runs, as in a traced graph.
 
         From a known shape ONNX Runtime would fuse one more addition into the norm that follows,
         in an operator that is slower and rounds otherwise, and int8 makes much of little: cosine
         0.995 at worst of 300 passages to what is published, where this gives the same numbers.
         """
-        return self._op("Concat", self._op("Shape", "ids"), self._value(np.array([-1])), axis=0)
-
-    def _linear(self, tokens: str, name: str) -> str:
-        matrix = self._value(np.ascontiguousarray(self._weights[f"{name}.weight"].T))
-        bias = self._value(self._weights[f"{name}.bias"])
-        return self._op("Add", bias, self._op("MatMul", tokens, matrix))
-
-    def _gelu(self, tokens: str) -> str:
-        """Write x * (1 + erf(x / sqrt 2)) / 2 in the operators that ONNX Runtime fuses to one."""
-        bent = self._op("Erf", self._op("Div", tokens, self._number(math.sqrt(2))))
-        return self._op(
-            "Mul",
-            self._op("Mul", tokens, self._op("Add", bent, self._number(1))),
-            self._number(0.5),
+        return self._add_node(
+            "Concat", self._add_node("Shape", "ids"), self._add_value(np.array([-1])), axis=0
         )
 
-    def _norm(self, tokens: str, name: str) -> str:
-        scale, shift = (self._value(self._weights[f"{name}.{part}"]) for part in ("weight", "bias"))
-        return self._op(
+    def _add_linear(self, tokens: str, name: str) -> str:
+        matrix = self._add_value(np.ascontiguousarray(self._weights[f"{name}.weight"].T))
+        bias = self._add_value(self._weights[f"{name}.bias"])
+        return self._add_node("Add", bias, self._add_node("MatMul", tokens, matrix))
+
+    def _add_gelu(self, tokens: str) -> str:
+        """Write x * (1 + erf(x / sqrt 2)) / 2 in the operators that ONNX Runtime fuses to one."""
+        bent = self._add_node("Erf", self._add_node("Div", tokens, self._add_number(math.sqrt(2))))
+        return self._add_node(
+            "Mul",
+            self._add_node("Mul", tokens, self._add_node("Add", bent, self._add_number(1))),
+            self._add_number(0.5),
+        )
+
+    def _add_norm(self, tokens: str, name: str) -> str:
+        scale, shift = (
+            self._add_value(self._weights[f"{name}.{part}"]) for part in ("weight", "bias")
+        )
+        return self._add_node(
             "LayerNormalization", tokens, scale, shift, axis=-1, epsilon=self._bert.epsilon
         )
 
-    def _pooled(self, tokens: str) -> str:
+    def _pool_tokens(self, tokens: str) -> str:
         if self._bert.pooling == "cls":
-            return self._op("Gather", tokens, self._value(np.array(0)), axis=1)
-        return self._op("ReduceMean", tokens, axes=[1], keepdims=0)
+            return self._add_node("Gather", tokens, self._add_value(np.array(0)), axis=1)
+        return self._add_node("ReduceMean", tokens, axes=[1], keepdims=0)
 
-    def _unit(self, vector: str) -> None:
-        length = self._op("ReduceL2", vector, axes=[-1], keepdims=1)
-        self._op("Div", vector, self._op("Max", length, self._number(_LEAST)), out="vector")
+    def _normalise_vector(self, vector: str) -> None:
+        length = self._add_node("ReduceL2", vector, axes=[-1], keepdims=1)
+        self._add_node(
+            "Div", vector, self._add_node("Max", length, self._add_number(_LEAST)), out="vector"
+        )
 
-    def _table(self, kind: str) -> str:
-        return self._value(self._weights[f"embeddings.{kind}_embeddings.weight"])
+    def _embedding_table(self, kind: str) -> str:
+        return self._add_value(self._weights[f"embeddings.{kind}_embeddings.weight"])
 
-    def _number(self, number: float) -> str:
-        return self._value(np.array(number, dtype=np.float32))
+    def _add_number(self, number: float) -> str:
+        return self._add_value(np.array(number, dtype=np.float32))
 
-    def _value(self, array: Array) -> str:
+    def _add_value(self, array: Array) -> str:
         name = f"value{len(self._model.graph.initializer)}"
         self._model.graph.initializer.append(numpy_helper.from_array(array, name))
         return name
 
-    def _op(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+    def _add_node(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
         out = out or f"{kind}{len(self._model.graph.node)}"
         self._model.graph.node.append(helper.make_node(kind, list(inputs), [out], **attributes))
         return out

@@ -24,24 +24,24 @@ from indexes import (
     retention,
     segments,
 )
-from indexes.access_log import Access
-from indexes.chunk import Chunk, Record
-from indexes.compact import Merge, Size, choose
+from indexes.access_log import AccessChanges
+from indexes.chunk import Chunk, DocumentRecord
+from indexes.compact import MergePolicy, SegmentSize, choose_segments
 from indexes.dense import Vectors
-from indexes.documents import Documents, Listed
-from indexes.draft import Draft, Progress
+from indexes.documents import DocumentTable, ListedDocument
+from indexes.draft import SegmentDraft, EmbedProgress
 from indexes.embed import Embedder
 from indexes.errors import BaseDamaged, IndexDamaged, IndexesError, IndexMismatch
-from indexes.generations import Plan
+from indexes.generations import GenerationPlan
 from indexes.index import Index
-from indexes.journal import Journal
-from indexes.layout import Layout
-from indexes.past_limits import Change
+from indexes.journal import VectorJournal
+from indexes.layout import RowLayout
+from indexes.past_limits import LimitChange
 from indexes.paths import segment_folder
 from indexes.retention import Retention
 from indexes.segments import Segment
 
-_SHARED = (
+_RECORD_FIELDS = (
     *("id", "uri", "source", "title", "media_type", "language", "digest", "groups", "validity"),
 )
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ _NO_GROUPS: Mapping[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishResult:
     """What a publish made: counts of the whole generation, and the texts newly embedded.
 
     changed: False when there was nothing to write and the generation is the one before.
@@ -77,11 +77,13 @@ class Loss:
     documents: int | None
 
 
-def loss(collection: Path) -> Loss:
+def measure_loss(collection: Path) -> Loss:
     """Tell what would be let go of, were the collection begun anew."""
-    number = generations.current(collection) or next(generations.order(collection), 0)
+    number = generations.read_current_number(collection) or next(
+        generations.order_generations(collection), 0
+    )
     try:
-        facts = generations.read_manifest(collection, number).facts
+        facts = generations.read_generation_manifest(collection, number).facts
         return Loss(generation=number, documents=int(facts["sums"]["documents"]))
     except IndexesError:
         return Loss(generation=number, documents=None)
@@ -94,7 +96,7 @@ class Build:
     is embedded anew (another embedder made it), or None. due: whether what was published has
     segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
     None keeps those of the base. kept: which generations stay after a publish; None: all.
-    begin_anew: where the base cannot be read whole, start from nothing; then ``loss`` says what
+    begin_anew: where the base cannot be read whole, start from nothing; then ``measure_loss`` says what
     is let go of. Of a whole base nothing ever is.
     """
 
@@ -104,21 +106,21 @@ class Build:
         embedder: Embedder,
         *,
         splitter: Mapping[str, Any] | None = None,
-        progress: Progress | None = None,
-        kept: Retention | None = None,
+        progress: EmbedProgress | None = None,
+        retention: Retention | None = None,
         begin_anew: bool = False,
     ) -> None:
         self.base: Index | None = None
         self.loss: Loss | None = None
-        self.stale: str | None = None
-        self.due = False
+        self.stale_reason: str | None = None
+        self.merge_due = False
         self._collection, self._embedder = collection, embedder
-        self._splitter, self._progress, self._kept = splitter, progress, kept
+        self._splitter, self._progress, self._retention = splitter, progress, retention
         self._begin_anew = begin_anew
         self._number: int | None = None
-        self._draft: Draft | None = None
-        self._added: dict[str, Listed] = {}
-        self._held = ExitStack()
+        self._draft: SegmentDraft | None = None
+        self._added: dict[str, ListedDocument] = {}
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         """Take the lock and open the base. Raises CollectionBusy when another holds the lock.
@@ -126,36 +128,36 @@ class Build:
         Raises BaseDamaged when the base cannot be read whole, so that no publish loses what stands;
         IndexMismatch when a newer version wrote it; OSError when the machine cannot read it now.
         """
-        with ExitStack() as held:
-            held.enter_context(generations.writing(self._collection))
-            held.callback(self._clear_old)  # once the base is no longer read
+        with ExitStack() as resources:
+            resources.enter_context(generations.lock_collection(self._collection))
+            resources.callback(self._clear_old_generations)  # once the base is no longer read
             try:
-                base = Index.base(self._collection)
+                base = Index.open_base(self._collection)
             except BaseDamaged:
                 if not self._begin_anew:
                     raise
-                base, self.loss = None, loss(self._collection)
-            self.base = held.enter_context(base) if base else None
+                base, self.loss = None, measure_loss(self._collection)
+            self.base = resources.enter_context(base) if base else None
             self._check_limits()
-            canary = self._embedder.passages([segments.CANARY])[0]
-            self.stale = self._staleness(canary)
-            self.journal = Journal(self._collection, self._embedder.card, canary)
-            held.callback(self._clear)
-            self._held = held.pop_all()
+            canary = self._embedder.embed_passages([segments.CANARY_TEXT])[0]
+            self.stale_reason = self._find_staleness(canary)
+            self.journal = VectorJournal(self._collection, self._embedder.card, canary)
+            resources.callback(self._discard_draft)
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._held.close()
+        self._resources.close()
 
     def _check_limits(self) -> None:
         """Refuse to go on, before anything costs time, where a publish could not be noted."""
         try:
             least = generations.limits_revision(self._collection)
-            past_limits.read(self._collection, least=least)
+            past_limits.read_limits(self._collection, least=least)
         except IndexDamaged as error:
             raise BaseDamaged(str(error).replace(f"{self._collection}/", "")) from error
 
-    def add(self, record: Record, chunks: Sequence[Chunk]) -> None:
+    def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
         """Take in a document, instead of any of its source and uri that is there.
 
         Raises ValueError, and takes nothing in, when it was added before in this build or a
@@ -163,103 +165,115 @@ class Build:
         """
         if record.id in self._added:
             raise ValueError(f"{record.uri} was added twice.")
-        first, count = self._writing().add(record, chunks)
-        failpoints.reach("document added")
-        facts = {name: getattr(record, name) for name in _SHARED}
-        self._added[record.id] = Listed(**facts, segment="", first=first, count=count)
+        first, count = self._get_draft().take_document(record, chunks)
+        failpoints.reach_failpoint("document added")
+        facts = {name: getattr(record, name) for name in _RECORD_FIELDS}
+        self._added[record.id] = ListedDocument(**facts, segment="", first=first, count=count)
 
     def publish(
         self,
         *,
         removed: Collection[str] = (),
         groups: Mapping[str, frozenset[str]] = _NO_GROUPS,
-        merge: Merge = "small",
-    ) -> Published:
+        merge: MergePolicy = "small",
+    ) -> PublishResult:
         """Publish what was added, less the documents removed, with new groups for some.
 
         removed, groups: by record id. merge: which segments become one on this occasion, see
         ``compact``. Raises ValueError for an id nobody knows, OSError when anything cannot be
         written or synced; then the base still stands.
         """
-        gone = self._gone(set(removed))
-        regrouped = self._regrouped(groups, gone)
+        gone = self._find_removed(set(removed))
+        regrouped = self._find_regrouped(groups, gone)
         self._check_known({*removed, *groups})
-        merged = self._merged(gone, merge)
+        merged = self._choose_merged(gone, merge)
         if self.base and not (
-            self._added or gone or regrouped or merged or self.stale or self.base.refused
+            self._added or gone or regrouped or merged or self.stale_reason or self.base.refused
         ):
-            return self._published(self.base.generation, self.base.sums, changed=False)
-        self._carry_over(merged, set(gone))
-        digest = self._sealed()
+            return self._make_result(self.base.generation, self.base.sums, changed=False)
+        self._copy_documents(merged, set(gone))
+        digest = self._finish_draft()
         new = [replace(d, segment=digest or "") for d in self._added.values()]
         listed = [replace(d, groups=groups.get(d.id, d.groups)) for d in new]
         listed += [d for d in regrouped if d.id not in self._added]
-        plan = self._plan(gone.values(), merged, digest)
+        plan = self._make_plan(gone.values(), merged, digest)
         plan = replace(
             plan,
-            access=_access(gone.values(), listed, regrouped),
+            access=_make_access_changes(gone.values(), listed, regrouped),
             limits=self._limits(gone.values(), listed),
         )
-        table = self.base.documents.file if self.base and not self.stale else None
-        number = generations.publish(self._collection, plan, listed, base=table, gone=gone)
+        table = self.base.documents.file if self.base and not self.stale_reason else None
+        number = generations.publish_generation(
+            self._collection, plan, listed, base=table, gone=gone
+        )
         self._number = number
-        self.journal.clear()
-        failpoints.reach("generation published")
-        return self._published(number, plan.sums)
+        self.journal.clear_parts()
+        failpoints.reach_failpoint("generation published")
+        return self._make_result(number, plan.sums)
 
-    def _limits(self, gone: Iterable[Listed], listed: Sequence[Listed]) -> Change:
+    def _limits(
+        self, gone: Iterable[ListedDocument], listed: Sequence[ListedDocument]
+    ) -> LimitChange:
         """Tell which texts become past ones; of a base that is let go of, as far as is known.
 
         Its newest whole table says it, or else the access logs, which know places and no texts.
         """
         if not self.loss:
-            return past_limits.compare(gone, listed)
-        for number in generations.order(self._collection):
-            if table := generations.whole_table(self._collection, number):
-                with closing(Documents(table)) as old:
-                    return past_limits.compare(old.limited(), listed)
+            return past_limits.compare_limits(gone, listed)
+        for number in generations.order_generations(self._collection):
+            if table := generations.find_whole_table(self._collection, number):
+                with closing(DocumentTable(table)) as old:
+                    return past_limits.compare_limits(old.limited(), listed)
         places = dict[str, frozenset[str]]()
-        for number in access_log.numbers(self._collection):
-            if step := access_log.read(self._collection, number):
+        for number in access_log.list_access_logs(self._collection):
+            if step := access_log.read_access_log(self._collection, number):
                 for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
                     places[past_limits.place_key(*place)] = groups
         taken = {past_limits.place_key(one.source, one.uri) for one in listed}
         shut = {key: groups for key, groups in places.items() if groups and key not in taken}
-        return Change(closing=shut)
+        return LimitChange(closing=shut)
 
-    def _gone(self, removed: set[str]) -> dict[str, Listed]:
+    def _find_removed(self, removed: set[str]) -> dict[str, ListedDocument]:
         """Find the documents of the base that go: removed, or replaced by one added."""
         if not self.base:
             return {}
         table = self.base.documents
-        found = [table.by_id(identity) for identity in {*removed, *self._added}]
-        found += [table.at(document.source, document.uri) for document in self._added.values()]
-        return {document.id: document for document in found if document}
+        matches = [table.find_by_id(identity) for identity in {*removed, *self._added}]
+        matches += [
+            table.find_in_source(document.source, document.uri) for document in self._added.values()
+        ]
+        return {document.id: document for document in matches if document}
 
-    def _regrouped(
-        self, groups: Mapping[str, frozenset[str]], gone: Mapping[str, Listed]
-    ) -> list[Listed]:
+    def _find_regrouped(
+        self, groups: Mapping[str, frozenset[str]], gone: Mapping[str, ListedDocument]
+    ) -> list[ListedDocument]:
         """Find the documents that stay, and get other groups."""
         if not self.base:
             return []
-        found = [self.base.documents.by_id(identity) for identity in groups if identity not in gone]
+        matches = [
+            self.base.documents.find_by_id(identity) for identity in groups if identity not in gone
+        ]
         return [
             replace(document, groups=groups[document.id])
-            for document in found
+            for document in matches
             if document and groups[document.id] != document.groups
         ]
 
-    def _check_known(self, named: set[str]) -> None:
-        find = self.base.documents.by_id if self.base else lambda _: None
-        unknown = [one for one in sorted(named) if one not in self._added and not find(one)]
+    def _check_known(self, identities: set[str]) -> None:
+        find = self.base.documents.find_by_id if self.base else lambda _: None
+        unknown = [
+            identity
+            for identity in sorted(identities)
+            if identity not in self._added and not find(identity)
+        ]
         if unknown:
             raise ValueError(f"No document has the id {unknown[0]}.")
 
-    def _merged(self, gone: Mapping[str, Listed], merge: Merge) -> list[str]:
+    def _choose_merged(self, gone: Mapping[str, ListedDocument], merge: MergePolicy) -> list[str]:
         """Choose the segments of the base to write again, given what goes."""
         if not self.base:
             return []
-        if self.stale:  # an index never mixes vectors of two embedders
+        if self.stale_reason:  # an index never mixes vectors of two embedders
             return [part.digest for part in self.base.segments]
         lost = dict.fromkeys((part.digest for part in self.base.segments), 0)
         for name, ranges in self.base.dead.items():
@@ -267,16 +281,16 @@ class Build:
         for document in gone.values():
             lost[document.segment] += document.count
         parts = self.base.segments
-        sizes = [Size(p.digest, p.chunks, p.chunks - lost[p.digest]) for p in parts]
-        return choose([size for size in sizes if size.live], merge)
+        sizes = [SegmentSize(p.digest, p.chunks, p.chunks - lost[p.digest]) for p in parts]
+        return choose_segments([size for size in sizes if size.live], merge)
 
-    def _carry_over(self, merged: Collection[str], gone: set[str]) -> None:
+    def _copy_documents(self, merged: Collection[str], gone: set[str]) -> None:
         """Write the documents of some segments again; only another embedder embeds them again."""
-        for document in self.base.documents.within(merged) if self.base else ():
+        for document in self.base.documents.iter_in_segments(merged) if self.base else ():
             if document.id not in gone and document.id not in self._added and self.base:
-                self.add(*self.base.document(document))
+                self.add(*self.base.read_document(document))
 
-    def _sealed(self) -> str | None:
+    def _finish_draft(self) -> str | None:
         """Finish the draft and give it its name; returns its digest, None without a draft."""
         if not self._draft:
             return None
@@ -284,38 +298,42 @@ class Build:
         if facts is None:
             parts = self.base.segments if self.base else ()
             facts = parts[-1].facts["splitter"] if parts else {}
-        digest = self._draft.finish({"splitter": dict(facts)})
-        failpoints.reach("segment sealed")
+        digest = self._draft.finish_segment({"splitter": dict(facts)})
+        failpoints.reach_failpoint("segment sealed")
         final = segment_folder(self._collection, digest)
-        if final.exists() and manifest.problems(final, digest):
-            durable.discard(final)  # of the same content, but damaged: the draft is its cure
+        if final.exists() and manifest.list_problems(final, digest):
+            durable.discard_path(final)  # of the same content, but damaged: the draft is its cure
         if not final.exists():
-            durable.move(self._draft.folder, final)
-        failpoints.reach("segment named")
+            durable.move_folder(self._draft.folder, final)
+        failpoints.reach_failpoint("segment named")
         return digest
 
-    def _plan(self, gone: Iterable[Listed], merged: Collection[str], digest: str | None) -> Plan:
+    def _make_plan(
+        self, gone: Iterable[ListedDocument], merged: Collection[str], digest: str | None
+    ) -> GenerationPlan:
         """Say which segments are left, what is dead in them, and how much lives."""
-        held = self.base.documents.counts() if self.base else {}
+        counts = self.base.documents.count_by_segment() if self.base else {}
         dead: dict[str, list[tuple[int, int]]] = defaultdict(list)
         if self.base:
             dead.update({name: list(ranges) for name, ranges in self.base.dead.items()})
         for document in gone:
-            held[document.segment] -= 1
+            counts[document.segment] -= 1
             dead[document.segment].append((document.first, document.count))
         for name in merged:
-            held[name] = 0
+            counts[name] = 0
         if digest:  # the same documents written anew are the same segment, and live again
-            held[digest] = len(self._added)
+            counts[digest] = len(self._added)
             dead.pop(digest, None)
         known = [] if self.base is None else [p.digest for p in self.base.segments]
-        order = [name for name in dict.fromkeys([*known, digest]) if name and held.get(name)]
+        order = [name for name in dict.fromkeys([*known, digest]) if name and counts.get(name)]
         dead = {name: sorted(r for r in dead[name] if r[1]) for name in order if name in dead}
-        sums = self._sums(sum(held[name] for name in order), order, dead)
+        sums = self._sum_live(sum(counts[name] for name in order), order, dead)
         parent = self.base.generation if self.base else None
-        return Plan(parent=parent, segments=order, dead=dead, sums=sums)
+        return GenerationPlan(parent=parent, segments=order, dead=dead, sums=sums)
 
-    def _sums(self, documents: int, order: list[str], dead: generations.Ranges) -> dict[str, int]:
+    def _sum_live(
+        self, documents: int, order: list[str], dead: generations.RowRanges
+    ) -> dict[str, int]:
         """Count what lives. The new segment is opened as a reader would, before anyone can."""
         known = {part.digest: part for part in (self.base.segments if self.base else ())}
         with ExitStack() as opened:
@@ -325,48 +343,54 @@ class Build:
                 for name in order
             ]
             lost = {name: sum(n for _, n in ranges) for name, ranges in dead.items()}
-            sizes = [Size(p.digest, p.chunks, p.chunks - lost.get(p.digest, 0)) for p in parts]
-            self.due = bool(choose(sizes, "due"))
-            return {"documents": documents, **Layout(parts).sums(dead)}
+            sizes = [
+                SegmentSize(p.digest, p.chunks, p.chunks - lost.get(p.digest, 0)) for p in parts
+            ]
+            self.merge_due = bool(choose_segments(sizes, "due"))
+            return {"documents": documents, **RowLayout(parts).count_live(dead)}
 
-    def _published(
+    def _make_result(
         self, number: int, sums: Mapping[str, int], *, changed: bool = True
-    ) -> Published:
+    ) -> PublishResult:
         counts = {name: sums[name] for name in ("documents", "chunks", "vectors")}
-        embedded = self.journal.taken + (self._draft.embedded if self._draft else 0)
+        embedded = self.journal.received + (self._draft.embedded if self._draft else 0)
         resumed = self.journal.used if self._draft else 0
-        return Published(
+        return PublishResult(
             generation=number, embedded=embedded, resumed=resumed, changed=changed, **counts
         )
 
-    def _writing(self) -> Draft:
+    def _get_draft(self) -> SegmentDraft:
         """Begin the new segment with its first document."""
         if self._draft is None:
-            name = f"{durable.UNFINISHED}{secrets.token_hex(8)}"
-            folder = self._collection / generations.SEGMENTS / name
-            self._draft = Draft(
+            name = f"{durable.UNFINISHED_PREFIX}{secrets.token_hex(8)}"
+            folder = self._collection / generations.SEGMENTS_FOLDER / name
+            self._draft = SegmentDraft(
                 folder,
                 self._embedder,
-                known=self._known,
-                note=self.journal.note,
+                known=self._find_vectors,
+                note=self.journal.keep_vectors,
                 progress=self._progress,
             )
-            failpoints.reach("draft begun")
+            failpoints.reach_failpoint("draft begun")
         return self._draft
 
-    def _known(self, digests: Sequence[bytes]) -> dict[bytes, Vectors]:
+    def _find_vectors(self, digests: Sequence[bytes]) -> dict[bytes, Vectors]:
         """Take vectors of known texts from the base, if this embedder made it, and the journal."""
-        found: dict[bytes, Vectors] = {}
-        for part in self.base.segments if self.base and not self.stale else ():
-            places = part.shelf.vectors([digest for digest in digests if digest not in found])
-            found.update(zip(places, part.dense.vectors(list(places.values())), strict=True))
-        found.update(self.journal.vectors([digest for digest in digests if digest not in found]))
-        return found
+        vectors: dict[bytes, Vectors] = {}
+        for part in self.base.segments if self.base and not self.stale_reason else ():
+            places = part.chunk_store.find_vector_rows(
+                [digest for digest in digests if digest not in vectors]
+            )
+            vectors.update(zip(places, part.dense.vectors_at(list(places.values())), strict=True))
+        vectors.update(
+            self.journal.find_vectors([digest for digest in digests if digest not in vectors])
+        )
+        return vectors
 
-    def _staleness(self, canary: Vectors) -> str | None:
+    def _find_staleness(self, canary: Vectors) -> str | None:
         if self.base is None:
             return None
-        if difference := self.base.mismatch(self._embedder.card):
+        if difference := self.base.describe_mismatch(self._embedder.card):
             return difference
         try:
             self.base.check_canary(canary)
@@ -374,30 +398,32 @@ class Build:
             return str(error)
         return None
 
-    def _clear(self) -> None:
+    def _discard_draft(self) -> None:
         if self._draft:
             self._draft.discard()
-        generations.sweep(self._collection)
+        generations.sweep_collection(self._collection)
 
-    def _clear_old(self) -> None:
+    def _clear_old_generations(self) -> None:
         """Clear older generations after a publish, which stands whatever becomes of that."""
-        if self._number is None or self._kept is None:
+        if self._number is None or self._retention is None:
             return
         try:
-            retention.clear_generations(self._collection, self._kept)
+            retention.clear_generations(self._collection, self._retention)
         except (OSError, IndexesError) as error:
             name = self._collection.name
             _log.warning("old generations of %s were not cleared: %s", name, error)
 
 
-def _access(
-    gone: Iterable[Listed], listed: Iterable[Listed], regrouped: Iterable[Listed]
-) -> Access:
+def _make_access_changes(
+    gone: Iterable[ListedDocument],
+    listed: Iterable[ListedDocument],
+    regrouped: Iterable[ListedDocument],
+) -> AccessChanges:
     """Tell what a publish takes away from its base, and whom it lets see the rest.
 
     gone: removed or replaced. listed: what it lists anew. regrouped: what stays with other groups.
     What is new to the base needs no entry: no older generation holds it, or its removal was noted.
     """
-    changed = access_log.compare_lists(gone, listed)
+    changed = access_log.compare_documents(gone, listed)
     groups = {(document.source, document.uri): document.groups for document in regrouped}
     return replace(changed, groups={**changed.groups, **groups})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 Span = tuple[int, int]
-Kind = Literal["prose", "list", "table", "code", "faq"]
+ChunkKind = Literal["prose", "list", "table", "code", "faq"]
 Finder = Literal["dense", "lexical", "identifier", "question"]
 
 
@@ -25,9 +25,9 @@ class Validity:
     starts: str = ""
     ends: str = ""
     version: str = ""
-    beside: bool = False
+    from_sidecar: bool = False
 
-    def over(self, other: Self) -> Self:
+    def fill_gaps(self, other: Self) -> Self:
         """Say what this says, and of the rest what another one says."""
         return replace(
             self,
@@ -37,7 +37,7 @@ class Validity:
         )
 
 
-ALWAYS = Validity()
+ALWAYS_VALID = Validity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Chunk:
     page: int | None = None
     section: Span | None = None
     question: Span | None = None
-    kind: Kind = "prose"
+    kind: ChunkKind = "prose"
     language: str = "en"
     version: str = ""
 
@@ -79,13 +79,13 @@ class Chunk:
         return hashlib.sha256(name.encode()).hexdigest()[:16]
 
     @property
-    def indexed(self) -> str:
+    def indexed_text(self) -> str:
         """Give the words that are embedded and indexed: the lead, then the text."""
         return f"{self.lead}\n{self.text}" if self.lead else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DocumentRecord:
     """A document as the shelf keeps it: its whole text, and what is known of it.
 
     id: names this version of the document; another text or another uri is another id.
@@ -107,7 +107,7 @@ class Record:
     groups: frozenset[str] = frozenset()
     pages: tuple[tuple[int, int, str], ...] = ()
     boxes: bytes = b""
-    validity: Validity = ALWAYS
+    validity: Validity = ALWAYS_VALID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class SearchFilter:
     """What a search may return. Empty fields ask for nothing.
 
     groups: what the asker belongs to; None means an asker who may see all (the local operator).

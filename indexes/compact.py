@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-FAN = 8  # segments of one tier that are merged
-FLOOR = 128  # chunks; smaller segments are all of the lowest tier
-WASTE = 0.5  # share of removed rows from which a segment is written anew
-INLINE = 1_024  # chunks that a publish may write again by the way; about a quarter of a second
-Merge = Literal["none", "small", "due", "all"]
+MERGE_FAN = 8  # segments of one tier that are merged
+LOWEST_TIER_CHUNKS = 128  # chunks; smaller segments are all of the lowest tier
+MOST_WASTE = 0.5  # share of removed rows from which a segment is written anew
+INLINE_CHUNKS = (
+    1_024  # chunks that a publish may write again by the way; about a quarter of a second
+)
+MergePolicy = Literal["none", "small", "due", "all"]
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class SegmentSize:
     """A segment: its digest, its chunks, and how many of them live."""
 
     digest: str
@@ -29,22 +31,22 @@ class Size:
     def tier(self) -> int:
         """Tell its tier: 0 up to 128 live chunks, 1 up to 1,024, and so on.
 
-        >>> [Size("", n, n).tier for n in (1, 128, 129, 1_024, 1_025)]
+        >>> [SegmentSize("", n, n).tier for n in (1, 128, 129, 1_024, 1_025)]
         [0, 0, 1, 1, 2]
         """
-        return max(0, math.ceil(math.log(max(self.live, 1) / FLOOR, FAN) - 1e-9))
+        return max(0, math.ceil(math.log(max(self.live, 1) / LOWEST_TIER_CHUNKS, MERGE_FAN) - 1e-9))
 
 
-def choose(sizes: Sequence[Size], merge: Merge) -> list[str]:
+def choose_segments(sizes: Sequence[SegmentSize], merge: MergePolicy) -> list[str]:
     """Name the segments to be merged into one, or none.
 
     small: what is due and cheap. due: whatever is due. all: everything, for a collection that
     will not change soon.
 
-    >>> eight = [Size(str(n), 10, 10) for n in range(8)]
-    >>> choose(eight, "small"), choose(eight[:7], "due")
+    >>> eight = [SegmentSize(str(n), 10, 10) for n in range(8)]
+    >>> choose_segments(eight, "small"), choose_segments(eight[:7], "due")
     (['0', '1', '2', '3', '4', '5', '6', '7'], [])
-    >>> choose([Size("a", 100, 40), Size("b", 100, 100)], "due")
+    >>> choose_segments([SegmentSize("a", 100, 40), SegmentSize("b", 100, 100)], "due")
     ['a']
     """
     if merge == "none" or not sizes:
@@ -52,20 +54,20 @@ def choose(sizes: Sequence[Size], merge: Merge) -> list[str]:
     if merge == "all":
         whole = len(sizes) == 1 and sizes[0].live == sizes[0].chunks
         return [] if whole else [size.digest for size in sizes]
-    due = _due(sizes)
-    if merge == "small" and sum(size.live for size in due) > INLINE:
+    due = _find_due(sizes)
+    if merge == "small" and sum(size.live for size in due) > INLINE_CHUNKS:
         due = [size for size in due if size.tier == 0]
-        due = due if len(due) >= FAN else []
+        due = due if len(due) >= MERGE_FAN else []
     return [size.digest for size in due]
 
 
-def _due(sizes: Sequence[Size]) -> list[Size]:
+def _find_due(sizes: Sequence[SegmentSize]) -> list[SegmentSize]:
     """Take the wasteful, and tier by tier what is too many, counting what a merge would add."""
-    chosen = {size.digest for size in sizes if size.chunks - size.live > WASTE * size.chunks}
+    chosen = {size.digest for size in sizes if size.chunks - size.live > MOST_WASTE * size.chunks}
     for tier in range(max(size.tier for size in sizes) + 1):
         here = [size for size in sizes if size.tier == tier and size.digest not in chosen]
         live = sum(size.live for size in sizes if size.digest in chosen)
-        joins = bool(chosen) and Size("", live, live).tier == tier
-        if len(here) + joins >= FAN:
+        joins = bool(chosen) and SegmentSize("", live, live).tier == tier
+        if len(here) + joins >= MERGE_FAN:
             chosen |= {size.digest for size in here}
     return [size for size in sizes if size.digest in chosen]

@@ -12,48 +12,55 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.chunk import Chunk, Record
-from indexes.documents import Listed
-from indexes.layout import Layout
-from indexes.remote import Entries
+from indexes.chunk import Chunk, DocumentRecord
+from indexes.documents import ListedDocument
+from indexes.layout import RowLayout
+from indexes.remote import DocumentEntries
 
 
-def digest(layout: Layout, documents: Iterable[tuple[Listed, Record, Sequence[Chunk]]]) -> str:
+def digest_documents(
+    layout: RowLayout, documents: Iterable[tuple[ListedDocument, DocumentRecord, Sequence[Chunk]]]
+) -> str:
     """Sum up documents in the order given."""
     total = hashlib.sha256()
     for listed, record, chunks in documents:
-        for piece in _of(record, chunks, *_held(layout, listed)):
+        for piece in _document_bytes(record, chunks, *_document_vectors(layout, listed)):
             total.update(piece)
     return total.hexdigest()
 
 
-def _of(
-    record: Record, chunks: Sequence[Chunk], kinds: NDArray[np.uint8], vectors: NDArray[np.float32]
+def _document_bytes(
+    record: DocumentRecord,
+    chunks: Sequence[Chunk],
+    kinds: NDArray[np.uint8],
+    vectors: NDArray[np.float32],
 ) -> Iterator[bytes]:
     """Give the bytes of one document. kinds (entries,), vectors (voiced entries, dim)."""
-    told = (record.id, record.uri, record.source, record.title, record.text, record.digest)
-    yield repr((*told, sorted(record.groups), astuple(record.validity))).encode()
+    facts = (record.id, record.uri, record.source, record.title, record.text, record.digest)
+    yield repr((*facts, sorted(record.groups), astuple(record.validity))).encode()
     yield repr([astuple(chunk) for chunk in chunks]).encode()
     yield kinds.tobytes()
     yield vectors.tobytes()
 
 
-def _held(layout: Layout, listed: Listed) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _document_vectors(
+    layout: RowLayout, listed: ListedDocument
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Give the kinds (entries,) and the vectors (voiced entries, dim) of a document."""
-    part = layout.segments[layout.place(listed.segment)]
+    part = layout.segments[layout.find_segment(listed.segment)]
     rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
-    return part.kinds[rows], part.dense.of(rows)
+    return part.kinds[rows], part.dense.vectors_of_rows(rows)
 
 
-def entries(layout: Layout, listed: Listed) -> Entries:
+def collect_entries(layout: RowLayout, listed: ListedDocument) -> DocumentEntries:
     """Give the entries of a document that have a vector, as replicas hold them."""
-    i = layout.place(listed.segment)
+    i = layout.find_segment(listed.segment)
     part = layout.segments[i]
     rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
     rows = rows[np.isin(rows, part.dense.rows)]
-    return Entries(
+    return DocumentEntries(
         rows=rows + layout.entry_starts[i],
-        vectors=part.dense.of(rows),
+        vectors=part.dense.vectors_of_rows(rows),
         kinds=part.kinds[rows].tolist(),
         uri=listed.uri,
         media_type=listed.media_type,

@@ -16,11 +16,19 @@ from contextlib import closing
 from pathlib import Path
 
 from indexes import documents, manifest
-from indexes.chunk import ALWAYS
-from indexes.documents import BASE, CHANGES, NAME, REMOVED, SCHEMA, VALIDITY, Listed
-from indexes.schema import address, machine_error
+from indexes.chunk import ALWAYS_VALID
+from indexes.documents import (
+    BASE_FILE,
+    CHANGES_FILE,
+    TABLE_FILE,
+    REMOVED_SCHEMA,
+    TABLE_SCHEMA,
+    VALIDITY_SCHEMA,
+    ListedDocument,
+)
+from indexes.schema import make_readonly_uri, system_error
 
-SMALL = 256 << 10  # bytes; a table up to this is written whole
+SMALL_TABLE = 256 << 10  # bytes; a table up to this is written whole
 _ROW = 400  # bytes that a document takes in a table, about
 _PRAGMAS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
 _ADD = "INSERT INTO main.documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -46,13 +54,13 @@ _DELETE = (
 _SPARSE = 4  # a copied table with more than one page in four empty is packed
 
 
-def write(
+def write_document_table(
     folder: Path,
-    listed: Sequence[Listed],
+    listed: Sequence[ListedDocument],
     *,
     base: Path | None = None,
     gone: Collection[str] = (),
-) -> manifest.Files:
+) -> manifest.FileSums:
     """Write a document table into a folder; returns the files in it whose sums are known.
 
     base: a table to begin with, as ``Documents`` names it, less the documents ``gone`` (by id)
@@ -62,78 +70,94 @@ def write(
     """
     try:
         if base is None:
-            with closing(_open(folder / NAME, f"{SCHEMA}{VALIDITY}")) as table:
-                _apply(table, listed, ())
+            with closing(
+                _open_table(folder / TABLE_FILE, f"{TABLE_SCHEMA}{VALIDITY_SCHEMA}")
+            ) as table:
+                _apply_changes(table, listed, ())
             return {}
-        older, newer = _parts(base)
-        if not _shareable(older, _rows(newer, listed, gone)):
-            _copy(folder / NAME, older, newer, listed, gone)
+        older, newer = _table_files(base)
+        if not _is_shareable(older, _count_changed_rows(newer, listed, gone)):
+            _write_whole(folder / TABLE_FILE, older, newer, listed, gone)
             return {}
-        _note(folder / CHANGES, older, newer, listed, gone)
-        return {BASE: manifest.link(older, folder / BASE)}
+        _write_changes(folder / CHANGES_FILE, older, newer, listed, gone)
+        return {BASE_FILE: manifest.link_file(older, folder / BASE_FILE)}
     except sqlite3.OperationalError as error:
-        reason = f"{folder / NAME} cannot be written: {error}."
-        raise machine_error(error, folder / NAME) or OSError(reason) from error
+        reason = f"{folder / TABLE_FILE} cannot be written: {error}."
+        raise system_error(error, folder / TABLE_FILE) or OSError(reason) from error
 
 
-def _parts(base: Path) -> tuple[Path, Path | None]:
+def _table_files(base: Path) -> tuple[Path, Path | None]:
     """Give the file of a table, or the older one and the changes that it consists of."""
-    older = base.with_name(BASE)
+    older = base.with_name(BASE_FILE)
     shared = older.exists() and not base.exists()
-    return (older, base.with_name(CHANGES)) if shared else (base, None)
+    return (older, base.with_name(CHANGES_FILE)) if shared else (base, None)
 
 
-def _rows(newer: Path | None, listed: Sequence[Listed], gone: Collection[str]) -> float:
+def _count_changed_rows(
+    newer: Path | None, listed: Sequence[ListedDocument], gone: Collection[str]
+) -> float:
     """Tell how many rows the changes to an older table would take; one that is gone, an eighth."""
     left, removed = 0, 0
     if newer:
         touched = json.dumps([*(document.id for document in listed), *gone])
-        with closing(sqlite3.connect(address(newer), uri=True)) as table:
+        with closing(sqlite3.connect(make_readonly_uri(newer), uri=True)) as table:
             left, removed = table.execute(_LEFT, (touched,)).fetchone()
     return left + len(listed) + (removed + len(gone)) / 8
 
 
-def _shareable(older: Path, rows: float) -> bool:
+def _is_shareable(older: Path, rows: float) -> bool:
     """Tell whether it costs less to write what changed since an older table than a whole one.
 
     If c documents change one by one and then n are written whole, a publish costs c/2 + n/c
     documents in the mean, which is least at c = √(2 n).
     """
     size = older.stat().st_size
-    if size <= SMALL or rows > math.sqrt(2 * size / _ROW):
+    if size <= SMALL_TABLE or rows > math.sqrt(2 * size / _ROW):
         return False
-    with closing(sqlite3.connect(address(older), uri=True)) as table:  # none in one of format 1
+    with closing(
+        sqlite3.connect(make_readonly_uri(older), uri=True)
+    ) as table:  # none in one of format 1
         query = "SELECT 1 FROM sqlite_master WHERE name = 'validity'"
         return table.execute(query).fetchone() is not None
 
 
-def _copy(
-    file: Path, older: Path, newer: Path | None, listed: Sequence[Listed], gone: Collection[str]
+def _write_whole(
+    file: Path,
+    older: Path,
+    newer: Path | None,
+    listed: Sequence[ListedDocument],
+    gone: Collection[str],
 ) -> None:
     """Write a whole table: an older one, what has changed since, and what changes now."""
     shutil.copyfile(older, file)
-    with closing(_open(file, VALIDITY)) as table:
+    with closing(_open_table(file, VALIDITY_SCHEMA)) as table:
         if newer:
-            table.execute("ATTACH ? AS changes", (address(newer),))
+            table.execute("ATTACH ? AS changes", (make_readonly_uri(newer),))
             table.executescript(_FOLD)
-        _apply(table, listed, gone)
-        _pack(table)
+        _apply_changes(table, listed, gone)
+        _pack_table(table)
 
 
-def _note(
-    file: Path, older: Path, newer: Path | None, listed: Sequence[Listed], gone: Collection[str]
+def _write_changes(
+    file: Path,
+    older: Path,
+    newer: Path | None,
+    listed: Sequence[ListedDocument],
+    gone: Collection[str],
 ) -> None:
     """Write what has changed since an older table: what had before, and what changes now."""
     if newer:
         shutil.copyfile(newer, file)
-    with closing(_open(file, "" if newer else f"{SCHEMA}{VALIDITY}{REMOVED}")) as table:
-        table.execute("ATTACH ? AS older", (address(older),))
-        _apply(table, listed, gone, shared=True)
+    with closing(
+        _open_table(file, "" if newer else f"{TABLE_SCHEMA}{VALIDITY_SCHEMA}{REMOVED_SCHEMA}")
+    ) as table:
+        table.execute("ATTACH ? AS older", (make_readonly_uri(older),))
+        _apply_changes(table, listed, gone, shared=True)
         table.execute("DETACH older")
-        _pack(table)
+        _pack_table(table)
 
 
-def _open(file: Path, schema: str) -> sqlite3.Connection:
+def _open_table(file: Path, schema: str) -> sqlite3.Connection:
     table = sqlite3.connect(file.absolute().as_uri(), uri=True, isolation_level=None)
     try:
         table.executescript(f"{_PRAGMAS}{schema}")
@@ -143,42 +167,44 @@ def _open(file: Path, schema: str) -> sqlite3.Connection:
     return table
 
 
-def _apply(
+def _apply_changes(
     table: sqlite3.Connection,
-    listed: Iterable[Listed],
+    listed: Iterable[ListedDocument],
     gone: Collection[str],
     *,
     shared: bool = False,
 ) -> None:
     """Take some documents out and others in. shared: the older table stays as it is."""
     table.execute("BEGIN")
-    _remove(table, gone, shared=shared)
+    _remove_documents(table, gone, shared=shared)
     added: set[str] = set()
     for document in listed:
         if document.id in added:
             raise ValueError(f"{document.uri}: two documents of one name or id.")
         added.add(document.id)
-        _remove(table, [document.id], shared=shared)
-        _put(table, document, shared=shared)
+        _remove_documents(table, [document.id], shared=shared)
+        _put_document(table, document, shared=shared)
     table.execute("COMMIT")
 
 
-def _put(table: sqlite3.Connection, document: Listed, *, shared: bool) -> None:
+def _put_document(table: sqlite3.Connection, document: ListedDocument, *, shared: bool) -> None:
     name = (document.uri, document.source)
     try:
         if shared and table.execute(_NAMED, name).fetchone():
             raise ValueError(f"{document.uri}: two documents of one name or id.")
-        table.execute(_ADD, documents.row(document))
+        table.execute(_ADD, documents.make_document_row(document))
     except sqlite3.IntegrityError as error:
         raise ValueError(f"{document.uri}: two documents of one name or id.") from error
     readers = [(group, document.id) for group in sorted(document.groups)]
     table.executemany("INSERT INTO main.readers VALUES (?, ?)", readers)
-    if (told := document.validity) != ALWAYS:
-        row = (document.id, told.starts, told.ends, told.version, told.beside)
+    if (validity := document.validity) != ALWAYS_VALID:
+        row = (document.id, validity.starts, validity.ends, validity.version, validity.from_sidecar)
         table.execute("INSERT INTO main.validity VALUES (?, ?, ?, ?, ?)", row)
 
 
-def _remove(table: sqlite3.Connection, identities: Iterable[str], *, shared: bool = False) -> None:
+def _remove_documents(
+    table: sqlite3.Connection, identities: Iterable[str], *, shared: bool = False
+) -> None:
     rows = [(identity,) for identity in identities]
     for delete in _DELETE:
         table.executemany(delete, rows)
@@ -186,7 +212,7 @@ def _remove(table: sqlite3.Connection, identities: Iterable[str], *, shared: boo
         table.executemany(_HIDE, rows)
 
 
-def _pack(table: sqlite3.Connection) -> None:
+def _pack_table(table: sqlite3.Connection) -> None:
     empty, pages = (
         int(table.execute(f"PRAGMA main.{name}").fetchone()[0])
         for name in ("freelist_count", "page_count")

@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 
 from indexes import dense, durable, failpoints, segments
-from indexes.chunk import Chunk, Record
+from indexes.chunk import Chunk, DocumentRecord
 from indexes.dense import Vectors
 from indexes.embed import Embedder
-from indexes.invert import Inverter
-from indexes.journal import key
-from indexes.segments import views
-from indexes.shelf import ShelfWriter
-from indexes.text import tokens
+from indexes.invert import LexicalIndexWriter
+from indexes.journal import hash_text
+from indexes.segments import iter_views
+from indexes.shelf import ChunkStoreWriter
+from indexes.text import tokenize_text
 
-SLAB = 256  # entries embedded at a time
+SLAB_ENTRIES = 256  # entries embedded at a time
 _AHEAD = 2  # slabs on their way at once
 _RAW = "vectors.raw"
 
-Known = Callable[[Sequence[bytes]], Mapping[bytes, Vectors]]
-Note = Callable[[Mapping[bytes, Vectors]], None]
-Progress = Callable[[int, int], None]
+KnownVectors = Callable[[Sequence[bytes]], Mapping[bytes, Vectors]]
+NoteVectors = Callable[[Mapping[bytes, Vectors]], None]
+EmbedProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Slab:
     chunks: int
 
 
-class Draft:
+class SegmentDraft:
     """Writes one segment into a folder of its own.
 
     known: vectors of texts that are held already, by key. note: told what was embedded anew,
@@ -65,43 +65,43 @@ class Draft:
         folder: Path,
         embedder: Embedder,
         *,
-        known: Known,
-        note: Note | None = None,
-        progress: Progress | None = None,
+        known: KnownVectors,
+        note: NoteVectors | None = None,
+        progress: EmbedProgress | None = None,
     ) -> None:
         folder.mkdir()
         self.folder, self.embedded = folder, 0
         self._embedder, self._known, self._progress = embedder, known, progress
         self._note = note
         with ExitStack() as opened:  # where there is no handle for one of them, none stays open
-            self._shelf = ShelfWriter(folder / segments.SHELF)
+            self._shelf = ChunkStoreWriter(folder / segments.CHUNKS_FILE)
             opened.callback(self._shelf.close)
-            self._words = Inverter(folder / segments.LEXICAL)
+            self._words = LexicalIndexWriter(folder / segments.LEXICAL_FOLDER)
             opened.callback(self._words.close)
             self._raw = (folder / _RAW).open("x+b")
             opened.pop_all()
         self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
         self._slab: list[tuple[int, str]] = []
-        self._sent: deque[_Slab] = deque()
-        self._coming: set[bytes] = set()  # keys of what was sent and is not back yet
+        self._pending_slabs: deque[_Slab] = deque()
+        self._pending_keys: set[bytes] = set()  # keys of what was sent and is not back yet
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
 
     @property
-    def documents(self) -> int:
+    def document_count(self) -> int:
         """Count the documents taken in so far."""
         return self._shelf.records
 
     @property
-    def chunks(self) -> int:
+    def chunk_count(self) -> int:
         """Count the chunks taken in so far."""
         return self._shelf.chunks
 
     @property
-    def vectors(self) -> int:
+    def vector_count(self) -> int:
         """Count the vectors written so far."""
         return len(self._rows)
 
-    def add(self, record: Record, chunks: Sequence[Chunk]) -> tuple[int, int]:
+    def take_document(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> tuple[int, int]:
         """Take in a document; returns its first chunk row and the number of its chunks.
 
         Raises ValueError, and takes nothing in, when a chunk is not an exact span of its document.
@@ -111,47 +111,47 @@ class Draft:
                 raise ValueError(f"{record.uri}: a chunk is not a span of its document.")
         for words in (record.id, record.uri, record.title, record.text):
             words.encode()  # a lone surrogate raises here, before half a document is written
-        first = self.chunks
-        self._shelf.add(record, chunks)
+        first = self.chunk_count
+        self._shelf.put_document(record, chunks)
         for row, chunk in enumerate(chunks, start=first):
-            voiced = self._embedder.card.voices(chunk.text)
-            for kind, words in views(chunk):
+            voiced = self._embedder.card.can_embed(chunk.text)
+            for kind, words in iter_views(chunk):
                 if voiced:
                     self._slab.append((len(self._owners), words))
                 self._owners.append(row)
                 self._kinds.append(kind)
-        while len(self._slab) >= SLAB:
-            self._send()
+        while len(self._slab) >= SLAB_ENTRIES:
+            self._send_slab()
         for chunk in chunks:  # while what was sent is embedded
-            for _, words in views(chunk):
-                self._words.add(tokens(words))
+            for _, words in iter_views(chunk):
+                self._words.add_entry(tokenize_text(words))
         return first, len(chunks)
 
-    def finish(self, facts: Mapping[str, Any]) -> str:
+    def finish_segment(self, facts: Mapping[str, Any]) -> str:
         """Write the indexes and the manifest, sync everything; returns the segment's digest."""
         while self._slab:
-            self._send()
-        self._words.finish()
-        failpoints.reach("words written")
-        while self._sent:
-            self._receive()
+            self._send_slab()
+        self._words.finish_index()
+        failpoints.reach_failpoint("words written")
+        while self._pending_slabs:
+            self._receive_slab()
         self._thread.shutdown()
-        self._shelf.finish()
-        failpoints.reach("shelf written")
-        how = self._write_vectors()
-        failpoints.reach("vectors written")
-        self._save(segments.OWNERS, np.array(self._owners, np.uint32))
-        self._save(segments.KINDS, np.array(self._kinds, np.uint8))
+        self._shelf.finish_file()
+        failpoints.reach_failpoint("shelf written")
+        index_kind = self._write_vectors()
+        failpoints.reach_failpoint("vectors written")
+        self._save_array(segments.OWNERS_FILE, np.array(self._owners, np.uint32))
+        self._save_array(segments.KINDS_FILE, np.array(self._kinds, np.uint8))
         counts = {
-            "documents": self.documents,
-            "chunks": self.chunks,
+            "documents": self.document_count,
+            "chunks": self.chunk_count,
             "entries": len(self._owners),
-            "vectors": self.vectors,
+            "vectors": self.vector_count,
         }
         card = segments.embedder_facts(self._embedder.card)
-        canary = segments.canary_facts(self._embedder.passages([segments.CANARY])[0])
-        own = {"counts": counts, "embedder": card, "canary": canary, "dense": how}
-        return segments.seal(self.folder, {**facts, **own})
+        canary = segments.canary_facts(self._embedder.embed_passages([segments.CANARY_TEXT])[0])
+        own = {"counts": counts, "embedder": card, "canary": canary, "dense": index_kind}
+        return segments.seal_segment(self.folder, {**facts, **own})
 
     def discard(self) -> None:
         """Throw the draft away, once the slab that is being embedded has ended."""
@@ -159,54 +159,62 @@ class Draft:
         for part in (self._words, self._raw, self._shelf):
             with suppress(OSError):  # on a full disk what was held back still finds no place
                 part.close()
-        durable.discard(self.folder)
+        durable.discard_path(self.folder)
 
-    def _send(self) -> None:
+    def _send_slab(self) -> None:
         """Have the next slab of entries embedded: each text once, and none that is known."""
-        slab, self._slab = self._slab[:SLAB], self._slab[SLAB:]
-        keys = [key(words) for _, words in slab]
-        texts = {one: words for one, (_, words) in zip(keys, slab, strict=True)}
-        met = (one for one in texts if one in self._coming or self._shelf.vector(one) is not None)
-        new = texts.keys() - set(met)
+        slab, self._slab = self._slab[:SLAB_ENTRIES], self._slab[SLAB_ENTRIES:]
+        keys = [hash_text(words) for _, words in slab]
+        texts = {text_key: words for text_key, (_, words) in zip(keys, slab, strict=True)}
+        repeated = (
+            one
+            for one in texts
+            if one in self._pending_keys or self._shelf.find_vector_row(one) is not None
+        )
+        new = texts.keys() - set(repeated)
         known = self._known([one for one in texts if one in new])
         fresh = [one for one in texts if one in new and one not in known]
         words = [texts[one] for one in fresh]
-        vectors = self._thread.submit(self._embedder.passages, words) if fresh else None
+        vectors = self._thread.submit(self._embedder.embed_passages, words) if fresh else None
         entries = [(entry, one) for one, (entry, _) in zip(keys, slab, strict=True)]
-        done = self._owners[self._slab[0][0]] if self._slab else self.chunks
-        self._sent.append(_Slab(entries, new, known, fresh, vectors, done))
-        self._coming |= new
-        while len(self._sent) > _AHEAD:
-            self._receive()
+        done = self._owners[self._slab[0][0]] if self._slab else self.chunk_count
+        self._pending_slabs.append(_Slab(entries, new, known, fresh, vectors, done))
+        self._pending_keys |= new
+        while len(self._pending_slabs) > _AHEAD:
+            self._receive_slab()
 
-    def _receive(self) -> None:
+    def _receive_slab(self) -> None:
         """Wait for the oldest slab that was sent, and write its vectors in the order of entries."""
-        slab = self._sent.popleft()
-        failpoints.reach("texts awaited")
-        fresh = segments.directed(slab.fresh, slab.vectors.result()) if slab.vectors else {}
+        slab = self._pending_slabs.popleft()
+        failpoints.reach_failpoint("texts awaited")
+        fresh = (
+            segments.normalise_vectors(slab.fresh, slab.vectors.result()) if slab.vectors else {}
+        )
         self.embedded += len(slab.fresh)
         if self._note:
             self._note(fresh)
-        failpoints.reach("texts embedded")
+        failpoints.reach_failpoint("texts embedded")
         vectors: dict[bytes, Vectors | None] = {**slab.known, **fresh}
         noted: dict[bytes, int] = {}
-        for entry, one in slab.entries:
-            vector = vectors.get(one)
-            if vector is None and one not in slab.new:
-                vector = vectors[one] = self._own(one)  # an earlier slab's, which is back by now
+        for entry, text_key in slab.entries:
+            vector = vectors.get(text_key)
+            if vector is None and text_key not in slab.new:
+                vector = vectors[text_key] = self._read_vector(
+                    text_key
+                )  # an earlier slab's, which is back by now
             if vector is not None:
-                if one in slab.new:
-                    noted.setdefault(one, len(self._rows))
+                if text_key in slab.new:
+                    noted.setdefault(text_key, len(self._rows))
                 self._raw.write(vector.tobytes())
                 self._rows.append(entry)
-        self._shelf.note(noted)
-        self._coming.difference_update(slab.new)
+        self._shelf.note_vectors(noted)
+        self._pending_keys.difference_update(slab.new)
         if self._progress:
             self._progress(slab.chunks, self.embedded)
 
-    def _own(self, digest: bytes) -> Vectors | None:
+    def _read_vector(self, digest: bytes) -> Vectors | None:
         """Read back the vector of a text that this draft has seen before."""
-        place = self._shelf.vector(digest)
+        place = self._shelf.find_vector_row(digest)
         if place is None:
             return None
         self._raw.flush()
@@ -215,17 +223,19 @@ class Draft:
 
     def _write_vectors(self) -> str:
         self._raw.flush()
-        shape = (self.vectors, self._embedder.card.dim)
+        shape = (self.vector_count, self._embedder.card.dim)
         raw = (
             np.memmap(self._raw, np.float32, "r", shape=shape)
-            if self.vectors
+            if self.vector_count
             else np.empty(shape, np.float32)
         )
-        how = dense.write(self.folder / segments.DENSE, raw, np.array(self._rows, np.int64))
+        index_kind = dense.write_vectors(
+            self.folder / segments.VECTORS_FOLDER, raw, np.array(self._rows, np.int64)
+        )
         self._raw.close()
         (self.folder / _RAW).unlink()
-        return how
+        return index_kind
 
-    def _save(self, name: str, values: Any) -> None:
+    def _save_array(self, name: str, values: Any) -> None:
         with (self.folder / name).open("xb") as out:
             np.save(out, values, allow_pickle=False)

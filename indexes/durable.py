@@ -11,10 +11,10 @@ from pathlib import Path
 
 from indexes import failpoints
 
-UNFINISHED = ".tmp-"
+UNFINISHED_PREFIX = ".tmp-"
 
 
-def write(file: Path, data: bytes | memoryview) -> None:
+def write_file(file: Path, data: bytes | memoryview) -> None:
     """Write a new file and fsync it. The folder's own fsync is the caller's next step."""
     with file.open("xb") as out:
         out.write(data)
@@ -22,7 +22,7 @@ def write(file: Path, data: bytes | memoryview) -> None:
         os.fsync(out.fileno())
 
 
-def sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Fsync one file or one folder that something else has written."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -33,49 +33,49 @@ def sync(path: Path) -> None:
 
 def sync_tree(folder: Path) -> None:
     """Fsync every file below a folder, then every folder, innermost first."""
-    for root, _, names in os.walk(folder, topdown=False, onerror=_raise):
+    for root, _, names in os.walk(folder, topdown=False, onerror=_raise_walk_error):
         for name in sorted(names):
-            sync(Path(root, name))
-        sync(Path(root))
+            sync_path(Path(root, name))
+        sync_path(Path(root))
 
 
-def folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
     """Make a folder where there is none, with its parents, each entered for good in its own."""
     if not path.is_dir():
-        folder(path.parent)
+        make_folder(path.parent)
         path.mkdir(exist_ok=True)
-        sync(path.parent)
+        sync_path(path.parent)
 
 
-def move(folder: Path, target: Path) -> None:
+def move_folder(folder: Path, target: Path) -> None:
     """Give a finished folder its name, and fsync the parent. Both stand in one parent."""
     folder.rename(target)
-    sync(target.parent)
+    sync_path(target.parent)
 
 
-def replace(file: Path, data: bytes) -> None:
+def replace_file(file: Path, data: bytes) -> None:
     """Replace a small file by another in one step: a reader sees the old or the new one."""
-    draft = file.with_name(f"{UNFINISHED}{file.name}")
+    draft = file.with_name(f"{UNFINISHED_PREFIX}{file.name}")
     draft.unlink(missing_ok=True)
-    write(draft, data)
-    failpoints.reach(f"{file.name} written")
+    write_file(draft, data)
+    failpoints.reach_failpoint(f"{file.name} written")
     draft.replace(file)
-    failpoints.reach(f"{file.name} replaced")
-    sync(file.parent)
+    failpoints.reach_failpoint(f"{file.name} replaced")
+    sync_path(file.parent)
 
 
-def discard(path: Path) -> None:
+def discard_path(path: Path) -> None:
     """Remove a file or a folder, so that nobody ever sees half of a folder under its name.
 
     Of a link only the link goes: what it leads to may be another's.
     """
     if path.is_dir() and not path.is_symlink():
-        if not path.name.startswith(UNFINISHED):
-            path = path.rename(path.with_name(f"{UNFINISHED}{path.name}"))
+        if not path.name.startswith(UNFINISHED_PREFIX):
+            path = path.rename(path.with_name(f"{UNFINISHED_PREFIX}{path.name}"))
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def _raise(error: OSError) -> None:
+def _raise_walk_error(error: OSError) -> None:
     raise error

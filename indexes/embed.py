@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from indexes import weights
 from indexes.errors import ModelMissing
 from indexes.reading import reads_chinese
-from indexes.text import readable
+from indexes.text import reads_without_cjk
 from indexes.tokenizer import Tokenizer
-from indexes.weights import NONE, PACKAGED, Weights
+from indexes.weights import NO_MODEL, PACKAGED_MODEL, ModelFiles
 
 Vectors = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Vectors]
@@ -30,7 +30,7 @@ Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
 # Measured by ``python -m eval.bench.embed``, which says what to write here; see "Embedding" in
 # eval/bench/RESULTS.md. A model that is not here runs in fp32, unless the settings say int8.
 INT8_COST = {"d49d18d6557c5b76": 0.18}  # all-MiniLM-L6-v2: packaged
-ACCEPTED = 0.5  # points of nDCG@10: the price at which twice the speed is taken
+ACCEPTED_COST = 0.5  # points of nDCG@10: the price at which twice the speed is taken
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class EmbedOptions:
     reads_cjk: whether the model reads Chinese; None means that a short test decides.
     """
 
-    model: str = PACKAGED
+    model: str = PACKAGED_MODEL
     query_prefix: str = ""
     passage_prefix: str = ""
     backend: Backend = "auto"
@@ -59,7 +59,7 @@ class EmbedOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class EmbedderCard:
     """What tells one embedder from another.
 
     revision: digest of the model's files, and ``-int8`` with its recipe's number where the
@@ -78,78 +78,78 @@ class Card:
     reads_cjk: bool
     words_only: bool = False
 
-    def voices(self, text: str) -> bool:
+    def can_embed(self, text: str) -> bool:
         """Tell whether a text gets a vector: one that the model can read."""
-        return not self.words_only and (self.reads_cjk or readable(text))
+        return not self.words_only and (self.reads_cjk or reads_without_cjk(text))
 
 
 class Embedder(Protocol):
     """Turns texts into unit vectors, and counts their tokens."""
 
     @property
-    def card(self) -> Card: ...
+    def card(self) -> EmbedderCard: ...
 
-    def passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Embed passages: (n, dim) unit vectors in the order given, each text embedded once."""
 
-    def query(self, text: str) -> Vectors | None:
+    def embed_query(self, text: str) -> Vectors | None:
         """Embed a question: (dim,); None where there is no model."""
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """Count the tokens of a text, special ones not included."""
 
-    def cuts(self, text: str) -> Sequence[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Find the offsets at which the tokens of a text begin."""
 
 
-class _Counted:
+class _TokenizerEmbedder:
     """The half of an embedder that needs a tokenizer and no model."""
 
-    def __init__(self, card: Card, file: Path) -> None:
+    def __init__(self, card: EmbedderCard, file: Path) -> None:
         self.card, self._file = card, file
 
-    def count(self, text: str) -> int:
-        return self._tokenizer.count(text)
+    def count_tokens(self, text: str) -> int:
+        return self._tokenizer.count_tokens(text)
 
-    def cuts(self, text: str) -> Sequence[int]:
-        return self._tokenizer.cuts(text)
+    def token_starts(self, text: str) -> Sequence[int]:
+        return self._tokenizer.token_starts(text)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return Tokenizer(self._file)
 
 
-class _WordsOnly(_Counted):
+class _WordsOnly(_TokenizerEmbedder):
     """Vectors switched off: what is never searched is one number, the same for every text."""
 
-    def passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return np.ones((len(texts), self.card.dim), dtype=np.float32)
 
-    def query(self, text: str) -> None:
+    def embed_query(self, text: str) -> None:
         del text
 
 
-class _Local(_Counted):
+class _LocalEmbedder(_TokenizerEmbedder):
     """An embedder in this process; ``encode`` is one of the doors."""
 
-    def __init__(self, card: Card, encode: Encode, file: Path) -> None:
+    def __init__(self, card: EmbedderCard, encode: Encode, file: Path) -> None:
         super().__init__(card, file)
         self._encode = encode
 
-    def passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.card.dim), dtype=np.float32)
         unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         vectors = self._encode([self.card.passage_prefix + text for text in unique])
         return vectors.take([unique[text] for text in texts], axis=0)
 
-    def query(self, text: str) -> Vectors:
+    def embed_query(self, text: str) -> Vectors:
         return self._encode([self.card.query_prefix + text]).reshape(-1)
 
 
 def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
     """Open the tokenizer of a model without the model. Raises ModelMissing."""
-    return Tokenizer(weights.find(options.model, cache).tokenizer)
+    return Tokenizer(weights.find_model(options.model, cache).tokenizer)
 
 
 def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
@@ -158,38 +158,40 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     cache: a folder for the exported model; it may be deleted at any time. With it in place
     neither torch nor transformers is imported. Raises ModelMissing, naming the remedy.
     """
-    model = weights.find(options.model, cache)
-    if options.model == NONE:
-        return _WordsOnly(_no_card(model), model.tokenizer)
-    backend = _choose(options, model)
-    threads = options.threads or _cores()
+    model = weights.find_model(options.model, cache)
+    if options.model == NO_MODEL:
+        return _WordsOnly(_words_only_card(model), model.tokenizer)
+    backend = _choose_backend(options, model)
+    threads = options.threads or _count_cores()
     if backend == "torch":
-        return _on_torch(options, model, cache, threads)
+        return _open_on_torch(options, model, cache, threads)
     from indexes import export, on_onnx  # noqa: PLC0415 - a GPU desk need not have it
 
     try:
-        encode = on_onnx.open_encoder(model, cache, int8=backend == "onnx-int8", threads=threads)
+        encode = on_onnx.open_onnx_encoder(
+            model, cache, int8=backend == "onnx-int8", threads=threads
+        )
     except ModelMissing as error:
         if options.backend != "auto":
             raise
         _log.warning("%s Going on with torch.", error)
-        return _on_torch(options, model, cache, threads)
-    revision = f"-int8.{export.RECIPE}" if backend == "onnx-int8" else ""
-    return _local(options, model, cache, encode, revision)
+        return _open_on_torch(options, model, cache, threads)
+    revision = f"-int8.{export.EXPORT_RECIPE}" if backend == "onnx-int8" else ""
+    return _open_local(options, model, cache, encode, revision)
 
 
-def asked(embedder: Embedder, text: str) -> Vectors:
+def embed_question(embedder: Embedder, text: str) -> Vectors:
     """Embed a question (dim,) where there has to be a model. Raises ModelMissing."""
-    vector = embedder.query(text)
+    vector = embedder.embed_query(text)
     if vector is None:
         raise ModelMissing('No model is named: set embed.model, or leave it at "packaged".')
     return vector
 
 
-def _no_card(model: Weights) -> Card:
+def _words_only_card(model: ModelFiles) -> EmbedderCard:
     """Tell no vectors apart from those of any model."""
-    return Card(
-        name=NONE,
+    return EmbedderCard(
+        name=NO_MODEL,
         revision="1",
         dim=1,
         max_tokens=model.max_tokens,
@@ -198,7 +200,7 @@ def _no_card(model: Weights) -> Card:
     )
 
 
-def _choose(options: EmbedOptions, model: Weights) -> Backend:
+def _choose_backend(options: EmbedOptions, model: ModelFiles) -> Backend:
     if options.device not in {"auto", "cpu"}:
         return "torch"
     if options.backend != "auto":
@@ -209,31 +211,31 @@ def _choose(options: EmbedOptions, model: Weights) -> Backend:
         if on_torch.has_gpu():
             return "torch"
     cost = INT8_COST.get(model.digest[:16])
-    return "onnx-int8" if cost is not None and cost <= ACCEPTED else "onnx"
+    return "onnx-int8" if cost is not None and cost <= ACCEPTED_COST else "onnx"
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _on_torch(options: EmbedOptions, model: Weights, cache: Path, threads: int) -> Embedder:
+def _open_on_torch(options: EmbedOptions, model: ModelFiles, cache: Path, threads: int) -> Embedder:
     from indexes import on_torch  # noqa: PLC0415 - importing torch takes seconds
 
-    encode = on_torch.open_encoder(model, device=options.device, threads=threads)
-    return _local(options, model, cache, encode, "")
+    encode = on_torch.open_torch_encoder(model, device=options.device, threads=threads)
+    return _open_local(options, model, cache, encode, "")
 
 
-def _local(
-    options: EmbedOptions, model: Weights, cache: Path, encode: Encode, revision: str
+def _open_local(
+    options: EmbedOptions, model: ModelFiles, cache: Path, encode: Encode, revision: str
 ) -> Embedder:
     reads = options.reads_cjk
     if reads is None:
         file = cache / "reads-cjk" / model.digest[:32]
-        said = weights.remember(file, lambda: "yes" if reads_chinese(encode) else "no")
-        reads = said == "yes"
-    card = Card(
+        answer = weights.remember_value(file, lambda: "yes" if reads_chinese(encode) else "no")
+        reads = answer == "yes"
+    card = EmbedderCard(
         name=model.name,
         revision=model.digest[:16] + revision,
         dim=encode(["dimension"]).shape[1],
@@ -242,4 +244,4 @@ def _local(
         max_tokens=model.max_tokens,
         reads_cjk=reads,
     )
-    return _Local(card, encode, model.tokenizer)
+    return _LocalEmbedder(card, encode, model.tokenizer)

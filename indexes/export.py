@@ -18,15 +18,15 @@ import onnxruntime as ort  # type: ignore[import-untyped]  # ships no hints
 from numpy.typing import NDArray
 
 from indexes.errors import ModelMissing
-from indexes.weights import Weights
+from indexes.weights import ModelFiles
 
-RECIPE = 1  # counts changes of export and quantisation that change vectors
-ALIKE = 0.9999  # cosine of a traced graph in fp32 to the model itself, at least
+EXPORT_RECIPE = 1  # counts changes of export and quantisation that change vectors
+LEAST_TRACED_COSINE = 0.9999  # cosine of a traced graph in fp32 to the model itself, at least
 _LIMIT = 900.0  # seconds; 2 for the packaged model, 20 for one of its size that is traced
 _CPU = ["CPUExecutionProvider"]
 
 
-def export(weights: Weights, *, int8: bool) -> bytes:
+def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
     """Make the graph: ids of one text (1, n) to its unit vector (1, dim). Raises ModelMissing."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "model.onnx")
@@ -52,24 +52,26 @@ def export(weights: Weights, *, int8: bool) -> bytes:
 
 
 def main() -> None:
-    """Export the model that the one argument describes; what ``export`` starts."""
+    """Export the model that the one argument describes; what ``export_onnx_graph`` starts."""
     order = json.loads(sys.argv[1])
     target, int8 = Path(order.pop("target")), order.pop("int8")
     from indexes import bert  # noqa: PLC0415 - only an export needs onnx
 
-    weights = Weights(**{**order, "folder": Path(order["folder"])})
+    weights = ModelFiles(**{**order, "folder": Path(order["folder"])})
     raw = target.with_name("raw.onnx")
-    if not bert.write(weights.folder, raw):
+    if not bert.write_bert_graph(weights.folder, raw):
         from indexes import on_torch  # noqa: PLC0415 - seconds
 
-        exact = on_torch.export(weights, raw)
-        _check(raw, exact, weights.max_tokens)
+        exact = on_torch.trace_onnx_graph(weights, raw)
+        _check_graph(raw, exact, weights.max_tokens)
     if int8:
-        _quantise(raw, raw)
-    _fuse(raw, target)
+        _quantise_graph(raw, raw)
+    _fuse_graph(raw, target)
 
 
-def _check(graph: Path, exact: Callable[[list[int]], NDArray[np.float32]], longest: int) -> None:
+def _check_graph(
+    graph: Path, exact: Callable[[list[int]], NDArray[np.float32]], longest: int
+) -> None:
     """Hold the graph against the model it was traced from, at lengths it was not traced with.
 
     A branch that depended on the length would have been frozen. Exits with the reason.
@@ -80,11 +82,11 @@ def _check(graph: Path, exact: Callable[[list[int]], NDArray[np.float32]], longe
         cosine = float(
             session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0] @ exact(ids)
         )
-        if not cosine > ALIKE:
+        if not cosine > LEAST_TRACED_COSINE:
             sys.exit(f"the exported graph gives other vectors (cosine {cosine:.4f})")
 
 
-def _fuse(source: Path, target: Path) -> None:
+def _fuse_graph(source: Path, target: Path) -> None:
     """Let ONNX Runtime fold constants and fuse operators, the same on every processor."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
@@ -93,7 +95,7 @@ def _fuse(source: Path, target: Path) -> None:
     ort.InferenceSession(str(source), options, providers=_CPU)
 
 
-def _quantise(source: Path, target: Path) -> None:
+def _quantise_graph(source: Path, target: Path) -> None:
     """Make the matrices int8: a scale per column, and seven bits.
 
     A scale per matrix gives a cosine of 0.91 at worst, per column 0.99. Eight bits gain 0.001,

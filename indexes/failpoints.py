@@ -7,7 +7,7 @@ setting and no variable does, only code that runs in the same process.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-NAMES = (
+FAILPOINTS = (
     "original written",
     "originals kept",
     "sources.json written",
@@ -36,20 +36,20 @@ NAMES = (
     "backup moved in",
 )
 
-_armed: list[Callable[[str], None]] = []
+_actions: list[Callable[[str], None]] = []
 
 
-def reach(name: str) -> None:
+def reach_failpoint(name: str) -> None:
     """Say that a named place was reached."""
-    for do in _armed:
-        do(name)
+    for action in _actions:
+        action(name)
 
 
 @contextmanager
-def armed(do: Callable[[str], None]) -> Iterator[None]:
+def arm_failpoints(action: Callable[[str], None]) -> Iterator[None]:
     """Have something done at each place that is reached, in this process, within the block."""
-    _armed.append(do)
+    _actions.append(action)
     try:
         yield
     finally:
-        _armed.remove(do)
+        _actions.remove(action)

@@ -16,20 +16,24 @@ from indexes.quantity import (
     MONTHS,
     Date,
     Quantity,
-    dates,
-    each,
-    numerals,
-    quantities,
-    undated,
+    find_dates,
+    find_per_units,
+    find_numbers,
+    find_quantities,
+    blank_dates,
 )
-from indexes.text import content, identifiers, normalise, tokens
+from indexes.text import drop_stopwords, find_identifiers, normalise_text, tokenize_text
 
-Kind = Literal[
+ContradictionKind = Literal[
     "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
 ]
 _REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
-MUTUAL = 0.4  # of both clauses' words: a long clause may hold a short claim and deny something else
-ALIKE = 0.5  # of a claim's words that a clause must share to be what the claim is held against
+LEAST_MUTUAL_SHARE = (
+    0.4  # of both clauses' words: a long clause may hold a short claim and deny something else
+)
+LEAST_CLAUSE_SHARE = (
+    0.5  # of a claim's words that a clause must share to be what the claim is held against
+)
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
 _CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
@@ -38,7 +42,7 @@ NEGATIONS = re.compile(
     r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
 )
 # Hold a character of negation and deny nothing; read out before negations are counted.
-INNOCENT = re.compile(
+HARMLESS_NEGATIONS = re.compile(
     r"不得不|不仅|不但|不过|不同|不断|不论|不管|不少|不久|不锈|不妨|差不多|要不|对不起|不止|无论|无线"
     r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])"
     r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
@@ -77,14 +81,14 @@ used|已使用 <> unused|未使用
 """
 
 
-def _sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
+def _parse_sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
     for line in _SIDES.strip().splitlines():
-        one, other = (rf"(?<![a-z])(?:{side})(?![a-z])" for side in line.split(" <> "))
-        yield re.compile(one), re.compile(other)
-        yield re.compile(other), re.compile(one)
+        pattern, other = (rf"(?<![a-z])(?:{side})(?![a-z])" for side in line.split(" <> "))
+        yield re.compile(pattern), re.compile(other)
+        yield re.compile(other), re.compile(pattern)
 
 
-_OPPOSITES: Final = tuple(_sides())
+_OPPOSITES: Final = tuple(_parse_sides())
 _ORDINALS = ("first", "second", "third", "fourth")
 _QUARTERS: Final = {
     f"q{n}": re.compile(rf"(?:{word}|{n}(?:st|nd|rd|th)) quarter|第{'一二三四'[n - 1]}季")
@@ -97,15 +101,15 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class Contradiction:
     """One thing that a claim says and its evidence does not. said: the claim's own words."""
 
-    kind: Kind
-    said: str
+    kind: ContradictionKind
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class WordsOfText:
     """A text that names may stand in: as it is compared, its words, and those of the former."""
 
     plain: str
@@ -113,173 +117,202 @@ class Heard:
     folded: frozenset[str]
 
 
-def flags(claim: str, evidence: str, *, beside: str | Sequence[str] = "") -> list[Flag]:
+def find_contradictions(
+    claim: str, evidence: str, *, context: str | Sequence[str] = ""
+) -> list[Contradiction]:
     """List what a claim states that its evidence does not bear, or says otherwise.
 
     evidence: the sentences the claim rests on. beside: what is known without being said there
     (headings, the question), for names and identifiers only; one text, or several.
 
-    >>> flags("You must pay 60 euros.", "You can pay 30 euros within 60 days.")
-    [Flag(kind='unit', said='60 euros'), Flag(kind='modal', said='must')]
-    >>> flags("退款在三个工作日内到账。", "退款会在3个工作日之内到账。")
+    >>> find_contradictions("You must pay 60 euros.", "You can pay 30 euros within 60 days.")
+    [Contradiction(kind='unit', words='60 euros'), Contradiction(kind='modal', words='must')]
+    >>> find_contradictions("退款在三个工作日内到账。", "退款会在3个工作日之内到账。")
     []
     """
     claim = _ITEM.sub("", claim)  # its number in a list, its heading in bold
-    said, held = normalise(claim), normalise(evidence)
-    known = [heard(text) for text in (evidence, *([beside] if isinstance(beside, str) else beside))]
+    claim_plain, evidence_plain = normalise_text(claim), normalise_text(evidence)
+    known = [
+        read_words(text)
+        for text in (evidence, *([context] if isinstance(context, str) else context))
+    ]
     return [
-        *_amounts(quantities(said), [*quantities(held), *each(held)], held),
-        *_dates(dates(said), dates(held)),
-        *_identifiers(claim, known),
-        *_names(claim, known),
-        *_tone(said, held),
+        *_find_amounts(
+            find_quantities(claim_plain),
+            [*find_quantities(evidence_plain), *find_per_units(evidence_plain)],
+            evidence_plain,
+        ),
+        *_find_dates(find_dates(claim_plain), find_dates(evidence_plain)),
+        *_find_identifiers(claim, known),
+        *_find_names(claim, known),
+        *_find_tone(claim_plain, evidence_plain),
     ]
 
 
-def _amounts(said: Sequence[Quantity], held: Sequence[Quantity], text: str) -> Iterator[Flag]:
-    for one in said:
-        if any(one.unit == other.unit and one.value == other.value for other in held):
+def _find_amounts(
+    claimed: Sequence[Quantity], supported: Sequence[Quantity], text: str
+) -> Iterator[Contradiction]:
+    for quantity in claimed:
+        if any(
+            quantity.unit == other.unit and quantity.value == other.value for other in supported
+        ):
             continue
-        same = [other.unit for other in held if other.count == one.count]
-        if same and (one.unit is None or None in same):
+        same = [other.unit for other in supported if other.count == quantity.count]
+        if same and (quantity.unit is None or None in same):
             continue
         if same:
-            money = one.unit in CURRENCIES and not CURRENCIES.isdisjoint(same)
-            yield Flag("currency" if money else "unit", one.text)
-        elif one.unit or not _written(one, text):
-            yield Flag("number", one.text)
+            money = quantity.unit in CURRENCIES and not CURRENCIES.isdisjoint(same)
+            yield Contradiction("currency" if money else "unit", quantity.text)
+        elif quantity.unit or not _states_number(quantity, text):
+            yield Contradiction("number", quantity.text)
 
 
-def _written(one: Quantity, text: str) -> bool:
+def _states_number(quantity: Quantity, text: str) -> bool:
     """Tell whether a number without a unit stands in a text, in digits or in words."""
-    digits = re.search(rf"(?<![\d.,]){re.escape(one.text)}(?!\d|[.,]\d)", text)  # no part of one
-    return bool(digits) or one.count in numerals(text)
+    digits = re.search(
+        rf"(?<![\d.,]){re.escape(quantity.text)}(?!\d|[.,]\d)", text
+    )  # no part of one
+    return bool(digits) or quantity.count in find_numbers(text)
 
 
-def _dates(said: Sequence[tuple[Date, str]], held: Sequence[tuple[Date, str]]) -> Iterator[Flag]:
-    for when, words in said:
-        if not any(_agree(when, other) for other, _ in held):
-            yield Flag("date", words)
+def _find_dates(
+    claimed: Sequence[tuple[Date, str]], supported: Sequence[tuple[Date, str]]
+) -> Iterator[Contradiction]:
+    for when, words in claimed:
+        if not any(_dates_agree(when, other) for other, _ in supported):
+            yield Contradiction("date", words)
 
 
-def _agree(one: Date, other: Date) -> bool:
-    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+def _dates_agree(date: Date, other: Date) -> bool:
+    pairs = [(a, b) for a, b in zip(date, other, strict=True) if a is not None and b is not None]
     return bool(pairs) and all(a == b for a, b in pairs)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def heard(text: str) -> Heard:
+def read_words(text: str) -> WordsOfText:
     """Read a text that names may stand in, once."""
-    plain = normalise(text)
-    words = frozenset(tokens(text))
-    return Heard(plain, words, words if plain.isascii() else frozenset(tokens(plain)))
+    plain = normalise_text(text)
+    words = frozenset(tokenize_text(text))
+    return WordsOfText(plain, words, words if plain.isascii() else frozenset(tokenize_text(plain)))
 
 
-def _identifiers(claim: str, known: Sequence[Heard]) -> Iterator[Flag]:
-    for name in identifiers(claim):
+def _find_identifiers(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradiction]:
+    for name in find_identifiers(claim):
         spelt = _QUARTERS.get(name)
         if not any(
             name in text.words or name in text.plain or (spelt and spelt.search(text.plain))
             for text in known
         ):
-            yield Flag("identifier", name)
+            yield Contradiction("identifier", name)
 
 
-def _names(claim: str, known: Sequence[Heard]) -> Iterator[Flag]:
+def _find_names(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradiction]:
     """Find capitalised words inside a sentence, or Latin ones in Chinese, that stand nowhere."""
     pattern = _LATIN if _HAN.search(claim) else _NAME
     for match in pattern.finditer(claim):
-        word = normalise(match[0]).removesuffix("'s")
-        spoken = content(tokens(word))
+        word = normalise_text(match[0]).removesuffix("'s")
+        name_words = drop_stopwords(tokenize_text(word))
         if (
-            spoken
+            name_words
             and word not in MONTHS  # dates are compared as such
-            and not any(word in t.plain or not t.folded.isdisjoint(spoken) for t in known)
-            and not identifiers(word)
+            and not any(word in t.plain or not t.folded.isdisjoint(name_words) for t in known)
+            and not find_identifiers(word)
         ):
-            yield Flag("name", match[0])
+            yield Contradiction("name", match[0])
 
 
-def _tone(said: str, held: str) -> Iterator[Flag]:
+def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
     """Compare each clause of a claim with the clauses of the evidence that are most like it."""
-    clauses = [(part, _words(part)) for part in _CLAUSE.split(held) if part.strip()]
-    for clause in filter(None, map(str.strip, _CLAUSE.split(said))):
-        near = _nearest(_words(clause), clauses)
-        if near is None:
+    clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
+    for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
+        evidence_clause = _pick_clause(_clause_words(clause), clauses)
+        if evidence_clause is None:
             continue
-        yield from _negation(clause, near)
-        yield from _modal(clause, near)
-        for this, that in _OPPOSITES:
-            met = this.search(clause)
-            if met and that.search(near) and not (that.search(clause) or this.search(near)):
-                yield Flag("opposite", met[0])
+        yield from _find_negation(clause, evidence_clause)
+        yield from _find_modal(clause, evidence_clause)
+        for side, opposite in _OPPOSITES:
+            match = side.search(clause)
+            if (
+                match
+                and opposite.search(evidence_clause)
+                and not (opposite.search(clause) or side.search(evidence_clause))
+            ):
+                yield Contradiction("opposite", match[0])
 
 
-def _words(clause: str) -> frozenset[str]:
-    return frozenset(content(tokens(clause)))
+def _clause_words(clause: str) -> frozenset[str]:
+    return frozenset(drop_stopwords(tokenize_text(clause)))
 
 
-def _nearest(words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]]) -> str | None:
+def _pick_clause(
+    words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]]
+) -> str | None:
     """Give the shortest clause that shares most with some words; None if none shares enough."""
     if not words or not clauses:
         return None
     shares = [(len(words & other) / len(words), -len(other), text) for text, other in clauses]
     best = max(shares)
-    return best[2] if best[0] >= ALIKE else None
+    return best[2] if best[0] >= LEAST_CLAUSE_SHARE else None
 
 
-def nearest_clause(text: str, evidence: str) -> str | None:
+def find_nearest_clause(text: str, evidence: str) -> str | None:
     """Give the clause of some evidence that shares most with a text; None if none shares enough.
 
-    >>> nearest_clause("May I smoke?", "You may not smoke, but you may drink.")
+    >>> find_nearest_clause("May I smoke?", "You may not smoke, but you may drink.")
     'you may not smoke'
     """
-    parts = [part.strip() for part in _CLAUSE.split(normalise(evidence)) if part.strip()]
-    return _nearest(_words(normalise(text)), [(part, _words(part)) for part in parts])
+    parts = [part.strip() for part in _CLAUSE.split(normalise_text(evidence)) if part.strip()]
+    return _pick_clause(
+        _clause_words(normalise_text(text)), [(part, _clause_words(part)) for part in parts]
+    )
 
 
-def _negation(clause: str, near: str) -> Iterator[Flag]:
+def _find_negation(clause: str, evidence_clause: str) -> Iterator[Contradiction]:
     """Find what one side denies and the other affirms: a denied word that both hold.
 
     Sides that deny as often as each other say it in other words: "without one" is "do not have".
     """
-    mine, other = _words(clause), _words(near)
-    if 2 * len(mine & other) < MUTUAL * (len(mine) + len(other)):
+    claim_words, evidence_words = _clause_words(clause), _clause_words(evidence_clause)
+    if 2 * len(claim_words & evidence_words) < LEAST_MUTUAL_SHARE * (
+        len(claim_words) + len(evidence_words)
+    ):
         return
-    ours, theirs = (INNOCENT.sub(" ", text) for text in (clause, near))
-    if len(NEGATIONS.findall(ours)) == len(NEGATIONS.findall(theirs)):
+    claim_text, evidence_text = (
+        HARMLESS_NEGATIONS.sub(" ", text) for text in (clause, evidence_clause)
+    )
+    if len(NEGATIONS.findall(claim_text)) == len(NEGATIONS.findall(evidence_text)):
         return
-    for one, text in ((ours, theirs), (theirs, ours)):
-        affirmed = _words(text).difference(
-            *(_denied(text, m.end()) for m in NEGATIONS.finditer(text))
+    for negated, text in ((claim_text, evidence_text), (evidence_text, claim_text)):
+        affirmed = _clause_words(text).difference(
+            *(_denied_words(text, m.end()) for m in NEGATIONS.finditer(text))
         )
-        for met in NEGATIONS.finditer(one):
-            if affirmed.intersection(_denied(one, met.end())):
-                yield Flag("negation", met[0])
+        for match in NEGATIONS.finditer(negated):
+            if affirmed.intersection(_denied_words(negated, match.end())):
+                yield Contradiction("negation", match[0])
                 break
 
 
-def denies(text: str) -> bool:
+def has_negation(text: str) -> bool:
     """Tell whether a text denies something.
 
-    >>> denies("No, you may not."), denies("Not only that."), denies("不得退货")
+    >>> has_negation("No, you may not."), has_negation("Not only opposite."), has_negation("不得退货")
     (True, False, True)
     """
-    return bool(NEGATIONS.search(INNOCENT.sub(" ", normalise(text))))
+    return bool(NEGATIONS.search(HARMLESS_NEGATIONS.sub(" ", normalise_text(text))))
 
 
-def _denied(text: str, at: int) -> list[str]:
+def _denied_words(text: str, at: int) -> list[str]:
     """Give the first words after a negation; in Chinese, those of the next few characters."""
     after = text[at : at + 60].lstrip()
     if after[:1] > "\u2e80":
-        return content(tokens(after[:5]))
-    return content(tokens(after))[:2]
+        return drop_stopwords(tokenize_text(after[:5]))
+    return drop_stopwords(tokenize_text(after))[:2]
 
 
-def _modal(clause: str, near: str) -> Iterator[Flag]:
-    ours, theirs = (
-        {name: met[0] for name, form in _MODALS.items() if (met := form.search(text))}
-        for text in (undated(clause), undated(near))  # May is a month
+def _find_modal(clause: str, evidence_clause: str) -> Iterator[Contradiction]:
+    claim_modals, evidence_modals = (
+        {name: match[0] for name, form in _MODALS.items() if (match := form.search(text))}
+        for text in (blank_dates(clause), blank_dates(evidence_clause))  # May is a month
     )
-    if ours and theirs and not ours.keys() & theirs.keys():
-        yield Flag("modal", next(iter(ours.values())))
+    if claim_modals and evidence_modals and not claim_modals.keys() & evidence_modals.keys():
+        yield Contradiction("modal", next(iter(claim_modals.values())))

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from indexes.hits import Hits, Rows, Scores
 
 
-def union(hits: Sequence[Hits]) -> Rows:
+def union_rows(hits: Sequence[Hits]) -> Rows:
     """Give every row that any finder found, once, in order.
 
     >>> one, two = np.array([4, 1]), np.array([1, 9])
     >>> scores = np.ones(2, dtype=np.float32)
-    >>> union([Hits(one, scores), Hits(two, scores)]).tolist()
+    >>> union_rows([Hits(one, scores), Hits(two, scores)]).tolist()
     [1, 4, 9]
     """
     if not hits:
@@ -27,14 +27,14 @@ def union(hits: Sequence[Hits]) -> Rows:
     return np.unique(np.concatenate([h.rows for h in hits])).astype(np.int64)
 
 
-def weigh(parts: Sequence[tuple[float, Scores]]) -> NDArray[np.float64]:
+def weigh_scores(parts: Sequence[tuple[float, Scores]]) -> NDArray[np.float64]:
     """Add up scores (n,) of the same rows, each in 0..1, by weights that need not sum to 1.
 
     What a finder could not score (NaN) or scored below 0 counts 0: it found nothing there.
     Divided by the sum of the weights it is a score in 0..1 again.
 
     >>> lexical, dense = np.array([0.5, 0.25]), np.array([0.125, np.nan])
-    >>> weigh([(3.0, lexical), (1.0, dense)]).tolist()
+    >>> weigh_scores([(3.0, lexical), (1.0, dense)]).tolist()
     [1.625, 0.75]
     """
     sums = np.zeros(len(parts[0][1]))

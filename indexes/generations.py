@@ -19,15 +19,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from indexes import access_log, delta, documents, durable, failpoints, manifest, past_limits
-from indexes.access_log import Access
-from indexes.documents import Documents, Listed
+from indexes.access_log import AccessChanges
+from indexes.documents import DocumentTable, ListedDocument
 from indexes.errors import CollectionBusy, IndexDamaged, IndexesError, tells_absence
-from indexes.past_limits import UNCHANGED, Change
+from indexes.past_limits import UNCHANGED, LimitChange
 from indexes.paths import is_digest, open_plain, read_plain
-from indexes.strict_json import parse_json, whole, words
+from indexes.strict_json import parse_json, check_integer, check_text
 
-CURRENT, LOCK, GENERATIONS, SEGMENTS = "CURRENT", "LOCK", "generations", "segments"
-TOMBSTONES = "tombstones.json"
+CURRENT_FILE = "CURRENT"
+LOCK_FILE = "LOCK"
+GENERATIONS_FOLDER = "generations"
+SEGMENTS_FOLDER = "segments"
+TOMBSTONES_FILE = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
 _LONGEST_LINE = 200  # bytes of CURRENT
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
@@ -40,7 +43,7 @@ _FOLDER_LOCKLESS = frozenset(
     {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EISDIR}
 )
 
-Ranges = Mapping[str, Sequence[tuple[int, int]]]
+RowRanges = Mapping[str, Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,64 +60,67 @@ class Generation:
     segments: tuple[str, ...]
     parent: int | None
     created: str
-    dead: Ranges
+    dead: RowRanges
     sums: Mapping[str, int]
     checksum: str
 
 
-def numbers(collection: Path) -> list[int]:
+def list_generations(collection: Path) -> list[int]:
     """List the generations that stand in a collection, good or damaged, oldest first."""
-    folder = collection / GENERATIONS
+    folder = collection / GENERATIONS_FOLDER
     if not folder.is_dir():
         return []
     return sorted(int(f.name) for f in folder.iterdir() if re.fullmatch("[1-9][0-9]{0,17}", f.name))
 
 
-def current(collection: Path) -> int | None:
+def read_current_number(collection: Path) -> int | None:
     """Tell which generation CURRENT names, or None where it is missing, empty, cut or changed.
 
     The line also holds the checksum of the generation's manifest, so that a changed digit does
     not pass for an older generation.
     """
     try:
-        line = read_plain(collection / CURRENT, most=_LONGEST_LINE).decode("ascii")
+        line = read_plain(collection / CURRENT_FILE, most=_LONGEST_LINE).decode("ascii")
     except (UnicodeDecodeError, IndexDamaged):  # a link or a pipe, say, which would never end
         return None
     except OSError as error:
         if not tells_absence(error):
             raise
         return None
-    found = _LINE.fullmatch(line)
-    if not found:
+    match = _LINE.fullmatch(line)
+    if not match:
         return None
     try:
-        sealed = manifest.read(_folder(collection, int(found[1])))
+        sealed = manifest.read_manifest(generation_folder(collection, int(match[1])))
     except IndexesError:  # the one CURRENT means, damaged: whoever opens it will say how
-        return int(found[1])
-    return int(found[1]) if sealed.checksum == found[2] else None
+        return int(match[1])
+    return int(match[1]) if sealed.checksum == match[2] else None
 
 
-def order(collection: Path) -> Iterator[int]:
+def order_generations(collection: Path) -> Iterator[int]:
     """Give the generations in the order in which they should answer.
 
     First the current one, then what it was made from, so that a generation that was rolled back
     does not return; then every older one. Without a usable CURRENT: the newest first.
     """
-    known, now = numbers(collection), current(collection)
+    known, now = list_generations(collection), read_current_number(collection)
     tried: list[int] = []
     at = now
     while at in known and at not in tried:
         tried.append(at)
         yield at
-        at = _parent(collection, at)
+        at = _read_parent(collection, at)
     yield from (n for n in reversed(known) if n not in tried and (now not in known or n < now))
 
 
-def read(collection: Path, number: int) -> Generation:
+def read_generation(collection: Path, number: int) -> Generation:
     """Read a generation's manifest and verify its files. Raises IndexDamaged, IndexMismatch."""
-    folder, sealed = _folder(collection, number), read_manifest(collection, number)
-    manifest.verify(folder, sealed)
-    dead = read_dead(folder / TOMBSTONES)
+    folder, sealed = (
+        generation_folder(collection, number),
+        read_generation_manifest(collection, number),
+    )
+    manifest.verify_files(folder, sealed)
+    dead = read_tombstones(folder / TOMBSTONES_FILE)
     return Generation(
         number=number,
         folder=folder,
@@ -127,23 +133,25 @@ def read(collection: Path, number: int) -> Generation:
     )
 
 
-def read_manifest(collection: Path, number: int) -> manifest.Manifest:
+def read_generation_manifest(collection: Path, number: int) -> manifest.Manifest:
     """Read what a generation says of itself, and hold that against its form; no file is looked at.
 
     Raises IndexDamaged, also for a manifest that belongs to something else, and IndexMismatch.
     """
-    folder = _folder(collection, number)
-    sealed = manifest.read(folder)
+    folder = generation_folder(collection, number)
+    sealed = manifest.read_manifest(folder)
     if sealed.facts.get("generation") != number:
-        raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+        raise IndexDamaged(f"{folder / manifest.MANIFEST_FILE} belongs to another generation.")
     try:
-        _check(sealed.facts)
+        _check_facts(sealed.facts)
     except (ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{folder / manifest.NAME} describes no generation: {error}.") from error
+        raise IndexDamaged(
+            f"{folder / manifest.MANIFEST_FILE} describes no generation: {error}."
+        ) from error
     return sealed
 
 
-def _check(facts: Mapping[str, Any]) -> None:
+def _check_facts(facts: Mapping[str, Any]) -> None:
     """Hold what a manifest says of a generation against its form. Raises ValueError."""
     segments, sums = facts["segments"], facts["sums"]
     if not isinstance(segments, list) or not all(map(is_digest, segments)):
@@ -153,20 +161,20 @@ def _check(facts: Mapping[str, Any]) -> None:
     if not isinstance(sums, dict) or not sums.keys() >= _SUMS:
         raise ValueError("its sums are not those of a generation")
     for value in (facts["generation"], *sums.values()):
-        whole(value)
+        check_integer(value)
     if facts["parent"] is not None:
-        whole(facts["parent"])
-    words(facts["created"], most=40)
-    whole(facts.get(LIMITS, 0))
+        check_integer(facts["parent"])
+    check_text(facts["created"], most=40)
+    check_integer(facts.get(LIMITS, 0))
 
 
-def read_dead(file: Path) -> dict[str, list[tuple[int, int]]]:
+def read_tombstones(file: Path) -> dict[str, list[tuple[int, int]]]:
     """Read which rows of each segment are removed. Raises IndexDamaged."""
     try:
         body = read_plain(file, most=_MOST_DEAD)
         dead = parse_json(body, most=_MOST_DEAD, values=_MOST_DEAD)
         return {
-            name: [(whole(first), whole(count)) for first, count in ranges]
+            name: [(check_integer(first), check_integer(count)) for first, count in ranges]
             for name, ranges in dead.items()
         }
     except (ValueError, TypeError, AttributeError) as error:
@@ -174,7 +182,7 @@ def read_dead(file: Path) -> dict[str, list[tuple[int, int]]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class GenerationPlan:
     """What a generation is to hold; see Generation for the meaning of its parts.
 
     access: what it changes against its parent; None where that is not known, so that nobody but
@@ -184,16 +192,16 @@ class Plan:
 
     parent: int | None
     segments: Sequence[str]
-    dead: Ranges
+    dead: RowRanges
     sums: Mapping[str, int]
-    access: Access | None = None
-    limits: Change = UNCHANGED
+    access: AccessChanges | None = None
+    limits: LimitChange = UNCHANGED
 
 
-def publish(
+def publish_generation(
     collection: Path,
-    plan: Plan,
-    listed: Sequence[Listed],
+    plan: GenerationPlan,
+    listed: Sequence[ListedDocument],
     *,
     base: Path | None = None,
     gone: Collection[str] = (),
@@ -205,16 +213,18 @@ def publish(
     generation is then still the current one, unless the very last fsync failed, after which
     either may be; and IndexDamaged when the past limits cannot be read.
     """
-    limits = past_limits.read(collection, least=limits_revision(collection))
+    limits = past_limits.read_limits(collection, least=limits_revision(collection))
     limits = _take_over_limits(collection, limits)
-    ends = past_limits.endings(limits, plan.limits.opening)
-    number = max([*numbers(collection), current(collection) or 0], default=0) + 1
-    draft = collection / GENERATIONS / f"{durable.UNFINISHED}{number}"
-    durable.discard(draft)
+    ends = past_limits.list_endings(limits, plan.limits.opening)
+    number = (
+        max([*list_generations(collection), read_current_number(collection) or 0], default=0) + 1
+    )
+    draft = collection / GENERATIONS_FOLDER / f"{durable.UNFINISHED_PREFIX}{number}"
+    durable.discard_path(draft)
     draft.mkdir()
-    shared = delta.write(draft, listed, base=base, gone=gone)
-    failpoints.reach("table written")
-    (draft / TOMBSTONES).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
+    shared = delta.write_document_table(draft, listed, base=base, gone=gone)
+    failpoints.reach_failpoint("table written")
+    (draft / TOMBSTONES_FILE).write_text(json.dumps(dict(plan.dead)), encoding="ascii")
     limits = past_limits.note_closing(limits, plan.limits.closing)
     facts = {
         "generation": number,
@@ -224,17 +234,17 @@ def publish(
         "sums": dict(plan.sums),
         LIMITS: limits.revision,
     }
-    form = manifest.FORMAT if shared else manifest.PLAIN
-    sealed = manifest.seal(draft, facts, known=shared, form=form)
-    failpoints.reach("generation sealed")
-    access_log.write(collection, number, plan.parent, plan.access)
+    form = manifest.MANIFEST_FORMAT if shared else manifest.PLAIN_FORMAT
+    sealed = manifest.seal_folder(draft, facts, known=shared, form=form)
+    failpoints.reach_failpoint("generation sealed")
+    access_log.write_access_log(collection, number, plan.parent, plan.access)
     try:
-        durable.move(draft, _folder(collection, number))
-        failpoints.reach("generation named")
-        point(collection, number, sealed.checksum)
+        durable.move_folder(draft, generation_folder(collection, number))
+        failpoints.reach_failpoint("generation named")
+        set_current(collection, number, sealed.checksum)
     except OSError:
-        if current(collection) != number:
-            durable.discard(_folder(collection, number))
+        if read_current_number(collection) != number:
+            durable.discard_path(generation_folder(collection, number))
         raise
     _note_ended(limits, ends)
     return number
@@ -257,17 +267,17 @@ def _take_over_limits(collection: Path, limits: past_limits.Limits) -> past_limi
 
     What was cleared before is not known. What is noted already is newer.
     """
-    known = numbers(collection)
+    known = list_generations(collection)
     for number in reversed(known):
         try:
-            if LIMITS in read_manifest(collection, number).facts:
+            if LIMITS in read_generation_manifest(collection, number).facts:
                 return limits
             break
         except IndexesError:
             continue
-    tables = filter(None, (whole_table(collection, number) for number in known))
-    past = past_limits.replay(list(tables))
-    newer = limits.entries(past)
+    tables = filter(None, (find_whole_table(collection, number) for number in known))
+    past = past_limits.replay_limits(list(tables))
+    newer = limits.read_entries(past)
     new = {key: groups for key, groups in past.items() if key not in newer}
     return past_limits.note_closing(limits, new)
 
@@ -277,14 +287,14 @@ def limits_revision(collection: Path) -> int:
 
     No publish lowers it: the newest whole one says it, and the current one after a rollback.
     """
-    revisions, now = [0], current(collection)
-    for number in reversed(numbers(collection)):
+    revisions, now = [0], read_current_number(collection)
+    for number in reversed(list_generations(collection)):
         try:
-            revisions.append(read_manifest(collection, number).facts.get(LIMITS, 0))
+            revisions.append(read_generation_manifest(collection, number).facts.get(LIMITS, 0))
         except IndexesError:
             continue
         except OSError as error:
-            manifest.name_unreadable(error)
+            manifest.describe_unreadable(error)
             continue
         if now is None or number <= now:
             break
@@ -294,43 +304,45 @@ def limits_revision(collection: Path) -> int:
 def limits_problems(collection: Path) -> list[str]:
     """Tell why it is not known who might see past texts: what goes back is closed then."""
     try:
-        past_limits.read(collection, least=limits_revision(collection))
+        past_limits.read_limits(collection, least=limits_revision(collection))
     except IndexDamaged as error:
         return [str(error)]
     except OSError as error:
-        return [manifest.name_unreadable(error)]
+        return [manifest.describe_unreadable(error)]
     return []
 
 
-def access_since(collection: Path, number: int) -> Access:
+def collect_access_since(collection: Path, number: int) -> AccessChanges:
     """Tell what holds now of the documents of a generation that answers in a newer one's place.
 
     The newest permissions and removals are those of the generation that CURRENT names, or where it
     names none, of the newest that is known of. Raises OSError.
     """
-    newest = current(collection)
+    newest = read_current_number(collection)
     if newest is None:
-        newest = max([number, *numbers(collection), *access_log.numbers(collection)])
-    access = access_log.access_between(
-        collection, number, newest, lambda n: whole_table(collection, n)
+        newest = max(
+            [number, *list_generations(collection), *access_log.list_access_logs(collection)]
+        )
+    access = access_log.collect_access_changes(
+        collection, number, newest, lambda n: find_whole_table(collection, n)
     )
     if number == newest:
         return access
     try:
         return _limit_past_texts(collection, number, access)
     except IndexDamaged as error:
-        return replace(access, closed=f"who may see past texts is not known: {error}")
+        return replace(access, unknown_reason=f"who may see past texts is not known: {error}")
 
 
-def _limit_past_texts(collection: Path, number: int, access: Access) -> Access:
+def _limit_past_texts(collection: Path, number: int, access: AccessChanges) -> AccessChanges:
     """Let see texts that others have replaced since only those who might last see them."""
-    least, table = limits_revision(collection), whole_table(collection, number)
+    least, table = limits_revision(collection), find_whole_table(collection, number)
     if not access.limits or table is None:
-        past_limits.read(collection, least=least)
+        past_limits.read_limits(collection, least=least)
         return access
-    with closing(Documents(table)) as older:
-        replaced = [one for one in (older.at(*place) for place in access.limits) if one]
-    limits = past_limits.look_up(collection, (one.digest for one in replaced), least=least)
+    with closing(DocumentTable(table)) as older:
+        replaced = [one for one in (older.find_in_source(*place) for place in access.limits) if one]
+    limits = past_limits.look_up_limits(collection, (one.digest for one in replaced), least=least)
     now = dict(access.limits)
     for one in replaced:
         place, groups = (one.source, one.uri), limits.readers_of(one, place=False)
@@ -338,44 +350,44 @@ def _limit_past_texts(collection: Path, number: int, access: Access) -> Access:
     return replace(access, limits=now)
 
 
-def whole_table(collection: Path, number: int) -> Path | None:
+def find_whole_table(collection: Path, number: int) -> Path | None:
     """Give the document table of a generation, or None where it is not as it was written."""
     try:
-        return read(collection, number).folder / documents.NAME
+        return read_generation(collection, number).folder / documents.TABLE_FILE
     except IndexesError:
         return None
     except OSError as error:
-        manifest.name_unreadable(error)
+        manifest.describe_unreadable(error)
         return None
 
 
-def point(collection: Path, number: int, checksum: str) -> None:
+def set_current(collection: Path, number: int, checksum: str) -> None:
     """Make a generation the current one. ``checksum``: of its manifest."""
-    durable.replace(collection / CURRENT, f"{number} {checksum}\n".encode())
+    durable.replace_file(collection / CURRENT_FILE, f"{number} {checksum}\n".encode())
 
 
 @contextmanager
-def writing(collection: Path) -> Iterator[None]:
+def lock_collection(collection: Path) -> Iterator[None]:
     """Hold a collection's lock, making the collection where there is none.
 
     The kernel frees the lock when its holder dies, and whoever removes its file gets no second
     writer in: the folder is locked too. Raises CollectionBusy when another holds it. What dead jobs
     left behind is removed before work begins.
     """
-    for folder in (collection, collection / GENERATIONS, collection / SEGMENTS):
-        durable.folder(folder)
+    for folder in (collection, collection / GENERATIONS_FOLDER, collection / SEGMENTS_FOLDER):
+        durable.make_folder(folder)
     with ExitStack() as held:
-        lock = held.enter_context(open(collection / LOCK, "ab", opener=_unlinked))
+        lock = held.enter_context(open(collection / LOCK_FILE, "ab", opener=_open_lock))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             held.enter_context(_locked_folder(collection))
         except BlockingIOError:
             raise CollectionBusy(
-                f"Another job holds the collection {collection.name!r}{_holder(collection)}. "
+                f"Another job holds the collection {collection.name!r}{_describe_holder(collection)}. "
                 "Try again when it ends."
             ) from None
-        _sign(lock)
-        sweep(collection)
+        _sign_lock(lock)
+        sweep_collection(collection)
         yield
 
 
@@ -394,7 +406,7 @@ def _locked_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _unlinked(path: str, flags: int) -> int:
+def _open_lock(path: str, flags: int) -> int:
     """Open a lock to be signed; a link in its place would have a stranger's file emptied.
 
     A pipe there is an error, and no wait for its reader.
@@ -402,7 +414,7 @@ def _unlinked(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
-def _sign(lock: IO[bytes]) -> None:
+def _sign_lock(lock: IO[bytes]) -> None:
     """Write into a lock who holds it, for those who wait. It is a courtesy: nothing rests on it."""
     with suppress(OSError):  # a full disk must not stop a job that may free it
         lock.truncate(0)
@@ -410,35 +422,39 @@ def _sign(lock: IO[bytes]) -> None:
         lock.flush()
 
 
-def _holder(collection: Path) -> str:
+def _describe_holder(collection: Path) -> str:
     """Say which process holds a collection's lock, as far as it signed."""
     with suppress(OSError, ValueError):
-        process, _, host = (collection / LOCK).read_text(encoding="utf-8").strip().partition(" ")
+        process, _, host = (
+            (collection / LOCK_FILE).read_text(encoding="utf-8").strip().partition(" ")
+        )
         elsewhere = "" if host == socket.gethostname() else f" on {host}"
         return f" (process {int(process)}{elsewhere})"
     return ""
 
 
-def reading(generation: Path) -> IO[bytes]:
+def hold_generation(generation: Path) -> IO[bytes]:
     """Mark a generation as being read, until the file given back is closed or its holder dies.
 
     Raises IndexDamaged where no plain file is there to be marked, and OSError.
     """
-    file = open_plain(generation / manifest.NAME)
+    file = open_plain(generation / manifest.MANIFEST_FILE)
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         if os.fstat(file.fileno()).st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "removed", str(generation / manifest.NAME))
+            raise FileNotFoundError(
+                errno.ENOENT, "removed", str(generation / manifest.MANIFEST_FILE)
+            )
     except OSError:
         file.close()
         raise
     return file
 
 
-def is_read(generation: Path) -> bool:
+def is_being_read(generation: Path) -> bool:
     """Tell whether somebody has marked a generation as being read."""
     try:
-        with open_plain(generation / manifest.NAME) as file:
+        with open_plain(generation / manifest.MANIFEST_FILE) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -447,47 +463,52 @@ def is_read(generation: Path) -> bool:
     return False
 
 
-def sweep(collection: Path) -> list[Path]:
+def sweep_collection(collection: Path) -> list[Path]:
     """Remove what no generation can reach or need; returns it. The lock must be held.
 
     While any generation's manifest cannot be read, or the one that CURRENT names is missing,
     segments are left alone: it may need them, should somebody mend it.
     """
-    places = (collection, collection / SEGMENTS, collection / GENERATIONS)
+    places = (collection, collection / SEGMENTS_FOLDER, collection / GENERATIONS_FOLDER)
     swept = [
-        f for place in places for f in place.iterdir() if f.name.startswith(durable.UNFINISHED)
+        f
+        for place in places
+        for f in place.iterdir()
+        if f.name.startswith(durable.UNFINISHED_PREFIX)
     ]
-    known, now = numbers(collection), current(collection)
+    known, now = list_generations(collection), read_current_number(collection)
     try:
-        used = {name for number in known for name in _segments(collection, number)}
+        used = {name for number in known for name in _read_segment_names(collection, number)}
         if now in known or not known:
-            swept += [f for f in (collection / SEGMENTS).iterdir() if f.name not in used]
+            swept += [f for f in (collection / SEGMENTS_FOLDER).iterdir() if f.name not in used]
     except IndexesError:
         pass
-    swept += past_limits.obsolete(collection)
+    swept += past_limits.list_obsolete_parts(collection)
     if now is not None:  # else nobody knows which logs are of the newest
-        swept += access_log.obsolete_logs(collection, known, now)
+        swept += access_log.list_obsolete_logs(collection, known, now)
     for path in swept:
-        durable.discard(path)
+        durable.discard_path(path)
     return swept
 
 
-def _segments(collection: Path, number: int) -> Sequence[str]:
-    folder = _folder(collection, number)
-    facts = manifest.read(folder).facts
+def _read_segment_names(collection: Path, number: int) -> Sequence[str]:
+    folder = generation_folder(collection, number)
+    facts = manifest.read_manifest(folder).facts
     if facts.get("generation") != number:
-        raise IndexDamaged(f"{folder / manifest.NAME} belongs to another generation.")
+        raise IndexDamaged(f"{folder / manifest.MANIFEST_FILE} belongs to another generation.")
     segments: Sequence[str] = facts["segments"]
     return segments
 
 
-def _folder(collection: Path, number: int) -> Path:
-    return collection / GENERATIONS / str(number)
+def generation_folder(collection: Path, number: int) -> Path:
+    return collection / GENERATIONS_FOLDER / str(number)
 
 
-def _parent(collection: Path, number: int) -> int | None:
+def _read_parent(collection: Path, number: int) -> int | None:
     try:
-        parent: Any = manifest.read(_folder(collection, number)).facts.get("parent")
+        parent: Any = manifest.read_manifest(generation_folder(collection, number)).facts.get(
+            "parent"
+        )
     except IndexesError:
         return None
     return parent if isinstance(parent, int) else None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+RowMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Hits:
     scores: Scores
 
     @classmethod
-    def none(cls) -> "Hits":
+    def empty(cls) -> "Hits":
         """Give no hits."""
         return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
@@ -26,12 +26,12 @@ class Hits:
         return len(self.rows)
 
 
-def best(rows: Rows, scores: Scores, k: int) -> Hits:
+def select_best(rows: Rows, scores: Scores, k: int) -> Hits:
     """Keep the k best of the given rows (n,), higher scores first, ties by row.
 
     Ties at the k-th place go to the smaller row, so the choice never depends on the order given.
 
-    >>> best(np.array([7, 3, 5]), np.array([0.5, 0.5, 0.9], dtype=np.float32), 2).rows.tolist()
+    >>> select_best(np.array([7, 3, 5]), np.array([0.5, 0.5, 0.9], dtype=np.float32), 2).rows.tolist()
     [5, 3]
     """
     if len(rows) > k > 0:
@@ -42,7 +42,7 @@ def best(rows: Rows, scores: Scores, k: int) -> Hits:
     return Hits(rows[order].astype(np.int64), scores[order].astype(np.float32))
 
 
-def collapse(hits: Hits, owners: Rows, k: int) -> Hits:
+def collapse_entries(hits: Hits, owners: Rows, k: int) -> Hits:
     """Map entries to the rows that own them, and keep each owner's best score.
 
     hits: over entries. owners (entries,): the owning row of each entry.
@@ -52,13 +52,13 @@ def collapse(hits: Hits, owners: Rows, k: int) -> Hits:
     rows, scores = rows[order], scores[order]
     first = np.ones(len(rows), dtype=np.bool_)
     first[1:] = rows[1:] != rows[:-1]
-    return best(rows[first], scores[first], k)
+    return select_best(rows[first], scores[first], k)
 
 
-def merge(hits: list[Hits], k: int) -> Hits:
+def merge_hits(hits: list[Hits], k: int) -> Hits:
     """Join rankings of disjoint rows into one, the k best first."""
     if not hits:
         return Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
     rows = np.concatenate([h.rows for h in hits])
     scores = np.concatenate([h.scores for h in hits])
-    return best(rows, scores, k)
+    return select_best(rows, scores, k)

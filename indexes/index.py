@@ -14,11 +14,11 @@ from typing import IO, Self
 import numpy as np
 
 from indexes import content, documents, generations, manifest
-from indexes.access_log import AS_PUBLISHED, Access
-from indexes.chunk import Chunk, Filter, Record
-from indexes.dense import Dense, VectorIndex, Vectors
-from indexes.documents import Documents, Listed
-from indexes.embed import Card
+from indexes.access_log import NO_ACCESS_CHANGES, AccessChanges
+from indexes.chunk import Chunk, SearchFilter, DocumentRecord
+from indexes.dense import FaissIndex, VectorIndex, Vectors
+from indexes.documents import DocumentTable, ListedDocument
+from indexes.embed import EmbedderCard
 from indexes.errors import (
     BaseDamaged,
     IndexDamaged,
@@ -28,15 +28,15 @@ from indexes.errors import (
     tells_absence,
 )
 from indexes.generations import Generation
-from indexes.hits import Hits, Rows, Scores, merge
-from indexes.layout import Flags, Layout, Mask
+from indexes.hits import Hits, Rows, Scores, merge_hits
+from indexes.layout import RowFlags, RowLayout, SearchMask
 from indexes.lexical import Ranking
 from indexes.paths import segment_folder
-from indexes.permitted import Permitted
-from indexes.remote import Asked, Entries, Replica, Store
-from indexes.restricted import RestrictedDocuments
-from indexes.segments import Segment, mismatch
-from indexes.shelf import Shelf
+from indexes.permitted import AccessMasks
+from indexes.remote import SearchScope, DocumentEntries, VectorReplica, VectorStore
+from indexes.restricted import RestrictedDocumentTable
+from indexes.segments import Segment, describe_embedder_mismatch
+from indexes.shelf import ChunkStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
 _REOPENED = 8  # times CURRENT may move on while it is being opened
@@ -53,37 +53,41 @@ class Index:
 
     def __init__(
         self,
-        held: Generation,
+        generation: Generation,
         parts: Sequence[Segment],
         lock: IO[bytes],
-        access: Access = AS_PUBLISHED,
+        access: AccessChanges = NO_ACCESS_CHANGES,
     ) -> None:
-        self.generation, self.created, self.parent = held.number, held.created, held.parent
-        self.sums, self.dead, self.checksum = held.sums, held.dead, held.checksum
+        self.generation, self.created, self.parent = (
+            generation.number,
+            generation.created,
+            generation.parent,
+        )
+        self.sums, self.dead, self.checksum = generation.sums, generation.dead, generation.checksum
         self.access = access
         self.refused: tuple[str, ...] = ()
         self.segments = tuple(parts)
-        table = held.folder / documents.NAME
-        self.documents = RestrictedDocuments(table, access) if access else Documents(table)
+        table = generation.folder / documents.TABLE_FILE
+        self.documents = RestrictedDocumentTable(table, access) if access else DocumentTable(table)
         self._lock = lock
         self._closed = False
-        self._layout = Layout(self.segments)
-        self._permit()
+        self._layout = RowLayout(self.segments)
+        self._prepare_masks()
 
-    def _permit(self) -> None:
+    def _prepare_masks(self) -> None:
         """Work out what may be found, by the tombstones and by what was taken away since."""
-        self._replica: Replica | None = None
-        gone = [(name, *one) for name, ranges in self.dead.items() for one in ranges]
-        if isinstance(self.documents, RestrictedDocuments):
-            gone += self.documents.removed
-        self._live = self._layout.mask(~self._layout.flags(gone))
-        self.total = self._live.count
+        self._replica: VectorReplica | None = None
+        gone = [(name, *row_range) for name, ranges in self.dead.items() for row_range in ranges]
+        if isinstance(self.documents, RestrictedDocumentTable):
+            gone += self.documents.removed_ranges
+        self._live = self._layout.extend_mask(~self._layout.mark_rows(gone))
+        self.total = self._live.count_chunks
         live = self._live.entries if gone else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
-        self._permitted = Permitted(self._layout, self.documents, self._live, self._ranking)
+        self._masks = AccessMasks(self._layout, self.documents, self._live, self._ranking)
 
     @classmethod
-    def open(cls, collection: Path, *, card: Card | None = None) -> Self:
+    def open(cls, collection: Path, *, card: EmbedderCard | None = None) -> Self:
         """Open the generation that CURRENT names, or else the newest good older one.
 
         An older one answers without what was removed since, and to those who may see it now.
@@ -93,9 +97,9 @@ class Index:
         """
         lost = generations.limits_problems(collection)
         for _ in range(_REOPENED):
-            before = generations.current(collection)
-            opened, problems = cls._newest(collection, card)
-            if not problems or generations.current(collection) == before:
+            before = generations.read_current_number(collection)
+            opened, problems = cls._open_newest(collection, card)
+            if not problems or generations.read_current_number(collection) == before:
                 break
             if opened:
                 opened.close()
@@ -103,39 +107,46 @@ class Index:
             if problems:
                 raise problems[0]
             raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
-        why = [opened.access.closed] if opened.access.closed else []
+        why = [opened.access.unknown_reason] if opened.access.unknown_reason else []
         opened.refused = (*map(str, problems), *(why or lost))
         return opened
 
     @classmethod
-    def _newest(
-        cls, collection: Path, card: Card | None
+    def _open_newest(
+        cls, collection: Path, card: EmbedderCard | None
     ) -> tuple[Self | None, list[IndexesError | OSError]]:
         problems: list[IndexesError | OSError] = []
-        known = generations.numbers(collection)
-        if known and generations.current(collection) not in known:
+        known = generations.list_generations(collection)
+        if known and generations.read_current_number(collection) not in known:
             problems.append(IndexDamaged(f"{collection}/{_NAMELESS}"))
-        for number in generations.order(collection):
+        for number in generations.order_generations(collection):
             try:
-                access = generations.access_since(collection, number) if problems else AS_PUBLISHED
-                return cls.at(collection, number, card=card, access=access), problems
+                access = (
+                    generations.collect_access_since(collection, number)
+                    if problems
+                    else NO_ACCESS_CHANGES
+                )
+                return cls.open_generation(collection, number, card=card, access=access), problems
             except (IndexDamaged, IndexMismatch) as error:
                 problems.append(error)
             except OSError as error:
-                manifest.name_unreadable(error)
+                manifest.describe_unreadable(error)
                 problems.append(error)
         return None, problems
 
     @classmethod
-    def base(cls, collection: Path) -> Self | None:
+    def open_base(cls, collection: Path) -> Self | None:
         """Open the generation that a write starts from: the one that CURRENT names, and no other.
 
         None where nothing was published yet. Raises BaseDamaged when it cannot be read whole: what
         an older one lacks would be lost with the next publish. Raises OSError when the machine
         cannot read it now.
         """
-        known, now = generations.numbers(collection), generations.current(collection)
-        unnamed = not (collection / generations.CURRENT).exists()
+        known, now = (
+            generations.list_generations(collection),
+            generations.read_current_number(collection),
+        )
+        unnamed = not (collection / generations.CURRENT_FILE).exists()
         if now is None and unnamed and not known:
             return None
         first = now is None and unnamed and known == [1]  # a first publish that did not quite end
@@ -145,7 +156,7 @@ class Index:
         if number not in known:
             raise BaseDamaged(f"Generation {number}, which CURRENT names, is missing.")
         try:
-            opened = cls.at(collection, number)
+            opened = cls.open_generation(collection, number)
         except IndexDamaged as error:
             file = str(error).replace(f"{collection}/", "")  # whoever writes may be far away
             raise BaseDamaged(f"Generation {number} cannot be read whole: {file}") from error
@@ -153,13 +164,13 @@ class Index:
         return opened
 
     @classmethod
-    def at(
+    def open_generation(
         cls,
         collection: Path,
         number: int,
         *,
-        card: Card | None = None,
-        access: Access = AS_PUBLISHED,
+        card: EmbedderCard | None = None,
+        access: AccessChanges = NO_ACCESS_CHANGES,
     ) -> Self:
         """Open one generation by its number. Raises IndexDamaged or IndexMismatch by file.
 
@@ -167,14 +178,14 @@ class Index:
         """
         with ExitStack() as opened:
             try:
-                folder = collection / generations.GENERATIONS / str(number)
-                lock = opened.enter_context(generations.reading(folder))
-                held = generations.read(collection, number)
+                folder = collection / generations.GENERATIONS_FOLDER / str(number)
+                lock = opened.enter_context(generations.hold_generation(folder))
+                generation = generations.read_generation(collection, number)
                 parts = []
-                for digest in held.segments:
+                for digest in generation.segments:
                     part = Segment(segment_folder(collection, digest), card=card)
                     parts.append(opened.enter_context(closing(part)))
-                index = cls(held, parts, lock, access)
+                index = cls(generation, parts, lock, access)
             except OSError as error:
                 if not tells_absence(error):
                     raise
@@ -198,33 +209,33 @@ class Index:
         self.documents.close()
         self._lock.close()
         # Whoever still names this index (a cycle, a traceback) must not keep its arrays mapped.
-        del self._layout, self._ranking, self._permitted, self._live, self._replica
+        del self._layout, self._ranking, self._masks, self._live, self._replica
 
-    def join(self, store: Store, collection: str) -> bool:
+    def use_replica(self, store: VectorStore, collection: str) -> bool:
         """Search vectors in a replica from now on, if the store holds a whole one; tells so.
 
         Replicas know who might see a document when it was published, not who may now.
         """
         if self.access:
             return False
-        self._replica = store.open(collection, self.checksum, self.sums["vectors"])
+        self._replica = store.open_replica(collection, self.checksum, self.sums["vectors"])
         return self._replica is not None
 
-    def move(self, take: Callable[[Dense, str], VectorIndex]) -> None:
+    def move_vectors(self, place: Callable[[FaissIndex, str], VectorIndex]) -> None:
         """Search vectors elsewhere from now on, such as on a card: see ``on_gpu``."""
         for part in self.segments:
-            if isinstance(part.dense, Dense):
-                part.dense = take(part.dense, part.digest)
+            if isinstance(part.dense, FaissIndex):
+                part.dense = place(part.dense, part.digest)
 
-    def restrict(self, access: Access) -> Self:
+    def restrict_access(self, access: AccessChanges) -> Self:
         """Give a view of this index as it may be seen now, without opening a file.
 
         The two share all files: this one is to be closed, after the last use of the view.
         """
         view = copy(self)
         view.access = access
-        view.documents = RestrictedDocuments.over(self.documents, access)
-        view._permit()  # noqa: SLF001, of its own kind
+        view.documents = RestrictedDocumentTable.from_table(self.documents, access)
+        view._prepare_masks()  # noqa: SLF001, of its own kind
         return view
 
     @property
@@ -232,14 +243,16 @@ class Index:
         """Say why segments that should be searched on a card are not (empty is healthy)."""
         return tuple(filter(None, (part.dense.fallback for part in self.segments)))
 
-    def entries(self, listed: Listed) -> Entries:
+    def read_entries(self, listed: ListedDocument) -> DocumentEntries:
         """Give the entries of a document that have a vector, as replicas hold them."""
-        return content.entries(self._layout, listed)
+        return content.collect_entries(self._layout, listed)
 
-    def mismatch(self, card: Card) -> str | None:
+    def describe_mismatch(self, card: EmbedderCard) -> str | None:
         """Tell in words how an embedder differs from the one that built this, or None."""
-        told = (mismatch(part.facts["embedder"], card) for part in self.segments)
-        return next(filter(None, told), None)
+        differences = (
+            describe_embedder_mismatch(part.facts["embedder"], card) for part in self.segments
+        )
+        return next(filter(None, differences), None)
 
     def check_canary(self, vector: Vectors) -> None:
         """Hold the vector (dim,) that an embedder now gives the canary text against the stored.
@@ -247,159 +260,178 @@ class Index:
         Raises IndexMismatch when they point elsewhere: the model was changed under its name.
         """
         for part in self.segments:
-            part.check_canary(vector)
+            part.compare_canary(vector)
 
-    def mask(self, where: Filter) -> Mask:
+    def make_mask(self, where: SearchFilter) -> SearchMask:
         """Say which chunks a filter lets through, of those that hold now.
 
         Fails closed: what cannot be told is left out.
         """
-        return self._permitted.mask(where)
+        return self._masks.filter_mask(where)
 
-    def lexical(
-        self, terms: Iterable[str], *, k: int, mask: Mask | None = None, questions: bool = False
+    def search_lexical(
+        self,
+        terms: Iterable[str],
+        *,
+        k: int,
+        mask: SearchMask | None = None,
+        questions: bool = False,
     ) -> Hits:
         """Find the k chunks whose words fit best. Scores lie in 0..1 and are scale free.
 
         terms: as ``text.tokens`` spells them. questions: look at FAQ questions only.
         """
-        if questions and not self._layout.asks:
-            return Hits.none()
-        allowed = self._permitted.entries(mask, questions=questions)
-        ranking = self._permitted.ranking(mask)
-        found = ranking.search(terms, k=self._layout.views * k, allowed=allowed)
-        parts = self._layout.split_hits(found)
-        hits = [self._layout.chunk_hits(i, own, k) for i, own in parts]
-        return merge(hits, k)
+        if questions and not self._layout.has_questions:
+            return Hits.empty()
+        allowed = self._masks.entry_masks(mask, questions=questions)
+        ranking = self._masks.choose_ranking(mask)
+        entry_hits = ranking.search(terms, k=self._layout.most_views * k, allowed=allowed)
+        parts = self._layout.split_hits(entry_hits)
+        hits = [self._layout.to_chunk_hits(i, own, k) for i, own in parts]
+        return merge_hits(hits, k)
 
-    def dense(
-        self, vector: Vectors, *, k: int, mask: Mask | None = None, questions: bool = False
+    def search_dense(
+        self, vector: Vectors, *, k: int, mask: SearchMask | None = None, questions: bool = False
     ) -> Hits:
         """Find the k chunks nearest to a unit vector (dim,). Scores are cosines.
 
         questions: look at FAQ questions only. Raises ValueError for another dimension.
         """
-        if questions and not self._layout.asks:
-            return Hits.none()
+        if questions and not self._layout.has_questions:
+            return Hits.empty()
         if self._replica and (mask is None or mask.where is not None):
-            return self._far(vector, k, mask or self.mask(Filter()), questions=questions)
-        allowed = self._permitted.entries(mask, questions=questions)
+            return self._search_replica(
+                vector, k, mask or self.make_mask(SearchFilter()), questions=questions
+            )
+        allowed = self._masks.entry_masks(mask, questions=questions)
         hits = [
-            self._layout.chunk_hits(
-                i, part.dense.search(vector, part.views * k, mask=allowed[i]), k
+            self._layout.to_chunk_hits(
+                i, part.dense.search(vector, part.most_views * k, mask=allowed[i]), k
             )
             for i, part in enumerate(self.segments)
         ]
-        return merge(hits, k)
+        return merge_hits(hits, k)
 
-    def _far(self, vector: Vectors, k: int, mask: Mask, *, questions: bool) -> Hits:
+    def _search_replica(
+        self, vector: Vectors, k: int, mask: SearchMask, *, questions: bool
+    ) -> Hits:
         """Let the replica find entries of this generation."""
-        asked = Asked(where=mask.where or Filter(), now=mask.now, questions=questions)
-        found = (
-            self._replica.find(vector, self._layout.views * k, asked)
+        scope = SearchScope(where=mask.where or SearchFilter(), now=mask.now, questions=questions)
+        entry_hits = (
+            self._replica.search_scope(vector, self._layout.most_views * k, scope)
             if self._replica
-            else Hits.none()
+            else Hits.empty()
         )
-        parts = self._layout.split_hits(found)
-        return merge([self._layout.chunk_hits(i, own, k) for i, own in parts], k)
+        parts = self._layout.split_hits(entry_hits)
+        return merge_hits([self._layout.to_chunk_hits(i, own, k) for i, own in parts], k)
 
-    def lexical_scores(
+    def score_lexical(
         self,
         terms: Iterable[str],
         rows: Rows,
         *,
-        mask: Mask | None = None,
+        mask: SearchMask | None = None,
         questions: bool = False,
     ) -> Scores:
-        """Score chunk rows (n,) as ``lexical`` would; 0 for those without any of the terms."""
-        query, given = list(terms), np.zeros(len(rows), dtype=np.float32)
-        ranking = self._permitted.ranking(mask)
-        for i, entries, places in self._layout.entries(rows, questions=questions):
+        """Score chunk rows (n,) as ``search_lexical`` would; 0 for those without any of the terms."""
+        query, best_scores = list(terms), np.zeros(len(rows), dtype=np.float32)
+        ranking = self._masks.choose_ranking(mask)
+        for i, entries, places in self._layout.find_entries(rows, questions=questions):
             scores = ranking.score(query, entries + self._layout.entry_starts[i])
-            np.maximum.at(given, places, scores)
-        return given
+            np.maximum.at(best_scores, places, scores)
+        return best_scores
 
-    def held(self, terms: Sequence[str], rows: Rows) -> Flags:
+    def find_terms(self, terms: Sequence[str], rows: Rows) -> RowFlags:
         """Tell which of the terms stand in the indexed words of chunk rows (n,): (n, terms)."""
-        given = np.zeros((len(rows), len(terms)), dtype=np.bool_)
-        for i, entries, places in self._layout.entries(rows, questions=False):
-            held = self._ranking.held(terms, entries + self._layout.entry_starts[i])
-            np.logical_or.at(given, places, held)
-        return given
+        flags = np.zeros((len(rows), len(terms)), dtype=np.bool_)
+        for i, entries, places in self._layout.find_entries(rows, questions=False):
+            entry_flags = self._ranking.mark_terms(terms, entries + self._layout.entry_starts[i])
+            np.logical_or.at(flags, places, entry_flags)
+        return flags
 
-    def dense_scores(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
-        """Score chunk rows (n,) as ``dense`` would, exactly; NaN for those without a vector."""
-        given = np.full(len(rows), np.nan, dtype=np.float32)
-        for i, entries, places in self._layout.entries(rows, questions=questions):
-            np.fmax.at(given, places, self.segments[i].dense.scores(vector, entries))
-        return given
+    def score_dense(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
+        """Score chunk rows (n,) as ``search_dense`` would, exactly; NaN for those without a vector."""
+        best_scores = np.full(len(rows), np.nan, dtype=np.float32)
+        for i, entries, places in self._layout.find_entries(rows, questions=questions):
+            np.fmax.at(best_scores, places, self.segments[i].dense.score_rows(vector, entries))
+        return best_scores
 
-    def idf(self, term: str, mask: Mask | None = None) -> float:
+    def idf(self, term: str, mask: SearchMask | None = None) -> float:
         """Weigh a term by its rarity among the live entries that the asker may see."""
-        return self._permitted.ranking(mask).idf(term)
+        return self._masks.choose_ranking(mask).idf(term)
 
-    def chunks(self, rows: Iterable[int]) -> list[Chunk]:
+    def read_chunks(self, rows: Iterable[int]) -> list[Chunk]:
         """Give the chunks of some rows, in the order asked for."""
-        asked = np.fromiter(rows, dtype=np.int64)
-        given: dict[int, Chunk] = {}
-        for i, part, own in self._layout.split(asked):
-            chunks = self.segments[i].shelf.chunks(own.tolist())
-            given.update(zip(asked[part].tolist(), chunks, strict=True))
-        return [given[row] for row in asked.tolist()]
+        wanted = np.fromiter(rows, dtype=np.int64)
+        chunks_by_row: dict[int, Chunk] = {}
+        for i, part, own in self._layout.split_rows(wanted):
+            chunks = self.segments[i].chunk_store.load_chunks(own.tolist())
+            chunks_by_row.update(zip(wanted[part].tolist(), chunks, strict=True))
+        return [chunks_by_row[row] for row in wanted.tolist()]
 
-    def row(self, chunk: str) -> int | None:
+    def find_row(self, chunk: str) -> int | None:
         """Give the row of a live chunk by its id, or None."""
         for part, start in zip(self.segments, self._layout.starts, strict=False):
-            found = part.shelf.by_id(chunk)
-            if found is not None and self._live.chunks[start + found]:
-                return int(start + found)
+            own_row = part.chunk_store.find_chunk_row(chunk)
+            if own_row is not None and self._live.chunks[start + own_row]:
+                return int(start + own_row)
         return None
 
-    def neighbours(self, row: int, n: int) -> list[int]:
+    def list_neighbours(self, row: int, n: int) -> list[int]:
         """Give the rows up to n before and after a row in its document, itself included."""
-        i, _, own = next(self._layout.split(np.array([row])))
+        i, _, own = next(self._layout.split_rows(np.array([row])))
         start = int(self._layout.starts[i])
-        return [start + found for found in self.segments[i].shelf.neighbours(int(own[0]), n)]
+        return [
+            start + neighbour
+            for neighbour in self.segments[i].chunk_store.neighbour_rows(int(own[0]), n)
+        ]
 
-    def rows(self, document: Listed) -> range:
+    def document_rows(self, document: ListedDocument) -> range:
         """Give the rows of a document's chunks."""
-        start = int(self._layout.starts[self._layout.place(document.segment)]) + document.first
+        start = (
+            int(self._layout.starts[self._layout.find_segment(document.segment)]) + document.first
+        )
         return range(start, start + document.count)
 
-    def digest(self) -> str:
+    def digest_content(self) -> str:
         """Sum up the content, however it came to be: see ``content``. Reads all of it."""
-        return content.digest(self._layout, ((one, *self.document(one)) for one in self.records()))
+        return content.digest_documents(
+            self._layout,
+            ((listed, *self.read_document(listed)) for listed in self.iter_documents()),
+        )
 
-    def records(self) -> Iterator[Listed]:
+    def iter_documents(self) -> Iterator[ListedDocument]:
         """Give every document without its text, by uri."""
-        return self.documents.all()
+        return self.documents.iter_all()
 
-    def record(self, uri: str) -> Record | None:
+    def read_record(self, uri: str) -> DocumentRecord | None:
         """Give a document with its text and groups by its uri, or None."""
-        listed = self.documents.find(uri)
-        return self._record(listed) if listed else None
+        listed = self.documents.find_by_uri(uri)
+        return self._read_record(listed) if listed else None
 
-    def document(self, listed: Listed) -> tuple[Record, list[Chunk]]:
+    def read_document(self, listed: ListedDocument) -> tuple[DocumentRecord, list[Chunk]]:
         """Give a document that is listed, with its text and groups, and its chunks in order."""
-        return self._record(listed), [chunk for _, chunk in self._shelf(listed).of(listed.id)]
+        return self._read_record(listed), [
+            chunk for _, chunk in self._chunk_store(listed).iter_chunks_of(listed.id)
+        ]
 
-    def text(self, uri: str) -> str | None:
+    def read_text(self, uri: str) -> str | None:
         """Give the stored text of a document by its uri, or None."""
-        listed = self.documents.find(uri)
-        return self.text_of(listed) if listed else None
+        listed = self.documents.find_by_uri(uri)
+        return self.read_text_of(listed) if listed else None
 
-    def text_by_id(self, identity: str) -> str | None:
+    def read_text_by_id(self, identity: str) -> str | None:
         """Give the stored text of a document by its id, or None: two may share a uri."""
-        listed = self.documents.by_id(identity)
-        return self.text_of(listed) if listed else None
+        listed = self.documents.find_by_id(identity)
+        return self.read_text_of(listed) if listed else None
 
-    def text_of(self, listed: Listed) -> str | None:
+    def read_text_of(self, listed: ListedDocument) -> str | None:
         """Give the stored text of a document that is listed."""
-        return self._shelf(listed).text(listed.id)
+        return self._chunk_store(listed).load_text(listed.id)
 
-    def _record(self, listed: Listed) -> Record:
-        record = self._shelf(listed).record(listed.id)
+    def _read_record(self, listed: ListedDocument) -> DocumentRecord:
+        record = self._chunk_store(listed).load_record(listed.id)
         return replace(record, groups=listed.groups, validity=listed.validity)
 
-    def _shelf(self, listed: Listed) -> Shelf:
-        return self.segments[self._layout.place(listed.segment)].shelf
+    def _chunk_store(self, listed: ListedDocument) -> ChunkStore:
+        return self.segments[self._layout.find_segment(listed.segment)].chunk_store

@@ -19,11 +19,11 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 2_000_000  # tokens sorted at once; some 150 MB while it lasts, vocabulary included
-TERMS = 400_000  # different ones in a block: lists of numbers are nothing else
-AT_ONCE = 1 << 18  # terms of all runs held while they are merged, about
-POSTINGS = 1 << 22  # and their postings; 26 bytes each
-ARRAYS: dict[str, type[Any]] = {  # of the files of an index; see postings.py
+BLOCK_TOKENS = 2_000_000  # tokens sorted at once; some 150 MB while it lasts, vocabulary included
+BLOCK_TERMS = 400_000  # different ones in a block: lists of numbers are nothing else
+MERGED_TERMS = 1 << 18  # terms of all runs held while they are merged, about
+MERGED_POSTINGS = 1 << 22  # and their postings; 26 bytes each
+INDEX_ARRAYS: dict[str, type[Any]] = {  # of the files of an index; see postings.py
     "terms": np.uint8,
     "ends": np.int64,
     "starts": np.int64,
@@ -35,19 +35,19 @@ ARRAYS: dict[str, type[Any]] = {  # of the files of an index; see postings.py
 }
 _MOST = np.iinfo(np.uint16).max  # a count above it is kept as that
 
-Ids = NDArray[np.uint32]
-Counts = NDArray[np.uint16]
+EntryIds = NDArray[np.uint32]
+TermCounts = NDArray[np.uint16]
 
 
-def write(folder: Path, entries: Iterable[Sequence[str]]) -> None:
-    """Write the index of entries, numbered from 0, into a folder. See ``Inverter``."""
-    with Inverter(folder) as inverter:
+def write_lexical_index(folder: Path, entries: Iterable[Sequence[str]]) -> None:
+    """Write the index of entries, numbered from 0, into a folder. See ``LexicalIndexWriter``."""
+    with LexicalIndexWriter(folder) as writer:
         for entry in entries:
-            inverter.add(entry)
-        inverter.finish()
+            writer.add_entry(entry)
+        writer.finish_index()
 
 
-class Inverter:
+class LexicalIndexWriter:
     """Takes entries one by one, and writes their index into a folder.
 
     Runs lie in an unnamed file beside it. Raises OSError when the disk is full. Nothing is
@@ -68,64 +68,66 @@ class Inverter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, entry: Sequence[str]) -> None:
+    def add_entry(self, entry: Sequence[str]) -> None:
         """Take the tokens of the next entry."""
         self._tokens.extend(map(self._vocabulary.__getitem__, entry))
         self._lengths.append(len(entry))
-        if len(self._tokens) >= BLOCK or len(self._vocabulary) >= TERMS:
-            self._put_aside()
+        if len(self._tokens) >= BLOCK_TOKENS or len(self._vocabulary) >= BLOCK_TERMS:
+            self._spill_block()
 
-    def finish(self) -> None:
+    def finish_index(self) -> None:
         """Merge what was put aside into the files of the index."""
-        self._put_aside()
+        self._spill_block()
         self._vocabulary.clear()
         lengths = np.array(self._lengths, dtype=np.uint32)
-        with _Files(self._folder) as files:
-            files.add(lengths=lengths, starts=[0])
-            _merge(self._runs, lengths, files)
+        with _IndexFiles(self._folder) as files:
+            files.append_arrays(lengths=lengths, starts=[0])
+            _merge_runs(self._runs, lengths, files)
         self.close()
 
     def close(self) -> None:
         """Let go of the unnamed file; of use alone to one who throws the index away."""
         self._spill.close()
 
-    def _put_aside(self) -> None:
+    def _spill_block(self) -> None:
         """Sort a block by term and entry, and append it to the unnamed file as a run."""
         if not self._tokens:
             return
         terms = sorted(self._vocabulary)  # by code point, which is the order of the bytes too
         rank = np.empty(len(terms), dtype=np.uint64)
-        met = np.fromiter((self._vocabulary[t] for t in terms), np.int64, len(terms))
-        rank[met] = np.arange(len(terms), dtype=np.uint64)
-        held = np.array(self._lengths[self._first :], dtype=np.int64)
+        term_numbers = np.fromiter((self._vocabulary[t] for t in terms), np.int64, len(terms))
+        rank[term_numbers] = np.arange(len(terms), dtype=np.uint64)
+        lengths = np.array(self._lengths[self._first :], dtype=np.int64)
         keys = rank[np.frombuffer(self._tokens, dtype=np.uint32)] << np.uint64(32)
-        entries = np.arange(self._first, self._first + len(held), dtype=np.uint64)
-        keys |= np.repeat(entries, held)
+        entries = np.arange(self._first, self._first + len(lengths), dtype=np.uint64)
+        keys |= np.repeat(entries, lengths)
         keys.sort()
         starts = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
         counts = np.minimum(np.diff(starts, append=len(keys)), _MOST).astype(np.uint16)
         keys = keys[starts]
         numbers = np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(terms))
-        self._runs.append(self._run(terms, numbers, keys.astype(np.uint32), counts))
+        self._runs.append(self._append_run(terms, numbers, keys.astype(np.uint32), counts))
         self._vocabulary.clear()
         self._tokens, self._first = array("I"), len(self._lengths)
 
-    def _run(self, terms: list[str], numbers: NDArray[Any], rows: Ids, counts: Counts) -> "_Run":
+    def _append_run(
+        self, terms: list[str], numbers: NDArray[Any], rows: EntryIds, counts: TermCounts
+    ) -> "_Run":
         spelled = [term.encode("utf-8", "surrogatepass") for term in terms]
         sizes = np.fromiter(map(len, spelled), np.uint32, len(spelled))
-        made = _Run(
+        run = _Run(
             file=self._spill.fileno(),
             left=len(terms),
-            spelled=self._put(b"".join(spelled)),
-            sizes=self._put(sizes.data),
-            numbers=self._put(numbers.astype(np.uint32).data),
-            rows=self._put(rows.data),
-            counts=self._put(counts.data),
+            spelled=self._append_part(b"".join(spelled)),
+            sizes=self._append_part(sizes.data),
+            numbers=self._append_part(numbers.astype(np.uint32).data),
+            rows=self._append_part(rows.data),
+            counts=self._append_part(counts.data),
         )
         self._spill.flush()
-        return made
+        return run
 
-    def _put(self, part: bytes | memoryview) -> int:
+    def _append_part(self, part: bytes | memoryview) -> int:
         """Append a part to the unnamed file, and tell where it begins."""
         begins = self._spill.tell()
         self._spill.write(part)
@@ -146,8 +148,8 @@ class _Part:
 
     terms: list[bytes]
     numbers: NDArray[np.int64]
-    rows: Ids
-    counts: Counts
+    rows: EntryIds
+    counts: TermCounts
 
 
 @dataclass(slots=True)
@@ -165,57 +167,64 @@ class _Run:
     numbers: int
     rows: int
     counts: int
-    held: list[bytes] = field(default_factory=list)
+    pending: list[bytes] = field(default_factory=list)
     lengths: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def read(self, terms: int, postings: int) -> bool:
+    def read_ahead(self, terms: int, postings: int) -> bool:
         """Hold so many terms or postings, but at least a term, while there are; tells if any."""
-        more = max(0, min(terms - len(self.held), self.left))
-        lengths = self._array(np.uint32, self.numbers, more).astype(np.int64)
+        more = max(0, min(terms - len(self.pending), self.left))
+        lengths = self._read_array(np.uint32, self.numbers, more).astype(np.int64)
         count = bisect_right(np.cumsum(lengths), postings - self.lengths.sum())
-        if more and not self.held:
+        if more and not self.pending:
             count = max(1, count)
         if not count:
-            return bool(self.held)
+            return bool(self.pending)
         self.lengths = np.concatenate([self.lengths, lengths[:count]])
-        ends = np.cumsum(self._array(np.uint32, self.sizes, count), dtype=np.int64)
+        ends = np.cumsum(self._read_array(np.uint32, self.sizes, count), dtype=np.int64)
         blob = os.pread(self.file, int(ends[-1]), self.spelled)
-        self.held += [blob[first:end] for first, end in pairwise((0, *ends.tolist()))]
+        self.pending += [blob[first:end] for first, end in pairwise((0, *ends.tolist()))]
         self.left -= count
         self.sizes, self.numbers = self.sizes + 4 * count, self.numbers + 4 * count
         self.spelled += len(blob)
         return True
 
-    def give(self, last: bytes | None) -> _Part:
+    def take_terms(self, last: bytes | None) -> _Part:
         """Give the terms held up to ``last`` (None: all), with their postings."""
-        count = len(self.held) if last is None else bisect_right(self.held, last)
+        count = len(self.pending) if last is None else bisect_right(self.pending, last)
         numbers = self.lengths[:count]
         total = int(numbers.sum())
-        rows = self._array(np.uint32, self.rows, total)
-        counts = self._array(np.uint16, self.counts, total)
+        rows = self._read_array(np.uint32, self.rows, total)
+        counts = self._read_array(np.uint16, self.counts, total)
         self.rows, self.counts = self.rows + 4 * total, self.counts + 2 * total
-        terms, self.held, self.lengths = self.held[:count], self.held[count:], self.lengths[count:]
+        terms, self.pending, self.lengths = (
+            self.pending[:count],
+            self.pending[count:],
+            self.lengths[count:],
+        )
         return _Part(terms, numbers, rows, counts)
 
-    def _array(self, kind: Any, place: int, count: int) -> NDArray[Any]:
+    def _read_array(self, kind: Any, place: int, count: int) -> NDArray[Any]:
         size = count * np.dtype(kind).itemsize
         return np.frombuffer(os.pread(self.file, size, place), dtype=kind)
 
 
-def _merge(runs: Sequence[_Run], lengths: Ids, files: "_Files") -> None:
+def _merge_runs(runs: Sequence[_Run], lengths: EntryIds, files: "_IndexFiles") -> None:
     """Lay the postings of all runs out by term; within a term they come in order of entry.
 
     In each round the runs give all that they hold up to the least term at which one of them has
     to read on, so that no later round brings a term of it again.
     """
-    terms, postings = AT_ONCE // max(1, len(runs)) + 1, POSTINGS // max(1, len(runs)) + 1
-    while live := [run for run in runs if run.read(terms, postings)]:
-        last = min((run.held[-1] for run in live if run.left), default=None)
-        parts = [part for part in (run.give(last) for run in live) if part.terms]
-        _lay_out(parts, lengths, files)
+    terms, postings = (
+        MERGED_TERMS // max(1, len(runs)) + 1,
+        MERGED_POSTINGS // max(1, len(runs)) + 1,
+    )
+    while live := [run for run in runs if run.read_ahead(terms, postings)]:
+        last = min((run.pending[-1] for run in live if run.left), default=None)
+        parts = [part for part in (run.take_terms(last) for run in live) if part.terms]
+        _write_merged(parts, lengths, files)
 
 
-def _lay_out(parts: Sequence[_Part], lengths: Ids, files: "_Files") -> None:
+def _write_merged(parts: Sequence[_Part], lengths: EntryIds, files: "_IndexFiles") -> None:
     terms = sorted(set().union(*(part.terms for part in parts)))
     number = {term: n for n, term in enumerate(terms)}
     ids = [np.fromiter(map(number.__getitem__, p.terms), np.int64, len(p.terms)) for p in parts]
@@ -232,7 +241,7 @@ def _lay_out(parts: Sequence[_Part], lengths: Ids, files: "_Files") -> None:
         rows[place], counts[place] = part.rows, part.counts
         filled[own] += part.numbers
     sizes = np.fromiter(map(len, terms), np.int64, len(terms))
-    files.add(
+    files.append_arrays(
         starts=ends + files["rows"],
         ends=np.cumsum(sizes) + files["terms"],
         terms=np.frombuffer(b"".join(terms), dtype=np.uint8),
@@ -243,23 +252,24 @@ def _lay_out(parts: Sequence[_Part], lengths: Ids, files: "_Files") -> None:
     )
 
 
-class _Files:
+class _IndexFiles:
     """The files of an index, as ``numpy.save`` would write them, but bit by bit."""
 
     def __init__(self, folder: Path) -> None:
-        with ExitStack() as held:
+        with ExitStack() as resources:
             self._files = {
-                name: held.enter_context((folder / f"{name}.npy").open("xb")) for name in ARRAYS
+                name: resources.enter_context((folder / f"{name}.npy").open("xb"))
+                for name in INDEX_ARRAYS
             }
-            self._counts = dict.fromkeys(ARRAYS, 0)
+            self._counts = dict.fromkeys(INDEX_ARRAYS, 0)
             self._write_heads()
-            self._held = held.pop_all()
+            self._resources = resources.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._held:
+        with self._resources:
             if kind is None:  # else what is there is torn, and may not look whole
                 self._write_heads()
 
@@ -267,17 +277,17 @@ class _Files:
         """Count what was added to a file."""
         return self._counts[name]
 
-    def add(self, **values: Any) -> None:
+    def append_arrays(self, **values: Any) -> None:
         """Add values at the end of the files named."""
         for name, some in values.items():
-            added = np.ascontiguousarray(some, dtype=ARRAYS[name])
+            added = np.ascontiguousarray(some, dtype=INDEX_ARRAYS[name])
             self._files[name].write(added.data)
             self._counts[name] += len(added)
 
     def _write_heads(self) -> None:
         """Say in front of each file how much it holds: a head is as long for any number."""
         for name, file in self._files.items():
-            kind = np.lib.format.dtype_to_descr(np.dtype(ARRAYS[name]))
+            kind = np.lib.format.dtype_to_descr(np.dtype(INDEX_ARRAYS[name]))
             shape = (self._counts[name],)
             file.seek(0)
             np.lib.format.write_array_header_1_0(

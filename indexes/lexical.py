@@ -14,19 +14,26 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.hits import Hits, Mask, Rows, Scores, best
-from indexes.postings import Ids, Lexical, write
-from indexes.text import is_pair
+from indexes.hits import Hits, RowMask, Rows, Scores, select_best
+from indexes.postings import EntryIds, LexicalIndex, write_lexical_index
+from indexes.text import is_han_pair
 
-__all__ = ["Lexical", "LexicalOptions", "Masks", "Ranking", "search", "write"]
+__all__ = [
+    "LexicalIndex",
+    "LexicalOptions",
+    "EntryMasks",
+    "Ranking",
+    "search_segments",
+    "write_lexical_index",
+]
 
-Masks = Sequence[Mask | None]
-_Sums = NDArray[np.float64]
+EntryMasks = Sequence[RowMask | None]
+_ScoreSums = NDArray[np.float64]
 
-SLACK = 1 - 1e-6  # scores are handed back as float32: what differs less may still be a tie
+FLOAT32_SLACK = 1 - 1e-6  # scores are handed back as float32: what differs less may still be a tie
 # At 100 k and 1 M chunks a posting is added 8 to 16 times as fast as a candidate is looked up,
 # and starting from the permitted entries pays once a filter leaves fewer than one in 256.
-LOOK_UP, NARROW = 16, 256
+LOOK_UP_COST, NARROW_SHARE = 16, 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +73,9 @@ class Ranking:
 
     def __init__(
         self,
-        segments: Sequence[Lexical],
+        segments: Sequence[LexicalIndex],
         *,
-        live: Masks | None = None,
+        live: EntryMasks | None = None,
         options: LexicalOptions | None = None,
     ) -> None:
         self.segments = tuple(segments)
@@ -76,15 +83,20 @@ class Ranking:
         masks = live if live is not None else [None] * len(self.segments)
         self.live = tuple(None if m is None or m.all() else m for m in masks)
         self.starts = np.cumsum([0, *(s.count for s in self.segments)], dtype=np.int64)
-        held = [s.lengths if m is None else s.lengths[m] for s, m in self._pairs()]
-        self.count = sum(map(len, held))
-        self.average = sum(int(part.sum(dtype=np.int64)) for part in held) / max(self.count, 1)
+        live_lengths = [s.lengths if m is None else s.lengths[m] for s, m in self._iter_live()]
+        self.count = sum(map(len, live_lengths))
+        self.average = sum(int(part.sum(dtype=np.int64)) for part in live_lengths) / max(
+            self.count, 1
+        )
         self._df: dict[str, int] = {}
 
     def df(self, term: str) -> int:
         """Count the live entries that hold a term."""
         if (known := self._df.get(term)) is None:
-            known = sum(s.df(term) if m is None else _held(s, term, m) for s, m in self._pairs())
+            known = sum(
+                s.count_holders(term) if m is None else _count_live_postings(s, term, m)
+                for s, m in self._iter_live()
+            )
             if known:  # terms that are nowhere come from outside, without end
                 self._df[term] = known
         return known
@@ -96,66 +108,68 @@ class Ranking:
         words of a question. With an unknown character it is a word that nobody wrote.
         """
         df = self.df(term)
-        if not df and is_pair(term) and all(map(self.df, term)):
+        if not df and is_han_pair(term) and all(map(self.df, term)):
             return 0.0
         return math.log1p((self.count - df + 0.5) / (df + 0.5))
 
-    def search(self, terms: Iterable[str], *, k: int, allowed: Masks | None = None) -> Hits:
+    def search(self, terms: Iterable[str], *, k: int, allowed: EntryMasks | None = None) -> Hits:
         """Find the k entries that match the terms best, among the live and allowed ones.
 
         terms: as ``text.tokens`` spells them. allowed: per segment, the entries that may be
         found (None: all); it changes no statistics. A score is BM25 over the weight of all
         terms, absent ones included: in 0..1, and low where no entry is about the question.
         """
-        query, total = self._query(terms)
-        rows, sums = _Search(self, allowed, k).run(query)
-        return best(rows, (sums / (total or 1.0)).astype(np.float32), k)
+        query, total = self._weigh_terms(terms)
+        rows, sums = _Search(self, allowed, k).find_candidates(query)
+        return select_best(rows, (sums / (total or 1.0)).astype(np.float32), k)
 
     def score(self, terms: Iterable[str], rows: Rows) -> Scores:
-        """Score the given entries (n,) as ``search`` does; 0 where no term stands."""
-        query, total = self._query(terms)
+        """Score the given entries (n,) as ``search_segments`` does; 0 where no term stands."""
+        query, total = self._weigh_terms(terms)
         scores = np.zeros(len(rows))
         for i, (first, end) in enumerate(pairwise(self.starts)):
             here = np.flatnonzero((rows >= first) & (rows < end))
             wanted = (rows[here] - first).astype(np.uint32)
             for term in query:
-                at, gains = self.look_up(i, term, wanted)
+                at, gains = self.look_up_gains(i, term, wanted)
                 scores[here[at]] += gains
         return (scores / (total or 1.0)).astype(np.float32)
 
-    def held(self, terms: Sequence[str], rows: Rows) -> Mask:
+    def mark_terms(self, terms: Sequence[str], rows: Rows) -> RowMask:
         """Tell which of the terms stand in the given entries (n,): (n, terms)."""
-        held = np.zeros((len(rows), len(terms)), dtype=np.bool_)
+        flags = np.zeros((len(rows), len(terms)), dtype=np.bool_)
         for segment, (first, end) in zip(self.segments, pairwise(self.starts), strict=True):
             here = np.flatnonzero((rows >= first) & (rows < end))
             wanted = (rows[here] - first).astype(np.uint32)
             for n, term in enumerate(terms if len(here) else ()):
-                found = segment.postings(term)[0]
-                near = np.minimum(np.searchsorted(found, wanted), len(found) - 1)
-                held[here, n] = found[near] == wanted if len(found) else False
-        return held
+                entries = segment.find_postings(term)[0]
+                places = np.minimum(np.searchsorted(entries, wanted), len(entries) - 1)
+                flags[here, n] = entries[places] == wanted if len(entries) else False
+        return flags
 
-    def gains(self, i: int, term: _Term) -> tuple[Ids, _Sums]:
+    def compute_gains(self, i: int, term: _Term) -> tuple[EntryIds, _ScoreSums]:
         """Give the entries of a segment that hold a term, and what it adds to their scores."""
-        rows, counts = self.segments[i].at(term.numbers[i])
-        return rows, self._gain(i, term, rows, counts)
+        rows, counts = self.segments[i].postings_of(term.numbers[i])
+        return rows, self._compute_gain(i, term, rows, counts)
 
-    def look_up(self, i: int, term: _Term, wanted: Ids) -> tuple[Rows, _Sums]:
+    def look_up_gains(self, i: int, term: _Term, wanted: EntryIds) -> tuple[Rows, _ScoreSums]:
         """Give the places in ``wanted`` whose entry holds a term, and what it adds there."""
-        rows, counts = self.segments[i].at(term.numbers[i])
+        rows, counts = self.segments[i].postings_of(term.numbers[i])
         if not len(rows):
             return np.empty(0, dtype=np.int64), np.empty(0)
-        near = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
-        at = np.flatnonzero(rows[near] == wanted)
-        return at, self._gain(i, term, wanted[at], counts[near[at]])
+        places = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
+        at = np.flatnonzero(rows[places] == wanted)
+        return at, self._compute_gain(i, term, wanted[at], counts[places[at]])
 
-    def _gain(self, i: int, term: _Term, rows: Ids, counts: NDArray[np.uint16]) -> _Sums:
+    def _compute_gain(
+        self, i: int, term: _Term, rows: EntryIds, counts: NDArray[np.uint16]
+    ) -> _ScoreSums:
         return np.asarray(term.weight * (counts / (counts + self._norms[i][rows])))
 
-    def _pairs(self) -> Iterator[tuple[Lexical, Mask | None]]:
+    def _iter_live(self) -> Iterator[tuple[LexicalIndex, RowMask | None]]:
         return zip(self.segments, self.live, strict=True)
 
-    def _query(self, terms: Iterable[str]) -> tuple[list[_Term], float]:
+    def _weigh_terms(self, terms: Iterable[str]) -> tuple[list[_Term], float]:
         """Weigh the terms, rarest first, leave out those that are nowhere, and sum all weights.
 
         The order depends on nothing but df and spelling: sums are the same to the last bit
@@ -167,30 +181,30 @@ class Ranking:
             weight = min(counted[term], self.options.repeats) * self.idf(term)
             total += weight
             if df:
-                numbers = tuple(segment.term(term) for segment in self.segments)
-                query.append(_Term(weight, numbers, df, weight * self._most(numbers)))
+                numbers = tuple(segment.find_term(term) for segment in self.segments)
+                query.append(_Term(weight, numbers, df, weight * self._bound_share(numbers)))
         return query, total
 
-    def _most(self, numbers: Sequence[int | None]) -> float:
+    def _bound_share(self, numbers: Sequence[int | None]) -> float:
         """Bound the part of its weight that a term adds: its peak, in its shortest entry."""
-        found = [(s, n) for s, n in zip(self.segments, numbers, strict=True) if n is not None]
-        peaks = np.array([s.peaks[n] for s, n in found])
+        numbered = [(s, n) for s, n in zip(self.segments, numbers, strict=True) if n is not None]
+        peaks = np.array([s.peaks[n] for s, n in numbered])
         return float(
-            (peaks / (peaks + self._norm(np.array([s.shortest[n] for s, n in found])))).max()
+            (peaks / (peaks + self._norm(np.array([s.shortest[n] for s, n in numbered])))).max()
         )
 
     @cached_property
-    def _norms(self) -> tuple[_Sums, ...]:
+    def _norms(self) -> tuple[_ScoreSums, ...]:
         return tuple(self._norm(segment.lengths) for segment in self.segments)
 
-    def _norm(self, lengths: Ids) -> _Sums:
+    def _norm(self, lengths: EntryIds) -> _ScoreSums:
         """Say what a count is held against in entries of these lengths."""
         k1, b = self.options.k1, self.options.b
         return np.asarray(k1 * (1 - b) + (k1 * b / (self.average or 1.0)) * lengths)
 
 
-def _held(segment: Lexical, term: str, live: Mask) -> int:
-    return int(np.count_nonzero(live[segment.postings(term)[0]]))
+def _count_live_postings(segment: LexicalIndex, term: str, live: RowMask) -> int:
+    return int(np.count_nonzero(live[segment.find_postings(term)[0]]))
 
 
 class _Search:
@@ -201,14 +215,14 @@ class _Search:
     frequent terms are only looked up for the candidates that can still reach the k best.
     """
 
-    def __init__(self, ranking: Ranking, allowed: Masks | None, k: int) -> None:
+    def __init__(self, ranking: Ranking, allowed: EntryMasks | None, k: int) -> None:
         self.ranking, self.k = ranking, k
         masks = allowed if allowed is not None else [None] * len(ranking.segments)
-        self.masks = [_both(a, b) for a, b in zip(ranking.live, masks, strict=True)]
+        self.masks = [_intersect_masks(a, b) for a, b in zip(ranking.live, masks, strict=True)]
         self.sums = [np.zeros(s.count) for s in ranking.segments]
-        self.candidates: list[Ids] | None = None
+        self.candidates: list[EntryIds] | None = None
 
-    def run(self, query: Sequence[_Term]) -> tuple[Rows, _Sums]:
+    def find_candidates(self, query: Sequence[_Term]) -> tuple[Rows, _ScoreSums]:
         """Add up the terms, and give the entries (n,) that may be among the k best."""
         if self.k <= 0 or not query:
             return np.empty(0, dtype=np.int64), np.empty(0)
@@ -216,36 +230,36 @@ class _Search:
         left = [*accumulate((t.bound for t in reversed(query)), initial=0.0)][::-1][1:]
         dear = [*(t.df for t in query[1:]), 0]
         for term, rest, next_df in zip(query, left, dear, strict=True):
-            self._add(term)
-            if next_df * LOOK_UP > self._size():
+            self._add_term(term)
+            if next_df * LOOK_UP_COST > self._count_candidates():
                 self._prune(rest)
-        return self._found()
+        return self._collect_rows()
 
     def _narrow(self) -> None:
         """Start from the permitted entries where a filter leaves few."""
         kept = [m for m in self.masks if m is not None]
-        few = sum(map(np.count_nonzero, kept)) * NARROW < self.ranking.starts[-1]
+        few = sum(map(np.count_nonzero, kept)) * NARROW_SHARE < self.ranking.starts[-1]
         if few and len(kept) == len(self.masks):
             self.candidates = [np.flatnonzero(m).astype(np.uint32) for m in kept]
 
-    def _size(self) -> int:
+    def _count_candidates(self) -> int:
         if self.candidates is None:
             return int(self.ranking.starts[-1])
         return sum(map(len, self.candidates))
 
-    def _add(self, term: _Term) -> None:
+    def _add_term(self, term: _Term) -> None:
         for i, number in enumerate(term.numbers):
             if number is None:
                 continue
             wanted = None if self.candidates is None else self.candidates[i]
-            if wanted is not None and len(wanted) * LOOK_UP < term.df:
-                at, gains = self.ranking.look_up(i, term, wanted)
+            if wanted is not None and len(wanted) * LOOK_UP_COST < term.df:
+                at, gains = self.ranking.look_up_gains(i, term, wanted)
                 self.sums[i][wanted[at]] += gains
             else:
-                rows, gains = self.ranking.gains(i, term)
+                rows, gains = self.ranking.compute_gains(i, term)
                 self.sums[i][rows] += gains
 
-    def _touched(self) -> list[Ids]:
+    def _list_reachable(self) -> list[EntryIds]:
         """List, per segment, the permitted entries that can be found so far."""
         if self.candidates is not None:
             return self.candidates
@@ -256,36 +270,36 @@ class _Search:
 
     def _prune(self, rest: float) -> None:
         """Keep the entries that can still be among the k best with ``rest`` to come."""
-        touched = self._touched()
+        touched = self._list_reachable()
         values = [s[t] for s, t in zip(self.sums, touched, strict=True)]
         joined = np.concatenate(values)
         if len(joined) < self.k:
             return
-        floor = np.partition(joined, len(joined) - self.k)[len(joined) - self.k] * SLACK
+        floor = np.partition(joined, len(joined) - self.k)[len(joined) - self.k] * FLOAT32_SLACK
         if self.candidates is not None or floor > rest:
             self.candidates = [t[v + rest >= floor] for t, v in zip(touched, values, strict=True)]
 
-    def _found(self) -> tuple[Rows, _Sums]:
-        touched = self._touched()
+    def _collect_rows(self) -> tuple[Rows, _ScoreSums]:
+        touched = self._list_reachable()
         starts = self.ranking.starts
         rows = np.concatenate([t + start for t, start in zip(touched, starts, strict=False)])
         sums = np.concatenate([s[t] for s, t in zip(self.sums, touched, strict=True)])
         return rows[sums > 0], sums[sums > 0]
 
 
-def _both(one: Mask | None, other: Mask | None) -> Mask | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
+def _intersect_masks(mask: RowMask | None, other: RowMask | None) -> RowMask | None:
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return mask & other
 
 
-def search(
-    segments: Sequence[Lexical],
+def search_segments(
+    segments: Sequence[LexicalIndex],
     terms: Iterable[str],
     *,
     k: int,
-    live: Masks | None = None,
-    allowed: Masks | None = None,
+    live: EntryMasks | None = None,
+    allowed: EntryMasks | None = None,
 ) -> Hits:
     """Search segments once; who searches often keeps a ``Ranking``, which remembers its sums."""
     return Ranking(segments, live=live).search(terms, k=k, allowed=allowed)

@@ -64,14 +64,14 @@ def map_bytes(content: IO[bytes]) -> NDArray[np.uint8]:
     return np.asarray(_Mapping(at, size))
 
 
-def mapped(file: Path) -> NDArray[Any]:
+def map_array(file: Path) -> NDArray[Any]:
     """Map an array of one or two dimensions. Raises IndexDamaged naming the file, or OSError.
 
     The array is a view of the plain class: slicing a ``memmap`` costs microseconds each time.
     """
     try:
         with file.open("rb") as content:
-            kind, shape = _header(content)
+            kind, shape = _read_npy_header(content)
             if not math.prod(shape):
                 return np.empty(shape, kind)
             first, size = content.tell(), math.prod(shape) * kind.itemsize
@@ -85,13 +85,13 @@ def mapped(file: Path) -> NDArray[Any]:
         ) from error
 
 
-def _header(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _read_npy_header(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     head = content.read(len(_MAGIC) + 2)
     size = struct.unpack("<H", head[-2:])[0] if head[: len(_MAGIC)] == _MAGIC else 0
-    found = _HEADER.fullmatch(content.read(size))
-    if not found:
+    match = _HEADER.fullmatch(content.read(size))
+    if not match:
         raise ValueError("it is no array of ours")
-    kind, shape = np.dtype(found[1].decode()), tuple(int(n) for n in found.groups()[1:] if n)
+    kind, shape = np.dtype(match[1].decode()), tuple(int(n) for n in match.groups()[1:] if n)
     if math.prod(shape) * kind.itemsize != os.fstat(content.fileno()).st_size - content.tell():
         raise ValueError("it is not as large as it says")
     return kind, shape

@@ -19,14 +19,14 @@ _ODD = re.compile(r"\](?=[~<])")  # ]~b] and ]<]…[>[ open a turn of MiniMax
 _PIECE = "\u2581"  # the white space of a tokenizer
 
 
-def _look_alikes() -> dict[int, str]:
+def _map_look_alikes() -> dict[int, str]:
     """Map what some tokenizers fold to a mark's characters: full width, small and bold forms."""
     codes = (*range(0xFE4D, 0xFE6C), *range(0xFF01, 0xFF5F), *range(0x1D400, 0x1D800))
     folded = {code: unicodedata.normalize("NFKC", chr(code)) for code in codes}
     return {code: text for code, text in folded.items() if len(text) == 1 and text.isascii()}
 
 
-_FOLDED = {**_look_alikes(), ord(_PIECE): "_", ord("\uffe8"): "|", ord("\u2502"): "|"}
+_FOLDED = {**_map_look_alikes(), ord(_PIECE): "_", ord("\uffe8"): "|", ord("\u2502"): "|"}
 
 
 def break_markers(text: str) -> str:
@@ -36,13 +36,13 @@ def break_markers(text: str) -> str:
     'a <b, ‹|im_start| >system, [ INST ] and ‹/s>; [1] [Note] 3 < 4'
     """
     plain = text if text.isascii() else text.translate(_FOLDED)
-    found = [(m.start(), "‹") for m in _OPENING.finditer(plain)]
-    found += [(m.start(), "| ") for m in _CLOSING.finditer(plain)]
-    found += [(m.start(), "[ ") for m in _BRACKETS.finditer(plain)]
-    found += [(m.end() - 1, " ]") for m in _BRACKETS.finditer(plain)]
-    found += [(m.start(), "] ") for m in _ODD.finditer(plain)]
+    edits = [(m.start(), "‹") for m in _OPENING.finditer(plain)]
+    edits += [(m.start(), "| ") for m in _CLOSING.finditer(plain)]
+    edits += [(m.start(), "[ ") for m in _BRACKETS.finditer(plain)]
+    edits += [(m.end() - 1, " ]") for m in _BRACKETS.finditer(plain)]
+    edits += [(m.start(), "] ") for m in _ODD.finditer(plain)]
     parts, at = [], 0
-    for place, broken in sorted(found):
-        parts += [text[at:place], broken]
+    for place, replacement in sorted(edits):
+        parts += [text[at:place], replacement]
         at = place + 1
     return "".join([*parts, text[at:]]).replace(_PIECE, "_")

@@ -9,7 +9,7 @@ import os
 import sys
 
 # A value from outside is overwritten: a shell that traces another project must not send ours.
-SWITCHES = {
+TELEMETRY_SWITCHES = {
     "ORT_DISABLE_TELEMETRY": "1",  # read once, while the library is loaded
     "HF_HUB_DISABLE_TELEMETRY": "1",  # transformers and sentence-transformers go by it too
     "DO_NOT_TRACK": "1",  # huggingface_hub, vLLM
@@ -29,7 +29,7 @@ def disable_telemetry() -> None:
     Child processes inherit them. Where a program loaded ONNX Runtime before it imported any of
     our packages, its later events are turned off; the first one may have been noted by then.
     """
-    os.environ.update(SWITCHES)
+    os.environ.update(TELEMETRY_SWITCHES)
     loaded = sys.modules.get("onnxruntime")
     if disable := getattr(loaded, "disable_telemetry_events", None):
         disable()

@@ -16,22 +16,22 @@ import tokenizers
 from numpy.typing import NDArray
 
 from indexes import weights as disk
-from indexes.export import RECIPE, export
-from indexes.weights import Weights
+from indexes.export import EXPORT_RECIPE, export_onnx_graph
+from indexes.weights import ModelFiles
 
-SMALL = 400_000_000  # bytes of weights up to which one core serves one text
+SMALL_MODEL = 400_000_000  # bytes of weights up to which one core serves one text
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
-def open_encoder(weights: Weights, cache: Path, *, int8: bool, threads: int) -> Encode:
+def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: int) -> Encode:
     """Open a model, exported before or now; gives the function that makes unit vectors (n, dim).
 
     threads: CPU cores used in all. Raises ModelMissing when the model cannot be exported.
     """
-    small = sum(f.stat().st_size for f in weights.folder.glob("*.safetensors")) < SMALL
-    inner, outer = (1, threads) if small else (threads, 1)
-    session = _open(_graph(weights, cache, int8=int8), threads=inner)
+    is_small = sum(f.stat().st_size for f in weights.folder.glob("*.safetensors")) < SMALL_MODEL
+    inner, outer = (1, threads) if is_small else (threads, 1)
+    session = _open_session(_load_graph(weights, cache, int8=int8), threads=inner)
     encoder = tokenizers.Tokenizer.from_file(str(weights.tokenizer))
     encoder.no_padding()
     encoder.enable_truncation(weights.max_tokens)
@@ -52,22 +52,22 @@ def open_encoder(weights: Weights, cache: Path, *, int8: bool, threads: int) -> 
     return encode
 
 
-def _graph(weights: Weights, cache: Path, *, int8: bool) -> bytes:
+def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
     """Read the exported model; export it first where it is not there, or damaged."""
     kind = "int8" if int8 else "fp32"
-    name = f"{weights.digest[:16]}-{kind}-{RECIPE}-ort{ort.__version__}"
+    name = f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}"
     file, seal = cache / f"{name}.onnx", cache / f"{name}.sha256"
     if file.is_file() and seal.is_file():
         graph = file.read_bytes()
         if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes():
             return graph
-    graph = export(weights, int8=int8)
-    disk.write(file, graph)
-    disk.write(seal, hashlib.sha256(graph).hexdigest().encode())
+    graph = export_onnx_graph(weights, int8=int8)
+    disk.write_cache_file(file, graph)
+    disk.write_cache_file(seal, hashlib.sha256(graph).hexdigest().encode())
     return graph
 
 
-def _open(graph: bytes, *, threads: int) -> ort.InferenceSession:
+def _open_session(graph: bytes, *, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3

@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from indexes.errors import ModelMissing
-from indexes.weights import Weights
+from indexes.weights import ModelFiles
 
 BATCH_CPU, BATCH_GPU = 8, 128  # texts, sorted by length: 4-16 are alike on a CPU
-LARGEST = 1_900_000_000  # bytes of weights that fit an ONNX file (2 GiB, protobuf's limit)
+MOST_ONNX_BYTES = 1_900_000_000  # bytes of weights that fit an ONNX file (2 GiB, protobuf's limit)
 _OPSET = 17
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -37,7 +37,7 @@ def free_memory() -> int | None:
     return int(torch.cuda.mem_get_info(0)[0]) if has_gpu() else None
 
 
-def open_encoder(weights: Weights, *, device: str = "auto", threads: int) -> Encode:
+def open_torch_encoder(weights: ModelFiles, *, device: str = "auto", threads: int) -> Encode:
     """Load a model; gives the function that makes unit vectors (n, dim) of n texts.
 
     On a GPU the weights are float16: cosine to float32 at least 0.999998 (40 abstracts).
@@ -45,17 +45,17 @@ def open_encoder(weights: Weights, *, device: str = "auto", threads: int) -> Enc
     """
     if device == "auto":
         device = "cuda" if has_gpu() else "cpu"
-    model = _load(weights, device)
+    model = _load_model(weights, device)
     batch = BATCH_GPU
     if device == "cpu":
         batch = BATCH_CPU
         torch.set_num_threads(threads)
     else:
         model.half()
-    one = threading.Lock()  # a tokenizer that is truncating must not be entered twice
+    lock = threading.Lock()  # a tokenizer that is truncating must not be entered twice
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        with one:
+        with lock:
             vectors = model.encode(
                 list(texts), batch_size=batch, convert_to_numpy=True, show_progress_bar=False
             )
@@ -67,7 +67,7 @@ def open_encoder(weights: Weights, *, device: str = "auto", threads: int) -> Enc
     return encode
 
 
-def export(weights: Weights, file: Path) -> Callable[[list[int]], NDArray[np.float32]]:
+def trace_onnx_graph(weights: ModelFiles, file: Path) -> Callable[[list[int]], NDArray[np.float32]]:
     """Write the whole model (transformer, pooling, whatever follows) as one ONNX graph.
 
     Input ``ids``: int64 (1, n), one text. Output: float32 (1, dim), a unit vector. There is no
@@ -76,9 +76,11 @@ def export(weights: Weights, file: Path) -> Callable[[list[int]], NDArray[np.flo
     the model is too large for the format or cannot be written in it.
     """
     size = sum(part.stat().st_size for part in weights.folder.glob("*.safetensors"))
-    if size > LARGEST:
+    if size > MOST_ONNX_BYTES:
         raise ModelMissing(f'{weights.name} is too large for ONNX. Set backend = "torch".')
-    graph = _OneText(_load(weights, "cpu", model_kwargs={"attn_implementation": "eager"}))
+    graph = _SingleTextModel(
+        _load_model(weights, "cpu", model_kwargs={"attn_implementation": "eager"})
+    )
     example = torch.tensor([[0, 5, 7, 6, 2]])
     try:
         with warnings.catch_warnings(), torch.no_grad():
@@ -105,7 +107,7 @@ def export(weights: Weights, file: Path) -> Callable[[list[int]], NDArray[np.flo
     return exact
 
 
-class _OneText(torch.nn.Module):
+class _SingleTextModel(torch.nn.Module):
     """A sentence-transformers model that takes the token ids of one text."""
 
     def __init__(self, model: SentenceTransformer) -> None:
@@ -121,7 +123,7 @@ class _OneText(torch.nn.Module):
         return torch.nn.functional.normalize(features["sentence_embedding"], dim=-1)
 
 
-def _load(weights: Weights, device: str, **more: Any) -> SentenceTransformer:
+def _load_model(weights: ModelFiles, device: str, **more: Any) -> SentenceTransformer:
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # no hints
     try:
         model = SentenceTransformer(

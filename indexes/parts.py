@@ -13,7 +13,7 @@ from indexes import durable, manifest
 from indexes.errors import IndexDamaged
 from indexes.paths import join_stored, open_plain
 
-STAGE = f"{durable.UNFINISHED}restore"
+STAGE = f"{durable.UNFINISHED_PREFIX}restore"
 """A folder beside the parts: what is to be moved in, and what stood there and was damaged."""
 
 
@@ -24,7 +24,7 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
     """
     if not (place / name).is_dir():
         return
-    durable.folder(collection / name)
+    durable.make_folder(collection / name)
     near = _stage(place / name, collection / name)
     for part in sorted(near.iterdir()):
         target = join_stored(collection / name, part.name)
@@ -36,13 +36,13 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
             moved.append((target, aside))
         part.rename(target)
         moved.append((part, target))
-    durable.sync(collection / name)
+    durable.sync_path(collection / name)
 
 
 def _stage(parts: Path, target: Path) -> Path:
     """Bring a folder of parts onto the disk of the folder where they go, which may be another."""
     near = target / STAGE
-    durable.discard(near)
+    durable.discard_path(near)
     try:
         parts.rename(near)
     except OSError as error:
@@ -56,7 +56,7 @@ def _stage(parts: Path, target: Path) -> Path:
 def _is_sound(part: Path) -> bool:
     """Tell whether a segment or an original that stands already is what its name says."""
     if part.is_dir():
-        return not manifest.problems(part, part.name)
+        return not manifest.list_problems(part, part.name)
     try:
         with open_plain(part) as content:
             return hashlib.file_digest(content, "sha256").hexdigest() == part.name

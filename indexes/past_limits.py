@@ -22,19 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from indexes import durable
-from indexes.access_log import NOBODY, intersect_groups
-from indexes.documents import Documents, Listed
+from indexes.access_log import NOBODY_GROUPS, intersect_groups
+from indexes.documents import DocumentTable, ListedDocument
 from indexes.errors import CollectionBusy, IndexDamaged, tells_absence
 from indexes.paths import is_digest, join_stored, read_plain
-from indexes.strict_json import parse_json, whole, words
+from indexes.strict_json import parse_json, check_integer, check_text
 
-NAME, FOLDER, FORMAT = "limits.json", "limits", 1
+LIMITS_FILE, LIMITS_FOLDER, FORMAT = "limits.json", "limits", 1
 MOST = 128 << 20  # bytes of it in a backup, where all entries lie in it: over a million
 _BYTES = 4  # of JSON, for each mark of it
 _INLINE = 500  # entries; more lie in files of their own
 _AGAIN = 5  # times that it may be replaced while it is read
 _REMEDY = (
-    f"Put {NAME} and {FOLDER}/ of a copy of the home in place. Where there is none, say that old "
+    f"Put {LIMITS_FILE} and {LIMITS_FOLDER}/ of a copy of the home in place. Where there is none, say that old "
     "texts are for those who saw them then: ragdesk indexes rollback --to N --old-groups, N being "
     "the generation that answers, or restore a backup with --old-groups"
 )
@@ -44,14 +44,14 @@ Entries = Mapping[str, Entry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class LimitChange:
     """What a publish changes. closing: by key, for whom; noted before it. opening: keys; after."""
 
     closing: Mapping[str, _Groups] = field(default_factory=dict)
     opening: AbstractSet[str] = frozenset()
 
 
-UNCHANGED = Change()
+UNCHANGED = LimitChange()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Limits:
     inline: Entries = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
 
-    def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
+    def read_entries(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Give the entries of some keys, as far as there are any. Raises IndexDamaged, OSError."""
         wanted = set(keys)
         entries = {key: self.inline[key] for key in wanted & self.inline.keys()}
@@ -77,21 +77,23 @@ class Limits:
             entries |= {key: more[key] for key in wanted & more.keys()}
         return entries
 
-    def all(self) -> dict[str, Entry]:
+    def read_all_entries(self) -> dict[str, Entry]:
         """Give all entries. Raises IndexDamaged, OSError."""
         entries = dict(self.inline)
         for digest in self.parts.values():
             entries |= _read_part(self.collection, digest)
         return entries
 
-    def readers_of(self, document: Listed, *, text: bool = True, place: bool = True) -> _Groups:
+    def readers_of(
+        self, document: ListedDocument, *, text: bool = True, place: bool = True
+    ) -> _Groups:
         """Give who might last see a document by what is remembered; none is everybody.
 
         text, place: whether its digest, and its source and uri, have a say.
         """
         keys = [
             *([document.digest] if text else []),
-            *([place_key(*_place(document))] if place else []),
+            *([place_key(*_document_place(document))] if place else []),
         ]
         groups: _Groups = frozenset()
         for key in keys:
@@ -104,66 +106,70 @@ def place_key(source: str, uri: str) -> str:
     return hashlib.sha256(json.dumps([source, uri]).encode()).hexdigest()
 
 
-def compare(before: Iterable[Listed], after: Iterable[Listed], *, opens: bool = True) -> Change:
+def compare_limits(
+    before: Iterable[ListedDocument], after: Iterable[ListedDocument], *, opens: bool = True
+) -> LimitChange:
     """Tell what becomes a past text, given what goes and what comes; what is in both stays.
 
     opens: what comes for everybody, or goes and was for everybody, has its last word by that.
     """
-    left = {(_place(one), one.digest): one for one in before}
-    come = [(one, left.pop((_place(one), one.digest), None)) for one in after]
-    taken = {_place(one) for one, _ in come}
+    left = {(_document_place(one), one.digest): one for one in before}
+    come = [(one, left.pop((_document_place(one), one.digest), None)) for one in after]
+    taken = {_document_place(one) for one, _ in come}
     texts, places = dict[str, _Groups](), dict[str, _Groups]()
     for one in left.values():
         if one.groups:
             texts[one.digest] = texts.get(one.digest, frozenset()) | one.groups
-            if _place(one) not in taken:
-                places[place_key(*_place(one))] = one.groups
-    texts = {digest: groups - NOBODY or NOBODY for digest, groups in texts.items()}
+            if _document_place(one) not in taken:
+                places[place_key(*_document_place(one))] = one.groups
+    texts = {digest: groups - NOBODY_GROUPS or NOBODY_GROUPS for digest, groups in texts.items()}
     opening = set[str]()
     if opens:
         new = [one for one, same in come if same is None or same.groups != one.groups]
         free = [one for one in (*new, *left.values()) if not one.groups]
-        opening = {key for one in free for key in (one.digest, place_key(*_place(one)))}
+        opening = {key for one in free for key in (one.digest, place_key(*_document_place(one)))}
     shut = texts | places
-    return Change(closing=shut, opening=frozenset(opening - shut.keys()))
+    return LimitChange(closing=shut, opening=frozenset(opening - shut.keys()))
 
 
-def compare_tables(before: Path | None, after: Path, regrouped: Iterable[Listed] = ()) -> Change:
+def compare_limit_tables(
+    before: Path | None, after: Path, regrouped: Iterable[ListedDocument] = ()
+) -> LimitChange:
     """Tell what becomes a past text where one document table takes the place of another.
 
     Nothing is opened by that. regrouped: documents of the new one with other groups than it says.
     """
     if before is None:
         return UNCHANGED
-    with closing(Documents(before)) as one, closing(Documents(after)) as other:
-        return compare(one.all(), [*other.all(), *regrouped], opens=False)
+    with closing(DocumentTable(before)) as one, closing(DocumentTable(after)) as other:
+        return compare_limits(one.iter_all(), [*other.iter_all(), *regrouped], opens=False)
 
 
-def replay(tables: Sequence[Path]) -> dict[str, _Groups]:
+def replay_limits(tables: Sequence[Path]) -> dict[str, _Groups]:
     """Tell who might last see the past texts of some document tables, oldest first."""
     past, places = dict[str, _Groups](), dict[str, tuple[str, str]]()
     for before, after in pairwise(tables):
-        with closing(Documents(before)) as one, closing(Documents(after)) as other:
+        with closing(DocumentTable(before)) as one, closing(DocumentTable(after)) as other:
             limited = one.limited()
-            at = {_place(document) for document in limited} | {*places.values()}
-            standing = [document for place in at if (document := other.at(*place))]
-            change = compare(limited, [*standing, *other.of_digests(past)])
+            at = {_document_place(document) for document in limited} | {*places.values()}
+            standing = [document for place in at if (document := other.find_in_source(*place))]
+            change = compare_limits(limited, [*standing, *other.of_digests(past)])
         past = {key: seen_by for key, seen_by in past.items() if key not in change.opening}
         past |= change.closing
-        places |= {place_key(*_place(one)): _place(one) for one in limited}
+        places |= {place_key(*_document_place(one)): _document_place(one) for one in limited}
         places = {key: place for key, place in places.items() if key in past}
     return past
 
 
-def read(collection: Path, *, least: int = 0) -> Limits:
+def read_limits(collection: Path, *, least: int = 0) -> Limits:
     """Read the limits of past texts. least: the revision that a generation says it was made by.
 
     Raises IndexDamaged when the file is damaged, missing though there was one, or older than
     that; OSError when the machine cannot read it now.
     """
-    file = collection / NAME
+    file = collection / LIMITS_FILE
     try:
-        limits = _parse(collection, read_plain(file, most=MOST))
+        limits = _parse_limits(collection, read_plain(file, most=MOST))
     except OSError as error:
         if not tells_absence(error):
             raise
@@ -179,15 +185,15 @@ def read(collection: Path, *, least: int = 0) -> Limits:
     return limits
 
 
-def read_all(collection: Path, *, least: int = 0) -> Limits:
+def read_all_limits(collection: Path, *, least: int = 0) -> Limits:
     """Read the limits with all entries in one, whoever replaces them meanwhile. Raises as read."""
-    return _with_entries(collection, least, Limits.all)
+    return _with_entries(collection, least, Limits.read_all_entries)
 
 
-def look_up(collection: Path, keys: Iterable[str], *, least: int = 0) -> Limits:
+def look_up_limits(collection: Path, keys: Iterable[str], *, least: int = 0) -> Limits:
     """Read the limits with the entries of some keys, and no others. Raises as read."""
     wanted = set(keys)
-    return _with_entries(collection, least, lambda limits: limits.entries(wanted))
+    return _with_entries(collection, least, lambda limits: limits.read_entries(wanted))
 
 
 def _with_entries(
@@ -195,13 +201,13 @@ def _with_entries(
 ) -> Limits:
     """Read limits and entries that belong together, though both may be replaced meanwhile."""
     for _ in range(_AGAIN):
-        limits = read(collection, least=least)
+        limits = read_limits(collection, least=least)
         try:
             return replace(limits, inline=give(limits), parts={})
         except IndexDamaged:
-            if read(collection, least=least).revision == limits.revision:
+            if read_limits(collection, least=least).revision == limits.revision:
                 raise
-    raise CollectionBusy(f"{collection / NAME} is replaced all the time. Try again.")
+    raise CollectionBusy(f"{collection / LIMITS_FILE} is replaced all the time. Try again.")
 
 
 def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
@@ -209,25 +215,27 @@ def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
 
     What is noted already, and said again, is not written again.
     """
-    known = limits.entries(shut)
-    now = _moment()
+    known = limits.read_entries(shut)
+    now = _current_moment()
     new = {
         key: (groups, now)
         for key, groups in shut.items()
         if key not in known or known[key][0] != groups
     }
-    return _write(limits, new, limits.sources) if new else limits
+    return _write_limits(limits, new, limits.sources) if new else limits
 
 
-def endings(limits: Limits, opening: Iterable[str]) -> dict[str, Entry]:
+def list_endings(limits: Limits, opening: Iterable[str]) -> dict[str, Entry]:
     """Give the entries that opening some keys ends. Raises IndexDamaged, OSError."""
-    now = _moment()
-    return {key: (frozenset(), now) for key, entry in limits.entries(opening).items() if entry[0]}
+    now = _current_moment()
+    return {
+        key: (frozenset(), now) for key, entry in limits.read_entries(opening).items() if entry[0]
+    }
 
 
 def note_entries(limits: Limits, entries: Entries) -> Limits:
     """Write entries for good, in the place of others of their keys. Raises as the former."""
-    return _write(limits, entries, limits.sources) if entries else limits
+    return _write_limits(limits, entries, limits.sources) if entries else limits
 
 
 def note_sources(limits: Limits, sources: Mapping[str, _Groups]) -> Limits:
@@ -236,21 +244,21 @@ def note_sources(limits: Limits, sources: Mapping[str, _Groups]) -> Limits:
     A source without groups is open, and needs no line. Raises OSError.
     """
     now = {name: groups for name, groups in {**limits.sources, **sources}.items() if groups}
-    return _write(limits, {}, now) if now != limits.sources else limits
+    return _write_limits(limits, {}, now) if now != limits.sources else limits
 
 
-def begin_anew(collection: Path, *, least: int) -> None:
+def reset_limits(collection: Path, *, least: int) -> None:
     """Let go of limits that cannot be read. Raises OSError."""
-    _write(Limits(collection=collection, revision=least), {}, {})
+    _write_limits(Limits(collection=collection, revision=least), {}, {})
 
 
-def merge(own: Limits, other: Limits) -> Limits:
+def merge_limits(own: Limits, other: Limits) -> Limits:
     """Take over the limits that came with a backup; of two, whoever lets fewer in has the word.
 
     An older one does not close what was opened here since.
     """
-    known, new, now = own.all(), dict[str, Entry](), _moment()
-    for key, (groups, moment) in other.all().items():
+    known, new, now = own.read_all_entries(), dict[str, Entry](), _current_moment()
+    for key, (groups, moment) in other.read_all_entries().items():
         since = min(moment, now)  # whoever wrote the backup wrote its times too
         if key not in known:
             new[key] = (groups, since)
@@ -263,19 +271,19 @@ def merge(own: Limits, other: Limits) -> Limits:
     for name, groups in other.sources.items():
         sources[name] = intersect_groups(sources.get(name, groups), groups)
     if new or sources != dict(own.sources):
-        return _write(own, new, sources)
+        return _write_limits(own, new, sources)
     return own
 
 
-def export(limits: Limits) -> bytes:
+def export_limits(limits: Limits) -> bytes:
     """Write limits as one file without parts, as a backup holds them. Raises IndexDamaged."""
-    return _encoded(replace(limits, inline=limits.all(), parts={}))
+    return _encode_limits(replace(limits, inline=limits.read_all_entries(), parts={}))
 
 
-def problems(collection: Path, *, least: int) -> Iterator[str]:
+def list_limit_problems(collection: Path, *, least: int) -> Iterator[str]:
     """Name what is wrong with the limits of past texts. Raises OSError."""
     try:
-        limits = read(collection, least=least)
+        limits = read_limits(collection, least=least)
     except IndexDamaged as error:
         yield str(error)
         return
@@ -286,19 +294,19 @@ def problems(collection: Path, *, least: int) -> Iterator[str]:
             yield str(error)
 
 
-def obsolete(collection: Path) -> list[Path]:
+def list_obsolete_parts(collection: Path) -> list[Path]:
     """List the parts that nothing names any more. The lock must be held."""
-    folder = collection / FOLDER
+    folder = collection / LIMITS_FOLDER
     if not folder.is_dir():
         return []
     try:
-        used = set(read(collection).parts.values())
+        used = set(read_limits(collection).parts.values())
     except IndexDamaged:
         return []
     return [file for file in folder.iterdir() if file.name not in used]
 
 
-def _write(limits: Limits, entries: Entries, sources: Mapping[str, _Groups]) -> Limits:
+def _write_limits(limits: Limits, entries: Entries, sources: Mapping[str, _Groups]) -> Limits:
     """Write the parts that change, then the file that names them."""
     collection, inline, parts = limits.collection, dict[str, Entry](), dict(limits.parts)
     if not parts and len(limits.inline.keys() | entries.keys()) <= _INLINE:
@@ -307,32 +315,32 @@ def _write(limits: Limits, entries: Entries, sources: Mapping[str, _Groups]) -> 
         by_part = dict[str, dict[str, Entry]]()
         for key, entry in {**limits.inline, **entries}.items():
             by_part.setdefault(_part(key), {})[key] = entry
-        durable.folder(collection / FOLDER)
+        durable.make_folder(collection / LIMITS_FOLDER)
         for part, changed in by_part.items():
             before = _read_part(collection, parts[part]) if part in parts else {}
             parts[part] = _write_part(collection, {**before, **changed})
         if by_part:
-            durable.sync(collection / FOLDER)
+            durable.sync_path(collection / LIMITS_FOLDER)
     new = replace(
         limits, revision=limits.revision + 1, sources=dict(sources), inline=inline, parts=parts
     )
-    durable.replace(collection / NAME, _encoded(new))
+    durable.replace_file(collection / LIMITS_FILE, _encode_limits(new))
     return new
 
 
 def _write_part(collection: Path, entries: Entries) -> str:
-    body = json.dumps(_rows(entries), sort_keys=True).encode()
+    body = json.dumps(_entry_rows(entries), sort_keys=True).encode()
     digest = hashlib.sha256(body).hexdigest()
-    file = join_stored(collection / FOLDER, digest)
-    draft = file.with_name(f"{durable.UNFINISHED}{file.name}")
+    file = join_stored(collection / LIMITS_FOLDER, digest)
+    draft = file.with_name(f"{durable.UNFINISHED_PREFIX}{file.name}")
     draft.unlink(missing_ok=True)
-    durable.write(draft, body)
+    durable.write_file(draft, body)
     draft.replace(file)
     return digest
 
 
 def _read_part(collection: Path, digest: str) -> dict[str, Entry]:
-    file = join_stored(collection / FOLDER, digest)
+    file = join_stored(collection / LIMITS_FOLDER, digest)
     try:
         body = read_plain(file, most=MOST)
     except OSError as error:
@@ -342,72 +350,78 @@ def _read_part(collection: Path, digest: str) -> dict[str, Entry]:
     if hashlib.sha256(body).hexdigest() != digest:
         raise IndexDamaged(f"{file} was cut or changed. {_REMEDY}")
     try:
-        return _entries(_json(body))
+        return _parse_entry_rows(_limits_json(body))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexDamaged(f"{file} was cut or changed. {_REMEDY}") from error
 
 
-def _parse(collection: Path, body: bytes) -> Limits:
+def _parse_limits(collection: Path, body: bytes) -> Limits:
     """Read the file that names all. Raises ValueError, KeyError, TypeError, AttributeError."""
-    facts: dict[str, Any] = _json(body)
+    facts: dict[str, Any] = _limits_json(body)
     known = {name: value for name, value in facts.items() if name != "checksum"}
-    if facts["checksum"] != _checksum(known):
+    if facts["checksum"] != _limits_checksum(known):
         raise ValueError("its checksum is wrong")
-    whole(facts["format"], least=FORMAT, most=FORMAT)
+    check_integer(facts["format"], least=FORMAT, most=FORMAT)
     parts = facts["parts"]
     if not all(is_digest(digest) for digest in parts.values()):
         raise ValueError("a part has no digest for its name")
     return Limits(
         collection=collection,
-        revision=whole(facts["revision"], least=1),
-        sources={words(name): _names(groups) for name, groups in facts["sources"].items()},
-        inline=_entries(facts["entries"]),
+        revision=check_integer(facts["revision"], least=1),
+        sources={
+            check_text(name): _parse_group_names(groups)
+            for name, groups in facts["sources"].items()
+        },
+        inline=_parse_entry_rows(facts["entries"]),
         parts=dict(parts),
     )
 
 
-def _json(body: bytes) -> Any:
+def _limits_json(body: bytes) -> Any:
     return parse_json(body, most=MOST, values=len(body) // _BYTES + 1_000)
 
 
-def _encoded(limits: Limits) -> bytes:
+def _encode_limits(limits: Limits) -> bytes:
     facts = {
         "format": FORMAT,
         "revision": limits.revision,
         "sources": {name: sorted(groups) for name, groups in limits.sources.items()},
-        "entries": _rows(limits.inline),
+        "entries": _entry_rows(limits.inline),
         "parts": dict(limits.parts),
     }
-    return json.dumps({**facts, "checksum": _checksum(facts)}, sort_keys=True).encode()
+    return json.dumps({**facts, "checksum": _limits_checksum(facts)}, sort_keys=True).encode()
 
 
-def _checksum(facts: Mapping[str, Any]) -> str:
+def _limits_checksum(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _rows(entries: Entries) -> dict[str, list[Any]]:
+def _entry_rows(entries: Entries) -> dict[str, list[Any]]:
     return {key: [sorted(groups), since] for key, (groups, since) in entries.items()}
 
 
-def _entries(rows: Mapping[str, Any]) -> dict[str, Entry]:
+def _parse_entry_rows(rows: Mapping[str, Any]) -> dict[str, Entry]:
     if not all(map(is_digest, rows)):
         raise ValueError("a key is no digest")
-    return {key: (_names(groups), words(since, most=40)) for key, (groups, since) in rows.items()}
+    return {
+        key: (_parse_group_names(groups), check_text(since, most=40))
+        for key, (groups, since) in rows.items()
+    }
 
 
-def _names(groups: object) -> _Groups:
+def _parse_group_names(groups: object) -> _Groups:
     if not isinstance(groups, list):
         raise ValueError("groups are no list")  # noqa: TRY004 - a file's fault
-    return frozenset(map(words, groups))
+    return frozenset(map(check_text, groups))
 
 
 def _part(key: str) -> str:
     return key[:2]
 
 
-def _place(document: Listed) -> tuple[str, str]:
+def _document_place(document: ListedDocument) -> tuple[str, str]:
     return document.source, document.uri
 
 
-def _moment() -> str:
+def _current_moment() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from indexes.errors import IndexDamaged
 
-ORIGINALS = "originals"
+ORIGINALS_FOLDER = "originals"
 _SEGMENTS = "segments"
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -44,12 +44,12 @@ def join_stored(folder: Path, name: object) -> Path:
 
 def original_file(collection: Path, digest: object) -> Path:
     """Say where the bytes of a document lie. Raises IndexDamaged for what is no digest."""
-    return join_stored(collection / ORIGINALS, _digest(collection, digest))
+    return join_stored(collection / ORIGINALS_FOLDER, _require_digest(collection, digest))
 
 
 def segment_folder(collection: Path, digest: object) -> Path:
     """Say where a segment lies. Raises IndexDamaged for what is no digest."""
-    return join_stored(collection / _SEGMENTS, _digest(collection, digest))
+    return join_stored(collection / _SEGMENTS, _require_digest(collection, digest))
 
 
 def open_plain(file: Path) -> BufferedReader:
@@ -78,7 +78,7 @@ def read_plain(file: Path, *, most: int) -> bytes:
         return content.read(min(os.fstat(content.fileno()).st_size, most) + 1)
 
 
-def _digest(collection: Path, digest: object) -> str:
+def _require_digest(collection: Path, digest: object) -> str:
     if not isinstance(digest, str) or not is_digest(digest):
         raise IndexDamaged(f"{collection} names a digest that is none: {str(digest)[:80]!r}.")
     return digest

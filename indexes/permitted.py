@@ -8,63 +8,77 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from indexes.chunk import Filter
-from indexes.current import Current
-from indexes.documents import Documents
-from indexes.layout import Flags, Layout, Mask
+from indexes.chunk import SearchFilter
+from indexes.current import PeriodClock
+from indexes.documents import DocumentTable
+from indexes.layout import RowFlags, RowLayout, SearchMask
 from indexes.lexical import Ranking
 
 _MASKS = 64  # filters remembered, each a byte a chunk
 _RANKINGS = 16  # sets of groups whose statistics are remembered, each eight bytes an entry
 
 
-class Permitted:
+class AccessMasks:
     """Answers filters for one generation; any thread may call.
 
     live: what is not removed. every: the ranking of all that is live.
     """
 
-    def __init__(self, layout: Layout, table: Documents, live: Mask, every: Ranking) -> None:
-        self._layout, self._live, self._every = layout, live, every
-        self._current = Current(layout, table, live)
+    def __init__(
+        self, layout: RowLayout, table: DocumentTable, live: SearchMask, full_ranking: Ranking
+    ) -> None:
+        self._layout, self._live, self._full_ranking = layout, live, full_ranking
+        self._periods = PeriodClock(layout, table, live)
         # Bound to the parts and not to self: a cycle would keep a closed index mapped.
-        masked = partial(_mask, layout, table, self._current)
-        ranked = partial(_ranking, layout, table, live, every)
-        self._masked = lru_cache(maxsize=_MASKS)(masked)
-        self._ranked = lru_cache(maxsize=_RANKINGS)(ranked)
+        masked = partial(_compute_mask, layout, table, self._periods)
+        ranked = partial(_compute_ranking, layout, table, live, full_ranking)
+        self._cached_mask = lru_cache(maxsize=_MASKS)(masked)
+        self._cached_ranking = lru_cache(maxsize=_RANKINGS)(ranked)
 
-    def mask(self, where: Filter) -> Mask:
+    def filter_mask(self, where: SearchFilter) -> SearchMask:
         """Say which chunks a filter lets through, of those that hold now.
 
         Fails closed: what cannot be told is left out.
         """
-        period = self._current()
-        return period.mask if where == Filter() else self._masked(where, period.since)
+        period = self._periods()
+        return period.mask if where == SearchFilter() else self._cached_mask(where, period.since)
 
-    def ranking(self, mask: Mask | None) -> Ranking:
+    def choose_ranking(self, mask: SearchMask | None) -> Ranking:
         """Rank as an index would that holds what the asker's groups may see alone."""
         groups = mask.where.groups if mask and mask.where else None
-        return self._every if groups is None else self._ranked(groups)
+        return self._full_ranking if groups is None else self._cached_ranking(groups)
 
-    def entries(self, mask: Mask | None, *, questions: bool) -> Sequence[Flags | None]:
+    def entry_masks(self, mask: SearchMask | None, *, questions: bool) -> Sequence[RowFlags | None]:
         """Say per segment which entries may be found; None where all may."""
-        period = self._current()
+        period = self._periods()
         if questions:
-            return self._layout.questions(period.mask if mask is None else mask)
+            return self._layout.select_questions(period.mask if mask is None else mask)
         if mask is None or mask is period.mask:
-            every = period.whole and self._live.count == self._layout.starts[-1]
-            return [None] * len(self._layout.segments) if every else period.mask.entries
+            unfiltered = period.whole and self._live.count_chunks == self._layout.starts[-1]
+            return [None] * len(self._layout.segments) if unfiltered else period.mask.entries
         return mask.entries
 
 
-def _mask(layout: Layout, table: Documents, current: Current, where: Filter, since: str) -> Mask:
+def _compute_mask(
+    layout: RowLayout, table: DocumentTable, periods: PeriodClock, where: SearchFilter, since: str
+) -> SearchMask:
     """Answer a filter for the period that began ``since``, which names it among the remembered."""
-    mask = layout.mask(layout.flags(table.where(where)) & current().mask.chunks)
+    mask = layout.extend_mask(layout.mark_rows(table.filter_ranges(where)) & periods().mask.chunks)
     return replace(mask, where=where, now=since)
 
 
-def _ranking(
-    layout: Layout, table: Documents, live: Mask, every: Ranking, groups: frozenset[str]
+def _compute_ranking(
+    layout: RowLayout,
+    table: DocumentTable,
+    live: SearchMask,
+    full_ranking: Ranking,
+    groups: frozenset[str],
 ) -> Ranking:
-    mask = layout.mask(layout.flags(table.where(Filter(groups=groups))) & live.chunks)
-    return every if mask.count == live.count else Ranking(every.segments, live=mask.entries)
+    mask = layout.extend_mask(
+        layout.mark_rows(table.filter_ranges(SearchFilter(groups=groups))) & live.chunks
+    )
+    return (
+        full_ranking
+        if mask.count_chunks == live.count_chunks
+        else Ranking(full_ranking.segments, live=mask.entries)
+    )

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from indexes.flags import INNOCENT, NEGATIONS, denies, nearest_clause
-from indexes.text import content, normalise, tokens
+from indexes.flags import HARMLESS_NEGATIONS, NEGATIONS, has_negation, find_nearest_clause
+from indexes.text import drop_stopwords, normalise_text, tokenize_text
 
-BORNE = 0.8  # of a question's words, from which a clause speaks of just what was asked
+LEAST_QUESTION_SHARE = (
+    0.8  # of a question's words, from which a clause speaks of just what was asked
+)
 
 _END = r"\s*(?:[,，.。!！:：;；–—-]+(?!\s*\d)\s*|$)"
 _YES = (
@@ -67,14 +69,14 @@ class Stance:
     agreed: bool = False
 
 
-def stance(claim: str) -> Stance:
+def read_stance(claim: str) -> Stance:
     """Split a sentence into a yes or no and what follows.
 
-    >>> stance("Yes, you may.")
+    >>> read_stance("Yes, you may.")
     Stance(affirms=True, rest='you may.', agreed=False)
-    >>> stance("不行。").affirms
+    >>> read_stance("不行。").affirms
     False
-    >>> stance("No. 5 is left.").affirms
+    >>> read_stance("No. 5 is left.").affirms
     """
     lead = _LEAD.match(claim)
     if lead is None:
@@ -83,71 +85,84 @@ def stance(claim: str) -> Stance:
     return Stance(affirms, claim[lead.end() :], bool(lead["agreed"]))
 
 
-def asks_whether(question: str) -> bool:
+def is_yes_no_question(question: str) -> bool:
     """Tell whether a question can be answered by yes or no.
 
-    >>> [asks_whether(text) for text in ("May I return it?", "How do I return it?", "能不能退")]
+    >>> [is_yes_no_question(text) for text in ("May I return it?", "How do I return it?", "能不能退")]
     [True, False, True]
     """
-    return bool(_ASKS.search(normalise(question)))
+    return bool(_ASKS.search(normalise_text(question)))
 
 
-def answers(claim: str, question: str) -> bool | None:
+def read_yes_no(claim: str, question: str) -> bool | None:
     """Read a sentence that has no words of its own: yes, no, or None where it is neither.
 
-    >>> answers("Yes, you may.", ""), answers("不可以。", ""), answers("For you:", "")
+    >>> read_yes_no("Yes, you may.", ""), read_yes_no("不可以。", ""), read_yes_no("For you:", "")
     (True, False, None)
     """
-    lead = stance(claim)
-    if lead.agreed and not asks_whether(question):
+    lead = read_stance(claim)
+    if lead.agreed and not is_yes_no_question(question):
         return None
-    says = not denies(lead.rest) if _SHORT.search(normalise(lead.rest)) else None
+    says = not has_negation(lead.rest) if _SHORT.search(normalise_text(lead.rest)) else None
     if lead.affirms is None or says is None:
         return says if lead.affirms is None else lead.affirms
     return says
 
 
-def denies_asked(text: str, question: str) -> bool | None:
+def denies_question(text: str, question: str) -> bool | None:
     """Tell whether a text denies what a question asks; None where that cannot be told.
 
-    >>> denies_asked("Smoking is not allowed.", "Is smoking allowed?")
+    >>> denies_question("Smoking is not allowed.", "Is smoking allowed?")
     True
-    >>> denies_asked("Smoking is prohibited.", "Is smoking prohibited?")
+    >>> denies_question("Smoking is prohibited.", "Is smoking prohibited?")
     False
     """
-    asked = INNOCENT.sub(" ", _CHOICE.sub(" ", normalise(question)))
-    said = INNOCENT.sub(" ", normalise(text))
-    if _MAIN.search(asked) or (_ONLY.search(said) and not _ONLY.search(asked)):
+    question_plain = HARMLESS_NEGATIONS.sub(" ", _CHOICE.sub(" ", normalise_text(question)))
+    text_plain = HARMLESS_NEGATIONS.sub(" ", normalise_text(text))
+    if _MAIN.search(question_plain) or (
+        _ONLY.search(text_plain) and not _ONLY.search(question_plain)
+    ):
         return None
-    denied = Counter(NEGATIONS.findall(said)) - Counter(NEGATIONS.findall(asked))
-    return bool(denied) ^ bool(_FORBIDS.search(said)) ^ bool(_FORBIDS.search(asked))
+    negations = Counter(NEGATIONS.findall(text_plain)) - Counter(NEGATIONS.findall(question_plain))
+    return (
+        bool(negations) ^ bool(_FORBIDS.search(text_plain)) ^ bool(_FORBIDS.search(question_plain))
+    )
 
 
-def agree_throughout(affirms: bool, pieces: Iterable[str], question: str) -> bool:  # noqa: FBT001, a yes or a no
+def pieces_agree(affirms: bool, pieces: Iterable[str], question: str) -> bool:  # noqa: FBT001, a yes or a no
     """Tell whether all pieces of a text say the same yes or no to a question."""
-    sides = {denies_asked(nearest_clause(question, one) or one, question) for one in pieces}
+    sides = {
+        denies_question(find_nearest_clause(question, piece) or piece, question) for piece in pieces
+    }
     return sides == {not affirms}
 
 
-def contradicts(claim: str, evidence: str, question: str) -> bool:
+def contradicts_polarity(claim: str, evidence: str, question: str) -> bool:
     """Tell whether a sentence says yes to what its evidence denies, or no to what it affirms.
 
     Either by how it begins, or because it says nothing beyond the question.
 
-    >>> contradicts("That is allowed.", "Smoking is not allowed here.", "Is smoking allowed?")
+    >>> contradicts_polarity("That is allowed.", "Smoking is not allowed here.", "Is smoking allowed?")
     True
-    >>> contradicts("No, shipping is free.", "Shipping is free.", "Do I have to pay for shipping?")
+    >>> contradicts_polarity("No, shipping is free.", "Shipping is free.", "Do I have to pay for shipping?")
     False
     """
-    clause = nearest_clause(question, evidence)
-    if clause is None or not asks_whether(question):
+    clause = find_nearest_clause(question, evidence)
+    if clause is None or not is_yes_no_question(question):
         return False
-    denied = denies_asked(clause, question)
+    denied = denies_question(clause, question)
     if denied is None:
         return False
-    lead, asked = stance(claim), set(content(tokens(question)))
-    share = len(asked & set(tokens(clause))) / len(asked)
-    if lead.affirms is not None and not lead.agreed and share >= BORNE and lead.affirms == denied:
+    lead, question_words = read_stance(claim), set(drop_stopwords(tokenize_text(question)))
+    share = len(question_words & set(tokenize_text(clause))) / len(question_words)
+    if (
+        lead.affirms is not None
+        and not lead.agreed
+        and share >= LEAST_QUESTION_SHARE
+        and lead.affirms == denied
+    ):
         return True
-    own = set(content(tokens(lead.rest)))
-    return bool(own) and own <= asked and denies_asked(lead.rest, question) == (not denied)
+    own = set(drop_stopwords(tokenize_text(lead.rest)))
+    return (
+        bool(own) and own <= question_words and denies_question(lead.rest, question) == (not denied)
+    )

@@ -3,42 +3,42 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-Range = tuple[str, str | None]  # from here, and up to but without there; None has no end
+PrefixRange = tuple[str, str | None]  # from here, and up to but without there; None has no end
 _LAST = "\U0010ffff"
 _SURROGATE, _BEHIND = "\ud800", "\ue000"  # no text holds a surrogate
 
 
-def ranges(prefixes: Iterable[str]) -> list[Range] | None:
+def make_prefix_ranges(prefixes: Iterable[str]) -> list[PrefixRange] | None:
     r"""Give the ranges of all names that begin with one of some prefixes; None for every name.
 
     They are sorted and do not meet. SQLite and Python both order by code points. A prefix that no
     name can have, as it holds a NUL or is no Unicode, has no range.
 
-    >>> ranges(["b/", "a", "a/x", "\0"])
+    >>> make_prefix_ranges(["b/", "a", "a/x", "\0"])
     [('a', 'b'), ('b/', 'b0')]
-    >>> ranges(["a", ""])
+    >>> make_prefix_ranges(["a", ""])
     """
     apart: list[str] = []
-    for prefix in sorted(filter(_possible, prefixes)):
+    for prefix in sorted(filter(_is_possible_prefix, prefixes)):
         if not prefix:
             return None
         if not apart or not prefix.startswith(apart[-1]):
             apart.append(prefix)
-    return [(prefix, _after(prefix)) for prefix in apart]
+    return [(prefix, _prefix_successor(prefix)) for prefix in apart]
 
 
-def lies_in(name: str, sought: Sequence[Range]) -> bool:
-    """Tell whether a name lies in one of some ranges, as ``ranges`` gives them."""
-    place = bisect_right(sought, name, key=lambda one: one[0])
-    high = sought[place - 1][1] if place else ""
+def lies_in_ranges(name: str, ranges: Sequence[PrefixRange]) -> bool:
+    """Tell whether a name lies in one of some ranges, as ``make_prefix_ranges`` gives them."""
+    place = bisect_right(ranges, name, key=lambda pair: pair[0])
+    high = ranges[place - 1][1] if place else ""
     return high is None or name < high
 
 
-def _possible(prefix: str) -> bool:
+def _is_possible_prefix(prefix: str) -> bool:
     return "\0" not in prefix and not any(_SURROGATE <= letter < _BEHIND for letter in prefix)
 
 
-def _after(prefix: str) -> str | None:
+def _prefix_successor(prefix: str) -> str | None:
     """Give the first string after all that begin with a prefix; None where nothing follows."""
     head = prefix.rstrip(_LAST)
     if not head:

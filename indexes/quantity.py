@@ -66,17 +66,19 @@ volt 1 volts? v 伏
 CURRENCIES: Final = frozenset({"eur", "usd", "gbp", "cny", "jpy", "chf", "nok"})
 
 
-def _rows() -> Iterator[tuple[str, str, Decimal]]:
+def _parse_units() -> Iterator[tuple[str, str, Decimal]]:
     for line in _UNITS.strip().splitlines():
         unit, size, *spellings = line.split(" ")
         above, _, below = size.partition("/")
-        for one in spellings:
-            yield one, unit, Decimal(above) / Decimal(below or 1)
+        for spelling in spellings:
+            yield spelling, unit, Decimal(above) / Decimal(below or 1)
 
 
-_TABLE: Final = sorted(_rows(), key=lambda row: -len(row[0]))
-_ENDED: Final = {one: "(?![a-z0-9])" if re.search("[a-z)?]$", one) else "" for one, _, _ in _TABLE}
-_UNIT = re.compile(f"[ -]?(?:{'|'.join(f'({one}{_ENDED[one]})' for one, _, _ in _TABLE)})")
+_TABLE: Final = sorted(_parse_units(), key=lambda row: -len(row[0]))
+_WORD_ENDS: Final = {
+    one: "(?![a-z0-9])" if re.search("[a-z)?]$", one) else "" for one, _, _ in _TABLE
+}
+_UNIT = re.compile(f"[ -]?(?:{'|'.join(f'({one}{_WORD_ENDS[one]})' for one, _, _ in _TABLE)})")
 _SIGN: Final = {"€": "eur", "$": "usd", "£": "gbp", "¥": "cny"}
 _WORD = f"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
 _BIGS = f"(?:{'|'.join(_BIG)})"
@@ -137,119 +139,123 @@ class Quantity:
     text: str
 
 
-def dates(plain: str) -> list[tuple[Date, str]]:
+def find_dates(plain: str) -> list[tuple[Date, str]]:
     """List the dates of a normalised text: year, month, day, each None where it is not said.
 
-    >>> dates("from 3 may 2024, 2024年5月")
+    >>> find_dates("from 3 may 2024, 2024年5月")
     [((2024, 5, 3), '3 may 2024'), ((2024, 5, None), '2024年5月')]
-    >>> dates("by 31/12/2024 or 08-12-2024")
+    >>> find_dates("by 31/12/2024 or 08-12-2024")
     [((2024, 12, 31), '31/12/2024'), ((2024, None, None), '08-12-2024')]
     """
-    found: list[tuple[Date, str]] = []
+    result: list[tuple[Date, str]] = []
     for match in _DATE.finditer(plain):
-        given = {k[0]: v for k, v in match.groupdict().items() if v is not None}
+        parts = {k[0]: v for k, v in match.groupdict().items() if v is not None}
         if match["a7"]:
-            given |= _ordered(int(match["a7"]), int(match["b7"]))
-        month = given.get("m")
+            parts |= _order_day_month(int(match["a7"]), int(match["b7"]))
+        month = parts.get("m")
         number = MONTHS.get(month, 0) or int(month) if month else None
-        year, day = given.get("y"), given.get("d")
+        year, day = parts.get("y"), parts.get("d")
         if number is None or 1 <= number <= 12:  # noqa: PLR2004 (months)
             when = (int(year) if year else None, number, int(day) if day else None)
-            found.append((when, match[0]))
-    return found
+            result.append((when, match[0]))
+    return result
 
 
-def _ordered(one: int, other: int) -> dict[str, str]:
+def _order_day_month(first: int, second: int) -> dict[str, str]:
     """Tell month and day of two numbers apart, where one of them can be no month."""
-    if one > 12 >= other:  # noqa: PLR2004 (months)
-        return {"d": str(one), "m": str(other)}
-    return {"d": str(other), "m": str(one)} if other > 12 >= one else {}  # noqa: PLR2004
+    if first > 12 >= second:  # noqa: PLR2004 (months)
+        return {"d": str(first), "m": str(second)}
+    return {"d": str(second), "m": str(first)} if second > 12 >= first else {}  # noqa: PLR2004
 
 
-def undated(plain: str) -> str:
+def blank_dates(plain: str) -> str:
     """Blank the dates of a normalised text, and months that follow a preposition.
 
-    >>> undated("you may pay by 3 may 2024, or in may").split()
+    >>> blank_dates("you may pay by 3 may 2024, or in may").split()
     ['you', 'may', 'pay', 'by', ',', 'or']
     """
     return _IN_MAY.sub(" ", _DATE.sub(" ", plain))
 
 
-def quantities(plain: str) -> list[Quantity]:
+def find_quantities(plain: str) -> list[Quantity]:
     """List the quantities of a normalised text that are no part of a date, in order.
 
-    >>> [(str(q.value), q.unit) for q in quantities("within 2 days, €12.50, 三个工作日")]
+    >>> [(str(q.value), q.unit) for q in find_quantities("within 2 days, €12.50, 三个工作日")]
     [('48', 'hour'), ('12.5', 'eur'), ('3', 'workday')]
-    >>> [(str(q.value), q.unit) for q in quantities("-20 °c, one hundred and twenty days, 一年半")]
+    >>> [(str(q.value), q.unit) for q in find_quantities("-20 °c, spelling hundred and twenty days, 一年半")]
     [('-20', 'degree'), ('2880', 'hour'), ('18', 'month')]
     """
     blank = _DATE.sub(lambda m: " " * len(m[0]), plain)
     blank = _COMMA.sub(lambda m: m[0].replace(",", "."), blank)
-    found: list[Quantity] = []
+    result: list[Quantity] = []
     for match in _NUMBER.finditer(blank):
-        value, end = _value(match), match.end()
+        value, end = _parse_number(match), match.end()
         if value is None:
             continue
         if scale := _SCALE.match(blank, end):
             value, end = value * _SCALES[(scale.lastindex or 1) - 1], scale.end()
         if more := _AND_A_HALF.match(blank, end):  # 一个半小时
             value, end = value + _HALF, more.end()
-        unit, size = _sign(match), Decimal(1)
-        if unit is None and (met := _UNIT.match(blank, end)):
-            _, unit, size = _TABLE[(met.lastindex or 1) - 1]
-            end = met.end()
+        unit, size = _read_currency(match), Decimal(1)
+        if unit is None and (unit_match := _UNIT.match(blank, end)):
+            _, unit, size = _TABLE[(unit_match.lastindex or 1) - 1]
+            end = unit_match.end()
             if blank.startswith("半", end):  # 一年半
                 value, end = value + _HALF, end + 1
         small = match["word"] is not None and value <= _COUNTED
         bare = unit is None and (small or match["han"] is not None)
         if not bare and value < _ORDINARY:
             text = blank[match.start() : end].strip()
-            found.append(Quantity(_plain(value * size), _plain(value), unit, text))
-    return found
+            result.append(
+                Quantity(_canonical_number(value * size), _canonical_number(value), unit, text)
+            )
+    return result
 
 
-def numerals(plain: str) -> set[Decimal]:
+def find_numbers(plain: str) -> set[Decimal]:
     """Give every number a normalised text writes, those that only count things among them.
 
-    >>> sorted(map(int, numerals("最多发送十条, in two ways")))
+    >>> sorted(map(int, find_numbers("最多发送十条, in two ways")))
     [2, 10]
     """
-    written = map(_value, _NUMBER.finditer(plain))
-    return {_plain(value) for value in written if value is not None}
+    values = map(_parse_number, _NUMBER.finditer(plain))
+    return {_canonical_number(value) for value in values if value is not None}
 
 
-def each(plain: str) -> list[Quantity]:
+def find_per_units(plain: str) -> list[Quantity]:
     """List what a normalised text says of every one: 每年 tells of one year, "per day" of a day.
 
-    >>> [(str(q.value), q.unit) for q in each("每年一次, 10 per hour")]
+    >>> [(str(q.value), q.unit) for q in find_per_units("每年一次, 10 per hour")]
     [('12', 'month'), ('1', 'hour')]
     """
-    found: list[Quantity] = []
+    result: list[Quantity] = []
     for match in _EACH.finditer(plain):
-        if met := _UNIT.match(plain, match.end()):
-            _, unit, size = _TABLE[(met.lastindex or 1) - 1]
-            found.append(Quantity(_plain(size), Decimal(1), unit, match[0] + met[0]))
-    return found
+        if unit_match := _UNIT.match(plain, match.end()):
+            _, unit, size = _TABLE[(unit_match.lastindex or 1) - 1]
+            result.append(
+                Quantity(_canonical_number(size), Decimal(1), unit, match[0] + unit_match[0])
+            )
+    return result
 
 
-def _sign(match: re.Match[str]) -> str | None:
+def _read_currency(match: re.Match[str]) -> str | None:
     if match["share"]:
         return "percent"
     sign = (match["sign"] or "").strip()
     return _SIGN.get(sign, "cny" if sign == "rmb" else sign or None)
 
 
-def _value(match: re.Match[str]) -> Decimal | None:
+def _parse_number(match: re.Match[str]) -> Decimal | None:
     """Read a number; None for one that is only near, like 两三."""
     if match["digits"]:
         value = Decimal(match["digits"].replace(",", ""))
         return -value if match["minus"] else value
     if match["word"]:
-        return _spoken(match["word"])
-    return _HALF if match["half"] else _han(match["han"])
+        return _parse_english(match["word"])
+    return _HALF if match["half"] else _parse_chinese(match["han"])
 
 
-def _spoken(text: str) -> Decimal:
+def _parse_english(text: str) -> Decimal:
     """Read an English numeral: thirty-five, one hundred and twenty, two thousand five hundred."""
     total = last = 0
     for part in re.split("[ -]", text):
@@ -262,7 +268,7 @@ def _spoken(text: str) -> Decimal:
     return Decimal(total + last)
 
 
-def _han(text: str) -> Decimal | None:
+def _parse_chinese(text: str) -> Decimal | None:
     """Read a Chinese numeral: 一百八十, 二〇二四, 三点五, 十二万三千; None for 两三."""
     whole, _, part = text.partition("点")
     if not any(c in _TENS for c in whole):
@@ -282,7 +288,7 @@ def _han(text: str) -> Decimal | None:
     return number + Decimal("0." + ("".join(str(_ONES[c]) for c in part) or "0"))
 
 
-def _plain(value: Decimal) -> Decimal:
+def _canonical_number(value: Decimal) -> Decimal:
     """Give 30, 30.0 and 30.00 one form."""
     if value.adjusted() > _EXACT:
         return value.normalize()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 # Each pair says the same in other characters, so a model that only sees which characters two
 # texts share, or sees them all as unknown, has nothing to go by.
-PAIRS = (
+CHINESE_PAIRS = (
     ("怎么把钱要回来？", "申请退款的步骤如下"),
     ("包裹几时能送到？", "一般三个工作日内完成配送"),
     ("我忘了登录口令", "点击“重置密码”即可找回账号"),
@@ -19,16 +19,16 @@ PAIRS = (
     ("今天会下雨吗？", "气象台预报午后有雷阵雨"),
     ("她是一位医生", "这名女士在医院给病人看病"),
 )
-ENOUGH = 8  # of ten; by chance one is right. all-MiniLM-L6-v2 gets two.
+LEAST_MATCHES = 8  # of ten; by chance one is right. all-MiniLM-L6-v2 gets two.
 
 
-def matches(encode: Callable[[Sequence[str]], NDArray[np.float32]]) -> int:
+def count_matches(encode: Callable[[Sequence[str]], NDArray[np.float32]]) -> int:
     """Count the pairs of which the first is nearer to its second than to all other seconds."""
-    vectors = encode([text for pair in PAIRS for text in pair])
+    vectors = encode([text for pair in CHINESE_PAIRS for text in pair])
     nearest = (vectors[0::2] @ vectors[1::2].T).argmax(axis=1)
-    return int((nearest == np.arange(len(PAIRS))).sum())
+    return int((nearest == np.arange(len(CHINESE_PAIRS))).sum())
 
 
 def reads_chinese(encode: Callable[[Sequence[str]], NDArray[np.float32]]) -> bool:
     """Tell whether a model finds Chinese by its meaning. encode: n texts to (n, dim) vectors."""
-    return matches(encode) >= ENOUGH
+    return count_matches(encode) >= LEAST_MATCHES

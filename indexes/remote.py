@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from indexes.chunk import Filter, Validity
+from indexes.chunk import SearchFilter, Validity
 from indexes.dense import Vectors
 from indexes.hits import Hits, Rows
 
@@ -46,19 +46,19 @@ class IndexesOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SearchScope:
     """What a search may find: what a filter lets through, and holds at a moment.
 
     questions: entries that are FAQ questions only.
     """
 
-    where: Filter
+    where: SearchFilter
     now: str
     questions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entries:
+class DocumentEntries:
     """Entries of one document, as a replica holds them.
 
     rows (n,): entry rows of the generation. vectors (n, dim). kinds: the view of each.
@@ -74,15 +74,15 @@ class Entries:
     validity: Validity
 
 
-class Replica(Protocol):
+class VectorReplica(Protocol):
     """A whole replica of one generation."""
 
-    def find(self, vector: Vectors, k: int, asked: Asked) -> Hits:
+    def search_scope(self, vector: Vectors, k: int, scope: SearchScope) -> Hits:
         """Find the k nearest entries. Raises VectorsUnreachable."""
 
 
-class Store(Protocol):
+class VectorStore(Protocol):
     """Holds replicas of generations."""
 
-    def open(self, collection: str, checksum: str, count: int) -> Replica | None:
+    def open_replica(self, collection: str, checksum: str, count: int) -> VectorReplica | None:
         """Give the replica of a generation (by its manifest's checksum), if all of it is there."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from indexes import documents, durable, generations, manifest
 from indexes.errors import IndexesError
-from indexes.paths import ORIGINALS
+from indexes.paths import ORIGINALS_FOLDER
 
 _FEW = 32  # generations; where more are left, originals are looked for at each 16th publish only
 _OFTEN = 16
@@ -35,52 +35,54 @@ class Retention:
 
 
 def clear_generations(
-    collection: Path, kept: Retention, *, now: datetime | None = None
+    collection: Path, retention: Retention, *, now: datetime | None = None
 ) -> list[Path]:
     """Remove what is not to be kept, and what only that needed; returns it.
 
     The lock must be held. What a process reads stays. Costs little where nothing is to go.
     """
-    known = generations.numbers(collection)
-    old = list(_old(collection, known, kept, now or datetime.now(UTC)))
+    known = generations.list_generations(collection)
+    old = list(_iter_old(collection, known, retention, now or datetime.now(UTC)))
     if not old:
         return []
-    folders = [_folder(collection, number) for number in old]
-    tables = [_folder(collection, number) / documents.BASE for number in known]
+    folders = [_generation_path(collection, number) for number in old]
+    tables = [_generation_path(collection, number) / documents.BASE_FILE for number in known]
     with ExitStack() as shared:
         for table in tables:
             shared.enter_context(manifest.keep_verified(table))
         for folder in folders:
-            durable.discard(folder)
-    swept = [*folders, *generations.sweep(collection)]
+            durable.discard_path(folder)
+    swept = [*folders, *generations.sweep_collection(collection)]
     left = len(known) - len(old)
     if left <= _FEW or len(old) >= _OFTEN or known[-1] % _OFTEN == 0:
         swept += clear_originals(collection)
-    extra = {"collection": collection.name, "cleared": len(old), "generations": _spans(old)}
+    extra = {"collection": collection.name, "cleared": len(old), "generations": _format_spans(old)}
     _log.info("old generations were cleared", extra=extra)
     return swept
 
 
-def _old(collection: Path, known: Sequence[int], kept: Retention, now: datetime) -> Iterator[int]:
+def _iter_old(
+    collection: Path, known: Sequence[int], retention: Retention, now: datetime
+) -> Iterator[int]:
     """Name the generations that go, oldest first."""
-    if not kept.generations or len(known) <= kept.generations:
+    if not retention.generations or len(known) <= retention.generations:
         return
-    safe = {*known[-kept.generations :]}
-    safe.update(islice(generations.order(collection), kept.generations))
-    surplus = len(known) - max(kept.most, len(safe))
-    for place, number in enumerate(one for one in known if one not in safe):
-        folder = _folder(collection, number)
-        age = now - _created(folder)
-        if place >= surplus and age.total_seconds() < kept.hours * 3_600:
+    safe = {*known[-retention.generations :]}
+    safe.update(islice(generations.order_generations(collection), retention.generations))
+    surplus = len(known) - max(retention.most, len(safe))
+    for place, number in enumerate(candidate for candidate in known if candidate not in safe):
+        folder = _generation_path(collection, number)
+        age = now - _read_created(folder)
+        if place >= surplus and age.total_seconds() < retention.hours * 3_600:
             return  # and so are all that come after it
-        if (folder / manifest.NAME).exists() and not generations.is_read(folder):
+        if (folder / manifest.MANIFEST_FILE).exists() and not generations.is_being_read(folder):
             yield number
 
 
-def _created(folder: Path) -> datetime:
+def _read_created(folder: Path) -> datetime:
     """Tell when a generation was made; where it does not say, when its folder last changed."""
     try:
-        moment = datetime.fromisoformat(str(manifest.read(folder).facts["created"]))
+        moment = datetime.fromisoformat(str(manifest.read_manifest(folder).facts["created"]))
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (IndexesError, KeyError, ValueError):
         return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
@@ -91,32 +93,32 @@ def clear_originals(collection: Path) -> list[Path]:
 
     The lock must be held. While a document table is not what it was, all stay.
     """
-    folder = collection / ORIGINALS
+    folder = collection / ORIGINALS_FOLDER
     if not folder.is_dir():
         return []
     tables = []
-    for number in generations.numbers(collection):
-        place = _folder(collection, number)
+    for number in generations.list_generations(collection):
+        place = _generation_path(collection, number)
         try:
-            manifest.verify(place, manifest.read(place))
+            manifest.verify_files(place, manifest.read_manifest(place))
         except IndexesError:
             return []
-        tables.append(place / documents.NAME)
-    used = documents.digests(tables)
+        tables.append(place / documents.TABLE_FILE)
+    used = documents.collect_digests(tables)
     gone = [file for file in folder.iterdir() if file.name not in used]
     for file in gone:
-        durable.discard(file)
+        durable.discard_path(file)
     return gone
 
 
-def _folder(collection: Path, number: int) -> Path:
-    return collection / generations.GENERATIONS / str(number)
+def _generation_path(collection: Path, number: int) -> Path:
+    return collection / generations.GENERATIONS_FOLDER / str(number)
 
 
-def _spans(numbers: Sequence[int]) -> str:
+def _format_spans(numbers: Sequence[int]) -> str:
     """Write ascending numbers shortly.
 
-    >>> _spans([1, 2, 3, 7])
+    >>> _format_spans([1, 2, 3, 7])
     '1-3, 7'
     """
     runs = [

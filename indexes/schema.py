@@ -17,7 +17,7 @@ from typing import Any
 
 from indexes.errors import IndexDamaged, tells_absence
 
-Shape = frozenset[tuple[str, str, str, str]]
+SchemaShape = frozenset[tuple[str, str, str, str]]
 _GUARDS = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "query_only = ON")
 _LIMITS = (  # nothing of ours comes near
     (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
@@ -43,7 +43,7 @@ _STEPS = 20_000  # of SQLite's machine between two looks at the clock
 _LEAST, _SPEED = 60.0, 1 << 20  # seconds a check may take, and bytes a second it must get through
 
 
-def machine_error(error: sqlite3.Error, file: Path) -> OSError | None:
+def system_error(error: sqlite3.Error, file: Path) -> OSError | None:
     """Give the error of the system that an error of SQLite stands for; None where it is none.
 
     A file that could not be opened or read is looked at once more, as SQLite keeps the reason to
@@ -61,15 +61,15 @@ def machine_error(error: sqlite3.Error, file: Path) -> OSError | None:
 
 
 @cache
-def shape(*scripts: str) -> Shape:
+def make_schema_shape(*scripts: str) -> SchemaShape:
     """Tell what a database holds after some scripts of ours ran in it."""
     with closing(sqlite3.connect(":memory:")) as base:
         for script in scripts:
             base.executescript(script)
-        return _shape(base)
+        return _read_schema_shape(base)
 
 
-def guard(base: sqlite3.Connection) -> None:
+def guard_connection(base: sqlite3.Connection) -> None:
     """Take from a connection what a hostile file could use; all of it costs nothing."""
     for limit, most in _LIMITS:
         base.setlimit(limit, most)
@@ -77,16 +77,16 @@ def guard(base: sqlite3.Connection) -> None:
         base.execute(f"PRAGMA {pragma}")
 
 
-def address(file: Path) -> str:
+def make_readonly_uri(file: Path) -> str:
     """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
     return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
 
 
-def connect(file: Path) -> sqlite3.Connection:
+def connect_readonly(file: Path) -> sqlite3.Connection:
     """Open a file that is only read, guarded. Raises sqlite3.DatabaseError."""
-    base = sqlite3.connect(address(file), uri=True, check_same_thread=False)
+    base = sqlite3.connect(make_readonly_uri(file), uri=True, check_same_thread=False)
     try:
-        guard(base)
+        guard_connection(base)
     except sqlite3.DatabaseError:
         base.close()
         raise
@@ -94,7 +94,7 @@ def connect(file: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def inspect(file: Path, shapes: Collection[Shape]) -> Iterator[sqlite3.Connection]:
+def inspect_database(file: Path, shapes: Collection[SchemaShape]) -> Iterator[sqlite3.Connection]:
     """Open a file to be checked: its schema is one of those known, and its pages are whole.
 
     Whoever is within the block may read the tables and nothing else, in a time that grows with
@@ -102,15 +102,15 @@ def inspect(file: Path, shapes: Collection[Shape]) -> Iterator[sqlite3.Connectio
     """
     until = time.monotonic() + _LEAST + file.stat().st_size / _SPEED
     try:
-        with closing(connect(file)) as base:
+        with closing(connect_readonly(file)) as base:
             base.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-            if _shape(base) not in shapes:
+            if _read_schema_shape(base) not in shapes:
                 raise IndexDamaged(f"{file} has other tables than ours.")
-            _whole(base, file)
+            _check_pages(base, file)
             base.set_authorizer(_authorize)
             yield base
     except sqlite3.Error as error:
-        reason = machine_error(error, file)
+        reason = system_error(error, file)
         if reason and not tells_absence(reason):
             raise reason from error
         raise IndexDamaged(f"{file} cannot be read: {error}.") from error
@@ -123,15 +123,15 @@ def types_differ(base: sqlite3.Connection, table: str, types: Sequence[tuple[str
     return base.execute(query).fetchone() is not None
 
 
-def _whole(base: sqlite3.Connection, file: Path) -> None:
+def _check_pages(base: sqlite3.Connection, file: Path) -> None:
     """Walk every page once: a page that stands in two places would make a walk endless."""
     ((encoding,),) = base.execute("PRAGMA encoding").fetchall()
-    found = base.execute("PRAGMA integrity_check(1)").fetchall()
-    if encoding != "UTF-8" or found != [("ok",)]:
-        raise IndexDamaged(f"{file} is damaged: {str(found[:1])[:200]}.")
+    report = base.execute("PRAGMA integrity_check(1)").fetchall()
+    if encoding != "UTF-8" or report != [("ok",)]:
+        raise IndexDamaged(f"{file} is damaged: {str(report[:1])[:200]}.")
 
 
-def _shape(base: sqlite3.Connection) -> Shape:
+def _read_schema_shape(base: sqlite3.Connection) -> SchemaShape:
     query = f"SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT {_OBJECTS + 1}"  # noqa: S608
     return frozenset(
         (str(kind), str(name), str(table), " ".join(str(sql or "").split()))

@@ -14,66 +14,68 @@ from numpy.typing import NDArray
 
 from indexes import manifest
 from indexes.chunk import Chunk
-from indexes.dense import Dense, VectorIndex, Vectors
-from indexes.embed import Card
+from indexes.dense import FaissIndex, VectorIndex, Vectors
+from indexes.embed import EmbedderCard
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
-from indexes.lexical import Lexical
-from indexes.mapped import mapped
-from indexes.shelf import Shelf
-from indexes.strict_json import whole
-from indexes.weights import NONE
+from indexes.lexical import LexicalIndex
+from indexes.mapped import map_array
+from indexes.shelf import ChunkStore
+from indexes.strict_json import check_integer
+from indexes.weights import NO_MODEL
 
-WHOLE, QUESTION, ANSWER = 0, 1, 2
-VIEWS = 3  # at most, of one chunk
-SHELF, LEXICAL, DENSE = "shelf.sqlite", "lexical", "dense"
-OWNERS, KINDS = "entries.npy", "kinds.npy"
+WHOLE_VIEW, QUESTION_VIEW, ANSWER_VIEW = 0, 1, 2
+MOST_VIEWS = 3  # at most, of one chunk
+CHUNKS_FILE, LEXICAL_FOLDER, VECTORS_FOLDER = "shelf.sqlite", "lexical", "dense"
+OWNERS_FILE, KINDS_FILE = "entries.npy", "kinds.npy"
 
 # Said to every embedder once, so that a model that was swapped under its old name is noticed.
-CANARY = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
+CANARY_TEXT = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
 LEAST_COSINE = 0.999
 _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
 
 
-def views(chunk: Chunk) -> Iterator[tuple[int, str]]:
+def iter_views(chunk: Chunk) -> Iterator[tuple[int, str]]:
     """Give the kind and the words of each entry of a chunk, the whole first.
 
     >>> faq = Chunk(document="d", uri="a", title="A", text="Q: How? A: So.", start=10, end=24,
     ...             question=(10, 17))
-    >>> list(views(faq))
+    >>> list(most_views(faq))
     [(0, 'Q: How? A: So.'), (1, 'Q: How?'), (2, 'A: So.')]
     """
-    yield WHOLE, chunk.indexed
+    yield WHOLE_VIEW, chunk.indexed_text
     if chunk.question:
         first, last = (place - chunk.start for place in chunk.question)
         question = chunk.text[first:last].strip()
         answer = f"{chunk.text[:first].strip()} {chunk.text[last:].strip()}".strip()
         if question and answer:
-            yield QUESTION, question
-            yield ANSWER, answer
+            yield QUESTION_VIEW, question
+            yield ANSWER_VIEW, answer
 
 
-def directed(keys: Sequence[bytes], given: Vectors) -> dict[bytes, Vectors]:
+def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Vectors]:
     """Give each key its vector at length one. One without a direction is left out.
 
     given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
     that is no document's fault, and an index without vectors would be worse than none.
     """
-    given = np.asarray(given, dtype=np.float32)
-    finite = np.isfinite(given).all(axis=1)
+    vectors = np.asarray(vectors, dtype=np.float32)
+    finite = np.isfinite(vectors).all(axis=1)
     if finite.sum() * 2 < len(keys):
         raise IndexesError(
             f"The embedder gave no number for {(~finite).sum()} of {len(keys)} texts."
         )
-    length = np.linalg.norm(given, axis=1)
+    length = np.linalg.norm(vectors, axis=1)
     usable, unit = finite & (length > 0), np.abs(length - 1) < _UNIT
     return {
-        key: vector if keeps else vector / size
-        for key, vector, size, keeps, good in zip(keys, given, length, unit, usable, strict=True)
+        key: vector if is_unit else vector / size
+        for key, vector, size, is_unit, good in zip(
+            keys, vectors, length, unit, usable, strict=True
+        )
         if good
     }
 
 
-def embedder_facts(card: Card) -> dict[str, Any]:
+def embedder_facts(card: EmbedderCard) -> dict[str, Any]:
     """Say in a manifest which embedder made the vectors."""
     return {
         "name": card.name,
@@ -84,12 +86,12 @@ def embedder_facts(card: Card) -> dict[str, Any]:
     }
 
 
-def mismatch(facts: Mapping[str, Any], card: Card) -> str | None:
+def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> str | None:
     """Tell in words how an embedder differs from the one a manifest names, or None."""
-    wanted, held = embedder_facts(card), str(facts.get("name"))
-    if held != card.name and NONE in {held, card.name}:
-        made = "without vectors" if held == NONE else f"with vectors of {held}"
-        asks = "none" if card.name == NONE else f"vectors of {card.name}"
+    wanted, built_by = embedder_facts(card), str(facts.get("name"))
+    if built_by != card.name and NO_MODEL in {built_by, card.name}:
+        made = "without vectors" if built_by == NO_MODEL else f"with vectors of {built_by}"
+        asks = "none" if card.name == NO_MODEL else f"vectors of {card.name}"
         return f"it was built {made}, and embed.model asks for {asks}"
     differ = [name for name in wanted if facts.get(name) != wanted[name]]
     says = ", ".join(f"{name} {facts.get(name)!r} is not {wanted[name]!r}" for name in differ)
@@ -104,24 +106,24 @@ class Segment:
     or IndexMismatch.
     """
 
-    def __init__(self, folder: Path, *, card: Card | None = None) -> None:
+    def __init__(self, folder: Path, *, card: EmbedderCard | None = None) -> None:
         self.digest = folder.name
-        sealed = manifest.read(folder)
+        sealed = manifest.read_manifest(folder)
         if sealed.checksum != self.digest:
-            raise IndexDamaged(f"{folder / manifest.NAME} belongs to another segment.")
-        manifest.verify(folder, sealed)
+            raise IndexDamaged(f"{folder / manifest.MANIFEST_FILE} belongs to another segment.")
+        manifest.verify_files(folder, sealed)
         self.facts = sealed.facts
-        if card and (difference := mismatch(sealed.facts["embedder"], card)):
-            raise IndexMismatch(f"{folder / manifest.NAME}: {difference}.")
-        self.chunks, self.entries = _counts(folder, sealed.facts)
-        self.owners: NDArray[np.uint32] = _map(folder / OWNERS, self.entries)
-        self.kinds: NDArray[np.uint8] = _map(folder / KINDS, self.entries)
+        if card and (difference := describe_embedder_mismatch(sealed.facts["embedder"], card)):
+            raise IndexMismatch(f"{folder / manifest.MANIFEST_FILE}: {difference}.")
+        self.chunks, self.entries = _read_counts(folder, sealed.facts)
+        self.owners: NDArray[np.uint32] = _map_entries(folder / OWNERS_FILE, self.entries)
+        self.kinds: NDArray[np.uint8] = _map_entries(folder / KINDS_FILE, self.entries)
         if self.entries and int(self.owners[-1]) != self.chunks - 1:
-            raise IndexDamaged(f"{folder / OWNERS} is not for {self.chunks} chunks.")
-        self.views = VIEWS if self.entries > self.chunks else 1
-        self.lexical = Lexical.open(folder / LEXICAL)
-        self.dense: VectorIndex = Dense(folder / DENSE)
-        self.shelf = Shelf(folder / SHELF)
+            raise IndexDamaged(f"{folder / OWNERS_FILE} is not for {self.chunks} chunks.")
+        self.most_views = MOST_VIEWS if self.entries > self.chunks else 1
+        self.lexical = LexicalIndex.open(folder / LEXICAL_FOLDER)
+        self.dense: VectorIndex = FaissIndex(folder / VECTORS_FOLDER)
+        self.chunk_store = ChunkStore(folder / CHUNKS_FILE)
         self._closed = False
 
     def close(self) -> None:
@@ -129,7 +131,7 @@ class Segment:
         if self._closed:
             return
         self._closed = True
-        self.shelf.close()
+        self.chunk_store.close()
         del self.owners, self.kinds, self.lexical, self.dense
 
     @property
@@ -137,7 +139,7 @@ class Segment:
         """The vector (dim,) that the embedder gave the canary text."""
         return np.frombuffer(base64.b64decode(self.facts["canary"]), dtype="<f4")
 
-    def check_canary(self, vector: Vectors) -> None:
+    def compare_canary(self, vector: Vectors) -> None:
         """Hold the vector (dim,) that an embedder gives the canary text against the stored one."""
         cosine = float(self.canary @ vector)
         if not cosine >= LEAST_COSINE:
@@ -156,9 +158,9 @@ class Segment:
         return first[places] + offsets, places
 
 
-def seal(folder: Path, facts: Mapping[str, Any]) -> str:
+def seal_segment(folder: Path, facts: Mapping[str, Any]) -> str:
     """Write the manifest of a finished segment, sync everything, return the segment's digest."""
-    return manifest.seal(folder, facts).checksum
+    return manifest.seal_folder(folder, facts).checksum
 
 
 def canary_facts(vector: Vectors) -> str:
@@ -166,19 +168,21 @@ def canary_facts(vector: Vectors) -> str:
     return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
 
 
-def _counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int]:
+def _read_counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int]:
     """Read the numbers of chunks and entries; arrays are made of them. Raises IndexDamaged."""
     try:
         counts = facts["counts"]
-        chunks = whole(counts["chunks"])
-        entries = whole(counts["entries"], least=chunks, most=VIEWS * chunks)
+        chunks = check_integer(counts["chunks"])
+        entries = check_integer(counts["entries"], least=chunks, most=MOST_VIEWS * chunks)
     except (ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{folder / manifest.NAME} does not count its chunks.") from error
+        raise IndexDamaged(
+            f"{folder / manifest.MANIFEST_FILE} does not count its chunks."
+        ) from error
     return chunks, entries
 
 
-def _map(file: Path, count: int) -> NDArray[Any]:
-    held = mapped(file)
-    if len(held) != count:
-        raise IndexDamaged(f"{file} holds {len(held)} entries; its manifest says {count}.")
-    return held
+def _map_entries(file: Path, count: int) -> NDArray[Any]:
+    array = map_array(file)
+    if len(array) != count:
+        raise IndexDamaged(f"{file} holds {len(array)} entries; its manifest says {count}.")
+    return array

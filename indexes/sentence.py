@@ -10,12 +10,14 @@ from itertools import pairwise
 
 from indexes.chunk import Span
 
-LONG = 240  # columns (a Han character counts two) from which a semicolon ends a sentence
-ROW = 400  # columns up to which a table row stays one piece
-WRAPPED = 50  # columns that a line of wrapped prose has at least
-EVEN = 0.85  # of the widest line: wrapped lines are about as wide, list items are not
+LONG_SENTENCE = 240  # columns (a Han character counts two) from which a semicolon ends a sentence
+ROW_COLUMNS = 400  # columns up to which a table row stays one piece
+WRAPPED_COLUMNS = 50  # columns that a line of wrapped prose has at least
+EVEN_SHARE = 0.85  # of the widest line: wrapped lines are about as wide, list items are not
 
-TAIL = 40  # characters that are looked back at; a hostile line must not be scanned over and over
+TAIL_CHARACTERS = (
+    40  # characters that are looked back at; a hostile line must not be scanned over and over
+)
 
 _WIDE = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]"
@@ -43,22 +45,22 @@ _LAST = re.compile(r"(?<![^\s\"'“‘«「『(（\[])([^\s\"'“‘«「『(（
 _FIRST = re.compile(r"[\s\"'“‘«「『(（\[*_`]*(\w+(?:'\w+)?)")
 
 
-def _set(words: str) -> frozenset[str]:
+def _word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
 # Never the end of a sentence: a name or a number follows.
-_BEFORE = _set(
+_BEFORE = _word_set(
     "mr mrs ms dr prof rev gen sen rep hon st mt messrs vs e.g eg i.e ie cf viz approx ca al"
     " fig figs eq sec ch vol vols pp ed eds dept tel ext max min avg est incl excl resp jan"
     " feb mar apr jun jul aug sep sept oct nov dec"
 )
 # The end only if a word follows that seldom stands inside a sentence with a capital.
-_MAYBE = _set(
+_MAYBE = _word_set(
     "inc ltd co corp llc plc bros jr sr etc a.m p.m am pm u.s u.k u.n e.u u.s.a ph.d b.a m.a d.c"
 )
-_COUNTED = _set("no nos nr art para p pg ver v")  # "No. 5", but "No. We do not."
-_STARTERS = _set(
+_COUNTED = _word_set("no nos nr art para p pg ver v")  # "No. 5", but "No. We do not."
+_STARTERS = _word_set(
     "a an the this that these those it its he she they we you i my our your if in on at for"
     " from to by with as when where while once after before until since because although"
     " though however also please all any each every some most many no not only there here"
@@ -67,27 +69,27 @@ _STARTERS = _set(
 )
 
 
-def sentences(text: str) -> list[Span]:
+def split_sentences(text: str) -> list[Span]:
     r"""Find the sentences of a text, English or Chinese, as spans in order.
 
     Spans do not overlap, carry no white space around them, and leave out nothing but white
     space. A table row up to 400 columns stays whole; a semicolon ends only a long sentence.
 
     >>> s = "Mr. Li paid $3.50 to Acme Inc. in May. “退款需要三天。”对吗？\n- one\n- two"
-    >>> [s[a:b] for a, b in sentences(s)]
+    >>> [s[a:b] for a, b in split_sentences(s)]
     ['Mr. Li paid $3.50 to Acme Inc. in May.', '“退款需要三天。”', '对吗？', '- one', '- two']
     """
     spans: list[Span] = []
-    for start, end in _units(text):
-        spans.extend(_sentences(text, start, end))
+    for start, end in _split_units(text):
+        spans.extend(_split_unit(text, start, end))
     return spans
 
 
-def _width(text: str) -> int:
+def _text_width(text: str) -> int:
     return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
 
 
-def _trim(text: str, start: int, end: int) -> Iterator[Span]:
+def _trim_span(text: str, start: int, end: int) -> Iterator[Span]:
     """Yield the span without the white space around it, and nothing if nothing is left."""
     piece = text[start:end]
     if left := piece.lstrip():
@@ -95,60 +97,60 @@ def _trim(text: str, start: int, end: int) -> Iterator[Span]:
         yield first, first + len(left.rstrip())
 
 
-def _units(text: str) -> Iterator[Span]:
+def _split_units(text: str) -> Iterator[Span]:
     """Join wrapped lines: a unit is a list item, a row, a heading, or a paragraph's prose."""
     block: list[Span] = []
     for match in _LINE.finditer(text):
-        span = next(_trim(text, *match.span()), None)
+        span = next(_trim_span(text, *match.span()), None)
         if span is not None:
             block.append(span)
         elif block:
-            yield from _paragraphs(text, block)
+            yield from _split_at_breaks(text, block)
             block = []
-    yield from _paragraphs(text, block)
+    yield from _split_at_breaks(text, block)
 
 
-def _paragraphs(text: str, lines: list[Span]) -> Iterator[Span]:
+def _split_at_breaks(text: str, lines: list[Span]) -> Iterator[Span]:
     """Cut a block of lines, none of them blank, where a line break is meant."""
     if not lines:
         return
     words = [text[a:b] for a, b in lines]
-    widths = list(map(_width, words))
-    even = EVEN * max(widths) if len(lines) > 2 else max(widths) + 1  # noqa: PLR2004 (two lines have no pattern)
+    widths = list(map(_text_width, words))
+    even = EVEN_SHARE * max(widths) if len(lines) > 2 else max(widths) + 1  # noqa: PLR2004 (two lines have no pattern)
     start = lines[0][0]
     for i, (line, after) in enumerate(pairwise(words)):
-        if not _wraps(line, after, filled=widths[i] >= max(even, WRAPPED)):
+        if not _continues_line(line, after, filled=widths[i] >= max(even, WRAPPED_COLUMNS)):
             yield start, lines[i][1]
             start = lines[i + 1][0]
     yield start, lines[-1][1]
 
 
-def _wraps(line: str, after: str, *, filled: bool) -> bool:
+def _continues_line(line: str, after: str, *, filled: bool) -> bool:
     """Tell whether ``after`` goes on with the sentence of ``line``."""
     if _MARKER.match(after) or _HEADING.match(line) or _ROW.match(line) or _ROW.match(after):
         return False
-    tail = line[-TAIL:]
+    tail = line[-TAIL_CHARACTERS:]
     if _ENDS.search(tail):
         # The break changes nothing for an end that _sentences finds; others ("e.g.") go on.
         return line.endswith((".", "…")) and after[0].islower()
     return (after[0].islower() and " " in line) or bool(_CONTINUES.search(tail)) or filled
 
 
-def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
+def _split_unit(text: str, start: int, end: int) -> Iterator[Span]:
     unit = text[start:end]
-    if _ROW.match(unit) and "\n" not in unit and _width(unit) <= ROW:
-        yield from _trim(text, start, end)
+    if _ROW.match(unit) and "\n" not in unit and _text_width(unit) <= ROW_COLUMNS:
+        yield from _trim_span(text, start, end)
         return
     cut = 0
     for match in _END.finditer(unit):
-        if match.end() < len(unit) and not _ends(unit, cut, match):
+        if match.end() < len(unit) and not _mark_ends(unit, cut, match):
             continue
-        yield from _clauses(text, start + cut, start + match.end())
+        yield from _split_clauses(text, start + cut, start + match.end())
         cut = match.end()
-    yield from _clauses(text, start + cut, end)
+    yield from _split_clauses(text, start + cut, end)
 
 
-def _ends(unit: str, cut: int, match: re.Match[str]) -> bool:
+def _mark_ends(unit: str, cut: int, match: re.Match[str]) -> bool:
     """Tell whether the mark that was found ends the sentence that began at ``cut``."""
     mark = match.group()
     if mark[0] in "。！？｡":
@@ -159,11 +161,13 @@ def _ends(unit: str, cut: int, match: re.Match[str]) -> bool:
         return not first[:1].islower()
     if mark[0] == "…" or mark.startswith(".."):
         return not first[:1].islower() and unit[match.end()].isspace()
-    whole = match.start() - cut <= TAIL
-    return _stops(unit[max(cut, match.start() - TAIL) : match.start()], first, whole=whole)
+    whole = match.start() - cut <= TAIL_CHARACTERS
+    return _full_stop_ends(
+        unit[max(cut, match.start() - TAIL_CHARACTERS) : match.start()], first, whole=whole
+    )
 
 
-def _stops(before: str, first: str, *, whole: bool) -> bool:
+def _full_stop_ends(before: str, first: str, *, whole: bool) -> bool:
     """Tell whether a single full stop after ``before`` ends a sentence.
 
     whole: nothing of the sentence stands ahead of ``before``.
@@ -182,14 +186,14 @@ def _stops(before: str, first: str, *, whole: bool) -> bool:
     return True
 
 
-def _clauses(text: str, start: int, end: int) -> Iterator[Span]:
+def _split_clauses(text: str, start: int, end: int) -> Iterator[Span]:
     """Cut a sentence that is too long to be quoted at its semicolons."""
-    if end - start <= LONG // 2 or _width(text[start:end]) <= LONG:
-        yield from _trim(text, start, end)
+    if end - start <= LONG_SENTENCE // 2 or _text_width(text[start:end]) <= LONG_SENTENCE:
+        yield from _trim_span(text, start, end)
         return
     cut = start
     for match in _SOFT.finditer(text, start, end):
-        if _width(text[cut : match.end()]) >= LONG // 8 and end - match.end() > 0:
-            yield from _trim(text, cut, match.end())
+        if _text_width(text[cut : match.end()]) >= LONG_SENTENCE // 8 and end - match.end() > 0:
+            yield from _trim_span(text, cut, match.end())
             cut = match.end()
-    yield from _trim(text, cut, end)
+    yield from _trim_span(text, cut, end)

@@ -9,12 +9,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-VALUES = 1 << 20  # of one text, unless its reader allows more
+MOST_VALUES = 1 << 20  # of one text, unless its reader allows more
 _MARKS = (b",", b":", b"[", b"{")
 _LARGEST = (1 << 63) - 1
 
 
-def parse_json(body: bytes, *, most: int, values: int = VALUES) -> Any:
+def parse_json(body: bytes, *, most: int, values: int = MOST_VALUES) -> Any:
     """Decode a JSON text. most: its bytes. values: how many it may hold, as its marks show.
 
     Raises ValueError, also for what is nested too deeply, for names that stand twice in an object
@@ -26,16 +26,19 @@ def parse_json(body: bytes, *, most: int, values: int = VALUES) -> Any:
         raise ValueError(f"it holds more than {values:,} values")
     try:
         return json.loads(
-            body, object_pairs_hook=_object, parse_constant=_refuse, parse_float=_finite
+            body,
+            object_pairs_hook=_build_object,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_finite,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def whole(value: object, *, most: int = _LARGEST, least: int = 0) -> int:
+def check_integer(value: object, *, most: int = _LARGEST, least: int = 0) -> int:
     """Take a value as a whole number within bounds. Raises ValueError; True is none, nor is 1.0.
 
-    >>> whole(3), whole(7, most=7)
+    >>> check_integer(3), check_integer(7, most=7)
     (3, 7)
     """
     if type(value) is not int or not least <= value <= most:
@@ -43,7 +46,7 @@ def whole(value: object, *, most: int = _LARGEST, least: int = 0) -> int:
     return value
 
 
-def words(value: object, *, most: int = 1_000_000) -> str:
+def check_text(value: object, *, most: int = 1_000_000) -> str:
     """Take a value as a text that can be written down. Raises ValueError."""
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"{str(value)[:40]!r} is no text of at most {most:,} characters")
@@ -51,18 +54,18 @@ def words(value: object, *, most: int = 1_000_000) -> str:
     return value
 
 
-def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     known = dict(pairs)
     if len(known) != len(pairs):
         raise ValueError("a name stands twice in one object")
     return known
 
 
-def _refuse(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
         raise ValueError(f"{digits[:40]} is no finite number")

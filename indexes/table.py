@@ -10,7 +10,7 @@ from indexes import schema
 from indexes.errors import IndexDamaged, tells_absence
 
 
-class Table:
+class SqliteTable:
     """Any thread may call; one connection serves them in turn.
 
     Raises IndexDamaged, naming the file, when SQLite finds it unreadable, and OSError when the
@@ -22,22 +22,22 @@ class Table:
         self.file = file
         self._lock = threading.Lock()
         try:
-            self._base = schema.connect(file)
+            self._base = schema.connect_readonly(file)
             self._base.execute("PRAGMA temp_store = MEMORY")  # who only reads writes no disk full
         except sqlite3.DatabaseError as error:
-            raise _reason(error, file, "opened") from error
+            raise _table_error(error, file, "opened") from error
 
     def attach(self, file: Path, name: str) -> None:
         """Open another such file beside this one; its tables bear a name, as ``name.table``."""
         try:
             with self._lock:
                 self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # this one, and no other
-                self._base.execute(f"ATTACH ? AS {name}", (schema.address(file),))
+                self._base.execute(f"ATTACH ? AS {name}", (schema.make_readonly_uri(file),))
                 self._base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         except sqlite3.DatabaseError as error:
-            raise _reason(error, file, "opened") from error
+            raise _table_error(error, file, "opened") from error
 
-    def all(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+    def fetch_all(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Give every row that a query finds."""
         try:
             with self._lock:
@@ -45,7 +45,7 @@ class Table:
         except sqlite3.ProgrammingError:  # it was closed: a mistake of ours, and no damage
             raise
         except sqlite3.DatabaseError as error:
-            raise _reason(error, self.file, "read") from error
+            raise _table_error(error, self.file, "read") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -53,8 +53,8 @@ class Table:
             self._base.close()
 
 
-def _reason(error: sqlite3.DatabaseError, file: Path, what: str) -> Exception:
-    reason = schema.machine_error(error, file)
+def _table_error(error: sqlite3.DatabaseError, file: Path, what: str) -> Exception:
+    reason = schema.system_error(error, file)
     if reason is None or tells_absence(reason):
         return IndexDamaged(f"{file} cannot be {what}: {error}.")
     return reason

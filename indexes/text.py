@@ -1,6 +1,6 @@
 """Words: what a text is made of, for indexing, asking, quoting and measuring. Pure.
 
-A document and a question pass through the same ``tokens``, so a word is found however it
+A document and a question pass through the same ``tokenize_text``, so a word is found however it
 was written: full or half width, traditional or simplified, plural or singular.
 """
 
@@ -14,27 +14,27 @@ from typing import Literal
 
 from opencc import OpenCC
 
-from indexes.sentence import sentences
-from indexes.word import LONGEST, is_name, stem, terms
+from indexes.sentence import split_sentences
+from indexes.word import LONGEST_TERM, is_identifier, stem_word, spell_terms
 
 __all__ = [
     "Language",
-    "content",
-    "identifiers",
-    "is_pair",
-    "language",
-    "normalise",
-    "readable",
-    "sentences",
-    "stopwords",
+    "drop_stopwords",
+    "find_identifiers",
+    "is_han_pair",
+    "detect_language",
+    "normalise_text",
+    "reads_without_cjk",
+    "split_sentences",
+    "STOPWORDS",
     "strip_invisible",
-    "tokens",
+    "tokenize_text",
 ]
 
 Language = Literal["zh", "en", "und"]
 
-REMEMBERED = 1 << 16  # runs whose spelling is kept
-REMEMBERED_RUN, REMEMBERED_TOKENS = 24, 7  # of the longest: some 45 MB at the most
+MOST_CACHED_RUNS = 1 << 16  # runs whose spelling is kept
+LONGEST_CACHED_RUN, MOST_CACHED_TOKENS = 24, 7  # of the longest: some 45 MB at the most
 
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"
@@ -80,9 +80,9 @@ _PARTICLE = frozenset("的了吗呢吧啊呀么")
 
 
 @lru_cache(maxsize=1)
-def _folding() -> dict[int, str | None]:
+def _folding_table() -> dict[int, str | None]:
     """Map a character to the one it is searched as; accents go, combining marks too."""
-    table: dict[int, str | None] = {**_simplified(), **dict.fromkeys(range(0x300, 0x370))}
+    table: dict[int, str | None] = {**_simplified_table(), **dict.fromkeys(range(0x300, 0x370))}
     for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
         base = unicodedata.normalize("NFD", chr(code))[0]
         if base.isascii():
@@ -92,7 +92,7 @@ def _folding() -> dict[int, str | None]:
 
 
 @lru_cache(maxsize=1)
-def _simplified() -> dict[int, str]:
+def _simplified_table() -> dict[int, str]:
     """Map traditional characters to simplified, one by one.
 
     OpenCC also knows phrases, but then a word would fold by its neighbours, and the same
@@ -115,118 +115,130 @@ def strip_invisible(text: str) -> str:
     return _UNWRITABLE.sub("\ufffd", _INVISIBLE.sub("", text))
 
 
-def normalise(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Fold width, case, accents, traditional characters and invisible ones away.
 
-    >>> normalise("ＡＢＣ—Café 訂單")
+    >>> normalise_text("ＡＢＣ—Café 訂單")
     'abc—cafe 订单'
     """
     if text.isascii():
         return _INVISIBLE.sub("", text).lower()
-    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().translate(_folding())
+    return (
+        unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().translate(_folding_table())
+    )
 
 
-def tokens(text: str) -> list[str]:
+def tokenize_text(text: str) -> list[str]:
     """Cut a text into what is indexed and asked for, in order.
 
     English words are stemmed (Snowball). Han runs give characters and bigrams (CMRC dev R@1:
     .965; bigrams alone .959, characters .902), kana and hangul bigrams. An identifier stays
     whole, followed by its parts.
 
-    >>> tokens("Refunds for ORD-2024-00123")
+    >>> tokenize_text("Refunds for ORD-2024-00123")
     ['refund', 'for', 'ord-2024-00123', 'ord', '2024', '00123']
-    >>> tokens("退貨政策")
+    >>> tokenize_text("退貨政策")
     ['退', '货', '政', '策', '退货', '货政', '政策']
     """
-    return list(chain.from_iterable(map(_spelled.__getitem__, _RUN.findall(normalise(text)))))
+    return list(
+        chain.from_iterable(map(_spelling_cache.__getitem__, _RUN.findall(normalise_text(text))))
+    )
 
 
-class _Spelled(dict[str, tuple[str, ...]]):
+class _SpellingCache(dict[str, tuple[str, ...]]):
     """What each run is spelled as; words come again and again, and are remembered.
 
     Any thread may look up: what two spell at once they spell alike.
     """
 
     def __missing__(self, run: str) -> tuple[str, ...]:
-        spelled = _spell(run)
-        if len(run) <= REMEMBERED_RUN and len(spelled) <= REMEMBERED_TOKENS:
-            if len(self) >= REMEMBERED:
+        spelled = _spell_run(run)
+        if len(run) <= LONGEST_CACHED_RUN and len(spelled) <= MOST_CACHED_TOKENS:
+            if len(self) >= MOST_CACHED_RUNS:
                 self.clear()
             self[run] = spelled
         return spelled
 
 
-def _spell(run: str) -> tuple[str, ...]:
+def _spell_run(run: str) -> tuple[str, ...]:
     if run[0] < "\u3005" and not "\u1100" <= run[0] <= "\u11ff":
-        return terms(run)
+        return spell_terms(run)
     single = run if _HAN.match(run) or len(run) == 1 else ""
     return (*single, *map(add, run, run[1:]))
 
 
-_spelled = _Spelled()
+_spelling_cache = _SpellingCache()
 
 
-def is_pair(term: str) -> bool:
+def is_han_pair(term: str) -> bool:
     """Tell whether a token is a bigram of Han characters, in which no word need begin or end.
 
-    >>> is_pair("退款"), is_pair("款"), is_pair("ok")
+    >>> is_han_pair("退款"), is_han_pair("款"), is_han_pair("ok")
     (True, False, False)
     """
     return len(term) == 2 and _HAN.fullmatch(term) is not None  # noqa: PLR2004 (a pair)
 
 
-def identifiers(text: str) -> list[str]:
-    """List the names a text gives to things, as ``tokens`` spells them, each once.
+def find_identifiers(text: str) -> list[str]:
+    """List the names a text gives to things, as ``tokenize_text`` spells them, each once.
 
     Order numbers, SKUs, error codes, e-mail addresses, versions, numbers that a word
     before them makes a name. Amounts, measures, dates and years are none.
 
-    >>> identifiers("Error E1047 on #12345 since v7.5.1, 30 days, $1,234.50")
+    >>> find_identifiers("Error E1047 on #12345 since v7.5.1, 30 days, $1,234.50")
     ['e1047', '12345', '7.5.1']
     """
-    folded = normalise(text)
-    found = [(m.start(), m.group()) for m in _RUN.finditer(folded)]
-    names = [(at, terms(run)[0]) for at, run in found if len(run) <= LONGEST and is_name(run)]
-    names += [(m.start(1), m.group(1)) for m in _NAMED.finditer(folded) if len(m[1]) <= LONGEST]
+    folded = normalise_text(text)
+    runs = [(m.start(), m.group()) for m in _RUN.finditer(folded)]
+    names = [
+        (at, spell_terms(run)[0])
+        for at, run in runs
+        if len(run) <= LONGEST_TERM and is_identifier(run)
+    ]
+    names += [
+        (m.start(1), m.group(1)) for m in _NAMED.finditer(folded) if len(m[1]) <= LONGEST_TERM
+    ]
     return list(dict.fromkeys(name for _, name in sorted(names)))
 
 
-# Both languages, as ``tokens`` spells them.
-stopwords: frozenset[str] = frozenset(map(stem, _STOP_EN.split())) | frozenset(_STOP_ZH.split())
+# Both languages, as ``tokenize_text`` spells them.
+STOPWORDS: frozenset[str] = frozenset(map(stem_word, _STOP_EN.split())) | frozenset(
+    _STOP_ZH.split()
+)
 
 
-def content(words: Iterable[str]) -> list[str]:
+def drop_stopwords(words: Iterable[str]) -> list[str]:
     """Keep the tokens that carry meaning: no function words, no bigrams with a particle.
 
-    >>> content(tokens("What is the refund window?")), content(tokens("退款的时间"))
+    >>> drop_stopwords(tokenize_text("What is the refund window?")), drop_stopwords(tokenize_text("退款的时间"))
     (['refund', 'window'], ['退', '款', '时', '间', '退款', '时间'])
     """
-    return [word for word in words if word not in stopwords and not _PARTICLE.intersection(word)]
+    return [word for word in words if word not in STOPWORDS and not _PARTICLE.intersection(word)]
 
 
-def language(text: str) -> Language:
+def detect_language(text: str) -> Language:
     """Name the language of a text by its letters.
 
     zh: more than 30 % of the letters are Han and kana is rare. en: mostly Latin letters.
 
-    >>> language("如何退款 TiDB"), language("How do refunds work?"), language("123")
+    >>> detect_language("如何退款 TiDB"), detect_language("How do refunds work?"), detect_language("123")
     ('zh', 'en', 'und')
     """
     letters = sum(map(str.isalpha, text))
-    han, kana = _share(_HAN, text), _share(_KANA, text)
+    han, kana = _count_script_letters(_HAN, text), _count_script_letters(_KANA, text)
     if han > 0.3 * letters and kana < 0.1 * han:
         return "zh"
-    return "en" if letters and _share(_LATIN, text) > 0.5 * letters else "und"
+    return "en" if letters and _count_script_letters(_LATIN, text) > 0.5 * letters else "und"
 
 
-def readable(text: str) -> bool:
+def reads_without_cjk(text: str) -> bool:
     """Tell whether a model without Han, kana and hangul can read a text: at most 30 % of letters.
 
-    >>> readable("order 42"), readable("订单"), readable("42")
+    >>> reads_without_cjk("order 42"), reads_without_cjk("订单"), reads_without_cjk("42")
     (True, False, True)
     """
-    return _share(_CJK, text) <= 0.3 * sum(map(str.isalpha, text))
+    return _count_script_letters(_CJK, text) <= 0.3 * sum(map(str.isalpha, text))
 
 
-def _share(script: re.Pattern[str], text: str) -> int:
+def _count_script_letters(script: re.Pattern[str], text: str) -> int:
     return sum(map(len, script.findall(text)))

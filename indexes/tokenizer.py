@@ -11,7 +11,9 @@ from pathlib import Path
 
 import tokenizers
 
-LONGEST = 32  # characters that one piece may stand for; beyond, it counts by its characters
+LONGEST_WORD_PIECE = (
+    32  # characters that one piece may stand for; beyond, it counts by its characters
+)
 _FOUR = 4  # characters counted as a piece where the tokenizer sees none, or one endless word
 _SEGMENT = 4_096  # characters encoded at once: a tokenizer takes about 100 bytes for each
 _BATCH = 64
@@ -26,11 +28,11 @@ class Tokenizer:
         self._encoder.no_truncation()
         self._encoder.no_padding()
 
-    def count(self, text: str) -> int:
-        """Count the pieces of a text, as ``cuts`` finds them."""
-        return len(self.cuts(text))
+    def count_tokens(self, text: str) -> int:
+        """Count the pieces of a text, as ``token_starts`` finds them."""
+        return len(self.token_starts(text))
 
-    def cuts(self, text: str) -> "array[int]":
+    def token_starts(self, text: str) -> "array[int]":
         """Find the offsets (code points, ascending) at which the pieces of a text begin.
 
         A piece begins at its first character that is no white space.
@@ -38,18 +40,18 @@ class Tokenizer:
         A word of 10 MB is one unknown piece to most models, and white space is none: a stretch
         of more than 32 characters counts one piece for every four, so that it can be cut.
         """
-        found, last = array("q"), 0
-        for starts in self._starts(text):
-            far = max(map(sub, starts, chain((last,), starts)), default=0) > LONGEST
-            found.extend(_filled(starts, last) if far else starts)
+        offsets, last = array("q"), 0
+        for starts in self._encode_starts(text):
+            far = max(map(sub, starts, chain((last,), starts)), default=0) > LONGEST_WORD_PIECE
+            offsets.extend(_fill_gaps(starts, last) if far else starts)
             last = starts[-1] if starts else last
-        if len(text) - last > LONGEST:
-            found.extend(range(last + _FOUR, len(text), _FOUR))
-        return found
+        if len(text) - last > LONGEST_WORD_PIECE:
+            offsets.extend(range(last + _FOUR, len(text), _FOUR))
+        return offsets
 
-    def _starts(self, text: str) -> Iterator[list[int]]:
+    def _encode_starts(self, text: str) -> Iterator[list[int]]:
         """Give the offsets at which the pieces that the tokenizer sees begin, some at a time."""
-        segments = list(_segments(text))
+        segments = list(_split_segments(text))
         for first in range(0, len(segments), _BATCH):
             batch = segments[first : first + _BATCH]
             pieces = [text[start:end] for start, end in batch]
@@ -61,27 +63,27 @@ class Tokenizer:
                     starts[-1] >= len(piece)
                     or any(map(str.isspace, map(piece.__getitem__, starts)))
                 ):
-                    starts = [_first(piece, start, end) for start, end in offsets]
+                    starts = [_skip_space(piece, start, end) for start, end in offsets]
                 yield [base + start for start in starts] if base else starts
 
 
-def _first(piece: str, start: int, end: int) -> int:
+def _skip_space(piece: str, start: int, end: int) -> int:
     """Find where a token says something: "▁word" takes its space along."""
     while start < end and piece[start].isspace():
         start += 1
     return start
 
 
-def _filled(starts: Iterable[int], last: int) -> Iterator[int]:
+def _fill_gaps(starts: Iterable[int], last: int) -> Iterator[int]:
     """Cut a stretch without a piece's beginning that is too long."""
     for start in starts:
-        if start - last > LONGEST:
+        if start - last > LONGEST_WORD_PIECE:
             yield from range(last + _FOUR, start, _FOUR)
         yield start
         last = start
 
 
-def _segments(text: str) -> Iterator[tuple[int, int]]:
+def _split_segments(text: str) -> Iterator[tuple[int, int]]:
     """Cut a long text where no piece can reach across: at line ends, else at white space."""
     start = 0
     while start < len(text):

@@ -18,41 +18,43 @@ _SIZE = struct.Struct("<Q")
 _CODER = struct.Struct("<iifQQ")  # kind, range, its argument, dimension, bytes of a code
 _FLAT, _IVF, _LISTS, _FULL, _SPARSE = b"IxFI", b"IwSq", b"ilar", b"full", b"sprs"
 _INNER_PRODUCT, _EIGHT_BITS = 0, 0
-_NEAR_ONE = 1e-2  # a unit vector may be off by so much; a stored one is within a tenth of that
+_UNIT_TOLERANCE = (
+    1e-2  # a unit vector may be off by so much; a stored one is within a tenth of that
+)
 _LARGEST = 2.0  # of a vector's numbers: no square overflows
 _SLAB = 1 << 22  # bytes
 
 
-def check_flat(file: Path, *, count: int, dim: int) -> None:
+def check_flat_file(file: Path, *, count: int, dim: int) -> None:
     """Hold a file of so many unit vectors against what it must be. Raises ValueError."""
-    walk = _Walk(file)
-    _flat(walk, count=count, dim=dim, unit=True)
-    walk.end()
+    walk = _FileWalker(file)
+    _check_flat_part(walk, count=count, dim=dim, unit=True)
+    walk.expect_end()
 
 
-def check_inverted(file: Path, *, count: int, dim: int) -> None:
+def check_inverted_file(file: Path, *, count: int, dim: int) -> None:
     """Hold an inverted file over so many vectors against what it must be. Raises ValueError."""
-    walk = _Walk(file)
+    walk = _FileWalker(file)
     walk.expect(_IVF)
-    _header(walk, count=count, dim=dim)
+    _check_header(walk, count=count, dim=dim)
     lists, _ = walk.number(), walk.number()
     if not 0 < lists <= max(count, 1):
         raise ValueError(f"it has {lists} lists for {count} vectors")
-    _flat(walk, count=lists, dim=dim, unit=False)
-    if walk.take(1) != b"\0" or walk.number():
+    _check_flat_part(walk, count=lists, dim=dim, unit=False)
+    if walk.take_bytes(1) != b"\0" or walk.number():
         raise ValueError("it has a map that we do not write")
-    kind, _, argument, length, code = _CODER.unpack(walk.take(_CODER.size))
+    kind, _, argument, length, code = _CODER.unpack(walk.take_bytes(_CODER.size))
     if kind != _EIGHT_BITS or not np.isfinite(argument) or (length, code) != (dim, dim):
         raise ValueError("its codes are none of ours")
     if walk.number() != 2 * dim or not np.isfinite(walk.array("<f4", 2 * dim)).all():
         raise ValueError("its codes were not trained as ours are")
-    if walk.number() != dim or walk.take(1) not in {b"\0", b"\1"}:
+    if walk.number() != dim or walk.take_bytes(1) not in {b"\0", b"\1"}:
         raise ValueError("its codes are none of ours")
-    _lists(walk, lists=lists, count=count, dim=dim)
-    walk.end()
+    _check_lists(walk, lists=lists, count=count, dim=dim)
+    walk.expect_end()
 
 
-class _Walk:
+class _FileWalker:
     """Reads a mapped file from its beginning; nothing is taken that is not there."""
 
     def __init__(self, file: Path) -> None:
@@ -67,49 +69,49 @@ class _Walk:
         self._at += size
         return self._data[self._at - size : self._at]
 
-    def take(self, size: int) -> bytes:
+    def take_bytes(self, size: int) -> bytes:
         return self.view(size).tobytes()
 
     def array(self, kind: str, count: int) -> NDArray[Any]:
         return self.view(np.dtype(kind).itemsize * count).view(kind)
 
     def number(self) -> int:
-        return int(_SIZE.unpack(self.take(_SIZE.size))[0])
+        return int(_SIZE.unpack(self.take_bytes(_SIZE.size))[0])
 
     def expect(self, mark: bytes) -> None:
-        if self.take(len(mark)) != mark:
+        if self.take_bytes(len(mark)) != mark:
             raise ValueError("it is of a kind that we do not write")
 
-    def end(self) -> None:
+    def expect_end(self) -> None:
         if self._at != len(self._data):
             raise ValueError("something follows after its end")
 
 
-def _header(walk: _Walk, *, count: int, dim: int) -> None:
-    length, vectors, _, _, trained, metric = _HEADER.unpack(walk.take(_HEADER.size))
+def _check_header(walk: _FileWalker, *, count: int, dim: int) -> None:
+    length, vectors, _, _, trained, metric = _HEADER.unpack(walk.take_bytes(_HEADER.size))
     if (length, vectors, trained, metric) != (dim, count, True, _INNER_PRODUCT):
         raise ValueError(f"it does not hold {count} vectors of {dim} numbers")
 
 
-def _flat(walk: _Walk, *, count: int, dim: int, unit: bool) -> None:
+def _check_flat_part(walk: _FileWalker, *, count: int, dim: int, unit: bool) -> None:
     walk.expect(_FLAT)
-    _header(walk, count=count, dim=dim)
+    _check_header(walk, count=count, dim=dim)
     if walk.number() != count * dim:
         raise ValueError(f"it does not hold {count} vectors of {dim} numbers")
     for first in range(0, count, rows := max(1, _SLAB // (4 * dim))):
         slab = walk.array("<f4", min(rows, count - first) * dim).reshape(-1, dim)
         if not np.isfinite(slab).all() or np.abs(slab).max(initial=0) > _LARGEST:
             raise ValueError("it holds a vector that is no number, or none of length one")
-        if unit and not np.allclose(np.linalg.norm(slab, axis=1), 1, atol=_NEAR_ONE):
+        if unit and not np.allclose(np.linalg.norm(slab, axis=1), 1, atol=_UNIT_TOLERANCE):
             raise ValueError("it holds a vector that is not of length one")
 
 
-def _lists(walk: _Walk, *, lists: int, count: int, dim: int) -> None:
+def _check_lists(walk: _FileWalker, *, lists: int, count: int, dim: int) -> None:
     """Every vector stands in exactly one list, by a number that is one of a vector."""
     walk.expect(_LISTS)
     if (walk.number(), walk.number()) != (lists, dim):
         raise ValueError("its lists are not what it says")
-    kind, length = walk.take(4), walk.number()
+    kind, length = walk.take_bytes(4), walk.number()
     sizes = np.zeros(lists, np.uint64)
     if kind == _FULL and length == lists:
         sizes = walk.array("<u8", lists)

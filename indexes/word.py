@@ -9,8 +9,8 @@ import threading
 
 import Stemmer  # type: ignore[import-not-found]  # an extension module without stubs
 
-LONGEST = 64  # characters of a token; what is longer is no word, and would swell the term list
-MOST_PARTS = 8  # of one identifier: a UUID has five
+LONGEST_TERM = 64  # characters of a token; what is longer is no word, and would swell the term list
+MOST_IDENTIFIER_PARTS = 8  # of one identifier: a UUID has five
 
 _MARK = re.compile(r"[._@+&-]")
 _AMOUNT = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -34,7 +34,7 @@ class _Stem(threading.local):
 _stem = _Stem()
 
 
-def is_name(run: str) -> bool:
+def is_identifier(run: str) -> bool:
     """Tell whether a run is a name: of an order, an article, an error, a person, a setting."""
     if run.isalpha():
         return False
@@ -50,59 +50,59 @@ def is_name(run: str) -> bool:
     return digits > 0 and (run.count(".") >= 2 or digits >= 7)  # noqa: PLR2004 (7.5.1, 555-1234)
 
 
-def terms(run: str) -> tuple[str, ...]:
+def spell_terms(run: str) -> tuple[str, ...]:
     """Spell a run as it is indexed: first the whole, then the parts that also find it."""
     if run.isalpha() or run.isdecimal():
-        return (stem(run),)
+        return (stem_word(run),)
     if _AMOUNT.fullmatch(run):
         whole = run.replace(",", "")
         head, _, tail = whole.partition(".")
         return (whole,) if not tail or tail.strip("0") else (whole, head)
     if measure := _MEASURE.fullmatch(run):
         number = measure[1].replace(",", "")
-        return tuple(dict.fromkeys((number + measure[2], number, stem(measure[2]))))
+        return tuple(dict.fromkeys((number + measure[2], number, stem_word(measure[2]))))
     plain = run.removesuffix("'s").replace("'", "")
     pieces = _MARK.split(plain)
     if len(pieces) == 1:
-        return (stem(plain), *_boundary(plain))
+        return (stem_word(plain), *_split_boundary(plain))
     if all(map(str.isalpha, pieces)) and "_" not in plain and "@" not in plain:
-        return _compound(plain, pieces)
-    return _identifier(plain, pieces)
+        return _spell_compound(plain, pieces)
+    return _spell_identifier(plain, pieces)
 
 
-def stem(run: str) -> str:
+def stem_word(run: str) -> str:
     """Cut a word to its stem (Snowball, English), and anything to 64 characters.
 
-    >>> stem("policies")
+    >>> stem_word("policies")
     'polici'
     """
-    short = run[:LONGEST]
+    short = run[:LONGEST_TERM]
     return str(_stem.word(short)) if run.isalpha() else short
 
 
-def _boundary(piece: str) -> tuple[str, ...]:
+def _split_boundary(piece: str) -> tuple[str, ...]:
     """Split ``e1047`` into the parts a person might type alone; two letters are none."""
     mixed = _MIXED.fullmatch(piece)
     if not mixed:
         return ()
     letters, digits = mixed.groups()
     if len(letters) >= 3:  # noqa: PLR2004 (iphone15)
-        return (stem(letters), digits[:LONGEST])
-    return (digits[:LONGEST],) if len(digits) >= 3 else ()  # noqa: PLR2004 (e1047)
+        return (stem_word(letters), digits[:LONGEST_TERM])
+    return (digits[:LONGEST_TERM],) if len(digits) >= 3 else ()  # noqa: PLR2004 (e1047)
 
 
-def _compound(plain: str, pieces: list[str]) -> tuple[str, ...]:
+def _spell_compound(plain: str, pieces: list[str]) -> tuple[str, ...]:
     """Spell words joined by marks: ``e-mail`` is also email, ``u.s`` is us."""
     if max(map(len, pieces)) == 1:
-        return ("".join(pieces)[:LONGEST],)
-    words = tuple(map(stem, pieces))
+        return ("".join(pieces)[:LONGEST_TERM],)
+    words = tuple(map(stem_word, pieces))
     if "." in plain:
-        return (plain[:LONGEST], *words[:MOST_PARTS])
+        return (plain[:LONGEST_TERM], *words[:MOST_IDENTIFIER_PARTS])
     short = len(pieces) == 2 and min(map(len, pieces)) <= 3  # noqa: PLR2004 (e-mail, log-in)
-    return (*words, stem("".join(pieces))) if short else words
+    return (*words, stem_word("".join(pieces))) if short else words
 
 
-def _identifier(plain: str, pieces: list[str]) -> tuple[str, ...]:
+def _spell_identifier(plain: str, pieces: list[str]) -> tuple[str, ...]:
     parts: list[str] = []
     if version := _VERSION.fullmatch(plain):
         plain = plain.removeprefix("v")
@@ -110,6 +110,6 @@ def _identifier(plain: str, pieces: list[str]) -> tuple[str, ...]:
         pieces = [piece for piece in pieces if piece.isalpha()]
     for piece in pieces:
         if len(piece) > 1 or piece.isdecimal():
-            parts += (stem(piece), *_boundary(piece))
-    whole = plain[:LONGEST]
-    return (whole, *[p for p in dict.fromkeys(parts) if p != whole][:MOST_PARTS])
+            parts += (stem_word(piece), *_split_boundary(piece))
+    whole = plain[:LONGEST_TERM]
+    return (whole, *[p for p in dict.fromkeys(parts) if p != whole][:MOST_IDENTIFIER_PARTS])

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ingest.errors import IngestError
-from ingest.frame import pack, unpack
+from ingest.frame import pack_frame, unpack_frame
 
-_START = 120.0  # seconds for the child's imports; 2 on an idle machine
-_GONE = "the process has ended"
+_START_SECONDS = 120.0  # seconds for the child's imports; 2 on an idle machine
+_PROCESS_ENDED = "the process has ended"
 _NO_MEMORY = (b"memory allocation", b"bad_alloc")  # last words of Rust and C++ libraries
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ParseFailure:
     """No answer, and why. late: it was ended for taking too long. left: it retired by itself."""
 
     reason: str
-    late: bool = False
-    left: bool = False
+    timed_out: bool = False
+    retired: bool = False
 
 
 class Child:
@@ -36,9 +36,11 @@ class Child:
     """
 
     def __init__(self, setting: Mapping[str, Any], *, limit: int) -> None:
-        self.served = 0
-        self._limit, self._until = limit, time.monotonic() + _START
-        self._hungry = Trouble(f"needs more than {setting['memory'] >> 20} MiB of memory")
+        self.served_count = 0
+        self._limit, self._deadline = limit, time.monotonic() + _START_SECONDS
+        self._out_of_memory = ParseFailure(
+            f"needs more than {setting['memory'] >> 20} MiB of memory"
+        )
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ingest.worker"],
             stdin=subprocess.PIPE,
@@ -46,43 +48,45 @@ class Child:
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd="/",
-            env=_environment(),
+            env=_child_environment(),
         )
         self._ready = False
         pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
         self._in, self._out, self._err = cast("tuple[IO[bytes], IO[bytes], IO[bytes]]", pipes)
-        self._send(pack(setting))
+        self._send_frame(pack_frame(setting))
 
-    def ask(self, request: Mapping[str, Any], *, wall: float) -> tuple[Any, Any] | Trouble:
+    def request_parse(
+        self, request: Mapping[str, Any], *, wall: float
+    ) -> tuple[Any, Any] | ParseFailure:
         """Send one request and wait for its answer, at most ``wall`` seconds.
 
         Returns its header and parts, or Trouble, after which the process has ended.
         Raises IngestError when the process cannot start at all.
         """
         self._wait_until_ready()
-        self._until = time.monotonic() + wall
-        self._send(pack(request))
+        self._deadline = time.monotonic() + wall
+        self._send_frame(pack_frame(request))
         try:
-            answer = unpack(self._read, limit=self._limit)
+            answer = unpack_frame(self._read_exactly, limit=self._limit)
         except TimeoutError:
-            self.end()
-            return Trouble(f"took longer than {wall:g} s", late=True)
+            self.end_process()
+            return ParseFailure(f"took longer than {wall:g} s", timed_out=True)
         except EOFError:
-            return self._post_mortem(request["seconds"])
+            return self._explain_exit(request["seconds"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self.end()
-            return Trouble("crashed the parser (its answer makes no sense)")
+            self.end_process()
+            return ParseFailure("crashed the parser (its answer makes no sense)")
         if "memory" in answer[0]:
-            self.end()  # what it could not free would count against the next document
-            return self._hungry
-        self.served += 1
+            self.end_process()  # what it could not free would count against the next document
+            return self._out_of_memory
+        self.served_count += 1
         return answer
 
     def kill(self) -> None:
         """End the process now. One who waits for its answer is told."""
         self._process.kill()
 
-    def end(self) -> None:
+    def end_process(self) -> None:
         """End the process and close its pipes. Calling it again is fine; nobody may be asking."""
         self.kill()
         self._process.wait()
@@ -90,7 +94,7 @@ class Child:
             pipe.close()
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Tell whether the process is gone."""
         return self._process.poll() is not None
 
@@ -98,51 +102,53 @@ class Child:
         if self._ready:
             return
         try:
-            unpack(self._read, limit=self._limit)
+            unpack_frame(self._read_exactly, limit=self._limit)
         except (EOFError, TimeoutError) as error:
-            said = b"" if isinstance(error, TimeoutError) else self._err.read(1 << 16)
-            self.end()
-            last = said.decode(errors="replace").strip().rpartition("\n")[2] or repr(error)
+            stderr_bytes = b"" if isinstance(error, TimeoutError) else self._err.read(1 << 16)
+            self.end_process()
+            last = stderr_bytes.decode(errors="replace").strip().rpartition("\n")[2] or repr(error)
             raise IngestError(f"The parser process does not start: {last}") from error
         self._ready = True
 
-    def _send(self, frame: Sequence[bytes]) -> None:
+    def _send_frame(self, frame: Sequence[bytes]) -> None:
         """Write a frame: smaller than a pipe's buffer, and the child reads before it computes."""
         with contextlib.suppress(BrokenPipeError):  # its end is read from its output, with reason
             self._in.write(b"".join(frame))
 
-    def _read(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         pipe = self._out.fileno()
-        data, got = bytearray(size), 0
+        data, received = bytearray(size), 0
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
-        while got < size:
-            left = self._until - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1_000):
+        while received < size:
+            seconds_left = self._deadline - time.monotonic()
+            if seconds_left <= 0 or not poll.poll(seconds_left * 1_000):
                 raise TimeoutError
-            piece = os.readv(pipe, [memoryview(data)[got:]])
+            piece = os.readv(pipe, [memoryview(data)[received:]])
             if not piece:
-                raise EOFError(_GONE)
-            got += piece
+                raise EOFError(_PROCESS_ENDED)
+            received += piece
         return bytes(data)
 
-    def _post_mortem(self, seconds: float) -> Trouble:
+    def _explain_exit(self, seconds: float) -> ParseFailure:
         code = self._process.wait()
-        said = self._err.read(1 << 16)
-        self.end()
-        if code < 0 and any(words in said for words in _NO_MEMORY):
-            return self._hungry
+        stderr_bytes = self._err.read(1 << 16)
+        self.end_process()
+        if code < 0 and any(words in stderr_bytes for words in _NO_MEMORY):
+            return self._out_of_memory
         if code == -signal.SIGXCPU:
-            return Trouble(f"took longer than {seconds:g} s of computing", late=True)
+            return ParseFailure(f"took longer than {seconds:g} s of computing", timed_out=True)
         if code == -signal.SIGKILL:
-            return Trouble("was ended by the system, most likely for its use of memory (signal 9)")
+            return ParseFailure(
+                "was ended by the system, most likely for its use of memory (signal 9)"
+            )
         if code < 0:  # native libraries abort when no memory is left, and some say nothing
             why = ", most likely for want of memory" if code == -signal.SIGABRT else ""
-            return Trouble(f"crashed the parser (signal {-code}){why}")
-        return Trouble(f"crashed the parser (exit {code})", left=code == 0)
+            return ParseFailure(f"crashed the parser (signal {-code}){why}")
+        return ParseFailure(f"crashed the parser (exit {code})", retired=code == 0)
 
 
-def _environment() -> dict[str, str]:
+def _child_environment() -> dict[str, str]:
     """Say only what is needed: no secret of the parent's goes along, and one thread is enough."""
     return {
         "PYTHONPATH": str(Path(__file__).parents[1]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from indexes.chunk import ALWAYS, Validity
+from indexes.chunk import ALWAYS_VALID, Validity
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "faq"]
 
@@ -72,7 +72,7 @@ class Document:
     language: str
     pages: tuple[Page, ...] = ()
     boxes: bytes = b""
-    validity: Validity = ALWAYS
+    validity: Validity = ALWAYS_VALID
     notes: tuple[str, ...] = ()
 
 
@@ -84,10 +84,10 @@ class DocumentNote:
     note: str
 
 
-def hidden_note(words: int) -> tuple[str, ...]:
+def describe_hidden_words(words: int) -> tuple[str, ...]:
     """Note the words of a document that no reader sees, and that were left out; none for 0.
 
-    >>> hidden_note(12), hidden_note(0)
+    >>> describe_hidden_words(12), describe_hidden_words(0)
     (('12 hidden words were left out: white, transparent, tiny or invisible',), ())
     """
     count = "1 hidden word was" if words == 1 else f"{words:,} hidden words were"

@@ -26,11 +26,11 @@ class Unreadable(IngestError):
 
 
 # What this process cannot do now, whatever file it is about: a document skipped for it would go.
-_OF_PROCESS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_PROCESS_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-def unreadable(error: OSError, what: str) -> Unreadable:
+def to_unreadable(error: OSError, prefix: str) -> Unreadable:
     """Give the reason to skip a file; raises an error again that is not about this file."""
-    if error.errno in _OF_PROCESS:
+    if error.errno in _PROCESS_ERRNOS:
         raise error
-    return Unreadable(f"{what}: {error.strerror or error}")
+    return Unreadable(f"{prefix}: {error.strerror or error}")

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from indexes import journal
-from indexes.build import Published
-from indexes.chunk import Chunk, Record
-from indexes.documents import Listed
+from indexes.build import PublishResult
+from indexes.chunk import Chunk, DocumentRecord
+from indexes.documents import ListedDocument
 from indexes.embed import Embedder
 from indexes.index import Index
-from indexes.segments import CANARY, views
+from indexes.segments import CANARY_TEXT, iter_views
 
 
-class Estimate:
+class BuildEstimate:
     """Takes documents as a build does, and counts.
 
     collection: whose journal an interrupted job may have left. base: what is published, or None.
@@ -23,31 +23,36 @@ class Estimate:
     def __init__(self, collection: Path, base: Index | None, embedder: Embedder) -> None:
         self._collection, self._base, self._embedder = collection, base, embedder
         self._card = embedder.card
-        self._stale = bool(base and base.mismatch(self._card))
+        self._stale = bool(base and base.describe_mismatch(self._card))
         self._documents = self._chunks = self._vectors = 0
         self._texts: set[bytes] = set()
-        self._names: set[tuple[str, str]] = set()
-        self._parts = {part.digest: part for part in base.segments} if base else {}
-        self._rows = {name: np.sort(part.dense.rows) for name, part in self._parts.items()}
+        self._document_keys: set[tuple[str, str]] = set()
+        self._segments = {part.digest: part for part in base.segments} if base else {}
+        self._vector_rows = {
+            name: np.sort(part.dense.rows) for name, part in self._segments.items()
+        }
 
-    def add(self, record: Record, chunks: Sequence[Chunk]) -> None:
+    def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
         """Count a document."""
-        self._names.add((record.source, record.uri))
+        self._document_keys.add((record.source, record.uri))
         self._documents += 1
-        self._count(chunks)
+        self._count_chunks(chunks)
 
     def publish(
         self, *, removed: Collection[str] = (), groups: Mapping[str, frozenset[str]] | None = None
-    ) -> Published:
+    ) -> PublishResult:
         """Tell what the build would have published. Its generation is the one of now, or 0."""
         del groups  # who may see a document changes no count
-        gone = set(removed)
-        for listed in self._base.records() if self._base else ():
-            if listed.id not in gone and (listed.source, listed.uri) not in self._names:
-                self._keep(listed)
-        new = self._texts - self._known()
-        resumed = new & self._paid()
-        return Published(
+        removed_ids = set(removed)
+        for listed in self._base.iter_documents() if self._base else ():
+            if (
+                listed.id not in removed_ids
+                and (listed.source, listed.uri) not in self._document_keys
+            ):
+                self._count_unchanged(listed)
+        new = self._texts - self._known_texts()
+        resumed = new & self._journaled_texts()
+        return PublishResult(
             generation=self._base.generation if self._base else 0,
             documents=self._documents,
             chunks=self._chunks,
@@ -57,37 +62,37 @@ class Estimate:
             changed=False,
         )
 
-    def _keep(self, listed: Listed) -> None:
+    def _count_unchanged(self, listed: ListedDocument) -> None:
         """Count a document that stays; all of it is embedded anew by another embedder."""
         self._documents += 1
         if self._base and self._stale:
-            self._count(self._base.document(listed)[1])
+            self._count_chunks(self._base.read_document(listed)[1])
             return
         self._chunks += listed.count
-        chunks = [listed.first, listed.first + listed.count]
-        owners = self._parts[listed.segment].owners
-        entries = np.searchsorted(owners, np.array(chunks, dtype=owners.dtype))
-        first, last = np.searchsorted(self._rows[listed.segment], entries)
+        chunk_range = [listed.first, listed.first + listed.count]
+        owners = self._segments[listed.segment].owners
+        entries = np.searchsorted(owners, np.array(chunk_range, dtype=owners.dtype))
+        first, last = np.searchsorted(self._vector_rows[listed.segment], entries)
         self._vectors += int(last - first)
 
-    def _count(self, chunks: Iterable[Chunk]) -> None:
+    def _count_chunks(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
             self._chunks += 1
-            if self._card.voices(chunk.text):
-                words = [text for _, text in views(chunk)]
-                self._vectors += len(words)
-                self._texts.update(map(journal.key, words))
+            if self._card.can_embed(chunk.text):
+                texts = [text for _, text in iter_views(chunk)]
+                self._vectors += len(texts)
+                self._texts.update(map(journal.hash_text, texts))
 
-    def _known(self) -> set[bytes]:
+    def _known_texts(self) -> set[bytes]:
         """Find the texts whose vectors the base holds."""
         if self._base is None or self._stale:
             return set()
-        texts, known = list(self._texts), set[bytes]()
-        for part in self._parts.values():
-            known.update(part.shelf.vectors(texts))
-        return known
+        texts, known_texts = list(self._texts), set[bytes]()
+        for part in self._segments.values():
+            known_texts.update(part.chunk_store.find_vector_rows(texts))
+        return known_texts
 
-    def _paid(self) -> set[bytes]:
+    def _journaled_texts(self) -> set[bytes]:
         """Find the texts whose vectors an interrupted job has left."""
-        canary = self._embedder.passages([CANARY])[0]
-        return journal.held(self._collection, self._card, canary)
+        canary = self._embedder.embed_passages([CANARY_TEXT])[0]
+        return journal.list_journal_keys(self._collection, self._card, canary)

@@ -10,27 +10,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, get_args
 
-from indexes.chunk import Chunk, Kind, Record, Span, Validity
+from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Span, Validity
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]
 MOST_NOTES, LONGEST_NOTE = 8, 300
 _LENGTH = struct.Struct(">I")
-_KINDS = frozenset(get_args(Kind))
+_KINDS = frozenset(get_args(ChunkKind))
 
 
-def pack(header: Header, *parts: bytes) -> list[bytes]:
+def pack_frame(header: Header, *parts: bytes) -> list[bytes]:
     r"""Make a frame, in pieces, so that large parts are not copied.
 
-    >>> b"".join(pack({"a": 1}, b"xyz"))
+    >>> b"".join(pack_frame({"a": 1}, b"xyz"))
     b'\x00\x00\x00\x13{"a":1,"parts":[3]}xyz'
     """
-    named = {**header, "parts": [len(part) for part in parts]}
-    head = json.dumps(named, separators=(",", ":")).encode()
+    full_header = {**header, "parts": [len(part) for part in parts]}
+    head = json.dumps(full_header, separators=(",", ":")).encode()
     return [_LENGTH.pack(len(head)), head, *parts]
 
 
-def unpack(read: Callable[[int], bytes], *, limit: int) -> tuple[dict[str, Any], list[bytes]]:
+def unpack_frame(read: Callable[[int], bytes], *, limit: int) -> tuple[dict[str, Any], list[bytes]]:
     """Read a frame with ``read(n)``, which gives exactly n bytes.
 
     Raises ValueError when the frame is larger than ``limit`` bytes; ValueError, KeyError,
@@ -40,25 +40,27 @@ def unpack(read: Callable[[int], bytes], *, limit: int) -> tuple[dict[str, Any],
     if size > limit:
         raise ValueError(f"a header of {size} bytes")
     header: dict[str, Any] = json.loads(read(size))
-    lengths = [_number(n) for n in header.pop("parts")]
+    lengths = [_check_count(n) for n in header.pop("parts")]
     if size + sum(lengths) > limit:
         raise ValueError(f"a frame of {size + sum(lengths)} bytes")
     return header, [read(n) for n in lengths]
 
 
-def told(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
+def pack_document(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
     """Make the frame that tells a parsed document. Chunk texts are spans, so only spans travel."""
     pages = [(page.start, page.end, page.label) for page in document.pages]
-    return _told(document, pages, chunks, document.notes)
+    return _pack_content(document, pages, chunks, document.notes)
 
 
-def retold(record: Record, chunks: Sequence[Chunk], notes: Sequence[str] = ()) -> list[bytes]:
+def pack_record(
+    record: DocumentRecord, chunks: Sequence[Chunk], notes: Sequence[str] = ()
+) -> list[bytes]:
     """Make the same frame of what was heard, to be passed on."""
-    return _told(record, record.pages, chunks, notes)
+    return _pack_content(record, record.pages, chunks, notes)
 
 
-def _told(
-    document: Document | Record,
+def _pack_content(
+    document: Document | DocumentRecord,
     pages: Sequence[tuple[int, int, str]],
     chunks: Sequence[Chunk],
     notes: Sequence[str],
@@ -75,47 +77,48 @@ def _told(
             for c in chunks
         ],
     }
-    return pack(header, document.text.encode(), document.boxes)
+    return pack_frame(header, document.text.encode(), document.boxes)
 
 
-def heard(
-    header: Header, parts: Sequence[bytes], *, raw: Raw, record: str
-) -> tuple[Record, tuple[Chunk, ...]]:
-    """Read the frame of a parsed document. ``record``: the id that the document is to bear.
+def unpack_document(
+    header: Header, parts: Sequence[bytes], *, raw: Raw, record_id: str
+) -> tuple[DocumentRecord, tuple[Chunk, ...]]:
+    """Read the frame of a parsed document. ``record_id``: the id that the document is to bear.
 
     Raises ValueError, KeyError or TypeError when it makes no sense.
     """
     content, boxes = parts
-    starts, ends, version = map(_text, header["validity"])
-    told = Validity(starts=starts, ends=ends, version=version)
+    starts, ends, version = map(_check_text, header["validity"])
+    own_validity = Validity(starts=starts, ends=ends, version=version)
     text = content.decode()
-    made = Record(
-        id=record,
+    document = DocumentRecord(
+        id=record_id,
         uri=raw.uri,
         source=raw.source,
-        title=_text(header["title"]),
+        title=_check_text(header["title"]),
         text=text,
-        media_type=_text(header["media_type"]),
-        language=_text(header["language"]),
+        media_type=_check_text(header["media_type"]),
+        language=_check_text(header["language"]),
         digest=raw.digest,
         groups=raw.groups,
         pages=tuple(
-            (*_span((a, b), 0, len(text)), _text(label)) for a, b, label in header["pages"]
+            (*_check_span((a, b), 0, len(text)), _check_text(label))
+            for a, b, label in header["pages"]
         ),
         boxes=boxes,
-        validity=told if raw.validity is None else raw.validity.over(told),
+        validity=own_validity if raw.validity is None else raw.validity.fill_gaps(own_validity),
     )
-    return made, tuple(_chunk(row, made) for row in header["chunks"])
+    return document, tuple(_unpack_chunk(row, document) for row in header["chunks"])
 
 
-def notes(header: Header) -> tuple[str, ...]:
+def unpack_notes(header: Header) -> tuple[str, ...]:
     """Read the notes of a parsed document, a few short ones. Raises ValueError or TypeError."""
-    return tuple(_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
+    return tuple(_check_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
 
 
-def _chunk(row: Sequence[Any], record: Record) -> Chunk:
+def _unpack_chunk(row: Sequence[Any], record: DocumentRecord) -> Chunk:
     first, last, lead, path, page, section, question, kind, language = row
-    start, end = _span((first, last), 0, len(record.text))
+    start, end = _check_span((first, last), 0, len(record.text))
     if start == end or kind not in _KINDS:
         raise ValueError("a chunk without words, or of no kind")
     return Chunk(
@@ -125,31 +128,31 @@ def _chunk(row: Sequence[Any], record: Record) -> Chunk:
         text=record.text[start:end],
         start=start,
         end=end,
-        lead=_text(lead),
-        path=tuple(_text(part) for part in path),
-        page=None if page is None else _number(page),
-        section=None if section is None else _span(section, 0, len(record.text)),
-        question=None if question is None else _span(question, start, end),
+        lead=_check_text(lead),
+        path=tuple(_check_text(part) for part in path),
+        page=None if page is None else _check_count(page),
+        section=None if section is None else _check_span(section, 0, len(record.text)),
+        question=None if question is None else _check_span(question, start, end),
         kind=kind,
-        language=_text(language),
+        language=_check_text(language),
         version=record.validity.version,
     )
 
 
-def _span(span: Sequence[Any], least: int, most: int) -> Span:
-    start, end = map(_number, span)
+def _check_span(span: Sequence[Any], least: int, most: int) -> Span:
+    start, end = map(_check_count, span)
     if not least <= start <= end <= most:
         raise ValueError("a span outside its text")
     return start, end
 
 
-def _number(value: object) -> int:
+def _check_count(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("not a count")
     return value
 
 
-def _text(value: object) -> str:
+def _check_text(value: object) -> str:
     if type(value) is not str:
         raise ValueError("not a text")
     value.encode()  # a lone surrogate, which JSON can smuggle in, raises a ValueError

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from indexes.chunk import Chunk, Record
-from ingest.child import Child, Trouble
+from indexes.chunk import Chunk, DocumentRecord
+from ingest.child import Child, ParseFailure
 from ingest.document import Raw, Skipped
-from ingest.frame import heard, notes
+from ingest.frame import unpack_document, unpack_notes
 
-_AHEAD = 32  # documents per child that may be parsed before they are asked for
-_HELD = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
+_MOST_AHEAD = 32  # documents per child that may be parsed before they are asked for
+_MOST_WAITING_BYTES = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
 _MIB = 1 << 20
-_MOST_ENDS = 32  # of names that a child is told of; a few bytes each
+_MOST_SUFFIXES = 32  # of names that a child is told of; a few bytes each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +48,30 @@ class GuardOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class ParsedDocument:
     """A document as the index takes it, with its chunks."""
 
-    record: Record
+    record: DocumentRecord
     chunks: tuple[Chunk, ...]
     notes: tuple[str, ...] = ()
 
 
-Outcome = Parsed | Skipped
-_Answer = Future[tuple[Outcome, int]]  # and the bytes it holds
+ParseOutcome = ParsedDocument | Skipped
+_Answer = Future[tuple[ParseOutcome, int]]  # and the bytes it holds
 
 
-def workers(options: GuardOptions) -> int:
+def count_workers(options: GuardOptions) -> int:
     """Count the children that options ask for."""
-    return options.workers or min(2, _cores())
+    return options.workers or min(2, _count_child_cores())
 
 
-def _ends(names: Collection[str]) -> frozenset[str] | None:
+def _collect_suffixes(names: Collection[str]) -> frozenset[str] | None:
     """Give the ends of names, which alone matter; None where there are too many to tell apart.
 
     Some sources give every file an end of its own: mailboxes, logs by date.
     """
-    ends = frozenset(f"x{PurePosixPath(name).suffix.lower()}" for name in names)
-    return ends if len(ends) <= _MOST_ENDS else None
+    suffixes = frozenset(f"x{PurePosixPath(name).suffix.lower()}" for name in names)
+    return suffixes if len(suffixes) <= _MOST_SUFFIXES else None
 
 
 class Guard:
@@ -90,15 +90,15 @@ class Guard:
         split: Mapping[str, Any],
         names: Collection[str] | None = None,
     ) -> None:
-        self._options, self.split = options, dict(split)
-        self._ends = None if names is None else _ends(names)
+        self._options, self.split_options = options, dict(split)
+        self._suffixes = None if names is None else _collect_suffixes(names)
         self._setting = {
             "memory": options.memory * _MIB,
             "output": options.output * _MIB,
             "tokenizer": str(tokenizer.absolute()),
-            "split": self.split,
+            "split": self.split_options,
         }
-        self.workers = workers(options)
+        self.workers = count_workers(options)
         self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._children: set[Child] = set()
         self._lock = threading.Lock()
@@ -107,7 +107,9 @@ class Guard:
 
     def __enter__(self) -> Self:
         for _ in range(self.workers):
-            self._idle.put(self._start(None if self._ends is None else sorted(self._ends)))
+            self._idle.put(
+                self._start_child(None if self._suffixes is None else sorted(self._suffixes))
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,17 +119,17 @@ class Guard:
                 child.kill()
         self._pool.shutdown(cancel_futures=True)
         for child in self._children:
-            child.end()
+            child.end_process()
 
-    def suits(self, names: Collection[str], options: GuardOptions) -> bool:
+    def can_take(self, names: Collection[str], options: GuardOptions) -> bool:
         """Tell whether these files could be given here as well as to a guard made for them."""
-        ends = _ends(names)
-        ready = self._ends is None or (ends is not None and ends <= self._ends)
-        return ready and self.workers >= min(workers(options), len(names))
+        suffixes = _collect_suffixes(names)
+        ready = self._suffixes is None or (suffixes is not None and suffixes <= self._suffixes)
+        return ready and self.workers >= min(count_workers(options), len(names))
 
-    def run(
-        self, files: Iterable[Raw], *, name: Callable[[Raw], str]
-    ) -> Iterator[tuple[Raw, Outcome]]:
+    def parse_files(
+        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+    ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Parse files, several at once; gives them back in their order, each with its outcome.
 
         name: gives the id that a file's record is to bear. Files are asked for only a little
@@ -138,75 +140,81 @@ class Guard:
         try:
             for raw in files:
                 while waiting and self._is_full(waiting):
-                    yield self._give(*waiting.popleft())
-                waiting.append((raw, self._pool.submit(self._take, raw, name(raw))))
+                    yield self._await_outcome(*waiting.popleft())
+                waiting.append((raw, self._pool.submit(self._parse_file, raw, make_id(raw))))
             while waiting:
-                yield self._give(*waiting.popleft())
+                yield self._await_outcome(*waiting.popleft())
         finally:  # whoever leaves early wants no further answers
             for _, answer in waiting:
                 answer.cancel()
 
     def _is_full(self, waiting: Collection[tuple[Raw, _Answer]]) -> bool:
-        held = (answer.result()[1] for _, answer in waiting if answer.done())
-        return len(waiting) >= _AHEAD * self.workers or sum(held) > _HELD
+        sizes = (answer.result()[1] for _, answer in waiting if answer.done())
+        return len(waiting) >= _MOST_AHEAD * self.workers or sum(sizes) > _MOST_WAITING_BYTES
 
-    def _give(self, raw: Raw, answer: _Answer) -> tuple[Raw, Outcome]:
+    def _await_outcome(self, raw: Raw, answer: _Answer) -> tuple[Raw, ParseOutcome]:
         return raw, answer.result()[0]
 
-    def _take(self, raw: Raw, record: str) -> tuple[Outcome, int]:
+    def _parse_file(self, raw: Raw, record_id: str) -> tuple[ParseOutcome, int]:
         """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
-        answer = self._ask(raw, record)
-        if isinstance(answer, Trouble):
+        answer = self._ask_child(raw, record_id)
+        if isinstance(answer, ParseFailure):
             return Skipped(uri=raw.uri, reason=answer.reason), 0
         header, parts = answer
         if "unreadable" in header:
             return Skipped(uri=raw.uri, reason=str(header["unreadable"])[:500]), 0
         try:
-            made, chunks = heard(header, parts, raw=raw, record=record)
-            said = notes(header)
+            document_record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
+            document_notes = unpack_notes(header)
         except (ValueError, KeyError, TypeError):
             reason = "crashed the parser (its answer makes no sense)"
             return Skipped(uri=raw.uri, reason=reason), 0
-        return Parsed(record=made, chunks=chunks, notes=said), sum(map(len, parts)) + 500 * len(
-            chunks
-        )
+        return ParsedDocument(record=document_record, chunks=chunks, notes=document_notes), sum(
+            map(len, parts)
+        ) + 500 * len(chunks)
 
-    def _ask(self, raw: Raw, record: str) -> tuple[Any, Any] | Trouble:
+    def _ask_child(self, raw: Raw, record_id: str) -> tuple[Any, Any] | ParseFailure:
         """Ask an idle child; one that was spent by earlier documents is no fault of this one."""
         child = self._idle.get()
         try:
-            if child.ended:
-                child = self._replace(child)
-            served = child.served
-            answer = self._once(child, raw, record)
-            if isinstance(answer, Trouble) and (served or answer.left) and not answer.late:
-                child = self._replace(child)
-                answer = self._once(child, raw, record)
+            if child.has_ended:
+                child = self._replace_child(child)
+            served = child.served_count
+            answer = self._parse_in_child(child, raw, record_id)
+            if (
+                isinstance(answer, ParseFailure)
+                and (served or answer.retired)
+                and not answer.timed_out
+            ):
+                child = self._replace_child(child)
+                answer = self._parse_in_child(child, raw, record_id)
             return answer
         finally:
             self._idle.put(child)
 
-    def _once(self, child: Child, raw: Raw, record: str) -> tuple[Any, Any] | Trouble:
+    def _parse_in_child(
+        self, child: Child, raw: Raw, record_id: str
+    ) -> tuple[Any, Any] | ParseFailure:
         options = self._options
         request = {
             "file": str(raw.file.absolute()),
             "real": raw.real,
             "uri": raw.uri,
-            "record": record,
+            "record": record_id,
             "seconds": options.seconds,
         }
-        return child.ask(request, wall=options.wall)
+        return child.request_parse(request, wall=options.wall)
 
-    def _replace(self, child: Child) -> Child:
+    def _replace_child(self, child: Child) -> Child:
         with self._lock:
             self._children.discard(child)
-        child.end()
-        return self._start(None)
+        child.end_process()
+        return self._start_child(None)
 
-    def _start(self, names: Sequence[str] | None) -> Child:
+    def _start_child(self, names: Sequence[str] | None) -> Child:
         with self._lock:
             if self._closed:
                 raise RuntimeError("The guard is closed.")
@@ -216,6 +224,6 @@ class Guard:
         return child
 
 
-def _cores() -> int:
+def _count_child_cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container was given
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -12,41 +12,43 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexes.build import Build, Loss, Published, loss
-from indexes.chunk import Chunk, Record
+from indexes.build import Build, Loss, PublishResult, measure_loss
+from indexes.chunk import Chunk, DocumentRecord
 from indexes.embed import Embedder
 from indexes.errors import BaseDamaged, IndexMismatch, IndexNotFound
-from indexes.generations import CURRENT
+from indexes.generations import CURRENT_FILE
 from indexes.index import Index
 from indexes.paths import original_file
 from indexes.retention import Retention
 from ingest import ledger, sources
-from ingest.children import Children
+from ingest.children import LocalRunnerOpener
 from ingest.document import Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
-from ingest.estimate import Estimate
-from ingest.guard import Guard, GuardOptions, Outcome
-from ingest.originals import Kept, Originals, look
-from ingest.progress import Meter, Watch, unwatched
-from ingest.report import Report
-from ingest.runners import Open, Runner
+from ingest.estimate import BuildEstimate
+from ingest.guard import Guard, GuardOptions, ParseOutcome
+from ingest.originals import FileDigest, Originals, digest_file
+from ingest.progress import ProgressMeter, ProgressCallback, ignore_progress
+from ingest.report import JobReport
+from ingest.runners import RunnerFactory, Runner
 from ingest.split import SplitOptions
-from ingest.survey import Admit, Survey, Surveyor
+from ingest.survey import AdmissionRule, SourceChanges, ChangeDetector
 
-Groups = frozenset[str]
-Keep = Callable[..., Kept]
-Opener = Callable[[Sequence[str]], AbstractContextManager[Runner]]  # given names of files
+GroupNames = frozenset[str]
+OriginalKeeper = Callable[..., FileDigest]
+RunnerOpener = Callable[[Sequence[str]], AbstractContextManager[Runner]]  # given names of files
 
 
 class Sink(Protocol):
     """Takes documents in and publishes them: a Build, or an Estimate for a plan."""
 
-    def add(self, record: Record, chunks: Sequence[Chunk]) -> None: ...
-    def publish(self, *, removed: Collection[str], groups: Mapping[str, Groups]) -> Published: ...
+    def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None: ...
+    def publish(
+        self, *, removed: Collection[str], groups: Mapping[str, GroupNames]
+    ) -> PublishResult: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class IngestJob:
     """Changes one collection; one job at a time.
 
     collection: its folder, made where there is none. tokenizer: the file of the embedder's
@@ -61,19 +63,19 @@ class Job:
     tokenizer: Path
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
-    children: Guard | None = None
-    on: Open | None = None
-    kept: Retention | None = None
+    running_guard: Guard | None = None
+    remote_runner: RunnerFactory | None = None
+    retention: Retention | None = None
 
     def run(
         self,
         paths: Sequence[Path],
         *,
-        groups: Groups | None = None,
+        groups: GroupNames | None = None,
         allow_removals: bool = False,
         begin_anew: bool = False,
-        watch: Watch = unwatched,
-    ) -> Report:
+        on_progress: ProgressCallback = ignore_progress,
+    ) -> JobReport:
         """Mirror some sources into the collection.
 
         groups: who may see all documents of these sources; None keeps what was said before.
@@ -81,62 +83,75 @@ class Job:
         Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
         collection is as it was, but that a source which was to be seen by fewer will be.
         """
-        began, meter = time.monotonic(), Meter(watch)
-        listing = sources.listing(paths, without=self._own())
-        children = self._children()
-        newer = () if self.on else sources.newer(listing, self.collection / CURRENT)
-        with children.ahead(newer), self._build(meter, begin_anew=begin_anew) as build:
-            known = sources.recall(self.collection)
-            surveys = self._surveyor(build.base, known).mirror(listing, groups)
+        started, meter = time.monotonic(), ProgressMeter(on_progress)
+        listing = sources.list_sources(paths, excluded_folder=self._desk_folder())
+        local_runner = self._local_opener()
+        newer_names = (
+            ()
+            if self.remote_runner
+            else sources.list_newer_names(listing, self.collection / CURRENT_FILE)
+        )
+        with (
+            local_runner.start_early(newer_names),
+            self._build(meter, begin_anew=begin_anew) as build,
+        ):
+            known_sources = sources.read_sources(self.collection)
+            source_changes = self._change_detector(build.base, known_sources).compare_sources(
+                listing, groups
+            )
             if not allow_removals:
-                _refuse(surveys, ())
-            runner = self._runner(build) or children
-            skipped = self._take_in(build, surveys, meter, runner=runner)
+                _refuse_mass_removal(source_changes, ())
+            runner = self._remote_opener(build) or local_runner
+            skipped = self._add_documents(build, source_changes, meter, open_runner=runner)
             if not allow_removals:
-                _refuse(surveys, skipped)
-            used = [one.source for one in surveys]
-            sources.remember(self.collection, known, sources.narrower(known, used))
-            report = self._publish(build, surveys, skipped, began)
-            sources.remember(self.collection, known, used)
-            for one in surveys:
-                if one.seen:
-                    one.seen.save()
+                _refuse_mass_removal(source_changes, skipped)
+            used_sources = [change.source for change in source_changes]
+            sources.write_sources(
+                self.collection,
+                known_sources,
+                sources.restrict_sources(known_sources, used_sources),
+            )
+            report = self._publish(build, source_changes, skipped, started)
+            sources.write_sources(self.collection, known_sources, used_sources)
+            for one in source_changes:
+                if one.digest_cache:
+                    one.digest_cache.save()
             notes = tuple(meter.notes)
-            return replace(report, due=build.due, notes=notes, loss=build.loss)
+            return replace(report, due=build.merge_due, notes=notes, loss=build.loss)
 
     def plan(
         self,
         paths: Sequence[Path],
         *,
-        groups: Groups | None = None,
+        groups: GroupNames | None = None,
         begin_anew: bool = False,
-        watch: Watch = unwatched,
-    ) -> Report:
+        on_progress: ProgressCallback = ignore_progress,
+    ) -> JobReport:
         """Tell what ``run`` would report, and change nothing; ``blocked`` says if it would refuse.
 
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
-        began, meter = time.monotonic(), Meter(watch)
-        listing = sources.listing(paths, without=self._own())
-        base, let_go = self._base(begin_anew=begin_anew)
+        started, meter = time.monotonic(), ProgressMeter(on_progress)
+        listing = sources.list_sources(paths, excluded_folder=self._desk_folder())
+        base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
-            surveyor = self._surveyor(base, sources.recall(self.collection))
-            surveys = surveyor.mirror(listing, groups)
-            sink = Estimate(self.collection, base, self.embedder)
-            skipped = self._take_in(sink, surveys, meter, keep=look)
-            report = self._publish(sink, surveys, skipped, began)
-            notes, blocked = tuple(meter.notes), _blocked(surveys, skipped)
-            return replace(report, blocked=blocked, notes=notes, loss=let_go)
+            detector = self._change_detector(base, sources.read_sources(self.collection))
+            source_changes = detector.compare_sources(listing, groups)
+            sink = BuildEstimate(self.collection, base, self.embedder)
+            skipped = self._add_documents(sink, source_changes, meter, keep_file=digest_file)
+            report = self._publish(sink, source_changes, skipped, started)
+            notes, blocked = tuple(meter.notes), _find_refusal(source_changes, skipped)
+            return replace(report, blocked=blocked, notes=notes, loss=base_loss)
 
     def put(
         self,
         uri: str,
         file: Path,
         *,
-        groups: Groups | None = None,
+        groups: GroupNames | None = None,
         source: str = sources.API,
-        admit: Admit | None = None,
-    ) -> Report:
+        admit: AdmissionRule | None = None,
+    ) -> JobReport:
         """Take in one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
@@ -144,194 +159,244 @@ class Job:
         documents of the uri this is about, and the groups. Raises Unreadable when another source
         has that uri.
         """
-        return self._change(source, uri, file, groups, admit)
+        return self._change_document(source, uri, file, groups, admit)
 
-    def delete(self, uri: str, *, source: str = sources.API, admit: Admit | None = None) -> Report:
+    def delete(
+        self, uri: str, *, source: str = sources.API, admit: AdmissionRule | None = None
+    ) -> JobReport:
         """Take one document out; one that is not there is gone already.
 
         Raises Unreadable when it belongs to another source.
         """
-        return self._change(source, uri, None, None, admit)
+        return self._change_document(source, uri, None, None, admit)
 
-    def compact(self, *, everything: bool = False, watch: Watch = unwatched) -> Published:
+    def compact(
+        self, *, everything: bool = False, on_progress: ProgressCallback = ignore_progress
+    ) -> PublishResult:
         """Merge segments where there are many, or all of them; nothing is embedded.
 
         Raises IndexNotFound, BaseDamaged, IndexMismatch when another embedder made the collection.
         """
-        meter = Meter(watch)
-        with Build(self.collection, self.embedder, progress=meter.texts, kept=self.kept) as build:
+        meter = ProgressMeter(on_progress)
+        with Build(
+            self.collection, self.embedder, progress=meter.count_texts, retention=self.retention
+        ) as build:
             if build.base is None:
                 raise IndexNotFound(f"No index at {self.collection}.")
-            if build.stale:
-                raise IndexMismatch(build.stale)
+            if build.stale_reason:
+                raise IndexMismatch(build.stale_reason)
             return build.publish(merge="all" if everything else "due")
 
-    def _change(
+    def _change_document(
         self,
         source: str,
         uri: str,
         file: Path | None,
-        groups: Groups | None,
-        admit: Admit | None,
-    ) -> Report:
-        began, meter = time.monotonic(), Meter(unwatched)
+        groups: GroupNames | None,
+        admit: AdmissionRule | None,
+    ) -> JobReport:
+        started, meter = time.monotonic(), ProgressMeter(ignore_progress)
         with self._build(meter) as build:
-            surveys = self._surveyor(build.base, {}).one(source, uri, file, groups, admit)
-            skipped = self._take_in(build, surveys, meter)
-            _refuse(surveys[1:], skipped)  # other sources, which are read again with other settings
-            report = self._publish(build, surveys, skipped, began)
-            return replace(report, due=build.due, notes=tuple(meter.notes))
+            source_changes = self._change_detector(build.base, {}).compare_document(
+                source, uri, file, groups, admit
+            )
+            skipped = self._add_documents(build, source_changes, meter)
+            _refuse_mass_removal(
+                source_changes[1:], skipped
+            )  # other sources, which are read again with other settings
+            report = self._publish(build, source_changes, skipped, started)
+            return replace(report, due=build.merge_due, notes=tuple(meter.notes))
 
-    def _build(self, meter: Meter, *, begin_anew: bool = False) -> Build:
-        facts = {**self._split(), "way": self._way()}
+    def _build(self, meter: ProgressMeter, *, begin_anew: bool = False) -> Build:
+        facts = {**self._split_options(), "way": self._pipeline_digest()}
         return Build(
             self.collection,
             self.embedder,
             splitter=facts,
-            progress=meter.texts,
-            kept=self.kept,
+            progress=meter.count_texts,
+            retention=self.retention,
             begin_anew=begin_anew,
         )
 
-    def _base(self, *, begin_anew: bool) -> tuple[Index | None, Loss | None]:
+    def _open_base(self, *, begin_anew: bool) -> tuple[Index | None, Loss | None]:
         """Open what a build would start from, and tell what it would let go of."""
         try:
-            return Index.base(self.collection), None
+            return Index.open_base(self.collection), None
         except BaseDamaged:
             if not begin_anew:
                 raise
-            return None, loss(self.collection)
+            return None, measure_loss(self.collection)
 
-    def _own(self) -> Path:
+    def _desk_folder(self) -> Path:
         """Tell which folder is the desk's own: no source, should it lie in one."""
         standard = self.collection.parent.name == "collections"
         return self.collection.parents[1] if standard else self.collection
 
-    def _way(self) -> str:
-        return ledger.way(self.tokenizer, self._split())
+    def _pipeline_digest(self) -> str:
+        return ledger.compute_pipeline_digest(self.tokenizer, self._split_options())
 
-    def _split(self) -> dict[str, Any]:
+    def _split_options(self) -> dict[str, Any]:
         """Give the splitter's options as they are for this embedder's window."""
-        return asdict(self.split.fitted(self.embedder.card.max_tokens))
+        return asdict(self.split.shrink_to(self.embedder.card.max_tokens))
 
-    def _surveyor(self, base: Index | None, known: Mapping[str, sources.Source]) -> Surveyor:
-        return Surveyor(
+    def _change_detector(
+        self, base: Index | None, known_sources: Mapping[str, sources.Source]
+    ) -> ChangeDetector:
+        return ChangeDetector(
             base=base,
             collection=self.collection,
-            known=known,
-            way=self._way(),
+            known_sources=known_sources,
+            pipeline_digest=self._pipeline_digest(),
             limit=self.guard.file_size,
         )
 
-    def _take_in(
+    def _add_documents(
         self,
         sink: Sink,
-        surveys: Sequence[Survey],
-        meter: Meter,
+        source_changes: Sequence[SourceChanges],
+        meter: ProgressMeter,
         *,
-        keep: Keep | None = None,
-        runner: Opener | None = None,
+        keep_file: OriginalKeeper | None = None,
+        open_runner: RunnerOpener | None = None,
     ) -> list[Skipped]:
         """Parse and add all that is new or changed; returns what had to be skipped.
 
         keep: how the bytes to parse are got hold of; by default they are copied to the originals.
         """
-        skipped = [one for survey in surveys for one in survey.skipped]
-        work = [raw for survey in surveys for raw in survey.changes.work]
+        skipped = [entry for change in source_changes for entry in change.skipped]
+        files = [raw for survey in source_changes for raw in survey.changes.files_to_parse]
         originals = Originals(self.collection)
-        meter.begin(len(work))
-        runner = runner or self._children()
-        for outcome in self._parse(work, keep or originals.keep, runner) if work else ():
+        meter.start_work(len(files))
+        open_runner = open_runner or self._local_opener()
+        for outcome in (
+            self._parse_files(files, keep_file or originals.keep, open_runner) if files else ()
+        ):
             if isinstance(outcome, Skipped):
                 skipped.append(outcome)
-                meter.document(None)
+                meter.count_document(None)
             else:
                 sink.add(outcome.record, outcome.chunks)
-                meter.document(len(outcome.chunks))
-                meter.note(outcome.record.uri, outcome.notes)
+                meter.count_document(len(outcome.chunks))
+                meter.add_notes(outcome.record.uri, outcome.notes)
         originals.sync()
         return sorted(skipped, key=lambda one: one.uri)
 
-    def _parse(self, work: Sequence[Raw], keep: Keep, runner: Opener) -> Iterator[Outcome]:
+    def _parse_files(
+        self, files: Sequence[Raw], keep_file: OriginalKeeper, open_runner: RunnerOpener
+    ) -> Iterator[ParseOutcome]:
         """Parse files in limited children, in their order; those whose bytes are gone come last."""
-        lost: list[Skipped] = []
+        missing: list[Skipped] = []
 
-        def kept() -> Iterator[Raw]:
-            for raw in work:
+        def keep_files() -> Iterator[Raw]:
+            for raw in files:
                 try:
-                    got: Kept = keep(raw.file, limit=self.guard.file_size, real=raw.real)
-                    self._check(raw, got)
+                    original: FileDigest = keep_file(
+                        raw.file, limit=self.guard.file_size, real=raw.real
+                    )
+                    self._check_original(raw, original)
                 except Unreadable as error:
-                    lost.append(Skipped(uri=raw.uri, reason=str(error), source=raw.source))
+                    missing.append(Skipped(uri=raw.uri, reason=str(error), source=raw.source))
                 else:
-                    real = raw.real and got.file == raw.file  # a plan parses the very file
-                    yield replace(raw, file=got.file, digest=got.digest, size=got.size, real=real)
+                    is_source_file = (
+                        raw.real and original.file == raw.file
+                    )  # a plan parses the very file
+                    yield replace(
+                        raw,
+                        file=original.file,
+                        digest=original.digest,
+                        size=original.size,
+                        real=is_source_file,
+                    )
 
-        way = self._way()
-        with runner([raw.uri for raw in work]) as runs:
-            for raw, outcome in runs.run(kept(), name=lambda raw: ledger.identity(raw, way)):
+        pipeline_digest = self._pipeline_digest()
+        with open_runner([raw.uri for raw in files]) as active_runner:
+            for raw, outcome in active_runner.parse_files(
+                keep_files(), make_id=lambda raw: ledger.make_document_id(raw, pipeline_digest)
+            ):
                 if isinstance(outcome, Skipped):
                     yield replace(outcome, source=raw.source)
                 else:
                     yield outcome
-        yield from lost
+        yield from missing
 
-    def _check(self, raw: Raw, got: Kept) -> None:
+    def _check_original(self, raw: Raw, original: FileDigest) -> None:
         """Take kept bytes only for what they were. Raises Unreadable."""
-        if raw.file == original_file(self.collection, raw.digest) and got.digest != raw.digest:
+        if raw.file == original_file(self.collection, raw.digest) and original.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
-    def _runner(self, build: Build) -> Opener | None:
-        if (on := self.on) is None:
+    def _remote_opener(self, build: Build) -> RunnerOpener | None:
+        if (open_remote := self.remote_runner) is None:
             return None
-        split = self._split()
-        return lambda _: on(build, guard=self.guard, tokenizer=self.tokenizer, split=split)
+        split = self._split_options()
+        return lambda _: open_remote(build, guard=self.guard, tokenizer=self.tokenizer, split=split)
 
-    def _children(self) -> Children:
-        split = self._split()
-        return Children(self.guard, tokenizer=self.tokenizer, split=split, running=self.children)
+    def _local_opener(self) -> LocalRunnerOpener:
+        split = self._split_options()
+        return LocalRunnerOpener(
+            self.guard, tokenizer=self.tokenizer, split=split, shared_guard=self.running_guard
+        )
 
     def _publish(
-        self, sink: Sink, surveys: Sequence[Survey], skipped: Sequence[Skipped], began: float
-    ) -> Report:
+        self,
+        sink: Sink,
+        source_changes: Sequence[SourceChanges],
+        skipped: Sequence[Skipped],
+        started: float,
+    ) -> JobReport:
         """Publish what the sink took in, and count what that meant."""
-        failed = {(one.source, one.uri) for one in skipped}
-        gone = [document for survey in surveys for document in survey.gone(skipped)]
-        stayed = sum(len(survey.stayed(skipped)) for survey in surveys)
-        changes = [survey.changes for survey in surveys]
+        failed_keys = {(item.source, item.uri) for item in skipped}
+        removed_documents = [
+            document for change in source_changes for document in change.removed_documents(skipped)
+        ]
+        retained_count = sum(len(survey.retained_documents(skipped)) for survey in source_changes)
+        changes = [survey.changes for survey in source_changes]
         groups = {name: g for one in changes for name, g in one.groups.items()}
-        published = sink.publish(removed=[document.id for document in gone], groups=groups)
-        return Report(
+        published = sink.publish(
+            removed=[document.id for document in removed_documents], groups=groups
+        )
+        return JobReport(
             collection=self.collection.name,
             generation=published.generation or None,
             documents=published.documents,
-            added=sum((raw.source, raw.uri) not in failed for c in changes for raw in c.added),
-            changed=sum((raw.source, raw.uri) not in failed for c in changes for raw in c.changed)
+            added=sum(
+                (raw.source, raw.uri) not in failed_keys
+                for item_changes in changes
+                for raw in item_changes.added
+            ),
+            changed=sum(
+                (raw.source, raw.uri) not in failed_keys for c in changes for raw in c.changed
+            )
             + len(groups),
-            removed=len(gone),
-            unchanged=sum(len(one.unchanged) for one in changes) - len(groups) + stayed,
+            removed=len(removed_documents),
+            unchanged=sum(len(one.unchanged) for one in changes) - len(groups) + retained_count,
             chunks=published.chunks,
             vectors=published.vectors,
             embedded=published.embedded,
             skipped=tuple(skipped),
             resumed=published.resumed,
-            seconds=time.monotonic() - began,
-            changes=tuple(_told(surveys, skipped)),
+            seconds=time.monotonic() - started,
+            changes=tuple(_collect_change_marks(source_changes, skipped)),
         )
 
 
-def _blocked(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> str | None:
-    return next(filter(None, (survey.blocked(skipped) for survey in surveys)), None)
+def _find_refusal(
+    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> str | None:
+    return next(filter(None, (change.find_refusal(skipped) for change in source_changes)), None)
 
 
-def _told(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
+def _collect_change_marks(
+    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> Iterator[tuple[str, str]]:
     """Tell every change with its mark, by uri."""
-    told: dict[str, str] = {}
-    for survey in surveys:
-        told |= survey.told(skipped)
-    yield from ((mark, uri) for uri, mark in sorted(told.items()))
+    marks: dict[str, str] = {}
+    for change in source_changes:
+        marks |= change.change_marks(skipped)
+    yield from ((mark, uri) for uri, mark in sorted(marks.items()))
 
 
-def _refuse(surveys: Sequence[Survey], skipped: Sequence[Skipped]) -> None:
-    if reason := _blocked(surveys, skipped):
+def _refuse_mass_removal(
+    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> None:
+    if reason := _find_refusal(source_changes, skipped):
         raise MassRemoval(f"{reason} Nothing was changed.")

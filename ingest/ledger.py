@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any, Self
 
 from indexes.access_log import intersect_groups
-from indexes.documents import Listed
+from indexes.documents import ListedDocument
 from ingest.document import Raw
 
-_ROOM = Path(__file__).parent
+_INGEST_FOLDER = Path(__file__).parent
 _NO_LIMITS: Mapping[str, frozenset[str]] = {}
-_CODE = (  # with the parsers, what decides a document's text and where its chunks end
-    *(_ROOM / name for name in ("split.py", "letters.py", "lead.py", "validity.py")),
-    *(_ROOM.parent / "indexes" / name for name in ("text.py", "sentence.py", "tokenizer.py")),
+_CODE_FILES = (  # with the parsers, what decides a document's text and where its chunks end
+    *(_INGEST_FOLDER / name for name in ("split.py", "letters.py", "lead.py", "validity.py")),
+    *(
+        _INGEST_FOLDER.parent / "indexes" / name
+        for name in ("text.py", "sentence.py", "tokenizer.py")
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class DocumentChanges:
     """What one source would change. The uris of added, changed and unchanged are disjoint.
 
     changed: same uri, but other bytes, or to be read in another way. unchanged: as held now,
@@ -35,105 +38,105 @@ class Changes:
 
     added: tuple[Raw, ...] = ()
     changed: tuple[Raw, ...] = ()
-    unchanged: tuple[Listed, ...] = ()
-    removed: tuple[Listed, ...] = ()
+    unchanged: tuple[ListedDocument, ...] = ()
+    removed: tuple[ListedDocument, ...] = ()
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
-    def work(self) -> list[Raw]:
+    def files_to_parse(self) -> list[Raw]:
         """What is to be parsed, in the order of uris."""
         return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
 
-    def sparing(self, unseen: Callable[[str], bool]) -> Self:
+    def keep_unreachable(self, is_unreachable: Callable[[str], bool]) -> Self:
         """Keep what would be removed, but only cannot be looked at now: it may be there yet."""
-        kept = tuple(document for document in self.removed if unseen(document.uri))
-        left = tuple(document for document in self.removed if not unseen(document.uri))
-        return replace(self, removed=left, unchanged=(*self.unchanged, *kept))
+        unreachable = tuple(document for document in self.removed if is_unreachable(document.uri))
+        removed = tuple(document for document in self.removed if not is_unreachable(document.uri))
+        return replace(self, removed=removed, unchanged=(*self.unchanged, *unreachable))
 
     @property
-    def lost(self) -> set[str]:
+    def lost_uris(self) -> set[str]:
         """The uris of what goes for good: bytes that come back under another name are not lost."""
-        moved = {raw.digest for raw in self.added}
-        return {document.uri for document in self.removed if document.digest not in moved}
+        added_digests = {raw.digest for raw in self.added}
+        return {document.uri for document in self.removed if document.digest not in added_digests}
 
 
-def way(tokenizer: Path, split: Mapping[str, Any]) -> str:
+def compute_pipeline_digest(tokenizer: Path, split: Mapping[str, Any]) -> str:
     """Name the way from bytes to chunks: our code, the splitter's options, its tokenizer.
 
     Another way makes every document a changed one; texts that come out the same are not
     embedded again, so a new release costs parsing only.
     """
     options = json.dumps(dict(split), sort_keys=True)
-    name = f"{options}\x1f{_digest(tokenizer)}\x1f{_code()}"
-    return hashlib.sha256(name.encode()).hexdigest()
+    text = f"{options}\x1f{_file_digest(tokenizer)}\x1f{_code_digest()}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
-def _code() -> str:
+def _code_digest() -> str:
     """Name our own code, once: an upgrade under a running process is the next one's to notice."""
-    files = (*_CODE, *sorted((_ROOM / "parse").rglob("*.py")))
-    return "".join(map(_digest, files))
+    files = (*_CODE_FILES, *sorted((_INGEST_FOLDER / "parse").rglob("*.py")))
+    return "".join(map(_file_digest, files))
 
 
-def _digest(file: Path) -> str:
+def _file_digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def identity(raw: Raw, way: str) -> str:
+def make_document_id(raw: Raw, pipeline: str) -> str:
     """Name a version of a document, and so its chunks, by all that decides them.
 
     The embedder takes no part: embedding anew keeps every id.
     """
-    name = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{way}"
+    text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{pipeline}"
     if raw.validity:
-        name += "".join(f"\x1f{part}" for part in astuple(raw.validity))
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
+        text += "".join(f"\x1f{part}" for part in astuple(raw.validity))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def compare(
+def compare_files(
     files: Iterable[Raw],
-    held: Iterable[Listed],
+    published: Iterable[ListedDocument],
     *,
-    way: str,
+    pipeline: str,
     groups: frozenset[str] | None,
     limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
-) -> Changes:
+) -> DocumentChanges:
     """Hold the files of one source against what the collection holds of it.
 
     groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
     whom a document is cut down whatever its groups are.
     """
 
-    def limited(document: Listed) -> frozenset[str]:
+    def limited(document: ListedDocument) -> frozenset[str]:
         wanted = document.groups if groups is None else groups
         return intersect_groups(wanted, limits.get(document.uri, frozenset()))
 
-    before = {document.uri: document for document in held}
+    published_by_uri = {document.uri: document for document in published}
     added: list[Raw] = []
     changed: list[Raw] = []
-    unchanged: list[Listed] = []
+    unchanged: list[ListedDocument] = []
     for raw in files:
-        document = before.pop(raw.uri, None)
+        document = published_by_uri.pop(raw.uri, None)
         if document is None:
             added.append(raw)
-        elif document.id == identity(raw, way):
+        elif document.id == make_document_id(raw, pipeline):
             unchanged.append(document)
         else:
             changed.append(replace(raw, groups=limited(document)))
-    return Changes(
+    return DocumentChanges(
         added=tuple(added),
         changed=tuple(changed),
         unchanged=tuple(unchanged),
-        removed=tuple(before.values()),
+        removed=tuple(published_by_uri.values()),
         groups={d.id: limited(d) for d in unchanged if d.groups != limited(d)},
     )
 
 
-def mass_removal(source: str, *, held: int, lost: int) -> str | None:
+def describe_mass_removal(source: str, *, document_count: int, removed_count: int) -> str | None:
     """Say why a job should not go on: it would remove more than half of a source. Else None."""
-    if lost * 2 <= held:
+    if removed_count * 2 <= document_count:
         return None
     return (
-        f"{source}: {lost} of its {held} documents would be removed. If that is meant, "
+        f"{source}: {removed_count} of its {document_count} documents would be removed. If that is meant, "
         "repeat with --allow-removals."
     )

@@ -24,12 +24,12 @@ from indexes.build import Build
 from indexes.chunk import Chunk, Validity
 from indexes.embed import Embedder
 from indexes.errors import ModelMissing
-from indexes.segments import views
-from indexes.shelf import Shelf
+from indexes.segments import iter_views
+from indexes.shelf import ChunkStore
 from ingest.document import Raw, Skipped
-from ingest.frame import heard, notes, retold, unpack
-from ingest.guard import Guard, GuardOptions, Outcome, Parsed
-from ingest.runners import Open, RayOptions
+from ingest.frame import unpack_document, unpack_notes, pack_record, unpack_frame
+from ingest.guard import Guard, GuardOptions, ParseOutcome, ParsedDocument
+from ingest.runners import RunnerFactory, RayOptions
 
 try:
     import ray
@@ -38,12 +38,12 @@ try:
 except ImportError as error:
     raise ModelMissing("Ray is not installed: pip install 'ragdesk[ray]'") from error
 
-_LIMIT = 1 << 31  # bytes of one document on its way back
-Rows = dict[str, Any]
+_LARGEST_FRAME = 1 << 31  # bytes of one document on its way back
+BatchColumns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class RayWorkerSetting:
     """What a worker needs to know, the same on every node.
 
     embedder: opens the embedder. shelves: of the segments whose vectors can be taken over.
@@ -58,132 +58,146 @@ class Setting:
     folder: Path
 
 
-class Worker:
+class RayWorker:
     """An actor that parses, splits and embeds."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting, self._held = setting, ExitStack()
-        one = GuardOptions(**{**asdict(setting.guard), "workers": 1})
-        guard = Guard(one, tokenizer=setting.tokenizer, split=setting.split)
-        self._guard = self._held.enter_context(guard)
+    def __init__(self, setting: RayWorkerSetting) -> None:
+        self._setting, self._resources = setting, ExitStack()
+        options = GuardOptions(**{**asdict(setting.guard), "workers": 1})
+        guard = Guard(options, tokenizer=setting.tokenizer, split=setting.split)
+        self._guard = self._resources.enter_context(guard)
         self._embedder = setting.embedder()
-        self._shelves = [self._held.enter_context(closing(Shelf(file))) for file in setting.shelves]
+        self._shelves = [
+            self._resources.enter_context(closing(ChunkStore(file))) for file in setting.shelves
+        ]
         self._known: set[bytes] = set()
-        self._recall()
+        self._recall_journal()
 
-    def __call__(self, batch: Rows) -> Rows:
+    def __call__(self, batch: BatchColumns) -> BatchColumns:
         """Compute some documents: a frame of each, and the part with their new vectors."""
-        files = [_raw(json.loads(row)) for row in batch["raw"]]
+        files = [_raw_from_json(json.loads(row)) for row in batch["raw"]]
         names = dict(zip(files, batch["name"], strict=True))
-        found = [out for _, out in self._guard.run(files, name=lambda raw: str(names[raw]))]
-        part = self._embed([c for one in found if isinstance(one, Parsed) for c in one.chunks])
+        outcomes = [
+            result
+            for _, result in self._guard.parse_files(files, make_id=lambda raw: str(names[raw]))
+        ]
+        part = self._embed(
+            [
+                c
+                for outcome in outcomes
+                if isinstance(outcome, ParsedDocument)
+                for c in outcome.chunks
+            ]
+        )
         return {  # as Ray Data wants it: a column each
             "raw": batch["raw"],
             "name": batch["name"],
-            "frame": np.array([_frame(one) for one in found], dtype=object),
-            "skipped": np.array([_reason(one) for one in found], dtype=object),
-            "part": np.array([part] * len(found), dtype=object),
+            "frame": np.array([_outcome_frame(one) for one in outcomes], dtype=object),
+            "skipped": np.array([_skip_reason(one) for one in outcomes], dtype=object),
+            "part": np.array([part] * len(outcomes), dtype=object),
         }
 
     def _embed(self, chunks: Sequence[Chunk]) -> str:
         """Embed the texts that are not known; returns the name of their part, or nothing."""
         texts = {
-            journal.key(words): words
+            journal.hash_text(words): words
             for chunk in chunks
-            if self._embedder.card.voices(chunk.text)
-            for _, words in views(chunk)
+            if self._embedder.card.can_embed(chunk.text)
+            for _, words in iter_views(chunk)
         }
         new = [key for key in texts if key not in self._known]
         for shelf in self._shelves:
-            known = shelf.vectors(new)
+            known = shelf.find_vector_rows(new)
             new = [key for key in new if key not in known]
         if not new:
             return ""
-        sound = segments.directed(new, self._embedder.passages([texts[key] for key in new]))
-        self._known.update(sound)
-        return journal.keep(self._setting.folder, sound) if sound else ""
+        new_vectors = segments.normalise_vectors(
+            new, self._embedder.embed_passages([texts[key] for key in new])
+        )
+        self._known.update(new_vectors)
+        return journal.write_journal_part(self._setting.folder, new_vectors) if new_vectors else ""
 
-    def _recall(self) -> None:
+    def _recall_journal(self) -> None:
         """Note what an interrupted job has left."""
         folder, dim = self._setting.folder, self._embedder.card.dim
         for file in folder.iterdir() if folder.is_dir() else ():
             if not file.name.startswith("."):  # another worker's, half written
-                self._known.update(journal.keys(file, dim) or ())
+                self._known.update(journal.read_part_keys(file, dim) or ())
 
 
-class OnRay:
+class RayRunner:
     """Runs a job's files on a cluster. build: where the parts of the journal are taken in."""
 
-    def __init__(self, setting: Setting, options: RayOptions, build: Build) -> None:
-        self.split = dict(setting.split)
+    def __init__(self, setting: RayWorkerSetting, options: RayOptions, build: Build) -> None:
+        self.split_options = dict(setting.split)
         self._setting, self._options, self._build = setting, options, build
 
-    def run(
-        self, files: Iterable[Raw], *, name: Callable[[Raw], str]
-    ) -> Iterator[tuple[Raw, Outcome]]:
+    def parse_files(
+        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+    ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Give the files back in their order, each with its outcome; their vectors are noted."""
-        items = [{"raw": json.dumps(_told(raw)), "name": name(raw)} for raw in files]
+        items = [{"raw": json.dumps(_raw_to_json(raw)), "name": make_id(raw)} for raw in files]
         if not items:
             return
         taken = {""}
-        for row in self._computed(items).iter_rows():
+        for row in self._compute_rows(items).iter_rows():
             if (part := str(row["part"])) not in taken:
                 taken.add(part)
-                self._build.journal.take(part)
-            raw = _raw(json.loads(row["raw"]))
+                self._build.journal.take_part(part)
+            raw = _raw_from_json(json.loads(row["raw"]))
             if row["skipped"]:
                 yield raw, Skipped(uri=raw.uri, reason=str(row["skipped"]))
                 continue
-            header, parts = unpack(_reader(row["frame"]), limit=_LIMIT)
-            record, chunks = heard(header, parts, raw=raw, record=str(row["name"]))
-            yield raw, Parsed(record=record, chunks=chunks, notes=notes(header))
+            header, parts = unpack_frame(_bytes_reader(row["frame"]), limit=_LARGEST_FRAME)
+            record, chunks = unpack_document(header, parts, raw=raw, record_id=str(row["name"]))
+            yield raw, ParsedDocument(record=record, chunks=chunks, notes=unpack_notes(header))
 
-    def _computed(self, items: Sequence[Mapping[str, str]]) -> Any:
-        given = self._options
+    def _compute_rows(self, items: Sequence[Mapping[str, str]]) -> Any:
+        options = self._options
         ray.data.DataContext.get_current().execution_options.preserve_order = True
-        room = int(ray.cluster_resources().get("CPU", 1) // max(given.cpus, 0.01))
-        blocks = -(-len(items) // max(given.batch, 1))
-        size = max(1, min(given.workers or room, blocks))
+        room = int(ray.cluster_resources().get("CPU", 1) // max(options.cpus, 0.01))
+        blocks = -(-len(items) // max(options.batch, 1))
+        size = max(1, min(options.workers or room, blocks))
         rows = ray.data.from_items(list(items), override_num_blocks=blocks)
         return rows.map_batches(
-            Worker,
+            RayWorker,
             batch_size=None,
             fn_constructor_args=(self._setting,),
             compute=ray.data.ActorPoolStrategy(size=size),
-            num_cpus=given.cpus,
-            num_gpus=given.gpus or None,
+            num_cpus=options.cpus,
+            num_gpus=options.gpus or None,
         )
 
 
-def on_ray(options: RayOptions, embedder: Callable[[], Embedder]) -> Open:
+def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> RunnerFactory:
     """Make a job's runner. embedder: opens one on any node; it travels there by name."""
 
     @contextmanager
-    def opened(
+    def open_runner(
         build: Build, *, guard: GuardOptions, tokenizer: Path, split: Mapping[str, Any]
-    ) -> Iterator[OnRay]:
-        parts = build.base.segments if build.base and not build.stale else ()
-        setting = Setting(
+    ) -> Iterator[RayRunner]:
+        parts = build.base.segments if build.base and not build.stale_reason else ()
+        setting = RayWorkerSetting(
             embedder=embedder,
             guard=guard,
             tokenizer=tokenizer,
             split=split,
-            shelves=[part.shelf.file.absolute() for part in parts],
+            shelves=[part.chunk_store.file.absolute() for part in parts],
             folder=build.journal.folder.absolute(),
         )
-        with _joined(options.address):
-            yield OnRay(setting, options, build)
+        with _join_cluster(options.address):
+            yield RayRunner(setting, options, build)
 
-    return opened
+    return open_runner
 
 
 @contextmanager
-def _joined(address: str) -> Iterator[None]:
+def _join_cluster(address: str) -> Iterator[None]:
     """Join the cluster, or start one here, for as long as the block lasts."""
     for name in ("ray", "ray.data"):  # its plans and progress are no news of ours
         logging.getLogger(name).setLevel(logging.ERROR)
-    began = not ray.is_initialized()
-    if began:
+    is_ours = not ray.is_initialized()
+    if is_ours:
         here = {} if address else {"include_dashboard": False}
         if not address:
             _stay_on_loopback()
@@ -192,7 +206,7 @@ def _joined(address: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if began:
+        if is_ours:
             ray.shutdown()
 
 
@@ -212,32 +226,32 @@ def _stay_on_loopback() -> None:
         os.environ[name] = "127.0.0.1,localhost,::1"
 
 
-def _told(raw: Raw) -> dict[str, Any]:
+def _raw_to_json(raw: Raw) -> dict[str, Any]:
     facts = {name: getattr(raw, name) for name in ("uri", "source", "digest", "size")}
     validity = raw.validity and asdict(raw.validity)
     return {**facts, "file": str(raw.file), "groups": sorted(raw.groups), "validity": validity}
 
 
-def _raw(told: Mapping[str, Any]) -> Raw:
+def _raw_from_json(fields: Mapping[str, Any]) -> Raw:
     facts = {
-        "file": Path(told["file"]),
-        "groups": frozenset(told["groups"]),
-        "validity": told["validity"] and Validity(**told["validity"]),
+        "file": Path(fields["file"]),
+        "groups": frozenset(fields["groups"]),
+        "validity": fields["validity"] and Validity(**fields["validity"]),
     }
-    return Raw(**{**told, **facts})
+    return Raw(**{**fields, **facts})
 
 
-def _frame(one: Outcome) -> bytes:
-    if isinstance(one, Skipped):
+def _outcome_frame(outcome: ParseOutcome) -> bytes:
+    if isinstance(outcome, Skipped):
         return b""
-    return b"".join(retold(one.record, one.chunks, one.notes))
+    return b"".join(pack_record(outcome.record, outcome.chunks, outcome.notes))
 
 
-def _reason(one: Outcome) -> str:
-    return one.reason if isinstance(one, Skipped) else ""
+def _skip_reason(outcome: ParseOutcome) -> str:
+    return outcome.reason if isinstance(outcome, Skipped) else ""
 
 
-def _reader(body: bytes) -> Callable[[int], bytes]:
+def _bytes_reader(body: bytes) -> Callable[[int], bytes]:
     view, at = memoryview(body), 0
 
     def read(size: int) -> bytes:

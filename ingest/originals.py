@@ -14,16 +14,18 @@ from pathlib import Path
 from indexes import durable, failpoints
 from indexes.errors import IndexDamaged
 from indexes.paths import join_stored, open_plain
-from ingest.beneath import open_file
-from ingest.errors import Unreadable, unreadable
+from ingest.beneath import open_regular_file
+from ingest.errors import Unreadable, to_unreadable
 
-FOLDER = "originals"
-_DRAFT = f"{durable.UNFINISHED}original"  # one writer at a time: the next overwrites a dead one's
+ORIGINALS_NAME = "originals"
+_DRAFT = (
+    f"{durable.UNFINISHED_PREFIX}original"  # one writer at a time: the next overwrites a dead one's
+)
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FileDigest:
     """The digest and size of some bytes, and the file that holds them.
 
     about: what the file was when it was opened to be read, if it was.
@@ -32,21 +34,21 @@ class Kept:
     digest: str
     size: int
     file: Path
-    about: os.stat_result | None = field(default=None, compare=False)
+    status: os.stat_result | None = field(default=None, compare=False)
 
 
-def look(path: Path, *, limit: int, real: bool = False) -> Kept:
+def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
     """Read a file for its digest alone; ``limit``: its MiB at most. Raises Unreadable.
 
     real: no part of its path may be a link.
     """
     digest, size = hashlib.sha256(), 0
-    with _opened(path, real=real) as file:
-        about = os.fstat(file.fileno())
-        for piece in _pieces(file, limit):
+    with _open_unchecked(path, real=real) as file:
+        status = os.fstat(file.fileno())
+        for piece in _read_limited(file, limit):
             digest.update(piece)
             size += len(piece)
-    return Kept(digest.hexdigest(), size, path, about)
+    return FileDigest(digest.hexdigest(), size, path, status)
 
 
 class Originals:
@@ -56,23 +58,25 @@ class Originals:
     """
 
     def __init__(self, collection: Path) -> None:
-        self._folder = collection / FOLDER
+        self._folder = collection / ORIGINALS_NAME
         self._new = False
 
-    def keep(self, path: Path, *, limit: int, real: bool = False) -> Kept:
-        """Copy a file's bytes here, if they are not here already. real: see ``look``.
+    def keep(self, path: Path, *, limit: int, real: bool = False) -> FileDigest:
+        """Copy a file's bytes here, if they are not here already. real: see ``digest_file``.
 
         Raises Unreadable when the file cannot be read, OSError when its copy cannot be written.
         """
-        seen = look(path, limit=limit, real=real)
-        if self._holds(seen.digest):
-            return Kept(seen.digest, seen.size, join_stored(self._folder, seen.digest))
-        durable.folder(self._folder)
+        file_digest = digest_file(path, limit=limit, real=real)
+        if self._has_intact_copy(file_digest.digest):
+            return FileDigest(
+                file_digest.digest, file_digest.size, join_stored(self._folder, file_digest.digest)
+            )
+        durable.make_folder(self._folder)
         draft, digest, size = self._folder / _DRAFT, hashlib.sha256(), 0
         try:
             draft.unlink(missing_ok=True)
-            with draft.open("xb") as copy, _opened(path, real=real) as file:
-                for piece in _pieces(file, limit):
+            with draft.open("xb") as copy, _open_unchecked(path, real=real) as file:
+                for piece in _read_limited(file, limit):
                     digest.update(piece)
                     size += len(piece)
                     copy.write(piece)
@@ -81,19 +85,19 @@ class Originals:
         except BaseException:
             draft.unlink(missing_ok=True)  # a full disk is not to stay as full as it can be
             raise
-        failpoints.reach("original written")
-        kept = draft.replace(join_stored(self._folder, digest.hexdigest()))
+        failpoints.reach_failpoint("original written")
+        target = draft.replace(join_stored(self._folder, digest.hexdigest()))
         self._new = True
-        return Kept(digest.hexdigest(), size, kept)
+        return FileDigest(digest.hexdigest(), size, target)
 
     def sync(self) -> None:
         """Make the names of what was kept durable too."""
         if self._new:
-            durable.sync(self._folder)
+            durable.sync_path(self._folder)
             self._new = False
-            failpoints.reach("originals kept")
+            failpoints.reach_failpoint("originals kept")
 
-    def _holds(self, digest: str) -> bool:
+    def _has_intact_copy(self, digest: str) -> bool:
         """Tell whether the bytes are here, and still are what they were."""
         file = join_stored(self._folder, digest)
         if not file.is_file():
@@ -106,28 +110,28 @@ class Originals:
 
 
 @contextmanager
-def _opened(path: Path, *, real: bool) -> Iterator[FileIO]:
+def _open_unchecked(path: Path, *, real: bool) -> Iterator[FileIO]:
     """Open a file, whatever took its place since it was listed. Raises Unreadable."""
     try:
-        file = open_file(path, real=real)
+        file = open_regular_file(path, real=real)
     except OSError as error:
-        raise unreadable(error, "cannot be read") from error
+        raise to_unreadable(error, "cannot be read") from error
     if file is None:
         raise Unreadable("not a file, but a pipe, socket or device")
     with file:
         yield file
 
 
-def _pieces(file: FileIO, limit: int) -> Iterator[bytes]:
+def _read_limited(file: FileIO, limit: int) -> Iterator[bytes]:
     """Read a file piece by piece, whatever happens to it meanwhile. Raises Unreadable."""
     try:
-        size, known = 0, os.fstat(file.fileno()).st_size
-        while size <= limit * _MIB and known <= limit * _MIB:
+        size, stated_size = 0, os.fstat(file.fileno()).st_size
+        while size <= limit * _MIB and stated_size <= limit * _MIB:
             piece = file.read(_MIB)
             if not piece:
                 return
             size += len(piece)
             yield piece
     except OSError as error:
-        raise unreadable(error, "cannot be read") from error
+        raise to_unreadable(error, "cannot be read") from error
     raise Unreadable(f"larger than {limit} MiB")

@@ -8,7 +8,7 @@ from ingest.document import DocumentNote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class JobProgress:
     """A moment of a job.
 
     done, total: documents parsed or skipped, and to be. chunks: of the documents done.
@@ -23,51 +23,59 @@ class Progress:
     seconds: float = 0.0
 
     @property
-    def rate(self) -> float:
+    def documents_per_second(self) -> float:
         """Documents a second so far."""
         return self.done / self.seconds if self.seconds else 0.0
 
     @property
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Seconds that the rest will take at this rate; None before the first document."""
-        return (self.total - self.done) / self.rate if self.rate else None
+        return (
+            (self.total - self.done) / self.documents_per_second
+            if self.documents_per_second
+            else None
+        )
 
 
-Watch = Callable[[Progress], None]
+ProgressCallback = Callable[[JobProgress], None]
 
 
-def unwatched(_: Progress) -> None:
+def ignore_progress(_: JobProgress) -> None:
     """Watch nothing."""
 
 
 @dataclass(slots=True)
-class Meter:
+class ProgressMeter:
     """Counts a job's progress, and tells whoever watches. notes: on documents taken in."""
 
-    watch: Watch
-    now: Progress = field(default_factory=Progress)
+    callback: ProgressCallback
+    current: JobProgress = field(default_factory=JobProgress)
     notes: list[DocumentNote] = field(default_factory=list)
-    _began: float = 0.0
+    _started: float = 0.0
 
-    def begin(self, total: int) -> None:
+    def start_work(self, total: int) -> None:
         """Begin to work on so many documents."""
-        self._began = time.monotonic()
-        self._tell(replace(self.now, total=total))
+        self._started = time.monotonic()
+        self._report_progress(replace(self.current, total=total))
 
-    def document(self, chunks: int | None) -> None:
+    def count_document(self, chunks: int | None) -> None:
         """Note one more document with its chunks; None for one that was skipped."""
-        now, more = self.now, chunks or 0
-        skipped = now.skipped + (chunks is None)
-        self._tell(replace(now, done=now.done + 1, chunks=now.chunks + more, skipped=skipped))
+        before, new_chunks = self.current, chunks or 0
+        skipped = before.skipped + (chunks is None)
+        self._report_progress(
+            replace(
+                before, done=before.done + 1, chunks=before.chunks + new_chunks, skipped=skipped
+            )
+        )
 
-    def note(self, uri: str, notes: Sequence[str]) -> None:
+    def add_notes(self, uri: str, notes: Sequence[str]) -> None:
         """Keep the notes of a document."""
         self.notes += [DocumentNote(uri=uri, note=note) for note in notes]
 
-    def texts(self, _chunks: int, embedded: int) -> None:
+    def count_texts(self, _chunks: int, embedded: int) -> None:
         """Note how many texts have their vectors."""
-        self._tell(replace(self.now, embedded=embedded))
+        self._report_progress(replace(self.current, embedded=embedded))
 
-    def _tell(self, now: Progress) -> None:
-        self.now = replace(now, seconds=time.monotonic() - self._began)
-        self.watch(self.now)
+    def _report_progress(self, moment: JobProgress) -> None:
+        self.current = replace(moment, seconds=time.monotonic() - self._started)
+        self.callback(self.current)

@@ -11,39 +11,47 @@ from typing import Any, Protocol
 from indexes import generations, manifest
 from indexes.errors import IndexesError, IndexNotFound
 from indexes.index import Index
-from indexes.remote import Entries
+from indexes.remote import DocumentEntries
 
 
-class Replicas(Protocol):
+class ReplicaStore(Protocol):
     """A store that takes replicas."""
 
-    def publish(
-        self, collection: str, checksum: str, entries: Iterable[Entries], *, dim: int, count: int
+    def publish_replica(
+        self,
+        collection: str,
+        checksum: str,
+        entries: Iterable[DocumentEntries],
+        *,
+        dim: int,
+        count: int,
     ) -> Any: ...
-    def clear(self, collection: str, keep: Iterable[str]) -> list[str]: ...
+    def clear_replicas(self, collection: str, keep: Iterable[str]) -> list[str]: ...
 
 
-def replicate(collection: Path, store: Replicas) -> None:
+def replicate_vectors(collection: Path, store: ReplicaStore) -> None:
     """Replicate the newest generation, and drop replicas of generations that are gone.
 
     Raises VectorsUnreachable, IndexesError; BaseDamaged when it cannot be read whole, as an older
     one in its place would take its documents out of the store.
     """
-    index = Index.base(collection)
+    index = Index.open_base(collection)
     if index is None:
         raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
     with index:
         count = index.sums["vectors"]
         if count:
             dim = index.segments[0].dense.dim
-            entries = map(index.entries, index.records())
-            store.publish(collection.name, index.checksum, entries, dim=dim, count=count)
-    store.clear(collection.name, set(_checksums(collection)))
+            entries = map(index.read_entries, index.iter_documents())
+            store.publish_replica(collection.name, index.checksum, entries, dim=dim, count=count)
+    store.clear_replicas(collection.name, set(_published_checksums(collection)))
 
 
-def _checksums(collection: Path) -> Iterator[str]:
-    for number in generations.numbers(collection):
+def _published_checksums(collection: Path) -> Iterator[str]:
+    for number in generations.list_generations(collection):
         try:
-            yield manifest.read(collection / generations.GENERATIONS / str(number)).checksum
+            yield manifest.read_manifest(
+                collection / generations.GENERATIONS_FOLDER / str(number)
+            ).checksum
         except IndexesError:
             continue  # damaged: nobody opens it

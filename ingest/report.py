@@ -8,7 +8,7 @@ from ingest.document import DocumentNote, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class JobReport:
     """What a job did, or would do.
 
     generation: the one that now answers; None while there is none. documents, chunks, vectors:
@@ -41,11 +41,11 @@ class Report:
     loss: Loss | None = None
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Tell whether nothing happened: no change, and nothing skipped."""
         return not self.changes and not self.skipped
 
-    def json(self, *, plan: bool = False) -> dict[str, Any]:
+    def to_json(self, *, plan: bool = False) -> dict[str, Any]:
         """Give the report as JSON values. plan: with each change, and why it would be refused."""
         names = (
             *("collection", "generation", "documents", "added", "changed", "removed"),
@@ -53,7 +53,7 @@ class Report:
         )
         return {
             **{name: getattr(self, name) for name in names},
-            "skipped": [{"uri": one.uri, "reason": one.reason} for one in self.skipped],
+            "skipped": [{"uri": item.uri, "reason": item.reason} for item in self.skipped],
             "notes": [{"uri": one.uri, "note": one.note} for one in self.notes],
             "seconds": round(self.seconds, 3),
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),

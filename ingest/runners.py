@@ -12,25 +12,25 @@ from typing import Any, Literal, Protocol
 
 from indexes.build import Build
 from ingest.document import Raw
-from ingest.guard import GuardOptions, Outcome
+from ingest.guard import GuardOptions, ParseOutcome
 
-Where = Literal["local", "ray"]
+RunnerKind = Literal["local", "ray"]
 
 
 class Runner(Protocol):
     """Parses and splits files, in their order."""
 
     @property
-    def split(self) -> Mapping[str, Any]:
+    def split_options(self) -> Mapping[str, Any]:
         """The options that it splits by."""
 
-    def run(
-        self, files: Iterable[Raw], *, name: Callable[[Raw], str]
-    ) -> Iterator[tuple[Raw, Outcome]]:
+    def parse_files(
+        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+    ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Give the files back in their order, each with its outcome."""
 
 
-class Open(Protocol):
+class RunnerFactory(Protocol):
     """Opens a runner for one build."""
 
     def __call__(

@@ -18,21 +18,24 @@ from os import stat_result
 from pathlib import Path
 
 from indexes import durable
-from ingest.originals import Kept, look
+from ingest.originals import FileDigest, digest_file
 
-FOLDER = "seen"
+CACHE_FOLDER = "seen"
 _HEAD = ["format", 2]
-_WHOLE, _FEW = 5, 64  # values of a line, without its name; lines that may be too many in any case
+_LINE_VALUES, _SPARE_LINES = (
+    5,
+    64,
+)  # values of a line, without its name; lines that may be too many in any case
 _GRAIN = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
-Stamp = tuple[int, int, int, int]
+FileStamp = tuple[int, int, int, int]
 
 
-def stamp(found: stat_result) -> Stamp:
+def file_stamp(status: stat_result) -> FileStamp:
     """Tell what changes with the content of a file: inode, size, and both times."""
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-class Seen:
+class DigestCache:
     """The digests of one source's files. Nothing is written before ``save``.
 
     Its file holds lines of JSON, each with a comma: a name, then what was seen of it, or nothing
@@ -41,62 +44,68 @@ class Seen:
 
     def __init__(self, collection: Path, source: str) -> None:
         name = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        self._file = collection / FOLDER / f"{name}.json"
-        self._known: dict[str, list[object]] = {}
+        self._file = collection / CACHE_FOLDER / f"{name}.json"
+        self._cached_entries: dict[str, list[object]] = {}
         self._lines = 0
         with suppress(OSError, ValueError, AttributeError, TypeError, IndexError):
-            told = self._file.read_bytes()
-            head, *lines = json.loads(b"[%b]" % told.rstrip(b",\n"))
+            content = self._file.read_bytes()
+            head, *lines = json.loads(b"[%b]" % content.rstrip(b",\n"))
             if head == _HEAD:
-                held = {line[0]: line[1:] for line in lines}
-                self._known = {path: mark for path, mark in held.items() if len(mark) == _WHOLE}
-                self._lines = len(lines) if told.endswith(b",\n") else 0  # else torn: no more to it
-        self._now: dict[str, list[object]] = {}
+                entries = {line[0]: line[1:] for line in lines}
+                self._cached_entries = {
+                    path: mark for path, mark in entries.items() if len(mark) == _LINE_VALUES
+                }
+                self._lines = (
+                    len(lines) if content.endswith(b",\n") else 0
+                )  # else torn: no more to it
+        self._current_entries: dict[str, list[object]] = {}
 
-    def look(
-        self, path: Path, found: stat_result | None, *, limit: int, real: bool = False
-    ) -> Kept:
+    def find_digest(
+        self, path: Path, status: stat_result | None, *, limit: int, real: bool = False
+    ) -> FileDigest:
         """Give a file's digest, reading it only if it may have changed. Raises Unreadable.
 
         found: what the file was when it was listed; None is not known. real: no part of its path
         may be a link. Only what was read of the very file that was listed is remembered of it.
         """
         name = str(path)
-        if found is None or not stat.S_ISREG(found.st_mode) or found.st_size > limit << 20:
-            return look(path, limit=limit, real=real)
-        mark = stamp(found)
-        known = self._known.get(name)
+        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > limit << 20:
+            return digest_file(path, limit=limit, real=real)
+        mark = file_stamp(status)
+        known = self._cached_entries.get(name)
         if known is not None and known[:4] == list(mark):
-            self._now[name] = known
-            return Kept(str(known[4]), mark[1], path)
+            self._current_entries[name] = known
+            return FileDigest(str(known[4]), mark[1], path)
         now = time.time_ns()
-        kept = look(path, limit=limit, real=real)
-        same = kept.about is not None and stamp(kept.about) == mark
-        if same and kept.size == mark[1] and max(mark[2], mark[3]) + _GRAIN < now:
-            self._now[name] = [*mark, kept.digest]
-        return kept
+        file_digest = digest_file(path, limit=limit, real=real)
+        is_listed_file = file_digest.status is not None and file_stamp(file_digest.status) == mark
+        if is_listed_file and file_digest.size == mark[1] and max(mark[2], mark[3]) + _GRAIN < now:
+            self._current_entries[name] = [*mark, file_digest.digest]
+        return file_digest
 
     def save(self) -> None:
         """Write the entries of this look, if they are others than before. Raises OSError."""
-        known, now = self._known, self._now
-        others: list[list[object]] = [
-            [name, *mark] for name, mark in now.items() if known.get(name) is not mark
+        cached, current = self._cached_entries, self._current_entries
+        new_lines: list[list[object]] = [
+            [name, *mark] for name, mark in current.items() if cached.get(name) is not mark
         ]
-        others += [[name] for name in known.keys() - now.keys()]
-        if not others:
+        new_lines += [[name] for name in cached.keys() - current.keys()]
+        if not new_lines:
             return
-        durable.folder(self._file.parent)
-        if self._lines and self._lines + len(others) <= 2 * len(now) + _FEW:
-            with open(self._file, "ab", opener=_unlinked) as file:
+        durable.make_folder(self._file.parent)
+        if self._lines and self._lines + len(new_lines) <= 2 * len(current) + _SPARE_LINES:
+            with open(self._file, "ab", opener=_open_appending) as file:
                 # It is not synced: a torn line makes all files be read.
-                file.write(_told(others))
+                file.write(_encode_lines(new_lines))
             return
-        durable.replace(self._file, _told([_HEAD, *([name, *mark] for name, mark in now.items())]))
+        durable.replace_file(
+            self._file, _encode_lines([_HEAD, *([name, *mark] for name, mark in current.items())])
+        )
 
 
-def _unlinked(path: str, flags: int) -> int:
+def _open_appending(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def _told(lines: Sequence[Sequence[object]]) -> bytes:
+def _encode_lines(lines: Sequence[Sequence[object]]) -> bytes:
     return "".join(f"{json.dumps(line, separators=(',', ':'))},\n" for line in lines).encode()

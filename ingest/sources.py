@@ -15,15 +15,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from indexes import beside, durable, generations, past_limits
-from ingest.beneath import LISTED, open_real
+from ingest.beneath import LIST_FLAGS, open_real_path
 from ingest.document import Skipped
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.validity import SIDECAR
 
-MEMORY = "sources.json"
+REMEMBERED_SOURCES = "sources.json"
 API, APPROVED = "api", "approved"  # sources that are no path: real paths begin with "/"
 _PRIVATE = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})  # made by systems, for themselves
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SourceFile:
     """A file of a source. name: its path below the source, as a uri. path: where to read it.
 
     found: what the file system said of it; None for a link. named: where a link to it lies.
@@ -51,46 +51,50 @@ class Found:
 
     name: str
     path: Path
-    found: os.stat_result | None = None
-    named: Path | None = None
-    alone: bool = False
+    status: os.stat_result | None = None
+    link_path: Path | None = None
+    has_no_sidecar: bool = False
     real: bool = False
 
 
-Listing = Sequence[tuple[Path, Sequence[Found | Skipped]]]
+Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 
 
-def listing(paths: Sequence[Path], *, without: Path | None = None) -> Listing:
+def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
     without: a folder to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
     """
-    return [(root, files(root, without=without)) for root in resolve(paths)]
+    return [
+        (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
+    ]
 
 
-def newer(listing: Listing, mark: Path) -> list[str]:
+def list_newer_names(listing: Listing, reference: Path) -> list[str]:
     """Name the files that may have changed since another file was written; all without it.
 
     The clock of a file system may be as coarse as two seconds.
     """
-    since = mark.stat().st_mtime_ns - 2_000_000_000 if mark.exists() else 0
-    found = (one for _, listed in listing for one in listed if isinstance(one, Found))
-    return [one.name for one in found if one.found and one.found.st_ctime_ns >= since]
+    since = reference.stat().st_mtime_ns - 2_000_000_000 if reference.exists() else 0
+    plain_files = (
+        entry for _, entries in listing for entry in entries if isinstance(entry, SourceFile)
+    )
+    return [one.name for one in plain_files if one.status and one.status.st_ctime_ns >= since]
 
 
-def resolve(paths: Sequence[Path]) -> list[Path]:
+def resolve_paths(paths: Sequence[Path]) -> list[Path]:
     """Give the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
-    found: dict[Path, None] = {}
+    real_paths: dict[Path, None] = {}
     for path in paths:
         try:
-            found[path.resolve(strict=True)] = None
+            real_paths[path.resolve(strict=True)] = None
         except (OSError, RuntimeError, ValueError) as error:  # loops, NUL, no permission
             why = getattr(error, "strerror", None) or "it cannot be resolved"
             raise SourceUnreadable(f"{path} cannot be read: {why}. Nothing was changed.") from error
-    return list(found)
+    return list(real_paths)
 
 
-def files(root: Path, *, without: Path | None = None) -> list[Found | Skipped]:
+def list_files(root: Path, *, excluded_folder: Path | None = None) -> list[SourceFile | Skipped]:
     """List the files of a source, by name; with them what cannot be taken in, and why.
 
     Hidden files are passed over. Links are followed to files inside the source only, and never
@@ -98,67 +102,74 @@ def files(root: Path, *, without: Path | None = None) -> list[Found | Skipped]:
     Raises SourceUnreadable when there is no file at all.
     """
     if root.is_dir():
-        listed = sorted(_walk(root, without and without.resolve()), key=_name)
+        entries = sorted(
+            _walk_folder(root, excluded_folder and excluded_folder.resolve()), key=_entry_name
+        )
     else:
         empty = root.is_file() and root.stat().st_size == 0
-        listed = [] if empty else [Found(name=_uri(root.name), path=root, real=True)]
-    if not any(isinstance(one, Found) for one in listed):
-        why = f" ({listed[0].reason})" if listed and isinstance(listed[0], Skipped) else ""
+        entries = [] if empty else [SourceFile(name=_encode_uri(root.name), path=root, real=True)]
+    if not any(isinstance(entry, SourceFile) for entry in entries):
+        why = f" ({entries[0].reason})" if entries and isinstance(entries[0], Skipped) else ""
         raise SourceUnreadable(f"{root} holds no file to read{why}. Nothing was changed.")
-    return listed
+    return entries
 
 
-def named(found: Sequence[Found], source: Source, taken: Collection[str]) -> dict[str, Found]:
-    """Give each file of a source its uri. ``taken``: the uris of other sources.
+def assign_uris(
+    source_files: Sequence[SourceFile], source: Source, taken_uris: Collection[str]
+) -> dict[str, SourceFile]:
+    """Give each file of a source its uri. ``taken_uris``: the uris of other sources.
 
     Two files whose names read the same are told apart by a number.
     """
-    uris: dict[str, Found] = {}
-    for one in found:
-        uri = f"{source.prefix}{one.name}" if source.always else one.name
-        if uri in taken:
+    uris: dict[str, SourceFile] = {}
+    for file in source_files:
+        uri = f"{source.prefix}{file.name}" if source.always else file.name
+        if uri in taken_uris:
             uri = f"{source.prefix}{uri}"
         number = 2
-        while uri in uris or uri in taken:
+        while uri in uris or uri in taken_uris:
             stem, dot, ending = uri.rpartition(".")
             uri = f"{stem}-{number}{dot}{ending}"
             number += 1
-        uris[uri] = one
+        uris[uri] = file
     return uris
 
 
-def settle(
-    root: Path, found: Sequence[Found], known: Mapping[str, Source], taken: Collection[str]
+def settle_source(
+    root: Path,
+    source_files: Sequence[SourceFile],
+    known_sources: Mapping[str, Source],
+    taken_uris: Collection[str],
 ) -> Source:
     """Recall a source, or fix the prefix of a new one.
 
     The prefix is the folder's own name, with a number where another source has it. A new source
     that would collide bears it on all its documents; one that does not, bears none.
     """
-    if source := known.get(str(root)):
+    if source := known_sources.get(str(root)):
         return source
     folder = root if root.is_dir() else root.parent
-    base = _uri(folder.name) or "source"
-    others = {source.prefix for source in known.values()}
-    heads = {uri.partition("/")[0] for uri in taken}
+    base = _encode_uri(folder.name) or "source"
+    others = {source.prefix for source in known_sources.values()}
+    first_parts = {uri.partition("/")[0] for uri in taken_uris}
     number, prefix = 1, f"{base}/"
-    while prefix in others or prefix.rstrip("/") in heads:
+    while prefix in others or prefix.rstrip("/") in first_parts:
         number += 1
         prefix = f"{base}-{number}/"
-    always = any(one.name in taken for one in found)
+    always = any(file.name in taken_uris for file in source_files)
     return Source(name=str(root), prefix=prefix, always=always)
 
 
-def recall(collection: Path) -> dict[str, Source]:
+def read_sources(collection: Path) -> dict[str, Source]:
     """Read the remembered sources of a collection, by name.
 
     Raises IngestError when the memory is damaged: guessing could open documents to strangers.
     """
-    file = collection / MEMORY
+    file = collection / REMEMBERED_SOURCES
     try:
         content = json.loads(file.read_bytes())
-        beside.check_seal(content)
-        return {name: _source(name, **known) for name, known in content["sources"].items()}
+        beside.check_facts_seal(content)
+        return {name: _make_source(name, **known) for name, known in content["sources"].items()}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -169,92 +180,104 @@ def recall(collection: Path) -> dict[str, Source]:
         ) from error
 
 
-def remember(collection: Path, known: Mapping[str, Source], used: Iterable[Source]) -> None:
+def write_sources(
+    collection: Path, known_sources: Mapping[str, Source], used_sources: Iterable[Source]
+) -> None:
     """Add sources that were used to the remembered ones, in one step. Raises OSError.
 
     The groups of limited ones are noted with the limits of past texts too, which outlast the file.
     """
-    sources = {**known, **{one.name: one for one in used}}
+    sources = {**known_sources, **{source.name: source for source in used_sources}}
     least = generations.limits_revision(collection)
-    limits = past_limits.read(collection, least=least)
+    limits = past_limits.read_limits(collection, least=least)
     past_limits.note_sources(limits, {name: one.groups for name, one in sources.items()})
-    if sources == known:
+    if sources == known_sources:
         return
-    told = {
+    entries = {
         one.name: {"prefix": one.prefix, "always": one.always, "groups": sorted(one.groups)}
         for one in sources.values()
     }
-    facts = beside.seal({"format": 1, "sources": told})
+    facts = beside.seal_facts({"format": 1, "sources": entries})
     content = json.dumps(facts, indent=1, sort_keys=True)
-    durable.replace(collection / MEMORY, f"{content}\n".encode())
+    durable.replace_file(collection / REMEMBERED_SOURCES, f"{content}\n".encode())
 
 
-def narrower(known: Mapping[str, Source], used: Iterable[Source]) -> list[Source]:
+def restrict_sources(
+    known_sources: Mapping[str, Source], used_sources: Iterable[Source]
+) -> list[Source]:
     """Give sources as they are to be remembered before a publish: never seen by more than before.
 
     Whoever is newly let in is let in with the publish; whoever is shut out stays out even when it
     fails, so that no later ingest opens what somebody meant to close.
     """
-    return [_less(known.get(one.name, one), one) for one in used]
+    return [
+        _narrower_source(known_sources.get(source.name, source), source) for source in used_sources
+    ]
 
 
-def _less(before: Source, after: Source) -> Source:
+def _narrower_source(before: Source, after: Source) -> Source:
     """Give the source with those groups of the two that let fewer see it; none lets everyone."""
     closes = after.groups and (not before.groups or after.groups <= before.groups)
     return after if closes or before.groups == after.groups else before
 
 
-def _source(name: str, *, prefix: str, always: bool, groups: object) -> Source:
+def _make_source(name: str, *, prefix: str, always: bool, groups: object) -> Source:
     """Read one source. Raises ValueError for groups that are none: fewer would let in everyone."""
     if not isinstance(groups, list) or not all(isinstance(g, str) and g.strip() for g in groups):
         raise ValueError(f"{name} has groups that are none")
     return Source(name=name, prefix=prefix, always=always, groups=frozenset(groups))
 
 
-def _walk(root: Path, without: Path | None) -> Iterator[Found | Skipped]:
+def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFile | Skipped]:
     """Go through a folder and all below it, without recursion: folders may be very deep."""
     folders = [(root, "")]
     while folders:
         folder, above = folders.pop()
         try:
-            inside = _inside(folder)
+            entries = _list_folder(folder)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
-            yield Skipped(uri=f"{_uri(above or '.')}/".replace("//", "/"), reason=why)
+            yield Skipped(uri=f"{_encode_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
-        names = {entry for entry, _, _ in inside}
-        yield from _astray(names, above)
-        for entry, is_folder, about in inside:
+        names = {entry for entry, _, _ in entries}
+        yield from _find_stray_sidecars(names, above)
+        for entry, is_folder, status in entries:
             path, name = folder / entry, f"{above}{entry}"
             if name.lower().endswith(SIDECAR):
                 continue
             if is_folder:
-                folders += [] if path == without else [(path, f"{name}/")]
-            elif about:
+                folders += [] if path == excluded_folder else [(path, f"{name}/")]
+            elif status:
                 alone = f"{entry}{SIDECAR}" not in names
-                yield Found(name=_uri(name), path=path, found=about, alone=alone, real=True)
+                yield SourceFile(
+                    name=_encode_uri(name),
+                    path=path,
+                    status=status,
+                    has_no_sidecar=alone,
+                    real=True,
+                )
             else:
-                yield _look(path, _uri(name), root)
+                yield _check_entry(path, _encode_uri(name), root)
 
 
-def _inside(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
+def _list_folder(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
     """List a folder by its real path: name, whether it is a folder, and of a plain file its stat.
 
     It is held open meanwhile, so that all of it is of one folder. Raises OSError.
     """
-    descriptor = open_real(folder, flags=LISTED)
+    descriptor = open_real_path(folder, flags=LIST_FLAGS)
     try:
         with os.scandir(descriptor) as entries:
             return [
-                (entry.name, entry.is_dir(follow_symlinks=False), _about(entry))
+                (entry.name, entry.is_dir(follow_symlinks=False), _plain_file_status(entry))
                 for entry in entries
-                if not _private(entry.name)
+                if not _is_private(entry.name)
             ]
     finally:
         os.close(descriptor)
 
 
-def _about(entry: os.DirEntry[str]) -> os.stat_result | None:
+def _plain_file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
     """Tell of a plain file what it is; None for what has to be looked at more closely."""
     try:
         plain = entry.is_file(follow_symlinks=False)
@@ -263,7 +286,7 @@ def _about(entry: os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
-def _look(path: Path, name: str, root: Path) -> Found | Skipped:
+def _check_entry(path: Path, name: str, root: Path) -> SourceFile | Skipped:
     """Decide whether a directory entry is a file to take in."""
     try:
         real = path.resolve(strict=True) if path.is_symlink() else path
@@ -271,44 +294,45 @@ def _look(path: Path, name: str, root: Path) -> Found | Skipped:
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "a link that leads in circles"
         return Skipped(uri=name, reason=f"cannot be read: {why}")
-    if not real.is_relative_to(root) or any(map(_private, real.relative_to(root).parts)):
+    if not real.is_relative_to(root) or any(map(_is_private, real.relative_to(root).parts)):
         return Skipped(uri=name, reason="a link that leads out of the source is not followed")
     if stat.S_ISDIR(mode):
         return Skipped(uri=name, reason="a link to a folder is not followed")
     if not stat.S_ISREG(mode):
         return Skipped(uri=name, reason="not a file, but a pipe, socket or device")
-    return Found(name=name, path=real, named=path, real=True)
+    return SourceFile(name=name, path=real, link_path=path, real=True)
 
 
-def _astray(names: Collection[str], above: str) -> Iterator[Skipped]:
+def _find_stray_sidecars(names: Collection[str], above: str) -> Iterator[Skipped]:
     """Name the sidecars that nobody would read."""
     for name in sorted(names):
         if not name.lower().endswith(SIDECAR):
             continue
         if not name.endswith(SIDECAR):
             reason = f"a sidecar's name ends in {SIDECAR}, in small letters"
-            yield Skipped(uri=_uri(f"{above}{name}"), reason=reason)
+            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
         elif name.removesuffix(SIDECAR) not in names:
             reason = f"a sidecar of {name.removesuffix(SIDECAR)}, which is not there"
-            yield Skipped(uri=_uri(f"{above}{name}"), reason=reason)
+            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
 
 
-def _private(name: str) -> bool:
+def _is_private(name: str) -> bool:
     return name.startswith((".", "~$")) or name in _PRIVATE
 
 
-def _uri(name: str) -> str:
+def _encode_uri(name: str) -> str:
     r"""Write a file's name as a uri: what cannot be seen or is no Unicode is percent-encoded.
 
-    >>> _uri("a b/退款.md"), _uri("a\nb\udcff")
+    >>> _encode_uri("a b/退款.md"), _encode_uri("a\nb\udcff")
     ('a b/退款.md', 'a%0Ab%FF')
     """
     if name.isascii() and name.isprintable():
         return name
     return "".join(
-        quote(os.fsencode(c), safe="") if unicodedata.category(c) in _UNSEEN else c for c in name
+        quote(os.fsencode(c), safe="") if unicodedata.category(c) in _INVISIBLE_CATEGORIES else c
+        for c in name
     )
 
 
-def _name(one: Found | Skipped) -> str:
-    return one.name if isinstance(one, Found) else one.uri
+def _entry_name(entry: SourceFile | Skipped) -> str:
+    return entry.name if isinstance(entry, SourceFile) else entry.uri

@@ -13,23 +13,25 @@ from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 
-from indexes.chunk import Chunk, Kind, Span
-from indexes.text import language
+from indexes.chunk import Chunk, ChunkKind, Span
+from indexes.text import detect_language
 from indexes.tokenizer import Tokenizer
 from ingest.document import Block, Document
-from ingest.lead import Leads
-from ingest.letters import letters
+from ingest.lead import LeadWriter
+from ingest.letters import mark_token_breaks
 
 if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every child's start
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal shares
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
-_LABEL = 24  # characters of a line without a full stop that is read as a label of what follows
+_LONGEST_LABEL = (
+    24  # characters of a line without a full stop that is read as a label of what follows
+)
 _ITEM = re.compile(
     r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、])"
 )
-_LINE = re.compile(r"[^\n]+")
+_TEXT_LINE = re.compile(r"[^\n]+")
 _FINAL = frozenset(".!?。！？…")
 _BREAKS = ("P", "L", "S", "C", "W", "")  # of ``letters``, strongest first
 
@@ -45,13 +47,13 @@ class SplitOptions:
     max_tokens: int = 180
     window: int = 250
 
-    def fitted(self, most: int) -> "SplitOptions":
-        """Shrink for a model that reads ``most`` tokens in all: two its own, four for a prefix.
+    def shrink_to(self, model_tokens: int) -> "SplitOptions":
+        """Shrink for a model that reads ``model_tokens`` tokens in all: two its own, four for a prefix.
 
-        >>> SplitOptions().fitted(128)
+        >>> SplitOptions().shrink_to(128)
         SplitOptions(max_tokens=87, window=122)
         """
-        window = min(self.window, most - 6)
+        window = min(self.window, model_tokens - 6)
         return replace(self, window=window, max_tokens=min(self.max_tokens, window * 180 // 250))
 
 
@@ -67,18 +69,18 @@ class _Unit:
     section: Span
     start: int
     end: int
-    above: str
-    most: int
+    repeated_line: str
+    max_tokens: int
 
     @property
-    def place(self) -> tuple[object, ...]:
+    def grouping_key(self) -> tuple[object, ...]:
         """Units of one place may share a chunk; a FAQ entry shares with nobody."""
         block = self.block
         alone = block.start if block.kind == "faq" else None
         return self.section, block.page, block.kind == "table", block.header, alone
 
 
-def split(
+def split_document(
     document: Document, *, uri: str, record_id: str, tokenizer: Tokenizer, options: SplitOptions
 ) -> list[Chunk]:
     """Split a document: chunks in its order, none overlapping, nothing but white space left out.
@@ -88,14 +90,14 @@ def split(
     others are in the ``path`` and ``lead`` of what stands under them. Of a FAQ entry that is too
     long, the first chunk has the question, the others have it in their lead.
     """
-    cutter = _Cutter(document.text, tokenizer.cuts(document.text), options.max_tokens)
-    leads = Leads(document.title, tokenizer)
+    packer = _UnitPacker(document.text, tokenizer.token_starts(document.text), options.max_tokens)
+    lead_writer = LeadWriter(document.title, tokenizer)
     chunks = []
-    for units in cutter.packs(_placed(document)):
+    for units in packer.pack_units(_pair_with_sections(document)):
         block, start, end = units[0].block, units[0].start, units[-1].end
         text = document.text[start:end]
-        above = "" if units[0].above in text else units[0].above
-        asked = block.question
+        repeated_line = "" if units[0].repeated_line in text else units[0].repeated_line
+        question = block.question
         chunks.append(
             Chunk(
                 document=record_id,
@@ -104,130 +106,141 @@ def split(
                 text=text,
                 start=start,
                 end=end,
-                lead=leads.write(block.path, above, options.window - cutter.size(start, end) - 1),
+                lead=lead_writer.write_lead(
+                    block.path,
+                    repeated_line,
+                    options.window - packer.count_span_tokens(start, end) - 1,
+                ),
                 path=block.path,
                 page=block.page,
                 section=units[0].section,
-                question=asked if asked and start <= asked[0] and asked[1] <= end else None,
-                kind=_kind(units, document.text),
-                language=_language(text, document.language),
+                question=question
+                if question and start <= question[0] and question[1] <= end
+                else None,
+                kind=_name_chunk_kind(units, document.text),
+                language=_detect_chunk_language(text, document.language),
             )
         )
     return chunks
 
 
-def _placed(document: Document) -> list[tuple[Block, Span]]:
+def _pair_with_sections(document: Document) -> list[tuple[Block, Span]]:
     """Give the blocks that become text, each with the span of its section, headings included."""
-    runs: list[list[Block]] = []
-    tops: list[int] = []
+    sections: list[list[Block]] = []
+    section_starts: list[int] = []
     last: object = None
-    for block, top in _bodies(document):
+    for block, top in _find_bodies(document):
         key = block.path or block.page
-        if not runs or top < block.start or key != last:
-            runs.append([])
-            tops.append(top)
-        runs[-1].append(block)
+        if not sections or top < block.start or key != last:
+            sections.append([])
+            section_starts.append(top)
+        sections[-1].append(block)
         last = key
     return [
-        (block, (top, run[-1].end)) for run, top in zip(runs, tops, strict=True) for block in run
+        (block, (top, run[-1].end))
+        for run, top in zip(sections, section_starts, strict=True)
+        for block in run
     ]
 
 
-def _bodies(document: Document) -> list[tuple[Block, int]]:
+def _find_bodies(document: Document) -> list[tuple[Block, int]]:
     """Find all blocks but headings that lead others, and where the headings of each begin."""
-    found: list[tuple[Block, int]] = []
+    bodies: list[tuple[Block, int]] = []
     for block in reversed(document.blocks):
-        words = document.text[block.start : block.end].strip()
-        if block.kind == "heading" and found and " ".join(words.split()) in found[-1][0].path:
-            found[-1] = (found[-1][0], block.start)
-        elif words:
-            found.append((block, block.start))
-    return found[::-1]
+        text = document.text[block.start : block.end].strip()
+        if block.kind == "heading" and bodies and " ".join(text.split()) in bodies[-1][0].path:
+            bodies[-1] = (bodies[-1][0], block.start)
+        elif text:
+            bodies.append((block, block.start))
+    return bodies[::-1]
 
 
-def _kind(units: Sequence[_Unit], text: str) -> Kind:
+def _name_chunk_kind(units: Sequence[_Unit], text: str) -> ChunkKind:
     """Name what a chunk is; a list stays one with the line that leads it in."""
     kinds = {unit.block.kind for unit in units}
-    if len(units) > 1 and _promises(text, units[0]):
+    if len(units) > 1 and _introduces_next(text, units[0]):
         kinds = {unit.block.kind for unit in units[1:]}
     kind = kinds.pop()
     return "prose" if kinds or kind == "heading" or kind == "paragraph" else kind  # noqa: PLR1714
 
 
-def _language(text: str, other: str) -> str:
-    found = language(text)
-    return other if found == "und" else found
+def _detect_chunk_language(text: str, default: str) -> str:
+    code = detect_language(text)
+    return default if code == "und" else code
 
 
-def _promises(text: str, unit: _Unit) -> bool:
+def _introduces_next(text: str, unit: _Unit) -> bool:
     """Tell whether a line leads in what follows: by its colon, or as a short label."""
     last = text[unit.end - 1]
-    if unit.block.kind == "paragraph" and unit.end - unit.start <= _LABEL:
+    if unit.block.kind == "paragraph" and unit.end - unit.start <= _LONGEST_LABEL:
         return last not in _FINAL
     return last in {":", "："}
 
 
-class _Cutter:
+class _UnitPacker:
     """Makes units of blocks and packs them. cuts: where the tokens of the text begin."""
 
     def __init__(self, text: str, cuts: Sequence[int], limit: int) -> None:
         self._text, self._cuts, self._limit = text, cuts, limit
 
-    def size(self, start: int, end: int) -> int:
+    def count_span_tokens(self, start: int, end: int) -> int:
         """Count the tokens that begin in a span."""
         return bisect_left(self._cuts, end) - bisect_left(self._cuts, start)
 
-    def packs(self, placed: Sequence[tuple[Block, Span]]) -> Iterator[list[_Unit]]:
+    def pack_units(self, blocks: Sequence[tuple[Block, Span]]) -> Iterator[list[_Unit]]:
         """Put neighbouring units together while they fit; a line that leads in goes along."""
-        held: list[_Unit] = []
-        for unit in self._units(placed):
-            if held and not self._fits(held[0], unit):
-                carried = len(held) > 1 and _promises(self._text, held[-1])
-                carried = carried and self._fits(held[-1], unit)
-                yield held[:-1] if carried else held
-                held = held[-1:] if carried else []
-            held.append(unit)
-        if held:
-            yield held
+        pending: list[_Unit] = []
+        for unit in self._make_units(blocks):
+            if pending and not self._fits(pending[0], unit):
+                carries_over = len(pending) > 1 and _introduces_next(self._text, pending[-1])
+                carries_over = carries_over and self._fits(pending[-1], unit)
+                yield pending[:-1] if carries_over else pending
+                pending = pending[-1:] if carries_over else []
+            pending.append(unit)
+        if pending:
+            yield pending
 
     def _fits(self, first: _Unit, last: _Unit) -> bool:
-        most = last.most if first.block is last.block else self._limit
-        return first.place == last.place and self.size(first.start, last.end) <= most
+        most = last.max_tokens if first.block is last.block else self._limit
+        return (
+            first.grouping_key == last.grouping_key
+            and self.count_span_tokens(first.start, last.end) <= most
+        )
 
-    def _units(self, placed: Sequence[tuple[Block, Span]]) -> Iterator[_Unit]:
-        before: _Unit | None = None
-        for block, section in placed:
-            above, room = block.header, self._limit
+    def _make_units(self, blocks: Sequence[tuple[Block, Span]]) -> Iterator[_Unit]:
+        last_unit: _Unit | None = None
+        for block, section in blocks:
+            above, limit = block.header, self._limit
             if block.question:
                 above = self._text[slice(*block.question)]
-            elif block.kind == "list" and before and before.section == section:
-                size = self.size(before.start, before.end)
-                if _promises(self._text, before) and size <= _LEADS_IN:
-                    above, room = self._text[before.start : before.end], self._limit - size
-            whole = self.size(block.start, block.end) <= room
-            parts = [(block.start, block.end)] if whole else self._parts(block)
+            elif block.kind == "list" and last_unit and last_unit.section == section:
+                size = self.count_span_tokens(last_unit.start, last_unit.end)
+                if _introduces_next(self._text, last_unit) and size <= _LEADS_IN:
+                    above, limit = self._text[last_unit.start : last_unit.end], self._limit - size
+            whole = self.count_span_tokens(block.start, block.end) <= limit
+            parts = [(block.start, block.end)] if whole else self._split_block(block)
             for part in parts:
-                most = self._share(*part) if block.kind == "paragraph" else self._limit
-                for start, end in self._prose(*part, most, block.question):
+                max_tokens = self._even_share(*part) if block.kind == "paragraph" else self._limit
+                for start, end in self._split_prose(*part, max_tokens, block.question):
                     piece = self._text[start:end]
                     if words := piece.strip():
                         at = start + len(piece) - len(piece.lstrip())
-                        before = _Unit(block, section, at, at + len(words), above, most)
-                        yield before
+                        last_unit = _Unit(block, section, at, at + len(words), above, max_tokens)
+                        yield last_unit
 
-    def _parts(self, block: Block) -> list[Span]:
+    def _split_block(self, block: Block) -> list[Span]:
         """Cut a block where its kind allows it."""
         if block.kind not in {"list", "table", "code"}:
             return [(block.start, block.end)]
-        lines = [m.span() for m in _LINE.finditer(self._text, block.start, block.end)]
-        return self._items(lines) if block.kind == "list" else lines
+        lines = [m.span() for m in _TEXT_LINE.finditer(self._text, block.start, block.end)]
+        return self._join_item_lines(lines) if block.kind == "list" else lines
 
-    def _share(self, start: int, end: int) -> int:
+    def _even_share(self, start: int, end: int) -> int:
         """Tell how long the pieces of a span may be, so that no short end is left over."""
-        count = self.size(start, end)
+        count = self.count_span_tokens(start, end)
         return min(self._limit, ceil(_EVEN * count / max(1, ceil(count / self._limit))))
 
-    def _items(self, lines: list[Span]) -> list[Span]:
+    def _join_item_lines(self, lines: list[Span]) -> list[Span]:
         """Join the lines of an item that goes on over several."""
         items: list[Span] = []
         for start, end in lines:
@@ -237,14 +250,16 @@ class _Cutter:
                 items.append((start, end))
         return lines if len(items) == 1 else items
 
-    def _prose(self, start: int, end: int, most: int, question: Span | None) -> Iterator[Span]:
+    def _split_prose(
+        self, start: int, end: int, max_tokens: int, question: Span | None
+    ) -> Iterator[Span]:
         """Cut a span that is too long at the strongest breaks that make pieces fit."""
         first, last = bisect_left(self._cuts, start), bisect_left(self._cuts, end)
         if last - first <= self._limit:
             yield start, end
             return
-        span = letters(self._text, self._cuts, start, end, question)
-        for piece in _splitter(most).split_text(span):
+        span = mark_token_breaks(self._text, self._cuts, start, end, question)
+        for piece in _make_splitter(max_tokens).split_text(span):
             first += len(piece)
             after = self._cuts[first] if first < last else end
             yield start, after
@@ -252,7 +267,7 @@ class _Cutter:
 
 
 @lru_cache(maxsize=256)
-def _splitter(size: int) -> "RecursiveCharacterTextSplitter":
+def _make_splitter(size: int) -> "RecursiveCharacterTextSplitter":
     from langchain_text_splitters import RecursiveCharacterTextSplitter  # noqa: PLC0415
 
     return RecursiveCharacterTextSplitter(

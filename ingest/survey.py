@@ -8,22 +8,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from indexes import generations, past_limits
-from indexes.access_log import NOBODY, intersect_groups
+from indexes.access_log import NOBODY_GROUPS, intersect_groups
 from indexes.chunk import Validity
-from indexes.documents import Documents, Listed
+from indexes.documents import DocumentTable, ListedDocument
 from indexes.index import Index
 from indexes.paths import original_file
 from ingest import ledger, sources
 from ingest.document import Raw, Skipped
-from ingest.errors import IngestError, Unreadable, unreadable
-from ingest.ledger import Changes
-from ingest.seen import FOLDER as SEEN
-from ingest.seen import Seen
-from ingest.sources import Found, Listing, Source
-from ingest.validity import SIDECAR, beside
+from ingest.errors import IngestError, Unreadable, to_unreadable
+from ingest.ledger import DocumentChanges
+from ingest.seen import CACHE_FOLDER as SEEN
+from ingest.seen import DigestCache
+from ingest.sources import SourceFile, Listing, Source
+from ingest.validity import SIDECAR, read_sidecar
 
-BESIDE = "~"  # between a source and the number of a document that stands beside a hidden one
-Admit = Callable[[Sequence[Listed]], tuple[list[Listed], frozenset[str] | None]]
+SIBLING_MARK = "~"  # between a source and the number of a document that stands beside a hidden one
+AdmissionRule = Callable[
+    [Sequence[ListedDocument]], tuple[list[ListedDocument], frozenset[str] | None]
+]
 """Given all documents of a name: which of them a change is about, and whose the new one is.
 
 It is asked while the collection is held, and may raise: then nothing is changed.
@@ -31,7 +33,7 @@ It is asked while the collection is held, and may raise: then nothing is changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class SourceChanges:
     """One source, what the collection holds of it by uri, and what is to change.
 
     mirror: a document that can no longer be read goes; otherwise its former version stays.
@@ -39,62 +41,69 @@ class Survey:
     """
 
     source: Source
-    held: Mapping[str, Listed] = field(default_factory=dict)
-    changes: Changes = field(default_factory=Changes)
+    published: Mapping[str, ListedDocument] = field(default_factory=dict)
+    changes: DocumentChanges = field(default_factory=DocumentChanges)
     skipped: tuple[Skipped, ...] = ()
-    mirror: bool = True
-    seen: Seen | None = None
+    is_mirror: bool = True
+    digest_cache: DigestCache | None = None
 
-    def failed(self, skipped: Iterable[Skipped]) -> set[str]:
+    def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
         """Tell which uris of this source, of all that was skipped, could not be read."""
-        return {one.uri for one in skipped if one.source == self.source.name}
+        return {entry.uri for entry in skipped if entry.source == self.source.name}
 
-    def gone(self, skipped: Iterable[Skipped]) -> list[Listed]:
+    def removed_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
         """Tell what goes, given what could not be read."""
-        return [*self.changes.removed, *(self._unread(skipped) if self.mirror else ())]
+        return [
+            *self.changes.removed,
+            *(self._unreadable_documents(skipped) if self.is_mirror else ()),
+        ]
 
-    def stayed(self, skipped: Iterable[Skipped]) -> list[Listed]:
+    def retained_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
         """Tell what stays as it was because its new version could not be read."""
-        return [] if self.mirror else self._unread(skipped)
+        return [] if self.is_mirror else self._unreadable_documents(skipped)
 
-    def blocked(self, skipped: Sequence[Skipped]) -> str | None:
+    def find_refusal(self, skipped: Sequence[Skipped]) -> str | None:
         """Tell why the job may not go on without being told so, or None."""
-        failed, lost = self.failed(skipped), self.changes.lost
-        count = sum(d.uri in lost or d.uri in failed for d in self.gone(skipped))
-        return ledger.mass_removal(self.source.name, held=len(self.held), lost=count)
+        failed_uris, lost_uris = self.failed_uris(skipped), self.changes.lost_uris
+        count = sum(
+            d.uri in lost_uris or d.uri in failed_uris for d in self.removed_documents(skipped)
+        )
+        return ledger.describe_mass_removal(
+            self.source.name, document_count=len(self.published), removed_count=count
+        )
 
-    def told(self, skipped: Sequence[Skipped]) -> dict[str, str]:
+    def change_marks(self, skipped: Sequence[Skipped]) -> dict[str, str]:
         """Tell every change by uri, with its mark: + new, ~ changed, - gone."""
-        failed, changes = self.failed(skipped), self.changes
-        told = {raw.uri: "+" for raw in changes.added if raw.uri not in failed}
-        told |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed}
-        told |= {d.uri: "~" for d in changes.unchanged if d.id in changes.groups}
-        return told | {document.uri: "-" for document in self.gone(skipped)}
+        failed_uris, changes = self.failed_uris(skipped), self.changes
+        marks = {raw.uri: "+" for raw in changes.added if raw.uri not in failed_uris}
+        marks |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed_uris}
+        marks |= {d.uri: "~" for d in changes.unchanged if d.id in changes.groups}
+        return marks | {document.uri: "-" for document in self.removed_documents(skipped)}
 
-    def _unread(self, skipped: Iterable[Skipped]) -> list[Listed]:
-        failed = self.failed(skipped)
-        return [self.held[raw.uri] for raw in self.changes.changed if raw.uri in failed]
+    def _unreadable_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
+        failed_uris = self.failed_uris(skipped)
+        return [self.published[raw.uri] for raw in self.changes.changed if raw.uri in failed_uris]
 
 
-def is_of(source: str, name: str) -> bool:
+def belongs_to_source(source: str, document_source: str) -> bool:
     """Tell whether a document's source is one, or a place of that one beside a hidden name.
 
-    >>> is_of("api", "api"), is_of("api", "api~2"), is_of("api", "/srv/api")
+    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2"), belongs_to_source("api", "/srv/api")
     (True, True, False)
     """
-    return name == source or name.startswith(f"{source}{BESIDE}")
+    return document_source == source or document_source.startswith(f"{source}{SIBLING_MARK}")
 
 
-def _free(source: str, taken: Collection[str]) -> str:
+def _free_source_name(source: str, taken_names: Collection[str]) -> str:
     number, name = 1, source
-    while name in taken:
+    while name in taken_names:
         number += 1
-        name = f"{source}{BESIDE}{number}"
+        name = f"{source}{SIBLING_MARK}{number}"
     return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surveyor:
+class ChangeDetector:
     """Looks at sources for one job. base: what is published now, or None.
 
     known: the remembered sources. way: see ``ledger.way``. limit: MiB of a file at most.
@@ -103,48 +112,55 @@ class Surveyor:
 
     base: Index | None
     collection: Path
-    known: Mapping[str, Source]
-    way: str
+    known_sources: Mapping[str, Source]
+    pipeline_digest: str
     limit: int
 
-    def mirror(self, listing: Listing, groups: frozenset[str] | None) -> list[Survey]:
+    def compare_sources(
+        self, listing: Listing, groups: frozenset[str] | None
+    ) -> list[SourceChanges]:
         """Survey sources that are paths. groups: who may see them; None keeps what was said.
 
         What was said of a source holds for all of its documents, whatever became of them since: a
         generation that was gone back to may be of a time when others could see them.
         """
-        known, surveys = dict(self.known), list[Survey]()
-        names = {str(root) for root, _ in listing}
-        held = list(self.base.records()) if self.base else []
-        taken = {d.uri for d in held if d.source not in names}
-        for root, listed in listing:
-            found = [one for one in listed if isinstance(one, Found)]
-            source = sources.settle(root, found, known, taken)
-            own = {d.uri: d for d in held if d.source == source.name}
-            said = groups
+        known_sources, source_changes = dict(self.known_sources), list[SourceChanges]()
+        source_names = {str(root) for root, _ in listing}
+        published = list(self.base.iter_documents()) if self.base else []
+        taken_uris = {d.uri for d in published if d.source not in source_names}
+        for root, entries in listing:
+            files = [entry for entry in entries if isinstance(entry, SourceFile)]
+            source = sources.settle_source(root, files, known_sources, taken_uris)
+            own_documents = {d.uri: d for d in published if d.source == source.name}
+            new_groups = groups
             if groups is not None:
                 source = replace(source, groups=groups)
-            elif source.name in self.known:
-                said = source.groups
+            elif source.name in self.known_sources:
+                new_groups = source.groups
             else:
-                source = replace(source, groups=self._infer_groups(source.name, own, held))
-            known[source.name] = source
-            surveys.append(
-                self._mirror(
+                source = replace(
+                    source, groups=self._infer_groups(source.name, own_documents, published)
+                )
+            known_sources[source.name] = source
+            source_changes.append(
+                self._compare_source(
                     source,
-                    own,
-                    listed,
-                    taken=taken - own.keys(),
-                    groups=said,
-                    limits=_limits_inside(source.name, known.values()),
+                    own_documents,
+                    entries,
+                    taken_uris=taken_uris - own_documents.keys(),
+                    groups=new_groups,
+                    limits=_limits_inside(source.name, known_sources.values()),
                 )
             )
-            taken |= {raw.uri for raw in surveys[-1].changes.work}
-            taken |= {document.uri for document in surveys[-1].changes.unchanged}
-        return [*surveys, *self._outdated(names, ("", ""))]
+            taken_uris |= {raw.uri for raw in source_changes[-1].changes.files_to_parse}
+            taken_uris |= {document.uri for document in source_changes[-1].changes.unchanged}
+        return [*source_changes, *self._outdated_sources(source_names, ("", ""))]
 
     def _infer_groups(
-        self, source: str, own: Mapping[str, Listed], listed: Iterable[Listed]
+        self,
+        source: str,
+        own_documents: Mapping[str, ListedDocument],
+        documents: Iterable[ListedDocument],
     ) -> frozenset[str]:
         """Tell who may see what comes to a source that is not remembered, by its documents.
 
@@ -153,14 +169,14 @@ class Surveyor:
         ones to strangers. Raises IndexDamaged when the former cannot be read.
         """
         least = generations.limits_revision(self.collection)
-        if last := past_limits.read(self.collection, least=least).sources.get(source):
+        if last := past_limits.read_limits(self.collection, least=least).sources.get(source):
             return last
-        groups = {document.groups for document in own.values()} - {NOBODY}
+        groups = {document.groups for document in own_documents.values()} - {NOBODY_GROUPS}
         if len(groups) == 1:
             return groups.pop()
-        if own or self._has_lost_memory(listed):
-            file = self.collection / sources.MEMORY
-            why = "its documents are for several" if own else f"{file} is missing"
+        if own_documents or self._has_lost_memory(documents):
+            file = self.collection / sources.REMEMBERED_SOURCES
+            why = "its documents are for several" if own_documents else f"{file} is missing"
             raise IngestError(
                 f"Who may see the documents of {source} is not known: {why}. Nothing was changed. "
                 f"Name them: ragdesk ingest {source} --groups a,b (for everybody, put the backup "
@@ -168,43 +184,53 @@ class Surveyor:
             )
         return frozenset()
 
-    def _has_lost_memory(self, listed: Iterable[Listed]) -> bool:
+    def _has_lost_memory(self, listed: Iterable[ListedDocument]) -> bool:
         """Tell whether there were sources, and nothing says any more which groups they had."""
-        if (self.collection / sources.MEMORY).exists():
+        if (self.collection / sources.REMEMBERED_SOURCES).exists():
             return False
         if (self.collection / SEEN).exists():
             return True  # a trace that only sources leave
-        if self.base is None and (known := generations.numbers(self.collection)):
-            tables = (generations.whole_table(self.collection, n) for n in reversed(known))
+        if self.base is None and (known := generations.list_generations(self.collection)):
+            tables = (generations.find_whole_table(self.collection, n) for n in reversed(known))
             if (table := next(filter(None, tables), None)) is None:
                 return True
-            with closing(Documents(table)) as left:
-                listed = list(left.all())
+            with closing(DocumentTable(table)) as old_documents:
+                listed = list(old_documents.iter_all())
         return any(PurePath(document.source).is_absolute() for document in listed)
 
-    def _outdated(self, names: Collection[str], without: tuple[str, str]) -> list[Survey]:
+    def _outdated_sources(
+        self, source_names: Collection[str], excluded_document: tuple[str, str]
+    ) -> list[SourceChanges]:
         """Survey what other settings made, in sources (or of a name) that this job is not about.
 
         A collection never mixes two ways from bytes to chunks, so these are read again too, from
         the bytes that were kept.
         """
-        made = [part.facts.get("splitter", {}) for part in self.base.segments] if self.base else []
-        if self.base is None or all(facts.get("way", self.way) == self.way for facts in made):
+        splitter_facts = (
+            [part.facts.get("splitter", {}) for part in self.base.segments] if self.base else []
+        )
+        if self.base is None or all(
+            facts.get("way", self.pipeline_digest) == self.pipeline_digest
+            for facts in splitter_facts
+        ):
             return []
-        sources_: dict[str, dict[str, Listed]] = {}
-        for document in self.base.records():
-            if document.source not in names and (document.source, document.uri) != without:
-                sources_.setdefault(document.source, {})[document.uri] = document
+        documents_by_source: dict[str, dict[str, ListedDocument]] = {}
+        for document in self.base.iter_documents():
+            if (
+                document.source not in source_names
+                and (document.source, document.uri) != excluded_document
+            ):
+                documents_by_source.setdefault(document.source, {})[document.uri] = document
         return [
-            Survey(
-                source=self.known.get(name) or Source(name=name, prefix=""),
-                held=held,
-                changes=Changes(changed=tuple(map(self._kept, held.values()))),
+            SourceChanges(
+                source=self.known_sources.get(name) or Source(name=name, prefix=""),
+                published=documents,
+                changes=DocumentChanges(changed=tuple(map(self._original_of, documents.values()))),
             )
-            for name, held in sorted(sources_.items())
+            for name, documents in sorted(documents_by_source.items())
         ]
 
-    def _kept(self, document: Listed) -> Raw:
+    def _original_of(self, document: ListedDocument) -> Raw:
         file = original_file(self.collection, document.digest)
         return Raw(
             uri=document.uri,
@@ -213,85 +239,105 @@ class Surveyor:
             digest=document.digest,
             size=file.stat().st_size if file.is_file() else 0,
             groups=document.groups,
-            validity=document.validity if document.validity.beside else None,
+            validity=document.validity if document.validity.from_sidecar else None,
         )
 
-    def one(
+    def compare_document(
         self,
         source: str,
         uri: str,
         file: Path | None,
         groups: frozenset[str] | None,
-        admit: Admit | None = None,
-    ) -> list[Survey]:
+        admit: AdmissionRule | None = None,
+    ) -> list[SourceChanges]:
         """Survey one document that is put into a source (or, without a file, deleted from it).
 
-        admit: see ``Admit``. A document that it leaves out is passed by: it stays, and the one
+        admit: see ``AdmissionRule``. A document that it leaves out is passed by: it stays, and the one
         that is put is taken in beside it. Raises Unreadable when another source has a document of
         that name, and what ``admit`` raises.
         """
-        every = self.base.documents.named(uri) if self.base else []
-        named, groups = admit(every) if admit else (every, groups)
-        own = [d for d in named if is_of(source, d.source)][:1]
-        if named and not own:
-            folder = PurePath(named[0].source).name
+        namesakes = self.base.documents.list_by_uri(uri) if self.base else []
+        candidates, groups = admit(namesakes) if admit else (namesakes, groups)
+        own_documents = [d for d in candidates if belongs_to_source(source, d.source)][:1]
+        if candidates and not own_documents:
+            folder = PurePath(candidates[0].source).name
             raise Unreadable(f"{uri} belongs to the source {folder}; change it there.")
-        source = own[0].source if own else _free(source, {d.source for d in every})
-        survey = Survey(
-            source=Source(name=source, prefix=""), held={d.uri: d for d in own}, mirror=False
+        source = (
+            own_documents[0].source
+            if own_documents
+            else _free_source_name(source, {d.source for d in namesakes})
         )
-        others = self._outdated((), (source, uri))
+        change = SourceChanges(
+            source=Source(name=source, prefix=""),
+            published={d.uri: d for d in own_documents},
+            is_mirror=False,
+        )
+        others = self._outdated_sources((), (source, uri))
         if file is None:
-            return [replace(survey, changes=Changes(removed=tuple(own))), *others]
-        put = {uri: Found(name=uri, path=file)}
-        nothing = Seen(self.collection, source)
-        raws, skipped = self._look(put, source, groups or frozenset(), nothing)
-        changes = ledger.compare(raws, own if raws else (), way=self.way, groups=groups)
-        return [replace(survey, changes=changes, skipped=tuple(skipped)), *others]
+            return [replace(change, changes=DocumentChanges(removed=tuple(own_documents))), *others]
+        files = {uri: SourceFile(name=uri, path=file)}
+        empty_cache = DigestCache(self.collection, source)
+        raws, skipped = self._digest_files(files, source, groups or frozenset(), empty_cache)
+        changes = ledger.compare_files(
+            raws, own_documents if raws else (), pipeline=self.pipeline_digest, groups=groups
+        )
+        return [replace(change, changes=changes, skipped=tuple(skipped)), *others]
 
-    def _mirror(  # noqa: PLR0913, each of them is another fact of the source
+    def _compare_source(  # noqa: PLR0913, each of them is another fact of the source
         self,
         source: Source,
-        held: Mapping[str, Listed],
-        listed: Sequence[Found | Skipped],
+        published: Mapping[str, ListedDocument],
+        entries: Sequence[SourceFile | Skipped],
         *,
-        taken: Collection[str],
+        taken_uris: Collection[str],
         groups: frozenset[str] | None,
         limits: Mapping[PurePath, frozenset[str]],
-    ) -> Survey:
-        found = [one for one in listed if isinstance(one, Found)]
-        files = sources.named(found, source, taken)
-        seen = Seen(self.collection, source.name)
-        raws, unread = self._look(files, source.name, source.groups, seen)
+    ) -> SourceChanges:
+        listed_files = [entry for entry in entries if isinstance(entry, SourceFile)]
+        files = sources.assign_uris(listed_files, source, taken_uris)
+        digest_cache = DigestCache(self.collection, source.name)
+        raws, failures = self._digest_files(files, source.name, source.groups, digest_cache)
         inner = _limits_by_uri(files, limits)
         raws = [_limit(raw, inner) for raw in raws]
         prefix = source.prefix if source.always else ""
-        odd = [
+        skipped_entries = [
             replace(one, uri=f"{prefix}{one.uri}", source=source.name)
-            for one in listed
+            for one in entries
             if isinstance(one, Skipped)
         ]
-        changes = ledger.compare(raws, held.values(), way=self.way, groups=groups, limits=inner)
-        closed = {one.uri for one in odd if one.uri.endswith("/")}
-        return Survey(
+        changes = ledger.compare_files(
+            raws, published.values(), pipeline=self.pipeline_digest, groups=groups, limits=inner
+        )
+        closed_folders = {one.uri for one in skipped_entries if one.uri.endswith("/")}
+        return SourceChanges(
             source=source,
-            held=held,
-            changes=changes.sparing(lambda uri: any(map(uri.startswith, closed))),
-            seen=seen,
-            skipped=(*odd, *unread),
+            published=published,
+            changes=changes.keep_unreachable(lambda uri: any(map(uri.startswith, closed_folders))),
+            digest_cache=digest_cache,
+            skipped=(*skipped_entries, *failures),
         )
 
-    def _look(
-        self, files: Mapping[str, Found], source: str, groups: frozenset[str], known: Seen
+    def _digest_files(
+        self,
+        files: Mapping[str, SourceFile],
+        source: str,
+        groups: frozenset[str],
+        digest_cache: DigestCache,
     ) -> tuple[list[Raw], list[Skipped]]:
         """Find the digest of every file; what cannot be read is skipped with the reason."""
         raws: list[Raw] = []
         skipped: list[Skipped] = []
-        for uri, one in files.items():
-            path = one.path
+        for uri, listed_file in files.items():
+            path = listed_file.path
             try:
-                seen = known.look(path, one.found, limit=self.limit, real=one.real)
-                told = None if one.alone else _beside(one.named or path, real=one.real)
+                file_digest = digest_cache.find_digest(
+                    path, listed_file.status, limit=self.limit, real=listed_file.real
+                )
+                validity = (
+                    None
+                    if listed_file.has_no_sidecar
+                    else _read_sidecar_cheaply(listed_file.link_path or path, real=listed_file.real)
+                )
             except Unreadable as error:
                 skipped.append(Skipped(uri=uri, reason=str(error), source=source))
                 continue
@@ -299,11 +345,11 @@ class Surveyor:
                 uri=uri,
                 source=source,
                 file=path,
-                digest=seen.digest,
-                size=seen.size,
+                digest=file_digest.digest,
+                size=file_digest.size,
                 groups=groups,
-                validity=told,
-                real=one.real,
+                validity=validity,
+                real=listed_file.real,
             )
             raws.append(raw)
         return raws, skipped
@@ -319,7 +365,7 @@ def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, froze
 
 
 def _limits_by_uri(
-    files: Mapping[str, Found], limits: Mapping[PurePath, frozenset[str]]
+    files: Mapping[str, SourceFile], limits: Mapping[PurePath, frozenset[str]]
 ) -> dict[str, frozenset[str]]:
     """Give, for each file that lies in limited sources too, those who may see it there."""
     groups: dict[str, frozenset[str]] = {}
@@ -336,7 +382,7 @@ def _limit(raw: Raw, limits: Mapping[str, frozenset[str]]) -> Raw:
     return replace(raw, groups=intersect_groups(raw.groups, limits[raw.uri]))
 
 
-def _beside(path: Path, *, real: bool = False) -> Validity | None:
+def _read_sidecar_cheaply(path: Path, *, real: bool = False) -> Validity | None:
     """Read a sidecar; that there is none must cost little, as it is so for nearly every file.
 
     Only what cannot be there is taken for absent: what cannot be looked at raises Unreadable.
@@ -347,8 +393,8 @@ def _beside(path: Path, *, real: bool = False) -> Validity | None:
         if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
             return None
     try:
-        return beside(path, real=real)
+        return read_sidecar(path, real=real)
     except Unreadable as error:
         if isinstance(error.__cause__, OSError):
-            unreadable(error.__cause__, "")  # raised again, where it is not about this file
+            to_unreadable(error.__cause__, "")  # raised again, where it is not about this file
         raise

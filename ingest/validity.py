@@ -18,105 +18,105 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from indexes.chunk import ALWAYS, Validity
-from ingest.beneath import open_file
-from ingest.errors import Unreadable, unreadable
+from indexes.chunk import ALWAYS_VALID, Validity
+from ingest.beneath import open_regular_file
+from ingest.errors import Unreadable, to_unreadable
 
 SIDECAR = ".meta.toml"
-NAMES = ("valid_from", "valid_to", "version")
-LARGEST = 64 << 10  # bytes of a sidecar
-_LONGEST = 100  # characters of a version
-_NEVER = "9999-12-31T23:59:59Z"
+VALIDITY_FIELDS = ("valid_from", "valid_to", "version")
+LARGEST_SIDECAR = 64 << 10  # bytes of a sidecar
+_LONGEST_VERSION = 100  # characters of a version
+_END_OF_TIME = "9999-12-31T23:59:59Z"
 
 
-def sidecar(file: Path) -> Path:
+def sidecar_path(file: Path) -> Path:
     """Say where the sidecar of a file lies, if it has one.
 
-    >>> sidecar(Path("kb/refunds.pdf")).name
+    >>> sidecar_path(Path("kb/refunds.pdf")).name
     'refunds.pdf.meta.toml'
     """
     return file.with_name(f"{file.name}{SIDECAR}")
 
 
-def beside(file: Path, *, real: bool = False) -> Validity | None:
+def read_sidecar(file: Path, *, real: bool = False) -> Validity | None:
     """Read what the sidecar of a file says of it; None where there is none.
 
     real: no part of its path may be a link.
 
     Raises Unreadable when it cannot be read, or says something that is not known here.
     """
-    place = sidecar(file)
+    path = sidecar_path(file)
     try:
-        body = _body(place, real=real)
+        body = _read_sidecar_bytes(path, real=real)
         facts = tomllib.loads(body.decode())
     except FileNotFoundError:
         return None
     except RecursionError as error:
-        raise Unreadable(f"its sidecar {place.name} is nested too deeply") from error
+        raise Unreadable(f"its sidecar {path.name} is nested too deeply") from error
     except OSError as error:  # its own words name the whole path
-        raise unreadable(error, f"its sidecar {place.name} cannot be read") from error
+        raise to_unreadable(error, f"its sidecar {path.name} cannot be read") from error
     except ValueError as error:
-        raise Unreadable(f"its sidecar {place.name} cannot be read: {error}") from error
-    if unknown := [name for name in facts if name not in NAMES]:
-        known = ", ".join(NAMES)
-        raise Unreadable(f"its sidecar {place.name} says {unknown[0]!r}; known are {known}")
-    return read(facts, beside=True)
+        raise Unreadable(f"its sidecar {path.name} cannot be read: {error}") from error
+    if unknown := [name for name in facts if name not in VALIDITY_FIELDS]:
+        known = ", ".join(VALIDITY_FIELDS)
+        raise Unreadable(f"its sidecar {path.name} says {unknown[0]!r}; known are {known}")
+    return parse_validity(facts, from_sidecar=True)
 
 
-def _body(place: Path, *, real: bool) -> bytes:
+def _read_sidecar_bytes(place: Path, *, real: bool) -> bytes:
     """Read a small plain file; never wait for a pipe, nor follow a link out of the source."""
-    content = open_file(place, real=real)
+    content = open_regular_file(place, real=real)
     if content is None:
         raise Unreadable(f"its sidecar {place.name} is not a plain file")
     with BufferedReader(content) as whole:
-        body = whole.read(LARGEST + 1)
-    if len(body) > LARGEST:
-        raise Unreadable(f"its sidecar {place.name} is larger than {LARGEST >> 10} KiB")
+        body = whole.read(LARGEST_SIDECAR + 1)
+    if len(body) > LARGEST_SIDECAR:
+        raise Unreadable(f"its sidecar {place.name} is larger than {LARGEST_SIDECAR >> 10} KiB")
     return body
 
 
-def read(facts: Mapping[str, Any], *, beside: bool = False) -> Validity:
+def parse_validity(facts: Mapping[str, Any], *, from_sidecar: bool = False) -> Validity:
     """Read what is said under ``valid_from``, ``valid_to`` and ``version``. Raises Unreadable.
 
-    >>> read({"valid_from": "2026-01-01", "valid_to": "2026-12-31", "version": 3}).ends
+    >>> parse_validity({"valid_from": "2026-01-01", "valid_to": "2026-12-31", "version": 3}).ends
     '2027-01-01T00:00:00Z'
-    >>> read({"title": "Refunds"}) == ALWAYS
+    >>> parse_validity({"title": "Refunds"}) == ALWAYS
     True
     """
-    starts = _moment(facts.get("valid_from"), "valid_from", last=False)
-    ends = _moment(facts.get("valid_to"), "valid_to", last=True)
+    starts = _format_moment(facts.get("valid_from"), "valid_from", last=False)
+    ends = _format_moment(facts.get("valid_to"), "valid_to", last=True)
     if starts and ends and starts >= ends:
         raise Unreadable("its valid_to comes before its valid_from")
-    version = " ".join(str(facts.get("version", "")).split())[:_LONGEST]
-    if not (starts or ends or version or beside):
-        return ALWAYS
-    return Validity(starts=starts, ends=ends, version=version, beside=beside)
+    version = " ".join(str(facts.get("version", "")).split())[:_LONGEST_VERSION]
+    if not (starts or ends or version or from_sidecar):
+        return ALWAYS_VALID
+    return Validity(starts=starts, ends=ends, version=version, from_sidecar=from_sidecar)
 
 
-def _moment(said: object, name: str, *, last: bool) -> str:
+def _format_moment(value: object, name: str, *, last: bool) -> str:
     """Write a date or time as a moment in UTC; ``last``: a date stands for the end of its day."""
-    if said is None or said == "":
+    if value is None or value == "":
         return ""
     try:
-        given = _parsed(said)
-        if not isinstance(given, datetime):
-            day = given + timedelta(days=1) if last else given
-            given = datetime.combine(day, time(), UTC)
-        given = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+        moment = _parse_date(value)
+        if not isinstance(moment, datetime):
+            day = moment + timedelta(days=1) if last else moment
+            moment = datetime.combine(day, time(), UTC)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         if last:  # "9999-12-31" says that there is no end
-            return _NEVER
-        raise Unreadable(f"its {name} is no date like 2026-12-31: {str(said)[:40]}") from error
+            return _END_OF_TIME
+        raise Unreadable(f"its {name} is no date like 2026-12-31: {str(value)[:40]}") from error
     except ValueError as error:
-        raise Unreadable(f"its {name} is no date like 2026-12-31: {str(said)[:40]}") from error
-    return given.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)
+        raise Unreadable(f"its {name} is no date like 2026-12-31: {str(value)[:40]}") from error
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)
 
 
-def _parsed(said: object) -> date:
-    if isinstance(said, date):
-        return said
-    words = str(said).strip()
+def _parse_date(value: object) -> date:
+    if isinstance(value, date):
+        return value
+    text = str(value).strip()
     try:
-        return date.fromisoformat(words)
+        return date.fromisoformat(text)
     except ValueError:
-        return datetime.fromisoformat(words)
+        return datetime.fromisoformat(text)

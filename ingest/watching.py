@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ingest import sources
 from ingest.errors import SourceUnreadable
-from ingest.validity import sidecar
+from ingest.validity import sidecar_path
 
-Look = dict[str, tuple[int, int, int]]
+FileSnapshot = dict[str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,65 +26,69 @@ class WatchOptions:
     a copy under way becomes one job.
     """
 
-    every: float = 2.0
-    rest: float = 2.0
+    interval: float = 2.0
+    quiet_period: float = 2.0
 
 
-def look(paths: Sequence[Path], *, without: Path | None = None) -> Look:
+def snapshot_files(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> FileSnapshot:
     """Note inode, size and time of every file of some sources, and of its sidecar.
 
     Raises SourceUnreadable.
     """
-    seen: Look = {}
-    for root, found in sources.listing(paths, without=without):
-        for one in found:
-            if isinstance(one, sources.Found):
-                for file in (one.path, sidecar(one.path)):
-                    if stamp := _stamp(file):
-                        seen[str(file)] = stamp
+    snapshot: FileSnapshot = {}
+    for root, entries in sources.list_sources(paths, excluded_folder=excluded_folder):
+        for entry in entries:
+            if isinstance(entry, sources.SourceFile):
+                for file in (entry.path, sidecar_path(entry.path)):
+                    if stamp := _lstat_stamp(file):
+                        snapshot[str(file)] = stamp
             else:
-                seen[f"{root}\0{one.uri}"] = (0, 0, 0)
-    return seen
+                snapshot[f"{root}\0{entry.uri}"] = (0, 0, 0)
+    return snapshot
 
 
-def watch(  # noqa: PLR0913, what to run, and how
+def watch_sources(  # noqa: PLR0913, what to run, and how
     paths: Sequence[Path],
     run: Callable[[], bool],
     *,
     options: WatchOptions,
-    ended: threading.Event,
-    without: Path | None = None,
-    told: Callable[[SourceUnreadable], None] = lambda _: None,
+    stop: threading.Event,
+    excluded_folder: Path | None = None,
+    on_unavailable: Callable[[SourceUnreadable], None] = lambda _: None,
 ) -> None:
-    """Run a job now, and after every change of the sources, until ``ended`` is set.
+    """Run a job now, and after every change of the sources, until ``stop`` is set.
 
     run: tells whether it could; if not (another job holds the collection), it is run again at
     the next look. told: hears of a source that is away for the moment, each time it goes.
     """
-    done: Look | None = None
-    before, since, away = done, 0.0, False
-    while not ended.is_set():
+    processed: FileSnapshot | None = None
+    last_snapshot, since, is_unavailable = processed, 0.0, False
+    while not stop.is_set():
         try:
-            now = look(paths, without=without)
-            away = False
+            now = snapshot_files(paths, excluded_folder=excluded_folder)
+            is_unavailable = False
         except SourceUnreadable as error:
-            if not away:
-                told(error)
-            away = True
-            ended.wait(options.every)
+            if not is_unavailable:
+                on_unavailable(error)
+            is_unavailable = True
+            stop.wait(options.interval)
             continue
-        if now != before:
-            before, since = now, time.monotonic()
-        first = done is None
-        if now != done and (first or time.monotonic() - since >= options.rest) and run():
-            done = now
+        if now != last_snapshot:
+            last_snapshot, since = now, time.monotonic()
+        is_first = processed is None
+        if (
+            now != processed
+            and (is_first or time.monotonic() - since >= options.quiet_period)
+            and run()
+        ):
+            processed = now
             continue
-        ended.wait(options.every)
+        stop.wait(options.interval)
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def _lstat_stamp(file: Path) -> tuple[int, int, int] | None:
     try:
-        found = file.lstat()
+        status = file.lstat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -17,53 +17,55 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.tokenizer import Tokenizer
-from ingest.beneath import open_file
+from ingest.beneath import open_regular_file
 from ingest.errors import Unreadable
-from ingest.frame import pack, told, unpack
-from ingest.parse.table import NotPrepared, parse, prepare
-from ingest.split import SplitOptions, split
+from ingest.frame import pack_frame, pack_document, unpack_frame
+from ingest.parse.table import ParserNotPrepared, parse_document, prepare_parsers
+from ingest.split import SplitOptions, split_document
 
-REQUEST = 1 << 20  # bytes of a request at most
-_FILES = 64  # open at once; parsers need a few
+LARGEST_REQUEST = 1 << 20  # bytes of a request at most
+_MOST_FILES = 64  # open at once; parsers need a few
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def main() -> None:
     """Serve one request after the other until the parent closes the pipe, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    requests, answers = _pipes()
+    requests, answers = _take_pipes()
     _die_with_parent()
-    setting, _ = unpack(_exactly(requests), limit=REQUEST)
-    prepared = prepare(setting["names"])
+    setting, _ = unpack_frame(_exact_reader(requests), limit=LARGEST_REQUEST)
+    prepared = prepare_parsers(setting["names"])
     tokenizer = Tokenizer(Path(setting["tokenizer"]))
     options = SplitOptions(**setting["split"])
-    tokenizer.count("A first word, so that the tokenizer allocates before the limit is set.")
-    full = limit_memory(setting["memory"])
-    _say(answers, pack({"ready": True}))
+    tokenizer.count_tokens("A first word, so that the tokenizer allocates before the limit is set.")
+    page_limit = limit_memory(setting["memory"])
+    _write_frame(answers, pack_frame({"ready": True}))
     while True:
         try:
-            request, _ = unpack(_exactly(requests), limit=REQUEST)
+            request, _ = unpack_frame(_exact_reader(requests), limit=LARGEST_REQUEST)
         except EOFError:
             return
         limit_seconds(request["seconds"])
         try:
-            frame = answer(
+            frame = answer_request(
                 request,
                 tokenizer=tokenizer,
                 options=options,
                 output=setting["output"],
                 prepared=prepared,
             )
-        except NotPrepared:
+        except ParserNotPrepared:
             return  # its name promised another type; the job starts a process for all types
-        _say(answers, frame)
+        _write_frame(answers, frame)
         del frame
         gc.collect()
-        if _pages() > full:  # what a large document left behind would count against the next
+        if (
+            _count_pages() > page_limit
+        ):  # what a large document left behind would count against the next
             return
 
 
-def answer(
+def answer_request(
     request: dict[str, Any],
     *,
     tokenizer: Tokenizer,
@@ -76,42 +78,44 @@ def answer(
     prepared: the types that this process reads. Raises NotPrepared for another.
     """
     try:
-        body = _body(Path(request["file"]), real=request.get("real", False))
-        document = parse(body, request["uri"], prepared=prepared)
+        body = _read_document(Path(request["file"]), real=request.get("real", False))
+        document = parse_document(body, request["uri"], prepared=prepared)
         del body
-        chunks = split(
+        chunks = split_document(
             document,
             uri=request["uri"],
             record_id=request["record"],
             tokenizer=tokenizer,
             options=options,
         )
-        frame = told(document, chunks)
-    except NotPrepared:
+        frame = pack_document(document, chunks)
+    except ParserNotPrepared:
         raise
     except Unreadable as error:
-        return pack({"unreadable": str(error)})
+        return pack_frame({"unreadable": str(error)})
     except MemoryError:
-        return pack({"memory": True})
+        return pack_frame({"memory": True})
     except RecursionError:
-        return pack({"unreadable": "nested too deeply"})
+        return pack_frame({"unreadable": "nested too deeply"})
     except BaseException as error:  # noqa: BLE001 - a panic of a native library is no Exception
-        return pack({"unreadable": f"damaged, or in a form not read here ({type(error).__name__})"})
+        return pack_frame(
+            {"unreadable": f"damaged, or in a form not read here ({type(error).__name__})"}
+        )
     if sum(map(len, frame)) > output:
-        return pack({"unreadable": f"holds more than {output >> 20} MiB of text"})
+        return pack_frame({"unreadable": f"holds more than {output >> 20} MiB of text"})
     return frame
 
 
-def _body(path: Path, *, real: bool) -> bytes:
+def _read_document(path: Path, *, real: bool) -> bytes:
     """Read the file to parse; no link is followed that took its place since it was looked at.
 
     real: it lies where its source has it, and not among our own originals.
     """
     try:
         if not real:
-            with open(path, "rb", opener=_unlinked) as own:
+            with open(path, "rb", opener=_open_no_follow) as own:
                 return own.read()
-        file = open_file(path, real=True)
+        file = open_regular_file(path, real=True)
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     if file is None:
@@ -120,7 +124,7 @@ def _body(path: Path, *, real: bool) -> bytes:
         return file.readall()
 
 
-def _unlinked(path: str, flags: int) -> int:
+def _open_no_follow(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW)
 
 
@@ -132,15 +136,15 @@ def limit_memory(size: int) -> int:
     with contextlib.suppress(OSError):  # should memory end all the same, not the parent is killed
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     page = resource.getpagesize()
-    most = _pages(0) * page + size
+    limit = _count_pages(0) * page + size
     for name, value in (
-        (resource.RLIMIT_AS, most),
+        (resource.RLIMIT_AS, limit),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _FILES),
+        (resource.RLIMIT_NOFILE, _MOST_FILES),
     ):
         resource.setrlimit(name, (value, value))
-    return _pages() + size // page // 4
+    return _count_pages() + size // page // 4
 
 
 def limit_seconds(seconds: float) -> None:
@@ -151,18 +155,18 @@ def limit_seconds(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def _pipes() -> tuple[BinaryIO, BinaryIO]:
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Take the pipes away from 0 and 1, where a library's chatter would break the frames.
 
     On 2 it may go on, but never wait to be read: only its last words matter, if it dies.
     """
-    taken = os.dup(0), os.dup(1)
+    pipes = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     for place in (0, 1):
         os.dup2(nothing, place)
     os.close(nothing)
     os.set_blocking(2, False)
-    return os.fdopen(taken[0], "rb"), os.fdopen(taken[1], "wb", buffering=0)
+    return os.fdopen(pipes[0], "rb"), os.fdopen(pipes[1], "wb", buffering=0)
 
 
 def _die_with_parent() -> None:
@@ -171,7 +175,7 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
-def _exactly(pipe: BinaryIO) -> Callable[[int], bytes]:
+def _exact_reader(pipe: BinaryIO) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
         data = pipe.read(size)
         if len(data) < size:
@@ -181,14 +185,14 @@ def _exactly(pipe: BinaryIO) -> Callable[[int], bytes]:
     return read
 
 
-def _say(pipe: BinaryIO, frame: list[bytes]) -> None:
+def _write_frame(pipe: BinaryIO, frame: list[bytes]) -> None:
     for part in frame:
         rest = memoryview(part)
         while rest:
             rest = rest[pipe.write(rest) :]
 
 
-def _pages(column: int = 1) -> int:
+def _count_pages(column: int = 1) -> int:
     """Tell the pages this process maps (column 0) or holds resident (1)."""
     statm = Path("/proc/self/statm")
     if statm.exists():

@@ -14,41 +14,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from indexes import weights
-from indexes.access_log import Access
+from indexes.access_log import AccessChanges
 from indexes.chunk import Passage
-from indexes.documents import Listed
+from indexes.documents import ListedDocument
 from indexes.embed import Embedder, open_embedder
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
-from indexes.generations import access_since, numbers
+from indexes.generations import collect_access_since, list_generations
 from indexes.index import Index
 from indexes.retention import Retention
 from ingest.errors import Unreadable
-from ingest.job import Job
-from ingest.replicate import replicate
-from ingest.runners import Open, Where
-from ingest.survey import Admit
+from ingest.job import IngestJob
+from ingest.replicate import replicate_vectors
+from ingest.runners import RunnerFactory, RunnerKind
+from ingest.survey import AdmissionRule
 from ragdesk.answering import calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.calibrated import Calibration
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.engine import Engine, open_engine
-from ragdesk.answering.rerank import Rerank, open_rerank
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.engine import LlmEngine, open_llm_engine
+from ragdesk.answering.rerank import Reranker, open_reranker
+from ragdesk.answering.retrieve import Retriever
 from ragdesk.answering.told import Writer
-from ragdesk.answering.verify import Verify
-from ragdesk.answering.write import ByModel
+from ragdesk.answering.verify import ClaimChecker
+from ragdesk.answering.write import ModelWriter
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
-    from indexes.on_gpu import Card
-    from indexes.on_milvus import Milvus
+    from indexes.on_gpu import GpuCard
+    from indexes.on_milvus import MilvusStore
 
 log = logging.getLogger("ragdesk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenCollection:
     """A collection at one generation, open for questions until it is closed.
 
     Whoever opens it closes it. release: frees what a card holds for its index. opening: names
@@ -58,11 +58,11 @@ class Opened:
     collection: str
     folder: Path
     index: Index
-    retrieve: Retrieve
+    retrieve: Retriever
     desk: Desk
-    documents: Sequence[Listed]
+    documents: Sequence[ListedDocument]
     release: Callable[[], None] | None = None
-    opening: str = field(default_factory=lambda: secrets.token_hex(8))
+    opening_id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __enter__(self) -> Self:
         return self
@@ -81,21 +81,21 @@ class Opened:
         return self.retrieve(question, top_k=top_k).passages
 
     @contextlib.contextmanager
-    def older(self, generation: int) -> Iterator[Index]:
+    def open_generation(self, generation: int) -> Iterator[Index]:
         """Open another generation while it is kept, as it may be seen now. Raises NotFound.
 
         What was removed since, or shut to some, stays so: whatever has the same name today.
         """
         try:
-            access = access_since(self.folder, generation)
-            index = Index.at(self.folder, generation, access=access)
+            access = collect_access_since(self.folder, generation)
+            index = Index.open_generation(self.folder, generation, access=access)
         except IndexesError as error:
             raise NotFound(f"Generation {generation} is not kept.") from error
         with index:
             yield index
 
 
-class Desks:
+class Workspace:
     """What a home holds, put to work by its settings. One embedder serves all collections."""
 
     def __init__(self, home: Path, settings: Settings, embedder: Embedder | None = None) -> None:
@@ -108,31 +108,31 @@ class Desks:
         """Load the embedder when it is first needed. Raises ModelMissing."""
         with self._lock:
             if self._embedder is None:
-                self._embedder = open_embedder(self.settings.embed, self.models)
+                self._embedder = open_embedder(self.settings.embed, self.models_folder)
             return self._embedder
 
     @property
-    def models(self) -> Path:
+    def models_folder(self) -> Path:
         """Say where exported models are cached; the folder may be deleted at any time."""
         return self.home / "models"
 
     @cached_property
-    def rerank(self) -> Rerank | None:
+    def rerank(self) -> Reranker | None:
         """Load the cross-encoder that settings name, if they name one. Raises ModelMissing."""
-        return open_rerank(self.settings.rerank)
+        return open_reranker(self.settings.rerank)
 
     @cached_property
-    def engine(self) -> Engine | None:
+    def engine(self) -> LlmEngine | None:
         """Make the language model's client that settings name, if they do. Raises SettingsError."""
-        given = self.settings
-        repairs = given.verify.failed == "repair"
-        return open_engine(given.generate, given.ground, given.vllm, repairs=repairs)
+        settings = self.settings
+        repairs = settings.verify.failed == "repair"
+        return open_llm_engine(settings.generate, settings.ground, settings.vllm, repairs=repairs)
 
-    def _writer(self, collection: str, index: Index) -> Writer | None:
+    def _make_writer(self, collection: str, index: Index) -> Writer | None:
         if self.engine is None:
             return None
-        verify = Verify(options=self.settings.verify, idf=index.idf)
-        return ByModel(engine=self.engine, verify=verify, collection=collection)
+        verify = ClaimChecker(options=self.settings.verify, idf=index.idf)
+        return ModelWriter(engine=self.engine, verify=verify, collection=collection)
 
     async def start(self) -> None:
         """Load the language model that runs in this process. Raises ModelMissing."""
@@ -149,88 +149,88 @@ class Desks:
                 store.close()
 
     @cached_property
-    def store(self) -> "Milvus | None":
+    def store(self) -> "MilvusStore | None":
         """Connect to where vectors are searched, if that is not here. Raises ModelMissing."""
         options = self.settings.indexes
         if options.backend == "faiss":
             return None
-        from indexes.on_milvus import Milvus  # noqa: PLC0415 - an extra, and seconds
+        from indexes.on_milvus import MilvusStore  # noqa: PLC0415 - an extra, and seconds
 
         if not options.uri:
             raise SettingsError('indexes.uri names no Milvus. Set it, or backend = "faiss".')
-        return Milvus(options)
+        return MilvusStore(options)
 
     @cached_property
-    def card(self) -> "Card | None":
+    def card(self) -> "GpuCard | None":
         """Open the GPU that settings name, if they do. Raises ModelMissing."""
         device = self.settings.indexes.device
         if device == "cpu":
             return None
-        from indexes.on_gpu import open_card  # noqa: PLC0415 - only where it is asked for
+        from indexes.on_gpu import open_gpu  # noqa: PLC0415 - only where it is asked for
 
-        return open_card(device)
+        return open_gpu(device)
 
-    def replicate(self, collection: str) -> None:
+    def replicate_collection(self, collection: str) -> None:
         """Bring the replica of a collection up to date, where there is to be one."""
         if self.store:
-            replicate(self.folder(collection), self.store)
+            replicate_vectors(self.collection_folder(collection), self.store)
 
-    def folder(self, collection: str) -> Path:
+    def collection_folder(self, collection: str) -> Path:
         """Say where a collection lies. Its name was checked at the door."""
         return self.home / "collections" / collection
 
-    def names(self) -> list[str]:
+    def list_collections(self) -> list[str]:
         """List the collections that were published."""
         folder = self.home / "collections"
-        found = folder.iterdir() if folder.is_dir() else ()
-        named = (f for f in found if not f.name.startswith("."))  # a restore that is not done
-        return sorted(f.name for f in named if (f / "CURRENT").exists() or numbers(f))
+        entries = folder.iterdir() if folder.is_dir() else ()
+        folders = (f for f in entries if not f.name.startswith("."))  # a restore that is not done
+        return sorted(f.name for f in folders if (f / "CURRENT").exists() or list_generations(f))
 
-    def existing(self, collection: str) -> Path:
+    def find_collection(self, collection: str) -> Path:
         """Say where a collection lies that must be there. Raises IndexNotFound."""
-        folder = self.folder(collection)
+        folder = self.collection_folder(collection)
         if not folder.is_dir():
-            raise IndexNotFound(self._no_such(collection))
+            raise IndexNotFound(self._missing_collection(collection))
         return folder
 
-    def open(self, collection: str) -> Opened:
+    def open_collection(self, collection: str) -> OpenCollection:
         """Open a collection's newest good generation. Raises IndexesError by name.
 
         The caller closes it.
         """
-        folder = self.existing(collection)
-        calibration = _calibration(folder)
+        folder = self.find_collection(collection)
+        calibration = _read_calibration(folder)
         card = self.card
         with contextlib.ExitStack() as failing:
             index = failing.enter_context(Index.open(folder, card=self.embedder.card))
-            opened = self._put_to_work(index, collection, calibration, card)
+            opened = self._open_desk(index, collection, calibration, card)
             failing.pop_all()
         return opened
 
-    def restrict(self, opened: Opened, access: Access) -> Opened:
+    def restrict_access(self, opened: OpenCollection, access: AccessChanges) -> OpenCollection:
         """Make of an open collection one that is as it may be seen now, of the same files.
 
         The first is to be closed, after the last use of the second.
         """
-        index = opened.index.restrict(access)
-        return self._put_to_work(index, opened.collection, opened.desk.calibration, None)
+        index = opened.index.restrict_access(access)
+        return self._open_desk(index, opened.collection, opened.desk.calibration, None)
 
-    def _put_to_work(
-        self, index: Index, collection: str, calibration: Calibration | None, card: "Card | None"
-    ) -> Opened:
+    def _open_desk(
+        self, index: Index, collection: str, calibration: Calibration | None, card: "GpuCard | None"
+    ) -> OpenCollection:
         """Make a desk of an open index. Raises IndexesError; the caller then closes the index."""
         if card:
-            index.move(card.take)
-        documents = tuple(index.records())
+            index.move_vectors(card.take_index)
+        documents = tuple(index.iter_documents())
         _warn_of_drift(collection, calibration, documents)
-        if self.store and index.sums["vectors"] and not index.join(self.store, collection):
+        if self.store and index.sums["vectors"] and not index.use_replica(self.store, collection):
             log.warning(
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )
-        retrieve = Retrieve(index=index, embedder=self.embedder, options=self.settings.retrieve)
-        return Opened(
+        retrieve = Retriever(index=index, embedder=self.embedder, options=self.settings.retrieve)
+        return OpenCollection(
             collection=collection,
-            folder=self.folder(collection),
+            folder=self.collection_folder(collection),
             index=index,
             retrieve=retrieve,
             desk=Desk(
@@ -241,16 +241,16 @@ class Desks:
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
                 calibration=calibration,
-                writer=self._writer(collection, index),
+                writer=self._make_writer(collection, index),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
             ),
             documents=documents,
-            release=card.clear if card else None,
+            release=card.free_dropped if card else None,
         )
 
-    def _no_such(self, collection: str) -> str:
-        known = self.names()
+    def _missing_collection(self, collection: str) -> str:
+        known = self.list_collections()
         here = f"There is {', '.join(known)}. " if known else ""
         more = "" if collection == "default" else f" --collection {collection}"
         return (
@@ -258,51 +258,55 @@ class Desks:
             f"Build one: ragdesk ingest PATH{more}"
         )
 
-    def job(self, collection: str, *, on: Where = "local") -> Job:
+    def make_job(self, collection: str, *, on: RunnerKind = "local") -> IngestJob:
         """Make the job that changes a collection. on: which machines compute."""
         settings = self.settings
-        return Job(
-            collection=self.folder(collection),
+        return IngestJob(
+            collection=self.collection_folder(collection),
             embedder=self.embedder,
-            tokenizer=weights.find(settings.embed.model, self.models).tokenizer,
+            tokenizer=weights.find_model(settings.embed.model, self.models_folder).tokenizer,
             guard=settings.guard,
             split=settings.split,
-            on=self._on_ray() if on == "ray" else None,
-            kept=Retention(
+            remote_runner=self._make_ray_runner() if on == "ray" else None,
+            retention=Retention(
                 generations=settings.indexes.keep_generations,
                 hours=settings.indexes.keep_hours,
                 most=settings.indexes.keep_most,
             ),
         )
 
-    def _on_ray(self) -> Open:
+    def _make_ray_runner(self) -> RunnerFactory:
         """Let the workers of a cluster compute. Raises ModelMissing where Ray is not installed."""
-        from ingest.on_ray import on_ray  # noqa: PLC0415 - seconds, and an extra
+        from ingest.on_ray import make_ray_runner  # noqa: PLC0415 - seconds, and an extra
 
-        given = self.settings
-        own = replace(given.embed, threads=max(1, int(given.ray.cpus)))
-        return on_ray(given.ray, partial(open_embedder, own, self.models.absolute()))
+        settings = self.settings
+        embed_options = replace(settings.embed, threads=max(1, int(settings.ray.cpus)))
+        return make_ray_runner(
+            settings.ray, partial(open_embedder, embed_options, self.models_folder.absolute())
+        )
 
-    def change(
-        self, collection: str, uri: str, body: Path | None, admit: Admit
+    def change_document(
+        self, collection: str, uri: str, body: Path | None, admit: AdmissionRule
     ) -> Mapping[str, Any]:
         """Put one document of the source ``api``, or delete it, and report what changed.
 
         admit: decides, once the collection is held, which documents of the uri this is about, and
         who may see the new one. Raises what it raises, Unreadable with the reason, CollectionBusy.
         """
-        job = self.job(collection)
+        job = self.make_job(collection)
         report = job.put(uri, body, admit=admit) if body else job.delete(uri, admit=admit)
-        self.replicate(collection)
+        self.replicate_collection(collection)
         if report.due:
-            threading.Thread(target=_compact, args=(job,), name="compact", daemon=True).start()
-        for one in report.skipped:
-            if one.uri == uri:
-                raise Unreadable(f"{uri}: {one.reason}")
-        return report.json()
+            threading.Thread(
+                target=_compact_segments, args=(job,), name="compact", daemon=True
+            ).start()
+        for skipped in report.skipped:
+            if skipped.uri == uri:
+                raise Unreadable(f"{uri}: {skipped.reason}")
+        return report.to_json()
 
 
-def _compact(job: Job) -> None:
+def _compact_segments(job: IngestJob) -> None:
     """Merge segments behind the requests. Whoever holds the collection now, goes first."""
     try:
         job.compact()
@@ -312,17 +316,23 @@ def _compact(job: Job) -> None:
         log.exception("segments were not merged")
 
 
-def _calibration(folder: Path) -> Calibration | None:
+def _read_calibration(folder: Path) -> Calibration | None:
     """Read what was calibrated. Raises SettingsError where the file is none."""
     try:
-        return calibrated.read(folder)
+        return calibrated.read_calibration(folder)
     except ValueError as error:
         raise SettingsError(str(error)) from error
 
 
-def _warn_of_drift(name: str, held: Calibration | None, documents: Sequence[Listed]) -> None:
-    drift = held.drift(document.digest for document in documents) if held else 0.0
-    if drift > calibrated.DRIFTED:
+def _warn_of_drift(
+    name: str, calibration: Calibration | None, documents: Sequence[ListedDocument]
+) -> None:
+    drift = (
+        calibration.estimate_drift(document.digest for document in documents)
+        if calibration
+        else 0.0
+    )
+    if drift > calibrated.DRIFT_LIMIT:
         log.warning(
             "The calibration of %s was fitted on other documents: about %.0f %% of them changed. "
             "Fit it again: ragdesk eval run CASES --out DIR, then ragdesk eval calibrate DIR",

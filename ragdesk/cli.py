@@ -18,8 +18,8 @@ import ragdesk
 from eval.errors import EvalError
 from indexes.errors import IndexesError
 from ingest.errors import IngestError
-from ragdesk.errors import FACES, HomeUnusable, RagdeskError, face, words
-from ragdesk.verbs.call import Call
+from ragdesk.errors import ERROR_STATUSES, HomeUnusable, RagdeskError, error_status, describe_error
+from ragdesk.verbs.call import CliCall
 
 VERBS = {
     "ingest": "Take in files and folders.",
@@ -34,11 +34,11 @@ VERBS = {
     "settings": "Show every setting, and where its value comes from.",
     "demo": "Take in the sample company, and ask it two questions.",
 }
-JSON = "ragdesk.json"
-KNOWN = (RagdeskError, IndexesError, IngestError, EvalError, OSError)
+JSON_KEY = "ragdesk.json"
+KNOWN_ERRORS = (RagdeskError, IndexesError, IngestError, EvalError, OSError)
 
 
-class Verbs(click.Group):
+class VerbGroup(click.Group):
     """A group whose commands are files of ``ragdesk.verbs``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -51,8 +51,8 @@ class Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        found: click.Command = importlib.import_module(f"ragdesk.verbs.{cmd_name}").command
-        return found
+        command: click.Command = importlib.import_module(f"ragdesk.verbs.{cmd_name}").command
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of verbs without importing any."""
@@ -62,7 +62,7 @@ class Verbs(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note early whether an error is to be JSON: a usage error comes before the options."""
-        ctx.meta[JSON] = "--json" in args
+        ctx.meta[JSON_KEY] = "--json" in args
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -70,24 +70,26 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:  # click says it on standard error
-            if ctx.meta[JSON]:
-                _say_json("usage", error.format_message())
+            if ctx.meta[JSON_KEY]:
+                _print_json_error("usage", error.format_message())
             raise
         except BrokenPipeError:
             raise
-        except KNOWN as error:
-            look = FACES[HomeUnusable] if isinstance(error, OSError) else face(error)
-            if ctx.ensure_object(Call).json:
-                _say_json(look.code, words(error))
-            click.echo(f"ragdesk: {words(error)}", err=True)
-            ctx.exit(look.exit)
+        except KNOWN_ERRORS as error:
+            status = (
+                ERROR_STATUSES[HomeUnusable] if isinstance(error, OSError) else error_status(error)
+            )
+            if ctx.ensure_object(CliCall).json:
+                _print_json_error(status.code, describe_error(error))
+            click.echo(f"ragdesk: {describe_error(error)}", err=True)
+            ctx.exit(status.exit)
 
 
-def _say_json(code: str, message: str) -> None:
+def _print_json_error(code: str, message: str) -> None:
     click.echo(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
 
 
-EXAMPLES = """
+RAGDESK_EXAMPLES = """
 \b
 Examples:
   ragdesk ingest ./handbook
@@ -96,14 +98,16 @@ Examples:
 """
 
 
-@click.command(cls=Verbs, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=VerbGroup, epilog=RAGDESK_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--home", type=click.Path(path_type=Path), help="Where everything is kept [var].")
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file [ragdesk.toml].")
 @click.version_option(ragdesk.__version__, prog_name="ragdesk")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None, config: Path | None) -> None:
     """Answers from your own documents, with citations you can check."""
-    ctx.obj = Call(home=home, config=config)
+    ctx.obj = CliCall(home=home, config=config)
 
 
 def main() -> None:

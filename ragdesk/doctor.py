@@ -15,9 +15,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-State = Literal["ok", "note", "bad"]
-FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")
-LIBRARIES = ("onnxruntime", "sentence-transformers", "pypdf", "pypdfium2", "fastapi", "uvicorn")
+FindingState = Literal["ok", "note", "bad"]
+FAISS_PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")
+REQUIRED_LIBRARIES = (
+    "onnxruntime",
+    "sentence-transformers",
+    "pypdf",
+    "pypdfium2",
+    "fastapi",
+    "uvicorn",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,30 +32,30 @@ class Finding:
     """What one look found. remedy: what to do about it, where something is to be done."""
 
     what: str
-    state: State
+    state: FindingState
     found: str
     remedy: str = ""
 
 
-Look = Callable[[], Iterator[Finding]]
+Check = Callable[[], Iterator[Finding]]
 
 
-def look() -> Iterator[Finding]:
+def check_installation() -> Iterator[Finding]:
     """Look at Python, the libraries and the machine."""
-    return each((_python, _faiss, _libraries, _torch, _accelerator))
+    return run_checks((_python, _faiss, _libraries, _torch, _accelerator))
 
 
-def each(looks: Iterable[Look]) -> Iterator[Finding]:
+def run_checks(checks: Iterable[Check]) -> Iterator[Finding]:
     """Take one look after the other. A look that fails is a finding too."""
-    for one in looks:
+    for check in checks:
         try:
-            yield from one()
+            yield from check()
         except Exception as error:  # noqa: BLE001, whatever is broken, the other looks are wanted
-            name = getattr(one, "__name__", "look").strip("_")
+            name = getattr(check, "__name__", "look").strip("_")
             yield Finding(what=name, state="bad", found=f"{type(error).__name__}: {error}")
 
 
-def _installed(name: str) -> str | None:
+def _installed_version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
@@ -57,43 +64,43 @@ def _installed(name: str) -> str | None:
 
 def _python() -> Iterator[Finding]:
     good = sys.version_info >= (3, 11)
-    found = f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    observed = f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     remedy = "" if good else "ragdesk needs Python 3.11 or later."
-    yield Finding(what="python", state="ok" if good else "bad", found=found, remedy=remedy)
+    yield Finding(what="python", state="ok" if good else "bad", found=observed, remedy=remedy)
 
 
 def _faiss() -> Iterator[Finding]:
-    here = [f"{name} {number}" for name in FAISS if (number := _installed(name))]
-    found = ", ".join(here) or "not installed"
+    here = [f"{name} {number}" for name in FAISS_PACKAGES if (number := _installed_version(name))]
+    observed = ", ".join(here) or "not installed"
     if len(here) == 1:
-        yield Finding(what="faiss", state="ok", found=found)
+        yield Finding(what="faiss", state="ok", found=observed)
     elif here:
         remedy = (
             "They are one and the same module and overwrite each other. Keep one: "
-            f"pip uninstall -y {' '.join(FAISS)}, then pip install faiss-cpu (or faiss-gpu)"
+            f"pip uninstall -y {' '.join(FAISS_PACKAGES)}, then pip install faiss-cpu (or faiss-gpu)"
         )
-        yield Finding(what="faiss", state="bad", found=found, remedy=remedy)
+        yield Finding(what="faiss", state="bad", found=observed, remedy=remedy)
     elif importlib.util.find_spec("faiss"):
         yield Finding(what="faiss", state="note", found="a build that pip does not know")
     else:
         remedy = "pip install 'ragdesk[cpu]', or 'ragdesk[gpu]' on a machine with CUDA"
-        yield Finding(what="faiss", state="bad", found=found, remedy=remedy)
+        yield Finding(what="faiss", state="bad", found=observed, remedy=remedy)
 
 
 def _libraries() -> Iterator[Finding]:
-    for name in LIBRARIES:
-        number = _installed(name)
+    for name in REQUIRED_LIBRARIES:
+        number = _installed_version(name)
         remedy = "" if number else "pip install 'ragdesk[cpu]'"
-        state: State = "ok" if number else "bad"
+        state: FindingState = "ok" if number else "bad"
         yield Finding(what=name, state=state, found=number or "not installed", remedy=remedy)
 
 
 def _torch() -> Iterator[Finding]:
-    torch = _installed("torch")
+    torch = _installed_version("torch")
     remedy = (
         "" if torch else "Only asking needs none; to export a model: pip install 'ragdesk[cpu]'"
     )
-    state: State = "ok" if torch else "note"
+    state: FindingState = "ok" if torch else "note"
     yield Finding(what="torch", state=state, found=torch or "not installed", remedy=remedy)
 
 
@@ -101,9 +108,9 @@ def _accelerator() -> Iterator[Finding]:
     card = any(Path("/dev").glob("nvidia[0-9]*")) or bool(shutil.which("nvidia-smi"))
     if not card:
         yield Finding(what="gpu", state="ok", found="none seen; the CPU does the work")
-    elif _installed("faiss-gpu"):
-        found = 'seen, and faiss-gpu is installed; [indexes] device = "auto" puts vectors there'
-        yield Finding(what="gpu", state="ok", found=found)
+    elif _installed_version("faiss-gpu"):
+        observed = 'seen, and faiss-gpu is installed; [indexes] device = "auto" puts vectors there'
+        yield Finding(what="gpu", state="ok", found=observed)
     else:
         remedy = "Embedding uses it where torch has CUDA. For FAISS: pip install 'ragdesk[gpu]'"
         yield Finding(what="gpu", state="note", found="seen, not used by FAISS", remedy=remedy)

@@ -22,7 +22,7 @@
         ├── TooManyCollections  no further one may be made over HTTP
         └── Overloaded       no room now; come again
 
-The errors of the other rooms keep their names; ``face`` says what they mean here.
+The errors of the other rooms keep their names; ``error_status`` says what they mean here.
 """
 
 import errno
@@ -68,18 +68,18 @@ class TooManyErrors(RagdeskError):
 class EngineFailed(RagdeskError):
     """The language model did not write an answer, or not to its end.
 
-    reason: a code out of ``REASONS``, for counting. again: whether another try may do better.
+    reason: a code out of ``ENGINE_REASONS``, for counting. again: whether another try may do better.
     after: seconds for which the server asked to be left alone; 0 where it did not.
     """
 
     def __init__(
-        self, reason: str, message: str, *, again: bool = True, after: float = 0.0
+        self, reason: str, message: str, *, can_retry: bool = True, retry_after: float = 0.0
     ) -> None:
         super().__init__(message)
-        self.reason, self.again, self.after = reason, again, after
+        self.reason, self.can_retry, self.retry_after = reason, can_retry, retry_after
 
 
-REASONS = {
+ENGINE_REASONS = {
     "unreachable": "the language model cannot be reached",
     "resting": "the language model failed again and again and is being watched",
     "refused": "the language model refused the question",
@@ -166,7 +166,7 @@ class Overloaded(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class ErrorStatus:
     """What an error looks like from outside: its code, HTTP status and exit code."""
 
     code: str
@@ -174,51 +174,51 @@ class Face:
     exit: int
 
 
-UNEXPECTED = Face("internal", 500, 1)
-MACHINE = Face("machine", 503, 2)
+UNEXPECTED_STATUS = ErrorStatus("internal", 500, 1)
+MACHINE_STATUS = ErrorStatus("machine", 503, 2)
 # What the machine cannot do now; other errors of the system (a client that left) are not these.
-_OF_MACHINE = frozenset(
+_MACHINE_ERRNOS = frozenset(
     {
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.EPERM),
         *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EBUSY),
         errno.ESTALE,  # a network disk that went away
     }
 )
-FACES: dict[type[Exception], Face] = {
-    SettingsError: Face("settings", 500, 2),
-    HomeUnusable: Face("home_unusable", 503, 2),
-    KeyRequired: Face("key_required", 500, 2),
-    CheckFailed: Face("check_failed", 500, 1),
-    TooManyErrors: Face("too_many_errors", 500, 6),
-    EvalError: Face("eval", 500, 2),
-    EngineFailed: Face("generator_failed", 502, 5),
-    BadRequest: Face("bad_request", 400, 2),
-    Unauthenticated: Face("unauthenticated", 401, 2),
-    Forbidden: Face("forbidden", 403, 2),
-    NotFound: Face("not_found", 404, 3),
-    Timeout: Face("timeout", 408, 2),
-    TooLarge: Face("too_large", 413, 2),
-    WrongMedia: Face("unsupported_media_type", 415, 2),
-    Invalid: Face("invalid", 422, 2),
-    WrongHost: Face("wrong_host", 421, 2),
-    LongHeaders: Face("headers_too_large", 431, 2),
-    TooManyCollections: Face("too_many_collections", 429, 2),
-    Overloaded: Face("overloaded", 503, 2),
-    DiskFull: Face("disk_full", 507, 2),
-    IndexNotFound: Face("index_not_found", 404, 3),
-    IndexMismatch: Face("index_mismatch", 503, 3),
-    IndexDamaged: Face("index_damaged", 503, 3),
-    IndexesError: Face("index_unusable", 503, 3),
-    CollectionBusy: Face("collection_busy", 409, 75),
-    ModelMissing: Face("model_missing", 503, 2),
-    SourceUnreadable: Face("source_unreadable", 422, 4),
-    MassRemoval: Face("mass_removal", 422, 4),
-    Unreadable: Face("unreadable", 422, 4),
-    IngestError: Face("ingest", 500, 4),
+ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
+    SettingsError: ErrorStatus("settings", 500, 2),
+    HomeUnusable: ErrorStatus("home_unusable", 503, 2),
+    KeyRequired: ErrorStatus("key_required", 500, 2),
+    CheckFailed: ErrorStatus("check_failed", 500, 1),
+    TooManyErrors: ErrorStatus("too_many_errors", 500, 6),
+    EvalError: ErrorStatus("eval", 500, 2),
+    EngineFailed: ErrorStatus("generator_failed", 502, 5),
+    BadRequest: ErrorStatus("bad_request", 400, 2),
+    Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
+    Forbidden: ErrorStatus("forbidden", 403, 2),
+    NotFound: ErrorStatus("not_found", 404, 3),
+    Timeout: ErrorStatus("timeout", 408, 2),
+    TooLarge: ErrorStatus("too_large", 413, 2),
+    WrongMedia: ErrorStatus("unsupported_media_type", 415, 2),
+    Invalid: ErrorStatus("invalid", 422, 2),
+    WrongHost: ErrorStatus("wrong_host", 421, 2),
+    LongHeaders: ErrorStatus("headers_too_large", 431, 2),
+    TooManyCollections: ErrorStatus("too_many_collections", 429, 2),
+    Overloaded: ErrorStatus("overloaded", 503, 2),
+    DiskFull: ErrorStatus("disk_full", 507, 2),
+    IndexNotFound: ErrorStatus("index_not_found", 404, 3),
+    IndexMismatch: ErrorStatus("index_mismatch", 503, 3),
+    IndexDamaged: ErrorStatus("index_damaged", 503, 3),
+    IndexesError: ErrorStatus("index_unusable", 503, 3),
+    CollectionBusy: ErrorStatus("collection_busy", 409, 75),
+    ModelMissing: ErrorStatus("model_missing", 503, 2),
+    SourceUnreadable: ErrorStatus("source_unreadable", 422, 4),
+    MassRemoval: ErrorStatus("mass_removal", 422, 4),
+    Unreadable: ErrorStatus("unreadable", 422, 4),
+    IngestError: ErrorStatus("ingest", 500, 4),
 }
 
 
-STEPS: dict[type[Exception], str] = {
+NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
     BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
     "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
@@ -229,14 +229,14 @@ STEPS: dict[type[Exception], str] = {
 }
 
 
-def words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Say an error with its next step. The rooms below do not know the commands of the roof.
 
-    >>> words(IndexMismatch("It was built by another embedder."))
+    >>> describe_error(IndexMismatch("It was built by another embedder."))
     'It was built by another embedder. Take the documents in again: ragdesk ingest PATH'
     """
-    said, step = str(error), STEPS.get(type(error), "")
-    return f"{said} {step}" if step and "ragdesk " not in said else said
+    message, step = str(error), NEXT_STEPS.get(type(error), "")
+    return f"{message} {step}" if step and "ragdesk " not in message else message
 
 
 # What people of other machines read of an error of the rooms below, whose own words name files of
@@ -244,7 +244,7 @@ def words(error: Exception) -> str:
 ELSEWHERE: dict[type[Exception], str] = {
     IndexNotFound: "No such collection, or none that holds a generation.",
     IndexMismatch: "The collection was built in another way than this server reads.",
-    BaseDamaged: f"The collection is damaged. {STEPS[BaseDamaged]}.",
+    BaseDamaged: f"The collection is damaged. {NEXT_STEPS[BaseDamaged]}.",
     IndexDamaged: "The collection is damaged; nothing was changed.",
     CollectionBusy: "Another job holds the collection. Try again when it ends.",
     ModelMissing: "The server's model is missing.",
@@ -269,14 +269,17 @@ def public_words(error: Exception) -> str:
     return f"{words} {IN_LOG}".strip()
 
 
-def face(error: BaseException) -> Face:
+def error_status(error: BaseException) -> ErrorStatus:
     """Say what an error looks like from outside. Unknown errors are ``internal``.
 
     What the machine cannot do now (handles, memory, disk, permissions) is ``machine``.
 
-    >>> face(CollectionBusy("…")).exit, face(ValueError()).code
+    >>> error_status(CollectionBusy("…")).exit, error_status(ValueError()).code
     (75, 'internal')
     """
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _OF_MACHINE:
-        return MACHINE
-    return next((FACES[cls] for cls in type(error).__mro__ if cls in FACES), UNEXPECTED)
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _MACHINE_ERRNOS:
+        return MACHINE_STATUS
+    return next(
+        (ERROR_STATUSES[cls] for cls in type(error).__mro__ if cls in ERROR_STATUSES),
+        UNEXPECTED_STATUS,
+    )

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-OPEN = Path("/proc/self/fd")
-SPARE = 4
+OPEN_HANDLES_FOLDER = Path("/proc/self/fd")
+SPARE_COUNT = 4
 log = logging.getLogger("ragdesk")
 
 
@@ -39,10 +39,10 @@ def handle_limit() -> int:
 
 def count_handles() -> int:
     """Count the open file handles of this process; 0 where the system does not list them."""
-    if not OPEN.is_dir():
+    if not OPEN_HANDLES_FOLDER.is_dir():
         return 0
     try:
-        return sum(1 for _ in OPEN.iterdir())
+        return sum(1 for _ in OPEN_HANDLES_FOLDER.iterdir())
     except OSError:  # none is left to list them with
         return handle_limit()
 
@@ -52,32 +52,32 @@ class SpareHandles:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: list[int] = []
-        self._ended = False
+        self._handles: list[int] = []
+        self._closed = False
         self._fill()
 
     def _fill(self) -> None:
         with contextlib.suppress(OSError):
-            while len(self._kept) < SPARE:
-                self._kept.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            while len(self._handles) < SPARE_COUNT:
+                self._handles.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
     def _drop(self) -> None:
-        while self._kept:
-            os.close(self._kept.pop())
+        while self._handles:
+            os.close(self._handles.pop())
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[None]:
+    def free_handles(self) -> Iterator[None]:
         """Free them for the block, one user at a time; others of the process may be quicker."""
         with self._lock:
             self._drop()
             try:
                 yield
             finally:
-                if not self._ended:
+                if not self._closed:
                     self._fill()
 
     def close(self) -> None:
         """Give them back for good."""
         with self._lock:
-            self._ended = True
+            self._closed = True
             self._drop()

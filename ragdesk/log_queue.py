@@ -11,7 +11,7 @@ import threading
 from collections import Counter, deque
 from typing import Final
 
-from ragdesk.log_repeats import Repeats, kind_of
+from ragdesk.log_repeats import Repeats, classify_record
 
 ROOM = 1_048_576  # bytes of lines that wait to be read
 ROOM_FOR_ERRORS = 262_144  # further bytes, for errors alone: a flood of warnings hides none
@@ -40,7 +40,7 @@ class QueueHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue a record, count it with others of its kind, or count it as dropped."""
-        kind = kind_of(record)
+        kind = classify_record(record)
         with self._changed:
             if kind is not None and not self._repeats.admit(kind, record):
                 return

@@ -15,7 +15,7 @@ REST = ("rest",)
 
 
 @dataclass(slots=True)
-class _Count:
+class _KindCount:
     """One kind: what its first record said, when its interval ends, how often it came since."""
 
     values: dict[str, Any]
@@ -35,7 +35,7 @@ class Repeats:
         self, interval: float = INTERVAL, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._interval, self._clock = interval, clock
-        self._counts: dict[Hashable, _Count] = {}
+        self._counts: dict[Hashable, _KindCount] = {}
 
     def admit(self, kind: Hashable, record: logging.LogRecord) -> bool:
         """Tell whether a record is to be written; else it is counted."""
@@ -44,7 +44,7 @@ class Repeats:
         if (count := self._counts.get(kind)) is not None:
             count.lines += 1
             return False
-        self._counts[kind] = _Count(_bare(record), self._clock() + self._interval)
+        self._counts[kind] = _KindCount(_strip_record(record), self._clock() + self._interval)
         return True
 
     def pause(self) -> float | None:
@@ -65,12 +65,12 @@ class Repeats:
             if not count.lines:
                 del self._counts[kind]
                 continue
-            summaries.append(_summary(kind, count, now - count.end + self._interval))
+            summaries.append(_summarize_kind(kind, count, now - count.end + self._interval))
             count.lines, count.end = 0, now + self._interval
         return summaries
 
 
-def kind_of(record: logging.LogRecord) -> Hashable | None:
+def classify_record(record: logging.LogRecord) -> Hashable | None:
     """Tell of which kind a record is; None for one that is always written.
 
     Ours say so themselves. What libraries say (an unreadable request, say) is told apart by its
@@ -81,10 +81,10 @@ def kind_of(record: logging.LogRecord) -> Hashable | None:
     if own and repeats is None:
         return None
     words = VARYING.sub("#", str(record.msg).partition("\n")[0][:200])
-    return record.name, record.levelno, words, repeats, _place_of(record)
+    return record.name, record.levelno, words, repeats, _record_place(record)
 
 
-def _place_of(record: logging.LogRecord) -> Hashable:
+def _record_place(record: logging.LogRecord) -> Hashable:
     error = record.exc_info[1] if record.exc_info else None
     at = error.__traceback__ if error is not None else None
     while at is not None and at.tb_next is not None:
@@ -93,13 +93,13 @@ def _place_of(record: logging.LogRecord) -> Hashable:
     return type(error), place
 
 
-def _bare(record: logging.LogRecord) -> dict[str, Any]:
+def _strip_record(record: logging.LogRecord) -> dict[str, Any]:
     """Give what a record says, without the frames and arguments that it keeps alive."""
     bare = {"msg": record.getMessage(), "args": (), "exc_info": None, "exc_text": None}
     return {**vars(record), **bare}
 
 
-def _summary(kind: Hashable, count: _Count, seconds: float) -> logging.LogRecord:
+def _summarize_kind(kind: Hashable, count: _KindCount, seconds: float) -> logging.LogRecord:
     values = {**count.values, "created": time.time()}
     values |= {"again": count.lines, "seconds": round(seconds)}
     if kind == REST:

@@ -13,14 +13,14 @@ from typing import Any
 
 from ragdesk.log_queue import QueueHandler
 
-KEY = re.compile(r"rd_[A-Za-z0-9_-]{8,}")
-OWN = frozenset(vars(logging.makeLogRecord({}))) | {
+KEY_PATTERN = re.compile(r"rd_[A-Za-z0-9_-]{8,}")
+RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
     *("message", "asctime", "color_message"),
     "repeats",  # marks a line that anybody can cause, see ``log_repeats``
 }
 
 
-class Line(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """One event a line: as JSON, or as words with ``name=value`` behind them."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -29,7 +29,7 @@ class Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record; fields given as ``extra`` stand beside its message."""
-        extra = {name: value for name, value in vars(record).items() if name not in OWN}
+        extra = {name: value for name, value in vars(record).items() if name not in RECORD_FIELDS}
         if record.exc_info:
             extra["exception"] = self.formatException(record.exc_info)
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
@@ -41,16 +41,16 @@ class Line(logging.Formatter):
                 default=str,
             )
             if self.as_json
-            else " ".join((at[11:19], level.ljust(7), record.getMessage(), _pairs(extra)))
+            else " ".join((at[11:19], level.ljust(7), record.getMessage(), _format_pairs(extra)))
         )
-        return KEY.sub("rd_…", line.rstrip())
+        return KEY_PATTERN.sub("rd_…", line.rstrip())
 
 
-def _pairs(extra: dict[str, Any]) -> str:
+def _format_pairs(extra: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in extra.items())
 
 
-def start(level: str = "info") -> None:
+def start_logging(level: str = "info") -> None:
     """Send what ragdesk and its server say to standard error, from ``level`` on.
 
     Libraries' warnings go the same way: whoever does not read them holds up nothing.
@@ -62,7 +62,7 @@ def start(level: str = "info") -> None:
         handler: logging.Handler = QueueHandler(sys.stderr.fileno())
     except OSError:  # in memory, as of a program that embeds this one
         handler = logging.StreamHandler()
-    handler.setFormatter(Line(as_json=not sys.stderr.isatty()))
+    handler.setFormatter(LineFormatter(as_json=not sys.stderr.isatty()))
     for name in ("ragdesk", "ingest", "indexes", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

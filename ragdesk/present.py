@@ -15,9 +15,9 @@ from rich.text import Text
 from indexes.chunk import Passage
 from ragdesk.answering.answer import Answer, Citation, Outcome
 
-PIPED = 110  # columns where the output is no terminal
-AROUND = 160  # characters of context on each side of a quote
-NOTES = {
+PIPED_WIDTH = 110  # columns where the output is no terminal
+CONTEXT_CHARACTERS = 160  # characters of context on each side of a quote
+OUTCOME_NOTES = {
     Outcome.NOT_FOUND: "not in the documents",
     Outcome.UNSUPPORTED: "not well supported",
     Outcome.CLARIFY: "which one is meant?",
@@ -25,49 +25,49 @@ NOTES = {
 }
 
 
-def console(*, err: bool = False) -> Console:
+def open_console(*, err: bool = False) -> Console:
     """Open the terminal. Nothing in a text is taken for markup."""
     stream = sys.stderr if err else sys.stdout
-    width = None if stream.isatty() else PIPED
+    width = None if stream.isatty() else PIPED_WIDTH
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
-def answer(to: Console, given: Answer, ask: str = "ragdesk ask") -> None:
+def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     """Print an answer, then its sources with the quote underlined in its context.
 
     ask: the command that asks the same desk again.
     """
-    words = Text(given.text)
+    words = Text(answer.text)
     words.highlight_regex(r"\[\d+\]", "bold cyan")
-    if note := NOTES.get(given.outcome):
+    if note := OUTCOME_NOTES.get(answer.outcome):
         to.print(Text(f"({note})", "yellow"))
     to.print(words)
-    if given.degraded:
-        to.print(Text(f"Degraded: {given.degraded_reason}", "yellow"))
-    if given.citations:
+    if answer.degraded:
+        to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
+    if answer.citations:
         to.print()
-    texts = {found.chunk.id: found.chunk for found in given.passages}
-    for mark in given.citations:
+    texts = {passage.chunk.id: passage.chunk for passage in answer.passages}
+    for mark in answer.citations:
         chunk = texts.get(mark.chunk)
         lead = f"[{mark.number}] "
-        to.print(_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
+        to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
         body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
-        _indented(to, _context(body, start, mark, plain=not to.is_terminal))
-    if given.choices:
+        _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
+    if answer.choices:
         to.print()
         to.print(Text("Ask again with the one you mean:", "dim"))
-    for choice in given.choices:
+    for choice in answer.choices:
         to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
-    if given.outcome is Outcome.NOT_FOUND and given.passages:
+    if answer.outcome is Outcome.NOT_FOUND and answer.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
-        chunks = (found.chunk for found in given.passages)
+        chunks = (found.chunk for found in answer.passages)
         places = dict.fromkeys((c.title, c.path, c.page, c.uri) for c in chunks)
         for place in list(places)[:3]:
-            to.print(_source("  · ", *place))
+            to.print(_format_source("  · ", *place))
 
 
-def _source(  # noqa: PLR0913, PLR0917, the parts of one line in their order
+def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their order
     lead: str, title: str, path: Sequence[str], page: int | None, uri: str, version: str = ""
 ) -> Text:
     headings = [heading for heading in path if heading != title]
@@ -79,7 +79,7 @@ def _source(  # noqa: PLR0913, PLR0917, the parts of one line in their order
     return text
 
 
-def _indented(to: Console, text: Text) -> None:
+def _print_indented(to: Console, text: Text) -> None:
     """Print wrapped words four columns in, with a blank line after them."""
     for line in text.wrap(to, to.width - 4):
         line.rstrip()
@@ -87,40 +87,43 @@ def _indented(to: Console, text: Text) -> None:
     to.print()
 
 
-def _context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
+def _quote_in_context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
     """Cut a window around the quote, at spaces where there are any, and mark the quote."""
     end = start + len(mark.quote)
-    before, after = body[max(0, start - AROUND) : start], body[end : end + AROUND]
-    if start > AROUND:
+    before, after = (
+        body[max(0, start - CONTEXT_CHARACTERS) : start],
+        body[end : end + CONTEXT_CHARACTERS],
+    )
+    if start > CONTEXT_CHARACTERS:
         before = "…" + re.sub(r"^\S{0,20}\s", "", before)
-    if end + AROUND < len(body):
+    if end + CONTEXT_CHARACTERS < len(body):
         after = re.sub(r"\s\S{0,20}$", "", after) + "…"
     text = Text()
-    text.append(_flat(before), "dim")
-    quote = _flat(mark.quote)
+    text.append(_trim_line_breaks(before), "dim")
+    quote = _trim_line_breaks(mark.quote)
     text.append(f"«{quote}»" if plain else quote, "underline")
-    text.append(_flat(after), "dim")
+    text.append(_trim_line_breaks(after), "dim")
     return text
 
 
-def _flat(text: str) -> str:
+def _trim_line_breaks(text: str) -> str:
     return re.sub(r"(?<![ \t])[ \t]*+\n\s*+", "\n", text)
 
 
-def passages(to: Console, found: Iterable[Passage]) -> None:
+def print_passages(to: Console, passages: Iterable[Passage]) -> None:
     """Print passages, best first."""
     empty = True
-    for rank, one in enumerate(found, start=1):
-        empty, chunk = False, one.chunk
-        to.print(_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
-        by = ", ".join(sorted(one.found_by))
-        to.print(Text(f"    {one.score:.3f}  {by}", "dim"))
-        _indented(to, Text(_flat(chunk.text)))
+    for rank, passage in enumerate(passages, start=1):
+        empty, chunk = False, passage.chunk
+        to.print(_format_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
+        by = ", ".join(sorted(passage.found_by))
+        to.print(Text(f"    {passage.score:.3f}  {by}", "dim"))
+        _print_indented(to, Text(_trim_line_breaks(chunk.text)))
     if empty:
         to.print(Text("Nothing found.", "yellow"))
 
 
-def table(to: Console, names: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+def print_table(to: Console, names: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
     """Print a plain table; numbers stand right."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     rows = [list(line) for line in lines]

@@ -12,27 +12,27 @@ import numpy as np
 from indexes import weights
 from indexes.errors import IndexesError
 from indexes.index import Index
-from indexes.segments import CANARY
-from ragdesk.assemble import Desks
-from ragdesk.doctor import Finding, State, each
-from ragdesk.settings import load
-from ragdesk.support.access import FILE, Keys
+from indexes.segments import CANARY_TEXT
+from ragdesk.assemble import Workspace
+from ragdesk.doctor import Finding, FindingState, run_checks
+from ragdesk.settings import load_settings
+from ragdesk.support.access import DATABASE_FILE, KeyStore
 
-FREE = 1 << 30  # bytes
+MIN_FREE_BYTES = 1 << 30  # bytes
 
 
-def look(home: Path | None, config: Path | None) -> Iterator[Finding]:
+def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
     """Look at the home, its model and its collections. Raises SettingsError."""
-    loaded = load(home=home, config=config)
-    test = SelfTest(Desks(loaded.home, loaded.settings))
-    return each((test.home, test.model, test.embedder, test.collections, test.keys))
+    loaded = load_settings(home=home, config=config)
+    test = SelfTest(Workspace(loaded.home, loaded.settings))
+    return run_checks((test.home, test.model, test.embedder, test.collections, test.keys))
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
     """Looks at one home."""
 
-    desks: Desks
+    desks: Workspace
 
     def home(self) -> Iterator[Finding]:
         """See whether it can be written, and has room."""
@@ -49,26 +49,30 @@ class SelfTest:
             )
             return
         free = shutil.disk_usage(at).free
-        state: State = "ok" if free > FREE else "note"
-        remedy = "" if free > FREE else "A publish needs room for a second copy of what changed."
-        there = "" if home.exists() else ", made at the first ingest"
-        found = f"{home}, {free / 2**30:.1f} GiB free{there}"
-        yield Finding(what="home", state=state, found=found, remedy=remedy)
+        state: FindingState = "ok" if free > MIN_FREE_BYTES else "note"
+        remedy = (
+            ""
+            if free > MIN_FREE_BYTES
+            else "A publish needs room for a second copy of what changed."
+        )
+        hint = "" if home.exists() else ", made at the first ingest"
+        observed = f"{home}, {free / 2**30:.1f} GiB free{hint}"
+        yield Finding(what="home", state=state, found=observed, remedy=remedy)
 
     def model(self) -> Iterator[Finding]:
         """See whether it can be read, and was exported."""
         desks = self.desks
         try:
-            model = weights.find(desks.settings.embed.model, desks.models)
+            model = weights.find_model(desks.settings.embed.model, desks.models_folder)
         except IndexesError as error:
             yield Finding(what="model", state="bad", found=str(error), remedy="See embed.model.")
             return
-        if model.name == weights.NONE:
+        if model.name == weights.NO_MODEL:
             yield Finding(what="model", state="ok", found="none: words alone find passages")
             return
-        found = f"{model.name}, reads {model.max_tokens} tokens"
-        yield Finding(what="model", state="ok", found=found)
-        exported = sorted((desks.models).glob("*.onnx"))
+        observed = f"{model.name}, reads {model.max_tokens} tokens"
+        yield Finding(what="model", state="ok", found=observed)
+        exported = sorted((desks.models_folder).glob("*.onnx"))
         cache = ", ".join(file.name for file in exported) or "none yet; made at first use, some 3 s"
         yield Finding(what="onnx cache", state="ok", found=cache)
 
@@ -80,28 +84,30 @@ class SelfTest:
         if embedder.card.words_only:
             return
         texts = ["How do I return an order?", "Sending goods back", "The weather in Oslo"]
-        vectors = embedder.passages(texts)
+        vectors = embedder.embed_passages(texts)
         seconds = time.perf_counter() - started
-        near, far = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
+        similar, different = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
         unit = np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-3)
         card = embedder.card
         languages = "reads Chinese" if card.reads_cjk else "does not read Chinese: words find it"
-        found = f"{card.name} {card.revision}, {card.dim} dimensions, {languages}, {seconds:.1f} s"
-        good = bool(unit) and near > far
+        observed = (
+            f"{card.name} {card.revision}, {card.dim} dimensions, {languages}, {seconds:.1f} s"
+        )
+        good = bool(unit) and similar > different
         remedy = "" if good else "Its vectors make no sense: delete HOME/models and try again."
-        yield Finding(what="embedder", state="ok" if good else "bad", found=found, remedy=remedy)
+        yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
         """See whether each can be opened with this embedder."""
         desks = self.desks
-        if not desks.names():
+        if not desks.list_collections():
             yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
-        for name in desks.names():
+        for name in desks.list_collections():
             what = f"collection {name}"
             try:
-                with Index.open(desks.folder(name), card=desks.embedder.card) as index:
-                    found = f"generation {index.generation}, {index.total:,} chunks"
-                    index.check_canary(desks.embedder.passages([CANARY])[0])
+                with Index.open(desks.collection_folder(name), card=desks.embedder.card) as index:
+                    observed = f"generation {index.generation}, {index.total:,} chunks"
+                    index.check_canary(desks.embedder.embed_passages([CANARY_TEXT])[0])
                     refused = "; ".join(index.refused)
             except IndexesError as error:
                 remedy = "ragdesk indexes verify, then rollback, or restore FILE --replace"
@@ -109,18 +115,20 @@ class SelfTest:
                 continue
             step = "An older one answers. See: ragdesk indexes verify"
             remedy = step if refused and "ragdesk " not in refused else ""
-            state: State = "note" if refused else "ok"
-            yield Finding(what=what, state=state, found=refused or found, remedy=remedy)
+            state: FindingState = "note" if refused else "ok"
+            yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
 
     def keys(self) -> Iterator[Finding]:
         """See whether anybody could ask over HTTP."""
         desks = self.desks
-        if not (desks.home / FILE).is_file():
+        if not (desks.home / DATABASE_FILE).is_file():
             yield Finding(what="keys", state="ok", found="none: the desk is open on loopback only")
             return
-        keys = Keys(desks.home)
-        usable, made = keys.usable(), keys.any()
+        keys = KeyStore(desks.home)
+        usable, has_keys = keys.has_valid_key(), keys.has_had_keys()
         keys.close()
-        found = "valid ones stand" if usable else "none that is valid" if made else "none"
-        remedy = "Nobody can ask over HTTP: ragdesk keys create NAME" if made and not usable else ""
-        yield Finding(what="keys", state="note" if remedy else "ok", found=found, remedy=remedy)
+        observed = "valid ones stand" if usable else "none that is valid" if has_keys else "none"
+        remedy = (
+            "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
+        )
+        yield Finding(what="keys", state="note" if remedy else "ok", found=observed, remedy=remedy)

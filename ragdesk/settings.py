@@ -35,10 +35,10 @@ from ragdesk.answering.verify import VerifyOptions
 from ragdesk.errors import SettingsError
 from ragdesk.web.limits import ServeOptions
 
-PREFIX = "RAGDESK_"
+ENVIRONMENT_PREFIX = "RAGDESK_"
 DEFAULT_HOME = Path("var")
-FILE = "ragdesk.toml"
-MASK = "••••••"
+SETTINGS_FILE = "ragdesk.toml"
+SECRET_MASK = "••••••"
 T = TypeVar("T")
 
 
@@ -64,7 +64,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedSettings:
     """Settings, where home is, and where each value that is no default came from."""
 
     home: Path
@@ -74,7 +74,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SettingRow:
     """One effective setting, as it may be shown: secrets are masked."""
 
     name: str
@@ -82,35 +82,37 @@ class Row:
     origin: str
 
 
-def load(
+def load_settings(
     *,
     home: Path | None,
     config: Path | None,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
-) -> Loaded:
+) -> LoadedSettings:
     """Find home and the settings file, and read what holds.
 
     ``environ`` is the process's unless given. ``flags`` are dotted names and values, such as
     ``{"serve.port": 80}``; None was not given. Raises SettingsError.
     """
     environ = os.environ if environ is None else environ
-    at, whence = _home(home, environ)
-    file, text = _file(config, at, asked=whence != "default")
-    values, origins = _layers(file, text, environ, flags or {})
-    settings = validate(Settings, values, origins)
-    return Loaded(home=at, settings=settings, file=file, origins={"home": whence, **origins})
+    home_folder, home_origin = _find_home(home, environ)
+    file, text = _find_file(config, home_folder, is_named=home_origin != "default")
+    values, origins = _merge_layers(file, text, environ, flags or {})
+    settings = validate_options(Settings, values, origins)
+    return LoadedSettings(
+        home=home_folder, settings=settings, file=file, origins={"home": home_origin, **origins}
+    )
 
 
-def _home(flag: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
+def _find_home(flag: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
     if flag is not None:
         return flag, "--home"
-    if named := environ.get(f"{PREFIX}HOME"):
-        return Path(named), f"{PREFIX}HOME"
+    if variable := environ.get(f"{ENVIRONMENT_PREFIX}HOME"):
+        return Path(variable), f"{ENVIRONMENT_PREFIX}HOME"
     return DEFAULT_HOME, "default"
 
 
-def _file(config: Path | None, home: Path, *, asked: bool) -> tuple[Path | None, str]:
+def _find_file(config: Path | None, home: Path, *, is_named: bool) -> tuple[Path | None, str]:
     """Find the settings file, and read it once. asked: home was named, and is no mere default.
 
     A file that lies in the current folder was perhaps put there by somebody else: it is taken
@@ -119,35 +121,35 @@ def _file(config: Path | None, home: Path, *, asked: bool) -> tuple[Path | None,
     if config is not None:
         if not config.is_file():
             raise SettingsError(f"No settings file at {config}. Leave --config out, or name one.")
-        return config, _read(config)
-    for file in (Path(FILE), home / FILE):
+        return config, _read_settings_file(config)
+    for file in (Path(SETTINGS_FILE), home / SETTINGS_FILE):
         if file.is_file():
-            if asked and file.parent == home:
-                return file, _read(file)
-            if (text := _read_own(file)) is not None:
+            if is_named and file.parent == home:
+                return file, _read_settings_file(file)
+            if (text := _read_trusted(file)) is not None:
                 sys.stderr.write(f"ragdesk: settings of {file} hold here\n")
                 return file, text
     return None, ""
 
 
-def _read(file: Path) -> str:
+def _read_settings_file(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}.") from error
 
 
-def _read_own(file: Path) -> str | None:
+def _read_trusted(file: Path) -> str | None:
     """Read a file, or say why it is not ours to trust and give None: no one may swap it between."""
-    with file.open("rb") as opened:
-        links = (file.lstat(), os.fstat(opened.fileno()))
+    with file.open("rb") as stream:
+        links = (file.lstat(), os.fstat(stream.fileno()))
         if any(known.st_uid not in {0, os.geteuid()} for known in links):
             reason = "it belongs to another user"
         elif links[1].st_mode & stat.S_IWOTH:
             reason = "every user may write it"
         else:
             try:
-                return opened.read().decode("utf-8")
+                return stream.read().decode("utf-8")
             except UnicodeDecodeError as error:
                 raise SettingsError(f"{file} is not TOML: {error}.") from error
     sys.stderr.write(
@@ -157,27 +159,27 @@ def _read_own(file: Path) -> str | None:
     return None
 
 
-def _layers(
+def _merge_layers(
     file: Path | None, text: str, environ: Mapping[str, str], flags: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, value in _of_file(file, text):
-        _place(values, name, value)
+    for name, value in _iter_file_values(file, text):
+        _put_value(values, name, value)
         origins[name] = str(file)
     for variable, words in sorted(environ.items()):
-        if variable.startswith(PREFIX) and variable != f"{PREFIX}HOME":
-            name = variable.removeprefix(PREFIX).lower().replace("__", ".")
-            _place(values, name, _from_text(words, _hint(Settings, name)))
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            _put_value(values, name, _parse_variable(words, _setting_type(Settings, name)))
             origins[name] = variable
     for name, value in flags.items():
         if value is not None:
-            _place(values, name, value)
+            _put_value(values, name, value)
             origins[name] = f"--{name.rpartition('.')[2].replace('_', '-')}"
     return values, origins
 
 
-def _of_file(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:
+def _iter_file_values(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:
     if file is None:
         return
     try:
@@ -187,38 +189,40 @@ def _of_file(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:
     for table, content in tables.items():
         if isinstance(content, Mapping):
             if table not in get_type_hints(Settings):
-                raise _unknown(table)
+                raise _unknown_setting(table)
             yield from ((f"{table}.{key}", value) for key, value in content.items())
         elif table == "home":
-            raise SettingsError(f"{file}: home is set by --home or {PREFIX}HOME, not in a file.")
+            raise SettingsError(
+                f"{file}: home is set by --home or {ENVIRONMENT_PREFIX}HOME, not in a file."
+            )
         else:
             yield table, content
 
 
-def _place(values: dict[str, Any], name: str, value: Any) -> None:
-    _hint(Settings, name)
+def _put_value(values: dict[str, Any], name: str, value: Any) -> None:
+    _setting_type(Settings, name)
     *tables, key = name.split(".")
     for table in tables:
         values = values.setdefault(table, {})
     values[key] = value
 
 
-def _hint(cls: type, name: str) -> Any:
+def _setting_type(cls: type, name: str) -> Any:
     """Find the type of a dotted name; an unknown one is refused with its nearest neighbour."""
     head, _, rest = name.partition(".")
     hints = get_type_hints(cls)
     if head in hints and is_dataclass(hints[head]) and rest:
         try:
-            return _hint(hints[head], rest)
+            return _setting_type(hints[head], rest)
         except SettingsError:
-            raise _unknown(name) from None
+            raise _unknown_setting(name) from None
     if head in hints and not is_dataclass(hints[head]) and not rest:
         return hints[head]
-    raise _unknown(name)
+    raise _unknown_setting(name)
 
 
-def _unknown(name: str) -> SettingsError:
-    known = [row.name for row in rows(Settings())]
+def _unknown_setting(name: str) -> SettingsError:
+    known = [row.name for row in list_settings(Settings())]
     known += [part.name for part in fields(Settings)]
     close = difflib.get_close_matches(name, known, n=1) or [
         other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
@@ -227,7 +231,7 @@ def _unknown(name: str) -> SettingsError:
     return SettingsError(f"Unknown setting {name!r}. {hint}")
 
 
-def _from_text(text: str, hint: Any) -> Any:
+def _parse_variable(text: str, hint: Any) -> Any:
     """Read a variable's text: lists are split at commas, an empty optional is none."""
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if text == "" and type(None) in options:
@@ -237,16 +241,16 @@ def _from_text(text: str, hint: Any) -> Any:
     return text
 
 
-def validate(cls: type[T], values: Mapping[str, Any], origins: Mapping[str, str]) -> T:
+def validate_options(cls: type[T], values: Mapping[str, Any], origins: Mapping[str, str]) -> T:
     """Make options of plain values. Raises SettingsError naming the setting and its origin."""
     try:
         return TypeAdapter(cls).validate_python(values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or cls.__name__
-        near = next((o for n, o in origins.items() if n.startswith(name)), "default")
+        origin = next((o for n, o in origins.items() if n.startswith(name)), "default")
         message = re.sub(r"^Value error, ", "", first["msg"])
-        raise SettingsError(f"{name} ({near}): {message}.") from error
+        raise SettingsError(f"{name} ({origin}): {message}.") from error
 
 
 def is_options(value: object) -> TypeGuard[Any]:
@@ -254,17 +258,21 @@ def is_options(value: object) -> TypeGuard[Any]:
     return is_dataclass(value) and not isinstance(value, type)
 
 
-def rows(options: object, origins: Mapping[str, str] | None = None, under: str = "") -> list[Row]:
+def list_settings(
+    options: object, origins: Mapping[str, str] | None = None, under: str = ""
+) -> list[SettingRow]:
     """List effective settings, in the order of their tables. Secrets are masked.
 
     A field is a secret when its metadata says so: ``field(metadata={"secret": True})``.
     """
-    found: list[Row] = []
+    listed: list[SettingRow] = []
     for part in fields(options) if is_options(options) else ():
         value, name = getattr(options, part.name), f"{under}{part.name}"
         if is_options(value):
-            found += rows(value, origins, under=f"{name}.")
+            listed += list_settings(value, origins, under=f"{name}.")
             continue
-        shown = MASK if part.metadata.get("secret") and value else value
-        found.append(Row(name=name, value=shown, origin=(origins or {}).get(name, "default")))
-    return found
+        visible = SECRET_MASK if part.metadata.get("secret") and value else value
+        listed.append(
+            SettingRow(name=name, value=visible, origin=(origins or {}).get(name, "default"))
+        )
+    return listed

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Self
 
-from eval.case import Case, turns
-from eval.targets import Target, named
+from eval.case import Case, list_turns
+from eval.targets import Target, open_target
 from ragdesk import wire
 from ragdesk.answering.answer import Question, Turn
-from ragdesk.answering.calibrated import sketch
-from ragdesk.assemble import Desks, Opened
-from ragdesk.settings import load
-from ragdesk.verbs.call import Call
+from ragdesk.answering.calibrated import sketch_documents
+from ragdesk.assemble import Workspace, OpenCollection
+from ragdesk.settings import load_settings
+from ragdesk.verbs.call import CliCall
 
 
 class DeskTarget:
@@ -27,7 +27,7 @@ class DeskTarget:
     readable = True
 
     def __init__(
-        self, opened: Opened, close: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self, opened: OpenCollection, close: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> None:
         self._opened, self._close = opened, close
         self._loop = asyncio.new_event_loop()
@@ -51,33 +51,40 @@ class DeskTarget:
             "name": f"desk {self._opened.collection}",
             "kind": "desk",
             "generation": self._opened.index.generation,
-            "sketch": list(sketch(document.digest for document in self._opened.documents)),
+            "sketch": list(
+                sketch_documents(document.digest for document in self._opened.documents)
+            ),
         }
 
     def ask(self, case: Case) -> Mapping[str, Any]:
         """Ask a case, its history with it."""
-        history = tuple(Turn(role=role, text=text) for role, text in turns(case))
+        history = tuple(Turn(role=role, text=text) for role, text in list_turns(case))
         question = Question(text=case.question, history=history, explain=True)
-        asked = asyncio.run_coroutine_threadsafe(self._opened.desk.ask(question), self._loop)
-        return wire.answer(asked.result())
+        future = asyncio.run_coroutine_threadsafe(self._opened.desk.ask(question), self._loop)
+        return wire.answer_json(future.result())
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
         """Give a document's stored text."""
         del generation  # an opened collection is of one generation
-        return self._opened.index.text(uri)
+        return self._opened.index.read_text(uri)
 
 
 @contextlib.contextmanager
-def opened(door: Call, name: str | None, collection: str, key: str) -> Iterator[Target]:
+def open_eval_target(
+    door: CliCall, name: str | None, collection: str, key: str
+) -> Iterator[Target]:
     """Open what is to be asked: an address, a mapping file, or this home's own desk.
 
     Raises BadTarget, or IndexNotFound where this home has no such collection.
     """
     if name is not None:
-        with named(name, collection=collection, key=key, environ=os.environ) as remote:
+        with open_target(name, collection=collection, key=key, environ=os.environ) as remote:
             yield remote
         return
-    loaded = load(home=door.home, config=door.config)
-    desks = Desks(loaded.home, loaded.settings)
-    with desks.open(collection) as own, DeskTarget(own, desks.close) as target:
+    loaded = load_settings(home=door.home, config=door.config)
+    desks = Workspace(loaded.home, loaded.settings)
+    with (
+        desks.open_collection(collection) as home_collection,
+        DeskTarget(home_collection, desks.close) as target,
+    ):
         yield target

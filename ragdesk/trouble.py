@@ -9,39 +9,40 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ragdesk.errors import FACES, face
+from ragdesk.errors import ERROR_STATUSES, error_status
 
-OF_SYSTEM = {
+ERRNO_CODES = {
     errno.EMFILE: "handles",
     errno.ENFILE: "handles",
     errno.ENOMEM: "memory",
     errno.EACCES: "permission",
     errno.EPERM: "permission",
 }
-CODES = tuple(
+OUTAGE_CODES = tuple(
     sorted(
-        {"handles", "memory", "permission", "disk", "internal"} | {f.code for f in FACES.values()}
+        {"handles", "memory", "permission", "disk", "internal"}
+        | {f.code for f in ERROR_STATUSES.values()}
     )
 )
 
 
-def code_of(error: BaseException) -> str:
+def outage_code(error: BaseException) -> str:
     """Say in one word why something could not be opened.
 
     What the system said goes before what was made of it: too many open files are no damage.
 
-    >>> code_of(OSError(errno.EMFILE, "Too many open files")), code_of(ValueError())
+    >>> outage_code(OSError(errno.EMFILE, "Too many open files")), outage_code(ValueError())
     ('handles', 'internal')
     """
-    for cause in _causes(error):
+    for cause in _iter_causes(error):
         if isinstance(cause, MemoryError):
             return "memory"
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-            return OF_SYSTEM.get(cause.errno or 0, "disk")
-    return face(error).code
+            return ERRNO_CODES.get(cause.errno or 0, "disk")
+    return error_status(error).code
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _iter_causes(error: BaseException) -> Iterator[BaseException]:
     at: BaseException | None = error
     for _ in range(10):
         if at is None:
@@ -59,7 +60,7 @@ class Outage:
     count: int = 1
 
     @classmethod
-    def after(cls, before: "Outage | None", code: str) -> "Outage":
+    def count_failure(cls, before: "Outage | None", code: str) -> "Outage":
         """Note one more try; the trouble is as old as the first one in a row."""
         if before is None:
             return cls(code=code)

@@ -9,19 +9,19 @@ from ragdesk.answering.answer import (
     Choice,
     Citation,
     Claim,
-    Delta,
+    TextDelta,
     Done,
-    Event,
-    Found,
-    Verdict,
+    AnswerEvent,
+    PassagesReady,
+    ClaimChecked,
 )
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def passage(found: Passage, rank: int) -> Json:
+def passage_json(source: Passage, rank: int) -> JsonObject:
     """Write a passage; ``rank`` is 1 for the best."""
-    chunk = found.chunk
+    chunk = source.chunk
     return {
         "chunk": chunk.id,
         "uri": chunk.uri,
@@ -33,18 +33,18 @@ def passage(found: Passage, rank: int) -> Json:
         "end": chunk.end,
         "text": chunk.text,
         "lead": chunk.lead,
-        "found_by": sorted(found.found_by),
+        "found_by": sorted(source.found_by),
         "rank": rank,
-        "score": round(found.score, 4),
+        "score": round(source.score, 4),
     }
 
 
-def passages(found: Sequence[Passage]) -> list[Json]:
+def passages_json(ranked: Sequence[Passage]) -> list[JsonObject]:
     """Write passages in their order."""
-    return [passage(one, rank) for rank, one in enumerate(found, start=1)]
+    return [passage_json(item, rank) for rank, item in enumerate(ranked, start=1)]
 
 
-def citation(mark: Citation) -> Json:
+def citation_json(mark: Citation) -> JsonObject:
     """Write a citation. Offsets are code points into the stored text."""
     return {
         "number": mark.number,
@@ -60,61 +60,61 @@ def citation(mark: Citation) -> Json:
     }
 
 
-def claim(said: Claim) -> Json:
+def claim_json(source: Claim) -> JsonObject:
     """Write a claim with the numbers of its citations."""
     return {
-        "text": said.text,
-        "citations": list(said.citations),
-        "support": round(said.support, 4),
-        "verdict": str(said.verdict),
+        "text": source.text,
+        "citations": list(source.citations),
+        "support": round(source.support, 4),
+        "verdict": str(source.verdict),
     }
 
 
-def choice(offered: Choice) -> Json:
+def choice_json(source: Choice) -> JsonObject:
     """Write one thing that a question may mean."""
-    return {"label": offered.label, "question": offered.question, "uris": list(offered.uris)}
+    return {"label": source.label, "question": source.question, "uris": list(source.uris)}
 
 
-def answer(given: Answer) -> Json:
+def answer_json(result: Answer) -> JsonObject:
     """Write an Answer as ``/openapi.json`` has it; ``signals`` only where they were asked for."""
-    signals = {} if given.signals is None else {"signals": dict(given.signals)}
+    signals = {} if result.signals is None else {"signals": dict(result.signals)}
     return {
-        "id": given.id,
-        "question": given.question,
-        "language": given.language,
-        "outcome": str(given.outcome),
-        "text": given.text,
-        "claims": [claim(one) for one in given.claims],
-        "citations": [citation(one) for one in given.citations],
-        "passages": passages(given.passages),
-        "choices": [choice(one) for one in given.choices],
-        "collection": given.collection,
-        "generation": given.generation,
-        "generator": given.generator,
-        "model": given.model,
-        "degraded": given.degraded,
-        "degraded_reason": given.degraded_reason,
-        "withheld": given.withheld,
-        "confidence": given.confidence,
-        "seconds": {step: round(value, 6) for step, value in given.seconds.items()},
+        "id": result.id,
+        "question": result.question,
+        "language": result.language,
+        "outcome": str(result.outcome),
+        "text": result.text,
+        "claims": [claim_json(item) for item in result.claims],
+        "citations": [citation_json(one) for one in result.citations],
+        "passages": passages_json(result.passages),
+        "choices": [choice_json(one) for one in result.choices],
+        "collection": result.collection,
+        "generation": result.generation,
+        "generator": result.generator,
+        "model": result.model,
+        "degraded": result.degraded,
+        "degraded_reason": result.degraded_reason,
+        "withheld": result.withheld,
+        "confidence": result.confidence,
+        "seconds": {step: round(value, 6) for step, value in result.seconds.items()},
         **signals,
     }
 
 
-def event(told: Event) -> tuple[str, Json]:
+def event_json(value: AnswerEvent) -> tuple[str, JsonObject]:
     """Write an event of a stream: its name and its data."""
-    match told:
-        case Found(found):
-            return "found", {"passages": passages(found)}
-        case Delta(text):
+    match value:
+        case PassagesReady(ranked):
+            return "found", {"passages": passages_json(ranked)}
+        case TextDelta(text):
             return "delta", {"text": text}
-        case Verdict(said, marks):
-            written = claim(said)
+        case ClaimChecked(checked, marks):
+            fields = claim_json(checked)
             return "verdict", {
-                "claim": written["text"],
-                "verdict": written["verdict"],
-                "support": written["support"],
-                "citations": [citation(mark) for mark in marks],
+                "claim": fields["text"],
+                "verdict": fields["verdict"],
+                "support": fields["support"],
+                "citations": [citation_json(mark) for mark in marks],
             }
-        case Done(given):
-            return "done", answer(given)
+        case Done(result):
+            return "done", answer_json(result)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.engine import open_engine
+from ragdesk.answering.engine import open_llm_engine
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.answering.ground import GroundOptions
 from ragdesk.answering.on_vllm import VllmOptions
-from ragdesk.answering.verify import Verify, VerifyOptions
-from ragdesk.answering.write import ByModel
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
+from ragdesk.answering.write import ModelWriter
 
 RETURNED = "How many days do I have to send unused articles back?"
 
@@ -21,10 +21,10 @@ def by_model(
     more: tuple[str, ...] = (),
     **options: object,
 ) -> Desk:
-    engine = open_engine(
+    engine = open_llm_engine(
         GenerateOptions(urls=(url, *more), **options), GroundOptions(), VllmOptions()
     )
-    checked = Verify(options=verify or VerifyOptions(), idf=desk.retrieve.index.idf)
-    writer = ByModel(engine=engine, verify=checked, collection="default")
+    checked = ClaimChecker(options=verify or VerifyOptions(), idf=desk.retrieve.index.idf)
+    writer = ModelWriter(engine=engine, verify=checked, collection="default")
     refuse = checked.options.failed == "refuse"
     return replace(desk, writer=writer, refuse=refuse, degrade=engine.options.degrade)

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from eval.bench import handbook
 from indexes.embed import Embedder, EmbedOptions, open_embedder
-from ragdesk.assemble import Opened
+from ragdesk.assemble import OpenCollection
 
 # A busy machine is no failure: timings live in eval/bench.
 settings.register_profile("ragdesk", deadline=None)
@@ -28,7 +28,9 @@ def packaged(cache: Path) -> Embedder:
 
 
 @pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory, packaged: Embedder) -> Iterator[Opened]:
+def company(
+    tmp_path_factory: pytest.TempPathFactory, packaged: Embedder
+) -> Iterator[OpenCollection]:
     """Give the sample company, taken in. Only to be read."""
     with handbook.take_in(tmp_path_factory.mktemp("company"), packaged) as opened:
         yield opened

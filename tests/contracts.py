@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from indexes.hits import Hits, best
+from indexes.hits import Hits, select_best
 
 DIM = 24
 
@@ -36,7 +36,7 @@ class VectorIndexContract:
     def exact(self, vectors, rows, query, k, mask=None) -> Hits:
         scores = (vectors @ query).astype(np.float32)
         kept = np.ones(len(rows), bool) if mask is None else mask[rows]
-        return best(rows[kept], scores[kept], k)
+        return select_best(rows[kept], scores[kept], k)
 
     def test_finds_the_nearest_rows_best_first(self):
         vectors, rows = clustered(800), np.arange(0, 1600, 2)

@@ -10,35 +10,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.build import Build, Published
-from indexes.chunk import Chunk, Record
-from indexes.embed import Card
+from indexes.build import Build, PublishResult
+from indexes.chunk import Chunk, DocumentRecord
+from indexes.embed import EmbedderCard
 from indexes.index import Index
 
-Document = tuple[Record, list[Chunk]]
+Document = tuple[DocumentRecord, list[Chunk]]
 
-CARD = Card(name="hash", revision="1", dim=16, max_tokens=256, reads_cjk=True)
+CARD = EmbedderCard(name="hash", revision="1", dim=16, max_tokens=256, reads_cjk=True)
 
 
 @dataclass
 class HashEmbedder:
     """A bag of hashed words, as a unit vector: texts that share words lie near each other."""
 
-    card: Card = CARD
+    card: EmbedderCard = CARD
     asked: list[str] = field(default_factory=list)
 
-    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.asked.extend(texts)
         vectors = [self._vector(self.card.passage_prefix + text) for text in texts]
         return np.array(vectors, dtype=np.float32).reshape(len(texts), self.card.dim)
 
-    def query(self, text: str) -> NDArray[np.float32]:
+    def embed_query(self, text: str) -> NDArray[np.float32]:
         return self._vector(self.card.query_prefix + text)
 
-    def count(self, text: str) -> int:
-        return len(self.cuts(text))
+    def count_tokens(self, text: str) -> int:
+        return len(self.token_starts(text))
 
-    def cuts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> list[int]:
         return [match.start() for match in re.finditer(r"\w+|[^\w\s]", text)]
 
     def _vector(self, text: str) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ def document(uri: str, text: str, *, cut: int = 80, **facts: Any) -> Document:
     plain = {"source": "src", "title": uri, "media_type": "text/plain", "language": "en"}
     known: dict[str, Any] = plain | facts
     digest = hashlib.sha256(text.encode()).hexdigest()
-    record = Record(id=identity, uri=uri, text=text, digest=digest, **known)
+    record = DocumentRecord(id=identity, uri=uri, text=text, digest=digest, **known)
     chunks = [
         Chunk(
             document=identity,
@@ -73,7 +73,7 @@ def document(uri: str, text: str, *, cut: int = 80, **facts: Any) -> Document:
 
 def publish(
     collection: Path, *held: Document, embedder: HashEmbedder | None = None, **options: Any
-) -> Published:
+) -> PublishResult:
     """Publish documents, by an embedder of hashed words if no other is given."""
     with Build(collection, embedder or HashEmbedder()) as build:
         for record, chunks in held:
@@ -92,5 +92,5 @@ def publish_three(collection: Path) -> Path:
 def answering(collection: Path) -> tuple[int, tuple[str, ...]]:
     """Tell which of such generations answers, and why no newer one does."""
     with Index.open(collection) as index:
-        assert index.text("state.md") == f"state {index.generation}"
+        assert index.read_text("state.md") == f"state {index.generation}"
         return index.generation, index.refused

@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 from fakes import HashEmbedder
 
-from ragdesk.answering.answer import Answer, Delta, Done, Question
+from ragdesk.answering.answer import Answer, TextDelta, Done, Question
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.answering.ground import GroundOptions
 from ragdesk.answering.on_vllm import VllmOptions
 from ragdesk.answering.verify import VerifyOptions
-from ragdesk.assemble import Desks, Opened
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.settings import Settings
 
 ASK = "When does a refund reach my account?"
@@ -44,10 +44,10 @@ def settings(model: Path) -> Settings:
     )  # fmt: skip
 
 
-async def ask(opened: Opened, text: str) -> dict[str, object]:
+async def ask(opened: OpenCollection, text: str) -> dict[str, object]:
     said = ""
     async for event in opened.desk.stream(Question(text=text)):
-        if isinstance(event, Delta):
+        if isinstance(event, TextDelta):
             said += event.text
         if isinstance(event, Done):
             return told(event.answer, said)
@@ -66,18 +66,18 @@ def told(answer: Answer, said: str) -> dict[str, object]:
     }
 
 
-async def leave(opened: Opened) -> bool:
+async def leave(opened: OpenCollection) -> bool:
     """Go away at the first words; tells whether there were any."""
     question = Question(text=ASK, send="show")
     async with aclosing(opened.desk.stream(question)) as events:
         async for event in events:
-            if isinstance(event, Delta):
+            if isinstance(event, TextDelta):
                 return True
     return False
 
 
-async def run(desks: Desks) -> dict[str, object]:
-    with desks.open("default") as opened:
+async def run(desks: Workspace) -> dict[str, object]:
+    with desks.open_collection("default") as opened:
         together = await asyncio.gather(*(ask(opened, text) for text in (ASK, ZH, ASK)))
         left = await leave(opened)
         again = await ask(opened, ASK)
@@ -90,5 +90,5 @@ async def run(desks: Desks) -> dict[str, object]:
 
 if __name__ == "__main__":  # vLLM starts its own process by importing this file again
     home, model = map(Path, sys.argv[1:])
-    told_all = asyncio.run(run(Desks(home, settings(model), HashEmbedder())))
+    told_all = asyncio.run(run(Workspace(home, settings(model), HashEmbedder())))
     sys.stdout.write(f"\n{json.dumps(told_all)}\n")

@@ -9,8 +9,8 @@ from typing import Any
 from eval import case as cases_
 from eval import store
 from eval.case import Case, Evidence
-from eval.run import digest
-from eval.trial import TRIALS, Trial, line
+from eval.run import digest_case
+from eval.trial import TRIALS, Trial, trial_as_line
 
 WORDS = [
     "refund",
@@ -110,7 +110,7 @@ def trials(held: Mapping[str, str], asked: list[Case], seed: int = 3) -> dict[st
     return {
         case.id: Trial(
             case=case.id,
-            asked=digest(case),
+            asked=digest_case(case),
             reply=reply(case, held, dice_of(f"{seed} {case.id}")),
             resolved={"1": True},
             seconds=0.25,
@@ -127,8 +127,8 @@ def stored(
 ) -> Path:
     """Store such a run, each answer changed on its way."""
     folder.mkdir(parents=True, exist_ok=True)
-    cases_.write(folder / store.CASES, asked)
+    cases_.write_case_lines(folder / store.CASES, asked)
     made = trials(held, asked).values()
-    lines = [line(replace(one, reply=change(one.reply))) for one in made]
+    lines = [trial_as_line(replace(one, reply=change(one.reply))) for one in made]
     (folder / TRIALS).write_text("".join(lines), encoding="utf-8")
     return folder

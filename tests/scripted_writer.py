@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from indexes.text import content, language, sentences, tokens
+from indexes.text import drop_stopwords, detect_language, split_sentences, tokenize_text
 
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 KINDS = (
@@ -60,20 +60,20 @@ def question(user: str) -> str:
 
 
 def candidates(user: str) -> list[tuple[float, int, str]]:
-    asked = set(content(tokens(question(user))))
+    asked = set(drop_stopwords(tokenize_text(question(user))))
     found = []
     for number, text in passages(user).items():
         body = text.partition("\n")[2] or text  # the first line says where it comes from
-        for start, end in sentences(body):
+        for start, end in split_sentences(body):
             one = body[start:end]
-            held = asked & set(tokens(one))
+            held = asked & set(tokenize_text(one))
             if len(one) >= 12 and "|" not in one:
                 found.append((len(held) / (len(asked) or 1), number, one))
     return sorted(found, key=lambda c: (-c[0], c[1]))
 
 
 def reword(text: str) -> str:
-    for old, new in REWORDED["zh" if language(text) == "zh" else "en"]:
+    for old, new in REWORDED["zh" if detect_language(text) == "zh" else "en"]:
         text = text.replace(old, new, 1)
     return text
 
@@ -128,7 +128,7 @@ def written(
     for _, number, source in best:
         said: dict[str, Any] = {"text": reword(source), "citations": [number], "source": source}
         kind = corrupt(said, passages(user), chance) if chance.random() < share else None
-        record.append({**said, "corrupted": kind, "language": language(source)})
+        record.append({**said, "corrupted": kind, "language": detect_language(source)})
         answer.append({"text": said["text"], "citations": said["citations"]})
     return answer
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from ragdesk import example
 from ragdesk.cli import VERBS, cli
-from ragdesk.settings import Settings, load
+from ragdesk.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 HANDBOOK = {
@@ -85,7 +85,7 @@ def test_the_help_lists_every_verb_and_each_verb_has_examples(home):
 
 def test_the_example_file_is_current_and_holds_every_default(tmp_path):
     text = (ROOT / "ragdesk.example.toml").read_text(encoding="utf-8")
-    assert text == example.text(), (
+    assert text == example.format_example(), (
         "write it anew: ragdesk settings --example > ragdesk.example.toml"
     )
 
@@ -98,7 +98,7 @@ def test_the_example_file_is_current_and_holds_every_default(tmp_path):
     ]
     head = next(i for i, line in enumerate(active) if line.startswith("["))
     file.write_text("\n".join(active[head:]), encoding="utf-8")
-    assert load(home=None, config=file, environ={}).settings == Settings()
+    assert load_settings(home=None, config=file, environ={}).settings == Settings()
 
 
 def test_a_plan_says_what_would_change_and_changes_nothing(home, documents):
@@ -254,7 +254,7 @@ def test_an_empty_list_of_names_does_not_mean_everybody(home, words):
 def test_a_collection_that_another_job_holds_is_75(home, documents):
     from indexes import generations  # noqa: PLC0415, the lock of another job
 
-    with generations.writing(home / "collections" / "default"):
+    with generations.lock_collection(home / "collections" / "default"):
         result = run(home, "ingest", documents)
     assert result.exit_code == 75
     assert f"process {os.getpid()}" in result.stderr

@@ -14,8 +14,8 @@ import pytest
 from served import served
 
 from ragdesk.log_queue import ROOM, QueueHandler
-from ragdesk.log_repeats import KINDS, Repeats, kind_of
-from ragdesk.logs import Line
+from ragdesk.log_repeats import KINDS, Repeats, classify_record
+from ragdesk.logs import LineFormatter
 
 BAD = [
     b"\x16\x03\x01\x00\xa5\r\n\r\n",
@@ -59,7 +59,7 @@ def logger():
 
 def attach(logger: logging.Logger, descriptor: int) -> QueueHandler:
     handler = QueueHandler(descriptor)
-    handler.setFormatter(Line(as_json=True))
+    handler.setFormatter(LineFormatter(as_json=True))
     logger.handlers = [handler]
     return handler
 
@@ -121,10 +121,12 @@ def test_what_repeats_is_written_once_and_then_counted():
     now = [0.0]
     repeats = Repeats(60, clock=lambda: now[0])
     refused = record("ragdesk.web", "refused", code="overloaded", repeats="overloaded")
-    assert [repeats.admit(kind_of(refused), refused) for _ in range(500)] == [True] + [False] * 499
+    assert [repeats.admit(classify_record(refused), refused) for _ in range(500)] == [True] + [
+        False
+    ] * 499
     now[0] = 30
     other = record("ragdesk.web", "refused", code="other", repeats="other")
-    assert repeats.admit(kind_of(other), other)
+    assert repeats.admit(classify_record(other), other)
     assert repeats.summarize() == []
     now[0] = 61
     (summary,) = repeats.summarize()
@@ -134,30 +136,30 @@ def test_what_repeats_is_written_once_and_then_counted():
         499,
         61,
     )
-    assert not repeats.admit(kind_of(refused), refused)  # it goes on: no first line again
+    assert not repeats.admit(classify_record(refused), refused)  # it goes on: no first line again
     now[0] = 122
     assert [one.again for one in repeats.summarize()] == [1]
     now[0] = 183
     assert repeats.summarize() == []
-    assert repeats.admit(kind_of(refused), refused)  # it had ended
+    assert repeats.admit(classify_record(refused), refused)  # it had ended
 
 
 def test_what_libraries_say_is_told_apart_by_its_words_without_numbers():
     kinds = {
-        kind_of(record("uvicorn.error", "Invalid HTTP request received.")),
-        kind_of(record("uvicorn.error", "Invalid HTTP request received.")),
-        kind_of(record("asyncio", "Fatal error on transport <0x7f01> fd=17")),
-        kind_of(record("asyncio", "Fatal error on transport <0x7f77> fd=18")),
-        kind_of(record("py.warnings", "%s", "old")),
+        classify_record(record("uvicorn.error", "Invalid HTTP request received.")),
+        classify_record(record("uvicorn.error", "Invalid HTTP request received.")),
+        classify_record(record("asyncio", "Fatal error on transport <0x7f01> fd=17")),
+        classify_record(record("asyncio", "Fatal error on transport <0x7f77> fd=18")),
+        classify_record(record("py.warnings", "%s", "old")),
     }
     assert len(kinds) == 3
-    assert kind_of(record("ragdesk.web", "job failed", job="a")) is None
+    assert classify_record(record("ragdesk.web", "job failed", job="a")) is None
 
 
 def test_no_client_makes_more_kinds_than_are_kept():
     repeats = Repeats()
     admitted = sum(
-        repeats.admit(kind_of(one), one)
+        repeats.admit(classify_record(one), one)
         for n in range(KINDS * 4)
         for one in [record("ragdesk.web", "request", repeats=("/", n))]
     )

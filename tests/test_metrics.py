@@ -1,23 +1,23 @@
 import logging
 
-from ragdesk.logs import Line
-from ragdesk.metrics import Family, Metrics
+from ragdesk.logs import LineFormatter
+from ragdesk.metrics import MetricFamily, Metrics
 
 
 def test_a_label_value_nobody_foresaw_becomes_other():
-    family = Family("x_total", "counter", "About.", route=("/a",))
+    family = MetricFamily("x_total", "counter", "About.", route=("/a",))
     family.add(route="/a")
     family.add(2, route="/../../etc")
 
-    assert list(family.lines())[2:] == ['x_total{route="/a"} 1', 'x_total{route="other"} 2']
+    assert list(family.format_lines())[2:] == ['x_total{route="/a"} 1', 'x_total{route="other"} 2']
 
 
 def test_a_histogram_counts_up_to_each_limit():
-    family = Family("x_seconds", "histogram", "About.")
+    family = MetricFamily("x_seconds", "histogram", "About.")
     family.observe(0.03)
     family.observe(99)
 
-    lines = list(family.lines())
+    lines = list(family.format_lines())
     assert 'x_seconds_bucket{le="0.02"} 0' in lines
     assert 'x_seconds_bucket{le="0.04"} 1' in lines
     assert 'x_seconds_bucket{le="+Inf"} 2' in lines
@@ -30,7 +30,7 @@ def test_every_line_is_prometheus_text():
     metrics.seconds.observe(0.01, route="/v1/answers")
     metrics.in_flight.set(1)
 
-    text = metrics.text()
+    text = metrics.format_metrics()
     assert text.endswith("\n")
     for line in text.splitlines():
         assert line.startswith("#") or len(line.rsplit(" ", 1)) == 2
@@ -46,10 +46,12 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 def test_a_key_is_struck_out_of_every_line():
     token = "rd_" + "x" * 43
     for as_json in (True, False):
-        line = Line(as_json=as_json).format(record(f"asked with {token}", header=f"Bearer {token}"))
+        line = LineFormatter(as_json=as_json).format(
+            record(f"asked with {token}", header=f"Bearer {token}")
+        )
         assert token not in line
         assert "rd_…" in line
 
 
 def test_a_line_stays_one_line():
-    assert "\n" not in Line(as_json=True).format(record("a\nb", who="x\ny"))
+    assert "\n" not in LineFormatter(as_json=True).format(record("a\nb", who="x\ny"))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from indexes.no_telemetry import SWITCHES
-from ingest.child import _environment
+from indexes.no_telemetry import TELEMETRY_SWITCHES
+from ingest.child import _child_environment
 
 ROOT = Path(__file__).parents[1]
 REPORTING = {
@@ -35,24 +35,27 @@ KINDS = {  # what each process imports first
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_process_turns_reports_off_before_it_loads_a_library(kind, tmp_path):
-    names = f"NAMES = {json.dumps(json.dumps(list(SWITCHES)))}\n"
-    wrong = dict.fromkeys(SWITCHES, "true") | {"ORT_DISABLE_TELEMETRY": "0", "DO_NOT_TRACK": "0"}
+    names = f"NAMES = {json.dumps(json.dumps(list(TELEMETRY_SWITCHES)))}\n"
+    wrong = dict.fromkeys(TELEMETRY_SWITCHES, "true") | {
+        "ORT_DISABLE_TELEMETRY": "0",
+        "DO_NOT_TRACK": "0",
+    }
     environment = {**os.environ, **wrong, "XDG_CACHE_HOME": str(tmp_path)}
     environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # none but a reporter's
     if kind == "limited parser":
-        environment |= _environment()
+        environment |= _child_environment()
     done = subprocess.run(  # noqa: S603 - the lines above
         [sys.executable, "-c", KINDS[kind] + "\n" + names + SHOW],
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     told = json.loads(done.stdout)
-    assert told == {"threads": 1, "shown": SWITCHES}
+    assert told == {"threads": 1, "shown": TELEMETRY_SWITCHES}
     assert list(tmp_path.iterdir()) == []  # no device id, no queue of events
 
 
 def test_these_tests_run_with_reports_off():
-    assert {name: os.environ.get(name) for name in SWITCHES} == SWITCHES
+    assert {name: os.environ.get(name) for name in TELEMETRY_SWITCHES} == TELEMETRY_SWITCHES
 
 
 def test_every_module_that_loads_such_a_library_has_turned_reports_off_first():

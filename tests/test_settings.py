@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from ragdesk.errors import SettingsError
-from ragdesk.settings import MASK, Loaded, load, rows
+from ragdesk.settings import SECRET_MASK, LoadedSettings, load_settings, list_settings
 
 
 def read(
     tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **flags: object
-) -> Loaded:
+) -> LoadedSettings:
     file = tmp_path / "r.toml"
     file.write_text(text, encoding="utf-8")
     dotted = {name.replace("__", "."): value for name, value in flags.items()}
-    return load(home=tmp_path / "home", config=file, environ=environ or {}, flags=dotted)
+    return load_settings(home=tmp_path / "home", config=file, environ=environ or {}, flags=dotted)
 
 
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path):
@@ -28,7 +28,7 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path):
     assert loaded.origins["serve.port"] == "--port"
     assert loaded.origins["serve.max_jobs"] == "RAGDESK_SERVE__MAX_JOBS"
     assert loaded.origins["serve.max_question"].endswith("r.toml")
-    assert {row.name: row.origin for row in rows(loaded.settings, loaded.origins)}[
+    assert {row.name: row.origin for row in list_settings(loaded.settings, loaded.origins)}[
         "serve.host"
     ] == "default"
 
@@ -66,7 +66,7 @@ def test_home_and_file_are_found_where_the_contract_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def found(home: Path | None, environ: dict[str, str]) -> tuple[Path, Path | None]:
-        loaded = load(home=home, config=None, environ=environ)
+        loaded = load_settings(home=home, config=None, environ=environ)
         return loaded.home, loaded.file
 
     assert found(None, {}) == (Path("var"), None)
@@ -81,7 +81,7 @@ def test_home_and_file_are_found_where_the_contract_says(tmp_path, monkeypatch):
 
 def test_a_settings_file_that_was_named_must_be_there(tmp_path):
     with pytest.raises(SettingsError, match="No settings file at"):
-        load(home=None, config=tmp_path / "none.toml", environ={})
+        load_settings(home=None, config=tmp_path / "none.toml", environ={})
 
 
 def test_lists_from_the_environment_are_split_at_commas(tmp_path):
@@ -94,8 +94,8 @@ def test_a_secret_is_shown_masked():
     class Backend:
         token: str = field(default="", metadata={"secret": True})
 
-    assert [row.value for row in rows(Backend(token="s3cret"))] == [MASK]  # noqa: S106 (a sample)
-    assert [row.value for row in rows(Backend())] == [""]
+    assert [row.value for row in list_settings(Backend(token="s3cret"))] == [SECRET_MASK]  # noqa: S106 (a sample)
+    assert [row.value for row in list_settings(Backend())] == [""]
 
 
 @pytest.mark.parametrize("place", ["ragdesk.toml", "var/ragdesk.toml"])
@@ -114,14 +114,16 @@ def test_a_file_of_the_current_folder_is_used_if_it_is_ours_and_named(
             pytest.skip("only root may give a file away")
         os.chown(file, 12_345, 12_345)
 
-    port = load(home=None, config=None, environ={}).settings.serve.port
+    port = load_settings(home=None, config=None, environ={}).settings.serve.port
 
     told = capsys.readouterr().err
     assert port == (8080 if fault else 7)
     assert place in told
     assert ("not used" in told) == bool(fault)
-    assert load(home=None, config=file, environ={}).settings.serve.port == 7  # it was named
-    assert load(home=Path("var"), config=None, environ={}).settings.serve.port == (
+    assert (
+        load_settings(home=None, config=file, environ={}).settings.serve.port == 7
+    )  # it was named
+    assert load_settings(home=Path("var"), config=None, environ={}).settings.serve.port == (
         7 if place.startswith("var") or not fault else 8080
     )
 
@@ -134,5 +136,5 @@ def test_a_link_of_somebody_else_is_not_followed(tmp_path, monkeypatch, capsys):
     Path("ragdesk.toml").symlink_to(tmp_path / "mine.toml")
     os.lchown("ragdesk.toml", 12_345, 12_345)
 
-    assert load(home=None, config=None, environ={}).settings.serve.port == 8080
+    assert load_settings(home=None, config=None, environ={}).settings.serve.port == 8080
     assert "another user" in capsys.readouterr().err

@@ -10,9 +10,9 @@ from fakes import HashEmbedder, document
 from starlette.testclient import TestClient
 
 from indexes.build import Build
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import api
 from ragdesk.web.limits import ServeOptions
 
@@ -72,8 +72,8 @@ def publish(
 
 
 @contextlib.contextmanager
-def serving(home: Path, keys: Keys, **options: Any) -> Iterator[TestClient]:
+def serving(home: Path, keys: KeyStore, **options: Any) -> Iterator[TestClient]:
     settings = replace(Settings(), serve=ServeOptions(**{"poll_seconds": 0.05, **options}))
-    app = api.build(Desks(home, settings, HashEmbedder()), keys)
+    app = api.build_app(Workspace(home, settings, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080", raise_server_exceptions=False) as client:
         yield client

@@ -62,14 +62,14 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
 
 def _one(folder: Path, collection: Path, number: int, tally: Tally) -> None:
     file, again = folder / f"{number}.rdb", folder / "again"
-    told = backup.write(collection, file)
-    backup.restore(file, again)
+    told = backup.write_backup(collection, file)
+    backup.restore_backup(file, again)
     tally.taken += 1
-    with Index.open(again) as index, Index.at(collection, told.generation) as original:
-        tally.equal += index.digest() == original.digest()
-        held = {listed.uri: index.text(listed.uri) for listed in index.records()}
+    with Index.open(again) as index, Index.open_generation(collection, told.generation) as original:
+        tally.equal += index.digest_content() == original.digest_content()
+        held = {listed.uri: index.read_text(listed.uri) for listed in index.iter_documents()}
     step = int(str(held["state.md"]).rpartition("step")[2])
-    tally.whole += held == texts(step) and not upkeep.verify(again)
+    tally.whole += held == texts(step) and not upkeep.verify_collection(again)
     shutil.rmtree(again)
 
 
@@ -87,9 +87,9 @@ def _damage(folder: Path, tally: Tally, count: int, dice: np.random.Generator) -
         (folder / "bad.rdb").write_bytes(body)
         tally.damaged += 1
         try:
-            backup.restore(folder / "bad.rdb", folder / "bad")
+            backup.restore_backup(folder / "bad.rdb", folder / "bad")
         except IndexDamaged:
-            tally.refused += not generations.numbers(folder / "bad")
+            tally.refused += not generations.list_generations(folder / "bad")
         shutil.rmtree(folder / "bad", ignore_errors=True)
 
 

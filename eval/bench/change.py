@@ -26,10 +26,10 @@ from eval.bench.results import write_section
 from eval.bench.through import Through
 from indexes import upkeep
 from indexes.embed import Embedder, EmbedOptions, open_embedder
-from indexes.segments import CANARY
-from indexes.weights import find
+from indexes.segments import CANARY_TEXT
+from indexes.weights import find_model
 from ingest.guard import Guard, GuardOptions
-from ingest.job import Job
+from ingest.job import IngestJob
 from ingest.split import SplitOptions
 
 WORDS = 45  # of a paragraph, and so of a chunk
@@ -44,10 +44,10 @@ REAL_UP_TO = 6_000  # chunks embedded by the model when the collection is made
 class Drawn(Through):
     """The model's card, and vectors drawn at random for all but the canary."""
 
-    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Draw vectors (n, dim)."""
-        if list(texts) == [CANARY]:
-            return self.real.passages(texts)
+        if list(texts) == [CANARY_TEXT]:
+            return self.real.embed_passages(texts)
         drawn = np.random.default_rng(len(texts)).standard_normal((len(texts), self.card.dim))
         unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return np.asarray(unit, dtype=np.float32)
@@ -102,10 +102,10 @@ def measure(place: Path, chunks: int, rounds: int) -> str:
     home, folder = place / "home", place / "kb"
     files = grow(folder, chunks, seed=chunks) if not folder.exists() else _grown(folder)
     real = open_embedder(EmbedOptions(), home / "models")
-    job = Job(
+    job = IngestJob(
         collection=home / "collections" / "default",
         embedder=real if chunks <= REAL_UP_TO else Drawn(real),
-        tokenizer=find("packaged", home / "models").tokenizer,
+        tokenizer=find_model("packaged", home / "models").tokenizer,
     )
     if not job.collection.exists():
         began = time.perf_counter()
@@ -119,7 +119,7 @@ def measure(place: Path, chunks: int, rounds: int) -> str:
         change(files[step], time.time_ns())
         changed.append(ingest(home, folder))
     put = puts(job, real, place, rounds)
-    now = upkeep.history(job.collection)[-1]
+    now = upkeep.list_history(job.collection)[-1]
     cells = [
         f"{now.chunks:,}",
         f"{now.documents:,}",
@@ -131,13 +131,16 @@ def measure(place: Path, chunks: int, rounds: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def puts(job: Job, real: Embedder, place: Path, rounds: int) -> float:
+def puts(job: IngestJob, real: Embedder, place: Path, rounds: int) -> float:
     """Put documents one by one with children that are up, as a server does; median seconds."""
-    split = asdict(SplitOptions().fitted(real.card.max_tokens))
+    split = asdict(SplitOptions().shrink_to(real.card.max_tokens))
     spent = []
     with Guard(GuardOptions(workers=1), tokenizer=job.tokenizer, split=split) as children:
-        own = Job(
-            collection=job.collection, embedder=real, tokenizer=job.tokenizer, children=children
+        own = IngestJob(
+            collection=job.collection,
+            embedder=real,
+            tokenizer=job.tokenizer,
+            running_guard=children,
         )
         for step in range(rounds + 1):  # the first opens the collection and warms the child
             file = place / "put.md"

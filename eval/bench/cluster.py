@@ -23,8 +23,8 @@ from pathlib import Path
 from eval.bench.results import write_section
 from indexes.embed import EmbedOptions, open_embedder
 from indexes.index import Index
-from indexes.weights import find
-from ingest.job import Job
+from indexes.weights import find_model
+from ingest.job import IngestJob
 from ingest.runners import RayOptions
 
 
@@ -61,21 +61,21 @@ def cluster(nodes: int) -> Iterator[str]:
 
 def run(place: Path, models: Path, folder: Path, address: str = "", batch: int = 2) -> Run:
     """Take a folder into a fresh collection, here or at an address."""
-    from ingest.on_ray import on_ray  # noqa: PLC0415 - an extra
+    from ingest.on_ray import make_ray_runner  # noqa: PLC0415 - an extra
 
     open_one = partial(open_embedder, EmbedOptions(threads=1), models)
     options = RayOptions(address=address, batch=batch)
-    job = Job(
+    job = IngestJob(
         collection=place,
         embedder=open_embedder(EmbedOptions(), models),
-        tokenizer=find("packaged", models).tokenizer,
-        on=on_ray(options, open_one) if address else None,
+        tokenizer=find_model("packaged", models).tokenizer,
+        remote_runner=make_ray_runner(options, open_one) if address else None,
     )
     began = time.perf_counter()
     report = job.run([folder])
     seconds = time.perf_counter() - began
     with Index.open(place) as index:
-        return Run(seconds, report.embedded, index.digest())
+        return Run(seconds, report.embedded, index.digest_content())
 
 
 def body(local: Run, one: Run, two: Run) -> str:

@@ -23,11 +23,11 @@ from eval.bench.handbook import take_in
 from eval.bench.results import write_section
 from eval.case import Case
 from eval.imports import mtrag
-from eval.retrieval import distinct, ndcg, recall
-from eval.stats import Estimate, difference, mean, proportion
+from eval.retrieval import remove_repeats, compute_ndcg, compute_recall
+from eval.stats import Estimate, estimate_difference, estimate_mean, estimate_proportion
 from ragdesk.answering.answer import Answer, Outcome, Question, Turn
-from ragdesk.answering.rewrite import leans
-from ragdesk.assemble import Desks, Opened
+from ragdesk.answering.rewrite import needs_context
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.settings import Settings
 
 DEEP = 10
@@ -39,21 +39,23 @@ HEAD = (
 
 def passages(file: Path, folder: Path) -> None:
     """Write every passage of every task as a document, under its title where it has one."""
-    for task in mtrag.tasks(file):
+    for task in mtrag.read_mtrag_tasks(file):
         for passage in task["contexts"]:
             title = " ".join((passage.get("title") or "").split())
             text = f"# {title}\n\n{passage['text']}" if title else passage["text"]
-            (folder / mtrag.uri(passage)).with_suffix(".md").write_text(text, encoding="utf-8")
+            (folder / mtrag.name_passage(passage)).with_suffix(".md").write_text(
+                text, encoding="utf-8"
+            )
 
 
-def opened(file: Path, home: Path) -> Opened:
+def opened(file: Path, home: Path) -> OpenCollection:
     """Take the passages in, where that is not done yet, and open them."""
-    desks = Desks(home, Settings())
-    if not desks.names():
+    desks = Workspace(home, Settings())
+    if not desks.list_collections():
         with tempfile.TemporaryDirectory() as folder:
             passages(file, Path(folder))
-            desks.job("default").run([Path(folder)])
-    return desks.open("default")
+            desks.make_job("default").run([Path(folder)])
+    return desks.open_collection("default")
 
 
 def turns(case: Case) -> tuple[Turn, ...]:
@@ -67,8 +69,8 @@ def turns(case: Case) -> tuple[Turn, ...]:
 def found(answer: Answer, case: Case) -> tuple[float, float]:
     """Score what was found: recall@5 and nDCG@10."""
     wanted = {Path(one.uri).stem for one in case.evidence}
-    order = distinct([Path(p.chunk.uri).stem for p in answer.passages])
-    return recall(order, wanted, k=5), ndcg(order, dict.fromkeys(wanted, 1), k=DEEP)
+    order = remove_repeats([Path(p.chunk.uri).stem for p in answer.passages])
+    return compute_recall(order, wanted, k=5), compute_ndcg(order, dict.fromkeys(wanted, 1), k=DEEP)
 
 
 def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
@@ -78,21 +80,23 @@ def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
         kept = [
             (case, found(alone, case), found(whole, case))
             for case, alone, whole in asked
-            if case.answerable and case.history and (not only or leans(case.question, turns(case)))
+            if case.answerable
+            and case.history
+            and (not only or needs_context(case.question, turns(case)))
         ]
         clusters = [case.cluster for case, _, _ in kept]
         for at, measure in enumerate(MEASURES):
             theirs, ours = [a[at] for _, a, _ in kept], [b[at] for _, _, b in kept]
             cells = [
-                mean(theirs, clusters),
-                mean(ours, clusters),
-                difference(ours, theirs, clusters),
+                estimate_mean(theirs, clusters),
+                estimate_mean(ours, clusters),
+                estimate_difference(ours, theirs, clusters),
             ]
             rows.append(f"| {measure}, {name} | {len(kept)} | {' | '.join(map(_cell, cells))} |")
     return rows
 
 
-def another_subject(company: Opened, seed: int = 0) -> str:
+def another_subject(company: OpenCollection, seed: int = 0) -> str:
     """Ask of the sample company right after another question, and compare with asking it alone."""
     dice = random.Random(seed)  # noqa: S311 (no secret)
     known = [case for case in handbook_cases() if case.answerable]
@@ -104,12 +108,12 @@ def another_subject(company: Opened, seed: int = 0) -> str:
         for scores, history in ((alone, ()), (after, said)):
             answer = asyncio.run(company.desk.ask(Question(text=case.question, history=history)))
             scores.append(found(answer, case)[0])
-    cells = [mean(alone), mean(after), difference(after, alone)]
+    cells = [estimate_mean(alone), estimate_mean(after), estimate_difference(after, alone)]
     name = "recall@5, sample company, after a question about something else"
     return f"| {name} | {len(known)} | {' | '.join(map(_cell, cells))} |"
 
 
-def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: Opened) -> list[str]:
+def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: OpenCollection) -> list[str]:
     """Count how often a task of each kind, and a case of the sample company, is asked back."""
     counts: dict[str, list[float]] = defaultdict(list)
     for case, _, whole in asked:
@@ -119,7 +123,7 @@ def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: Opened) -
         kind = "answerable" if case.answerable else "unanswerable"
         counts[f"sample company {kind}"].append(answer.outcome is Outcome.CLARIFY)
     return [
-        f"| {kind} | {sum(back):.0f} of {len(back)} | {_cell(proportion(back))} |"
+        f"| {kind} | {sum(back):.0f} of {len(back)} | {_cell(estimate_proportion(back))} |"
         for kind, back in sorted(counts.items())
     ]
 
@@ -138,7 +142,7 @@ def main() -> None:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         held = opened(given.mtrag, given.home or scratch / "mtrag")
         asked = []
-        for case in mtrag.cases(given.mtrag):
+        for case in mtrag.read_mtrag_cases(given.mtrag):
             alone = asyncio.run(held.desk.ask(Question(text=case.question)))
             whole = asyncio.run(held.desk.ask(Question(text=case.question, history=turns(case))))
             asked.append((case, alone, whole))

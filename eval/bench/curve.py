@@ -25,7 +25,7 @@ import numpy as np
 
 from eval.bench.corpora import run_watched
 from eval.bench.results import RESULTS, write_section
-from eval.plots import frame, joined
+from eval.plots import draw_axes, draw_line
 from indexes.embed import EmbedOptions, open_embedder
 
 FILE = 200_000  # bytes of a file, about
@@ -138,11 +138,11 @@ def drawn(points: Sequence[Point], title: str) -> str:
     reach = points[0].computed * most / points[0].size
     top = max(top, reach)
     curve = [(0.0, 0.0), *((p.size / 1e6, p.computed / top) for p in points)]
-    lines = [joined([(0, 0), (most / 1e6, reach / top)], "aim", most / 1e6)]
-    lines.append(joined(curve, "line", most / 1e6))
+    lines = [draw_line([(0, 0), (most / 1e6, reach / top)], "aim", most / 1e6)]
+    lines.append(draw_line(curve, "line", most / 1e6))
     axes = ("MB of text (dashed: a straight line)", f"CPU seconds, of {top:,.0f}")
     return (
-        frame(lines, title, axes, most / 1e6)
+        draw_axes(lines, title, axes, most / 1e6)
         .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
         .replace("<title>", f"{STYLE}<title>", 1)
     )

@@ -42,7 +42,7 @@ def damage(folder: Path, *, flips: int, seed: int) -> dict[str, Tries]:
     # Half the flips fall on a random file, half on a random byte: small files would escape else.
     even, by_size = None, sizes / sizes.sum()
     chosen = [own[int(random.choice(len(own), p=p))] for _ in range(flips) for p in (even, by_size)]
-    current = [collection / generations.CURRENT]
+    current = [collection / generations.CURRENT_FILE]
     kinds: dict[str, tuple[Change, list[Path]]] = {
         "one bit flipped": (partial(_flip, random), chosen[:flips]),
         "cut at a random byte": (partial(_cut, random), chosen[: flips // 2]),
@@ -65,9 +65,9 @@ def damage(folder: Path, *, flips: int, seed: int) -> dict[str, Tries]:
 
 def _own(collection: Path, number: int) -> list[Path]:
     """List the files that only one generation holds: its folder, and the segment it brought."""
-    place = collection / generations.GENERATIONS / str(number)
-    brought = manifest.read(place).facts["segments"][-1]
-    folders = (place, collection / generations.SEGMENTS / brought)
+    place = collection / generations.GENERATIONS_FOLDER / str(number)
+    brought = manifest.read_manifest(place).facts["segments"][-1]
+    folders = (place, collection / generations.SEGMENTS_FOLDER / brought)
     return [f for folder in folders for f in sorted(folder.rglob("*")) if f.is_file()]
 
 
@@ -88,7 +88,7 @@ def _try(collection: Path, change: Change, file: Path, tries: Tries) -> None:
         with Index.open(collection) as index:
             newest, then = texts(STEPS), texts(index.generation)  # what is gone since stays gone
             wanted = {uri: text for uri, text in then.items() if uri in newest}
-            right = {d.uri: index.text(d.uri) for d in index.records()} == wanted
+            right = {d.uri: index.read_text(d.uri) for d in index.iter_documents()} == wanted
             tries.refused += bool(index.refused)
             tries.answered += right
             tries.older += right and index.generation < STEPS

@@ -58,14 +58,14 @@ def measure(vectors: Vectors, queries: Vectors, folder: Path) -> list[str]:
     """Measure build time, recall@10 and time per query of each kind; returns table rows."""
     count = len(vectors)
     rows = np.arange(count)
-    opened: dict[str, dense.Dense] = {}
+    opened: dict[str, dense.FaissIndex] = {}
     written: dict[str, float] = {}
-    kinds: tuple[dense.Kind, ...] = ("flat", "ivf")
+    kinds: tuple[dense.IndexKind, ...] = ("flat", "ivf")
     for how in kinds:
         started = time.perf_counter()
-        dense.write(folder / f"{how}-{count}", vectors, rows, how=how)
+        dense.write_vectors(folder / f"{how}-{count}", vectors, rows, index_kind=how)
         written[how] = time.perf_counter() - started
-        opened[how] = dense.Dense(folder / f"{how}-{count}")
+        opened[how] = dense.FaissIndex(folder / f"{how}-{count}")
     random, rows_told = np.random.default_rng(1), []
     for share in (1.0, 0.5, 0.25, 0.1, 0.02):
         mask = None if share == 1.0 else random.random(count) < share

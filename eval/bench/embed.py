@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.bench.results import write_section
-from indexes.embed import ACCEPTED, Backend, Embedder, EmbedOptions, asked, open_embedder
+from indexes.embed import (
+    ACCEPTED_COST,
+    Backend,
+    Embedder,
+    EmbedOptions,
+    embed_question,
+    open_embedder,
+)
 
 BACKENDS: tuple[Backend, ...] = ("torch", "onnx", "onnx-int8")
 TOKENS, CHUNKS, ROUNDS, QUERIES = 190, 24, 5, 40
@@ -82,16 +89,18 @@ def ndcg(
 def speed(measured: Mapping[str, Measured], texts: list[str], questions: list[str]) -> None:
     """Time the backends in turn, so that a busy moment of the machine hits all of them alike."""
     any_one = next(iter(measured.values())).embedder
-    chunks = [text[: cuts[TOKENS]] for text in texts if len(cuts := any_one.cuts(text)) > TOKENS]
+    chunks = [
+        text[: cuts[TOKENS]] for text in texts if len(cuts := any_one.token_starts(text)) > TOKENS
+    ]
     for _ in range(ROUNDS):
         for one in measured.values():
             wall, cpu = time.perf_counter(), time.process_time()
-            one.embedder.passages(chunks[:CHUNKS])
+            one.embedder.embed_passages(chunks[:CHUNKS])
             one.chunks.append(CHUNKS / (time.perf_counter() - wall))
             one.cpu.append((time.process_time() - cpu) / CHUNKS)
             for question in questions[: QUERIES // ROUNDS]:
                 wall = time.perf_counter()
-                one.embedder.query(question)
+                one.embedder.embed_query(question)
                 one.query.append(1e3 * (time.perf_counter() - wall))
 
 
@@ -130,16 +139,16 @@ def main() -> None:
         options = EmbedOptions(model=given.model, backend=backend, device="cpu", reads_cjk=False)
         embedder = open_embedder(options, given.cache)
         start = time.perf_counter()
-        vectors = embedder.passages([texts[name] for name in names])
+        vectors = embedder.embed_passages([texts[name] for name in names])
         took = time.perf_counter() - start
-        questions = {name: asked(embedder, claim) for name, claim in claims.items()}
+        questions = {name: embed_question(embedder, claim) for name, claim in claims.items()}
         points = ndcg(vectors, names, questions, qrels)
         measured[backend] = Measured(embedder, vectors, points)
         print(f"{backend}: nDCG@10 {points:.2f}, {len(names) / took:.1f} abstracts/s", flush=True)
     speed(measured, [texts[name] for name in names], list(claims.values()))
 
     int8 = measured["onnx-int8"].embedder
-    alone = np.stack([asked(int8, texts[name]) for name in names[:50]])
+    alone = np.stack([embed_question(int8, texts[name]) for name in names[:50]])
     together = float(np.abs(alone - measured["onnx-int8"].vectors[:50]).max())
     card = measured["onnx"].embedder.card
     price = measured["torch"].ndcg - measured["onnx-int8"].ndcg
@@ -148,7 +157,7 @@ def main() -> None:
         f"of SciFact; chunks of {TOKENS} tokens, {ROUNDS} rounds in turn. Cosine: mean / worst; "
         f"speeds: median / best; CPU: best.\n\n{table(measured)}\n\n"
         f"A text embedded alone and among others differs by at most {together:.0e} (int8).\n"
-        f"`auto` takes int8 where it costs at most {ACCEPTED} points: here {price:+.2f}."
+        f"`auto` takes int8 where it costs at most {ACCEPTED_COST} points: here {price:+.2f}."
     )
     print(body)
     print(f'For indexes/embed.py: INT8_COST["{card.revision}"] = {price:.2f}')

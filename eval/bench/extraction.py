@@ -19,14 +19,14 @@ from eval.bench.opened import Remembering, embedder, opened, written
 from eval.bench.results import write_section
 from eval.case import Case
 from eval.imports import squad
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.index import Index
-from indexes.text import normalise
+from indexes.text import normalise_text
 from ragdesk.answering.answer import Question
-from ragdesk.answering.decide import DecideOptions, answerable
+from ragdesk.answering.decide import DecideOptions, answer_likelihood
 from ragdesk.answering.evidence import Retrieval
-from ragdesk.answering.extract import Candidate, Extract, ExtractOptions
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.extract import SentenceCandidate, SentenceExtractor, ExtractOptions
+from ragdesk.answering.retrieve import Retriever
 
 WAYS: Mapping[str, ExtractOptions] = {
     "words of the sentence alone": ExtractOptions(
@@ -47,41 +47,46 @@ class Asked:
     pairs: tuple[tuple[Case, Retrieval], ...]
 
 
-def ask(index: Index, embed: Remembering, case: Case, where: Filter = Filter()) -> Retrieval:  # noqa: B008 - a frozen value
+def ask(
+    index: Index, embed: Remembering, case: Case, where: SearchFilter = SearchFilter()
+) -> Retrieval:  # noqa: B008 - a frozen value
     """Find the passages for a case."""
-    retrieve = Retrieve(index=index, embedder=embed)
+    retrieve = Retriever(index=index, embedder=embed)
     return retrieve(Question(text=case.question, where=where))
 
 
 def taken_in(name: str, file: Path, home: Path, embed: Remembering) -> Asked:
     """Take a set in, and ask all of its questions that have an answer."""
-    index = opened(name, written(squad.texts(file), home / "texts" / name), home, embed)
-    cases = [case for case in squad.cases(file) if case.answerable]
+    index = opened(name, written(squad.read_squad_texts(file), home / "texts" / name), home, embed)
+    cases = [case for case in squad.read_squad_cases(file) if case.answerable]
     return Asked(name, index, tuple((case, ask(index, embed, case)) for case in cases))
 
 
-def right(said: Candidate, case: Case) -> bool:
+def right(said: SentenceCandidate, case: Case) -> bool:
     """Tell whether a sentence is of the right paragraph and holds a gold answer."""
     if said.passage.chunk.uri not in {e.uri for e in case.evidence}:
         return False
-    text = normalise(said.text)
-    return any(normalise(answer).strip(" .。") in text for answer in case.reference)
+    text = normalise_text(said.text)
+    return any(normalise_text(answer).strip(" .。") in text for answer in case.reference)
 
 
 def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
     """Write a set's rows: one or two best sentences, by each way of choosing."""
     clusters = [case.cluster for case, _ in part.pairs]
     for name, options in WAYS.items():
-        around = Retrieve(index=part.index, embedder=embed).around
-        extract = Extract(
-            embedder=embed, text=part.index.text_by_id, around=around, options=options
+        around = Retriever(index=part.index, embedder=embed).context_chunks
+        extract = SentenceExtractor(
+            embedder=embed,
+            document_text=part.index.read_text_by_id,
+            context_chunks=around,
+            options=options,
         )
-        ranked = [(case, extract.rank(found)[:2]) for case, found in part.pairs]
+        ranked = [(case, extract.rank_sentences(found)[:2]) for case, found in part.pairs]
         one = [float(any(right(c, case) for c in best[:1])) for case, best in ranked]
         two = [float(any(right(c, case) for c in best)) for case, best in ranked]
-        cells = (part.name, str(len(one)), name, str(stats.mean(one, clusters)))
-        yield f"| {' | '.join(cells)} | {stats.mean(two, clusters)} |"
-        print(*cells, stats.mean(two, clusters), flush=True)
+        cells = (part.name, str(len(one)), name, str(stats.estimate_mean(one, clusters)))
+        yield f"| {' | '.join(cells)} | {stats.estimate_mean(two, clusters)} |"
+        print(*cells, stats.estimate_mean(two, clusters), flush=True)
 
 
 def refusals(parts: Sequence[Asked], squad2: Path | None, home: Path, embed: Remembering) -> str:
@@ -90,8 +95,8 @@ def refusals(parts: Sequence[Asked], squad2: Path | None, home: Path, embed: Rem
     lines = ["| questions | should be | n | share refused |", "| --- | --- | --- | --- |"]
 
     def row(name: str, should: str, held: Sequence[tuple[Case, Retrieval]]) -> None:
-        refused = [float(answerable(found.signals) < floor) for _, found in held]
-        share = stats.mean(refused, [case.cluster for case, _ in held])
+        refused = [float(answer_likelihood(found.signals) < floor) for _, found in held]
+        share = stats.estimate_mean(refused, [case.cluster for case, _ in held])
         lines.append(f"| {name} | {should} | {len(held)} | {share} |")
         print(lines[-1], flush=True)
 
@@ -99,8 +104,12 @@ def refusals(parts: Sequence[Asked], squad2: Path | None, home: Path, embed: Rem
         row(part.name, "answered", part.pairs)
         row(f"{part.name}, article out of sight", "refused", out_of_sight(part, embed))
     if squad2:
-        index = opened("squad2", written(squad.texts(squad2), home / "texts/squad2"), home, embed)
-        held = [(case, ask(index, embed, case)) for case in list(squad.cases(squad2))[::3]]
+        index = opened(
+            "squad2", written(squad.read_squad_texts(squad2), home / "texts/squad2"), home, embed
+        )
+        held = [
+            (case, ask(index, embed, case)) for case in list(squad.read_squad_cases(squad2))[::3]
+        ]
         row("squad2", "answered", [(c, f) for c, f in held if c.answerable])
         row("squad2, written to mislead", "refused", [(c, f) for c, f in held if not c.answerable])
     return "\n".join(lines)
@@ -111,9 +120,17 @@ def out_of_sight(part: Asked, embed: Remembering) -> list[tuple[Case, Retrieval]
     articles: dict[str, set[str]] = {}
     for case, _ in part.pairs:
         articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
-    every = {listed.uri for listed in part.index.records()}
+    every = {listed.uri for listed in part.index.iter_documents()}
     return [
-        (case, ask(part.index, embed, case, Filter(uris=frozenset(every - articles[case.cluster]))))
+        (
+            case,
+            ask(
+                part.index,
+                embed,
+                case,
+                SearchFilter(uris=frozenset(every - articles[case.cluster])),
+            ),
+        )
         for case, _ in part.pairs
     ]
 

@@ -27,9 +27,9 @@ from eval.bench.results import write_section
 from indexes import backup, failpoints, upkeep
 from indexes.errors import IndexNotFound
 from indexes.index import Index
-from indexes.weights import find
+from indexes.weights import find_model
 from ingest.guard import GuardOptions
-from ingest.job import Job
+from ingest.job import IngestJob
 from tests.fakes import HashEmbedder, document, publish
 
 KILL, RAISE, FULL = MODES = ("kill", "exception", "disk full")
@@ -70,8 +70,8 @@ def first(folder: Path) -> None:
 
 def job(place: Path) -> int:
     """Take the folder in as a user would; returns the texts embedded."""
-    tokenizer = find("packaged", place).tokenizer
-    made = Job(
+    tokenizer = find_model("packaged", place).tokenizer
+    made = IngestJob(
         collection=place / "c",
         embedder=HashEmbedder(),
         tokenizer=tokenizer,
@@ -86,13 +86,13 @@ def built(place: Path) -> int:
     held = [document(f.name, f.read_text(encoding="utf-8")) for f in sorted(place.glob("kb/*"))]
     names = {record.uri for record, _ in held}
     with Index.open(place / "c") as index:
-        gone = [listed.id for listed in index.records() if listed.uri not in names]
+        gone = [listed.id for listed in index.iter_documents() if listed.uri not in names]
     return publish(place / "c", *held, removed=gone).embedded
 
 
 def restored(place: Path) -> int:
     """Restore the backup that lies there."""
-    backup.restore(place / "kb.rdb", place / "c")
+    backup.restore_backup(place / "kb.rdb", place / "c")
     return 0
 
 
@@ -121,7 +121,7 @@ def fork_jobs() -> None:
                     fail(mode)
 
             try:
-                with failpoints.armed(at):
+                with failpoints.arm_failpoints(at):
                     embedded = WORK[kind](Path(place))
             except (RuntimeError, OSError):
                 os._exit(FAILED)
@@ -161,7 +161,7 @@ def digest(collection: Path) -> str:
     """Sum up what answers; nothing where nothing stands yet."""
     try:
         with Index.open(collection) as index:
-            return f"damaged: {index.refused[0]}" if index.refused else index.digest()
+            return f"damaged: {index.refused[0]}" if index.refused else index.digest_content()
     except IndexNotFound:
         return ""
 
@@ -177,7 +177,7 @@ class Trial:
         publish(base / "c", document("same.md", "Words of same, 14 days."), limited)
         if kind == "restore":
             publish(folder / "source", document("same.md", "Other words."), document("b.md", "B."))
-            backup.write(folder / "source", base / "kb.rdb")
+            backup.write_backup(folder / "source", base / "kb.rdb")
         if kind == "job":
             shutil.rmtree(base / "c")
             self._done(base)
@@ -215,7 +215,7 @@ class Trial:
             wrong.append("the next job failed")
         if digest(place / "c") != self.after:
             wrong.append("the next job made something else")
-        wrong += upkeep.verify(place / "c")
+        wrong += upkeep.verify_collection(place / "c")
         again = int((place / "embedded").read_text(encoding="ascii") or 0)
         shutil.rmtree(place)
         return Outcome(where, mode, reached, answers, again, tuple(wrong))
@@ -272,7 +272,7 @@ def main() -> None:
     if asked.fork:
         fork_jobs()
         return
-    places = [name for name in failpoints.NAMES if name not in RESTORING]
+    places = [name for name in failpoints.FAILPOINTS if name not in RESTORING]
     with tempfile.TemporaryDirectory() as folder:
         found = trials(Path(folder, "job"), "job", places)
         found += trials(Path(folder, "restore"), "restore", RESTORING)

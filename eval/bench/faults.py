@@ -23,7 +23,7 @@ from eval.bench.writer import writer
 from ragdesk.answering.answer import Answer, Question
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from tests.fault_proxy import FAULTS, Fault, FaultProxy
 
@@ -87,8 +87,8 @@ async def measure(home: Path, port: int, questions: list[str]) -> list[Met]:
     for fault in FAULTS:
         async with FaultProxy(port) as proxy:
             given = replace(QUICK, urls=(proxy.url,))
-            desks = Desks(home, replace(Settings(), generate=given))
-            with desks.open("default") as opened:
+            desks = Workspace(home, replace(Settings(), generate=given))
+            with desks.open_collection("default") as opened:
                 await ask(opened.desk, questions[0])
                 found.append(await break_by(fault, opened.desk, proxy, questions))
             await desks.close()

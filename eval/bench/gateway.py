@@ -30,11 +30,11 @@ from eval.bench.results import write_section
 from eval.bench.serving import apart
 from indexes.chunk import Passage
 from ragdesk.answering.answer import Question
-from ragdesk.answering.decode import Structured
-from ragdesk.answering.ground import Ground, GroundOptions, estimate
-from ragdesk.answering.plain import Growing
-from ragdesk.answering.verify import Verify, VerifyOptions
-from ragdesk.assemble import Opened
+from ragdesk.answering.decode import StructuredDecoder
+from ragdesk.answering.ground import PromptBuilder, GroundOptions, estimate_tokens
+from ragdesk.answering.plain import GrowingSanitizer
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
+from ragdesk.assemble import OpenCollection
 
 AT_ONCE = (1, 16)
 SENTENCE = 1_000  # more characters than one has
@@ -124,16 +124,16 @@ def direct(heard: Sequence[Heard], record: Json) -> Cost:
 
 def due(tokens: Sequence[str], *, show: bool) -> list[tuple[int, int]]:
     """Give for each token that makes an event due, how much of which sentence it brings."""
-    read, number, growing = Structured(99, growing=show), 0, Growing()
+    read, number, growing = StructuredDecoder(99, growing=show), 0, GrowingSanitizer()
     found: list[tuple[int, int]] = []
     for at, token in enumerate(tokens):
         for said in read.feed(token):
-            if not said.whole:
+            if not said.is_complete:
                 growing.grow(said.text)
-            reached = SENTENCE - 1 if said.whole else len(growing.text)
+            reached = SENTENCE - 1 if said.is_complete else len(growing.text)
             found.append((at, reached + SENTENCE * number))
-            if said.whole:
-                number, growing = number + 1, Growing()
+            if said.is_complete:
+                number, growing = number + 1, GrowingSanitizer()
     return found
 
 
@@ -169,29 +169,33 @@ def _deltas(one: Heard) -> list[tuple[float, int]]:
     return found
 
 
-def bodies(opened: Opened, questions: Sequence[str]) -> dict[str, Json]:
+def bodies(opened: OpenCollection, questions: Sequence[str]) -> dict[str, Json]:
     """Write what the desk would send to the writer for each question."""
-    ground = Ground(
-        options=GroundOptions(), count=estimate, answer=1024, sentences=8, structured=True
+    ground = PromptBuilder(
+        options=GroundOptions(),
+        count_tokens=estimate_tokens,
+        answer_tokens=1024,
+        sentences=8,
+        structured=True,
     )
     made = {}
     for text in questions:
         found = opened.retrieve(Question(text=text))
-        prompt = ground(text, found.asked.language, found.passages)
+        prompt = ground(text, found.analysis.language, found.passages)
         said = [("system", prompt.system), ("user", prompt.user)]
         messages = [{"role": role, "content": content} for role, content in said]
         made[text] = {"model": "paced", "messages": messages, "stream": True}
     return made
 
 
-def alone(opened: Opened, heard: Sequence[Heard]) -> float:
+def alone(opened: OpenCollection, heard: Sequence[Heard]) -> float:
     """Give the CPU seconds of finding the passages of some questions and checking the answers."""
     questions = {one.question: one.events[-1][2] for one in heard}
     cited = {text: opened.retrieve(Question(text=text)) for text in questions}  # warms, too
-    work: list[tuple[Verify, str, list[Passage]]] = []
+    work: list[tuple[ClaimChecker, str, list[Passage]]] = []
     for text, done in questions.items():
         marks = {c["number"]: c["chunk"] for c in done["citations"]}
-        verify = Verify(options=VerifyOptions(), idf=cited[text].idf)
+        verify = ClaimChecker(options=VerifyOptions(), idf=cited[text].idf)
         for claim in done["claims"]:
             chunks = {marks[number] for number in claim["citations"]}
             held = [p for p in cited[text].passages if p.chunk.id in chunks]
@@ -221,7 +225,9 @@ def _ms(seconds: Sequence[float], q: float) -> float:
     return 1000 * float(np.quantile(seconds or [0.0], q))
 
 
-def measure(home: Path, url: str, questions: Sequence[str], opened: Opened) -> Iterator[str]:
+def measure(
+    home: Path, url: str, questions: Sequence[str], opened: OpenCollection
+) -> Iterator[str]:
     """Ask both ways, and give the rows of the table."""
     made = bodies(opened, questions)
     (home / "ragdesk.toml").write_text(SETTINGS.format(url=url), encoding="utf-8")

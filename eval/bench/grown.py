@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from eval.bench.lexical import TYPES
 from eval.bench.through import Through
 from indexes.build import Build
-from indexes.chunk import Chunk, Record
+from indexes.chunk import Chunk, DocumentRecord
 from indexes.embed import Embedder
-from indexes.segments import CANARY
-from indexes.text import readable, sentences
+from indexes.segments import CANARY_TEXT
+from indexes.text import reads_without_cjk, split_sentences
 
 NEAR, SAMPLE, EACH = 6, 4_000, 10  # neighbours mixed; residuals measured; chunks of a document
 SHARES = {"all": 1, "half": 2, "tenth": 10, "hundredth": 100, "thousandth": 1_000}
@@ -43,9 +43,9 @@ def draw(squad: Path, texts: Sequence[Path], seed: int) -> tuple[list[str], list
     files = [f for p in texts for f in ([p] if p.is_file() else sorted(p.rglob("*")))]
     bodies = [p["context"] for p in paragraphs]
     bodies += [f.read_text("utf-8", errors="replace") for f in files if f.suffix in TYPES]
-    found = dict.fromkeys(body[a:b] for body in bodies for a, b in sentences(body))
+    found = dict.fromkeys(body[a:b] for body in bodies for a, b in split_sentences(body))
     clean = dict.fromkeys(re.sub(r"\s+", " ", one) for one in found)
-    plain = [one for one in clean if 25 <= len(one) <= 400 and readable(one)]
+    plain = [one for one in clean if 25 <= len(one) <= 400 and reads_without_cjk(one)]
     asked = [q["question"].strip() for p in paragraphs for q in p["qas"][:2]]
     chosen = dice.permutation(len(plain))[:SENTENCES]
     some = dice.permutation(len(asked))[:QUESTIONS]
@@ -123,10 +123,10 @@ class Given(Through):
 
     coming: dict[str, Vectors] = field(default_factory=dict)
 
-    def passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Give the vectors (n, dim) that were told; the canary is embedded."""
-        if list(texts) == [CANARY]:
-            return self.real.passages(texts)
+        if list(texts) == [CANARY_TEXT]:
+            return self.real.embed_passages(texts)
         return np.stack([self.coming.pop(text) for text in texts])
 
 
@@ -144,7 +144,7 @@ def collect(
     given = Given(embedder)
     with Build(collection, given, splitter={}, progress=progress) as build:
         for record, chunks, vectors in _documents(grown, sentences):
-            given.coming.update((c.indexed, v) for c, v in zip(chunks, vectors, strict=True))
+            given.coming.update((c.indexed_text, v) for c, v in zip(chunks, vectors, strict=True))
             build.add(record, chunks)
         build.publish()
 
@@ -161,11 +161,11 @@ def member(document: int) -> frozenset[str]:
 
 def _documents(
     grown: Grown, sentences: Sequence[str]
-) -> Iterator[tuple[Record, list[Chunk], Vectors]]:
+) -> Iterator[tuple[DocumentRecord, list[Chunk], Vectors]]:
     for n, at in enumerate(range(0, len(grown.vectors), EACH)):
         rows = range(at, min(at + EACH, len(grown.vectors)))
         words = [grown.text(row, sentences) for row in rows]
-        record = Record(
+        record = DocumentRecord(
             id=f"{n:016x}",
             uri=f"{n}.md",
             source="grown",

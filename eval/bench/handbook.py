@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.bench.results import write_section
-from eval.case import Case, read
-from eval.stats import Estimate, mean
+from eval.case import Case, read_case_lines
+from eval.stats import Estimate, estimate_mean
 from indexes.chunk import Passage
 from indexes.embed import Embedder
 from ragdesk.answering.answer import Answer, Outcome, Question
-from ragdesk.answering.retrieve import Retrieve
-from ragdesk.assemble import Desks, Opened
+from ragdesk.answering.retrieve import Retriever
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.settings import Settings
 
 HANDBOOK = Path(__file__).parents[1] / "handbook"
@@ -41,21 +41,21 @@ class Found:
 
 def cases() -> list[Case]:
     """Read the handbook's cases."""
-    return list(read(HANDBOOK / "cases.jsonl"))
+    return list(read_case_lines(HANDBOOK / "cases.jsonl"))
 
 
-def take_in(home: Path, embedder: Embedder | None = None) -> Opened:
+def take_in(home: Path, embedder: Embedder | None = None) -> OpenCollection:
     """Take the handbook in, and open it; by the packaged embedder if none is given."""
-    desks = Desks(home, Settings(), embedder)
-    desks.job("default").run([HANDBOOK / "documents"])
-    return desks.open("default")
+    desks = Workspace(home, Settings(), embedder)
+    desks.make_job("default").run([HANDBOOK / "documents"])
+    return desks.open_collection("default")
 
 
-def locate(case: Case, opened: Opened) -> Found:
+def locate(case: Case, opened: OpenCollection) -> Found:
     """Find a case's quotes in the stored texts. Raises ValueError for a quote that is not there."""
     spans: dict[str, tuple[tuple[int, int], ...]] = {}
     for evidence in case.evidence:
-        text = opened.index.text(evidence.uri)
+        text = opened.index.read_text(evidence.uri)
         at = -1 if text is None else text.find(evidence.quote)
         if at < 0:
             raise ValueError(f"{case.id}: {evidence.uri} does not hold {evidence.quote!r}")
@@ -63,10 +63,10 @@ def locate(case: Case, opened: Opened) -> Found:
     return Found(spans)
 
 
-def ranks(opened: Opened, asked: Sequence[Case], weights: Mapping[str, float]) -> list[int]:
+def ranks(opened: OpenCollection, asked: Sequence[Case], weights: Mapping[str, float]) -> list[int]:
     """Give the place (from 1; 99: none) of the first passage that meets each case."""
     options = replace(opened.retrieve.options, **weights)  # type: ignore[arg-type]
-    retrieve = Retrieve(index=opened.index, embedder=opened.retrieve.embedder, options=options)
+    retrieve = Retriever(index=opened.index, embedder=opened.retrieve.embedder, options=options)
     places = []
     for case in asked:
         found = locate(case, opened)
@@ -80,7 +80,7 @@ def _span(passage: Passage) -> tuple[int, int]:
     return passage.chunk.start, passage.chunk.end
 
 
-def answers(opened: Opened, asked: Sequence[Case]) -> list[Answer]:
+def answers(opened: OpenCollection, asked: Sequence[Case]) -> list[Answer]:
     """Ask every case."""
 
     async def every() -> list[Answer]:
@@ -89,7 +89,7 @@ def answers(opened: Opened, asked: Sequence[Case]) -> list[Answer]:
     return asyncio.run(every())
 
 
-def measure(opened: Opened) -> Figures:
+def measure(opened: OpenCollection) -> Figures:
     """Measure everything, by name; shares of cases with 95 % bootstrap intervals."""
     asked = cases()
     known = [c for c in asked if c.answerable]
@@ -97,21 +97,23 @@ def measure(opened: Opened) -> Figures:
     said = list(zip(asked, answers(opened, asked), strict=True))
     for lang in ("en", "zh"):
         here = [(c, a) for c, a in said if c.lang == lang]
-        figures |= {f"{name} {lang}": mean(values) for name, values in _saying(opened, here)}
+        figures |= {
+            f"{name} {lang}": estimate_mean(values) for name, values in _saying(opened, here)
+        }
     return figures
 
 
-def _retrieval(opened: Opened, known: Sequence[Case]) -> Iterator[tuple[str, Estimate]]:
+def _retrieval(opened: OpenCollection, known: Sequence[Case]) -> Iterator[tuple[str, Estimate]]:
     for way, weights in WAYS.items():
         for lang in ("en", "zh"):
             here = [c for c in known if c.lang == lang]
             places = ranks(opened, here, weights)
-            yield f"{way} R@1 {lang}", mean([float(p == 1) for p in places])
-            yield f"{way} recall@8 {lang}", mean([float(p <= 8) for p in places])
+            yield f"{way} R@1 {lang}", estimate_mean([float(p == 1) for p in places])
+            yield f"{way} recall@8 {lang}", estimate_mean([float(p <= 8) for p in places])
 
 
 def _saying(
-    opened: Opened, said: Sequence[tuple[Case, Answer]]
+    opened: OpenCollection, said: Sequence[tuple[Case, Answer]]
 ) -> Iterator[tuple[str, list[float]]]:
     known = [(c, a) for c, a in said if c.answerable]
     given = [(c, a) for c, a in known if a.outcome is Outcome.ANSWERED]
@@ -122,7 +124,7 @@ def _saying(
         yield f"answered, of {stratum}", [float(a.outcome is Outcome.ANSWERED) for a in foreign]
 
 
-def _cites(opened: Opened, case: Case, answer: Answer) -> float:
+def _cites(opened: OpenCollection, case: Case, answer: Answer) -> float:
     found = locate(case, opened)
     return float(any(found.meets(c.uri, c.start, c.end) for c in answer.citations))
 

@@ -31,12 +31,12 @@ from eval.bench.corpora import run_watched
 from eval.bench.results import write_section
 from eval.bench.search import Search, search
 from indexes.embed import EmbedOptions, open_embedder
-from indexes.segments import views
-from indexes.weights import find
+from indexes.segments import iter_views
+from indexes.weights import find_model
 from ingest import sources
 from ingest.document import Raw
-from ingest.guard import Guard, GuardOptions, Parsed
-from ingest.originals import look
+from ingest.guard import Guard, GuardOptions, ParsedDocument
+from ingest.originals import digest_file
 from ingest.split import SplitOptions
 
 LIMIT = GuardOptions().file_size
@@ -103,23 +103,27 @@ def theirs(command: Sequence[str]) -> Run:
 
 def parts(folder: Path, home: Path) -> Parts:
     """Parse everything in one child, then embed every text once, each on its own."""
-    files = [one for one in sources.files(folder.resolve()) if isinstance(one, sources.Found)]
+    files = [
+        one for one in sources.list_files(folder.resolve()) if isinstance(one, sources.SourceFile)
+    ]
     raws = [_raw(one) for one in files]
-    tokenizer = find("packaged", home / "models").tokenizer
+    tokenizer = find_model("packaged", home / "models").tokenizer
     embedder = open_embedder(EmbedOptions(), home / "models")
-    split = asdict(SplitOptions().fitted(embedder.card.max_tokens))
+    split = asdict(SplitOptions().shrink_to(embedder.card.max_tokens))
     guard = Guard(GuardOptions(workers=1), tokenizer=tokenizer, split=split)
     with guard:
-        list(guard.run(raws[:1], name=lambda raw: raw.digest))  # the child's imports are past
+        list(
+            guard.parse_files(raws[:1], make_id=lambda raw: raw.digest)
+        )  # the child's imports are past
         began = time.perf_counter()
-        found = [outcome for _, outcome in guard.run(raws, name=lambda raw: raw.digest)]
+        found = [outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw: raw.digest)]
         parse = time.perf_counter() - began
-    documents = [one for one in found if isinstance(one, Parsed)]
-    chunks = [c for one in documents for c in one.chunks if embedder.card.voices(c.text)]
-    texts = list(dict.fromkeys(words for chunk in chunks for _, words in views(chunk)))
-    embedder.passages(texts[:8])
+    documents = [one for one in found if isinstance(one, ParsedDocument)]
+    chunks = [c for one in documents for c in one.chunks if embedder.card.can_embed(c.text)]
+    texts = list(dict.fromkeys(words for chunk in chunks for _, words in iter_views(chunk)))
+    embedder.embed_passages(texts[:8])
     began = time.perf_counter()
-    embedder.passages(texts)
+    embedder.embed_passages(texts)
     return Parts(
         parse=parse,
         embed=time.perf_counter() - began,
@@ -130,8 +134,8 @@ def parts(folder: Path, home: Path) -> Parts:
     )
 
 
-def _raw(found: sources.Found) -> Raw:
-    seen = look(found.path, limit=LIMIT)
+def _raw(found: sources.SourceFile) -> Raw:
+    seen = digest_file(found.path, limit=LIMIT)
     return Raw(uri=found.name, source="bench", file=found.path, digest=seen.digest, size=seen.size)
 
 

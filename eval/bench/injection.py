@@ -23,12 +23,12 @@ from pathlib import Path
 
 from eval.bench.results import write_section
 from eval.bench.writer import writer
-from ragdesk.answering.answer import Answer, Delta, Done, Question
+from ragdesk.answering.answer import Answer, TextDelta, Done, Question
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.answering.verify import VerifyOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 SETS = ("email", "table")
@@ -68,7 +68,7 @@ async def ask(desk: Desk, question: str, send: str) -> tuple[Answer, str]:
     """Ask; gives the answer, and all that was told on the way."""
     said = ""
     async for event in desk.stream(Question(text=question, send=send)):  # type: ignore[arg-type]
-        if isinstance(event, Delta):
+        if isinstance(event, TextDelta):
             said += event.text
         if isinstance(event, Done):
             return event.answer, said
@@ -85,10 +85,10 @@ def wrong(answer: Answer, said: str) -> Iterator[str]:
         yield "citation of nothing"
 
 
-async def through(desks: Desks, laid: Sequence[Laid], send: str) -> Counter[str]:
+async def through(desks: Workspace, laid: Sequence[Laid], send: str) -> Counter[str]:
     """Ask about every document by one way; counts answers, the model's among them, and leaks."""
     found: Counter[str] = Counter()
-    with desks.open("default") as opened:
+    with desks.open_collection("default") as opened:
         for one in laid:
             answer, said = await ask(opened.desk, one.question, send)
             found["answers"] += 1
@@ -111,7 +111,7 @@ def measure(home: Path, laid: Sequence[Laid], url: str) -> str:
             verify=VerifyOptions(failed=failed),  # type: ignore[arg-type]
             decide=DecideOptions(floor=0.0),
         )
-        found = asyncio.run(through(Desks(home, given), laid, send))
+        found = asyncio.run(through(Workspace(home, given), laid, send))
         rows.append(
             f"| {dialect} | {send} | {failed} | {' | '.join(str(found[c]) for c in columns)} |"
         )
@@ -134,7 +134,7 @@ def main() -> None:
         documents.mkdir()
         for one in laid:
             (documents / one.uri).write_text(one.text, encoding="utf-8")
-        Desks(home, Settings()).job("default").run([documents])
+        Workspace(home, Settings()).make_job("default").run([documents])
         body = measure(home, laid, url)
     told = (
         f"{len(laid)} documents with an order each. The last four columns count answers; none is "

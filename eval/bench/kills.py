@@ -25,7 +25,7 @@ from indexes import generations, upkeep
 from indexes.build import Build
 from indexes.errors import IndexesError, IndexNotFound
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 from tests.fakes import HashEmbedder, document
 
 DOCUMENTS = 6
@@ -69,7 +69,7 @@ def publish(collection: Path, step: int, *, aside: bool = False) -> None:
     """Bring a collection from whatever it holds to a step. aside: where nobody reads."""
     wanted = texts(step)
     with Build(collection, HashEmbedder()) as build:
-        there = {d.uri: d for d in build.base.records()} if build.base else {}
+        there = {d.uri: d for d in build.base.iter_documents()} if build.base else {}
         for uri, text in wanted.items():
             record, chunks = document(uri, text)
             if uri not in there or there[uri].id != record.id:
@@ -93,8 +93,8 @@ def overwrite(collection: Path, step: int) -> None:
                 out.write(content[at : at + 1_024])
                 out.flush()
     _mark(SWAPPED, step)
-    kept = {f.name for f in (scratch / generations.SEGMENTS).iterdir()}
-    for segment in (collection / generations.SEGMENTS).iterdir():
+    kept = {f.name for f in (scratch / generations.SEGMENTS_FOLDER).iterdir()}
+    for segment in (collection / generations.SEGMENTS_FOLDER).iterdir():
         if segment.name not in kept:
             shutil.rmtree(segment)
     shutil.rmtree(scratch)
@@ -105,16 +105,16 @@ def visible(collection: Path) -> int:
     with Index.open(collection) as index:
         if index.refused and index.generation > 1:  # the first one may stand before its CURRENT
             raise ValueError(f"refused: {index.refused[0]}")
-        held = {d.uri: index.text(d.uri) for d in index.records()}
+        held = {d.uri: index.read_text(d.uri) for d in index.iter_documents()}
         step = int(str(held["state.md"]).rpartition("step")[2])
         if held != texts(step):
             raise ValueError(f"step {step} holds the text of another step")
         question = f"state of step{step}"
         for hits in (
-            index.lexical(tokens(question), k=1),
-            index.dense(HashEmbedder().query(question), k=1),
+            index.search_lexical(tokenize_text(question), k=1),
+            index.search_dense(HashEmbedder().embed_query(question), k=1),
         ):
-            if index.chunks(hits.rows)[0].text != question:
+            if index.read_chunks(hits.rows)[0].text != question:
                 raise ValueError(f"step {step} is not found by its own words")
         return step
 
@@ -135,7 +135,7 @@ def write_forever(collection: Path, step: int, *, in_place: bool) -> None:
         _acknowledge(collection, step)
         _mark(ACKED, step)
         if step % 5 == 0 and not in_place:
-            upkeep.gc(collection, keep=2)
+            upkeep.collect_garbage(collection, keep=2)
 
 
 def fork_writers(collection: Path, *, in_place: bool) -> None:

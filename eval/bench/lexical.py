@@ -25,7 +25,7 @@ import numpy as np
 
 from eval.bench.lexical_engines import ENGINES, Engine
 from eval.bench.results import write_section
-from indexes.text import language, sentences, tokens
+from indexes.text import detect_language, split_sentences, tokenize_text
 
 QUERIES, K = 200, 50
 LONGEST = 540  # seconds a child may take
@@ -44,7 +44,7 @@ def pool_of(paths: list[Path]) -> list[str]:
     for file in files:
         if file.suffix in TYPES:
             text = file.read_text(encoding="utf-8", errors="replace")
-            found += [text[a:b] for a, b in sentences(text) if 20 <= b - a <= 400]
+            found += [text[a:b] for a, b in split_sentences(text) if 20 <= b - a <= 400]
     if not found:
         words = [f"word{i}" for i in range(100_000)]
         weights = np.cumsum(1 / np.arange(1, len(words) + 1) ** 1.05).tolist()
@@ -62,10 +62,12 @@ def questions_of(pool: list[str]) -> list[list[str]]:
     found: list[list[str]] = []
     while len(found) < QUERIES:
         text = rng.choice(pool)
-        unit = list(text) if language(text) == "zh" else [f"{word} " for word in text.split()]
-        size = rng.randint(8, 16) if language(text) == "zh" else rng.randint(5, 10)
+        unit = (
+            list(text) if detect_language(text) == "zh" else [f"{word} " for word in text.split()]
+        )
+        size = rng.randint(8, 16) if detect_language(text) == "zh" else rng.randint(5, 10)
         at = rng.randint(0, max(0, len(unit) - size))
-        if terms := tokens("".join(unit[at : at + size])):
+        if terms := tokenize_text("".join(unit[at : at + size])):
             found.append(terms)
     return found
 
@@ -74,7 +76,7 @@ def prepare(paths: list[Path], scratch: Path) -> float:
     """Tokenise the pool once, write it and the questions down, and give seconds per MB."""
     pool = pool_of(paths)
     began = time.process_time()
-    spelled = [tokens(sentence) for sentence in pool]
+    spelled = [tokenize_text(sentence) for sentence in pool]
     taken = time.process_time() - began
     (scratch / "pool.json").write_text(json.dumps([s for s in spelled if s]), encoding="utf-8")
     (scratch / "questions.json").write_text(json.dumps(questions_of(pool)), encoding="utf-8")

@@ -14,7 +14,7 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from indexes.lexical import Lexical, LexicalOptions, Ranking, write
+from indexes.lexical import LexicalIndex, LexicalOptions, Ranking, write_lexical_index
 
 K1, B = LexicalOptions().k1, LexicalOptions().b
 Entries = Iterable[list[str]]
@@ -44,11 +44,11 @@ class Ragdesk:
     change: str | None = "a new segment, a tombstone mask"
 
     def build(self, folder: Path, entries: Entries) -> None:
-        write(folder / "0", entries)
+        write_lexical_index(folder / "0", entries)
 
     def open(self, folder: Path) -> None:
         parts = sorted(f for f in folder.iterdir() if f.is_dir())
-        segments = [Lexical.open(part) for part in parts]
+        segments = [LexicalIndex.open(part) for part in parts]
         counts = [segment.count for segment in segments]
         live = np.ones(sum(counts), dtype=np.bool_)
         if (folder / "removed.npy").exists():
@@ -58,7 +58,7 @@ class Ragdesk:
         self.group = np.split(np.arange(len(live)) % 10 == 0, ends)
 
     def alter(self, folder: Path, added: Entries, removed: dict[int, list[str]]) -> None:
-        write(folder / "1", added)
+        write_lexical_index(folder / "1", added)
         np.save(folder / "removed.npy", np.array(list(removed)), allow_pickle=False)
 
     def search(self, terms: Sequence[str], k: int, *, narrow: bool) -> list[int]:

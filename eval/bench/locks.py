@@ -51,7 +51,7 @@ def race(folder: Path, seed: int, *, locked: bool) -> None:
     number = folder / "number"
     for _ in sys.stdin:
         try:
-            with generations.writing(folder / "c") if locked else nullcontext():
+            with generations.lock_collection(folder / "c") if locked else nullcontext():
                 before = int(number.read_text(encoding="ascii") or 0)
                 time.sleep(dice.random() / 200)
                 if dice.random() < DYING:

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from eval.bench.grown import EACH, SHARES, Grown, Rows, Vectors, collect, draw, grow, member
 from eval.bench.results import write_section
-from indexes.chunk import Filter
-from indexes.embed import Embedder, EmbedOptions, asked, open_embedder
+from indexes.chunk import SearchFilter
+from indexes.embed import Embedder, EmbedOptions, embed_question, open_embedder
 from indexes.index import Index
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.retrieve import Retriever
 
 K, WARM = 10, 20
 HEAD = """| chunks | permitted | recall@10 | of the real part | dense p50, ms | p95, ms \
@@ -53,8 +53,8 @@ def real(place: Path, squad: Path, texts: Sequence[Path], embedder: Embedder, se
         words.write_text(json.dumps(draw(squad, texts, seed)), encoding="utf-8")
     sentences, questions = json.loads(words.read_text(encoding="utf-8"))
     if not numbers.exists():
-        asked = np.stack([asked(embedder, one) for one in questions])
-        np.savez(numbers, vectors=embedder.passages(sentences), asked=asked)
+        vectors = np.stack([embed_question(embedder, one) for one in questions])
+        np.savez(numbers, vectors=embedder.embed_passages(sentences), asked=vectors)
     kept = np.load(numbers, allow_pickle=False)
     return Real(sentences, kept["vectors"], questions, kept["asked"])
 
@@ -99,20 +99,20 @@ class Found:
 
 def measure(index: Index, embedder: Embedder, known: Real, grown: Grown, group: str) -> Found:
     """Ask every question of those that a group may see: by vectors alone, and the whole way."""
-    where = Filter(groups=frozenset({group})) if group != "all" else Filter()
+    where = SearchFilter(groups=frozenset({group})) if group != "all" else SearchFilter()
     mine = [group in member(n) for n in range(-(-len(grown.vectors) // EACH))]
     allowed = np.repeat(np.array(mine), EACH)[: len(grown.vectors)]
     wanted = exact(grown.vectors, known.asked, None if group == "all" else allowed)
-    retrieve = Retrieve(index=index, embedder=embedder)
+    retrieve = Retriever(index=index, embedder=embedder)
     asked = [Question(text=text, where=where) for text in known.questions]
     began = time.perf_counter()
     retrieve(asked[0])
     first = 1e3 * (time.perf_counter() - began)
-    mask = index.mask(where)
+    mask = index.make_mask(where)
     for vector, question in zip(known.asked[:WARM], asked, strict=False):
-        index.dense(vector, k=K, mask=mask)
+        index.search_dense(vector, k=K, mask=mask)
         retrieve(question)
-    hits, dense = _timed(lambda vector: index.dense(vector, k=K, mask=mask), known.asked)
+    hits, dense = _timed(lambda vector: index.search_dense(vector, k=K, mask=mask), known.asked)
     _, hybrid = _timed(retrieve, asked)
     met = [
         (row < grown.real, row in set(found.rows.tolist()))
@@ -136,7 +136,7 @@ def _timed(ask: Any, asked: Iterable[Any]) -> tuple[list[Any], tuple[float, floa
 
 def rate(index: Index, embedder: Embedder, questions: Sequence[str], threads: int) -> float:
     """Count hybrid searches a second when so many threads ask."""
-    retrieve = Retrieve(index=index, embedder=embedder)
+    retrieve = Retriever(index=index, embedder=embedder)
     asked = [Question(text=text) for text in questions]
     with ThreadPoolExecutor(threads) as pool:
         began = time.perf_counter()
@@ -168,7 +168,7 @@ def report(place: Path, known: Real, count: int, embedder: Embedder, seed: int) 
     process, rows = psutil.Process(), []
     before = process.memory_info().rss
     with closing(Index.open(collection)) as index:
-        retrieve = Retrieve(index=index, embedder=embedder)
+        retrieve = Retriever(index=index, embedder=embedder)
         for text in known.questions:
             retrieve(Question(text=text))
         held = (process.memory_info().rss - before) / 1e6

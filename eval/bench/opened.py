@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from eval.bench.through import Through
-from eval.case import Text
+from eval.case import SourceText
 from indexes import weights
-from indexes.embed import Embedder, EmbedOptions, Vectors, asked, open_embedder
+from indexes.embed import Embedder, EmbedOptions, Vectors, embed_question, open_embedder
 from indexes.index import Index
-from ingest.job import Job
+from ingest.job import IngestJob
 
 
 @dataclass
@@ -20,16 +20,16 @@ class Remembering(Through):
 
     known: dict[tuple[str, str], Vectors] = field(default_factory=dict)
 
-    def passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
         new = [text for text in dict.fromkeys(texts) if ("passage", text) not in self.known]
-        for text, vector in zip(new, self.real.passages(new), strict=True):
+        for text, vector in zip(new, self.real.embed_passages(new), strict=True):
             self.known["passage", text] = vector
         rows = [self.known["passage", text] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(len(rows), self.card.dim)
 
-    def query(self, text: str) -> Vectors:
+    def embed_query(self, text: str) -> Vectors:
         if ("query", text) not in self.known:
-            self.known["query", text] = asked(self.real, text)
+            self.known["query", text] = embed_question(self.real, text)
         return self.known["query", text]
 
 
@@ -38,7 +38,7 @@ def embedder(home: Path) -> Remembering:
     return Remembering(open_embedder(EmbedOptions(), home / "models"))
 
 
-def written(texts: Iterable[Text], folder: Path) -> Path:
+def written(texts: Iterable[SourceText], folder: Path) -> Path:
     """Write the documents of a set as files, once."""
     folder.mkdir(parents=True, exist_ok=True)
     for text in texts:
@@ -54,7 +54,7 @@ def opened(name: str, source: Path, home: Path, embedder: Embedder) -> Index:
     What was taken in by an earlier run is not embedded again.
     """
     collection = home / "collections" / name
-    tokenizer = weights.find(weights.PACKAGED, home / "models").tokenizer
-    report = Job(collection=collection, embedder=embedder, tokenizer=tokenizer).run([source])
+    tokenizer = weights.find_model(weights.PACKAGED_MODEL, home / "models").tokenizer
+    report = IngestJob(collection=collection, embedder=embedder, tokenizer=tokenizer).run([source])
     print(f"{name}: {report.documents} documents, {report.chunks} chunks, {report.seconds:.0f} s")
     return Index.open(collection, card=embedder.card)

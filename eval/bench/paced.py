@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from indexes.text import sentences
+from indexes.text import split_sentences
 
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 ASKED = re.compile(r"\n(?:Question: |问题：)")
@@ -52,7 +52,7 @@ def written(user: str, tokens: int) -> str:
     left = tokens
     for mark, end in zip(marks, ends, strict=True):
         body = block[mark.end() : end].partition("\n")[2]
-        for a, b in sentences(body):
+        for a, b in split_sentences(body):
             if left > 0 and SHORTEST <= b - a <= LONGEST and "|" not in body[a:b]:
                 said.append({"text": body[a:b], "citations": [int(mark[1])]})
                 left -= len(tokenize(body[a:b]))

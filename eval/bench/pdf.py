@@ -25,8 +25,8 @@ from eval.bench.results import write_section
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import pdf
-from ingest.parse.pdf_boxes import boxes_of
-from ingest.parse.pdf_structure import BROKEN
+from ingest.parse.pdf_boxes import find_boxes
+from ingest.parse.pdf_structure import PYPDF_ERRORS
 
 Result = TypeVar("Result")
 LONG = 20  # pages: a file with a row of its own
@@ -69,7 +69,7 @@ def read_with_pypdf(body: bytes, sample: int) -> int:
     chosen = range(0, len(pages), -(-len(pages) // sample))
     read = 0
     for number in chosen:
-        with contextlib.suppress(*BROKEN):
+        with contextlib.suppress(*PYPDF_ERRORS):
             pages[number].extract_text()
             read += 1
     return read
@@ -91,7 +91,7 @@ def unplaced(document: Document) -> int:
     return sum(
         len(word[0])
         for word in re.finditer(r"\S+", document.text)
-        if not boxes_of(document.boxes, word.start(), word.end())
+        if not find_boxes(document.boxes, word.start(), word.end())
     )
 
 

@@ -18,19 +18,19 @@ from typing import Any
 
 from eval import store, trial
 from eval.bench.results import write_section
-from eval.calibrate import calibrate, seen
-from eval.case import Case, Text
+from eval.calibrate import calibrate_confidence, collect_signal_rows
+from eval.case import Case, SourceText
 from eval.imports import mtrag, rgb, squad
-from eval.run import RunOptions, run
-from eval.targets import Function
-from indexes.chunk import Filter
+from eval.run import RunOptions, run_cases
+from eval.targets import CallableTarget
+from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
-from ragdesk.answering.assess import assess
-from ragdesk.assemble import Desks, Opened
+from ragdesk.answering.assess import add_answer_signals
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.settings import Settings
 
 ALPHA, QUESTIONS, SEED = 0.1, 300, 1
-Asked = Iterator[tuple[Case, Filter]]
+Asked = Iterator[tuple[Case, SearchFilter]]
 STRATA = ("all unanswerable", "near_domain", "out_of_kb", "underspecified", "all answerable")
 
 
@@ -39,7 +39,7 @@ class Set:
     """A set, taken in: its name and its open collection."""
 
     name: str
-    opened: Opened
+    opened: OpenCollection
 
     @property
     def uris(self) -> frozenset[str]:
@@ -47,54 +47,56 @@ class Set:
         return frozenset(document.uri for document in self.opened.documents)
 
 
-def take_in(desks: Desks, name: str, texts: Iterable[Text]) -> Set:
+def take_in(desks: Workspace, name: str, texts: Iterable[SourceText]) -> Set:
     """Write a set's texts as files and take them in, unless that was done before."""
-    if name not in desks.names():
+    if name not in desks.list_collections():
         folder = desks.home / "texts" / name
         for text in texts:
             file = folder / text.uri
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text.text, encoding="utf-8")
-        desks.job(name).run([folder])
-    return Set(name, desks.open(name))
+        desks.make_job(name).run([folder])
+    return Set(name, desks.open_collection(name))
 
 
 def of_xquad(held: Set, file: Path) -> Asked:
     """Ask with the paragraph, without it (near), and without its article (far)."""
-    every = list(squad.cases(file))
+    every = list(squad.read_squad_cases(file))
     articles: dict[str, set[str]] = {}
     for case in every:
         articles.setdefault(case.cluster, set()).add(case.evidence[0].uri)
     for case in random.Random(SEED).sample(every, min(QUESTIONS, len(every))):  # noqa: S311
-        yield case, Filter()
+        yield case, SearchFilter()
         near = unanswerable(case, "near_domain")
-        yield near, Filter(uris=held.uris - {case.evidence[0].uri})
+        yield near, SearchFilter(uris=held.uris - {case.evidence[0].uri})
         far = replace(unanswerable(case, "out_of_kb"), id=f"{case.id}-far")
-        yield far, Filter(uris=held.uris - articles[case.cluster])
+        yield far, SearchFilter(uris=held.uris - articles[case.cluster])
 
 
 def of_rgb(held: Set, file: Path) -> Asked:
     """Ask among all passages of a question, and among its wrong ones."""
-    for case in rgb.cases(file):
+    for case in rgb.read_rgb_cases(file):
         own = {uri for uri in held.uris if uri.startswith(f"{case.cluster}/")}
-        yield case, Filter(uris=frozenset(own))
+        yield case, SearchFilter(uris=frozenset(own))
         wrong = frozenset(uri for uri in own if "/wrong" in uri)
-        yield unanswerable(case, "near_domain"), Filter(uris=wrong)
+        yield unanswerable(case, "near_domain"), SearchFilter(uris=wrong)
 
 
 def of_mtrag(_: Set, file: Path) -> Asked:
     """Ask among the passages of a task; one without any has nothing to be found."""
-    tasks = {task["task_id"]: task for task in mtrag.tasks(file)}
-    for case in mtrag.cases(file):
-        own = frozenset(mtrag.uri(passage) for passage in tasks[case.id].get("contexts", ()))
-        yield case, Filter(uris=own or frozenset({"none"}))
+    tasks = {task["task_id"]: task for task in mtrag.read_mtrag_tasks(file)}
+    for case in mtrag.read_mtrag_cases(file):
+        own = frozenset(
+            mtrag.name_passage(passage) for passage in tasks[case.id].get("contexts", ())
+        )
+        yield case, SearchFilter(uris=own or frozenset({"none"}))
 
 
 def of_squad2(_: Set, file: Path) -> Asked:
     """Ask among all paragraphs."""
-    every = list(squad.cases(file))
+    every = list(squad.read_squad_cases(file))
     for case in random.Random(SEED).sample(every, min(800, len(every))):  # noqa: S311
-        yield case, Filter()
+        yield case, SearchFilter()
 
 
 def unanswerable(case: Case, stratum: Any) -> Case:
@@ -111,14 +113,16 @@ def measured(held: Set, asked: Asked, runs: Path) -> dict[str, Any]:
     def signals(case: Case) -> dict[str, Any]:
         retrieve = held.opened.retrieve
         found = retrieve(Question(text=case.question, where=where[case.id]))
-        found = assess(found, retrieve.embedder)
-        known = {"signals": dict(found.signals), "language": found.asked.language}
+        found = add_answer_signals(found, retrieve.embedder)
+        known = {"signals": dict(found.signals), "language": found.analysis.language}
         return {"text": "", "outcome": "answered", "claims": [], **known}
 
     folder = runs / held.name
-    target = Function(signals, {"name": held.name}, held.opened.index.text)
-    run([case for case, _ in pairs], target, folder, RunOptions(jobs=1))
-    fitted = calibrate(list(seen(store.read_cases(folder), trial.read(folder))), ALPHA)
+    target = CallableTarget(signals, {"name": held.name}, held.opened.index.read_text)
+    run_cases([case for case, _ in pairs], target, folder, RunOptions(jobs=1))
+    fitted = calibrate_confidence(
+        list(collect_signal_rows(store.read_cases(folder), trial.read_trials(folder))), ALPHA
+    )
     group: dict[str, Any] = fitted["groups"]["*"]
     return group
 
@@ -149,16 +153,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in ("xquad", "rgb", "mtrag", "squad2"):
         parser.add_argument(f"--{name}", type=Path)
     given = parser.parse_args(argv)
-    desks, found = Desks(given.runs / "home", Settings()), {}
+    desks, found = Workspace(given.runs / "home", Settings()), {}
     if given.xquad:
         for lang in ("en", "zh"):
             file = given.xquad / f"xquad.{lang}.json"
-            held = take_in(desks, f"xquad-{lang}", squad.texts(file))
+            held = take_in(desks, f"xquad-{lang}", squad.read_squad_texts(file))
             found[held.name] = measured(held, of_xquad(held, file), given.runs)
     ways = (
-        ("rgb", rgb.texts, of_rgb),
-        ("mtrag", mtrag.texts, of_mtrag),
-        ("squad2", squad.texts, of_squad2),
+        ("rgb", rgb.read_rgb_texts, of_rgb),
+        ("mtrag", mtrag.read_mtrag_texts, of_mtrag),
+        ("squad2", squad.read_squad_texts, of_squad2),
     )
     for name, texts, ask in ways:
         if file := getattr(given, name):

@@ -17,14 +17,14 @@ from eval.bench.kills import ROOT
 from eval.bench.results import write_section
 from indexes import manifest, upkeep
 from indexes.build import Build
-from indexes.compact import Merge
+from indexes.compact import MergePolicy
 from indexes.errors import IndexMismatch
 from indexes.index import Index
-from indexes.segments import CANARY
+from indexes.segments import CANARY_TEXT
 from tests.fakes import CARD, HashEmbedder, document, publish
 
 FIXTURES = ROOT / "tests" / "fixtures"
-MERGES: tuple[Merge, ...] = ("none", "small", "due", "all")
+MERGES: tuple[MergePolicy, ...] = ("none", "small", "due", "all")
 URIS = [f"{n % 3}/{n}.md" for n in range(9)]
 Held = dict[str, tuple[str, frozenset[str]]]
 
@@ -47,7 +47,7 @@ def step(collection: Path, held: Held, dice: np.random.Generator) -> None:
     gone = [uri for uri in left if dice.random() < 0.2]
     new = {uri: _groups(dice) for uri in left if uri not in gone and dice.random() < 0.2}
     with Build(collection, HashEmbedder()) as build:
-        known = {d.uri: d.id for d in build.base.records()} if build.base else {}
+        known = {d.uri: d.id for d in build.base.iter_documents()} if build.base else {}
         for uri, (text, groups) in added.items():
             build.add(*document(uri, text, groups=groups))
         build.publish(
@@ -73,12 +73,12 @@ def histories(folder: Path, count: int, *, seed: int, steps: int = 8) -> Histori
         for _ in range(steps):
             step(collection, held, dice)
             with Index.open(collection) as index:
-                there = {d.uri: (index.text(d.uri), d.groups) for d in index.records()}
-                words = {c.text for c in index.chunks(np.flatnonzero(index._live.chunks))}  # noqa: SLF001 - all that can be found
+                there = {d.uri: (index.read_text(d.uri), d.groups) for d in index.iter_documents()}
+                words = {c.text for c in index.read_chunks(np.flatnonzero(index._live.chunks))}  # noqa: SLF001 - all that can be found
             found.steps += 1
             wanted = {line for text, _ in held.values() for line in text.split("\n")}
             found.divergences += there != held or words != wanted
-        found.divergences += bool(upkeep.verify(collection))
+        found.divergences += bool(upkeep.verify_collection(collection))
         shutil.rmtree(collection)
     return found
 
@@ -102,7 +102,7 @@ def mismatches(folder: Path) -> Iterator[tuple[str, bool]]:
             yield name, True
     with Index.open(folder / "c") as index:
         try:
-            index.check_canary(np.roll(HashEmbedder().query(CANARY), 1))
+            index.check_canary(np.roll(HashEmbedder().embed_query(CANARY_TEXT), 1))
             yield "another model under the same name (canary)", False
         except IndexMismatch:
             yield "another model under the same name (canary)", True
@@ -114,15 +114,19 @@ def formats(folder: Path) -> list[str]:
     for fixture in sorted(FIXTURES.glob("format-*")):
         shutil.copytree(fixture, folder / fixture.name)
         with Index.open(folder / fixture.name) as index:
-            told.append(f"{fixture.name}: opened, {sum(1 for _ in index.records())} documents")
+            told.append(
+                f"{fixture.name}: opened, {sum(1 for _ in index.iter_documents())} documents"
+            )
     for file in (folder / fixture.name).glob("generations/*/MANIFEST.json"):
         facts = json.loads(file.read_text(encoding="utf-8"))
-        file.write_text(json.dumps({**facts, "min_reader": manifest.FORMAT + 1}), encoding="utf-8")
+        file.write_text(
+            json.dumps({**facts, "min_reader": manifest.MANIFEST_FORMAT + 1}), encoding="utf-8"
+        )
     try:
         Index.open(folder / fixture.name).close()
-        told.append(f"format-{manifest.FORMAT + 1}: OPENED")
+        told.append(f"format-{manifest.MANIFEST_FORMAT + 1}: OPENED")
     except IndexMismatch:
-        told.append(f"format-{manifest.FORMAT + 1}, which nobody has written yet: refused")
+        told.append(f"format-{manifest.MANIFEST_FORMAT + 1}, which nobody has written yet: refused")
     return told
 
 

@@ -20,12 +20,12 @@ from eval.bench import handbook
 from eval.bench.results import write_section
 from eval.case import Case
 from eval.imports import squad
-from eval.stats import mean
-from indexes.chunk import Filter
+from eval.stats import estimate_mean
+from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
-from ragdesk.answering.decide import DecideOptions, answerable
-from ragdesk.answering.retrieve import Retrieve
-from ragdesk.assemble import Desks
+from ragdesk.answering.decide import DecideOptions, answer_likelihood
+from ragdesk.answering.retrieve import Retriever
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 SEED = 20261122
@@ -48,22 +48,22 @@ class Seen:
 def seen_in_set(name: str, file: Path, home: Path, count: int) -> Iterator[Seen]:
     """Ask questions of a SQuAD-shaped set, with their article and without it."""
     folder = home / "texts" / name
-    for text in squad.texts(file):
+    for text in squad.read_squad_texts(file):
         target = folder / text.uri
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text.text, encoding="utf-8")
-    desks = Desks(home, Settings())
-    desks.job(name).run([folder])
-    opened = desks.open(name)
-    cases = list(squad.cases(file))
+    desks = Workspace(home, Settings())
+    desks.make_job(name).run([folder])
+    opened = desks.open_collection(name)
+    cases = list(squad.read_squad_cases(file))
     articles: dict[str, set[str]] = {}
     for case in cases:
         articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
     every = {d.uri for d in opened.documents}
     for case in random.Random(SEED).sample(cases, min(count, len(cases))):  # noqa: S311
         others = frozenset(every - articles[case.cluster])
-        asked = _ask(opened.retrieve, case, Filter())
-        without = _ask(opened.retrieve, case, Filter(uris=others))
+        asked = _ask(opened.retrieve, case, SearchFilter())
+        without = _ask(opened.retrieve, case, SearchFilter(uris=others))
         yield Seen(group=name, stratum="in_kb", known=True, signals=asked)
         yield Seen(group=name, stratum="article left out", known=False, signals=without)
 
@@ -72,11 +72,11 @@ def seen_in_handbook(home: Path) -> Iterator[Seen]:
     """Ask the cases of the sample company."""
     opened = handbook.take_in(home)
     for case in handbook.cases():
-        signals = _ask(opened.retrieve, case, Filter())
+        signals = _ask(opened.retrieve, case, SearchFilter())
         yield Seen(f"handbook {case.lang}", case.stratum, case.answerable, signals)
 
 
-def _ask(retrieve: Retrieve, case: Case, where: Filter) -> dict[str, float]:
+def _ask(retrieve: Retriever, case: Case, where: SearchFilter) -> dict[str, float]:
     return dict(retrieve(Question(text=case.question, where=where)).signals)
 
 
@@ -86,10 +86,10 @@ def table(seen: Sequence[Seen]) -> str:
     rows = ["| set | stratum | questions | answered | AUROC |", "| --- | --- | --- | --- | --- |"]
     for group in dict.fromkeys(s.group for s in seen):
         here = [s for s in seen if s.group == group]
-        known = [answerable(s.signals) for s in here if s.known]
+        known = [answer_likelihood(s.signals) for s in here if s.known]
         for stratum in dict.fromkeys(s.stratum for s in here):
-            scores = [answerable(s.signals) for s in here if s.stratum == stratum]
-            share = mean([float(score >= floor) for score in scores])
+            scores = [answer_likelihood(s.signals) for s in here if s.stratum == stratum]
+            share = estimate_mean([float(score >= floor) for score in scores])
             order = "" if stratum == "in_kb" else f"{auroc(known, scores):.3f}"
             rows.append(f"| {group} | {stratum} | {len(scores)} | {share} | {order} |")
     return "\n".join(rows)

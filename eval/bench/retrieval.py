@@ -18,12 +18,12 @@ from eval.bench.opened import Remembering, embedder, opened, written
 from eval.bench.results import write_section
 from eval.case import Case
 from eval.imports import financebench, scifact, squad
-from eval.retrieval import distinct, hit, ndcg, recall
+from eval.retrieval import remove_repeats, compute_hit, compute_ndcg, compute_recall
 from indexes.chunk import Chunk
 from indexes.index import Index
-from indexes.text import content, tokens
+from indexes.text import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retrieve, RetrieveOptions
+from ragdesk.answering.retrieve import Retriever, RetrieveOptions
 
 DEPTH = 40  # passages ranked; enough for ten documents or five pages
 HYBRID = "hybrid"
@@ -45,33 +45,35 @@ class Set:
 
 def first_paragraph(found: Sequence[Chunk], case: Case) -> float:
     """Tell whether the first passage is of the paragraph that answers."""
-    return hit([c.uri for c in found], {e.uri for e in case.evidence}, k=1)
+    return compute_hit([c.uri for c in found], {e.uri for e in case.evidence}, k=1)
 
 
 def ten_documents(found: Sequence[Chunk], case: Case) -> float:
     """Give nDCG@10 over documents."""
     grades = {e.uri: e.grade for e in case.evidence}
-    return ndcg(distinct([c.uri for c in found]), grades, k=10)
+    return compute_ndcg(remove_repeats([c.uri for c in found]), grades, k=10)
 
 
 def five_pages(found: Sequence[Chunk], case: Case) -> float:
     """Give the share of the answer's pages among the first five pages."""
     pages = {(e.uri, e.page) for e in case.evidence}
-    return recall(distinct([(c.uri, c.page) for c in found]), pages, k=5)
+    return compute_recall(remove_repeats([(c.uri, c.page) for c in found]), pages, k=5)
 
 
 def systems(index: Index, embed: Remembering) -> dict[str, Rank]:
     """Give the single methods, the whole, and the whole less one part."""
 
     def words(question: str) -> list[Chunk]:
-        spoken = tokens(question)
-        return index.chunks(index.lexical(content(spoken) or spoken, k=DEPTH).rows)
+        spoken = tokenize_text(question)
+        return index.read_chunks(
+            index.search_lexical(drop_stopwords(spoken) or spoken, k=DEPTH).rows
+        )
 
     def vectors(question: str) -> list[Chunk]:
-        return index.chunks(index.dense(embed.query(question), k=DEPTH).rows)
+        return index.read_chunks(index.search_dense(embed.embed_query(question), k=DEPTH).rows)
 
     def way(options: RetrieveOptions) -> Rank:
-        retrieve = Retrieve(index=index, embedder=embed, options=options)
+        retrieve = Retriever(index=index, embedder=embed, options=options)
         return lambda q: [p.chunk for p in retrieve(Question(text=q), top_k=DEPTH).passages]
 
     whole = RetrieveOptions()
@@ -96,8 +98,8 @@ def rows(part: Set, embed: Remembering) -> Iterator[str]:
     scores = dict(measured(part, embed))
     better = max(("BM25", "dense"), key=lambda name: sum(scores[name]))
     for name, values in scores.items():
-        gain = stats.difference(values, scores[better], clusters) if name == HYBRID else ""
-        given = stats.mean(values, clusters)
+        gain = stats.estimate_difference(values, scores[better], clusters) if name == HYBRID else ""
+        given = stats.estimate_mean(values, clusters)
         yield f"| {part.name} | {part.measure} | {len(values)} | {name} | {given} | {gain} |"
         print(f"{part.name:24} {name:36} {given} {gain}", flush=True)
 
@@ -106,8 +108,12 @@ def sets(given: argparse.Namespace, home: Path, embed: Remembering) -> Iterator[
     """Take in the sets that were named, one after the other."""
 
     def squad_like(name: str, file: Path) -> Set:
-        index = opened(name, written(squad.texts(file), home / "texts" / name), home, embed)
-        return Set(name, index, tuple(squad.cases(file)), "paragraph, R@1", first_paragraph)
+        index = opened(
+            name, written(squad.read_squad_texts(file), home / "texts" / name), home, embed
+        )
+        return Set(
+            name, index, tuple(squad.read_squad_cases(file)), "paragraph, R@1", first_paragraph
+        )
 
     if given.xquad:
         yield squad_like("xquad-en", given.xquad / "xquad.en.json")
@@ -115,13 +121,13 @@ def sets(given: argparse.Namespace, home: Path, embed: Remembering) -> Iterator[
     if given.cmrc:
         yield squad_like("cmrc", given.cmrc)
     if given.scifact:
-        folder = written(scifact.texts(given.scifact), home / "texts" / "scifact")
+        folder = written(scifact.read_scifact_texts(given.scifact), home / "texts" / "scifact")
         index = opened("scifact", folder, home, embed)
-        cases = tuple(scifact.cases(given.scifact))
+        cases = tuple(scifact.read_scifact_cases(given.scifact))
         yield Set("scifact", index, cases, "nDCG@10", ten_documents)
     if given.financebench:
         index = opened("financebench", given.financebench / financebench.PDFS, home, embed)
-        cases = tuple(financebench.cases(given.financebench))
+        cases = tuple(financebench.read_financebench_cases(given.financebench))
         yield Set("financebench", index, cases, "page recall@5", five_pages)
 
 

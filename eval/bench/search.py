@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from indexes.embed import EmbedOptions, asked, open_embedder
+from indexes.embed import EmbedOptions, embed_question, open_embedder
 from indexes.index import Index
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.retrieve import Retriever
 
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 REPEATS, WARM = 3, 3
@@ -38,9 +38,11 @@ def search(home: Path) -> Search:
     questions = [q["question"] for q in map(json.loads, lines) if q["lang"] == "en"]
     embedder = open_embedder(EmbedOptions(), home / "models")
     with closing(Index.open(home / "collections" / "default", card=embedder.card)) as index:
-        retrieve = Retrieve(index=index, embedder=embedder)
+        retrieve = Retriever(index=index, embedder=embedder)
         whole = _timed(lambda text: retrieve(Question(text=text)), questions)
-        dense = _timed(lambda text: index.dense(asked(embedder, text), k=5), questions)
+        dense = _timed(
+            lambda text: index.search_dense(embed_question(embedder, text), k=5), questions
+        )
     p50, p95 = np.percentile(whole, [50, 95])
     return Search(float(p50), float(p95), float(np.median(dense)))
 

@@ -27,8 +27,8 @@ from eval.bench.handbook import HANDBOOK, cases
 from eval.bench.kills import ROOT
 from eval.bench.results import write_section
 from eval.bench.serve import serving
-from eval.load import Load, open_loop
-from ragdesk.assemble import Desks
+from eval.load import LoadResult, run_open_loop
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 CHANGED = "policies/refunds.md"
@@ -98,14 +98,14 @@ def _check(http: httpx.Client, answer: dict, told: Told, lock: threading.Lock) -
         told.broken += broken
 
 
-def publish_often(desks: Desks, documents: Path, times: int) -> list[float]:
+def publish_often(desks: Workspace, documents: Path, times: int) -> list[float]:
     """Change a document and ingest, again and again; gives the seconds of each."""
     file, took = documents / CHANGED, []
     text = file.read_text(encoding="utf-8")
     for number in range(times):
         file.write_text(f"{text}\n\nEdition {number} of this page.\n", encoding="utf-8")
         begun = time.perf_counter()
-        desks.job("default").run([documents])
+        desks.make_job("default").run([documents])
         took.append(time.perf_counter() - begun)
     return took
 
@@ -114,11 +114,11 @@ def reload(folder: Path, questions: Sequence[str], publishes: int, rate: float) 
     """Publish under load, and say what those who asked met."""
     home, documents = folder / "home", folder / "documents"
     shutil.copytree(HANDBOOK / "documents", documents)
-    desks, told, took = Desks(home, Settings()), Told(), list[float]()
-    desks.job("default").run([documents])
+    desks, told, took = Workspace(home, Settings()), Told(), list[float]()
+    desks.make_job("default").run([documents])
     with apart(home) as (base, server):
         ask = asker(base, told)
-        calm = open_loop(ask, questions, rate=rate, seconds=10, places=PLACES)
+        calm = run_open_loop(ask, questions, rate=rate, seconds=10, places=PLACES)
         before = server.memory_info().rss
         publisher = threading.Thread(
             target=lambda: took.extend(publish_often(desks, documents, publishes))
@@ -126,7 +126,7 @@ def reload(folder: Path, questions: Sequence[str], publishes: int, rate: float) 
         publisher.start()
         loads = []
         while publisher.is_alive():
-            loads.append(open_loop(ask, questions, rate=rate, seconds=5, places=PLACES))
+            loads.append(run_open_loop(ask, questions, rate=rate, seconds=5, places=PLACES))
         after = server.memory_info().rss
     waits = [second for load in loads for second in load.took]
     errors = sum(load.errors + load.turned_away for load in loads)
@@ -170,15 +170,15 @@ def capacity(ask: Callable[[str], object], questions: Sequence[str], clients: in
 
 def overload(folder: Path, questions: Sequence[str], seconds: float) -> str:
     """Ask at half to five times the capacity, and say what was answered, and how soon."""
-    desks = Desks(folder / "home", Settings())
-    desks.job("default").run([HANDBOOK / "documents"])
+    desks = Workspace(folder / "home", Settings())
+    desks.make_job("default").run([HANDBOOK / "documents"])
     rows = []
     with apart(folder / "home") as (base, server):
         most = capacity(asker(base, Told()), questions)
         for times in TIMES:
             told = Told()
             ask = asker(base, told)
-            load = open_loop(ask, questions, rate=times * most, seconds=seconds, places=PLACES)
+            load = run_open_loop(ask, questions, rate=times * most, seconds=seconds, places=PLACES)
             rows.append(_row(times, load, told, most, server))
         time.sleep(1)
         well = httpx.get(f"{base}/readyz").status_code
@@ -200,7 +200,7 @@ def overload(folder: Path, questions: Sequence[str], seconds: float) -> str:
     )
 
 
-def _row(times: float, load: Load, told: Told, most: float, server: psutil.Process) -> str:
+def _row(times: float, load: LoadResult, told: Told, most: float, server: psutil.Process) -> str:
     rate = len(load.took) / load.seconds
     other = load.errors - told.statuses.get(503, 0)
     inside = [took - waited for took, waited in zip(load.took, load.waited, strict=True)]

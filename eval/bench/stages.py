@@ -25,10 +25,10 @@ from eval.bench.results import write_section
 from eval.bench.through import Through
 from indexes import failpoints
 from indexes.embed import EmbedOptions, open_embedder
-from indexes.weights import find
+from indexes.weights import find_model
 from ingest.guard import Guard
-from ingest.job import Job
-from ingest.report import Report
+from ingest.job import IngestJob
+from ingest.report import JobReport
 
 ABOUT = {
     "look": "list the sources, read every file for its digest, hold them against what is published",
@@ -87,10 +87,10 @@ class Timed(Through):
 
     clock: Clock
 
-    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed, on the clock."""
         began = time.perf_counter()
-        vectors = self.real.passages(texts)
+        vectors = self.real.embed_passages(texts)
         self.clock.embedding += time.perf_counter() - began
         return vectors
 
@@ -99,7 +99,7 @@ class Waited:
     """Children whose answers are waited for on the clock; they start with the first file."""
 
     def __init__(self, children: Guard, clock: Clock) -> None:
-        self.split, self._children, self._clock = children.split, children, clock
+        self.split_options, self._children, self._clock = children.split_options, children, clock
 
     def __enter__(self) -> Self:
         return self
@@ -107,9 +107,9 @@ class Waited:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def run(self, files: Iterable[Any], *, name: Any) -> Iterator[Any]:
+    def parse_files(self, files: Iterable[Any], *, make_id: Any) -> Iterator[Any]:
         """Pass on what the children give."""
-        found = self._children.run(files, name=name)
+        found = self._children.parse_files(files, make_id=make_id)
         while True:
             self._clock.enter("wait for parsing")
             one = next(found, None)
@@ -126,7 +126,7 @@ class Stages:
     parsing: computed by the children, together. embedding: while the embedder was at work.
     """
 
-    report: Report
+    report: JobReport
     seconds: float
     spent: Mapping[str, float]
     parsing: float
@@ -150,15 +150,17 @@ class Stages:
         return {**facts, **more, **counts, "bottleneck": self.bottleneck}
 
 
-def measure(job: Job, paths: Sequence[Path]) -> Stages:
+def measure(job: IngestJob, paths: Sequence[Path]) -> Stages:
     """Run a job once, on the clock."""
     clock = Clock()
     with ExitStack() as held:
         children = Guard(job.guard, tokenizer=job.tokenizer, split=asdict(_fitted(job)))
         held.enter_context(children)
-        held.enter_context(failpoints.armed(clock.reached))
+        held.enter_context(failpoints.arm_failpoints(clock.reached))
         waited = Waited(children, clock)
-        timed = replace(job, embedder=Timed(job.embedder, clock), on=lambda *_, **__: waited)
+        timed = replace(
+            job, embedder=Timed(job.embedder, clock), remote_runner=lambda *_, **__: waited
+        )
         processes = psutil.Process().children()
         before, clock.since = sum(map(_computed, processes)), time.perf_counter()
         report = timed.run(paths, allow_removals=True)
@@ -177,8 +179,8 @@ def measure(job: Job, paths: Sequence[Path]) -> Stages:
         )
 
 
-def _fitted(job: Job) -> Any:
-    return job.split.fitted(job.embedder.card.max_tokens)
+def _fitted(job: IngestJob) -> Any:
+    return job.split.shrink_to(job.embedder.card.max_tokens)
 
 
 def _computed(process: psutil.Process) -> float:
@@ -218,10 +220,10 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         models = asked.models or Path(place, "models")
-        job = Job(
+        job = IngestJob(
             collection=Path(place, "collections", "default"),
             embedder=open_embedder(EmbedOptions(), models),
-            tokenizer=find("packaged", models).tokenizer,
+            tokenizer=find_model("packaged", models).tokenizer,
         )
         body = table(measure(job, [asked.folder]))
     print(body)

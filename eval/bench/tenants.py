@@ -22,9 +22,9 @@ from starlette.testclient import TestClient
 from eval.bench.kills import ROOT
 from eval.bench.results import write_section
 from indexes.build import Build
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import api
 from tests.fakes import HashEmbedder, document
 
@@ -112,7 +112,7 @@ def _held(collection: str, locker: int, dice: np.random.Generator) -> Held:
 
 def cut_keys(home: Path, dice: np.random.Generator, count: int = 5) -> Iterator[Holder]:
     """Make keys of random groups and collections; one has no group, and every collection."""
-    keys = Keys(home)
+    keys = KeyStore(home)
     yield Holder(keys.create("none", scopes=["ask"])[1], frozenset(), None)
     for number in range(count):
         groups = _some(dice, GROUPS) or frozenset({"strangers"})
@@ -168,7 +168,7 @@ def live(home: Path, seed: list[int]) -> Seen:
     holders = list(cut_keys(home, dice))
     logging.getLogger("ragdesk").addHandler(log)
     try:
-        app = api.build(Desks(home, Settings(), HashEmbedder()), Keys(home))
+        app = api.build_app(Workspace(home, Settings(), HashEmbedder()), KeyStore(home))
         with TestClient(app, base_url="http://localhost:8080") as client:
             for one in held:
                 for who in holders:

@@ -21,12 +21,12 @@ import numpy as np
 from eval import stats
 from eval.bench.results import write_section
 from eval.bench.verify import whole
-from eval.imports.rated import Rated, read
-from eval.reply import refuses
-from eval.validate import idf_of, threshold
+from eval.imports.rated import RatedText, read_rated_set
+from eval.reply import is_refusal_sentence
+from eval.validate import compute_idf, find_threshold
 from indexes.chunk import Passage
-from indexes.text import content, sentences, tokens
-from ragdesk.answering.verify import Verify, VerifyOptions
+from indexes.text import drop_stopwords, split_sentences, tokenize_text
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
 
 LOST = 0.05  # of the rightly cited sentences that may be left out
 
@@ -45,10 +45,10 @@ class Sentence:
         return hashlib.sha256(self.conversation.encode()).digest()[0] % 2 == 0
 
 
-def measure(rated: Sequence[Rated]) -> list[Sentence]:
+def measure(rated: Sequence[RatedText]) -> list[Sentence]:
     """Check every claim of the faithful answers both ways."""
-    idf = cache(idf_of([source for one in rated for source in one.sources]))
-    verify = Verify(options=VerifyOptions(), idf=idf)
+    idf = cache(compute_idf([source for one in rated for source in one.sources]))
+    verify = ClaimChecker(options=VerifyOptions(), idf=idf)
     best = max(one.rating for one in rated)
     cited = {one.cluster: [whole(source) for source in one.sources] for one in rated}
     found = []
@@ -57,19 +57,19 @@ def measure(rated: Sequence[Rated]) -> list[Sentence]:
             continue
         mine = _conversation(one)
         others = [held for task, held in cited.items() if task.partition("<::>")[0] != mine]
-        for start, end in sentences(one.text):
+        for start, end in split_sentences(one.text):
             said = one.text[start:end]
-            if content(tokens(said)) and not refuses(said):
+            if drop_stopwords(tokenize_text(said)) and not is_refusal_sentence(said):
                 own = verify(said, cited[one.cluster]).support
                 found.append(Sentence(mine, own, _nearest(verify, said, others)))
     return found
 
 
-def _nearest(verify: Verify, said: str, others: Sequence[Sequence[Passage]]) -> float:
+def _nearest(verify: ClaimChecker, said: str, others: Sequence[Sequence[Passage]]) -> float:
     return max((verify(said, held).support for held in others if held), default=0.0)
 
 
-def _conversation(one: Rated) -> str:
+def _conversation(one: RatedText) -> str:
     return one.cluster.partition("<::>")[0]
 
 
@@ -77,7 +77,7 @@ def fit(held: Sequence[Sentence]) -> tuple[float, float]:
     """Give ``supported`` and ``partial``, rounded to hundredths."""
     values = np.array([share for one in held for share in (one.own, one.other)])
     right = np.array([True, False] * len(held))
-    supported = threshold(values, right)
+    supported = find_threshold(values, right)
     partial = min(supported, float(np.quantile([one.own for one in held], LOST)))
     return round(supported, 2), round(partial, 2)
 
@@ -85,8 +85,8 @@ def fit(held: Sequence[Sentence]) -> tuple[float, float]:
 def row(name: str, share: float, held: Sequence[Sentence]) -> str:
     """Write what a threshold keeps of the rightly cited, and catches of the wrongly cited."""
     where = [one.conversation for one in held]
-    kept = stats.mean([float(one.own >= share) for one in held], where)
-    caught = stats.mean([float(one.other < share) for one in held], where)
+    kept = stats.estimate_mean([float(one.own >= share) for one in held], where)
+    caught = stats.estimate_mean([float(one.other < share) for one in held], where)
     good, bad = sum(one.own >= share for one in held), sum(one.other >= share for one in held)
     cells = [name, f"{share:.2f}", str(len(held)), _cell(kept), _cell(caught)]
     return f"| {' | '.join([*cells, f'{good / max(1, good + bad):.3f}'])} |"
@@ -103,7 +103,7 @@ def main() -> None:
     )
     parser.add_argument("--mtrag", type=Path, required=True)
     given = parser.parse_args()
-    held = measure(read("mtrag", given.mtrag))
+    held = measure(read_rated_set("mtrag", given.mtrag))
     halves = {
         "fitted on": [one for one in held if one.trained],
         "held out": [one for one in held if not one.trained],

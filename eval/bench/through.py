@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexes.embed import Card, Embedder, Vectors
+from indexes.embed import EmbedderCard, Embedder, Vectors
 
 
 @dataclass
@@ -13,22 +13,22 @@ class Through:
     real: Embedder
 
     @property
-    def card(self) -> Card:
+    def card(self) -> EmbedderCard:
         """Say what the model says."""
         return self.real.card
 
-    def passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Embed passages: (n, dim)."""
-        return self.real.passages(texts)
+        return self.real.embed_passages(texts)
 
-    def query(self, text: str) -> Vectors | None:
+    def embed_query(self, text: str) -> Vectors | None:
         """Embed a question."""
-        return self.real.query(text)
+        return self.real.embed_query(text)
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """Count tokens."""
-        return self.real.count(text)
+        return self.real.count_tokens(text)
 
-    def cuts(self, text: str) -> Sequence[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Find where tokens begin."""
-        return self.real.cuts(text)
+        return self.real.token_starts(text)

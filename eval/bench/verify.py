@@ -23,16 +23,16 @@ from pathlib import Path
 import numpy as np
 
 from eval.bench.results import write_section
-from eval.imports.rated import Rated, read
-from eval.reply import refuses
-from eval.validate import idf_of, validate
+from eval.imports.rated import RatedText, read_rated_set
+from eval.reply import is_refusal_sentence
+from eval.validate import compute_idf, validate_verifier
 from indexes.chunk import Chunk, Passage
-from indexes.flags import heard
+from indexes.flags import read_words
 from indexes.support import Idf
-from indexes.text import content, sentences, tokens
+from indexes.text import drop_stopwords, split_sentences, tokenize_text
 from ragdesk.answering.evidence import Statement
-from ragdesk.answering.evidence import read as sentences_of
-from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.evidence import analyze_sentences as sentences_of
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
 
 FLAGGED = 0.5  # what a sentence with a hard flag keeps of its support, in the score of a text
 
@@ -48,13 +48,13 @@ class Checked:
 
     def __call__(self, text: str, sources: Sequence[str]) -> float | None:
         """Give the share of a text that is supported; None where it claims nothing."""
-        verify = Verify(options=VerifyOptions(), idf=self.idf)
+        verify = ClaimChecker(options=VerifyOptions(), idf=self.idf)
         cited = [whole(source) for source in sources]
         total = held = 0.0
-        for start, end in sentences(text):
+        for start, end in split_sentences(text):
             one = text[start:end]
-            words = set(content(tokens(one)))
-            if not words or refuses(one):
+            words = set(drop_stopwords(tokenize_text(one)))
+            if not words or is_refusal_sentence(one):
                 continue
             began = time.perf_counter()
             statement = verify(one, cited)
@@ -66,15 +66,15 @@ class Checked:
         return held / total if total else None
 
 
-def ten(rated: Sequence[Rated], idf: Idf, *, cold: bool) -> str:
+def ten(rated: Sequence[RatedText], idf: Idf, *, cold: bool) -> str:
     """Time the check of ten sentences at once. cold: nothing read the sources beforehand."""
-    verify = Verify(options=VerifyOptions(), idf=idf)
+    verify = ClaimChecker(options=VerifyOptions(), idf=idf)
     took = []
     for one in rated:
         cited = [whole(source) for source in one.sources]
-        said = [one.text[a:b] for a, b in sentences(one.text)]
+        said = [one.text[a:b] for a, b in split_sentences(one.text)]
         sentences_of.cache_clear()
-        heard.cache_clear()
+        read_words.cache_clear()
         for passage in () if cold else cited:
             sentences_of(passage.chunk.text)
         began = time.process_time()
@@ -90,13 +90,13 @@ def whole(text: str) -> Passage:
     return Passage(chunk=chunk, score=1.0)
 
 
-def row(name: str, rated: Sequence[Rated], show: int) -> list[str]:
+def row(name: str, rated: Sequence[RatedText], show: int) -> list[str]:
     """Measure one set: with flags and without."""
-    idf = cache(idf_of([source for one in rated for source in one.sources]))
+    idf = cache(compute_idf([source for one in rated for source in one.sources]))
     lines, pace = [], [ten(rated, idf, cold=cold) for cold in (False, True)]
     for label, share in (("support", 1.0), ("support and flags", FLAGGED)):
         checked = Checked(idf, share)
-        found = validate(rated, checked)
+        found = validate_verifier(rated, checked)
         figures, gap = found["figures"], found["over_the_formula"]["auroc"]
         flagged = [s for s, _ in checked.said if s.flags]
         cells = [name, label, str(found["texts"]), _cell(figures["auroc"]), _cell(gap)]
@@ -108,7 +108,7 @@ def row(name: str, rated: Sequence[Rated], show: int) -> list[str]:
     print(name, dict(kinds), file=sys.stderr)
     step = max(1, len(flagged) // show) if show else 1
     for statement in flagged[::step][:show]:
-        print("\n", [(f.kind, f.said) for f in statement.flags], statement.text, file=sys.stderr)
+        print("\n", [(f.kind, f.words) for f in statement.flags], statement.text, file=sys.stderr)
         print("   <-", " / ".join(q.text for q in statement.quotes)[:600], file=sys.stderr)
     return lines
 
@@ -128,7 +128,7 @@ def main() -> None:
     rows: list[str] = []
     for name in ("mtrag", "summedits", "wice"):
         if path := getattr(given, name):
-            rows += row(name, read(name, path)[: given.first], given.flags)
+            rows += row(name, read_rated_set(name, path)[: given.first], given.flags)
     head = (
         "| set | scored by | texts | AUROC | AUROC over the formula, paired | balanced accuracy "
         "| sentences flagged | ms a sentence "

@@ -22,13 +22,13 @@ import numpy as np
 from eval.bench.handbook import HANDBOOK, cases
 from eval.bench.results import write_section
 from indexes.chunk import Passage
-from ragdesk.answering.answer import Answer, Delta, Done, Question, Standing
+from ragdesk.answering.answer import Answer, TextDelta, Done, Question, ClaimVerdict
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.ground import GroundOptions, Write
+from ragdesk.answering.ground import GroundOptions, BuildPrompt
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.verify import VerifyOptions
-from ragdesk.assemble import Desks, Opened
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.settings import Settings
 
 
@@ -36,7 +36,7 @@ from ragdesk.settings import Settings
 class Insisting:
     """Asks for three sentences at least: random weights would rather write an empty list."""
 
-    ground: Write
+    ground: BuildPrompt
 
     def __call__(
         self, question: str, language: str, found: Sequence[Passage], salt: str = ""
@@ -48,12 +48,14 @@ class Insisting:
         return prompt
 
 
-async def ask(opened: Opened, text: str, places: asyncio.Semaphore) -> tuple[Answer, float, bool]:
+async def ask(
+    opened: OpenCollection, text: str, places: asyncio.Semaphore
+) -> tuple[Answer, float, bool]:
     """Ask once, streamed: the answer, its seconds, and whether its deltas are its text."""
     async with places:
         began, said = time.perf_counter(), ""
         async for event in opened.desk.stream(Question(text=text)):
-            if isinstance(event, Delta):
+            if isinstance(event, TextDelta):
                 said += event.text
             if isinstance(event, Done):
                 same = said == event.answer.text
@@ -61,11 +63,11 @@ async def ask(opened: Opened, text: str, places: asyncio.Semaphore) -> tuple[Ans
         raise AssertionError("a stream ends with Done")
 
 
-async def run(desks: Desks, questions: list[str], at_once: int) -> dict[str, str]:
+async def run(desks: Workspace, questions: list[str], at_once: int) -> dict[str, str]:
     """Ask all questions, so many at once, and count."""
-    opened, places = desks.open("default"), asyncio.Semaphore(at_once)
+    opened, places = desks.open_collection("default"), asyncio.Semaphore(at_once)
     if desks.engine:
-        desks.engine.ground = Insisting(desks.engine.ground)
+        desks.engine.build_prompt = Insisting(desks.engine.build_prompt)
     began = time.perf_counter()
     told = await asyncio.gather(
         *(ask(opened, q, places) for q in questions), return_exceptions=True
@@ -77,12 +79,12 @@ async def run(desks: Desks, questions: list[str], at_once: int) -> dict[str, str
     answers = [answer for answer, _, _ in whole]
     verdicts = Counter(str(c.verdict) for a in answers for c in a.claims)
     marks = [c for a in answers for c in a.citations]
-    right = [c for c in marks if (opened.index.text(c.uri) or "")[c.start : c.end] == c.quote]
+    right = [c for c in marks if (opened.index.read_text(c.uri) or "")[c.start : c.end] == c.quote]
     real = all(
         set(c.citations) <= {m.number for m in a.citations} for a in answers for c in a.claims
     )
     reasons = Counter((a.degraded_reason or "none").partition(":")[0] for a in answers)
-    rejected, kept = verdicts[str(Standing.UNSUPPORTED)], sum(verdicts.values())
+    rejected, kept = verdicts[str(ClaimVerdict.UNSUPPORTED)], sum(verdicts.values())
     times = [f"{q:.1f}" for q in np.quantile([took for _, took, _ in whole], (0.5, 0.95))]
     return {
         "questions, at once": f"{len(questions)}, {at_once}",
@@ -123,9 +125,9 @@ def main() -> None:
     )
     questions = list(islice(cycle(case.question for case in cases()), given.questions))
     with tempfile.TemporaryDirectory() as scratch:
-        desks = Desks(given.home or Path(scratch), settings)
+        desks = Workspace(given.home or Path(scratch), settings)
         if given.home is None:
-            desks.job("default").run([HANDBOOK / "documents"])
+            desks.make_job("default").run([HANDBOOK / "documents"])
         rows = asyncio.run(run(desks, questions, given.at_once))
     body = "\n".join(["| | |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in rows.items())])
     print(body)

@@ -25,11 +25,11 @@ from typing import Any
 
 from eval.bench.handbook import HANDBOOK, cases
 from eval.bench.results import write_section
-from ragdesk.answering.answer import Answer, Question, Standing
+from ragdesk.answering.answer import Answer, Question, ClaimVerdict
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.plain import plain
+from ragdesk.answering.plain import sanitize_text
 from ragdesk.answering.verify import VerifyOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 WRITER = Path(__file__).parents[2] / "tests" / "scripted_writer.py"
@@ -54,10 +54,10 @@ def writer(*options: str) -> Iterator[str]:
         process.wait()
 
 
-async def run(desks: Desks) -> list[Answer]:
+async def run(desks: Workspace) -> list[Answer]:
     """Ask every question that has an answer."""
     asked = [case.question for case in cases() if case.answerable]
-    with desks.open("default") as opened:
+    with desks.open_collection("default") as opened:
         answers = [await opened.desk.ask(Question(text=text)) for text in asked]
     await desks.close()
     return answers
@@ -68,11 +68,11 @@ def table(answers: list[Answer], record: list[dict[str, Any]], show: int) -> lis
     verdicts = {claim.text: claim.verdict for answer in answers for claim in answer.claims}
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for said in record:
-        verdict = verdicts.get(plain(said["text"], said["source"]).strip())
+        verdict = verdicts.get(sanitize_text(said["text"], said["source"]).strip())
         if verdict is None:
             continue
         kind = said["corrupted"] or "none"
-        rejected = verdict is Standing.UNSUPPORTED
+        rejected = verdict is ClaimVerdict.UNSUPPORTED
         for name in {kind, kind if kind == "none" else "any"}:
             counts[said["language"], name][0] += rejected
             counts[said["language"], name][1] += 1
@@ -95,9 +95,9 @@ def main() -> None:
         keep = VerifyOptions(failed="keep")
         generate = GenerateOptions(urls=(f"{url}/v1",))
         settings = replace(Settings(), generate=generate, verify=keep)
-        desks = Desks(given.home or Path(scratch), settings)
+        desks = Workspace(given.home or Path(scratch), settings)
         if given.home is None:
-            desks.job("default").run([HANDBOOK / "documents"])
+            desks.make_job("default").run([HANDBOOK / "documents"])
         answers = asyncio.run(run(desks))
         with urllib.request.urlopen(f"{url}/record") as told:  # noqa: S310, our own
             record = json.load(told)

@@ -29,7 +29,7 @@ ROOM = Path(__file__).parent
 SOURCES, DOCUMENTS = ROOM / "sources", ROOM / "documents"
 
 
-class Piece(NamedTuple):
+class TextBlock(NamedTuple):
     """A heading (level 1 or 2), a paragraph or a table of a source text."""
 
     kind: Literal["heading", "paragraph", "item", "table"]
@@ -38,19 +38,19 @@ class Piece(NamedTuple):
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def pieces(source: str) -> Iterator[Piece]:
+def read_blocks(source: str) -> Iterator[TextBlock]:
     """Read a source: headings, paragraphs, numbered items and pipe tables."""
     for part in source.strip().split("\n\n"):
         if part.startswith("#"):
             marks, text = part.split(" ", 1)
-            yield Piece("heading", text, len(marks))
+            yield TextBlock("heading", text, len(marks))
         elif part.startswith("|"):
             rows = [
                 tuple(c.strip() for c in line.strip("|").split("|")) for line in part.split("\n")
             ]
-            yield Piece("table", rows=(rows[0], *rows[2:]))
+            yield TextBlock("table", rows=(rows[0], *rows[2:]))
         else:
-            yield Piece("paragraph", part)
+            yield TextBlock("paragraph", part)
 
 
 class Manual(BaseDocTemplate):
@@ -84,7 +84,7 @@ def print_pdf(source: Path, file: Path, title: str) -> None:
     contents = TableOfContents()
     story: list[Any] = [Paragraph(title, styles["Title"]), Spacer(1, 12)]
     story += [Paragraph("Contents", styles["Heading1"]), contents]
-    for piece in pieces(source.read_text(encoding="utf-8")):
+    for piece in read_blocks(source.read_text(encoding="utf-8")):
         match piece.kind:
             case "heading":
                 story += [PageBreak()] if piece.level == 1 else []
@@ -102,7 +102,7 @@ def print_word(source: Path, file: Path, title: str) -> None:
     """Print a Word file with heading styles, lists and tables."""
     word = Word()
     word.core_properties.title = title
-    for piece in pieces(source.read_text(encoding="utf-8")):
+    for piece in read_blocks(source.read_text(encoding="utf-8")):
         if piece.kind == "heading":
             word.add_heading(piece.text, piece.level)
         elif piece.kind == "table":

@@ -12,7 +12,7 @@ from eval.case import Case, Evidence
 PDFS = "pdfs"
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def read_financebench_cases(folder: Path) -> Iterator[Case]:
     """Give every question. The set counts pages from 0, evidence here counts them from 1."""
     lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     for asked in map(json.loads, filter(str.strip, lines)):

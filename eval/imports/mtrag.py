@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eval.case import Case, Evidence, Stratum, Text
-from indexes.text import language
+from eval.case import Case, Evidence, Stratum, SourceText
+from indexes.text import detect_language
 
 _ODD = re.compile(r"[^\w.-]+")
 STRATA: dict[str, Stratum] = {
@@ -23,24 +23,24 @@ STRATA: dict[str, Stratum] = {
 }
 
 
-def texts(file: Path) -> Iterator[Text]:
+def read_mtrag_texts(file: Path) -> Iterator[SourceText]:
     """Give every passage of every task once, as a document."""
     seen: set[str] = set()
-    for task in tasks(file):
+    for task in read_mtrag_tasks(file):
         for passage in task.get("contexts", ()):
-            name = uri(passage)
+            name = name_passage(passage)
             if name not in seen and passage.get("text"):
                 seen.add(name)
-                yield Text(uri=name, text=passage["text"])
+                yield SourceText(uri=name, text=passage["text"])
 
 
-def cases(file: Path) -> Iterator[Case]:
+def read_mtrag_cases(file: Path) -> Iterator[Case]:
     """Give every last question, with the turns before it. Small talk is left out: it asks nothing.
 
     The passages of a task are what a retriever found for it, not all of them evidence; the
     documents are known as evidence only where the question has an answer.
     """
-    for task in tasks(file):
+    for task in read_mtrag_tasks(file):
         kind = (task.get("answerability") or task.get("Answerability") or ["ANSWERABLE"])[0]
         if kind == "CONVERSATIONAL":
             continue
@@ -48,28 +48,30 @@ def cases(file: Path) -> Iterator[Case]:
         answerable = STRATA[kind] == "in_kb"
         yield Case(
             id=task["task_id"],
-            lang=language(last["text"]),
+            lang=detect_language(last["text"]),
             question=last["text"],
-            history=tuple({"role": _role(turn), "text": turn["text"]} for turn in before),
+            history=tuple({"role": _turn_role(turn), "text": turn["text"]} for turn in before),
             answerable=answerable,
             stratum=STRATA[kind],
             reference=tuple(t["text"] for t in task.get("targets", ())) if answerable else (),
-            evidence=tuple(Evidence(uri=uri(p)) for p in task["contexts"]) if answerable else (),
+            evidence=tuple(Evidence(uri=name_passage(p)) for p in task["contexts"])
+            if answerable
+            else (),
             tags=(kind.lower(), str(task.get("Collection", ""))),
             cluster=task.get("conversation_id", task["task_id"]),
         )
 
 
-def tasks(file: Path) -> Iterator[dict[str, Any]]:
+def read_mtrag_tasks(file: Path) -> Iterator[dict[str, Any]]:
     """Give every task as the set has it."""
     file = file / "reference.jsonl" if file.is_dir() else file
     yield from map(json.loads, filter(str.strip, file.read_text(encoding="utf-8").splitlines()))
 
 
-def uri(passage: dict[str, Any]) -> str:
+def name_passage(passage: dict[str, Any]) -> str:
     """Name a passage's document."""
     return f"{_ODD.sub('_', passage['document_id'])}.txt"
 
 
-def _role(turn: dict[str, Any]) -> str:
+def _turn_role(turn: dict[str, Any]) -> str:
     return "user" if turn["speaker"] == "user" else "assistant"

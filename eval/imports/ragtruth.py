@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eval.case import Case, Evidence, Text
+from eval.case import Case, Evidence, SourceText
 
 
-def texts(folder: Path) -> Iterator[Text]:
+def read_ragtruth_texts(folder: Path) -> Iterator[SourceText]:
     """Give every source as a document."""
-    for row in _rows(folder / "source_info.jsonl"):
-        yield Text(uri=f"{row['source_id']}.txt", text=source(row))
+    for row in _read_ragtruth_rows(folder / "source_info.jsonl"):
+        yield SourceText(uri=f"{row['source_id']}.txt", text=write_source(row))
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def read_ragtruth_cases(folder: Path) -> Iterator[Case]:
     """Give the questions of the question-answering part, with their source as evidence."""
-    for row in _rows(folder / "source_info.jsonl"):
+    for row in _read_ragtruth_rows(folder / "source_info.jsonl"):
         if row.get("task_type") != "QA":
             continue
         info = row["source_info"]
@@ -32,7 +32,7 @@ def cases(folder: Path) -> Iterator[Case]:
         )
 
 
-def source(row: dict[str, Any]) -> str:
+def write_source(row: dict[str, Any]) -> str:
     """Write what a model was given: a text, or the values of a structured one."""
     info = row["source_info"]
     if isinstance(info, str):
@@ -42,6 +42,6 @@ def source(row: dict[str, Any]) -> str:
     return json.dumps(info, ensure_ascii=False, indent=1)
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
+def _read_ragtruth_rows(file: Path) -> Iterator[dict[str, Any]]:
     with file.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())

@@ -19,7 +19,7 @@ FAITHFUL = 3.0  # of MTRAG's 1 to 4: a mean below counts as not faithful
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rated:
+class RatedText:
     """A text, what it was given from, and what people made of it.
 
     rating: as the set has it. good: whether it counts as faithful. other: of a pair, the second
@@ -35,10 +35,10 @@ class Rated:
     cluster: str
     part: str = ""
     other: str | None = None
-    beside: str = ""
+    name_context: str = ""
 
 
-def mtrag(path: Path) -> Iterator[Rated]:
+def read_rated_mtrag(path: Path) -> Iterator[RatedText]:
     """Give the rated answers whose passages are all in the file; the rating is the raters' mean."""
     file = path / "reference_subset_with_human_evaluations.json" if path.is_dir() else path
     held = json.loads(file.read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def mtrag(path: Path) -> Iterator[Rated]:
         if not all(name in texts for name in names):
             continue
         given = [float(r["value"]) for r in one["annotations"]["faithfulness"].values()]
-        yield Rated(
+        yield RatedText(
             id=f"{one['task_id']} {one['model_id']}",
             text=one["model_response"],
             sources=tuple(texts[name] for name in names),
@@ -58,15 +58,15 @@ def mtrag(path: Path) -> Iterator[Rated]:
             good=fmean(given) >= FAITHFUL,
             cluster=one["task_id"],
             part=task["Answerability"][0].lower(),
-            beside="\n".join(turn["text"] for turn in task.get("input", ())),
+            name_context="\n".join(turn["text"] for turn in task.get("input", ())),
         )
 
 
-def ragchecker(path: Path) -> Iterator[Rated]:
+def read_ragchecker(path: Path) -> Iterator[RatedText]:
     """Give the pairs of answers; the reference is their only source."""
     file = next(path.rglob("human_labeled_data.json")) if path.is_dir() else path
     for row in json.loads(file.read_text(encoding="utf-8")):
-        yield Rated(
+        yield RatedText(
             id=f"{row['dataset']} {row['query_id']} {row['instance_id']}",
             text=row["model2"]["response"],
             other=row["model1"]["response"],
@@ -78,17 +78,17 @@ def ragchecker(path: Path) -> Iterator[Rated]:
         )
 
 
-def paraphrases(path: Path) -> Iterator[Rated]:
+def read_paraphrases(path: Path) -> Iterator[RatedText]:
     """Give sentences said in other words, all of them true: ``{document, source, said}`` a line.
 
     The sources of one document together are the passage that a sentence is held against.
     """
-    rows = list(_lines(path))
+    rows = list(_read_rated_lines(path))
     held: dict[str, list[str]] = {}
     for row in rows:
         held.setdefault(row["document"], []).append(row["source"])
     for n, row in enumerate(rows):
-        yield Rated(
+        yield RatedText(
             id=f"{row['document']} {n}",
             text=row["said"],
             sources=("\n".join(dict.fromkeys(held[row["document"]])),),
@@ -98,11 +98,11 @@ def paraphrases(path: Path) -> Iterator[Rated]:
         )
 
 
-def summedits(path: Path) -> Iterator[Rated]:
+def read_summedits(path: Path) -> Iterator[RatedText]:
     """Give summaries, each with one small edit or none, of conversations and reports."""
-    for file in _files(path, "*summedits_*.json"):
+    for file in _match_files(path, "*summedits_*.json"):
         for row in json.loads(file.read_text(encoding="utf-8")):
-            yield Rated(
+            yield RatedText(
                 id=row["id"],
                 text=row["summary"],
                 sources=(row["doc"],),
@@ -113,11 +113,11 @@ def summedits(path: Path) -> Iterator[Rated]:
             )
 
 
-def wice(path: Path) -> Iterator[Rated]:
+def read_wice(path: Path) -> Iterator[RatedText]:
     """Give claims of Wikipedia with the page they cite; partly supported is not supported."""
-    for file in _files(path, "*.jsonl"):
-        for row in _lines(file):
-            yield Rated(
+    for file in _match_files(path, "*.jsonl"):
+        for row in _read_rated_lines(file):
+            yield RatedText(
                 id=row["meta"]["id"],
                 text=row["claim"],
                 sources=("\n".join(row["evidence"]),),
@@ -128,14 +128,14 @@ def wice(path: Path) -> Iterator[Rated]:
             )
 
 
-def begin(path: Path) -> Iterator[Rated]:
+def read_begin(path: Path) -> Iterator[RatedText]:
     """Give replies in conversations and the knowledge they had; generic ones claim nothing."""
-    for file in _files(path, "*.tsv"):
+    for file in _match_files(path, "*.tsv"):
         with file.open(encoding="utf-8", newline="") as lines:
             for n, row in enumerate(csv.DictReader(lines, delimiter="\t")):
                 if row["begin_label"] == "Generic":
                     continue
-                yield Rated(
+                yield RatedText(
                     id=f"{file.stem} {n}",
                     text=row["response"],
                     sources=(row["knowledge"],),
@@ -146,15 +146,15 @@ def begin(path: Path) -> Iterator[Rated]:
                 )
 
 
-def ragtruth_rated(path: Path) -> Iterator[Rated]:
+def read_rated_ragtruth(path: Path) -> Iterator[RatedText]:
     """Give the responses of RAGTruth; one without a marked stretch is faithful."""
-    sources = {row["source_id"]: row for row in _lines(path / "source_info.jsonl")}
-    for row in _lines(path / "response.jsonl"):
+    sources = {row["source_id"]: row for row in _read_rated_lines(path / "source_info.jsonl")}
+    for row in _read_rated_lines(path / "response.jsonl"):
         held = sources[row["source_id"]]
-        yield Rated(
+        yield RatedText(
             id=str(row["id"]),
             text=row["response"],
-            sources=(ragtruth.source(held),),
+            sources=(ragtruth.write_source(held),),
             rating=float(not row["labels"]),
             good=not row["labels"],
             cluster=str(row["source_id"]),
@@ -162,18 +162,18 @@ def ragtruth_rated(path: Path) -> Iterator[Rated]:
         )
 
 
-SETS: dict[str, Callable[[Path], Iterator[Rated]]] = {
-    "mtrag": mtrag,
-    "ragchecker": ragchecker,
-    "paraphrases": paraphrases,
-    "summedits": summedits,
-    "wice": wice,
-    "begin": begin,
-    "ragtruth": ragtruth_rated,
+SETS: dict[str, Callable[[Path], Iterator[RatedText]]] = {
+    "mtrag": read_rated_mtrag,
+    "ragchecker": read_ragchecker,
+    "paraphrases": read_paraphrases,
+    "summedits": read_summedits,
+    "wice": read_wice,
+    "begin": read_begin,
+    "ragtruth": read_rated_ragtruth,
 }
 
 
-def read(name: str, path: Path) -> list[Rated]:
+def read_rated_set(name: str, path: Path) -> list[RatedText]:
     """Read a rated set. Raises BadCases where the path does not hold it."""
     try:
         found = list(SETS[name](path))
@@ -184,10 +184,10 @@ def read(name: str, path: Path) -> list[Rated]:
     return found
 
 
-def _files(path: Path, pattern: str) -> list[Path]:
+def _match_files(path: Path, pattern: str) -> list[Path]:
     return sorted(path.rglob(pattern)) if path.is_dir() else [path]
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def _read_rated_lines(file: Path) -> Iterator[dict[str, Any]]:
     with file.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())

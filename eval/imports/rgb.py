@@ -10,26 +10,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.case import Case, Evidence, Text
-from indexes.text import language
+from eval.case import Case, Evidence, SourceText
+from indexes.text import detect_language
 
 
-def texts(file: Path) -> Iterator[Text]:
+def read_rgb_texts(file: Path) -> Iterator[SourceText]:
     """Give every passage: ``<id>/right-n.txt`` and ``<id>/wrong-n.txt``."""
-    for row in _rows(file):
+    for row in _read_rgb_rows(file):
         for side in ("right", "wrong"):
-            for n, text in enumerate(passages(row, side)):
-                yield Text(uri=f"{row['id']}/{side}-{n:02}.txt", text=text)
+            for n, text in enumerate(list_rgb_passages(row, side)):
+                yield SourceText(uri=f"{row['id']}/{side}-{n:02}.txt", text=text)
 
 
-def cases(file: Path) -> Iterator[Case]:
+def read_rgb_cases(file: Path) -> Iterator[Case]:
     """Give every question, with its right passages as evidence."""
-    for row in _rows(file):
-        answers = tuple(wordings(row["answer"]))
-        right = len(passages(row, "right"))
+    for row in _read_rgb_rows(file):
+        answers = tuple(list_answer_wordings(row["answer"]))
+        right = len(list_rgb_passages(row, "right"))
         yield Case(
             id=f"{file.stem}-{row['id']}",
-            lang=language(row["query"]),
+            lang=detect_language(row["query"]),
             question=row["query"],
             reference=tuple(any_of[0] for any_of in answers),
             must_include=answers,
@@ -38,23 +38,23 @@ def cases(file: Path) -> Iterator[Case]:
         )
 
 
-def passages(row: dict[str, Any], side: str) -> list[str]:
+def list_rgb_passages(row: dict[str, Any], side: str) -> list[str]:
     """List the passages of a question that answer it (``right``) or do not (``wrong``)."""
     held = row["positive"] if side == "right" else row["negative"]
     flat = [text for one in held for text in (one if isinstance(one, list) else [one])]
     return list(dict.fromkeys(text for text in flat if text.strip()))
 
 
-def wordings(answer: Any) -> Iterator[tuple[str, ...]]:
+def list_answer_wordings(answer: Any) -> Iterator[tuple[str, ...]]:
     """Give, of each part of an answer, the wordings that will do.
 
-    >>> list(wordings(["1月3日", ["1月12日", "12日"]])), list(wordings("70"))
+    >>> list(list_answer_wordings(["1月3日", ["1月12日", "12日"]])), list(list_answer_wordings("70"))
     ([('1月3日',), ('1月12日', '12日')], [('70',)])
     """
     for part in answer if isinstance(answer, list) else [answer]:
         yield tuple(map(str, part)) if isinstance(part, list) else (str(part),)
 
 
-def _rows(file: Path) -> Sequence[dict[str, Any]]:
+def _read_rgb_rows(file: Path) -> Sequence[dict[str, Any]]:
     lines = file.read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines if line.strip()]

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from eval.case import Case, Evidence, Text
+from eval.case import Case, Evidence, SourceText
 
 _SENTENCE = re.compile(
     r"'((?:[^'\\]|\\[\s\S])*+)(?:'|\\?\Z)"
@@ -19,21 +19,21 @@ _SENTENCE = re.compile(
 _LONGEST = 1 << 24  # characters of a field
 
 
-def texts(folder: Path) -> Iterator[Text]:
+def read_scifact_texts(folder: Path) -> Iterator[SourceText]:
     """Give every abstract under its title, as Markdown."""
-    for row in _rows(folder / "corpus_train.csv"):
+    for row in _read_scifact_rows(folder / "corpus_train.csv"):
         abstract = " ".join((a or b).strip() for a, b in _SENTENCE.findall(row["abstract"]))
         title = " ".join(row["title"].split())
-        yield Text(uri=f"{row['doc_id']}.md", text=f"# {title}\n\n{abstract}\n")
+        yield SourceText(uri=f"{row['doc_id']}.md", text=f"# {title}\n\n{abstract}\n")
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def read_scifact_cases(folder: Path) -> Iterator[Case]:
     """Give every training claim that was judged, with the abstracts that speak of it."""
     judged: dict[str, list[Evidence]] = defaultdict(list)
-    for row in _rows(folder / "qrels.tsv", delimiter="\t"):
+    for row in _read_scifact_rows(folder / "qrels.tsv", delimiter="\t"):
         evidence = Evidence(uri=f"{row['corpus-id']}.md", grade=int(row["score"]))
         judged[row["query-id"]].append(evidence)
-    claims = {row["id"]: row["claim"] for row in _rows(folder / "claims_train.csv")}
+    claims = {row["id"]: row["claim"] for row in _read_scifact_rows(folder / "claims_train.csv")}
     for name, claim in claims.items():
         if name in judged:
             yield Case(
@@ -41,7 +41,7 @@ def cases(folder: Path) -> Iterator[Case]:
             )
 
 
-def _rows(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
+def _read_scifact_rows(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
     usual = csv.field_size_limit(_LONGEST)  # of the whole process: put back below
     try:
         with file.open(encoding="utf-8", newline="") as lines:

@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eval.case import Case, Evidence, Text
-from indexes.text import language
+from eval.case import Case, Evidence, SourceText
+from indexes.text import detect_language
 
 
-def texts(file: Path) -> Iterator[Text]:
+def read_squad_texts(file: Path) -> Iterator[SourceText]:
     """Give every paragraph as a document of its own, named by article and place."""
-    for uri, _, paragraph in _paragraphs(file):
-        yield Text(uri=uri, text=paragraph["context"])
+    for uri, _, paragraph in _squad_paragraphs(file):
+        yield SourceText(uri=uri, text=paragraph["context"])
 
 
-def cases(file: Path) -> Iterator[Case]:
+def read_squad_cases(file: Path) -> Iterator[Case]:
     """Give every question. One marked impossible has its paragraph as evidence of nothing.
 
     Questions without a word (CMRC has two) are left out: nobody can find anything for them.
     """
-    for uri, article, paragraph in _paragraphs(file):
+    for uri, article, paragraph in _squad_paragraphs(file):
         for asked in paragraph["qas"]:
             if not asked["question"].strip():
                 continue
@@ -34,7 +34,7 @@ def cases(file: Path) -> Iterator[Case]:
                 raise ValueError(f"question {asked['id']} has no answer: a test file hides them")
             yield Case(
                 id=asked["id"],
-                lang=language(asked["question"]),
+                lang=detect_language(asked["question"]),
                 question=asked["question"].strip(),
                 answerable=not impossible,
                 stratum="near_domain" if impossible else "in_kb",
@@ -46,7 +46,7 @@ def cases(file: Path) -> Iterator[Case]:
             )
 
 
-def _paragraphs(file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _squad_paragraphs(file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     data = json.loads(file.read_text(encoding="utf-8"))["data"]
     for number, article in enumerate(data):
         name = article.get("title") or str(number)

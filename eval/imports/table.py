@@ -4,71 +4,83 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.case import Case, Text, write
+from eval.case import Case, SourceText, write_case_lines
 from eval.errors import BadCases
 from eval.imports import financebench, mtrag, plain, ragtruth, rgb, scifact, squad
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportSource:
     """A public set. about: what PATH must be. texts: None where the set brings no documents."""
 
     about: str
-    cases: Callable[[Path], Iterator[Case]]
-    texts: Callable[[Path], Iterator[Text]] | None = None
+    read_cases: Callable[[Path], Iterator[Case]]
+    read_texts: Callable[[Path], Iterator[SourceText]] | None = None
 
 
-SQUAD = Source("a JSON file in the shape of SQuAD", squad.cases, squad.texts)
-SOURCES: dict[str, Source] = {
+SQUAD = ImportSource(
+    "a JSON file in the shape of SQuAD", squad.read_squad_cases, squad.read_squad_texts
+)
+SOURCES: dict[str, ImportSource] = {
     "squad": SQUAD,
     "squad2": SQUAD,
     "xquad": SQUAD,
     "cmrc": SQUAD,
-    "scifact": Source(
+    "scifact": ImportSource(
         "a folder with corpus_train.csv, claims_train.csv and qrels.tsv",
-        scifact.cases,
-        scifact.texts,
+        scifact.read_scifact_cases,
+        scifact.read_scifact_texts,
     ),
-    "beir": Source(
+    "beir": ImportSource(
         "a folder with corpus.jsonl, queries.jsonl and qrels/*.tsv",
-        plain.beir_cases,
-        plain.beir_texts,
+        plain.read_beir_cases,
+        plain.read_beir_texts,
     ),
-    "mtrag": Source("reference.jsonl of the generation tasks", mtrag.cases, mtrag.texts),
-    "rgb": Source("a JSON file of RGB (zh_refine.json, en_fact.json …)", rgb.cases, rgb.texts),
-    "financebench": Source("a folder with questions.jsonl and pdfs/", financebench.cases),
-    "ragtruth": Source(
-        "a folder with response.jsonl and source_info.jsonl", ragtruth.cases, ragtruth.texts
+    "mtrag": ImportSource(
+        "reference.jsonl of the generation tasks", mtrag.read_mtrag_cases, mtrag.read_mtrag_texts
     ),
-    "ragas": Source(
+    "rgb": ImportSource(
+        "a JSON file of RGB (zh_refine.json, en_fact.json …)",
+        rgb.read_rgb_cases,
+        rgb.read_rgb_texts,
+    ),
+    "financebench": ImportSource(
+        "a folder with questions.jsonl and pdfs/", financebench.read_financebench_cases
+    ),
+    "ragtruth": ImportSource(
+        "a folder with response.jsonl and source_info.jsonl",
+        ragtruth.read_ragtruth_cases,
+        ragtruth.read_ragtruth_texts,
+    ),
+    "ragas": ImportSource(
         "a JSON list or lines with user_input, reference, reference_contexts",
-        plain.ragas_cases,
-        plain.ragas_texts,
+        plain.read_ragas_cases,
+        plain.read_ragas_texts,
     ),
-    "deepeval": Source(
+    "deepeval": ImportSource(
         "a JSON list of test cases with input, expected_output, context",
-        plain.deepeval_cases,
-        plain.deepeval_texts,
+        plain.read_deepeval_cases,
+        plain.read_deepeval_texts,
     ),
 }
 
 
-def take(name: str, path: Path, out: Path) -> tuple[int, int]:
+def import_set(name: str, path: Path, out: Path) -> tuple[int, int]:
     """Write a set as cases.jsonl and a folder of documents; give how many of each.
 
     Raises BadCases where the set is not what its name says.
     """
     source = SOURCES[name]
     try:
-        cases = list(source.cases(path))
-        texts = list(source.texts(path)) if source.texts else []
+        cases = list(source.read_cases(path))
+        texts = list(source.read_texts(path)) if source.read_texts else []
     except (OSError, KeyError, TypeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"
         raise BadCases(f"{path} is not {source.about} ({why}).") from error
     if not cases:
         raise BadCases(f"{path} holds no questions; {name} wants {source.about}.")
     out.mkdir(parents=True, exist_ok=True)
-    write(out / "cases.jsonl", cases)
+    write_case_lines(out / "cases.jsonl", cases)
     for text in texts:
         file = out / "documents" / text.uri
         file.parent.mkdir(parents=True, exist_ok=True)

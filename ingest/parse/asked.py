@@ -9,14 +9,16 @@ from ingest.document import Block
 # Longer sections are chapters with a question for a title, not entries of a FAQ.
 MOST_WORDS = 180
 
-_MARKED = re.compile(r"(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]", re.IGNORECASE)
-_ASKING = re.compile(
+_QUESTION_MARK = re.compile(
+    r"(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]", re.IGNORECASE
+)
+_QUESTION_WORDS = re.compile(
     r"(?:who|what|where|when|why|how|which|whose|can|could|do|does|did|is|are|am|may|should|will|would"
     r"|has|have)\b|.*(?:吗|呢|么|什么|怎么|怎样|如何|为何|哪|几|多少|多久|多长)",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
-_ANSWERS = frozenset({"paragraph", "list", "code"})
+_READER_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
+_ANSWER_KINDS = frozenset({"paragraph", "list", "code"})
 
 
 def is_question(text: str) -> bool:
@@ -25,30 +27,32 @@ def is_question(text: str) -> bool:
     >>> is_question("Can I return it? "), is_question("问：多久发货"), is_question("How to pay")
     (True, True, False)
     """
-    return text.rstrip(" *”\"'）)").endswith(("?", "？")) or bool(_MARKED.match(text))
+    return text.rstrip(" *”\"'）)").endswith(("?", "？")) or bool(_QUESTION_MARK.match(text))
 
 
-def may_ask(text: str) -> bool:
+def could_be_question(text: str) -> bool:
     """Tell whether a line could be a question, where its place already says so.
 
-    >>> may_ask("How to pay"), may_ask("运费怎么算"), may_ask("Show the code")
+    >>> could_be_question("How to pay"), could_be_question("运费怎么算"), could_be_question("Show the code")
     (True, True, False)
     """
-    return is_question(text) or bool(_ASKING.match(text))
+    return is_question(text) or bool(_QUESTION_WORDS.match(text))
 
 
-def words(text: str) -> int:
+def count_words(text: str) -> int:
     """Count words as a reader would: two Han characters make about one.
 
-    >>> words("退款政策 of 2024")
+    >>> count_words("退款政策 of 2024")
     4
     """
-    found = _WORD.findall(text)
-    han = sum(1 for word in found if "\u3400" <= word <= "\u9fff")
-    return len(found) - han + (han + 1) // 2
+    matches = _READER_WORD.findall(text)
+    han_count = sum(1 for word in matches if "\u3400" <= word <= "\u9fff")
+    return len(matches) - han_count + (han_count + 1) // 2
 
 
-def join(blocks: Sequence[Block], asked: Collection[int], text: str) -> Iterator[Block]:
+def merge_faq_blocks(
+    blocks: Sequence[Block], question_headings: Collection[int], text: str
+) -> Iterator[Block]:
     """Make one FAQ block of each asked heading and its section, where that is short and flat.
 
     asked: indexes of headings that ask. The text is left as it is; only spans are joined.
@@ -56,7 +60,7 @@ def join(blocks: Sequence[Block], asked: Collection[int], text: str) -> Iterator
     at = 0
     while at < len(blocks):
         block = blocks[at]
-        end = _section(blocks, at, text) if at in asked else at
+        end = _find_section_end(blocks, at, text) if at in question_headings else at
         if end > at:
             last = blocks[end].end
             yield replace(block, kind="faq", end=last, question=(block.start, block.end))
@@ -65,7 +69,7 @@ def join(blocks: Sequence[Block], asked: Collection[int], text: str) -> Iterator
         at = end + 1
 
 
-def _section(blocks: Sequence[Block], at: int, text: str) -> int:
+def _find_section_end(blocks: Sequence[Block], at: int, text: str) -> int:
     """Find the last block of a heading's section; ``at`` itself when it makes no entry."""
     heading = blocks[at]
     path = (*heading.path, text[heading.start : heading.end])
@@ -74,6 +78,11 @@ def _section(blocks: Sequence[Block], at: int, text: str) -> int:
         last += 1
         block = blocks[last]
         long = block.end - heading.end > 12 * MOST_WORDS
-        if block.path != path or block.kind not in _ANSWERS or block.page != heading.page or long:
+        if (
+            block.path != path
+            or block.kind not in _ANSWER_KINDS
+            or block.page != heading.page
+            or long
+        ):
             return at
-    return last if words(text[heading.end : blocks[last].end]) <= MOST_WORDS else at
+    return last if count_words(text[heading.end : blocks[last].end]) <= MOST_WORDS else at

@@ -4,16 +4,16 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from ingest.parse import grid
-from ingest.parse.compose import Composer
-from ingest.parse.dom import Node, line, within
+from ingest.parse.compose import DocumentBuilder
+from ingest.parse.dom import Node, read_line, iterate_descendants
 
-MOST_COLUMNS = 500
-WIDEST, TALLEST = 100, 1000  # what one cell may span
-_PARTS, _ROWS = frozenset({"thead", "tbody", "tfoot", "tr"}), frozenset({"tr"})
-_CELLS = frozenset({"td", "th"})
-_SECTIONS = frozenset({"table", "h1", "h2", "h3", "h4", "h5", "h6"})
+MOST_TABLE_COLUMNS = 500
+MOST_COLSPAN, MOST_ROWSPAN = 100, 1000  # what one cell may span
+_PART_TAGS, _ROW_TAGS = frozenset({"thead", "tbody", "tfoot", "tr"}), frozenset({"tr"})
+_CELL_TAGS = frozenset({"td", "th"})
+_LAYOUT_TAGS = frozenset({"table", "h1", "h2", "h3", "h4", "h5", "h6"})
 # Characters that spans may say again: 100 columns over 1,000 rows of "<tr>" would be 32 million.
-SAID_AGAIN, TIMES_OWN = 2_000, 20
+MOST_REPEATED, MOST_TIMES_OWN = 2_000, 20
 _BETWEEN = 3  # characters between two cells
 
 
@@ -24,43 +24,45 @@ class _Spans:
     tall: of each column, the rows that are left and the text. own, again: characters.
     """
 
-    tall: dict[int, tuple[int, str]] = field(default_factory=dict)
-    own: int = 0
-    again: int = 0
+    open_cells: dict[int, tuple[int, str]] = field(default_factory=dict)
+    own_characters: int = 0
+    repeated_characters: int = 0
 
-    def admit(self, text: str) -> bool:
+    def allow_repeat(self, text: str) -> bool:
         """Tell whether a span may say a text once more."""
-        self.again += len(text) + _BETWEEN
-        return self.again <= SAID_AGAIN + TIMES_OWN * self.own
+        self.repeated_characters += len(text) + _BETWEEN
+        return self.repeated_characters <= MOST_REPEATED + MOST_TIMES_OWN * self.own_characters
 
 
-def write(table: Node, composer: Composer, unseen: Collection[int]) -> bool:
+def write_markup_table(table: Node, builder: DocumentBuilder, unseen: Collection[int]) -> bool:
     """Write a table of data. False, and nothing written, for one that only lays out a page."""
-    rows = list(_rows(table))
-    if table.attributes.get("role") in {"presentation", "none"} or _lays_out(table, rows):
+    rows = list(_iterate_table_rows(table))
+    if table.attributes.get("role") in {"presentation", "none"} or _is_layout(table, rows):
         return False
-    heads, body = _read(rows, unseen, say=lambda _: "")
+    heads, body = _read_rows(rows, unseen, read_cell=lambda _: "")
     if max(map(len, heads + body), default=0) < 2:  # noqa: PLR2004 (one column is no table)
         return False  # before its words are read: tables in tables would read them again
-    heads, body = _read(rows, unseen, say=lambda cell: line(cell, unseen))
+    heads, body = _read_rows(rows, unseen, read_cell=lambda cell: read_line(cell, unseen))
     caption = table.css_first("caption")
     if caption is not None:
-        composer.paragraph(line(caption, unseen))
-    grid.write(composer, body or heads, header=_merged(heads) if heads and body else None)
+        builder.add_paragraph(read_line(caption, unseen))
+    grid.write_table(
+        builder, body or heads, header=_merge_header_rows(heads) if heads and body else None
+    )
     return True
 
 
-def _rows(table: Node) -> Iterator[tuple[bool, list[Node]]]:
+def _iterate_table_rows(table: Node) -> Iterator[tuple[bool, list[Node]]]:
     """Give the table's own rows, not those of tables in it, and whether each is in its head."""
-    for part in _children(table, _PARTS):
+    for part in _child_elements(table, _PART_TAGS):
         if part.tag == "tr":
-            yield False, list(_children(part, _CELLS))
+            yield False, list(_child_elements(part, _CELL_TAGS))
         else:
-            for tr in _children(part, _ROWS):
-                yield part.tag == "thead", list(_children(tr, _CELLS))
+            for tr in _child_elements(part, _ROW_TAGS):
+                yield part.tag == "thead", list(_child_elements(tr, _CELL_TAGS))
 
 
-def _children(node: Node, tags: frozenset[str]) -> Iterator[Node]:
+def _child_elements(node: Node, tags: frozenset[str]) -> Iterator[Node]:
     child = node.first_child
     while child is not None:
         if child.tag in tags:
@@ -68,67 +70,78 @@ def _children(node: Node, tags: frozenset[str]) -> Iterator[Node]:
         child = child.next
 
 
-def _lays_out(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
+def _is_layout(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
     """Tell a table that arranges parts of a page: it names no columns, and holds whole sections."""
     if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
         return False
-    return any(node.tag in _SECTIONS for node in within(table))  # to the first: they may nest
+    return any(
+        node.tag in _LAYOUT_TAGS for node in iterate_descendants(table)
+    )  # to the first: they may nest
 
 
-def _read(
-    found: list[tuple[bool, list[Node]]], unseen: Collection[int], *, say: Callable[[Node], str]
+def _read_rows(
+    source_rows: list[tuple[bool, list[Node]]],
+    unseen: Collection[int],
+    *,
+    read_cell: Callable[[Node], str],
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Give the header rows and the others. A tall cell is said again in the rows it spans."""
     heads: list[list[str]] = []
     rows: list[list[str]] = []
     spans = _Spans()
-    for above, named in found:
-        seen = [cell for cell in named if cell.mem_id not in unseen]
-        head = not rows and (above or (bool(seen) and all(cell.tag == "th" for cell in seen)))
-        (heads if head else rows).append(_row(seen, spans, say, repeat=head))
+    for above, row_cells in source_rows:
+        cells = [cell for cell in row_cells if cell.mem_id not in unseen]
+        head = not rows and (above or (bool(cells) and all(cell.tag == "th" for cell in cells)))
+        (heads if head else rows).append(_read_row(cells, spans, read_cell, repeat=head))
     return heads, rows
 
 
-def _row(
-    named: list[Node], spans: _Spans, say: Callable[[Node], str], *, repeat: bool
+def _read_row(
+    cells: list[Node], spans: _Spans, read_cell: Callable[[Node], str], *, repeat: bool
 ) -> list[str]:
     row: list[str] = []
-    tall = spans.tall
+    open_cells = spans.open_cells
 
     def fill() -> None:
-        while len(row) in tall:
-            left, text = tall.pop(len(row))
-            if not spans.admit(text):
-                tall.clear()
+        while len(row) in open_cells:
+            left, text = open_cells.pop(len(row))
+            if not spans.allow_repeat(text):
+                open_cells.clear()
                 return
             if left > 1:
-                tall[len(row)] = (left - 1, text)
+                open_cells[len(row)] = (left - 1, text)
             row.append(text)
 
-    for cell in named:
+    for cell in cells:
         fill()
-        if len(row) >= MOST_COLUMNS:
+        if len(row) >= MOST_TABLE_COLUMNS:
             break
-        text = say(cell)
-        spans.own += len(text) + _BETWEEN
-        wide, high = _span(cell, "colspan", WIDEST), _span(cell, "rowspan", TALLEST)
+        text = read_cell(cell)
+        spans.own_characters += len(text) + _BETWEEN
+        wide, high = (
+            _read_span(cell, "colspan", MOST_COLSPAN),
+            _read_span(cell, "rowspan", MOST_ROWSPAN),
+        )
         for n in range(wide):
-            said = text if n == 0 or repeat else ""
-            if n and not spans.admit(said):
+            cell_text = text if n == 0 or repeat else ""
+            if n and not spans.allow_repeat(cell_text):
                 break
             if high > 1:
-                tall[len(row)] = (high - 1, said if len(said) <= grid.LONGEST_REPEATED else "")
-            row.append(said)
+                open_cells[len(row)] = (
+                    high - 1,
+                    cell_text if len(cell_text) <= grid.LONGEST_REPEATED_CELL else "",
+                )
+            row.append(cell_text)
     fill()
     return row
 
 
-def _span(cell: Node, name: str, most: int) -> int:
+def _read_span(cell: Node, name: str, limit: int) -> int:
     value = (cell.attributes.get(name) or "1").strip()
-    return min(max(int(value), 1), most) if value.isdecimal() and len(value) <= 9 else 1  # noqa: PLR2004
+    return min(max(int(value), 1), limit) if value.isdecimal() and len(value) <= 9 else 1  # noqa: PLR2004
 
 
-def _merged(heads: list[list[str]]) -> list[str]:
+def _merge_header_rows(heads: list[list[str]]) -> list[str]:
     """Join the header rows column by column: ``Revenue`` over ``2024`` is ``Revenue 2024``."""
     if len(heads) == 1:
         return ["" if n and text == heads[0][n - 1] else text for n, text in enumerate(heads[0])]

@@ -8,10 +8,10 @@ blank line; they come in order and never overlap.
 import re
 from collections.abc import Iterable, Sequence
 
-from indexes.text import language, strip_invisible
+from indexes.text import detect_language, strip_invisible
 from ingest.document import Block, BlockKind, Document, Page
 from ingest.errors import Unreadable
-from ingest.parse.asked import is_question, join
+from ingest.parse.asked import is_question, merge_faq_blocks
 
 Span = tuple[int, int]
 
@@ -21,14 +21,14 @@ MOST_BLOCKS = 500_000
 LONGEST_TITLE = 300
 LONGEST_HEADING = 250  # characters; it leads every chunk below it, so a longer one is a paragraph
 
-_GAP = re.compile(r"[^\S\n]+")
-_LINES = re.compile(r" ?\n[ \n]*")
+_BLANK_RUN = re.compile(r"[^\S\n]+")
+_LINE_ENDS = re.compile(r" ?\n[ \n]*")
 # No space belongs where a line was wrapped between two of these: Han, kana, their punctuation.
-_WIDE = (
+_WIDE_RANGES = (
     "\u2e80-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f"
     "\uff01-\uff60\U00020000-\U000323af"
 )
-_WRAPPED = re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\n\s*(?=[{_WIDE}])")
+_WRAPPED = re.compile(rf"(?<=[{_WIDE_RANGES}])[^\S\n]*\n\s*(?=[{_WIDE_RANGES}])")
 
 _SILENT = re.compile(
     r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|emf|wmf)|(?:image|img|picture|screenshot|photo|图片)?[\s_-]*\d*",
@@ -37,10 +37,10 @@ _SILENT = re.compile(
 _GUESSED = re.compile(r"automatically generated|AI-generated|自动生成", re.IGNORECASE)
 
 
-def flow(text: str) -> str:
+def join_wrapped_lines(text: str) -> str:
     r"""Join wrapped lines: with a space, and with nothing between Chinese or Japanese characters.
 
-    >>> flow("two\n words"), flow("退款\n政策"), flow("用 TiDB\n集群")
+    >>> join_wrapped_lines("two\n words"), join_wrapped_lines("退款\n政策"), join_wrapped_lines("用 TiDB\n集群")
     ('two words', '退款政策', '用 TiDB 集群')
     """
     if "\n" in text:
@@ -48,39 +48,39 @@ def flow(text: str) -> str:
     return " ".join(text.split())
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     r"""Drop what cannot be seen, fold runs of white space; line ends stay, blank lines go.
 
-    >>> clean(" a\u200b \t b \r\n\n  c ")
+    >>> clean_text(" a\u200b \t b \r\n\n  c ")
     'a b\nc'
     """
-    text = _GAP.sub(" ", strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n"))
-    return _LINES.sub("\n", text).strip() if "\n" in text else text.strip()
+    text = _BLANK_RUN.sub(" ", strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n"))
+    return _LINE_ENDS.sub("\n", text).strip() if "\n" in text else text.strip()
 
 
-def row(cells: Sequence[str]) -> str:
+def format_row(cells: Sequence[str]) -> str:
     """Write a table row on one line; empty cells at its end are left out.
 
-    >>> row(["Plan", "", "Price ", ""])
+    >>> format_row(["Plan", "", "Price ", ""])
     'Plan | | Price'
     """
-    texts = [flow(clean(cell)) for cell in cells]
+    texts = [join_wrapped_lines(clean_text(cell)) for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
     return " | ".join(texts).replace("  ", " ").lstrip(" ")
 
 
-def spoken(alternative: str) -> str:
+def read_alt_text(alt_text: str) -> str:
     """Give what an image's alternative text says; a file name or a robot's guess says nothing.
 
-    >>> spoken("Receipt with the order number"), spoken("IMG_0123.png"), spoken("screenshot 2")
+    >>> read_alt_text("Receipt with the order number"), read_alt_text("IMG_0123.png"), read_alt_text("screenshot 2")
     ('Receipt with the order number', '', '')
     """
-    text = alternative.strip()
+    text = alt_text.strip()
     return "" if _SILENT.fullmatch(text) or _GUESSED.search(text) else text
 
 
-class Composer:
+class DocumentBuilder:
     """Assembles the text and the blocks of one document, in reading order.
 
     Every writing method returns the span it wrote; nothing readable in, ``start == end`` out
@@ -93,7 +93,7 @@ class Composer:
         self._blocks: list[Block] = []
         self._path: list[tuple[int, str]] = []
         self._pages: list[tuple[int, str]] = []
-        self._asked: set[int] = set()
+        self._question_headings: set[int] = set()
         self.headline = ""  # the first heading of level 1 or above
 
     @property
@@ -102,85 +102,87 @@ class Composer:
         return tuple(text for _, text in self._path)
 
     @property
-    def below(self) -> int:
+    def next_level(self) -> int:
         """The level of a heading that would stand right below the last one."""
         return self._path[-1][0] + 1 if self._path else 1
 
-    def heading(
-        self, level: int, text: str, *, shown: bool = True, asks: bool | None = None
+    def add_heading(
+        self, level: int, text: str, *, visible: bool = True, asks: bool | None = None
     ) -> Span:
         """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text.
 
         asks: it is a question, and its section the answer; by default, if it reads like one.
         """
-        text = flow(clean(text))
-        self.close(level)
+        text = join_wrapped_lines(clean_text(text))
+        self.close_sections(level)
         if len(text) > LONGEST_HEADING:
-            return self._write("paragraph", text)
+            return self._add_block("paragraph", text)
         if not text:
             return self._length, self._length
-        if shown and (is_question(text) if asks is None else asks):
-            self._asked.add(len(self._blocks))
-        span = self._write("heading", text) if shown else (self._length, self._length)
+        if visible and (is_question(text) if asks is None else asks):
+            self._question_headings.add(len(self._blocks))
+        span = self._add_block("heading", text) if visible else (self._length, self._length)
         self._path.append((level, text))
         if level <= 1 and not self.headline:
             self.headline = text
         return span
 
-    def close(self, level: int) -> None:
+    def close_sections(self, level: int) -> None:
         """End the sections of this level and all below it."""
         while self._path and self._path[-1][0] >= level:
             self._path.pop()
 
-    def paragraph(self, text: str) -> Span:
-        """Add a paragraph. Its line ends are kept: join wrapped lines with ``flow`` before."""
-        return self._write("paragraph", clean(text))
+    def add_paragraph(self, text: str) -> Span:
+        """Add a paragraph. Its line ends are kept: join wrapped lines with ``join_wrapped_lines`` before."""
+        return self._add_block("paragraph", clean_text(text))
 
-    def items(self, lines: Iterable[str]) -> Span:
+    def add_list(self, lines: Iterable[str]) -> Span:
         """Add a list, one line an item, marked (``- ``, ``2. ``) and indented by the caller."""
-        return self._write("list", "\n".join(filter(None, map(_item, lines))).lstrip(" "))
+        return self._add_block("list", "\n".join(filter(None, map(_clean_item, lines))).lstrip(" "))
 
-    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Span:
+    def add_table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Span:
         """Add a table, one line a row. A header is its first line, and the block's ``header``."""
-        head = row(header)
-        lines = [head, *map(row, rows)]
-        return self._write("table", "\n".join(filter(None, lines)), header=head)
+        head = format_row(header)
+        lines = [head, *map(format_row, rows)]
+        return self._add_block("table", "\n".join(filter(None, lines)), header=head)
 
-    def code(self, text: str) -> Span:
+    def add_code(self, text: str) -> Span:
         """Add text whose line ends and indentation mean something."""
         text = strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n")
         lines = [line.rstrip() for line in text.split("\n")]
-        return self._write("code", "\n".join(lines).strip("\n"))
+        return self._add_block("code", "\n".join(lines).strip("\n"))
 
-    def faq(self, question: str, answer: str) -> Span:
+    def add_faq_entry(self, question: str, answer: str) -> Span:
         """Add a question with its answer as one unit. Blank lines in the answer are kept."""
-        question = flow(clean(question))
-        answer = "\n\n".join(filter(None, map(clean, re.split(r"\n[^\S\n]*\n", answer))))
+        question = join_wrapped_lines(clean_text(question))
+        answer = "\n\n".join(filter(None, map(clean_text, re.split(r"\n[^\S\n]*\n", answer))))
         if not (question and answer):
-            return self.paragraph(question or answer)
-        return self._write("faq", f"{question}\n{answer}", question=len(question))
+            return self.add_paragraph(question or answer)
+        return self._add_block("faq", f"{question}\n{answer}", question=len(question))
 
-    def page(self, label: str) -> int:
+    def begin_page(self, label: str) -> int:
         """Begin the next page; give its number, 1-based."""
-        self._pages.append((len(self._blocks), flow(clean(label))))
+        self._pages.append((len(self._blocks), join_wrapped_lines(clean_text(label))))
         return len(self._pages)
 
-    def document(self, *, title: str, media_type: str, boxes: bytes = b"") -> Document:
+    def build_document(self, *, title: str, media_type: str, boxes: bytes = b"") -> Document:
         """Close the document. Raises Unreadable when nothing readable was written."""
         text = "".join(self._parts)
         if not text.strip():
             raise Unreadable("the document contains no text")
         return Document(
-            title=flow(clean(title))[:LONGEST_TITLE].rstrip(),
+            title=join_wrapped_lines(clean_text(title))[:LONGEST_TITLE].rstrip(),
             text=text,
-            blocks=tuple(join(self._blocks, self._asked, text)),
+            blocks=tuple(merge_faq_blocks(self._blocks, self._question_headings, text)),
             media_type=media_type,
-            language=language(text),
-            pages=self._spans(),
+            language=detect_language(text),
+            pages=self._page_spans(),
             boxes=boxes,
         )
 
-    def _write(self, kind: BlockKind, text: str, *, header: str = "", question: int = 0) -> Span:
+    def _add_block(
+        self, kind: BlockKind, text: str, *, header: str = "", question: int = 0
+    ) -> Span:
         if not text:
             return self._length, self._length
         if self._parts:
@@ -207,7 +209,7 @@ class Composer:
         )
         return start, end
 
-    def _spans(self) -> tuple[Page, ...]:
+    def _page_spans(self) -> tuple[Page, ...]:
         """Give each page the span of its blocks; an empty page has an empty span."""
         pages = []
         ends = [first for first, _ in self._pages[1:]] + [len(self._blocks)]
@@ -219,8 +221,8 @@ class Composer:
         return tuple(pages)
 
 
-def _item(line: str) -> str:
+def _clean_item(line: str) -> str:
     """Clean an item's line, and keep the indentation that shows its depth."""
     depth = len(line) - len(line.lstrip(" "))
-    text = flow(clean(line))
+    text = join_wrapped_lines(clean_text(line))
     return " " * min(depth, 16) + text if text else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ingest.errors import Unreadable
 
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -19,17 +19,17 @@ _COMMON = {
     "gb18030": re.compile(rb"[\xa1-\xa3\xa9\xb0-\xd7][\xa1-\xfe]"),
     "big5": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]|\xf9[\xd6-\xfe]"),
 }
-_PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]|[\x80-\xff]")
+_BYTE_PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]|[\x80-\xff]")
 _HIGH = re.compile(rb"[\x80-\xff]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _LEADS = frozenset({0x00, 0x30, 0xFF, *range(0x4E, 0xA0)})  # of UTF-16: Latin, Han, wide signs
 _SAMPLE = 65_536  # bytes looked at
-ENOUGH = 0.7  # share of frequent characters that makes a text Chinese
+ENOUGH_FREQUENT = 0.7  # share of frequent characters that makes a text Chinese
 # Labels as the WHATWG standard reads them: what pages call so is in truth the wider set.
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "cp1252"}
 
 
-def text(body: bytes, *, declared: str = "") -> str:
+def decode_text(body: bytes, *, declared: str = "") -> str:
     """Decode a text. Raises Unreadable for what is no text.
 
     In order: a byte order mark, UTF-8, UTF-16 by its NULs, what the document declares, GB 18030
@@ -37,36 +37,36 @@ def text(body: bytes, *, declared: str = "") -> str:
     finds more than charset-normalizer with the same choice: GB 18030 213 of 215 (161), Big5 106
     of 107 (89), Windows-1252 275 of 275 (267).
     """
-    for mark, encoding in _MARKS:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return body.decode(encoding, "replace").removeprefix("\ufeff")
-    for encoding in _candidates(body, declared):
+    for encoding in _candidate_encodings(body, declared):
         try:
             return body.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
-    if not readable(body):
+    if not is_text(body):
         raise Unreadable("binary data, not a text")
-    return body.decode(_likely(body), "replace")
+    return body.decode(_guess_encoding(body), "replace")
 
 
-def readable(body: bytes) -> bool:
+def is_text(body: bytes) -> bool:
     """Tell whether bytes can be a text: hardly any control characters in them."""
     sample = body[:_SAMPLE]
-    return len(_CONTROL.findall(sample)) <= len(sample) // 200
+    return len(_CONTROL_BYTE.findall(sample)) <= len(sample) // 200
 
 
-def _candidates(body: bytes, declared: str) -> Iterator[str]:
-    if readable(body):
+def _candidate_encodings(body: bytes, declared: str) -> Iterator[str]:
+    if is_text(body):
         yield "utf-8"
-    if wide := _utf16(body):
+    if wide := _guess_utf16(body):
         yield wide
     name = declared.strip().lower()
-    if name and readable(body) and not name.startswith(("utf-16", "utf-32", "utf-7")):
+    if name and is_text(body) and not name.startswith(("utf-16", "utf-32", "utf-7")):
         yield _WIDER.get(name, name)
 
 
-def _utf16(body: bytes) -> str:
+def _guess_utf16(body: bytes) -> str:
     """Name UTF-16 without a mark: in a text, one byte of many pairs is NUL, or 0x4e to 0x9f."""
     sample = body[: _SAMPLE & ~1]
     low, high = sample[::2], sample[1::2]
@@ -80,23 +80,23 @@ def _utf16(body: bytes) -> str:
     return ""
 
 
-def _likely(body: bytes) -> str:
+def _guess_encoding(body: bytes) -> str:
     """Choose among the encodings that can say anything: the one that fits best."""
     sample = body[:_SAMPLE]
     whole = sample.decode("utf-8", "replace")
     if whole.count("\ufffd") * 20 < len(_HIGH.findall(sample)):
         return "utf-8"  # a few bytes are damaged
-    pairs = _PAIR.findall(sample)
+    pairs = _BYTE_PAIR.findall(sample)
     shares = {
         name: sum(map(bool, map(common.fullmatch, pairs))) / len(pairs)
         for name, common in _COMMON.items()
-        if _decodes(sample, name)
+        if _can_decode(sample, name)
     }
     best = max(shares, key=lambda name: shares[name], default="")
-    return best if best and shares[best] >= ENOUGH else "cp1252"
+    return best if best and shares[best] >= ENOUGH_FREQUENT else "cp1252"
 
 
-def _decodes(sample: bytes, encoding: str) -> bool:
+def _can_decode(sample: bytes, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         decoder.decode(sample)  # the sample may end inside a character

@@ -11,28 +11,28 @@ from pathlib import PurePosixPath
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import decode, grid
-from ingest.parse.compose import Composer
+from ingest.parse.compose import DocumentBuilder
 
-MEDIA_TYPE = "text/csv"
+CSV_TYPE = "text/csv"
 
 DELIMITERS = ",\t;|"
-SAMPLE = 40  # rows looked at to find the delimiter
+DELIMITER_SAMPLE = 40  # rows looked at to find the delimiter
 LONGEST_CELL = 131_072  # characters; the limit of Python's own reader
 
 
 def parse(body: bytes, uri: str) -> Document:
     """Read a table. Raises Unreadable without text, with a giant cell or an open quote."""
-    text = decode.text(body)
-    delimiter = sniff(text) or ","
-    composer = Composer()
-    grid.write(composer, _rows(text, delimiter))
-    return composer.document(title=PurePosixPath(uri).stem, media_type=MEDIA_TYPE)
+    text = decode.decode_text(body)
+    delimiter = find_delimiter(text) or ","
+    builder = DocumentBuilder()
+    grid.write_table(builder, _read_strictly(text, delimiter))
+    return builder.build_document(title=PurePosixPath(uri).stem, media_type=CSV_TYPE)
 
 
-def sniff(text: str) -> str:
+def find_delimiter(text: str) -> str:
     r"""Find the delimiter that cuts the first rows into the same number of cells; "" if none.
 
-    >>> sniff("a;b\n1,5;2\n"), sniff("just words\nand more\n")
+    >>> find_delimiter("a;b\n1,5;2\n"), find_delimiter("just words\nand more\n")
     (';', '')
     """
     best, most = "", 0.0
@@ -40,7 +40,9 @@ def sniff(text: str) -> str:
         if delimiter not in text[:100_000]:
             continue
         try:
-            rows = list(islice(_read(text[:200_000], delimiter, strict=False), SAMPLE))
+            rows = list(
+                islice(_open_reader(text[:200_000], delimiter, strict=False), DELIMITER_SAMPLE)
+            )
         except csv.Error:
             continue
         widths = Counter(len(row) for row in rows if row)
@@ -51,19 +53,23 @@ def sniff(text: str) -> str:
     return best
 
 
-def regular(text: str, delimiter: str) -> bool:
+def is_regular_table(text: str, delimiter: str) -> bool:
     """Tell a table from prose with commas: three rows or more, nearly all of one width."""
-    rows = [row for row in islice(_read(text[:200_000], delimiter, strict=False), SAMPLE) if row]
+    rows = [
+        row
+        for row in islice(_open_reader(text[:200_000], delimiter, strict=False), DELIMITER_SAMPLE)
+        if row
+    ]
     widths = Counter(map(len, rows))
     width, often = max(widths.items(), key=lambda item: item[1], default=(1, 0))
     return len(rows) > 2 and width > 1 and often >= 0.9 * len(rows)  # noqa: PLR2004
 
 
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+def _read_strictly(text: str, delimiter: str) -> Iterator[list[str]]:
     """Read the rows strictly first: only so is a quote that never closes noticed."""
-    strict = not _sloppy(text, delimiter)
+    strict = not _has_loose_quotes(text, delimiter)
     try:
-        yield from _read(text, delimiter, strict=strict)
+        yield from _open_reader(text, delimiter, strict=strict)
     except csv.Error as error:
         if "field larger" in str(error):
             raise Unreadable(
@@ -72,10 +78,10 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
         raise Unreadable(f"no readable table: {error}") from error
 
 
-def _sloppy(text: str, delimiter: str) -> bool:
+def _has_loose_quotes(text: str, delimiter: str) -> bool:
     """Tell whether quotes are used loosely, yet all closed. Raises Unreadable for an open one."""
     try:
-        for _ in _read(text, delimiter, strict=True):
+        for _ in _open_reader(text, delimiter, strict=True):
             pass
     except csv.Error as error:
         if "unexpected end" in str(error):
@@ -84,7 +90,7 @@ def _sloppy(text: str, delimiter: str) -> bool:
     return False
 
 
-def _read(text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
+def _open_reader(text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
     lines = io.StringIO(re.sub("\x00", "\ufffd", text), newline="")
     csv.field_size_limit(LONGEST_CELL)  # of the whole process: another module may have moved it
     return csv.reader(lines, delimiter=delimiter, strict=strict)

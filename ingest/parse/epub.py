@@ -8,12 +8,12 @@ from urllib.parse import unquote
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import clutter, decode, markup
-from ingest.parse.compose import Composer
-from ingest.parse.dom import closed, grow
-from ingest.parse.ooxml import Element, value
-from ingest.parse.zipped import Archive, local
+from ingest.parse.compose import DocumentBuilder
+from ingest.parse.dom import expand_empty_elements, parse_html
+from ingest.parse.ooxml import Element, read_attribute
+from ingest.parse.zipped import Archive, local_name
 
-MEDIA_TYPE = "application/epub+zip"
+EPUB_TYPE = "application/epub+zip"
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -24,44 +24,50 @@ def parse(body: bytes, uri: str) -> Document:
     """Read a book. Raises Unreadable: damaged, protected, or without text."""
     archive = Archive(body)
     _check_rights(archive)
-    roots = [node for node in archive.xml(_CONTAINER).iter() if local(node) == "rootfile"]
+    roots = [
+        node for node in archive.parse_entry(_CONTAINER).iter() if local_name(node) == "rootfile"
+    ]
     if not roots:
         raise Unreadable("damaged: it names no book")
-    name = value(roots[0], "full-path")
-    book = archive.xml(name)
-    composer = Composer()
-    names = set(archive.names)
-    for chapter in dict.fromkeys(_spine(book, posixpath.dirname(name))):  # each once
+    name = read_attribute(roots[0], "full-path")
+    book = archive.parse_entry(name)
+    builder = DocumentBuilder()
+    names = set(archive.entry_names)
+    for chapter in dict.fromkeys(_list_chapters(book, posixpath.dirname(name))):  # each once
         if chapter in names:
-            _chapter(archive.read(chapter), composer)
-    found = (node.text or "" for node in book.iter() if local(node) == "title")
-    title = next(found, "").strip() or PurePosixPath(uri).stem
-    return composer.document(title=title, media_type=MEDIA_TYPE)
+            _write_chapter(archive.read_entry(chapter), builder)
+    titles = (node.text or "" for node in book.iter() if local_name(node) == "title")
+    title = next(titles, "").strip() or PurePosixPath(uri).stem
+    return builder.build_document(title=title, media_type=EPUB_TYPE)
 
 
 def _check_rights(archive: Archive) -> None:
-    if _ENCRYPTION not in archive.names:
+    if _ENCRYPTION not in archive.entry_names:
         return
-    for node in archive.xml(_ENCRYPTION).iter():
-        method = value(node, "Algorithm")
-        if local(node) == "EncryptionMethod" and method not in _OBFUSCATED:
+    for node in archive.parse_entry(_ENCRYPTION).iter():
+        method = read_attribute(node, "Algorithm")
+        if local_name(node) == "EncryptionMethod" and method not in _OBFUSCATED:
             raise Unreadable("protected: its text is encrypted (DRM)")
 
 
-def _spine(book: Element, folder: str) -> Iterator[str]:
+def _list_chapters(book: Element, folder: str) -> Iterator[str]:
     """Give the chapters' entries in reading order, without the book's own table of contents."""
-    manifest = {value(node, "id"): node for node in book.iter() if local(node) == "item"}
+    manifest = {
+        read_attribute(node, "id"): node for node in book.iter() if local_name(node) == "item"
+    }
     for node in book.iter():
-        item = manifest.get(value(node, "idref")) if local(node) == "itemref" else None
-        if item is None or "nav" in value(item, "properties").split():
+        item = (
+            manifest.get(read_attribute(node, "idref")) if local_name(node) == "itemref" else None
+        )
+        if item is None or "nav" in read_attribute(item, "properties").split():
             continue
-        if "html" in value(item, "media-type"):
-            yield posixpath.normpath(posixpath.join(folder, unquote(value(item, "href"))))
+        if "html" in read_attribute(item, "media-type"):
+            yield posixpath.normpath(posixpath.join(folder, unquote(read_attribute(item, "href"))))
 
 
-def _chapter(source: bytes, composer: Composer) -> None:
-    tree = grow(closed(decode.text(source)))
-    composer.close(0)
+def _write_chapter(source: bytes, builder: DocumentBuilder) -> None:
+    tree = parse_html(expand_empty_elements(decode.decode_text(source)))
+    builder.close_sections(0)
     if tree.body is not None:
-        unseen = clutter.hidden(tree) | {node.mem_id for node in tree.css("nav")}
-        markup.write(tree.body, composer, unseen=unseen)
+        unseen = clutter.find_hidden_elements(tree) | {node.mem_id for node in tree.css("nav")}
+        markup.write_tree(tree.body, builder, unseen=unseen)

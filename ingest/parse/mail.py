@@ -11,10 +11,10 @@ from typing import cast
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import clutter, decode, markup, plain
-from ingest.parse.compose import Composer
-from ingest.parse.dom import grow
+from ingest.parse.compose import DocumentBuilder
+from ingest.parse.dom import parse_html
 
-MEDIA_TYPE = "message/rfc822"
+MAIL_TYPE = "message/rfc822"
 
 # Where an answer ends and what it answers begins.
 _HISTORY = re.compile(
@@ -28,7 +28,7 @@ _HISTORY = re.compile(
 _MULTIPART = re.compile(rb"^content-type:\s*+multipart/", re.IGNORECASE | re.MULTILINE)
 MOST_MULTIPARTS = 100
 LONGEST_FIELD = 2000  # characters of a header field: 28 KB of parameters took 0.7 s
-_QUOTED = re.compile(r"^>.*\n?", re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^>.*\n?", re.MULTILINE)
 _HISTORY_MARKUP = (
     "blockquote[type=cite],.gmail_quote,#appendonsend,#divRplyFwdMsg,.yahoo_quoted,.moz-cite-prefix"
 )
@@ -50,19 +50,21 @@ def parse(body: bytes, uri: str) -> Document:
     if len(_MULTIPART.findall(body)) > MOST_MULTIPARTS:
         raise Unreadable(f"more than {MOST_MULTIPARTS} mails or groups of parts within one another")
     message = cast("EmailMessage", email.message_from_bytes(body, policy=_POLICY))
-    composer = Composer()
-    subject = _field(message, "Subject")
-    composer.heading(1, subject)
-    lines = (f"{name}: {value}" for name in ("From", "Date") if (value := _field(message, name)))
+    builder = DocumentBuilder()
+    subject = _decode_field(message, "Subject")
+    builder.add_heading(1, subject)
+    lines = (
+        f"{name}: {value}" for name in ("From", "Date") if (value := _decode_field(message, name))
+    )
     head = "\n".join(lines)
     if head:
-        composer.paragraph(head)
-    _content(message, composer)
-    composer.items(f"- Attachment: {name}" for name in _attachments(message))
-    return composer.document(title=subject or PurePosixPath(uri).stem, media_type=MEDIA_TYPE)
+        builder.add_paragraph(head)
+    _write_body(message, builder)
+    builder.add_list(f"- Attachment: {name}" for name in _list_attachments(message))
+    return builder.build_document(title=subject or PurePosixPath(uri).stem, media_type=MAIL_TYPE)
 
 
-def _field(message: EmailMessage, name: str) -> str:
+def _decode_field(message: EmailMessage, name: str) -> str:
     """Give a header decoded; one that cannot be decoded is left out."""
     try:
         return str(message.get(name, ""))
@@ -70,41 +72,43 @@ def _field(message: EmailMessage, name: str) -> str:
         return ""  # the standard library's header parser stumbles over some malformed ones
 
 
-def _content(message: EmailMessage, composer: Composer) -> None:
+def _write_body(message: EmailMessage, builder: DocumentBuilder) -> None:
     """Write the body, plain where there is a plain one."""
     part = message.get_body(preferencelist=("plain",))
-    if part is not None and (text := _decoded(part)).strip():
-        plain.write(fresh(text), composer)
+    if part is not None and (text := _decode_part(part)).strip():
+        plain.write_plain_text(drop_quoted_history(text), builder)
         return
     part = message.get_body(preferencelist=("html",))
     if part is not None:
-        tree = grow(_decoded(part))
-        unseen = clutter.hidden(tree) | {node.mem_id for node in tree.css(_HISTORY_MARKUP)}
+        tree = parse_html(_decode_part(part))
+        unseen = clutter.find_hidden_elements(tree) | {
+            node.mem_id for node in tree.css(_HISTORY_MARKUP)
+        }
         if tree.body is not None:
-            markup.write(tree.body, composer, unseen=unseen)
+            markup.write_tree(tree.body, builder, unseen=unseen)
 
 
-def _decoded(part: MIMEPart) -> str:
+def _decode_part(part: MIMEPart) -> str:
     payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return ""
-    return decode.text(payload, declared=part.get_content_charset() or "") if payload else ""
+    return decode.decode_text(payload, declared=part.get_content_charset() or "") if payload else ""
 
 
-def fresh(text: str) -> str:
+def drop_quoted_history(text: str) -> str:
     r"""Drop the quoted history below an answer; a message that is all history is kept.
 
-    >>> fresh("Yes.\n\nOn Monday, Ann <a@b.example> wrote:\n> Really?\n")
+    >>> drop_quoted_history("Yes.\n\nOn Monday, Ann <a@b.example> wrote:\n> Really?\n")
     'Yes.'
     """
     text = text.replace("\r\n", "\n")
-    found = _HISTORY.search(text)
-    kept = text[: found.start()] if found else text
-    kept = _QUOTED.sub("", kept).strip()
-    return kept or text.strip()
+    history = _HISTORY.search(text)
+    answer = text[: history.start()] if history else text
+    answer = _QUOTED_LINE.sub("", answer).strip()
+    return answer or text.strip()
 
 
-def _attachments(message: EmailMessage) -> Iterator[str]:
+def _list_attachments(message: EmailMessage) -> Iterator[str]:
     for part in message.walk():
         if part.get_content_disposition() == "attachment" and (name := part.get_filename()):
             yield name

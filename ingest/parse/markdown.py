@@ -11,24 +11,24 @@ from pathlib import PurePosixPath
 import comrak
 
 from ingest import validity
-from ingest.document import Document, hidden_note
+from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
 from ingest.parse import clutter, decode, html, markup
-from ingest.parse.compose import Composer
-from ingest.parse.dom import grow
+from ingest.parse.compose import DocumentBuilder
+from ingest.parse.dom import parse_html
 
-MEDIA_TYPE = "text/markdown"
+MARKDOWN_TYPE = "text/markdown"
 
 # A row of a table is filled up to the width of its header: 5,000 columns took 3 minutes.
-MOST_COLUMNS = 500
-MOST_FILLED = 100_000  # cells
+MOST_MARKDOWN_COLUMNS = 500
+MOST_FILLED_CELLS = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _FACT = re.compile(r"^(title|valid_from|valid_to|version)[ \t]*+:([^\n]+)$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
 # Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments. None may
 # hold a brace, so that a page full of opened ones costs no more than its length.
-_MARKS = re.compile(
+_TEMPLATE_MARKS = re.compile(
     r"\{\{[<%][^{}]{0,400}[>%]\}\}|\{%[^{}]{0,400}%\}|\{/\*[^*]{0,4000}\*/\}"
     r"|(?<![ \t])[ \t]*+\{#[\w-]++\}(?=[ \t]*+$)",
     re.MULTILINE,
@@ -47,7 +47,7 @@ _NESTED = re.compile(r"^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])){500}", re.MUL
 _ADMONITION = re.compile(r"^:::[ \t]*\w*[ \t]*(.*)$", re.MULTILINE)
 
 
-def _extensions() -> comrak.ExtensionOptions:
+def _make_extensions() -> comrak.ExtensionOptions:
     options = comrak.ExtensionOptions()
     options.table = True
     options.strikethrough = True
@@ -57,7 +57,7 @@ def _extensions() -> comrak.ExtensionOptions:
     return options
 
 
-def _rendering() -> comrak.RenderOptions:
+def _make_rendering() -> comrak.RenderOptions:
     options = comrak.RenderOptions()
     options.unsafe_ = True  # embedded markup is read, never shown
     return options
@@ -65,43 +65,43 @@ def _rendering() -> comrak.RenderOptions:
 
 def parse(body: bytes, uri: str) -> Document:
     """Read a Markdown document. Raises Unreadable without text, or with absurd tables."""
-    source = decode.text(body)
-    facts, source = front_matter(source)
-    composer = Composer()
-    tree = grow(render(source))
+    source = decode.decode_text(body)
+    facts, source = split_front_matter(source)
+    builder = DocumentBuilder()
+    tree = parse_html(render_markup(source))
     if tree.body is not None:
-        markup.write(tree.body, composer, unseen=clutter.hidden(tree))
-    title = facts.get("title") or html.title(tree) or PurePosixPath(uri).stem
-    document = composer.document(title=title, media_type=MEDIA_TYPE)
-    notes = hidden_note(clutter.veiled_words(tree))
-    return replace(document, validity=validity.read(facts), notes=notes)
+        markup.write_tree(tree.body, builder, unseen=clutter.find_hidden_elements(tree))
+    title = facts.get("title") or html.find_page_title(tree) or PurePosixPath(uri).stem
+    document = builder.build_document(title=title, media_type=MARKDOWN_TYPE)
+    notes = describe_hidden_words(clutter.count_veiled_words(tree))
+    return replace(document, validity=validity.parse_validity(facts), notes=notes)
 
 
-def front_matter(source: str) -> tuple[dict[str, str], str]:
+def split_front_matter(source: str) -> tuple[dict[str, str], str]:
     r"""Split what a document's front matter says of it, if anything, from its content.
 
-    >>> front_matter("---\ntitle: 'Refunds'\ntags: [a]\nversion: 2\n---\nText")
+    >>> split_front_matter("---\ntitle: 'Refunds'\ntags: [a]\nversion: 2\n---\nText")
     ({'title': 'Refunds', 'version': '2'}, 'Text')
     """
-    found = _FRONT.match(source)
-    if not found:
+    block = _FRONT.match(source)
+    if not block:
         return {}, source
     facts: dict[str, str] = {}
-    for name, said in _FACT.findall(found[1]):
-        facts.setdefault(name, _unquoted(said))
-    return facts, source[found.end() :]
+    for name, value in _FACT.findall(block[1]):
+        facts.setdefault(name, _unquote_value(value))
+    return facts, source[block.end() :]
 
 
-def _unquoted(said: str) -> str:
+def _unquote_value(text: str) -> str:
     """Take the blanks and the quotes from around a value; blanks alone stay one."""
-    value = said.removesuffix("\r").rstrip(" \t").lstrip(" \t")
+    value = text.removesuffix("\r").rstrip(" \t").lstrip(" \t")
     for quote in ('"', "'"):
         if len(value) > 2 and value.startswith(quote) and value.endswith(quote):  # noqa: PLR2004
             return value[1:-1]
     return value or " "
 
 
-def render(source: str) -> str:
+def render_markup(source: str) -> str:
     """Turn Markdown into markup: CommonMark, with tables, struck-out words and footnotes.
 
     Raises Unreadable for absurd tables or nesting.
@@ -111,7 +111,8 @@ def render(source: str) -> str:
     if _NESTED.search(source):
         raise Unreadable("quotes or lists nested more than 500 deep")
     prose = "".join(
-        part if code else _strip(part) for code, part in _parts(source.replace("\r\n", "\n"))
+        part if code else _strip_template_marks(part)
+        for code, part in _split_fenced_code(source.replace("\r\n", "\n"))
     )
     return comrak.render_markdown(prose, extension_options=_EXTENSIONS, render_options=_RENDERING)
 
@@ -124,14 +125,16 @@ def _check_tables(source: str) -> None:
         if not line.strip():
             widest = rows = marks = 0
         widest, rows, marks = max(widest, count), rows + 1, marks + count
-        if widest > MOST_COLUMNS or widest * rows > max(MOST_FILLED, 4 * marks):
-            raise Unreadable(f"a table with more than {MOST_COLUMNS} columns, or mostly empty")
+        if widest > MOST_MARKDOWN_COLUMNS or widest * rows > max(MOST_FILLED_CELLS, 4 * marks):
+            raise Unreadable(
+                f"a table with more than {MOST_MARKDOWN_COLUMNS} columns, or mostly empty"
+            )
 
 
-def _strip(prose: str) -> str:
+def _strip_template_marks(prose: str) -> str:
     """Take out what is neither Markdown nor text: template marks, modules, components."""
     if "{" in prose:
-        prose = _TARGET.sub("](#)", _MARKS.sub("", prose))
+        prose = _TARGET.sub("](#)", _TEMPLATE_MARKS.sub("", prose))
     if "import" in prose or "export" in prose:
         prose = _MODULE.sub("", prose)
     if ":::" in prose:
@@ -139,7 +142,7 @@ def _strip(prose: str) -> str:
     return _EMPTY_TAG.sub("", prose) if "/>" in prose else prose
 
 
-def _parts(source: str) -> list[tuple[bool, str]]:
+def _split_fenced_code(source: str) -> list[tuple[bool, str]]:
     """Cut a source into prose and fenced code, which is left as it is."""
     parts: list[tuple[bool, str]] = []
     at, begun, mark = 0, 0, ""
@@ -155,4 +158,4 @@ def _parts(source: str) -> list[tuple[bool, str]]:
     return parts
 
 
-_EXTENSIONS, _RENDERING = _extensions(), _rendering()
+_EXTENSIONS, _RENDERING = _make_extensions(), _make_rendering()

@@ -8,65 +8,77 @@ from dataclasses import dataclass
 from textwrap import dedent
 
 from ingest.parse import cells
-from ingest.parse.asked import is_question, may_ask
-from ingest.parse.compose import Composer, flow, spoken
-from ingest.parse.dom import BLOCKS, TEXT, UNSEEN, Node, labelled, line, raised, walk, within
+from ingest.parse.asked import is_question, could_be_question
+from ingest.parse.compose import DocumentBuilder, join_wrapped_lines, read_alt_text
+from ingest.parse.dom import (
+    BLOCK_TAGS,
+    TEXT_NODE,
+    INVISIBLE_TAGS,
+    Node,
+    component_label,
+    read_line,
+    read_superscript,
+    walk_tree,
+    iterate_descendants,
+)
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-ASKED = 7  # the level of questions that are no headings in the markup: below all that are
-_SECTIONS = frozenset({"ul", "ol", "pre", "table", "dl", *HEADINGS})
-BREAK = "\v"  # a line break that is meant, among those of the source
-MOST_DIGITS = 6  # of an ordered list's first number
+QUESTION_LEVEL = 7  # the level of questions that are no headings in the markup: below all that are
+_SECTION_TAGS = frozenset({"ul", "ol", "pre", "table", "dl", *HEADINGS})
+MEANT_BREAK = "\v"  # a line break that is meant, among those of the source
+MOST_NUMBER_DIGITS = 6  # of an ordered list's first number
 
 
 @dataclass(slots=True)
 class _List:
     number: int | None  # of the next item; None for a bulleted list
-    plain: bool  # its items are cards with headings: sections rather than lines
+    has_sections: bool  # its items are cards with headings: sections rather than lines
     marker: str = ""  # of the item that has no text yet
 
 
-def write(
+def write_tree(
     root: Node,
-    composer: Composer,
+    builder: DocumentBuilder,
     *,
     unseen: Collection[int] = (),
-    asked: Collection[str] = (),
+    questions: Collection[str] = (),
 ) -> None:
     """Write what a reader of the tree would see.
 
     unseen: memory ids of elements to pass over. asked: lines known to be questions.
     """
-    writer = _Writer(composer, unseen, asked)
-    walk(root, writer.enter, writer.leave)
-    writer.end()
+    writer = _TreeWriter(builder, unseen, questions)
+    walk_tree(root, writer.enter_node, writer.leave_node)
+    writer.end_block()
 
 
-class _Writer:
-    def __init__(self, composer: Composer, unseen: Collection[int], asked: Collection[str]) -> None:
-        self._composer = composer
+class _TreeWriter:
+    def __init__(
+        self, builder: DocumentBuilder, unseen: Collection[int], questions: Collection[str]
+    ) -> None:
+        self._builder = builder
         self._unseen = unseen
-        self._asked = asked
+        self._questions = questions
         self._buffer: list[str] = []
         self._lists: list[_List] = []
         self._lines: list[str] = []  # of the list that is being written
         self._details: list[int] = []  # heading levels to close
         self._terms: list[int] = []  # heading levels of the terms of long definition lists
         self._enter: dict[str, Callable[[Node], bool]] = {
-            "br": self._break,
-            "button": self._button,
+            "br": self._write_break,
+            "button": self._write_button,
             "details": self._open_details,
-            "dl": self._definitions,
-            "dt": self._term,
-            "img": self._image,
+            "dl": self._open_definitions,
+            "dt": self._write_term,
+            "img": self._write_image,
             "li": self._open_item,
             "ol": self._open_list,
-            "pre": self._code,
-            "summary": self._summary,
-            "sup": self._raised,
-            "table": self._table,
+            "pre": self._write_code,
+            "summary": self._write_summary,
+            "sup": self._write_superscript,
+            "table": self._write_table,
             "ul": self._open_list,
-            **dict.fromkeys(HEADINGS, self._heading),
+            **dict.fromkeys(HEADINGS, self._write_heading),
         }
         self._leave: dict[str, Callable[[], None]] = {
             "details": self._close_details,
@@ -76,45 +88,45 @@ class _Writer:
             "ul": self._close_list,
         }
 
-    def enter(self, node: Node) -> bool:
+    def enter_node(self, node: Node) -> bool:
         tag = node.tag
-        if tag == TEXT:
+        if tag == TEXT_NODE:
             self._buffer.append(node.text_content or "")
             return False
-        if tag in UNSEEN or (self._unseen and node.mem_id in self._unseen):
-            return tag == "button" and self._button(node)
+        if tag in INVISIBLE_TAGS or (self._unseen and node.mem_id in self._unseen):
+            return tag == "button" and self._write_button(node)
         act = self._enter.get(tag or "")
         if act is not None:
             return act(node)
-        if tag in BLOCKS:
-            self.flush()
-        if name := labelled(node):
+        if tag in BLOCK_TAGS:
+            self.write_buffer()
+        if name := component_label(node):
             self._open_details(node)
-            self._composer.heading(self._details[-1], name)
+            self._builder.add_heading(self._details[-1], name)
         return True
 
-    def leave(self, node: Node) -> None:
+    def leave_node(self, node: Node) -> None:
         tag = node.tag
-        if tag in BLOCKS:
-            self.flush()
+        if tag in BLOCK_TAGS:
+            self.write_buffer()
             act = self._leave.get(tag)
             if act is not None:
                 act()
-        if labelled(node):
+        if component_label(node):
             self._close_details()
 
-    def flush(self) -> None:
+    def write_buffer(self) -> None:
         """Write the words gathered so far as a paragraph, or as lines of a list."""
         if not self._buffer:
             return
         text = "".join(self._buffer)
         self._buffer.clear()
-        lines = [line for part in text.split(BREAK) if (line := flow(part))]
+        lines = [line for part in text.split(MEANT_BREAK) if (line := join_wrapped_lines(part))]
         if not lines:
             return
-        lists = [one for one in self._lists if not one.plain]
+        lists = [open_list for open_list in self._lists if not open_list.has_sections]
         if not lists or not (self._lines or lists[-1].marker):
-            self._paragraph(lines)
+            self._write_paragraph(lines)
             return
         indent = "  " * (len(lists) - 1)
         marker = lists[-1].marker or "  "
@@ -122,63 +134,65 @@ class _Writer:
         self._lines.append(indent + marker + lines[0])
         self._lines.extend(f"{indent}  {line}" for line in lines[1:])
 
-    def _paragraph(self, lines: list[str]) -> None:
-        if len(lines) == 1 and lines[0] in self._asked:
-            self._composer.heading(ASKED, lines[0], asks=True)
+    def _write_paragraph(self, lines: list[str]) -> None:
+        if len(lines) == 1 and lines[0] in self._questions:
+            self._builder.add_heading(QUESTION_LEVEL, lines[0], asks=True)
         else:
-            self._composer.paragraph("\n".join(lines))
+            self._builder.add_paragraph("\n".join(lines))
 
-    def end(self) -> None:
+    def end_block(self) -> None:
         """Write what is left of a paragraph or a list: something else follows."""
-        self.flush()
+        self.write_buffer()
         if self._lines:
-            self._composer.items(self._lines)
+            self._builder.add_list(self._lines)
             self._lines.clear()
 
-    def _heading(self, node: Node) -> bool:
-        self.end()
-        text = line(node, self._unseen)
-        asks = True if text in self._asked else None
-        self._composer.heading(HEADINGS[node.tag or "h1"], text, asks=asks)
+    def _write_heading(self, node: Node) -> bool:
+        self.end_block()
+        text = read_line(node, self._unseen)
+        asks = True if text in self._questions else None
+        self._builder.add_heading(HEADINGS[node.tag or "h1"], text, asks=asks)
         return False
 
-    def _button(self, node: Node) -> bool:
+    def _write_button(self, node: Node) -> bool:
         """Keep the button that opens an answer; others are no text."""
         if (
             node.mem_id not in self._unseen
             and "aria-controls" in node.attributes
-            and may_ask(text := line(node, self._unseen))
+            and could_be_question(text := read_line(node, self._unseen))
         ):
-            self.end()
-            self._composer.heading(ASKED, text, asks=True)
+            self.end_block()
+            self._builder.add_heading(QUESTION_LEVEL, text, asks=True)
         return False
 
-    def _break(self, _node: Node) -> bool:
-        self._buffer.append(BREAK)
+    def _write_break(self, _node: Node) -> bool:
+        self._buffer.append(MEANT_BREAK)
         return False
 
-    def _raised(self, node: Node) -> bool:
-        self._buffer.append(raised(node))
+    def _write_superscript(self, node: Node) -> bool:
+        self._buffer.append(read_superscript(node))
         return False
 
-    def _image(self, node: Node) -> bool:
-        self._buffer.append(spoken(node.attributes.get("alt") or ""))
+    def _write_image(self, node: Node) -> bool:
+        self._buffer.append(read_alt_text(node.attributes.get("alt") or ""))
         return False
 
-    def _code(self, node: Node) -> bool:
-        self.end()
-        pieces = ("\n" if n.tag == "br" else n.text_content or "" for n in within(node))
-        self._composer.code(dedent("".join(pieces)))
+    def _write_code(self, node: Node) -> bool:
+        self.end_block()
+        pieces = (
+            "\n" if n.tag == "br" else n.text_content or "" for n in iterate_descendants(node)
+        )
+        self._builder.add_code(dedent("".join(pieces)))
         return False
 
-    def _table(self, node: Node) -> bool:
-        self.end()
-        return not cells.write(node, self._composer, self._unseen)
+    def _write_table(self, node: Node) -> bool:
+        self.end_block()
+        return not cells.write_markup_table(node, self._builder, self._unseen)
 
     def _open_list(self, node: Node) -> bool:
-        self.flush()
+        self.write_buffer()
         start = node.attributes.get("start") or "1"
-        number = int(start) if start.isdecimal() and len(start) <= MOST_DIGITS else 1
+        number = int(start) if start.isdecimal() and len(start) <= MOST_NUMBER_DIGITS else 1
         plain = not self._lists and node.css_first("h1,h2,h3,h4,h5,h6,table") is not None
         self._lists.append(_List(number if node.tag == "ol" else None, plain))
         return True
@@ -187,14 +201,14 @@ class _Writer:
         if self._lists:
             self._lists.pop()
         if not self._lists:
-            self.end()
+            self.end_block()
 
     def _open_item(self, _node: Node) -> bool:
-        self.flush()
+        self.write_buffer()
         if self._lists:
-            one = self._lists[-1]
-            one.marker = "- " if one.number is None else f"{one.number}. "
-            one.number = None if one.number is None else one.number + 1
+            inner_list = self._lists[-1]
+            inner_list.marker = "- " if inner_list.number is None else f"{inner_list.number}. "
+            inner_list.number = None if inner_list.number is None else inner_list.number + 1
         return True
 
     def _close_item(self) -> None:
@@ -202,62 +216,67 @@ class _Writer:
             self._lists[-1].marker = ""
 
     def _open_details(self, _node: Node) -> bool:
-        self.end()
-        below = self._composer.below
-        self._details.append(below if self._details else min(below, ASKED))
+        self.end_block()
+        below = self._builder.next_level
+        self._details.append(below if self._details else min(below, QUESTION_LEVEL))
         return True
 
-    def _summary(self, node: Node) -> bool:
-        self.end()
+    def _write_summary(self, node: Node) -> bool:
+        self.end_block()
         if node.css_first("h1,h2,h3,h4,h5,h6") is not None:
             return True
-        level = self._details[-1] if self._details else self._composer.below
-        text = line(node, self._unseen)
-        self._composer.heading(level, text, asks=may_ask(text))
+        level = self._details[-1] if self._details else self._builder.next_level
+        text = read_line(node, self._unseen)
+        self._builder.add_heading(level, text, asks=could_be_question(text))
         return False
 
     def _close_details(self) -> None:
-        self.end()
+        self.end_block()
         if self._details:
-            self._composer.close(self._details.pop())
+            self._builder.close_sections(self._details.pop())
 
-    def _definitions(self, node: Node) -> bool:
+    def _open_definitions(self, node: Node) -> bool:
         """Write short definitions as lines; longer ones as sections under their terms."""
-        self.end()
-        if any(one.tag in _SECTIONS or _goes_on(one) for one in within(node)):  # to the first
-            self._terms.append(self._composer.below)
+        self.end_block()
+        if any(
+            inner.tag in _SECTION_TAGS or _continues_definition(inner)
+            for inner in iterate_descendants(node)
+        ):  # to the first
+            self._terms.append(self._builder.next_level)
             return True
         terms: list[str] = []
         for part in node.css("dt,dd"):
-            text = "" if part.mem_id in self._unseen else line(part, self._unseen)
+            text = "" if part.mem_id in self._unseen else read_line(part, self._unseen)
             if part.tag == "dt":
                 terms.append(text)
                 continue
-            self._define(" / ".join(terms), text)
+            self._write_definition(" / ".join(terms), text)
             terms = []
         self._lines.extend(f"- {term}" for term in terms if term)
-        self.end()
+        self.end_block()
         return False
 
     def _close_definitions(self) -> None:
-        self.end()
-        self._composer.close(self._terms.pop())
+        self.end_block()
+        self._builder.close_sections(self._terms.pop())
 
-    def _define(self, term: str, text: str) -> None:
-        if term and text and (is_question(term) or term in self._asked):
-            self.end()
-            self._composer.faq(term, text)
+    def _write_definition(self, term: str, text: str) -> None:
+        if term and text and (is_question(term) or term in self._questions):
+            self.end_block()
+            self._builder.add_faq_entry(term, text)
         elif term or text:
             self._lines.append(f"- {term}: {text}" if term and text else f"- {term or text}")
 
-    def _term(self, node: Node) -> bool:
-        self.end()
-        text = line(node, self._unseen)
-        self._composer.heading(self._terms[-1] if self._terms else self._composer.below, text)
+    def _write_term(self, node: Node) -> bool:
+        self.end_block()
+        text = read_line(node, self._unseen)
+        self._builder.add_heading(
+            self._terms[-1] if self._terms else self._builder.next_level, text
+        )
         return False
 
 
-def _goes_on(node: Node) -> bool:
+def _continues_definition(node: Node) -> bool:
     """Tell a paragraph that follows another one in a definition."""
     before = node.prev if node.tag == "p" else None
     while before is not None and not before.is_element_node:

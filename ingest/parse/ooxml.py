@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.errors import Unreadable
-from ingest.parse.zipped import Archive, local
+from ingest.parse.zipped import Archive, local_name
 
 Element = etree._Element  # noqa: SLF001 (lxml has no public name for its type)
 
@@ -21,46 +21,50 @@ class Package:
     def __init__(self, body: bytes) -> None:
         """Open a package. Raises Unreadable when it is none, or no safe one."""
         self.archive = Archive(body)
-        self._names = set(self.archive.names)
-        self.main = next(self.related("", "officeDocument"), "")
+        self._names = set(self.archive.entry_names)
+        self.main = next(self.find_related("", "officeDocument"), "")
         if not self.main:
             raise Unreadable("damaged: it names no document part")
 
-    def related(self, part: str, kind: str) -> Iterator[str]:
+    def find_related(self, part: str, kind: str) -> Iterator[str]:
         """Give the parts of one kind that a part refers to; "" is the package itself."""
-        return (target for of, target in self.relations(part).values() if of == kind)
+        return (target for of, target in self.read_relations(part).values() if of == kind)
 
-    def relations(self, part: str) -> dict[str, tuple[str, str]]:
+    def read_relations(self, part: str) -> dict[str, tuple[str, str]]:
         """Map relation ids of a part to (kind, name of the target part); outside targets go."""
         folder, name = posixpath.split(part)
         file = posixpath.join(folder, "_rels", f"{name}.rels")
         if file not in self._names:
             return {}
-        found = {}
-        for node in self.archive.xml(file):
+        targets = {}
+        for node in self.archive.parse_entry(file):
             target = node.get("Target", "")
             if node.get("TargetMode") == "External" or not target:
                 continue
             path = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
-            found[node.get("Id", "")] = (node.get("Type", "").rpartition("/")[2], path)
-        return found
+            targets[node.get("Id", "")] = (node.get("Type", "").rpartition("/")[2], path)
+        return targets
 
-    def part(self, kind: str) -> Element | None:
+    def parse_part(self, kind: str) -> Element | None:
         """Parse the part of a kind that the document refers to, if it has one."""
-        name = next(self.related(self.main, kind), "")
-        return self.archive.xml(name) if name in self._names else None
+        name = next(self.find_related(self.main, kind), "")
+        return self.archive.parse_entry(name) if name in self._names else None
 
-    def has(self, name: str) -> bool:
+    def has_part(self, name: str) -> bool:
         """Tell whether the package has a part."""
         return name in self._names
 
-    def title(self) -> str:
+    def find_title(self) -> str:
         """Give the title among the document's properties, if it says anything."""
-        name = next(self.related("", "core-properties"), "")
+        name = next(self.find_related("", "core-properties"), "")
         if name not in self._names:
             return ""
-        found = (node.text or "" for node in self.archive.xml(name) if local(node) == "title")
-        title = next(found, "").strip()
+        titles = (
+            node.text or ""
+            for node in self.archive.parse_entry(name)
+            if local_name(node) == "title"
+        )
+        title = next(titles, "").strip()
         return "" if title.lower() in _UNTITLED or title.startswith("Microsoft ") else title
 
 
@@ -69,7 +73,7 @@ _UNTITLED = frozenset(
 )
 
 
-def value(node: Element | None, name: str = "val") -> str:
+def read_attribute(node: Element | None, name: str = "val") -> str:
     """Give an attribute by its name without namespace; "" when node or attribute is missing."""
     if node is None:
         return ""
@@ -79,15 +83,15 @@ def value(node: Element | None, name: str = "val") -> str:
     return ""
 
 
-def child(node: Element | None, *names: str) -> Element | None:
+def find_child(node: Element | None, *names: str) -> Element | None:
     """Follow a path of child elements by their names without namespaces."""
     for name in names:
         if node is None:
             return None
-        node = next((one for one in node if local(one) == name), None)
+        node = next((inner for inner in node if local_name(inner) == name), None)
     return node
 
 
-def on(node: Element | None) -> bool:
+def is_on(node: Element | None) -> bool:
     """Read a switch: present means on, unless it says otherwise."""
-    return node is not None and value(node) not in {"0", "false", "off", "none"}
+    return node is not None and read_attribute(node) not in {"0", "false", "off", "none"}

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
-from ingest.document import Document, hidden_note
+from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
-from ingest.parse.pdf_check import checked
-from ingest.parse.pdf_furniture import without_furniture
-from ingest.parse.pdf_glyphs import open_pdf, sheets_of
+from ingest.parse.pdf_check import check_sheets
+from ingest.parse.pdf_furniture import drop_running_lines
+from ingest.parse.pdf_glyphs import open_pdf, read_sheets
 from ingest.parse.pdf_line import Sheet
-from ingest.parse.pdf_structure import Structure
-from ingest.parse.pdf_write import body_size, write
+from ingest.parse.pdf_structure import PdfStructure
+from ingest.parse.pdf_write import find_body_size, write_pdf_document
 
-MEDIA_TYPE = "application/pdf"
+PDF_TYPE = "application/pdf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class PdfOptions:
 
 def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document:
     """Read a PDF. Raises Unreadable when it is damaged, encrypted, scanned, empty or too long."""
-    structure = Structure(body)
+    structure = PdfStructure(body)
     if not structure.pages:
         raise Unreadable("a PDF without pages")
     if structure.pages > options.most_pages:
@@ -42,28 +42,30 @@ def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document
             f"{structure.pages:,} pages, more than the {options.most_pages:,} that are taken in;"
             " split it into several files"
         )
-    sheets = checked(_sheets(body, structure), structure)
+    sheets = check_sheets(_read_all_sheets(body, structure), structure)
     if not any(sheet.lines for sheet in sheets):
-        raise Unreadable(_without_text(sheets))
-    labels = structure.labels()
-    sheets = without_furniture(sheets, labels, body_size(sheets))
+        raise Unreadable(_explain_no_text(sheets))
+    labels = structure.page_labels()
+    sheets = drop_running_lines(sheets, labels, find_body_size(sheets))
     hidden = sum(sheet.hidden for sheet in sheets)
-    return replace(write(sheets, labels, structure, uri), notes=hidden_note(hidden))
+    return replace(
+        write_pdf_document(sheets, labels, structure, uri), notes=describe_hidden_words(hidden)
+    )
 
 
-def _sheets(body: bytes, structure: Structure) -> list[Sheet | None]:
+def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]:
     """Read all pages with pdfium; None for those that it cannot load."""
     try:
         document = open_pdf(body)
     except pypdfium2.PdfiumError:
         return [None] * structure.pages
     try:
-        return list(sheets_of(document))
+        return list(read_sheets(document))
     finally:
         document.close()
 
 
-def _without_text(sheets: list[Sheet]) -> str:
+def _explain_no_text(sheets: list[Sheet]) -> str:
     scanned = sum(sheet.images for sheet in sheets)
     if scanned:
         pages = "1 page" if scanned == 1 else f"{scanned:,} pages"

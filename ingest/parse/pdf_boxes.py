@@ -22,28 +22,28 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.parse.pdf_line import Box, Run
+from ingest.parse.pdf_line import Box, RunDirection
 
-MAGIC = b"BOX1"
+BOX_MAGIC = b"BOX1"
 MOST_RANGES = 8_000_000
-_RUNS: tuple[Run, ...] = ("right", "left", "down", "up")
+_RUNS: tuple[RunDirection, ...] = ("right", "left", "down", "up")
 _CODES = {run: code for code, run in enumerate(_RUNS)}
-_COLUMNS, _WIDTH = 7, 29  # of four bytes each, and one byte: bytes of a range
-_COUNTS = 8  # bytes of the two numbers at the head
-_LARGEST = 100_000  # a length in points beyond which a file lies
+_COLUMN_COUNT, _RANGE_BYTES = 7, 29  # of four bytes each, and one byte: bytes of a range
+_HEAD_BYTES = 8  # bytes of the two numbers at the head
+_LARGEST_LENGTH = 100_000  # a length in points beyond which a file lies
 
 
-class Place(NamedTuple):
+class TextBox(NamedTuple):
     """A run of text and the box it fills. page: 1-based."""
 
     start: int
     end: int
     page: int
     box: Box
-    run: Run = "right"
+    run: RunDirection = "right"
 
 
-class _Map(NamedTuple):
+class _BoxMap(NamedTuple):
     sizes: npt.NDArray[np.int32]  # (pages, 2)
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
@@ -52,27 +52,31 @@ class _Map(NamedTuple):
     runs: npt.NDArray[np.uint8]
 
 
-def write_boxes(sizes: Sequence[tuple[float, float]], places: Sequence[Place]) -> bytes:
+def write_boxes(sizes: Sequence[tuple[float, float]], places: Sequence[TextBox]) -> bytes:
     """Pack places, in order of their text, with the width and height of each page in points."""
-    columns = np.zeros((_COLUMNS, len(places)), dtype=np.int64)
+    columns = np.zeros((_COLUMN_COUNT, len(places)), dtype=np.int64)
     if places:
         columns[0] = [place.start for place in places]
         columns[1] = [place.end - place.start for place in places]
         columns[2] = [place.page for place in places]
-        columns[3:] = _tenths([place.box for place in places]).T
+        columns[3:] = _to_tenths([place.box for place in places]).T
         columns[[0, 2, 3, 4, 5, 6]] = np.diff(columns[[0, 2, 3, 4, 5, 6]], axis=1, prepend=0)
     runs = np.array([_CODES[place.run] for place in places], dtype=np.uint8)
     body = struct.pack("<II", len(sizes), len(places))
-    body += _tenths(list(sizes)).reshape(-1, 2).T.astype("<i4").tobytes()
-    return MAGIC + zlib.compress(body + columns.astype("<i4").tobytes() + runs.tobytes(), 4)
+    body += _to_tenths(list(sizes)).reshape(-1, 2).T.astype("<i4").tobytes()
+    return BOX_MAGIC + zlib.compress(body + columns.astype("<i4").tobytes() + runs.tobytes(), 4)
 
 
-def _tenths(lengths: Sequence[tuple[float, ...]]) -> npt.NDArray[np.int64]:
+def _to_tenths(lengths: Sequence[tuple[float, ...]]) -> npt.NDArray[np.int64]:
     exact = np.array(lengths, dtype=np.float64) * 10
-    return np.clip(np.nan_to_num(exact), -10 * _LARGEST, 10 * _LARGEST).round().astype(np.int64)
+    return (
+        np.clip(np.nan_to_num(exact), -10 * _LARGEST_LENGTH, 10 * _LARGEST_LENGTH)
+        .round()
+        .astype(np.int64)
+    )
 
 
-def boxes_of(boxes: bytes, start: int, end: int) -> list[tuple[int, float, float, float, float]]:
+def find_boxes(boxes: bytes, start: int, end: int) -> list[tuple[int, float, float, float, float]]:
     """Find where the text from start to end stands: page (1-based), left, top, right, bottom.
 
     Points from the top left of the page as it is shown, one box a line, in order of the text. A
@@ -81,25 +85,27 @@ def boxes_of(boxes: bytes, start: int, end: int) -> list[tuple[int, float, float
     """
     if not boxes or end <= start:
         return []
-    known = _read(boxes)
-    first = int(np.searchsorted(known.ends, start, side="right"))
-    last = int(np.searchsorted(known.starts, end, side="left"))
-    return [(int(known.pages[n]), *_narrowed(known, n, start, end)) for n in range(first, last)]
+    box_map = _read_box_map(boxes)
+    first = int(np.searchsorted(box_map.ends, start, side="right"))
+    last = int(np.searchsorted(box_map.starts, end, side="left"))
+    return [
+        (int(box_map.pages[n]), *_narrow_box(box_map, n, start, end)) for n in range(first, last)
+    ]
 
 
-def sizes_of(boxes: bytes) -> list[tuple[float, float]]:
-    """Give the width and height of each page, in points. Raises ValueError as ``boxes_of``."""
+def read_page_sizes(boxes: bytes) -> list[tuple[float, float]]:
+    """Give the width and height of each page, in points. Raises ValueError as ``find_boxes``."""
     if not boxes:
         return []
-    return [(width / 10, height / 10) for width, height in _read(boxes).sizes.tolist()]
+    return [(width / 10, height / 10) for width, height in _read_box_map(boxes).sizes.tolist()]
 
 
-def _narrowed(known: _Map, n: int, start: int, end: int) -> Box:
-    first, last = int(known.starts[n]), int(known.ends[n])
-    left, top, right, bottom = (float(side) / 10 for side in known.boxes[n])
+def _narrow_box(box_map: _BoxMap, n: int, start: int, end: int) -> Box:
+    first, last = int(box_map.starts[n]), int(box_map.ends[n])
+    left, top, right, bottom = (float(side) / 10 for side in box_map.boxes[n])
     head, tail = max(start - first, 0) / (last - first), max(last - end, 0) / (last - first)
     wide, high = right - left, bottom - top
-    match _RUNS[known.runs[n]]:
+    match _RUNS[box_map.runs[n]]:
         case "right":
             return left + head * wide, top, right - tail * wide, bottom
         case "left":
@@ -111,24 +117,24 @@ def _narrowed(known: _Map, n: int, start: int, end: int) -> Box:
 
 
 @lru_cache(maxsize=8)  # a page of answers quotes the same few documents
-def _read(boxes: bytes) -> _Map:
-    if boxes[:4] != MAGIC:
+def _read_box_map(boxes: bytes) -> _BoxMap:
+    if boxes[:4] != BOX_MAGIC:
         raise ValueError("not a map of boxes in a form that this version reads")
     opened = zlib.decompressobj()
-    most = _COUNTS + MOST_RANGES * _WIDTH
+    most = _HEAD_BYTES + MOST_RANGES * _RANGE_BYTES
     try:
         body = opened.decompress(boxes[4:], most)
     except zlib.error as error:
         raise ValueError("a damaged map of boxes") from error
-    pages, ranges = struct.unpack_from("<II", body) if len(body) >= _COUNTS else (0, 0)
-    if opened.unconsumed_tail or len(body) != _COUNTS + 8 * pages + _WIDTH * ranges:
+    pages, ranges = struct.unpack_from("<II", body) if len(body) >= _HEAD_BYTES else (0, 0)
+    if opened.unconsumed_tail or len(body) != _HEAD_BYTES + 8 * pages + _RANGE_BYTES * ranges:
         raise ValueError("a damaged map of boxes")
-    sizes = np.frombuffer(body, "<i4", 2 * pages, _COUNTS).reshape(2, pages).T
-    columns = np.frombuffer(body, "<i4", _COLUMNS * ranges, _COUNTS + 8 * pages).reshape(
-        _COLUMNS, ranges
+    sizes = np.frombuffer(body, "<i4", 2 * pages, _HEAD_BYTES).reshape(2, pages).T
+    columns = np.frombuffer(body, "<i4", _COLUMN_COUNT * ranges, _HEAD_BYTES + 8 * pages).reshape(
+        _COLUMN_COUNT, ranges
     )
     runs = np.frombuffer(body, np.uint8, ranges, len(body) - ranges)
     numbers = columns.astype(np.int64)
     numbers[[0, 2, 3, 4, 5, 6]] = np.cumsum(numbers[[0, 2, 3, 4, 5, 6]], axis=1)
     starts, lengths, sheets = numbers[:3]
-    return _Map(sizes, starts, starts + lengths, sheets, numbers[3:].T, np.minimum(runs, 3))
+    return _BoxMap(sizes, starts, starts + lengths, sheets, numbers[3:].T, np.minimum(runs, 3))

@@ -9,41 +9,44 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from ingest.parse.pdf_line import Cell, Line, Sheet
-from ingest.parse.pdf_structure import Structure
+from ingest.parse.pdf_line import LineCell, TextLine, Sheet
+from ingest.parse.pdf_structure import PdfStructure
 
 PAGES_PER_SAMPLE, MOST_SAMPLES = 150, 3
-SAME = 0.75  # of the letters of a page: 0.97 to 1.0 on ordinary files
-FAR_MORE = 4  # times the letters: text in a wrong encoding has twice as many
+SAME_LETTERS = 0.75  # of the letters of a page: 0.97 to 1.0 on ordinary files
+FAR_MORE_LETTERS = 4  # times the letters: text in a wrong encoding has twice as many
 _log = logging.getLogger(__name__)
 
 
-def checked(sheets: Sequence[Sheet | None], structure: Structure) -> list[Sheet]:
+def check_sheets(sheets: Sequence[Sheet | None], structure: PdfStructure) -> list[Sheet]:
     """Fill in pages that pdfium could not load, and all pages where its text is doubted."""
     if len(sheets) != structure.pages or _is_doubted(sheets, structure):
         sheets = [None] * structure.pages
     return [
-        sheet or from_text(structure.text(number), structure.size(number))
+        sheet or make_text_sheet(structure.page_text(number), structure.page_size(number))
         for number, sheet in enumerate(sheets)
     ]
 
 
-def _is_doubted(sheets: Sequence[Sheet | None], structure: Structure) -> bool:
+def _is_doubted(sheets: Sequence[Sheet | None], structure: PdfStructure) -> bool:
     """Tell whether pypdf reads most sampled pages otherwise, and better."""
-    samples = _samples(sheets)
+    samples = _choose_samples(sheets)
     worse = 0
     for number in samples:
-        sheet, text = sheets[number], structure.text(number)
-        seen = "".join(line.text for line in sheet.lines) if sheet else ""
-        if _likeness(seen, text) >= SAME:
+        sheet, text = sheets[number], structure.page_text(number)
+        pdfium_text = "".join(line.text for line in sheet.lines) if sheet else ""
+        if _likeness(pdfium_text, text) >= SAME_LETTERS:
             continue
-        better = _letters(text) > FAR_MORE * _letters(seen) or _clarity(text) > _clarity(seen) + 0.1
+        better = (
+            _count_letters(text) > FAR_MORE_LETTERS * _count_letters(pdfium_text)
+            or _clarity(text) > _clarity(pdfium_text) + 0.1
+        )
         worse += better
         _log.info("page %d differs between pypdf and pdfium; pypdf better: %s", number + 1, better)
     return worse * 2 > len(samples)
 
 
-def _samples(sheets: Sequence[Sheet | None]) -> list[int]:
+def _choose_samples(sheets: Sequence[Sheet | None]) -> list[int]:
     """Choose pages evenly over the document, each the shortest of its neighbours with text."""
     wanted = min(MOST_SAMPLES, 1 + len(sheets) // PAGES_PER_SAMPLE)
     length = {
@@ -68,14 +71,14 @@ def _likeness(text: str, other: str) -> float:
     >>> _likeness("Net sales 34,229", "34,229 Net\nsales"), _likeness("abc", "xyz")
     (1.0, 0.0)
     """
-    one, two = (
+    first_counts, second_counts = (
         Counter(filter(str.isalnum, unicodedata.normalize("NFKC", part))) for part in (text, other)
     )
-    total = one.total() + two.total()
-    return 2 * (one & two).total() / total if total else 1.0
+    total = first_counts.total() + second_counts.total()
+    return 2 * (first_counts & second_counts).total() / total if total else 1.0
 
 
-def _letters(text: str) -> int:
+def _count_letters(text: str) -> int:
     return sum(map(str.isalnum, text))
 
 
@@ -84,13 +87,13 @@ def _clarity(text: str) -> float:
     return sum(c.isalnum() or c.isspace() for c in text) / len(text) if text else 0.0
 
 
-def from_text(text: str, size: tuple[float, float]) -> Sheet:
+def make_text_sheet(text: str, size: tuple[float, float]) -> Sheet:
     """Make a page of text whose place is not known: every line's box is the whole page."""
     width, height = size
     rows = [" ".join(row.split()) for row in text.splitlines()]
     lines = [
-        Line(
-            (Cell(row, (0.0, 0.0, width, height)),),
+        TextLine(
+            (LineCell(row, (0.0, 0.0, width, height)),),
             (0.0, 12.0 * n, 5.0 * len(row), 12.0 * n + 10),
             10,
         )

@@ -8,15 +8,15 @@ Such a font gives itself away by control characters, which no text has: its blan
 import numpy as np
 import numpy.typing as npt
 
-from ingest.parse.pdf_line import Codes, Marks
+from ingest.parse.pdf_line import CodeArray, BoolArray
 
-TELLTALE = 0.04  # the part of control characters; blanks alone are every sixth letter
+SUSPECT_SHARE = 0.04  # the part of control characters; blanks alone are every sixth letter
 LAST_ASCII_GLYPH, NO_BREAK_SPACE = 97, 172  # where the order leaves ASCII, and misses a glyph
 FIRST_GLYPH, LAST_GLYPH = 3, 222
-_ORDINARY = (0x09, 0x0A, 0x0D)
+_ORDINARY_CONTROLS = (0x09, 0x0A, 0x0D)
 
 
-def _letters() -> npt.NDArray[np.uint32]:
+def _make_glyph_table() -> npt.NDArray[np.uint32]:
     """Make the table from glyph number to letter; other numbers stay what they are."""
     table = np.arange(LAST_GLYPH + 1, dtype=np.uint32)
     for glyph in range(FIRST_GLYPH, LAST_GLYPH + 1):
@@ -28,31 +28,31 @@ def _letters() -> npt.NDArray[np.uint32]:
     return table
 
 
-_LETTERS = _letters()
+_GLYPH_LETTERS = _make_glyph_table()
 
 
-def controls(codes: Codes) -> Marks:
+def mark_controls(codes: CodeArray) -> BoolArray:
     """Mark control characters other than line ends and tabs."""
-    return (codes > 0) & (codes < 0x20) & ~np.isin(codes, _ORDINARY)  # noqa: PLR2004 - the blank
+    return (codes > 0) & (codes < 0x20) & ~np.isin(codes, _ORDINARY_CONTROLS)  # noqa: PLR2004 - the blank
 
 
-def is_suspect(codes: Codes) -> bool:
+def has_suspect_font(codes: CodeArray) -> bool:
     """Tell whether some font of a page may tell glyphs for letters."""
-    return bool(controls(codes).sum() > TELLTALE * len(codes) / 2)
+    return bool(mark_controls(codes).sum() > SUSPECT_SHARE * len(codes) / 2)
 
 
-def from_glyphs(codes: Codes, fonts: npt.NDArray[np.int64]) -> Codes:
+def read_glyph_codes(codes: CodeArray, fonts: npt.NDArray[np.int64]) -> CodeArray:
     """Turn the glyph numbers of suspect fonts into letters. fonts: (m,) which font each is of.
 
     >>> told = np.array([36, 21, 17, 3, 36, 65], dtype=np.uint32)
-    >>> "".join(map(chr, from_glyphs(told, np.array([0, 0, 0, 0, 1, 1]))))
+    >>> "".join(map(chr, read_glyph_codes(told, np.array([0, 0, 0, 0, 1, 1]))))
     'A2. $A'
     """
     read = codes.copy()
-    marked = controls(codes)
+    marked = mark_controls(codes)
     for font in np.unique(fonts):
         own = fonts == font
-        if marked[own].mean() > TELLTALE:
+        if marked[own].mean() > SUSPECT_SHARE:
             own &= codes <= LAST_GLYPH
-            read[own] = _LETTERS[codes[own]]
+            read[own] = _GLYPH_LETTERS[codes[own]]
     return read

@@ -21,14 +21,14 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 Floats = npt.NDArray[np.float64]
 Marks = npt.NDArray[np.bool_]
 
-INVISIBLE = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
-FILLED = pdfium.FPDF_TEXTRENDERMODE_FILL
-WHITE = 250  # of 255, of each colour: a reader sees no difference to paper
-TINY = 2.0  # points: the smallest print that is meant to be read has 4
-LAYER = 0.9  # share of a page's words from which they are its OCR layer, or its scale
-GLYPH = 2.0  # times a word's height: what is taller is no outline of its letters
-PICTURE = 0.4  # share of a page from which a picture is a scan of it
-_UNDER = (
+INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
+FILL_MODE = pdfium.FPDF_TEXTRENDERMODE_FILL
+WHITE_LEVEL = 250  # of 255, of each colour: a reader sees no difference to paper
+TINY_POINTS = 2.0  # points: the smallest print that is meant to be read has 4
+LAYER_SHARE = 0.9  # share of a page's words from which they are its OCR layer, or its scale
+GLYPH_HEIGHTS = 2.0  # times a word's height: what is taller is no outline of its letters
+PICTURE_SHARE = 0.4  # share of a page from which a picture is a scan of it
+_UNDER_TEXT = (
     pdfium.FPDF_PAGEOBJ_PATH,
     pdfium.FPDF_PAGEOBJ_IMAGE,
     pdfium.FPDF_PAGEOBJ_SHADING,
@@ -36,86 +36,90 @@ _UNDER = (
 )
 
 
-def bind(function: Any, *arguments: type, result: type = ctypes.c_int) -> Any:
+def bind_function(function: Any, *arguments: type, result: type = ctypes.c_int) -> Any:
     """Bind a pdfium function to plain addresses: pointer objects cost more than the call."""
     address = ctypes.cast(function, ctypes.c_void_p).value
     return ctypes.CFUNCTYPE(result, *arguments)(address or 0)
 
 
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
-_object = bind(pdfium.FPDFText_GetTextObject, _pointer, _int, result=ctypes.c_void_p)
-_mode = bind(pdfium.FPDFTextObj_GetTextRenderMode, _pointer)
-_colour = bind(pdfium.FPDFText_GetFillColor, _pointer, _int, *repeat(_pointer, 4))
+_text_object = bind_function(pdfium.FPDFText_GetTextObject, _pointer, _int, result=ctypes.c_void_p)
+_text_mode = bind_function(pdfium.FPDFTextObj_GetTextRenderMode, _pointer)
+_fill_colour = bind_function(pdfium.FPDFText_GetFillColor, _pointer, _int, *repeat(_pointer, 4))
 _rgba = (ctypes.c_uint * 4)()
 _RGBA_AT = [ctypes.addressof(_rgba) + 4 * n for n in range(4)]
 
 
-def hidden_words(
+def mark_hidden_words(
     handle: int, places: list[int], corners: Floats, sizes: Floats, page: pypdfium2.PdfPage
 ) -> Marks:
     """Tell of each word of a page whether it is hidden.
 
     places: of its first character. corners: its box in page space; (n, 4). sizes: of its font.
     """
-    modes = np.fromiter((_render_mode(handle, place) for place in places), np.int64, len(places))
-    white, clear = _colours(handle, places)
-    clear &= modes == FILLED
-    unseen = np.isin(modes, INVISIBLE) | clear
-    if clear.any():
-        unseen &= ~(clear & _on_something(corners, page, tallest=GLYPH))
-    if unseen.mean() >= LAYER and _is_scan(page):
+    modes = np.fromiter(
+        (_read_render_mode(handle, place) for place in places), np.int64, len(places)
+    )
+    is_white, is_transparent = _read_colours(handle, places)
+    is_transparent &= modes == FILL_MODE
+    unseen = np.isin(modes, INVISIBLE_MODES) | is_transparent
+    if is_transparent.any():
+        unseen &= ~(is_transparent & _mark_covered(corners, page, tallest=GLYPH_HEIGHTS))
+    if unseen.mean() >= LAYER_SHARE and _is_scan(page):
         unseen[:] = False
-    tiny = (sizes > 0) & (sizes < TINY)
-    if tiny.mean() >= LAYER:  # the whole page is drawn small, and its readers enlarge it
+    tiny = (sizes > 0) & (sizes < TINY_POINTS)
+    if tiny.mean() >= LAYER_SHARE:  # the whole page is drawn small, and its readers enlarge it
         tiny[:] = False
-    white &= modes == FILLED
-    if white.any():
-        white &= ~_on_something(corners, page)
-    return np.asarray(unseen | tiny | white)
+    is_white &= modes == FILL_MODE
+    if is_white.any():
+        is_white &= ~_mark_covered(corners, page)
+    return np.asarray(unseen | tiny | is_white)
 
 
-def _render_mode(handle: int, place: int) -> int:
-    text = _object(handle, place)
-    return int(_mode(text)) if text else FILLED
+def _read_render_mode(handle: int, place: int) -> int:
+    text = _text_object(handle, place)
+    return int(_text_mode(text)) if text else FILL_MODE
 
 
-def _colours(handle: int, places: list[int]) -> tuple[Marks, Marks]:
+def _read_colours(handle: int, places: list[int]) -> tuple[Marks, Marks]:
     """Tell of each word whether it is white, and whether it is wholly transparent."""
-    white, clear = np.zeros(len(places), np.bool_), np.zeros(len(places), np.bool_)
+    is_white, is_transparent = np.zeros(len(places), np.bool_), np.zeros(len(places), np.bool_)
     for n, place in enumerate(places):
-        if _colour(handle, place, *_RGBA_AT):
+        if _fill_colour(handle, place, *_RGBA_AT):
             red, green, blue, alpha = _rgba
-            white[n], clear[n] = min(red, green, blue) >= WHITE, not alpha
-    return white, clear
+            is_white[n], is_transparent[n] = min(red, green, blue) >= WHITE_LEVEL, not alpha
+    return is_white, is_transparent
 
 
-def _bounds(page: pypdfium2.PdfPage, *kinds: int) -> Iterator[tuple[Any, tuple[float, ...]]]:
+def _iterate_bounds(
+    page: pypdfium2.PdfPage, *kinds: int
+) -> Iterator[tuple[Any, tuple[float, ...]]]:
     sides = [ctypes.c_float() for _ in range(4)]
-    for one in page.get_objects(list(kinds), max_depth=1):
-        if pdfium.FPDFPageObj_GetBounds(one.raw, *sides):
-            yield one, tuple(side.value for side in sides)
+    for item in page.get_objects(list(kinds), max_depth=1):
+        if pdfium.FPDFPageObj_GetBounds(item.raw, *sides):
+            yield item, tuple(side.value for side in sides)
 
 
 def _is_scan(page: pypdfium2.PdfPage) -> bool:
     """Tell whether pictures cover much of a page; those in a form are taken for such."""
     width, height = page.get_size()
     kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM)
-    covered = sum((b[2] - b[0]) * (b[3] - b[1]) for _, b in _bounds(page, *kinds))
-    return bool(covered >= PICTURE * width * height)
+    covered = sum((b[2] - b[0]) * (b[3] - b[1]) for _, b in _iterate_bounds(page, *kinds))
+    return bool(covered >= PICTURE_SHARE * width * height)
 
 
-def _on_something(corners: Floats, page: pypdfium2.PdfPage, tallest: float = math.inf) -> Marks:
+def _mark_covered(corners: Floats, page: pypdfium2.PdfPage, tallest: float = math.inf) -> Marks:
     """Tell of each word whether its middle lies on a fill that is not white, or on a picture.
 
     tallest: times a word's height that such a thing is, at most.
     """
     across, up = (corners[:, 0] + corners[:, 2]) / 2, (corners[:, 1] + corners[:, 3]) / 2
-    found = np.zeros(len(corners), np.bool_)
-    for one, (left, bottom, right, top) in _bounds(page, *_UNDER):
-        if one.type != pdfium.FPDF_PAGEOBJ_PATH or _is_dark(one):
+    covered = np.zeros(len(corners), np.bool_)
+    for item, (left, bottom, right, top) in _iterate_bounds(page, *_UNDER_TEXT):
+        if item.type != pdfium.FPDF_PAGEOBJ_PATH or _is_dark(item):
             low = top - bottom <= tallest * (corners[:, 3] - corners[:, 1])
-            found |= low & (left <= across) & (across <= right) & (bottom <= up) & (up <= top)
-    return found
+            covered |= low & (left <= across) & (across <= right) & (bottom <= up) & (up <= top)
+    return covered
 
 
 def _is_dark(path: Any) -> bool:
@@ -127,4 +131,4 @@ def _is_dark(path: Any) -> bool:
     if not pdfium.FPDFPageObj_GetFillColor(path.raw, *parts):
         return True
     red, green, blue, alpha = (part.value for part in parts)
-    return bool(alpha) and min(red, green, blue) < WHITE
+    return bool(alpha) and min(red, green, blue) < WHITE_LEVEL

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from ingest.document import BlockKind
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.uint32]
-Marks = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+CodeArray = npt.NDArray[np.uint32]
+BoolArray = npt.NDArray[np.bool_]
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-Run = Literal[
+RunDirection = Literal[
     "right", "left", "down", "up"
 ]  # where a line runs to: English, Arabic, vertical Chinese
 
@@ -25,26 +25,26 @@ WHOLE_PAGE = (0.0, 0.0, 1e5, 1e5)
 
 
 # Named tuples: a report of 500 pages has 100,000 of these, and they are made five times faster.
-class Cell(NamedTuple):
+class LineCell(NamedTuple):
     """Words of one line without a wide gap between them."""
 
     text: str
     box: Box
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """What stands on one line: one cell in prose, several in a table row.
 
     box: where the layout sees it; differs from its cells' boxes when the page was turned.
     size: height of its letters in points. hyphen: its last word goes on in the next line.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[LineCell, ...]
     box: Box
     size: float
     bold: bool = False
     hyphen: bool = False
-    run: Run = "right"
+    run: RunDirection = "right"
 
     @property
     def text(self) -> str:
@@ -53,7 +53,7 @@ class Line(NamedTuple):
         return cells[0].text if len(cells) == 1 else " ".join([cell.text for cell in cells])
 
 
-class Words(NamedTuple):
+class PageWords(NamedTuple):
     """The n words of a page, in the order they are drawn.
 
     codes: (m,) the m characters of the page as numbers.
@@ -63,13 +63,13 @@ class Words(NamedTuple):
     """
 
     text: str
-    codes: Codes
-    starts: Ints
-    ends: Ints
-    boxes: Floats
-    ways: Floats
-    newline: Marks
-    hyphen: Marks
+    codes: CodeArray
+    starts: IntArray
+    ends: IntArray
+    boxes: FloatArray
+    ways: FloatArray
+    newline: BoolArray
+    hyphen: BoolArray
 
 
 class Sheet(NamedTuple):
@@ -80,21 +80,21 @@ class Sheet(NamedTuple):
 
     width: float
     height: float
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     images: bool = False
     hidden: int = 0
 
 
-class Part(NamedTuple):
+class LayoutPart(NamedTuple):
     """A run of a piece's text and its box. joint: what stands between it and the part before."""
 
     joint: str
     text: str
     box: Box
-    run: Run = "right"
+    run: RunDirection = "right"
 
 
-class Piece(NamedTuple):
+class LayoutPiece(NamedTuple):
     """A paragraph, list or table as the layout found it, still on its page.
 
     at: where the layout sees it. header: how many of a table's first lines are its header.
@@ -102,7 +102,7 @@ class Piece(NamedTuple):
     """
 
     kind: BlockKind
-    parts: tuple[Part, ...]
+    parts: tuple[LayoutPart, ...]
     at: Box
     size: float
     bold: bool = False
@@ -117,26 +117,26 @@ class Piece(NamedTuple):
         return "".join([part.joint + part.text for part in self.parts])
 
 
-def around(boxes: list[Box]) -> Box:
+def bounding_box(boxes: list[Box]) -> Box:
     """Give the smallest box around some boxes.
 
-    >>> around([(1, 5, 2, 6), (0, 5.5, 1, 7)])
+    >>> bounding_box([(1, 5, 2, 6), (0, 5.5, 1, 7)])
     (0, 5, 2, 7)
     """
     left, top, right, bottom = zip(*boxes, strict=True)
     return min(left), min(top), max(right), max(bottom)
 
 
-def overlap(start: float, end: float, other_start: float, other_end: float) -> float:
+def overlap_length(start: float, end: float, other_start: float, other_end: float) -> float:
     """Give the length that two intervals share; negative is the gap between them.
 
-    >>> overlap(0, 2, 1, 5), overlap(0, 2, 5, 6)
+    >>> overlap_length(0, 2, 1, 5), overlap_length(0, 2, 5, 6)
     (1, -3)
     """
     return min(end, other_end) - max(start, other_start)
 
 
-_WIDE = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]")
+_WIDE_START = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]")
 _DENSE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
@@ -149,10 +149,10 @@ def is_dense(text: str) -> bool:
     return _DENSE.search(text) is not None
 
 
-def is_wide(text: str) -> bool:
+def begins_wide(text: str) -> bool:
     """Tell whether a text begins with a character that is written without spaces around it.
 
-    >>> is_wide("退款"), is_wide("refund"), is_wide("")
+    >>> begins_wide("退款"), begins_wide("refund"), begins_wide("")
     (True, False, False)
     """
-    return _WIDE.match(text) is not None
+    return _WIDE_START.match(text) is not None

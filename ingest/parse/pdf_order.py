@@ -8,40 +8,40 @@ import re
 
 import numpy as np
 
-from ingest.parse.pdf_line import Box, Cell, Line, Marks, around, overlap
+from ingest.parse.pdf_line import Box, LineCell, TextLine, BoolArray, bounding_box, overlap_length
 
 # A footnote sign drawn apart from its word: (a), 2, *, †.
-_SIGN = re.compile(r"[(\[]?(?:[0-9*∗†‡§#+®™]{1,2}|[a-z]{1,2}|SM|TM)[)\]]?")
+_FOOTNOTE_SIGN = re.compile(r"[(\[]?(?:[0-9*∗†‡§#+®™]{1,2}|[a-z]{1,2}|SM|TM)[)\]]?")
 MOST_LINES = 1_000  # of a page that is compared line by line
 LARGEST_SIGN = 1.05  # times the size of the words it stands at
-STRAYS = 0.25  # the part of a page's lines that is set apart before all are ordered anew
-PROSE = 14  # letters of a line, on average: fewer are cells of a table
-PAIR, FEWEST_PAIRS = 2, 5  # cells of a line across two columns, and how many such lines
-FEWEST = 3  # lines make a column
-CROSSING = 0.4  # the part of a page's lines that may run across its columns
+MOST_STRAYS = 0.25  # the part of a page's lines that is set apart before all are ordered anew
+PROSE_LETTERS = 14  # letters of a line, on average: fewer are cells of a table
+PAIR_CELLS, FEWEST_PAIRS = 2, 5  # cells of a line across two columns, and how many such lines
+FEWEST_COLUMN_LINES = 3  # lines make a column
+MOST_CROSSING = 0.4  # the part of a page's lines that may run across its columns
 
 
-def arrange(lines: list[Line]) -> list[Line]:
+def order_lines(lines: list[TextLine]) -> list[TextLine]:
     """Give the lines of a page in reading order, cells of one row together."""
-    lines = _rejoin(_attach(_unzip(lines)))
+    lines = _join_rows(_attach_signs(_part_columns(lines)))
     if not 1 < len(lines) <= MOST_LINES:
         return lines
-    above, aside = _relations(lines)
+    above, aside = _compare_places(lines)
     jumps = np.triu(above & ~aside, k=1)
     if not jumps.any():
         return lines
-    strays = _strays(jumps)
-    if len(strays) > STRAYS * len(lines):
-        return _rejoin(by_columns(lines))
-    return _rejoin([lines[n] for n in _placed(strays, above, aside)])
+    strays = _find_strays(jumps)
+    if len(strays) > MOST_STRAYS * len(lines):
+        return _join_rows(order_by_columns(lines))
+    return _join_rows([lines[n] for n in _place_strays(strays, above, aside)])
 
 
-def _unzip(lines: list[Line]) -> list[Line]:
+def _part_columns(lines: list[TextLine]) -> list[TextLine]:
     """Part two columns of prose that were drawn row by row, across both.
 
     In a table the left cells end where they like; in prose most of them reach the gutter.
     """
-    pairs = [line for line in lines if len(line.cells) == PAIR and line.run == "right"]
+    pairs = [line for line in lines if len(line.cells) == PAIR_CELLS and line.run == "right"]
     if len(pairs) < FEWEST_PAIRS or len(pairs) < 0.6 * len(lines):
         return lines
     gutter_start = max(line.cells[0].box[2] for line in pairs)
@@ -50,7 +50,7 @@ def _unzip(lines: list[Line]) -> list[Line]:
     full = [
         gutter_start - line.cells[0].box[2] < 4 * line.size
         and right - line.cells[1].box[2] < 4 * line.size
-        and min(len(cell.text) for cell in line.cells) >= PROSE
+        and min(len(cell.text) for cell in line.cells) >= PROSE_LETTERS
         for line in pairs
     ]
     if gutter_start > gutter_end or sum(full) < 0.7 * len(full):
@@ -60,101 +60,105 @@ def _unzip(lines: list[Line]) -> list[Line]:
         for line in lines
         for n, cell in enumerate(line.cells)
     ]
-    return by_columns(halves)
+    return order_by_columns(halves)
 
 
-def _attach(lines: list[Line]) -> list[Line]:
+def _attach_signs(lines: list[TextLine]) -> list[TextLine]:
     """Give small signs that were drawn apart back to the words they stand at."""
-    apart = [n for n, line in enumerate(lines) if all(_SIGN.fullmatch(c.text) for c in line.cells)]
+    apart = [
+        n
+        for n, line in enumerate(lines)
+        if all(_FOOTNOTE_SIGN.fullmatch(c.text) for c in line.cells)
+    ]
     if not apart or len(apart) > len(lines) // 2:
         return lines
-    kept: list[Line | None] = list(lines)
+    kept: list[TextLine | None] = list(lines)
     for n in apart:
-        left = [cell for cell in lines[n].cells if not _found_home(kept, n, cell, lines[n].size)]
+        left = [cell for cell in lines[n].cells if not _place_sign(kept, n, cell, lines[n].size)]
         kept[n] = lines[n]._replace(cells=tuple(left)) if left else None
     return [line for line in kept if line is not None]
 
 
-def _found_home(lines: list[Line | None], own: int, sign: Cell, size: float) -> bool:
+def _place_sign(lines: list[TextLine | None], own_line: int, sign: LineCell, size: float) -> bool:
     """Write a sign into the cell that ends or begins beside it, else the one it stands in."""
     _, top, _, bottom = sign.box
-    near = [
+    neighbours = [
         (line, n, m)
         for n, line in enumerate(lines)
         if line is not None
-        and n != own
+        and n != own_line
         and line.run != "left"
         and size <= LARGEST_SIGN * line.size
-        and overlap(top, bottom, line.box[1], line.box[3]) > 0.4 * size
+        and overlap_length(top, bottom, line.box[1], line.box[3]) > 0.4 * size
         for m in range(len(line.cells))
     ]
-    for write in (_behind, _before, _inside):
-        for line, n, m in near:
+    for write in (_append_sign, _prepend_sign, _insert_sign):
+        for line, n, m in neighbours:
             if (joined := write(line.cells[m], sign, line.size)) is not None:
                 cells = (*line.cells[:m], joined, *line.cells[m + 1 :])
-                lines[n] = line._replace(cells=cells, box=around([line.box, sign.box]))
+                lines[n] = line._replace(cells=cells, box=bounding_box([line.box, sign.box]))
                 return True
     return False
 
 
-def _behind(cell: Cell, sign: Cell, size: float) -> Cell | None:
+def _append_sign(cell: LineCell, sign: LineCell, size: float) -> LineCell | None:
     if not -0.2 * size < sign.box[0] - cell.box[2] < 0.5 * size:
         return None
-    return _with(cell, sign, len(cell.text))
+    return _write_sign(cell, sign, len(cell.text))
 
 
-def _before(cell: Cell, sign: Cell, size: float) -> Cell | None:
+def _prepend_sign(cell: LineCell, sign: LineCell, size: float) -> LineCell | None:
     if not -0.2 * size < cell.box[0] - sign.box[2] < 1.5 * size:
         return None
-    return Cell(f"{sign.text} {cell.text}", around([cell.box, sign.box]))
+    return LineCell(f"{sign.text} {cell.text}", bounding_box([cell.box, sign.box]))
 
 
-def _inside(cell: Cell, sign: Cell, size: float) -> Cell | None:
+def _insert_sign(cell: LineCell, sign: LineCell, size: float) -> LineCell | None:
     """Write a sign at the space that is nearest to its place."""
     left, _, right, _ = cell.box
     if not left < sign.box[0] < right - 0.2 * size:
         return None
     guess = round(len(cell.text) * (sign.box[0] - left) / (right - left))
     spaces = [place for place, letter in enumerate(cell.text) if letter == " "]
-    return _with(
+    return _write_sign(
         cell, sign, min(spaces, key=lambda place: abs(place - guess), default=len(cell.text))
     )
 
 
-def _with(cell: Cell, sign: Cell, at: int) -> Cell:
+def _write_sign(cell: LineCell, sign: LineCell, at: int) -> LineCell:
     mark = f" {sign.text}" if sign.text[0] == "(" else sign.text
-    return Cell(cell.text[:at] + mark + cell.text[at:], around([cell.box, sign.box]))
+    return LineCell(cell.text[:at] + mark + cell.text[at:], bounding_box([cell.box, sign.box]))
 
 
-def _rejoin(lines: list[Line]) -> list[Line]:
+def _join_rows(lines: list[TextLine]) -> list[TextLine]:
     """Put neighbours on one height together when one of them is a cell rather than prose."""
-    joined: list[Line] = []
+    joined: list[TextLine] = []
     for line in lines:
-        if not joined or not _one_row(joined[-1], line):
+        if not joined or not _is_same_row(joined[-1], line):
             joined.append(line)
             continue
         last = joined[-1]
         joined[-1] = last._replace(
             cells=last.cells + line.cells,
-            box=around([last.box, line.box]),
+            box=bounding_box([last.box, line.box]),
             bold=last.bold and line.bold,
             hyphen=line.hyphen,
         )
     return joined
 
 
-def _one_row(line: Line, after: Line) -> bool:
+def _is_same_row(line: TextLine, after: TextLine) -> bool:
     if line.run != after.run:
         return False
     low = min(line.size, after.size)
-    if overlap(line.box[1], line.box[3], after.box[1], after.box[3]) < 0.6 * low:
+    if overlap_length(line.box[1], line.box[3], after.box[1], after.box[3]) < 0.6 * low:
         return False
     ahead = line.box[0] - after.box[2] if line.run == "left" else after.box[0] - line.box[2]
     shorter = min(len(line.cells[-1].text), len(after.cells[0].text))
-    return ahead > -0.2 * low and shorter < 2 * PROSE
+    return ahead > -0.2 * low and shorter < 2 * PROSE_LETTERS
 
 
-def _relations(lines: list[Line]) -> tuple[Marks, Marks]:
+def _compare_places(lines: list[TextLine]) -> tuple[BoolArray, BoolArray]:
     """Tell of each pair [i, j] whether j stands above i, and whether beside it."""
     left, top, right, bottom = np.array([line.box for line in lines]).T
     shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
@@ -163,7 +167,7 @@ def _relations(lines: list[Line]) -> tuple[Marks, Marks]:
     return above, shared <= 0.3 * width
 
 
-def _strays(jumps: Marks) -> list[int]:
+def _find_strays(jumps: BoolArray) -> list[int]:
     """Name the fewest lines without which the page never jumps up (greedily)."""
     strays, jumps = [], jumps.copy()
     while jumps.any():
@@ -173,7 +177,7 @@ def _strays(jumps: Marks) -> list[int]:
     return strays
 
 
-def _placed(strays: list[int], above: Marks, aside: Marks) -> list[int]:
+def _place_strays(strays: list[int], above: BoolArray, aside: BoolArray) -> list[int]:
     """Set each stray line where the fewest lines, of its column first, are on its wrong side."""
     order = [n for n in range(len(above)) if n not in set(strays)]
     for stray in sorted(strays):
@@ -185,60 +189,65 @@ def _placed(strays: list[int], above: Marks, aside: Marks) -> list[int]:
     return order
 
 
-def by_columns(lines: list[Line]) -> list[Line]:
+def order_by_columns(lines: list[TextLine]) -> list[TextLine]:
     """Order lines by where they stand: column after column between lines that cross them."""
-    middle = _gutter(lines)
+    middle = _find_gutter(lines)
     if middle is None:
-        return _by_rows(lines)
-    ordered: list[Line] = []
-    sides: tuple[list[Line], list[Line]] = ([], [])
+        return _order_by_rows(lines)
+    ordered: list[TextLine] = []
+    sides: tuple[list[TextLine], list[TextLine]] = ([], [])
     for line in sorted(lines, key=lambda line: line.box[1]):
         if line.box[2] <= middle or line.box[0] >= middle:
             sides[line.box[0] >= middle].append(line)
             continue
-        ordered += [*by_columns(sides[0]), *by_columns(sides[1]), line]
+        ordered += [*order_by_columns(sides[0]), *order_by_columns(sides[1]), line]
         sides = ([], [])
-    return [*ordered, *by_columns(sides[0]), *by_columns(sides[1])]
+    return [*ordered, *order_by_columns(sides[0]), *order_by_columns(sides[1])]
 
 
-def _by_rows(lines: list[Line]) -> list[Line]:
+def _order_by_rows(lines: list[TextLine]) -> list[TextLine]:
     """Order lines from top to bottom, and those on one height from left to right."""
-    rows: list[list[Line]] = []
+    rows: list[list[TextLine]] = []
     for line in sorted(lines, key=lambda line: (line.box[1] + line.box[3]) / 2):
-        if rows and _level(rows[-1][0].box, line.box):
+        if rows and _is_level(rows[-1][0].box, line.box):
             rows[-1].append(line)
         else:
             rows.append([line])
     return [
         line
         for row in rows
-        for line in sorted(row, key=lambda one: -one.box[2] if one.run == "left" else one.box[0])
+        for line in sorted(
+            row, key=lambda entry: -entry.box[2] if entry.run == "left" else entry.box[0]
+        )
     ]
 
 
-def _level(box: Box, other: Box) -> bool:
+def _is_level(box: Box, other: Box) -> bool:
     height = min(box[3] - box[1], other[3] - other[1])
-    return overlap(box[1], box[3], other[1], other[3]) > 0.6 * height
+    return overlap_length(box[1], box[3], other[1], other[3]) > 0.6 * height
 
 
-def _gutter(lines: list[Line]) -> float | None:
+def _find_gutter(lines: list[TextLine]) -> float | None:
     """Find where the page falls into two columns of prose: the middle of the gap, or None."""
-    if len(lines) < 2 * FEWEST:
+    if len(lines) < 2 * FEWEST_COLUMN_LINES:
         return None
     left, top, right, bottom = np.array([line.box for line in lines]).T
     letters = np.array([len(line.text) for line in lines])
-    best, found = CROSSING * len(lines), None
+    best, middle = MOST_CROSSING * len(lines), None
     for edge in np.unique(np.round(left)):
         first, second = right <= edge + 1, left >= edge - 1
-        if first.sum() < FEWEST or second.sum() < FEWEST:
+        if first.sum() < FEWEST_COLUMN_LINES or second.sum() < FEWEST_COLUMN_LINES:
             continue
         across = len(lines) - first.sum() - second.sum()
-        if across > best or (across == best and found is not None):
+        if across > best or (across == best and middle is not None):
             continue
-        beside = overlap(
+        beside = overlap_length(
             top[first].min(), bottom[first].max(), top[second].min(), bottom[second].max()
         )
         deep = min(np.ptp(top[first]), np.ptp(top[second]))
-        if beside > 0.5 * deep and min(letters[first].mean(), letters[second].mean()) >= PROSE:
-            best, found = float(across), float(right[first].max() + left[second].min()) / 2
-    return found
+        if (
+            beside > 0.5 * deep
+            and min(letters[first].mean(), letters[second].mean()) >= PROSE_LETTERS
+        ):
+            best, middle = float(across), float(right[first].max() + left[second].min()) / 2
+    return middle

@@ -11,37 +11,47 @@ from itertools import pairwise
 
 import numpy as np
 
-from ingest.parse.compose import clean
-from ingest.parse.pdf_line import Box, Cell, Floats, Ints, Line, Marks, Run, Words, around
+from ingest.parse.compose import clean_text
+from ingest.parse.pdf_line import (
+    Box,
+    LineCell,
+    FloatArray,
+    IntArray,
+    TextLine,
+    BoolArray,
+    RunDirection,
+    PageWords,
+    bounding_box,
+)
 
 # Words further apart than this share of their height are cells of a table.
 CELL_GAP = 1.05
-ALIKE = 0.85
+ALIKE_HEIGHT = 0.85
 CLOSE_GAP = 0.6  # in a line that has cells, if it is also twice as wide as those between words
 # Two words stand on one line when they share this part of the lower one's height.
-SAME_LINE = 0.4
-TURNED = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
-LEAST = 0.5  # points
-TOUCH = 0.1  # and closer than this they are one word, whatever stands between them
-FIRST_CJK, MOST = 0x2E80, 0.5  # of the words of a page
+SAME_LINE_SHARE = 0.4
+TURNED_HEIGHTS = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
+SMALLEST_SIZE = 0.5  # points
+TOUCHING_GAP = 0.1  # and closer than this they are one word, whatever stands between them
+FIRST_CJK, MOST_CJK = 0x2E80, 0.5  # of the words of a page
 # How even the gaps of a stretched line are, least to widest, by their number; of four: 0.85.
-EVEN = (2, 2, 0.97, 0.93)
+EVEN_GAPS = (2, 2, 0.97, 0.93)
 
 
-def _marked(signs: str, *ranges: tuple[str, str]) -> Marks:
+def _make_sign_table(signs: str, *ranges: tuple[str, str]) -> BoolArray:
     """Make a table that tells of each character whether it is one of some signs."""
-    marked = np.zeros(0x10000, dtype=np.bool_)
-    marked[[ord(sign) for sign in signs]] = True
+    table = np.zeros(0x10000, dtype=np.bool_)
+    table[[ord(sign) for sign in signs]] = True
     for first, last in ranges:
-        marked[ord(first) : ord(last) + 1] = True
-    return marked
+        table[ord(first) : ord(last) + 1] = True
+    return table
 
 
-_CURRENCY, _UNIT = _marked("$€£¥￥"), _marked("%)")
-_AMOUNT_END = _marked("%)—–-", ("0", "9"))
-_LETTER = _marked("“‘\"'(", ("A", "Z"), ("a", "z"), ("À", "ɏ"))
+_CURRENCY_SIGNS, _UNIT_SIGNS = _make_sign_table("$€£¥￥"), _make_sign_table("%)")
+_AMOUNT_END = _make_sign_table("%)—–-", ("0", "9"))
+_LETTER = _make_sign_table("“‘\"'(", ("A", "Z"), ("a", "z"), ("À", "ɏ"))
 # Characters that are read as they are drawn; a page of only these needs no tidying.
-_PLAIN = re.compile("[^\\t\\n\\r -~¡-§©-¬®-³µ-ÿŒœŠšŽž‐-―‘-„†-•…™€\ufffe\0]")
+_NEEDS_TIDYING = re.compile("[^\\t\\n\\r -~¡-§©-¬®-³µ-ÿŒœŠšŽž‐-―‘-„†-•…™€\ufffe\0]")
 
 _RTL, _LTR = re.compile("[\u0590-\u08ff]"), re.compile("[A-Za-z]")
 # Ligatures and the shaped forms of Arabic letters: what was drawn, not what was written.
@@ -49,78 +59,83 @@ _SHAPED = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc]+")
 # TeX draws an accent, then its letter.
 _COMBINING = {"\u00a8": "\u0308", "\u00b4": "\u0301", "\u02c6": "\u0302", "\u02dc": "\u0303"}
 _ACCENT = re.compile("([\u00a8\u00b4\u02c6\u02dc]) ?([A-Za-z\u0131])")
-_LEADER = re.compile(r"(?:\s?[.·…․‥]){5,}\s?|_{4,}")
-_WIDE = "[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
-_MARK = "[\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]"  # has its own white space
-_APART = re.compile(f"(?<={_MARK}) (?={_WIDE})|(?<={_WIDE}) (?={_MARK})")
-_SPREAD, _PAIR = re.compile(f"(?<={_WIDE}) (?={_WIDE})"), re.compile(f"{_WIDE}(?= ?{_WIDE})")
+_DOT_LEADER = re.compile(r"(?:\s?[.·…․‥]){5,}\s?|_{4,}")
+_WIDE_SIGN = "[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
+_CJK_MARK = "[\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]"  # has its own white space
+_APART = re.compile(f"(?<={_CJK_MARK}) (?={_WIDE_SIGN})|(?<={_WIDE_SIGN}) (?={_CJK_MARK})")
+_SPREAD, _WIDE_PAIR = (
+    re.compile(f"(?<={_WIDE_SIGN}) (?={_WIDE_SIGN})"),
+    re.compile(f"{_WIDE_SIGN}(?= ?{_WIDE_SIGN})"),
+)
 # The bullets of Symbol and Wingdings, and pdfium's mark for a hyphen at the end of a line.
 _SYMBOLS = str.maketrans(
     {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf02d": "-", "\ufffe": "-"}
 )
 
 
-def rows(
+def make_lines(
     sheet: tuple[float, float],
-    words: Words,
-    bold: Callable[[int], bool],
-    size: Callable[[int], float],
-) -> list[Line]:
+    words: PageWords,
+    is_bold_at: Callable[[int], bool],
+    size_at: Callable[[int], float],
+) -> list[TextLine]:
     """Make lines of the words of a page.
 
     sheet: its width and height. bold, size: tell of a character, by its position, whether it is
     bold, and the size of its font (0: unknown).
     """
-    run = _direction(words)
-    seen = _turned(words.boxes, sheet, run)
-    row, cell, glued = _breaks(words, seen)
-    text = _without(words, glued)
+    run = _find_direction(words)
+    layout_boxes = _turn_boxes(words.boxes, sheet, run)
+    row, cell, is_glued = _find_breaks(words, layout_boxes)
+    text = _drop_line_ends(words, is_glued)
     firsts = np.flatnonzero(np.concatenate([[True], row | cell]))  # first word of each cell
     lasts = np.append(firsts[1:], len(words.starts)) - 1
     spans = zip(words.starts[firsts].tolist(), words.ends[lasts].tolist(), strict=True)
-    places = _hulls(words.boxes, firsts)
-    views = places if run == "right" else _hulls(seen, firsts)
-    read = tidy if _PLAIN.search(text) else plain
-    cells = [Cell(read(text[a:b]), box) for (a, b), box in zip(spans, places, strict=True)]
+    places = _measure_cells(words.boxes, firsts)
+    view_boxes = places if run == "right" else _measure_cells(layout_boxes, firsts)
+    read = tidy_text if _NEEDS_TIDYING.search(text) else tidy_ordinary_text
+    cells = [LineCell(read(text[a:b]), box) for (a, b), box in zip(spans, places, strict=True)]
     begins = [0, *(np.flatnonzero(row[firsts[1:] - 1]) + 1).tolist(), len(firsts)]
-    heights = (seen[:, 3] - seen[:, 1]).tolist()
+    heights = (layout_boxes[:, 3] - layout_boxes[:, 1]).tolist()
     lines = []
     for first, end in pairwise(begins):
         a, b = int(firsts[first]), int(lasts[end - 1])
         if any(cells[n].text for n in range(first, end)):
-            kept, box, way = _ordered(cells[first:end], views[first:end], run)
-            height = _size(heights[a : b + 1], size(int(words.starts[(a + b) // 2])))
-            heavy = bold(int(words.starts[a])) and bold(int(words.ends[b]) - 1)
+            row_cells, box, direction = _order_cells(cells[first:end], view_boxes[first:end], run)
+            height = _choose_line_size(heights[a : b + 1], size_at(int(words.starts[(a + b) // 2])))
+            is_bold = is_bold_at(int(words.starts[a])) and is_bold_at(int(words.ends[b]) - 1)
             hyphen = b < len(words.hyphen) and bool(words.hyphen[b])
-            lines.append(Line(kept, box, height, heavy, hyphen, way))
+            lines.append(TextLine(row_cells, box, height, is_bold, hyphen, direction))
     return lines
 
 
-def _ordered(cells: list[Cell], views: list[Box], run: Run) -> tuple[tuple[Cell, ...], Box, Run]:
+def _order_cells(
+    cells: list[LineCell], view_boxes: list[Box], run: RunDirection
+) -> tuple[tuple[LineCell, ...], Box, RunDirection]:
     """Bring the cells of a line into the order they are read in."""
-    if run == "right" and _runs_left(cells):
+    if run == "right" and _is_right_to_left(cells):
         run = "left"
     if len(cells) == 1:
-        return (cells[0],), views[0], run
-    key = (lambda n: -views[n][2]) if run == "left" else (lambda n: views[n][0])
+        return (cells[0],), view_boxes[0], run
+    key = (lambda n: -view_boxes[n][2]) if run == "left" else (lambda n: view_boxes[n][0])
     order = sorted(range(len(cells)), key=key)
-    return tuple(cells[n] for n in order if cells[n].text), around(views), run
+    return tuple(cells[n] for n in order if cells[n].text), bounding_box(view_boxes), run
 
 
-def _size(heights: list[float], told: float) -> float:
+def _choose_line_size(heights: list[float], font_size: float) -> float:
     """Trust the font's size where it fits the letters' height, which differs from font to font."""
     height = sorted(heights)[len(heights) // 2]
-    return max(told if 0.5 * height < told < 2 * height else height / 1.15, LEAST)
+    return max(font_size if 0.5 * height < font_size < 2 * height else height / 1.15, SMALLEST_SIZE)
 
 
-def _runs_left(cells: list[Cell]) -> bool:
+def _is_right_to_left(cells: list[LineCell]) -> bool:
     if all(cell.text.isascii() for cell in cells):
         return False
     text = "".join([cell.text for cell in cells])
     return len(_RTL.findall(text)) > len(_LTR.findall(text))
 
 
-def _direction(words: Words) -> Run:
+def _find_direction(words: PageWords) -> RunDirection:
     """Tell where the lines of a page run to, by the way from the first to the last letter.
 
     Vertical Chinese and Japanese often comes one character at a time, each below the last.
@@ -128,19 +143,19 @@ def _direction(words: Words) -> Run:
     across, down = words.ways.T
     aside, along = np.abs(across).sum(), np.abs(down).sum()
     first = words.codes[words.starts[:200]]
-    if (first >= FIRST_CJK).mean() > MOST:
+    if (first >= FIRST_CJK).mean() > MOST_CJK:
         step = np.diff((words.boxes[:, :2] + words.boxes[:, 2:]) / 2, axis=0)
         height = (words.boxes[:, 3] - words.boxes[:, 1]).mean()
-        near = np.abs(step).max(axis=1) < 2 * height
-        aside += np.abs(step[near, 0]).sum()
-        along += np.abs(step[near, 1]).sum()
+        is_close = np.abs(step).max(axis=1) < 2 * height
+        aside += np.abs(step[is_close, 0]).sum()
+        along += np.abs(step[is_close, 1]).sum()
         down = np.abs(down)
     if along <= 2 * aside:
         return "right"
     return "down" if down.sum() >= 0 else "up"
 
 
-def _turned(boxes: Floats, sheet: tuple[float, float], run: Run) -> Floats:
+def _turn_boxes(boxes: FloatArray, sheet: tuple[float, float], run: RunDirection) -> FloatArray:
     """Turn a page whose lines run up or down, so that the layout sees them run right."""
     left, top, right, bottom = boxes.T
     if run == "down":
@@ -150,53 +165,53 @@ def _turned(boxes: Floats, sheet: tuple[float, float], run: Run) -> Floats:
     return boxes
 
 
-def _without(words: Words, glued: Marks) -> str:
+def _drop_line_ends(words: PageWords, is_glued: BoolArray) -> str:
     """Drop the line ends that pdfium saw inside words; positions stay what they are."""
     text = words.text
-    if not glued.any():
+    if not is_glued.any():
         return text
     parts, at = [], 0
-    for n in np.flatnonzero(glued).tolist():
+    for n in np.flatnonzero(is_glued).tolist():
         end, start = int(words.ends[n]), int(words.starts[n + 1])
         parts += [text[at:end], "\0" * (start - end)]
         at = start
     return "".join(parts) + text[at:]
 
 
-def _breaks(words: Words, seen: Floats) -> tuple[Marks, Marks, Marks]:
+def _find_breaks(words: PageWords, boxes: FloatArray) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Tell for each pair of neighbours whether a line ends between them, a cell, or nothing."""
-    left, top, right, bottom = seen.T
+    left, top, right, bottom = boxes.T
     height = np.maximum(bottom - top, 0.1)
     low, high = np.minimum(height[1:], height[:-1]), np.maximum(height[1:], height[:-1])
     shared = np.minimum(bottom[1:], bottom[:-1]) - np.maximum(top[1:], top[:-1])
-    same = (shared > SAME_LINE * low) & (high < TURNED * low)
+    same = (shared > SAME_LINE_SHARE * low) & (high < TURNED_HEIGHTS * low)
     gap = np.maximum(left[1:] - right[:-1], left[:-1] - right[1:])
     # pdfium breaks the line at a raised sign or a change of font; the words stand close.
     close = (left[1:] > right[:-1] - 0.3 * low) & (gap < CELL_GAP * high)
     row = ~same | (words.newline & ~close)
-    opens, joined = _amounts(words)
-    cell = ~row & ((opens & (gap > TOUCH * high)) | (gap > CELL_GAP * high)) & ~joined
+    opens, joined = _mark_amounts(words)
+    cell = ~row & ((opens & (gap > TOUCHING_GAP * high)) | (gap > CELL_GAP * high)) & ~joined
     if cell.any():
         inside = np.where(row, np.nan, gap)
-        cell &= ~_stretched(words, inside)
-        alike = low > ALIKE * high  # the room after a raised sign is no gap
-        cell |= _close_cells(inside, cell) & (gap > CLOSE_GAP * high) & alike & ~joined
-    return row, cell, ~row & words.newline & (gap < TOUCH * high)
+        cell &= ~_mark_stretched(words, inside)
+        alike = low > ALIKE_HEIGHT * high  # the room after a raised sign is no gap
+        cell |= _mark_close_cells(inside, cell) & (gap > CLOSE_GAP * high) & alike & ~joined
+    return row, cell, ~row & words.newline & (gap < TOUCHING_GAP * high)
 
 
-def _rows_of(gap: Floats) -> tuple[Ints, Ints]:
+def _split_gaps(gap: FloatArray) -> tuple[IntArray, IntArray]:
     """Give each line's first gap and how many it has, the one at its end (nan) included."""
     firsts = np.append(0, np.flatnonzero(np.isnan(gap)) + 1)
     firsts = firsts[firsts < len(gap)]
     return firsts, np.diff(np.append(firsts, len(gap)))
 
 
-def _stretched(words: Words, gap: Floats) -> Marks:
+def _mark_stretched(words: PageWords, gap: FloatArray) -> BoolArray:
     """Tell of each gap whether its line was stretched to the margin: words at even distances.
 
     gap: to the next word of the line, nan at its end.
     """
-    firsts, lengths = _rows_of(gap)
+    firsts, lengths = _split_gaps(gap)
     ends = np.isnan(gap)
     lowest = np.minimum.reduceat(np.where(ends, np.inf, gap), firsts)
     widest = np.maximum.reduceat(np.where(ends, 0, gap), firsts)
@@ -204,14 +219,14 @@ def _stretched(words: Words, gap: Floats) -> Marks:
     letters = np.add.reduceat(
         _LETTER[np.minimum(words.codes[words.starts[:-1]], 0xFFFF)], firsts, dtype=np.int64
     )
-    even = lowest > np.array(EVEN)[np.minimum(count, len(EVEN) - 1)] * widest
-    even |= (count >= len(EVEN)) & (lowest > 0.85 * widest)
+    even = lowest > np.array(EVEN_GAPS)[np.minimum(count, len(EVEN_GAPS) - 1)] * widest
+    even |= (count >= len(EVEN_GAPS)) & (lowest > 0.85 * widest)
     return np.asarray(np.repeat(even & (letters * 3 > count * 2), lengths))
 
 
-def _close_cells(gap: Floats, cell: Marks) -> Marks:
+def _mark_close_cells(gap: FloatArray, cell: BoolArray) -> BoolArray:
     """Tell of each gap in a line with cells whether it is much wider than those between words."""
-    firsts, lengths = _rows_of(gap)
+    firsts, lengths = _split_gaps(gap)
     space = np.where(np.isnan(gap) | cell, np.inf, gap)
     least = np.minimum.reduceat(space, firsts)
     count = np.add.reduceat(space < np.inf, firsts, dtype=np.int64)
@@ -220,7 +235,7 @@ def _close_cells(gap: Floats, cell: Marks) -> Marks:
     return np.asarray((space < np.inf) & (space > np.repeat(limit, lengths)))
 
 
-def _amounts(words: Words) -> tuple[Marks, Marks]:
+def _mark_amounts(words: PageWords) -> tuple[BoolArray, BoolArray]:
     """Tell of each gap whether a currency sign opens a cell behind it, and whether it joins.
 
     A currency sign stays with its amount, and so do a percent sign and a closing bracket.
@@ -228,52 +243,52 @@ def _amounts(words: Words) -> tuple[Marks, Marks]:
     single = words.ends - words.starts == 1
     first = np.minimum(words.codes[words.starts], 0xFFFF)
     last = np.minimum(words.codes[words.ends - 1], 0xFFFF)
-    sign = single & _CURRENCY[first]
-    return sign[1:] & _AMOUNT_END[last][:-1], sign[:-1] | (single & _UNIT[first])[1:]
+    sign = single & _CURRENCY_SIGNS[first]
+    return sign[1:] & _AMOUNT_END[last][:-1], sign[:-1] | (single & _UNIT_SIGNS[first])[1:]
 
 
-def _hulls(boxes: Floats, firsts: np.ndarray) -> list[Box]:
+def _measure_cells(boxes: FloatArray, firsts: np.ndarray) -> list[Box]:
     low = np.minimum.reduceat(boxes[:, :2], firsts, axis=0)
     high = np.maximum.reduceat(boxes[:, 2:], firsts, axis=0)
     return [(a, b, c, d) for a, b, c, d in np.hstack([low, high]).tolist()]
 
 
-def tidy(text: str) -> str:
+def tidy_text(text: str) -> str:
     r"""Write drawn text as it is read: ligatures and leaders undone, one space between words.
 
-    >>> tidy("e\ufb03cient  na\u00a8\u0131ve"), tidy("关 于 红 军"), tidy("Refunds ........ 4")
+    >>> tidy_text("e\ufb03cient  na\u00a8\u0131ve"), tidy_text("关 于 红 军"), tidy_text("Refunds ........ 4")
     ('efficient naïve', '关于红军', 'Refunds … 4')
     """
-    text = plain(text)
+    text = tidy_ordinary_text(text)
     if text.isascii() and text.isprintable():
         return text
-    text = _SHAPED.sub(_plain, clean(text.translate(_SYMBOLS)))
-    text = _APART.sub("", _ACCENT.sub(_compose, text))
-    if len(_SPREAD.findall(text)) * 2 > len(_PAIR.findall(text)):
+    text = _SHAPED.sub(_normalise_shaped, clean_text(text.translate(_SYMBOLS)))
+    text = _APART.sub("", _ACCENT.sub(_compose_accent, text))
+    if len(_SPREAD.findall(text)) * 2 > len(_WIDE_PAIR.findall(text)):
         text = _SPREAD.sub("", text)
     return text
 
 
-def plain(text: str) -> str:
+def tidy_ordinary_text(text: str) -> str:
     """Write text of ordinary letters as it is read: leaders undone, one space between words.
 
-    >>> plain("Refunds ........ 4")
+    >>> tidy_ordinary_text("Refunds ........ 4")
     'Refunds … 4'
     """
     text = " ".join(text.replace("\0", "").replace("\ufffe", "-").split())
     if "..." in text or ". ." in text or "__" in text or "……" in text or "··" in text:
-        return _LEADER.sub(_lead, text).strip()
+        return _DOT_LEADER.sub(_shorten_leader, text).strip()
     return text
 
 
-def _plain(match: re.Match[str]) -> str:
+def _normalise_shaped(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", match[0])
 
 
-def _compose(match: re.Match[str]) -> str:
+def _compose_accent(match: re.Match[str]) -> str:
     letter = "i" if match[2] == "\u0131" else match[2]
     return unicodedata.normalize("NFC", letter + _COMBINING[match[1]])
 
 
-def _lead(match: re.Match[str]) -> str:
+def _shorten_leader(match: re.Match[str]) -> str:
     return "____" if match[0][0] == "_" else " … "

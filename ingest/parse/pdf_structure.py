@@ -21,7 +21,7 @@ from ingest.errors import Unreadable
 from ingest.parse.pdf_line import Box
 
 # What pypdf raises over a damaged file, besides its own errors.
-BROKEN = (
+PYPDF_ERRORS = (
     PyPdfError,
     DependencyError,
     zlib.error,
@@ -36,10 +36,10 @@ BROKEN = (
     TypeError,
     ValueError,
 )
-MOST_ENTRIES = 20_000  # of an outline
-DEEPEST = 12
-MOST_FIELDS = 5_000
-LONGEST_REPEATED = 100  # characters of a value that each place of a field shows again
+MOST_OUTLINE_ENTRIES = 20_000  # of an outline
+DEEPEST_OUTLINE = 12
+MOST_FORM_FIELDS = 5_000
+LONGEST_REPEATED_VALUE = 100  # characters of a value that each place of a field shows again
 
 _NO_TITLE = re.compile(
     r"(?i)untitled.*|microsoft (?:word|excel|powerpoint)\b.*|[\w.-]*\d{5,}[\w.-]*|\S+\.\w{2,5}"
@@ -51,7 +51,7 @@ _GLYPHS = re.compile(r"(?:/[A-Za-z.]{0,8}\d{1,5}){2,}")
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 
-class Mark(NamedTuple):
+class OutlineEntry(NamedTuple):
     """An entry of the outline. level: 1 is outermost. top: points from the top of its page."""
 
     level: int
@@ -60,7 +60,7 @@ class Mark(NamedTuple):
     top: float
 
 
-class Field(NamedTuple):
+class FormField(NamedTuple):
     """A form field that was filled in: the page it stands on (0-based), and where."""
 
     page: int
@@ -69,7 +69,7 @@ class Field(NamedTuple):
     box: Box
 
 
-class Structure:
+class PdfStructure:
     """A PDF as pypdf sees it. Raises Unreadable when it is damaged or wants a password."""
 
     def __init__(self, body: bytes) -> None:
@@ -80,7 +80,7 @@ class Structure:
             self.pages = len(self._reader.pages)
         except DependencyError as error:
             raise Unreadable(f"encrypted; reading it needs the package: {error}") from error
-        except BROKEN as error:
+        except PYPDF_ERRORS as error:
             raise Unreadable("a damaged PDF: its pages cannot be found") from error
 
     @property
@@ -89,59 +89,61 @@ class Structure:
         try:
             known = self._reader.metadata
             title = known.get("/Title", "") if known else ""
-        except BROKEN:
+        except PYPDF_ERRORS:
             return ""
         title = " ".join(str(title).replace("\0", "").split())
         return "" if _NO_TITLE.fullmatch(title) else title
 
-    def labels(self) -> list[str]:
+    def page_labels(self) -> list[str]:
         """Give the labels printed on the pages; their numbers where there are none, or bad ones."""
         numbers = [str(number + 1) for number in range(self.pages)]
         try:
             labels = self._reader.page_labels
-        except BROKEN:
+        except PYPDF_ERRORS:
             return numbers
         return [label or number for label, number in zip(labels, numbers, strict=True)]
 
-    def outline(self) -> list[Mark]:
+    def outline(self) -> list[OutlineEntry]:
         """Give the outline in page order; empty when there is none, or a broken one."""
         try:
-            marks = list(islice(self._marks(self._reader.outline, 1), MOST_ENTRIES))
-        except BROKEN:
+            marks = list(
+                islice(self._iterate_outline(self._reader.outline, 1), MOST_OUTLINE_ENTRIES)
+            )
+        except PYPDF_ERRORS:
             return []
         return sorted(marks, key=lambda mark: (mark.page, mark.top))
 
-    def _marks(self, entries: list[Any], level: int) -> Iterator[Mark]:
+    def _iterate_outline(self, entries: list[Any], level: int) -> Iterator[OutlineEntry]:
         for entry in entries:
             if isinstance(entry, list):
-                if level < DEEPEST:
-                    yield from self._marks(entry, level + 1)
+                if level < DEEPEST_OUTLINE:
+                    yield from self._iterate_outline(entry, level + 1)
             elif isinstance(entry, Destination):
                 page = self._reader.get_destination_page_number(entry)
                 title = " ".join(str(entry.title or "").replace("\0", "").split())
                 if page is not None and page >= 0 and title:
-                    yield Mark(level, title, page, self._top(page, entry.top))
+                    yield OutlineEntry(level, title, page, self._top_below_edge(page, entry.top))
 
-    def _top(self, page: int, top: object) -> float:
+    def _top_below_edge(self, page: int, top: object) -> float:
         """Turn a height above the page's foot into one below its top; 0 where none is given."""
         sheet = self._reader.pages[page]
         if sheet.rotation or not isinstance(top, int | float):
             return 0.0
         return max(float(sheet.cropbox.top) - float(top), 0.0)
 
-    def fields(self) -> list[Field]:
+    def form_fields(self) -> list[FormField]:
         """Give the form fields that hold text."""
         try:
             form: Any = self._reader.root_object.get("/AcroForm")
             form = form.get_object() if form is not None else None
             if not isinstance(form, DictionaryObject) or not form.get("/Fields"):
                 return []
-            filled = (field for page in range(self.pages) for field in self._filled(page))
-            return list(_each_once(islice(filled, MOST_FIELDS)))
-        except BROKEN:
+            filled = (field for page in range(self.pages) for field in self._iterate_filled(page))
+            return list(_drop_repeated_values(islice(filled, MOST_FORM_FIELDS)))
+        except PYPDF_ERRORS:
             return []
 
-    def _filled(self, number: int) -> Iterator[Field]:
+    def _iterate_filled(self, number: int) -> Iterator[FormField]:
         page = self._reader.pages[number]
         edge, high = float(page.cropbox.left), float(page.cropbox.top)
         widgets: Any = page.get("/Annots") or ()
@@ -157,31 +159,31 @@ class Structure:
                 x, y, end, foot = (float(side) for side in sides)
                 across, down = sorted((x - edge, end - edge)), sorted((high - y, high - foot))
                 box = (across[0], down[0], across[1], down[1])
-                yield Field(number, str(name), value, box)
+                yield FormField(number, str(name), value, box)
 
-    def size(self, page: int) -> tuple[float, float]:
+    def page_size(self, page: int) -> tuple[float, float]:
         """Give width and height of a page, 0-based, as it is shown; of A4 when it is not said."""
         try:
             box = self._reader.pages[page].cropbox
             width, height = float(box.width), float(box.height)
             return (height, width) if self._reader.pages[page].rotation % 180 else (width, height)
-        except BROKEN:
+        except PYPDF_ERRORS:
             return 595.0, 842.0
 
-    def text(self, page: int) -> str:
+    def page_text(self, page: int) -> str:
         """Give the text of a page, 0-based, as pypdf reads it; empty when it cannot."""
         try:
             return _GLYPHS.sub(" ", self._reader.pages[page].extract_text())
-        except BROKEN:
+        except PYPDF_ERRORS:
             return ""
 
 
-def _each_once(fields: Iterable[Field]) -> Iterator[Field]:
+def _drop_repeated_values(fields: Iterable[FormField]) -> Iterator[FormField]:
     """Give a long value once, however many places of the form show it."""
-    shown: set[tuple[str, str]] = set()
+    known_values: set[tuple[str, str]] = set()
     for field in fields:
-        if len(field.value) > LONGEST_REPEATED:
-            if (field.name, field.value) in shown:
+        if len(field.value) > LONGEST_REPEATED_VALUE:
+            if (field.name, field.value) in known_values:
                 continue
-            shown.add((field.name, field.value))
+            known_values.add((field.name, field.value))
         yield field

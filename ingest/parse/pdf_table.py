@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from ingest.parse.pdf_line import Cell, Line, Part, Piece, around, is_wide, overlap
+from ingest.parse.pdf_line import (
+    LineCell,
+    TextLine,
+    LayoutPart,
+    LayoutPiece,
+    bounding_box,
+    begins_wide,
+    overlap_length,
+)
 
 # The sign or number before the first word of a list item or a numbered heading.
 MARKER = re.compile(
@@ -17,47 +25,49 @@ MARKER = re.compile(
     r"|[0-9]{1,2}(?:\.[0-9]{1,3}){1,4}\.?|[（(][一二三四五六七八九十0-9]{1,3}[）)]"
     r"|[一二三四五六七八九十]{1,3}、|[①-⑳])"
 )
-_AMOUNT = re.compile(
+_AMOUNT_CELL = re.compile(
     r"[$€£¥￥]?\s?[(+-]?[$€£¥￥]?\s?[\d.,]*\d[\d.,]*\)?\s?(?:%|pts?|bps)?\)?|[—–-]+"
 )
-_LEADER = re.compile(r" … ?\S{0,6}$")
+_PAGE_LEADER = re.compile(r" … ?\S{0,6}$")
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[A-Z]{1,2})?")
-WITH_MARKER = 2  # cells of a list item: its marker and its text
-AMOUNT = 25  # letters: more are no amount
-TALL = 2  # stacked heads beside each other; one may be a label of two lines
-MOST_HEADER = 6  # lines of a header
-HEAD = 32  # letters of one line of a column's head
+MARKER_CELLS = 2  # cells of a list item: its marker and its text
+LONGEST_AMOUNT = 25  # letters: more are no amount
+FEWEST_STACKS = 2  # stacked heads beside each other; one may be a label of two lines
+MOST_HEADER_LINES = 6  # lines of a header
+LONGEST_HEAD_LINE = 32  # letters of one line of a column's head
 MOST_LABELS = 3  # lines without cells between two rows
-LABEL = 90  # letters at most of a line without cells inside a table
-APART = 1.7  # rows with a larger gap between them, in sizes, are not one table
+LONGEST_ROW_LABEL = 90  # letters at most of a line without cells inside a table
+WIDEST_ROW_GAP = 1.7  # rows with a larger gap between them, in sizes, are not one table
 
 
-def is_item(line: Line) -> bool:
+def is_list_line(line: TextLine) -> bool:
     """Tell whether a line begins with the marker of a list item or a numbered heading.
 
     >>> box = (0.0, 0.0, 9.0, 9.0)
-    >>> is_item(Line((Cell("(a)", box), Cell("Refunds", box)), box, 9.0))
+    >>> is_list_line(Line((Cell("(a)", box), Cell("Refunds", box)), box, 9.0))
     True
     """
     first = line.cells[0].text
-    if len(line.cells) == WITH_MARKER and len(first) == 1:  # as symbol fonts draw bullets
+    if len(line.cells) == MARKER_CELLS and len(first) == 1:  # as symbol fonts draw bullets
         return not first.isalnum() and first not in "$€£¥￥"
-    return len(line.cells) <= WITH_MARKER and MARKER.fullmatch(first.split(" ", 1)[0]) is not None
+    return len(line.cells) <= MARKER_CELLS and MARKER.fullmatch(first.split(" ", 1)[0]) is not None
 
 
-def is_entry(line: Line) -> bool:
+def is_contents_line(line: TextLine) -> bool:
     """Tell whether a line leads to a page, as in a table of contents.
 
     >>> box = (0.0, 0.0, 9.0, 9.0)
-    >>> is_entry(Line((Cell("Refunds … 12", box),), box, 9.0))
+    >>> is_contents_line(Line((Cell("Refunds … 12", box),), box, 9.0))
     True
     """
-    return "… " in line.text and _LEADER.search(line.text) is not None
+    return "… " in line.text and _PAGE_LEADER.search(line.text) is not None
 
 
-def find_tables(lines: Sequence[Line]) -> list[tuple[int, int]]:
+def find_tables(lines: Sequence[TextLine]) -> list[tuple[int, int]]:
     """Give the first and the end line of each table of a page."""
-    rows = [len(line.cells) > 1 and not _is_prose(line) and not is_entry(line) for line in lines]
+    rows = [
+        len(line.cells) > 1 and not _is_prose(line) and not is_contents_line(line) for line in lines
+    ]
     tables: list[tuple[int, int]] = []
     first = 0
     while first < len(lines):
@@ -66,169 +76,181 @@ def find_tables(lines: Sequence[Line]) -> list[tuple[int, int]]:
             continue
         last = first
         for n in range(first + 1, len(lines)):
-            if n - last > MOST_LABELS or is_entry(lines[n]) or not _follows(lines[n - 1], lines[n]):
+            if (
+                n - last > MOST_LABELS
+                or is_contents_line(lines[n])
+                or not _is_next_row(lines[n - 1], lines[n])
+            ):
                 break
             if rows[n]:
                 last = n
-            elif len(lines[n].text) > LABEL or lines[n].run != lines[first].run:
+            elif len(lines[n].text) > LONGEST_ROW_LABEL or lines[n].run != lines[first].run:
                 break
         if _is_table([lines[n] for n in range(first, last + 1) if rows[n]], last + 1 - first):
             least = tables[-1][1] if tables else 0
-            tables.append((_with_heads(lines, first, last + 1, least), last + 1))
+            tables.append((_include_heads(lines, first, last + 1, least), last + 1))
         first = last + 1
     return tables
 
 
-def _with_heads(lines: Sequence[Line], first: int, end: int, least: int) -> int:
+def _include_heads(lines: Sequence[TextLine], first: int, end: int, least: int) -> int:
     """Take in the lines above a table that head its columns, or tell its units."""
     second = min(line.cells[1].box[0] for line in lines[first:end] if len(line.cells) > 1)
     while (
         first > least
         and len(lines[first - 1].cells) == 1
-        and _follows(lines[first - 1], lines[first])
+        and _is_next_row(lines[first - 1], lines[first])
     ):
         line = lines[first - 1]
         text = line.text
-        heads = line.box[0] > second - 3 * line.size and len(text) < LABEL
-        if not heads and not (text[0] in "(（" and text[-1] in ")）" and len(text) < LABEL):
+        is_head = line.box[0] > second - 3 * line.size and len(text) < LONGEST_ROW_LABEL
+        if not is_head and not (
+            text[0] in "(（" and text[-1] in ")）" and len(text) < LONGEST_ROW_LABEL
+        ):
             break
         first -= 1
     return first
 
 
-def _is_prose(line: Line) -> bool:
+def _is_prose(line: TextLine) -> bool:
     """Tell whether a line with two cells is no row: an item and its marker, a stretched line."""
-    if len(line.cells) > WITH_MARKER:
+    if len(line.cells) > MARKER_CELLS:
         return False
     first, second = line.cells
-    if is_item(line):
-        return not _AMOUNT.fullmatch(second.text)
+    if is_list_line(line):
+        return not _AMOUNT_CELL.fullmatch(second.text)
     gap = max(second.box[0] - first.box[2], first.box[0] - second.box[2])
-    return gap < 2 * line.size and len(second.text) > AMOUNT
+    return gap < 2 * line.size and len(second.text) > LONGEST_AMOUNT
 
 
-def gather(lines: Sequence[Line]) -> list[Line]:
+def gather_column_heads(lines: Sequence[TextLine]) -> list[TextLine]:
     """Put the heads of columns that were drawn one under the other into one row.
 
     ``Additional / Paid-in / Capital`` beside ``Retained / Earnings``: each stack is a cell.
     """
-    gathered: list[Line] = []
+    result: list[TextLine] = []
     n = 0
     while n < len(lines):
-        stacks, end = _stacks(lines, n)
+        stacks, end = _read_stacks(lines, n)
         if len(stacks) > 1:
-            cells = [_merged(stack) for stack in stacks]
-            box = around([line.box for line in lines[n:end]])
-            before = gathered[-1] if gathered else None
+            cells = [_merge_stack(stack) for stack in stacks]
+            box = bounding_box([line.box for line in lines[n:end]])
+            before = result[-1] if result else None
             if (
                 before
                 and len(before.cells) > 1
                 and before.box[2] < box[0]
                 and before.box[1] < box[3]
             ):
-                cells, box = [*gathered.pop().cells, *cells], around([before.box, box])
-            gathered.append(lines[n]._replace(cells=tuple(cells), box=box, hyphen=False))
+                cells, box = [*result.pop().cells, *cells], bounding_box([before.box, box])
+            result.append(lines[n]._replace(cells=tuple(cells), box=box, hyphen=False))
             n = end
         else:
-            gathered.append(lines[n])
+            result.append(lines[n])
             n += 1
-    return gathered
+    return result
 
 
-def _merged(stack: Sequence[Cell]) -> Cell:
+def _merge_stack(stack: Sequence[LineCell]) -> LineCell:
     text = stack[0].text
     for cell in stack[1:]:
-        text += joint(text, cell.text) + cell.text
-    return Cell(text, around([cell.box for cell in stack]))
+        text += choose_cell_joint(text, cell.text) + cell.text
+    return LineCell(text, bounding_box([cell.box for cell in stack]))
 
 
-def joint(text: str, after: str) -> str:
+def choose_cell_joint(text: str, after: str) -> str:
     """Tell what joins two lines of one cell: nothing after a hyphen or between Han characters."""
-    return "" if text.endswith("-") or (is_wide(text[-1:]) and is_wide(after[:1])) else " "
+    return "" if text.endswith("-") or (begins_wide(text[-1:]) and begins_wide(after[:1])) else " "
 
 
-def _stacks(lines: Sequence[Line], first: int) -> tuple[list[list[Cell]], int]:
+def _read_stacks(lines: Sequence[TextLine], first: int) -> tuple[list[list[LineCell]], int]:
     """Read short lines as stacks side by side, from left to right; give where they end."""
-    stacks: list[list[Cell]] = []
+    stacks: list[list[LineCell]] = []
     n = first
-    while n < len(lines) and lines[n].run == "right" and len(lines[n].cells[0].text) <= HEAD:
-        line = _whole(lines[n])
+    while (
+        n < len(lines)
+        and lines[n].run == "right"
+        and len(lines[n].cells[0].text) <= LONGEST_HEAD_LINE
+    ):
+        line = _write_hyphen(lines[n])
         cell = line.cells[0]
         last = stacks[-1][-1] if stacks else None
         if last is None or (cell.box[0] > last.box[2] and cell.box[1] < last.box[3]):
             stacks.append([cell])
-        elif _on_top(last, cell, line.size) and len(stacks[-1]) < MOST_HEADER:
+        elif _stands_on(last, cell, line.size) and len(stacks[-1]) < MOST_HEADER_LINES:
             stacks[-1].append(cell)
         else:
             break
         stacks += [[other] for other in line.cells[1:]]
         n += 1
-    if sum(len(stack) > 1 for stack in stacks) < TALL:
+    if sum(len(stack) > 1 for stack in stacks) < FEWEST_STACKS:
         return [], n
     return stacks, n
 
 
-def _on_top(cell: Cell, under: Cell, size: float) -> bool:
+def _stands_on(cell: LineCell, under: LineCell, size: float) -> bool:
     step = under.box[1] - cell.box[1]
     return 0.5 * size < step < 1.5 * size and (
-        overlap(cell.box[0], cell.box[2], under.box[0], under.box[2]) > 0
+        overlap_length(cell.box[0], cell.box[2], under.box[0], under.box[2]) > 0
     )
 
 
-def _follows(line: Line, after: Line) -> bool:
+def _is_next_row(line: TextLine, after: TextLine) -> bool:
     gap = after.box[1] - line.box[3]
-    return -1.5 * line.size < gap < APART * max(line.size, after.size)
+    return -1.5 * line.size < gap < WIDEST_ROW_GAP * max(line.size, after.size)
 
 
-def _is_table(rows: Sequence[Line], lines: int) -> bool:
+def _is_table(rows: Sequence[TextLine], lines: int) -> bool:
     """Tell whether rows have columns: a gap stands below a gap. rows: of so many lines."""
     if len(rows) == 1:  # three cells or more, far apart
-        gaps = _gaps(rows[0])
+        gaps = _cell_gaps(rows[0])
         return (
             len(gaps) > 1 and sum(end - start for start, end in gaps) > 2 * len(gaps) * rows[0].size
         )
-    below = sum(_share_a_gap(row, after) for row, after in pairwise(rows))
+    below = sum(_share_gap(row, after) for row, after in pairwise(rows))
     return 2 * below >= len(rows) - 1 and 3 * len(rows) > lines
 
 
-def _gaps(row: Line) -> list[tuple[float, float]]:
+def _cell_gaps(row: TextLine) -> list[tuple[float, float]]:
     boxes = sorted(cell.box for cell in row.cells)
     return [(box[2], after[0]) for box, after in pairwise(boxes)]
 
 
-def _share_a_gap(row: Line, after: Line) -> bool:
+def _share_gap(row: TextLine, after: TextLine) -> bool:
     return any(
-        overlap(*gap, *other) > 0.5 * min(gap[1] - gap[0], other[1] - other[0])
-        for gap in _gaps(row)
-        for other in _gaps(after)
+        overlap_length(*gap, *other) > 0.5 * min(gap[1] - gap[0], other[1] - other[0])
+        for gap in _cell_gaps(row)
+        for other in _cell_gaps(after)
     )
 
 
-def table(lines: Sequence[Line]) -> Piece:
+def make_table(lines: Sequence[TextLine]) -> LayoutPiece:
     """Make a table of its lines: one line a row, and how many of the first are its header."""
-    rows = _rows([_whole(line) for line in lines])
-    parts: list[Part] = []
+    rows = _group_table_rows([_write_hyphen(line) for line in lines])
+    parts: list[LayoutPart] = []
     for row in rows:
         for place, cell in enumerate(row):
             for turn, (text, box) in enumerate(cell):
                 before = " | " if place else "\n" if parts else ""
                 if turn:
-                    before = joint(cell[turn - 1].text, text)
-                parts.append(Part(before, text, box, lines[0].run))
-    header = _header([[" ".join(cell.text for cell in cells) for cells in row] for row in rows])
+                    before = choose_cell_joint(cell[turn - 1].text, text)
+                parts.append(LayoutPart(before, text, box, lines[0].run))
+    header = _count_header_rows(
+        [[" ".join(cell.text for cell in cells) for cells in row] for row in rows]
+    )
     if not header and lines[0].bold and len(rows[0]) > 1 and not lines[-1].bold:
         header = 1
-    return Piece(
+    return LayoutPiece(
         kind="table",
         parts=tuple(parts),
-        at=around([line.box for line in lines]),
+        at=bounding_box([line.box for line in lines]),
         size=median([line.size for line in lines]),
         lines=len(rows),
         header=header,
     )
 
 
-def _whole(line: Line) -> Line:
+def _write_hyphen(line: TextLine) -> TextLine:
     """Write the hyphen at the end of a line that the reader only marked."""
     if not line.hyphen:
         return line
@@ -238,19 +260,19 @@ def _whole(line: Line) -> Line:
     )
 
 
-def _rows(lines: Sequence[Line]) -> list[list[list[Cell]]]:
+def _group_table_rows(lines: Sequence[TextLine]) -> list[list[list[LineCell]]]:
     """Give each row's cells, each the pieces it was printed in: a long label has two."""
     steps = [after.box[1] - line.box[1] for line, after in pairwise(lines)]
     usual = median(steps) if steps else 0.0
-    rows: list[list[list[Cell]]] = []
-    rest: list[Cell] = []
+    rows: list[list[list[LineCell]]] = []
+    rest: list[LineCell] = []
     for n, line in enumerate(lines):
         tight = n > 0 and 0 < steps[n - 1] < 0.87 * usual
         ahead = n + 1 < len(lines) and 0 < steps[n] < 0.87 * usual and len(lines[n + 1].cells) > 1
         alone = len(line.cells) == 1
-        if alone and tight and rows and (place := _over(rows[-1], line)) is not None:
+        if alone and tight and rows and (place := _find_cell_above(rows[-1], line)) is not None:
             rows[-1][place].append(line.cells[0])
-        elif alone and ahead and _under(line.cells[0], lines[n + 1]):
+        elif alone and ahead and _continues_label(line.cells[0], lines[n + 1]):
             rest.append(line.cells[0])
         else:
             rows.append([[*rest, line.cells[0]], *[[cell] for cell in line.cells[1:]]])
@@ -258,25 +280,25 @@ def _rows(lines: Sequence[Line]) -> list[list[list[Cell]]]:
     return rows
 
 
-def _over(row: Sequence[Sequence[Cell]], line: Line) -> int | None:
+def _find_cell_above(row: Sequence[Sequence[LineCell]], line: TextLine) -> int | None:
     """Find the cell above a line that it goes on with."""
-    places = [place for place, cells in enumerate(row) if _under(cells[-1], line)]
+    places = [place for place, cells in enumerate(row) if _continues_label(cells[-1], line)]
     return places[-1] if places else None
 
 
-def _under(label: Cell, line: Line) -> bool:
+def _continues_label(label: LineCell, line: TextLine) -> bool:
     """Tell whether a line goes on with the label above it: at its edge, or a little indented."""
     return -0.5 * line.size < line.cells[0].box[0] - label.box[0] < 2.5 * line.size
 
 
-def _header(rows: Sequence[Sequence[str]]) -> int:
+def _count_header_rows(rows: Sequence[Sequence[str]]) -> int:
     """Count the rows before the first that holds an amount; years are no amounts.
 
-    >>> _header([["(Millions)", "2022", "2021"], ["Net sales", "34,229", "35,355"]])
+    >>> _count_header_rows([["(Millions)", "2022", "2021"], ["Net sales", "34,229", "35,355"]])
     1
     """
-    for n, row in enumerate(rows[: MOST_HEADER + 1]):
-        cells = row[1:] if len(row) > 1 and not _AMOUNT.fullmatch(row[0]) else row
-        if any(_AMOUNT.fullmatch(cell) and not _YEAR.fullmatch(cell) for cell in cells):
+    for n, row in enumerate(rows[: MOST_HEADER_LINES + 1]):
+        cells = row[1:] if len(row) > 1 and not _AMOUNT_CELL.fullmatch(row[0]) else row
+        if any(_AMOUNT_CELL.fullmatch(cell) and not _YEAR.fullmatch(cell) for cell in cells):
             return max((m + 1 for m in range(n) if len(rows[m]) > 1), default=0)
     return 0

@@ -7,21 +7,21 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from ingest.document import Document
-from ingest.parse.compose import LONGEST_HEADING, Composer
-from ingest.parse.pdf_boxes import Place, write_boxes
-from ingest.parse.pdf_line import Part, Piece, Sheet, around
-from ingest.parse.pdf_prose import pieces
-from ingest.parse.pdf_structure import Field, Mark, Structure
+from ingest.parse.compose import LONGEST_HEADING, DocumentBuilder
+from ingest.parse.pdf_boxes import TextBox, write_boxes
+from ingest.parse.pdf_line import LayoutPart, LayoutPiece, Sheet, bounding_box
+from ingest.parse.pdf_prose import make_pieces
+from ingest.parse.pdf_structure import FormField, OutlineEntry, PdfStructure
 
 BELOW_OUTLINE = 20  # levels: a heading known by its font stands under those of the outline
-TITLE = 1.3  # times the body: how large a title is set
+TITLE_SIZE = 1.3  # times the body: how large a title is set
 _SAME_SIZE = 0.06  # headings this much smaller are of one level
-SHORTEST = 4  # letters of a title that is looked for inside another
-NEAR = 8.0  # points: how exactly an outline points at a heading
-_MARKS = ".,;:!?()[]{}\"'“”‘’"
+SHORTEST_TITLE = 4  # letters of a title that is looked for inside another
+OUTLINE_DISTANCE = 8.0  # points: how exactly an outline points at a heading
+_WORD_MARKS = ".,;:!?()[]{}\"'“”‘’"
 
 
-def body_size(sheets: Sequence[Sheet]) -> float:
+def find_body_size(sheets: Sequence[Sheet]) -> float:
     """Give the size in which most letters are set."""
     sizes: Counter[float] = Counter()
     for sheet in sheets:
@@ -30,70 +30,74 @@ def body_size(sheets: Sequence[Sheet]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 10.0
 
 
-def write(
-    sheets: Sequence[Sheet], labels: Sequence[str], structure: Structure, uri: str
+def write_pdf_document(
+    sheets: Sequence[Sheet], labels: Sequence[str], structure: PdfStructure, uri: str
 ) -> Document:
     """Compose the document: blocks that never cross pages, and the map of their boxes."""
-    body = body_size(sheets)
-    known = _vocabulary(sheets)
-    pages = [pieces(sheet.lines, body=body, known=known) for sheet in sheets]
+    body = find_body_size(sheets)
+    has_word = _vocabulary(sheets)
+    pages = [make_pieces(sheet.lines, body=body, has_word=has_word) for sheet in sheets]
     outline = structure.outline()
-    level = _levels(pages, below=BELOW_OUTLINE if outline else 0)
-    marks: dict[int, list[Mark]] = {}
+    level_of = _rank_headings(pages, below=BELOW_OUTLINE if outline else 0)
+    marks: dict[int, list[OutlineEntry]] = {}
     for mark in outline:
         marks.setdefault(mark.page, []).append(mark)
-    fields: dict[int, list[Field]] = {}
-    for field in structure.fields():
+    fields: dict[int, list[FormField]] = {}
+    for field in structure.form_fields():
         fields.setdefault(field.page, []).append(field)
-    writer = _Writer()
-    for number, (found, label) in enumerate(zip(pages, labels, strict=True)):
-        writer.page(label)
-        filled = [_form(fields[number])] if number in fields else []
-        for piece in _marked([*found, *filled], marks.get(number, []), level):
-            writer.add(piece)
+    writer = _PieceWriter()
+    for number, (page_pieces, label) in enumerate(zip(pages, labels, strict=True)):
+        writer.start_page(label)
+        form_pieces = [_make_form_table(fields[number])] if number in fields else []
+        for piece in _apply_outline([*page_pieces, *form_pieces], marks.get(number, []), level_of):
+            writer.add_piece(piece)
     sizes = [(sheet.width, sheet.height) for sheet in sheets]
-    title = structure.title or _printed_title(pages[0], body) or _name(uri)
-    return writer.document(title, sizes)
+    title = structure.title or _find_printed_title(pages[0], body) or _title_from_uri(uri)
+    return writer.finish_document(title, sizes)
 
 
-class _Writer:
+class _PieceWriter:
     """A composer that remembers where each part of the text stands."""
 
     def __init__(self) -> None:
-        self.composer = Composer()
-        self._places: list[Place] = []
+        self.builder = DocumentBuilder()
+        self._places: list[TextBox] = []
         self._headers: dict[int, str] = {}
         self._page = 0
 
-    def page(self, label: str) -> None:
+    def start_page(self, label: str) -> None:
         """Begin the next page."""
-        self._page = self.composer.page(label)
+        self._page = self.builder.begin_page(label)
 
-    def add(self, piece: Piece) -> None:
+    def add_piece(self, piece: LayoutPiece) -> None:
         """Write a piece; a heading without parts leads what follows, and is no text."""
         text = piece.text
         match piece.kind:
             case "heading" if not piece.parts:
-                start, end = self.composer.heading(piece.level, piece.title, shown=False)
+                start, end = self.builder.add_heading(piece.level, piece.title, visible=False)
             case "heading":
-                start, end = self.composer.heading(piece.level, text)
+                start, end = self.builder.add_heading(piece.level, text)
             case "list":
-                start, end = self.composer.items(text.split("\n"))
+                start, end = self.builder.add_list(text.split("\n"))
             case "table":
                 rows = [row.split(" | ") for row in text.split("\n")]
-                start, end = self.composer.table((), rows)
+                start, end = self.builder.add_table((), rows)
                 self._headers[start] = "\n".join(text.split("\n")[: piece.header])
             case _:
-                start, end = self.composer.paragraph(text)
+                start, end = self.builder.add_paragraph(text)
         if end - start == len(text):
-            self._places += _places(piece, start, self._page)
+            self._places += _iterate_text_boxes(piece, start, self._page)
         elif end > start:  # written otherwise than it was found: known by its outline only
-            self._places.append(Place(start, end, self._page, around([p.box for p in piece.parts])))
+            self._places.append(
+                TextBox(start, end, self._page, bounding_box([p.box for p in piece.parts]))
+            )
 
-    def document(self, title: str, sizes: Sequence[tuple[float, float]]) -> Document:
+    def finish_document(self, title: str, sizes: Sequence[tuple[float, float]]) -> Document:
         """Close the document."""
         boxes = write_boxes(sizes, self._places)
-        document = self.composer.document(title=title, media_type="application/pdf", boxes=boxes)
+        document = self.builder.build_document(
+            title=title, media_type="application/pdf", boxes=boxes
+        )
         blocks = [
             replace(block, header=header) if (header := self._headers.get(block.start)) else block
             for block in document.blocks
@@ -101,37 +105,44 @@ class _Writer:
         return replace(document, blocks=tuple(blocks))
 
 
-def _places(piece: Piece, start: int, page: int) -> Iterator[Place]:
+def _iterate_text_boxes(piece: LayoutPiece, start: int, page: int) -> Iterator[TextBox]:
     """Place each part; the bar between two cells belongs to the first."""
     for n, part in enumerate(piece.parts):
         start += len(part.joint)
         end = start + len(part.text)
         bar = n + 1 < len(piece.parts) and "|" in piece.parts[n + 1].joint
-        yield Place(start, end + 2 * bar, page, part.box, part.run)
+        yield TextBox(start, end + 2 * bar, page, part.box, part.run)
         start = end
 
 
-def _marked(
-    found: Sequence[Piece], marks: Sequence[Mark], level: Callable[[Piece], int]
-) -> Iterator[Piece]:
+def _apply_outline(
+    page_pieces: Sequence[LayoutPiece],
+    marks: Sequence[OutlineEntry],
+    level_of: Callable[[LayoutPiece], int],
+) -> Iterator[LayoutPiece]:
     """Make headings of what the outline names; what it names elsewise leads from its place on."""
-    named: dict[int, Mark] = {}
-    apart: list[tuple[int, Mark]] = []
-    texts = [_bare(piece.text) for piece in found] if marks else []
+    named_pieces: dict[int, OutlineEntry] = {}
+    unprinted: list[tuple[int, OutlineEntry]] = []
+    texts = [_letters_only(piece.text) for piece in page_pieces] if marks else []
     for mark in marks:
-        title = _bare(mark.title)
+        title = _letters_only(mark.title)
         here = next(
-            (n for n, text in enumerate(texts) if n not in named and _is_title(text, title)), None
+            (n for n, text in enumerate(texts) if n not in named_pieces and _is_title(text, title)),
+            None,
         )
         if here is not None:
-            named[here] = mark
+            named_pieces[here] = mark
         else:
-            places = (n for n, piece in enumerate(found) if piece.parts[0].box[1] > mark.top - NEAR)
-            apart.append((next(places, len(found)), mark))
-    for n, piece in enumerate([*found, None]):
-        for place, mark in apart:
+            places = (
+                n
+                for n, piece in enumerate(page_pieces)
+                if piece.parts[0].box[1] > mark.top - OUTLINE_DISTANCE
+            )
+            unprinted.append((next(places, len(page_pieces)), mark))
+    for n, piece in enumerate([*page_pieces, None]):
+        for place, mark in unprinted:
             if place == n and piece is not None:
-                yield Piece(
+                yield LayoutPiece(
                     "heading",
                     (),
                     (0, mark.top, 0, mark.top),
@@ -141,15 +152,15 @@ def _marked(
                 )
         if piece is None:
             continue
-        if n in named:
-            yield piece._replace(kind="heading", level=named[n].level)
+        if n in named_pieces:
+            yield piece._replace(kind="heading", level=named_pieces[n].level)
         elif piece.kind == "heading":
-            yield piece._replace(level=level(piece))
+            yield piece._replace(level=level_of(piece))
         else:
             yield piece
 
 
-def _bare(text: str) -> str:
+def _letters_only(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
@@ -158,17 +169,19 @@ def _is_title(text: str, title: str) -> bool:
     if text == title:
         return True
     short, long = sorted((text, title), key=len)
-    return len(short) >= SHORTEST and long.endswith(short) and len(short) > 0.6 * len(long)
+    return len(short) >= SHORTEST_TITLE and long.endswith(short) and len(short) > 0.6 * len(long)
 
 
-def _levels(pages: Sequence[Sequence[Piece]], *, below: int) -> Callable[[Piece], int]:
+def _rank_headings(
+    pages: Sequence[Sequence[LayoutPiece]], *, below: int
+) -> Callable[[LayoutPiece], int]:
     """Rank headings by their size, largest first; in one size, capitals lead and a colon ends."""
     sizes: list[float] = []
     for size in sorted({p.size for page in pages for p in page if p.kind == "heading"})[::-1]:
         if not sizes or size < sizes[-1] * (1 - _SAME_SIZE):
             sizes.append(size)
 
-    def level(piece: Piece) -> int:
+    def level(piece: LayoutPiece) -> int:
         rank = next(n for n, size in enumerate(sizes) if piece.size >= size * (1 - _SAME_SIZE))
         text = piece.text
         style = 0 if text.isupper() else 2 if text.endswith((":", "：")) else 1
@@ -183,7 +196,7 @@ def _vocabulary(sheets: Sequence[Sheet]) -> Callable[[str], bool]:
     @cache
     def words() -> frozenset[str]:
         return frozenset(
-            word.strip(_MARKS)
+            word.strip(_WORD_MARKS)
             for sheet in sheets
             for line in sheet.lines
             for word in line.text.casefold().split()[:-1]
@@ -192,25 +205,27 @@ def _vocabulary(sheets: Sequence[Sheet]) -> Callable[[str], bool]:
     return lambda word: word.casefold() in words()
 
 
-def _form(fields: Sequence[Field]) -> Piece:
+def _make_form_table(fields: Sequence[FormField]) -> LayoutPiece:
     """Make a table of the form fields of a page: a name and its value on each line."""
-    parts: list[Part] = []
+    parts: list[LayoutPart] = []
     for field in fields:
         name, value = (
             " ".join(text.replace("|", " ").split()) for text in (field.name, field.value)
         )
-        parts.append(Part("\n" if parts else "", name or "–", field.box))
-        parts.append(Part(" | ", value, field.box))
-    return Piece(
-        "table", tuple(parts), around([part.box for part in parts]), 10.0, lines=len(fields)
+        parts.append(LayoutPart("\n" if parts else "", name or "–", field.box))
+        parts.append(LayoutPart(" | ", value, field.box))
+    return LayoutPiece(
+        "table", tuple(parts), bounding_box([part.box for part in parts]), 10.0, lines=len(fields)
     )
 
 
-def _printed_title(found: Sequence[Piece], body: float) -> str:
+def _find_printed_title(page_pieces: Sequence[LayoutPiece], body: float) -> str:
     """Give the largest heading of the first page, when it is set as a title is."""
-    headings = [piece for piece in found if piece.kind == "heading" and piece.size > TITLE * body]
+    headings = [
+        piece for piece in page_pieces if piece.kind == "heading" and piece.size > TITLE_SIZE * body
+    ]
     return max(headings, key=lambda piece: piece.size).text if headings else ""
 
 
-def _name(uri: str) -> str:
+def _title_from_uri(uri: str) -> str:
     return " ".join(PurePosixPath(uri).stem.replace("_", " ").split()) or uri

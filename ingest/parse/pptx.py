@@ -6,154 +6,173 @@ from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.parse import charts, grid, runs
-from ingest.parse.compose import Composer, clean, flow
-from ingest.parse.ooxml import Element, Package, child, value
+from ingest.parse.compose import DocumentBuilder, clean_text, join_wrapped_lines
+from ingest.parse.ooxml import Element, Package, find_child, read_attribute
 from ingest.parse.sniff import PPTX
-from ingest.parse.zipped import local
+from ingest.parse.zipped import local_name
 
-MEDIA_TYPE = PPTX
+SLIDES_TYPE = PPTX
 
-_TITLES = frozenset({"title", "ctrTitle"})
-_FURNITURE = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
-_BODIES = frozenset({"body", "obj", ""})  # placeholders whose paragraphs have bullets by themselves
-_SHAPES = frozenset({"sp", "graphicFrame", "pic"})
-_MARKED = re.compile(r"\s*(?:\d{1,3}[.)]|[-•·–▪])\s")
-NOTES = "Notes"
+_TITLE_PLACEHOLDERS = frozenset({"title", "ctrTitle"})
+_SKIPPED_PLACEHOLDERS = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
+_BODY_PLACEHOLDERS = frozenset(
+    {"body", "obj", ""}
+)  # placeholders whose paragraphs have bullets by themselves
+_SHAPE_TAGS = frozenset({"sp", "graphicFrame", "pic"})
+_ITEM_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[-•·–▪])\s")
+NOTES_HEADING = "Notes"
 
 
 def parse(body: bytes, uri: str) -> Document:
     """Read a presentation. Raises Unreadable: damaged, encrypted, a bomb, or without text."""
     package = Package(body)
-    composer = Composer()
-    slides = package.relations(package.main)
-    listed = package.archive.xml(package.main).iter("{*}sldId")
+    builder = DocumentBuilder()
+    slides = package.read_relations(package.main)
+    listed = package.archive.parse_entry(package.main).iter("{*}sldId")
     read: set[str] = set()  # no program lists a slide twice; thousands of times it fills a disk
     for number, node in enumerate(listed, start=1):
-        kind, name = slides.get(_relation(node), ("", ""))
-        if kind == "slide" and package.has(name) and name not in read:
+        kind, name = slides.get(_relation_id(node), ("", ""))
+        if kind == "slide" and package.has_part(name) and name not in read:
             read.add(name)
-            _slide(package, name, number, composer)
-    title = composer.headline or package.title() or PurePosixPath(uri).stem
-    return composer.document(title=title, media_type=MEDIA_TYPE)
+            _write_slide(package, name, number, builder)
+    title = builder.headline or package.find_title() or PurePosixPath(uri).stem
+    return builder.build_document(title=title, media_type=SLIDES_TYPE)
 
 
-def _relation(node: Element) -> str:
+def _relation_id(node: Element) -> str:
     """Give a relation id: unlike a plain ``id`` it has a namespace."""
-    return next((str(said) for key, said in node.attrib.items() if str(key).endswith("}id")), "")
+    return next(
+        (str(identifier) for key, identifier in node.attrib.items() if str(key).endswith("}id")), ""
+    )
 
 
-def _slide(package: Package, name: str, number: int, composer: Composer) -> None:
-    composer.close(1)
-    composer.page(str(number))
-    root = package.archive.xml(name)
-    shapes = list(_shapes(child(root, "cSld", "spTree")))
-    titles = [shape for shape in shapes if _holder(shape) in _TITLES]
+def _write_slide(package: Package, name: str, number: int, builder: DocumentBuilder) -> None:
+    builder.close_sections(1)
+    builder.begin_page(str(number))
+    root = package.archive.parse_entry(name)
+    shapes = list(_iterate_shapes(find_child(root, "cSld", "spTree")))
+    titles = [shape for shape in shapes if _placeholder_type(shape) in _TITLE_PLACEHOLDERS]
     for shape in titles:
-        composer.heading(1, flow(clean(" ".join(_said(shape)))))
+        builder.add_heading(1, join_wrapped_lines(clean_text(" ".join(_list_paragraphs(shape)))))
     for shape in shapes:
         if shape not in titles:
-            _shape(shape, composer)
-    for chart in dict.fromkeys(package.related(name, "chart")):
-        if package.has(chart):
-            _chart(package.archive.xml(chart), composer)
-    for notes in dict.fromkeys(package.related(name, "notesSlide")):
-        if package.has(notes):
-            _notes(package.archive.xml(notes), composer)
+            _write_shape(shape, builder)
+    for chart in dict.fromkeys(package.find_related(name, "chart")):
+        if package.has_part(chart):
+            _write_chart(package.archive.parse_entry(chart), builder)
+    for notes in dict.fromkeys(package.find_related(name, "notesSlide")):
+        if package.has_part(notes):
+            _write_notes(package.archive.parse_entry(notes), builder)
 
 
-def _notes(root: Element, composer: Composer) -> None:
+def _write_notes(root: Element, builder: DocumentBuilder) -> None:
     """Write the speaker's notes under a heading that leads them but is no text of the slide."""
-    composer.heading(2, NOTES, shown=False)
-    for shape in _shapes(child(root, "cSld", "spTree")):
-        if _holder(shape) == "body":
-            for text in _said(shape):
-                composer.paragraph(text)
+    builder.add_heading(2, NOTES_HEADING, visible=False)
+    for shape in _iterate_shapes(find_child(root, "cSld", "spTree")):
+        if _placeholder_type(shape) == "body":
+            for text in _list_paragraphs(shape):
+                builder.add_paragraph(text)
 
 
-def _shapes(tree: Element | None) -> Iterator[Element]:
+def _iterate_shapes(tree: Element | None) -> Iterator[Element]:
     """Give the shapes of a slide, those in groups too, without dates, footers and numbers."""
     for node in tree if tree is not None else ():
-        name = local(node)
+        name = local_name(node)
         if name in {"grpSp", "AlternateContent", "Choice"}:
-            yield from _shapes(node)
-        elif name in _SHAPES and _holder(node) not in _FURNITURE and not _is_hidden(node):
+            yield from _iterate_shapes(node)
+        elif (
+            name in _SHAPE_TAGS
+            and _placeholder_type(node) not in _SKIPPED_PLACEHOLDERS
+            and not _is_hidden_shape(node)
+        ):
             yield node
 
 
-def _is_hidden(node: Element) -> bool:
+def _is_hidden_shape(node: Element) -> bool:
     properties = next(node.iter("{*}cNvPr"), None)
-    return value(properties, "hidden") in {"1", "true"}
+    return read_attribute(properties, "hidden") in {"1", "true"}
 
 
-def _holder(node: Element) -> str | None:
+def _placeholder_type(node: Element) -> str | None:
     """Name the placeholder that a shape fills; None for a shape of its own."""
-    holder = next(node.iter("{*}ph"), None)
-    return None if holder is None else value(holder, "type")
+    placeholder = next(node.iter("{*}ph"), None)
+    return None if placeholder is None else read_attribute(placeholder, "type")
 
 
-def _shape(node: Element, composer: Composer) -> None:
-    if local(node) == "pic":
+def _write_shape(node: Element, builder: DocumentBuilder) -> None:
+    if local_name(node) == "pic":
         properties = next(node.iter("{*}cNvPr"), None)
         if properties is not None:
-            composer.paragraph(runs.description(properties))
+            builder.add_paragraph(runs.describe_picture(properties))
         return
     table = next(node.iter("{*}tbl"), None)
     if table is not None:
-        _table(table, composer)
+        _write_slide_table(table, builder)
     else:
-        _text(node, composer)
+        _write_text(node, builder)
 
 
-def _text(node: Element, composer: Composer) -> None:
+def _write_text(node: Element, builder: DocumentBuilder) -> None:
     """Write a shape's paragraphs; those with bullets, or in a body of several, are items."""
-    paragraphs = [(one, text) for one in node.iter("{*}p") if (text := runs.text(one)).strip()]
-    listed = _holder(node) in _BODIES and len(paragraphs) > 1
+    paragraphs = [
+        (inner, text) for inner in node.iter("{*}p") if (text := runs.read_paragraph(inner)).strip()
+    ]
+    listed = _placeholder_type(node) in _BODY_PLACEHOLDERS and len(paragraphs) > 1
     items: list[str] = []
     count = 0
     for paragraph, text in paragraphs:
-        own = child(paragraph, "pPr")
-        marks = {local(one) for one in own} if own is not None else set()
+        own = find_child(paragraph, "pPr")
+        marks = {local_name(one) for one in own} if own is not None else set()
         bulleted = listed and "buNone" not in marks
         if bulleted or marks & {"buChar", "buAutoNum", "buBlip"}:
-            depth = value(own, "lvl")
+            depth = read_attribute(own, "lvl")
             count = count + 1 if "buAutoNum" in marks else 0
-            mark = "" if _MARKED.match(text) else f"{count}. " if count else "- "
+            mark = "" if _ITEM_MARK.match(text) else f"{count}. " if count else "- "
             indent = "  " * int(depth) if depth.isdecimal() and len(depth) == 1 else ""
-            items.append(f"{indent}{mark}{flow(text)}")
+            items.append(f"{indent}{mark}{join_wrapped_lines(text)}")
             continue
-        composer.items(items)
+        builder.add_list(items)
         items, count = [], 0
-        composer.paragraph(text)
-    composer.items(items)
+        builder.add_paragraph(text)
+    builder.add_list(items)
 
 
-def _said(node: Element) -> list[str]:
-    return [text for one in node.iter("{*}p") if (text := runs.text(one)).strip()]
+def _list_paragraphs(node: Element) -> list[str]:
+    return [
+        text for paragraph in node.iter("{*}p") if (text := runs.read_paragraph(paragraph)).strip()
+    ]
 
 
-def _table(table: Element, composer: Composer) -> None:
+def _write_slide_table(table: Element, builder: DocumentBuilder) -> None:
     rows: list[list[str]] = []
     for row in table.iter("{*}tr"):
         if next(row.iterancestors("{*}tbl"), None) is not table:
             continue  # of a table in a cell, which says it already
         above = rows[-1] if rows else []
-        cells = [one for one in row if local(one) == "tc"]
+        cells = [element for element in row if local_name(element) == "tc"]
         rows.append(
-            [_cell(cell, above[n] if n < len(above) else "") for n, cell in enumerate(cells)]
+            [
+                _read_slide_cell(cell, above[n] if n < len(above) else "")
+                for n, cell in enumerate(cells)
+            ]
         )
-    headed = value(child(table, "tblPr"), "firstRow") in {"1", "true"} and len(rows) > 1
-    grid.write(composer, rows[1:] if headed else rows, header=rows[0] if headed else None)
+    headed = (
+        read_attribute(find_child(table, "tblPr"), "firstRow") in {"1", "true"} and len(rows) > 1
+    )
+    grid.write_table(builder, rows[1:] if headed else rows, header=rows[0] if headed else None)
 
 
-def _chart(root: Element, composer: Composer) -> None:
-    composer.paragraph(charts.title(root))
-    found = charts.rows(root)
-    if len(found) > 1:
-        grid.write(composer, found[1:], header=found[0])
+def _write_chart(root: Element, builder: DocumentBuilder) -> None:
+    builder.add_paragraph(charts.chart_title(root))
+    rows = charts.chart_rows(root)
+    if len(rows) > 1:
+        grid.write_table(builder, rows[1:], header=rows[0])
 
 
-def _cell(cell: Element, above: str) -> str:
+def _read_slide_cell(cell: Element, above: str) -> str:
     """Give a cell's words; one merged downwards says those above it again."""
-    if value(cell, "vMerge") in {"1", "true"}:
-        return above if len(above) <= grid.LONGEST_REPEATED else ""
-    return "" if value(cell, "hMerge") in {"1", "true"} else " ".join(_said(cell))
+    if read_attribute(cell, "vMerge") in {"1", "true"}:
+        return above if len(above) <= grid.LONGEST_REPEATED_CELL else ""
+    return (
+        "" if read_attribute(cell, "hMerge") in {"1", "true"} else " ".join(_list_paragraphs(cell))
+    )

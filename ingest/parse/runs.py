@@ -2,117 +2,123 @@
 
 from collections.abc import Iterator
 
-from ingest.parse.compose import spoken
-from ingest.parse.ooxml import Element, child, on, value
-from ingest.parse.zipped import local
+from ingest.parse.compose import read_alt_text
+from ingest.parse.ooxml import Element, find_child, is_on, read_attribute
+from ingest.parse.zipped import local_name
 
 # Deleted and moved text, field codes, comments, readings above characters, and the old form of
 # a drawing that stands beside the new one.
-_UNSEEN_NAMES = (
+_SKIPPED_NAMES = (
     "del delText delInstrText moveFrom instrText pPr rPr sdtPr Fallback rt comment annotationRef"
     " footnoteRef endnoteRef txbxContent txBody naryPr dPr fPr radPr deg"
 )
-_UNSEEN = frozenset(_UNSEEN_NAMES.split())
-TINY = 4  # half points
-WHITE = {"FFFFFF", "FEFEFE", "FDFDFD"}
-_SPACES = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
+_SKIPPED_TAGS = frozenset(_SKIPPED_NAMES.split())
+TINY_HALF_POINTS = 4  # half points
+WHITE_CODES = {"FFFFFF", "FEFEFE", "FDFDFD"}
+_SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
 
-def text(paragraph: Element) -> str:
+def read_paragraph(paragraph: Element) -> str:
     """Give a paragraph's words; line breaks in it are kept."""
-    return "".join(_pieces(paragraph))
+    return "".join(_iterate_words(paragraph))
 
 
-def _pieces(node: Element) -> Iterator[str]:
-    for one in node:
-        name = local(one)
+def _iterate_words(node: Element) -> Iterator[str]:
+    for inner in node:
+        name = local_name(inner)
         if name == "t":
-            yield one.text or ""
-        elif name in _SPACES:
-            yield _SPACES[name]
+            yield inner.text or ""
+        elif name in _SPACE_TAGS:
+            yield _SPACE_TAGS[name]
         elif name == "r":
-            if not is_hidden(one):
-                yield from _pieces(one)
+            if not is_hidden_run(inner):
+                yield from _iterate_words(inner)
         elif name == "docPr":
-            yield description(one)
+            yield describe_picture(inner)
         elif name in _FORMULAS:
-            yield _formula(one, name)
+            yield _format_formula(inner, name)
         elif name == "oMath":
-            yield "".join(_pieces(one)) + " "
-        elif name not in _UNSEEN:
-            yield from _pieces(one)
+            yield "".join(_iterate_words(inner)) + " "
+        elif name not in _SKIPPED_TAGS:
+            yield from _iterate_words(inner)
 
 
-def is_hidden(run: Element) -> bool:
+def is_hidden_run(run: Element) -> bool:
     """Tell whether a run of a Word document is seen by no reader: hidden, tiny, white on paper.
 
     What is shaded, highlighted or stands in a table, a text box or a drawing may lie on a dark
     fill: there white is seen.
     """
-    own = child(run, "rPr")
+    own = find_child(run, "rPr")
     if own is None:
         return False
-    size = value(child(own, "sz"))
-    if on(child(own, "vanish")) or (size.isdecimal() and len(size) < 4 and int(size) <= TINY):  # noqa: PLR2004
+    size = read_attribute(find_child(own, "sz"))
+    if is_on(find_child(own, "vanish")) or (
+        size.isdecimal() and len(size) < 4 and int(size) <= TINY_HALF_POINTS
+    ):  # noqa: PLR2004
         return True
-    if value(child(own, "color")).upper() not in WHITE:
+    if read_attribute(find_child(own, "color")).upper() not in WHITE_CODES:
         return False
     paragraph = next(run.iterancestors("{*}p"), None)
-    shaded = [child(own, "shd"), child(own, "highlight"), child(paragraph, "pPr", "shd")]
+    shaded = [
+        find_child(own, "shd"),
+        find_child(own, "highlight"),
+        find_child(paragraph, "pPr", "shd"),
+    ]
     boxed = next(run.iterancestors("{*}tc", "{*}txbxContent", "{*}drawing", "{*}pict"), None)
-    styled = child(own, "rStyle") is not None or child(paragraph, "pPr", "pStyle") is not None
-    return boxed is None and not styled and not any(one is not None for one in shaded)
+    styled = (
+        find_child(own, "rStyle") is not None or find_child(paragraph, "pPr", "pStyle") is not None
+    )
+    return boxed is None and not styled and not any(mark is not None for mark in shaded)
 
 
-def hidden(paragraph: Element) -> int:
+def count_hidden_words(paragraph: Element) -> int:
     """Count the words of a paragraph that no reader sees."""
-    runs = (run for run in paragraph.iter("{*}r") if is_hidden(run))
-    return sum(len((one.text or "").split()) for run in runs for one in run.iter("{*}t"))
+    runs = (run for run in paragraph.iter("{*}r") if is_hidden_run(run))
+    return sum(len((element.text or "").split()) for run in runs for element in run.iter("{*}t"))
 
 
-def _formula(node: Element, name: str) -> str:
+def _format_formula(node: Element, name: str) -> str:
     """Write a part of a formula on one line, so that it cannot be read as another number."""
-    parts = {key: _whole(child(node, key)) for key in ("num", "den", "e", "sub", "sup")}
+    parts = {key: _join_words(find_child(node, key)) for key in ("num", "den", "e", "sub", "sup")}
     if name == "f":
-        return f"{_held(parts['num'])}/{_held(parts['den'])}"
+        return f"{_add_brackets(parts['num'])}/{_add_brackets(parts['den'])}"
     if name == "rad":
-        return f"√{_held(parts['e'])}"
+        return f"√{_add_brackets(parts['e'])}"
     if name == "d":
-        left, right = (child(node, "dPr", mark) for mark in ("begChr", "endChr"))
-        inner = ", ".join(_whole(one) for one in node if local(one) == "e")
-        return (
-            f"{'(' if left is None else value(left)}{inner}{')' if right is None else value(right)}"
-        )
-    low = f"_{_held(parts['sub'])}" if parts["sub"] else ""
-    high = f"^{_held(parts['sup'])}" if parts["sup"] else ""
+        left, right = (find_child(node, "dPr", mark) for mark in ("begChr", "endChr"))
+        inner = ", ".join(_join_words(element) for element in node if local_name(element) == "e")
+        return f"{'(' if left is None else read_attribute(left)}{inner}{')' if right is None else read_attribute(right)}"
+    low = f"_{_add_brackets(parts['sub'])}" if parts["sub"] else ""
+    high = f"^{_add_brackets(parts['sup'])}" if parts["sup"] else ""
     if name == "nary":
-        return f"{value(child(node, 'naryPr', 'chr')) or '∫'}{low}{high} {parts['e']}"
+        return f"{read_attribute(find_child(node, 'naryPr', 'chr')) or '∫'}{low}{high} {parts['e']}"
     return f"{parts['e']}{low}{high}"
 
 
-def _held(part: str) -> str:
+def _add_brackets(part: str) -> str:
     return f"({part})" if len(part) > 1 and not part.isalnum() else part
 
 
-def _whole(node: Element | None) -> str:
-    return "" if node is None else "".join(_pieces(node))
+def _join_words(node: Element | None) -> str:
+    return "" if node is None else "".join(_iterate_words(node))
 
 
-def description(picture: Element) -> str:
+def describe_picture(picture: Element) -> str:
     """Give a picture's alternative text, if it says anything."""
-    return spoken(value(picture, "descr"))
+    return read_alt_text(read_attribute(picture, "descr"))
 
 
-def boxes(paragraph: Element) -> Iterator[Element]:
+def find_text_boxes(paragraph: Element) -> Iterator[Element]:
     """Give the text boxes anchored in a paragraph, each once."""
     for node in paragraph.iter("{*}txbxContent"):
-        if not any(local(one) == "Fallback" for one in node.iterancestors()):
+        if not any(local_name(ancestor) == "Fallback" for ancestor in node.iterancestors()):
             yield node
 
 
-def notes(paragraph: Element) -> Iterator[tuple[str, str]]:
+def find_note_references(paragraph: Element) -> Iterator[tuple[str, str]]:
     """Give the notes that a paragraph refers to, as (kind, id)."""
     for kind in ("footnote", "endnote"):
         for node in paragraph.iter(f"{{*}}{kind}Reference"):
-            yield kind, value(node, "id")
+            yield kind, read_attribute(node, "id")

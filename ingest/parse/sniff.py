@@ -14,9 +14,9 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODF = "application/vnd.oasis.opendocument."
 
-HEAD = 65_536  # characters of a text that are looked at
+HEAD_CHARACTERS = 65_536  # characters of a text that are looked at
 
-_MAGIC = (
+_FILE_SIGNATURES = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
@@ -51,7 +51,7 @@ _MAGIC = (
     (b"!BDN", "application/vnd.ms-outlook-pst"),
     (b"MZ", "application/x-executable"),
 )
-SHORT = 3  # bytes of a mark that a text may begin with, too
+SHORT_MARK = 3  # bytes of a mark that a text may begin with, too
 # Names of streams in a compound file, in UTF-16: what each tells.
 _STREAMS = (
     ("EncryptedPackage", "application/x-encrypted-office"),
@@ -68,7 +68,7 @@ _ENTRIES = (
     ("Index/Document.iwa", "application/x-iwork"),
     ("META-INF/MANIFEST.MF", "application/java-archive"),
 )
-_FIELD = re.compile(
+_HEADER_FIELD = re.compile(
     r"(?:From|To|Subject|Date|Received|MIME-Version|Message-ID|Return-Path|Content-Type|Delivered-To|X-[\w-]{1,100}+|DKIM-Signature|Reply-To|Cc)\s*:",
     re.IGNORECASE,
 )
@@ -77,7 +77,9 @@ _HTML = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _XML = re.compile(r"\s*<\?xml\b|\s*<!DOCTYPE\s+(?!html)|\s*<svg\b", re.IGNORECASE)
-_TAG = re.compile(r"</(?:p|div|h[1-6]|ul|ol|li|table|tr|td|section|article|span|a)>", re.IGNORECASE)
+_CLOSING_TAG = re.compile(
+    r"</(?:p|div|h[1-6]|ul|ol|li|table|tr|td|section|article|span|a)>", re.IGNORECASE
+)
 _MARKDOWN = (
     re.compile(r"\A---[ \t]*\n(?:.*\n){0,60}?---[ \t]*\n"),
     re.compile(r"^#{1,6} \S", re.MULTILINE),
@@ -87,10 +89,10 @@ _MARKDOWN = (
     re.compile(r"^(?:[-*+]|\d+\.) \S", re.MULTILINE),
     re.compile(r"^> \S", re.MULTILINE),
 )
-_RULE = re.compile(
+_TABLE_RULE = re.compile(
     r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE
 )  # below a table's header: no CSV has it
-_NAMED = {
+_SUFFIX_TYPES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
     ".mdx": "text/markdown",
@@ -106,28 +108,30 @@ _NAMED = {
 }
 
 
-def media_type(body: bytes, uri: str) -> str:
+def detect_media_type(body: bytes, uri: str) -> str:
     """Name a file's type. Types that nothing here reads are named too.
 
     Raises Unreadable for an empty file and for bytes that are neither text nor a known format.
     """
     if not body.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
-    return _binary(body) or _text(decode.text(body)[:HEAD], PurePosixPath(uri.lower()).suffix)
+    return _detect_binary(body) or _detect_text(
+        decode.decode_text(body)[:HEAD_CHARACTERS], PurePosixPath(uri.lower()).suffix
+    )
 
 
-def _binary(body: bytes) -> str:
+def _detect_binary(body: bytes) -> str:
     if b"%PDF-" in body[:1024] and not _HTML.match(body[:1024].decode("latin-1")):
         return "application/pdf"
     if body.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip(body)
+        return _detect_zip(body)
     if body.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         named = (kind for name, kind in _STREAMS if name.encode("utf-16-le") in body)
         return next(named, "application/x-ole-storage")
-    return _recorded(body) or _known(body)
+    return _detect_recording(body) or _detect_magic(body)
 
 
-def _recorded(body: bytes) -> str:
+def _detect_recording(body: bytes) -> str:
     """Name pictures, sound and film that say their type behind a length."""
     if body[4:8] == b"ftyp":
         return "image/heic" if body[8:12] in {b"heic", b"mif1", b"avif"} else "video/mp4"
@@ -136,17 +140,17 @@ def _recorded(body: bytes) -> str:
     return ""
 
 
-def _known(body: bytes) -> str:
+def _detect_magic(body: bytes) -> str:
     if body[257:262] == b"ustar":
         return "application/x-tar"
-    readable = decode.readable(body)
-    for magic, kind in _MAGIC:
-        if body.startswith(magic) and not (len(magic) <= SHORT and readable):
+    readable = decode.is_text(body)
+    for magic, kind in _FILE_SIGNATURES:
+        if body.startswith(magic) and not (len(magic) <= SHORT_MARK and readable):
             return kind
     return ""
 
 
-def _zip(body: bytes) -> str:
+def _detect_zip(body: bytes) -> str:
     """Name a zip-based format by its entries. Nothing is unpacked but a short ``mimetype``."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
@@ -161,7 +165,7 @@ def _zip(body: bytes) -> str:
     return "application/epub+zip" if "META-INF/container.xml" in names else "application/zip"
 
 
-def _text(text: str, suffix: str) -> str:
+def _detect_text(text: str, suffix: str) -> str:
     head = text.lstrip("\ufeff")
     if _HTML.match(head):
         return "text/html"
@@ -169,24 +173,24 @@ def _text(text: str, suffix: str) -> str:
         return "text/html" if "<html" in head[:2000].lower() else "application/xml"
     if head.startswith("WEBVTT"):
         return "text/vtt"
-    return _mail(head) or _json(head, text) or _by_marks(head, suffix)
+    return _detect_mail(head) or _detect_json(head, text) or _weigh_marks(head, suffix)
 
 
-def _mail(head: str) -> str:
+def _detect_mail(head: str) -> str:
     """Tell an e-mail by its header: three known fields or more before the first blank line."""
-    if head.startswith("From ") and _FIELD.search(head[:500]):
+    if head.startswith("From ") and _HEADER_FIELD.search(head[:500]):
         return "application/mbox"
     fields = [
         line
         for line in re.split(r"\n[ \t]*\r?\n", head, maxsplit=1)[0].splitlines()
         if line[:1].strip()
     ]
-    known = {name[0].lower() for line in fields if (name := _FIELD.match(line))}
+    known = {name[0].lower() for line in fields if (name := _HEADER_FIELD.match(line))}
     rest = sum(1 for line in fields if re.match(r"[\w-]+\s*:", line))
     return "message/rfc822" if len(known) > 2 and rest == len(fields) else ""  # noqa: PLR2004
 
 
-def _json(head: str, text: str) -> str:
+def _detect_json(head: str, text: str) -> str:
     start = head.lstrip()
     if not start.startswith(("{", "[")):
         return ""
@@ -200,20 +204,22 @@ def _json(head: str, text: str) -> str:
     return "application/jsonl"
 
 
-def _by_marks(head: str, suffix: str) -> str:
+def _weigh_marks(head: str, suffix: str) -> str:
     """Weigh the marks of Markdown, markup and tables; the name decides between what is near."""
-    named = _NAMED.get(suffix, "")
-    marks = sum(1 for mark in _MARKDOWN if mark.search(head)) + (2 if _RULE.search(head) else 0)
-    tags = len(_TAG.findall(head))
-    if named == "text/html" and tags and marks < 3:  # noqa: PLR2004
+    suffix_type = _SUFFIX_TYPES.get(suffix, "")
+    marks = sum(1 for mark in _MARKDOWN if mark.search(head)) + (
+        2 if _TABLE_RULE.search(head) else 0
+    )
+    tags = len(_CLOSING_TAG.findall(head))
+    if suffix_type == "text/html" and tags and marks < 3:  # noqa: PLR2004
         return "text/html"
-    if named == "text/csv" and marks < 3 and delimited.sniff(head):  # noqa: PLR2004
+    if suffix_type == "text/csv" and marks < 3 and delimited.find_delimiter(head):  # noqa: PLR2004
         return "text/csv"
-    delimiter = delimited.sniff(head) if marks < 2 else ""  # noqa: PLR2004
-    if delimiter and delimited.regular(head, delimiter):
+    delimiter = delimited.find_delimiter(head) if marks < 2 else ""  # noqa: PLR2004
+    if delimiter and delimited.is_regular_table(head, delimiter):
         return "text/csv"
-    if marks > 1 or named == "text/markdown":
+    if marks > 1 or suffix_type == "text/markdown":
         return "text/markdown"
     if tags > 5 and tags * 200 > len(head):  # noqa: PLR2004
         return "text/html"
-    return named if named == "text/csv" else "text/plain"
+    return suffix_type if suffix_type == "text/csv" else "text/plain"

@@ -5,26 +5,26 @@ from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.parse import decode
-from ingest.parse.compose import Composer, flow
+from ingest.parse.compose import DocumentBuilder, join_wrapped_lines
 
-MEDIA_TYPE = "text/vtt"
+SUBTITLES_TYPE = "text/vtt"
 
 _TIMES = re.compile(r"[\d:.]+\s+-->\s+[\d:.]+.*")
 # What is opened and never closed is read to the end once, not anew from every beginning.
 _VOICE = re.compile(r"<v(?:\.[\w.]*+)?\s([^>]++)(>|\Z)")
-_MARK = re.compile(r"</?[\w.:]*+(?:\s[^>]*+)?(?:>|\Z)")
-_LONG = 600  # characters after which a speech goes on in a new paragraph
+_CUE_MARK = re.compile(r"</?[\w.:]*+(?:\s[^>]*+)?(?:>|\Z)")
+_LONG_SPEECH = 600  # characters after which a speech goes on in a new paragraph
 
 
-def _opened(mark: re.Match[str]) -> str:
+def _keep_unclosed(mark: re.Match[str]) -> str:
     return "" if mark[0].endswith(">") else mark[0]
 
 
 def parse(body: bytes, uri: str) -> Document:
     """Read subtitles. Raises Unreadable when nothing is said."""
-    composer = Composer()
-    speaker, said = "", ""
-    for cue in re.split(r"\n\s*\n", decode.text(body).replace("\r\n", "\n"))[1:]:
+    builder = DocumentBuilder()
+    speaker, speech = "", ""
+    for cue in re.split(r"\n\s*\n", decode.decode_text(body).replace("\r\n", "\n"))[1:]:
         lines = cue.split("\n")
         at = next((n for n, line in enumerate(lines) if _TIMES.match(line)), None)
         if at is None:
@@ -32,11 +32,17 @@ def parse(body: bytes, uri: str) -> Document:
         text = "\n".join(lines[at + 1 :])
         voice = _VOICE.search(text)
         name = voice[1].strip() if voice and voice[2] else ""
-        if said and (name != speaker or len(said) > _LONG):
-            composer.paragraph(said)
-            said = ""
+        if speech and (name != speaker or len(speech) > _LONG_SPEECH):
+            builder.add_paragraph(speech)
+            speech = ""
         speaker = name
-        words = flow(_MARK.sub(_opened, text))
-        said = flow(f"{said}\n{words}") if said else f"{name}: {words}" if name else words
-    composer.paragraph(said)
-    return composer.document(title=PurePosixPath(uri).stem, media_type=MEDIA_TYPE)
+        words = join_wrapped_lines(_CUE_MARK.sub(_keep_unclosed, text))
+        speech = (
+            join_wrapped_lines(f"{speech}\n{words}")
+            if speech
+            else f"{name}: {words}"
+            if name
+            else words
+        )
+    builder.add_paragraph(speech)
+    return builder.build_document(title=PurePosixPath(uri).stem, media_type=SUBTITLES_TYPE)

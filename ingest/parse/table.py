@@ -14,7 +14,7 @@ from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import delimited, html, markdown, plain, records, sniff, subtitles
 
-_DEAR = {  # media type: its file, and how names of such documents end
+_LATE_PARSERS = {  # media type: its file, and how names of such documents end
     "application/pdf": ("pdf", {".pdf"}),
     sniff.DOCX: ("docx", {".docx", ".docm", ".dotx"}),
     sniff.PPTX: ("pptx", {".pptx", ".pptm", ".ppsx"}),
@@ -24,19 +24,19 @@ _DEAR = {  # media type: its file, and how names of such documents end
 }
 
 
-def _by(name: str, body: bytes, uri: str) -> Document:
+def _parse_late(name: str, body: bytes, uri: str) -> Document:
     document: Document = import_module(f"ingest.parse.{name}").parse(body, uri)
     return document
 
 
 PARSERS: dict[str, Callable[[bytes, str], Document]] = {
-    delimited.MEDIA_TYPE: delimited.parse,
-    html.MEDIA_TYPE: html.parse,
-    markdown.MEDIA_TYPE: markdown.parse,
-    plain.MEDIA_TYPE: plain.parse,
-    records.MEDIA_TYPE: records.parse,
-    subtitles.MEDIA_TYPE: subtitles.parse,
-    **{kind: partial(_by, name) for kind, (name, _) in _DEAR.items()},
+    delimited.CSV_TYPE: delimited.parse,
+    html.HTML_TYPE: html.parse,
+    markdown.MARKDOWN_TYPE: markdown.parse,
+    plain.TEXT_TYPE: plain.parse,
+    records.JSON_LINES_TYPE: records.parse,
+    subtitles.SUBTITLES_TYPE: subtitles.parse,
+    **{kind: partial(_parse_late, name) for kind, (name, _) in _LATE_PARSERS.items()},
 }
 
 _REASONS = {
@@ -63,44 +63,46 @@ _REASONS = {
     "application/java-archive": "a program, not a document",
     "application/vnd.ms-htmlhelp": "a compiled help file (.chm); extract its HTML pages",
 }
-_KINDS = {
+_KIND_REASONS = {
     "image": "a picture without text that can be read; scanned pages need text recognition first",
     "audio": "an audio file; add its transcript instead",
     "video": "a video; add its transcript instead",
     "font": "a font, not a document",
 }
-_ARCHIVE = "an archive; unpack it and add the files in it"
+_ARCHIVE_REASON = "an archive; unpack it and add the files in it"
 
 
-class NotPrepared(Exception):
+class ParserNotPrepared(Exception):
     """A document of a type whose parser this process did not prepare."""
 
 
-def prepare(names: Collection[str] | None) -> frozenset[str]:
+def prepare_parsers(names: Collection[str] | None) -> frozenset[str]:
     """Import the parsers of documents of these names (None: of all); returns their types."""
     ends = None if names is None else {PurePosixPath(name.lower()).suffix for name in names}
-    dear = {k: name for k, (name, own) in _DEAR.items() if ends is None or own & ends}
-    for name in dear.values():
+    late = {k: name for k, (name, own) in _LATE_PARSERS.items() if ends is None or own & ends}
+    for name in late.values():
         import_module(f"ingest.parse.{name}")
-    return frozenset(PARSERS.keys() - _DEAR.keys() | dear.keys())
+    return frozenset(PARSERS.keys() - _LATE_PARSERS.keys() | late.keys())
 
 
-def media_type(body: bytes, uri: str) -> str:
+def read_media_type(body: bytes, uri: str) -> str:
     """Name a file's type by its content. Raises Unreadable when it is empty or no known format."""
-    return sniff.media_type(body, uri)
+    return sniff.detect_media_type(body, uri)
 
 
-def parse(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
+def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises NotPrepared.
     """
-    kind = media_type(body, uri)
+    kind = read_media_type(body, uri)
     parser = PARSERS.get(kind)
     if parser and prepared is not None and kind not in prepared:
-        raise NotPrepared(kind)
+        raise ParserNotPrepared(kind)
     if parser is None:
-        raise Unreadable(_REASONS.get(kind) or _KINDS.get(kind.partition("/")[0], _ARCHIVE))
+        raise Unreadable(
+            _REASONS.get(kind) or _KIND_REASONS.get(kind.partition("/")[0], _ARCHIVE_REASON)
+        )
     try:
         return parser(body, uri)
     except RecursionError as error:

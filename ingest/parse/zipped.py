@@ -13,15 +13,24 @@ from lxml import etree
 
 from ingest.errors import Unreadable
 
-MOST_ENTRIES = 20_000
-MOST_BYTES = 1 << 30  # all entries, unpacked; most of it pictures, which are never unpacked
+MOST_ARCHIVE_ENTRIES = 20_000
+MOST_UNPACKED_BYTES = (
+    1 << 30
+)  # all entries, unpacked; most of it pictures, which are never unpacked
 MOST_MARKUP = 160 << 20  # all XML and HTML, unpacked; a tree of it takes about eight times as much
 MOST_RATIO = 100  # text packs 3 to 20 times, spreadsheets of one value up to 60
-SMALL = 1 << 20  # bytes that may be packed at any ratio
+FREE_RATIO_BYTES = 1 << 20  # bytes that may be packed at any ratio
 _MARKUP = (".xml", ".rels", ".html", ".xhtml", ".htm", ".opf", ".ncx", ".vml")
 _STEP = 1 << 20
 _DECLARES = re.compile(rb"<\0?!\0?E\0?N\0?T\0?I\0?T\0?Y")  # in UTF-8 and UTF-16
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+)
 
 
 class Archive:
@@ -31,75 +40,75 @@ class Archive:
         """Open an archive. Raises Unreadable: damaged, encrypted, a bomb, or pointing outside."""
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(body))
-        except _BROKEN as error:
+        except _ARCHIVE_ERRORS as error:
             raise Unreadable("damaged: its archive cannot be opened") from error
-        self._check(len(body))
+        self._check_entries(len(body))
 
     @property
-    def names(self) -> list[str]:
+    def entry_names(self) -> list[str]:
         """The names of all entries, in the archive's order."""
         return self._zip.namelist()
 
-    def read(self, name: str) -> bytes:
+    def read_entry(self, name: str) -> bytes:
         """Unpack one entry, no more than its stated size. Raises Unreadable if there is none."""
         try:
             return self._zip.read(name)
         except KeyError as error:
             raise Unreadable(f"damaged: its part {name} is missing") from error
-        except (*_BROKEN, RuntimeError) as error:
+        except (*_ARCHIVE_ERRORS, RuntimeError) as error:
             raise Unreadable(f"damaged: its part {name} cannot be unpacked") from error
 
-    def xml(self, name: str) -> etree._Element:
+    def parse_entry(self, name: str) -> etree._Element:
         """Unpack and parse a part. Raises Unreadable when it is broken or declares entities."""
-        return xml(self.read(name), name)
+        return parse_xml(self.read_entry(name), name)
 
-    def _check(self, size: int) -> None:
+    def _check_entries(self, size: int) -> None:
         entries = self._zip.infolist()
-        if len(entries) > MOST_ENTRIES:
-            raise Unreadable(f"its archive has more than {MOST_ENTRIES:,} entries")
+        if len(entries) > MOST_ARCHIVE_ENTRIES:
+            raise Unreadable(f"its archive has more than {MOST_ARCHIVE_ENTRIES:,} entries")
         if any(entry.flag_bits & 1 for entry in entries):
             raise Unreadable("encrypted: it asks for a password")
-        if any(_outside(entry.filename) for entry in entries):
+        if any(_points_outside(entry.filename) for entry in entries):
             raise Unreadable("its archive has entries that point outside of it")
         if sum(entry.compress_size for entry in entries) > size:
             raise Unreadable("its archive lies about the sizes of its entries")
         markup = [entry for entry in entries if entry.filename.lower().endswith(_MARKUP)]
         packed, unpacked = sum(e.compress_size for e in markup), sum(e.file_size for e in markup)
         whole = sum(entry.file_size for entry in entries)
-        if whole > MOST_BYTES or unpacked > MOST_MARKUP:
+        if whole > MOST_UNPACKED_BYTES or unpacked > MOST_MARKUP:
             raise Unreadable(f"it unpacks to {max(whole, unpacked) >> 20:,} MB, more than is safe")
-        if unpacked > SMALL and unpacked > MOST_RATIO * packed:
+        if unpacked > FREE_RATIO_BYTES and unpacked > MOST_RATIO * packed:
             raise Unreadable(f"it unpacks to more than {MOST_RATIO} times its size, like a bomb")
         for entry in markup:
-            self._prove(entry)
+            self._verify_entry(entry)
 
-    def _prove(self, entry: zipfile.ZipInfo) -> None:
+    def _verify_entry(self, entry: zipfile.ZipInfo) -> None:
         """Unpack an entry piece by piece, and hold its size and checksum against the list."""
         size = 0
         try:
             with self._zip.open(entry) as packed:
                 while piece := packed.read(_STEP):
                     size += len(piece)
-        except (*_BROKEN, RuntimeError) as error:
+        except (*_ARCHIVE_ERRORS, RuntimeError) as error:
             raise Unreadable("damaged: its archive does not hold what it lists") from error
         if size != entry.file_size:
             raise Unreadable("its archive lies about the sizes of its entries")
 
 
-def _outside(name: str) -> bool:
+def _points_outside(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
     return ".." in parts or ":" in parts[0]
 
 
-def check(data: bytes) -> None:
+def reject_entities(data: bytes) -> None:
     """Raise Unreadable for XML that declares entities: a few lines of them fill any memory."""
     if _DECLARES.search(data):
         raise Unreadable("it declares XML entities, which documents do not need and attacks do")
 
 
-def xml(data: bytes, name: str) -> etree._Element:
+def parse_xml(data: bytes, name: str) -> etree._Element:
     """Parse XML without loading or expanding anything it refers to. Raises Unreadable."""
-    check(data)
+    reject_entities(data)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -114,7 +123,7 @@ def xml(data: bytes, name: str) -> etree._Element:
         raise Unreadable(f"damaged: its part {name} is no valid XML") from error
 
 
-def local(node: etree._Element) -> str:
+def local_name(node: etree._Element) -> str:
     """Give an element's name without its namespace: old and strict documents differ in that."""
     tag = node.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""

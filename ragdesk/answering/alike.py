@@ -6,54 +6,71 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from indexes.chunk import Passage
-from indexes.support import flags
-from indexes.text import content, normalise, tokens
-from ragdesk.answering.evidence import read
+from indexes.support import find_contradictions
+from indexes.text import drop_stopwords, normalise_text, tokenize_text
+from ragdesk.answering.evidence import analyze_sentences
 
-_FIGURE = re.compile(r"\d[\d.,:/-]*\d|\d")
-_NOT = re.compile(
+_FIGURE_PATTERN = re.compile(r"\d[\d.,:/-]*\d|\d")
+_NEGATION = re.compile(
     r"\b(?:not?|never|without|cannot|none|except|unless)\b|n't\b|[不无未非勿禁]|没有|除外"
 )
 
 
-def alike(one: str, other: str, *, share: float, asked: Collection[str] = ()) -> bool:
+def has_same_content(
+    first_text: str, second_text: str, *, min_share: float, question_words: Collection[str] = ()
+) -> bool:
     """Tell whether two texts say the same: nearly the same words, in the same order.
 
     share: of all their content words, so many must be common (Jaccard). asked: the words of the
     question; texts that differ in one of them differ in what was asked. Two policies that differ
     in one number, name or "not" share nearly all words, and must both be seen.
 
-    >>> alike("Returns within 30 days.", "Returns within 30 days", share=0.9)
+    >>> has_same_content("Returns within 30 days.", "Returns within 30 days", min_share=0.9)
     True
-    >>> alike("Returns within 30 days.", "Returns within 14 days.", share=0.5)
+    >>> has_same_content("Returns within 30 days.", "Returns within 14 days.", min_share=0.5)
     False
-    >>> alike("The buyer pays the seller.", "The seller pays the buyer.", share=0.5)
+    >>> has_same_content("The buyer pays the seller.", "The seller pays the buyer.", min_share=0.5)
     False
     """
-    if one == other:
+    if first_text == second_text:
         return True
-    a, b = _words(one), _words(other)
-    if min(len(a), len(b)) < share * max(len(a), len(b)):
+    first_words, second_words = _passage_words(first_text), _passage_words(second_text)
+    if min(len(first_words), len(second_words)) < min_share * max(
+        len(first_words), len(second_words)
+    ):
         return False
-    common, every = a & b, a | b
-    if not common or len(common) < share * len(every) or not (every - common).isdisjoint(asked):
+    common, all_words = first_words & second_words, first_words | second_words
+    if (
+        not common
+        or len(common) < min_share * len(all_words)
+        or not (all_words - common).isdisjoint(question_words)
+    ):
         return False
-    mine, theirs = _said(one), _said(other)
-    if (mine.figures, mine.negations) != (theirs.figures, theirs.negations):
+    first_facts, second_facts = _surface_facts(first_text), _surface_facts(second_text)
+    if (first_facts.figures, first_facts.negations) != (
+        second_facts.figures,
+        second_facts.negations,
+    ):
         return False
-    if [w for w in mine.order if w in common] != [w for w in theirs.order if w in common]:
+    if [w for w in first_facts.order if w in common] != [
+        w for w in second_facts.order if w in common
+    ]:
         return False
-    return not (flags(one, other) or flags(other, one))
+    return not (
+        find_contradictions(first_text, second_text) or find_contradictions(second_text, first_text)
+    )
 
 
 @lru_cache(maxsize=512)
-def _words(text: str) -> frozenset[str]:
+def _passage_words(text: str) -> frozenset[str]:
     """Give the content words of a passage; its sentences have been read before."""
-    return frozenset(content(frozenset().union(*(sentence.words for sentence in read(text)))))
+    return frozenset(
+        drop_stopwords(frozenset().union(*(sentence.words for sentence in analyze_sentences(text))))
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _SurfaceFacts:
     """What a text says, as far as it can be counted. order: its words as they come."""
 
     order: tuple[str, ...]
@@ -62,30 +79,38 @@ class _Said:
 
 
 @lru_cache(maxsize=512)
-def _said(text: str) -> _Said:
-    plain = normalise(text)
-    order = tuple(content(tokens(text)))
-    return _Said(order, tuple(_FIGURE.findall(plain)), len(_NOT.findall(plain)))
+def _surface_facts(text: str) -> _SurfaceFacts:
+    plain = normalise_text(text)
+    order = tuple(drop_stopwords(tokenize_text(text)))
+    return _SurfaceFacts(
+        order, tuple(_FIGURE_PATTERN.findall(plain)), len(_NEGATION.findall(plain))
+    )
 
 
-def collapse(
-    ranked: Iterable[Passage], *, share: float, most: int, asked: Collection[str] = ()
+def collapse_duplicates(
+    ranked: Iterable[Passage], *, min_share: float, limit: int, question_words: Collection[str] = ()
 ) -> list[tuple[Passage, list[Passage]]]:
-    """Keep the first ``most`` passages that repeat no better one, each with those that repeat it.
+    """Keep the first ``limit`` passages that repeat no better one, each with those that repeat it.
 
-    asked: see ``alike``.
+    asked: see ``has_same_content``.
 
     What comes after the last one kept is not looked at.
     """
-    kept: list[tuple[Passage, list[Passage]]] = []
+    groups: list[tuple[Passage, list[Passage]]] = []
     for passage in ranked:
         text = passage.chunk.text
-        repeats = (same for p, same in kept if alike(p.chunk.text, text, share=share, asked=asked))
-        first = next(repeats, None)
-        if first is not None:
-            first.append(passage)
-        elif len(kept) == most:
+        repeats = (
+            others
+            for p, others in groups
+            if has_same_content(
+                p.chunk.text, text, min_share=min_share, question_words=question_words
+            )
+        )
+        duplicates = next(repeats, None)
+        if duplicates is not None:
+            duplicates.append(passage)
+        elif len(groups) == limit:
             break
         else:
-            kept.append((passage, []))
-    return kept
+            groups.append((passage, []))
+    return groups

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from indexes.chunk import Filter, Passage
+from indexes.chunk import SearchFilter, Passage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,9 @@ class Question:
 
     text: str
     history: tuple[Turn, ...] = ()
-    where: Filter = field(default_factory=Filter)
+    where: SearchFilter = field(default_factory=SearchFilter)
     explain: bool = False
-    asked: str = ""
+    original_text: str = ""
     send: Literal["hold", "show"] | None = None
 
 
@@ -58,7 +58,7 @@ class Outcome(StrEnum):
     HANDED_OVER = "handed_over"
 
 
-class Standing(StrEnum):
+class ClaimVerdict(StrEnum):
     SUPPORTED = "supported"
     PARTIAL = "partial"
     UNSUPPORTED = "unsupported"
@@ -72,7 +72,7 @@ class Claim:
     text: str
     citations: tuple[int, ...]
     support: float
-    verdict: Standing
+    verdict: ClaimVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +117,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PassagesReady:
     passages: tuple[Passage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class TextDelta:
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClaimChecked:
     claim: Claim
     citations: tuple[Citation, ...]
 
@@ -137,4 +137,4 @@ class Done:
     answer: Answer
 
 
-Event = Found | Delta | Verdict | Done
+AnswerEvent = PassagesReady | TextDelta | ClaimChecked | Done

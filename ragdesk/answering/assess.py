@@ -11,30 +11,32 @@ from dataclasses import dataclass, replace
 
 from indexes.chunk import Passage
 from indexes.embed import Embedder
-from indexes.text import content, tokens
-from ragdesk.answering.asks import Asks
-from ragdesk.answering.evidence import Retrieval, Sentence, read, words
+from indexes.text import drop_stopwords, tokenize_text
+from ragdesk.answering.asks import QuestionType
+from ragdesk.answering.evidence import Retrieval, SentenceWords, analyze_sentences, chunk_words
 
-READ = 5  # sentences compared by the model: five do as well as all, at some 12 ms
-DOCUMENTS = 8  # over which an answer may be repeated
-OWN = 4  # words beside the question's that a sentence needs, or it only repeats the question
-BARE = 0.3  # worth of a sentence that names nothing of the kind asked for
-MEANT = 0.5  # worth of its passage's cosine, where sentences are picked for the model
+COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
+ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
+MIN_OWN_WORDS = (
+    4  # words beside the question's that a sentence needs, or it only repeats the question
+)
+UNTYPED_WORTH = 0.3  # worth of a sentence that names nothing of the kind asked for
+COSINE_WORTH = 0.5  # worth of its passage's cosine, where sentences are picked for the model
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _PassageSentence:
     """A sentence with its passage."""
 
     passage: Passage
-    sentence: Sentence
+    sentence: SentenceWords
 
     @property
     def text(self) -> str:
         return self.passage.chunk.text[self.sentence.start : self.sentence.end]
 
 
-def assess(found: Retrieval, embedder: Embedder) -> Retrieval:
+def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
     """Add signals, all in 0..1, to what was found; nothing is added where nothing was.
 
     topic, topic_all: share of the question, its asking words left out, that the best sentence
@@ -42,61 +44,83 @@ def assess(found: Retrieval, embedder: Embedder) -> Retrieval:
     of their own and of the kind asked for; the mean over eight documents. meant: cosine of the
     best of a few sentences. both: the best mean of a sentence's cosine and its words.
     """
-    lines = [_Line(p, one) for p in found.passages for one in read(p.chunk.text)]
-    if not lines or not found.asked.total:
-        return found
-    added = {**_told(found, lines), **_meant(found, lines, embedder)}
-    return replace(found, signals={**found.signals, **added})
+    lines = [
+        _PassageSentence(p, sentence)
+        for p in retrieval.passages
+        for sentence in analyze_sentences(p.chunk.text)
+    ]
+    if not lines or not retrieval.analysis.total:
+        return retrieval
+    new_signals = {
+        **_measure_answers(retrieval, lines),
+        **_measure_meaning(retrieval, lines, embedder),
+    }
+    return replace(retrieval, signals={**retrieval.signals, **new_signals})
 
 
-def _told(found: Retrieval, lines: list[_Line]) -> dict[str, float]:
-    asks, held = Asks(found.asked.text), _topic(found)
-    spoken = frozenset(tokens(found.asked.text))
-    told: dict[str, float] = {}
+def _measure_answers(retrieval: Retrieval, lines: list[_PassageSentence]) -> dict[str, float]:
+    asks, topic_share = QuestionType(retrieval.analysis.text), _weigh_topic(retrieval)
+    question_tokens = frozenset(tokenize_text(retrieval.analysis.text))
+    best_by_document: dict[str, float] = {}
     for line in lines:
         document = line.passage.chunk.document
-        worth = held(line.sentence.words) * _says(line, asks, spoken)
-        told[document] = max(told.get(document, 0.0), worth)
-    best = sorted(told.values(), reverse=True)[:DOCUMENTS]
+        worth = topic_share(line.sentence.words) * _answer_worth(line, asks, question_tokens)
+        best_by_document[document] = max(best_by_document.get(document, 0.0), worth)
+    best = sorted(best_by_document.values(), reverse=True)[:ANSWER_DOCUMENTS]
     return {
-        "topic": max(held(line.sentence.words) for line in lines),
-        "topic_all": sum(held(words(p.chunk)) for p in found.passages) / len(found.passages),
+        "topic": max(topic_share(line.sentence.words) for line in lines),
+        "topic_all": sum(topic_share(chunk_words(p.chunk)) for p in retrieval.passages)
+        / len(retrieval.passages),
         "told": best[0],
-        "told_all": sum(best) / DOCUMENTS,
+        "told_all": sum(best) / ANSWER_DOCUMENTS,
     }
 
 
-def _topic(found: Retrieval) -> Callable[[Collection[str]], float]:
+def _weigh_topic(retrieval: Retrieval) -> Callable[[Collection[str]], float]:
     """Weigh what a question is about: its words without those that only ask."""
-    weights = found.asked.weights
-    about = {term for part in Asks.about(found.asked.text) for term in content(tokens(part))}
-    kept: Mapping[str, float] = {term: w for term, w in weights.items() if term in about}
-    chosen = kept if any(kept.values()) else weights
-    total = sum(chosen.values())
-    return lambda held: sum(w for term, w in chosen.items() if term in held) / total
+    weights = retrieval.analysis.weights
+    about = {
+        term
+        for part in QuestionType.split_content(retrieval.analysis.text)
+        for term in drop_stopwords(tokenize_text(part))
+    }
+    content_weights: Mapping[str, float] = {term: w for term, w in weights.items() if term in about}
+    used_weights = content_weights if any(content_weights.values()) else weights
+    total = sum(used_weights.values())
+    return lambda text_words: (
+        sum(w for term, w in used_weights.items() if term in text_words) / total
+    )
 
 
-def _says(line: _Line, asks: Asks, spoken: Collection[str]) -> float:
+def _answer_worth(
+    line: _PassageSentence, asks: QuestionType, question_tokens: Collection[str]
+) -> float:
     """Weigh (0..1) whether a sentence says something that could be an answer."""
     if line.text.rstrip("\"'”’」』)） \n").endswith(("?", "？")):
         return 0.0
-    own = sum(word not in spoken for word in content(line.sentence.words))
-    return (BARE + (1 - BARE) * asks.answered(line.text)) * min(1.0, own / OWN)
+    own_words = sum(word not in question_tokens for word in drop_stopwords(line.sentence.words))
+    return (UNTYPED_WORTH + (1 - UNTYPED_WORTH) * asks.answer_share(line.text)) * min(
+        1.0, own_words / MIN_OWN_WORDS
+    )
 
 
-def _meant(found: Retrieval, lines: list[_Line], embedder: Embedder) -> dict[str, float]:
+def _measure_meaning(
+    retrieval: Retrieval, lines: list[_PassageSentence], embedder: Embedder
+) -> dict[str, float]:
     """Compare the few likeliest sentences with the question, where the model reads it."""
-    if found.vector is None:
+    if retrieval.vector is None:
         return {"meant": 0.0, "both": 0.0}
-    held = found.asked.held
+    word_share = retrieval.analysis.coverage
 
-    def likely(line: _Line) -> float:
-        return held(line.sentence.words) + MEANT * (line.passage.dense or 0.0)
+    def likelihood(line: _PassageSentence) -> float:
+        return word_share(line.sentence.words) + COSINE_WORTH * (line.passage.dense or 0.0)
 
-    few = sorted(lines, key=likely, reverse=True)[:READ]
-    cosines = (embedder.passages([line.text for line in few]) @ found.vector).tolist()
-    pairs = zip(cosines, few, strict=True)
+    candidates = sorted(lines, key=likelihood, reverse=True)[:COMPARED_SENTENCES]
+    cosines = (
+        embedder.embed_passages([line.text for line in candidates]) @ retrieval.vector
+    ).tolist()
+    pairs = zip(cosines, candidates, strict=True)
     return {
         "meant": max(0.0, *cosines),
-        "both": max(0.0, *((cosine + held(f.sentence.words)) / 2 for cosine, f in pairs)),
+        "both": max(0.0, *((cosine + word_share(f.sentence.words)) / 2 for cosine, f in pairs)),
     }

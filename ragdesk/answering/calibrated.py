@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FILE = "calibration.json"
-SKETCH = 128  # smallest digests kept: enough to estimate how many documents changed, to 5 %
-DRIFTED = 0.2  # of the documents are others than it was fitted on: then it is time to fit again
-EVERY = "*"
+CALIBRATION_FILENAME = "calibration.json"
+SKETCH_SIZE = 128  # smallest digests kept: enough to estimate how many documents changed, to 5 %
+DRIFT_LIMIT = 0.2  # of the documents are others than it was fitted on: then it is time to fit again
+ANY_LANGUAGE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +39,43 @@ class Calibration:
         """Give the least confidence at which to answer."""
         return float(self._group(language)["floor"])
 
-    def drift(self, documents: Iterable[str]) -> float:
+    def estimate_drift(self, documents: Iterable[str]) -> float:
         """Estimate the share of documents (by their digests) that are others than when fitted."""
-        now = sketch(documents)
+        current = sketch_documents(documents)
         if not self.sketch:
             return 0.0
-        kept = sorted({*now, *self.sketch})[:SKETCH]
-        both = set(now) & set(self.sketch)
-        return 1 - sum(one in both for one in kept) / len(kept)
+        smallest = sorted({*current, *self.sketch})[:SKETCH_SIZE]
+        common = set(current) & set(self.sketch)
+        return 1 - sum(digest in common for digest in smallest) / len(smallest)
 
     def _group(self, language: str) -> Mapping[str, Any]:
-        return self.groups.get(language) or self.groups[EVERY]
+        return self.groups.get(language) or self.groups[ANY_LANGUAGE]
 
 
-def sketch(documents: Iterable[str]) -> tuple[str, ...]:
+def sketch_documents(documents: Iterable[str]) -> tuple[str, ...]:
     """Give the smallest hashes of some digests: two sets are alike as far as these are.
 
-    >>> sketch(["a", "b"]) == sketch(["b", "a", "a"])
+    >>> sketch_documents(["a", "b"]) == sketch_documents(["b", "a", "a"])
     True
     """
-    hashed = {hashlib.sha256(one.encode()).hexdigest()[:12] for one in documents}
-    return tuple(sorted(hashed)[:SKETCH])
+    hashed = {hashlib.sha256(digest.encode()).hexdigest()[:12] for digest in documents}
+    return tuple(sorted(hashed)[:SKETCH_SIZE])
 
 
-def read(collection: Path) -> Calibration | None:
+def read_calibration(collection: Path) -> Calibration | None:
     """Read a collection's calibration; None where it was never fitted.
 
     Raises ValueError naming the file where it is not one.
     """
-    file = collection / FILE
+    file = collection / CALIBRATION_FILENAME
     if not file.exists():
         return None
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        groups = {name: _checked(held["groups"][name]) for name in (EVERY, *held["groups"])}
-        return Calibration(groups, tuple(map(str, held.get("sketch", ()))))
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        groups = {
+            name: _parse_group(stored["groups"][name]) for name in (ANY_LANGUAGE, *stored["groups"])
+        }
+        return Calibration(groups, tuple(map(str, stored.get("sketch", ()))))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{file} is no calibration ({type(error).__name__}: {error}). "
@@ -81,9 +83,9 @@ def read(collection: Path) -> Calibration | None:
         ) from error
 
 
-def _checked(group: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_group(group: Mapping[str, Any]) -> dict[str, Any]:
     weights = {str(name): float(value) for name, value in group["weights"].items()}
-    held = {"intercept": float(group["intercept"]), "floor": float(group["floor"])}
-    if not all(map(math.isfinite, (*weights.values(), *held.values()))):
+    numbers = {"intercept": float(group["intercept"]), "floor": float(group["floor"])}
+    if not all(map(math.isfinite, (*weights.values(), *numbers.values()))):
         raise ValueError("a weight is no finite number")
-    return {**held, "weights": weights}
+    return {**numbers, "weights": weights}

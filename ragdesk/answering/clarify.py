@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexes.chunk import Passage
-from indexes.text import content, language, normalise, tokens
+from indexes.text import drop_stopwords, detect_language, normalise_text, tokenize_text
 from ragdesk.answering.answer import Choice, Turn
-from ragdesk.answering.evidence import Retrieval, Wanted, words
-from ragdesk.answering.rewrite import spoken
+from ragdesk.answering.evidence import Retrieval, QuestionAnalysis, chunk_words
+from ragdesk.answering.rewrite import normalise_question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,95 +34,109 @@ class ClarifyOptions:
     most: int = 5
 
 
-LABEL: Final = 80  # characters of a name that is offered
-SAME: Final = 0.7  # of the question's words that either of two passages holds, both hold
-HELD: Final = 0.4  # of a question, at least, or they are near by chance
-FEW: Final = 3  # words of content beside "it", in a question that says nothing else
-_ALONE_EN = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those)\b")
+LABEL_LENGTH: Final = 80  # characters of a name that is offered
+MIN_COMMON_SHARE: Final = (
+    0.7  # of the question's words that either of two passages holds, both hold
+)
+MIN_QUESTION_SHARE: Final = 0.4  # of a question, at least, or they are near by chance
+FEW_WORDS: Final = 3  # words of content beside "it", in a question that says nothing else
+_PRONOUN_EN = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those)\b")
 _THING_EN = re.compile(r"\b(?:the|this|that|these|those) ([a-z]+)")
-_ALONE_ZH = re.compile(
+_PRONOUN_ZH = re.compile(
     r"它|(?<![应我你您他们不都就本])该(?![怎如不去由在向找])|[这那](?=[个款种台件项份家]|$)"
 )
 _SHORT_ZH = 5  # characters of content: 怎么清洗 names no thing at all
 
 
-def clarify(
-    question: str, history: Sequence[Turn], found: Retrieval, options: ClarifyOptions
+def find_choices(
+    question: str, history: Sequence[Turn], retrieval: Retrieval, options: ClarifyOptions
 ) -> tuple[Choice, ...]:
     """Give the names between which a question's passages split, best first; none if it is clear.
 
     question: as it was asked, before anything was carried over from the conversation.
     """
-    before = " ".join(turn.text for turn in history)
-    if not vague(question, before):
+    conversation = " ".join(turn.text for turn in history)
+    if not is_vague(question, conversation):
         return ()
-    rivals = _rivals(found, options.near)
-    known = frozenset(tokens(f"{question} {found.asked.text} {before}"))
-    if not 1 < len(rivals) <= options.most or _told_apart(rivals, known):
+    rivals = _group_rivals(retrieval, options.near)
+    known_words = frozenset(tokenize_text(f"{question} {retrieval.analysis.text} {conversation}"))
+    if not 1 < len(rivals) <= options.most or _are_distinguished(rivals, known_words):
         return ()
-    return tuple(_choice(question, passages) for passages in rivals.values())
+    return tuple(_make_choice(question, passages) for passages in rivals.values())
 
 
-def vague(question: str, before: str = "") -> bool:
+def is_vague(question: str, conversation: str = "") -> bool:
     """Tell whether a question points at a thing that neither it nor the talk before it names.
 
-    >>> vague("How do I clean it?"), vague("How do I clean the fryer?", "I have a fryer.")
+    >>> is_vague("How do I clean it?"), is_vague("How do I clean the fryer?", "I have a fryer.")
     (True, False)
-    >>> vague("怎么清洗？"), vague("空气炸锅怎么清洗？")
+    >>> is_vague("怎么清洗？"), is_vague("空气炸锅怎么清洗？")
     (True, False)
     """
-    said = spoken(question)
-    if language(question) == "zh":
-        short = len({word for word in content(tokens(said)) if len(word) == 1}) < _SHORT_ZH
-        return not before and (short or bool(_ALONE_ZH.search(said)))
-    known = frozenset(tokens(before))
-    if any(_unheard(match[1], known) for match in _THING_EN.finditer(said)):
+    text = normalise_question(question)
+    if detect_language(question) == "zh":
+        short = (
+            len({word for word in drop_stopwords(tokenize_text(text)) if len(word) == 1})
+            < _SHORT_ZH
+        )
+        return not conversation and (short or bool(_PRONOUN_ZH.search(text)))
+    known = frozenset(tokenize_text(conversation))
+    if any(_is_new_thing(match[1], known) for match in _THING_EN.finditer(text)):
         return True
-    bare = not before and len(set(content(tokens(said)))) <= FEW
-    return bare and bool(_ALONE_EN.search(said))
+    bare = not conversation and len(set(drop_stopwords(tokenize_text(text)))) <= FEW_WORDS
+    return bare and bool(_PRONOUN_EN.search(text))
 
 
-def _unheard(word: str, known: Collection[str]) -> bool:
-    spoken = content(tokens(word))
-    return bool(spoken) and not any(one in known for one in spoken)
+def _is_new_thing(word: str, known: Collection[str]) -> bool:
+    word_tokens = drop_stopwords(tokenize_text(word))
+    return bool(word_tokens) and not any(token in known for token in word_tokens)
 
 
-def _rivals(found: Retrieval, near: float) -> dict[str, list[Passage]]:
+def _group_rivals(retrieval: Retrieval, min_share: float) -> dict[str, list[Passage]]:
     """Group the passages that are about as good as the best, by the name of their document."""
-    best = found.passages[0] if found.passages else None
-    named: dict[str, list[Passage]] = {}
-    for passage in found.passages:
-        good = best is not None and passage.score >= near * best.score
-        if best and good and _is_name(passage) and _alike(best, passage, found.asked):
-            named.setdefault(normalise(passage.chunk.title), []).append(passage)
-    return named
+    best = retrieval.passages[0] if retrieval.passages else None
+    by_title: dict[str, list[Passage]] = {}
+    for passage in retrieval.passages:
+        good = best is not None and passage.score >= min_share * best.score
+        if (
+            best
+            and good
+            and _has_own_title(passage)
+            and _cover_same_words(best, passage, retrieval.analysis)
+        ):
+            by_title.setdefault(normalise_text(passage.chunk.title), []).append(passage)
+    return by_title
 
 
-def _alike(one: Passage, other: Passage, asked: Wanted) -> bool:
+def _cover_same_words(first: Passage, second: Passage, analysis: QuestionAnalysis) -> bool:
     """Tell whether two passages hold the same words of a question, by weight, and enough of it."""
-    mine, theirs = (words(passage.chunk).intersection(asked.weights) for passage in (one, other))
-    either = sum(asked.weights[word] for word in mine | theirs)
-    both = sum(asked.weights[word] for word in mine & theirs)
-    return both >= max(SAME * either, HELD * asked.total)
+    first_words, second_words = (
+        chunk_words(passage.chunk).intersection(analysis.weights) for passage in (first, second)
+    )
+    any_weight = sum(analysis.weights[word] for word in first_words | second_words)
+    common_weight = sum(analysis.weights[word] for word in first_words & second_words)
+    return common_weight >= max(MIN_COMMON_SHARE * any_weight, MIN_QUESTION_SHARE * analysis.total)
 
 
-def _is_name(passage: Passage) -> bool:
+def _has_own_title(passage: Passage) -> bool:
     """Tell whether a document has a title of its own: a file's name names no product."""
     title, uri = passage.chunk.title, passage.chunk.uri
     stem = uri.rpartition("/")[2].rpartition(".")[0]
-    return bool(content(tokens(title))) and title not in {stem, uri}
+    return bool(drop_stopwords(tokenize_text(title))) and title not in {stem, uri}
 
 
-def _told_apart(rivals: Mapping[str, object], known: Collection[str]) -> bool:
+def _are_distinguished(rivals: Mapping[str, object], known: Collection[str]) -> bool:
     """Tell whether a word that is known stands in one of the names, and not in all."""
-    names = [frozenset(content(tokens(name))) for name in rivals]
+    names = [frozenset(drop_stopwords(tokenize_text(name))) for name in rivals]
     shared = frozenset.intersection(*names)
     return any(word in known for name in names for word in name - shared)
 
 
-def _choice(question: str, passages: Sequence[Passage]) -> Choice:
+def _make_choice(question: str, passages: Sequence[Passage]) -> Choice:
     """Name one reading: its label, the question that asks for it, and where it is answered."""
-    label = passages[0].chunk.title[:LABEL].strip()
-    asked = f"{question}（{label}）" if language(question) == "zh" else f"{question} ({label})"
+    label = passages[0].chunk.title[:LABEL_LENGTH].strip()
+    full_question = (
+        f"{question}（{label}）" if detect_language(question) == "zh" else f"{question} ({label})"
+    )
     uris = tuple(dict.fromkeys(passage.chunk.uri for passage in passages))
-    return Choice(label=label, question=asked, uris=uris)
+    return Choice(label=label, question=full_question, uris=uris)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ragdesk.answering.answer import Claim, Outcome, Standing
+from ragdesk.answering.answer import Claim, Outcome, ClaimVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +27,16 @@ class DecideOptions:
 # that were also compared by vector, one for those that were found by their words alone.
 INTERCEPT, WEIGHTS = -3.07, {"lexical": 1.34, "dense": 4.5, "focus": 1.94, "coverage": 2.17}
 WORDS_INTERCEPT, WORDS_WEIGHTS = -2.4, {"lexical": 2.7, "focus": 1.74, "coverage": 2.41}
-NAMED, ASKED = 2.0, 2.0  # every name of the question was met; an FAQ entry has just this question
+NAMES_WEIGHT, FAQ_WEIGHT = (
+    2.0,
+    2.0,
+)  # every name of the question was met; an FAQ entry has just this question
 
 
-def answerable(signals: Mapping[str, float]) -> float:
+def answer_likelihood(signals: Mapping[str, float]) -> float:
     """Give the likelihood (0..1) that what was found holds an answer; 0 for function words alone.
 
-    >>> answerable({}) < 0.21 < 0.8 < answerable({"lexical": 0.6, "dense": 0.6, "focus": 1.0})
+    >>> answer_likelihood({}) < 0.21 < 0.8 < answer_likelihood({"lexical": 0.6, "dense": 0.6, "focus": 1.0})
     True
     """
     if signals.get("words") == 0:
@@ -42,16 +45,16 @@ def answerable(signals: Mapping[str, float]) -> float:
     z = INTERCEPT if compared else WORDS_INTERCEPT
     for name, weight in (WEIGHTS if compared else WORDS_WEIGHTS).items():
         z += weight * signals.get(name, 0.0)
-    z += NAMED * signals.get("named", 0.0) + ASKED * signals.get("faq", 0.0)
+    z += NAMES_WEIGHT * signals.get("named", 0.0) + FAQ_WEIGHT * signals.get("faq", 0.0)
     return 1 / (1 + math.exp(-z))
 
 
-def decide(claims: Sequence[Claim]) -> Outcome:
+def decide_outcome(claims: Sequence[Claim]) -> Outcome:
     """Name the outcome of what was said: nothing, something, or something unsupported.
 
     Sentences that claim nothing are nothing.
     """
-    if all(c.verdict is Standing.NO_CLAIM for c in claims):
+    if all(c.verdict is ClaimVerdict.NO_CLAIM for c in claims):
         return Outcome.NOT_FOUND
-    held = any(c.verdict in {Standing.SUPPORTED, Standing.PARTIAL} for c in claims)
-    return Outcome.ANSWERED if held else Outcome.UNSUPPORTED
+    is_supported = any(c.verdict in {ClaimVerdict.SUPPORTED, ClaimVerdict.PARTIAL} for c in claims)
+    return Outcome.ANSWERED if is_supported else Outcome.UNSUPPORTED

@@ -15,37 +15,47 @@ from functools import partial
 from ragdesk.answering.answer import (
     Answer,
     Choice,
-    Delta,
+    TextDelta,
     Done,
-    Event,
-    Found,
+    AnswerEvent,
+    PassagesReady,
     Outcome,
     Question,
-    Standing,
-    Verdict,
+    ClaimVerdict,
+    ClaimChecked,
 )
-from ragdesk.answering.assess import assess
+from ragdesk.answering.assess import add_answer_signals
 from ragdesk.answering.calibrated import Calibration
-from ragdesk.answering.clarify import ClarifyOptions, clarify
-from ragdesk.answering.decide import DecideOptions, answerable, decide
-from ragdesk.answering.evidence import Noted, Retrieval, Statement
-from ragdesk.answering.extract import Extract, ExtractOptions
-from ragdesk.answering.rerank import Rerank
-from ragdesk.answering.retrieve import Retrieve
-from ragdesk.answering.rewrite import ALONE, leans, points, rewrite
+from ragdesk.answering.clarify import ClarifyOptions, find_choices
+from ragdesk.answering.decide import DecideOptions, answer_likelihood, decide_outcome
+from ragdesk.answering.evidence import WriterNote, Retrieval, Statement
+from ragdesk.answering.extract import SentenceExtractor, ExtractOptions
+from ragdesk.answering.rerank import Reranker
+from ragdesk.answering.retrieve import Retriever
+from ragdesk.answering.rewrite import (
+    STANDALONE_LIKELIHOOD,
+    needs_context,
+    refers_back,
+    rewrite_question,
+)
 from ragdesk.answering.threads import run_in_thread
-from ragdesk.answering.told import Clock, Part, Told, Writer
-from ragdesk.answering.wording import NOT_FOUND, UNSUPPORTED, offer, say
-from ragdesk.errors import REASONS, EngineFailed
+from ragdesk.answering.told import StepClock, WriterPart, AnswerState, Writer
+from ragdesk.answering.wording import (
+    NO_ANSWER_TEXT,
+    UNSUPPORTED_TEXT,
+    format_choices,
+    localise_text,
+)
+from ragdesk.errors import ENGINE_REASONS, EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
 
 
 @dataclass(frozen=True, slots=True)
-class Extractive:
+class ExtractiveWriter:
     """Writes in the documents' own sentences. model: the embedder that helped to choose them."""
 
-    extract: Extract
+    extract: SentenceExtractor
     model: str
     generator: str = "extractive"
 
@@ -56,10 +66,12 @@ class Extractive:
     def admit(self) -> None:
         """Take every question: the server's own bound is enough."""
 
-    async def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]:
+    async def __call__(
+        self, question: Question, retrieval: Retrieval
+    ) -> AsyncGenerator[WriterPart, None]:
         """Choose the sentences in a thread, and hand them on."""
         del question  # what was found holds it; a language model also reads its history
-        for statement in await run_in_thread(self.extract, found):
+        for statement in await run_in_thread(self.extract, retrieval):
             yield statement
 
 
@@ -73,9 +85,9 @@ class Desk:
     in when the writer fails. refuse: one unsupported sentence makes the answer unsupported.
     """
 
-    retrieve: Retrieve
+    retrieve: Retriever
     collection: str
-    rerank: Rerank | None = None
+    rerank: Reranker | None = None
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
@@ -84,157 +96,173 @@ class Desk:
     degrade: bool = True
     refuse: bool = False
 
-    async def stream(self, question: Question) -> AsyncGenerator[Event, None]:
+    async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question, and tell each step as it happens. Ends with Done.
 
         Raises Overloaded before anything is told, and EngineFailed when a model fails after
         some of its words were told.
         """
-        async with aclosing(self._events(question, heard=True)) as events:
+        async with aclosing(self._run_steps(question, streaming=True)) as events:
             async for event in events:
                 yield event
 
     async def ask(self, question: Question) -> Answer:
         """Answer a question, all at once."""
-        async with aclosing(self._events(question, heard=False)) as events:
+        async with aclosing(self._run_steps(question, streaming=False)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     return event.answer
         raise AssertionError("a stream ends with Done")
 
-    async def _events(self, question: Question, *, heard: bool) -> AsyncGenerator[Event, None]:
+    async def _run_steps(
+        self, question: Question, *, streaming: bool
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Tell the steps. heard: somebody listens, so that what was told cannot be taken back."""
-        clock, write = Clock(), self._write()
-        write.admit()
+        clock, writer = StepClock(), self._choose_writer()
+        writer.admit()
         if question.history:
-            with clock.timed("rewrite"):
-                question = await self._alone(question)
-        with clock.timed("retrieve"):
-            found = await run_in_thread(self.retrieve, question)
-        if self.rerank and found.passages:
-            with clock.timed("rerank"):
-                ordered = await run_in_thread(self.rerank, question.text, found.passages)
-            found = replace(found, passages=ordered)
-        yield Found(found.passages)
+            with clock.measure_step("rewrite"):
+                question = await self._resolve_follow_up(question)
+        with clock.measure_step("retrieve"):
+            retrieval = await run_in_thread(self.retrieve, question)
+        if self.rerank and retrieval.passages:
+            with clock.measure_step("rerank"):
+                ordered = await run_in_thread(self.rerank, question.text, retrieval.passages)
+            retrieval = replace(retrieval, passages=ordered)
+        yield PassagesReady(retrieval.passages)
         if self.calibration or question.explain:
-            with clock.timed("assess"):
-                found = await run_in_thread(assess, found, self.retrieve.embedder)
+            with clock.measure_step("assess"):
+                retrieval = await run_in_thread(
+                    add_answer_signals, retrieval, self.retrieve.embedder
+                )
 
-        told = Told(write)
-        told.choices = self._choices(question, found)
-        with clock.timed("generate"):
-            if not told.choices and self._sure_enough(found):
+        state = AnswerState(writer)
+        state.choices = self._find_choices(question, retrieval)
+        with clock.measure_step("generate"):
+            if not state.choices and self._is_answerable(retrieval):
                 try:
-                    async with aclosing(self._tell(told, question, found)) as events:
+                    async with aclosing(self._write_answer(state, question, retrieval)) as events:
                         async for event in events:
                             yield event
                 except EngineFailed as error:
-                    if not self.degrade or (told.text and heard):
+                    if not self.degrade or (state.text and streaming):
                         raise
                     log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
-                    told = Told(self._extractive(), error.reason, withheld=told.withheld)
-                    async for event in self._tell(told, question, found):
+                    state = AnswerState(
+                        self._extractive_writer(), error.reason, withheld=state.withheld
+                    )
+                    async for event in self._write_answer(state, question, retrieval):
                         yield event
-        if all(claim.verdict is Standing.NO_CLAIM for claim in told.claims):
-            words = _without_claims(told, found.asked.language)
-            apart = (
-                "\n" if heard and told.text else ""
+        if all(claim.verdict is ClaimVerdict.NO_CLAIM for claim in state.claims):
+            words = _claimless_text(state, retrieval.analysis.language)
+            separator = (
+                "\n" if streaming and state.text else ""
             )  # a sentence was begun, and cannot be unsaid
-            told.text = f"{told.text}{apart}{words}" if heard else words
-            yield Delta(apart + words)
-        yield Done(self._answer(question, found, told, clock))
+            state.text = f"{state.text}{separator}{words}" if streaming else words
+            yield TextDelta(separator + words)
+        yield Done(self._build_answer(question, retrieval, state, clock))
 
-    async def _alone(self, question: Question) -> Question:
+    async def _resolve_follow_up(self, question: Question) -> Question:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
-        if leans(question.text, question.history) and not points(question.text):
-            found = await run_in_thread(self.retrieve, question)
-            if answerable(found.signals) >= ALONE:
+        if needs_context(question.text, question.history) and not refers_back(question.text):
+            retrieval = await run_in_thread(self.retrieve, question)
+            if answer_likelihood(retrieval.signals) >= STANDALONE_LIKELIHOOD:
                 return question
         model = self.writer.follow_up if self.writer else None
         index = self.retrieve.index
-        idf = partial(index.idf, mask=index.mask(question.where))
-        text = await rewrite(question.text, question.history, idf, model)
-        return replace(question, text=text, asked=question.asked or question.text)
+        idf = partial(index.idf, mask=index.make_mask(question.where))
+        text = await rewrite_question(question.text, question.history, idf, model)
+        return replace(question, text=text, original_text=question.original_text or question.text)
 
-    async def _tell(
-        self, told: Told, question: Question, found: Retrieval
-    ) -> AsyncGenerator[Event, None]:
+    async def _write_answer(
+        self, state: AnswerState, question: Question, retrieval: Retrieval
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Let a writer write, and tell what it says."""
-        async with aclosing(told.write(question, found)) as parts:
+        async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
                     case str():
-                        yield Delta(told.begin(part))
-                    case Noted():
-                        told.note(part, degrade=self.degrade and not self.refuse)
+                        yield TextDelta(state.begin_statement(part))
+                    case WriterNote():
+                        state.take_note(part, degrade=self.degrade and not self.refuse)
                     case Statement():
-                        claim, fresh = told.add(part)
-                        yield Delta(told.last)
-                        yield Verdict(claim, fresh)
+                        claim, new_citations = state.add_statement(part)
+                        yield TextDelta(state.last_text)
+                        yield ClaimChecked(claim, new_citations)
 
-    def _choices(self, question: Question, found: Retrieval) -> tuple[Choice, ...]:
+    def _find_choices(self, question: Question, retrieval: Retrieval) -> tuple[Choice, ...]:
         """Give what a question may mean, where the passages split between products or policies."""
-        if answerable(found.signals) < self.clarify.floor and not self._sure_enough(found):
+        if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
+            retrieval
+        ):
             return ()
-        return clarify(question.asked or question.text, question.history, found, self.clarify)
+        return find_choices(
+            question.original_text or question.text, question.history, retrieval, self.clarify
+        )
 
-    def _sure_enough(self, found: Retrieval) -> bool:
+    def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
         if self.calibration is None:
-            return answerable(found.signals) >= self.decide.floor
-        return (self._confidence(found) or 0.0) >= self.calibration.floor(found.asked.language)
+            return answer_likelihood(retrieval.signals) >= self.decide.floor
+        return (self._calibrated_confidence(retrieval) or 0.0) >= self.calibration.floor(
+            retrieval.analysis.language
+        )
 
-    def _confidence(self, found: Retrieval) -> float | None:
+    def _calibrated_confidence(self, retrieval: Retrieval) -> float | None:
         """Give the calibrated likelihood that there is an answer; None where none was fitted."""
         if self.calibration is None:
             return None
-        return round(self.calibration.confidence(found.signals, found.asked.language), 6)
+        return round(self.calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)
 
-    def _write(self) -> Writer:
-        return self.writer or self._extractive()
+    def _choose_writer(self) -> Writer:
+        return self.writer or self._extractive_writer()
 
-    def _extractive(self) -> Writer:
-        extract = Extract(
+    def _extractive_writer(self) -> Writer:
+        extract = SentenceExtractor(
             embedder=self.retrieve.embedder,
-            text=self.retrieve.index.text_by_id,
-            around=self.retrieve.around,
+            document_text=self.retrieve.index.read_text_by_id,
+            context_chunks=self.retrieve.context_chunks,
             options=self.extract,
         )
-        return Extractive(extract, extract.embedder.card.name)
+        return ExtractiveWriter(extract, extract.embedder.card.name)
 
-    def _answer(self, question: Question, found: Retrieval, told: Told, clock: Clock) -> Answer:
-        signals = {**found.signals, "answerable": answerable(found.signals)}
+    def _build_answer(
+        self, question: Question, retrieval: Retrieval, state: AnswerState, clock: StepClock
+    ) -> Answer:
+        signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
         return Answer(
             id=uuid.uuid4().hex,
-            question=question.asked or question.text,
-            language=found.asked.language,
-            outcome=_outcome(told),
-            text=told.text,
+            question=question.original_text or question.text,
+            language=retrieval.analysis.language,
+            outcome=_state_outcome(state),
+            text=state.text,
             collection=self.collection,
             generation=self.retrieve.index.generation,
-            generator=told.write.generator,
-            model=told.write.model,
-            degraded=bool(told.reason),
-            degraded_reason=f"{told.reason}: {REASONS[told.reason]}" if told.reason else None,
-            withheld=told.withheld,
-            claims=tuple(told.claims),
-            citations=tuple(told.citations),
-            passages=found.passages,
-            choices=told.choices,
-            confidence=self._confidence(found),
-            seconds=clock.read(),
+            generator=state.writer.generator,
+            model=state.writer.model,
+            degraded=bool(state.reason),
+            degraded_reason=f"{state.reason}: {ENGINE_REASONS[state.reason]}"
+            if state.reason
+            else None,
+            withheld=state.withheld,
+            claims=tuple(state.claims),
+            citations=tuple(state.citations),
+            passages=retrieval.passages,
+            choices=state.choices,
+            confidence=self._calibrated_confidence(retrieval),
+            seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
         )
 
 
-def _without_claims(told: Told, language: str) -> str:
+def _claimless_text(state: AnswerState, language: str) -> str:
     """Say why nothing is claimed: what may be meant, or that the documents do not say."""
-    if told.choices:
-        return offer([choice.label for choice in told.choices], language)
-    return say(UNSUPPORTED if told.refused else NOT_FOUND, language)
+    if state.choices:
+        return format_choices([choice.label for choice in state.choices], language)
+    return localise_text(UNSUPPORTED_TEXT if state.refused else NO_ANSWER_TEXT, language)
 
 
-def _outcome(told: Told) -> Outcome:
-    if told.choices:
+def _state_outcome(state: AnswerState) -> Outcome:
+    if state.choices:
         return Outcome.CLARIFY
-    return Outcome.UNSUPPORTED if told.refused else decide(told.claims)
+    return Outcome.UNSUPPORTED if state.refused else decide_outcome(state.claims)

@@ -11,23 +11,29 @@ from functools import lru_cache
 
 from indexes.chunk import Chunk, Passage
 from indexes.dense import Vectors
-from indexes.support import Flag
-from indexes.text import content, identifiers, language, sentences, tokens
-from ragdesk.answering.answer import Standing
+from indexes.support import Contradiction
+from indexes.text import (
+    drop_stopwords,
+    find_identifiers,
+    detect_language,
+    split_sentences,
+    tokenize_text,
+)
+from ragdesk.answering.answer import ClaimVerdict
 
-_MARKS = re.compile(r"[/_.-]+")
-_REMEMBERED = 512  # passages; each some 30 KB of words
+_NAME_MARKS = re.compile(r"[/_.-]+")
+_CACHED_PASSAGES = 512  # passages; each some 30 KB of words
 # "Q2", "FY2024", "2Q24", "24h": a stretch of time that many documents speak of, no name of a thing,
 # as "H100" is.
 _PERIOD = re.compile(
     r"(?:[fc]y)?\d{0,4}[qh][1-4]?(?:[fc]y\d{2,4}|(?:19|20)\d\d)?"
     r"|\d{1,4}[qh](?:[fc]y)?\d{0,4}|[fc]y\d{0,4}(?:[qh][1-4]|[1-4][qh])?"
 )
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_HAN_LETTER = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class QuestionAnalysis:
     """A question as it is searched for.
 
     terms: its content words as the index spells them, in order, repeated as asked. weights: what
@@ -41,7 +47,7 @@ class Wanted:
     weights: Mapping[str, float]
     total: float
 
-    def held(self, words: Collection[str]) -> float:
+    def coverage(self, words: Collection[str]) -> float:
         """Give the share (0..1) of what is asked for that some words hold."""
         if not self.total:
             return 0.0
@@ -49,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class SentenceWords:
     """A sentence of a passage: its span in the passage's text, and its words."""
 
     start: int
@@ -57,57 +63,59 @@ class Sentence:
     words: frozenset[str]
 
 
-def want(text: str, idf: Callable[[str], float]) -> Wanted:
+def analyze_question(text: str, idf: Callable[[str], float]) -> QuestionAnalysis:
     """Read a question. One of function words alone is searched for by these.
 
-    >>> asked = want("What is the refund window?", lambda term: 2.0)
-    >>> asked.terms, asked.total, asked.held({"refund"})
+    >>> analysis = analyze_question("What is the refund window?", lambda term: 2.0)
+    >>> analysis.terms, analysis.total, analysis.coverage({"refund"})
     (('refund', 'window'), 4.0, 0.5)
     """
-    spoken = tokens(text)
-    terms = tuple(content(spoken) or spoken)
+    question_tokens = tokenize_text(text)
+    terms = tuple(drop_stopwords(question_tokens) or question_tokens)
     weights = {term: idf(term) for term in dict.fromkeys(terms)}
-    return Wanted(
+    return QuestionAnalysis(
         text=text,
-        language=language(text),
+        language=detect_language(text),
         terms=terms,
-        identifiers=tuple(n for n in identifiers(text) if not _PERIOD.fullmatch(n)),
+        identifiers=tuple(n for n in find_identifiers(text) if not _PERIOD.fullmatch(n)),
         weights=weights,
         total=sum(weights.values()),
     )
 
 
-def shared(asked: Wanted, idf: Callable[[str], float]) -> Wanted | None:
+def keep_shared_terms(
+    analysis: QuestionAnalysis, idf: Callable[[str], float]
+) -> QuestionAnalysis | None:
     """Keep what a text in any language could hold: Latin words, numbers, identifiers.
 
     None when nothing is left: then the question cannot meet a text of another language.
     """
-    terms = tuple(term for term in asked.terms if not _HAN.search(term))
+    terms = tuple(term for term in analysis.terms if not _HAN_LETTER.search(term))
     if not terms:
         return None
     weights = {term: idf(term) for term in dict.fromkeys(terms)}
-    return Wanted(
-        text=asked.text,
-        language=asked.language,
+    return QuestionAnalysis(
+        text=analysis.text,
+        language=analysis.language,
         terms=terms,
-        identifiers=asked.identifiers,
+        identifiers=analysis.identifiers,
         weights=weights,
         total=sum(weights.values()),
     )
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def read(text: str) -> tuple[Sentence, ...]:
+@lru_cache(maxsize=_CACHED_PASSAGES)
+def analyze_sentences(text: str) -> tuple[SentenceWords, ...]:
     """Give the sentences of a passage's text with their words, in order.
 
     A line of marks alone ("***", "👍") is none: it answers nothing.
 
-    >>> [(s.start, s.end, sorted(s.words)) for s in read("Pay first. Then wait.")]
+    >>> [(s.start, s.end, sorted(s.chunk_words)) for s in analyze_sentences("Pay first. Then wait.")]
     [(0, 10, ['first', 'pay']), (11, 21, ['then', 'wait'])]
     """
     return tuple(
-        Sentence(a, b, frozenset(tokens(text[a:b])))
-        for a, b in sentences(text)
+        SentenceWords(a, b, frozenset(tokenize_text(text[a:b])))
+        for a, b in split_sentences(text)
         if has_words(text[a:b])
     )
 
@@ -121,72 +129,83 @@ def has_words(text: str) -> bool:
     return any(map(str.isalnum, text))
 
 
-def words(chunk: Chunk) -> frozenset[str]:
+def chunk_words(chunk: Chunk) -> frozenset[str]:
     """Give all words of a passage, its headings included."""
-    return headings(chunk).union(*(sentence.words for sentence in read(chunk.text)))
+    return heading_words(chunk).union(
+        *(sentence.words for sentence in analyze_sentences(chunk.text))
+    )
 
 
-def headings(chunk: Chunk) -> frozenset[str]:
+def heading_words(chunk: Chunk) -> frozenset[str]:
     """Give the words of a passage's title, heading path and lead."""
-    return _spoken(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
+    return _token_set(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
 
 
-def named(chunk: Chunk) -> frozenset[str]:
+def document_name_words(chunk: Chunk) -> frozenset[str]:
     """Give the words that a passage's document is named by: its title, its folders, its file."""
-    return _placed(chunk.uri, chunk.title)
+    return _name_words(chunk.uri, chunk.title)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _placed(uri: str, title: str) -> frozenset[str]:
-    place = _MARKS.sub(" ", uri.rpartition(".")[0] or uri)
-    return frozenset(tokens(f"{place} / {title}"))
+@lru_cache(maxsize=_CACHED_PASSAGES)
+def _name_words(uri: str, title: str) -> frozenset[str]:
+    place = _NAME_MARKS.sub(" ", uri.rpartition(".")[0] or uri)
+    return frozenset(tokenize_text(f"{place} / {title}"))
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _spoken(text: str) -> frozenset[str]:
-    return frozenset(tokens(text))
+@lru_cache(maxsize=_CACHED_PASSAGES)
+def _token_set(text: str) -> frozenset[str]:
+    return frozenset(tokenize_text(text))
 
 
-def focus(asked: Wanted, chunk: Chunk, title: float) -> float:
+def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: float) -> float:
     """Give the share (0..1) of a question that the best sentence of a passage holds.
 
     title: what a word counts that stands in the headings above the sentence instead.
     """
-    above = asked.held(headings(chunk)) if title else 0.0
-    if not above:
-        return max((asked.held(s.words) for s in read(chunk.text)), default=0.0)
-    over = headings(chunk)
+    heading_share = analysis.coverage(heading_words(chunk)) if title_weight else 0.0
+    if not heading_share:
+        return max((analysis.coverage(s.words) for s in analyze_sentences(chunk.text)), default=0.0)
+    above_words = heading_words(chunk)
     return max(
         (
-            (1 - title) * asked.held(s.words) + title * asked.held(s.words | over)
-            for s in read(chunk.text)
+            (1 - title_weight) * analysis.coverage(s.words)
+            + title_weight * analysis.coverage(s.words | above_words)
+            for s in analyze_sentences(chunk.text)
         ),
-        default=title * above,
+        default=title_weight * heading_share,
     )
 
 
-def ceiling(asked: Wanted, chunk: Chunk, held: Collection[bool], title: float) -> float:
-    """Give what ``focus`` is at most, from the terms of the question that a passage holds at all.
+def bound_sentence_share(
+    analysis: QuestionAnalysis, chunk: Chunk, term_presence: Collection[bool], title_weight: float
+) -> float:
+    """Give what ``best_sentence_share`` is at most, from the terms of the question that a passage holds at all.
 
     held: of each of ``asked.weights``, in their order, whether the passage's indexed words do.
     """
-    inside = {term for term, there in zip(asked.weights, held, strict=True) if there}
-    if not title:
-        return asked.held(inside)
-    return (1 - title) * asked.held(inside) + title * asked.held(inside | headings(chunk))
+    inside = {
+        term for term, present in zip(analysis.weights, term_presence, strict=True) if present
+    }
+    if not title_weight:
+        return analysis.coverage(inside)
+    return (1 - title_weight) * analysis.coverage(inside) + title_weight * analysis.coverage(
+        inside | heading_words(chunk)
+    )
 
 
-def likeness(asked: Wanted, other: str, idf: Callable[[str], float]) -> float:
+def question_likeness(analysis: QuestionAnalysis, other: str, idf: Callable[[str], float]) -> float:
     """Give how much a question and another one have in common (0..1), both ways, by idf.
 
-    >>> asked = want("How do I reset my password?", lambda term: 1.0)
-    >>> likeness(asked, "How can I reset the password of a phone?", lambda term: 1.0)
+    >>> analysis = analyze_question("How do I reset my password?", lambda term: 1.0)
+    >>> question_likeness(analysis, "How can I reset the password of a phone?", lambda term: 1.0)
     0.8
     """
-    theirs = want(other, idf)
-    both = sum(weight for term, weight in asked.weights.items() if term in theirs.weights)
-    total = asked.total + theirs.total
-    return 2 * both / total if total else 0.0
+    other_analysis = analyze_question(other, idf)
+    common_weight = sum(
+        weight for term, weight in analysis.weights.items() if term in other_analysis.weights
+    )
+    total = analysis.total + other_analysis.total
+    return 2 * common_weight / total if total else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +217,12 @@ class Retrieval:
     how sure one may be. repeated: per chunk id, the passages left out because they say the same.
     """
 
-    asked: Wanted
+    analysis: QuestionAnalysis
     idf: Callable[[str], float]
     vector: Vectors | None
     passages: tuple[Passage, ...]
     signals: Mapping[str, float]
-    repeated: Mapping[str, tuple[Passage, ...]]
+    duplicates: Mapping[str, tuple[Passage, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +249,12 @@ class Statement:
     text: str
     quotes: tuple[Quote, ...]
     support: float
-    standing: Standing | None = None
-    flags: tuple[Flag, ...] = ()
+    verdict: ClaimVerdict | None = None
+    flags: tuple[Contradiction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class WriterNote:
     """What a writer has to say about its writing: a reason out of ``ragdesk.errors.REASONS``.
 
     withheld: sentences that failed the check and were left out.

@@ -18,8 +18,15 @@ import numpy as np
 from indexes.chunk import Chunk, Passage, Span
 from indexes.embed import Embedder
 from ragdesk.answering import shape
-from ragdesk.answering.asks import Asks
-from ragdesk.answering.evidence import Quote, Retrieval, Sentence, Statement, headings, read
+from ragdesk.answering.asks import QuestionType
+from ragdesk.answering.evidence import (
+    Quote,
+    Retrieval,
+    SentenceWords,
+    Statement,
+    heading_words,
+    analyze_sentences,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +60,13 @@ class ExtractOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SentenceCandidate:
     """A sentence that may be said. at: its place among the sentences of its passage."""
 
     passage: Passage
     rank: int
-    at: int
-    sentence: Sentence
+    position: int
+    sentence: SentenceWords
     worth: float
 
     @property
@@ -69,7 +76,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extract:
+class SentenceExtractor:
     """Chooses sentences.
 
     text: gives the stored text of a document by its id, for headers. around: gives the chunks
@@ -77,145 +84,166 @@ class Extract:
     """
 
     embedder: Embedder
-    text: Callable[[str], str | None]
-    around: Callable[[Passage], Sequence[Chunk]]
+    document_text: Callable[[str], str | None]
+    context_chunks: Callable[[Passage], Sequence[Chunk]]
     options: ExtractOptions = ExtractOptions()
 
-    def __call__(self, found: Retrieval) -> list[Statement]:
+    def __call__(self, retrieval: Retrieval) -> list[Statement]:
         """Say what the passages say about the question; nothing if they have no sentence for it."""
-        ranked = self.rank(found)
+        ranked = self.rank_sentences(retrieval)
         if not ranked or ranked[0].worth <= 0:
             return []
-        return self._state(found.asked.text, self._choose(ranked))
+        return self._make_statements(retrieval.analysis.text, self._choose_sentences(ranked))
 
-    def rank(self, found: Retrieval) -> list[Candidate]:
+    def rank_sentences(self, retrieval: Retrieval) -> list[SentenceCandidate]:
         """Order all sentences of the best passages, best first."""
-        passages = found.passages[: self.options.passages]
-        weights = _weights(found)
-        asks = Asks(found.asked.text)
+        passages = retrieval.passages[: self.options.passages]
+        weights = _weigh_terms(retrieval)
+        asks = QuestionType(retrieval.analysis.text)
         ranked = sorted(
             chain.from_iterable(
-                self._candidates(passage, rank, weights, asks)
+                self._weigh_sentences(passage, rank, weights, asks)
                 for rank, passage in enumerate(passages)
             ),
-            key=lambda one: (-one.worth, one.rank, one.at),
+            key=lambda candidate: (-candidate.worth, candidate.rank, candidate.position),
         )
-        return self._compare(ranked, found)
+        return self._compare_by_model(ranked, retrieval)
 
-    def _candidates(
-        self, passage: Passage, rank: int, weights: Mapping[str, float], asks: Asks
-    ) -> Iterator[Candidate]:
+    def _weigh_sentences(
+        self, passage: Passage, rank: int, weights: Mapping[str, float], asks: QuestionType
+    ) -> Iterator[SentenceCandidate]:
         """Weigh the sentences of a passage; a question that nothing follows is none of them."""
-        sentences, given = read(passage.chunk.text), self.options
-        opening, before = self._leads(passage)
-        above = headings(passage.chunk) | opening
-        asked = _question(passage.chunk)
+        sentences, options = analyze_sentences(passage.chunk.text), self.options
+        opening, before = self._context_words(passage)
+        above = heading_words(passage.chunk) | opening
+        question_span = _question_span(passage.chunk)
         for at, sentence in enumerate(sentences):
             text = passage.chunk.text[sentence.start : sentence.end]
-            worth = given.passage * passage.score
-            worth += given.figures * asks.same_figures(text) + given.kind * asks.met(text)
+            worth = options.passage * passage.score
+            worth += options.figures * asks.has_question_numbers(
+                text
+            ) + options.kind * asks.count_answer_types(text)
             for term, weight in weights.items():
-                leans = given.above * (term in above) + given.before * (term in before)
-                worth += weight * (1.0 if term in sentence.words else min(leans, 1.0))
+                context_share = options.above * (term in above) + options.before * (term in before)
+                worth += weight * (1.0 if term in sentence.words else min(context_share, 1.0))
             before = sentence.words
-            left = sentence is sentences[-1] and shape.asks(text)
-            if not left and (sentence.end <= asked[0] or sentence.start >= asked[1]):
-                yield Candidate(passage, rank, at, sentence, worth)
+            is_dangling = sentence is sentences[-1] and shape.is_question_sentence(text)
+            if not is_dangling and (
+                sentence.end <= question_span[0] or sentence.start >= question_span[1]
+            ):
+                yield SentenceCandidate(passage, rank, at, sentence, worth)
 
-    def _leads(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
+    def _context_words(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
         """Give the words of the sentence that opens a passage's section, and of the one before it.
 
         A long paragraph is found in pieces; what it is about is said where it begins.
         """
         chunk = passage.chunk
-        section = [c for c in self.around(passage) if c.section == chunk.section] or [chunk]
+        section = [c for c in self.context_chunks(passage) if c.section == chunk.section] or [chunk]
         earlier = [c for c in section if c.end <= chunk.start]
-        first = read(section[0].text)
-        last = read(earlier[-1].text) if earlier else ()
-        nothing: frozenset[str] = frozenset()
-        return (first[0].words if first else nothing, last[-1].words if last else nothing)
+        first = analyze_sentences(section[0].text)
+        last = analyze_sentences(earlier[-1].text) if earlier else ()
+        no_words: frozenset[str] = frozenset()
+        return (first[0].words if first else no_words, last[-1].words if last else no_words)
 
-    def _compare(self, ranked: list[Candidate], found: Retrieval) -> list[Candidate]:
+    def _compare_by_model(
+        self, ranked: list[SentenceCandidate], retrieval: Retrieval
+    ) -> list[SentenceCandidate]:
         """Let the model decide between the few best sentences, where it reads the question."""
         options = self.options
-        if found.vector is None or not options.cosine:
+        if retrieval.vector is None or not options.cosine:
             return ranked
-        near = [c for c in ranked[: options.close] if ranked[0].worth - c.worth <= options.margin]
-        if len(near) < 2:  # noqa: PLR2004 (nothing to decide)
+        close = [c for c in ranked[: options.close] if ranked[0].worth - c.worth <= options.margin]
+        if len(close) < 2:  # noqa: PLR2004 (nothing to decide)
             return ranked
-        cosines = self.embedder.passages([c.text for c in near]) @ found.vector
-        near = [
+        cosines = self.embedder.embed_passages([c.text for c in close]) @ retrieval.vector
+        close = [
             replace(c, worth=c.worth + options.cosine * cosine)
-            for c, cosine in zip(near, np.clip(cosines, 0.0, 1.0).tolist(), strict=True)
+            for c, cosine in zip(close, np.clip(cosines, 0.0, 1.0).tolist(), strict=True)
         ]
-        return [*sorted(near, key=lambda one: -one.worth), *ranked[len(near) :]]
+        return [*sorted(close, key=lambda candidate: -candidate.worth), *ranked[len(close) :]]
 
-    def _choose(self, ranked: Sequence[Candidate]) -> list[Candidate]:
+    def _choose_sentences(self, ranked: Sequence[SentenceCandidate]) -> list[SentenceCandidate]:
         """Take the best sentence, a second one if it is nearly as good, and what they lean on."""
         best, most = ranked[0], self.options.most
         if best.passage.chunk.question:
-            answer = sorted((c for c in ranked if c.passage is best.passage), key=lambda c: c.at)
+            answer = sorted(
+                (c for c in ranked if c.passage is best.passage), key=lambda c: c.position
+            )
             start = max(0, answer.index(best) - most + 1)
             return answer[start : start + most]
         chosen = [c for c in ranked[:2] if c.worth >= self.options.second * best.worth]
-        places = {(c.rank, c.at): c for c in ranked}
-        for one in tuple(chosen):
-            earlier = places.get((one.rank, one.at - 1))
-            if earlier and earlier not in chosen and shape.points_back(one.text):
+        places = {(c.rank, c.position): c for c in ranked}
+        for candidate in tuple(chosen):
+            earlier = places.get((candidate.rank, candidate.position - 1))
+            if earlier and earlier not in chosen and shape.leans_on_previous(candidate.text):
                 chosen.append(earlier)
         return chosen[:most]
 
-    def _state(self, question: str, chosen: Sequence[Candidate]) -> list[Statement]:
+    def _make_statements(
+        self, question: str, chosen: Sequence[SentenceCandidate]
+    ) -> list[Statement]:
         """Quote the chosen sentences with what they need, in the order of the documents."""
         order = list(dict.fromkeys(c.passage.chunk.document for c in chosen))
-        quoted: list[tuple[int, list[Quote]]] = []
+        quotes_by_place: list[tuple[int, list[Quote]]] = []
         covered: list[tuple[str, int, int]] = []
-        for one in chosen:
+        for candidate in chosen:
             quotes = [
-                Quote(one.passage, start, end, text)
-                for start, end, text in self._unit(question, one)
-                if not _inside(covered, one.passage.chunk.document, start, end)
+                Quote(candidate.passage, start, end, text)
+                for start, end, text in self._quote_spans(question, candidate)
+                if not _is_covered(covered, candidate.passage.chunk.document, start, end)
             ]
-            covered += [(one.passage.chunk.document, q.start, q.end) for q in quotes]
+            covered += [(candidate.passage.chunk.document, q.start, q.end) for q in quotes]
             if quotes:
-                quoted.append((order.index(one.passage.chunk.document), quotes))
-        quoted.sort(key=lambda item: (item[0], item[1][-1].start))
+                quotes_by_place.append((order.index(candidate.passage.chunk.document), quotes))
+        quotes_by_place.sort(key=lambda item: (item[0], item[1][-1].start))
         return [
-            Statement("\n".join(q.text for q in quotes), tuple(quotes), 1.0) for _, quotes in quoted
+            Statement("\n".join(q.text for q in quotes), tuple(quotes), 1.0)
+            for _, quotes in quotes_by_place
         ]
 
-    def _unit(self, question: str, one: Candidate) -> Iterator[tuple[int, int, str]]:
+    def _quote_spans(
+        self, question: str, candidate: SentenceCandidate
+    ) -> Iterator[tuple[int, int, str]]:
         """Give the spans, in the document, that a sentence is said with, and their characters."""
-        chunk = one.passage.chunk
-        spans = [(s.start, s.end) for s in read(chunk.text)]
-        own = (chunk.start + one.sentence.start, chunk.start + one.sentence.end)
+        chunk = candidate.passage.chunk
+        spans = [(s.start, s.end) for s in analyze_sentences(chunk.text)]
+        row_span = (chunk.start + candidate.sentence.start, chunk.start + candidate.sentence.end)
         if chunk.kind == "table":
-            text = self.text(chunk.document) or ""
-            if above := shape.header(chunk, text, own):
+            text = self.document_text(chunk.document) or ""
+            if above := shape.find_table_header(chunk, text, row_span):
                 yield *above, text[slice(*above)]
-            yield *own, one.text
+            yield *row_span, candidate.text
             return
-        for start, end in shape.unit(chunk.text, spans, one.at, whole=shape.wants_series(question)):
+        for start, end in shape.quote_spans(
+            chunk.text, spans, candidate.position, whole=shape.asks_for_list(question)
+        ):
             yield chunk.start + start, chunk.start + end, chunk.text[start:end]
 
 
-def _weights(found: Retrieval, depth: int = 10) -> dict[str, float]:
+def _weigh_terms(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
     """Weigh the question's words by the sentences of the passages found; the sum is 1."""
-    sentences = [s for p in found.passages[:depth] for s in read(p.chunk.text)]
-    held = Counter(term for s in sentences for term in s.words if term in found.asked.weights)
+    sentences = [s for p in retrieval.passages[:depth] for s in analyze_sentences(p.chunk.text)]
+    sentence_counts = Counter(
+        term for s in sentences for term in s.words if term in retrieval.analysis.weights
+    )
     idf = {
-        term: math.log1p((len(sentences) - held[term] + 0.5) / (held[term] + 0.5))
-        for term in found.asked.weights
+        term: math.log1p(
+            (len(sentences) - sentence_counts[term] + 0.5) / (sentence_counts[term] + 0.5)
+        )
+        for term in retrieval.analysis.weights
     }
     total = sum(idf.values()) or 1.0
     return {term: weight / total for term, weight in idf.items()}
 
 
-def _question(chunk: Chunk) -> Span:
+def _question_span(chunk: Chunk) -> Span:
     """Give the span of an FAQ entry's question in the chunk's text; an empty one for others."""
     start, end = chunk.question or (chunk.start, chunk.start)
     return start - chunk.start, end - chunk.start
 
 
-def _inside(covered: Sequence[tuple[str, int, int]], document: str, start: int, end: int) -> bool:
+def _is_covered(
+    covered: Sequence[tuple[str, int, int]], document: str, start: int, end: int
+) -> bool:
     return any(name == document and a <= start and end <= b for name, a, b in covered)

@@ -9,10 +9,12 @@ from indexes.chunk import Passage
 from ragdesk.answering import prompts
 from ragdesk.answering.prompts import Prompt
 
-Count = Callable[[str], int]
-Write = Callable[[str, str, Sequence[Passage], str], Prompt]  # question, language, found, salt
-LONGEST = 500  # characters of a sentence
-ROOM = 64  # tokens that a chat template puts around what is said
+CountTokens = Callable[[str], int]
+BuildPrompt = Callable[
+    [str, str, Sequence[Passage], str], Prompt
+]  # question, language, found, salt
+SENTENCE_CHARACTERS = 500  # characters of a sentence
+TEMPLATE_TOKENS = 64  # tokens that a chat template puts around what is said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +33,23 @@ class GroundOptions:
     tokenizer: str = ""
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Estimate tokens from above: three letters of Latin script make one, any other character one.
 
-    >>> estimate("refund policy"), estimate("退款政策")
+    >>> estimate_tokens("refund policy"), estimate_tokens("退款政策")
     (5, 4)
     """
     latin = sum(map(str.isascii, text))
     return math.ceil(latin / 3) + len(text) - latin
 
 
-def outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+def order_outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """Put the best first, the second best last, and so on inwards: the middle is read worst."""
     return (*passages[::2], *reversed(passages[1::2]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class PromptBuilder:
     """Writes prompts for one model.
 
     count: tokens of a text. answer: tokens kept free for what the model writes. sentences: that
@@ -56,48 +58,56 @@ class Ground:
     """
 
     options: GroundOptions
-    count: Count
-    answer: int
+    count_tokens: CountTokens
+    answer_tokens: int
     sentences: int
     structured: bool
     repairs: bool = False
 
     def __call__(
-        self, question: str, language: str, found: Sequence[Passage], salt: str = ""
+        self, question: str, language: str, passages: Sequence[Passage], salt: str = ""
     ) -> Prompt:
         """Write the prompt of a question from the passages found, best first.
 
         Passages that no longer fit are left out whole.
         """
-        system = prompts.instructions(language, structured=self.structured)
-        ordered = outside_in(self._fitting(question, language, found, self.count(system)))
-        schema = prompts.schema(len(ordered), sentences=self.sentences, characters=LONGEST)
+        system = prompts.format_instructions(language, structured=self.structured)
+        ordered = order_outside_in(
+            self._select_fitting(question, language, passages, self.count_tokens(system))
+        )
+        schema = prompts.build_answer_schema(
+            len(ordered), sentences=self.sentences, characters=SENTENCE_CHARACTERS
+        )
         return Prompt(
             system=system,
-            user=prompts.asking(ordered, question, language),
+            user=prompts.format_question(ordered, question, language),
             passages=ordered,
             schema=schema if self.structured and ordered else None,
             salt=salt,
             language=language,
         )
 
-    def _fitting(
-        self, question: str, language: str, found: Sequence[Passage], system: int
+    def _select_fitting(
+        self, question: str, language: str, passages: Sequence[Passage], system: int
     ) -> list[Passage]:
-        asked = self.count(prompts.asking((), question, language))
-        free = self.options.context - self.answer - ROOM - system - asked
+        question_cost = self.count_tokens(prompts.format_question((), question, language))
+        free_tokens = (
+            self.options.context - self.answer_tokens - TEMPLATE_TOKENS - system - question_cost
+        )
         if self.repairs:
-            free -= self.count(prompts.again("", "字" * LONGEST, language))
+            free_tokens -= self.count_tokens(
+                prompts.format_repair("", "字" * SENTENCE_CHARACTERS, language)
+            )
         chosen: list[Passage] = []
         taken: Counter[str] = Counter()
-        for passage in found:
-            cost = self.count(prompts.passage(len(chosen) + 1, passage)) + 2
+        for passage in passages:
+            cost = self.count_tokens(prompts.format_passage(len(chosen) + 1, passage)) + 2
             document = passage.chunk.document
-            if cost > free or taken[document] >= self.options.per_document:
+            if cost > free_tokens or taken[document] >= self.options.per_document:
                 continue
             chosen.append(passage)
             taken[document] += 1
-            free -= cost
+            free_tokens -= cost
             if len(chosen) == self.options.passages:
                 break
         return chosen

@@ -44,14 +44,14 @@ class VllmOptions:
     eager: bool = False
 
 
-def installed() -> None:
+def require_vllm() -> None:
     """Raise ModelMissing where vLLM is not installed. Imports nothing."""
     if find_spec("vllm") is None:
         remedy = "vLLM is not installed. pip install 'ragdesk[gpu]', or set generate.urls."
         raise ModelMissing(remedy)
 
 
-def _stay_local(model: str) -> None:
+def _keep_offline(model: str) -> None:
     """Keep vLLM, before it is imported, from asking the hub about a folder, or for its own address.
 
     It finds that address with a socket to 8.8.8.8; the parts of this engine talk over loopback.
@@ -63,13 +63,13 @@ def _stay_local(model: str) -> None:
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 
 
-class Inside:
+class VllmGenerator:
     """Writes with vLLM's AsyncLLM. Belongs to one event loop."""
 
     def __init__(self, options: VllmOptions, generate: GenerateOptions) -> None:
         """Load the model: seconds to minutes. Raises ModelMissing where that cannot be done."""
-        installed()
-        _stay_local(options.model)
+        require_vllm()
+        _keep_offline(options.model)
         from jinja2 import TemplateError  # noqa: PLC0415 - comes with vLLM
         from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]  # noqa: PLC0415 - takes seconds
         from vllm.exceptions import VLLMError  # type: ignore[import-not-found]  # noqa: PLC0415
@@ -88,7 +88,7 @@ class Inside:
         if options.max_length:
             arguments["max_model_len"] = options.max_length
         self._options, self.model = generate, options.model
-        self._refused, self._errors = TemplateError, (VLLMError, ValueError, RuntimeError)
+        self._template_error, self._errors = TemplateError, (VLLMError, ValueError, RuntimeError)
         try:
             self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (OSError, *self._errors) as error:
@@ -107,8 +107,8 @@ class Inside:
         end = now() + self._options.total_seconds
         first = min(end, now() + (self._options.first_seconds if within is None else within))
         deadline, name = first, uuid.uuid4().hex
-        asked = await self._asked(prompt)
-        outputs = self._engine.generate(asked, self._how(prompt), name)
+        request = await self._build_request(prompt)
+        outputs = self._engine.generate(request, self._sampling_params(prompt), name)
         finished = False
         try:
             while not finished:
@@ -122,54 +122,56 @@ class Inside:
                     yield Finish(str(output.finish_reason))
         except TimeoutError as error:
             code = "slow" if deadline == first else "stalled"
-            raise EngineFailed(code, "The language model took too long.", again=False) from error
+            raise EngineFailed(
+                code, "The language model took too long.", can_retry=False
+            ) from error
         except StopAsyncIteration as error:
             raise EngineFailed("truncated", "The language model broke off.") from error
         except self._errors as error:
-            raise self._failed(error) from error
+            raise self._to_engine_failed(error) from error
         finally:
             if not finished:
                 await self._engine.abort(name)
 
-    def _failed(self, error: Exception) -> EngineFailed:
+    def _to_engine_failed(self, error: Exception) -> EngineFailed:
         if self._engine.errored:
             about = "vLLM inside this process died. Restart ragdesk; its log says why."
-            return EngineFailed("unreachable", about, again=False)
-        return EngineFailed("refused", f"vLLM: {error}", again=False)
+            return EngineFailed("unreachable", about, can_retry=False)
+        return EngineFailed("refused", f"vLLM: {error}", can_retry=False)
 
-    async def _asked(self, prompt: Prompt) -> dict[str, Any]:
+    async def _build_request(self, prompt: Prompt) -> dict[str, Any]:
         tokenizer = self._engine.get_tokenizer()
         if asyncio.iscoroutine(tokenizer):
             tokenizer = await tokenizer
-        said = [
+        messages = [
             {"role": "system", "content": prompt.system},
             {"role": "user", "content": prompt.user},
         ]
-        whole = [{"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}]
+        single_message = [{"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}]
         template = partial(
             tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=True
         )
         try:
             try:
-                text = template(said)
-            except self._refused:  # some, such as Gemma's, know no system
-                text = template(whole)
-        except (self._refused, ValueError) as error:  # ValueError: the model has no template
+                text = template(messages)
+            except self._template_error:  # some, such as Gemma's, know no system
+                text = template(single_message)
+        except (self._template_error, ValueError) as error:  # ValueError: the model has no template
             about = f"{self.model} has no chat template that takes a question: {error}"
-            raise EngineFailed("refused", about, again=False) from error
+            raise EngineFailed("refused", about, can_retry=False) from error
         return {"prompt": text, **({"cache_salt": prompt.salt} if prompt.salt else {})}
 
-    def _how(self, prompt: Prompt) -> Any:
+    def _sampling_params(self, prompt: Prompt) -> Any:
         from vllm.sampling_params import (  # type: ignore[import-not-found]  # noqa: PLC0415
             RequestOutputKind,
             SamplingParams,
             StructuredOutputsParams,
         )
 
-        held = StructuredOutputsParams(json=prompt.schema) if prompt.schema else None
+        structured = StructuredOutputsParams(json=prompt.schema) if prompt.schema else None
         return SamplingParams(
             max_tokens=self._options.max_tokens,
             temperature=self._options.temperature,
-            structured_outputs=held,
+            structured_outputs=structured,
             output_kind=RequestOutputKind.DELTA,
         )

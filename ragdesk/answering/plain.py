@@ -9,47 +9,47 @@ from dataclasses import dataclass, field
 
 from indexes.text import strip_invisible
 
-GONE = "…"
-_RUN = re.compile(r"[!-~]+")
+REMOVED_MARK = "…"
+_ASCII_RUN = re.compile(r"[!-~]+")
 _LINK = re.compile(
     r"(?<![a-z0-9+.-])[0-9+.-]*+[a-z][a-z0-9+.-]*+:/|\bwww\.|(?:data|javascript|mailto|vbscript|file|tel):|//|[^\s@]@\w"
     r"|[a-z0-9-]\.[a-z]{2,}+(?:[/:?#]|[^a-z0-9]*+$)",
     re.IGNORECASE,
 )
-_BRACKETS = str.maketrans("[]<>`", "()‹›'")
+_BRACKET_TABLE = str.maketrans("[]<>`", "()‹›'")
 
 
-def plain(text: str, known: str = "") -> str:
+def sanitize_text(text: str, known_text: str = "") -> str:
     """Give the words of a text. known: the passages; a bare address that stands there may stay.
 
     What is done to a stretch without spaces depends on that stretch alone, so a text may be
-    cleaned while it grows: see ``Growing``.
+    cleaned while it grows: see ``GrowingSanitizer``.
 
-    >>> plain("See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example", "me@a.example")
+    >>> sanitize_text("See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example", "me@a.example")
     'See … ‹b›now‹/b› (9), me@a.example'
     """
     words = " ".join(strip_invisible(text).split())
-    return _RUN.sub(lambda run: _run(run[0], known), words)
+    return _ASCII_RUN.sub(lambda run: _sanitize_run(run[0], known_text), words)
 
 
 @dataclass(slots=True, kw_only=True)
-class Growing:
+class GrowingSanitizer:
     """Cleans a text while it grows, each stretch once. text: what was given of it.
 
     The last word may still become an address, so it waits for what ends it.
 
-    >>> one = Growing()
+    >>> one = GrowingSanitizer()
     >>> one.grow("Refunds take"), one.grow("Refunds take htt"), one.grow("Refunds take https://x ")
     ('Refunds', ' take', ' …')
     >>> one.grow("Refunds take https://x 退款需要3")
     ' 退款需要'
     """
 
-    known: str = ""
+    known_text: str = ""
     text: str = ""
-    _at: int = 0  # characters that were read
+    _read_length: int = 0  # characters that were read
     _word: list[str] = field(default_factory=list)  # the last one, which may still go on
-    _apart: bool = False  # white space was met, and no word after it yet
+    _gap_pending: bool = False  # white space was met, and no word after it yet
 
     def grow(self, text: str) -> str:
         """Take the text as it stands now, and give what can be shown of it beyond the last time.
@@ -57,26 +57,26 @@ class Growing:
         What was read is not read again: a word of 60,000 letters that came one at a time would
         be, 60,000 times.
         """
-        seen = strip_invisible(text[self._at :])
-        self._at = max(self._at, len(text))
-        end = _settled(seen)
+        unread = strip_invisible(text[self._read_length :])
+        self._read_length = max(self._read_length, len(text))
+        end = _settled_length(unread)
         if not end:
-            self._word.append(seen)
+            self._word.append(unread)
             return ""
-        fresh = "".join([*self._word, seen[:end]])
-        self._word = [seen[end:]]
-        words = " ".join(fresh.split())
-        self._apart |= fresh[:1].isspace()
+        settled_text = "".join([*self._word, unread[:end]])
+        self._word = [unread[end:]]
+        words = " ".join(settled_text.split())
+        self._gap_pending |= settled_text[:1].isspace()
         if not words:
             return ""
-        gap = " " if self._apart and self.text else ""
-        new = gap + _RUN.sub(lambda run: _run(run[0], self.known), words)
-        self._apart = fresh[-1].isspace()
-        self.text += new
-        return new
+        gap = " " if self._gap_pending and self.text else ""
+        sanitized = gap + _ASCII_RUN.sub(lambda run: _sanitize_run(run[0], self.known_text), words)
+        self._gap_pending = settled_text[-1].isspace()
+        self.text += sanitized
+        return sanitized
 
 
-def _settled(text: str) -> int:
+def _settled_length(text: str) -> int:
     """Say how far a growing text will not be seen otherwise any more."""
     end = len(text)
     while end and "!" <= text[end - 1] <= "~":
@@ -84,9 +84,9 @@ def _settled(text: str) -> int:
     return end
 
 
-def _run(run: str, known: str) -> str:
+def _sanitize_run(run: str, known_text: str) -> str:
     if not _LINK.search(run):
-        return run.translate(_BRACKETS)
-    bare = run.strip(".,;:!?()\"'*")
-    simple = "/" not in bare and ":" not in bare and "?" not in bare and "[" not in bare
-    return run.translate(_BRACKETS) if simple and bare in known else GONE
+        return run.translate(_BRACKET_TABLE)
+    address = run.strip(".,;:!?()\"'*")
+    simple = "/" not in address and ":" not in address and "?" not in address and "[" not in address
+    return run.translate(_BRACKET_TABLE) if simple and address in known_text else REMOVED_MARK

@@ -10,24 +10,24 @@ from heapq import heapify, heappop, heapreplace
 
 from indexes.chunk import Passage
 
-SLACK = 1e-6  # of a bound: what rounding may add to a score
+BOUND_SLACK = 1e-6  # of a bound: what rounding may add to a score
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
+class PriorityLanes:
     """Rows that go ahead: the share of the names each holds, and how like its question is."""
 
-    named: Mapping[int, float]
-    faq: Mapping[int, float]
+    name_shares: Mapping[int, float]
+    faq_likeness: Mapping[int, float]
 
     def __contains__(self, row: int) -> bool:
-        return row in self.named or row in self.faq
+        return row in self.name_shares or row in self.faq_likeness
 
     def __bool__(self) -> bool:
-        return bool(self.named or self.faq)
+        return bool(self.name_shares or self.faq_likeness)
 
 
-def best_first(
+def iter_best_first(
     rows: Sequence[int], bounds: Sequence[float], score: Callable[[int], float]
 ) -> Iterator[tuple[int, float]]:
     """Give places in ``rows`` with their scores, best first, ties by row.
@@ -36,13 +36,13 @@ def best_first(
     and for no other.
 
     >>> read = []
-    >>> ranked = best_first([7, 8, 9], [0.9, 0.8, 0.3], lambda at: read.append(at) or 0.6)
+    >>> ranked = iter_best_first([7, 8, 9], [0.9, 0.8, 0.3], lambda at: read.append(at) or 0.6)
     >>> next(ranked), next(ranked), read
     ((0, 0.6), (1, 0.6), [0, 1])
     """
     heap = [
-        (-one - SLACK, row, at, False)
-        for at, (row, one) in enumerate(zip(rows, bounds, strict=True))
+        (-bound - BOUND_SLACK, row, at, False)
+        for at, (row, bound) in enumerate(zip(rows, bounds, strict=True))
     ]
     heapify(heap)
     while heap:
@@ -54,27 +54,31 @@ def best_first(
             heapreplace(heap, (-score(at), row, at, True))
 
 
-def order(found: Iterator[tuple[int, Passage]], lanes: Lanes, near: float) -> Iterator[Passage]:
+def order_with_lanes(
+    candidates: Iterator[tuple[int, Passage]], lanes: PriorityLanes, min_share: float
+) -> Iterator[Passage]:
     """Put the lanes ahead of rows that come best first: FAQ entries by likeness, then names met.
 
     near: a name's lane is for passages whose score is this part of the best, or more.
     """
     if not lanes:
-        return (passage for _, passage in found)
-    return _ahead(list(found), lanes, near)
+        return (passage for _, passage in candidates)
+    return _lift_lanes(list(candidates), lanes, min_share)
 
 
-def _ahead(found: Sequence[tuple[int, Passage]], lanes: Lanes, near: float) -> Iterator[Passage]:
-    floor = near * max((passage.score for _, passage in found), default=0.0)
+def _lift_lanes(
+    candidates: Sequence[tuple[int, Passage]], lanes: PriorityLanes, min_share: float
+) -> Iterator[Passage]:
+    floor = min_share * max((passage.score for _, passage in candidates), default=0.0)
 
-    def place(one: tuple[int, Passage]) -> tuple[float, float, float, int]:
-        row, passage = one
-        met = lanes.named.get(row, 0.0) if passage.score >= floor else 0.0
-        return (-lanes.faq.get(row, 0.0), -met, -passage.score, row)
+    def sort_key(candidate: tuple[int, Passage]) -> tuple[float, float, float, int]:
+        row, passage = candidate
+        name_share = lanes.name_shares.get(row, 0.0) if passage.score >= floor else 0.0
+        return (-lanes.faq_likeness.get(row, 0.0), -name_share, -passage.score, row)
 
     ranked: list[Passage] = []
     least = 0.0
-    for _, passage in sorted(found, key=place, reverse=True):
+    for _, passage in sorted(candidates, key=sort_key, reverse=True):
         least = max(least, passage.score)  # a lane lifts: scores never rise down the ranking
         ranked.append(replace(passage, score=least))
     yield from reversed(ranked)

@@ -13,100 +13,102 @@ from email.utils import parsedate_to_datetime
 
 from ragdesk.errors import EngineFailed
 
-LONGEST_HEADER = 64  # characters of a Retry-After; a date has 29
+LONGEST_RETRY_HEADER = 64  # characters of a Retry-After; a date has 29
 LONGEST_WAIT = 60.0  # seconds: who asks for more is taken at no word, as OpenAI's clients do
-Probe = Callable[[str], Awaitable[bool]]
+HealthProbe = Callable[[str], Awaitable[bool]]
 
 
 @dataclass(slots=True)
-class Replica:
+class LlmServer:
     """An address, how much it is doing, and how often it failed in a row.
 
     until: it asked to be left alone so long, on the monotonic clock.
     """
 
     url: str
-    doing: int = 0
+    active: int = 0
     failures: int = 0
     resting: bool = False
     since: float = field(default_factory=time.monotonic)
-    until: float = 0.0
+    paused_until: float = 0.0
 
     @property
-    def wait(self) -> float:
+    def pause_seconds(self) -> float:
         """Give the seconds it still asks to be left alone; 0.0 for none."""
-        return max(0.0, self.until - time.monotonic())
+        return max(0.0, self.paused_until - time.monotonic())
 
-    def leave(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Leave it alone for some seconds, as it asked: it is well, and full."""
-        self.until = max(self.until, time.monotonic() + seconds)
+        self.paused_until = max(self.paused_until, time.monotonic() + seconds)
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
+    def track_request(self) -> Iterator[None]:
         """Count one more answer while it is written."""
-        self.doing += 1
+        self.active += 1
         try:
             yield
         finally:
-            self.doing -= 1
+            self.active -= 1
 
 
-class Replicas:
+class LlmPool:
     """Chooses, and remembers who failed. Belongs to one event loop."""
 
-    def __init__(self, urls: Sequence[str], *, trips: int, rest: float, probe: Probe) -> None:
+    def __init__(self, urls: Sequence[str], *, trips: int, rest: float, probe: HealthProbe) -> None:
         """Take the addresses. After ``trips`` failures one is probed every ``rest`` seconds."""
-        self.all = [Replica(url.rstrip("/")) for url in urls]
+        self.servers = [LlmServer(url.rstrip("/")) for url in urls]
         self._trips, self._rest, self._probe = trips, rest, probe
-        self._nurses: set[asyncio.Task[None]] = set()
+        self._health_tasks: set[asyncio.Task[None]] = set()
 
-    def choose(self, avoid: Collection[str] = ()) -> Replica:
+    def choose_server(self, avoid: Collection[str] = ()) -> LlmServer:
         """Give the address that does least; one of ``avoid`` only if no other is up.
 
         One that asked to be left alone comes after those that did not: see ``Replica.wait``.
         """
-        up = [one for one in self.all if not one.resting]
-        if not up:
+        available = [server for server in self.servers if not server.resting]
+        if not available:
             raise EngineFailed("resting", "No language model answers; they are being watched.")
-        return min(up, key=lambda one: (one.url in avoid, one.wait, one.doing, one.since))
+        return min(
+            available, key=lambda one: (one.url in avoid, one.pause_seconds, one.active, one.since)
+        )
 
-    def good(self, replica: Replica) -> None:
+    def note_success(self, server: LlmServer) -> None:
         """Note that an answer was written."""
-        replica.failures = 0
-        replica.since = time.monotonic()
+        server.failures = 0
+        server.since = time.monotonic()
 
-    def bad(self, replica: Replica) -> None:
+    def note_failure(self, server: LlmServer) -> None:
         """Note a failure; after too many, let the address rest until its health is good."""
-        replica.failures += 1
-        replica.since = time.monotonic()
-        if replica.failures >= self._trips and not replica.resting:
-            replica.resting = True
-            nurse = asyncio.get_running_loop().create_task(self._watch(replica))
-            self._nurses.add(nurse)
-            nurse.add_done_callback(self._nurses.discard)
+        server.failures += 1
+        server.since = time.monotonic()
+        if server.failures >= self._trips and not server.resting:
+            server.resting = True
+            task = asyncio.get_running_loop().create_task(self._watch_health(server))
+            self._health_tasks.add(task)
+            task.add_done_callback(self._health_tasks.discard)
 
-    async def _watch(self, replica: Replica) -> None:
-        while replica.resting:
+    async def _watch_health(self, server: LlmServer) -> None:
+        while server.resting:
             await asyncio.sleep(self._rest)
-            if await self._probe(replica.url):
-                replica.resting, replica.failures = False, self._trips - 1
+            if await self._probe(server.url):
+                server.resting, server.failures = False, self._trips - 1
 
     async def close(self) -> None:
         """Stop watching."""
-        for nurse in tuple(self._nurses):
+        for nurse in tuple(self._health_tasks):
             nurse.cancel()
-        await asyncio.gather(*self._nurses, return_exceptions=True)
+        await asyncio.gather(*self._health_tasks, return_exceptions=True)
 
 
-def patience(header: str) -> float:
+def parse_retry_after(header: str) -> float:
     """Read ``Retry-After``, seconds or a date; 0.0 for none, nonsense, or more than a minute.
 
-    >>> patience("2"), patience(""), patience("3600"), patience("soon")
+    >>> parse_retry_after("2"), parse_retry_after(""), parse_retry_after("3600"), parse_retry_after("soon")
     (2.0, 0.0, 0.0, 0.0)
-    >>> patience("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT")
+    >>> parse_retry_after("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT")
     0.0
     """
-    if len(header) > LONGEST_HEADER:
+    if len(header) > LONGEST_RETRY_HEADER:
         return 0.0
     try:
         seconds = float(header)

@@ -27,13 +27,13 @@ class RerankOptions:
     depth: int = 8
 
 
-class Rerank(Protocol):
+class Reranker(Protocol):
     """Orders passages by how well they answer a question; gives back all of them, best first."""
 
     def __call__(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]: ...
 
 
-class CrossEncoder:
+class CrossEncoderReranker:
     """Scores each passage beside the question with a local model. Any thread may call."""
 
     def __init__(self, options: RerankOptions) -> None:
@@ -52,28 +52,28 @@ class CrossEncoder:
             options.model,
             local_files_only=True,
             trust_remote_code=False,
-            activation_fn=_plain,
+            activation_fn=_keep_scores,
             model_kwargs={"use_safetensors": True},
         )
 
     def __call__(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
         """Order the first passages by the model; scores are squeezed into 0..1."""
-        read, rest = passages[: self._depth], passages[self._depth :]
-        if not read:
+        head, rest = passages[: self._depth], passages[self._depth :]
+        if not head:
             return tuple(passages)
-        pairs = [(question, p.chunk.indexed) for p in read]
+        pairs = [(question, p.chunk.indexed_text) for p in head]
         raw = np.asarray(self._model.predict(pairs, show_progress_bar=False), dtype=float).ravel()
         scores = 1 / (1 + np.exp(-raw))
         floor = max((p.score for p in rest), default=0.0)  # scores never rise down the ranking
-        ordered = sorted(zip(scores.tolist(), read, strict=True), key=lambda one: -one[0])
+        ordered = sorted(zip(scores.tolist(), head, strict=True), key=lambda scored: -scored[0])
         return (*(replace(p, score=max(score, floor)) for score, p in ordered), *rest)
 
 
-def _plain(scores: Any) -> Any:
+def _keep_scores(scores: Any) -> Any:
     """Leave scores as they are: one scale for all questions is made above."""
     return scores
 
 
-def open_rerank(options: RerankOptions) -> Rerank | None:
+def open_reranker(options: RerankOptions) -> Reranker | None:
     """Open the cross-encoder that the options name; None when they name none."""
-    return CrossEncoder(options) if options.model else None
+    return CrossEncoderReranker(options) if options.model else None

@@ -16,26 +16,26 @@ from numpy.typing import NDArray
 from indexes.chunk import Chunk, Finder, Passage
 from indexes.dense import Vectors
 from indexes.embed import Embedder
-from indexes.fuse import union, weigh
+from indexes.fuse import union_rows, weigh_scores
 from indexes.hits import Rows, Scores
 from indexes.index import Index
-from indexes.layout import Flags, Mask
-from indexes.text import content, readable, strip_invisible
-from ragdesk.answering.alike import collapse
+from indexes.layout import RowFlags, SearchMask
+from indexes.text import drop_stopwords, reads_without_cjk, strip_invisible
+from ragdesk.answering.alike import collapse_duplicates
 from ragdesk.answering.answer import Question
 from ragdesk.answering.evidence import (
     Retrieval,
-    Wanted,
-    ceiling,
-    focus,
-    likeness,
-    named,
-    want,
-    words,
+    QuestionAnalysis,
+    bound_sentence_share,
+    best_sentence_share,
+    question_likeness,
+    document_name_words,
+    analyze_question,
+    chunk_words,
 )
-from ragdesk.answering.rank import Lanes, best_first, order
+from ragdesk.answering.rank import PriorityLanes, iter_best_first, order_with_lanes
 
-BESIDE = 3
+CONTEXT_CHUNKS = 3
 """Chunks of its section on either side that count as the context of a chunk."""
 
 
@@ -86,21 +86,23 @@ class _Candidates:
     rows: Rows
     lexical: Scores
     dense: Scores
-    found: Mapping[Finder, frozenset[int]]
+    rows_by_finder: Mapping[Finder, frozenset[int]]
 
-    def passage(self, i: int, chunk: Chunk, score: float) -> Passage:
+    def make_passage(self, i: int, chunk: Chunk, score: float) -> Passage:
         row, dense = int(self.rows[i]), float(self.dense[i])
         return Passage(
             chunk=chunk,
             score=float(score),
             dense=None if np.isnan(dense) else dense,
             lexical=float(self.lexical[i]),
-            found_by=frozenset(finder for finder, rows in self.found.items() if row in rows),
+            found_by=frozenset(
+                finder for finder, rows in self.rows_by_finder.items() if row in rows
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieve:
+class Retriever:
     """Finds passages in one generation. Any thread may call."""
 
     index: Index
@@ -109,162 +111,219 @@ class Retrieve:
 
     def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
         """Find the passages for a question, best first, within what ``question.where`` permits."""
-        most = top_k or self.options.top_k
+        limit = top_k or self.options.top_k
         text = strip_invisible(question.text)
-        mask = self.index.mask(question.where)
+        mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
-        asked = want(text, idf)
-        vector = self._vector(text)
-        lanes = Lanes(self._named(asked, mask), self._faq(asked, vector, mask))
-        ranked = self._rank(asked, vector, mask, lanes, max(self.options.look, 2 * most))
-        kept = collapse(ranked, share=self.options.same, most=most, asked=asked.weights)
-        passages = tuple(passage for passage, _ in kept)
+        analysis = analyze_question(text, idf)
+        vector = self._embed_question(text)
+        lanes = PriorityLanes(
+            self._find_named_rows(analysis, mask), self._find_faq_rows(analysis, vector, mask)
+        )
+        ranked = self._rank_candidates(
+            analysis, vector, mask, lanes, max(self.options.look, 2 * limit)
+        )
+        groups = collapse_duplicates(
+            ranked, min_share=self.options.same, limit=limit, question_words=analysis.weights
+        )
+        passages = tuple(passage for passage, _ in groups)
         return Retrieval(
-            asked=asked,
+            analysis=analysis,
             idf=idf,
             vector=vector,
             passages=passages,
-            signals=_signals(asked, passages, lanes),
-            repeated={p.chunk.id: tuple(same) for p, same in kept if same},
+            signals=_measure_signals(analysis, passages, lanes),
+            duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
         )
 
-    def around(self, passage: Passage, n: int = BESIDE) -> list[Chunk]:
+    def context_chunks(self, passage: Passage, n: int = CONTEXT_CHUNKS) -> list[Chunk]:
         """Give the chunks up to n before and after a passage in its document, itself included."""
-        row = self.index.row(passage.chunk.id)
-        return [] if row is None else self.index.chunks(self.index.neighbours(row, n))
+        row = self.index.find_row(passage.chunk.id)
+        return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
-    def _vector(self, text: str) -> Vectors | None:
+    def _embed_question(self, text: str) -> Vectors | None:
         """Embed a question that says something in a language the model reads."""
-        if not text.strip() or not (self.embedder.card.reads_cjk or readable(text)):
+        if not text.strip() or not (self.embedder.card.reads_cjk or reads_without_cjk(text)):
             return None
-        return self.embedder.query(text)
+        return self.embedder.embed_query(text)
 
-    def _named(self, asked: Wanted, mask: Mask) -> dict[int, float]:
+    def _find_named_rows(self, analysis: QuestionAnalysis, mask: SearchMask) -> dict[int, float]:
         """Find the rows that hold the question's names, and the share of them each holds."""
-        met: dict[int, float] = {}
-        for name in asked.identifiers:
-            hits = self.index.lexical([name], k=self.options.spread + 1, mask=mask)
+        name_shares: dict[int, float] = {}
+        for name in analysis.identifiers:
+            hits = self.index.search_lexical([name], k=self.options.spread + 1, mask=mask)
             if len(hits) <= self.options.spread:
                 for row in hits.rows.tolist():
-                    met[row] = met.get(row, 0.0) + 1 / len(asked.identifiers)
-        return met
+                    name_shares[row] = name_shares.get(row, 0.0) + 1 / len(analysis.identifiers)
+        return name_shares
 
-    def _faq(self, asked: Wanted, vector: Vectors | None, mask: Mask) -> dict[int, float]:
+    def _find_faq_rows(
+        self, analysis: QuestionAnalysis, vector: Vectors | None, mask: SearchMask
+    ) -> dict[int, float]:
         """Find FAQ entries whose question is nearly the one asked, and how near each is."""
-        hits = [self.index.lexical(asked.terms, k=3, mask=mask, questions=True)]
+        hits = [self.index.search_lexical(analysis.terms, k=3, mask=mask, questions=True)]
         if vector is not None:
-            hits.append(self.index.dense(vector, k=3, mask=mask, questions=True))
-        rows, idf = union(hits), partial(self.index.idf, mask=mask)
-        cosines = np.nan_to_num(self._cosines(vector, rows, questions=True))
-        near: dict[int, float] = {}
-        for row, chunk, cosine in zip(rows.tolist(), self.index.chunks(rows), cosines, strict=True):
-            nearness = max(likeness(asked, _question(chunk), idf), float(cosine))
-            if nearness >= self.options.faq:
-                near[row] = nearness
-        return near
+            hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
+        rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
+        cosines = np.nan_to_num(self._score_cosines(vector, rows, questions=True))
+        similarities: dict[int, float] = {}
+        for row, chunk, cosine in zip(
+            rows.tolist(), self.index.read_chunks(rows), cosines, strict=True
+        ):
+            similarity = max(question_likeness(analysis, _question_text(chunk), idf), float(cosine))
+            if similarity >= self.options.faq:
+                similarities[row] = similarity
+        return similarities
 
-    def _cosines(self, vector: Vectors | None, rows: Rows, *, questions: bool = False) -> Scores:
+    def _score_cosines(
+        self, vector: Vectors | None, rows: Rows, *, questions: bool = False
+    ) -> Scores:
         if vector is None:
             return np.full(len(rows), np.nan, dtype=np.float32)
-        return self.index.dense_scores(vector, rows, questions=questions)
+        return self.index.score_dense(vector, rows, questions=questions)
 
-    def _gather(
-        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: Lanes, pool: int
+    def _gather_candidates(
+        self,
+        analysis: QuestionAnalysis,
+        vector: Vectors | None,
+        mask: SearchMask,
+        lanes: PriorityLanes,
+        pool: int,
     ) -> _Candidates:
         """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
-        hits = [self.index.lexical(asked.terms, k=pool, mask=mask)]
-        found: dict[Finder, Collection[int]] = {
+        hits = [self.index.search_lexical(analysis.terms, k=pool, mask=mask)]
+        rows_by_finder: dict[Finder, Collection[int]] = {
             "lexical": hits[0].rows.tolist(),
-            "identifier": lanes.named,
-            "question": lanes.faq,
+            "identifier": lanes.name_shares,
+            "question": lanes.faq_likeness,
         }
         if vector is not None:
-            hits.append(self.index.dense(vector, k=pool, mask=mask))
-            found["dense"] = hits[1].rows.tolist()
-        rows = np.union1d(union(hits), np.array([*lanes.named, *lanes.faq], dtype=np.int64))
+            hits.append(self.index.search_dense(vector, k=pool, mask=mask))
+            rows_by_finder["dense"] = hits[1].rows.tolist()
+        rows = np.union1d(
+            union_rows(hits), np.array([*lanes.name_shares, *lanes.faq_likeness], dtype=np.int64)
+        )
         return _Candidates(
             rows,
-            self.index.lexical_scores(asked.terms, rows, mask=mask),
-            self._cosines(vector, rows),
-            {finder: frozenset(held) for finder, held in found.items()},
+            self.index.score_lexical(analysis.terms, rows, mask=mask),
+            self._score_cosines(vector, rows),
+            {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )
 
-    def _trust(self, vector: Vectors | None, lexical: Scores) -> float:
+    def _cosine_weight(self, vector: Vectors | None, lexical: Scores) -> float:
         """Weigh the cosine: none without a vector, more where the words meet little."""
         if vector is None:
             return 0.0
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
         return self.options.dense * (1 + self.options.rise * missing)
 
-    def _context(self, asked: Wanted, rows: Rows) -> Scores:
+    def _context_shares(self, analysis: QuestionAnalysis, rows: Rows) -> Scores:
         """Give the share of the question that each row (n,) and its section about it hold (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
-        near = [np.array(self.index.neighbours(row, BESIDE)) for row in rows.tolist()]
-        every = np.unique(np.concatenate(near))
-        sections = [chunk.section for chunk in self.index.chunks(every)]
-        section = np.array([sections.index(one) for one in sections])
-        beside = [np.searchsorted(every, some) for some in near]
-        own = section[np.searchsorted(every, rows)]
-        places = [b[section[b] == mine] for b, mine in zip(beside, own, strict=True)]
-        held = self.index.held([*asked.weights], every)
-        met = np.array([held[place].any(axis=0) for place in places])
-        shares = met @ np.array([*asked.weights.values()])
-        return np.asarray(shares / (asked.total or 1.0), dtype=np.float32)
+        neighbours = [
+            np.array(self.index.list_neighbours(row, CONTEXT_CHUNKS)) for row in rows.tolist()
+        ]
+        all_rows = np.unique(np.concatenate(neighbours))
+        sections = [chunk.section for chunk in self.index.read_chunks(all_rows)]
+        section_ids = np.array([sections.index(span) for span in sections])
+        beside = [np.searchsorted(all_rows, neighbour_rows) for neighbour_rows in neighbours]
+        own_sections = section_ids[np.searchsorted(all_rows, rows)]
+        places = [
+            b[section_ids[b] == own_section]
+            for b, own_section in zip(beside, own_sections, strict=True)
+        ]
+        term_presence = self.index.find_terms([*analysis.weights], all_rows)
+        covered = np.array([term_presence[place].any(axis=0) for place in places])
+        shares = covered @ np.array([*analysis.weights.values()])
+        return np.asarray(shares / (analysis.total or 1.0), dtype=np.float32)
 
-    def _rank(
-        self, asked: Wanted, vector: Vectors | None, mask: Mask, lanes: Lanes, look: int
+    def _rank_candidates(
+        self,
+        analysis: QuestionAnalysis,
+        vector: Vectors | None,
+        mask: SearchMask,
+        lanes: PriorityLanes,
+        look: int,
     ) -> Iterator[Passage]:
         """Order the candidates: all by words, vectors and names, the best by sentences too."""
-        given = self.options
-        every = self._gather(asked, vector, mask, lanes, max(given.pool, look))
-        trust = self._trust(vector, every.lexical)
-        known = weigh([(given.lexical, every.lexical), (trust, every.dense)])
-        ahead = np.array([row in lanes for row in every.rows.tolist()], dtype=np.bool_)
-        some = np.flatnonzero(_reach(known, given.name, look) | ahead)
-        chunks = dict(zip(some.tolist(), self.index.chunks(every.rows[some]), strict=True))
-        known[some] += [given.name * asked.held(named(chunk)) for chunk in chunks.values()]
-        best = some[np.argsort(-known[some], kind="stable")[:look]]
-        at = np.union1d(best, np.flatnonzero(ahead)).tolist()
-        rows, total = every.rows[at], given.lexical + trust + given.name + given.focus
+        options = self.options
+        candidates = self._gather_candidates(analysis, vector, mask, lanes, max(options.pool, look))
+        trust = self._cosine_weight(vector, candidates.lexical)
+        scores = weigh_scores([(options.lexical, candidates.lexical), (trust, candidates.dense)])
+        in_lanes = np.array([row in lanes for row in candidates.rows.tolist()], dtype=np.bool_)
+        contenders = np.flatnonzero(_can_reach_top(scores, options.name, look) | in_lanes)
+        chunks = dict(
+            zip(
+                contenders.tolist(),
+                self.index.read_chunks(candidates.rows[contenders]),
+                strict=True,
+            )
+        )
+        scores[contenders] += [
+            options.name * analysis.coverage(document_name_words(chunk))
+            for chunk in chunks.values()
+        ]
+        best = contenders[np.argsort(-scores[contenders], kind="stable")[:look]]
+        positions = np.union1d(best, np.flatnonzero(in_lanes)).tolist()
+        rows, total = (
+            candidates.rows[positions],
+            options.lexical + trust + options.name + options.focus,
+        )
         if vector is None:
-            known[at] += given.context * self._context(asked, rows)
-            total += given.context
-        ranked = self._close(asked, rows, [chunks[i] for i in at], known[at].tolist())
-        found = (
-            (int(rows[i]), every.passage(at[i], chunks[at[i]], score / (total or 1.0)))
+            scores[positions] += options.context * self._context_shares(analysis, rows)
+            total += options.context
+        ranked = self._rank_by_sentences(
+            analysis, rows, [chunks[i] for i in positions], scores[positions].tolist()
+        )
+        ranked_passages = (
+            (
+                int(rows[i]),
+                candidates.make_passage(positions[i], chunks[positions[i]], score / (total or 1.0)),
+            )
             for i, score in ranked
         )
-        return order(found, lanes, given.near)
+        return order_with_lanes(ranked_passages, lanes, options.near)
 
-    def _close(
-        self, asked: Wanted, rows: Rows, chunks: Sequence[Chunk], known: Sequence[float]
+    def _rank_by_sentences(
+        self,
+        analysis: QuestionAnalysis,
+        rows: Rows,
+        chunks: Sequence[Chunk],
+        scores: Sequence[float],
     ) -> Iterator[tuple[int, float]]:
         """Give places in ``rows`` (n,) best first, by what is known and their best sentence."""
-        given = self.options
-        held = self.index.held([*asked.weights], rows)
-        most = [ceiling(asked, c, h, given.title) for c, h in zip(chunks, held, strict=True)]
-        return best_first(
+        options = self.options
+        term_presence = self.index.find_terms([*analysis.weights], rows)
+        shares = [
+            bound_sentence_share(analysis, c, h, options.title)
+            for c, h in zip(chunks, term_presence, strict=True)
+        ]
+        return iter_best_first(
             rows.tolist(),
-            [one + given.focus * above for one, above in zip(known, most, strict=True)],
-            lambda i: known[i] + given.focus * focus(asked, chunks[i], given.title),
+            [base + options.focus * above for base, above in zip(scores, shares, strict=True)],
+            lambda i: (
+                scores[i] + options.focus * best_sentence_share(analysis, chunks[i], options.title)
+            ),
         )
 
 
-def _reach(known: NDArray[np.float64], weight: float, look: int) -> Flags:
+def _can_reach_top(scores: NDArray[np.float64], weight: float, look: int) -> RowFlags:
     """Tell which candidates (n,) may be among the ``look`` best with up to ``weight`` to come."""
-    if len(known) <= look:
-        return np.ones(len(known), dtype=np.bool_)
-    return np.asarray(known + weight >= np.partition(known, -look)[-look])
+    if len(scores) <= look:
+        return np.ones(len(scores), dtype=np.bool_)
+    return np.asarray(scores + weight >= np.partition(scores, -look)[-look])
 
 
-def _question(chunk: Chunk) -> str:
+def _question_text(chunk: Chunk) -> str:
     """Give the question of an FAQ entry."""
     start, end = chunk.question or (chunk.start, chunk.start)
     return chunk.text[start - chunk.start : end - chunk.start]
 
 
-def _signals(asked: Wanted, passages: Sequence[Passage], lanes: Lanes) -> dict[str, float]:
+def _measure_signals(
+    analysis: QuestionAnalysis, passages: Sequence[Passage], lanes: PriorityLanes
+) -> dict[str, float]:
     """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count.
 
     words: content words; a question without one asks for nothing.
@@ -277,11 +336,11 @@ def _signals(asked: Wanted, passages: Sequence[Passage], lanes: Lanes) -> dict[s
         "gap": best.score - after if best else 0.0,
         "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
         "dense": max((p.dense or 0.0 for p in passages), default=0.0),
-        "focus": max((focus(asked, p.chunk, 0.0) for p in passages), default=0.0),
-        "coverage": asked.held(words(chunk)) if chunk else 0.0,
-        "named": max(lanes.named.values(), default=0.0),
-        "names": float(bool(asked.identifiers)),
-        "faq": max(lanes.faq.values(), default=0.0),
-        "same_language": float(chunk is not None and chunk.language == asked.language),
-        "words": float(len(set(content(asked.terms)))),
+        "focus": max((best_sentence_share(analysis, p.chunk, 0.0) for p in passages), default=0.0),
+        "coverage": analysis.coverage(chunk_words(chunk)) if chunk else 0.0,
+        "named": max(lanes.name_shares.values(), default=0.0),
+        "names": float(bool(analysis.identifiers)),
+        "faq": max(lanes.faq_likeness.values(), default=0.0),
+        "same_language": float(chunk is not None and chunk.language == analysis.language),
+        "words": float(len(set(drop_stopwords(analysis.terms)))),
     }

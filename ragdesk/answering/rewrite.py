@@ -10,20 +10,24 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from indexes.support import Idf
-from indexes.text import content, language, normalise, tokens
+from indexes.text import drop_stopwords, detect_language, normalise_text, tokenize_text
 from ragdesk.answering import prompts
 from ragdesk.answering.answer import Turn
-from ragdesk.answering.generate import Writing
-from ragdesk.answering.plain import plain
+from ragdesk.answering.generate import GenerateText
+from ragdesk.answering.plain import sanitize_text
 from ragdesk.errors import EngineFailed
 
-SHORT = 4  # content words (Han: characters) up to which a question may lean on what was said
-LONG = 12  # of these, from which a word that points back points into the question itself
-ALONE = 0.5  # likelihood of an answer from which a short question is taken as it stands
-CARRIED = 8  # words of the conversation that are added at most
-TURNS = 4  # last turns that are read
-LONGEST = 400  # characters of a rewritten question; a longer one is an answer or a speech
-_POINTS = re.compile(
+SHORT_QUESTION = (
+    4  # content words (Han: characters) up to which a question may lean on what was said
+)
+LONG_QUESTION = 12  # of these, from which a word that points back points into the question itself
+STANDALONE_LIKELIHOOD = (
+    0.5  # likelihood of an answer from which a short question is taken as it stands
+)
+CARRIED_WORDS = 8  # words of the conversation that are added at most
+CARRIED_TURNS = 4  # last turns that are read
+LONGEST_REWRITE = 400  # characters of a rewritten question; a longer one is an answer or a speech
+_BACK_REFERENCE = re.compile(
     r"\b(?:it|its|they|them|their|he|she|his|her|this|these|those|former|latter)\b"
     r"|\b(?:is|was|does|do|did|about|of|with|for|to|in|on|after|before|like|than|by|from) that\b"
     r"|\b(?:that|there|one|ones|so|else|instead|same|another|other|above)\W*$"
@@ -35,91 +39,108 @@ _POINTS = re.compile(
 _DEPARTMENT = re.compile(r"\bIT(?![\w?？.!])\s*")
 
 
-def points(question: str) -> bool:
+def refers_back(question: str) -> bool:
     """Tell whether a question points at what was said before it: "And to Sweden?", "那会员呢？".
 
-    >>> points("How much is that?"), points("When is the shop open?"), points("那会员呢？")
+    >>> refers_back("How much is that?"), refers_back("When is the shop open?"), refers_back("那会员呢？")
     (True, False, True)
     """
-    return len(_said(question)) <= LONG and bool(_POINTS.search(spoken(question)))
+    return len(_question_words(question)) <= LONG_QUESTION and bool(
+        _BACK_REFERENCE.search(normalise_question(question))
+    )
 
 
-def spoken(question: str) -> str:
+def normalise_question(question: str) -> str:
     """Normalise a question, without the IT that is a department: lower case would point with it.
 
-    >>> spoken("Who approves IT purchases?"), spoken("CAN I RETURN IT?")
+    >>> languages("Who approves IT purchases?"), languages("CAN I RETURN IT?")
     ('who approves purchases?', 'can i return it?')
     """
-    named = question if question.isupper() else _DEPARTMENT.sub("", question)
-    return normalise(named).strip()
+    without_department = question if question.isupper() else _DEPARTMENT.sub("", question)
+    return normalise_text(without_department).strip()
 
 
-def leans(question: str, history: Sequence[Turn]) -> bool:
+def needs_context(question: str, history: Sequence[Turn]) -> bool:
     """Tell whether a question may need the conversation before it: it points back, or is short.
 
     >>> before = [Turn(role="user", text="What does shipping to Norway cost?")]
-    >>> leans("And to Sweden?", before), leans("And to Sweden?", [])
+    >>> needs_context("And to Sweden?", before), needs_context("And to Sweden?", [])
     (True, False)
     """
-    return bool(history) and (len(_said(question)) <= SHORT or points(question))
+    return bool(history) and (
+        len(_question_words(question)) <= SHORT_QUESTION or refers_back(question)
+    )
 
 
-def _said(question: str) -> set[str]:
+def _question_words(question: str) -> set[str]:
     """Give the content words of a question (Han: characters)."""
-    chinese = language(question) == "zh"
-    return {word for word in content(tokens(question)) if not chinese or len(word) == 1}
+    chinese = detect_language(question) == "zh"
+    return {
+        word for word in drop_stopwords(tokenize_text(question)) if not chinese or len(word) == 1
+    }
 
 
-def carried(question: str, history: Sequence[Turn], idf: Idf) -> str:
+def carry_words_over(question: str, history: Sequence[Turn], idf: Idf) -> str:
     """Add to a question the rare words of the user's last turns that it lacks.
 
     Turns in another language bring nothing: their words would find other documents.
 
     >>> before = [Turn(role="user", text="What does shipping to Norway cost?")]
-    >>> carried("And to Sweden?", before, lambda term: 1.0)
+    >>> carry_words_over("And to Sweden?", before, lambda term: 1.0)
     'And to Sweden? What does shipping to Norway cost?'
     """
-    spoken = {language(question), "und"}
-    turns = (turn.text for turn in history[-TURNS:] if turn.role == "user")
-    asked = [text for text in turns if language(text) in spoken]
-    known = set(tokens(question))
+    languages = {detect_language(question), "und"}
+    turns = (turn.text for turn in history[-CARRIED_TURNS:] if turn.role == "user")
+    earlier_questions = [text for text in turns if detect_language(text) in languages]
+    known_words = set(tokenize_text(question))
     added: list[str] = []
-    room = CARRIED
-    for text in reversed(asked):
-        fresh = {word for word in content(tokens(text)) if word not in known and idf(word) > 0}
-        if fresh and room > 0:
-            added.append(text.strip()[:LONGEST])
-            known |= fresh
-            room -= len(fresh)
+    room = CARRIED_WORDS
+    for text in reversed(earlier_questions):
+        new_words = {
+            word
+            for word in drop_stopwords(tokenize_text(text))
+            if word not in known_words and idf(word) > 0
+        }
+        if new_words and room > 0:
+            added.append(text.strip()[:LONGEST_REWRITE])
+            known_words |= new_words
+            room -= len(new_words)
     return " ".join([question, *added])
 
 
-async def rewrite(
-    question: str, history: Sequence[Turn], idf: Idf, generator: Writing | None = None
+async def rewrite_question(
+    question: str, history: Sequence[Turn], idf: Idf, generator: GenerateText | None = None
 ) -> str:
     """Give the question as it is to be searched for and answered.
 
     A model that fails, or writes a speech, changes nothing: then words are carried over.
     """
-    if not leans(question, history):
+    if not needs_context(question, history):
         return question
     if generator is not None:
         try:
-            alone = await _by_model(question, history, generator)
+            standalone = await _rewrite_by_model(question, history, generator)
         except EngineFailed:
-            alone = ""
-        if alone:
-            return alone
-    return carried(question, history, idf)
+            standalone = ""
+        if standalone:
+            return standalone
+    return carry_words_over(question, history, idf)
 
 
-async def _by_model(question: str, history: Sequence[Turn], generator: Writing) -> str:
-    prompt = prompts.alone(history[-TURNS:], question, language(question))
-    said = ""
+async def _rewrite_by_model(question: str, history: Sequence[Turn], generator: GenerateText) -> str:
+    prompt = prompts.build_rewrite_prompt(
+        history[-CARRIED_TURNS:], question, detect_language(question)
+    )
+    text = ""
     async with aclosing(generator(prompt)) as pieces:
         async for piece in pieces:
-            said += piece if isinstance(piece, str) else ""
-            if len(said) > LONGEST:
+            text += piece if isinstance(piece, str) else ""
+            if len(text) > LONGEST_REWRITE:
                 return ""
-    words = plain(said.strip().removeprefix("U:").strip(), question)
-    return words if set(content(tokens(words))) & set(content(tokens(question))) else ""
+    sanitized = sanitize_text(text.strip().removeprefix("U:").strip(), question)
+    return (
+        sanitized
+        if set(drop_stopwords(tokenize_text(sanitized)))
+        & set(drop_stopwords(tokenize_text(question)))
+        else ""
+    )

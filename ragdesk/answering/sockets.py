@@ -19,18 +19,18 @@ from typing import Any
 import httpcore
 import httpx
 
-from ragdesk.answering.turns import Turns
+from ragdesk.answering.turns import LoopTurns
 
-STEP = (
+READ_STEP = (
     4_096  # bytes read at once: as many as the parser of the protocol takes in 10 ms at the worst
 )
 LONGEST_HEAD = 32_768  # bytes of a status line and all headers, interim replies included
-_WAITED = 0.0005  # seconds: a read that took longer has waited, so the event loop has run
+_MIN_WAIT = 0.0005  # seconds: a read that took longer has waited, so the event loop has run
 _HEAD_END = re.compile(rb"\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/\d\.\d 1")
 
 
-class Transport(httpx.AsyncHTTPTransport):
+class BoundedTransport(httpx.AsyncHTTPTransport):
     """Sends requests over bounded connections, with or without TLS."""
 
     def __init__(self, limits: httpx.Limits, *, secure: bool = False) -> None:
@@ -42,11 +42,11 @@ class Transport(httpx.AsyncHTTPTransport):
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Secure() if secure else _Sockets(),
+            network_backend=_TlsBackend() if secure else _PlainBackend(),
         )
 
 
-class _Sockets(httpcore.AsyncNetworkBackend):
+class _PlainBackend(httpcore.AsyncNetworkBackend):
     """Opens connections. What goes wrong is told in httpcore's words."""
 
     async def connect_tcp(
@@ -61,7 +61,7 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         del local_address, socket_options
         try:
             async with asyncio.timeout(timeout):
-                return _Bounded(_Stream(*await asyncio.open_connection(host, port)))
+                return _BoundedStream(_AsyncioStream(*await asyncio.open_connection(host, port)))
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
@@ -72,42 +72,42 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class _Secure(httpcore.AnyIOBackend):
+class _TlsBackend(httpcore.AnyIOBackend):
     """Opens connections as httpcore does, which puts TLS over them; what is read is bounded."""
 
     async def connect_tcp(self, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
         """Connect."""
-        return _Bounded(await super().connect_tcp(*args, **options))
+        return _BoundedStream(await super().connect_tcp(*args, **options))
 
 
-class _Bounded(httpcore.AsyncNetworkStream):
+class _BoundedStream(httpcore.AsyncNetworkStream):
     """A connection that is read in small steps, with turns for others, and whose head ends."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream, self._turns = stream, Turns()
+        self._stream, self._turns = stream, LoopTurns()
         self._head: bytes | None = None  # of the reply that is awaited, as far as it is read
-        self._heads = 0  # bytes of it, and of the interim ones before it
+        self._head_bytes = 0  # bytes of it, and of the interim ones before it
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         await self._turns.yield_turn()
         began = time.monotonic()
-        data = await self._stream.read(min(max_bytes, STEP), timeout)
-        if time.monotonic() - began > _WAITED:
-            self._turns.begin()
+        data = await self._stream.read(min(max_bytes, READ_STEP), timeout)
+        if time.monotonic() - began > _MIN_WAIT:
+            self._turns.restart()
         if self._head is not None:
             self._read_head(data)
         return data
 
     def _read_head(self, data: bytes) -> None:
-        self._head, self._heads = (self._head or b"") + data, self._heads + len(data)
-        if self._heads > LONGEST_HEAD:
+        self._head, self._head_bytes = (self._head or b"") + data, self._head_bytes + len(data)
+        if self._head_bytes > LONGEST_HEAD:
             raise httpcore.RemoteProtocolError("The head of the reply has no end.")
         while self._head and (end := _HEAD_END.search(self._head)):
             interim = _INTERIM.match(self._head)
             self._head = self._head[end.end() :] if interim else None
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self._head, self._heads = b"", 0  # a request is sent: a reply follows
+        self._head, self._head_bytes = b"", 0  # a request is sent: a reply follows
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
@@ -119,13 +119,13 @@ class _Bounded(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109, the protocol of httpcore
     ) -> httpcore.AsyncNetworkStream:
-        return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        return _BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+class _AsyncioStream(httpcore.AsyncNetworkStream):
     """One connection. Reads and writes take no deadline of their own."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,6 +156,6 @@ class _Stream(httpcore.AsyncNetworkStream):
         Between two answers that is its end, or the last words of a proxy before it.
         """
         if info == "is_readable":
-            heard = getattr(self._reader, "_buffer", b"")  # asyncio tells it in no other way
-            return bool(heard) or self._reader.at_eof() or self._reader.exception() is not None
+            buffered = getattr(self._reader, "_buffer", b"")  # asyncio tells it in no other way
+            return bool(buffered) or self._reader.at_eof() or self._reader.exception() is not None
         return None

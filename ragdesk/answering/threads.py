@@ -27,11 +27,11 @@ async def run_in_thread(work: Callable[..., T], *args: Any) -> T:
         return cast("T", await asyncio.shield(thread))
     except asyncio.CancelledError:
         dropped = True
-        await _end(thread)
+        await _wait_for_end(thread)
         raise
 
 
-async def _end(thread: "asyncio.Future[Any]") -> None:
+async def _wait_for_end(thread: "asyncio.Future[Any]") -> None:
     while not thread.done():
         try:
             await asyncio.wait({thread})

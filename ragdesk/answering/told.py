@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ragdesk.answering.answer import Choice, Citation, Claim, Question
-from ragdesk.answering.cite import cite, marked
-from ragdesk.answering.evidence import Noted, Retrieval, Statement
-from ragdesk.answering.generate import Writing
+from ragdesk.answering.cite import cite_statement, format_claim
+from ragdesk.answering.evidence import WriterNote, Retrieval, Statement
+from ragdesk.answering.generate import GenerateText
 from ragdesk.errors import EngineFailed
 
-Part = str | Statement | Noted
+WriterPart = str | Statement | WriterNote
 
 
 class Writer(Protocol):
@@ -27,61 +27,63 @@ class Writer(Protocol):
     @property
     def model(self) -> str: ...
     @property
-    def follow_up(self) -> Writing | None: ...
+    def follow_up(self) -> GenerateText | None: ...
     def admit(self) -> None: ...
-    def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]: ...
+    def __call__(
+        self, question: Question, retrieval: Retrieval
+    ) -> AsyncGenerator[WriterPart, None]: ...
 
 
 @dataclass(slots=True)
-class Told:
+class AnswerState:
     """What was said so far, by whom, and why not otherwise.
 
     last: the words that the last statement added. open: a statement was begun and not ended.
     choices: what the question may mean; then nothing is claimed.
     """
 
-    write: Writer
+    writer: Writer
     reason: str = ""
     text: str = ""
-    last: str = ""
-    open: bool = False
+    last_text: str = ""
+    is_open: bool = False
     refused: bool = False
     withheld: int = 0
     claims: list[Claim] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     choices: tuple[Choice, ...] = ()
 
-    def begin(self, words: str) -> str:
+    def begin_statement(self, words: str) -> str:
         """Say some words of a statement before it is whole."""
-        apart = " " if self.claims and not self.open else ""
-        self.open = True
-        self.text += apart + words
-        return apart + words
+        separator = " " if self.claims and not self.is_open else ""
+        self.is_open = True
+        self.text += separator + words
+        return separator + words
 
-    def add(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
-        claim, fresh = cite(statement, self.citations)
-        whole = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
-        self.last = ("\n" if whole else " ") * bool(self.claims) + marked(claim)
-        if self.open:
-            self.last = marked(claim).removeprefix(claim.text)
-        self.open = False
-        self.text += self.last
+    def add_statement(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
+        claim, new_citations = cite_statement(statement, self.citations)
+        on_own_line = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
+        self.last_text = ("\n" if on_own_line else " ") * bool(self.claims) + format_claim(claim)
+        if self.is_open:
+            self.last_text = format_claim(claim).removeprefix(claim.text)
+        self.is_open = False
+        self.text += self.last_text
         self.claims.append(claim)
-        self.citations.extend(fresh)
-        return claim, fresh
+        self.citations.extend(new_citations)
+        return claim, new_citations
 
-    def note(self, noted: Noted, *, degrade: bool) -> None:
+    def take_note(self, note: WriterNote, *, degrade: bool) -> None:
         """Take a writer's note. Raises EngineFailed where nothing it wrote may be said."""
-        self.withheld = noted.withheld
-        if noted.reason != "unsupported":
-            self.reason = noted.reason
+        self.withheld = note.withheld
+        if note.reason != "unsupported":
+            self.reason = note.reason
         elif degrade:
-            raise EngineFailed(noted.reason, "No sentence of the language model passed the check.")
+            raise EngineFailed(note.reason, "No sentence of the language model passed the check.")
         else:
             self.refused = True
 
 
-class Clock:
+class StepClock:
     """Takes the time of steps, in seconds."""
 
     def __init__(self) -> None:
@@ -89,10 +91,10 @@ class Clock:
         self._steps: dict[str, float] = {}
 
     @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        begun = time.perf_counter()
+    def measure_step(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
         yield
-        self._steps[step] = time.perf_counter() - begun
+        self._steps[step] = time.perf_counter() - start
 
-    def read(self) -> dict[str, float]:
+    def read_seconds(self) -> dict[str, float]:
         return {**self._steps, "total": time.perf_counter() - self._start}

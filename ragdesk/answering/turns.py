@@ -8,21 +8,21 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-TURN = 0.01  # seconds: a request that waits so long behind another notices nothing
+TURN_SECONDS = 0.01  # seconds: a request that waits so long behind another notices nothing
 
 
 @dataclass(slots=True)
-class Turns:
+class LoopTurns:
     """Knows since when one task computes. began: on the monotonic clock."""
 
-    began: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
 
-    def begin(self) -> None:
+    def restart(self) -> None:
         """Note that the event loop has just run: the task has waited for something."""
-        self.began = time.monotonic()
+        self.started = time.monotonic()
 
     async def yield_turn(self) -> None:
         """Let the event loop run, once this task has computed for a whole turn."""
-        if time.monotonic() - self.began > TURN:
+        if time.monotonic() - self.started > TURN_SECONDS:
             await asyncio.sleep(0)
-            self.begin()
+            self.restart()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexes.chunk import Passage
-from indexes.polarity import agree_throughout, answers, contradicts, stance
-from indexes.support import Flag, Idf, coverage, flags, window
-from indexes.text import content, tokens
-from ragdesk.answering.answer import Standing
-from ragdesk.answering.evidence import Quote, Statement, has_words, headings, read
+from indexes.polarity import pieces_agree, read_yes_no, contradicts_polarity, read_stance
+from indexes.support import Contradiction, Idf, compute_coverage, find_contradictions, choose_pieces
+from indexes.text import drop_stopwords, tokenize_text
+from ragdesk.answering.answer import ClaimVerdict
+from ragdesk.answering.evidence import Quote, Statement, has_words, heading_words, analyze_sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,14 @@ class VerifyOptions:
     partial: float = 0.45
 
 
-class Judge(Protocol):
+class EntailmentJudge(Protocol):
     """Reads a claim and its evidence, and says how well it follows (0..1)."""
 
     def __call__(self, claim: str, evidence: str) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _EvidenceSentence:
     passage: Passage
     start: int
     end: int
@@ -55,12 +55,12 @@ class _Piece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verify:
+class ClaimChecker:
     """Checks sentences. idf: weighs words by the collection. judge: a second reader, or None."""
 
     options: VerifyOptions
     idf: Idf
-    judge: Judge | None = None
+    judge: EntailmentJudge | None = None
 
     def __call__(self, claim: str, cited: Sequence[Passage], question: str = "") -> Statement:
         """Say how well passages carry a claim, and which sentences of them do.
@@ -68,60 +68,65 @@ class Verify:
         question: its words are known to whoever reads the answer; they may name, not bear.
         """
         if not has_words(claim):
-            return Statement(claim, (), 1.0, Standing.NO_CLAIM)
-        claimed = stance(claim).rest  # "Yes, …": what follows
-        words = tokens(claimed)
-        pieces = [piece for passage in cited for piece in _pieces(passage)]
+            return Statement(claim, (), 1.0, ClaimVerdict.NO_CLAIM)
+        statement = read_stance(claim).rest  # "Yes, …": what follows
+        words = tokenize_text(statement)
+        pieces = [piece for passage in cited for piece in _split_evidence(passage)]
         if not pieces:
-            return Statement(claim, (), 0.0, Standing.UNSUPPORTED)
-        if not content(words):
-            affirms = answers(claim, question)
+            return Statement(claim, (), 0.0, ClaimVerdict.UNSUPPORTED)
+        if not drop_stopwords(words):
+            affirms = read_yes_no(claim, question)
             if affirms is None:
-                return Statement(claim, (), 1.0, Standing.NO_CLAIM)
-            return self._polar(claim, pieces, question, affirms=affirms)
-        at, _ = window(words, [piece.words for piece in pieces], self.idf)
+                return Statement(claim, (), 1.0, ClaimVerdict.NO_CLAIM)
+            return self._check_polar(claim, pieces, question, affirms=affirms)
+        at, _ = choose_pieces(words, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at] or pieces[:1]
-        held = frozenset().union(*(p.words | headings(p.passage.chunk) for p in chosen))
-        support = coverage(words, held, self.idf)
+        evidence_words = frozenset().union(
+            *(p.words | heading_words(p.passage.chunk) for p in chosen)
+        )
+        support = compute_coverage(words, evidence_words, self.idf)
         evidence = "\n".join(piece.text for piece in chosen)
         if self.judge:
-            support = (support + self.judge(claimed, evidence)) / 2
-        known = [passage.chunk.indexed for passage in cited]
-        found = flags(claimed, evidence, beside=[*known, question])
-        standing = self._standing(support, found)
-        if contradicts(claim, evidence, question):
-            standing = Standing.UNSUPPORTED
-        return Statement(claim, _quotes(chosen), support, standing, tuple(found))
+            support = (support + self.judge(statement, evidence)) / 2
+        passage_texts = [passage.chunk.indexed_text for passage in cited]
+        conflicts = find_contradictions(statement, evidence, context=[*passage_texts, question])
+        verdict = self._support_verdict(support, conflicts)
+        if contradicts_polarity(claim, evidence, question):
+            verdict = ClaimVerdict.UNSUPPORTED
+        return Statement(claim, _make_quotes(chosen), support, verdict, tuple(conflicts))
 
-    def _polar(
-        self, claim: str, pieces: Sequence[_Piece], question: str, *, affirms: bool
+    def _check_polar(
+        self, claim: str, pieces: Sequence[_EvidenceSentence], question: str, *, affirms: bool
     ) -> Statement:
         """Check "Yes." or "No, you may not.": what it says is in the question.
 
         It is partly supported at best, where the passages carry what was asked and deny it, or do
         not, as the claim does. To drop a bare "No." loses little: a good answer goes on.
         """
-        asked = tokens(question)
-        at, support = window(asked, [piece.words for piece in pieces], self.idf)
+        question_tokens = tokenize_text(question)
+        at, support = choose_pieces(question_tokens, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at]
-        fits = support >= self.options.partial and agree_throughout(
+        fits = support >= self.options.partial and pieces_agree(
             affirms, [piece.text for piece in chosen], question
         )
-        standing = Standing.PARTIAL if fits else Standing.UNSUPPORTED
-        return Statement(claim, _quotes(chosen), support, standing)
+        verdict = ClaimVerdict.PARTIAL if fits else ClaimVerdict.UNSUPPORTED
+        return Statement(claim, _make_quotes(chosen), support, verdict)
 
-    def _standing(self, support: float, found: Sequence[Flag]) -> Standing:
-        if found or support < self.options.partial:
-            return Standing.UNSUPPORTED
-        return Standing.SUPPORTED if support >= self.options.supported else Standing.PARTIAL
+    def _support_verdict(self, support: float, conflicts: Sequence[Contradiction]) -> ClaimVerdict:
+        if conflicts or support < self.options.partial:
+            return ClaimVerdict.UNSUPPORTED
+        return ClaimVerdict.SUPPORTED if support >= self.options.supported else ClaimVerdict.PARTIAL
 
 
-def _quotes(pieces: Sequence[_Piece]) -> tuple[Quote, ...]:
+def _make_quotes(pieces: Sequence[_EvidenceSentence]) -> tuple[Quote, ...]:
     return tuple(
         Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
         for p in pieces
     )
 
 
-def _pieces(passage: Passage) -> list[_Piece]:
-    return [_Piece(passage, s.start, s.end, s.words) for s in read(passage.chunk.text)]
+def _split_evidence(passage: Passage) -> list[_EvidenceSentence]:
+    return [
+        _EvidenceSentence(passage, s.start, s.end, s.words)
+        for s in analyze_sentences(passage.chunk.text)
+    ]

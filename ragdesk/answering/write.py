@@ -8,139 +8,157 @@ from functools import cache
 from typing import TypeVar
 
 from ragdesk.answering import prompts
-from ragdesk.answering.answer import Question, Standing
-from ragdesk.answering.decode import Marked, Said, Structured
-from ragdesk.answering.engine import Engine
-from ragdesk.answering.evidence import Noted, Retrieval, Statement, has_words
-from ragdesk.answering.generate import Finish, Writing
-from ragdesk.answering.ground import LONGEST
-from ragdesk.answering.plain import Growing, plain
+from ragdesk.answering.answer import Question, ClaimVerdict
+from ragdesk.answering.decode import MarkedDecoder, DecodedSentence, StructuredDecoder
+from ragdesk.answering.engine import LlmEngine
+from ragdesk.answering.evidence import WriterNote, Retrieval, Statement, has_words
+from ragdesk.answering.generate import Finish, GenerateText
+from ragdesk.answering.ground import SENTENCE_CHARACTERS
+from ragdesk.answering.plain import GrowingSanitizer, sanitize_text
 from ragdesk.answering.prompts import Prompt
 from ragdesk.answering.threads import run_in_thread
-from ragdesk.answering.turns import Turns
-from ragdesk.answering.verify import Verify
+from ragdesk.answering.turns import LoopTurns
+from ragdesk.answering.verify import ClaimChecker
 from ragdesk.errors import EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
-STEP = 1_024  # characters of an answer that are read at once
-MOST_SENTENCES = 64  # of an answer, each some 10 ms to check; a schema allows 8
+DECODE_STEP = 1_024  # characters of an answer that are read at once
+MAX_ANSWER_SENTENCES = 64  # of an answer, each some 10 ms to check; a schema allows 8
 LONGEST_SENTENCE = 4_000  # characters; a schema allows 500, an answer without marks is one
-CARRIED = {Standing.SUPPORTED, Standing.PARTIAL}
-Part = str | Statement | Noted
+ACCEPTED_VERDICTS = {ClaimVerdict.SUPPORTED, ClaimVerdict.PARTIAL}
+_WriterPart = str | Statement | WriterNote
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByModel:
+class ModelWriter:
     """Writes answers with the engine's model, for one collection.
 
     A part is a stretch of a sentence that is shown before it is checked, a sentence that is
     checked, or a note about the writing.
     """
 
-    engine: Engine
-    verify: Verify
+    engine: LlmEngine
+    verify: ClaimChecker
     collection: str
     generator: str = "vllm"
 
     @property
     def model(self) -> str:
         """Name the model."""
-        return self.engine.here().model
+        return self.engine.current_generator().model
 
     @property
-    def follow_up(self) -> Writing:
+    def follow_up(self) -> GenerateText:
         """Give the model that rewrites follow-up questions, in a place of its own."""
-        return self.engine.brief
+        return self.engine.generate_short
 
     def admit(self) -> None:
         """Turn a question down while too many wait. Raises Overloaded."""
         self.engine.admit()
 
-    async def __call__(self, question: Question, found: Retrieval) -> AsyncGenerator[Part, None]:
+    async def __call__(
+        self, question: Question, retrieval: Retrieval
+    ) -> AsyncGenerator[_WriterPart, None]:
         """Write the parts of an answer. Raises EngineFailed."""
         options = self.verify.options
-        salt = self.engine.salt(self.collection, question.where)
-        asked = found.asked
-        prompt = self.engine.ground(asked.text, asked.language, found.passages, salt)
+        salt = self.engine.cache_salt(self.collection, question.where)
+        analysis = retrieval.analysis
+        prompt = self.engine.build_prompt(
+            analysis.text, analysis.language, retrieval.passages, salt
+        )
         if not prompt.passages:
             return
-        page = _Page(
+        page = _AnswerInProgress(
             prompt=prompt,
-            question=asked.text,
-            verify=replace(self.verify, idf=cache(found.idf)),
+            question=analysis.text,
+            verify=replace(self.verify, idf=cache(retrieval.idf)),
             show=(question.send or options.send) == "show",
             failed=options.failed,
-            growing=Growing(known=prompt.user),
+            growing=GrowingSanitizer(known_text=prompt.user),
         )
-        async with self.engine.place() as within:
-            async with aclosing(self._said(prompt, page, within)) as sentences:
-                async for said in sentences:
-                    for part in await _apart(page.take, said):
+        async with self.engine.reserve_slot() as within:
+            async with aclosing(self._decode_sentences(prompt, page, within)) as sentences:
+                async for sentence in sentences:
+                    for part in await _check_in_thread(page.take_sentence, sentence):
                         yield part
             for statement in page.rejected if page.repairs else ():
-                if mended := await self._repair(prompt, page, statement):
-                    yield mended
-        for part in page.close():
+                if repaired := await self._repair_sentence(prompt, page, statement):
+                    yield repaired
+        for part in page.finish():
             yield part
 
-    async def _said(
-        self, prompt: Prompt, page: "_Page", within: float | None
-    ) -> AsyncGenerator[Said, None]:
-        kind = Structured if prompt.schema is not None else Marked
-        read, turns, sentences = kind(len(prompt.passages), growing=page.show), Turns(), 0
-        async with aclosing(self.engine.here()(prompt, within=within)) as pieces:
+    async def _decode_sentences(
+        self, prompt: Prompt, page: "_AnswerInProgress", within: float | None
+    ) -> AsyncGenerator[DecodedSentence, None]:
+        decoder_class = StructuredDecoder if prompt.schema is not None else MarkedDecoder
+        decoder, turns, sentences = (
+            decoder_class(len(prompt.passages), growing=page.show),
+            LoopTurns(),
+            0,
+        )
+        async with aclosing(self.engine.current_generator()(prompt, within=within)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Finish):
                     page.cut = piece.reason == "length"
                     continue
-                for at in range(0, len(piece), STEP):
-                    for said in read.feed(piece[at : at + STEP]):
-                        yield _bounded(said)
-                        sentences += said.whole
-                        if sentences >= max(MOST_SENTENCES, 4 * self.engine.options.sentences):
+                for at in range(0, len(piece), DECODE_STEP):
+                    for sentence in decoder.feed(piece[at : at + DECODE_STEP]):
+                        yield _check_sentence_length(sentence)
+                        sentences += sentence.is_complete
+                        if sentences >= max(
+                            MAX_ANSWER_SENTENCES, 4 * self.engine.options.sentences
+                        ):
                             page.cut = True
                             return
                     await turns.yield_turn()
         if page.cut:
             return
-        if not read.ended:
+        if not decoder.ended:
             raise EngineFailed("garbage", "The language model's JSON has no end.")
-        for said in read.end():
-            yield _bounded(said)
+        for sentence in decoder.end():
+            yield _check_sentence_length(sentence)
 
-    async def _repair(self, prompt: Prompt, page: "_Page", failed: Statement) -> Statement | None:
+    async def _repair_sentence(
+        self, prompt: Prompt, page: "_AnswerInProgress", failed: Statement
+    ) -> Statement | None:
         """Ask the model once to write a sentence anew; None if that fails too."""
-        asked = prompts.again(prompt.user, failed.text, prompt.language)
-        one = prompts.schema(len(prompt.passages), sentences=1, characters=LONGEST)
-        again = replace(prompt, user=asked, schema=one if prompt.schema else None)
-        quiet = replace(page, show=False, rejected=[])
+        repair_text = prompts.format_repair(prompt.user, failed.text, prompt.language)
+        sentence_schema = prompts.build_answer_schema(
+            len(prompt.passages), sentences=1, characters=SENTENCE_CHARACTERS
+        )
+        repair_prompt = replace(
+            prompt, user=repair_text, schema=sentence_schema if prompt.schema else None
+        )
+        silent_page = replace(page, show=False, rejected=[])
         try:
-            async with aclosing(self._said(again, quiet, None)) as sentences:
-                async for said in sentences:
-                    statement = await _apart(quiet.check, said)
-                    if statement and statement.standing in CARRIED:
+            async with aclosing(
+                self._decode_sentences(repair_prompt, silent_page, None)
+            ) as sentences:
+                async for sentence in sentences:
+                    statement = await _check_in_thread(silent_page.check_sentence, sentence)
+                    if statement and statement.verdict in ACCEPTED_VERDICTS:
                         page.withheld -= 1
-                        page.told += 1
+                        page.stated_count += 1
                         return statement
         except EngineFailed as error:  # the sentences that passed are an answer without it
             log.warning("not repaired", extra={"code": error.reason, "reason": str(error)})
         return None
 
 
-def _bounded(said: Said) -> Said:
-    if len(said.text) > LONGEST_SENTENCE:
+def _check_sentence_length(sentence: DecodedSentence) -> DecodedSentence:
+    if len(sentence.text) > LONGEST_SENTENCE:
         raise EngineFailed("garbage", "The language model's sentence has no end.")
-    return said
+    return sentence
 
 
-async def _apart(work: Callable[[Said], _T], said: Said) -> _T:
+async def _check_in_thread(work: Callable[[DecodedSentence], _T], sentence: DecodedSentence) -> _T:
     """Check a whole sentence in a thread, some 10 ms; what only grows is cleaned at once."""
-    return await run_in_thread(work, said) if said.whole else work(said)
+    return await run_in_thread(work, sentence) if sentence.is_complete else work(sentence)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Page:
+class _AnswerInProgress:
     """An answer while it is written.
 
     growing: the sentence that is shown while it is written. ahead: sentences that claim nothing,
@@ -149,71 +167,71 @@ class _Page:
 
     prompt: Prompt
     question: str
-    verify: Verify
+    verify: ClaimChecker
     show: bool
     failed: str
-    growing: Growing = field(default_factory=Growing)
-    told: int = 0
+    growing: GrowingSanitizer = field(default_factory=GrowingSanitizer)
+    stated_count: int = 0
     withheld: int = 0
     cut: bool = False
     rejected: list[Statement] = field(default_factory=list)
     kept: list[Statement] = field(default_factory=list)
-    ahead: list[Statement] = field(default_factory=list)
+    pending: list[Statement] = field(default_factory=list)
 
     @property
     def repairs(self) -> bool:
         return self.failed == "repair" and not self.show
 
     @property
-    def known(self) -> str:
+    def known_text(self) -> str:
         return self.prompt.user
 
-    def take(self, said: Said) -> list[Part]:
+    def take_sentence(self, sentence: DecodedSentence) -> list[_WriterPart]:
         """Take a sentence, or its beginning, and give what is to be told of it."""
-        if not said.whole:
-            new = self.growing.grow(said.text)
+        if not sentence.is_complete:
+            new = self.growing.grow(sentence.text)
             return [new] if new else []
-        statement = self.check(said)
+        statement = self.check_sentence(sentence)
         if statement is None:
-            self.growing = Growing(known=self.known)
+            self.growing = GrowingSanitizer(known_text=self.known_text)
             return []
-        parts: list[Part] = []
+        parts: list[_WriterPart] = []
         if self.show and (rest := statement.text[len(self.growing.text) :]):
             parts.append(rest)
-        self.growing = Growing(known=self.known)
-        if statement.standing is Standing.NO_CLAIM and not self.show:
-            self.ahead += [statement] * has_words(statement.text)
+        self.growing = GrowingSanitizer(known_text=self.known_text)
+        if statement.verdict is ClaimVerdict.NO_CLAIM and not self.show:
+            self.pending += [statement] * has_words(statement.text)
             return []
-        if statement.standing is not Standing.UNSUPPORTED or self.show or self.failed == "keep":
+        if statement.verdict is not ClaimVerdict.UNSUPPORTED or self.show or self.failed == "keep":
             if self.failed == "refuse" and not self.show:
-                self.kept += [*self.ahead, statement]
-                self.ahead.clear()
+                self.kept += [*self.pending, statement]
+                self.pending.clear()
                 return []
-            parts += [*self.ahead, statement]
-            self.ahead.clear()
-            self.told += 1
+            parts += [*self.pending, statement]
+            self.pending.clear()
+            self.stated_count += 1
             return parts
         self.withheld += 1
         self.rejected.append(statement)
         return []
 
-    def check(self, said: Said) -> Statement | None:
+    def check_sentence(self, sentence: DecodedSentence) -> Statement | None:
         """Clean and check a sentence; None if nothing is left of it."""
-        text = plain(said.text, self.known).strip()
+        text = sanitize_text(sentence.text, self.known_text).strip()
         if not text:
             return None
-        cited = [self.prompt.passages[n - 1] for n in said.citations]
+        cited = [self.prompt.passages[n - 1] for n in sentence.citations]
         return self.verify(text, cited, self.question)
 
-    def close(self) -> list[Part]:
+    def finish(self) -> list[_WriterPart]:
         """Give what was kept to the end, and what is to be noted."""
-        parts: list[Part] = []
+        parts: list[_WriterPart] = []
         if not self.rejected:
             parts += self.kept
-            self.told += len(self.kept)
+            self.stated_count += len(self.kept)
         else:
             self.withheld += len(self.kept)
-        if self.withheld and not self.told:
-            return [*parts, Noted("unsupported", self.withheld)]
+        if self.withheld and not self.stated_count:
+            return [*parts, WriterNote("unsupported", self.withheld)]
         reason = "cut_off" if self.cut else ""
-        return [*parts, Noted(reason, self.withheld)] if reason or self.withheld else parts
+        return [*parts, WriterNote(reason, self.withheld)] if reason or self.withheld else parts

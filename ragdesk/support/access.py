@@ -1,4 +1,4 @@
-"""Who may do what: keys, their scopes, groups and collections, and one ``authorize``.
+"""Who may do what: keys, their scopes, groups and collections, and one ``check_access``.
 
 A key is ``rd_`` and 32 random bytes. Only its SHA-256 is stored: of 256 random bits a
 fast hash tells nothing. Keys are read at each request, so that a key that was revoked,
@@ -28,10 +28,10 @@ from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
 Stamp = tuple[int, int, int, int]
 Scope = Literal["ask", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-PREFIX = "rd_"
-FILE = "desk.sqlite"
-CLOSED = "closed"  # a name among the secrets, and the end of the name of the file beside
-MARK = f"{FILE}.{CLOSED}"
+TOKEN_PREFIX = "rd_"
+DATABASE_FILE = "desk.sqlite"
+CLOSED_NAME = "closed"  # a name among the secrets, and the end of the name of the file beside
+MARK_FILE = f"{DATABASE_FILE}.{CLOSED_NAME}"
 MARK_TEXT = (
     "This desk had its first key: without one it lets nobody in, whatever becomes of desk.sqlite.\n"
     "To open it to the local user again, remove this file, desk.sqlite and desk.sqlite-*.\n"
@@ -61,7 +61,7 @@ class Key:
     expires: int | None = None
     revoked: int | None = None
 
-    def holds(self, now: float) -> bool:
+    def is_valid(self, now: float) -> bool:
         """Tell whether the key is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or now < self.expires)
 
@@ -90,10 +90,10 @@ def split_names(text: str) -> frozenset[str]:
     return names
 
 
-LOCAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
+LOCAL_PRINCIPAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
 
 
-def principal(key: Key) -> Principal:
+def make_principal(key: Key) -> Principal:
     """Say what a key may do: ``admin`` has every scope and sees every document."""
     admin = "admin" in key.scopes
     return Principal(
@@ -104,7 +104,7 @@ def principal(key: Key) -> Principal:
     )
 
 
-def authorize(who: Principal, scope: Scope, collection: str | None = None) -> None:
+def check_access(who: Principal, scope: Scope, collection: str | None = None) -> None:
     """Let pass, or raise Forbidden (no such scope) or NotFound (not this key's collection)."""
     if scope not in who.scopes:
         raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.")
@@ -112,17 +112,17 @@ def authorize(who: Principal, scope: Scope, collection: str | None = None) -> No
         raise NotFound(f"No collection {collection!r}.")
 
 
-class Keys:
+class KeyStore:
     """The keys of a home, in its ``desk.sqlite``. Safe to share between threads."""
 
     def __init__(self, home: Path) -> None:
         self._lock = threading.Lock()
-        self._home, self._file, self._mark = home, home / FILE, home / MARK
+        self._home, self._file, self._mark = home, home / DATABASE_FILE, home / MARK_FILE
         if _is_lost(home):  # its keys are gone: nobody is let in for that
             self._write_mark()
-        self._db, self._stamp = _connect(home)
+        self._db, self._stamp = _open_database(home)
         self._closed = False  # once true, true for good
-        if self.any():
+        if self.has_had_keys():
             with contextlib.suppress(
                 HomeUnusable
             ):  # of 0.1.0, and read-only: its rows tell as well
@@ -134,7 +134,7 @@ class Keys:
             self._db.close()
 
     @contextlib.contextmanager
-    def _usable(self) -> Iterator[None]:
+    def _report_errors(self) -> Iterator[None]:
         """Say what the file has, a full disk for one. Raises HomeUnusable."""
         try:
             self._follow_file()
@@ -154,7 +154,7 @@ class Keys:
         if _file_stamp(self._file) == self._stamp:
             return
         former = self._db
-        self._db, self._stamp = _connect(self._home)
+        self._db, self._stamp = _open_database(self._home)
         former.close()  # only now: the last one to close a file writes to it
 
     def create(
@@ -176,7 +176,7 @@ class Keys:
         for limit in (groups := frozenset(groups), collections := frozenset(collections)):
             if any(not one.strip() for one in limit):
                 raise Invalid("A key's groups and collections have names: one of them is empty.")
-        token, now = PREFIX + secrets.token_urlsafe(32), int(time.time())
+        token, now = TOKEN_PREFIX + secrets.token_urlsafe(32), int(time.time())
         key = Key(
             id=secrets.token_hex(4),
             name=name,
@@ -186,16 +186,18 @@ class Keys:
             created=now,
             expires=None if days is None else now + days * 86_400,
         )
-        sets = (_joined(names) for names in (key.scopes, key.groups, key.collections))
-        row = (key.id, name, _digest(token), *sets)
-        with self._lock, self._usable():
+        sets = (_join_names(names) for names in (key.scopes, key.groups, key.collections))
+        row = (key.id, name, _token_digest(token), *sets)
+        with self._lock, self._report_errors():
             self._write_mark()
             with self._db:
                 self._db.execute(
                     "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                     (*row, now, key.expires),
                 )
-                self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (CLOSED, b"\1"))
+                self._db.execute(
+                    "INSERT OR IGNORE INTO secrets VALUES (?, ?)", (CLOSED_NAME, b"\1")
+                )
         return key, token
 
     def _write_mark(self) -> None:
@@ -203,65 +205,67 @@ class Keys:
         if self._mark.exists():
             return
         try:
-            durable.replace(self._mark, MARK_TEXT.encode("ascii"))
+            durable.replace_file(self._mark, MARK_TEXT.encode("ascii"))
         except OSError as error:
             self._mark.unlink(missing_ok=True)
             raise HomeUnusable(f"{self._mark} cannot be written: {error}.") from error
 
-    def all(self) -> list[Key]:
+    def list_keys(self) -> list[Key]:
         """List every key ever made, oldest first. Raises HomeUnusable."""
-        with self._lock, self._usable():
-            found = self._db.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
-            return [_key(row) for row in found]
+        with self._lock, self._report_errors():
+            rows = self._db.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
+            return [_key_from_row(row) for row in rows]
 
     def revoke(self, name: str) -> Key:
         """Revoke a key by its id. Raises NotFound, HomeUnusable."""
         now = int(time.time())
-        with self._lock, self._usable(), self._db:
+        with self._lock, self._report_errors(), self._db:
             self._db.execute(
                 "UPDATE keys SET revoked = coalesce(revoked, ?) WHERE id = ?", (now, name)
             )
-        if not (found := [key for key in self.all() if key.id == name]):
+        if not (matches := [key for key in self.list_keys() if key.id == name]):
             raise NotFound(f"No key {name!r}. See them all: ragdesk keys list")
-        return found[0]
+        return matches[0]
 
-    def find(self, token: str) -> Key | None:
+    def find_by_token(self, token: str) -> Key | None:
         """Find the valid key of a token. Garbage, expired and revoked take the same way."""
-        digest = _digest(token)
-        with self._lock, self._usable():
+        digest = _token_digest(token)
+        with self._lock, self._report_errors():
             row = self._db.execute("SELECT * FROM keys WHERE digest = ?", (digest,)).fetchone()
             same = hmac.compare_digest(row["digest"] if row else bytes(32), digest)
-            return key if row and same and (key := _key(row)).holds(time.time()) else None
+            return (
+                key if row and same and (key := _key_from_row(row)).is_valid(time.time()) else None
+            )
 
-    def valid(self, name: str) -> Key | None:
+    def find_valid(self, name: str) -> Key | None:
         """Find the valid key of an id: as it is now, whatever it was when it was shown."""
-        with self._lock, self._usable():
+        with self._lock, self._report_errors():
             row = self._db.execute("SELECT * FROM keys WHERE id = ?", (name,)).fetchone()
-            return key if row and (key := _key(row)).holds(time.time()) else None
+            return key if row and (key := _key_from_row(row)).is_valid(time.time()) else None
 
-    def any(self) -> bool:
+    def has_had_keys(self) -> bool:
         """Tell whether a key was ever made: from then on, an open desk is closed for good."""
         if not self._closed:
-            with self._lock, self._usable():
-                known = """SELECT EXISTS (SELECT 1 FROM keys)
+            with self._lock, self._report_errors():
+                query = """SELECT EXISTS (SELECT 1 FROM keys)
                   OR EXISTS (SELECT 1 FROM secrets WHERE name = ?)"""
-                self._closed = bool(self._db.execute(known, (CLOSED,)).fetchone()[0])
+                self._closed = bool(self._db.execute(query, (CLOSED_NAME,)).fetchone()[0])
             self._closed = self._closed or self._mark.exists()
         return self._closed
 
-    def lost(self) -> bool:
+    def are_lost(self) -> bool:
         """Tell whether there were keys of which not even the rows are left."""
-        return self.any() and not self.all()
+        return self.has_had_keys() and not self.list_keys()
 
-    def usable(self) -> bool:
+    def has_valid_key(self) -> bool:
         """Tell whether a valid key stands."""
-        return any(key.holds(time.time()) for key in self.all())
+        return any(key.is_valid(time.time()) for key in self.list_keys())
 
-    def secret(self, name: str) -> bytes:
+    def get_secret(self, name: str) -> bytes:
         """Give this home's secret of a name (32 bytes), made when first asked for."""
-        with self._lock, self._usable(), self._db:
-            made = (name, secrets.token_bytes(32))
-            self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", made)
+        with self._lock, self._report_errors(), self._db:
+            values = (name, secrets.token_bytes(32))
+            self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", values)
             row = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
         return bytes(row[0])
 
@@ -271,22 +275,26 @@ def _is_lost(home: Path) -> bool:
 
     A home of 0.1.0 has no mark yet, and one that is made anew starts without any of these files.
     """
-    file = home / FILE
+    file = home / DATABASE_FILE
     if file.exists():
         return file.stat().st_size == 0
-    return any((home / f"{FILE}{end}").exists() for end in ("-wal", "-shm", "-journal"))
+    return any((home / f"{DATABASE_FILE}{end}").exists() for end in ("-wal", "-shm", "-journal"))
 
 
-def _connect(home: Path) -> tuple[sqlite3.Connection, Stamp]:
+def _open_database(home: Path) -> tuple[sqlite3.Connection, Stamp]:
     """Open the file of a home, made where there is none; gives what it looked like before too."""
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / FILE).exists():
-            _make(home / FILE)
-        stamp = _file_stamp(home / FILE)
-        return _migrated(sqlite3.connect(home / FILE, check_same_thread=False, timeout=10)), stamp
+        if not (home / DATABASE_FILE).exists():
+            _make(home / DATABASE_FILE)
+        stamp = _file_stamp(home / DATABASE_FILE)
+        return _migrate_database(
+            sqlite3.connect(home / DATABASE_FILE, check_same_thread=False, timeout=10)
+        ), stamp
     except (OSError, sqlite3.Error) as error:
-        raise HomeUnusable(f"{home / FILE} cannot be used: {error}. See: ragdesk doctor") from error
+        raise HomeUnusable(
+            f"{home / DATABASE_FILE} cannot be used: {error}. See: ragdesk doctor"
+        ) from error
 
 
 def _file_stamp(file: Path) -> Stamp:
@@ -297,7 +305,7 @@ def _file_stamp(file: Path) -> Stamp:
 
 def _make(file: Path) -> None:
     """Make the file, for its user alone, never empty under its name: that is one that was lost."""
-    draft = file.with_name(f"{durable.UNFINISHED}{secrets.token_hex(8)}-{FILE}")
+    draft = file.with_name(f"{durable.UNFINISHED_PREFIX}{secrets.token_hex(8)}-{DATABASE_FILE}")
     try:
         draft.touch(mode=0o600)
         with contextlib.closing(sqlite3.connect(draft)) as db:
@@ -312,7 +320,7 @@ def _make(file: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _migrated(db: sqlite3.Connection) -> sqlite3.Connection:
+def _migrate_database(db: sqlite3.Connection) -> sqlite3.Connection:
     db.row_factory = sqlite3.Row
     try:
         db.execute("PRAGMA journal_mode = WAL")
@@ -321,24 +329,24 @@ def _migrated(db: sqlite3.Connection) -> sqlite3.Connection:
             raise sqlite3.DatabaseError("it was written by a newer ragdesk")
         for version, script in enumerate(MIGRATIONS[at:], start=at + 1):
             db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;")
-        _remember(db)
+        _note_old_keys(db)
     except sqlite3.Error:
         db.close()
         raise
     return db
 
 
-def _remember(db: sqlite3.Connection) -> None:
+def _note_old_keys(db: sqlite3.Connection) -> None:
     """Note, in a home of 0.1.0, that it has had keys; a home that is read-only is read as it is."""
     missing = (
         "SELECT EXISTS (SELECT 1 FROM keys) AND NOT EXISTS (SELECT 1 FROM secrets WHERE name = ?)"
     )
-    if db.execute(missing, (CLOSED,)).fetchone()[0]:
+    if db.execute(missing, (CLOSED_NAME,)).fetchone()[0]:
         with contextlib.suppress(sqlite3.OperationalError), db:
-            db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (CLOSED, b"\1"))
+            db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (CLOSED_NAME, b"\1"))
 
 
-def _key(row: sqlite3.Row) -> Key:
+def _key_from_row(row: sqlite3.Row) -> Key:
     """Read a row. Raises ValueError for one that is not of ours."""
     scopes, groups, collections = (
         _names(row[name]) for name in ("scopes", "groups", "collections")
@@ -362,9 +370,9 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _joined(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     return json.dumps(sorted(names))
 
 
-def _digest(token: str) -> bytes:
+def _token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()

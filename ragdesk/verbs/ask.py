@@ -6,11 +6,11 @@ import click
 
 from ragdesk import present, wire
 from ragdesk.answering.answer import Question
-from ragdesk.assemble import Desks
-from ragdesk.settings import load
+from ragdesk.assemble import Workspace
+from ragdesk.settings import load_settings
 from ragdesk.verbs import call
 
-EXAMPLES = """
+ASK_EXAMPLES = """
 \b
 Examples:
   ragdesk ask "How long do I have to return an order?"
@@ -19,14 +19,14 @@ Examples:
 """
 
 
-@click.command("ask", epilog=EXAMPLES)
+@click.command("ask", epilog=ASK_EXAMPLES)
 @click.argument("question")
-@call.collection
+@call.collection_option
 @click.option("--explain", is_flag=True, help="With --json: add the signals behind the outcome.")
-@call.json
+@call.json_option
 @click.pass_obj
 def command(
-    door: call.Call, *, question: str, collection: str, explain: bool, as_json: bool
+    door: call.CliCall, *, question: str, collection: str, explain: bool, as_json: bool
 ) -> None:
     """Answer a question from the documents, each sentence with its source.
 
@@ -34,10 +34,10 @@ def command(
     """
     if not question.strip():
         raise click.BadParameter("ask something.", param_hint="QUESTION")
-    loaded = load(home=door.home, config=door.config)
-    with Desks(loaded.home, loaded.settings).open(collection) as opened:
+    loaded = load_settings(home=door.home, config=door.config)
+    with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
         answer = asyncio.run(opened.desk.ask(Question(text=question.strip(), explain=explain)))
     if as_json:
-        call.say_json(wire.answer(answer))
+        call.print_json(wire.answer_json(answer))
     else:
-        present.answer(present.console(), answer, door.again("ask", collection))
+        present.print_answer(present.open_console(), answer, door.shell_command("ask", collection))

@@ -11,31 +11,33 @@ from typing import Any
 import click
 
 from eval.case import Case
-from eval.load import Ask, Load, markdown, open_loop
-from eval.targets import Ragdesk
+from eval.load import Ask, LoadResult, loads_as_markdown, run_open_loop
+from eval.targets import RagdeskTarget
 from ragdesk.answering.answer import Question
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
-from ragdesk.settings import load as settings_of
+from ragdesk.settings import load_settings as settings_of
 from ragdesk.verbs import call
 
-EXAMPLES = """
+BENCH_EXAMPLES = """
 \b
 Examples:
   ragdesk bench ingest ./handbook
   ragdesk bench search --questions cases.jsonl --rate 20 --rate 50
   ragdesk bench serve --url http://127.0.0.1:8080 --questions cases.jsonl --rate 5 --json
 """
-rates = click.option(
+rates_option = click.option(
     "--rate", "rates", multiple=True, type=click.FloatRange(0, min_open=True), default=(2.0, 10.0)
 )
-asked = click.option(
+questions_option = click.option(
     "--questions", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-lasting = click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 600))
+seconds_option = click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 600)
+)
 
 
-@click.group("bench", epilog=EXAMPLES)
+@click.group("bench", epilog=BENCH_EXAMPLES)
 def command() -> None:
     """Measure ingest, search and serving on this machine.
 
@@ -46,22 +48,22 @@ def command() -> None:
 
 @command.command("ingest")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
-@call.json
+@call.json_option
 @click.pass_obj
-def ingest(door: call.Call, /, *, path: Path, as_json: bool) -> None:
+def bench_ingest(door: call.CliCall, /, *, path: Path, as_json: bool) -> None:
     """Take a folder into a collection that is thrown away, and say how fast."""
     loaded = settings_of(home=door.home, config=door.config)
     with tempfile.TemporaryDirectory() as scratch:
-        desks = Desks(Path(scratch), loaded.settings)
-        begun = time.perf_counter()
+        desks = Workspace(Path(scratch), loaded.settings)
+        start = time.perf_counter()
         _ = desks.embedder
-        ready = time.perf_counter() - begun
-        used, begun = _processor(), time.perf_counter()
-        report = desks.job("bench").run([path])
-        seconds, used = time.perf_counter() - begun, _processor() - used
+        ready = time.perf_counter() - start
+        used, start = _processor_seconds(), time.perf_counter()
+        report = desks.make_job("bench").run([path])
+        seconds, used = time.perf_counter() - start, _processor_seconds() - used
     cores = len(os.sched_getaffinity(0))
     busy = used / seconds / cores
-    found = {
+    figures = {
         "documents": report.documents,
         "chunks": report.chunks,
         "seconds": round(seconds, 3),
@@ -71,78 +73,82 @@ def ingest(door: call.Call, /, *, path: Path, as_json: bool) -> None:
         "bottleneck": "the processor" if busy > 0.7 else "waiting: reading, writing or one thread",  # noqa: PLR2004
     }
     if as_json:
-        call.say_json(found)
+        call.print_json(figures)
         return
-    for name, value in found.items():
+    for name, value in figures.items():
         click.echo(f"{name:20} {value}")
 
 
 @command.command("search")
-@asked
-@call.collection
-@rates
-@lasting
-@call.json
+@questions_option
+@call.collection_option
+@rates_option
+@seconds_option
+@call.json_option
 @click.pass_obj
-def search(door: call.Call, /, *, collection: str, as_json: bool, **given: Any) -> None:
+def bench_search(door: call.CliCall, /, *, collection: str, as_json: bool, **options: Any) -> None:
     """Search this home's collection in this process, at each rate."""
     loaded = settings_of(home=door.home, config=door.config)
-    with Desks(loaded.home, loaded.settings).open(collection) as opened:
+    with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
 
         def ask(question: str) -> Mapping[str, float]:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             opened.retrieve(Question(text=question))
-            return {"retrieve": time.perf_counter() - begun}
+            return {"retrieve": time.perf_counter() - start}
 
-        _report(ask, given, as_json=as_json)
+        _report_loads(ask, options, as_json=as_json)
 
 
 @command.command("serve")
 @click.option("--url", default="http://127.0.0.1:8080", show_default=True)
-@asked
-@call.collection
+@questions_option
+@call.collection_option
 @click.option("--key", envvar="RAGDESK_EVAL_KEY", default="")
-@rates
-@lasting
-@call.json
-def serve(*, url: str, collection: str, key: str, as_json: bool, **given: Any) -> None:
+@rates_option
+@seconds_option
+@call.json_option
+def bench_serve(*, url: str, collection: str, key: str, as_json: bool, **options: Any) -> None:
     """Ask a running server over HTTP, at each rate."""
-    with Ragdesk(url, collection, key=key) as target:
+    with RagdeskTarget(url, collection, key=key) as target:
 
         def ask(question: str) -> Mapping[str, float]:
-            told: dict[str, float] = target.ask(Case(id="", lang="", question=question))["seconds"]
-            return told
+            seconds: dict[str, float] = target.ask(Case(id="", lang="", question=question))[
+                "seconds"
+            ]
+            return seconds
 
-        _report(ask, given, as_json=as_json)
+        _report_loads(ask, options, as_json=as_json)
 
 
-def _report(ask: Ask, given: Mapping[str, Any], *, as_json: bool) -> None:
-    asked = _read(given["questions"])
+def _report_loads(ask: Ask, options: Mapping[str, Any], *, as_json: bool) -> None:
+    questions = _read_questions(options["questions"])
     places = 2 * len(os.sched_getaffinity(0)) + 6
-    ask(asked[0])  # warm
-    loads: list[Load] = [
-        open_loop(ask, asked, rate=rate, seconds=given["seconds"], places=places)
-        for rate in given["rates"]
+    ask(questions[0])  # warm
+    loads: list[LoadResult] = [
+        run_open_loop(ask, questions, rate=rate, seconds=options["seconds"], places=places)
+        for rate in options["rates"]
     ]
     if as_json:
-        call.say_json({"loads": [one.as_json() for one in loads]})
+        call.print_json({"loads": [load.as_json() for load in loads]})
     else:
-        click.echo(markdown(loads))
+        click.echo(loads_as_markdown(loads))
 
 
-def _read(file: Path) -> list[str]:
+def _read_questions(file: Path) -> list[str]:
     """Read questions: lines, or JSON lines with a question."""
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     try:
-        found = [json.loads(line)["question"] if line.startswith("{") else line for line in lines]
+        questions = [
+            json.loads(line)["question"] if line.startswith("{") else line for line in lines
+        ]
     except (ValueError, KeyError) as error:
         raise SettingsError(f"{file}: a line has no question ({error}).") from error
-    if not found:
+    if not questions:
         raise SettingsError(f"{file} holds no questions.")
-    return found
+    return questions
 
 
-def _processor() -> float:
+def _processor_seconds() -> float:
     """Give the processor's seconds of this process and its ended children."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system

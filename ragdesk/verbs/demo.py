@@ -10,18 +10,18 @@ import eval as ruler
 from indexes.index import Index
 from ragdesk import present
 from ragdesk.answering.answer import Question
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.errors import CheckFailed, SettingsError
-from ragdesk.settings import load
+from ragdesk.settings import load_settings
 from ragdesk.verbs import call
 from ragdesk.verbs.ingest import bar
 
-SAMPLE = Path(ruler.__file__).parent / "handbook" / "documents"
-QUESTIONS = (
+SAMPLE_FOLDER = Path(ruler.__file__).parent / "handbook" / "documents"
+DEMO_QUESTIONS = (
     "Can I send my coffee machine back after I used it?",
     "可以寄到香港吗？",
 )
-EXAMPLES = """
+DEMO_EXAMPLES = """
 \b
 Examples:
   ragdesk demo
@@ -29,35 +29,35 @@ Examples:
 """
 
 
-@click.command("demo", epilog=EXAMPLES)
-@call.collection
+@click.command("demo", epilog=DEMO_EXAMPLES)
+@call.collection_option
 @click.pass_obj
-def command(door: call.Call, *, collection: str) -> None:
+def command(door: call.CliCall, *, collection: str) -> None:
     """Take in the sample company's handbook, and ask it a question in English and in Chinese.
 
     Run it again as often as you like: what has not changed is not taken in again.
     """
-    if not SAMPLE.is_dir():
+    if not SAMPLE_FOLDER.is_dir():
         raise CheckFailed(
-            f"The sample company is not at {SAMPLE}: this installation came without it. Take in "
+            f"The sample company is not at {SAMPLE_FOLDER}: this installation came without it. Take in "
             "documents of your own: ragdesk ingest PATH"
         )
-    loaded = load(home=door.home, config=door.config)
-    desks, to = Desks(loaded.home, loaded.settings), present.console()
-    _check_own(desks, collection)
-    with bar(present.console(err=True)) as watch:
-        report = desks.job(collection).run([SAMPLE], watch=watch)
+    loaded = load_settings(home=door.home, config=door.config)
+    desks, to = Workspace(loaded.home, loaded.settings), present.open_console()
+    _check_only_sample(desks, collection)
+    with bar(present.open_console(err=True)) as watch:
+        report = desks.make_job(collection).run([SAMPLE_FOLDER], on_progress=watch)
     to.print(
         f"{report.documents} documents of the sample company, {report.chunks:,} chunks, "
         f"generation {report.generation} ({report.seconds:.1f} s)."
     )
-    with desks.open(collection) as opened:
-        for question in QUESTIONS:
+    with desks.open_collection(collection) as opened:
+        for question in DEMO_QUESTIONS:
             to.print()
             to.print(Text(f"› {question}", "bold"))
             to.print()
             answer = asyncio.run(opened.desk.ask(Question(text=question)))
-            present.answer(to, answer, door.again("ask", collection))
+            present.print_answer(to, answer, door.shell_command("ask", collection))
     where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
     to.print()
     to.print(Text("Next:", "bold"))
@@ -66,12 +66,14 @@ def command(door: call.Call, *, collection: str) -> None:
     to.print(f"  ragdesk{where} ingest PATH  your own documents")
 
 
-def _check_own(desks: Desks, collection: str) -> None:
+def _check_only_sample(desks: Workspace, collection: str) -> None:
     """Keep the sample company out of a collection of somebody's own documents."""
-    if collection not in desks.names():
+    if collection not in desks.list_collections():
         return
-    with Index.open(desks.folder(collection)) as index:
-        foreign = any(document.source != str(SAMPLE.resolve()) for document in index.records())
+    with Index.open(desks.collection_folder(collection)) as index:
+        foreign = any(
+            document.source != str(SAMPLE_FOLDER.resolve()) for document in index.iter_documents()
+        )
     if foreign:
         raise SettingsError(
             f"Collection {collection!r} holds other documents. Keep the sample company apart: "

@@ -13,8 +13,8 @@ from ragdesk.doctor import Finding
 from ragdesk.errors import CheckFailed
 from ragdesk.verbs import call
 
-MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold red")}
-EXAMPLES = """
+STATE_MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold red")}
+DOCTOR_EXAMPLES = """
 \b
 Examples:
   ragdesk doctor
@@ -22,30 +22,30 @@ Examples:
 """
 
 
-@click.command("doctor", epilog=EXAMPLES)
-@call.json
+@click.command("doctor", epilog=DOCTOR_EXAMPLES)
+@call.json_option
 @click.pass_obj
-def command(door: call.Call, *, as_json: bool) -> None:
+def command(door: call.CliCall, *, as_json: bool) -> None:
     """Check libraries, model, home and collections. Exit 1 when something does not work."""
-    to = present.console()
-    found: list[Finding] = []
-    for finding in _findings(door):
-        found.append(finding)
+    to = present.open_console()
+    findings: list[Finding] = []
+    for finding in _iter_findings(door):
+        findings.append(finding)
         if not as_json:
-            mark, style = MARKS[finding.state]
+            mark, style = STATE_MARKS[finding.state]
             to.print(Text.assemble((mark, style), f" {finding.what:<22} {finding.found}"))
             if finding.remedy:
                 to.print(Text(f"    {finding.remedy}", style))
-    bad = sum(finding.state == "bad" for finding in found)
+    bad = sum(finding.state == "bad" for finding in findings)
     if as_json:
-        call.say_json({"ok": not bad, "findings": [asdict(finding) for finding in found]})
+        call.print_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
     if bad:
         door.json = False  # the one document was written above
-        raise CheckFailed(f"{bad} of {len(found)} checks failed.")
+        raise CheckFailed(f"{bad} of {len(findings)} checks failed.")
 
 
-def _findings(door: call.Call) -> Iterator[Finding]:
-    yield from doctor.look()
+def _iter_findings(door: call.CliCall) -> Iterator[Finding]:
+    yield from doctor.check_installation()
     try:
         selftest = importlib.import_module("ragdesk.selftest")
     except (ModelMissing, ImportError) as error:

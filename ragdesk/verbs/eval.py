@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from eval import compare, locate, store
-from eval.imports.table import SOURCES, take
+from eval.imports.table import SOURCES, import_set
 from ragdesk.errors import CheckFailed, SettingsError
-from ragdesk.target import opened
+from ragdesk.target import open_eval_target
 from ragdesk.verbs import call, eval_calibrate, eval_generate, eval_judge, eval_run, eval_validate
 
-EXAMPLES = """
+EVAL_EXAMPLES = """
 \b
 Examples:
   ragdesk eval lint cases.jsonl                   does the evidence still stand?
@@ -20,12 +20,12 @@ Examples:
   ragdesk eval run cases.jsonl --target rival.toml --out runs/rival
   ragdesk eval compare runs/today runs/yesterday
 """
-SETS = "\b\nSets:\n" + "".join(f"  {name}: {one.about}\n" for name, one in SOURCES.items())
-folder = click.Path(path_type=Path, file_okay=False)
-file = click.Path(path_type=Path, exists=True)
+PUBLIC_SETS = "\b\nSets:\n" + "".join(f"  {name}: {one.about}\n" for name, one in SOURCES.items())
+run_folder = click.Path(path_type=Path, file_okay=False)
+input_file = click.Path(path_type=Path, exists=True)
 
 
-@click.group("eval", epilog=EXAMPLES)
+@click.group("eval", epilog=EVAL_EXAMPLES)
 def command() -> None:
     """Measure answers: what is found, said, cited and refused, with intervals.
 
@@ -36,21 +36,23 @@ def command() -> None:
 command.add_command(eval_run.command)
 command.add_command(eval_calibrate.command)
 command.add_command(eval_generate.command)
-command.add_command(eval_judge.judge)
-command.add_command(eval_judge.prefer)
+command.add_command(eval_judge.judge_command)
+command.add_command(eval_judge.prefer_command)
 command.add_command(eval_validate.command)
 
 
-@command.command("import", epilog=SETS)
+@command.command("import", epilog=PUBLIC_SETS)
 @click.argument("name", type=click.Choice(list(SOURCES)))
-@click.argument("path", type=file)
-@click.option("--out", required=True, type=folder, help="Folder for cases.jsonl and documents/.")
-@call.json
-def import_(*, name: str, path: Path, out: Path, as_json: bool) -> None:
+@click.argument("path", type=input_file)
+@click.option(
+    "--out", required=True, type=run_folder, help="Folder for cases.jsonl and documents/."
+)
+@call.json_option
+def eval_import(*, name: str, path: Path, out: Path, as_json: bool) -> None:
     """Read a public set as cases and documents."""
-    cases, texts = take(name, path, out)
+    cases, texts = import_set(name, path, out)
     if as_json:
-        call.say_json({"cases": cases, "documents": texts, "out": str(out)})
+        call.print_json({"cases": cases, "documents": texts, "out": str(out)})
         return
     click.echo(
         f"{cases:,} cases in {out / store.CASES}, {texts:,} documents in {out / 'documents'}"
@@ -60,56 +62,60 @@ def import_(*, name: str, path: Path, out: Path, as_json: bool) -> None:
 
 
 @command.command("lint")
-@click.argument("cases", type=file)
-@eval_run.asked
+@click.argument("cases", type=input_file)
+@eval_run.run_target_options
 @click.option("--no-documents", is_flag=True, help="Check the file alone.")
-@call.json
+@call.json_option
 @click.pass_obj
-def lint(
-    door: call.Call, /, *, cases: Path, no_documents: bool, as_json: bool, **asked: Any
+def eval_lint(
+    door: call.CliCall, /, *, cases: Path, no_documents: bool, as_json: bool, **target_options: Any
 ) -> None:
     """Name every case whose document drifted away from it, or that is written wrong."""
-    held = store.read_cases(cases)
+    checked_cases = store.read_cases(cases)
     if no_documents:
-        problems = list(locate.lint(held, None))
+        problems = list(locate.lint_cases(checked_cases, None))
     else:
-        with opened(door, asked["target"], asked["collection"], asked["key"]) as target:
+        with open_eval_target(
+            door, target_options["target"], target_options["collection"], target_options["key"]
+        ) as target:
             if not target.readable:
                 raise SettingsError("This target's documents cannot be read: --no-documents.")
-            problems = list(locate.lint(held, target.text))
-    bad = {one.case for one in problems if one.fatal}
+            problems = list(locate.lint_cases(checked_cases, target.text))
+    bad = {problem.case for problem in problems if problem.fatal}
     if as_json:
-        found = [{"case": p.case, "problem": p.what, "fatal": p.fatal} for p in problems]
-        call.say_json({"cases": len(held), "broken": len(bad), "problems": found})
+        listed = [{"case": p.case, "problem": p.what, "fatal": p.fatal} for p in problems]
+        call.print_json({"cases": len(checked_cases), "broken": len(bad), "problems": listed})
     else:
         for one in problems:
             click.echo(f"{one.case}: {one.what}")
-        click.echo(f"{len(held)} cases, {len(bad)} broken.")
+        click.echo(f"{len(checked_cases)} cases, {len(bad)} broken.")
     if bad:
-        raise CheckFailed(f"{len(bad)} of {len(held)} cases cannot be measured as they stand.")
+        raise CheckFailed(
+            f"{len(bad)} of {len(checked_cases)} cases cannot be measured as they stand."
+        )
 
 
 @command.command("compare")
-@click.argument("ours", type=folder)
-@click.argument("theirs", type=folder)
+@click.argument("ours", type=run_folder)
+@click.argument("theirs", type=run_folder)
 @click.option("--metric", "metrics", multiple=True, help="Compare this one; may be repeated.")
-@call.json
-def compare_(*, ours: Path, theirs: Path, metrics: tuple[str, ...], as_json: bool) -> None:
+@call.json_option
+def eval_compare(*, ours: Path, theirs: Path, metrics: tuple[str, ...], as_json: bool) -> None:
     """Compare two measured runs, case by case; exit 1 where ours is significantly worse.
 
     Differences come with an interval, a p value adjusted for the number of metrics, and the
     smallest effect that these cases would have shown.
     """
-    found = compare.runs(ours, theirs, metrics)
+    comparisons = compare.compare_runs(ours, theirs, metrics)
     if as_json:
-        call.say_json(compare.as_json(found))
+        call.print_json(compare.comparison_as_json(comparisons))
     else:
-        for one in found:
-            effect = one.difference.effect
+        for comparison in comparisons:
+            effect = comparison.difference.effect
             click.echo(
-                f"{one.name:24} {one.ours:.3f}  {one.theirs:.3f}  {effect.value:+.3f} "
-                f"[{effect.low:+.3f}, {effect.high:+.3f}]  p {one.adjusted:.3f}  {one.call}"
+                f"{comparison.name:24} {comparison.ours:.3f}  {comparison.theirs:.3f}  {effect.value:+.3f} "
+                f"[{effect.low:+.3f}, {effect.high:+.3f}]  p {comparison.adjusted:.3f}  {comparison.call}"
             )
-    worse = [one.name for one in found if one.call == "worse"]
+    worse = [one.name for one in comparisons if one.call == "worse"]
     if worse:
         raise CheckFailed(f"Significantly worse: {', '.join(worse)}.")

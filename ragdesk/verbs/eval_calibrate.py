@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from eval import store, trial
-from eval.calibrate import calibrate, seen
-from ragdesk.answering.calibrated import FILE
-from ragdesk.assemble import Desks
-from ragdesk.settings import load
+from eval.calibrate import calibrate_confidence, collect_signal_rows
+from ragdesk.answering.calibrated import CALIBRATION_FILENAME
+from ragdesk.assemble import Workspace
+from ragdesk.settings import load_settings
 from ragdesk.verbs import call
 
-EXAMPLES = """
+CALIBRATE_EXAMPLES = """
 \b
 Examples:
   ragdesk eval run cases.jsonl --out runs/today
@@ -21,7 +21,7 @@ Examples:
 """
 
 
-@click.command("calibrate", epilog=EXAMPLES)
+@click.command("calibrate", epilog=CALIBRATE_EXAMPLES)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option(
     "--alpha",
@@ -30,39 +30,47 @@ Examples:
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="At most this share of unanswerable questions may be answered.",
 )
-@call.collection
+@call.collection_option
 @click.option("--print-only", is_flag=True, help="Show what would hold; write nothing.")
-@call.json
+@call.json_option
 @click.pass_obj
-def command(door: call.Call, /, *, folder: Path, alpha: float, as_json: bool, **given: Any) -> None:
+def command(
+    door: call.CliCall, /, *, folder: Path, alpha: float, as_json: bool, **options: Any
+) -> None:
     """Fit when to answer on a stored run, and let the collection's desk use it.
 
     The run needs answerable and unanswerable questions. Its promise holds in 95 of 100 samples,
     and is tried on cases that were not used to fit. The desk then reports a confidence with every
     answer, and warns when the documents are no longer those of today.
     """
-    held = calibrate(list(seen(store.read_cases(folder), trial.read(folder))), alpha)
-    held["sketch"] = store.facts(folder)["target"].get("sketch", [])
-    store.write_json(folder / FILE, held)
-    written = None
-    if not given["print_only"]:
-        loaded = load(home=door.home, config=door.config)
-        place = Desks(loaded.home, loaded.settings).existing(given["collection"])
-        written = place / FILE
-        store.write_json(written, held)
+    calibration = calibrate_confidence(
+        list(collect_signal_rows(store.read_cases(folder), trial.read_trials(folder))), alpha
+    )
+    calibration["sketch"] = store.read_target_facts(folder)["target"].get("sketch", [])
+    store.write_json(folder / CALIBRATION_FILENAME, calibration)
+    target_file = None
+    if not options["print_only"]:
+        loaded = load_settings(home=door.home, config=door.config)
+        place = Workspace(loaded.home, loaded.settings).find_collection(options["collection"])
+        target_file = place / CALIBRATION_FILENAME
+        store.write_json(target_file, calibration)
     if as_json:
-        call.say_json(held)
+        call.print_json(calibration)
         return
-    for name, group in held["groups"].items():
-        _tell(name, group, alpha)
-    click.echo(f"Written: {written or folder / FILE}. A running server reads it when it restarts.")
+    for name, group in calibration["groups"].items():
+        _print_group(name, group, alpha)
+    click.echo(
+        f"Written: {target_file or folder / CALIBRATION_FILENAME}. A running server reads it when it restarts."
+    )
 
 
-def _tell(name: str, group: dict[str, Any], alpha: float) -> None:
+def _print_group(name: str, group: dict[str, Any], alpha: float) -> None:
     language = "all languages together" if name == "*" else name
     click.echo(f"{language}: answer from {group['floor']:.3f} on, AUROC {group['auroc']:.3f}")
     if group["floor"] > 1:
         click.echo(f"  No floor keeps {alpha:.0%}: every question would be refused.")
-    for stratum, one in group["held_out"].items():
-        interval = f"{one['ci_low']:.0%}-{one['ci_high']:.0%}"
-        click.echo(f"  {stratum:18} answered {one['answered']:.1%} ({interval}) of {one['cases']}")
+    for stratum, result in group["held_out"].items():
+        interval = f"{result['ci_low']:.0%}-{result['ci_high']:.0%}"
+        click.echo(
+            f"  {stratum:18} answered {result['answered']:.1%} ({interval}) of {result['cases']}"
+        )

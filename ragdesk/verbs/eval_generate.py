@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from eval.generate import Section, Source, generate
+from eval.generate import Section, SourceDocument, generate_cases
 from indexes.chunk import Chunk
-from ragdesk.assemble import Desks, Opened
-from ragdesk.settings import load
+from ragdesk.assemble import Workspace, OpenCollection
+from ragdesk.settings import load_settings
 from ragdesk.verbs import call
 
-EXAMPLES = """
+GENERATE_EXAMPLES = """
 \b
 Examples:
   ragdesk eval generate --out made
@@ -21,38 +21,40 @@ Examples:
 """
 
 
-@click.command("generate", epilog=EXAMPLES)
-@call.collection
+@click.command("generate", epilog=GENERATE_EXAMPLES)
+@call.collection_option
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
-@call.json
+@call.json_option
 @click.pass_obj
-def command(door: call.Call, /, *, collection: str, out: Path, as_json: bool) -> None:
+def command(door: call.CliCall, /, *, collection: str, out: Path, as_json: bool) -> None:
     """Make cases from the headings and FAQ entries of a collection.
 
     A quarter of the sections and some documents are left out of the copy that is written beside
     the cases: questions for them have no answer there. Ask about the copy, not the collection.
     """
-    loaded = load(home=door.home, config=door.config)
-    with Desks(loaded.home, loaded.settings).open(collection) as opened:
-        cases = generate(_sources(opened), out)
+    loaded = load_settings(home=door.home, config=door.config)
+    with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
+        cases = generate_cases(_iter_sources(opened), out)
     counts = {s: sum(c.stratum == s for c in cases) for s in ("in_kb", "near_domain", "out_of_kb")}
     if as_json:
-        call.say_json({"cases": len(cases), **counts, "out": str(out)})
+        call.print_json({"cases": len(cases), **counts, "out": str(out)})
         return
-    told = ", ".join(f"{count} {stratum}" for stratum, count in counts.items())
-    click.echo(f"{len(cases)} cases ({told}) in {out / 'cases.jsonl'}")
+    summary = ", ".join(f"{count} {stratum}" for stratum, count in counts.items())
+    click.echo(f"{len(cases)} cases ({summary}) in {out / 'cases.jsonl'}")
     click.echo(f"Next: ragdesk ingest {out / 'documents'} --collection made")
 
 
-def _sources(opened: Opened) -> Iterator[Source]:
+def _iter_sources(opened: OpenCollection) -> Iterator[SourceDocument]:
     for listed in opened.documents:
-        record, chunks = opened.index.document(listed)
-        sections = tuple(_section(chunk) for chunk in chunks)
-        yield Source(uri=record.uri, title=record.title, text=record.text, sections=sections)
+        record, chunks = opened.index.read_document(listed)
+        sections = tuple(_make_section(chunk) for chunk in chunks)
+        yield SourceDocument(
+            uri=record.uri, title=record.title, text=record.text, sections=sections
+        )
 
 
-def _section(chunk: Chunk) -> Section:
+def _make_section(chunk: Chunk) -> Section:
     start, end = chunk.question or (chunk.start, chunk.start)
-    asked = chunk.text[start - chunk.start : end - chunk.start].strip()
+    question = chunk.text[start - chunk.start : end - chunk.start].strip()
     heading = chunk.path[-1] if chunk.path else ""
-    return Section(heading=heading, span=(chunk.start, chunk.end), question=asked)
+    return Section(heading=heading, span=(chunk.start, chunk.end), question=question)

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 import click
 
 from eval import gate, report, store
-from eval.release import PAGE, WATCHED, check, release
-from eval.released import Release
-from eval.run import RunOptions, run
+from eval.release import PAGE, WATCHED, check_gate, release_run
+from eval.released import ReleaseOutcome
+from eval.run import RunOptions, run_cases
 from ragdesk.errors import CheckFailed, TooManyErrors
 from ragdesk.handles import raise_handle_limit
-from ragdesk.target import opened
+from ragdesk.target import open_eval_target
 from ragdesk.verbs import call
 
 F = TypeVar("F", bound=Callable[..., Any])
-EXAMPLES = (
+RUN_EXAMPLES = (
     """
 \b
 Examples:
@@ -47,7 +47,7 @@ A mapping file, for an engine of another make (--target rival.toml):
   text = "choices.0.message.content"
 """
 )
-HEADLINE = (
+HEADLINE_METRICS = (
     "recall@8",
     "ndcg@10",
     "right",
@@ -57,78 +57,90 @@ HEADLINE = (
     "false_answer",
     "over_refusal",
 )
-folder = click.Path(path_type=Path, file_okay=False)
+out_folder = click.Path(path_type=Path, file_okay=False)
 
 
-def asked(verb: F) -> F:
+def run_target_options(verb: F) -> F:
     """Add the options that say whom to ask."""
     about = "http://… or a mapping file ….toml; this machine's own desk if not given."
     verb = click.option("--target", help=about)(verb)
-    verb = call.collection(verb)
+    verb = call.collection_option(verb)
     hint = "Bearer key of the target."
     return click.option("--key", envvar="RAGDESK_EVAL_KEY", default="", help=hint)(verb)
 
 
-@click.command("run", epilog=EXAMPLES)
+@click.command("run", epilog=RUN_EXAMPLES)
 @click.argument("cases", type=click.Path(path_type=Path, exists=True), required=False)
-@asked
-@click.option("--out", required=True, type=folder, help="Folder of the run, to go on with too.")
+@run_target_options
+@click.option("--out", required=True, type=out_folder, help="Folder of the run, to go on with too.")
 @click.option("--gate", "gate_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--baseline", type=folder, help="A measured run; a significant loss is exit 1.")
+@click.option("--baseline", type=out_folder, help="A measured run; a significant loss is exit 1.")
 @click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64))
 @click.option("--fresh", is_flag=True, help="Forget what was answered before.")
 @click.option("--cache-only", is_flag=True, help="Ask nobody: measure what the folder holds.")
-@call.json
+@call.json_option
 @click.pass_obj
-def command(door: call.Call, /, *, out: Path, as_json: bool, **given: Any) -> None:
+def command(door: call.CliCall, /, *, out: Path, as_json: bool, **options: Any) -> None:
     """Ask every case, measure, and hold the figures against a gate.
 
     Writes report.json, report.md, report.html, junit.xml and scores.jsonl into the folder.
     Exit: 0 passed, 1 a gate failed or a significant loss, 6 too many cases unanswered to judge.
     """
     raise_handle_limit()
-    held = gate.read(given["gate_file"]) if given["gate_file"] else None
-    check(held, given["baseline"])
-    if not given["cache_only"]:
-        if given["cases"] is None:
+    thresholds = gate.read_gate(options["gate_file"]) if options["gate_file"] else None
+    check_gate(thresholds, options["baseline"])
+    if not options["cache_only"]:
+        if options["cases"] is None:
             raise click.UsageError("Name a file of cases, or measure again with --cache-only.")
-        _ask(door, out, given)
-    done = release(out, held, given["baseline"])
+        _run_cases(door, out, options)
+    outcome = release_run(out, thresholds, options["baseline"])
     if as_json:
-        call.say_json({**report.as_json(done.report), "gates": [asdict(v) for v in done.verdicts]})
+        call.print_json(
+            {
+                **report.report_as_json(outcome.report),
+                "gates": [asdict(v) for v in outcome.verdicts],
+            }
+        )
     else:
-        _tell(done, out)
-    if done.unjudged:
-        count = len(done.report.errors)
-        first = done.report.errors[0][1]
+        _print_outcome(outcome, out)
+    if outcome.is_unjudged:
+        count = len(outcome.report.errors)
+        first = outcome.report.errors[0][1]
         raise TooManyErrors(
-            f"{count} of {len(done.report.scored)} cases were not answered ({first}). "
+            f"{count} of {len(outcome.report.scored)} cases were not answered ({first}). "
             "Ask them again: the same command."
         )
-    if done.failed:
-        raise CheckFailed(f"{len(done.failed)} of {len(done.verdicts)} gates failed: {out}")
+    if outcome.list_failures:
+        raise CheckFailed(
+            f"{len(outcome.list_failures)} of {len(outcome.verdicts)} gates failed: {out}"
+        )
 
 
-def _ask(door: call.Call, out: Path, given: dict[str, Any]) -> None:
-    cases = store.read_cases(given["cases"])
+def _run_cases(door: call.CliCall, out: Path, options: dict[str, Any]) -> None:
+    cases = store.read_cases(options["cases"])
     with (
-        opened(door, given["target"], given["collection"], given["key"]) as target,
-        click.progressbar(length=len(cases), label="Asking", file=sys.stderr) as shown,
+        open_eval_target(door, options["target"], options["collection"], options["key"]) as target,
+        click.progressbar(length=len(cases), label="Asking", file=sys.stderr) as progress,
     ):
 
-        def watch(done: int, _all: int) -> None:
-            shown.update(done - shown.pos)
+        def update(done: int, _all: int) -> None:
+            progress.update(done - progress.pos)
 
-        run(cases, target, out, RunOptions(jobs=given["jobs"], fresh=given["fresh"], watch=watch))
+        run_cases(
+            cases,
+            target,
+            out,
+            RunOptions(jobs=options["jobs"], fresh=options["fresh"], watch=update),
+        )
 
 
-def _tell(done: Release, out: Path) -> None:
-    for name in HEADLINE:
-        one = done.report.overall[name]
-        if one.value is not None:
-            interval = f"[{one.ci_low:.3f}, {one.ci_high:.3f}]"
-            click.echo(f"{name:20} {one.value:.3f} {interval}  {one.n_ok} cases")
-    for verdict in done.verdicts:
+def _print_outcome(outcome: ReleaseOutcome, out: Path) -> None:
+    for name in HEADLINE_METRICS:
+        metric = outcome.report.overall[name]
+        if metric.value is not None:
+            interval = f"[{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
+            click.echo(f"{name:20} {metric.value:.3f} {interval}  {metric.n_ok} cases")
+    for verdict in outcome.verdicts:
         sign = "passed" if verdict.passed else "FAILED"
         click.echo(f"{sign}  {verdict.line}  {verdict.why}")
         if verdict.cases:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from eval.imports.rated import SETS, read
-from eval.mutations import suite
-from eval.validate import PUBLISHED, validate
+from eval.imports.rated import SETS, read_rated_set
+from eval.mutations import run_mutation_suite
+from eval.validate import PUBLISHED, validate_verifier
 from ragdesk.verbs import call
 
-EXAMPLES = """
+VALIDATE_EXAMPLES = """
 \b
 Examples:
   ragdesk eval validate mtrag mtrag-human/evaluations
@@ -19,13 +19,13 @@ Examples:
 """
 
 
-@click.command("validate", epilog=EXAMPLES)
+@click.command("validate", epilog=VALIDATE_EXAMPLES)
 @click.argument("name", type=click.Choice(list(SETS)))
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--mutations", is_flag=True, help="Also break the best texts, and count what is found."
 )
-@call.json
+@call.json_option
 def command(*, name: str, path: Path, mutations: bool, as_json: bool) -> None:
     """Hold the deterministic figures against labels that people gave.
 
@@ -33,27 +33,27 @@ def command(*, name: str, path: Path, mutations: bool, as_json: bool) -> None:
     faithfulness does not guard against it. Thresholds are fitted on other sources than they are
     tried on.
     """
-    rated = read(name, path)
-    found = validate(rated)
+    rated = read_rated_set(name, path)
+    figures = validate_verifier(rated)
     if mutations:
-        found["mutations"] = suite(rated)
+        figures["mutations"] = run_mutation_suite(rated)
     if as_json:
-        call.say_json({"set": name, **found, "published": PUBLISHED.get(name)})
+        call.print_json({"set": name, **figures, "published": PUBLISHED.get(name)})
         return
-    if "texts" in found:
-        click.echo(f"{found['texts']} texts, {found['good']} of them good.")
+    if "texts" in figures:
+        click.echo(f"{figures['texts']} texts, {figures['good']} of them good.")
     for title in ("figures", "over_the_formula", "parts"):
-        for figure, one in found.get(title, {}).items():
+        for figure, value in figures.get(title, {}).items():
             prefix = {"over_the_formula": "over the formula: ", "parts": "auroc of "}.get(title, "")
-            click.echo(f"{prefix + figure:34} {_shown(one)}")
+            click.echo(f"{prefix + figure:34} {_format_interval(value)}")
     if name in PUBLISHED:
         click.echo(f"{'published, on other texts of it:':34} {PUBLISHED[name]}")
-    for title, rows in found.get("mutations", {}).items():
-        for kind, one in rows.items():
-            click.echo(f"{f'{title}: {kind}':34} {_shown(one)}  n {one['n']}")
+    for title, rows in figures.get("mutations", {}).items():
+        for kind, value in rows.items():
+            click.echo(f"{f'{title}: {kind}':34} {_format_interval(value)}  n {value['n']}")
 
 
-def _shown(one: dict[str, Any]) -> str:
-    if one["value"] is None:
+def _format_interval(value: dict[str, Any]) -> str:
+    if value["value"] is None:
         return "cannot be told: all alike"
-    return f"{one['value']:.3f} [{one['ci_low']:.3f}, {one['ci_high']:.3f}]"
+    return f"{value['value']:.3f} [{value['ci_low']:.3f}, {value['ci_high']:.3f}]"

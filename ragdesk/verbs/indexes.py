@@ -6,16 +6,16 @@ from pathlib import Path
 import click
 
 from indexes import backup, generations, upkeep
-from indexes.backup import Backup
+from indexes.backup import BackupSummary
 from indexes.index import Index
-from indexes.upkeep import Standing
+from indexes.upkeep import GenerationStatus
 from ragdesk import present
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.errors import CheckFailed, SettingsError
-from ragdesk.settings import load
+from ragdesk.settings import load_settings
 from ragdesk.verbs import call
 
-EXAMPLES = """
+INDEXES_EXAMPLES = """
 \b
 Examples:
   ragdesk indexes list                 every collection, and what answers
@@ -27,74 +27,79 @@ Examples:
   ragdesk indexes backup kb.rdb        all that answers, in one file with checksums
   ragdesk indexes restore kb.rdb       publish it again; nothing is embedded
 """
-FIELDS = ("generation", "created", "documents", "chunks", "vectors", "segments")
+STANDING_FIELDS = ("generation", "created", "documents", "chunks", "vectors", "segments")
 
 
-@click.group("indexes", epilog=EXAMPLES)
+@click.group("indexes", epilog=INDEXES_EXAMPLES)
 def command() -> None:
     """List, check, merge, back up and roll back what was published."""
 
 
-def _desks(door: call.Call) -> Desks:
-    loaded = load(home=door.home, config=door.config)
-    return Desks(loaded.home, loaded.settings)
+def _load_workspace(door: call.CliCall) -> Workspace:
+    loaded = load_settings(home=door.home, config=door.config)
+    return Workspace(loaded.home, loaded.settings)
 
 
-def _line(standing: Standing) -> list[object]:
+def _standing_cells(standing: GenerationStatus) -> list[object]:
     state = standing.problem or ("answers" if standing.current else "")
     created = standing.created[:16].replace("T", " ")  # UTC
-    values = {name: getattr(standing, name) for name in FIELDS} | {"created": created}
+    values = {name: getattr(standing, name) for name in STANDING_FIELDS} | {"created": created}
     return [*values.values(), state]
 
 
 @command.command("list")
-@call.json
+@call.json_option
 @click.pass_obj
-def list_(door: call.Call, *, as_json: bool) -> None:
+def indexes_list(door: call.CliCall, *, as_json: bool) -> None:
     """List the collections, each with the generation that answers."""
-    desks = _desks(door)
-    found = {name: upkeep.history(desks.folder(name)) for name in desks.names()}
-    now = {name: next((s for s in all_ if s.current), None) for name, all_ in found.items()}
+    desks = _load_workspace(door)
+    histories = {
+        name: upkeep.list_history(desks.collection_folder(name))
+        for name in desks.list_collections()
+    }
+    current = {name: next((s for s in all_ if s.current), None) for name, all_ in histories.items()}
     if as_json:
-        listed = [
-            {"collection": name, "generations": len(found[name]), **(asdict(s) if s else {})}
-            for name, s in now.items()
+        rows = [
+            {"collection": name, "generations": len(histories[name]), **(asdict(s) if s else {})}
+            for name, s in current.items()
         ]
-        call.say_json({"collections": listed})
-    elif not found:
+        call.print_json({"collections": rows})
+    elif not histories:
         click.echo("No collections. Make one: ragdesk ingest PATH")
     else:
-        lines = [[name, *_line(s)] for name, s in now.items() if s]
-        present.table(present.console(), ("collection", *FIELDS, ""), lines)
+        lines = [[name, *_standing_cells(s)] for name, s in current.items() if s]
+        present.print_table(present.open_console(), ("collection", *STANDING_FIELDS, ""), lines)
 
 
 @command.command("show")
-@call.collection
-@call.json
+@call.collection_option
+@call.json_option
 @click.pass_obj
-def show(door: call.Call, *, collection: str, as_json: bool) -> None:
+def indexes_show(door: call.CliCall, *, collection: str, as_json: bool) -> None:
     """List the generations of a collection, oldest first."""
-    desks = _desks(door)
-    found = upkeep.history(desks.existing(collection))
+    desks = _load_workspace(door)
+    standings = upkeep.list_history(desks.find_collection(collection))
     if as_json:
-        listed = [asdict(standing) for standing in found]
-        call.say_json({"collection": collection, "generations": listed})
+        listed = [asdict(standing) for standing in standings]
+        call.print_json({"collection": collection, "generations": listed})
     else:
-        present.table(present.console(), (*FIELDS, ""), map(_line, found))
+        present.print_table(
+            present.open_console(), (*STANDING_FIELDS, ""), map(_standing_cells, standings)
+        )
 
 
 @command.command("verify")
-@call.collection
-@call.json
+@call.collection_option
+@call.json_option
 @click.pass_obj
-def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
+def indexes_verify(door: call.CliCall, *, collection: str, as_json: bool) -> None:
     """Read every file of every generation anew, and the originals. Exit 1: something is wrong."""
-    folder = _desks(door).existing(collection)
-    problems = upkeep.verify(folder)
-    unlisted = [] if problems else [file.name for file in upkeep.unlisted_originals(folder)]
+    folder = _load_workspace(door).find_collection(collection)
+    problems = upkeep.verify_collection(folder)
+    unlisted = [] if problems else [file.name for file in upkeep.list_unlisted_originals(folder)]
     if as_json:
-        found = {"problems": problems, "unlisted_originals": unlisted}
-        call.say_json({"collection": collection, **found})
+        results = {"problems": problems, "unlisted_originals": unlisted}
+        call.print_json({"collection": collection, **results})
     else:
         for problem in problems:
             click.echo(problem)
@@ -112,22 +117,22 @@ def verify(door: call.Call, *, collection: str, as_json: bool) -> None:
 
 
 @command.command("rollback")
-@call.collection
+@call.collection_option
 @click.option("--to", type=click.IntRange(min=1), help="Generation [the one before].")
-@call.old_groups
-@call.json
+@call.old_groups_option
+@call.json_option
 @click.pass_obj
-def rollback(
-    door: call.Call, *, collection: str, to: int | None, old_groups: bool, as_json: bool
+def indexes_rollback(
+    door: call.CliCall, *, collection: str, to: int | None, old_groups: bool, as_json: bool
 ) -> None:
     """Answer from an earlier generation again, once all of it was read and found whole."""
-    folder = _desks(door).existing(collection)
-    target = to if to is not None else upkeep.previous_generation(folder)
+    folder = _load_workspace(door).find_collection(collection)
+    target = to if to is not None else upkeep.find_previous_generation(folder)
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
-    number = upkeep.rollback(folder, target, old_groups=old_groups)
+    number = upkeep.roll_back(folder, target, old_groups=old_groups)
     if as_json:
-        call.say_json({"collection": collection, "generation": number, "content_of": target})
+        call.print_json({"collection": collection, "generation": number, "content_of": target})
     elif number == target:
         click.echo(f"{collection}: generation {number} answers.")
     else:
@@ -138,94 +143,123 @@ def rollback(
 
 
 @command.command("compact")
-@call.collection
+@call.collection_option
 @click.option("--all", "everything", is_flag=True, help="Into one segment, whatever the effort.")
-@call.json
+@call.json_option
 @click.pass_obj
-def compact(door: call.Call, *, collection: str, everything: bool, as_json: bool) -> None:
+def indexes_compact(
+    door: call.CliCall, *, collection: str, everything: bool, as_json: bool
+) -> None:
     """Merge segments that many small changes left. Nothing is embedded.
 
     An ingest merges small ones by the way, and what is due after it has published; this does it
     now, or with --all makes one segment of all.
     """
-    desks = _desks(door)
-    folder = desks.existing(collection)
-    done = desks.job(collection).compact(everything=everything)
-    desks.replicate(collection)
-    now = next(one for one in upkeep.history(folder) if one.generation == done.generation)
+    desks = _load_workspace(door)
+    folder = desks.find_collection(collection)
+    done = desks.make_job(collection).compact(everything=everything)
+    desks.replicate_collection(collection)
+    current = next(
+        standing
+        for standing in upkeep.list_history(folder)
+        if standing.generation == done.generation
+    )
     if as_json:
-        facts = {"generation": now.generation, "segments": now.segments, "changed": done.changed}
-        call.say_json({"collection": collection, **facts})
+        facts = {
+            "generation": current.generation,
+            "segments": current.segments,
+            "changed": done.changed,
+        }
+        call.print_json({"collection": collection, **facts})
     else:
         what = "merged" if done.changed else "nothing is due"
-        click.echo(f"{collection}: {what}; {now.segments} segments in generation {now.generation}.")
+        click.echo(
+            f"{collection}: {what}; {current.segments} segments in generation {current.generation}."
+        )
 
 
 @command.command("backup")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@call.collection
-@call.json
+@call.collection_option
+@call.json_option
 @click.pass_obj
-def backup_(door: call.Call, *, file: Path, collection: str, as_json: bool) -> None:
+def indexes_backup(door: call.CliCall, *, file: Path, collection: str, as_json: bool) -> None:
     """Write the generation that answers, with its originals, into one FILE with checksums.
 
     An ingest may go on meanwhile: the backup holds what answered when it began.
     """
     if file.exists():
         raise SettingsError(f"{file} is there already. Name another file.")
-    _tell_backup(backup.write(_desks(door).existing(collection), file), collection, file, as_json)
+    _print_backup(
+        backup.write_backup(_load_workspace(door).find_collection(collection), file),
+        collection,
+        file,
+        as_json,
+    )
 
 
 @command.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@call.collection
+@call.collection_option
 @click.option("--replace", is_flag=True, help="Even over a collection that has documents.")
-@call.old_groups
-@call.json
+@call.old_groups_option
+@call.json_option
 @click.pass_obj
-def restore(  # noqa: PLR0913, one parameter an option
-    door: call.Call, *, file: Path, collection: str, replace: bool, old_groups: bool, as_json: bool
+def indexes_restore(  # noqa: PLR0913, one parameter an option
+    door: call.CliCall,
+    *,
+    file: Path,
+    collection: str,
+    replace: bool,
+    old_groups: bool,
+    as_json: bool,
 ) -> None:
     """Publish what a backup FILE holds as the next generation of a collection.
 
     Every sum is checked first. With --replace, the generation that answered before is kept:
     ragdesk indexes rollback goes back to it.
     """
-    folder = _desks(door).folder(collection)
-    if generations.numbers(folder) and not replace:
+    folder = _load_workspace(door).collection_folder(collection)
+    if generations.list_generations(folder) and not replace:
         more = "Restore into another (--collection NAME), or say --replace."
         raise SettingsError(f"The collection {collection!r} holds documents. {more}")
-    number = backup.restore(file, folder, old_groups=old_groups)
-    with Index.at(folder, number) as index:
+    number = backup.restore_backup(file, folder, old_groups=old_groups)
+    with Index.open_generation(folder, number) as index:
         sums = dict(index.sums)
     if as_json:
-        call.say_json({"collection": collection, "generation": number, **sums})
+        call.print_json({"collection": collection, "generation": number, **sums})
     else:
-        held = f"{sums['documents']:,} documents, {sums['chunks']:,} chunks"
-        click.echo(f"{collection}: generation {number} answers, with {held}.")
+        summary = f"{sums['documents']:,} documents, {sums['chunks']:,} chunks"
+        click.echo(f"{collection}: generation {number} answers, with {summary}.")
 
 
-def _tell_backup(made: Backup, collection: str, file: Path, as_json: bool) -> None:  # noqa: FBT001
+def _print_backup(facts: BackupSummary, collection: str, file: Path, as_json: bool) -> None:  # noqa: FBT001
     if as_json:
-        call.say_json({"collection": collection, "file": str(file), **asdict(made)})
+        call.print_json({"collection": collection, "file": str(file), **asdict(facts)})
     else:
-        held = f"{made.documents:,} documents, {made.chunks:,} chunks, {made.size / 1e6:,.1f} MB"
-        click.echo(f"{collection}: generation {made.generation} is in {file} ({held}).")
+        summary = (
+            f"{facts.documents:,} documents, {facts.chunks:,} chunks, {facts.size / 1e6:,.1f} MB"
+        )
+        click.echo(f"{collection}: generation {facts.generation} is in {file} ({summary}).")
 
 
 @command.command("gc")
-@call.collection
-@click.option("--keep", default=upkeep.KEPT, show_default=True, type=click.IntRange(min=1))
-@call.json
+@call.collection_option
+@click.option(
+    "--keep", default=upkeep.KEPT_GENERATIONS, show_default=True, type=click.IntRange(min=1)
+)
+@call.json_option
 @click.pass_obj
-def gc(door: call.Call, *, collection: str, keep: int, as_json: bool) -> None:
+def indexes_gc(door: call.CliCall, *, collection: str, keep: int, as_json: bool) -> None:
     """Remove old generations, and what only they used. What is being read stays.
 
     Every publish clears the older ones by itself: see [indexes] keep_generations in the settings.
     """
-    folder = _desks(door).existing(collection)
-    removed = [path.relative_to(folder).as_posix() for path in upkeep.gc(folder, keep=keep)]
+    folder = _load_workspace(door).find_collection(collection)
+    removed = [
+        path.relative_to(folder).as_posix() for path in upkeep.collect_garbage(folder, keep=keep)
+    ]
     if as_json:
-        call.say_json({"collection": collection, "removed": removed})
+        call.print_json({"collection": collection, "removed": removed})
     else:
         click.echo(f"{collection}: removed {len(removed)} folders and files.")

@@ -15,23 +15,23 @@ from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
 from ingest.document import DocumentNote
 from ingest.errors import IngestError, SourceUnreadable
-from ingest.job import Job
-from ingest.progress import Progress, Watch, unwatched
-from ingest.report import Report
-from ingest.runners import Where
+from ingest.job import IngestJob
+from ingest.progress import JobProgress, ProgressCallback, ignore_progress
+from ingest.report import JobReport
+from ingest.runners import RunnerKind
 from ingest.watching import WatchOptions
-from ingest.watching import watch as look_again
+from ingest.watching import watch_sources as look_again
 from ragdesk import present
-from ragdesk.assemble import Desks
-from ragdesk.errors import words
+from ragdesk.assemble import Workspace
+from ragdesk.errors import describe_error
 from ragdesk.handles import raise_handle_limit
-from ragdesk.settings import load
+from ragdesk.settings import load_settings
 from ragdesk.verbs import call
 
-SHOWN = 10  # skipped files told one by one
-LISTED = 200  # changes of a plan told one by one
-MARKS = {"+": "green", "~": "yellow", "-": "red"}
-EXAMPLES = """
+SHOWN_SKIPS = 10  # skipped files told one by one
+LISTED_CHANGES = 200  # changes of a plan told one by one
+CHANGE_MARKS = {"+": "green", "~": "yellow", "-": "red"}
+INGEST_EXAMPLES = """
 \b
 Examples:
   ragdesk ingest ./handbook                    add it, or bring it up to date
@@ -48,13 +48,13 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 """
 
 
-@click.command("ingest", epilog=EXAMPLES)
+@click.command("ingest", epilog=INGEST_EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
-@call.collection
+@call.collection_option
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--groups",
-    callback=call.names,
+    callback=call.parse_names,
     help="Who may see these documents, with commas between the groups.",
 )
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
@@ -79,10 +79,10 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
     help="Seconds between two looks, with --watch.",
 )
 @click.option("--quiet", is_flag=True, help="Say nothing where nothing changed.")
-@call.json
+@call.json_option
 @click.pass_obj
 def command(  # noqa: PLR0913, one parameter an option
-    door: call.Call,
+    door: call.CliCall,
     *,
     paths: tuple[Path, ...],
     collection: str,
@@ -101,63 +101,65 @@ def command(  # noqa: PLR0913, one parameter an option
     What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
-    loaded = load(home=door.home, config=door.config)
+    loaded = load_settings(home=door.home, config=door.config)
     raise_handle_limit()
-    where: Where = "ray" if on == "ray" else "local"
-    desks = Desks(loaded.home, loaded.settings)
-    job = desks.job(collection, on=where)
-    errors = present.console(err=True)
+    where: RunnerKind = "ray" if on == "ray" else "local"
+    desks = Workspace(loaded.home, loaded.settings)
+    job = desks.make_job(collection, on=where)
+    errors = present.open_console(err=True)
 
-    def run() -> Report:
-        with bar(errors) as shown:
+    def run_job() -> JobReport:
+        with bar(errors) as progress:
             return job.run(
                 paths,
                 groups=groups,
                 allow_removals=allow_removals,
                 begin_anew=begin_anew,
-                watch=shown,
+                on_progress=progress,
             )
 
-    def finish(report: Report) -> None:
-        desks.replicate(collection)
-        if not (quiet and report.quiet):
-            say(report)
-        if report.due and _merged(job, errors):
-            desks.replicate(collection)
+    def finish(report: JobReport) -> None:
+        desks.replicate_collection(collection)
+        if not (quiet and report.is_quiet):
+            print_report(report)
+        if report.due and _merge_segments(job, errors):
+            desks.replicate_collection(collection)
 
-    def say(report: Report) -> None:
+    def print_report(report: JobReport) -> None:
         if as_json:
-            call.say_json(report.json(plan=plan))
+            call.print_json(report.to_json(plan=plan))
         else:
-            _tell(present.console(), report, door, plan=plan)
+            _print_report(present.open_console(), report, door, plan=plan)
 
     if watch:
         if as_json or plan or begin_anew:
             raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
-        _stay(paths, run, finish, every=every, home=loaded.home, errors=errors)
+        _run_on_changes(paths, run_job, finish, interval=every, home=loaded.home, errors=errors)
     elif plan:
-        with bar(errors) as shown:
-            say(job.plan(paths, groups=groups, begin_anew=begin_anew, watch=shown))
+        with bar(errors) as progress_bar:
+            print_report(
+                job.plan(paths, groups=groups, begin_anew=begin_anew, on_progress=progress_bar)
+            )
     else:
-        finish(run())
+        finish(run_job())
 
 
-def _merged(job: Job, errors: Console) -> bool:
+def _merge_segments(job: IngestJob, errors: Console) -> bool:
     """Merge segments behind the publishing: whoever asks has the new documents meanwhile."""
     try:
         job.compact()
     except (IndexesError, OSError) as error:
-        errors.print(f"Published, but its segments were not merged: {words(error)}")
+        errors.print(f"Published, but its segments were not merged: {describe_error(error)}")
         return False
     return True
 
 
-def _stay(  # noqa: PLR0913, what to run, and how
+def _run_on_changes(  # noqa: PLR0913, what to run, and how
     paths: Sequence[Path],
-    run: Callable[[], Report],
-    finish: Callable[[Report], None],
+    run: Callable[[], JobReport],
+    finish: Callable[[JobReport], None],
     *,
-    every: float,
+    interval: float,
     home: Path,
     errors: Console,
 ) -> None:
@@ -166,7 +168,7 @@ def _stay(  # noqa: PLR0913, what to run, and how
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: ended.set())
 
-    def once() -> bool:
+    def run_once() -> bool:
         try:
             finish(run())
         except CollectionBusy:
@@ -175,18 +177,25 @@ def _stay(  # noqa: PLR0913, what to run, and how
             errors.print(f"ragdesk: {error}")
         return True
 
-    def away(error: SourceUnreadable) -> None:
+    def report_absence(error: SourceUnreadable) -> None:
         errors.print(f"ragdesk: {error} Waiting for it.")
 
-    options = WatchOptions(every=every, rest=every)
-    look_again(paths, once, options=options, ended=ended, without=home, told=away)
+    options = WatchOptions(interval=interval, quiet_period=interval)
+    look_again(
+        paths,
+        run_once,
+        options=options,
+        stop=ended,
+        excluded_folder=home,
+        on_unavailable=report_absence,
+    )
 
 
 @contextmanager
-def bar(to: Console) -> Iterator[Watch]:
+def bar(to: Console) -> Iterator[ProgressCallback]:
     """Show a job's progress on a terminal; where there is none, nothing."""
     if not to.is_terminal:
-        yield unwatched
+        yield ignore_progress
         return
     columns = (
         SpinnerColumn(),
@@ -195,25 +204,27 @@ def bar(to: Console) -> Iterator[Watch]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[more]}"),
     )
-    with Bar(*columns, console=to, transient=True) as shown:
-        task = shown.add_task("Taking in", total=None, more="")
+    with Bar(*columns, console=to, transient=True) as progress:
+        task = progress.add_task("Taking in", total=None, more="")
 
-        def watch(now: Progress) -> None:
+        def show(now: JobProgress) -> None:
             parsed = now.done == now.total  # the last texts are still to be given their vectors
             what = "Embedding, publishing" if parsed else "Taking in"
-            words = _more(now, parsed=parsed)
-            shown.update(task, description=what, total=now.total, completed=now.done, more=words)
+            words = _progress_text(now, parsed=parsed)
+            progress.update(task, description=what, total=now.total, completed=now.done, more=words)
 
-        yield watch
+        yield show
 
 
-def _more(now: Progress, *, parsed: bool) -> str:
-    left = "" if parsed or now.left is None else f" · {_clock(now.left)} left"
+def _progress_text(now: JobProgress, *, parsed: bool) -> str:
+    time_left = (
+        "" if parsed or now.seconds_left is None else f" · {_format_clock(now.seconds_left)} left"
+    )
     skipped = f" · {now.skipped} skipped" if now.skipped else ""
-    return f"{now.rate:.1f} documents/s{left} · {now.chunks:,} chunks{skipped}"
+    return f"{now.documents_per_second:.1f} documents/s{time_left} · {now.chunks:,} chunks{skipped}"
 
 
-def _clock(seconds: float) -> str:
+def _format_clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
 
@@ -229,15 +240,15 @@ def _notes_line(notes: Sequence[DocumentNote]) -> str:
     return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
 
 
-def _list_changes(to: Console, report: Report) -> None:
-    for mark, uri in report.changes[:LISTED]:
-        to.print(f"{mark} {uri}", style=MARKS[mark])
-    if (more := len(report.changes) - LISTED) > 0:
+def _list_changes(to: Console, report: JobReport) -> None:
+    for mark, uri in report.changes[:LISTED_CHANGES]:
+        to.print(f"{mark} {uri}", style=CHANGE_MARKS[mark])
+    if (more := len(report.changes) - LISTED_CHANGES) > 0:
         to.print(f"… and {more:,} more; --json lists all.")
     to.print(f"= {report.unchanged:,} unchanged", style="dim")
 
 
-def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
+def _print_report(to: Console, report: JobReport, door: call.CliCall, *, plan: bool) -> None:
     counts = ("added", "changed", "removed", "unchanged")
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
     would = "Plan, nothing was changed: " if plan else ""
@@ -252,17 +263,20 @@ def _tell(to: Console, report: Report, door: call.Call, *, plan: bool) -> None:
     line = [getattr(report, name) for name in heads]
     line[1] = "–" if report.generation is None else report.generation
     line[-1] = round(report.seconds, 1)
-    present.table(to, heads, [line])
+    present.print_table(to, heads, [line])
     if report.resumed:
         to.print(f"{report.resumed:,} texts more were embedded by an interrupted job.", style="dim")
     if report.skipped:
         to.print()
-        shown = [(one.uri, one.reason) for one in report.skipped[:SHOWN]]
-        present.table(to, ("skipped", "reason"), shown)
-        if (more := len(report.skipped) - SHOWN) > 0:
+        skips = [(skip.uri, skip.reason) for skip in report.skipped[:SHOWN_SKIPS]]
+        present.print_table(to, ("skipped", "reason"), skips)
+        if (more := len(report.skipped) - SHOWN_SKIPS) > 0:
             to.print(f"… and {more:,} more; --json lists all.")
     if report.notes:
         to.print(_notes_line(report.notes))
     if not plan and report.documents:
-        ask, serve = door.again("ask", report.collection), door.again("serve", call.DEFAULT)
+        ask, serve = (
+            door.shell_command("ask", report.collection),
+            door.shell_command("serve", call.DEFAULT_COLLECTION),
+        )
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

@@ -8,11 +8,11 @@ import click
 
 from ragdesk import present
 from ragdesk.errors import HomeUnusable
-from ragdesk.settings import load
-from ragdesk.support.access import SCOPES, Key, Keys
+from ragdesk.settings import load_settings
+from ragdesk.support.access import SCOPES, Key, KeyStore
 from ragdesk.verbs import call
 
-EXAMPLES = """
+KEYS_EXAMPLES = """
 \b
 Examples:
   ragdesk keys create website
@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.group("keys", epilog=EXAMPLES)
+@click.group("keys", epilog=KEYS_EXAMPLES)
 def command() -> None:
     """Create, list and revoke keys of the HTTP API.
 
@@ -42,13 +42,13 @@ def command() -> None:
     type=click.Choice(SCOPES),
     help="May be given several times. admin may do everything, and sees every document.",
 )
-@click.option("--groups", callback=call.names, help="Groups, with commas between them.")
-@click.option("--collections", callback=call.names, help="Only these [all].")
+@click.option("--groups", callback=call.parse_names, help="Groups, with commas between them.")
+@click.option("--collections", callback=call.parse_names, help="Only these [all].")
 @click.option("--days", type=click.IntRange(min=1), help="Days until it expires [never].")
-@call.json
+@call.json_option
 @click.pass_obj
-def create(  # noqa: PLR0913, one parameter an option
-    door: call.Call,
+def keys_create(  # noqa: PLR0913, one parameter an option
+    door: call.CliCall,
     *,
     name: str,
     scopes: tuple[str, ...],
@@ -58,13 +58,13 @@ def create(  # noqa: PLR0913, one parameter an option
     as_json: bool,
 ) -> None:
     """Create a key, and show it this once."""
-    with closing(Keys(load(home=door.home, config=door.config).home)) as keys:
+    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
         key, token = keys.create(
             name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
         )
         try:
             if as_json:
-                call.say_json({**_written(key), "key": token})
+                call.print_json({**_key_as_json(key), "key": token})
             else:
                 click.echo(token)
         except OSError as error:
@@ -80,16 +80,16 @@ def create(  # noqa: PLR0913, one parameter an option
 
 
 @command.command("list")
-@call.json
+@call.json_option
 @click.pass_obj
-def list_(door: call.Call, *, as_json: bool) -> None:
+def keys_list(door: call.CliCall, *, as_json: bool) -> None:
     """List every key ever made."""
-    with closing(Keys(load(home=door.home, config=door.config).home)) as keys:
-        found = keys.all()
+    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+        listed = keys.list_keys()
     if as_json:
-        call.say_json({"keys": [_written(key) for key in found]})
+        call.print_json({"keys": [_key_as_json(key) for key in listed]})
         return
-    if not found:
+    if not listed:
         click.echo("No keys. Make one: ragdesk keys create NAME")
         return
     heads = ("id", "name", "scopes", "groups", "collections", "created", "state")
@@ -97,32 +97,32 @@ def list_(door: call.Call, *, as_json: bool) -> None:
         (
             key.id,
             key.name,
-            _joined(key.scopes),
-            _joined(key.groups),
-            _joined(key.collections) or "all",
-            _day(key.created),
-            _state(key),
+            _format_names(key.scopes),
+            _format_names(key.groups),
+            _format_names(key.collections) or "all",
+            _format_day(key.created),
+            _key_state(key),
         )
-        for key in found
+        for key in listed
     ]
-    present.table(present.console(), heads, lines)
+    present.print_table(present.open_console(), heads, lines)
 
 
 @command.command("revoke")
 @click.argument("name", metavar="ID")
-@call.json
+@call.json_option
 @click.pass_obj
-def revoke(door: call.Call, *, name: str, as_json: bool) -> None:
+def keys_revoke(door: call.CliCall, *, name: str, as_json: bool) -> None:
     """Revoke a key; it is refused from the next request on."""
-    with closing(Keys(load(home=door.home, config=door.config).home)) as keys:
+    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
         key = keys.revoke(name)
     if as_json:
-        call.say_json(_written(key))
+        call.print_json(_key_as_json(key))
         return
     click.echo(f"Revoked {key.id} ({key.name}).")
 
 
-def _written(key: Key) -> dict[str, Any]:
+def _key_as_json(key: Key) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
@@ -132,19 +132,19 @@ def _written(key: Key) -> dict[str, Any]:
         "created": key.created,
         "expires": key.expires,
         "revoked": key.revoked,
-        "state": _state(key),
+        "state": _key_state(key),
     }
 
 
-def _state(key: Key) -> str:
+def _key_state(key: Key) -> str:
     if key.revoked is not None:
         return "revoked"
-    return "valid" if key.holds(time.time()) else "expired"
+    return "valid" if key.is_valid(time.time()) else "expired"
 
 
-def _joined(names: frozenset[str]) -> str:
+def _format_names(names: frozenset[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _day(at: int) -> str:
+def _format_day(at: int) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(at))

@@ -3,14 +3,14 @@
 import click
 
 from ragdesk import logs
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.handles import raise_handle_limit
-from ragdesk.settings import load
-from ragdesk.support.access import Keys
+from ragdesk.settings import load_settings
+from ragdesk.support.access import KeyStore
 from ragdesk.verbs import call
 from ragdesk.web import api, server
 
-EXAMPLES = """
+SERVE_EXAMPLES = """
 \b
 Examples:
   ragdesk serve                          http://127.0.0.1:8080, for this machine
@@ -19,26 +19,26 @@ Examples:
 """
 
 
-@click.command("serve", epilog=EXAMPLES)
+@click.command("serve", epilog=SERVE_EXAMPLES)
 @click.option("--host", help="Address to listen on [127.0.0.1]; any other needs a key first.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on [8080].")
 @click.option("--log", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.pass_obj
-def command(door: call.Call, *, host: str | None, port: int | None, log: str) -> None:
+def command(door: call.CliCall, *, host: str | None, port: int | None, log: str) -> None:
     """Serve the HTTP API and the chat page until SIGTERM, then let running answers end.
 
     A generation that is published meanwhile is picked up without a dropped request.
     """
     flags = {"serve.host": host, "serve.port": port}
-    loaded = load(home=door.home, config=door.config, flags=flags)
+    loaded = load_settings(home=door.home, config=door.config, flags=flags)
     options = loaded.settings.serve
-    logs.start(log)
+    logs.start_logging(log)
     raise_handle_limit()
-    keys = Keys(loaded.home)
+    keys = KeyStore(loaded.home)
     try:
-        server.check(options, keys)
-        desks = Desks(loaded.home, loaded.settings)
+        server.check_listen_address(options, keys)
+        desks = Workspace(loaded.home, loaded.settings)
         _ = desks.engine  # what is wrong with its settings is said before anything listens
-        server.run(api.build(desks, keys), options)
+        server.run_server(api.build_app(desks, keys), options)
     finally:
         keys.close()

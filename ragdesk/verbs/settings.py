@@ -3,10 +3,10 @@
 import click
 
 from ragdesk import example, present
-from ragdesk.settings import load, rows
+from ragdesk.settings import load_settings, list_settings
 from ragdesk.verbs import call
 
-EXAMPLES = """
+SETTINGS_EXAMPLES = """
 \b
 Examples:
   ragdesk settings                           all settings as they hold now
@@ -15,30 +15,30 @@ Examples:
 """
 
 
-@click.command("settings", epilog=EXAMPLES)
+@click.command("settings", epilog=SETTINGS_EXAMPLES)
 @click.option(
     "--example", "as_example", is_flag=True, help="Write a settings file of all defaults."
 )
-@call.json
+@call.json_option
 @click.pass_obj
-def command(door: call.Call, *, as_example: bool, as_json: bool) -> None:
+def command(door: call.CliCall, *, as_example: bool, as_json: bool) -> None:
     """Show every setting, its value, and where the value comes from. Secrets are masked."""
     if as_example:
-        click.echo(example.text(), nl=False)
+        click.echo(example.format_example(), nl=False)
         return
-    loaded = load(home=door.home, config=door.config)
-    found = rows(loaded.settings, loaded.origins)
+    loaded = load_settings(home=door.home, config=door.config)
+    listed = list_settings(loaded.settings, loaded.origins)
     if as_json:
-        values = {row.name: {"value": row.value, "origin": row.origin} for row in found}
+        values = {row.name: {"value": row.value, "origin": row.origin} for row in listed}
         home = {"value": loaded.home, "origin": loaded.origins["home"]}
-        call.say_json({"home": home, **values})
+        call.print_json({"home": home, **values})
         return
     lines = [("home", str(loaded.home), loaded.origins["home"])]
-    lines += [(row.name, _shown(row.value), row.origin) for row in found]
-    present.table(present.console(), ("setting", "value", "from"), lines)
+    lines += [(row.name, _format_setting(row.value), row.origin) for row in listed]
+    present.print_table(present.open_console(), ("setting", "value", "from"), lines)
 
 
-def _shown(value: object) -> str:
+def _format_setting(value: object) -> str:
     if isinstance(value, tuple | frozenset | list):
         return ", ".join(map(str, value)) or "–"
     return "–" if value is None or value == "" else str(value)

@@ -14,14 +14,16 @@ from collections.abc import Callable
 
 from ragdesk.web.connections import Connections
 
-AT_ONCE = 2  # connections taken in before what is under way goes on
-QUEUED = 2_048  # further ones that the kernel keeps
-BETWEEN = 0.002  # seconds between two while the strangers' pace is spent: longer, and some hundred
+ACCEPTS_AT_ONCE = 2  # connections taken in before what is under way goes on
+BACKLOG = 2_048  # further ones that the kernel keeps
+SLOW_PAUSE = (
+    0.002  # seconds between two while the strangers' pace is spent: longer, and some hundred
+)
 # strangers a second, who need not wait for their answers, fill the kernel's queue for everybody
-RETRY = 1.0  # seconds until the next try where no handle is left
-QUIET = 60.0  # seconds between two lines about that
-SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-DEFERRED: int | None = getattr(socket, "TCP_DEFER_ACCEPT", None)  # Linux has it
+ACCEPT_RETRY_SECONDS = 1.0  # seconds until the next try where no handle is left
+LOG_PAUSE_SECONDS = 60.0  # seconds between two lines about that
+SHORTAGE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+DEFER_ACCEPT: int | None = getattr(socket, "TCP_DEFER_ACCEPT", None)  # Linux has it
 log = logging.getLogger("ragdesk.web")
 
 
@@ -31,16 +33,18 @@ class Acceptor:
     def __init__(
         self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol], ledger: Connections
     ) -> None:
-        self._bound, self._protocol, self._ledger = bound, protocol, ledger
+        self._bound, self._protocol, self._connections = bound, protocol, ledger
         self._loop = asyncio.get_running_loop()
         self._tasks = set[asyncio.Task[object]]()
         self._timer: asyncio.TimerHandle | None = None
-        self._count, self._said = 0, -QUIET
-        if DEFERRED is not None:  # who connects and says nothing costs no handle and no time
+        self._count, self._logged_at = 0, -LOG_PAUSE_SECONDS
+        if DEFER_ACCEPT is not None:  # who connects and says nothing costs no handle and no time
             with contextlib.suppress(OSError):
-                bound.setsockopt(socket.IPPROTO_TCP, DEFERRED, ledger.options.keep_alive_seconds)
-        bound.listen(QUEUED)
-        self._watch()
+                bound.setsockopt(
+                    socket.IPPROTO_TCP, DEFER_ACCEPT, ledger.options.keep_alive_seconds
+                )
+        bound.listen(BACKLOG)
+        self._resume()
 
     def close(self) -> None:
         """Take no further one in."""
@@ -49,43 +53,43 @@ class Acceptor:
         self._loop.remove_reader(self._bound)
         self._bound.close()
 
-    def _watch(self) -> None:
-        self._loop.add_reader(self._bound, self._accept)
+    def _resume(self) -> None:
+        self._loop.add_reader(self._bound, self._accept_connections)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._bound)
-        self._timer = self._loop.call_later(seconds, self._watch)
+        self._timer = self._loop.call_later(seconds, self._resume)
 
-    def _accept(self) -> None:
-        slowly = self._ledger.crowded()
-        for _ in range(1 if slowly else AT_ONCE):
+    def _accept_connections(self) -> None:
+        slowly = self._connections.is_crowded()
+        for _ in range(1 if slowly else ACCEPTS_AT_ONCE):
             try:
                 line, _ = self._bound.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno not in SHORT_OF:
+                if error.errno not in SHORTAGE_ERRNOS:
                     raise
-                self._note(error)
-                self._pause(RETRY)
+                self._log_shortage(error)
+                self._pause(ACCEPT_RETRY_SECONDS)
                 return
             line.setblocking(False)  # noqa: FBT003, the socket's own form
-            task = self._loop.create_task(self._connect(line))
+            task = self._loop.create_task(self._hand_over(line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if slowly:
-            self._pause(BETWEEN)
+            self._pause(SLOW_PAUSE)
 
-    async def _connect(self, line: socket.socket) -> None:
+    async def _hand_over(self, line: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._protocol, line)
         except OSError:  # it left before it was greeted
             line.close()
 
-    def _note(self, error: OSError) -> None:
+    def _log_shortage(self, error: OSError) -> None:
         """Say once that no handle is left, then count for a while."""
         self._count += 1
-        if time.monotonic() - self._said >= QUIET:
-            told = {"tries": self._count, "reason": str(error)}
-            log.error("no connection can be accepted", extra=told)
-            self._count, self._said = 0, time.monotonic()
+        if time.monotonic() - self._logged_at >= LOG_PAUSE_SECONDS:
+            details = {"tries": self._count, "reason": str(error)}
+            log.error("no connection can be accepted", extra=details)
+            self._count, self._logged_at = 0, time.monotonic()

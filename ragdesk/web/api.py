@@ -9,51 +9,51 @@ from fastapi import FastAPI
 
 import ragdesk
 from indexes.errors import ModelMissing
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import answers, documents, problems, schemas, system
-from ragdesk.web.connections import Arrivals, Places
-from ragdesk.web.gate import Gate, HostCheck, is_loopback
-from ragdesk.web.jobs import Job, Jobs
+from ragdesk.web.connections import BodyArrivals, RequestSlots
+from ragdesk.web.gate import Authenticator, AuthMiddleware, is_loopback
+from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.limits import ServeOptions
-from ragdesk.web.live import START, Live
-from ragdesk.web.state import State
+from ragdesk.web.live import START_WAIT, OpenCollections
+from ragdesk.web.state import ServerState
 from ragdesk.web.uploads import Uploads
-from ragdesk.web.watch import Seats, Watch
+from ragdesk.web.watch import SlotMiddleware, RequestMiddleware
 
 ROUTERS = (answers.router, documents.router, system.router)
 ROUTES = tuple(sorted({getattr(route, "path", "") for one in ROUTERS for route in one.routes}))
-PROBLEM = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
-ABOUT = "Answers from your own documents, with citations you can check."
+PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
+API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build(desks: Desks, keys: Keys) -> FastAPI:
+def build_app(desks: Workspace, keys: KeyStore) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
     options = desks.settings.serve
-    gate = _gate(options, keys)
+    gate = _make_gate(options, keys)
     metrics = Metrics(ROUTES)
-    live = _live(desks, metrics)
+    live = _make_live(desks, metrics)
 
-    def work(job: Job) -> Mapping[str, Any]:
+    def run_job(job: DocumentJob) -> Mapping[str, Any]:
         live.volume.check()
-        admit = documents.make_admission(job, gate.again(job.owner))
-        report = desks.change(job.collection, job.uri, job.body, admit)
+        admit = documents.make_admission(job, gate.reauthenticate(job.owner))
+        report = desks.change_document(job.collection, job.uri, job.body, admit)
         live.refresh(job.collection)  # who waits for the job reads what it wrote
         return report
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(desks.home)
-        jobs = Jobs(work, limit=options.max_jobs, metrics=metrics)
-        state = State(
+        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
+        state = ServerState(
             options=options,
             gate=gate,
-            live=live,
+            open_collections=live,
             jobs=jobs,
             uploads=uploads,
             metrics=metrics,
-            secret=keys.secret("cursor"),
+            secret=keys.get_secret("cursor"),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -66,54 +66,61 @@ def build(desks: Desks, keys: Keys) -> FastAPI:
             except ModelMissing as error:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
-            await asyncio.to_thread(live.refresh_all, START)
+            await asyncio.to_thread(live.refresh_all, START_WAIT)
             watcher = asyncio.create_task(live.watch())
-            ending.push_async_callback(_cancel, watcher)
+            ending.push_async_callback(_cancel_task, watcher)
             state.ready = True
             try:
                 yield
             finally:
                 state.ready = False
 
-    app = _app(lifespan)
+    app = _make_app(lifespan)
     app.state.options, app.state.gate = options, gate
     for router in ROUTERS:
         app.include_router(router)
-    problems.install(app)
-    app.state.arriving = Arrivals(options.max_arriving)
-    app.state.uploading = Arrivals(options.max_uploads)
-    app.add_middleware(Seats, places=Places(options.max_in_flight))
+    problems.install_error_handlers(app)
+    app.state.arriving = BodyArrivals(options.max_arriving)
+    app.state.uploading = BodyArrivals(options.max_uploads)
+    app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(system.PageFiles)
-    app.add_middleware(HostCheck, gate=gate, waiting=options.max_unauthenticated)
-    app.add_middleware(Watch, metrics=metrics)
+    app.add_middleware(AuthMiddleware, gate=gate, waiting=options.max_unauthenticated)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
-def _gate(options: ServeOptions, keys: Keys) -> Gate:
+def _make_gate(options: ServeOptions, keys: KeyStore) -> Authenticator:
     hosts = frozenset(options.allowed_hosts)
-    return Gate(keys, is_loopback(options.host), hosts, options.trusted_proxies)
+    return Authenticator(keys, is_loopback(options.host), hosts, options.trusted_proxies)
 
 
-def _live(desks: Desks, metrics: Metrics) -> Live:
-    seconds, again = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
-    return Live(
-        desks.home, desks.open, metrics, seconds=seconds, again=again, restrict=desks.restrict
+def _make_live(desks: Workspace, metrics: Metrics) -> OpenCollections:
+    seconds, retry_seconds = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
+    return OpenCollections(
+        desks.home,
+        desks.open_collection,
+        metrics,
+        seconds=seconds,
+        retry_seconds=retry_seconds,
+        restrict=desks.restrict_access,
     )
 
 
-def _app(lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]) -> FastAPI:
+def _make_app(
+    lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
+) -> FastAPI:
     return FastAPI(
         title="ragdesk",
         version=ragdesk.__version__,
-        description=ABOUT,
+        description=API_DESCRIPTION,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        responses={"default": PROBLEM},
+        responses={"default": PROBLEM_RESPONSE},
     )
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
+async def _cancel_task(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

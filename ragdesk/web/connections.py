@@ -18,14 +18,14 @@ from typing import Any, Protocol
 from ragdesk.errors import Overloaded
 from ragdesk.web.limits import ServeOptions
 
-RESERVE = 256  # handles kept for files, or half of a small limit
-TICK = 0.5  # seconds between two looks at what the clients read
+RESERVED_HANDLES = 256  # handles kept for files, or half of a small limit
+CHECK_SECONDS = 0.5  # seconds between two looks at what the clients read
 SLOWEST = 65_536  # bytes a second that a body must keep up, after a start
-STALL = 2.0  # seconds without progress after which a client may be hung up on for others
-LONGEST_STALL = 5.0  # the same for a half-read answer while the server is about to end
-REFUSALS = 50.0  # requests without a valid key that are served a second; more of them wait
-BURST = 300
-REST = 1.0  # seconds that a connection without a key rests once these are spent
+STALL_SECONDS = 2.0  # seconds without progress after which a client may be hung up on for others
+LONGEST_STALL_SECONDS = 5.0  # the same for a half-read answer while the server is about to end
+REFUSALS_A_SECOND = 50.0  # requests without a valid key that are served a second; more of them wait
+REFUSAL_BURST = 300
+KEYLESS_PAUSE = 1.0  # seconds that a connection without a key rests once these are spent
 log = logging.getLogger("ragdesk.web")
 
 
@@ -35,63 +35,63 @@ class Peer(Protocol):
     trusted: bool
     owner: str
 
-    def stalled(self) -> float:
+    def stalled_seconds(self) -> float:
         """Seconds for which the client has read nothing of what waits for it."""
 
-    def waiting(self) -> float:
+    def owed_seconds(self) -> float:
         """Seconds for which the client has sent nothing of the body that it owes."""
 
     def arrival(self) -> tuple[float, int] | None:
         """Seconds since a body is on its way, and the bytes that came; None if all is there."""
 
-    def look(self) -> None:
+    def measure_progress(self) -> None:
         """Note how far the client has read."""
 
     def hang_up(self) -> None:
         """End it now, whatever has not been sent."""
 
 
-def connection_ceiling(most: int, handles: int | None = None) -> int:
-    """Tell how many connections fit: ``most``, or what the limit of open files leaves.
+def connection_ceiling(max_connections: int, handles: int | None = None) -> int:
+    """Tell how many connections fit: ``max_connections``, or what the limit of open files leaves.
 
     >>> [connection_ceiling(2_000, handles=n) for n in (1_024, 256, 64)]
     [768, 128, 32]
     """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if handles is None else handles
     if limit == resource.RLIM_INFINITY:
-        return most
-    return max(1, min(most, max(limit - RESERVE, limit // 2)))
+        return max_connections
+    return max(1, min(max_connections, max(limit - RESERVED_HANDLES, limit // 2)))
 
 
-class Pace:
+class RateLimit:
     """Lets so many through a second, after a burst: who comes sooner waits for its turn."""
 
-    def __init__(self, rate: float = REFUSALS, burst: int = BURST) -> None:
-        self.apart, self._ahead = 1 / rate, (burst - 1) / rate
+    def __init__(self, rate: float = REFUSALS_A_SECOND, burst: int = REFUSAL_BURST) -> None:
+        self.interval, self._burst_seconds = 1 / rate, (burst - 1) / rate
         self._due = 0.0
 
-    def turn(self, longest: float = 0.0) -> float | None:
+    def take_turn(self, longest: float = 0.0) -> float | None:
         """Take the next turn; gives the seconds until it comes, None where that is too long."""
         now = time.monotonic()
-        due = max(self._due + self.apart, now - self._ahead)
+        due = max(self._due + self.interval, now - self._burst_seconds)
         if due - now > longest:
             return None
         self._due = due
         return max(0.0, due - now)
 
-    def spent(self) -> bool:
+    def is_spent(self) -> bool:
         """Tell whether the next one would have to wait."""
-        return self._due + self.apart > time.monotonic()
+        return self._due + self.interval > time.monotonic()
 
 
 class Connections:
     """All connections of a server. At its ceiling, the longest idle one makes room."""
 
     def __init__(self, options: ServeOptions) -> None:
-        self.options, self.pace, self.refused = options, Pace(), 0
+        self.options, self.pace, self.refused = options, RateLimit(), 0
         self.ceiling = 0
         self.draining = False
-        self._strangers = Pace()
+        self._strangers = RateLimit()
         self._all: set[Peer] = set()
         self._idle: dict[bool, OrderedDict[Peer, None]] = {
             False: OrderedDict(),
@@ -102,7 +102,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
-    def admit(self, peer: Peer) -> bool:
+    def register(self, peer: Peer) -> bool:
         """Take a connection in; False where there is no room and nobody idles."""
         if not self.ceiling:  # only now: the limit of open files is raised at the start
             self.ceiling = connection_ceiling(self.options.max_connections)
@@ -110,37 +110,37 @@ class Connections:
             self.refused += 1
             return False
         self._all.add(peer)
-        self.idle(peer)
+        self.mark_idle(peer)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
+            self._timer = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._check_peers)
         return True
 
-    def idle(self, peer: Peer) -> None:
+    def mark_idle(self, peer: Peer) -> None:
         """Note that a connection has no request under way."""
         if peer in self._all:
-            self.busy(peer)
+            self.mark_busy(peer)
             self._idle[peer.trusted][peer] = None
 
-    def busy(self, peer: Peer) -> None:
+    def mark_busy(self, peer: Peer) -> None:
         """Note that a request came."""
         for queue in self._idle.values():
             queue.pop(peer, None)
 
-    def drop(self, peer: Peer) -> None:
+    def forget(self, peer: Peer) -> None:
         """Forget a connection that ended."""
         if peer in self._all and not peer.trusted:
-            self._strangers.turn()
+            self._strangers.take_turn()
         self._all.discard(peer)
-        self.busy(peer)
+        self.mark_busy(peer)
 
-    def crowded(self) -> bool:
+    def is_crowded(self) -> bool:
         """Tell whether so many came and went without a key that the next ones have to wait."""
-        return self._strangers.spent()
+        return self._strangers.is_spent()
 
     def free_stalled(self) -> bool:
         """Hang up on the client that has been reading nothing for longest; False if all read."""
-        worst = max(self._all, key=lambda peer: peer.stalled(), default=None)
-        if worst is None or worst.stalled() < STALL:
+        worst = max(self._all, key=lambda peer: peer.stalled_seconds(), default=None)
+        if worst is None or worst.stalled_seconds() < STALL_SECONDS:
             return False
         worst.hang_up()
         return True
@@ -149,11 +149,11 @@ class Connections:
         for trusted in (False, True):  # who showed a key before is the last to go
             if queue := self._idle[trusted]:
                 peer = next(iter(queue))
-                self.drop(peer)
+                self.forget(peer)
                 peer.hang_up()
                 return True
         if (slowest := self._slowest_sender()) is not None:
-            self.drop(slowest)
+            self.forget(slowest)
             slowest.hang_up()
             return True
         return self.free_stalled()
@@ -169,73 +169,75 @@ class Connections:
         slowest, least = None, float(SLOWEST)
         for peer in self._all:
             arrival = peer.arrival()
-            if arrival is None or (arrival[0] < STALL and peer.owner not in greedy):
+            if arrival is None or (arrival[0] < STALL_SECONDS and peer.owner not in greedy):
                 continue
-            rate = arrival[1] / max(arrival[0], STALL)
+            rate = arrival[1] / max(arrival[0], STALL_SECONDS)
             if rate < least:
                 slowest, least = peer, rate
         return slowest
 
-    def _look(self) -> None:
+    def _check_peers(self) -> None:
         self._timer = None
         longest = self.options.write_seconds
         if self.draining:
-            longest = min(longest, LONGEST_STALL)
+            longest = min(longest, LONGEST_STALL_SECONDS)
         for peer in [*self._all]:
-            peer.look()
-            if peer.stalled() > longest or (self.draining and peer.waiting() > STALL):
+            peer.measure_progress()
+            if peer.stalled_seconds() > longest or (
+                self.draining and peer.owed_seconds() > STALL_SECONDS
+            ):
                 peer.hang_up()
         if self._all:
-            self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
+            self._timer = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._check_peers)
 
 
 @dataclass(eq=False, slots=True)
-class Arrival:
+class BodyArrival:
     """A body on its way: when it began, how much came, and the clock that ends it."""
 
     clock: asyncio.Timeout
-    began: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
     size: int = 0
-    over: bool = False
+    is_over: bool = False
 
-    def note(self, size: int, *, until: float) -> None:
+    def note_size(self, size: int, *, until: float) -> None:
         """Note how much came, and until when the rest may; who made room has none left."""
         self.size = size
-        if not self.over:
+        if not self.is_over:
             self.clock.reschedule(until)
 
     def rate(self, now: float) -> float:
         """Bytes a second so far."""
-        return self.size / max(now - self.began, 1e-6)
+        return self.size / max(now - self.started, 1e-6)
 
 
-class Arrivals:
+class BodyArrivals:
     """Bodies on their way, so many at most: the slowest makes room for the next."""
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._all = limit, set[Arrival]()
+        self._limit, self._all = limit, set[BodyArrival]()
 
     @contextmanager
-    def arrival(self, clock: asyncio.Timeout) -> Iterator[Arrival]:
+    def track(self, clock: asyncio.Timeout) -> Iterator[BodyArrival]:
         """Count a body while it arrives. Raises Overloaded where all others are quick."""
         if len(self._all) >= self._limit:
             now = time.monotonic()
-            slow = [one for one in self._all if now - one.began >= STALL]
+            slow = [other for other in self._all if now - other.started >= STALL_SECONDS]
             if not slow:
                 raise Overloaded("Too many bodies are on their way. Come again soon.")
             slowest = min(slow, key=lambda one: one.rate(now))
             self._all.discard(slowest)
-            slowest.over = True
+            slowest.is_over = True
             slowest.clock.reschedule(asyncio.get_running_loop().time())
-        own = Arrival(clock)
-        self._all.add(own)
+        this_arrival = BodyArrival(clock)
+        self._all.add(this_arrival)
         try:
-            yield own
+            yield this_arrival
         finally:
-            self._all.discard(own)
+            self._all.discard(this_arrival)
 
 
-class Places:
+class RequestSlots:
     """Requests that are being answered, so many at most."""
 
     def __init__(self, limit: int) -> None:
@@ -243,13 +245,13 @@ class Places:
 
 
 @dataclass(eq=False, slots=True)
-class Visit:
+class SlotLease:
     """One request: it takes a place once its body is there, and gives it back at its end.
 
     peer: the connection it came over, where that is known.
     """
 
-    places: Places
+    places: RequestSlots
     peer: Any = None
     taken: bool = False
 

@@ -7,30 +7,30 @@ import hmac
 
 from ragdesk.errors import BadRequest
 
-MAC = 16
+MAC_BYTES = 16
 
 
-def seal(place: str, *, scope: str, secret: bytes) -> str:
+def sign_cursor(place: str, *, scope: str, secret: bytes) -> str:
     """Write a cursor for ``place``, good for one ``scope`` (a list and who reads it).
 
-    >>> unseal(seal("a/b.md", scope="x", secret=b"s"), scope="x", secret=b"s")
+    >>> read_cursor(sign_cursor("a/b.md", scope="x", secret=b"s"), scope="x", secret=b"s")
     'a/b.md'
     """
     body = place.encode()
-    return base64.urlsafe_b64encode(_mac(body, scope, secret) + body).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_cursor_mac(body, scope, secret) + body).decode().rstrip("=")
 
 
-def unseal(cursor: str, *, scope: str, secret: bytes) -> str:
+def read_cursor(cursor: str, *, scope: str, secret: bytes) -> str:
     """Read a cursor. Raises BadRequest for one that this home did not write for this scope."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = raw[MAC:].decode()
+        place = raw[MAC_BYTES:].decode()
     except (binascii.Error, ValueError) as error:
         raise BadRequest("This cursor is not one of ours.") from error
-    if not hmac.compare_digest(raw[:MAC], _mac(raw[MAC:], scope, secret)):
+    if not hmac.compare_digest(raw[:MAC_BYTES], _cursor_mac(raw[MAC_BYTES:], scope, secret)):
         raise BadRequest("This cursor is not one of ours.")
     return place
 
 
-def _mac(body: bytes, scope: str, secret: bytes) -> bytes:
-    return hmac.digest(secret, scope.encode() + b"\0" + body, hashlib.sha256)[:MAC]
+def _cursor_mac(body: bytes, scope: str, secret: bytes) -> bytes:
+    return hmac.digest(secret, scope.encode() + b"\0" + body, hashlib.sha256)[:MAC_BYTES]

@@ -16,45 +16,47 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from indexes.documents import Listed
+from indexes.documents import ListedDocument
 from indexes.errors import IndexDamaged
 from indexes.index import Index
 from indexes.paths import open_plain, original_file
 from ingest import sources
-from ingest.survey import Admit, is_of
+from ingest.survey import AdmissionRule, belongs_to_source
 from ragdesk.answering.threads import run_in_thread
-from ragdesk.assemble import Opened
+from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound, TooManyCollections
-from ragdesk.support.access import Principal, authorize, split_names
+from ragdesk.support.access import Principal, check_access, split_names
 from ragdesk.web import cursor as cursors
 from ragdesk.web import schemas
-from ragdesk.web.gate import may
-from ragdesk.web.jobs import Job
-from ragdesk.web.live import NAME
-from ragdesk.web.state import State, of
-from ragdesk.web.strict import StrictRoute, pieces
+from ragdesk.web.gate import require_scope
+from ragdesk.web.jobs import DocumentJob
+from ragdesk.web.live import COLLECTION_NAME
+from ragdesk.web.state import ServerState, server_state
+from ragdesk.web.strict import StrictRoute, iter_body
 from ragdesk.web.uploads import refuse_full_disk
 from ragdesk.web.use import Leases
-from ragdesk.web.watch import brings_body
+from ragdesk.web.watch import has_body
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
-Asker = Annotated[Principal, Depends(may("ask"))]
-Writer = Annotated[Principal, Depends(may("write"))]
-Generation = Annotated[int | None, Query(ge=1, le=2**53)]
-Part = Annotated[
+DocumentReader = Annotated[Principal, Depends(require_scope("ask"))]
+DocumentWriter = Annotated[Principal, Depends(require_scope("write"))]
+GenerationParam = Annotated[int | None, Query(ge=1, le=2**53)]
+ChunkParam = Annotated[
     str | None,
     Query(max_length=100, description="A citation's chunk: which one of two documents of a uri."),
 ]
-Groups = Annotated[
+GroupsParam = Annotated[
     str | None,
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
 ]
-BASE = "/v1/collections/{collection}/documents"
+DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
 LONGEST_URI = 1_000
-OF_ALL = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))  # counts of a report
-NO_BODY = "The body is empty. Send the bytes of the document as the body."
-SOON = 2.0  # seconds that a list waits for a collection that was never opened
-RAW = {
+COLLECTION_COUNTS = frozenset(
+    ("documents", "chunks", "vectors", "embedded", "resumed")
+)  # counts of a report
+NO_BODY_MESSAGE = "The body is empty. Send the bytes of the document as the body."
+LIST_WAIT_SECONDS = 2.0  # seconds that a list waits for a collection that was never opened
+RAW_BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -62,104 +64,109 @@ RAW = {
 }
 
 
-def visible(document: Listed, who: Principal) -> bool:
+def is_visible(document: ListedDocument, who: Principal) -> bool:
     """Tell whether someone may see a document."""
     return who.groups is None or not document.groups or bool(document.groups & who.groups)
 
 
 @router.get("/v1/collections", response_model=schemas.CollectionsOut)
-async def collections(request: Request, who: Asker) -> Response:
+async def collections(request: Request, who: DocumentReader) -> Response:
     """List the collections that the key may ask, with the documents it may see in each."""
-    state, found = of(request), []
-    for name in await asyncio.to_thread(state.live.names):
+    state, listed = server_state(request), []
+    for name in await asyncio.to_thread(state.open_collections.list_names):
         if who.collections and name not in who.collections:
             continue
-        if state.live.status().get(name) == "closed":
+        if state.open_collections.status().get(name) == "closed":
             continue
         try:
-            async with asyncio.timeout(SOON), state.live.use(name) as opened:
-                count, generation = _count(opened, who), opened.index.generation
+            async with (
+                asyncio.timeout(LIST_WAIT_SECONDS),
+                state.open_collections.use_collection(name) as opened,
+            ):
+                count, generation = _count_visible_documents(opened, who), opened.index.generation
         except TimeoutError:  # it is being opened for the first time, from a slow disk
             continue
-        found.append({"name": name, "generation": generation, "documents": count})
-    return JSONResponse({"collections": found})
+        listed.append({"name": name, "generation": generation, "documents": count})
+    return JSONResponse({"collections": listed})
 
 
-def _count(opened: Opened, who: Principal) -> int:
-    return sum(visible(document, who) for document in opened.documents)
+def _count_visible_documents(opened: OpenCollection, who: Principal) -> int:
+    return sum(is_visible(document, who) for document in opened.documents)
 
 
-@router.get(BASE, response_model=schemas.DocumentsOut)
+@router.get(DOCUMENTS_PATH, response_model=schemas.DocumentsOut)
 async def documents(  # noqa: PLR0913, one parameter a part of the request
     collection: str,
     request: Request,
     *,
-    who: Asker,
+    who: DocumentReader,
     leases: Leases,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """List documents by uri, a page at a time."""
-    state = of(request)
-    opened = await leases.open(collection)
+    state = server_state(request)
+    opened = await leases.lease_collection(collection)
     scope = f"documents\0{collection}\0{who.name}"
-    after = cursors.unseal(cursor, scope=scope, secret=state.secret) if cursor else ""
-    at = _place_after(opened.documents, after)
-    seen = [document for document in opened.documents[at:] if visible(document, who)]
-    page, more = seen[:limit], len(seen) > limit
+    last_place = cursors.read_cursor(cursor, scope=scope, secret=state.secret) if cursor else ""
+    position = _find_position(opened.documents, last_place)
+    visible_documents = [
+        document for document in opened.documents[position:] if is_visible(document, who)
+    ]
+    page, more = visible_documents[:limit], len(visible_documents) > limit
     last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
-    following = cursors.seal(last, scope=scope, secret=state.secret) if more else None
+    following = cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None
     return JSONResponse(
         {
             "generation": opened.index.generation,
-            "documents": [_document(document) for document in page],
+            "documents": [_document_json(document) for document in page],
             "next": following,
         }
     )
 
 
-def _place_after(listed: Sequence[Listed], cursor: str) -> int:
+def _find_position(listed: Sequence[ListedDocument], cursor: str) -> int:
     """Tell where a list goes on after a document: by its uri, and its id where two share that."""
     uri, _, identity = cursor.partition("\0")
     at = bisect.bisect_left(listed, uri, key=lambda document: document.uri)
     end = bisect.bisect_right(listed, uri, key=lambda document: document.uri)
-    after = [n + 1 for n in range(at, end) if listed[n].id == identity]
-    return after[0] if after else end
+    positions = [n + 1 for n in range(at, end) if listed[n].id == identity]
+    return positions[0] if positions else end
 
 
-def _document(document: Listed) -> dict[str, str]:
+def _document_json(document: ListedDocument) -> dict[str, str]:
     names = ("uri", "title", "media_type", "language", "digest")
-    return {"source": _shown(document.source), **{n: getattr(document, n) for n in names}}
+    return {"source": _source_name(document.source), **{n: getattr(document, n) for n in names}}
 
 
-def _shown(source: str) -> str:
+def _source_name(source: str) -> str:
     """Name a source without saying where it lies on this machine."""
-    return sources.API if is_of(sources.API, source) else PurePath(source).name
+    return sources.API if belongs_to_source(sources.API, source) else PurePath(source).name
 
 
-@router.get(f"{BASE}/{{uri:path}}/text", response_class=PlainTextResponse)
+@router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/text", response_class=PlainTextResponse)
 async def text(  # noqa: PLR0913, one parameter a part of the request
     collection: str,
     uri: str,
     *,
-    who: Asker,
+    who: DocumentReader,
     leases: Leases,
-    generation: Generation = None,
-    chunk: Part = None,
+    generation: GenerationParam = None,
+    chunk: ChunkParam = None,
 ) -> Response:
     """Give the stored text of a document: what the offsets of citations count in."""
-    opened = await leases.open(collection)
-    found = await run_in_thread(read_text, opened, uri, who, generation, chunk)
-    return PlainTextResponse(found)
+    opened = await leases.lease_collection(collection)
+    stored_text = await run_in_thread(read_document_text, opened, uri, who, generation, chunk)
+    return PlainTextResponse(stored_text)
 
 
-@router.get(f"{BASE}/{{uri:path}}/original", response_class=FileResponse)
+@router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/original", response_class=FileResponse)
 async def original(
-    collection: str, uri: str, who: Asker, leases: Leases, chunk: Part = None
+    collection: str, uri: str, who: DocumentReader, leases: Leases, chunk: ChunkParam = None
 ) -> Response:
     """Give the bytes a document was read from, to be saved: never to be shown as a page."""
-    opened = await leases.open(collection)
-    document = find(opened, uri, who, chunk)
+    opened = await leases.lease_collection(collection)
+    document = find_document(opened, uri, who, chunk)
     try:
         file = open_plain(original_file(opened.folder, document.digest))
     except (FileNotFoundError, IndexDamaged) as error:
@@ -186,81 +193,91 @@ class OpenFileResponse(FileResponse):
 
 
 @router.put(
-    f"{BASE}/{{uri:path}}", status_code=202, response_model=schemas.JobOut, openapi_extra=RAW
+    f"{DOCUMENTS_PATH}/{{uri:path}}",
+    status_code=202,
+    response_model=schemas.JobOut,
+    openapi_extra=RAW_BODY,
 )
 async def put(
-    collection: str, uri: str, request: Request, who: Writer, groups: Groups = None
+    collection: str, uri: str, request: Request, who: DocumentWriter, groups: GroupsParam = None
 ) -> Response:
     """Take in a document: its bytes are the body. Its type is read from the bytes."""
-    state = of(request)
-    if not NAME.fullmatch(collection):
+    state = server_state(request)
+    if not COLLECTION_NAME.fullmatch(collection):
         raise NotFound("No such collection.")
     check_uri(uri)
     _check_query(request)
-    if not brings_body(request.scope):
-        raise Invalid(NO_BODY)
-    named = frozenset[str]() if groups is None else split_names(groups)
-    _check_groups(named, who)
-    known = await _known(state, collection, uri, who)
-    state.jobs.room(collection, who.name)
+    if not has_body(request.scope):
+        raise Invalid(NO_BODY_MESSAGE)
+    group_names = frozenset[str]() if groups is None else split_names(groups)
+    _check_groups(group_names, who)
+    existed = await _has_document(state, collection, uri, who)
+    state.jobs.ensure_room(collection, who.name)
     _check_collections(state, collection)
-    file = state.uploads.new()
+    file = state.uploads.new_file()
 
-    async def make() -> Response:
+    async def submit_job() -> Response:
         if not file.exists():  # whoever sent it was gone before this began
             raise ClientDisconnect
         _check_collections(state, collection)  # others may have been made while the body came
         job = state.jobs.submit(
-            owner=who.name, collection=collection, uri=uri, body=file, groups=named, known=known
+            owner=who.name,
+            collection=collection,
+            uri=uri,
+            body=file,
+            groups=group_names,
+            existed=existed,
         )
-        return accepted(job)
+        return accept_job(job)
 
     try:
-        digest = await _save(request, file, state)
-        return await state.once.answer(request, who, digest, make)
+        digest = await _save_body(request, file, state)
+        return await state.idempotency.get_or_make(request, who, digest, submit_job)
     finally:
         if not state.jobs.waits_for(file):  # answered from memory, refused, or broken off
             file.unlink(missing_ok=True)
 
 
-@router.delete(f"{BASE}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
+@router.delete(f"{DOCUMENTS_PATH}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
 async def delete(
-    collection: str, uri: str, request: Request, who: Writer, leases: Leases
+    collection: str, uri: str, request: Request, who: DocumentWriter, leases: Leases
 ) -> Response:
     """Take a document out that was put over HTTP."""
-    state = of(request)
-    find(await leases.open(collection), uri, who)
-    job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, known=True)
-    return accepted(job)
+    state = server_state(request)
+    find_document(await leases.lease_collection(collection), uri, who)
+    job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, existed=True)
+    return accept_job(job)
 
 
 @router.get("/v1/jobs/{job}", response_model=schemas.JobOut)
-async def job(job: str, request: Request, who: Writer) -> Response:
+async def job(job: str, request: Request, who: DocumentWriter) -> Response:
     """Say how far a job is. A job of another key is a 404."""
-    found = of(request).jobs.get(job)
-    hidden = found and who.collections and found.collection not in who.collections
-    if found is None or hidden or (found.owner != who.name and "admin" not in who.scopes):
+    target = server_state(request).jobs.get_job(job)
+    hidden = target and who.collections and target.collection not in who.collections
+    if target is None or hidden or (target.owner != who.name and "admin" not in who.scopes):
         raise NotFound("No such job.")
-    return JSONResponse(written(found, who))
+    return JSONResponse(job_json(target, who))
 
 
-def make_admission(job: Job, who: Principal) -> Admit:
+def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
     """Make the check of a job that is about to change something, for who asked, as of now.
 
     A name that is hidden from them is like a free one: their document stands beside the hidden
     one. Raises NotFound where the document they meant is hidden by now, or gone and to be deleted;
     Forbidden or NotFound where the key may no longer do this.
     """
-    authorize(who, "write", job.collection)
+    check_access(who, "write", job.collection)
     _check_groups(job.groups, who)
 
-    def admit(named: Sequence[Listed]) -> tuple[list[Listed], frozenset[str] | None]:
-        seen = [document for document in named if visible(document, who)]
-        if not seen and (job.body is None or (job.known and named)):
+    def admit(
+        same_uri: Sequence[ListedDocument],
+    ) -> tuple[list[ListedDocument], frozenset[str] | None]:
+        visible_documents = [document for document in same_uri if is_visible(document, who)]
+        if not visible_documents and (job.body is None or (job.existed and same_uri)):
             raise NotFound("No such document.")
         # What a limited key brings in new is not for everybody.
-        groups = job.groups or (None if seen else who.groups)
-        return seen, groups or None
+        groups = job.groups or (None if visible_documents else who.groups)
+        return visible_documents, groups or None
 
     return admit
 
@@ -272,9 +289,9 @@ def _check_query(request: Request) -> None:
         raise Invalid("A put takes one query field, groups, with commas between the names.")
 
 
-def _check_collections(state: State, collection: str) -> None:
+def _check_collections(state: ServerState, collection: str) -> None:
     """Refuse to make one more collection than the server makes. Raises TooManyCollections."""
-    known = {*state.live.status(), *state.jobs.collections()}
+    known = {*state.open_collections.status(), *state.jobs.collections()}
     if collection not in known and len(known) >= state.options.max_collections:
         raise TooManyCollections
 
@@ -284,27 +301,37 @@ def _check_groups(groups: frozenset[str], who: Principal) -> None:
         raise Forbidden("A key gives documents only to groups of its own.")
 
 
-def find(opened: Opened, uri: str, who: Principal, chunk: str | None = None) -> Listed:
+def find_document(
+    opened: OpenCollection, uri: str, who: Principal, chunk: str | None = None
+) -> ListedDocument:
     """Find a document by its uri. Raises NotFound for one that is hidden from the asker too."""
-    return seen(opened.index, uri, who, chunk)
+    return find_in_generation(opened.index, uri, who, chunk)
 
 
-def seen(index: Index, uri: str, who: Principal, chunk: str | None = None) -> Listed:
+def find_in_generation(
+    index: Index, uri: str, who: Principal, chunk: str | None = None
+) -> ListedDocument:
     """Find a document of a generation by its uri. Raises NotFound, for a hidden one too.
 
     chunk: one of its chunks, as a citation names it: it tells two documents of one uri apart.
     """
-    shown = [document for document in index.documents.named(uri) if visible(document, who)]
+    matches = [
+        document for document in index.documents.list_by_uri(uri) if is_visible(document, who)
+    ]
     if chunk is not None:
-        row = index.row(chunk)
-        shown = [document for document in shown if row in index.rows(document)]
-    if not shown:
+        row = index.find_row(chunk)
+        matches = [document for document in matches if row in index.document_rows(document)]
+    if not matches:
         raise NotFound("No such document.")
-    return shown[0]
+    return matches[0]
 
 
-def read_text(
-    opened: Opened, uri: str, who: Principal, generation: int | None, chunk: str | None = None
+def read_document_text(
+    opened: OpenCollection,
+    uri: str,
+    who: Principal,
+    generation: int | None,
+    chunk: str | None = None,
 ) -> str:
     """Read a stored text, of an older generation too while it is kept. Raises NotFound.
 
@@ -313,14 +340,14 @@ def read_text(
     opens nothing.
     """
     if generation is None or generation == opened.index.generation:
-        return _stored(opened.index, uri, who, chunk)
-    seen(opened.index, uri, who)
-    with opened.older(generation) as before:
-        return _stored(before, uri, who, chunk)
+        return _stored_text(opened.index, uri, who, chunk)
+    find_in_generation(opened.index, uri, who)
+    with opened.open_generation(generation) as older_index:
+        return _stored_text(older_index, uri, who, chunk)
 
 
-def _stored(index: Index, uri: str, who: Principal, chunk: str | None) -> str:
-    return index.text_of(seen(index, uri, who, chunk)) or ""
+def _stored_text(index: Index, uri: str, who: Principal, chunk: str | None) -> str:
+    return index.read_text_of(find_in_generation(index, uri, who, chunk)) or ""
 
 
 def check_uri(uri: str) -> None:
@@ -334,19 +361,21 @@ def check_uri(uri: str) -> None:
         raise Invalid(f"A uri is a path of plain names, at most {LONGEST_URI:,} characters.")
 
 
-async def _known(state: State, collection: str, uri: str, who: Principal) -> bool:
+async def _has_document(state: ServerState, collection: str, uri: str, who: Principal) -> bool:
     """Tell whether a document that one may see stands under a uri."""
     try:
-        async with state.live.use(collection) as opened:
-            return any(visible(document, who) for document in opened.index.documents.named(uri))
+        async with state.open_collections.use_collection(collection) as opened:
+            return any(
+                is_visible(document, who) for document in opened.index.documents.list_by_uri(uri)
+            )
     except NotFound:
         return False  # the first document makes its collection
 
 
-async def _save(request: Request, file: Path, state: State) -> bytes:
+async def _save_body(request: Request, file: Path, state: ServerState) -> bytes:
     options, digest = state.options, hashlib.sha256()
     with refuse_full_disk(), file.open("xb") as out:
-        async for piece in pieces(
+        async for piece in iter_body(
             request,
             request.app.state.uploading,
             limit=options.max_upload_bytes,
@@ -355,21 +384,23 @@ async def _save(request: Request, file: Path, state: State) -> bytes:
             digest.update(piece)
             out.write(piece)
         if not out.tell():
-            raise Invalid(NO_BODY)
+            raise Invalid(NO_BODY_MESSAGE)
     return digest.digest()
 
 
-def accepted(job: Job) -> Response:
+def accept_job(job: DocumentJob) -> Response:
     """Answer 202 with a job, and where to ask for it."""
-    return JSONResponse(written(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
+    return JSONResponse(job_json(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-def written(job: Job, who: Principal | None = None) -> dict[str, Any]:
+def job_json(job: DocumentJob, who: Principal | None = None) -> dict[str, Any]:
     """Write a job as JSON values. To a limited key its report counts nothing of other documents."""
     values = {name: getattr(job, name) for name in schemas.JobOut.model_fields}
     if job.report is not None:
         report = dict(job.report)
         if who is not None and who.groups is not None:
-            report = {name: value for name, value in report.items() if name not in OF_ALL}
+            report = {
+                name: value for name, value in report.items() if name not in COLLECTION_COUNTS
+            }
         values["report"] = report
     return values

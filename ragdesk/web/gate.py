@@ -28,21 +28,27 @@ from ragdesk.errors import (
     WrongHost,
 )
 from ragdesk.support import access
-from ragdesk.support.access import LOCAL, Keys, Principal, authorize, principal
+from ragdesk.support.access import (
+    LOCAL_PRINCIPAL,
+    KeyStore,
+    Principal,
+    check_access,
+    make_principal,
+)
 from ragdesk.web import problems
-from ragdesk.web.connections import Pace
+from ragdesk.web.connections import RateLimit
 
-SCHEME = "bearer"
+BEARER_SCHEME = "bearer"
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 LONGEST_TOKEN = 200
-PASSED_ON = frozenset(  # what proxies say of whom they speak for
+PROXY_HEADERS = frozenset(  # what proxies say of whom they speak for
     (
         *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip"),
         *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
     )
 )
-PASSED_ON_PREFIX = "x-forwarded-"
-KEYLESS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
+PROXY_HEADER_PREFIX = "x-forwarded-"
+KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
 KEYLESS_FOLDER = "/page/"
 
 
@@ -61,53 +67,53 @@ def is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Authenticator:
     """Knows the keys, and whether the desk is open to the local user."""
 
-    keys: Keys
+    keys: KeyStore
     loopback: bool
     allowed_hosts: frozenset[str] = frozenset()
     trusted_proxies: tuple[str, ...] = ()
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Read at each request: the first key closes an open desk."""
-        return self.loopback and not self.keys.any()
+        return self.loopback and not self.keys.has_had_keys()
 
-    def who(self, authorization: str | None) -> Principal:
+    def authenticate(self, authorization: str | None) -> Principal:
         """Say who asks. Raises Unauthenticated, the same for every reason."""
-        if self.open:
-            return LOCAL
+        if self.is_open:
+            return LOCAL_PRINCIPAL
         scheme, _, token = (authorization or "").partition(" ")
-        key = self.keys.find(token.strip()[:LONGEST_TOKEN])
-        if scheme.lower() != SCHEME or key is None:
+        key = self.keys.find_by_token(token.strip()[:LONGEST_TOKEN])
+        if scheme.lower() != BEARER_SCHEME or key is None:
             raise Unauthenticated
-        return principal(key)
+        return make_principal(key)
 
-    def again(self, name: str) -> Principal:
+    def reauthenticate(self, name: str) -> Principal:
         """Say who asked for a job, as it is by now. Raises Forbidden for a key that lapsed."""
-        if name == LOCAL.name and self.open:
-            return LOCAL
-        if (key := self.keys.valid(name)) is None:
+        if name == LOCAL_PRINCIPAL.name and self.is_open:
+            return LOCAL_PRINCIPAL
+        if (key := self.keys.find_valid(name)) is None:
             raise Forbidden("Whoever asked for this may no longer do it: the key lapsed.")
-        return principal(key)
+        return make_principal(key)
 
     def check_host(self, headers: Headers) -> None:
         """Refuse names that are not ours, and pages of other sites. Raises Refusal."""
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname or ""
         expected = is_loopback(name) or name in self.allowed_hosts  # first: keys may be unreadable
-        if not expected and self.open:
+        if not expected and self.is_open:
             raise WrongHost("This server does not answer under that name. See serve.allowed_hosts.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host and self.open:
+        if origin is not None and urlsplit(origin).netloc != host and self.is_open:
             raise Forbidden("Pages of other sites may not use an open desk.")
 
     def check_proxy(self, headers: Headers, address: str) -> None:
         """Refuse what a proxy passed on, while no key is asked for. Raises Forbidden."""
         names = {name.lower() for name in headers}
-        passed_on = names & PASSED_ON or any(n.startswith(PASSED_ON_PREFIX) for n in names)
-        if passed_on and self.open and not self._trusts(address):
+        passed_on = names & PROXY_HEADERS or any(n.startswith(PROXY_HEADER_PREFIX) for n in names)
+        if passed_on and self.is_open and not self._trusts(address):
             raise Forbidden(
                 "A proxy passed this on, and the desk has no key: whoever reaches the proxy could "
                 "ask. Make a key: ragdesk keys create NAME. Or name the proxy, if it asks who "
@@ -116,22 +122,22 @@ class Gate:
 
     def _trusts(self, address: str) -> bool:
         try:
-            known = ipaddress.ip_address(address)
+            ip = ipaddress.ip_address(address)
         except ValueError:
             return False
-        named = (ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
-        return any(known in network for network in named)
+        networks = (ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
+        return any(ip in network for network in networks)
 
 
-class HostCheck:
+class AuthMiddleware:
     """ASGI middleware: host, proxy and key of every request are checked before anything is read.
 
     Whoever shows no valid key waits for a turn to be told so, ``waiting`` at most at a time.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate, waiting: int) -> None:
-        self.app, self.gate, self.pace = app, gate, Pace()
-        self.longest = waiting * self.pace.apart
+    def __init__(self, app: ASGIApp, gate: Authenticator, waiting: int) -> None:
+        self.app, self.gate, self.pace = app, gate, RateLimit()
+        self.longest = waiting * self.pace.interval
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -142,18 +148,18 @@ class HostCheck:
             self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
             await self._check_key(scope["path"], headers, peer)
         except ValueError:  # urlsplit refuses half an IPv6 address
-            return await problems.from_error(WrongHost("No such host."))(scope, receive, send)
+            return await problems.error_response(WrongHost("No such host."))(scope, receive, send)
         except (Refusal, HomeUnusable) as error:
-            return await problems.from_error(error)(scope, receive, send)
+            return await problems.error_response(error)(scope, receive, send)
         return await self.app(scope, receive, send)
 
     async def _check_key(self, path: str, headers: Headers, peer: Any) -> None:
-        keyless = path in KEYLESS or path.startswith(KEYLESS_FOLDER)
+        keyless = path in KEYLESS_PATHS or path.startswith(KEYLESS_FOLDER)
         shown = headers.get("authorization")
         try:
-            if keyless and shown is None and not self.gate.open:
+            if keyless and shown is None and not self.gate.is_open:
                 return  # most of those who come and go: nothing is looked up for them
-            who = self.gate.who(shown)
+            who = self.gate.authenticate(shown)
         except HomeUnusable:  # whoever may come in cannot be told: the server is alive all the same
             if keyless:
                 return
@@ -161,27 +167,27 @@ class HostCheck:
         except Unauthenticated:
             if keyless:
                 return
-            pause = self.pace.turn(self.longest)
-            if pause is None:
+            wait_seconds = self.pace.take_turn(self.longest)
+            if wait_seconds is None:
                 if peer is not None:
                     peer.hang_up()
                 raise Overloaded("Too many requests come without a valid key.") from None
-            await asyncio.sleep(pause)
+            await asyncio.sleep(wait_seconds)
             raise
         if peer is not None:
             peer.trusted, peer.owner = True, who.name
 
 
-def may(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
+def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
     """Make a dependency that lets only who holds ``scope`` pass, in their collections."""
 
     async def check(
         request: Request, _shown: Annotated[object, Depends(BEARER)] = None
     ) -> Principal:
-        gate: Gate = request.app.state.gate
-        who = gate.who(request.headers.get("authorization"))
+        gate: Authenticator = request.app.state.gate
+        who = gate.authenticate(request.headers.get("authorization"))
         request.state.who = who.name
-        authorize(who, scope, request.path_params.get("collection"))
+        check_access(who, scope, request.path_params.get("collection"))
         return who
 
     return check

@@ -19,21 +19,21 @@ from typing import Any, Literal
 
 from indexes.errors import CollectionBusy
 from ingest.errors import Unreadable
-from ragdesk.errors import Overloaded, Refusal, face, public_words, words
+from ragdesk.errors import Overloaded, Refusal, error_status, public_words, describe_error
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
 
-State = Literal["queued", "running", "done", "failed"]
-REMEMBERED = 1_000
-THREADS = 4  # collections that are changed at the same time; each may start parsers of its own
-PATIENCE = 60.0  # seconds that a job waits for another one to free its collection
-PAUSE = 0.5  # seconds between two tries
+JobState = Literal["queued", "running", "done", "failed"]
+KEPT_JOBS = 1_000
+JOB_THREADS = 4  # collections that are changed at the same time; each may start parsers of its own
+COLLECTION_WAIT = 60.0  # seconds that a job waits for another one to free its collection
+RETRY_PAUSE = 0.5  # seconds between two tries
 OTHER_JOB = "another job holds the collection"
 log = logging.getLogger("ragdesk.web")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class DocumentJob:
     """A change of one document, and how far it is. ``body`` None deletes.
 
     known: whether its document stood there when it was asked for.
@@ -46,8 +46,8 @@ class Job:
     uri: str
     body: Path | None
     groups: frozenset[str] = frozenset()
-    known: bool = False
-    state: State = "queued"
+    existed: bool = False
+    state: JobState = "queued"
     report: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
     created: float = field(default_factory=time.time)
@@ -61,55 +61,55 @@ class Job:
         return "delete" if self.body is None else "put"
 
 
-Work = Callable[[Job], Mapping[str, Any]]
+RunJob = Callable[[DocumentJob], Mapping[str, Any]]
 
 
 @dataclass(slots=True)
-class _Line:
+class _CollectionQueue:
     """The jobs of one collection that wait, oldest first. busy: one of them is being done.
 
     after: monotonic time before which the first one is not tried again. until: when it gives up.
     """
 
-    names: deque[str] = field(default_factory=deque)
+    job_ids: deque[str] = field(default_factory=deque)
     busy: bool = False
-    after: float = 0.0
-    until: float | None = None
+    retry_at: float = 0.0
+    give_up_at: float | None = None
 
 
-class Jobs:
+class JobQueue:
     """Bounded lines of jobs, one a collection, and the threads that work them off in turn.
 
     A key that wrote to many collections does not come before another's first job.
     """
 
-    def __init__(self, work: Work, *, limit: int, metrics: Metrics) -> None:
+    def __init__(self, work: RunJob, *, limit: int, metrics: Metrics) -> None:
         self._work, self._metrics, self._limit = work, metrics, limit
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._lines: OrderedDict[str, _Line] = OrderedDict()  # whose turn it is, first
+        self._jobs: OrderedDict[str, DocumentJob] = OrderedDict()
+        self._queues: OrderedDict[str, _CollectionQueue] = OrderedDict()  # whose turn it is, first
         self._turns: dict[str, int] = {}  # by key: the number of the last job begun
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._ended = False
         self._threads = [
             threading.Thread(target=self._run, name=f"jobs-{n}", daemon=True)
-            for n in range(THREADS)
+            for n in range(JOB_THREADS)
         ]
         for thread in self._threads:
             thread.start()
 
-    def room(self, collection: str, owner: str) -> None:
+    def ensure_room(self, collection: str, owner: str) -> None:
         """Raise Overloaded when no further job of a collection, or of a key, may wait.
 
         A collection has room while fewer of its jobs wait than there are places free: alone it
         takes half of them, and there is always one left for another. The same holds for a key,
         however many collections it writes.
         """
-        with self._changed:
+        with self._condition:
             self._check_room(collection, owner)
 
     def _check_room(self, collection: str, owner: str) -> None:
-        waiting = [self._jobs[name] for line in self._lines.values() for name in line.names]
+        waiting = [self._jobs[name] for line in self._queues.values() for name in line.job_ids]
         free = self._limit - len(waiting)
         of_collection = sum(job.collection == collection for job in waiting)
         if of_collection >= free or sum(job.owner == owner for job in waiting) >= free:
@@ -117,8 +117,8 @@ class Jobs:
 
     def collections(self) -> set[str]:
         """List the collections for which jobs wait or are being done."""
-        with self._changed:
-            return {*self._lines}
+        with self._condition:
+            return {*self._queues}
 
     def submit(  # noqa: PLR0913, what a job is
         self,
@@ -128,99 +128,99 @@ class Jobs:
         uri: str,
         body: Path | None,
         groups: frozenset[str] = frozenset(),
-        known: bool = False,
-    ) -> Job:
+        existed: bool = False,
+    ) -> DocumentJob:
         """Put a change in its collection's line. Raises Overloaded."""
-        job = Job(
+        job = DocumentJob(
             id=secrets.token_hex(8),
             owner=owner,
             collection=collection,
             uri=uri,
             body=body,
             groups=groups,
-            known=known,
+            existed=existed,
         )
-        with self._changed:
+        with self._condition:
             self._check_room(collection, owner)
-            self._note(job)
-            self._lines.setdefault(collection, _Line()).names.append(job.id)
-            self._changed.notify()
+            self._store_job(job)
+            self._queues.setdefault(collection, _CollectionQueue()).job_ids.append(job.id)
+            self._condition.notify()
         return job
 
-    def get(self, name: str) -> Job | None:
+    def get_job(self, name: str) -> DocumentJob | None:
         """Find a job by its id."""
-        with self._changed:
+        with self._condition:
             return self._jobs.get(name)
 
     def waits_for(self, body: Path) -> bool:
         """Tell whether a queued or running job needs a file."""
-        with self._changed:
+        with self._condition:
             return any(j.body == body and j.finished is None for j in self._jobs.values())
 
     def close(self, seconds: float) -> None:
         """Finish the jobs under way, drop the waiting ones, and end the threads."""
-        with self._changed:
+        with self._condition:
             self._ended = True
-            self._changed.notify_all()
+            self._condition.notify_all()
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _note(self, job: Job) -> None:
+    def _store_job(self, job: DocumentJob) -> None:
         """Keep how far a job is; the lock is held. Only what has ended is ever forgotten."""
         before = self._jobs.get(job.id)
         if before is None or before.state != job.state:
             self._metrics.jobs.add(state=job.state)
         self._jobs[job.id] = job
-        if len(self._jobs) > REMEMBERED:
-            ended = (name for name, one in self._jobs.items() if one.finished is not None)
+        if len(self._jobs) > KEPT_JOBS:
+            ended = (name for name, other in self._jobs.items() if other.finished is not None)
             if (oldest := next(ended, None)) is not None:
                 del self._jobs[oldest]
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            again = self._do(job)
-            with self._changed:
-                self._step(job, again=again)
-                self._changed.notify()
+        while (job := self._next_job()) is not None:
+            retry = self._run_job(job)
+            with self._condition:
+                self._advance_queue(job, retry=retry)
+                self._condition.notify()
 
-    def _next(self) -> Job | None:
+    def _next_job(self) -> DocumentJob | None:
         """Wait for the next job whose collection is free, and mark it as running."""
-        with self._changed:
+        with self._condition:
             while not self._ended:
                 now = time.monotonic()
-                lines = [line for line in self._lines.values() if not line.busy]
-                ready = [line for line in lines if line.after <= now]
+                lines = [line for line in self._queues.values() if not line.busy]
+                ready = [line for line in lines if line.retry_at <= now]
                 if ready:
                     return self._begin(min(ready, key=self._turn))
-                self._changed.wait(min((line.after - now for line in lines), default=None))
+                self._condition.wait(min((line.retry_at - now for line in lines), default=None))
         return None
 
-    def _turn(self, line: _Line) -> int:
+    def _turn(self, line: _CollectionQueue) -> int:
         """Tell when the key of a collection's next job had its last turn: who waited goes first."""
-        return self._turns.get(self._jobs[line.names[0]].owner, 0)
+        return self._turns.get(self._jobs[line.job_ids[0]].owner, 0)
 
-    def _begin(self, line: _Line) -> Job:
-        job = replace(self._jobs[line.names[0]], state="running")
-        self._lines.move_to_end(job.collection)
+    def _begin(self, line: _CollectionQueue) -> DocumentJob:
+        job = replace(self._jobs[line.job_ids[0]], state="running")
+        self._queues.move_to_end(job.collection)
         line.busy = True
         self._turns[job.owner] = next(self._numbers)
-        self._note(job)
+        self._store_job(job)
         return job
 
-    def _step(self, job: Job, *, again: bool) -> None:
+    def _advance_queue(self, job: DocumentJob, *, retry: bool) -> None:
         """Let a collection's next job come, or the same one again in a moment."""
-        line = self._lines[job.collection]
+        line = self._queues[job.collection]
         line.busy = False
-        if again:
-            line.after = time.monotonic() + PAUSE
+        if retry:
+            line.retry_at = time.monotonic() + RETRY_PAUSE
             return
-        line.names.popleft()
-        line.after, line.until = 0.0, None
-        if not line.names:
-            del self._lines[job.collection]
+        line.job_ids.popleft()
+        line.retry_at, line.give_up_at = 0.0, None
+        if not line.job_ids:
+            del self._queues[job.collection]
 
-    def _do(self, job: Job) -> bool:
+    def _run_job(self, job: DocumentJob) -> bool:
         """Do a job; True when it has to wait for its collection, and is to be tried again."""
         try:
             with refuse_full_disk():
@@ -229,28 +229,28 @@ class Jobs:
         except CollectionBusy as error:
             if self._may_wait(job):
                 return True
-            done = _failed(job, error)
+            done = _fail_job(job, error)
         except Exception as error:  # noqa: BLE001, one that fails must not end the thread of others
-            done = _failed(job, error)
+            done = _fail_job(job, error)
         if job.body is not None:
             job.body.unlink(missing_ok=True)
         ended = replace(done, finished=time.time(), waits_for=None, waits_since=None)
-        with self._changed:
-            self._note(ended)
+        with self._condition:
+            self._store_job(ended)
         return False
 
-    def _may_wait(self, job: Job) -> bool:
+    def _may_wait(self, job: DocumentJob) -> bool:
         """Note that a job waits for its collection, unless it has waited long enough."""
-        with self._changed:
-            line, now = self._lines[job.collection], time.monotonic()
-            line.until = line.until or now + PATIENCE
+        with self._condition:
+            line, now = self._queues[job.collection], time.monotonic()
+            line.give_up_at = line.give_up_at or now + COLLECTION_WAIT
             since = job.waits_since or time.time()
-            self._note(replace(job, waits_for=OTHER_JOB, waits_since=since))
-            return now < line.until and not self._ended
+            self._store_job(replace(job, waits_for=OTHER_JOB, waits_since=since))
+            return now < line.give_up_at and not self._ended
 
 
-def _failed(job: Job, error: Exception) -> Job:
-    code, reason = face(error).code, public_words(error)
+def _fail_job(job: DocumentJob, error: Exception) -> DocumentJob:
+    code, reason = error_status(error).code, public_words(error)
     if code == "machine":  # its words name a file of the server
         log.error("job failed", extra={"job": job.id, "code": code}, exc_info=error)
         reason = f"The server cannot do this now: {getattr(error, 'strerror', '')}."
@@ -259,5 +259,7 @@ def _failed(job: Job, error: Exception) -> Job:
     elif isinstance(error, (Refusal, Unreadable)):  # may name a document: to the job's owner alone
         log.warning("job failed", extra={"job": job.id, "code": code})
     else:  # of files of this machine
-        log.warning("job failed", extra={"job": job.id, "code": code, "reason": words(error)})
+        log.warning(
+            "job failed", extra={"job": job.id, "code": code, "reason": describe_error(error)}
+        )
     return replace(job, state="failed", error={"code": code, "message": reason})

@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse, Response
 from indexes.errors import IndexesError
 from ingest.errors import IngestError
 from ragdesk.errors import (
-    FACES,
-    MACHINE,
+    ERROR_STATUSES,
+    MACHINE_STATUS,
     Forbidden,
     Invalid,
     NotFound,
@@ -25,26 +25,28 @@ from ragdesk.errors import (
     RagdeskError,
     Refusal,
     Unauthenticated,
-    face,
+    error_status,
     public_words,
 )
 
-MEDIA_TYPE = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("ragdesk.web")
-CODES = {face.status: face.code for face in FACES.values() if face.code != "settings"} | {
-    401: FACES[Unauthenticated].code,
-    403: FACES[Forbidden].code,
-    404: FACES[NotFound].code,
+PROBLEM_CODES = {
+    face.status: face.code for face in ERROR_STATUSES.values() if face.code != "settings"
+} | {
+    401: ERROR_STATUSES[Unauthenticated].code,
+    403: ERROR_STATUSES[Forbidden].code,
+    404: ERROR_STATUSES[NotFound].code,
     405: "method_not_allowed",
-    422: FACES[Invalid].code,
+    422: ERROR_STATUSES[Invalid].code,
     500: "internal",
     503: "overloaded",
 }
 MAX_FIELDS = 8
-LEFT = 499  # as proxies write it down: the client closed its connection
+CLIENT_CLOSED = 499  # as proxies write it down: the client closed its connection
 
 
-def problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
+def build_problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
     """Write a problem. ``code`` is stable; ``detail`` is for a person."""
     return {
         "type": f"urn:ragdesk:problem:{code}",
@@ -56,66 +58,72 @@ def problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
+def problem_response(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     """Write a problem as a response, with the headers its status asks for."""
     headers = {}
     if status == http.HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if code == FACES[Overloaded].code:  # what is damaged does not mend itself in a second
+    if code == ERROR_STATUSES[Overloaded].code:  # what is damaged does not mend itself in a second
         headers["Retry-After"] = "1"
     elif status == http.HTTPStatus.TOO_MANY_REQUESTS:
         headers["Retry-After"] = "60"  # somebody has to make room first
-    body = problem(status, code, detail, **more)
-    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+    body = build_problem(status, code, detail, **more)
+    return JSONResponse(body, status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
-def from_error(error: Exception) -> JSONResponse:
+def error_response(error: Exception) -> JSONResponse:
     """Write one of our errors as a response."""
-    look = face(error)
-    if look.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, Refusal):
-        fields = {"code": look.code, "reason": str(error)}
-        log.warning("refused", extra={**fields, "repeats": (look.code, str(error)[:200])})
-    return response(look.status, look.code, public_words(error))
+    status = error_status(error)
+    if status.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, Refusal):
+        fields = {"code": status.code, "reason": str(error)}
+        log.warning("refused", extra={**fields, "repeats": (status.code, str(error)[:200])})
+    return problem_response(status.status, status.code, public_words(error))
 
 
-def _ours(_request: Request, error: Exception) -> Response:
-    return from_error(error)
+def _own_error(_request: Request, error: Exception) -> Response:
+    return error_response(error)
 
 
-def _http(_request: Request, error: Exception) -> Response:
+def _http_error(_request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
     status = http.HTTPStatus(raised.status_code)
-    found = response(status, CODES.get(status, "refused"), status.description or status.phrase)
-    found.headers.update(raised.headers or {})
-    return found
+    reply = problem_response(
+        status, PROBLEM_CODES.get(status, "refused"), status.description or status.phrase
+    )
+    reply.headers.update(raised.headers or {})
+    return reply
 
 
-def _fields(_request: Request, error: Exception) -> Response:
+def _validation_error(_request: Request, error: Exception) -> Response:
     raised = cast("RequestValidationError", error)
     fields = [
-        {"field": ".".join(str(part)[:40] for part in one["loc"]), "message": one["msg"]}
-        for one in raised.errors()[:MAX_FIELDS]
+        {"field": ".".join(str(part)[:40] for part in item["loc"]), "message": item["msg"]}
+        for item in raised.errors()[:MAX_FIELDS]
     ]
-    return response(422, CODES[422], "Some fields are not as they should be.", errors=fields)
+    return problem_response(
+        422, PROBLEM_CODES[422], "Some fields are not as they should be.", errors=fields
+    )
 
 
-def _left(_request: Request, _error: Exception) -> Response:
+def _client_closed(_request: Request, _error: Exception) -> Response:
     """Answer nobody: the client is gone, and nothing is the matter."""
-    return Response(status_code=LEFT)
+    return Response(status_code=CLIENT_CLOSED)
 
 
-def _unexpected(_request: Request, error: Exception) -> Response:
-    if face(error) is MACHINE:  # nothing is wrong in this program
-        return from_error(error)
+def _unexpected_error(_request: Request, error: Exception) -> Response:
+    if error_status(error) is MACHINE_STATUS:  # nothing is wrong in this program
+        return error_response(error)
     log.error("unexpected error", exc_info=error, extra={"repeats": "unexpected"})
-    return response(500, "internal", "Something went wrong here; the server's log says what.")
+    return problem_response(
+        500, "internal", "Something went wrong here; the server's log says what."
+    )
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Let every error of an app leave as a problem."""
     for ours in (RagdeskError, IndexesError, IngestError):
-        app.add_exception_handler(ours, _ours)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _fields)
-    app.add_exception_handler(ClientDisconnect, _left)
-    app.add_exception_handler(Exception, _unexpected)
+        app.add_exception_handler(ours, _own_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ClientDisconnect, _client_closed)
+    app.add_exception_handler(Exception, _unexpected_error)

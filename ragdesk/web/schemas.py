@@ -8,32 +8,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from indexes.chunk import Filter
-from ragdesk.answering.answer import Outcome, Standing
+from indexes.chunk import SearchFilter
+from ragdesk.answering.answer import Outcome, ClaimVerdict
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+NonBlankText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 NotBlank = Annotated[str, StringConstraints(pattern=r"\S", max_length=1_000)]
-Names = Annotated[list[NotBlank], Field(max_length=100)]
-COLLECTION = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-Collection = Annotated[str, StringConstraints(pattern=COLLECTION)]
+ShortTexts = Annotated[list[NotBlank], Field(max_length=100)]
+COLLECTION_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Collection = Annotated[str, StringConstraints(pattern=COLLECTION_PATTERN)]
 
 
-class Taken(BaseModel):
+class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Filters(Taken):
+class Filters(StrictModel):
     """Leave out everything else. A document passes with one of the values of each field."""
 
-    paths: Names = Field(default=[], description="Beginnings of uris.")
-    media_types: Names = []
-    languages: Names = []
-    uris: Names = []
+    paths: ShortTexts = Field(default=[], description="Beginnings of uris.")
+    media_types: ShortTexts = []
+    languages: ShortTexts = []
+    uris: ShortTexts = []
 
-    def where(self, groups: frozenset[str] | None) -> Filter:
+    def to_filter(self, groups: frozenset[str] | None) -> SearchFilter:
         """Make a Filter for someone of ``groups``."""
-        return Filter(
+        return SearchFilter(
             groups=groups,
             paths=tuple(self.paths),
             media_types=frozenset(self.media_types),
@@ -42,19 +42,21 @@ class Filters(Taken):
         )
 
 
-class TurnIn(Taken):
+class TurnIn(StrictModel):
     role: Literal["user", "assistant"]
     text: Annotated[str, StringConstraints(min_length=1, max_length=8_000)]
 
 
-class Ask(Taken):
-    question: Words = Field(examples=["How long do refunds take?"])
+class Ask(StrictModel):
+    question: NonBlankText = Field(examples=["How long do refunds take?"])
     collection: Collection = "default"
     history: Annotated[list[TurnIn], Field(max_length=50)] = Field(
         default=[],
         description="What was said before, oldest first: a follow-up is understood with it.",
     )
-    conversation: Name | None = Field(default=None, description="Id of a conversation to go on.")
+    conversation: ShortText | None = Field(
+        default=None, description="Id of a conversation to go on."
+    )
     filters: Filters = Filters()
     stream: bool = Field(default=False, description="Answer with Server-Sent Events.")
     explain: bool = Field(default=False, description="Add the signals behind the outcome.")
@@ -65,8 +67,8 @@ class Ask(Taken):
     )
 
 
-class Search(Taken):
-    query: Words = Field(examples=["refund"])
+class Search(StrictModel):
+    query: NonBlankText = Field(examples=["refund"])
     collection: Collection = "default"
     filters: Filters = Filters()
     top_k: Annotated[int, Field(ge=1, le=50)] = 8
@@ -89,7 +91,7 @@ class ClaimOut(BaseModel):
     text: str
     citations: list[int]
     support: float
-    verdict: Standing
+    verdict: ClaimVerdict
 
 
 class PassageOut(BaseModel):

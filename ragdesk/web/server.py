@@ -23,24 +23,26 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ragdesk.errors import KeyRequired
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web.accept import Acceptor
-from ragdesk.web.connections import REST, Connections
+from ragdesk.web.connections import KEYLESS_PAUSE, Connections
 from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.watch import MAX_HEADER_BYTES
 
-SWITCH = 0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
-LINGER = 2.0  # seconds in which what a refused client still sends is read and thrown away
+SWITCH_INTERVAL = (
+    0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
+)
+LINGER_SECONDS = 2.0  # seconds in which what a refused client still sends is read and thrown away
 LINGER_BYTES = 1_048_576
-NO_ROOM = (
+NO_ROOM_RESPONSE = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
     b"Content-Length: 18\r\nConnection: close\r\n\r\nNo connection left"
 )
 log = logging.getLogger("ragdesk.web")
 
 
-class Impatient(H11Protocol):
+class BoundedProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose request, or whose reader, does not come in time."""
 
     def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
@@ -52,22 +54,22 @@ class Impatient(H11Protocol):
         self._postponed = False
         self._lingering: int | None = None
         self._unread = 0
-        self._read_at = self._heard_at = self._arrives_since = time.monotonic()
+        self._read_at = self._received_at = self._arrives_since = time.monotonic()
         self._counted: object = None  # the request whose body is counted
         self._received = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock, if there is room."""
         super().connection_made(transport)
-        if not self.ledger.admit(self):
-            transport.write(NO_ROOM)
+        if not self.ledger.register(self):
+            transport.write(NO_ROOM_RESPONSE)
             transport.close()
             return
-        self._start()
+        self._start_clock()
 
     def data_received(self, data: bytes) -> None:
         """Start the clock with a request's first byte, and stop it when its headers are in."""
-        self._heard_at = time.monotonic()
+        self._received_at = time.monotonic()
         if self.transport.is_closing():
             return
         if self._lingering is not None:
@@ -76,11 +78,11 @@ class Impatient(H11Protocol):
                 self.transport.abort()
             return
         if self._deadline is None:
-            self._start()
+            self._start_clock()
         self._received += len(data)
         super().data_received(data)
         if self._under_way():
-            self._stop()
+            self._stop_clock()
 
     def eof_received(self) -> None:
         """Close once a refused client has said all it had to say."""
@@ -91,7 +93,7 @@ class Impatient(H11Protocol):
         """Note that a request is under way once its headers are in."""
         super().handle_events()
         if self._under_way():
-            self.ledger.busy(self)
+            self.ledger.mark_busy(self)
             if self._counted is not self.cycle:
                 self._counted, self._arrives_since = self.cycle, time.monotonic()
                 self._received = 0
@@ -99,16 +101,16 @@ class Impatient(H11Protocol):
     def on_response_complete(self) -> None:
         """Begin with the next request when this answer was taken, and its client may go on."""
         if not self.transport.is_closing():
-            self.ledger.idle(self)
+            self.ledger.mark_idle(self)
             if self.cycle.more_body:
                 self._linger()
                 return
             if self.flow.write_paused:  # what waits to be read keeps no place
                 self._postponed = True
                 return
-            if not self.trusted and self.ledger.pace.turn() is None:
+            if not self.trusted and self.ledger.pace.take_turn() is None:
                 self.flow.pause_reading()
-                self.loop.call_later(REST, self._go_on)
+                self.loop.call_later(KEYLESS_PAUSE, self._continue_reading)
                 return
         super().on_response_complete()
 
@@ -117,12 +119,12 @@ class Impatient(H11Protocol):
         super().resume_writing()
         if self._postponed:
             self._postponed = False
-            self._go_on()
+            self._continue_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
-        self._stop()
-        self.ledger.drop(self)
+        self._stop_clock()
+        self.ledger.forget(self)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -134,14 +136,14 @@ class Impatient(H11Protocol):
             return
         super().shutdown()
 
-    def stalled(self) -> float:
+    def stalled_seconds(self) -> float:
         """Seconds for which the client has read nothing of what waits for it."""
         return time.monotonic() - self._read_at if self._unread else 0.0
 
-    def waiting(self) -> float:
+    def owed_seconds(self) -> float:
         """Seconds for which the client has sent nothing of the body that it owes."""
         owes = self._under_way() and self.cycle.more_body
-        return time.monotonic() - self._heard_at if owes else 0.0
+        return time.monotonic() - self._received_at if owes else 0.0
 
     def arrival(self) -> tuple[float, int] | None:
         """Seconds since a body is on its way, and the bytes that came; None if all is there."""
@@ -149,14 +151,14 @@ class Impatient(H11Protocol):
             return None
         return time.monotonic() - self._arrives_since, self._received
 
-    def look(self) -> None:
+    def measure_progress(self) -> None:
         """Note how far the client has read: by the kernel's count, for ours moves in leaps."""
-        left = self.transport.get_write_buffer_size()
-        if left:
-            left += _unsent(self.transport)
-        if left < self._unread or not self._unread:
+        unread = self.transport.get_write_buffer_size()
+        if unread:
+            unread += _unsent_bytes(self.transport)
+        if unread < self._unread or not self._unread:
             self._read_at = time.monotonic()
-        self._unread = left
+        self._unread = unread
 
     def hang_up(self) -> None:
         """End it now, whatever has not been sent."""
@@ -165,29 +167,29 @@ class Impatient(H11Protocol):
     def _under_way(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _go_on(self) -> None:
+    def _continue_reading(self) -> None:
         self.flow.resume_reading()
         super().on_response_complete()
 
     def _linger(self) -> None:
         """Let a client that still sends read its answer: a closed socket would take it away."""
         self._lingering = 0
-        self._stop()
+        self._stop_clock()
         self.flow.resume_reading()
         with contextlib.suppress(OSError):
             self.transport.write_eof()
-        self._deadline = self.loop.call_later(LINGER, self.transport.abort)
+        self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
-    def _start(self) -> None:
+    def _start_clock(self) -> None:
         self._deadline = self.loop.call_later(self.config.timeout_keep_alive, self.transport.close)
 
-    def _stop(self) -> None:
+    def _stop_clock(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
 
-def _unsent(transport: asyncio.Transport) -> int:
+def _unsent_bytes(transport: asyncio.Transport) -> int:
     """Count what the kernel still keeps for the other side; 0 where it does not say."""
     bound = transport.get_extra_info("socket")
     try:
@@ -196,7 +198,7 @@ def _unsent(transport: asyncio.Transport) -> int:
         return 0
 
 
-class Telling(uvicorn.Server):
+class AnnouncingServer(uvicorn.Server):
     """A server that says where it listens once it does: the port too that the system chose."""
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
@@ -207,16 +209,16 @@ class Telling(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind, and say so."""
         await super().startup(sockets)
-        for held in self.servers:
-            for bound in held.sockets:
+        for listener in self.servers:
+            for bound in listener.sockets:
                 asyncio.get_running_loop().remove_reader(bound.fileno())
-                self._accept(bound.dup())
-            for bound in held.sockets[:1]:
+                self._take_over_socket(bound.dup())
+            for bound in listener.sockets[:1]:
                 host, port = bound.getsockname()[:2]
-                shown = f"[{host}]" if ":" in host else host
-                sys.stderr.write(f"ragdesk: http://{shown}:{port}/ (Ctrl-C ends it)\n")
+                address = f"[{host}]" if ":" in host else host
+                sys.stderr.write(f"ragdesk: http://{address}:{port}/ (Ctrl-C ends it)\n")
 
-    def _accept(self, bound: socket.socket) -> None:
+    def _take_over_socket(self, bound: socket.socket) -> None:
         """Accept in our own way on a socket that asyncio listens on, and in its way no more."""
         make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
         protocol = partial(
@@ -235,31 +237,31 @@ class Telling(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def check(options: ServeOptions, keys: Keys) -> None:
+def check_listen_address(options: ServeOptions, keys: KeyStore) -> None:
     """Refuse to listen where others could ask without a key. Raises KeyRequired.
 
     Where keys are lost, nobody can come in: that is said, and the desk stays closed.
     """
-    if not is_loopback(options.host) and not keys.usable():
+    if not is_loopback(options.host) and not keys.has_valid_key():
         raise KeyRequired(
             f"{options.host} can be reached by others, and there is no key yet. Make one: "
             "ragdesk keys create NAME"
         )
-    if keys.lost():
+    if keys.are_lost():
         log.warning(
             "this desk had keys and has none now: it lets nobody in. "
             "Make one: ragdesk keys create NAME"
         )
 
 
-def run(app: FastAPI, options: ServeOptions) -> None:
+def run_server(app: FastAPI, options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT, then let running answers end. Blocks.
 
     Raises ModelMissing where the language model of this process cannot be loaded.
     """
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     connections = Connections(options)
-    http = partial(Impatient, connections=connections)
+    http = partial(BoundedProtocol, connections=connections)
     more: dict[str, Any] = {"http": http, "ws": "none", "lifespan": "on"}
     config = uvicorn.Config(
         app,
@@ -276,6 +278,6 @@ def run(app: FastAPI, options: ServeOptions) -> None:
     )
     app.state.failed = None
     try:
-        Telling(config, connections).run()
+        AnnouncingServer(config, connections).run()
     except SystemExit as ended:  # how uvicorn says that the app did not start
         raise app.state.failed or ended from None

@@ -8,10 +8,10 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from ragdesk.assemble import Opened
+from ragdesk.assemble import OpenCollection
 
 
-class Shared:
+class LeasedCollection:
     """An opened generation and its users; whoever makes this is the first of them.
 
     close: called once, by whoever lets go last, with the generation. source: whose files it uses,
@@ -19,25 +19,28 @@ class Shared:
     """
 
     def __init__(
-        self, opened: Opened, close: Callable[[Opened], None], source: "Shared | None" = None
+        self,
+        opened: OpenCollection,
+        close: Callable[[OpenCollection], None],
+        source: "LeasedCollection | None" = None,
     ) -> None:
-        self.opened = opened
+        self.collection = opened
         self.source = source or self
         self._close = close
         self._users = 1
         self._lock = threading.Lock()
 
-    def share(self, view: Opened) -> "Shared":
+    def share(self, view: OpenCollection) -> "LeasedCollection":
         """Share its files with a view of it, which is one user more until its own last one ends.
 
         Whoever calls this is a user.
         """
         with self._lock:
             self._users += 1
-        return Shared(view, lambda _: self.release(), self)
+        return LeasedCollection(view, lambda _: self.release(), self)
 
     @property
-    def users(self) -> int:
+    def user_count(self) -> int:
         """Count who uses it now; 0 once it is closed, or about to be."""
         return self._users
 
@@ -55,15 +58,15 @@ class Shared:
             self._users -= 1
             last = not self._users
         if last:
-            self._close(self.opened)
+            self._close(self.collection)
 
     @contextlib.contextmanager
-    def lease(self) -> Iterator[Opened | None]:
+    def lease(self) -> Iterator[OpenCollection | None]:
         """Use it to the end of the block; None when it is closed already."""
         if not self.acquire():
             yield None
             return
         try:
-            yield self.opened
+            yield self.collection
         finally:
             self.release()

@@ -6,29 +6,29 @@ from typing import cast
 from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
-from ragdesk.web.gate import Gate
-from ragdesk.web.jobs import Jobs
+from ragdesk.web.gate import Authenticator
+from ragdesk.web.jobs import JobQueue
 from ragdesk.web.limits import ServeOptions
-from ragdesk.web.live import Live
-from ragdesk.web.once import Once
+from ragdesk.web.live import OpenCollections
+from ragdesk.web.once import IdempotencyCache
 from ragdesk.web.uploads import Uploads
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
+class ServerState:
     """One server's things. ``secret`` signs cursors; ``ready`` is false before and after work."""
 
     options: ServeOptions
-    gate: Gate
-    live: Live
-    jobs: Jobs
+    gate: Authenticator
+    open_collections: OpenCollections
+    jobs: JobQueue
     uploads: Uploads
     metrics: Metrics
     secret: bytes
-    once: Once = field(default_factory=Once)
+    idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 
 
-def of(request: Request) -> State:
+def server_state(request: Request) -> ServerState:
     """Give the state of the server a request came to."""
-    return cast("State", request.app.state.desk)
+    return cast("ServerState", request.app.state.desk)

@@ -9,54 +9,54 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
 from ragdesk import wire
-from ragdesk.answering.answer import Answer, Done, Event
-from ragdesk.errors import REASONS, EngineFailed, Refusal, face
-from ragdesk.web.leave import unless_left
-from ragdesk.web.use import Use
+from ragdesk.answering.answer import Answer, Done, AnswerEvent
+from ragdesk.errors import ENGINE_REASONS, EngineFailed, Refusal, error_status
+from ragdesk.web.leave import cancel_on_disconnect
+from ragdesk.web.use import RequestLeases
 
-MEDIA_TYPE = "text/event-stream"
-SORRY = "Something went wrong here; the server's log says what."
+STREAM_MEDIA_TYPE = "text/event-stream"
+INTERNAL_MESSAGE = "Something went wrong here; the server's log says what."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 log = logging.getLogger("ragdesk.web")
 
 
-def frame(name: str, data: wire.Json) -> bytes:
+def format_event(name: str, data: wire.JsonObject) -> bytes:
     r"""Write one event. JSON has no bare line break, so one ``data`` line is enough.
 
-    >>> frame("delta", {"text": "Hi"})
+    >>> format_event("delta", {"text": "Hi"})
     b'event: delta\ndata: {"text":"Hi"}\n\n'
     """
     return f"event: {name}\ndata: {_JSON.encode(data)}\n\n".encode()
 
 
-async def frames(
-    events: AsyncGenerator[Event, None], done: Callable[[Answer], None]
+async def format_events(
+    events: AsyncGenerator[AnswerEvent, None], on_done: Callable[[Answer], None]
 ) -> AsyncGenerator[bytes, None]:
-    """Write a desk's events, and end with ``done`` or with an ``error`` that tells no secret."""
-    code, message = "internal", SORRY
+    """Write a desk's events, and end with ``on_done`` or with an ``error`` that tells no secret."""
+    code, message = "internal", INTERNAL_MESSAGE
     try:
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Done):
-                    done(event.answer)
-                yield frame(*wire.event(event))
+                    on_done(event.answer)
+                yield format_event(*wire.event_json(event))
                 if isinstance(event, Done):
                     return
         log.error("an answer ended without its last event")
     except EngineFailed as error:
         log.warning("answer broke off", extra={"code": error.reason, "reason": str(error)})
-        code, message = face(error).code, f"{error.reason}: {REASONS[error.reason]}"
+        code, message = error_status(error).code, f"{error.reason}: {ENGINE_REASONS[error.reason]}"
     except Exception as error:  # the status line has left: every error must end the stream in words
         log.exception("answer failed")
-        code = face(error).code
-    yield frame("error", {"code": code, "message": message})
+        code = error_status(error).code
+    yield format_event("error", {"code": code, "message": message})
 
 
-async def respond(
+async def respond_with_events(
     request: Request,
-    leases: Use,
-    events: AsyncGenerator[Event, None],
-    done: Callable[[Answer], None],
+    leases: RequestLeases,
+    events: AsyncGenerator[AnswerEvent, None],
+    on_done: Callable[[Answer], None],
 ) -> StreamingResponse:
     """Send a desk's events as they happen. No proxy on the way should gather them first.
 
@@ -64,37 +64,37 @@ async def respond(
     the status line has not left, or ClientDisconnect.
     """
     headers = {"X-Accel-Buffering": "no"}
-    leases.then(events.aclose)  # one that was begun, should nobody read the body to its end
-    body = frames(await _begun(request, events), done)
-    leases.then(body.aclose)
-    return StreamingResponse(body, media_type=MEDIA_TYPE, headers=headers)
+    leases.on_close(events.aclose)  # one that was begun, should nobody read the body to its end
+    body = format_events(await _wait_for_first(request, events), on_done)
+    leases.on_close(body.aclose)
+    return StreamingResponse(body, media_type=STREAM_MEDIA_TYPE, headers=headers)
 
 
-async def _begun(
-    request: Request, events: AsyncGenerator[Event, None]
-) -> AsyncGenerator[Event, None]:
+async def _wait_for_first(
+    request: Request, events: AsyncGenerator[AnswerEvent, None]
+) -> AsyncGenerator[AnswerEvent, None]:
     """Wait for the first event, so that a refusal is a status and not a broken stream."""
-    failed: Exception | None = None
-    first: Event | None = None
+    failure: Exception | None = None
+    first: AnswerEvent | None = None
 
-    async def begin() -> Event:
+    async def begin() -> AnswerEvent:
         return await anext(events)
 
     try:
-        first = await unless_left(request, begin())
+        first = await cancel_on_disconnect(request, begin())
     except (Refusal, ClientDisconnect):
         await events.aclose()
         raise
     except Exception as error:  # noqa: BLE001, told in the stream, as any other
-        failed = error
+        failure = error
 
-    async def whole() -> AsyncGenerator[Event, None]:
-        if failed:
-            raise failed
+    async def all_events() -> AsyncGenerator[AnswerEvent, None]:
+        if failure:
+            raise failure
         async with aclosing(events):
             if first is not None:
                 yield first
             async for event in events:
                 yield event
 
-    return whole()
+    return all_events()

@@ -17,22 +17,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ragdesk.errors import BadRequest, Timeout, TooLarge, WrongMedia
-from ragdesk.web.connections import SLOWEST, Arrivals
+from ragdesk.web.connections import SLOWEST, BodyArrivals
 from ragdesk.web.limits import ServeOptions
 
-MAX_DEPTH = 32
-MAX_DIGITS = 18  # what fits a signed 64-bit integer
-MAX_MEMBERS = 2_000
-STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # never tried twice, closed or not
-BRACKET = re.compile(r"[\[\]{}]")
+MAX_JSON_DEPTH = 32
+MAX_JSON_DIGITS = 18  # what fits a signed 64-bit integer
+MAX_JSON_MEMBERS = 2_000
+JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # never tried twice, closed or not
+JSON_BRACKET = re.compile(r"[\[\]{}]")
 
 
-def parse(body: bytes) -> Any:
+def parse_json_body(body: bytes) -> Any:
     r"""Read one JSON document. Raises BadRequest with the reason.
 
-    >>> parse(b'{"question": "Why?"}')
+    >>> parse_json_body(b'{"question": "Why?"}')
     {'question': 'Why?'}
-    >>> parse(b'{"a": 1, "a": 2}')
+    >>> parse_json_body(b'{"a": 1, "a": 2}')
     Traceback (most recent call last):
     ...
     ragdesk.errors.BadRequest: The body names 'a' twice.
@@ -45,10 +45,10 @@ def parse(body: bytes) -> Any:
     try:
         value = json.loads(
             text,
-            object_pairs_hook=_once,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_short,
+            object_pairs_hook=_unique_members,
+            parse_constant=_reject_constant,
+            parse_float=_read_float,
+            parse_int=_read_integer,
         )
     except (json.JSONDecodeError, RecursionError) as error:
         raise BadRequest("The body is not JSON.") from error
@@ -58,14 +58,14 @@ def parse(body: bytes) -> Any:
 
 def _check_shape(text: str) -> None:
     depth = members = 0
-    bare = STRING.sub("", text)
-    for bracket in BRACKET.finditer(bare):
+    bare = JSON_STRING.sub("", text)
+    for bracket in JSON_BRACKET.finditer(bare):
         depth += 1 if bracket[0] in "[{" else -1
         members += 1
-        if depth > MAX_DEPTH:
-            raise BadRequest(f"The body nests deeper than {MAX_DEPTH} levels.")
-    if members + bare.count(",") > MAX_MEMBERS:
-        raise BadRequest(f"The body has more than {MAX_MEMBERS:,} members.")
+        if depth > MAX_JSON_DEPTH:
+            raise BadRequest(f"The body nests deeper than {MAX_JSON_DEPTH} levels.")
+    if members + bare.count(",") > MAX_JSON_MEMBERS:
+        raise BadRequest(f"The body has more than {MAX_JSON_MEMBERS:,} members.")
 
 
 def _check_characters(value: Any) -> None:
@@ -84,33 +84,33 @@ def _check_characters(value: Any) -> None:
             return
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in members:
             raise BadRequest(f"The body names {name[:40]!r} twice.")
-        found[name] = value
-    return found
+        members[name] = value
+    return members
 
 
-def _no_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise BadRequest(f"{name} is not a JSON number.")
 
 
-def _finite(digits: str) -> float:
+def _read_float(digits: str) -> float:
     if not math.isfinite(value := float(digits)):
         raise BadRequest("A number of the body is too large.")
     return value
 
 
-def _short(digits: str) -> int:
-    if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise BadRequest(f"A number of the body has more than {MAX_DIGITS} digits.")
+def _read_integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_JSON_DIGITS:
+        raise BadRequest(f"A number of the body has more than {MAX_JSON_DIGITS} digits.")
     return int(digits)
 
 
-async def pieces(
-    request: Request, arrivals: Arrivals, *, limit: int, seconds: float
+async def iter_body(
+    request: Request, arrivals: BodyArrivals, *, limit: int, seconds: float
 ) -> AsyncIterator[bytes]:
     """Read a body piece by piece. Raises TooLarge, Timeout, WrongMedia or BadRequest.
 
@@ -121,16 +121,16 @@ async def pieces(
         raise WrongMedia("Compressed bodies are not read. Send the body as it is.")
     too_large = TooLarge(f"The body is over {limit:,} bytes.")
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > MAX_DIGITS or int(declared) > limit):
+    if declared.isdecimal() and (len(declared) > MAX_JSON_DIGITS or int(declared) > limit):
         raise too_large
     size, started = 0, asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(seconds) as clock:
-            with arrivals.arrival(clock) as arrival:
+            with arrivals.track(clock) as arrival:
                 async for piece in request.stream():
                     if (size := size + len(piece)) > limit:
                         raise too_large
-                    arrival.note(size, until=started + seconds + size / SLOWEST)
+                    arrival.note_size(size, until=started + seconds + size / SLOWEST)
                     yield piece
     except TimeoutError as error:
         raise Timeout("The body did not arrive in time.") from error
@@ -145,19 +145,19 @@ class StrictRequest(Request):
         """Read the whole body once."""
         if not hasattr(self, "_body"):
             options: ServeOptions = self.app.state.options
-            read = pieces(
+            chunks = iter_body(
                 self,
                 self.app.state.arriving,
                 limit=options.max_json_bytes,
                 seconds=options.read_seconds,
             )
-            self._body = b"".join([piece async for piece in read])
+            self._body = b"".join([piece async for piece in chunks])
         return self._body
 
     async def json(self) -> Any:
         """Read the body as JSON once. Raises BadRequest."""
         if not hasattr(self, "_json"):
-            self._json = parse(await self.body())
+            self._json = parse_json_body(await self.body())
         return self._json
 
 
@@ -168,7 +168,7 @@ class StrictRoute(APIRoute):
         """Wrap the handler: media type first, then the strict request."""
         handle = super().get_route_handler()
 
-        async def strictly(request: Request) -> Response:
+        async def handle_strictly(request: Request) -> Response:
             kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
             strict = StrictRequest(request.scope, request.receive)
             if self.body_field is not None:
@@ -178,4 +178,4 @@ class StrictRoute(APIRoute):
                 request.state.visit.take()
             return await handle(strict)
 
-        return strictly
+        return handle_strictly

@@ -14,51 +14,51 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ragdesk.errors import HomeUnusable, NotFound, Refusal
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
-from ragdesk.web.gate import may
-from ragdesk.web.state import of
+from ragdesk.web.gate import require_scope
+from ragdesk.web.state import server_state
 
 router = APIRouter(tags=["server"])
-Admin = Annotated[Principal, Depends(may("admin"))]
-SERVED = ("ok", "behind", "restricted")
-TYPES = {
+Admin = Annotated[Principal, Depends(require_scope("admin"))]
+SERVED_STATES = ("ok", "behind", "restricted")
+PAGE_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-PAGE = {
-    file.name: (file.read_bytes(), TYPES[file.name.rpartition(".")[2]])
+PAGE_FILES = {
+    file.name: (file.read_bytes(), PAGE_TYPES[file.name.rpartition(".")[2]])
     for file in files("ragdesk.web").joinpath("page").iterdir()
-    if file.name.rpartition(".")[2] in TYPES
+    if file.name.rpartition(".")[2] in PAGE_TYPES
 }
 
 
-def _page(name: str) -> Response:
-    if name not in PAGE:
+def _page_response(name: str) -> Response:
+    if name not in PAGE_FILES:
         raise NotFound("No such page.")
-    body, media_type = PAGE[name]
+    body, media_type = PAGE_FILES[name]
     return Response(body, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/", include_in_schema=False)
 async def index() -> Response:
     """Give the chat page."""
-    return _page("index.html")
+    return _page_response("index.html")
 
 
 @router.get("/page/{name}", include_in_schema=False)
 async def page(name: str) -> Response:
     """Give a part of the chat page."""
-    return _page(name)
+    return _page_response(name)
 
 
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
     index_route, part_route = router.routes[:2]
     paths = {"/": (index_route, "index.html")}
-    paths |= {f"/page/{name}": (part_route, name) for name in PAGE}
+    paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
     return {
-        path: (route, _page(name).raw_headers, PAGE[name][0])
+        path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])
         for path, (route, name) in paths.items()
     }
 
@@ -104,20 +104,20 @@ async def readyz(request: Request) -> Response:
     collections that an older generation answers. restricted: those of them that answer
     administrators alone, as nobody knows who may see them now.
     """
-    state = of(request)
-    status, troubles = state.live.status(), state.live.troubles()
+    state = server_state(request)
+    status, outages = state.open_collections.status(), state.open_collections.outages()
     states = Counter(status.values())
-    served = sum(states[name] for name in SERVED)
-    listing = state.live.listing
+    served = sum(states[name] for name in SERVED_STATES)
+    listing = state.open_collections.listing
     ready = state.ready and (served > 0 or not (status or listing))
     try:
-        named = _sees_all(request)
+        sees_names = _sees_all_collections(request)
     except HomeUnusable:  # nobody's key can be read, so nobody can ask
-        named, ready = False, False
+        sees_names, ready = False, False
     not_served = [
-        {"status": status.get(name, "closed"), **trouble.json()}
-        | ({"collection": name} if named else {})
-        for name, trouble in troubles.items()
+        {"status": status.get(name, "closed"), **outage.json()}
+        | ({"collection": name} if sees_names else {})
+        for name, outage in outages.items()
     ]
     if listing and not not_served:  # they would say the same
         not_served.append({"status": "closed", **listing.json()})
@@ -132,10 +132,10 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(body, 200 if ready else 503)
 
 
-def _sees_all(request: Request) -> bool:
+def _sees_all_collections(request: Request) -> bool:
     """Tell whether the asker shows a key of an administrator, or is the local user."""
     try:
-        who = of(request).gate.who(request.headers.get("authorization"))
+        who = server_state(request).gate.authenticate(request.headers.get("authorization"))
     except Refusal:
         return False
     return "admin" in who.scopes and not who.collections
@@ -144,7 +144,7 @@ def _sees_all(request: Request) -> bool:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, _who: Admin) -> Response:
     """Give the server's numbers in the text format of Prometheus."""
-    numbers = of(request).metrics
-    numbers.note_handles()
-    text = await asyncio.to_thread(numbers.text)
+    numbers = server_state(request).metrics
+    numbers.set_handles()
+    text = await asyncio.to_thread(numbers.format_metrics)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")

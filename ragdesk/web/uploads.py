@@ -17,8 +17,8 @@ from typing import IO, Any
 
 from ragdesk.errors import DiskFull
 
-FOLDER, LOCK = "uploads", "LOCK"
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+UPLOADS_FOLDER, UPLOADS_LOCK = "uploads", "LOCK"
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 log = logging.getLogger("ragdesk.web")
 
 
@@ -34,31 +34,35 @@ class Uploads:
         self.folder: Path | None = None
         self._lock: IO[bytes] | None = None
         try:
-            self._make()
+            self._make_folder()
         except OSError as error:
             log.warning("no document can be put: home cannot be written", extra={"why": str(error)})
 
-    def _make(self) -> Path:
-        top = self._home / FOLDER
+    def _make_folder(self) -> Path:
+        top = self._home / UPLOADS_FOLDER
         top.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (top / LOCK).open("ab") as gate:  # so that no folder is seen before it is locked
+        with (top / UPLOADS_LOCK).open(
+            "ab"
+        ) as gate:  # so that no folder is seen before it is locked
             fcntl.flock(gate, fcntl.LOCK_EX)
-            freed = sum(_clear(folder) for folder in top.iterdir() if folder.is_dir())
+            freed = sum(_clear_folder(folder) for folder in top.iterdir() if folder.is_dir())
             folder = top / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
             if self._lock is not None:
                 self._lock.close()
-            self._lock = _lock(folder)
+            self._lock = _lock_folder(folder)
         if freed:
             log.info("uploads of an ended server were cleared", extra={"bytes": freed})
         self.folder = folder
         return folder
 
-    def new(self) -> Path:
+    def new_file(self) -> Path:
         """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
         with refuse_full_disk():
             stands = self.folder is not None and self.folder.is_dir()  # else removed by hand, say
-            return (self.folder if self.folder and stands else self._make()) / secrets.token_hex(8)
+            return (
+                self.folder if self.folder and stands else self._make_folder()
+            ) / secrets.token_hex(8)
 
     def close(self) -> None:
         """Remove everything."""
@@ -74,13 +78,13 @@ def refuse_full_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             raise DiskFull from error
         raise
 
 
-def _lock(folder: Path) -> IO[bytes]:
-    lock = (folder / LOCK).open("ab")
+def _lock_folder(folder: Path) -> IO[bytes]:
+    lock = (folder / UPLOADS_LOCK).open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -89,10 +93,10 @@ def _lock(folder: Path) -> IO[bytes]:
     return lock
 
 
-def _clear(folder: Path) -> int:
+def _clear_folder(folder: Path) -> int:
     """Remove a folder that no living server holds; gives the bytes that this frees."""
     try:
-        lock = _lock(folder)
+        lock = _lock_folder(folder)
     except OSError:  # held, or not ours
         return 0
     with lock:

@@ -7,30 +7,32 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from ragdesk.assemble import Opened
-from ragdesk.web.live import Live
-from ragdesk.web.state import of
+from ragdesk.assemble import OpenCollection
+from ragdesk.web.live import OpenCollections
+from ragdesk.web.state import server_state
 
 
-class Use:
+class RequestLeases:
     """The collections that one request uses, and what else is to be ended with it."""
 
-    def __init__(self, live: Live, ending: contextlib.AsyncExitStack) -> None:
+    def __init__(self, live: OpenCollections, ending: contextlib.AsyncExitStack) -> None:
         self._live, self._ending = live, ending
 
-    async def open(self, name: str) -> Opened:
+    async def lease_collection(self, name: str) -> OpenCollection:
         """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
-        return await self._ending.enter_async_context(self._live.use(name))
+        return await self._ending.enter_async_context(self._live.use_collection(name))
 
-    def then(self, close: Callable[[], Awaitable[object]]) -> None:
+    def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
         """Await ``close`` at the end, before what was opened earlier is closed."""
         self._ending.push_async_callback(close)
 
 
-async def hold(request: Request) -> AsyncIterator[Use]:
+async def provide_leases(request: Request) -> AsyncIterator[RequestLeases]:
     """Hold what a route opens until its response was sent, broke off, or was never begun."""
     async with contextlib.AsyncExitStack() as ending:
-        yield Use(of(request).live, ending)
+        yield RequestLeases(server_state(request).open_collections, ending)
 
 
-Leases = Annotated[Use, Depends(hold, scope="request")]  # of the request, not of the function
+Leases = Annotated[
+    RequestLeases, Depends(provide_leases, scope="request")
+]  # of the request, not of the function

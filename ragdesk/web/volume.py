@@ -13,7 +13,7 @@ GONE = (
 )
 
 
-class Volume:
+class CollectionsVolume:
     """The folder of all collections, known again by its device and inode."""
 
     def __init__(self, folder: Path) -> None:

@@ -13,18 +13,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragdesk.errors import BadRequest, LongHeaders, Refusal
-from ragdesk.metrics import OTHER, Metrics
+from ragdesk.metrics import OTHER_LABEL, Metrics
 from ragdesk.web import problems
-from ragdesk.web.connections import Places, Visit
+from ragdesk.web.connections import RequestSlots, SlotLease
 
 log = logging.getLogger("ragdesk.web")
-POLICY = (
+CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
-SAFE = {
-    "content-security-policy": POLICY,
+SAFE_HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -34,10 +34,10 @@ SAFE = {
     "cache-control": "no-store",
 }
 MAX_HEADER_BYTES = 16_384  # uvicorn bounds those of an unfinished request only
-ALWAYS = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
+ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
 
 
-class Watch:
+class RequestMiddleware:
     """ASGI middleware, the outermost one."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -48,30 +48,30 @@ class Watch:
             return await self.app(scope, receive, send)
         started, status, number = time.perf_counter(), 499, secrets.token_hex(8)
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = number
-                for name, value in SAFE.items():
+                for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         self.running += 1
         self.metrics.in_flight.set(self.running)
         try:
-            if refused := self._refusal(scope):
-                response = problems.from_error(refused)
+            if refusal := self._find_refusal(scope):
+                response = problems.error_response(refusal)
                 response.headers["connection"] = "close"  # what follows may not be a request
-                return await response(scope, receive, told)
-            return await self.app(scope, receive, told)
+                return await response(scope, receive, send_with_headers)
+            return await self.app(scope, receive, send_with_headers)
         finally:
             self.running -= 1
             self.metrics.in_flight.set(self.running)
-            self._note(scope, status, time.perf_counter() - started, number)
+            self._log_request(scope, status, time.perf_counter() - started, number)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _find_refusal(self, scope: Scope) -> Refusal | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return LongHeaders(f"The headers are over {MAX_HEADER_BYTES:,} bytes.")
         names = [name for name, _ in scope["headers"]]
@@ -81,12 +81,12 @@ class Watch:
             return BadRequest("A request shows one key, in one Authorization header.")
         return None
 
-    def _note(
+    def _log_request(
         self, scope: MutableMapping[str, Any], status: int, seconds: float, number: str
     ) -> None:
-        route = getattr(scope.get("route"), "path", OTHER)
-        seen = f"{status // 100}xx"
-        self.metrics.requests.add(route=route, method=scope["method"], status=seen)
+        route = getattr(scope.get("route"), "path", OTHER_LABEL)
+        status_class = f"{status // 100}xx"
+        self.metrics.requests.add(route=route, method=scope["method"], status=status_class)
         self.metrics.seconds.observe(seconds, route=route)
         fields = {"request": number, "method": scope["method"], "route": route, "status": status}
         who = scope.get("state", {}).get("who", "-")
@@ -96,33 +96,33 @@ class Watch:
         log.info("request", extra={**fields, **repeats})
 
 
-class Seats:
+class SlotMiddleware:
     """ASGI middleware, the innermost one: so many requests are answered at the same time.
 
     One that brings a body takes its place when that is in, see ``strict``: it comes at its
     client's pace.
     """
 
-    def __init__(self, app: ASGIApp, places: Places) -> None:
+    def __init__(self, app: ASGIApp, places: RequestSlots) -> None:
         self.app, self.places = app, places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         state = scope.setdefault("state", {})
-        state["visit"] = visit = Visit(self.places, state.get("connection"))
+        state["visit"] = visit = SlotLease(self.places, state.get("connection"))
         try:
-            if not brings_body(scope) and scope["path"] not in ALWAYS:
+            if not has_body(scope) and scope["path"] not in ALWAYS_ANSWERED:
                 visit.take()
         except Refusal as error:
-            return await problems.from_error(error)(scope, receive, send)
+            return await problems.error_response(error)(scope, receive, send)
         try:
             return await self.app(scope, receive, send)
         finally:
             visit.give_back()
 
 
-def brings_body(scope: Scope) -> bool:
+def has_body(scope: Scope) -> bool:
     """Tell whether a request says that a body follows its headers."""
     fields = Headers(scope=scope)
     return "transfer-encoding" in fields or fields.get("content-length", "0").strip("0") != ""

@@ -7,11 +7,11 @@ import pytest
 from fakes import CARD, HashEmbedder
 
 from indexes.build import Build
-from indexes.chunk import Chunk, Record
+from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import Done, Question
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.retrieve import Retriever
 
 RETURNS = (
     "Unused articles can be sent back within 30 days of delivery. Opened software cannot be returned. "
@@ -34,10 +34,10 @@ FAQ = "How do I change my password?\nOpen the account page and choose Security. 
 
 def _one(
     uri: str, text: str, *, groups: frozenset[str] = frozenset(), **facts: object
-) -> tuple[Record, list[Chunk]]:
+) -> tuple[DocumentRecord, list[Chunk]]:
     known = {"title": uri.rpartition("/")[2].rpartition(".")[0], "language": "en"}
     known |= {k: v for k, v in facts.items() if k in known}
-    record = Record(
+    record = DocumentRecord(
         id=uri,
         uri=uri,
         source="src",
@@ -51,7 +51,7 @@ def _one(
     return record, [chunk]
 
 
-def documents() -> list[tuple[Record, list[Chunk]]]:
+def documents() -> list[tuple[DocumentRecord, list[Chunk]]]:
     errors, [table] = _one("errors.md", ERRORS, kind="table", lead="Error codes")
     rows = ERRORS.index("E1047")
     parts = [
@@ -91,8 +91,8 @@ def index(tmp_path_factory, embedder):
 
 
 @pytest.fixture(scope="session")
-def retrieve(index, embedder) -> Retrieve:
-    return Retrieve(index=index, embedder=embedder)
+def retrieve(index, embedder) -> Retriever:
+    return Retriever(index=index, embedder=embedder)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragdesk.answering.alike import alike
+from ragdesk.answering.alike import has_same_content
 
 REST = " Parcels are insured, tracked, packed with care and signed for at the door by somebody."
 
@@ -19,14 +19,14 @@ REST = " Parcels are insured, tracked, packed with care and signed for at the do
     ],
 )
 def test_a_difference_that_matters_keeps_both(one, other):
-    assert not alike(one + REST, other + REST, share=0.8)
-    assert not alike(other + REST, one + REST, share=0.8)
+    assert not has_same_content(one + REST, other + REST, min_share=0.8)
+    assert not has_same_content(other + REST, one + REST, min_share=0.8)
 
 
 def test_a_difference_that_was_asked_for_keeps_both():
     one, other = f"Standard shipping is slow.{REST}", f"Express shipping is slow.{REST}"
-    assert alike(one, other, share=0.8)
-    assert not alike(one, other, share=0.8, asked={"standard"})
+    assert has_same_content(one, other, min_share=0.8)
+    assert not has_same_content(one, other, min_share=0.8, question_words={"standard"})
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_a_difference_that_was_asked_for_keeps_both():
     ],
 )
 def test_another_spelling_is_shown_once(other):
-    assert alike("Returns are taken within 30 days." + REST, other, share=0.8)
+    assert has_same_content("Returns are taken within 30 days." + REST, other, min_share=0.8)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import Question
-from ragdesk.answering.assess import assess
+from ragdesk.answering.assess import add_answer_signals
 from ragdesk.answering.calibrated import Calibration
-from ragdesk.answering.evidence import Retrieval, want
+from ragdesk.answering.evidence import Retrieval, analyze_question
 
 ADDED = {"topic", "topic_all", "told", "told_all", "meant", "both"}
 
@@ -25,19 +25,19 @@ def found(question: str, *texts: str) -> Retrieval:
         )
         for uri, text in ((f"{n}.md", text) for n, text in enumerate(texts))
     )
-    asked = want(question, lambda _: 1.0)
+    asked = analyze_question(question, lambda _: 1.0)
     return Retrieval(
-        asked=asked,
+        analysis=asked,
         idf=lambda _: 1.0,
         vector=None,
         passages=passages,
         signals={"top": 0.5},
-        repeated={},
+        duplicates={},
     )
 
 
 def told(question: str, *texts: str) -> float:
-    return assess(found(question, *texts), NoModel()).signals["told"]
+    return add_answer_signals(found(question, *texts), NoModel()).signals["told"]
 
 
 class NoModel:
@@ -76,21 +76,21 @@ def test_a_question_in_the_documents_answers_nothing():
 
 def test_an_answer_in_several_documents_is_told_more_often():
     asked, text = "Who repairs the kettle?", "Bergen Service in town repairs the old kettle."
-    once = assess(found(asked, text, "Parcels leave."), NoModel()).signals
-    twice = assess(found(asked, text, text), NoModel()).signals
+    once = add_answer_signals(found(asked, text, "Parcels leave."), NoModel()).signals
+    twice = add_answer_signals(found(asked, text, text), NoModel()).signals
     assert twice["told"] == once["told"]
     assert twice["told_all"] > once["told_all"]
 
 
 def test_nothing_found_adds_nothing():
     empty = replace(found("Who?"), passages=())
-    assert assess(empty, NoModel()) is empty
+    assert add_answer_signals(empty, NoModel()) is empty
 
 
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8))
 def test_every_signal_is_a_share(retrieve, spoken):
     seen = retrieve(Question(text=" ".join(spoken)))
-    signals = assess(seen, retrieve.embedder).signals
+    signals = add_answer_signals(seen, retrieve.embedder).signals
     assert all(0.0 <= signals.get(name, 0.0) <= 1.0 + 1e-6 for name in ADDED)
     assert {k: v for k, v in signals.items() if k not in ADDED} == dict(seen.signals)
 

@@ -7,10 +7,10 @@ import pytest
 from fakes import HashEmbedder, document, publish
 
 from indexes.index import Index
-from ragdesk.answering.answer import Answer, Delta, Done, Outcome, Question, Turn
-from ragdesk.answering.clarify import ClarifyOptions, vague
+from ragdesk.answering.answer import Answer, TextDelta, Done, Outcome, Question, Turn
+from ragdesk.answering.clarify import ClarifyOptions, is_vague
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieve import Retrieve, RetrieveOptions
+from ragdesk.answering.retrieve import Retriever, RetrieveOptions
 
 TEXTS = {
     "kettle.md": ("Fjord kettle", "Clean it with a soft cloth. It weighs two kilograms."),
@@ -29,7 +29,7 @@ def desk(tmp_path_factory):
     held = [document(uri, text, title=title) for uri, (title, text) in TEXTS.items()]
     publish(collection, *held, embedder=embedder)
     with Index.open(collection, card=embedder.card) as index:
-        retrieve = Retrieve(index=index, embedder=embedder, options=RetrieveOptions(dense=0.0))
+        retrieve = Retriever(index=index, embedder=embedder, options=RetrieveOptions(dense=0.0))
         yield Desk(retrieve=retrieve, collection="default")
 
 
@@ -43,7 +43,7 @@ def ask(desk: Desk, text: str, *before: str) -> Answer:
     told = asyncio.run(events())
     assert isinstance(told[-1], Done)
     answer = told[-1].answer
-    assert "".join(event.text for event in told if isinstance(event, Delta)) == answer.text
+    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == answer.text
     return answer
 
 
@@ -106,4 +106,4 @@ def test_asking_back_can_be_turned_off(desk):
     ],
 )
 def test_a_department_and_a_duty_point_at_nothing(question, wanted):
-    assert vague(question) is wanted
+    assert is_vague(question) is wanted

@@ -5,9 +5,9 @@ from answering_words import WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes.chunk import Filter
-from ragdesk.answering.answer import Delta, Found, Outcome, Verdict
-from ragdesk.answering.wording import NOT_FOUND
+from indexes.chunk import SearchFilter
+from ragdesk.answering.answer import TextDelta, PassagesReady, Outcome, ClaimChecked
+from ragdesk.answering.wording import NO_ANSWER_TEXT
 
 questions = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join) | st.text(max_size=30)
 
@@ -19,9 +19,9 @@ def test_an_answer_can_be_checked(ask, index, text):
 
     for citation in answer.citations:
         assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
-    assert "".join(e.text for e in told if isinstance(e, Delta)) == answer.text
-    assert told[0] == Found(answer.passages)
-    assert [e.claim for e in told if isinstance(e, Verdict)] == list(answer.claims)
+    assert "".join(e.text for e in told if isinstance(e, TextDelta)) == answer.text
+    assert told[0] == PassagesReady(answer.passages)
+    assert [e.claim for e in told if isinstance(e, ClaimChecked)] == list(answer.claims)
     assert [c.number for c in answer.citations] == list(range(1, len(answer.citations) + 1))
     places = {(c.uri, c.start, c.end) for c in answer.citations}
     assert len(places) == len(answer.citations)
@@ -66,7 +66,7 @@ def test_what_the_documents_do_not_say_is_refused_in_the_language_of_the_questio
     ask, text, language
 ):
     answer, _ = ask(text)
-    assert (answer.outcome, answer.text) == (Outcome.NOT_FOUND, NOT_FOUND[language])
+    assert (answer.outcome, answer.text) == (Outcome.NOT_FOUND, NO_ANSWER_TEXT[language])
     assert not answer.claims
 
 
@@ -109,8 +109,10 @@ def test_a_question_in_the_text_is_said_with_what_answers_it(ask):
 
 
 def test_what_a_group_may_not_see_is_not_said(ask):
-    everyone, _ = ask("How high is the staff discount?", where=Filter(groups=frozenset()))
-    staff, _ = ask("How high is the staff discount?", where=Filter(groups=frozenset({"staff"})))
+    everyone, _ = ask("How high is the staff discount?", where=SearchFilter(groups=frozenset()))
+    staff, _ = ask(
+        "How high is the staff discount?", where=SearchFilter(groups=frozenset({"staff"}))
+    )
     assert "40" not in everyone.text
     assert all(p.chunk.uri != "secret.md" for p in everyone.passages)
     assert "The staff discount is 40 percent. [1]" in staff.text

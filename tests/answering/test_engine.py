@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ragdesk.answering.engine import Engine, open_engine
-from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
+from ragdesk.answering.engine import LlmEngine, open_llm_engine
+from ragdesk.answering.generate import GenerateOptions, OpenAIGenerator
 from ragdesk.answering.ground import GroundOptions
 from ragdesk.answering.on_vllm import VllmOptions
 from ragdesk.answering.prompts import Prompt
@@ -17,8 +17,8 @@ OPTIONS = GenerateOptions(urls=("http://127.0.0.1:9/v1",))
 
 
 @pytest.fixture
-def engine() -> Engine:
-    made = open_engine(OPTIONS, GroundOptions(), VllmOptions())
+def engine() -> LlmEngine:
+    made = open_llm_engine(OPTIONS, GroundOptions(), VllmOptions())
     assert made
     return made
 
@@ -26,9 +26,9 @@ def engine() -> Engine:
 def test_a_model_is_opened_beside_the_loop_and_once(engine):
     made = []
 
-    def make() -> OpenAICompatible:
+    def make() -> OpenAIGenerator:
         made.append(threading.current_thread())
-        return OpenAICompatible(OPTIONS)
+        return OpenAIGenerator(OPTIONS)
 
     async def start() -> None:
         engine.make = make

@@ -10,10 +10,10 @@ from fault_proxy import FAULTS, FaultProxy
 from scripted_writer import app
 from starlette.responses import Response
 
-from ragdesk.answering.answer import Delta, Outcome, Question
-from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
+from ragdesk.answering.answer import TextDelta, Outcome, Question
+from ragdesk.answering.generate import GenerateOptions, OpenAIGenerator
 from ragdesk.answering.prompts import Prompt
-from ragdesk.errors import EngineFailed, Overloaded, face
+from ragdesk.errors import EngineFailed, Overloaded, error_status
 
 QUICK = {"connect_seconds": 1.0, "first_seconds": 2.0, "silence_seconds": 1.0, "rest_seconds": 0.05}
 EXPECTED = {
@@ -127,8 +127,8 @@ def test_words_that_were_told_cannot_be_taken_back(desk, target):
 
             with pytest.raises(EngineFailed) as failed:
                 await listen()
-            assert any(isinstance(event, Delta) for event in told)
-            assert face(failed.value).code == "generator_failed"
+            assert any(isinstance(event, TextDelta) for event in told)
+            assert error_status(failed.value).code == "generator_failed"
             await asking.writer.engine.close()
 
     asyncio.run(ask())
@@ -168,11 +168,11 @@ def test_a_key_that_is_refused_is_not_tried_again_and_rests_nobody(target):
     """What is wrong with one question, such as its length, must not close the engine for all."""
 
     async def ask() -> None:
-        model = OpenAICompatible(GenerateOptions(urls=(f"http://127.0.0.1:{target}/nowhere",)))
+        model = OpenAIGenerator(GenerateOptions(urls=(f"http://127.0.0.1:{target}/nowhere",)))
         for _ in range(GenerateOptions().trips + 1):
             with pytest.raises(EngineFailed) as failed:
                 await anext(model(Prompt(system="s", user="u")))
-            assert (failed.value.reason, failed.value.again) == ("refused", False)
+            assert (failed.value.reason, failed.value.can_retry) == ("refused", False)
         await model.close()
 
     asyncio.run(ask())

@@ -6,9 +6,9 @@ from dataclasses import asdict
 import pytest
 from fakes import HashEmbedder, document, publish
 
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 OPEN = {
@@ -20,7 +20,7 @@ HIDDEN = {
     f"plan-{n}.md": f"Layoffs in Lyon begin in month {n}.\n里昂工厂裁员计划第{n}期。\nParts, refund."
     for n in range(6)
 }
-STRANGER = Filter(groups=frozenset({"guests"}))
+STRANGER = SearchFilter(groups=frozenset({"guests"}))
 
 
 def answers(home, texts, question):
@@ -28,7 +28,7 @@ def answers(home, texts, question):
     documents += [document(uri, text, groups=frozenset({"hr"})) for uri, text in texts.items()]
     publish(home / "collections/default", *documents)
     asked = Question(text=question, where=STRANGER, explain=True)
-    with Desks(home, Settings(), HashEmbedder()).open("default") as opened:
+    with Workspace(home, Settings(), HashEmbedder()).open_collection("default") as opened:
         said = asdict(asyncio.run(opened.desk.ask(asked)))
     return {name: value for name, value in said.items() if name not in {"id", "seconds"}}
 

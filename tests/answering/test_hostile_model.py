@@ -9,9 +9,9 @@ from by_model import RETURNED, by_model
 from hostile_server import HEALTH, LISTS, HostileServer
 
 from ragdesk.answering.answer import Question
-from ragdesk.answering.generate import GenerateOptions, OpenAICompatible
+from ragdesk.answering.generate import GenerateOptions, OpenAIGenerator
 from ragdesk.answering.prompts import Prompt
-from ragdesk.answering.write import MOST_SENTENCES
+from ragdesk.answering.write import MAX_ANSWER_SENTENCES
 from ragdesk.errors import EngineFailed
 
 QUICK = {"connect_seconds": 0.5, "first_seconds": 5.0, "silence_seconds": 1.0, "rest_seconds": 0.02}
@@ -47,7 +47,7 @@ def test_no_cookie_of_a_model_server_goes_out_with_a_later_question():
     async def ask() -> None:
         async with HostileServer() as server:
             server.set("cookies")
-            model = OpenAICompatible(GenerateOptions(urls=(server.url,), model="m", **QUICK))
+            model = OpenAIGenerator(GenerateOptions(urls=(server.url,), model="m", **QUICK))
             for _ in range(3):
                 assert [piece async for piece in model(Prompt(system="s", user="u"))]
             await model.close()
@@ -62,7 +62,7 @@ def test_a_health_without_end_is_read_by_its_status():
         async with HostileServer(most=2 * TAKEN) as server:
             server.set(HEALTH)
             options = GenerateOptions(urls=(server.url,), model="m", trips=1, **QUICK)
-            model = OpenAICompatible(options)
+            model = OpenAIGenerator(options)
             with pytest.raises(EngineFailed):
                 await anext(model(Prompt(system="s", user="u")))
             async with asyncio.timeout(10):
@@ -83,7 +83,7 @@ def test_sentences_without_end_are_cut_off_and_what_was_checked_stands(desk):
             answer = await asking.ask(Question(text=RETURNED))
             await asking.writer.engine.close()
             assert answer.degraded
-            assert answer.withheld == MOST_SENTENCES
+            assert answer.withheld == MAX_ANSWER_SENTENCES
             assert server.sent < TAKEN
 
     asyncio.run(ask())
@@ -100,7 +100,7 @@ def test_nothing_is_asked_for_that_is_coded(desk):
         server = await asyncio.start_server(meet, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         async with server:
-            model = OpenAICompatible(GenerateOptions(urls=(url,), **QUICK))
+            model = OpenAIGenerator(GenerateOptions(urls=(url,), **QUICK))
             with pytest.raises(EngineFailed):
                 await anext(model(Prompt(system="s", user="u")))
             await model.close()
@@ -134,7 +134,7 @@ def test_bytes_after_the_list_of_models_answer_no_question():
     async def ask() -> list[object]:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        client = OpenAICompatible(GenerateOptions(urls=(f"http://127.0.0.1:{port}/v1",)))
+        client = OpenAIGenerator(GenerateOptions(urls=(f"http://127.0.0.1:{port}/v1",)))
         try:
             return [piece async for piece in client(Prompt(system="s", user="q"))]
         finally:

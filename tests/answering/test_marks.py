@@ -6,24 +6,24 @@ import pytest
 from fakes import CARD, HashEmbedder
 
 from indexes.build import Build
-from indexes.chunk import Chunk, Record
+from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import Outcome, Question
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.evidence import read
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.evidence import analyze_sentences
+from ragdesk.answering.retrieve import Retriever
 
 
 def answer(folder, text):
     facts = {"uri": "a.md", "text": text, "title": "Refund policy", "language": "en"}
-    record = Record(id="a", source="s", digest="a", media_type="text/markdown", **facts)
+    record = DocumentRecord(id="a", source="s", digest="a", media_type="text/markdown", **facts)
     chunk = Chunk(document="a", start=0, end=len(text), **facts)
     with Build(folder, HashEmbedder(CARD)) as build:
         build.add(record, [chunk])
         build.publish()
     index = Index.open(folder)
-    retrieve = Retrieve(index=index, embedder=HashEmbedder(CARD))
+    retrieve = Retriever(index=index, embedder=HashEmbedder(CARD))
     desk = Desk(retrieve=retrieve, collection="c", decide=DecideOptions(floor=0.0))
     try:
         return asyncio.run(desk.ask(Question(text="What is the refund policy?")))
@@ -43,4 +43,4 @@ def test_marks_beside_sentences_are_not_quoted(tmp_path):
 
 
 def test_words_of_any_script_are_sentences():
-    assert len(read("退款三天。\n\nⴰⵣⵓⵍ.\n\n꒐ꄷ\n\n***")) == 3
+    assert len(analyze_sentences("退款三天。\n\nⴰⵣⵓⵍ.\n\n꒐ꄷ\n\n***")) == 3

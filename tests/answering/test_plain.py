@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragdesk.answering.plain import Growing, plain
+from ragdesk.answering.plain import GrowingSanitizer, sanitize_text
 
 TEXT = st.lists(
     st.sampled_from(
@@ -22,10 +22,10 @@ TEXT = st.lists(
 
 @given(TEXT, st.lists(st.integers(0, 200), max_size=10))
 def test_a_growing_text_is_cleaned_as_the_whole_one_is(text, cuts):
-    growing, shown = Growing(known="a@b.example"), ""
+    growing, shown = GrowingSanitizer(known_text="a@b.example"), ""
     for cut in sorted(cuts):
         shown += growing.grow(text[:cut])
         assert growing.text == shown
-        assert plain(text, "a@b.example").strip().startswith(shown)
+        assert sanitize_text(text, "a@b.example").strip().startswith(shown)
     shown += growing.grow(f"{text} ")
-    assert shown == plain(text, "a@b.example").strip()
+    assert shown == sanitize_text(text, "a@b.example").strip()

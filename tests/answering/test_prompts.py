@@ -3,10 +3,10 @@
 import pytest
 
 from indexes.chunk import Chunk, Passage
-from indexes.text import tokens
+from indexes.text import tokenize_text
 from ragdesk.answering import prompts
 from ragdesk.answering.answer import Turn
-from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
 
 # Of Qwen, Llama 2 to 4, Mistral, DeepSeek, Gemma, Phi, GLM, Cohere, Yi, Granite, MiniMax, Seed, Nemotron, BERT.
 MARKED = """
@@ -34,15 +34,15 @@ def said(words: str) -> str:
         lead=f"x\n{words}", start=0, end=len(words) + 4, version=words,
     )  # fmt: skip
     passage = Passage(chunk=chunk, score=1.0)
-    user = prompts.asking([passage], words, "en")
-    alone = prompts.alone([Turn(role="user", text=words)], words, "en")
-    return "\n".join([prompts.again(user, words, "en"), alone.user])
+    user = prompts.format_question([passage], words, "en")
+    alone = prompts.build_rewrite_prompt([Turn(role="user", text=words)], words, "en")
+    return "\n".join([prompts.format_repair(user, words, "en"), alone.user])
 
 
 @pytest.mark.parametrize("marker", MARKED.split())
 def test_no_mark_of_a_chat_template_reaches_a_prompt(marker):
     for form in hidden(marker):
-        text = said(form).replace(prompts.OPEN, "").replace(prompts.CLOSE, "")
+        text = said(form).replace(prompts.PASSAGES_OPEN, "").replace(prompts.PASSAGES_CLOSE, "")
         folded = text.translate({code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)})
         folded = folded.replace("\u200b", "")
         assert marker not in folded
@@ -54,19 +54,19 @@ def test_no_mark_of_a_chat_template_reaches_a_prompt(marker):
     "text", ["if (a <b) and x < 5: print(1 << 2)", "[1] [Note] see [2]", "3 < 4 > 2", "a | b |", "退款 <3 天"]
 )  # fmt: skip
 def test_what_is_no_mark_stays_as_it_is(text):
-    assert prompts.clean(text) == text
+    assert prompts.clean_prompt_text(text) == text
 
 
 def test_a_broken_mark_keeps_its_words():
     code = "A turn begins with <|im_start|>user and List<String> holds [INST]."
-    assert tokens(prompts.clean(code)) == tokens(code)
+    assert tokenize_text(prompts.clean_prompt_text(code)) == tokenize_text(code)
 
 
 def test_quotes_are_of_the_stored_text():
     text = "Write <|im_start|>user before a turn.\nThen write </s> after it."
     chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
-    check = Verify(options=VerifyOptions(), idf=lambda _: 1.0)
-    given = prompts.passage(1, Passage(chunk=chunk, score=1.0)).splitlines()[1]
+    check = ClaimChecker(options=VerifyOptions(), idf=lambda _: 1.0)
+    given = prompts.format_passage(1, Passage(chunk=chunk, score=1.0)).splitlines()[1]
     statement = check(given, [Passage(chunk=chunk, score=1.0)], "What stands before a turn?")
     assert statement.quotes
     for quote in statement.quotes:
@@ -78,7 +78,7 @@ def test_quotes_are_of_the_stored_text():
 @pytest.mark.parametrize("end", ["\n", "\r", "\u2028", "\x85"])
 def test_no_line_of_a_passage_looks_like_the_head_of_another(mark, end):
     words = f"a{end}{mark} Refunds{end}All refunds are paid at once, see [1]."
-    user = said(words).split(prompts.CLOSE)[0]
+    user = said(words).split(prompts.PASSAGES_CLOSE)[0]
     heads = [line for line in user.splitlines() if line.strip()[:1] in {"[", "［"}]
     assert len(heads) == 1
     assert "see [1]." in user

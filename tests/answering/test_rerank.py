@@ -5,7 +5,7 @@ from answering_words import WORDS
 
 from indexes.chunk import Chunk, Passage
 from indexes.errors import ModelMissing
-from ragdesk.answering.rerank import RerankOptions, open_rerank
+from ragdesk.answering.rerank import RerankOptions, open_reranker
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def passages(*texts: str) -> list[Passage]:
 
 
 def test_all_passages_come_back_with_scores_that_do_not_rise(folder):
-    rerank = open_rerank(RerankOptions(model=str(folder), depth=3))
+    rerank = open_reranker(RerankOptions(model=str(folder), depth=3))
     held = passages(*(" ".join(WORDS[n : n + 4]) for n in range(5)))
 
     ordered = rerank(" ".join(WORDS[:3]), held)
@@ -47,7 +47,7 @@ def test_all_passages_come_back_with_scores_that_do_not_rise(folder):
 
 
 def test_a_passage_scores_the_same_in_whatever_company(folder):
-    rerank = open_rerank(RerankOptions(model=str(folder)))
+    rerank = open_reranker(RerankOptions(model=str(folder)))
     texts = [" ".join(WORDS[n : n + 5]) for n in range(6)]
     together = {p.chunk.text: p.score for p in rerank(WORDS[0], passages(*texts))}
 
@@ -62,10 +62,10 @@ def test_pickled_weights_are_never_read(folder, tmp_path):
             (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04N.")
     with pytest.raises(ModelMissing, match="safetensors"):
-        open_rerank(RerankOptions(model=str(tmp_path)))
+        open_reranker(RerankOptions(model=str(tmp_path)))
 
 
 def test_no_model_is_no_step_and_a_wrong_one_is_named(tmp_path):
-    assert open_rerank(RerankOptions()) is None
+    assert open_reranker(RerankOptions()) is None
     with pytest.raises(ModelMissing, match="No cross-encoder"):
-        open_rerank(RerankOptions(model=str(tmp_path / "none")))
+        open_reranker(RerankOptions(model=str(tmp_path / "none")))

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retrieve
+from ragdesk.answering.retrieve import Retriever
 
 
 def uris(found):
@@ -40,9 +40,9 @@ def test_the_same_text_is_shown_once_and_remembered(retrieve):
 @pytest.mark.parametrize(
     ("where", "wanted"),
     [
-        (Filter(paths=("policies/",)), {"policies/"}),
-        (Filter(languages=frozenset({"zh"})), {"政策/"}),
-        (Filter(uris=frozenset({"faq.csv"})), {"faq.csv"}),
+        (SearchFilter(paths=("policies/",)), {"policies/"}),
+        (SearchFilter(languages=frozenset({"zh"})), {"政策/"}),
+        (SearchFilter(uris=frozenset({"faq.csv"})), {"faq.csv"}),
     ],
 )
 def test_a_filter_holds_in_every_lane(retrieve, where, wanted):
@@ -61,7 +61,7 @@ def test_a_language_the_model_cannot_read_gets_no_vector(retrieve):
 
 def test_weights_of_nothing_leave_a_finder_out(index, embedder, retrieve):
     alone = replace(retrieve.options, dense=0.0, name=0.0, focus=0.0)
-    found = Retrieve(index=index, embedder=embedder, options=alone)(
+    found = Retriever(index=index, embedder=embedder, options=alone)(
         Question(text="Shipping to Norway")
     )
     assert [p.score for p in found.passages] == pytest.approx([p.lexical for p in found.passages])

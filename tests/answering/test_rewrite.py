@@ -7,8 +7,8 @@ from by_model import by_model
 from engines import running
 from scripted_writer import app
 
-from ragdesk.answering.answer import Found, Question, Turn
-from ragdesk.answering.rewrite import leans, rewrite
+from ragdesk.answering.answer import PassagesReady, Question, Turn
+from ragdesk.answering.rewrite import needs_context, rewrite_question
 
 NORWAY = (
     Turn(role="user", text="What does shipping to Norway cost?"),
@@ -31,15 +31,15 @@ REFUND = (Turn(role="user", text="退款几天到账？"), Turn(role="assistant"
     ],
 )  # fmt: skip
 def test_only_what_leans_is_rewritten(question, history, wanted):
-    assert leans(question, history) is wanted
-    alone = asyncio.run(rewrite(question, history, lambda _: 1.0))
+    assert needs_context(question, history) is wanted
+    alone = asyncio.run(rewrite_question(question, history, lambda _: 1.0))
     assert (alone != question) is wanted
 
 
 def test_a_follow_up_finds_what_it_leans_on(desk):
     async def first(question: Question) -> object:
         async for event in desk.stream(question):
-            if isinstance(event, Found):
+            if isinstance(event, PassagesReady):
                 return event.passages[0].chunk.uri
         return None
 

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from ragdesk.answering.sockets import Transport
+from ragdesk.answering.sockets import BoundedTransport
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
@@ -33,7 +33,7 @@ def test_a_connection_that_a_proxy_ended_with_a_status_is_not_used_again():
         server = await asyncio.start_server(meet, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         found = []
-        async with server, httpx.AsyncClient(transport=Transport(httpx.Limits())) as client:
+        async with server, httpx.AsyncClient(transport=BoundedTransport(httpx.Limits())) as client:
             for _ in range(2):
                 found.append((await client.get(url)).status_code)
                 await met[-1].wait()

@@ -3,32 +3,32 @@
 import pytest
 
 from indexes.chunk import Chunk, Passage
-from ragdesk.answering.answer import Standing
-from ragdesk.answering.verify import Verify, VerifyOptions
+from ragdesk.answering.answer import ClaimVerdict
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
 
 ALLOWED = "You may return a used machine within 30 days."
 DENIED = "A used machine cannot be returned."
 QUESTION = "May I return a used machine?"
 
 
-def standing(claim: str, evidence: str, question: str = QUESTION) -> Standing:
+def standing(claim: str, evidence: str, question: str = QUESTION) -> ClaimVerdict:
     chunk = Chunk(document="d", uri="a.md", title="A", text=evidence, start=0, end=len(evidence))
-    check = Verify(options=VerifyOptions(), idf=lambda _: 1.0)
-    return check(claim, [Passage(chunk=chunk, score=1.0)], question).standing
+    check = ClaimChecker(options=VerifyOptions(), idf=lambda _: 1.0)
+    return check(claim, [Passage(chunk=chunk, score=1.0)], question).verdict
 
 
 @pytest.mark.parametrize(
     ("claim", "evidence", "wanted"),
     [
-        ("Yes.", ALLOWED, Standing.PARTIAL),
-        ("Yes, you may.", ALLOWED, Standing.PARTIAL),
-        ("No, you may not.", ALLOWED, Standing.UNSUPPORTED),
-        ("No.", ALLOWED, Standing.UNSUPPORTED),
-        ("No.", DENIED, Standing.PARTIAL),
-        ("Yes.", DENIED, Standing.UNSUPPORTED),
-        ("Yes.", "The shop opens at nine.", Standing.UNSUPPORTED),
-        ("Yes, you may return it within 30 days.", ALLOWED, Standing.SUPPORTED),
-        ("No, a used machine cannot be returned.", DENIED, Standing.SUPPORTED),
+        ("Yes.", ALLOWED, ClaimVerdict.PARTIAL),
+        ("Yes, you may.", ALLOWED, ClaimVerdict.PARTIAL),
+        ("No, you may not.", ALLOWED, ClaimVerdict.UNSUPPORTED),
+        ("No.", ALLOWED, ClaimVerdict.UNSUPPORTED),
+        ("No.", DENIED, ClaimVerdict.PARTIAL),
+        ("Yes.", DENIED, ClaimVerdict.UNSUPPORTED),
+        ("Yes.", "The shop opens at nine.", ClaimVerdict.UNSUPPORTED),
+        ("Yes, you may return it within 30 days.", ALLOWED, ClaimVerdict.SUPPORTED),
+        ("No, a used machine cannot be returned.", DENIED, ClaimVerdict.SUPPORTED),
     ],
 )
 def test_yes_and_no_are_claims(claim, evidence, wanted):
@@ -38,14 +38,14 @@ def test_yes_and_no_are_claims(claim, evidence, wanted):
 def test_yes_weighs_nothing_before_a_sentence():
     rare = {"yes": 100.0}
     chunk = Chunk(document="d", uri="a.md", title="A", text=ALLOWED, start=0, end=len(ALLOWED))
-    check = Verify(options=VerifyOptions(), idf=lambda term: rare.get(term, 1.0))
+    check = ClaimChecker(options=VerifyOptions(), idf=lambda term: rare.get(term, 1.0))
     said = check(f"Yes, {ALLOWED}", [Passage(chunk=chunk, score=1.0)], QUESTION)
-    assert said.standing is Standing.SUPPORTED
+    assert said.verdict is ClaimVerdict.SUPPORTED
 
 
 @pytest.mark.parametrize(
     ("claim", "wanted"),
-    [("可以。", Standing.UNSUPPORTED), ("不，旧机器不能退货。", Standing.SUPPORTED)],
+    [("可以。", ClaimVerdict.UNSUPPORTED), ("不，旧机器不能退货。", ClaimVerdict.SUPPORTED)],
 )
 def test_yes_and_no_in_chinese(claim, wanted):
     assert standing(claim, "旧机器不能退货。", "旧机器可以退货吗？") is wanted
@@ -60,7 +60,7 @@ def test_yes_and_no_in_chinese(claim, wanted):
     ],
 )
 def test_what_is_denied_without_a_not_bears_no_yes(evidence, question, claim):
-    assert standing(claim, evidence, question) is Standing.UNSUPPORTED
+    assert standing(claim, evidence, question) is ClaimVerdict.UNSUPPORTED
 
 
 ROOMS = "Smoking is not allowed in any hotel room, on the balcony or in the corridors of the house."
@@ -100,26 +100,26 @@ DELIVERY = "支持货到付款吗？"
 def test_a_short_answer_against_what_its_source_says_is_not_even_partly_supported(
     claim, evidence, question
 ):
-    assert standing(claim, evidence, question) is Standing.UNSUPPORTED
+    assert standing(claim, evidence, question) is ClaimVerdict.UNSUPPORTED
 
 
 @pytest.mark.parametrize(
     ("claim", "evidence", "question", "wanted"),
     [
-        ("No.", ROOMS, SMOKING, Standing.PARTIAL),
-        ("不行。", CASH, DELIVERY, Standing.PARTIAL),
-        ("不支持。", CASH, DELIVERY, Standing.SUPPORTED),
+        ("No.", ROOMS, SMOKING, ClaimVerdict.PARTIAL),
+        ("不行。", CASH, DELIVERY, ClaimVerdict.PARTIAL),
+        ("不支持。", CASH, DELIVERY, ClaimVerdict.SUPPORTED),
         ("Yes.", "You may return a used machine, but opened coffee cannot be sent.", QUESTION,
-         Standing.PARTIAL),
-        ("可以。", "旧机器七天内可以退货。", "旧机器能不能退货？", Standing.PARTIAL),
+         ClaimVerdict.PARTIAL),
+        ("可以。", "旧机器七天内可以退货。", "旧机器能不能退货？", ClaimVerdict.PARTIAL),
         ("Yes.", "Smoking is prohibited in the room.", "Is smoking prohibited in the room?",
-         Standing.PARTIAL),
+         ClaimVerdict.PARTIAL),
         ("No, shipping is free.", "Shipping is free.", "Do I have to pay for shipping?",
-         Standing.SUPPORTED),
+         ClaimVerdict.SUPPORTED),
         ("Sure. Refunds take three days.", "Refunds take three days.", "How long does a refund take?",
-         Standing.SUPPORTED),
+         ClaimVerdict.SUPPORTED),
         ("Yes, you can return it without a receipt.", "You can return it without a receipt.",
-         "Can I return it without a receipt?", Standing.SUPPORTED),
+         "Can I return it without a receipt?", ClaimVerdict.SUPPORTED),
     ],
 )  # fmt: skip
 def test_a_short_answer_with_its_source_stands(claim, evidence, question, wanted):
@@ -128,6 +128,6 @@ def test_a_short_answer_with_its_source_stands(claim, evidence, question, wanted
 
 @pytest.mark.parametrize("claim", ["…", "👍", "***", "。", "?!", "—", "🙂🙂", "· · ·"])
 def test_marks_alone_claim_nothing(claim):
-    assert standing(claim, ALLOWED) is Standing.NO_CLAIM
-    check = Verify(options=VerifyOptions(), idf=lambda _: 1.0)
-    assert check(claim, [], QUESTION).standing is Standing.NO_CLAIM
+    assert standing(claim, ALLOWED) is ClaimVerdict.NO_CLAIM
+    check = ClaimChecker(options=VerifyOptions(), idf=lambda _: 1.0)
+    assert check(claim, [], QUESTION).verdict is ClaimVerdict.NO_CLAIM

@@ -12,16 +12,28 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from indexes.chunk import Chunk, Filter, Passage
+from indexes.chunk import Chunk, SearchFilter, Passage
 from ragdesk.answering import prompts
-from ragdesk.answering.answer import Delta, Found, Outcome, Question, Standing, Verdict
-from ragdesk.answering.decode import Said
+from ragdesk.answering.answer import (
+    TextDelta,
+    PassagesReady,
+    Outcome,
+    Question,
+    ClaimVerdict,
+    ClaimChecked,
+)
+from ragdesk.answering.decode import DecodedSentence
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.ground import LONGEST, ROOM, Ground, GroundOptions
+from ragdesk.answering.ground import (
+    SENTENCE_CHARACTERS,
+    TEMPLATE_TOKENS,
+    PromptBuilder,
+    GroundOptions,
+)
 from ragdesk.answering.prompts import Prompt
-from ragdesk.answering.verify import Verify, VerifyOptions
-from ragdesk.answering.wording import NOT_FOUND, say
-from ragdesk.answering.write import _Page
+from ragdesk.answering.verify import ClaimChecker, VerifyOptions
+from ragdesk.answering.wording import NO_ANSWER_TEXT, localise_text
+from ragdesk.answering.write import _AnswerInProgress
 from ragdesk.errors import EngineFailed
 
 ASKED = (
@@ -44,9 +56,9 @@ def told(desk: Desk, text: str, **facts: object) -> list[object]:
 def holds(events: list[object], index) -> None:
     """Hold every invariant of an answer."""
     answer = events[-1].answer
-    assert events[0] == Found(answer.passages)
-    assert "".join(e.text for e in events if isinstance(e, Delta)) == answer.text
-    assert [e.claim for e in events if isinstance(e, Verdict)] == list(answer.claims)
+    assert events[0] == PassagesReady(answer.passages)
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == answer.text
+    assert [e.claim for e in events if isinstance(e, ClaimChecked)] == list(answer.claims)
     for citation in answer.citations:
         assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
     numbers = {c.number for c in answer.citations}
@@ -64,14 +76,14 @@ def test_a_written_answer_can_be_checked(desk, index, dialect, send, text):
     holds(events, index)
     assert answer.outcome is Outcome.ANSWERED
     assert (answer.generator, answer.model, answer.degraded) == ("vllm", "scripted", False)
-    assert any(c.verdict is Standing.SUPPORTED for c in answer.claims)
+    assert any(c.verdict is ClaimVerdict.SUPPORTED for c in answer.claims)
 
 
 def test_shown_words_come_before_their_verdict(desk, index):
     with running(app(share=0.0)) as url:
         events = told(by_model(desk, url), RETURNED, send="show")
-    first = next(i for i, e in enumerate(events) if isinstance(e, Verdict))
-    assert sum(isinstance(e, Delta) for e in events[:first]) > 2
+    first = next(i for i, e in enumerate(events) if isinstance(e, ClaimChecked))
+    assert sum(isinstance(e, TextDelta) for e in events[:first]) > 2
 
 
 @pytest.mark.parametrize("failed", ["drop", "keep", "repair", "refuse"])
@@ -80,7 +92,7 @@ def test_what_becomes_of_lies(desk, index, failed):
         events = told(by_model(desk, url, VerifyOptions(failed=failed)), RETURNED)
     answer = events[-1].answer
     holds(events, index)
-    bad = [c for c in answer.claims if c.verdict is Standing.UNSUPPORTED]
+    bad = [c for c in answer.claims if c.verdict is ClaimVerdict.UNSUPPORTED]
     assert bool(bad) == (failed == "keep")
     assert bool(answer.withheld) or failed in {"keep", "repair"}
     if failed == "refuse":
@@ -143,16 +155,18 @@ def test_words_that_were_shown_are_not_unsaid(desk, index):
 
 
 def test_a_blank_sentence_takes_nothing_from_the_next():
-    page = _Page(
+    page = _AnswerInProgress(
         prompt=Prompt(system="", user=""),
         question="",
-        verify=Verify(options=VerifyOptions(), idf=lambda _: 1.0),
+        verify=ClaimChecker(options=VerifyOptions(), idf=lambda _: 1.0),
         show=True,
         failed="drop",
     )
-    assert page.take(Said("\u200b", (), whole=False)) == []
-    assert page.take(Said("\u200b", (), whole=True)) == []
-    (told,) = page.take(Said("Refunds take three days, and", (), whole=False))
+    assert page.take_sentence(DecodedSentence("\u200b", (), is_complete=False)) == []
+    assert page.take_sentence(DecodedSentence("\u200b", (), is_complete=True)) == []
+    (told,) = page.take_sentence(
+        DecodedSentence("Refunds take three days, and", (), is_complete=False)
+    )
     assert told.startswith("Refunds take")
 
 
@@ -162,9 +176,9 @@ def test_room_is_kept_for_a_repair():
     chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
     found = [Passage(chunk=replace(chunk, document=str(n)), score=1.0) for n in range(9)]
     for repairs in (False, True):
-        prompt = Ground(**facts, structured=False, repairs=repairs)("How long?", "en", found)
-        again = prompts.again(prompt.user, "x" * LONGEST, "en")
-        assert (len(prompt.system) + len(again) + ROOM + 100 <= 3_000) is repairs
+        prompt = PromptBuilder(**facts, structured=False, repairs=repairs)("How long?", "en", found)
+        again = prompts.format_repair(prompt.user, "x" * SENTENCE_CHARACTERS, "en")
+        assert (len(prompt.system) + len(again) + TEMPLATE_TOKENS + 100 <= 3_000) is repairs
     assert prompt.passages
 
 
@@ -188,7 +202,7 @@ def test_tenants_have_caches_of_their_own(desk):
         asking = by_model(desk, url)
 
         async def ask() -> list[object]:
-            wheres = [Filter(groups=frozenset(g)) for g in ((), ("staff",), ("staff",))]
+            wheres = [SearchFilter(groups=frozenset(g)) for g in ((), ("staff",), ("staff",))]
             answers = [await asking.ask(Question(text=RETURNED, where=w)) for w in wheres]
             await asking.writer.engine.close()
             return answers
@@ -236,7 +250,7 @@ def test_marks_alone_are_no_answer(desk, index, texts, send):
     holds(events, index)
     answer = events[-1].answer
     assert (answer.outcome, answer.citations) == (Outcome.NOT_FOUND, ())
-    assert say(NOT_FOUND, "en") in answer.text
+    assert localise_text(NO_ANSWER_TEXT, "en") in answer.text
     assert send == "show" or not set("".join(texts)) & set(answer.text) - {"."}
 
 

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from made_run import dice_of
 
-from eval.calibrate import Seen, calibrate, floor, held_out
+from eval.calibrate import (
+    SignalRow,
+    calibrate_confidence,
+    find_confidence_floor,
+    validate_calibration,
+)
 from eval.errors import BadCases
-from eval.stats import clopper_pearson
+from eval.stats import compute_exact_upper_bound
 
 
-def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[Seen]:
+def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[SignalRow]:
     """Draw questions whose signals tell more or less of whether there is an answer."""
     dice = dice_of(seed)
     found = []
@@ -17,7 +22,7 @@ def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[Seen]:
         known = n % 2 == 0
         true = dice.gauss(strength if known else 0.0, 1.0)
         found.append(
-            Seen(
+            SignalRow(
                 case=str(n),
                 group="en" if n % 3 else "zh",
                 stratum="in_kb" if known else "out_of_kb",
@@ -32,7 +37,7 @@ def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[Seen]:
 def test_the_promise_holds_on_new_cases_in_nearly_all_samples():
     kept = []
     for seed in range(30):
-        group = calibrate(rows(seed), 0.1)["groups"]["*"]
+        group = calibrate_confidence(rows(seed), 0.1)["groups"]["*"]
         fresh = rows(seed + 1000)
         z = [
             group["intercept"] + sum(w * row.signals[name] for name, w in group["weights"].items())
@@ -46,7 +51,8 @@ def test_the_promise_holds_on_new_cases_in_nearly_all_samples():
 
 def test_a_better_signal_answers_more_at_the_same_promise():
     weak, strong = (
-        held_out(rows(1, strength=s), 0.1)["all answerable"]["answered"] for s in (0.8, 3.0)
+        validate_calibration(rows(1, strength=s), 0.1)["all answerable"]["answered"]
+        for s in (0.8, 3.0)
     )
     assert weak < 0.6
     assert strong > 0.9
@@ -54,27 +60,33 @@ def test_a_better_signal_answers_more_at_the_same_promise():
 
 def test_no_floor_keeps_a_promise_that_the_cases_cannot_carry():
     with pytest.raises(BadCases, match="at least 29 unanswerable"):
-        calibrate(rows(1, count=40), 0.1)
+        calibrate_confidence(rows(1, count=40), 0.1)
 
 
 def test_a_language_with_too_few_cases_shares_the_common_model():
     some = [row for row in rows(1) if row.group == "en" or int(row.case) < 30]
-    assert set(calibrate(some, 0.1)["groups"]) == {"*", "en"}
+    assert set(calibrate_confidence(some, 0.1)["groups"]) == {"*", "en"}
 
 
 def test_the_floor_is_the_lowest_that_the_bound_permits():
     sure = np.linspace(0, 1, 200)
     known = np.zeros(200, dtype=bool)
-    least = floor(sure, known, 0.1)
+    least = find_confidence_floor(sure, known, 0.1)
     answered = int((sure >= least).sum())
-    assert clopper_pearson(answered, 200) <= 0.1 < clopper_pearson(answered + 1, 200)
+    assert (
+        compute_exact_upper_bound(answered, 200)
+        <= 0.1
+        < compute_exact_upper_bound(answered + 1, 200)
+    )
 
 
 def test_ties_are_refused_together():
     sure, known = np.full(100, 0.5), np.zeros(100, dtype=bool)
-    assert floor(sure, known, 0.1) > 0.5
+    assert find_confidence_floor(sure, known, 0.1) > 0.5
 
 
 def test_the_order_of_cases_changes_nothing():
     held = rows(3)
-    assert calibrate(held, 0.1) == calibrate(dice_of(1).sample(held, len(held)), 0.1)
+    assert calibrate_confidence(held, 0.1) == calibrate_confidence(
+        dice_of(1).sample(held, len(held)), 0.1
+    )

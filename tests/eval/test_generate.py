@@ -1,11 +1,11 @@
 """Generated cases: what is answerable stands in the copy, what is not was taken out of it."""
 
 from eval import locate, store
-from eval.case import read
-from eval.generate import Section, Source, generate
+from eval.case import read_case_lines
+from eval.generate import Section, SourceDocument, generate_cases
 
 
-def source(n: int) -> Source:
+def source(n: int) -> SourceDocument:
     parts = [
         f"Part {i} of document {n}: parcels of kind {n}x{i} take {i + 2} days.\n" for i in range(6)
     ]
@@ -15,20 +15,22 @@ def source(n: int) -> Source:
         span = (len(text), len(text) + len(part))
         sections.append(Section(heading=f"Part {i}", span=span, question=asked))
         text += part
-    return Source(uri=f"d/{n}.md", title=f"Document {n}", text=text, sections=tuple(sections))
+    return SourceDocument(
+        uri=f"d/{n}.md", title=f"Document {n}", text=text, sections=tuple(sections)
+    )
 
 
 def test_evidence_of_the_answerable_stands_in_the_copy_and_the_rest_does_not(tmp_path):
     sources = [source(n) for n in range(20)]
-    generate(sources, tmp_path)
-    cases = list(read(tmp_path / store.CASES))
+    generate_cases(sources, tmp_path)
+    cases = list(read_case_lines(tmp_path / store.CASES))
 
     def text(uri):
         file = tmp_path / "documents" / uri
         return file.read_text(encoding="utf-8") if file.exists() else None
 
     assert {case.stratum for case in cases} == {"in_kb", "near_domain", "out_of_kb"}
-    assert list(locate.lint(cases, text)) == []
+    assert list(locate.lint_cases(cases, text)) == []
     whole = "".join(f.read_text("utf-8") for f in tmp_path.glob("documents/**/*.txt"))
     for case in cases:
         if not case.answerable and case.tags == ("faq",):
@@ -37,6 +39,6 @@ def test_evidence_of_the_answerable_stands_in_the_copy_and_the_rest_does_not(tmp
 
 
 def test_the_same_collection_gives_the_same_cases(tmp_path):
-    one = generate([source(n) for n in range(9)], tmp_path / "a")
-    other = generate([source(n) for n in reversed(range(9))], tmp_path / "b")
+    one = generate_cases([source(n) for n in range(9)], tmp_path / "a")
+    other = generate_cases([source(n) for n in reversed(range(9))], tmp_path / "b")
     assert one == other

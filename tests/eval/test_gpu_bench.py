@@ -35,7 +35,7 @@ def test_embedding_is_measured_without_faiss_and_vllm():
 
 
 def test_operations_are_those_that_torch_counts(tmp_path):
-    folder = weights.find("packaged", tmp_path).folder
+    folder = weights.find_model("packaged", tmp_path).folder
     eager = {"attn_implementation": "eager"}
     model = SentenceTransformer(str(folder), device="cpu", model_kwargs=eager).eval()
     batch = model.tokenizer(["refund within days " * 20], return_tensors="pt")

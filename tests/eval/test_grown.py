@@ -6,7 +6,7 @@ from fakes import HashEmbedder
 
 from eval.bench.grown import SHARES, collect, grow, member, unit
 from eval.bench.million import K, exact
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.index import Index
 
 COUNT = 400
@@ -15,11 +15,11 @@ REAL = [f"sentence number {n} about refunds" for n in range(60)]
 
 @pytest.fixture
 def grown(tmp_path):
-    return grow(HashEmbedder().passages(REAL), COUNT, 7, tmp_path)
+    return grow(HashEmbedder().embed_passages(REAL), COUNT, 7, tmp_path)
 
 
 def test_the_first_rows_are_real_and_a_second_run_takes_what_the_first_made(grown, tmp_path):
-    real = HashEmbedder().passages(REAL)
+    real = HashEmbedder().embed_passages(REAL)
     assert np.array_equal(grown.vectors[: len(REAL)], real)
     assert np.allclose(np.linalg.norm(grown.vectors, axis=1), 1, atol=1e-3)
     assert grown.text(0, REAL) == REAL[0]
@@ -34,11 +34,11 @@ def test_a_grown_collection_answers_as_a_plain_product_does_under_every_filter(g
     with Index.open(tmp_path / "c") as index:
         assert index.total == COUNT
         for group in ("all", "half"):
-            mask = index.mask(Filter(groups=frozenset({group})))
+            mask = index.make_mask(SearchFilter(groups=frozenset({group})))
             allowed = mask.chunks
             wanted = exact(grown.vectors, asked, allowed)
             for vector, rows in zip(asked, wanted, strict=True):
-                assert index.dense(vector, k=K, mask=mask).rows.tolist() == rows.tolist()
+                assert index.search_dense(vector, k=K, mask=mask).rows.tolist() == rows.tolist()
 
 
 def test_groups_hold_the_shares_that_they_are_named_for():

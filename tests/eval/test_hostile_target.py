@@ -9,7 +9,7 @@ from engines import answering
 
 from eval import targets
 from eval.errors import NoAnswer
-from eval.targets import post
+from eval.targets import post_json
 
 MORE = b"a" * 65_536
 
@@ -63,5 +63,5 @@ def test_a_reply_is_bounded(path, why, monkeypatch):
     monkeypatch.setattr(targets, "PAUSE", 0.01)
     monkeypatch.setattr(targets, "LARGEST_REPLY", 1 << 20)
     with answering(Hostile) as url, pytest.raises(NoAnswer, match=why):
-        post(f"{url}/{path}", {}, 0.2 if path == "drip" else 10.0)
+        post_json(f"{url}/{path}", {}, 0.2 if path == "drip" else 10.0)
     assert Hostile.sent < 1 << 27

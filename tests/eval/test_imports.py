@@ -6,8 +6,8 @@ import pytest
 
 from eval import locate
 from eval.errors import BadCases
-from eval.imports.rated import read
-from eval.imports.table import SOURCES, take
+from eval.imports.rated import read_rated_set
+from eval.imports.table import SOURCES, import_set
 from eval.store import read_cases
 
 
@@ -107,19 +107,19 @@ def test_a_set_becomes_cases_with_their_evidence(tmp_path, name):
     (tmp_path / "set").mkdir()
     path = MADE[name](tmp_path / "set")
     out = tmp_path / "out"
-    take(name, path, out)
+    import_set(name, path, out)
 
     def text(uri):
         file = out / "documents" / uri
         return file.read_text(encoding="utf-8") if file.exists() else None
 
     cases = read_cases(out)
-    assert [p.what for p in locate.lint(cases, text) if p.fatal] == []
+    assert [p.what for p in locate.lint_cases(cases, text) if p.fatal] == []
     assert any(case.answerable and case.evidence for case in cases)
 
 
 def test_a_conversation_keeps_its_turns_and_small_talk_is_left_out(tmp_path):
-    take("mtrag", made_mtrag(tmp_path), tmp_path / "out")
+    import_set("mtrag", made_mtrag(tmp_path), tmp_path / "out")
     cases = {case.id: case for case in read_cases(tmp_path / "out")}
     assert set(cases) == {"t", "u"}
     assert [turn["role"] for turn in cases["t"].history] == ["user", "assistant"]
@@ -130,7 +130,7 @@ def test_a_conversation_keeps_its_turns_and_small_talk_is_left_out(tmp_path):
 def test_a_path_that_is_not_the_set_says_what_it_should_be(tmp_path, name):
     wrong = lines(tmp_path / "wrong.jsonl", {"a": 1})
     with pytest.raises(BadCases, match=r"is not |holds no questions"):
-        take(name, wrong, tmp_path / "out")
+        import_set(name, wrong, tmp_path / "out")
 
 
 def test_a_set_that_hides_its_answers_is_no_set_of_cases(tmp_path):
@@ -139,8 +139,11 @@ def test_a_set_that_hides_its_answers_is_no_set_of_cases(tmp_path):
     paragraph = {"context": "30 days.", "qas": [asked]}
     file.write_text(json.dumps({"data": [{"title": "a", "paragraphs": [paragraph]}]}))
     with pytest.raises(BadCases, match="q7 has no answer: a test file hides them"):
-        take("squad", file, tmp_path / "out")
+        import_set("squad", file, tmp_path / "out")
 
 
 def test_marked_stretches_make_a_response_unfaithful(tmp_path):
-    assert [one.good for one in read("ragtruth", made_ragtruth(tmp_path))] == [True, False]
+    assert [one.good for one in read_rated_set("ragtruth", made_ragtruth(tmp_path))] == [
+        True,
+        False,
+    ]

@@ -9,10 +9,10 @@ from engines import answering
 from made_run import cases, documents, stored
 
 from eval.errors import NoAnswer
-from eval.judge import Judge, read, share
+from eval.judge import Judge, read_judgement, compute_supported_share
 from eval.judging import judge_run
-from eval.prefer import Preference, prefer, prefer_runs
-from eval.replies import JudgeOptions, Replies, rated, said
+from eval.prefer import Preference, compare_answers, compare_run_answers
+from eval.replies import JudgeOptions, JudgeClient, read_mark, read_model_json
 
 PASSAGES = ["You have 30 days\nto return it.", "Shipping is free."]
 HELD = documents()
@@ -30,16 +30,20 @@ def verdict(sentence=1, verdict="supported", passage=1, quote="You have 30 days 
 
 
 def test_a_quote_that_stands_in_the_passage_supports():
-    found = read(said(reply(verdict())), ["30 days."], PASSAGES)
-    assert (found[0].verdict, found[0].downgraded, share(found)) == ("supported", "", 1.0)
+    found = read_judgement(read_model_json(reply(verdict())), ["30 days."], PASSAGES)
+    assert (found[0].verdict, found[0].downgraded, compute_supported_share(found)) == (
+        "supported",
+        "",
+        1.0,
+    )
 
 
 @pytest.mark.parametrize(
     "given", [verdict(quote="60 days"), verdict(passage=2), verdict(passage=7), verdict(quote=" ")]
 )
 def test_a_quote_that_is_not_there_is_downgraded(given):
-    found = read(said(reply(given)), ["30 days."], PASSAGES)
-    assert (found[0].verdict, share(found)) == ("not_stated", 0.0)
+    found = read_judgement(read_model_json(reply(given)), ["30 days."], PASSAGES)
+    assert (found[0].verdict, compute_supported_share(found)) == ("not_stated", 0.0)
     assert found[0].downgraded.startswith("supported: ")
 
 
@@ -63,17 +67,22 @@ def test_a_quote_that_is_not_there_is_downgraded(given):
 )
 def test_a_broken_reply_is_an_error_and_never_a_verdict(raw, why):
     with pytest.raises(NoAnswer, match=why):
-        read(said(raw), ["30 days."], PASSAGES)
+        read_judgement(read_model_json(raw), ["30 days."], PASSAGES)
 
 
 def test_an_answer_that_claims_nothing_has_no_share():
-    assert share(read(said(reply(verdict(verdict="no_claim"))), ["Sure!"], PASSAGES)) is None
+    assert (
+        compute_supported_share(
+            read_judgement(read_model_json(reply(verdict(verdict="no_claim"))), ["Sure!"], PASSAGES)
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("mark", [0, 6, True, "4", None])
 def test_a_mark_is_a_whole_number_from_1_to_5(mark):
     with pytest.raises(NoAnswer, match="no mark"):
-        rated({"fluency": mark}, "fluency")
+        read_mark({"fluency": mark}, "fluency")
 
 
 class Scripted(BaseHTTPRequestHandler):
@@ -122,10 +131,10 @@ def model():
 def test_a_run_is_judged_once_and_replayed_with_the_same_bytes(tmp_path, model):
     stored(tmp_path, HELD, ASKED)
     options = JudgeOptions(url=model, model="m")
-    found = judge_run(tmp_path, Judge(Replies(options, tmp_path / "judge")))
+    found = judge_run(tmp_path, Judge(JudgeClient(options, tmp_path / "judge")))
     first = [(tmp_path / name).read_bytes() for name in ("judged.jsonl", "judge.json")]
     asked = Scripted.asked
-    judge_run(tmp_path, Judge(Replies(options, tmp_path / "judge", offline=True)), jobs=1)
+    judge_run(tmp_path, Judge(JudgeClient(options, tmp_path / "judge", offline=True)), jobs=1)
     assert [(tmp_path / n).read_bytes() for n in ("judged.jsonl", "judge.json")] == first
     assert Scripted.asked == asked
     one = found["judge_faithfulness"]
@@ -139,13 +148,13 @@ def test_a_run_is_judged_once_and_replayed_with_the_same_bytes(tmp_path, model):
 
 
 def test_what_was_not_judged_before_is_an_error_offline(tmp_path):
-    judge = Judge(Replies(JudgeOptions(url="http://x", model="m"), tmp_path, offline=True))
+    judge = Judge(JudgeClient(JudgeOptions(url="http://x", model="m"), tmp_path, offline=True))
     with pytest.raises(NoAnswer, match="nobody is asked"):
         judge("How long?", ["30 days."], PASSAGES)
 
 
 def test_a_damaged_reply_is_an_error_that_names_the_file(tmp_path):
-    ask = Replies(JudgeOptions(url="http://x", model="m"), tmp_path, post=lambda *_: reply())
+    ask = JudgeClient(JudgeOptions(url="http://x", model="m"), tmp_path, post=lambda *_: reply())
     _, key = ask({})
     (tmp_path / f"{key}.json").write_text("{", encoding="utf-8")
     with pytest.raises(NoAnswer, match=key):
@@ -161,25 +170,25 @@ def test_the_longer_answers_win_in_both_orders_and_alike_ones_tie(tmp_path, mode
         stored(tmp_path / "a", HELD, ASKED, longer),
         stored(tmp_path / "b", HELD, ASKED),
     )
-    ask = Replies(JudgeOptions(url=model, model="m"), ours / "judge")
-    found = prefer_runs(ours, theirs, ask, votes=3)
+    ask = JudgeClient(JudgeOptions(url=model, model="m"), ours / "judge")
+    found = compare_run_answers(ours, theirs, ask, votes=3)
     assert found["preferred"]["value"] == found["orders_agree"] == 1.0
     assert found["won"] == found["preferred"]["n_ok"] > 10
-    same = prefer_runs(ours, stored(tmp_path / "c", HELD, ASKED, longer), ask, votes=2)
+    same = compare_run_answers(ours, stored(tmp_path / "c", HELD, ASKED, longer), ask, votes=2)
     assert (same["preferred"]["value"], same["orders_agree"]) == (0.5, 0.0)
     bytes_ = (ours / "preferred.json").read_bytes()
-    prefer_runs(ours, tmp_path / "c", replace(ask, offline=True), votes=2)
+    compare_run_answers(ours, tmp_path / "c", replace(ask, offline=True), votes=2)
     assert (ours / "preferred.json").read_bytes() == bytes_
 
 
 def test_a_preference_of_another_shape_is_an_error_of_that_case(tmp_path):
     message = {"content": json.dumps({"better": ["first"]})}
     raw = {"choices": [{"finish_reason": "stop", "message": message}]}
-    ask = Replies(JudgeOptions(url="http://x", model="m"), tmp_path, post=lambda *_: raw)
+    ask = JudgeClient(JudgeOptions(url="http://x", model="m"), tmp_path, post=lambda *_: raw)
     with pytest.raises(NoAnswer, match="no preference"):
-        prefer(ask, "How long?", "30 days.", "60 days.")
+        compare_answers(ask, "How long?", "30 days.", "60 days.")
 
 
 def test_one_order_alone_does_not_win():
-    assert Preference(forward=("a", "a", "a"), backward=("b", "b", "b")).better == "tie"
-    assert Preference(forward=("a", "a", "a"), backward=("b", "tie", "a")).better == "a"
+    assert Preference(forward=("a", "a", "a"), backward=("b", "b", "b")).winner == "tie"
+    assert Preference(forward=("a", "a", "a"), backward=("b", "tie", "a")).winner == "a"

@@ -2,7 +2,7 @@
 
 import time
 
-from eval.load import markdown, open_loop
+from eval.load import loads_as_markdown, run_open_loop
 
 
 def test_a_slow_engine_is_named_by_its_slowest_step():
@@ -10,10 +10,10 @@ def test_a_slow_engine_is_named_by_its_slowest_step():
         time.sleep(0.1)
         return {"retrieve": 0.01, "generate": 0.09, "total": 0.1}
 
-    load = open_loop(ask, ["a"], rate=10, seconds=1.0, places=8)
+    load = run_open_loop(ask, ["a"], rate=10, seconds=1.0, places=8)
     assert load.as_json()["answers"] == 10
     assert load.bottleneck == "generate"
-    assert "generate" in markdown([load])
+    assert "generate" in loads_as_markdown([load])
 
 
 def test_questions_do_not_wait_for_answers_so_a_queue_shows():
@@ -21,7 +21,7 @@ def test_questions_do_not_wait_for_answers_so_a_queue_shows():
         time.sleep(0.05)
         return {"total": 0.05}
 
-    load = open_loop(ask, ["a"], rate=100, seconds=0.5, places=1)
+    load = run_open_loop(ask, ["a"], rate=100, seconds=0.5, places=1)
     assert len(load.took) == 50
     assert max(load.took) > 10 * 0.05
     assert load.bottleneck.startswith("waiting")
@@ -31,8 +31,8 @@ def test_failures_are_counted_and_end_nothing():
     def ask(question):
         raise ValueError(question)
 
-    load = open_loop(ask, ["a"], rate=100, seconds=0.1, places=2)
+    load = run_open_loop(ask, ["a"], rate=100, seconds=0.1, places=2)
     found = load.as_json()
     assert (found["errors"], found["answers"], found["seconds"]) == (10, 0, {})
     assert load.bottleneck == "unknown"
-    assert markdown([load])
+    assert loads_as_markdown([load])

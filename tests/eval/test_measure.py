@@ -14,18 +14,18 @@ from eval.trial import Trial
 
 HELD = documents()
 ASKED = list(cases(HELD))
-PLACES = {c.id: (locate.places(c, HELD.get)[0], False) for c in ASKED}
+PLACES = {c.id: (locate.locate_evidence(c, HELD.get)[0], False) for c in ASKED}
 
 
 def folder(tmp_path, name, asked=ASKED, answered=None):
     """Write a run as ``ragdesk eval run`` leaves it."""
     where = tmp_path / name
     where.mkdir()
-    cases_.write(where / store.CASES, asked)
+    cases_.write_case_lines(where / store.CASES, asked)
     store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
-    store.write_located(where, {c.id: locate.places(c, HELD.get) for c in asked})
+    store.write_located(where, {c.id: locate.locate_evidence(c, HELD.get) for c in asked})
     held = answered or trials(HELD, asked)
-    lines = [trial.line(held[c.id]) for c in asked]
+    lines = [trial.trial_as_line(held[c.id]) for c in asked]
     (where / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
     return where
 
@@ -35,7 +35,7 @@ def test_a_run_measured_twice_and_in_another_order_gives_the_same_bytes(tmp_path
     wrote = []
     for name, asked in (("a", ASKED), ("b", ASKED), ("c", mixed)):
         where = folder(tmp_path, name, asked)
-        report.write(report.measured(where), where)
+        report.write_report(report.measure_run(where), where)
         wrote.append([(where / f).read_bytes() for f in (report.REPORT, report.SCORES)])
     assert wrote[0] == wrote[1] == wrote[2]
 
@@ -45,8 +45,8 @@ def test_every_case_is_counted_and_no_figure_is_nan(tmp_path):
     broken["c0000"] = replace(broken["c0000"], status="error", reason="HTTP 500", reply={})
     broken["c0001"] = replace(broken["c0001"], reply={"outcome": "answered"})
     broken["c0002"] = replace(broken["c0002"], reply={"text": ""})
-    held = report.measured(folder(tmp_path, "a", answered=broken))
-    written = report.as_json(held)
+    held = report.measure_run(folder(tmp_path, "a", answered=broken))
+    written = report.report_as_json(held)
     json.dumps(written, allow_nan=False)
     for table in (written["metrics"], *written["groups"].values()):
         for name, one in table.items():
@@ -71,26 +71,28 @@ def test_a_set_of_few_documents_cannot_pass_a_gate_on_a_bound(tmp_path, clusters
         name: replace(t, reply={**alike, "signals": {"answerable": n / 50}})
         for n, (name, t) in enumerate(trials(HELD, asked).items())
     }
-    held = report.measured(folder(tmp_path, "few", asked, answered))
+    held = report.measure_run(folder(tmp_path, "few", asked, answered))
     figure = held.overall["faithfulness"]
     assert 0.5 < figure.value < 1
     assert (figure.ci_low, figure.ci_high) == (0.0, 1.0)
     assert (held.overall["auroc"].ci_low, held.overall["auroc"].ci_high) == (0.0, 1.0)
     lines = ("faithfulness.ci_low >= 0.01", "right.ci_low >= 0.7", "seconds.ci_high <= 60")
-    verdicts = gate.judge(gate.Gate(tests=tuple(map(gate.parse, lines))), held)
+    verdicts = gate.judge_report(gate.Gate(tests=tuple(map(gate.parse_gate_line, lines))), held)
     assert [one.passed for one in verdicts] == [False, False, False]
     assert "too few for a bound" in verdicts[2].why
-    assert "| seconds | 0.250 | too few cases |" in tables.markdown(held, verdicts)
-    json.dumps(report.as_json(held), allow_nan=False)
+    assert "| seconds | 0.250 | too few cases |" in tables.report_as_markdown(held, verdicts)
+    json.dumps(report.report_as_json(held), allow_nan=False)
 
 
 def test_failures_do_not_shift_a_mean_but_widen_its_bounds():
-    whole = measure.aggregate(measure.score(ASKED, trials(HELD, ASKED), PLACES), METRICS)
+    whole = measure.aggregate_scores(
+        measure.score_cases(ASKED, trials(HELD, ASKED), PLACES), METRICS
+    )
     some = trials(HELD, ASKED)
     lost = [c.id for c in ASKED[:10]]
     for name in lost:
         some[name] = Trial(case=name, asked="", status="error", reason="timeout")
-    part = measure.aggregate(measure.score(ASKED, some, PLACES), METRICS)
+    part = measure.aggregate_scores(measure.score_cases(ASKED, some, PLACES), METRICS)
     for name in ("recall@8", "hit@1", "over_refusal"):
         assert part[name].bound_low <= whole[name].value <= part[name].bound_high
         assert part[name].n_error == len(lost)
@@ -103,31 +105,35 @@ def test_what_cannot_be_told_is_an_error_and_never_a_coin():
         "passages": [],
     }
     held["c0003"] = replace(held["c0003"], reply=torn)  # an unanswerable one
-    scored = {one.case.id: one.scores for one in measure.score(ASKED, held, PLACES)}
+    scored = {one.case.id: one.scores for one in measure.score_cases(ASKED, held, PLACES)}
     assert scored["c0003"]["false_answer"].status == "error"
     assert scored["c0003"]["undetermined"].value == 1.0
 
 
 def test_a_drifted_document_is_an_error_of_retrieval_not_a_miss():
     places = {**PLACES, "c0000": ((), True)}
-    scored = {one.case.id: one for one in measure.score(ASKED, trials(HELD, ASKED), places)}
+    scored = {one.case.id: one for one in measure.score_cases(ASKED, trials(HELD, ASKED), places)}
     assert scored["c0000"].scores["recall@8"].status == "error"
     assert "lint" in scored["c0000"].scores["recall@8"].reason
 
 
 def test_an_infinite_value_is_an_error():
     metric = replace(METRICS[0], name="odd", score=lambda _: measure.Score(math.inf))
-    scored = measure.score(ASKED[:1], trials(HELD, ASKED), PLACES, [metric])
+    scored = measure.score_cases(ASKED[:1], trials(HELD, ASKED), PLACES, [metric])
     assert scored[0].scores["odd"].status == "error"
 
 
 @pytest.mark.parametrize("name", ["recall@8", "ndcg@10", "faithfulness", "false_answer"])
 def test_the_interval_of_a_figure_narrows_with_more_cases(name):
-    wide = measure.aggregate(measure.score(ASKED, trials(HELD, ASKED), PLACES), METRICS)[name]
+    wide = measure.aggregate_scores(
+        measure.score_cases(ASKED, trials(HELD, ASKED), PLACES), METRICS
+    )[name]
     more = documents(80)
     asked = list(cases(more, 400))
-    places = {c.id: (locate.places(c, more.get)[0], False) for c in asked}
-    narrow = measure.aggregate(measure.score(asked, trials(more, asked), places), METRICS)[name]
+    places = {c.id: (locate.locate_evidence(c, more.get)[0], False) for c in asked}
+    narrow = measure.aggregate_scores(
+        measure.score_cases(asked, trials(more, asked), places), METRICS
+    )[name]
     if wide.ci_high == wide.ci_low:
         pytest.skip("all cases agree")
     assert narrow.ci_high - narrow.ci_low < wide.ci_high - wide.ci_low

@@ -8,10 +8,10 @@ import pytest
 from made_run import dice_of
 
 from eval import handbook
-from eval.imports.rated import Rated, read
-from eval.mutate import KINDS, mutate
-from eval.mutations import suite
-from eval.violations import violations
+from eval.imports.rated import RatedText, read_rated_set
+from eval.mutate import KINDS, mutate_sentence
+from eval.mutations import run_mutation_suite
+from eval.violations import list_violations
 
 # A sentence of a source, and the same said in other words.
 PAIRS = [
@@ -31,7 +31,7 @@ PAIRS = [
 @pytest.mark.parametrize(("source", "said"), PAIRS)
 def test_a_paraphrase_is_no_violation(source, said):
     assert source != said
-    assert violations(said, [f"We are open. {source} Ask us."], lambda _: 1.0) == []
+    assert list_violations(said, [f"We are open. {source} Ask us."], lambda _: 1.0) == []
 
 
 @pytest.mark.parametrize("kind", ["number", "unit", "date"])
@@ -39,10 +39,10 @@ def test_an_amount_that_was_changed_is_found_in_every_paraphrase(kind):
     tried = 0
     for source, said in PAIRS:
         for seed in range(5):
-            broken = mutate(said, kind, dice_of(seed))
+            broken = mutate_sentence(said, kind, dice_of(seed))
             if broken:
                 tried += 1
-                assert violations(broken.after, [source], lambda _: 1.0), broken.after
+                assert list_violations(broken.after, [source], lambda _: 1.0), broken.after
     assert tried >= 4
 
 
@@ -50,40 +50,41 @@ def test_an_amount_that_was_changed_is_found_in_every_paraphrase(kind):
 def test_a_mutation_changes_one_thing_and_is_the_same_for_the_same_dice(kind):
     names = ["Lisbon", "Acme Corp"]
     for _, said in PAIRS:
-        one, same = (mutate(said, kind, dice_of(7), names) for _ in range(2))
+        one, same = (mutate_sentence(said, kind, dice_of(7), names) for _ in range(2))
         assert one == same
         if one:
             assert one.before == said != one.after
 
 
 def test_a_sentence_without_the_kind_is_left_alone():
-    assert mutate("Gift cards stay valid.", "number", dice_of(1)) is None
+    assert mutate_sentence("Gift cards stay valid.", "number", dice_of(1)) is None
 
 
 def test_a_source_that_says_nothing_violates_nothing():
-    assert violations("You have 30 days.", [], lambda _: 1.0) == []
+    assert list_violations("You have 30 days.", [], lambda _: 1.0) == []
 
 
 def test_a_not_inside_quotation_marks_and_a_name_spelt_out_are_no_violations():
     source = "You tried to place an order in the shop, but you get this message:"
     assert (
-        violations('You get this message: "Could not place order.', [source], lambda _: 1.0) == []
+        list_violations('You get this message: "Could not place order.', [source], lambda _: 1.0)
+        == []
     )
-    assert violations("You could not place an order in the shop.", [source], lambda _: 1.0)
+    assert list_violations("You could not place an order in the shop.", [source], lambda _: 1.0)
     source = "Complain to the Internet Crime Complaint Center within 3 days."
     said = "Complain to the Internet Crime Complaint Center (IC3) within 3 days."
-    assert violations(said, [source], lambda _: 1.0) == []
+    assert list_violations(said, [source], lambda _: 1.0) == []
     other = said.replace("IC3", "FBI7")
-    assert "fbi7" in {one.said for one in violations(other, [source], lambda _: 1.0)}
+    assert "fbi7" in {one.words for one in list_violations(other, [source], lambda _: 1.0)}
 
 
 HANDBOOK = Path(handbook.__file__).parent / "paraphrases.jsonl"
 
 
 def test_a_hundred_chinese_paraphrases_of_the_sample_company_are_no_violations():
-    rated = read("paraphrases", HANDBOOK)
+    rated = read_rated_set("paraphrases", HANDBOOK)
     assert len(rated) == 100
-    found = suite(rated)
+    found = run_mutation_suite(rated)
     assert found["false_alarms"]["texts"]["value"] <= 0.03
     for kind in ("number", "unit", "date", "citation_swapped"):
         assert found["found"][kind]["value"] >= 0.95, kind
@@ -101,20 +102,20 @@ def test_each_paraphrase_still_has_its_sentence_in_its_document():
 def test_a_name_in_a_label_is_counted_apart():
     said = "**Our Partner Bergen**: the parcel from Oslo Harbour is repaired within 3 days."
     rated = [
-        Rated(id=str(n), text=said, sources=(f"{said} By Lisbon Service.", f"To Trondheim {n}."), rating=1, good=True, cluster=str(n))
+        RatedText(id=str(n), text=said, sources=(f"{said} By Lisbon Service.", f"To Trondheim {n}."), rating=1, good=True, cluster=str(n))
         for n in range(8)
     ]  # fmt: skip
-    found = suite(rated)["found"]
+    found = run_mutation_suite(rated)["found"]
     assert found["entity"]["n"] + found["entity_in_label"]["n"] == 8
 
 
 def test_the_suite_counts_what_it_broke_and_what_it_flagged_falsely():
     rated = [
-        Rated(id=str(n), text=said, sources=(source,), rating=4.0, good=True, cluster=str(n))
+        RatedText(id=str(n), text=said, sources=(source,), rating=4.0, good=True, cluster=str(n))
         for n, (source, said) in enumerate(PAIRS)
     ]
-    found = suite(rated)
+    found = run_mutation_suite(rated)
     assert found["false_alarms"]["texts"]["value"] == 0.0
     assert found["found"]["number"]["value"] == 1.0
     assert found["found"]["citation_swapped"]["value"] == 1.0
-    assert found == suite(rated)
+    assert found == run_mutation_suite(rated)

@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 from eval import case as cases_
 from eval import locate, store, trial
-from eval.release import release
+from eval.release import release_run
 
 HELD = documents()
 ASKED = list(cases(HELD))
@@ -25,12 +25,12 @@ def page(tmp_path):
     passages = [{**first.reply["passages"][0], "text": HOSTILE}, *first.reply["passages"][1:]]
     reply = {**first.reply, "text": HOSTILE, "claims": claims, "outcome": "answered"}
     held[asked[1].id] = replace(first, reply={**reply, "passages": passages})
-    cases_.write(tmp_path / store.CASES, asked)
+    cases_.write_case_lines(tmp_path / store.CASES, asked)
     store.write_json(tmp_path / store.RUN, {"format": 1, "target": {"name": "x"}, "begun": "-"})
-    store.write_located(tmp_path, {c.id: locate.places(c, HELD.get) for c in asked})
-    lines = [trial.line(one) for one in held.values()]
+    store.write_located(tmp_path, {c.id: locate.locate_evidence(c, HELD.get) for c in asked})
+    lines = [trial.trial_as_line(one) for one in held.values()]
     (tmp_path / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
-    release(tmp_path)
+    release_run(tmp_path)
     return tmp_path / "report.html"
 
 

@@ -27,19 +27,19 @@ def theirs(measure, found: list[str], grades: dict[str, int]) -> float:
 def test_every_figure_equals_that_of_ir_measures(seed):
     found, grades = ranking(seed)
     for k in (1, 3, 8, 10):
-        assert retrieval.recall(found, grades, k=k) == pytest.approx(
+        assert retrieval.compute_recall(found, grades, k=k) == pytest.approx(
             theirs(R @ k, found, grades), abs=1e-9
         )
-        assert retrieval.hit(found, grades, k=k) == pytest.approx(
+        assert retrieval.compute_hit(found, grades, k=k) == pytest.approx(
             theirs(Success @ k, found, grades), abs=1e-9
         )
     # TREC's gains, which ragdesk has too, not the exponential ones.
-    assert retrieval.ndcg(found, grades, k=10) == pytest.approx(
+    assert retrieval.compute_ndcg(found, grades, k=10) == pytest.approx(
         theirs(nDCG @ 10, found, grades), abs=1e-9
     )
-    assert retrieval.reciprocal_rank(found, grades) == pytest.approx(
+    assert retrieval.compute_reciprocal_rank(found, grades) == pytest.approx(
         theirs(RR, found, grades), abs=1e-9
     )
-    assert retrieval.average_precision(found, grades) == pytest.approx(
+    assert retrieval.compute_average_precision(found, grades) == pytest.approx(
         theirs(AP, found, grades), abs=1e-9
     )

@@ -13,9 +13,9 @@ from web_home import REFUNDS, TEXTS, publish
 from eval import report
 from eval.case import Case, Evidence
 from eval.errors import BadTarget, NoAnswer
-from eval.reply import read
-from eval.run import run
-from eval.targets import Mapped, Ragdesk, named
+from eval.reply import read_reply
+from eval.run import run_cases
+from eval.targets import MappedTarget, RagdeskTarget, open_target
 
 CASE = Case(id="1", lang="en", question="How long?", history=({"role": "user", "text": "Hi."},))
 REPLIES = {
@@ -82,8 +82,8 @@ text = "choices.0.message.content"
 
 def test_an_openai_compatible_engine_is_asked_with_its_history(tmp_path, rival):
     file = str(mapping(tmp_path, rival, "/chat", CHAT))
-    with named(file, collection="default", key="", environ={"RIVAL_KEY": "s3"}) as target:
-        answer = read(target.ask(CASE))
+    with open_target(file, collection="default", key="", environ={"RIVAL_KEY": "s3"}) as target:
+        answer = read_reply(target.ask(CASE))
     path, key, body = Rival.asked[-1]
     assert (path, key) == ("/chat", "Bearer s3")
     assert body["messages"] == [
@@ -91,7 +91,7 @@ def test_an_openai_compatible_engine_is_asked_with_its_history(tmp_path, rival):
         {"role": "user", "content": "How long?"},
     ]
     assert body["prefixed"] == "Q: How long?"
-    assert [one.text for one in answer.said] == ["Five days.", "It is free."]
+    assert [one.text for one in answer.sentences] == ["Five days.", "It is free."]
     assert answer.outcome == "answered"
 
 
@@ -115,23 +115,23 @@ quote = "said"
 start = "from"
 end = "to"
 """
-    with Mapped(mapping(tmp_path, rival, "/json", rest), {}) as target:
-        answer = read(target.ask(CASE))
+    with MappedTarget(mapping(tmp_path, rival, "/json", rest), {}) as target:
+        answer = read_reply(target.ask(CASE))
     assert [p.text for p in answer.passages] == ["It takes five days.", "A bare passage."]
-    assert (answer.cited[0].quote, answer.cited[0].start) == ("five days", 9)
+    assert (answer.citations[0].quote, answer.citations[0].start) == ("five days", 9)
     assert answer.outcome == "answered"
 
 
 @pytest.mark.parametrize(("path", "why"), [("/broken", "HTTP 500"), ("/html", "not JSON")])
 def test_a_failure_says_what_came(tmp_path, rival, path, why):
     file = mapping(tmp_path, rival, path, CHAT)
-    with Mapped(file, {"RIVAL_KEY": "x"}) as target, pytest.raises(NoAnswer, match=why):
+    with MappedTarget(file, {"RIVAL_KEY": "x"}) as target, pytest.raises(NoAnswer, match=why):
         target.ask(CASE)
 
 
 def test_a_busy_engine_is_asked_again(tmp_path, rival):
     Rival.busy = 1
-    with Mapped(mapping(tmp_path, rival, "/busy", CHAT), {"RIVAL_KEY": "x"}) as target:
+    with MappedTarget(mapping(tmp_path, rival, "/busy", CHAT), {"RIVAL_KEY": "x"}) as target:
         assert target.ask(CASE)["text"].startswith("Five days")
 
 
@@ -148,7 +148,7 @@ def test_a_mapping_that_cannot_work_says_why(tmp_path, text, why):
     file = tmp_path / "rival.toml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(BadTarget, match=why):
-        Mapped(file, {})
+        MappedTarget(file, {})
 
 
 TALK = (
@@ -159,7 +159,7 @@ TALK = (
 
 
 def test_a_ragdesk_is_asked_with_the_turns_before(rival):
-    with Ragdesk(rival, "faq") as target:
+    with RagdeskTarget(rival, "faq") as target:
         target.ask(replace(CASE, history=TALK))
     path, _, body = Rival.asked[-1]
     assert (path, body["collection"], body["question"]) == ("/v1/answers", "faq", "How long?")
@@ -177,19 +177,22 @@ def test_a_ragdesk_is_asked_over_http_and_its_citations_looked_up(tmp_path):
         question="When does a refund reach a bank account?",
         evidence=(Evidence(uri="refunds.md", quote="within 5 working\ndays"),),
     )
-    with served(tmp_path) as (port, _), Ragdesk(f"http://127.0.0.1:{port}", "default") as target:
-        held = run([case], target, tmp_path / "run")
+    with (
+        served(tmp_path) as (port, _),
+        RagdeskTarget(f"http://127.0.0.1:{port}", "default") as target,
+    ):
+        held = run_cases([case], target, tmp_path / "run")
         assert target.text("refunds.md") == REFUNDS
         assert target.text("emoji 🙂/shipping?.md")
         assert target.text("none.md") is None
-        none = Ragdesk(f"http://127.0.0.1:{port}", "none")
+        none = RagdeskTarget(f"http://127.0.0.1:{port}", "none")
         with none, pytest.raises(BadTarget, match="no collection"):
             _ = none.facts
         talk = replace(case, history=TALK)
-        followed = run([talk], target, tmp_path / "talk")["1"]
+        followed = run_cases([talk], target, tmp_path / "talk")["1"]
     assert (followed.status, followed.reason) == ("ok", "")
     assert held["1"].status == "ok", held["1"].reason
-    found = report.measured(tmp_path / "run")
+    found = report.measure_run(tmp_path / "run")
     assert found.overall["recall@8"].value == 1.0
     if held["1"].resolved:
         assert set(held["1"].resolved.values()) == {True}

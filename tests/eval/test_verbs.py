@@ -31,10 +31,10 @@ def folder(tmp_path: Path) -> Path:
 
 def made(where: Path, seed: int = 3) -> Path:
     where.mkdir()
-    cases_.write(where / store.CASES, ASKED)
+    cases_.write_case_lines(where / store.CASES, ASKED)
     store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
-    store.write_located(where, {c.id: locate.places(c, HELD.get) for c in ASKED})
-    lines = [trial.line(one) for one in trials(HELD, ASKED, seed).values()]
+    store.write_located(where, {c.id: locate.locate_evidence(c, HELD.get) for c in ASKED})
+    lines = [trial.trial_as_line(one) for one in trials(HELD, ASKED, seed).values()]
     (where / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
     return where
 
@@ -115,7 +115,7 @@ def test_a_build_that_refuses_what_the_baseline_answered_is_1(tmp_path):
     for name, change in (("before", lambda answer: answer), ("now", shy)):
         where = stored(tmp_path / name, held, known, change)
         store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
-        store.write_located(where, {c.id: locate.places(c, held.get) for c in known})
+        store.write_located(where, {c.id: locate.locate_evidence(c, held.get) for c in known})
         assert run("run", "--cache-only", "--out", where).exit_code == 0
     words = ("run", "--cache-only", "--out", tmp_path / "now", "--baseline")
     worse = run(*words, tmp_path / "before")
@@ -144,7 +144,7 @@ def test_two_runs_are_compared(tmp_path):
 
 def test_lint_names_what_is_wrong(tmp_path):
     file = tmp_path / "cases.jsonl"
-    cases_.write(file, [*ASKED[:2], cases_.Case(id="x", lang="en", question=" ")])
+    cases_.write_case_lines(file, [*ASKED[:2], cases_.Case(id="x", lang="en", question=" ")])
     done = run("lint", file, "--no-documents")
     assert done.exit_code == 1
     assert "x: its question is empty" in done.output
@@ -159,7 +159,7 @@ def test_a_public_set_becomes_cases_and_documents(tmp_path):
     assert json.loads(done.stdout)["cases"] == 1
     held = store.read_cases(tmp_path / "set")
     text = (tmp_path / "set" / "documents" / held[0].evidence[0].uri).read_text(encoding="utf-8")
-    assert locate.find(held[0].evidence[0], text)
+    assert locate.find_quote(held[0].evidence[0], text)
     wrong = run("import", "scifact", file, "--out", tmp_path / "set")
     assert wrong.exit_code == 2
     assert "is not a folder with corpus_train.csv" in wrong.output

@@ -8,13 +8,13 @@ import pytest
 from fakes import HashEmbedder, document, publish
 
 from indexes import access_log, backup, generations, manifest, upkeep
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 
 STAFF = frozenset({"staff"})
-ANYBODY, MEMBER = Filter(groups=frozenset()), Filter(groups=STAFF)
+ANYBODY, MEMBER = SearchFilter(groups=frozenset()), SearchFilter(groups=STAFF)
 
 
 def table(collection: Path, number: int) -> Path:
@@ -28,20 +28,22 @@ def spoil(file: Path) -> None:
 
 
 def spoil_segment(collection: Path, number: int) -> None:
-    brought = manifest.read(collection / "generations" / str(number)).facts["segments"][-1]
+    brought = manifest.read_manifest(collection / "generations" / str(number)).facts["segments"][-1]
     spoil(collection / "segments" / brought / "shelf.sqlite")
 
 
-def visible(index: Index, where: Filter) -> set[str]:
+def visible(index: Index, where: SearchFilter) -> set[str]:
     """Name what an asker can find by words, by vector, and be listed as open to."""
-    mask = index.mask(where)
+    mask = index.make_mask(where)
     rows = [
-        *index.lexical(tokens("canary"), k=9, mask=mask).rows,
-        *index.dense(HashEmbedder().query("canary"), k=9, mask=mask).rows,
+        *index.search_lexical(tokenize_text("canary"), k=9, mask=mask).rows,
+        *index.search_dense(HashEmbedder().embed_query("canary"), k=9, mask=mask).rows,
     ]
-    found = {chunk.uri for chunk in index.chunks(np.array(rows, np.int64))}
+    found = {chunk.uri for chunk in index.read_chunks(np.array(rows, np.int64))}
     groups = where.groups
-    listed = {d.uri for d in index.records() if groups is None or not d.groups or d.groups & groups}
+    listed = {
+        d.uri for d in index.iter_documents() if groups is None or not d.groups or d.groups & groups
+    }
     assert found == listed
     return listed
 
@@ -53,7 +55,7 @@ def made(tmp_path_factory):
     names = ("open.md", "shut.md", "replaced.md", "dropped.md")
     publish(collection, *(document(name, f"canary of {name}") for name in names))
     with Index.open(collection) as index:
-        identity = {d.uri: d.id for d in index.records()}
+        identity = {d.uri: d.id for d in index.iter_documents()}
     publish(
         collection,
         document("replaced.md", "canary, second version", groups=STAFF),
@@ -78,12 +80,12 @@ def test_a_fallback_lets_see_what_is_to_be_seen_now(collection, damage):
         assert index.generation == 1
         assert visible(index, ANYBODY) == {"open.md"}
         assert visible(index, MEMBER) == {"open.md", "shut.md", "replaced.md"}
-        assert visible(index, Filter()) == {"open.md", "shut.md", "replaced.md"}
-        assert index.documents.find("dropped.md") is None
-        assert index.record("replaced.md").groups == STAFF
+        assert visible(index, SearchFilter()) == {"open.md", "shut.md", "replaced.md"}
+        assert index.documents.find_by_uri("dropped.md") is None
+        assert index.read_record("replaced.md").groups == STAFF
         assert index.total == 3
         assert index.refused
-        assert not index.access.closed
+        assert not index.access.unknown_reason
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, spoil])
@@ -94,9 +96,9 @@ def test_where_nobody_knows_only_administrators_are_let_in(collection, harm):
     with Index.open(collection) as index:
         assert index.generation == 1
         assert visible(index, ANYBODY) == visible(index, MEMBER) == set()
-        assert len(visible(index, Filter())) == 4
+        assert len(visible(index, SearchFilter())) == 4
         assert "administrators" in index.refused[-1]
-        assert not index.join(None, "c")  # a replica knows the groups of its day
+        assert not index.use_replica(None, "c")  # a replica knows the groups of its day
 
 
 def test_a_home_without_logs_is_told_by_a_table_that_is_whole(collection):
@@ -105,7 +107,7 @@ def test_a_home_without_logs_is_told_by_a_table_that_is_whole(collection):
     spoil_segment(collection, 2)
     with Index.open(collection) as index:
         assert visible(index, ANYBODY) == {"open.md"}
-        assert not index.access.closed
+        assert not index.access.unknown_reason
 
 
 def test_without_a_current_the_newest_that_is_known_of_has_the_last_word(collection):
@@ -119,29 +121,31 @@ def test_without_a_current_the_newest_that_is_known_of_has_the_last_word(collect
 def test_going_back_opens_nothing_that_a_damaged_generation_had_shut(collection):
     spoil(table(collection, 2))
     spoil(table(collection, 3))
-    upkeep.rollback(collection, 1)
+    upkeep.roll_back(collection, 1)
     with Index.open(collection) as index:
         assert index.refused == ()
-        assert {d.uri for d in index.records() if d.groups} == {"shut.md", "replaced.md"}
+        assert {d.uri for d in index.iter_documents() if d.groups} == {"shut.md", "replaced.md"}
 
 
 def test_going_back_is_refused_where_nobody_knows_unless_that_is_said(collection):
     spoil(table(collection, 2))
     (collection / "access" / "2.json").unlink()
     with pytest.raises(IndexDamaged, match="--old-groups"):
-        upkeep.rollback(collection, 1)
-    upkeep.rollback(collection, 1, old_groups=True)
+        upkeep.roll_back(collection, 1)
+    upkeep.roll_back(collection, 1, old_groups=True)
 
 
 def test_a_restore_is_noted_like_any_publish(collection, tmp_path):
-    upkeep.rollback(collection, 1)
-    backup.write(collection, tmp_path / "b.rdb")
+    upkeep.roll_back(collection, 1)
+    backup.write_backup(collection, tmp_path / "b.rdb")
     shutil.rmtree(collection)
     publish(collection, document("open.md", "canary of open"), document("own.md", "canary"))
-    number = backup.restore(tmp_path / "b.rdb", collection)
-    assert access_log.read(collection, number) == (
+    number = backup.restore_backup(tmp_path / "b.rdb", collection)
+    assert access_log.read_access_log(collection, number) == (
         1,
-        access_log.Access(removed={("src", "own.md")}, limits={("src", "open.md"): frozenset()}),
+        access_log.AccessChanges(
+            removed={("src", "own.md")}, limits={("src", "open.md"): frozenset()}
+        ),
     )
 
 
@@ -150,9 +154,9 @@ def secret(tmp_path):
     """A text of staff's; taken out, and its name given to another text that is open to some."""
     collection = tmp_path / "s"
     publish(collection, document("a.md", "canary of staff", groups=STAFF), document("b.md", "b"))
-    backup.write(collection, tmp_path / "old.rdb")
+    backup.write_backup(collection, tmp_path / "old.rdb")
     with Index.open(collection) as index:
-        identity = index.documents.find("a.md").id
+        identity = index.documents.find_by_uri("a.md").id
     publish(collection, removed=[identity])
     publish(collection, document("a.md", "canary of some", groups=frozenset({"some"})))
     return collection
@@ -161,25 +165,25 @@ def secret(tmp_path):
 @pytest.mark.parametrize("way", ["rollback", "restore", "fallback", "fallback by the logs"])
 def test_an_older_text_is_not_for_those_who_may_see_another_of_its_name(secret, tmp_path, way):
     if way == "rollback":
-        upkeep.rollback(secret, 1)
+        upkeep.roll_back(secret, 1)
     elif way == "restore":
-        backup.restore(tmp_path / "old.rdb", secret)
+        backup.restore_backup(tmp_path / "old.rdb", secret)
     else:
         for number in (2, 3):
             spoil(secret / "generations" / str(number) / "tombstones.json")
         if way == "fallback by the logs":
             spoil(table(secret, 2))
             spoil(table(secret, 3))
-    some = Filter(groups=frozenset({"some"}))
+    some = SearchFilter(groups=frozenset({"some"}))
     with Index.open(secret) as index:
         assert "a.md" not in visible(index, some)
         assert "a.md" not in visible(index, MEMBER)
     if way == "rollback":  # what nobody may see is kept, too
-        backup.write(secret, tmp_path / "of-nobody.rdb")
-        backup.restore(tmp_path / "of-nobody.rdb", tmp_path / "other")
+        backup.write_backup(secret, tmp_path / "of-nobody.rdb")
+        backup.restore_backup(tmp_path / "of-nobody.rdb", tmp_path / "other")
         with Index.open(tmp_path / "other") as index:
             assert "a.md" not in visible(index, some)
-            assert "a.md" in visible(index, Filter())
+            assert "a.md" in visible(index, SearchFilter())
 
 
 def test_a_text_that_was_shut_in_before_it_was_replaced_stays_so(tmp_path):
@@ -191,9 +195,9 @@ def test_a_text_that_was_shut_in_before_it_was_replaced_stays_so(tmp_path):
     with Index.open(collection) as index:
         assert index.generation == 2
         assert visible(index, ANYBODY) == set()
-    upkeep.rollback(collection, 1)
+    upkeep.roll_back(collection, 1)
     with Index.open(collection) as index:
-        assert index.text("a.md") == "canary one"
+        assert index.read_text("a.md") == "canary one"
         assert visible(index, ANYBODY) == set()
         assert visible(index, MEMBER) == {"a.md"}
 
@@ -201,27 +205,27 @@ def test_a_text_that_was_shut_in_before_it_was_replaced_stays_so(tmp_path):
 def test_what_steps_say_one_after_the_other_holds_for_the_oldest_text():
     place = ("src", "a.md")
     staff, some, others = STAFF, frozenset({"some"}), frozenset({"others"})
-    shut = access_log.Access(groups={place: staff})
-    new_text = access_log.Access(limits={place: some})
-    opened = access_log.Access(groups={place: others})
-    both = shut.then(new_text).then(opened)
-    assert both == access_log.Access(groups={place: staff}, limits={place: others})
-    assert shut.then(new_text.then(opened)) == both
+    shut = access_log.AccessChanges(groups={place: staff})
+    new_text = access_log.AccessChanges(limits={place: some})
+    opened = access_log.AccessChanges(groups={place: others})
+    both = shut.merge_later(new_text).merge_later(opened)
+    assert both == access_log.AccessChanges(groups={place: staff}, limits={place: others})
+    assert shut.merge_later(new_text.merge_later(opened)) == both
 
 
 def test_logs_are_small_and_go_with_what_they_could_be_needed_for(collection):
-    assert access_log.numbers(collection) == [2, 3]
+    assert access_log.list_access_logs(collection) == [2, 3]
     assert all(f.stat().st_size < 500 for f in (collection / "access").iterdir())
-    upkeep.gc(collection, keep=1)
-    assert generations.numbers(collection) == [3]
-    assert access_log.numbers(collection) == []
+    upkeep.collect_garbage(collection, keep=1)
+    assert generations.list_generations(collection) == [3]
+    assert access_log.list_access_logs(collection) == []
 
 
 def shut_then_replaced(collection: Path) -> Path:
     """Publish a text for everybody, shut it in beside another document, and replace it, open."""
     publish(collection, document("a.md", "canary one"))
     with Index.open(collection) as index:
-        identity = index.documents.find("a.md").id
+        identity = index.documents.find_by_uri("a.md").id
     publish(collection, document("b.md", "canary b"), groups={identity: STAFF})
     publish(collection, document("a.md", "canary two"))
     return collection
@@ -233,11 +237,11 @@ def test_a_text_shut_in_between_stays_so_where_its_name_is_open_now(tmp_path, wa
     spoil_segment(collection, 2)  # the third generation holds it too
     if way == "rollback":
         spoil(table(collection, 2))
-        upkeep.rollback(collection, 1)
+        upkeep.roll_back(collection, 1)
     elif way == "fallback without a log":
         (collection / "access" / "3.json").unlink()
     with Index.open(collection) as index:
-        assert index.text("a.md") == "canary one"
+        assert index.read_text("a.md") == "canary one"
         assert visible(index, ANYBODY) == set()
         if way != "fallback without a log":
             assert "a.md" in visible(index, MEMBER)
@@ -248,19 +252,19 @@ def test_going_back_asks_generations_that_were_cleared(tmp_path, lost):
     collection = tmp_path / "c"
     publish(collection, document("a.md", "canary one"), document("b.md", "canary b"))
     with Index.open(collection) as index:  # a reader, so that it outlives the next one
-        identity = index.documents.find("a.md").id
+        identity = index.documents.find_by_uri("a.md").id
         publish(collection, groups={identity: STAFF})
         publish(collection, removed=[identity])
         publish(collection, document("c.md", "canary c"))
-        upkeep.gc(collection, keep=1)
-        assert generations.numbers(collection) == [1, 4]
+        upkeep.collect_garbage(collection, keep=1)
+        assert generations.list_generations(collection) == [1, 4]
         if lost == "log":
             (collection / "access" / "2.json").unlink()
             with pytest.raises(IndexDamaged, match="--old-groups"):
-                upkeep.rollback(collection, 1)
-            upkeep.rollback(collection, 1, old_groups=True)
+                upkeep.roll_back(collection, 1)
+            upkeep.roll_back(collection, 1, old_groups=True)
             return
-        upkeep.rollback(collection, 1)
+        upkeep.roll_back(collection, 1)
     with Index.open(collection) as index:
         assert visible(index, ANYBODY) == {"b.md"}
         assert visible(index, MEMBER) == {"a.md", "b.md"}
@@ -269,9 +273,9 @@ def test_going_back_asks_generations_that_were_cleared(tmp_path, lost):
 def test_a_restore_asks_every_generation_that_stands(tmp_path):
     collection = tmp_path / "c"
     publish(collection, document("a.md", "canary one"))
-    backup.write(collection, tmp_path / "b.rdb")
+    backup.write_backup(collection, tmp_path / "b.rdb")
     shut_then_replaced(collection)
     spoil(table(collection, 3))
     (collection / "access" / "3.json").unlink()
     with pytest.raises(IndexDamaged, match="--old-groups"):
-        backup.restore(tmp_path / "b.rdb", collection)
+        backup.restore_backup(tmp_path / "b.rdb", collection)

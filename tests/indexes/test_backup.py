@@ -28,22 +28,22 @@ def made(tmp_path_factory):
     for text in (record.text, "Shipping is free"):
         (collection / "originals" / hashlib.sha256(text.encode()).hexdigest()).write_text(text)
     (collection / "sources.json").write_text('{"sources": {}}')
-    backup.write(collection, folder / "kb.rdb")
+    backup.write_backup(collection, folder / "kb.rdb")
     return collection, folder / "kb.rdb"
 
 
 def digest(collection):
     with Index.open(collection) as index:
-        return index.digest()
+        return index.digest_content()
 
 
 def test_a_backup_restores_to_the_same_digest(made, tmp_path):
     collection, file = made
-    told = backup.read(file)
+    told = backup.verify_backup(file)
     assert (told.generation, told.documents, told.chunks) == (2, 2, 3)
-    assert backup.restore(file, tmp_path / "c") == 1
+    assert backup.restore_backup(file, tmp_path / "c") == 1
     assert digest(tmp_path / "c") == digest(collection)
-    assert upkeep.verify(tmp_path / "c") == []
+    assert upkeep.verify_collection(tmp_path / "c") == []
     for name in ("originals", "segments"):
         kept = [sorted(f.name for f in (c / name).iterdir()) for c in (collection, tmp_path / "c")]
         assert set(kept[1]) <= set(kept[0])
@@ -55,29 +55,29 @@ def test_a_backup_over_other_documents_can_be_taken_back(made, tmp_path):
     (tmp_path / "c" / "originals").mkdir()
     other = hashlib.sha256(b"Other words").hexdigest()
     (tmp_path / "c" / "originals" / other).write_text("Other words")
-    assert backup.restore(made[1], tmp_path / "c") == 2
+    assert backup.restore_backup(made[1], tmp_path / "c") == 2
     assert digest(tmp_path / "c") == digest(made[0])
-    upkeep.rollback(tmp_path / "c", 1)
+    upkeep.roll_back(tmp_path / "c", 1)
     with Index.open(tmp_path / "c") as index:
-        assert index.text("other.md") == "Other words"
-    assert upkeep.verify(tmp_path / "c") == []
+        assert index.read_text("other.md") == "Other words"
+    assert upkeep.verify_collection(tmp_path / "c") == []
 
 
 def test_a_backup_taken_while_others_publish_is_of_one_generation(made, tmp_path, monkeypatch):
     collection = tmp_path / "c"
-    backup.restore(made[1], collection)
-    before, real = digest(collection), backup._add
+    backup.restore_backup(made[1], collection)
+    before, real = digest(collection), backup._add_member
 
     def add(*given):
         if given[1].endswith(("documents.sqlite", "shelf.sqlite")):
             publish(collection, document("new.md", f"words {given[1]}"))
-            upkeep.gc(collection, keep=1)
+            upkeep.collect_garbage(collection, keep=1)
         return real(*given)
 
     monkeypatch.setattr(backup, "_add", add)
-    backup.write(collection, tmp_path / "kb.rdb")
+    backup.write_backup(collection, tmp_path / "kb.rdb")
     assert digest(collection) != before
-    backup.restore(tmp_path / "kb.rdb", tmp_path / "again")
+    backup.restore_backup(tmp_path / "kb.rdb", tmp_path / "again")
     assert digest(tmp_path / "again") == before
 
 
@@ -93,9 +93,9 @@ def test_damaged_backups_are_refused_and_leave_nothing(made, tmp_path, damage):
         bad = body[:at] if damage == "cut" else body[:at] + bytes([body[at] ^ 4]) + body[at + 1 :]
         file.write_bytes(bad)
         with pytest.raises(IndexDamaged):
-            backup.read(file)
+            backup.verify_backup(file)
         with pytest.raises(IndexDamaged):
-            backup.restore(file, tmp_path / "c")
+            backup.restore_backup(file, tmp_path / "c")
         assert not (tmp_path / "c").exists()
 
 
@@ -104,34 +104,34 @@ def test_a_backup_of_odd_names_is_refused(made, tmp_path, name):
     file = tmp_path / "odd.rdb"
     facts = {"format": 1, "generation": 1, "created": "", "sums": {}, "files": {}}
     facts["files"][name] = {"size": 1, "sha256": 64 * "0"}
-    body = json.dumps({**facts, "checksum": backup._checksum(facts)}).encode()
+    body = json.dumps({**facts, "checksum": backup.checksum_listing(facts)}).encode()
     with tarfile.open(file, "w") as archive:
         import io  # noqa: PLC0415
 
-        archive.addfile(backup._member(backup.LISTING, len(body)), io.BytesIO(body))
-        archive.addfile(backup._member(name, 1), io.BytesIO(b"x"))
+        archive.addfile(backup._tar_member(backup.BACKUP_LISTING, len(body)), io.BytesIO(body))
+        archive.addfile(backup._tar_member(name, 1), io.BytesIO(b"x"))
     with pytest.raises(IndexDamaged, match="no backup has"):
-        backup.restore(file, tmp_path / "c")
+        backup.restore_backup(file, tmp_path / "c")
 
 
 def test_a_damaged_collection_gives_no_backup(made, tmp_path):
     collection = tmp_path / "c"
-    backup.restore(made[1], collection)
+    backup.restore_backup(made[1], collection)
     shelf = next(collection.glob("segments/*/shelf.sqlite"))
     body = shelf.read_bytes()
     shelf.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
     with pytest.raises(IndexDamaged, match="shelf"):
-        backup.write(collection, tmp_path / "kb.rdb")
+        backup.write_backup(collection, tmp_path / "kb.rdb")
     assert not list(tmp_path.glob("*kb.rdb"))
 
 
 @pytest.mark.parametrize("lost", ["segments/*/shelf.sqlite", "generations/*/MANIFEST.json"])
 def test_a_collection_that_lacks_a_part_gives_no_backup(made, tmp_path, lost):
     collection = tmp_path / "c"
-    backup.restore(made[1], collection)
+    backup.restore_backup(made[1], collection)
     next(collection.glob(lost)).unlink()
     with pytest.raises(IndexDamaged, match="is missing"):
-        backup.write(collection, tmp_path / "kb.rdb")
+        backup.write_backup(collection, tmp_path / "kb.rdb")
 
 
 @pytest.mark.parametrize("name", ["originals", "segments"])
@@ -151,10 +151,10 @@ def test_parts_are_restored_onto_another_disk(made, tmp_path, monkeypatch, name,
         if fails:
             monkeypatch.setattr(generations, "publish", full_disk)
             with pytest.raises(OSError, match="No space"):
-                backup.restore(made[1], collection)
+                backup.restore_backup(made[1], collection)
             assert sorted(place.rglob("*")) == before
         else:
-            assert backup.restore(made[1], collection) == 2
+            assert backup.restore_backup(made[1], collection) == 2
             assert digest(collection) == digest(made[0])
             assert not list(place.glob(".tmp-*"))
 
@@ -165,8 +165,8 @@ def full_disk(*_, **__):
 
 def test_wrong_calls_are_refused(made, tmp_path):
     with pytest.raises(FileExistsError):
-        backup.write(made[0], made[1])
+        backup.write_backup(made[0], made[1])
     with pytest.raises(IndexNotFound):
-        backup.write(tmp_path / "none", tmp_path / "kb.rdb")
-    with generations.writing(tmp_path / "c"), pytest.raises(CollectionBusy):
-        backup.restore(made[1], tmp_path / "c")
+        backup.write_backup(tmp_path / "none", tmp_path / "kb.rdb")
+    with generations.lock_collection(tmp_path / "c"), pytest.raises(CollectionBusy):
+        backup.restore_backup(made[1], tmp_path / "c")

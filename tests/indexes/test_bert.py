@@ -26,7 +26,7 @@ def tiny(tmp_path_factory):
 
 
 def written(folder, file):
-    assert bert.write(folder, file)
+    assert bert.write_bert_graph(folder, file)
     session = ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     return lambda ids: session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
 
@@ -36,16 +36,18 @@ def written(folder, file):
 def test_a_written_graph_gives_the_vectors_of_sentence_transformers(tmp_path, pooling, unit):
     model = tiny_bert(tmp_path / "model", pooling=pooling, unit=unit, layer_norm_eps=1e-5)
     given = written(model, tmp_path / "graph.onnx")
-    exact = on_torch.export(weights.find(str(model), tmp_path), tmp_path / "traced.onnx")
+    exact = on_torch.trace_onnx_graph(
+        weights.find_model(str(model), tmp_path), tmp_path / "traced.onnx"
+    )
     for length in (1, 2, 7, 24):
         ids = [5 + row % 6 for row in range(length)]
         assert np.abs(given(ids) - exact(ids)).max() < 1e-6
 
 
 def test_the_packaged_model_is_written(tmp_path, cache):
-    found = weights.find("packaged", cache)
+    found = weights.find_model("packaged", cache)
     given = written(found.folder, tmp_path / "graph.onnx")
-    exact = on_torch.export(found, tmp_path / "traced.onnx")
+    exact = on_torch.trace_onnx_graph(found, tmp_path / "traced.onnx")
     for length in (3, 256):
         ids = [101, *(2_000 + 37 * row % 20_000 for row in range(length - 2)), 102]
         assert np.abs(given(ids) - exact(ids)).max() < 1e-5
@@ -53,12 +55,12 @@ def test_the_packaged_model_is_written(tmp_path, cache):
 
 def test_int8_makes_the_same_of_a_written_graph_and_of_a_traced_one(tmp_path, cache):
     """It makes much of little: another order of the same additions, and vectors differ by 0.02."""
-    found = weights.find("packaged", cache)
+    found = weights.find_model("packaged", cache)
     traced = tmp_path / "traced.onnx"
-    on_torch.export(found, traced)
-    export._quantise(traced, traced)
-    export._fuse(traced, traced)
-    (tmp_path / "written.onnx").write_bytes(export.export(found, int8=True))
+    on_torch.trace_onnx_graph(found, traced)
+    export._quantise_graph(traced, traced)
+    export._fuse_graph(traced, traced)
+    (tmp_path / "written.onnx").write_bytes(export.export_onnx_graph(found, int8=True))
     vectors = []
     for name in ("traced.onnx", "written.onnx"):
         session = ort.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"])
@@ -68,7 +70,7 @@ def test_int8_makes_the_same_of_a_written_graph_and_of_a_traced_one(tmp_path, ca
 
 
 def test_a_first_export_imports_no_torch(tmp_path, cache):
-    found = weights.find("packaged", cache)
+    found = weights.find_model("packaged", cache)
     order = {**asdict(found), "folder": str(found.folder), "target": str(tmp_path / "graph.onnx")}
     program = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
@@ -95,7 +97,7 @@ def test_settings_of_another_kind_are_not_written(tiny, tmp_path, other):
     model = shutil.copytree(tiny, tmp_path / "model")
     file = model / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | other))
-    assert not bert.write(model, tmp_path / "graph.onnx")
+    assert not bert.write_bert_graph(model, tmp_path / "graph.onnx")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_other_pooling_is_not_written(tiny, tmp_path, other):
     model = shutil.copytree(tiny, tmp_path / "model")
     file = model / "1_Pooling" / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | other))
-    assert not bert.write(model, tmp_path / "graph.onnx")
+    assert not bert.write_bert_graph(model, tmp_path / "graph.onnx")
 
 
 @pytest.mark.parametrize("file", ["config.json", "1_Pooling/config.json", "model.safetensors"])
@@ -113,16 +115,16 @@ def test_a_damaged_model_is_not_written(tiny, tmp_path, file):
     model = shutil.copytree(tiny, tmp_path / "model")
     whole = (model / file).read_bytes()
     (model / file).write_bytes(whole[: len(whole) // 2])
-    assert not bert.write(model, tmp_path / "graph.onnx")
+    assert not bert.write_bert_graph(model, tmp_path / "graph.onnx")
 
 
 def test_what_is_not_written_is_traced_and_held_against_the_model(tmp_path):
     model = tiny_bert(tmp_path / "model", pooling="max")
     options = EmbedOptions(model=str(model), device="cpu")
-    traced = open_embedder(options, tmp_path).passages(TEXTS)
+    traced = open_embedder(options, tmp_path).embed_passages(TEXTS)
     torch = open_embedder(EmbedOptions(model=str(model), device="cpu", backend="torch"), tmp_path)
-    assert np.abs(traced - torch.passages(TEXTS)).max() < 1e-5
+    assert np.abs(traced - torch.embed_passages(TEXTS)).max() < 1e-5
 
     graph = next(tmp_path.glob("*.onnx"))
     with pytest.raises(SystemExit, match="gives other vectors"):
-        export._check(graph, lambda ids: np.ones(32, dtype=np.float32) / np.sqrt(32), 24)
+        export._check_graph(graph, lambda ids: np.ones(32, dtype=np.float32) / np.sqrt(32), 24)

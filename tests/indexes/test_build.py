@@ -14,8 +14,8 @@ from indexes import generations, manifest, upkeep
 from indexes.build import Build
 from indexes.errors import CollectionBusy, IndexesError, IndexMismatch
 from indexes.index import Index
-from indexes.segments import CANARY
-from indexes.text import tokens
+from indexes.segments import CANARY_TEXT
+from indexes.text import tokenize_text
 
 A = document("a.md", "Refund in 30 days\nTo your card", groups=frozenset({"staff"}))
 B = document("b.md", "Shipping takes days\nTo your card")
@@ -42,7 +42,7 @@ def files(collection):
 def held(collection):
     with Index.open(collection) as index:
         assert index.refused == ()
-        return {d.uri: (index.text(d.uri), d.groups) for d in index.records()}
+        return {d.uri: (index.read_text(d.uri), d.groups) for d in index.iter_documents()}
 
 
 def test_counts_tell_what_stands_and_what_was_new(tmp_path):
@@ -62,10 +62,10 @@ def test_a_moved_document_embeds_nothing(collection):
     embedder = HashEmbedder()
     moved = publish(collection, document("z.md", B[0].text), embedder=embedder, removed=[B[0].id])
     assert (moved.embedded, moved.documents, moved.vectors) == (0, 2, 4)
-    assert set(embedder.asked) == {CANARY}
+    assert set(embedder.asked) == {CANARY_TEXT}
     with Index.open(collection) as index:
-        hits = index.dense(HashEmbedder().query("Shipping takes days"), k=1)
-        assert (index.chunks(hits.rows)[0].uri, hits.scores[0]) == ("z.md", pytest.approx(1))
+        hits = index.search_dense(HashEmbedder().embed_query("Shipping takes days"), k=1)
+        assert (index.read_chunks(hits.rows)[0].uri, hits.scores[0]) == ("z.md", pytest.approx(1))
 
 
 def test_a_changed_document_takes_the_place_of_the_old_one(collection):
@@ -73,7 +73,7 @@ def test_a_changed_document_takes_the_place_of_the_old_one(collection):
     assert held(collection)["b.md"][0] == "Shipping is free"
     with Index.open(collection) as index:
         assert index.total == 3
-        found = index.chunks(index.lexical(tokens("shipping days"), k=9).rows)
+        found = index.read_chunks(index.search_lexical(tokenize_text("shipping days"), k=9).rows)
         assert "Shipping takes days" not in {c.text for c in found}
 
 
@@ -83,7 +83,7 @@ def test_groups_change_without_a_segment_or_an_embedding(collection):
     done = publish(
         collection, embedder=embedder, groups={A[0].id: frozenset(), B[0].id: frozenset({"x"})}
     )
-    assert (done.generation, done.embedded, set(embedder.asked)) == (2, 0, {CANARY})
+    assert (done.generation, done.embedded, set(embedder.asked)) == (2, 0, {CANARY_TEXT})
     assert {f.name for f in (collection / "segments").iterdir()} == before
     assert {uri: groups for uri, (_, groups) in held(collection).items()} == {
         "a.md": frozenset(),
@@ -101,9 +101,9 @@ def test_removing_all_leaves_an_empty_generation_without_segments(collection):
 def test_a_removed_documents_words_are_gone_from_the_disk_after_clearing(collection):
     publish(collection, removed=[A[0].id])
     publish(collection, document("b.md", "Shipping is free"))
-    upkeep.gc(collection, keep=1)
+    upkeep.collect_garbage(collection, keep=1)
     assert not [f for f in files(collection) if b"Refund in 30" in f.read_bytes()]
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
 
 
 def test_nothing_to_do_makes_no_generation(collection):
@@ -117,7 +117,7 @@ def test_taking_in_the_same_again_is_one_generation_and_no_new_segment(collectio
     done = publish(collection, A, B)
     assert (done.generation, done.documents, done.embedded) == (2, 2, 0)
     assert len(list((collection / "segments").iterdir())) == 1
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
 
 
 @pytest.mark.parametrize("when", ["before", "after", "busy"])
@@ -166,31 +166,33 @@ def test_another_embedder_means_that_everything_is_embedded_anew(collection):
     assert (done.documents, done.vectors, done.embedded) == (3, 5, 4)
     with Index.open(collection, card=other.card) as index:
         assert len(index.segments) == 1
-        hits = index.dense(other.query("Shipping takes days"), k=1)
-        assert (index.chunks(hits.rows)[0].uri, hits.scores[0]) == ("b.md", pytest.approx(1))
-        assert index.record("a.md") == A[0]
-        assert index.record("b.md") == replace(B[0], groups=frozenset({"x"}))
-    assert upkeep.verify(collection) == []
+        hits = index.search_dense(other.embed_query("Shipping takes days"), k=1)
+        assert (index.read_chunks(hits.rows)[0].uri, hits.scores[0]) == ("b.md", pytest.approx(1))
+        assert index.read_record("a.md") == A[0]
+        assert index.read_record("b.md") == replace(B[0], groups=frozenset({"x"}))
+    assert upkeep.verify_collection(collection) == []
 
 
 class Retrained(HashEmbedder):
     """Another model under the same card."""
 
-    def passages(self, texts):
-        return np.roll(super().passages(texts), 1, axis=1)
+    def embed_passages(self, texts):
+        return np.roll(super().embed_passages(texts), 1, axis=1)
 
 
 def test_a_model_changed_under_its_name_means_the_same(collection):
     with Build(collection, Retrained()) as build:
-        assert "canary" in build.stale
+        assert "canary" in build.stale_reason
         assert build.publish().embedded == 3
     with Build(collection, Retrained()) as build:
-        assert build.stale is None
+        assert build.stale_reason is None
 
 
 def test_what_a_newer_version_wrote_is_left_alone(collection):
-    file = collection / "generations" / "1" / manifest.NAME
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"min_reader": manifest.FORMAT + 1}))
+    file = collection / "generations" / "1" / manifest.MANIFEST_FILE
+    file.write_text(
+        json.dumps(json.loads(file.read_text()) | {"min_reader": manifest.MANIFEST_FORMAT + 1})
+    )
     before = files(collection)
     with pytest.raises(IndexMismatch, match="upgrade"):
         publish(collection, A)
@@ -199,10 +201,10 @@ def test_what_a_newer_version_wrote_is_left_alone(collection):
 
 def test_an_embedder_that_fails_leaves_nothing_behind(collection):
     class Failing(HashEmbedder):
-        def passages(self, texts):
-            if CANARY not in texts:
+        def embed_passages(self, texts):
+            if CANARY_TEXT not in texts:
                 raise IndexesError("The model fell over.")
-            return super().passages(texts)
+            return super().embed_passages(texts)
 
     before = files(collection)
     with pytest.raises(IndexesError, match="fell over"):
@@ -240,7 +242,7 @@ def full_disk(collection):
             assert files(collection) == before, limit
     assert failed == len(sizes) + 1, (failed, sizes)
     assert held(collection)["a.md"][0] == FULL[0][0].text
-    assert generations.current(collection) == 2
+    assert generations.read_current_number(collection) == 2
     sys.stdout.write(f"failed {failed}\n")
 
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexes import compact, upkeep
-from indexes.compact import FAN, INLINE, Size, choose
+from indexes.compact import MERGE_FAN, INLINE_CHUNKS, SegmentSize, choose_segments
 from indexes.index import Index
-from indexes.segments import CANARY
+from indexes.segments import CANARY_TEXT
 
 
 def test_publishing_one_document_again_and_again_keeps_segments_few(tmp_path):
@@ -14,10 +14,12 @@ def test_publishing_one_document_again_and_again_keeps_segments_few(tmp_path):
         publish(tmp_path / "c", document(f"{step}.md", f"words number{step}"))
     with Index.open(tmp_path / "c") as index:
         assert index.total == 40
-        assert len(index.segments) <= 2 * FAN
-        assert {c.text for c in index.chunks(range(40))} == {f"words number{n}" for n in range(40)}
-    upkeep.gc(tmp_path / "c", keep=1)
-    assert upkeep.verify(tmp_path / "c") == []
+        assert len(index.segments) <= 2 * MERGE_FAN
+        assert {c.text for c in index.read_chunks(range(40))} == {
+            f"words number{n}" for n in range(40)
+        }
+    upkeep.collect_garbage(tmp_path / "c", keep=1)
+    assert upkeep.verify_collection(tmp_path / "c") == []
 
 
 def test_merging_embeds_nothing_and_changes_no_content(tmp_path):
@@ -26,12 +28,16 @@ def test_merging_embeds_nothing_and_changes_no_content(tmp_path):
         publish(tmp_path / "c", *held, merge="none")
     embedder = HashEmbedder()
     with Index.open(tmp_path / "c") as index:
-        before, generation = index.digest(), index.generation
+        before, generation = index.digest_content(), index.generation
         assert (len(index.segments), len(index.dead)) == (5, 2)
     done = publish(tmp_path / "c", embedder=embedder, merge="all")
-    assert (done.generation, done.embedded, set(embedder.asked)) == (generation + 1, 0, {CANARY})
+    assert (done.generation, done.embedded, set(embedder.asked)) == (
+        generation + 1,
+        0,
+        {CANARY_TEXT},
+    )
     with Index.open(tmp_path / "c") as index:
-        assert (len(index.segments), index.dead, index.digest()) == (1, {}, before)
+        assert (len(index.segments), index.dead, index.digest_content()) == (1, {}, before)
     assert not publish(tmp_path / "c", merge="all").changed
 
 
@@ -42,11 +48,11 @@ def test_content_digests_tell_collections_apart_and_not_how_they_were_made(tmp_p
         for job in jobs:
             publish(tmp_path / name, *job)
         with Index.open(tmp_path / name) as index:
-            digests.append(index.digest())
+            digests.append(index.digest_content())
     assert digests[0] == digests[1] != digests[2]
     publish(tmp_path / "1", groups={held[0][0].id: frozenset({"x"})})
     with Index.open(tmp_path / "1") as index:
-        assert index.digest() != digests[0]
+        assert index.digest_content() != digests[0]
 
 
 sizes = st.lists(st.integers(1, 100_000), max_size=60).flatmap(
@@ -56,17 +62,17 @@ sizes = st.lists(st.integers(1, 100_000), max_size=60).flatmap(
 
 @given(sizes, st.sampled_from(["none", "small", "due", "all"]))
 def test_a_choice_is_worth_its_while(pairs, merge):
-    given_ = [Size(str(n), chunks, live) for n, (chunks, live) in enumerate(pairs) if live]
-    chosen = set(choose(given_, merge))
+    given_ = [SegmentSize(str(n), chunks, live) for n, (chunks, live) in enumerate(pairs) if live]
+    chosen = set(choose_segments(given_, merge))
     part = [size for size in given_ if size.digest in chosen]
     assert len(part) == len(chosen)
-    wasteful = {s.digest for s in given_ if s.chunks - s.live > compact.WASTE * s.chunks}
+    wasteful = {s.digest for s in given_ if s.chunks - s.live > compact.MOST_WASTE * s.chunks}
     if merge == "small":
-        assert not part or sum(s.live for s in part) <= FAN * INLINE
+        assert not part or sum(s.live for s in part) <= MERGE_FAN * INLINE_CHUNKS
     if merge == "due":
         assert wasteful <= chosen
         rest = [s.tier for s in given_ if s.digest not in chosen]
-        assert all(rest.count(tier) < FAN for tier in rest)
+        assert all(rest.count(tier) < MERGE_FAN for tier in rest)
     if len(part) == 1 and merge != "none":
         assert part[0].live < part[0].chunks or merge == "all"
 
@@ -75,11 +81,11 @@ def test_a_choice_is_worth_its_while(pairs, merge):
 def test_what_is_left_after_merging_all_that_is_due_is_a_few_segments_a_tier(count):
     held, written = [], 0
     for n in range(count):
-        held.append(Size(f"{n}", 10, 10))
-        if due := set(choose(held, "due")):
+        held.append(SegmentSize(f"{n}", 10, 10))
+        if due := set(choose_segments(held, "due")):
             live = sum(s.live for s in held if s.digest in due)
-            held = [s for s in held if s.digest not in due] + [Size(f"m{n}", live, live)]
+            held = [s for s in held if s.digest not in due] + [SegmentSize(f"m{n}", live, live)]
             written += live
     assert sum(s.live for s in held) == 10 * count
-    assert len(held) < FAN * 3
+    assert len(held) < MERGE_FAN * 3
     assert written <= 10 * count * 12  # a chunk is written again about once a tier, and at its foot

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import HashEmbedder, document, publish
 
-from indexes.chunk import Filter, Validity
+from indexes.chunk import SearchFilter, Validity
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 
 SPRING = Validity(starts="2026-03-01T00:00:00Z", ends="2026-06-01T00:00:00Z", version="spring")
 SUMMER = Validity(starts="2026-06-01T00:00:00Z", ends="2026-09-01T00:00:00Z", version="summer")
@@ -29,8 +29,11 @@ def at(index, now):
 
 
 def found(index, mask=None):
-    query = HashEmbedder().query("prices of coffee")
-    hits = [index.lexical(tokens("prices"), k=9, mask=mask), index.dense(query, k=9, mask=mask)]
+    query = HashEmbedder().embed_query("prices of coffee")
+    hits = [
+        index.lexical(tokenize_text("prices"), k=9, mask=mask),
+        index.dense(query, k=9, mask=mask),
+    ]
     uris = [{chunk.uri for chunk in index.chunks(part.rows)} for part in hits]
     assert uris[0] == uris[1]
     return uris[0] - {"always.md"}
@@ -49,17 +52,19 @@ def test_a_document_is_found_in_its_time_and_the_clock_moves_on(index):
     ]:
         now[0] = moment
         assert found(index) == wanted
-        assert found(index, index.mask(Filter())) == wanted
-        assert found(index, index.mask(Filter(paths=("s", "a")))) == wanted
-        assert index.mask(Filter(uris=frozenset({"spring.md"}))).count == ("spring.md" in wanted)
+        assert found(index, index.mask(SearchFilter())) == wanted
+        assert found(index, index.mask(SearchFilter(paths=("s", "a")))) == wanted
+        assert index.mask(SearchFilter(uris=frozenset({"spring.md"}))).count == (
+            "spring.md" in wanted
+        )
 
 
 def test_what_holds_or_not_changes_no_score(index):
     rows = np.arange(4)
     at(index, ["2026-04-01T00:00:00Z"])
-    spring = index.lexical_scores(tokens("prices coffee"), rows)
+    spring = index.lexical_scores(tokenize_text("prices coffee"), rows)
     at(index, ["2026-07-01T00:00:00Z"])
-    assert index.lexical_scores(tokens("prices coffee"), rows).tolist() == spring.tolist()
+    assert index.lexical_scores(tokenize_text("prices coffee"), rows).tolist() == spring.tolist()
 
 
 def test_validity_is_published_and_carried_along(tmp_path):
@@ -68,6 +73,6 @@ def test_validity_is_published_and_carried_along(tmp_path):
     publish(tmp_path / "c", groups={record.id: frozenset({"x"})})
     publish(tmp_path / "c", document("b.md", "Else"), merge="all")
     with Index.open(tmp_path / "c") as index:
-        assert index.record("a.md") == replace(record, groups=frozenset({"x"}))
-        assert index.documents.find("b.md").validity == Validity()
+        assert index.read_record("a.md") == replace(record, groups=frozenset({"x"}))
+        assert index.documents.find_by_uri("b.md").validity == Validity()
         assert len(index.segments) == 1

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from eval.bench.power import cuts
 from indexes import backup, delta, documents, generations, manifest, upkeep
 from indexes.build import Build
-from indexes.chunk import Filter, Validity
-from indexes.documents import Documents, Listed
+from indexes.chunk import SearchFilter, Validity
+from indexes.documents import DocumentTable, ListedDocument
 from indexes.errors import IndexDamaged
 from indexes.index import Index
 
@@ -31,7 +31,7 @@ def layered(monkeypatch):
 @st.composite
 def listings(draw):
     number = draw(st.integers(0, 11))
-    return Listed(
+    return ListedDocument(
         id=f"id{number}",
         uri=f"{draw(st.sampled_from(URIS))}{number % 4}",
         source=draw(st.sampled_from(("api", "/kb"))),
@@ -63,11 +63,11 @@ def told(table):
         "where": [
             sorted(table.where(asked))
             for asked in (
-                Filter(),
-                Filter(groups=frozenset()),
-                Filter(groups=frozenset({"x"}), paths=("a/",)),
-                Filter(paths=("退款", "z"), languages=frozenset({"zh"})),
-                Filter(uris=frozenset({"a1", "A/b2"}), media_types=frozenset({"text/html"})),
+                SearchFilter(),
+                SearchFilter(groups=frozenset()),
+                SearchFilter(groups=frozenset({"x"}), paths=("a/",)),
+                SearchFilter(paths=("退款", "z"), languages=frozenset({"zh"})),
+                SearchFilter(uris=frozenset({"a1", "A/b2"}), media_types=frozenset({"text/html"})),
             )
         ],
     }
@@ -78,7 +78,7 @@ def told(table):
 def test_any_history_of_changes_reads_like_a_flat_table(data, tmp_path_factory):
     """Whole tables and shared ones take turns: a small one is shared until twelve rows differ."""
     place, known, base, tables = tmp_path_factory.mktemp("delta"), {}, None, []
-    before, delta.SMALL = delta.SMALL, 0
+    before, delta.SMALL_TABLE = delta.SMALL_TABLE, 0
     try:
         for step in range(data.draw(st.integers(2, 6))):
             folder = place / str(step)
@@ -93,29 +93,32 @@ def test_any_history_of_changes_reads_like_a_flat_table(data, tmp_path_factory):
                 if (one.uri, one.source) not in {(d.uri, d.source) for d in others}:
                     known[one.id] = one
                     listed.append(one)
-            shared = delta.write(folder, listed, base=base, gone=gone)
-            manifest.seal(folder, {}, known=shared)
-            base = folder / documents.NAME
+            shared = delta.write_document_table(folder, listed, base=base, gone=gone)
+            manifest.seal_folder(folder, {}, known=shared)
+            base = folder / documents.TABLE_FILE
             tables.append(base)
             assert bool(shared) == (not base.exists())
             flat = place / f"flat{step}"
             flat.mkdir()
-            delta.write(flat, list(known.values()))
-            with closing(Documents(base)) as one, closing(Documents(flat / documents.NAME)) as two:
+            delta.write_document_table(flat, list(known.values()))
+            with (
+                closing(DocumentTable(base)) as one,
+                closing(DocumentTable(flat / documents.TABLE_FILE)) as two,
+            ):
                 assert told(one) == told(two)
-        held = [closing(Documents(table)) for table in tables]
+        held = [closing(DocumentTable(table)) for table in tables]
         expected = set()
         for one in held:
             with one as table:
-                expected |= {listed.digest for listed in table.all()}
-        assert documents.digests(tables) == expected
+                expected |= {listed.digest for listed in table.iter_all()}
+        assert documents.collect_digests(tables) == expected
     finally:
-        delta.SMALL = before
+        delta.SMALL_TABLE = before
 
 
 def listing(uri, identity, source="src"):
     facts = {"title": "", "media_type": "", "language": "", "digest": identity}
-    return Listed(
+    return ListedDocument(
         id=identity,
         uri=uri,
         source=source,
@@ -129,8 +132,10 @@ def listing(uri, identity, source="src"):
 
 def made(folder, listed, base=None, gone=()):
     folder.mkdir()
-    known = delta.write(folder, listed, base=base and base / documents.NAME, gone=gone)
-    manifest.seal(folder, {}, known=known)
+    known = delta.write_document_table(
+        folder, listed, base=base and base / documents.TABLE_FILE, gone=gone
+    )
+    manifest.seal_folder(folder, {}, known=known)
     return folder
 
 
@@ -141,9 +146,9 @@ def test_two_documents_of_one_name_are_refused_wherever_the_other_stands(tmp_pat
         with pytest.raises(ValueError, match="one name or id"):
             made(tmp_path / twice[0].uri, twice, old)
     new = made(tmp_path / "2", [listing("a", "3")], old, gone=["1"])
-    assert not (new / documents.NAME).exists()
-    with closing(Documents(new / documents.NAME)) as table:
-        assert [one.id for one in table.all()] == ["3", "2"]
+    assert not (new / documents.TABLE_FILE).exists()
+    with closing(DocumentTable(new / documents.TABLE_FILE)) as table:
+        assert [one.id for one in table.iter_all()] == ["3", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -162,10 +167,10 @@ def collection(large, tmp_path):
     """A copy that keeps its links."""
     target = tmp_path / "c"
     shutil.copytree(large, target)
-    base = folder(target, 1) / documents.NAME
+    base = folder(target, 1) / documents.TABLE_FILE
     for number in (2, 3):
-        (folder(target, number) / documents.BASE).unlink()
-        os.link(base, folder(target, number) / documents.BASE)
+        (folder(target, number) / documents.BASE_FILE).unlink()
+        os.link(base, folder(target, number) / documents.BASE_FILE)
     return target
 
 
@@ -179,23 +184,23 @@ def own_bytes(place):
 
 
 def test_a_publish_writes_what_changed_and_not_the_whole_table(large):
-    table = folder(large, 1) / documents.NAME
-    assert table.stat().st_size > delta.SMALL
+    table = folder(large, 1) / documents.TABLE_FILE
+    assert table.stat().st_size > delta.SMALL_TABLE
     for number in (2, 3):
         assert own_bytes(folder(large, number)) < table.stat().st_size / 4
-    assert generations.numbers(large) == [1, 2, 3]
+    assert generations.list_generations(large) == [1, 2, 3]
     with Index.open(large) as index:
-        assert index.text("state.md") == "state 3"
-        assert index.sums["documents"] == len(list(index.records())) == 502
+        assert index.read_text("state.md") == "state 3"
+        assert index.sums["documents"] == len(list(index.iter_documents())) == 502
 
 
 def test_only_a_generation_with_changes_needs_a_new_reader(large):
-    forms = [manifest.read(folder(large, number)) for number in (1, 2)]
-    assert [documents.BASE in one.files for one in forms] == [False, True]
-    texts = [(folder(large, n) / manifest.NAME).read_text() for n in (1, 2)]
+    forms = [manifest.read_manifest(folder(large, number)) for number in (1, 2)]
+    assert [documents.BASE_FILE in one.files for one in forms] == [False, True]
+    texts = [(folder(large, n) / manifest.MANIFEST_FILE).read_text() for n in (1, 2)]
     assert ['"min_reader": 2' in one for one in texts] == [True, False]
     for segment in (large / "segments").iterdir():
-        assert '"min_reader": 2' in (segment / manifest.NAME).read_text()
+        assert '"min_reader": 2' in (segment / manifest.MANIFEST_FILE).read_text()
 
 
 def test_what_was_verified_is_not_read_again_when_it_is_shared(collection, monkeypatch):
@@ -203,7 +208,7 @@ def test_what_was_verified_is_not_read_again_when_it_is_shared(collection, monke
     monkeypatch.setattr(manifest, "_sha256", lambda file: read.append(file.name) or real(file))
     for number in (4, 5):
         publish(collection, document("state.md", f"state {number}"))
-    assert read.count(documents.BASE) == 1
+    assert read.count(documents.BASE_FILE) == 1
 
 
 def test_a_file_system_without_links_gets_a_copy(collection, monkeypatch):
@@ -212,80 +217,84 @@ def test_a_file_system_without_links_gets_a_copy(collection, monkeypatch):
 
     monkeypatch.setattr(os, "link", link)
     publish(collection, document("state.md", "state 4"))
-    base = folder(collection, 4) / documents.BASE
+    base = folder(collection, 4) / documents.BASE_FILE
     assert base.stat().st_nlink == 1
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
 
 
 def test_many_changes_make_a_whole_table_again(large, tmp_path):
     collection = shutil.copytree(large, tmp_path / "c")
     publish(collection, *(document(f"more/{n}.md", "two words") for n in range(100)))
-    assert (folder(collection, 4) / documents.NAME).exists()
+    assert (folder(collection, 4) / documents.TABLE_FILE).exists()
     with Index.open(collection) as index:
-        assert len(list(index.records())) == 602
+        assert len(list(index.iter_documents())) == 602
 
 
 def test_a_damaged_shared_table_is_named_in_each_generation_that_has_it(collection):
-    base = folder(collection, 3) / documents.BASE
+    base = folder(collection, 3) / documents.BASE_FILE
     with base.open("r+b") as file:
         file.seek(9_000)
         file.write(b"\xff")
     with pytest.raises(IndexDamaged):
         Index.open(collection)
-    named = " ".join(upkeep.verify(collection))
-    for number, name in ((1, documents.NAME), (2, documents.BASE), (3, documents.BASE)):
+    named = " ".join(upkeep.verify_collection(collection))
+    for number, name in (
+        (1, documents.TABLE_FILE),
+        (2, documents.BASE_FILE),
+        (3, documents.BASE_FILE),
+    ):
         assert str(folder(collection, number) / name) in named
 
 
 def test_a_table_that_was_damaged_meanwhile_is_no_base(collection):
     with Build(collection, HashEmbedder()) as build:
         build.add(*document("new.md", "words"))
-        with (folder(collection, 3) / documents.BASE).open("r+b") as file:
+        with (folder(collection, 3) / documents.BASE_FILE).open("r+b") as file:
             file.seek(9_000)
             file.write(b"\xff")
         with pytest.raises(IndexDamaged, match=r"base\.sqlite was changed"):
             build.publish()
-    assert generations.numbers(collection) == [1, 2, 3]
+    assert generations.list_generations(collection) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("name", [documents.BASE, documents.CHANGES])
+@pytest.mark.parametrize("name", [documents.BASE_FILE, documents.CHANGES_FILE])
 def test_one_of_the_two_files_alone_is_no_table(collection, name):
     (folder(collection, 3) / name).unlink()
     with pytest.raises(IndexDamaged):
-        Documents(folder(collection, 3) / documents.NAME)
+        DocumentTable(folder(collection, 3) / documents.TABLE_FILE)
     with Index.open(collection) as index:
         assert index.generation == 2
 
 
 def test_a_backup_a_way_back_and_a_merge_keep_all(collection, tmp_path):
     with Index.open(collection) as index:
-        before = index.digest()
-    backup.write(collection, tmp_path / "kb.rdb")
-    assert backup.restore(tmp_path / "kb.rdb", tmp_path / "again") == 1
-    assert upkeep.verify(tmp_path / "again") == []
+        before = index.digest_content()
+    backup.write_backup(collection, tmp_path / "kb.rdb")
+    assert backup.restore_backup(tmp_path / "kb.rdb", tmp_path / "again") == 1
+    assert upkeep.verify_collection(tmp_path / "again") == []
     with Index.open(tmp_path / "again") as index:
-        assert index.digest() == before
+        assert index.digest_content() == before
 
     publish(collection, document("state.md", "state 4", groups=frozenset({"staff"})))
-    number = upkeep.rollback(collection, 3)
+    number = upkeep.roll_back(collection, 3)
     with Index.open(collection) as index:
         assert index.generation == number == 5
-        assert index.text("state.md") == "state 3"
-        assert {one.uri: one.groups for one in index.records() if one.groups} == {
+        assert index.read_text("state.md") == "state 3"
+        assert {one.uri: one.groups for one in index.iter_documents() if one.groups} == {
             "state.md": frozenset({"staff"})
         }
     assert publish(collection, merge="all").changed
-    upkeep.gc(collection, keep=1)
-    assert generations.numbers(collection) == [6]
-    assert upkeep.verify(collection) == []
+    upkeep.collect_garbage(collection, keep=1)
+    assert generations.list_generations(collection) == [6]
+    assert upkeep.verify_collection(collection) == []
     with Index.open(collection) as index:
         assert len(index.segments) == 1
-        assert index.text("state.md") == "state 3"
+        assert index.read_text("state.md") == "state 3"
 
 
 @pytest.mark.usefixtures("layered")
 def test_the_power_may_be_cut_after_any_step_of_a_publish_that_shares(tmp_path):
     moments, broken = cuts(tmp_path, publishes=2)
-    assert list(tmp_path.rglob(documents.CHANGES))
+    assert list(tmp_path.rglob(documents.CHANGES_FILE))
     assert broken == []
     assert moments >= 80

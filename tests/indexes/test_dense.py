@@ -15,10 +15,10 @@ from indexes.errors import IndexDamaged
 def make(how):
     def made(self, vectors, rows):
         folder = Path(tempfile.mkdtemp()) / "dense"
-        assert dense.write(folder, vectors, rows, how=how if len(rows) else "flat") == (
-            how if len(rows) else "flat"
-        )
-        return dense.Dense(folder)
+        assert dense.write_vectors(
+            folder, vectors, rows, index_kind=how if len(rows) else "flat"
+        ) == (how if len(rows) else "flat")
+        return dense.FaissIndex(folder)
 
     return made
 
@@ -46,8 +46,8 @@ class TestInvertedFile(VectorIndexContract):
 
 
 def test_small_indexes_are_exact_and_large_ones_are_not():
-    assert dense.kind(0) == dense.kind(dense.EXACT_UP_TO) == "flat"
-    assert dense.kind(dense.EXACT_UP_TO + 1) == "ivf"
+    assert dense.choose_index_kind(0) == dense.choose_index_kind(dense.EXACT_UP_TO) == "flat"
+    assert dense.choose_index_kind(dense.EXACT_UP_TO + 1) == "ivf"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, 2.0])
@@ -55,22 +55,22 @@ def test_only_unit_vectors_are_written(tmp_path, bad):
     vectors = clustered(5)
     vectors[3] = bad
     with pytest.raises(ValueError, match="length one"):
-        dense.write(tmp_path / "d", vectors, np.arange(5))
+        dense.write_vectors(tmp_path / "d", vectors, np.arange(5))
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3], [0, 1, 1, 2, 3], [4, 3, 2, 1, 0]])
 def test_rows_and_vectors_must_pair_up(tmp_path, rows):
     with pytest.raises(ValueError, match="ascending rows"):
-        dense.write(tmp_path / "d", clustered(5), np.array(rows))
+        dense.write_vectors(tmp_path / "d", clustered(5), np.array(rows))
 
 
 @pytest.mark.parametrize("file", ["vectors.faiss", "near.faiss", "rows.npy"])
 def test_a_cut_file_is_damage(tmp_path, file):
-    dense.write(tmp_path / "d", clustered(100), np.arange(100), how="ivf")
+    dense.write_vectors(tmp_path / "d", clustered(100), np.arange(100), index_kind="ivf")
     path = tmp_path / "d" / file
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(IndexDamaged, match=file):
-        dense.Dense(tmp_path / "d")
+        dense.FaissIndex(tmp_path / "d")
 
 
 @pytest.mark.parametrize("limit", [100, 30_000])

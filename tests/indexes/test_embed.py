@@ -16,8 +16,8 @@ from tiny import tiny_bert
 from indexes import export, weights
 from indexes.embed import EmbedOptions, open_embedder, open_tokenizer
 from indexes.errors import ModelMissing
-from indexes.reading import matches, reads_chinese
-from indexes.tokenizer import LONGEST
+from indexes.reading import count_matches, reads_chinese
+from indexes.tokenizer import LONGEST_WORD_PIECE
 
 TEXTS = [
     "You have 30 days to ask for a refund.",
@@ -44,7 +44,7 @@ def unlike(one, other):
 def test_the_packaged_model_is_described_by_its_card(packaged):
     card = packaged.card
     assert (card.name, card.dim, card.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
-    assert card.revision.endswith(f"-int8.{export.RECIPE}")
+    assert card.revision.endswith(f"-int8.{export.EXPORT_RECIPE}")
     assert card.normalised
     assert not card.reads_cjk
 
@@ -73,8 +73,10 @@ def test_it_finds_what_means_the_same(packaged):
 
 def test_int8_stays_near_sentence_transformers(packaged, cache):
     torch = open_embedder(EmbedOptions(backend="torch", device="cpu"), cache)
-    assert torch.card.revision == packaged.card.revision.removesuffix(f"-int8.{export.RECIPE}")
-    cosine = (packaged.passages(TEXTS[:4]) * torch.passages(TEXTS[:4])).sum(axis=1)
+    assert torch.card.revision == packaged.card.revision.removesuffix(
+        f"-int8.{export.EXPORT_RECIPE}"
+    )
+    cosine = (packaged.passages(TEXTS[:4]) * torch.embed_passages(TEXTS[:4])).sum(axis=1)
     assert cosine.min() > 0.98
 
 
@@ -103,22 +105,22 @@ def test_a_model_of_ones_own_runs_in_fp32_like_sentence_transformers(tiny, tmp_p
     )
     assert onnx.card == torch.card
     assert (onnx.card.dim, onnx.card.max_tokens, onnx.card.reads_cjk) == (32, 24, False)
-    assert unlike(onnx.passages(texts), torch.passages(texts)) < 1e-5
-    assert unlike(onnx.passages(["refund"])[0], onnx.query("query: refund")) < 1e-6
-    assert unlike(onnx.passages(["refund"])[0], onnx.query("refund")) > 1e-3
+    assert unlike(onnx.embed_passages(texts), torch.embed_passages(texts)) < 1e-5
+    assert unlike(onnx.embed_passages(["refund"])[0], onnx.embed_query("query: refund")) < 1e-6
+    assert unlike(onnx.embed_passages(["refund"])[0], onnx.embed_query("refund")) > 1e-3
 
     for file in tmp_path.glob("*.onnx"):  # a damaged export is made again
         body = bytearray(file.read_bytes())
         body[len(body) // 2] ^= 1
         file.write_bytes(body)
     again = open_embedder(options, tmp_path)
-    assert unlike(again.passages(texts), onnx.passages(texts)) < 1e-6
+    assert unlike(again.embed_passages(texts), onnx.embed_passages(texts)) < 1e-6
 
 
 def test_settings_say_what_a_model_reads(tiny, tmp_path, packaged):
     options = EmbedOptions(model=str(tiny), device="cpu", backend="torch", reads_cjk=True)
     assert open_embedder(options, tmp_path).card.reads_cjk
-    assert matches(packaged.passages) <= 4
+    assert count_matches(packaged.passages) <= 4
 
 
 def test_the_test_of_chinese_is_passed_by_meaning():
@@ -151,11 +153,11 @@ def test_a_damaged_model_is_named(tiny, tmp_path, file):
 
 def test_another_file_makes_another_revision(tiny, tmp_path):
     model = shutil.copytree(tiny, tmp_path / "model")
-    before = weights.find(str(model), tmp_path).digest
-    assert weights.find(str(model), tmp_path).digest == before
+    before = weights.find_model(str(model), tmp_path).digest
+    assert weights.find_model(str(model), tmp_path).digest == before
     file = model / "1_Pooling" / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"note": "changed"}))
-    assert weights.find(str(model), tmp_path).digest != before
+    assert weights.find_model(str(model), tmp_path).digest != before
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +178,7 @@ def test_cuts_ascend_and_begin_with_something(text, tokenizer):
     cuts = list(tokenizer.cuts(text))
     assert cuts == sorted(cuts)
     assert all(0 <= at < len(text) for at in cuts)
-    assert len(tokenizer.cuts("x" + " " * 500)) > 500 / LONGEST
+    assert len(tokenizer.cuts("x" + " " * 500)) > 500 / LONGEST_WORD_PIECE
 
 
 def test_a_long_text_is_counted_like_its_lines(tokenizer):
@@ -193,4 +195,4 @@ def test_half_precision_on_a_gpu_fits_vectors_made_on_a_cpu(cache):
     gpu = open_embedder(EmbedOptions(device="cuda"), cache)
     cpu = open_embedder(EmbedOptions(device="cpu", backend="onnx"), cache)
     assert gpu.card == cpu.card
-    assert (gpu.passages(TEXTS) * cpu.passages(TEXTS)).sum(axis=1).min() > 0.999
+    assert (gpu.embed_passages(TEXTS) * cpu.embed_passages(TEXTS)).sum(axis=1).min() > 0.999

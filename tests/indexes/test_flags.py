@@ -2,11 +2,11 @@
 
 import pytest
 
-from indexes.flags import flags
+from indexes.flags import find_contradictions
 
 
 def kinds(claim: str, evidence: str) -> list[str]:
-    return [flag.kind for flag in flags(claim, evidence)]
+    return [flag.kind for flag in find_contradictions(claim, evidence)]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forged")
     publish(folder / "c", document("a.md", WORDS), document("b.md", "Shipping is free"))
     keep(folder / "c", WORDS, "Shipping is free")
-    backup.write(folder / "c", folder / "kb.rdb")
+    backup.write_backup(folder / "c", folder / "kb.rdb")
     return folder / "kb.rdb", forgery.take_apart(folder / "kb.rdb")
 
 
@@ -58,7 +58,7 @@ def refused(tmp_path_factory):
         (place / "forged.rdb").write_bytes(body)
         for name in ("standing", "new"):
             with pytest.raises(IndexesError, match=match):
-                backup.restore(place / "forged.rdb", place / "home" / name)
+                backup.restore_backup(place / "forged.rdb", place / "home" / name)
         (place / "forged.rdb").unlink()
         assert state(place) == before
         assert [f.name for f in (place / "home").iterdir()] == ["standing"]
@@ -171,13 +171,13 @@ def test_a_huge_count_costs_verify_no_memory(made, tmp_path):
     collection, count = tmp_path / "c", 3_000_000
     publish(collection, document("a.md", WORDS))
     (folder,) = (collection / "generations").iterdir()
-    facts = dict(manifest.read(folder).facts)
+    facts = dict(manifest.read_manifest(folder).facts)
     with closing(sqlite3.connect(folder / "documents.sqlite", isolation_level=None)) as table:
         table.execute("UPDATE documents SET count = ?", (count,))
-    generations.point(collection, 1, manifest.seal(folder, facts).checksum)
+    generations.set_current(collection, 1, manifest.seal_folder(folder, facts).checksum)
     tracemalloc.start()
     try:
-        problems = upkeep.verify(collection)
+        problems = upkeep.verify_collection(collection)
         assert any("not where the document table says" in problem for problem in problems)
         assert tracemalloc.get_traced_memory()[1] < 8 * count
     finally:
@@ -187,10 +187,10 @@ def test_a_huge_count_costs_verify_no_memory(made, tmp_path):
 def test_verify_names_originals_that_are_missing_or_changed_and_links(tmp_path):
     collection = tmp_path / "c"
     publish(collection, document("a.md", WORDS), document("b.md", "Shipping is free"))
-    assert upkeep.verify(collection) == []  # built without files, it has none
+    assert upkeep.verify_collection(collection) == []  # built without files, it has none
     keep(collection, WORDS, "Shipping is free", "of a file that could not be parsed")
-    assert upkeep.verify(collection) == []
-    (stray,) = upkeep.unlisted_originals(collection)
+    assert upkeep.verify_collection(collection) == []
+    (stray,) = upkeep.list_unlisted_originals(collection)
     assert stray.read_text() == "of a file that could not be parsed"
     first, second = (
         collection / "originals" / hashlib.sha256(text.encode()).hexdigest()
@@ -198,11 +198,11 @@ def test_verify_names_originals_that_are_missing_or_changed_and_links(tmp_path):
     )
     first.write_text(WORDS.upper())
     second.unlink()
-    problems = "\n".join(upkeep.verify(collection))
+    problems = "\n".join(upkeep.verify_collection(collection))
     assert f"{first} was changed" in problems
     assert f"{second} is missing" in problems
     second.symlink_to(first)
-    assert f"{second} is a link" in "\n".join(upkeep.verify(collection))
+    assert f"{second} is a link" in "\n".join(upkeep.verify_collection(collection))
 
 
 @pytest.mark.parametrize(
@@ -222,22 +222,22 @@ def test_a_disk_that_is_full_at_any_point_leaves_what_stood(made, tmp_path, plac
             raise OSError(28, os.strerror(28))
 
     for name in ("c", "new"):
-        with failpoints.armed(full), pytest.raises(OSError, match="space"):
-            backup.restore(made[0], tmp_path / "home" / name)
-        with generations.writing(collection):
+        with failpoints.arm_failpoints(full), pytest.raises(OSError, match="space"):
+            backup.restore_backup(made[0], tmp_path / "home" / name)
+        with generations.lock_collection(collection):
             pass  # what a next job sweeps away
         after = {n: body for n, body in state(tmp_path).items() if "/access/" not in n}
         assert after == before
-    assert backup.restore(made[0], tmp_path / "home" / "new") == 1
+    assert backup.restore_backup(made[0], tmp_path / "home" / "new") == 1
 
 
 def test_a_restore_that_was_killed_is_in_nobodys_way(made, tmp_path):
     left = tmp_path / ".tmp-restore-c"
     (left / "generations" / "7").mkdir(parents=True)
     (left / "junk").write_text("left")
-    assert backup.restore(made[0], tmp_path / "c") == 1
+    assert backup.restore_backup(made[0], tmp_path / "c") == 1
     assert not left.exists()
-    assert upkeep.verify(tmp_path / "c") == []
+    assert upkeep.verify_collection(tmp_path / "c") == []
     assert {f.name for f in (tmp_path / "c").iterdir()} <= {
         *("CURRENT", "LOCK", "generations", "segments", "originals", "access")
     }
@@ -246,15 +246,15 @@ def test_a_restore_that_was_killed_is_in_nobodys_way(made, tmp_path):
 def test_what_is_no_plain_file_is_no_backup(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(IndexDamaged, match="not a file"):
-        backup.restore(tmp_path / "pipe", tmp_path / "c")
+        backup.restore_backup(tmp_path / "pipe", tmp_path / "c")
 
 
 def test_a_backup_of_0_1_0_restores_to_the_same_digest(tmp_path):
-    backup.restore(FIXTURES / "backup-0.1.0.rdb", tmp_path / "c")
-    assert upkeep.verify(tmp_path / "c") == []
+    backup.restore_backup(FIXTURES / "backup-0.1.0.rdb", tmp_path / "c")
+    assert upkeep.verify_collection(tmp_path / "c") == []
     shutil.copytree(FIXTURES / "format-2", tmp_path / "before")
     with Index.open(tmp_path / "c") as index, Index.open(tmp_path / "before") as before:
-        assert index.digest() == before.digest()
+        assert index.digest_content() == before.digest_content()
 
 
 def test_changes_at_random_are_refused_or_harmless(made, tmp_path):
@@ -265,12 +265,12 @@ def test_changes_at_random_are_refused_or_harmless(made, tmp_path):
         _, body = forgery.forge(made[1], seed)
         (tmp_path / "forged.rdb").write_bytes(body)
         try:
-            backup.restore(tmp_path / "forged.rdb", tmp_path / "home" / "c")
+            backup.restore_backup(tmp_path / "forged.rdb", tmp_path / "home" / "c")
         except IndexDamaged:
             assert not list((tmp_path / "home").iterdir())
         else:
             taken += 1
             with Index.open(tmp_path / "home" / "c") as index:
-                assert index.digest()
+                assert index.digest_content()
             shutil.rmtree(tmp_path / "home" / "c")
     assert taken < 20

@@ -32,12 +32,16 @@ def folder(collection, number):
 
 def own_segment(collection, number):
     """The segment that a generation brought."""
-    return collection / "segments" / manifest.read(folder(collection, number)).facts["segments"][-1]
+    return (
+        collection
+        / "segments"
+        / manifest.read_manifest(folder(collection, number)).facts["segments"][-1]
+    )
 
 
 def test_generations_count_up_and_current_names_the_last(collection):
-    assert generations.numbers(collection) == [1, 2, 3]
-    assert generations.current(collection) == 3
+    assert generations.list_generations(collection) == [1, 2, 3]
+    assert generations.read_current_number(collection) == 3
     assert (collection / "CURRENT").read_text().split()[0] == "3"
     assert answering(collection) == (3, ())
 
@@ -57,7 +61,7 @@ def test_a_missing_or_dangling_current_is_survived(collection):
     assert answering(collection)[0] == 3
     (collection / "CURRENT").write_text(f"7 {64 * '0'}\n")
     assert answering(collection)[0] == 3
-    upkeep.rollback(collection, 3)
+    upkeep.roll_back(collection, 3)
     assert publish(collection, document("state.md", "state 4")).generation == 4
     assert answering(collection) == (4, ())
 
@@ -85,7 +89,7 @@ def break_vectors(collection, number):
 
 
 def lose_segment(collection, number):
-    durable.discard(own_segment(collection, number))
+    durable.discard_path(own_segment(collection, number))
 
 
 def swap_manifests(collection, number):
@@ -108,7 +112,7 @@ def test_a_damaged_generation_is_named_and_the_one_before_answering(collection, 
     number, refused = answering(collection)
     assert number == 2
     assert any(named in why for why in refused)
-    assert any(named in problem for problem in upkeep.verify(collection))
+    assert any(named in problem for problem in upkeep.verify_collection(collection))
     damage(collection, 2)
     assert answering(collection)[0] == 1
 
@@ -135,7 +139,7 @@ def test_a_write_onto_a_damaged_base_is_refused_and_changes_nothing(collection, 
         publish(collection, document("4.md", "a b"))
     assert sorted(f for f in collection.rglob("*") if f.is_file()) == before
     assert answering(collection)[0] == 2
-    upkeep.rollback(collection, 2)
+    upkeep.roll_back(collection, 2)
     publish(collection, document("state.md", "state 4"))
     assert answering(collection) == (4, ())
 
@@ -160,7 +164,7 @@ def test_a_first_publish_that_ended_before_its_last_step_is_gone_on_from(tmp_pat
     (tmp_path / "c" / "CURRENT").unlink()
     publish(tmp_path / "c", document("2.md", "a b"))
     with Index.open(tmp_path / "c") as index:
-        assert [d.uri for d in index.records()] == ["1.md", "2.md"]
+        assert [d.uri for d in index.iter_documents()] == ["1.md", "2.md"]
 
 
 def test_a_damaged_collection_is_begun_anew_when_that_is_said_and_its_loss_told(collection):
@@ -176,7 +180,7 @@ def test_a_damaged_collection_is_begun_anew_when_that_is_said_and_its_loss_told(
 def test_a_whole_collection_is_never_begun_anew(collection):
     assert begin_anew(collection, document("state.md", "state 4")) == (4, None)
     with Index.open(collection) as index:
-        assert {d.uri for d in index.records()} == {"state.md", "1.md", "2.md", "3.md"}
+        assert {d.uri for d in index.iter_documents()} == {"state.md", "1.md", "2.md", "3.md"}
 
 
 def test_writing_the_damaged_segment_again_cures_it(collection):
@@ -184,11 +188,11 @@ def test_writing_the_damaged_segment_again_cures_it(collection):
     break_vectors(collection, 3)
     begin_anew(collection, document("state.md", "state 3"), document("3.md", "x y"))
     assert own_segment(collection, 4) == damaged
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
 
 
 def test_a_generation_rolled_back_does_not_return_when_its_heir_is_damaged(collection):
-    upkeep.rollback(collection, 1)
+    upkeep.roll_back(collection, 1)
     assert answering(collection) == (1, ())
     publish(collection, document("state.md", "state 4"))
     break_table(collection, 4)
@@ -209,8 +213,8 @@ def test_one_writer_at_a_time_and_a_dead_one_frees_the_lock(collection):
         assert holder.stdout.readline() == b"held\n"
         for job in (
             lambda: publish(collection),
-            lambda: upkeep.gc(collection),
-            lambda: upkeep.rollback(collection, 1),
+            lambda: upkeep.collect_garbage(collection),
+            lambda: upkeep.roll_back(collection, 1),
         ):
             with pytest.raises(CollectionBusy, match=rf"Another job holds .*{holder.pid}"):
                 job()
@@ -230,7 +234,7 @@ def test_a_removed_lock_file_lets_no_second_writer_in(collection):
         assert build.publish().generation == 4
     publish(collection, document("second.md", "x"))
     with Index.open(collection) as index:
-        assert {"first.md", "second.md"} <= {one.uri for one in index.records()}
+        assert {"first.md", "second.md"} <= {one.uri for one in index.iter_documents()}
 
 
 def test_a_thousand_races_for_the_lock_have_one_winner_at_a_time(collection):
@@ -238,7 +242,7 @@ def test_a_thousand_races_for_the_lock_have_one_winner_at_a_time(collection):
 
     def race(_):
         try:
-            with generations.writing(collection):
+            with generations.lock_collection(collection):
                 inside.append(1)
                 worst.append(len(inside))
                 won.append(1)
@@ -260,7 +264,7 @@ def test_leftovers_of_dead_jobs_are_removed_by_the_next(collection):
     (collection / ".tmp-CURRENT").write_bytes(b"4")
     (collection / "segments" / ("f" * 64)).mkdir()
     assert answering(collection) == (3, ())
-    with generations.writing(collection):
+    with generations.lock_collection(collection):
         pass
     assert not [f for f in collection.rglob("*") if f.name.startswith((".tmp-", "ffff"))]
     assert answering(collection) == (3, ())
@@ -283,10 +287,10 @@ def test_a_linked_segment_goes_as_a_link(collection, tmp_path):
     shutil.move(segment, tmp_path / "elsewhere")
     segment.symlink_to(tmp_path / "elsewhere")
     assert publish(collection, document("state.md", "state 4"), merge="all").generation == 4
-    upkeep.gc(collection, keep=1)
+    upkeep.collect_garbage(collection, keep=1)
     assert not os.path.lexists(segment)
     assert (tmp_path / "elsewhere" / "MANIFEST.json").exists()
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
 
 
 @pytest.mark.parametrize("name", ["CURRENT", "LOCK", "generations/3/MANIFEST.json"])
@@ -330,11 +334,13 @@ def test_a_failed_fsync_aborts_and_is_not_tried_again(collection, monkeypatch):
             break
         finally:
             monkeypatch.setattr(os, "fsync", real)
-        if generations.current(collection) == 4:  # only the very last one comes after the swap
+        if (
+            generations.read_current_number(collection) == 4
+        ):  # only the very last one comes after the swap
             assert answering(collection) == (4, ())
-            upkeep.rollback(collection, 3)
-            durable.discard(folder(collection, 4))
-            upkeep.gc(collection)
+            upkeep.roll_back(collection, 3)
+            durable.discard_path(folder(collection, 4))
+            upkeep.collect_garbage(collection)
         assert answering(collection) == (3, ())
         assert sorted(collection.rglob("*")) == before
     assert at >= 20
@@ -343,9 +349,9 @@ def test_a_failed_fsync_aborts_and_is_not_tried_again(collection, monkeypatch):
 
 def test_reading_marks_a_generation_until_closed(collection):
     index = Index.open(collection)
-    assert generations.is_read(folder(collection, 3))
+    assert generations.is_being_read(folder(collection, 3))
     index.close()
-    assert not generations.is_read(folder(collection, 3))
+    assert not generations.is_being_read(folder(collection, 3))
 
 
 def test_a_lock_file_from_elsewhere_is_no_obstacle(collection):

@@ -9,10 +9,10 @@ import pytest
 from fakes import CARD, HashEmbedder, document
 
 from indexes.build import Build
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 
 WORDS = ["refund", "refunds", "card", "order", "RD-20261", "days", "30", "退款", "天"]
 
@@ -48,26 +48,30 @@ def collection(two, tmp_path):
 
 def test_a_question_that_was_asked_before_is_found_among_the_questions(collection):
     with Index.open(collection) as index:
-        vector = HashEmbedder().query("Return an order?")
+        vector = HashEmbedder().embed_query("Return an order?")
         for hits in (
-            index.dense(vector, k=3, questions=True),
-            index.lexical(tokens("Return an order?"), k=3, questions=True),
+            index.search_dense(vector, k=3, questions=True),
+            index.search_lexical(tokenize_text("Return an order?"), k=3, questions=True),
         ):
-            chunks = index.chunks(hits.rows)
+            chunks = index.read_chunks(hits.rows)
             assert chunks[0].text.startswith("Return an order?")
             assert {c.uri for c in chunks} == {"faq.csv"}
-        assert index.dense(vector, k=3).scores[0] == pytest.approx(1)
-        assert len(index.dense(vector, k=10)) == index.total == 6
+        assert index.search_dense(vector, k=3).scores[0] == pytest.approx(1)
+        assert len(index.search_dense(vector, k=10)) == index.total == 6
 
 
 def test_who_belongs_to_no_group_finds_nothing_of_theirs(collection):
-    everyone, staff = Filter(groups=frozenset()), Filter(groups=frozenset({"staff"}))
+    everyone, staff = SearchFilter(groups=frozenset()), SearchFilter(groups=frozenset({"staff"}))
     with Index.open(collection) as index:
-        for where, seen in ((everyone, False), (staff, True), (Filter(), True)):
-            mask = index.mask(where)
-            lexical = index.chunks(index.lexical(["staff", "code"], k=9, mask=mask).rows)
-            dense = index.chunks(
-                index.dense(HashEmbedder().query("codes of staff"), k=9, mask=mask).rows
+        for where, seen in ((everyone, False), (staff, True), (SearchFilter(), True)):
+            mask = index.make_mask(where)
+            lexical = index.read_chunks(
+                index.search_lexical(["staff", "code"], k=9, mask=mask).rows
+            )
+            dense = index.read_chunks(
+                index.search_dense(
+                    HashEmbedder().embed_query("codes of staff"), k=9, mask=mask
+                ).rows
             )
             assert ("secret.md" in {c.uri for c in lexical}) is seen
             assert ("secret.md" in {c.uri for c in dense}) is seen
@@ -75,12 +79,12 @@ def test_who_belongs_to_no_group_finds_nothing_of_theirs(collection):
 
 def test_a_filter_that_lets_nothing_through_finds_nothing(collection):
     with Index.open(collection) as index:
-        mask = index.mask(Filter(uris=frozenset({"nowhere"})))
-        assert mask.count == 0
+        mask = index.make_mask(SearchFilter(uris=frozenset({"nowhere"})))
+        assert mask.count_chunks == 0
         for questions in (False, True):
-            vector = HashEmbedder().query("refund")
-            assert len(index.lexical(["refund"], k=5, mask=mask, questions=questions)) == 0
-            assert len(index.dense(vector, k=5, mask=mask, questions=questions)) == 0
+            vector = HashEmbedder().embed_query("refund")
+            assert len(index.search_lexical(["refund"], k=5, mask=mask, questions=questions)) == 0
+            assert len(index.search_dense(vector, k=5, mask=mask, questions=questions)) == 0
 
 
 @pytest.mark.parametrize(
@@ -89,24 +93,28 @@ def test_a_filter_that_lets_nothing_through_finds_nothing(collection):
 def test_filter_values_are_data(collection, value):
     with Index.open(collection) as index:
         for name in ("media_types", "languages", "uris"):
-            assert index.mask(Filter(**{name: frozenset({value})})).count == 0
-        assert index.mask(Filter(paths=(value,))).count == 0
-        assert index.mask(Filter(groups=frozenset({value}))).count == 5
+            assert index.make_mask(SearchFilter(**{name: frozenset({value})})).count_chunks == 0
+        assert index.make_mask(SearchFilter(paths=(value,))).count_chunks == 0
+        assert index.make_mask(SearchFilter(groups=frozenset({value}))).count_chunks == 5
 
 
 def test_chunks_lead_back_to_their_documents_and_neighbours(collection):
     with Index.open(collection) as index:
-        rows = index.rows(index.documents.find("manual.md"))
-        chunks = index.chunks(rows)
-        assert [index.row(c.id) for c in chunks] == list(rows)
-        assert index.text("manual.md") == MANUAL[0].text
-        assert all(index.text(c.uri)[c.start : c.end] == c.text for c in chunks)
-        assert index.neighbours(rows[0], 1) == list(rows)[:2]
-        assert index.neighbours(rows[1], 5) == list(rows)
-        assert (index.record("none"), index.text("none"), index.row("none")) == (None, None, None)
+        rows = index.document_rows(index.documents.find_by_uri("manual.md"))
+        chunks = index.read_chunks(rows)
+        assert [index.find_row(c.id) for c in chunks] == list(rows)
+        assert index.read_text("manual.md") == MANUAL[0].text
+        assert all(index.read_text(c.uri)[c.start : c.end] == c.text for c in chunks)
+        assert index.list_neighbours(rows[0], 1) == list(rows)[:2]
+        assert index.list_neighbours(rows[1], 5) == list(rows)
+        assert (index.read_record("none"), index.read_text("none"), index.find_row("none")) == (
+            None,
+            None,
+            None,
+        )
         for outside in (-1, 6):
             with pytest.raises(IndexError):
-                index.chunks([outside])
+                index.read_chunks([outside])
 
 
 def test_threads_find_what_one_finds(collection):
@@ -115,10 +123,10 @@ def test_threads_find_what_one_finds(collection):
     with Index.open(collection) as index, ThreadPoolExecutor(8) as pool:
 
         def ask(question):
-            mask = index.mask(Filter(groups=frozenset({question.split()[0]})))
-            words = index.lexical(tokens(question), k=5, mask=mask)
-            near = index.dense(embedder.query(question), k=5, mask=mask)
-            return [(words.rows.tolist(), near.rows.tolist()), index.chunks(near.rows)]
+            mask = index.make_mask(SearchFilter(groups=frozenset({question.split()[0]})))
+            words = index.search_lexical(tokenize_text(question), k=5, mask=mask)
+            near = index.search_dense(embedder.embed_query(question), k=5, mask=mask)
+            return [(words.rows.tolist(), near.rows.tolist()), index.read_chunks(near.rows)]
 
         assert list(pool.map(ask, asks)) == [ask(question) for question in asks]
 
@@ -140,8 +148,8 @@ def test_an_index_of_another_embedder_is_refused_by_name(collection, field, valu
     ):
         Index.open(collection, card=replace(CARD, **{field: value}))
     with Index.open(collection) as index:
-        assert index.mismatch(CARD) is None
-        assert index.mismatch(replace(CARD, **{field: value}))
+        assert index.describe_mismatch(CARD) is None
+        assert index.describe_mismatch(replace(CARD, **{field: value}))
 
 
 def test_what_tells_no_embedders_apart_is_let_pass(collection):
@@ -150,7 +158,7 @@ def test_what_tells_no_embedders_apart_is_let_pass(collection):
 
 def test_an_older_generation_of_the_right_embedder_answers(collection):
     with Build(collection, HashEmbedder(replace(CARD, revision="2"))) as build:
-        assert "revision '1' is not '2'" in build.stale
+        assert "revision '1' is not '2'" in build.stale_reason
         build.publish()
     with Index.open(collection, card=CARD) as index:
         assert index.generation == 2
@@ -158,10 +166,10 @@ def test_an_older_generation_of_the_right_embedder_answers(collection):
 
 
 def test_a_model_changed_under_its_name_is_noticed(collection):
-    from indexes.segments import CANARY  # noqa: PLC0415
+    from indexes.segments import CANARY_TEXT  # noqa: PLC0415
 
     with Index.open(collection) as index:
-        vector = HashEmbedder().passages([CANARY])[0]
+        vector = HashEmbedder().embed_passages([CANARY_TEXT])[0]
         index.check_canary(vector)
         turned = np.roll(vector, 1)
         with pytest.raises(IndexMismatch, match="canary"):
@@ -177,7 +185,7 @@ def test_where_nothing_is_the_remedy_is_named(tmp_path):
 
 def test_an_index_that_nobody_holds_is_freed_at_once(collection):
     index = Index.open(collection)
-    index.mask(Filter(paths=("a",)))
+    index.make_mask(SearchFilter(paths=("a",)))
     gone = weakref.ref(index)
     index.close()
     del index
@@ -186,14 +194,14 @@ def test_an_index_that_nobody_holds_is_freed_at_once(collection):
 
 def test_a_generation_that_is_not_there_is_damage(collection):
     with pytest.raises(IndexDamaged, match=r"7/MANIFEST\.json is missing"):
-        Index.at(collection, 7)
+        Index.open_generation(collection, 7)
 
 
 def test_an_empty_collection_can_be_asked(tmp_path):
     with Build(tmp_path / "c", HashEmbedder()) as build:
         assert build.publish().generation == 1
     with Index.open(tmp_path / "c", card=CARD) as index:
-        assert (index.total, list(index.records())) == (0, [])
-        assert len(index.lexical(["refund"], k=5)) == 0
-        assert len(index.dense(HashEmbedder().query("refund"), k=5)) == 0
+        assert (index.total, list(index.iter_documents())) == (0, [])
+        assert len(index.search_lexical(["refund"], k=5)) == 0
+        assert len(index.search_dense(HashEmbedder().embed_query("refund"), k=5)) == 0
         assert index.idf("refund") >= 0

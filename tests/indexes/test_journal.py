@@ -5,38 +5,40 @@ from fakes import CARD, HashEmbedder, document, publish
 from indexes import failpoints
 from indexes.build import Build
 from indexes.index import Index
-from indexes.journal import FOLDER, LEAST, Journal, key
-from indexes.segments import CANARY
+from indexes.journal import JOURNAL_FOLDER, LEAST_TEXTS, VectorJournal, hash_text
+from indexes.segments import CANARY_TEXT
 
-CANARY_VECTOR = HashEmbedder().query(CANARY)
-TEXTS = [f"words number{n}" for n in range(3 * LEAST)]
+CANARY_VECTOR = HashEmbedder().embed_query(CANARY_TEXT)
+TEXTS = [f"words number{n}" for n in range(3 * LEAST_TEXTS)]
 
 
 def noted(collection, texts):
-    vectors = HashEmbedder().passages(texts)
-    Journal(collection, CARD, CANARY_VECTOR).note(dict(zip(map(key, texts), vectors, strict=True)))
+    vectors = HashEmbedder().embed_passages(texts)
+    VectorJournal(collection, CARD, CANARY_VECTOR).keep_vectors(
+        dict(zip(map(hash_text, texts), vectors, strict=True))
+    )
     return vectors
 
 
 def test_vectors_that_were_noted_are_found_by_the_next(tmp_path):
     vectors = noted(tmp_path, TEXTS)
-    journal = Journal(tmp_path, CARD, CANARY_VECTOR)
-    found = journal.vectors([*map(key, TEXTS), key("other words")])
-    assert (journal.found, journal.used, len(found)) == (len(TEXTS), len(TEXTS), len(TEXTS))
-    assert all(np.array_equal(found[key(t)], v) for t, v in zip(TEXTS, vectors, strict=True))
-    journal.clear()
-    assert Journal(tmp_path, CARD, CANARY_VECTOR).found == 0
+    journal = VectorJournal(tmp_path, CARD, CANARY_VECTOR)
+    found = journal.find_vectors([*map(hash_text, TEXTS), hash_text("other words")])
+    assert (journal.inherited, journal.used, len(found)) == (len(TEXTS), len(TEXTS), len(TEXTS))
+    assert all(np.array_equal(found[hash_text(t)], v) for t, v in zip(TEXTS, vectors, strict=True))
+    journal.clear_parts()
+    assert VectorJournal(tmp_path, CARD, CANARY_VECTOR).inherited == 0
 
 
 def test_a_few_texts_are_not_worth_a_file(tmp_path):
-    noted(tmp_path, TEXTS[: LEAST - 1])
-    assert not (tmp_path / FOLDER).exists()
+    noted(tmp_path, TEXTS[: LEAST_TEXTS - 1])
+    assert not (tmp_path / JOURNAL_FOLDER).exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "stranger", "half"])
 def test_damaged_parts_are_left_out_and_removed(tmp_path, damage):
     noted(tmp_path, TEXTS)
-    (part,) = (tmp_path / FOLDER).glob("*/*")
+    (part,) = (tmp_path / JOURNAL_FOLDER).glob("*/*")
     body = part.read_bytes()
     changed = {
         "cut": body[:-1],
@@ -45,14 +47,14 @@ def test_damaged_parts_are_left_out_and_removed(tmp_path, damage):
         "half": body[: len(body) // 2],
     }
     part.write_bytes(changed[damage])
-    assert Journal(tmp_path, CARD, CANARY_VECTOR).found == 0
+    assert VectorJournal(tmp_path, CARD, CANARY_VECTOR).inherited == 0
     assert not part.exists()
 
 
 def test_another_embedder_takes_nothing_over(tmp_path):
     noted(tmp_path, TEXTS)
-    assert Journal(tmp_path, CARD, np.roll(CANARY_VECTOR, 1)).found == 0
-    assert not list((tmp_path / FOLDER).glob("*/*"))
+    assert VectorJournal(tmp_path, CARD, np.roll(CANARY_VECTOR, 1)).inherited == 0
+    assert not list((tmp_path / JOURNAL_FOLDER).glob("*/*"))
 
 
 class Interrupted(Exception):
@@ -69,14 +71,14 @@ def test_an_interrupted_build_goes_on_where_it_was(tmp_path):
                 raise Interrupted
 
     seen, embedder = [], HashEmbedder()
-    with pytest.raises(Interrupted), failpoints.armed(stop):
+    with pytest.raises(Interrupted), failpoints.arm_failpoints(stop):
         publish(tmp_path / "c", held, embedder=embedder)
     assert 2 * 256 < len(set(embedder.asked)) < 5 * 256
 
     done = publish(tmp_path / "c", held, embedder=embedder)
 
     assert (done.embedded, done.resumed, done.vectors) == (3_000 - 512, 512, 3_000)
-    assert not (tmp_path / "c" / FOLDER).exists()
+    assert not (tmp_path / "c" / JOURNAL_FOLDER).exists()
     publish(tmp_path / "once", held)
     names = [[f.name for f in (tmp_path / c / "segments").iterdir()] for c in ("c", "once")]
     assert names[0] == names[1]

@@ -15,8 +15,14 @@ from hypothesis import strategies as st
 
 from indexes import invert, postings
 from indexes.errors import IndexDamaged
-from indexes.lexical import Lexical, LexicalOptions, Ranking, search, write
-from indexes.text import tokens
+from indexes.lexical import (
+    LexicalIndex,
+    LexicalOptions,
+    Ranking,
+    search_segments,
+    write_lexical_index,
+)
+from indexes.text import tokenize_text
 
 TERMS = ["a", "b", "c", "d", "e", "é", "退"]
 ENTRIES = st.lists(st.lists(st.sampled_from(TERMS), max_size=8), max_size=30)
@@ -47,8 +53,8 @@ def textbook(entries, query, k, *, live, allowed):
 def opened(folder, parts):
     segments = []
     for i, part in enumerate(parts):
-        write(Path(folder) / str(i), part)
-        segments.append(Lexical.open(Path(folder) / str(i)))
+        write_lexical_index(Path(folder) / str(i), part)
+        segments.append(LexicalIndex.open(Path(folder) / str(i)))
     return segments
 
 
@@ -78,7 +84,7 @@ def test_several_segments_with_tombstones_rank_as_one_textbook_index(case):
             "live": [np.array(live[a:b], dtype=np.bool_) for a, b in cuts],
             "allowed": [np.array(allowed[a:b], dtype=np.bool_) for a, b in cuts],
         }
-        hits = search(segments, query, k=k, **masks)
+        hits = search_segments(segments, query, k=k, **masks)
         expected = textbook(entries, query, k, live=live, allowed=allowed)
         np.testing.assert_allclose(hits.scores, [s for s, _ in expected], rtol=1e-6)
         assert agree(hits.rows.tolist(), expected)
@@ -102,8 +108,8 @@ def test_spreading_entries_over_segments_changes_not_one_bit(case):
     with tempfile.TemporaryDirectory() as folder:
         segments = opened(folder, [entries[a:b] for a, b in cuts] + [entries])
         alive, open_to = np.array(live, dtype=np.bool_), np.array(allowed, dtype=np.bool_)
-        one = search(segments[-1:], query, k=k, live=[alive], allowed=[open_to])
-        many = search(
+        one = search_segments(segments[-1:], query, k=k, live=[alive], allowed=[open_to])
+        many = search_segments(
             segments[:-1],
             query,
             k=k,
@@ -165,12 +171,12 @@ def test_a_score_tells_whether_the_question_is_about_something_here(tmp_path):
         "退款需要三天。",
         "Error E1047: no water",
     ]
-    ranking = Ranking(opened(tmp_path, [[tokens(text) for text in texts]]))
-    assert ranking.search(tokens("how long do refunds take"), k=1).rows.tolist() == [0]
-    assert ranking.search(tokens("退款要几天"), k=1).rows.tolist() == [2]
-    assert ranking.search(tokens("e1047"), k=4).rows.tolist() == [3]
-    near = ranking.search(tokens("refunds take days"), k=1).scores[0]
-    far = ranking.search(tokens("refunds for quantum gardening courses"), k=1).scores[0]
+    ranking = Ranking(opened(tmp_path, [[tokenize_text(text) for text in texts]]))
+    assert ranking.search(tokenize_text("how long do refunds take"), k=1).rows.tolist() == [0]
+    assert ranking.search(tokenize_text("退款要几天"), k=1).rows.tolist() == [2]
+    assert ranking.search(tokenize_text("e1047"), k=4).rows.tolist() == [3]
+    near = ranking.search(tokenize_text("refunds take days"), k=1).scores[0]
+    far = ranking.search(tokenize_text("refunds for quantum gardening courses"), k=1).scores[0]
     assert 0 < far < near / 2 < 0.5
 
 
@@ -219,12 +225,12 @@ def test_the_files_are_the_same_bit_by_bit_however_little_memory_there_is(
     entries, block, terms, postings_at_once
 ):
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
-        write(Path(place, "whole"), entries)
+        write_lexical_index(Path(place, "whole"), entries)
         patch.setattr(invert, "BLOCK", block)
         patch.setattr(invert, "AT_ONCE", terms)
         patch.setattr(invert, "POSTINGS", postings_at_once)
-        write(Path(place, "merged"), entries)
-        for name in postings.FILES:
+        write_lexical_index(Path(place, "merged"), entries)
+        for name in postings.POSTINGS_FILES:
             files = [Path(place, made, f"{name}.npy") for made in ("whole", "merged")]
             assert files[0].read_bytes() == files[1].read_bytes()
             array = np.load(files[0])
@@ -241,15 +247,15 @@ def test_a_term_that_is_counted_very_often_is_kept_at_the_most_that_fits(tmp_pat
 
 def test_an_empty_index_finds_nothing(tmp_path):
     (empty,) = opened(tmp_path, [[]])
-    assert len(search([empty], ["a"], k=3)) == 0
-    assert len(search([], ["a"], k=3)) == 0
+    assert len(search_segments([empty], ["a"], k=3)) == 0
+    assert len(search_segments([], ["a"], k=3)) == 0
     assert Ranking([]).score(["a"], np.empty(0, dtype=np.int64)).tolist() == []
 
 
 def test_nothing_else_is_left_in_the_folder(tmp_path):
     opened(tmp_path, [[["a"]]])
     assert {file.name for file in (tmp_path / "0").iterdir()} == {
-        f"{n}.npy" for n in postings.FILES
+        f"{n}.npy" for n in postings.POSTINGS_FILES
     }
 
 
@@ -258,4 +264,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, spoil):
     opened(tmp_path, [[["a"]]])
     spoil(tmp_path / "0" / "rows.npy")
     with pytest.raises(IndexDamaged, match=r"rows\.npy"):
-        Lexical.open(tmp_path / "0")
+        LexicalIndex.open(tmp_path / "0")

@@ -13,9 +13,9 @@ from fakes import document, publish, publish_three
 from indexes import manifest
 from indexes.errors import IndexDamaged, tells_absence
 from indexes.index import Index
-from indexes.mapped import mapped
-from indexes.schema import machine_error
-from indexes.shelf import Shelf
+from indexes.mapped import map_array
+from indexes.schema import system_error
+from indexes.shelf import ChunkStore
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +62,23 @@ def test_at_every_handle_that_lacks_a_write_is_whole_or_not_at_all(collection):
             publish(collection, document("more.md", f"more {amount}"))
         with Index.open(collection) as index:
             assert index.refused == ()
-            assert {d.uri for d in index.records()} - {"more.md"} == names
+            assert {d.uri for d in index.iter_documents()} - {"more.md"} == names
 
 
 @pytest.mark.parametrize("room", [0, 100, 3_000, 20_000])
 def test_a_full_disk_in_the_middle_leaves_what_stood(collection, room):
     with Index.open(collection) as index:
-        before = {d.uri for d in index.records()}
+        before = {d.uri for d in index.iter_documents()}
     with limited(resource.RLIMIT_FSIZE, room), pytest.raises(OSError, match=r"\[Errno"):
         publish(collection, document("long.md", "words of a long document\n" * 2_000))
     with Index.open(collection) as index:
         assert index.refused == ()
-        assert {d.uri for d in index.records()} == before
+        assert {d.uri for d in index.iter_documents()} == before
 
 
-@pytest.mark.parametrize("open_", [mapped, Shelf, lambda file: manifest.read(file.parent)])
+@pytest.mark.parametrize(
+    "open_", [map_array, ChunkStore, lambda file: manifest.read_manifest(file.parent)]
+)
 def test_a_file_that_cannot_be_opened_now_is_not_called_damaged(tmp_path, open_):
     file = tmp_path / "MANIFEST.json"
     file.write_bytes(b"{}")
@@ -96,13 +98,13 @@ def test_a_file_that_cannot_be_opened_now_is_not_called_damaged(tmp_path, open_)
 def test_errors_of_sqlite_are_told_apart(tmp_path):
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
-    assert machine_error(full, tmp_path / "x").errno == ENOSPC
+    assert system_error(full, tmp_path / "x").errno == ENOSPC
     rotten = sqlite3.DatabaseError("malformed")
     rotten.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    assert machine_error(rotten, tmp_path / "x") is None
+    assert system_error(rotten, tmp_path / "x") is None
     (tmp_path / "x").touch()
     unread = sqlite3.OperationalError("disk I/O error")
     unread.sqlite_errorcode = sqlite3.SQLITE_IOERR | 1 << 8  # SQLITE_IOERR_READ
-    assert not tells_absence(machine_error(unread, tmp_path / "x"))
+    assert not tells_absence(system_error(unread, tmp_path / "x"))
     assert tells_absence(OSError(ENOENT, ""))
     assert tells_absence(OSError(ENOTDIR, ""))

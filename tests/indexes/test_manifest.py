@@ -19,13 +19,13 @@ def folder(tmp_path):
     (tmp_path / "a.bin").write_bytes(bytes(range(256)) * 4)
     (tmp_path / "inner" / "b.txt").write_bytes(b"hello")
     (tmp_path / "empty").write_bytes(b"")
-    manifest.seal(tmp_path, FACTS)
+    manifest.seal_folder(tmp_path, FACTS)
     return tmp_path
 
 
 def opened(folder):
-    sealed = manifest.read(folder)
-    manifest.verify(folder, sealed)
+    sealed = manifest.read_manifest(folder)
+    manifest.verify_files(folder, sealed)
     return sealed
 
 
@@ -34,13 +34,13 @@ def test_lists_every_file_with_its_size_and_sum(folder):
     assert dict(sealed.facts) == FACTS
     assert sealed.files["inner/b.txt"] == (5, hashlib.sha256(b"hello").hexdigest())
     assert set(sealed.files) == {"a.bin", "inner/b.txt", "empty"}
-    content = json.loads((folder / manifest.NAME).read_text())
+    content = json.loads((folder / manifest.MANIFEST_FILE).read_text())
     assert (content["format"], content["min_reader"]) == (2, 2)
 
 
 def test_every_flipped_bit_is_refused(folder):
     chance = np.random.default_rng(1)
-    for file in (folder / manifest.NAME, folder / "inner" / "b.txt", folder / "a.bin"):
+    for file in (folder / manifest.MANIFEST_FILE, folder / "inner" / "b.txt", folder / "a.bin"):
         good = file.read_bytes()
         bits = chance.permutation(8 * len(good))[:400].tolist()
         for bit in bits:
@@ -57,7 +57,7 @@ def test_every_flipped_bit_is_refused(folder):
 def test_every_cut_is_refused(tmp_path_factory, length):
     folder = tmp_path_factory.mktemp("cut")
     (folder / "a.bin").write_bytes(bytes(1024))
-    manifest.seal(folder, {})
+    manifest.seal_folder(folder, {})
     os.truncate(folder / "a.bin", length)
     with pytest.raises(IndexDamaged, match=r"a\.bin has"):
         opened(folder)
@@ -95,20 +95,20 @@ def test_a_missing_file_is_named(folder):
     ],
 )
 def test_what_is_no_manifest_is_refused(folder, content):
-    (folder / manifest.NAME).write_bytes(content)
+    (folder / manifest.MANIFEST_FILE).write_bytes(content)
     with pytest.raises(IndexDamaged, match=r"MANIFEST\.json"):
         opened(folder)
 
 
 def test_a_missing_manifest_is_named(folder):
-    (folder / manifest.NAME).unlink()
+    (folder / manifest.MANIFEST_FILE).unlink()
     with pytest.raises(IndexDamaged, match=r"MANIFEST\.json is missing"):
         opened(folder)
 
 
 def test_a_newer_format_is_refused_as_such(folder):
-    file = folder / manifest.NAME
-    newer = manifest.FORMAT + 1
+    file = folder / manifest.MANIFEST_FILE
+    newer = manifest.MANIFEST_FORMAT + 1
     content = json.loads(file.read_text()) | {"format": newer, "min_reader": newer}
     file.write_text(json.dumps(content))
     with pytest.raises(IndexMismatch, match=f"needs format {newer}; this version reads"):
@@ -116,7 +116,7 @@ def test_a_newer_format_is_refused_as_such(folder):
 
 
 def test_a_newer_format_that_old_readers_understand_would_have_to_be_resealed(folder):
-    file = folder / manifest.NAME
+    file = folder / manifest.MANIFEST_FILE
     file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 4}))
     with pytest.raises(IndexDamaged):
         opened(folder)
@@ -129,7 +129,7 @@ def test_a_file_is_read_once_while_it_stays_as_it_is(folder, monkeypatch):
     opened(folder)
     opened(folder)
     assert len(read) == 3
-    assert manifest.problems(folder) == []
+    assert manifest.list_problems(folder) == []
     assert len(read) == 6
 
 
@@ -146,7 +146,7 @@ def test_a_change_that_keeps_size_and_time_is_found(folder):
 def test_all_problems_are_named_at_once(folder):
     (folder / "a.bin").write_bytes(bytes(1024))
     (folder / "inner" / "b.txt").write_bytes(b"hellO")
-    assert [problem.split()[0].rpartition("/")[2] for problem in manifest.problems(folder)] == [
-        "a.bin"
-    ]
-    assert manifest.problems(folder, "another")[0].endswith("belongs to another folder.")
+    assert [
+        problem.split()[0].rpartition("/")[2] for problem in manifest.list_problems(folder)
+    ] == ["a.bin"]
+    assert manifest.list_problems(folder, "another")[0].endswith("belongs to another folder.")

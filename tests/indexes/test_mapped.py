@@ -9,7 +9,7 @@ from fakes import HashEmbedder, document, publish
 from indexes.build import Build
 from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.mapped import mapped
+from indexes.mapped import map_array
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.int64, np.float32])
@@ -18,7 +18,7 @@ def test_an_array_is_read_as_numpy_reads_it(tmp_path, kind, shape):
     array = np.arange(np.prod(shape)).reshape(shape).astype(kind)
     np.save(tmp_path / "a.npy", array)
 
-    read = mapped(tmp_path / "a.npy")
+    read = map_array(tmp_path / "a.npy")
 
     assert (read.dtype, read.shape) == (array.dtype, array.shape)
     assert np.array_equal(read, np.load(tmp_path / "a.npy"))
@@ -28,7 +28,7 @@ def test_an_array_is_read_as_numpy_reads_it(tmp_path, kind, shape):
 def test_what_is_no_array_is_named(tmp_path, body):
     (tmp_path / "a.npy").write_bytes(body)
     with pytest.raises(IndexDamaged, match=r"a\.npy"):
-        mapped(tmp_path / "a.npy")
+        map_array(tmp_path / "a.npy")
 
 
 def test_a_cut_or_an_array_of_objects_is_refused(tmp_path):
@@ -38,7 +38,7 @@ def test_a_cut_or_an_array_of_objects_is_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
     for name in ("cut.npy", "objects.npy"):
         with pytest.raises(IndexDamaged, match=name):
-            mapped(tmp_path / name)
+            map_array(tmp_path / name)
 
 
 def test_one_thread_publishes_while_others_open(tmp_path):

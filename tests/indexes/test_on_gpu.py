@@ -16,12 +16,12 @@ from contracts import DIM, VectorIndexContract, clustered, unit
 from fakes import HashEmbedder, document, publish
 
 from indexes import dense, on_gpu
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.errors import ModelMissing
 from indexes.index import Index
-from indexes.on_gpu import Card, OnGpu, needed, open_card
+from indexes.on_gpu import GpuCard, GpuIndex, estimate_bytes, open_gpu
 from indexes.remote import IndexesOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 HERE = hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
@@ -58,17 +58,17 @@ def put(host):
 
 
 def on_cpu(least=0, free=None):
-    return Card(lambda: put, lambda: free, least=least)
+    return GpuCard(lambda: put, lambda: free, least_count=least)
 
 
 def on_cuda(least=0):
-    return Card(on_gpu._resources, lambda: None, least=least)
+    return GpuCard(on_gpu._open_gpu_resources, lambda: None, least_count=least)
 
 
 def written(vectors, rows, how):
     folder = Path(tempfile.mkdtemp()) / "dense"
-    dense.write(folder, vectors, rows, how=how if len(rows) else "flat")
-    return dense.Dense(folder)
+    dense.write_vectors(folder, vectors, rows, index_kind=how if len(rows) else "flat")
+    return dense.FaissIndex(folder)
 
 
 def make(opened, how):
@@ -134,15 +134,21 @@ def test_canaries_of_another_group_stay_out_of_a_collection(opened, tmp_path):
     ]
     publish(tmp_path / "kb", *held)
     with Index.open(tmp_path / "kb") as near, Index.open(tmp_path / "kb") as far:
-        far.move(opened().take)
-        assert isinstance(far.segments[0].dense, OnGpu)
+        far.move_vectors(opened().take)
+        assert isinstance(far.segments[0].dense, GpuIndex)
         for text in ("words 1", "words 2", "words 33"):
-            vector = HashEmbedder().query(text)
-            for where in (Filter(), Filter(groups=frozenset()), Filter(uris=frozenset({"2.md"}))):
-                mask = far.mask(where)
-                found = far.dense(vector, k=9, mask=mask)
+            vector = HashEmbedder().embed_query(text)
+            for where in (
+                SearchFilter(),
+                SearchFilter(groups=frozenset()),
+                SearchFilter(uris=frozenset({"2.md"})),
+            ):
+                mask = far.make_mask(where)
+                found = far.search_dense(vector, k=9, mask=mask)
                 assert mask.chunks[found.rows].all()
-                assert found.rows.tolist() == near.dense(vector, k=9, mask=mask).rows.tolist()
+                assert (
+                    found.rows.tolist() == near.search_dense(vector, k=9, mask=mask).rows.tolist()
+                )
 
 
 @cards
@@ -164,30 +170,30 @@ def searches(index):
 
 def test_a_wide_filter_is_searched_on_the_card_and_a_narrow_one_is_gathered():
     host = written(clustered(4000), np.arange(4000), "flat")
-    index = on_cpu(least=500).take(host, "one")
+    index = on_cpu(least=500).take_index(host, "one")
     half, few = np.arange(4000) % 2 == 0, np.arange(4000) < 499
-    assert index.search(host.view()[0], 10, mask=half).rows[0] == 0
+    assert index.search(host.all_vectors()[0], 10, mask=half).rows[0] == 0
     assert searches(index) == 1
-    assert index.search(host.view()[0], 10, mask=few).rows[0] == 0
+    assert index.search(host.all_vectors()[0], 10, mask=few).rows[0] == 0
     assert searches(index) == 1
 
 
 def test_few_vectors_stay_where_they_are():
     host = written(clustered(50), np.arange(50), "flat")
-    assert on_cpu(least=51).take(host, "one") is host
+    assert on_cpu(least=51).take_index(host, "one") is host
 
 
 @pytest.mark.parametrize("how", ["flat", "ivf"])
 def test_without_memory_the_cpu_searches_and_says_so(caplog, how):
     host = written(clustered(800), np.arange(800), how)
-    short = needed(host.kind, 800, DIM, host.near.nlist if host.near else 0) - 1
-    index = on_cpu(free=short).take(host, "one")
+    short = estimate_bytes(host.kind, 800, DIM, host.inverted.nlist if host.inverted else 0) - 1
+    index = on_cpu(free=short).take_index(host, "one")
     assert "MiB free" in index.fallback
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     assert "800 vectors are searched on the CPU" in caplog.text
     query = clustered(1, seed=5)[0]
     assert index.search(query, 10).rows.tolist() == host.search(query, 10).rows.tolist()
-    assert not on_cpu(free=short + 1).take(host, "one").fallback
+    assert not on_cpu(free=short + 1).take_index(host, "one").fallback
 
 
 def test_a_card_that_takes_nothing_or_breaks_is_left(caplog):
@@ -197,8 +203,12 @@ def test_a_card_that_takes_nothing_or_breaks_is_left(caplog):
     def refuse(_host):
         raise RuntimeError(f"{full}\nmore")
 
-    assert Card(lambda: refuse, lambda: None, least=0).take(host, "one").fallback.endswith(full)
-    index = on_cpu().take(host, "one")
+    assert (
+        GpuCard(lambda: refuse, lambda: None, least_count=0)
+        .take_index(host, "one")
+        .fallback.endswith(full)
+    )
+    index = on_cpu().take_index(host, "one")
     assert not index.fallback
     index._card._held[index._token].broken = True
     for _ in range(2):
@@ -209,42 +219,42 @@ def test_a_card_that_takes_nothing_or_breaks_is_left(caplog):
 
 def test_generations_share_a_segment_and_it_goes_with_the_last():
     card, host = on_cpu(), written(clustered(800), np.arange(800), "flat")
-    first = card.take(host, "one")
-    assert card.take(written(clustered(800), np.arange(800), "flat"), "one") is first
-    other = card.take(host, "two")
-    assert card.held() == 2
+    first = card.take_index(host, "one")
+    assert card.take_index(written(clustered(800), np.arange(800), "flat"), "one") is first
+    other = card.take_index(host, "two")
+    assert card.count_indexes() == 2
     del first
     gc.collect()
-    assert card.held() == 1
+    assert card.count_indexes() == 1
     assert len(other.search(clustered(1)[0], 5)) == 5
 
 
 def test_the_estimate_is_no_less_than_what_is_stored():
     flat, near = (written(clustered(5000), np.arange(5000), how) for how in ("flat", "ivf"))
-    more = on_gpu.STAGING + on_gpu.TEMPORARY
+    more = on_gpu.STAGING_BYTES + on_gpu.TEMPORARY_BYTES
     half = faiss.serialize_index(put(flat).index).nbytes
-    assert half < needed("flat", 5000, DIM) - more < 2 * half
-    stored = faiss.serialize_index(near.near).nbytes
-    assert stored < needed("ivf", 5000, DIM, near.near.nlist) - more < 3 * stored
+    assert half < estimate_bytes("flat", 5000, DIM) - more < 2 * half
+    stored = faiss.serialize_index(near.inverted).nbytes
+    assert stored < estimate_bytes("ivf", 5000, DIM, near.inverted.nlist) - more < 3 * stored
 
 
 @pytest.mark.skipif(HERE, reason="a GPU is here")
 def test_without_a_gpu_it_is_refused_by_name_or_left(tmp_path, caplog):
     supported = hasattr(faiss, "StandardGpuResources")
-    told = on_gpu.NO_CARD if supported else on_gpu.NO_SUPPORT
+    told = on_gpu.NO_GPU if supported else on_gpu.NO_GPU_SUPPORT
     with pytest.raises(ModelMissing) as raised:
-        open_card("cuda")
+        open_gpu("cuda")
     assert str(raised.value) == told
     with caplog.at_level(logging.INFO):
-        assert open_card("auto") is None
+        assert open_gpu("auto") is None
     assert told in caplog.text
     publish(tmp_path / "collections/kb", document("a.md", "words"))
     for device in ("cuda", "auto"):
         settings = Settings(indexes=IndexesOptions(device=device))
-        desks = Desks(tmp_path, settings, HashEmbedder())
+        desks = Workspace(tmp_path, settings, HashEmbedder())
         if device == "cuda":
             with pytest.raises(ModelMissing, match="device"):
-                desks.open("kb")
+                desks.open_collection("kb")
         else:
-            with desks.open("kb") as opened:
+            with desks.open_collection("kb") as opened:
                 assert opened.index.fallbacks == ()

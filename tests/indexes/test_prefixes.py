@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from indexes import delta, documents, prefixes
-from indexes.chunk import Filter
-from indexes.documents import Documents, Listed
+from indexes.chunk import SearchFilter
+from indexes.documents import DocumentTable, ListedDocument
 
 LETTERS = "ab/%_*[?'\"\\退款\ud7ff\ue000\U0010ffff A"
 NAMES = st.text(LETTERS, min_size=1, max_size=5)
@@ -21,11 +21,13 @@ def table(place, uris):
     place.mkdir()
     facts = {"source": "s", "title": "", "media_type": "", "language": "", "digest": ""}
     listed = [
-        Listed(id=f"{n}", uri=uri, segment="s", first=n, count=1, groups=frozenset(), **facts)
+        ListedDocument(
+            id=f"{n}", uri=uri, segment="s", first=n, count=1, groups=frozenset(), **facts
+        )
         for n, uri in enumerate(uris)
     ]
-    delta.write(place, listed)
-    return Documents(place / documents.NAME)
+    delta.write_document_table(place, listed)
+    return DocumentTable(place / documents.TABLE_FILE)
 
 
 @settings(max_examples=60, deadline=None)
@@ -42,8 +44,8 @@ def test_it_is_what_a_plain_comparison_lets_through(uris, paths, exact, few, tmp
     before, documents._FEW = documents._FEW, few
     try:
         with closing(table(tmp_path_factory.mktemp("p") / "t", uris)) as held:
-            asked = Filter(paths=tuple(paths), uris=frozenset(exact))
-            found = {uris[first] for _, first, _ in held.where(asked)}
+            asked = SearchFilter(paths=tuple(paths), uris=frozenset(exact))
+            found = {uris[first] for _, first, _ in held.filter_ranges(asked)}
     finally:
         documents._FEW = before
     assert found == {
@@ -53,9 +55,9 @@ def test_it_is_what_a_plain_comparison_lets_through(uris, paths, exact, few, tmp
 
 @given(paths=st.lists(NAMES, max_size=8), name=NAMES)
 def test_ranges_are_apart_and_hold_what_they_should(paths, name):
-    sought = prefixes.ranges(paths)
+    sought = prefixes.make_prefix_ranges(paths)
     assert sought is not None
-    assert prefixes.lies_in(name, sought) == name.startswith(tuple(paths))
+    assert prefixes.lies_in_ranges(name, sought) == name.startswith(tuple(paths))
     for (_, high), (low, _) in itertools.pairwise(sought):
         assert high is not None
         assert high <= low
@@ -66,10 +68,10 @@ def test_a_hundred_long_paths_cost_hardly_more_than_a_short_one(tmp_path, where)
     """Each was held against each name: that took a hundred times as long as reading all rows."""
     with closing(table(tmp_path / "t", [f"folder/{n}.md" for n in range(MANY)])) as held:
         head = "folder/1" if where == "beside" else "z"
-        long = Filter(paths=tuple(f"{head}{'a' * 890}{n}" for n in range(100)))
-        everything = Filter(languages=frozenset({""}))
-        assert held.where(long) == []
-        assert len(held.where(everything)) == MANY
+        long = SearchFilter(paths=tuple(f"{head}{'a' * 890}{n}" for n in range(100)))
+        everything = SearchFilter(languages=frozenset({""}))
+        assert held.filter_ranges(long) == []
+        assert len(held.filter_ranges(everything)) == MANY
         assert seconds(held, long) < 10 * seconds(held, everything)
 
 

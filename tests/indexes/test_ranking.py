@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from indexes import upkeep
 from indexes.build import Build
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 
 WORDS = [
     "refund",
@@ -63,7 +63,7 @@ jobs = st.lists(
     max_size=4,
 )
 filters = st.builds(
-    Filter,
+    SearchFilter,
     groups=st.none() | groups,
     paths=st.sampled_from([(), ("a/",), ("b", "c"), ("zzz",)]),
     media_types=st.frozensets(st.just("text/csv"), max_size=1),
@@ -107,7 +107,7 @@ def carry_out(collection, job, model, embedder):
 def asked(index, embedder, where, question, *, questions):
     """Ask both ways; returns (chunk id, score) of the hits."""
     mask = index.mask(where)
-    vector, terms = embedder.query(question), tokens(question)
+    vector, terms = embedder.query(question), tokenize_text(question)
     for hits in (
         index.lexical(terms, k=5, mask=mask, questions=questions),
         index.dense(vector, k=5, mask=mask, questions=questions),
@@ -135,18 +135,20 @@ def test_several_segments_rank_as_one_index_built_afresh(
     model = {}
     for job in history:
         carry_out(folder / "many", job, model, embedder)
-    assert upkeep.verify(folder / "many") == []
+    assert upkeep.verify_collection(folder / "many") == []
     with Index.open(folder / "many", card=embedder.card) as many:
-        order = sorted(model, key=lambda uri: many.rows(many.documents.find(uri)).start)
+        order = sorted(
+            model, key=lambda uri: many.document_rows(many.documents.find_by_uri(uri)).start
+        )
         with Build(folder / "one", embedder) as build:
             for uri in order:
                 build.add(*model[uri])
             build.publish()
         with Index.open(folder / "one") as one:
-            assert {d.uri for d in many.records()} == set(model)
+            assert {d.uri for d in many.iter_documents()} == set(model)
             assert (many.total, many.sums) == (one.total, one.sums)
             for uri, (record, _) in model.items():
-                assert many.record(uri) == one.record(uri) == record
+                assert many.read_record(uri) == one.read_record(uri) == record
             for where, question, questions in asks:
                 given_many = asked(many, embedder, where, question, questions=questions)
                 given_one = asked(one, embedder, where, question, questions=questions)
@@ -154,10 +156,10 @@ def test_several_segments_rank_as_one_index_built_afresh(
                     assert a == b
                     np.testing.assert_allclose(scores, others, atol=1e-6)
                 visible = [r for r, _ in model.values() if lets_through(where, r)]
-                rows = [many.rows(many.documents.find(r.uri)) for r in visible]
+                rows = [many.document_rows(many.documents.find_by_uri(r.uri)) for r in visible]
                 assert (
                     sorted(itertools.chain(*rows))
-                    == np.flatnonzero(many.mask(where).chunks).tolist()
+                    == np.flatnonzero(many.make_mask(where).chunks).tolist()
                 )
-                for term in tokens(question):
+                for term in tokenize_text(question):
                     assert many.idf(term) == pytest.approx(one.idf(term))

@@ -12,14 +12,14 @@ from indexes.build import Build
 from indexes.index import Index
 from indexes.remote import IndexesOptions
 from indexes.retention import Retention
-from ragdesk.assemble import Desks
-from ragdesk.settings import load
+from ragdesk.assemble import Workspace
+from ragdesk.settings import load_settings
 
 LATER = datetime.now(UTC) + timedelta(days=2)
 
 
 def publish(collection, number, kept):
-    with Build(collection, HashEmbedder(), kept=kept) as build:
+    with Build(collection, HashEmbedder(), retention=kept) as build:
         build.add(*document("state.md", f"state {number}"))
         return build.publish()
 
@@ -44,21 +44,25 @@ def folder(collection, number):
 def test_each_publish_clears_what_is_older_than_the_newest(tmp_path):
     for number in range(1, 10):
         publish(tmp_path / "c", number, Retention(generations=3, hours=0))
-        assert generations.numbers(tmp_path / "c") == list(range(max(1, number - 2), number + 1))
+        assert generations.list_generations(tmp_path / "c") == list(
+            range(max(1, number - 2), number + 1)
+        )
     used = {
-        d for n in (7, 8, 9) for d in manifest.read(folder(tmp_path / "c", n)).facts["segments"]
+        d
+        for n in (7, 8, 9)
+        for d in manifest.read_manifest(folder(tmp_path / "c", n)).facts["segments"]
     }
     assert {f.name for f in (tmp_path / "c" / "segments").iterdir()} == used
-    assert upkeep.verify(tmp_path / "c") == []
+    assert upkeep.verify_collection(tmp_path / "c") == []
     assert answering(tmp_path / "c") == (9, ())
 
 
 def test_what_is_young_stays_up_to_a_number(collection):
     assert retention.clear_generations(collection, Retention(generations=2, hours=24)) == []
     retention.clear_generations(collection, Retention(generations=2, hours=24, most=6))
-    assert generations.numbers(collection) == [3, 4, 5, 6, 7, 8]
+    assert generations.list_generations(collection) == [3, 4, 5, 6, 7, 8]
     retention.clear_generations(collection, Retention(generations=2, hours=24), now=LATER)
-    assert generations.numbers(collection) == [7, 8]
+    assert generations.list_generations(collection) == [7, 8]
 
 
 @pytest.mark.parametrize("hours", [1e9, 1e300, float("inf")])
@@ -67,7 +71,7 @@ def test_any_number_of_hours_can_be_kept(collection, hours):
     kept = Retention(generations=2, hours=hours)
     assert retention.clear_generations(collection, kept, now=LATER) == []
     assert publish(collection, 9, kept).generation == 9
-    assert generations.numbers(collection) == list(range(1, 10))
+    assert generations.list_generations(collection) == list(range(1, 10))
 
 
 @pytest.mark.parametrize("hours", [-1.0, float("nan")])
@@ -81,18 +85,18 @@ def test_none_is_cleared_where_none_shall_be(collection):
 
 
 def test_what_a_reader_holds_stays_until_it_lets_go(collection):
-    with Index.at(collection, 2) as reader:
+    with Index.open_generation(collection, 2) as reader:
         publish(collection, 9, Retention(generations=2, hours=0))
-        assert generations.numbers(collection) == [2, 8, 9]
-        assert reader.text("state.md") == "state 2"
+        assert generations.list_generations(collection) == [2, 8, 9]
+        assert reader.read_text("state.md") == "state 2"
     publish(collection, 10, Retention(generations=2, hours=0))
-    assert generations.numbers(collection) == [9, 10]
+    assert generations.list_generations(collection) == [9, 10]
 
 
 def test_what_would_answer_next_stays_however_old(collection):
-    upkeep.rollback(collection, 4)
+    upkeep.roll_back(collection, 4)
     retention.clear_generations(collection, Retention(generations=2, hours=0))
-    assert generations.numbers(collection) == [3, 4, 7, 8]
+    assert generations.list_generations(collection) == [3, 4, 7, 8]
     assert answering(collection) == (4, ())
     (folder(collection, 4) / "MANIFEST.json").write_text("{}")
     assert answering(collection)[0] == 3
@@ -102,7 +106,7 @@ def test_a_generation_that_cannot_be_read_goes_by_the_age_of_its_folder(collecti
     (folder(collection, 1) / "MANIFEST.json").write_text("{}")
     assert retention.clear_generations(collection, Retention(generations=2, hours=24)) == []
     retention.clear_generations(collection, Retention(generations=2, hours=24), now=LATER)
-    assert generations.numbers(collection) == [7, 8]
+    assert generations.list_generations(collection) == [7, 8]
 
 
 def test_originals_of_what_was_cleared_follow(collection):
@@ -137,6 +141,6 @@ def test_clearing_that_fails_leaves_the_publish_as_it_is(collection, caplog, mon
 def test_the_settings_say_what_a_desks_jobs_keep(tmp_path):
     environ = {"RAGDESK_INDEXES__KEEP_GENERATIONS": "4", "RAGDESK_INDEXES__KEEP_HOURS": "0.5"}
     for variables, expected in (({}, (10, 24, 200)), (environ, (4, 0.5, 200))):
-        loaded = load(home=tmp_path, config=None, environ=variables)
-        kept = Desks(tmp_path, loaded.settings, HashEmbedder()).job("default").kept
+        loaded = load_settings(home=tmp_path, config=None, environ=variables)
+        kept = Workspace(tmp_path, loaded.settings, HashEmbedder()).make_job("default").retention
         assert (kept.generations, kept.hours, kept.most) == expected

@@ -6,17 +6,19 @@ from fakes import CARD, HashEmbedder, document
 
 from indexes import segments
 from indexes.chunk import Chunk
-from indexes.draft import SLAB, Draft
+from indexes.draft import SLAB_ENTRIES, SegmentDraft
 from indexes.errors import IndexDamaged, IndexesError
-from indexes.segments import Segment, views
+from indexes.segments import Segment, iter_views
 
 
 def written(folder, held, embedder=None, known=lambda digests: {}, progress=None):
-    draft = Draft(folder / "draft", embedder or HashEmbedder(), known=known, progress=progress)
+    draft = SegmentDraft(
+        folder / "draft", embedder or HashEmbedder(), known=known, progress=progress
+    )
     try:
         for record, chunks in held:
-            draft.add(record, chunks)
-        digest = draft.finish({"splitter": {"max_tokens": 180}})
+            draft.take_document(record, chunks)
+        digest = draft.finish_segment({"splitter": {"max_tokens": 180}})
     except IndexesError:
         draft.discard()
         raise
@@ -47,7 +49,7 @@ def test_what_a_segment_holds_stands_in_its_manifest(tmp_path):
     }
     assert segment.facts["splitter"] == {"max_tokens": 180}
     assert (segment.chunks, segment.entries, segment.dense.count) == (4, 4, 4)
-    assert np.array_equal(segment.canary, HashEmbedder().passages([segments.CANARY])[0])
+    assert np.array_equal(segment.canary, HashEmbedder().embed_passages([segments.CANARY_TEXT])[0])
     assert draft.embedded == 3
     segment.close()
 
@@ -68,7 +70,7 @@ def test_a_segment_under_another_name_is_refused(tmp_path):
 def test_a_faq_entry_is_indexed_by_question_answer_and_both(tmp_path):
     record, (chunk,) = document("f.csv", "How long? Two weeks.")
     faq = replace(chunk, lead="Returns", question=(0, 9))
-    assert list(views(faq)) == [
+    assert list(iter_views(faq)) == [
         (0, "Returns\nHow long? Two weeks."),
         (1, "How long?"),
         (2, "Two weeks."),
@@ -86,7 +88,7 @@ def test_a_faq_entry_is_indexed_by_question_answer_and_both(tmp_path):
 @pytest.mark.parametrize("question", [(0, 0), (0, 20), (3, 3)])
 def test_a_question_without_an_answer_is_just_a_chunk(question):
     _, (chunk,) = document("f.csv", "How long? Two weeks.")
-    assert [kind for kind, _ in views(replace(chunk, question=question))] == [0]
+    assert [kind for kind, _ in iter_views(replace(chunk, question=question))] == [0]
 
 
 def test_what_the_model_cannot_read_gets_no_vector(tmp_path):
@@ -107,8 +109,8 @@ def test_a_text_without_direction_gets_no_vector(tmp_path):
 class Broken(HashEmbedder):
     """Gives no number for texts that say so, and longer vectors for some."""
 
-    def passages(self, texts):
-        vectors = super().passages(texts)
+    def embed_passages(self, texts):
+        vectors = super().embed_passages(texts)
         for text, vector in zip(texts, vectors, strict=True):
             vector[:] = np.nan if "bad" in text else vector * (3 if "long" in text else 1)
         return vectors
@@ -119,7 +121,7 @@ def test_vectors_that_are_no_numbers_are_left_out_and_long_ones_cut_to_one(tmp_p
     segment = Segment(folder)
     assert segment.dense.rows.tolist() == [0, 1, 3]
     np.testing.assert_allclose(
-        np.linalg.norm(segment.dense.vectors([0, 1, 2]), axis=1), 1, rtol=1e-6
+        np.linalg.norm(segment.dense.vectors_at([0, 1, 2]), axis=1), 1, rtol=1e-6
     )
     segment.close()
 
@@ -130,7 +132,7 @@ def test_an_embedder_that_gives_no_numbers_stops_the_work(tmp_path):
 
 
 def test_repeated_texts_are_embedded_once_however_far_apart(tmp_path):
-    line = [f"line {n % (SLAB + 7)}" for n in range(2 * SLAB + 100)]
+    line = [f"line {n % (SLAB_ENTRIES + 7)}" for n in range(2 * SLAB_ENTRIES + 100)]
     embedder, told = HashEmbedder(), []
     folder, draft = written(
         tmp_path,
@@ -138,42 +140,44 @@ def test_repeated_texts_are_embedded_once_however_far_apart(tmp_path):
         embedder,
         progress=lambda done, embedded: told.append((done, embedded)),
     )
-    assert draft.embedded == SLAB + 7
-    assert sorted(embedder.asked) == sorted({*line, segments.CANARY})
-    assert [done for done, _ in told] == [SLAB, 2 * SLAB, 2 * SLAB + 100]
-    assert told[-1][1] == SLAB + 7
+    assert draft.embedded == SLAB_ENTRIES + 7
+    assert sorted(embedder.asked) == sorted({*line, segments.CANARY_TEXT})
+    assert [done for done, _ in told] == [SLAB_ENTRIES, 2 * SLAB_ENTRIES, 2 * SLAB_ENTRIES + 100]
+    assert told[-1][1] == SLAB_ENTRIES + 7
     segment = Segment(folder)
-    assert np.array_equal(segment.dense.vectors(range(len(line))), HashEmbedder().passages(line))
+    assert np.array_equal(
+        segment.dense.vectors_at(range(len(line))), HashEmbedder().embed_passages(line)
+    )
     segment.close()
 
 
 def test_vectors_that_are_known_are_not_asked_for(tmp_path):
     embedder, (record, chunks) = HashEmbedder(), document("a.md", "one\ntwo")
-    taken = HashEmbedder().passages(["one", "two"])
+    taken = HashEmbedder().embed_passages(["one", "two"])
     _, draft = written(
         tmp_path,
         [(record, chunks)],
         embedder,
         known=lambda digests: dict(zip(digests, taken, strict=True)),
     )
-    assert (draft.embedded, embedder.asked) == (0, [segments.CANARY])
+    assert (draft.embedded, embedder.asked) == (0, [segments.CANARY_TEXT])
 
 
 def test_a_chunk_that_is_no_span_of_its_document_is_refused_and_leaves_no_trace(tmp_path):
     record, (chunk, *_) = document("a.md", "one\ntwo")
-    draft = Draft(tmp_path / "d", HashEmbedder(), known=lambda digests: {})
+    draft = SegmentDraft(tmp_path / "d", HashEmbedder(), known=lambda digests: {})
     for bad in (
         replace(chunk, text="onE"),
         replace(chunk, end=4),
         replace(chunk, document="other"),
     ):
         with pytest.raises(ValueError, match="not a span"):
-            draft.add(record, [chunk, bad])
+            draft.take_document(record, [chunk, bad])
     surrogate = Chunk(document="s", uri="s", title="s", text="\ud800", start=0, end=1)
     with pytest.raises(ValueError, match="surrogate"):
-        draft.add(replace(record, id="s", uri="s", text="\ud800"), [surrogate])
-    assert (draft.documents, draft.chunks) == (0, 0)
-    draft.add(record, [chunk])
+        draft.take_document(replace(record, id="s", uri="s", text="\ud800"), [surrogate])
+    assert (draft.document_count, draft.chunk_count) == (0, 0)
+    draft.take_document(record, [chunk])
     draft.discard()
     assert not list(tmp_path.iterdir())
 
@@ -182,5 +186,5 @@ def test_documents_without_words_are_kept(tmp_path):
     folder, _ = written(tmp_path, [document("empty.md", "")])
     segment = Segment(folder)
     assert (segment.chunks, segment.entries) == (0, 0)
-    assert segment.shelf.text(document("empty.md", "")[0].id) == ""
+    assert segment.chunk_store.load_text(document("empty.md", "")[0].id) == ""
     segment.close()

@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.support import coverage, flags, precision, window
-from indexes.text import sentences, tokens
+from indexes.support import (
+    compute_coverage,
+    find_contradictions,
+    compute_carried_share,
+    choose_pieces,
+)
+from indexes.text import split_sentences, tokenize_text
 
 RARE = {"refund": 3.0, "退款": 3.0, "退": 2.0, "款": 2.0}
 WORDS = st.lists(st.sampled_from(["refund", "window", "ship", "the", "退款", "的"]), max_size=6)
@@ -26,37 +31,39 @@ def idf(term: str) -> float:
     ],
 )
 def test_the_sentence_that_answers_covers_most_of_the_question(question, text):
-    spans = sentences(text)
-    shares = [coverage(tokens(question), tokens(text[a:b]), idf) for a, b in spans]
+    spans = split_sentences(text)
+    shares = [
+        compute_coverage(tokenize_text(question), tokenize_text(text[a:b]), idf) for a, b in spans
+    ]
     assert shares.index(max(shares)) == 1
 
 
 def test_a_rare_word_weighs_more():
     question = ["refund", "window", "shop"]
-    assert coverage(question, ["refund"], idf) == 0.6
-    assert coverage(question, ["window"], idf) == 0.2
+    assert compute_coverage(question, ["refund"], idf) == 0.6
+    assert compute_coverage(question, ["window"], idf) == 0.2
 
 
 def test_precision_falls_with_what_the_text_does_not_say():
     text = "You have 30 days to ask for a refund."
-    assert precision("You can ask for a refund within 30 days.", text, idf) > 0.75
-    assert precision("You can ask for a refund within 60 days.", text, idf) < 0.75
-    assert precision("退款需要三天", "退款需要三天。", idf) == 1.0
-    assert precision("退款需要五天", "退款需要三天。", idf) < 1.0
+    assert compute_carried_share("You can ask for a refund within 30 days.", text, idf) > 0.75
+    assert compute_carried_share("You can ask for a refund within 60 days.", text, idf) < 0.75
+    assert compute_carried_share("退款需要三天", "退款需要三天。", idf) == 1.0
+    assert compute_carried_share("退款需要五天", "退款需要三天。", idf) < 1.0
 
 
 def test_nothing_asked_and_nothing_claimed():
-    assert coverage([], ["a"], idf) == 0.0
-    assert coverage(["the", "of"], ["the"], idf) == 0.5
-    assert precision("", "text", idf) == 1.0
-    assert precision("It is.", "text", idf) == 1.0
+    assert compute_coverage([], ["a"], idf) == 0.0
+    assert compute_coverage(["the", "of"], ["the"], idf) == 0.5
+    assert compute_carried_share("", "text", idf) == 1.0
+    assert compute_carried_share("It is.", "text", idf) == 1.0
 
 
 def slow_window(claim, pieces, most=3):
     """Choose as the first version did: every piece weighed anew in every round."""
     chosen, held, share = [], set(), 0.0
     while len(chosen) < most and len(chosen) < len(pieces):
-        gains = [(coverage(claim, held.union(p), idf), -i) for i, p in enumerate(pieces)]
+        gains = [(compute_coverage(claim, held.union(p), idf), -i) for i, p in enumerate(pieces)]
         best, at = max(gains)
         if best < share + 0.1:
             break
@@ -68,7 +75,7 @@ def slow_window(claim, pieces, most=3):
 
 @given(WORDS, st.lists(WORDS.map(frozenset), max_size=8))
 def test_a_window_is_chosen_as_by_weighing_every_piece_anew(claim, pieces):
-    assert window(claim, pieces, idf) == slow_window(claim, pieces)
+    assert choose_pieces(claim, pieces, idf) == slow_window(claim, pieces)
 
 
 TEXT = st.lists(
@@ -81,15 +88,17 @@ TEXT = st.lists(
 
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3))
 def test_what_stands_beside_may_be_one_text_or_several(claim, evidence, beside):
-    assert flags(claim, evidence, beside=beside) == flags(claim, evidence, beside="\n".join(beside))
+    assert find_contradictions(claim, evidence, context=beside) == find_contradictions(
+        claim, evidence, context="\n".join(beside)
+    )
 
 
 @given(WORDS, WORDS, WORDS)
 def test_coverage_is_a_share_that_grows_with_the_text(question, text, more):
-    share = coverage(question, text, idf)
+    share = compute_coverage(question, text, idf)
     assert 0.0 <= share <= 1.0
-    assert share <= coverage(question, text + more, idf)
-    assert math.isclose(coverage(question, question, idf), 1.0) or not question
+    assert share <= compute_coverage(question, text + more, idf)
+    assert math.isclose(compute_coverage(question, question, idf), 1.0) or not question
 
 
 FAITHFUL = [
@@ -129,25 +138,27 @@ FALSE = [
 
 @pytest.mark.parametrize(("claim", "evidence"), FAITHFUL)
 def test_what_is_only_said_otherwise_raises_no_flag(claim, evidence):
-    assert flags(claim, evidence) == []
+    assert find_contradictions(claim, evidence) == []
 
 
 @pytest.mark.parametrize(("kind", "claim", "evidence"), FALSE)
 def test_what_is_changed_raises_its_flag(kind, claim, evidence):
-    assert kind in {flag.kind for flag in flags(claim, evidence)}
-    assert flags(evidence, evidence) == []
+    assert kind in {flag.kind for flag in find_contradictions(claim, evidence)}
+    assert find_contradictions(evidence, evidence) == []
 
 
 @given(st.text(max_size=200))
 def test_a_text_never_contradicts_itself(text):
-    assert flags(text, text) == []
+    assert find_contradictions(text, text) == []
 
 
 def test_a_window_takes_what_carries_the_claim():
-    pieces = [set(tokens(s)) for s in ("Parcels leave at noon.", "A refund takes 3 days.", "Ask.")]
-    chosen, share = window(tokens("Refunds take 3 days."), pieces, idf)
+    pieces = [
+        set(tokenize_text(s)) for s in ("Parcels leave at noon.", "A refund takes 3 days.", "Ask.")
+    ]
+    chosen, share = choose_pieces(tokenize_text("Refunds take 3 days."), pieces, idf)
     assert (chosen, share) == ((1,), 1.0)
-    assert window(["x"], [], idf) == ((), 0.0)
+    assert choose_pieces(["x"], [], idf) == ((), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +171,7 @@ def test_a_window_takes_what_carries_the_claim():
     ],
 )
 def test_another_quantity_is_flagged_however_like_it_reads(claim, evidence):
-    assert flags(claim, evidence)
+    assert find_contradictions(claim, evidence)
 
 
 @pytest.mark.parametrize(
@@ -177,4 +188,4 @@ def test_another_quantity_is_flagged_however_like_it_reads(claim, evidence):
     ],
 )
 def test_one_quantity_may_be_written_in_many_ways(claim, evidence):
-    assert flags(claim, evidence) == []
+    assert find_contradictions(claim, evidence) == []

@@ -8,15 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from indexes.text import (
-    content,
-    identifiers,
-    language,
-    normalise,
-    readable,
-    sentences,
-    stopwords,
+    drop_stopwords,
+    find_identifiers,
+    detect_language,
+    normalise_text,
+    reads_without_cjk,
+    split_sentences,
+    STOPWORDS,
     strip_invisible,
-    tokens,
+    tokenize_text,
 )
 
 # Pieces that texts are made of, put together at random: marks, breaks, scripts, identifiers.
@@ -35,14 +35,14 @@ ANY_TEXT = st.one_of(TEXTS, st.text(st.characters(categories=None), max_size=30)
 
 
 def cut(text: str) -> list[str]:
-    return [text[start:end] for start, end in sentences(text)]
+    return [text[start:end] for start, end in split_sentences(text)]
 
 
 @given(ANY_TEXT)
 @settings(max_examples=250)
 @example("a\n\nb\r\nc\x0cd")
 def test_sentences_cover_every_character_once_in_order(text):
-    spans = sentences(text)
+    spans = split_sentences(text)
     assert all(0 <= a < b <= len(text) and text[a:b] == text[a:b].strip() for a, b in spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     covered = "".join(text[a:b] for a, b in spans)
@@ -52,20 +52,22 @@ def test_sentences_cover_every_character_once_in_order(text):
 @given(ANY_TEXT)
 @settings(max_examples=150)
 def test_a_text_and_its_normal_form_have_the_same_tokens(text):
-    assert tokens(normalise(text)) == tokens(text)
-    assert normalise(normalise(text)) == normalise(text)
+    assert tokenize_text(normalise_text(text)) == tokenize_text(text)
+    assert normalise_text(normalise_text(text)) == normalise_text(text)
 
 
 @given(ANY_TEXT)
 @settings(max_examples=150)
 def test_every_identifier_is_a_token_so_that_it_can_be_looked_up(text):
-    assert set(identifiers(text)) <= set(tokens(text))
+    assert set(find_identifiers(text)) <= set(tokenize_text(text))
 
 
 @given(ANY_TEXT)
 @settings(max_examples=100)
 def test_tokens_are_short_and_hold_no_white_space(text):
-    assert all(0 < len(token) <= 64 and not re.search(r"\s", token) for token in tokens(text))
+    assert all(
+        0 < len(token) <= 64 and not re.search(r"\s", token) for token in tokenize_text(text)
+    )
 
 
 @given(ANY_TEXT)
@@ -175,9 +177,9 @@ def test_a_semicolon_ends_only_a_long_sentence():
 )
 def test_a_hostile_text_takes_no_longer_than_a_plain_one(piece):
     text = piece * (100_000 // len(piece)) + "a\nb"  # anything quadratic would never end
-    assert tokens(text)
-    assert sentences(text)[-1][1] == len(text)
-    assert len(identifiers(text)) <= len(text)
+    assert tokenize_text(text)
+    assert split_sentences(text)[-1][1] == len(text)
+    assert len(find_identifiers(text)) <= len(text)
 
 
 @pytest.mark.parametrize(
@@ -197,14 +199,14 @@ def test_a_hostile_text_takes_no_longer_than_a_plain_one(piece):
     ],
 )  # fmt: skip
 def test_tokens(text, expected):
-    assert tokens(text) == expected
+    assert tokenize_text(text) == expected
 
 
 def test_a_word_is_found_however_it_is_written():
-    assert tokens("訂單退貨") == tokens("订单退货")
-    assert tokens("ＡＢＣ１２３") == tokens("abc123")
-    assert set(tokens("1047")) <= set(tokens("Error E1047"))
-    assert set(tokens("email")) <= set(tokens("e-mail"))
+    assert tokenize_text("訂單退貨") == tokenize_text("订单退货")
+    assert tokenize_text("ＡＢＣ１２３") == tokenize_text("abc123")
+    assert set(tokenize_text("1047")) <= set(tokenize_text("Error E1047"))
+    assert set(tokenize_text("email")) <= set(tokenize_text("e-mail"))
 
 
 def test_identifiers_are_names_and_not_amounts():
@@ -212,7 +214,7 @@ def test_identifiers_are_names_and_not_amounts():
         "Order no. 123 (ORD-2024-00123) by a.b+c@mail.example failed with E1047, 0x80070005 and error 404 in v8.0.0-alpha; "
         "set tidb_gc_life_time. SKU AB-1234-XL, phone 555-123-4567. 错误码：1105"
     )
-    assert identifiers(text) == [
+    assert find_identifiers(text) == [
         "123",
         "ord-2024-00123",
         "a.b+c@mail.example",
@@ -226,23 +228,23 @@ def test_identifiers_are_names_and_not_amounts():
         "1105",
     ]
     assert (
-        identifiers("30 days, 30-day, 10kg, 256GB, 2nd, $1,234.50, 20%, 2024-01-15, 2024, Q&A")
+        find_identifiers("30 days, 30-day, 10kg, 256GB, 2nd, $1,234.50, 20%, 2024-01-15, 2024, Q&A")
         == []
     )
 
 
 def test_content_leaves_the_words_that_carry_meaning():
-    assert content(tokens("How do I get a refund?")) == ["get", "refund"]
-    assert content(tokens("我的退款呢")) == ["退", "款", "退款"]
-    assert {"the", "doe", "的", "什么"} <= stopwords
+    assert drop_stopwords(tokenize_text("How do I get a refund?")) == ["get", "refund"]
+    assert drop_stopwords(tokenize_text("我的退款呢")) == ["退", "款", "退款"]
+    assert {"the", "doe", "的", "什么"} <= STOPWORDS
 
 
 def test_language_goes_by_the_letters():
-    assert language("如何退款 to my card") == "zh"
-    assert language("退款 is Chinese for a refund of money") == "en"
-    assert language("払い戻しについて教えてください") == "und"
-    assert language("Как вернуть деньги") == "und"
-    assert language("123 !") == "und"
-    assert readable("refund 退") is True
-    assert readable("退款 ok") is False
-    assert readable("カタカナ") is False
+    assert detect_language("如何退款 to my card") == "zh"
+    assert detect_language("退款 is Chinese for a refund of money") == "en"
+    assert detect_language("払い戻しについて教えてください") == "und"
+    assert detect_language("Как вернуть деньги") == "und"
+    assert detect_language("123 !") == "und"
+    assert reads_without_cjk("refund 退") is True
+    assert reads_without_cjk("退款 ok") is False
+    assert reads_without_cjk("カタカナ") is False

@@ -6,7 +6,7 @@ import pytest
 from fakes import answering, document, publish, publish_three
 
 from indexes import generations, manifest, retention, upkeep
-from indexes.build import Loss, loss
+from indexes.build import Loss, measure_loss
 from indexes.errors import IndexDamaged, IndexNotFound
 from indexes.index import Index
 from indexes.retention import Retention
@@ -37,17 +37,17 @@ def break_table(collection, number):
 def test_rolling_back_checks_before_it_leaps(collection):
     break_table(collection, 2)
     with pytest.raises(IndexDamaged, match=r"documents\.sqlite"):
-        upkeep.rollback(collection, 2)
+        upkeep.roll_back(collection, 2)
     with pytest.raises(IndexNotFound, match="no generation 9"):
-        upkeep.rollback(collection, 9)
+        upkeep.roll_back(collection, 9)
     with pytest.raises(IndexNotFound, match="ragdesk ingest"):
-        upkeep.rollback(collection / "none", 1)
-    assert generations.current(collection) == 3
+        upkeep.roll_back(collection / "none", 1)
+    assert generations.read_current_number(collection) == 3
 
 
 def test_history_tells_counts_and_problems(collection):
     break_manifest(collection, 2)
-    first, second, third = upkeep.history(collection)
+    first, second, third = upkeep.list_history(collection)
     assert (first.documents, first.chunks, first.segments, first.parent) == (2, 2, 1, None)
     assert "MANIFEST.json" in second.problem
     assert (third.documents, third.current, third.parent) == (4, True, 2)
@@ -55,13 +55,13 @@ def test_history_tells_counts_and_problems(collection):
 
 def test_verify_finds_a_table_that_disagrees_with_the_shelves(collection):
     """Every sum is right here: the generation was published with a wrong document table."""
-    with generations.writing(collection), Index.open(collection) as index:
-        listed = list(index.records())
-        plan = generations.Plan(
+    with generations.lock_collection(collection), Index.open(collection) as index:
+        listed = list(index.iter_documents())
+        plan = generations.GenerationPlan(
             parent=3, segments=[s.digest for s in index.segments], dead=index.dead, sums=index.sums
         )
-        generations.publish(collection, plan, listed[1:])
-    (problem, *_) = upkeep.verify(collection)
+        generations.publish_generation(collection, plan, listed[1:])
+    (problem, *_) = upkeep.verify_collection(collection)
     assert "rows" in problem
 
 
@@ -72,15 +72,15 @@ def test_what_is_cleared_while_it_is_verified_is_no_damage(collection, monkeypat
         for text in (f"state {number}", "x y"):
             name = hashlib.sha256(text.encode()).hexdigest()
             (collection / "originals" / name).write_text(text)
-    real, kept = upkeep._damage, Retention(generations=1, hours=0, most=0)
+    real, kept = upkeep.list_damage, Retention(generations=1, hours=0, most=0)
 
     def meanwhile(folder, number):
         retention.clear_generations(folder, kept)
         return real(folder, number)
 
     monkeypatch.setattr(upkeep, "_damage", meanwhile)
-    assert upkeep.verify(collection) == []
-    assert generations.numbers(collection) == [3]
+    assert upkeep.verify_collection(collection) == []
+    assert generations.list_generations(collection) == [3]
 
 
 def test_old_generations_are_cleared_but_none_that_is_read(collection):
@@ -89,32 +89,32 @@ def test_old_generations_are_cleared_but_none_that_is_read(collection):
     for text in ("state 3", "x y", "state 1"):
         (originals / hashlib.sha256(text.encode()).hexdigest()).write_text(text)
     kept = {document("state.md", text)[0].digest for text in ("state 3", "x y")}
-    with Index.at(collection, 1) as reader:
-        removed = upkeep.gc(collection, keep=1)
+    with Index.open_generation(collection, 1) as reader:
+        removed = upkeep.collect_garbage(collection, keep=1)
         assert folder(collection, 2) in removed
-        assert generations.numbers(collection) == [1, 3]
-        assert reader.text("state.md") == "state 1"
-    upkeep.gc(collection, keep=1)
-    assert generations.numbers(collection) == [3]
+        assert generations.list_generations(collection) == [1, 3]
+        assert reader.read_text("state.md") == "state 1"
+    upkeep.collect_garbage(collection, keep=1)
+    assert generations.list_generations(collection) == [3]
     assert {f.name for f in originals.iterdir()} == kept
-    used = set(manifest.read(folder(collection, 3)).facts["segments"])
+    used = set(manifest.read_manifest(folder(collection, 3)).facts["segments"])
     assert {f.name for f in (collection / "segments").iterdir()} == used
     assert answering(collection) == (3, ())
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
 
 
 def test_clearing_keeps_what_answers_even_if_it_is_old(collection):
-    upkeep.rollback(collection, 1)
-    upkeep.gc(collection, keep=1)
-    assert generations.numbers(collection) == [1, 3]
+    upkeep.roll_back(collection, 1)
+    upkeep.collect_garbage(collection, keep=1)
+    assert generations.list_generations(collection) == [1, 3]
     assert answering(collection) == (1, ())
 
 
 def test_segments_stay_while_a_manifest_cannot_be_read(collection):
     break_manifest(collection, 1)
     before = {f.name for f in (collection / "segments").iterdir()}
-    upkeep.gc(collection, keep=2)
-    assert generations.numbers(collection) == [2, 3]
+    upkeep.collect_garbage(collection, keep=2)
+    assert generations.list_generations(collection) == [2, 3]
     break_manifest(collection, 2)
     assert publish(collection, document("state.md", "state 4")).generation == 4
     assert before <= {f.name for f in (collection / "segments").iterdir()}
@@ -123,19 +123,19 @@ def test_segments_stay_while_a_manifest_cannot_be_read(collection):
 def test_gc_clears_a_damaged_generation_that_was_rolled_back_from(collection):
     spoiled = collection / "generations" / "3" / "MANIFEST.json"
     spoiled.write_bytes(spoiled.read_bytes()[:-9])
-    upkeep.gc(collection, keep=9)
+    upkeep.collect_garbage(collection, keep=9)
     assert spoiled.exists()  # CURRENT names it: whoever mends the collection may need it
 
-    upkeep.rollback(collection, 2)
-    assert upkeep.verify(collection) != []
-    upkeep.gc(collection, keep=9)
-    assert generations.numbers(collection) == [1, 2]
-    assert upkeep.verify(collection) == []
+    upkeep.roll_back(collection, 2)
+    assert upkeep.verify_collection(collection) != []
+    upkeep.collect_garbage(collection, keep=9)
+    assert generations.list_generations(collection) == [1, 2]
+    assert upkeep.verify_collection(collection) == []
 
 
 def test_a_generation_that_bears_the_manifest_of_a_segment_is_told(tmp_path):
     collection = publish_three(tmp_path / "c")
     stray = next((collection / "segments").iterdir()) / "MANIFEST.json"
     shutil.copy(stray, collection / "generations" / "3" / "MANIFEST.json")
-    assert upkeep.history(collection)[-1].problem
-    assert loss(collection) == Loss(generation=3, documents=None)
+    assert upkeep.list_history(collection)[-1].problem
+    assert measure_loss(collection) == Loss(generation=3, documents=None)

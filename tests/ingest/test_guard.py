@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ingest.document import Block, Document, Page, Raw, Skipped
 from ingest.errors import IngestError
-from ingest.frame import heard, pack, told, unpack
-from ingest.guard import Guard, GuardOptions, Parsed
+from ingest.frame import unpack_document, pack_frame, pack_document, unpack_frame
+from ingest.guard import Guard, GuardOptions, ParsedDocument
 from ingest.split import SplitOptions
 
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
@@ -38,9 +38,9 @@ def write(folder: Path, name: str, content: str | bytes) -> Raw:
     return raw(file)
 
 
-def outcomes(pool: Guard, raws: list[Raw]) -> dict[str, str | Parsed]:
+def outcomes(pool: Guard, raws: list[Raw]) -> dict[str, str | ParsedDocument]:
     found = {}
-    for one, outcome in pool.run(raws, name=lambda raw: f"id of {raw.uri}"):
+    for one, outcome in pool.parse_files(raws, make_id=lambda raw: f"id of {raw.uri}"):
         found[one.uri] = outcome.reason if isinstance(outcome, Skipped) else outcome
     return found
 
@@ -51,11 +51,11 @@ def test_documents_come_back_split_exactly_and_in_their_order(tmp_path):
     ]
 
     with guard(workers=2) as pool:
-        found = list(pool.run(raws, name=lambda raw: f"id of {raw.uri}"))
+        found = list(pool.parse_files(raws, make_id=lambda raw: f"id of {raw.uri}"))
 
     assert [one.uri for one, _ in found] == [one.uri for one in raws]
     for one, outcome in found:
-        assert isinstance(outcome, Parsed)
+        assert isinstance(outcome, ParsedDocument)
         assert outcome.record.id == f"id of {one.uri}"
         assert outcome.record.title.startswith("Title")
         assert outcome.chunks
@@ -72,12 +72,12 @@ def test_each_limit_skips_its_file_and_no_other(tmp_path):
     with guard(memory=40) as pool:
         found = outcomes(pool, [good[0], hungry, good[1]])
     assert found.pop("hungry.md") == "needs more than 40 MiB of memory"
-    assert all(isinstance(one, Parsed) for one in found.values())
+    assert all(isinstance(one, ParsedDocument) for one in found.values())
 
     with guard(seconds=0) as pool:
         found = outcomes(pool, [good[0], hungry, good[1]])
     assert found.pop("hungry.md") == "took longer than 0 s of computing"
-    assert all(isinstance(one, Parsed) for one in found.values())
+    assert all(isinstance(one, ParsedDocument) for one in found.values())
 
     with guard(file_size=1, output=0) as pool:
         assert outcomes(pool, [large, good[0]]) == {
@@ -123,7 +123,7 @@ def test_a_child_that_dies_skips_its_file_and_a_fresh_one_goes_on(tmp_path, endl
             over.set()
             thread.join()
             assert reason in found["endless"]
-        assert isinstance(outcomes(pool, [good])["good.md"], Parsed)
+        assert isinstance(outcomes(pool, [good])["good.md"], ParsedDocument)
         seen.extend(workers())
     assert len({process.pid for process in seen}) == len(DEATHS) + 1
     assert not workers()
@@ -134,16 +134,16 @@ def test_a_child_that_only_waits_is_ended(tmp_path, endless):
     with guard(wall=4) as pool:
         found = outcomes(pool, [raw(endless), good])
     assert found["endless"] == "took longer than 4 s"
-    assert isinstance(found["good.md"], Parsed)
+    assert isinstance(found["good.md"], ParsedDocument)
 
 
 def test_a_document_is_not_blamed_for_a_child_that_was_spent_before(tmp_path):
     raws = [write(tmp_path, f"{n}.md", f"Refunds take {n} days.") for n in range(3)]
     with guard() as pool:
-        run = pool.run(iter(raws), name=lambda raw: raw.uri)
-        assert isinstance(next(run)[1], Parsed)
+        run = pool.parse_files(iter(raws), make_id=lambda raw: raw.uri)
+        assert isinstance(next(run)[1], ParsedDocument)
         workers()[0].kill()
-        assert all(isinstance(outcome, Parsed) for _, outcome in run)
+        assert all(isinstance(outcome, ParsedDocument) for _, outcome in run)
 
 
 PARENT = """
@@ -172,8 +172,8 @@ def test_children_die_with_their_parent_even_amid_a_document(endless):
 def test_leaving_early_ends_everything(tmp_path, endless):
     with guard(workers=2) as pool:
         good = write(tmp_path, "good.md", "Refunds take 30 days.")
-        run = pool.run([good, raw(endless), good], name=lambda raw: raw.uri)
-        assert isinstance(next(run)[1], Parsed)
+        run = pool.parse_files([good, raw(endless), good], make_id=lambda raw: raw.uri)
+        assert isinstance(next(run)[1], ParsedDocument)
     assert not workers()
 
 
@@ -193,7 +193,7 @@ def test_work_is_taken_only_a_little_ahead(tmp_path):
             yield file
 
     with guard() as pool:
-        run = pool.run(files(), name=lambda raw: raw.uri)
+        run = pool.parse_files(files(), make_id=lambda raw: raw.uri)
         next(run)
         time.sleep(0.2)
         assert len(asked) < 50
@@ -224,15 +224,15 @@ def reader(data: bytes):
 
 
 def test_a_frame_tells_a_document_whole():
-    frame = b"".join(told(DOCUMENT, ()))
-    header, parts = unpack(reader(frame), limit=len(frame))
-    record, chunks = heard(header, parts, raw=RAW, record="id")
+    frame = b"".join(pack_document(DOCUMENT, ()))
+    header, parts = unpack_frame(reader(frame), limit=len(frame))
+    record, chunks = unpack_document(header, parts, raw=RAW, record_id="id")
     assert (record.text, record.boxes) == (TEXT, DOCUMENT.boxes)
     assert record.pages == ((0, len(TEXT), "i"),)
     assert (record.title, record.language, record.digest) == ("Refunds", "zh", "d")
     assert chunks == ()
     with pytest.raises(ValueError, match="bytes"):
-        unpack(reader(frame), limit=len(frame) - 10)
+        unpack_frame(reader(frame), limit=len(frame) - 10)
 
 
 json = st.recursive(
@@ -258,19 +258,21 @@ said = st.fixed_dictionaries(
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(said)
 def test_whatever_a_child_says_is_checked(header):
-    frame = b"".join(pack(header, TEXT.encode(), b""))
+    frame = b"".join(pack_frame(header, TEXT.encode(), b""))
     try:
-        heard(*unpack(reader(frame), limit=1 << 20), raw=RAW, record="id")
+        unpack_document(*unpack_frame(reader(frame), limit=1 << 20), raw=RAW, record_id="id")
     except (ValueError, KeyError, TypeError):
         return
-    record, chunks = heard(*unpack(reader(frame), limit=1 << 20), raw=RAW, record="id")
+    record, chunks = unpack_document(
+        *unpack_frame(reader(frame), limit=1 << 20), raw=RAW, record_id="id"
+    )
     for one in chunks:
         assert record.text[one.start : one.end] == one.text != ""
 
 
 def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
     started = []
-    begin = Guard._start
+    begin = Guard._start_child
 
     def start(pool: Guard, names: list[str] | None):
         started.append(names)
@@ -315,10 +317,10 @@ def test_a_child_for_text_alone_imports_no_parser_of_another_format():
 def test_a_guard_suits_what_it_has_parsers_and_children_for():
     one = GuardOptions(workers=1)
     with Guard(one, tokenizer=TOKENIZER, split={}, names=["a.md", "b.md"]) as pool:
-        assert pool.suits(["c.MD", "d.md"], one)
-        assert pool.suits(["c.md"], replace(one, workers=2))
-        assert not pool.suits(["c.pdf"], one)
-        assert not pool.suits(["c.md", "d.md"], replace(one, workers=2))
+        assert pool.can_take(["c.MD", "d.md"], one)
+        assert pool.can_take(["c.md"], replace(one, workers=2))
+        assert not pool.can_take(["c.pdf"], one)
+        assert not pool.can_take(["c.md", "d.md"], replace(one, workers=2))
 
 
 def test_names_that_all_end_differently_make_no_long_list(tmp_path):
@@ -326,4 +328,4 @@ def test_names_that_all_end_differently_make_no_long_list(tmp_path):
     split = asdict(SplitOptions())
     with Guard(GuardOptions(workers=1), tokenizer=TOKENIZER, split=split, names=names) as pool:
         found = outcomes(pool, [write(tmp_path, "7.S=7", "# One\n\nTwo words.\n")])
-    assert isinstance(found["7.S=7"], Parsed)
+    assert isinstance(found["7.S=7"], ParsedDocument)

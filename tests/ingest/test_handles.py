@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from ingest.errors import Unreadable
-from ingest.originals import look
-from ingest.survey import _beside
+from ingest.originals import digest_file
+from ingest.survey import _read_sidecar_cheaply
 from ingest.validity import SIDECAR
 
 
@@ -30,8 +30,8 @@ def test_a_document_is_not_skipped_when_no_file_can_be_opened(tmp_path):
     (tmp_path / f"a.md{SIDECAR}").write_text('version = "1"')
     with no_handle_left():
         with pytest.raises(OSError, match="Too many open files"):
-            look(file, limit=1)
+            digest_file(file, limit=1)
         with pytest.raises(OSError, match="Too many open files"):
-            _beside(file, real=False)
+            _read_sidecar_cheaply(file, real=False)
     with pytest.raises(Unreadable):
-        look(tmp_path, limit=1)
+        digest_file(tmp_path, limit=1)

@@ -10,35 +10,35 @@ from hypothesis import strategies as st
 from written import write
 
 from indexes import failpoints, generations
-from indexes.documents import Listed
+from indexes.documents import ListedDocument
 from indexes.errors import CollectionBusy
 from indexes.index import Index
-from indexes.journal import LEAST
-from indexes.segments import CANARY
+from indexes.journal import LEAST_TEXTS
+from indexes.segments import CANARY_TEXT
 from ingest import ledger
 from ingest.document import Raw
 from ingest.errors import MassRemoval, SourceUnreadable, Unreadable
 from ingest.guard import GuardOptions
-from ingest.job import Job
-from ingest.progress import Progress
-from ingest.report import Report
+from ingest.job import IngestJob
+from ingest.progress import JobProgress
+from ingest.report import JobReport
 from ingest.split import SplitOptions
 
 COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
 OPEN = frozenset[str]()
 
 
-def held(job: Job) -> dict[str, Listed]:
+def held(job: IngestJob) -> dict[str, ListedDocument]:
     with Index.open(job.collection) as index:
-        return {document.uri: document for document in index.records()}
+        return {document.uri: document for document in index.iter_documents()}
 
 
-def text(job: Job, uri: str) -> str:
+def text(job: IngestJob, uri: str) -> str:
     with Index.open(job.collection) as index:
-        return index.text(uri)
+        return index.read_text(uri)
 
 
-def counts(report: Report) -> dict[str, int]:
+def counts(report: JobReport) -> dict[str, int]:
     return {name: getattr(report, name) for name in COUNTS}
 
 
@@ -106,7 +106,7 @@ def test_an_ingest_mirrors_its_source_and_a_plan_tells_so_before(job, kb):
         assert held(job).keys() == {
             file.relative_to(kb).as_posix() for file in kb.rglob("*") if file.is_file()
         }
-        texts = [words for words in job.embedder.asked[asked:] if words != CANARY]
+        texts = [words for words in job.embedder.asked[asked:] if words != CANARY_TEXT]
         assert len(texts) == report.embedded
     assert "Three days" in text(job, "shipping.md")
 
@@ -125,10 +125,10 @@ def test_a_plan_knows_what_an_interrupted_job_has_paid_for(job, kb):
         if name == "table written":
             raise Interrupted
 
-    lines = "\n\n".join(f"Line {number} of the price list." for number in range(12 * LEAST))
+    lines = "\n\n".join(f"Line {number} of the price list." for number in range(12 * LEAST_TEXTS))
     write(kb, {"prices.md": f"# Prices\n\n{lines}"})
     small = replace(job, split=replace(job.split, max_tokens=24), children=None)
-    with pytest.raises(Interrupted), failpoints.armed(stop):
+    with pytest.raises(Interrupted), failpoints.arm_failpoints(stop):
         small.run([kb])
 
     before = snapshot(small.collection)
@@ -136,13 +136,13 @@ def test_a_plan_knows_what_an_interrupted_job_has_paid_for(job, kb):
     assert snapshot(small.collection) == before
     done = small.run([kb])
     assert (plan.embedded, plan.resumed) == (done.embedded, done.resumed)
-    assert plan.resumed > LEAST
+    assert plan.resumed > LEAST_TEXTS
 
 
 def test_nothing_to_do_publishes_nothing(job, kb):
     job.run([kb])
     assert job.run([kb]).generation == 1
-    assert generations.numbers(job.collection) == [1]
+    assert generations.list_generations(job.collection) == [1]
 
 
 def test_the_same_folder_gives_the_same_segment(job, kb, tmp_path):
@@ -271,7 +271,7 @@ def test_another_embedder_embeds_all_of_the_collection(job, kb, tmp_path):
     assert report.vectors == vectors
     assert report.embedded > 0
     with Index.open(job.collection, card=other.embedder.card) as index:
-        assert len(list(index.records())) == 5
+        assert len(list(index.iter_documents())) == 5
 
 
 def test_a_document_beside_a_hidden_one_changes_neither_it_nor_its_name(job, kb, tmp_path):
@@ -284,7 +284,9 @@ def test_a_document_beside_a_hidden_one_changes_neither_it_nor_its_name(job, kb,
 
     def held() -> list[tuple[str, str]]:
         with Index.open(job.collection) as index:
-            return sorted((d.uri, d.source) for d in index.records() if d.uri.startswith("refunds"))
+            return sorted(
+                (d.uri, d.source) for d in index.iter_documents() if d.uri.startswith("refunds")
+            )
 
     source = held()[0][1]
     assert job.put("refunds.md", body, admit=admit).added == 1
@@ -297,7 +299,7 @@ def test_a_document_beside_a_hidden_one_changes_neither_it_nor_its_name(job, kb,
     assert other.put("refunds.md", body, admit=admit).changed == 6  # the other one of its name too
     assert job.put("notes.md", body, admit=admit).added == 1
     with Index.open(job.collection) as index:
-        assert [d.source for d in index.documents.named("notes.md")] == ["api", "api~2"]
+        assert [d.source for d in index.documents.list_by_uri("notes.md")] == ["api", "api~2"]
     assert job.delete("refunds.md", admit=admit).removed == 1
     assert held() == [("refunds.md", source)]
 
@@ -328,12 +330,12 @@ def test_documents_are_put_and_deleted_one_by_one(job, kb, tmp_path):
 
 
 def test_one_job_at_a_time(job, kb):
-    with generations.writing(job.collection), pytest.raises(CollectionBusy):
+    with generations.lock_collection(job.collection), pytest.raises(CollectionBusy):
         job.run([kb])
 
 
 def test_a_file_that_changes_meanwhile_is_what_was_kept(job, kb):
-    def change(now: Progress) -> None:
+    def change(now: JobProgress) -> None:
         if now.done == 0:
             (kb / "refunds.md").write_text("# Refunds\n\nWithin 60 days.", encoding="utf-8")
             (kb / "shipping.md").unlink(missing_ok=True)
@@ -373,15 +375,15 @@ def test_whatever_happens_to_a_folder_the_collection_follows(job, tmp_path):
 
 
 def test_progress_is_told(job, kb):
-    seen: list[Progress] = []
+    seen: list[JobProgress] = []
     write(kb, {"broken.md": ""})
     report = job.run([kb], watch=seen.append)
     last = seen[-1]
     assert [one.done for one in seen] == sorted(one.done for one in seen)
     assert (last.done, last.total, last.skipped) == (5, 5, 1)
     assert (last.chunks, last.embedded) == (report.chunks, report.embedded)
-    assert last.left == 0
-    assert seen[0].left is None
+    assert last.seconds_left == 0
+    assert seen[0].seconds_left is None
 
 
 digests = st.sampled_from(["1", "2"])
@@ -397,8 +399,8 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
         return Raw(uri=uri, source="s", file=Path(uri), digest=digest, size=1)
 
     documents = [
-        Listed(
-            id=ledger.identity(raw(uri, digest), "way"),
+        ListedDocument(
+            id=ledger.make_document_id(raw(uri, digest), "way"),
             uri=uri,
             source="s",
             title="",
@@ -414,14 +416,14 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
     ]
     files = [raw(uri, digest) for uri, digest in after.items()]
 
-    changes = ledger.compare(files, documents, way="way", groups=groups)
+    changes = ledger.compare_files(files, documents, pipeline="way", groups=groups)
 
     stays = {d.uri: d.digest for d in changes.unchanged}
-    comes = {one.uri: one.digest for one in changes.work}
+    comes = {one.uri: one.digest for one in changes.files_to_parse}
     assert stays | comes == after
     assert not stays.keys() & comes.keys()
     assert {d.uri for d in changes.removed} == before.keys() - after.keys()
-    assert changes.lost <= {d.uri for d in changes.removed}
+    assert changes.lost_uris <= {d.uri for d in changes.removed}
     assert {one.uri for one in changes.changed} == {u for u in comes if u in before}
     assert bool(changes.groups) == (bool(groups) and bool(stays))
 

@@ -6,15 +6,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.text import sentences
-from ingest.letters import letters
+from indexes.text import split_sentences
+from ingest.letters import mark_token_breaks
 
 ALPHABET = "ab .,;:\n\t退，。;  )？! 😀\u3000é\u200b好"
 CLAUSE = tuple(",;:)|，；、：）》")
 
 
 def plainly(text, cuts, start, end, question):
-    begins = {start + first for first, _ in sentences(text[start:end])}
+    begins = {start + first for first, _ in split_sentences(text[start:end])}
     if question:
         begins.discard(next((at for at in sorted(begins) if at >= question[1]), -1))
     own = cuts[bisect_left(cuts, start) : bisect_left(cuts, end)]
@@ -45,10 +45,10 @@ def test_letters_are_written_as_they_are_defined(parts, cuts, span, question):
     start, end = sorted(min(at, len(text)) for at in span)
     cuts = sorted(at for at in cuts if at < len(text))  # several tokens may begin at one place
     given_ = (text, cuts, start, end, question)
-    assert letters(*given_) == plainly(*given_)
+    assert mark_token_breaks(*given_) == plainly(*given_)
 
 
 def test_what_ends_after_a_token_is_told():
     text = "One, two. Three\nfour\n\n退款。"
     cuts = [0, 3, 5, 8, 10, 16, 22, 23, 24]
-    assert letters(text, cuts, 0, len(text)) == "xCxSWPWWW"
+    assert mark_token_breaks(text, cuts, 0, len(text)) == "xCxSWPWWW"

@@ -14,7 +14,7 @@ from written import write
 from indexes import failpoints
 from indexes.index import Index
 from ingest.guard import GuardOptions
-from ingest.job import Job
+from ingest.job import IngestJob
 from ingest.runners import RayOptions
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore")]
@@ -65,32 +65,32 @@ def kb(tmp_path_factory):
 
 
 def job(collection, *, cluster=None, embedder=HashEmbedder):
-    from ingest.on_ray import on_ray  # noqa: PLC0415
+    from ingest.on_ray import make_ray_runner  # noqa: PLC0415
 
     options = RayOptions(address=cluster.address, batch=4) if cluster else None
-    return Job(
+    return IngestJob(
         collection=collection,
         embedder=HashEmbedder(),
         tokenizer=TOKENIZER,
         guard=GuardOptions(workers=1),
-        on=on_ray(options, embedder) if options else None,
+        remote_runner=make_ray_runner(options, embedder) if options else None,
     )
 
 
 def made(collection):
     with Index.open(collection) as index:
-        return index.digest(), sorted(part.digest for part in index.segments)
+        return index.digest_content(), sorted(part.digest for part in index.segments)
 
 
 class Mortal(HashEmbedder):
     """Dies once, amid its work, and takes its worker along."""
 
-    def passages(self, texts):
+    def embed_passages(self, texts):
         flag = Path(os.environ["RAGDESK_TEST_FLAG"])
         if flag.exists():
             flag.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().passages(texts)
+        return super().embed_passages(texts)
 
 
 def test_a_cluster_makes_what_this_machine_makes(cluster, kb, tmp_path):
@@ -138,7 +138,7 @@ def test_a_lost_node_changes_nothing(cluster, kb, tmp_path):
             lost.append(name)
             cluster.remove_node(node, allow_graceful=False)
 
-    with failpoints.armed(lose):
+    with failpoints.arm_failpoints(lose):
         job(tmp_path / "far", cluster=cluster).run([kb])
     assert lost
     job(tmp_path / "local").run([kb])

@@ -6,7 +6,7 @@ import pytest
 
 from ingest import originals, seen
 from ingest.errors import Unreadable
-from ingest.seen import Seen
+from ingest.seen import DigestCache
 
 OLD = time.time_ns() - 60_000_000_000
 
@@ -16,7 +16,7 @@ def files(tmp_path, monkeypatch):
     """Some files, a look at all of them, and the names of those that were read for it."""
     folder, read = tmp_path / "kb", []
     folder.mkdir()
-    real = originals.look
+    real = originals.digest_file
 
     def look(path, **options):
         read.append(path.name)
@@ -30,8 +30,11 @@ def files(tmp_path, monkeypatch):
 
     def once(*, save=True):
         read.clear()
-        known = Seen(tmp_path / "c", "source")
-        found = {f.name: known.look(f, f.lstat(), limit=1).digest for f in sorted(folder.iterdir())}
+        known = DigestCache(tmp_path / "c", "source")
+        found = {
+            f.name: known.find_digest(f, f.lstat(), limit=1).digest
+            for f in sorted(folder.iterdir())
+        }
         if save:
             known.save()
         return found, list(read)
@@ -63,7 +66,7 @@ def test_what_may_have_changed_within_the_grain_of_the_clock_is_read_again(files
 
 def remembered(place):
     """Read what the file holds: the last line of each name, those of what is gone left out."""
-    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    (file,) = (place / "c" / seen.CACHE_FOLDER).iterdir()
     head, *lines = (json.loads(line.rstrip(",")) for line in file.read_text().splitlines())
     assert head == ["format", 2]
     return sorted(
@@ -89,7 +92,7 @@ def test_a_damaged_memory_means_reading(files, damage):
     write, once, place = files
     write("a.md", "one")
     first, _ = once()
-    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    (file,) = (place / "c" / seen.CACHE_FOLDER).iterdir()
     file.write_bytes(damage)
     assert once() == (first, ["a.md"])
     assert remembered(place) == ["a.md"]
@@ -101,7 +104,7 @@ def test_a_small_change_adds_a_line_and_many_make_the_file_anew(files, monkeypat
     for name in "abcd":
         write(f"{name}.md", "one")
     once()
-    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    (file,) = (place / "c" / seen.CACHE_FOLDER).iterdir()
     whole, sizes = file.read_bytes(), []
     for step in range(6):
         write("a.md", f"step {step}")
@@ -120,7 +123,7 @@ def test_a_line_that_was_torn_makes_all_be_read_and_written_anew(files):
     once()
     write("a.md", "three")
     once()
-    (file,) = (place / "c" / seen.FOLDER).iterdir()
+    (file,) = (place / "c" / seen.CACHE_FOLDER).iterdir()
     file.write_bytes(file.read_bytes()[:-9])
     assert once()[1] == ["a.md", "b.md"]
     assert once()[1] == []

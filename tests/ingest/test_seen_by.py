@@ -21,7 +21,7 @@ HR, LEGAL = frozenset({"hr"}), frozenset({"legal"})
 
 def groups(job) -> dict[str, frozenset[str]]:
     with Index.open(job.collection) as index:
-        return {one.uri: one.groups for one in index.records()}
+        return {one.uri: one.groups for one in index.iter_documents()}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_going_back_opens_nothing_that_was_closed_since(job, notes):
     job.run([notes])
     job.run([notes], groups=HR)
 
-    number = upkeep.rollback(job.collection, 1)
+    number = upkeep.roll_back(job.collection, 1)
 
     assert number == 3
     assert groups(job) == {"a.md": HR}
@@ -49,7 +49,7 @@ def test_going_back_to_the_same_groups_publishes_nothing(job, notes):
     job.run([notes], groups=HR)
     (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
     job.run([notes])
-    assert upkeep.rollback(job.collection, 1) == 1
+    assert upkeep.roll_back(job.collection, 1) == 1
 
 
 def test_a_deleted_document_comes_back_to_those_who_last_saw_it(job, notes):
@@ -59,17 +59,17 @@ def test_a_deleted_document_comes_back_to_those_who_last_saw_it(job, notes):
     (notes / "a.md").unlink()
     job.run([notes])
 
-    upkeep.rollback(job.collection, 1)
+    upkeep.roll_back(job.collection, 1)
 
     assert groups(job) == {"a.md": HR, "b.md": HR}
 
 
 def test_a_restored_backup_opens_nothing_that_was_closed_since(job, notes, tmp_path):
     job.run([notes])
-    backup.write(job.collection, tmp_path / "open.tar")
+    backup.write_backup(job.collection, tmp_path / "open.tar")
     job.run([notes], groups=HR)
 
-    backup.restore(tmp_path / "open.tar", job.collection)
+    backup.restore_backup(tmp_path / "open.tar", job.collection)
 
     assert groups(job) == {"a.md": HR}
     job.run([notes])
@@ -78,7 +78,7 @@ def test_a_restored_backup_opens_nothing_that_was_closed_since(job, notes, tmp_p
 
 def test_a_file_that_is_no_backup_makes_no_collection(tmp_path):
     with pytest.raises(OSError, match="none"):
-        backup.restore(tmp_path / "none.tar", tmp_path / "never")
+        backup.restore_backup(tmp_path / "none.tar", tmp_path / "never")
     assert not (tmp_path / "never").exists()
 
 
@@ -98,7 +98,7 @@ def test_a_job_that_fails_opens_nothing(job, notes, before, after, later):
         if place == "table written":
             raise OSError(28, "No space left on device")
 
-    with failpoints.armed(full), pytest.raises(OSError, match="No space"):
+    with failpoints.arm_failpoints(full), pytest.raises(OSError, match="No space"):
         job.run([notes], groups=after)
     (notes / "b.md").write_text("# B\n\nAnother note.\n", encoding="utf-8")
 
@@ -121,7 +121,7 @@ def test_what_one_source_skips_is_no_loss_of_another(job, tmp_path):
     assert (report.changed, report.removed) == (1, 0)
     assert [one.uri for one in report.skipped] == ["x.md"]
     with Index.open(job.collection) as index:
-        assert "After" in index.text("x.md")
+        assert "After" in index.read_text("x.md")
 
 
 def test_a_folder_that_cannot_be_listed_now_loses_nothing(job, notes, monkeypatch):
@@ -162,7 +162,7 @@ def gain(notes) -> None:
 
 def test_without_its_memory_a_source_keeps_who_may_see_it(job, notes):
     job.run([notes], groups=HR)
-    (job.collection / sources.MEMORY).unlink()
+    (job.collection / sources.REMEMBERED_SOURCES).unlink()
     gain(notes)
     job.run([notes])
     assert groups(job) == {"a.md": HR, "b.md": HR}
@@ -170,10 +170,10 @@ def test_without_its_memory_a_source_keeps_who_may_see_it(job, notes):
 
 def test_a_restored_source_keeps_who_may_see_it_beside_others(job, notes, kb, tmp_path):
     job.run([notes], groups=HR)
-    backup.write(job.collection, tmp_path / "hr.tar")
+    backup.write_backup(job.collection, tmp_path / "hr.tar")
     other = replace(job, collection=job.collection.with_name("other"))
     other.run([kb])
-    backup.restore(tmp_path / "hr.tar", other.collection)
+    backup.restore_backup(tmp_path / "hr.tar", other.collection)
     gain(notes)
     other.run([notes])
     assert groups(other) == {"a.md": HR, "b.md": HR}
@@ -201,7 +201,7 @@ def test_without_their_memory_sources_of_unknown_groups_are_refused(job, notes, 
 
 def test_a_collection_of_single_documents_needs_no_memory_of_sources(job, notes):
     job.put("one.md", notes / "a.md", groups=HR)
-    assert not (job.collection / sources.MEMORY).exists()
+    assert not (job.collection / sources.REMEMBERED_SOURCES).exists()
     job.run([notes])
     assert groups(job) == {"one.md": HR, "a.md": frozenset()}
 
@@ -210,10 +210,10 @@ def test_a_limited_source_is_no_new_one_though_nothing_else_is_left_of_it(job, n
     job.run([notes], groups=HR)
     (notes / "a.md").unlink()
     gain(notes)
-    (job.collection / sources.MEMORY).write_text('{"sources": {}}', encoding="utf-8")
+    (job.collection / sources.REMEMBERED_SOURCES).write_text('{"sources": {}}', encoding="utf-8")
     shutil.rmtree(job.collection / "seen", ignore_errors=True)
     with Build(job.collection, job.embedder) as build:
-        build.publish(removed=[one.id for one in build.base.records()])
+        build.publish(removed=[one.id for one in build.base.iter_documents()])
 
     job.run([notes, kb])
 
@@ -224,7 +224,7 @@ def test_a_limited_source_is_no_new_one_though_nothing_else_is_left_of_it(job, n
 def test_a_source_that_is_opened_on_purpose_stays_open(job, notes):
     job.run([notes], groups=HR)
     job.run([notes], groups=frozenset())
-    (job.collection / sources.MEMORY).write_text('{"sources": {}}', encoding="utf-8")
+    (job.collection / sources.REMEMBERED_SOURCES).write_text('{"sources": {}}', encoding="utf-8")
     gain(notes)
     job.run([notes])
     assert groups(job) == {"a.md": frozenset(), "b.md": frozenset()}
@@ -233,33 +233,33 @@ def test_a_source_that_is_opened_on_purpose_stays_open(job, notes):
 @pytest.mark.parametrize("changed", ['"hs"', '"hrr"', '"Hr"'])
 def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, tmp_path, changed):
     job.run([notes], groups=HR)
-    file = job.collection / sources.MEMORY
+    file = job.collection / sources.REMEMBERED_SOURCES
     file.write_text(file.read_text("utf-8").replace('"hr"', changed), encoding="utf-8")
     gain(notes)
     with pytest.raises(IngestError, match="checksum"):
         job.run([notes])
     assert groups(job) == {"a.md": HR}
-    assert upkeep.verify(job.collection) == [
+    assert upkeep.verify_collection(job.collection) == [
         f"{file} was changed, or is none of ours. Put its backup in place."
     ]
     with pytest.raises(IndexDamaged, match=r"sources\.json was changed"):
-        backup.write(job.collection, tmp_path / "b.rdb")
+        backup.write_backup(job.collection, tmp_path / "b.rdb")
 
 
 def test_a_changed_bit_of_remembered_sources_is_told_wherever_it_is(job, notes):
     job.run([notes], groups=HR)
-    file = job.collection / sources.MEMORY
-    whole, known = file.read_bytes(), sources.recall(job.collection)
+    file = job.collection / sources.REMEMBERED_SOURCES
+    whole, known = file.read_bytes(), sources.read_sources(job.collection)
     for at in range(len(whole)):
         for bit in range(8):
             file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
             with suppress(IngestError):
-                assert sources.recall(job.collection) == known  # a blank became another blank
+                assert sources.read_sources(job.collection) == known  # a blank became another blank
 
 
 def test_remembered_sources_without_a_sum_are_taken_over_and_get_one(job, notes, kb):
     job.run([notes], groups=HR)
-    file = job.collection / sources.MEMORY
+    file = job.collection / sources.REMEMBERED_SOURCES
     old = json.loads(file.read_bytes())
     del old["checksum"]
     file.write_text(json.dumps(old), encoding="utf-8")

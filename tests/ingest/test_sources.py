@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ingest import sources
 from ingest.document import Skipped
 from ingest.errors import IngestError, SourceUnreadable, Unreadable
-from ingest.originals import Originals, look
-from ingest.sources import Found, Source, files, named, settle
+from ingest.originals import Originals, digest_file
+from ingest.sources import SourceFile, Source, list_files, assign_uris, settle_source
 
 
 def make(root: Path, *names: str) -> Path:
@@ -22,7 +22,7 @@ def make(root: Path, *names: str) -> Path:
 
 
 def names(listed):
-    return [one.name for one in listed if isinstance(one, Found)]
+    return [one.name for one in listed if isinstance(one, SourceFile)]
 
 
 def reasons(listed):
@@ -34,7 +34,7 @@ def test_files_are_named_by_their_path_in_order_and_hidden_ones_are_passed_over(
     hidden = (".git/config", ".DS_Store", "a/.hidden/x.md", "~$open.docx", "Thumbs.db")
     make(tmp_path, *seen, *hidden)
 
-    listed = files(tmp_path)
+    listed = list_files(tmp_path)
 
     assert names(listed) == ["SOURCE.txt", "a/z.md", "a/退款 政策.md", "b.md"]
     assert not reasons(listed)
@@ -42,7 +42,7 @@ def test_files_are_named_by_their_path_in_order_and_hidden_ones_are_passed_over(
 
 def test_a_lone_file_is_a_source_and_bears_its_name(tmp_path):
     make(tmp_path, "faq.csv", "other.csv")
-    assert names(files(tmp_path / "faq.csv")) == ["faq.csv"]
+    assert names(list_files(tmp_path / "faq.csv")) == ["faq.csv"]
 
 
 def test_links_lead_to_files_inside_the_source_and_nowhere_else(tmp_path):
@@ -56,7 +56,7 @@ def test_links_lead_to_files_inside_the_source_and_nowhere_else(tmp_path):
     (root / "loop").symlink_to("loop")
     (root / "nowhere").symlink_to("gone")
 
-    listed = files(root)
+    listed = list_files(root)
 
     assert names(listed) == ["alias.md", "folder/x.md", "real.md"]
     assert reasons(listed).keys() == {"out.md", "key.md", "linked", "up", "loop", "nowhere"}
@@ -66,16 +66,16 @@ def test_pipes_are_skipped_and_never_opened(tmp_path):
     make(tmp_path, "a.md")
     os.mkfifo(tmp_path / "pipe.md")
 
-    assert "pipe" in reasons(files(tmp_path))["pipe.md"]
+    assert "pipe" in reasons(list_files(tmp_path))["pipe.md"]
     with pytest.raises(Unreadable, match="pipe"):
-        look(tmp_path / "pipe.md", limit=1)
+        digest_file(tmp_path / "pipe.md", limit=1)
 
 
 def test_names_that_cannot_be_shown_are_percent_encoded(tmp_path):
     for name in (b"gbk-\xcd\xcb.md", b"new\nline.md", "rtl-\u202e.md".encode()):
         (tmp_path / os.fsdecode(name)).write_text("x")
 
-    listed = files(tmp_path)
+    listed = list_files(tmp_path)
 
     assert names(listed) == ["gbk-%CD%CB.md", "new%0Aline.md", "rtl-%E2%80%AE.md"]
     assert all(one.path.read_text() == "x" for one in listed)
@@ -93,13 +93,13 @@ def test_a_source_that_is_missing_or_empty_is_refused(tmp_path, kind):
     elif kind == "loop":
         path.symlink_to(path)
     with pytest.raises(SourceUnreadable, match=r"Nothing was changed"):
-        sources.listing([path])
+        sources.list_sources([path])
 
 
 def test_one_folder_named_twice_is_one_source(tmp_path):
     make(tmp_path / "source", "a.md")
     (tmp_path / "link").symlink_to("source")
-    listing = sources.listing([tmp_path / "source", tmp_path / "link"])
+    listing = sources.list_sources([tmp_path / "source", tmp_path / "link"])
     assert [root for root, _ in listing] == [tmp_path.resolve() / "source"]
 
 
@@ -108,7 +108,7 @@ def test_a_folder_without_permission_is_skipped(tmp_path):
     make(tmp_path, "a.md", "closed/b.md")
     (tmp_path / "closed").chmod(0)
     try:
-        assert "folder cannot be read" in reasons(files(tmp_path))["closed/"]
+        assert "folder cannot be read" in reasons(list_files(tmp_path))["closed/"]
     finally:
         (tmp_path / "closed").chmod(stat.S_IRWXU)
 
@@ -117,20 +117,20 @@ def test_a_source_that_would_collide_bears_a_prefix_that_no_other_has(tmp_path):
     one, two = make(tmp_path / "x/docs", "a.md"), make(tmp_path / "y/docs", "a.md")
     taken = {"a.md", "docs/other.md"}
 
-    first = settle(one, files(one), {}, set())
-    second = settle(two, files(two), {str(one): first}, taken)
+    first = settle_source(one, list_files(one), {}, set())
+    second = settle_source(two, list_files(two), {str(one): first}, taken)
 
     assert not first.always
     assert second.always
     assert second.prefix == "docs-2/"
-    assert list(named(files(two), second, taken)) == ["docs-2/a.md"]
-    assert settle(two, files(two), {str(two): second}, set()) == second
+    assert list(assign_uris(list_files(two), second, taken)) == ["docs-2/a.md"]
+    assert settle_source(two, list_files(two), {str(two): second}, set()) == second
 
 
 def test_a_file_that_collides_later_bears_the_prefix_alone():
     source = Source(name="/kb", prefix="kb/")
-    found = [Found(name=name, path=Path(name)) for name in ("a.md", "b.md")]
-    assert list(named(found, source, {"a.md"})) == ["kb/a.md", "b.md"]
+    found = [SourceFile(name=name, path=Path(name)) for name in ("a.md", "b.md")]
+    assert list(assign_uris(found, source, {"a.md"})) == ["kb/a.md", "b.md"]
 
 
 texts = st.text(st.sampled_from("ab/.-2"), min_size=1, max_size=6)
@@ -139,7 +139,7 @@ texts = st.text(st.sampled_from("ab/.-2"), min_size=1, max_size=6)
 @given(st.lists(texts, max_size=8), st.sets(texts, max_size=8), st.booleans())
 def test_uris_are_unique_and_take_none_that_is_taken(found, taken, always):
     source = Source(name="/kb", prefix="kb/", always=always)
-    uris = named([Found(name=name, path=Path("x")) for name in found], source, taken)
+    uris = assign_uris([SourceFile(name=name, path=Path("x")) for name in found], source, taken)
     assert len(uris) == len(found)
     assert not uris.keys() & taken
 
@@ -147,11 +147,11 @@ def test_uris_are_unique_and_take_none_that_is_taken(found, taken, always):
 def test_sources_are_remembered(tmp_path):
     groups = frozenset({"staff", "管理"})
     source = Source(name="/kb", prefix="kb/", always=True, groups=groups)
-    assert sources.recall(tmp_path) == {}
+    assert sources.read_sources(tmp_path) == {}
 
-    sources.remember(tmp_path, {}, [source])
+    sources.write_sources(tmp_path, {}, [source])
 
-    assert sources.recall(tmp_path) == {"/kb": source}
+    assert sources.read_sources(tmp_path) == {"/kb": source}
 
 
 GROUPED = '{"sources": {"/a": {"prefix": "", "always": true, "groups": %s}}}'
@@ -165,9 +165,9 @@ GROUPED = '{"sources": {"/a": {"prefix": "", "always": true, "groups": %s}}}'
     ],
 )
 def test_a_damaged_memory_is_refused_for_it_holds_who_may_see_what(tmp_path, content):
-    (tmp_path / sources.MEMORY).write_text(content)
+    (tmp_path / sources.REMEMBERED_SOURCES).write_text(content)
     with pytest.raises(IngestError, match=r"sources\.json is damaged"):
-        sources.recall(tmp_path)
+        sources.read_sources(tmp_path)
 
 
 def test_originals_are_kept_once_by_digest_and_healed(tmp_path):
@@ -181,7 +181,7 @@ def test_originals_are_kept_once_by_digest_and_healed(tmp_path):
 
     assert kept == again
     assert kept.file.read_bytes() == file.read_bytes()
-    assert kept.file.name == kept.digest == look(file, limit=1).digest
+    assert kept.file.name == kept.digest == digest_file(file, limit=1).digest
     assert kept.file.stat().st_mtime_ns == before.st_mtime_ns
     kept.file.write_text("flipped")
     assert originals.keep(file, limit=1).file.read_bytes() == file.read_bytes()

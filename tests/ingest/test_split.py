@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from indexes.embed import EmbedOptions, open_tokenizer
 from ingest.document import Block, Document
-from ingest.split import SplitOptions, split
+from ingest.split import SplitOptions, split_document
 
 OPTIONS = SplitOptions(max_tokens=40, window=60)  # small, so that small texts are cut
 
@@ -34,7 +34,7 @@ def document(*blocks, title="Manual", gap="\n\n"):
 
 
 def cut(doc, tokenizer, options=OPTIONS):
-    return split(doc, uri="a.md", record_id="r", tokenizer=tokenizer, options=options)
+    return split_document(doc, uri="a.md", record_id="r", tokenizer=tokenizer, options=options)
 
 
 SENTENCES = [

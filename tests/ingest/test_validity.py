@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from indexes.chunk import ALWAYS, Filter, Validity
+from indexes.chunk import ALWAYS_VALID, SearchFilter, Validity
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 from ingest import validity
 from ingest.errors import Unreadable
 from ingest.parse import markdown
@@ -20,7 +20,7 @@ def test_front_matter_says_when_a_document_holds():
     assert document.validity == Validity(
         starts="2020-01-01T00:00:00Z", ends="2021-01-01T00:00:00Z", version="2.1"
     )
-    assert markdown.parse(b"# Refunds\n\nvalid_from: 2020-01-01", "r.md").validity == ALWAYS
+    assert markdown.parse(b"# Refunds\n\nvalid_from: 2020-01-01", "r.md").validity == ALWAYS_VALID
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_front_matter_says_when_a_document_holds():
     ],
 )
 def test_a_day_is_a_whole_one_and_a_time_is_exact(said, starts, ends):
-    assert validity.read({"valid_from": said}).starts == starts
-    assert validity.read({"valid_to": said}).ends == ends
+    assert validity.parse_validity({"valid_from": said}).starts == starts
+    assert validity.parse_validity({"valid_to": said}).ends == ends
 
 
 @pytest.mark.parametrize(
@@ -47,41 +47,45 @@ def test_a_day_is_a_whole_one_and_a_time_is_exact(said, starts, ends):
 )
 def test_what_is_no_date_is_not_guessed(facts):
     with pytest.raises(Unreadable, match="valid_"):
-        validity.read(facts)
+        validity.parse_validity(facts)
 
 
 def test_a_sidecar_is_read_and_its_mistakes_are_named(tmp_path: Path):
     file = tmp_path / "refunds.pdf"
-    assert validity.beside(file) is None
-    side = validity.sidecar(file)
+    assert validity.read_sidecar(file) is None
+    side = validity.sidecar_path(file)
     side.write_text('valid_to = 2020-12-31\nversion = "3"', encoding="utf-8")
-    assert validity.beside(file) == Validity(ends="2021-01-01T00:00:00Z", version="3", beside=True)
-    for wrong in ("valid_to = soon", "until = 2020-12-31", "x" * (validity.LARGEST + 1)):
+    assert validity.read_sidecar(file) == Validity(
+        ends="2021-01-01T00:00:00Z", version="3", from_sidecar=True
+    )
+    for wrong in ("valid_to = soon", "until = 2020-12-31", "x" * (validity.LARGEST_SIDECAR + 1)):
         side.write_text(wrong, encoding="utf-8")
         with pytest.raises(Unreadable, match=r"refunds\.pdf\.meta\.toml"):
-            validity.beside(file)
+            validity.read_sidecar(file)
 
 
 def test_a_sidecar_that_is_no_small_plain_file_is_refused(tmp_path: Path):
     file = tmp_path / "refunds.pdf"
-    side = validity.sidecar(file)
+    side = validity.sidecar_path(file)
     side.write_text("version = " + "[" * 60_000, encoding="utf-8")
     with pytest.raises(Unreadable, match="nested"):
-        validity.beside(file)
+        validity.read_sidecar(file)
     side.unlink()
     os.mkfifo(side)
     with pytest.raises(Unreadable, match="plain file"):
-        validity.beside(file)
+        validity.read_sidecar(file)
     side.unlink()
     side.symlink_to("/etc/hostname")
     with pytest.raises(Unreadable, match="cannot be read"):
-        validity.beside(file)
+        validity.read_sidecar(file)
 
 
 def found(job, question: str) -> set[str]:
     with Index.open(job.collection) as index:
-        hits = index.lexical(tokens(question), k=9, mask=index.mask(Filter()))
-        return {chunk.uri for chunk in index.chunks(hits.rows)}
+        hits = index.search_lexical(
+            tokenize_text(question), k=9, mask=index.make_mask(SearchFilter())
+        )
+        return {chunk.uri for chunk in index.read_chunks(hits.rows)}
 
 
 def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job, kb):
@@ -90,7 +94,7 @@ def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job
     assert (report.documents, report.skipped) == (5, ())
     assert found(job, "within 30") == {"refunds.md"}
 
-    side = validity.sidecar(kb / "old.md")
+    side = validity.sidecar_path(kb / "old.md")
     side.write_text('version = "2.2"', encoding="utf-8")
     assert job.run([kb]).changed == 1
     assert found(job, "within 30") == {"refunds.md"}
@@ -101,9 +105,9 @@ def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job
     assert (plan.changes, report.changed, report.embedded) == ((("~", "old.md"),), 1, 0)
     assert found(job, "within 30") == {"refunds.md", "old.md"}
     with Index.open(job.collection) as index:
-        listed = index.documents.find("old.md")
-        assert (listed.validity.version, listed.validity.beside) == ("2.2", True)
-        assert {chunk.version for chunk in index.document(listed)[1]} == {"2.2"}
+        listed = index.documents.find_by_uri("old.md")
+        assert (listed.validity.version, listed.validity.from_sidecar) == ("2.2", True)
+        assert {chunk.version for chunk in index.read_document(listed)[1]} == {"2.2"}
     assert job.run([kb]).unchanged == 5
 
     side.write_text("valid_to = never", encoding="utf-8")

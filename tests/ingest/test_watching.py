@@ -7,10 +7,10 @@ from written import write
 from indexes import generations
 from indexes.index import Index
 from ingest.errors import SourceUnreadable
-from ingest.validity import sidecar
-from ingest.watching import WatchOptions, look, watch
+from ingest.validity import sidecar_path
+from ingest.watching import WatchOptions, snapshot_files, watch_sources
 
-QUICK = WatchOptions(every=0.01, rest=0.05)
+QUICK = WatchOptions(interval=0.01, quiet_period=0.05)
 
 
 @pytest.fixture
@@ -19,21 +19,21 @@ def kb(tmp_path):
 
 
 def test_a_look_sees_what_a_job_would(kb):
-    first = look([kb])
+    first = snapshot_files([kb])
     assert len(first) == 2
     write(kb, {".hidden": "x"})
-    assert look([kb]) == first
+    assert snapshot_files([kb]) == first
     for change in (
         lambda: write(kb, {"new.md": "New."}),
         lambda: write(kb, {"a.md": "Other words."}),
-        lambda: sidecar(kb / "a.md").write_text("version = 2"),
+        lambda: sidecar_path(kb / "a.md").write_text("version = 2"),
         lambda: (kb / "b" / "c.md").rename(kb / "b" / "d.md"),
         (kb / "new.md").unlink,
         lambda: os.utime(kb / "a.md", ns=(1, 1)),
     ):
-        before = look([kb])
+        before = snapshot_files([kb])
         change()
-        assert look([kb]) != before
+        assert snapshot_files([kb]) != before
 
 
 def until(done: threading.Event) -> None:
@@ -49,7 +49,7 @@ def test_changes_are_taken_in_once_the_source_rests(kb):
         return len(runs) != 2  # once, the collection is held by another
 
     thread = threading.Thread(
-        target=watch, args=([kb], run), kwargs={"options": QUICK, "ended": ended}
+        target=watch_sources, args=([kb], run), kwargs={"options": QUICK, "ended": ended}
     )
     thread.start()
     until(ran)
@@ -86,7 +86,7 @@ def test_a_source_that_is_away_is_waited_for(kb):
         away(error)
         write(kb, {"back.md": "Back."})
 
-    watch([kb], stop_when_back, options=QUICK, ended=ended, told=back)
+    watch_sources([kb], stop_when_back, options=QUICK, stop=ended, on_unavailable=back)
     assert (len(told), len(runs)) == (1, 2)
 
 
@@ -96,14 +96,14 @@ def test_a_job_follows_its_folder(job, kb):
 
     def run() -> bool:
         job.run([kb], allow_removals=True)
-        number = generations.current(job.collection)
+        number = generations.read_current_number(job.collection)
         if number == 1:
             write(kb, {"a.md": "Changed words.", "new.md": "New."})
         else:
             ended.set()
         return True
 
-    watch([kb], run, options=QUICK, ended=ended)
+    watch_sources([kb], run, options=QUICK, stop=ended)
     with Index.open(job.collection) as index:
-        assert {d.uri for d in index.records()} == {"a.md", "b/c.md", "new.md"}
-        assert index.text("a.md") == "Changed words."
+        assert {d.uri for d in index.iter_documents()} == {"a.md", "b/c.md", "new.md"}
+        assert index.read_text("a.md") == "Changed words."

@@ -11,11 +11,11 @@ from web_home import publish, serving
 from indexes import manifest
 from indexes.errors import BaseDamaged
 from indexes.index import Index
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.cli import cli
-from ragdesk.errors import words
+from ragdesk.errors import describe_error
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from tests.resilience import damaged_base
 
 URI = "/v1/collections/default/documents"
@@ -34,7 +34,7 @@ def home(tmp_path):
 
 def flip(home):
     collection = home / "collections/default"
-    shared = manifest.read(collection / "generations/2").facts["segments"][0]
+    shared = manifest.read_manifest(collection / "generations/2").facts["segments"][0]
     file = collection / "segments" / shared / "shelf.sqlite"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -52,7 +52,7 @@ def ended(client, response):
 
 
 def test_a_put_and_an_ingest_onto_a_flipped_bit_are_refused_and_48_stay_48(home, tmp_path):
-    keys = Keys(home)
+    keys = KeyStore(home)
     other = tmp_path / "other"
     other.mkdir()
     (other / "new.md").write_text("Of another source.\n", encoding="utf-8")
@@ -65,19 +65,22 @@ def test_a_put_and_an_ingest_onto_a_flipped_bit_are_refused_and_48_stay_48(home,
         assert all(word in job["error"]["message"] for word in REMEDIES)
         assert str(home) not in job["error"]["message"]
         with pytest.raises(BaseDamaged) as refused:
-            Desks(home, Settings(), HashEmbedder()).job("default").run([other])
-        assert all(word in words(refused.value) for word in REMEDIES)
+            Workspace(home, Settings(), HashEmbedder()).make_job("default").run([other])
+        assert all(word in describe_error(refused.value) for word in REMEDIES)
         assert documents(client) == 48
     keys.close()
-    keys = Keys(home)
+    keys = KeyStore(home)
     with serving(home, keys) as client:  # one that starts now finds no generation whole
         assert client.get("/readyz").status_code == 503
     keys.close()
 
-    job = Desks(home, Settings(), HashEmbedder()).job("default")
-    assert job.plan([other], begin_anew=True).json()["loss"] == {"generation": 2, "documents": 48}
+    job = Workspace(home, Settings(), HashEmbedder()).make_job("default")
+    assert job.plan([other], begin_anew=True).to_json()["loss"] == {
+        "generation": 2,
+        "documents": 48,
+    }
     report = job.run([other], begin_anew=True)
-    assert report.json()["loss"] == {"generation": 2, "documents": 48}
+    assert report.to_json()["loss"] == {"generation": 2, "documents": 48}
     assert (report.documents, report.generation) == (1, 3)
     assert (home / "collections/default/generations/2").is_dir()
 
@@ -86,7 +89,7 @@ def test_the_command_line_says_so_and_goes_back_when_told(home, monkeypatch, tmp
     publish(home, "default", {"more.md": "More.\n"})
     table = home / "collections/default/generations/3/documents.sqlite"
     table.write_bytes(table.read_bytes()[:-1])
-    monkeypatch.setattr(Desks, "embedder", HashEmbedder())
+    monkeypatch.setattr(Workspace, "embedder", HashEmbedder())
     (tmp_path / "a.md").write_text("Words.\n", encoding="utf-8")
 
     def call(*line):
@@ -102,7 +105,7 @@ def test_the_command_line_says_so_and_goes_back_when_told(home, monkeypatch, tmp
     assert call("indexes", "rollback").exit_code == 0  # to the one before, though nothing names it
     assert call("ingest", str(tmp_path / "a.md")).exit_code == 0
     with Index.open(home / "collections/default") as index:
-        assert (len(list(index.records())), index.refused) == (49, ())
+        assert (len(list(index.iter_documents())), index.refused) == (49, ())
 
 
 def test_the_bench_of_damaged_bases_loses_nothing():

@@ -6,7 +6,7 @@ from eval.bench.failpoints import KILL, MODES, RESTORING, trials
 from indexes import failpoints
 
 OF_JOBS = {"original written", "originals kept", "sources.json written", "sources.json replaced"}
-PLACES = [name for name in failpoints.NAMES if name not in {*OF_JOBS, *RESTORING}]
+PLACES = [name for name in failpoints.FAILPOINTS if name not in {*OF_JOBS, *RESTORING}]
 
 
 @pytest.mark.parametrize(

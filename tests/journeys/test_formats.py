@@ -8,10 +8,10 @@ import pytest
 from fakes import HashEmbedder
 
 from indexes import manifest
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.errors import IndexMismatch
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("format-*"))
 
@@ -21,14 +21,16 @@ def collection(request, tmp_path):
     return Path(shutil.copytree(request.param, tmp_path / "collection"))
 
 
-def found(index: Index, question: str, where: Filter | None = None) -> str:
-    hits = index.lexical(tokens(question), k=1, mask=index.mask(where or Filter()))
-    return index.chunks(hits.rows)[0].text if len(hits) else ""
+def found(index: Index, question: str, where: SearchFilter | None = None) -> str:
+    hits = index.search_lexical(
+        tokenize_text(question), k=1, mask=index.make_mask(where or SearchFilter())
+    )
+    return index.read_chunks(hits.rows)[0].text if len(hits) else ""
 
 
 def test_a_fixture_of_every_format_is_kept():
     assert [folder.name for folder in FIXTURES] == [
-        f"format-{number}" for number in range(1, manifest.FORMAT + 1)
+        f"format-{number}" for number in range(1, manifest.MANIFEST_FORMAT + 1)
     ]
 
 
@@ -38,38 +40,43 @@ def test_its_words_and_vectors_are_found(collection):
         assert not index.refused
         assert "14 days" in found(index, "When do refunds arrive?")
         assert "十四天" in found(index, "退款多久到账")
-        nearest = index.dense(embedder.query("Error E1047 means that the tank is empty."), k=1)
-        assert "E1047" in index.chunks(nearest.rows)[0].text
+        nearest = index.search_dense(
+            embedder.embed_query("Error E1047 means that the tank is empty."), k=1
+        )
+        assert "E1047" in index.read_chunks(nearest.rows)[0].text
 
 
 def test_what_was_replaced_is_gone_and_groups_still_hold(collection):
     with Index.open(collection) as index:
-        assert "replaced another" in (index.text("old.md") or "")
+        assert "replaced another" in (index.read_text("old.md") or "")
         assert "second ingest" not in found(index, "second ingest")
-        assert "E1047" not in found(index, "E1047", Filter(groups=frozenset({"guests"})))
-        assert "E1047" in found(index, "E1047", Filter(groups=frozenset({"staff"})))
+        assert "E1047" not in found(index, "E1047", SearchFilter(groups=frozenset({"guests"})))
+        assert "E1047" in found(index, "E1047", SearchFilter(groups=frozenset({"staff"})))
 
 
 def test_what_no_longer_holds_is_kept_and_not_found(collection):
     with Index.open(collection) as index:
         assert "prices" not in found(index, "summer prices")
-        for listed in index.records():
+        for listed in index.iter_documents():
             if listed.uri == "expired.md":
                 assert listed.validity.version == "summer"
-                assert "prices" in (index.text("expired.md") or "")
+                assert "prices" in (index.read_text("expired.md") or "")
 
 
 def test_every_chunk_is_an_exact_span(collection):
     with Index.open(collection) as index:
-        for listed in index.records():
-            record, chunks = index.document(listed)
+        for listed in index.iter_documents():
+            record, chunks = index.read_document(listed)
             assert all(record.text[c.start : c.end] == c.text for c in chunks)
 
 
 def test_a_newer_format_is_refused_by_name(collection):
     for file in collection.glob("generations/*/MANIFEST.json"):
         facts = json.loads(file.read_text(encoding="utf-8"))
-        facts |= {"format": manifest.FORMAT + 1, "min_reader": manifest.FORMAT + 1}
+        facts |= {
+            "format": manifest.MANIFEST_FORMAT + 1,
+            "min_reader": manifest.MANIFEST_FORMAT + 1,
+        }
         file.write_text(json.dumps(facts), encoding="utf-8")
 
     with pytest.raises(IndexMismatch, match="upgrade"):

@@ -11,42 +11,42 @@ from made_run import dice_of
 
 from eval import gate, stats, store
 from eval.bench import handbook
-from eval.release import release
+from eval.release import release_run
 from eval.released import FAILED, PASSED, UNJUDGED
-from eval.run import run
-from eval.targets import Function
-from indexes.embed import Card
-from ragdesk.assemble import Desks, Opened
+from eval.run import run_cases
+from eval.targets import CallableTarget
+from indexes.embed import EmbedderCard
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.settings import Settings
 from ragdesk.target import DeskTarget
 
-GATE = gate.read(handbook.HANDBOOK / "gate.toml")
+GATE = gate.read_gate(handbook.HANDBOOK / "gate.toml")
 CASES = handbook.cases()
 
 
 @pytest.fixture(scope="module")
-def opened(company: Opened) -> Opened:
+def opened(company: OpenCollection) -> OpenCollection:
     return company
 
 
 @pytest.fixture(scope="module")
-def untouched(opened: Opened, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untouched(opened: OpenCollection, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untouched")
     with DeskTarget(opened) as target:
-        run(CASES, target, folder)
+        run_cases(CASES, target, folder)
     return folder
 
 
-def judged(opened: Opened, folder: Path):
+def judged(opened: OpenCollection, folder: Path):
     with DeskTarget(opened) as target:
-        run(CASES, target, folder)
-    return release(folder, GATE)
+        run_cases(CASES, target, folder)
+    return release_run(folder, GATE)
 
 
 def test_an_untouched_build_passes(untouched):
-    done = release(untouched, GATE)
-    assert [one.line + one.why for one in done.failed] == []
-    assert done.exit == PASSED
+    done = release_run(untouched, GATE)
+    assert [one.line + one.why for one in done.list_failures] == []
+    assert done.exit_code == PASSED
     suite = ET.fromstring((untouched / "junit.xml").read_text(encoding="utf-8"))  # noqa: S314
     assert suite.get("failures") == suite.get("errors") == "0"
 
@@ -59,7 +59,7 @@ def test_it_passes_whatever_the_seed_and_the_order_of_cases(untouched, tmp_path,
     mixed = dice_of(seed).sample(CASES, len(CASES))
     lines = {json.loads(line)["id"]: line for line in _lines(untouched / store.CASES)}
     (tmp_path / store.CASES).write_text("".join(lines[c.id] for c in mixed), encoding="utf-8")
-    assert release(tmp_path, GATE).exit == PASSED
+    assert release_run(tmp_path, GATE).exit_code == PASSED
 
 
 def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, packaged):
@@ -68,12 +68,12 @@ def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, packaged):
     given = Settings()
     alone = {"lexical": 0.0, "dense": 1.0, "focus": 0.0, "name": 0.0, "context": 0.0}
     planted = replace(given, retrieve=replace(given.retrieve, **alone))
-    desks = Desks(tmp_path / "home", planted, blind)
-    desks.job("default").run([handbook.HANDBOOK / "documents"])
-    with desks.open("default") as made:
+    desks = Workspace(tmp_path / "home", planted, blind)
+    desks.make_job("default").run([handbook.HANDBOOK / "documents"])
+    with desks.open_collection("default") as made:
         done = judged(made, tmp_path / "run")
-    assert done.exit == FAILED
-    failed = next(one for one in done.failed if one.line.startswith("hit@1[lang=zh]"))
+    assert done.exit_code == FAILED
+    failed = next(one for one in done.list_failures if one.line.startswith("hit@1[lang=zh]"))
     assert len(failed.cases) >= 10
     assert all(case.lang == "zh" for case in CASES if case.id in failed.cases)
 
@@ -83,13 +83,13 @@ def test_a_document_that_changed_under_its_cases(tmp_path, packaged):
     _copy(handbook.HANDBOOK / "documents", folder)
     file = folder / "policies" / "returns.md"
     file.write_text(file.read_text(encoding="utf-8").replace("30 days", "45 days"), "utf-8")
-    desks = Desks(tmp_path / "home", Settings(), packaged)
-    desks.job("default").run([folder])
-    with desks.open("default") as made:
+    desks = Workspace(tmp_path / "home", Settings(), packaged)
+    desks.make_job("default").run([folder])
+    with desks.open_collection("default") as made:
         done = judged(made, tmp_path / "run")
     stale = [c.id for c in CASES if any("30 days" in e.quote for e in c.evidence)]
-    failed = next(one for one in done.failed if one.line == "recall@8.n_error == 0")
-    assert done.exit == FAILED
+    failed = next(one for one in done.list_failures if one.line == "recall@8.n_error == 0")
+    assert done.exit_code == FAILED
     assert set(failed.cases) & set(stale)
 
 
@@ -106,10 +106,10 @@ def test_citations_shifted_by_one(opened, tmp_path):
             ]
             return answer
 
-        run(CASES, Function(shifted, {"name": "shifted"}, target.text), tmp_path)
-    done = release(tmp_path, GATE)
-    assert done.exit == FAILED
-    failed = {one.line: one for one in done.failed}
+        run_cases(CASES, CallableTarget(shifted, {"name": "shifted"}, target.text), tmp_path)
+    done = release_run(tmp_path, GATE)
+    assert done.exit_code == FAILED
+    failed = {one.line: one for one in done.list_failures}
     assert failed["citation_recall.ci_low >= 0.85"].cases
 
 
@@ -123,34 +123,34 @@ def test_offsets_shifted_by_one(opened, tmp_path):
             ]
             return {**answer, "citations": marks}
 
-        run(CASES, Function(shifted, {"name": "shifted"}, target.text), tmp_path)
-    done = release(tmp_path, GATE)
-    assert done.exit == FAILED
-    assert any(one.line.startswith("citation_validity") for one in done.failed)
+        run_cases(CASES, CallableTarget(shifted, {"name": "shifted"}, target.text), tmp_path)
+    done = release_run(tmp_path, GATE)
+    assert done.exit_code == FAILED
+    assert any(one.line.startswith("citation_validity") for one in done.list_failures)
 
 
 def test_an_engine_that_does_not_answer_is_not_judged(tmp_path):
-    run(CASES, Function(lambda _: {}, {"name": "down"}), tmp_path)
-    done = release(tmp_path, GATE)
-    assert done.exit == UNJUDGED
+    run_cases(CASES, CallableTarget(lambda _: {}, {"name": "down"}), tmp_path)
+    done = release_run(tmp_path, GATE)
+    assert done.exit_code == UNJUDGED
     suite = ET.fromstring((tmp_path / "junit.xml").read_text(encoding="utf-8"))  # noqa: S314
     assert suite.get("errors") == "1"
 
 
 def test_a_significant_loss_against_the_baseline_fails(opened, untouched, tmp_path):
-    release(untouched, GATE)
+    release_run(untouched, GATE)
     with DeskTarget(opened) as target:
-        last = Function(
+        last = CallableTarget(
             lambda case: {**target.ask(case), "passages": target.ask(case)["passages"][5:]},
             {"name": "last"},
             target.text,
         )
-        run(CASES, last, tmp_path)
-    done = release(tmp_path, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
-    assert done.exit == FAILED
-    assert [one.line for one in done.failed] == [f"recall@8 not worse than {untouched.name}"]
-    same = release(untouched, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
-    assert same.exit == PASSED
+        run_cases(CASES, last, tmp_path)
+    done = release_run(tmp_path, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
+    assert done.exit_code == FAILED
+    assert [one.line for one in done.list_failures] == [f"recall@8 not worse than {untouched.name}"]
+    same = release_run(untouched, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
+    assert same.exit_code == PASSED
 
 
 class _ReadsNothingYetSaysSo:
@@ -158,7 +158,7 @@ class _ReadsNothingYetSaysSo:
 
     def __init__(self, model) -> None:
         self._model = model
-        self.card: Card = replace(model.card, reads_cjk=True)
+        self.card: EmbedderCard = replace(model.card, reads_cjk=True)
 
     def __getattr__(self, name: str):
         return getattr(self._model, name)

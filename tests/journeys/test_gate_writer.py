@@ -12,12 +12,12 @@ from scripted_writer import app
 
 from eval import compare, gate, report
 from eval.bench import handbook
-from eval.release import release
+from eval.release import release_run
 from eval.released import FAILED, PASSED
-from eval.run import RunOptions, run
+from eval.run import RunOptions, run_cases
 from ragdesk.answering.generate import GenerateOptions
 from ragdesk.answering.verify import VerifyOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.target import DeskTarget
 
@@ -40,10 +40,10 @@ def _written(home, packaged, folder, failed):
             generate=GenerateOptions(urls=(url,), first_seconds=60, degrade=False),
             verify=VerifyOptions(failed=failed),
         )
-        desks = Desks(home, settings, packaged)
-        with desks.open("default") as opened, DeskTarget(opened, desks.close) as target:
-            run(CASES, target, folder, RunOptions(jobs=2))
-    return report.measured(folder)
+        desks = Workspace(home, settings, packaged)
+        with desks.open_collection("default") as opened, DeskTarget(opened, desks.close) as target:
+            run_cases(CASES, target, folder, RunOptions(jobs=2))
+    return report.measure_run(folder)
 
 
 def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(written, tmp_path):
@@ -51,10 +51,10 @@ def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(w
     off = written(tmp_path / "off", "keep")
     assert not on.errors, on.errors[:3]
     assert not off.errors, off.errors[:3]
-    held = gate.Gate(tests=(gate.parse("hard_violations.ci_high <= 0.2"),))
-    assert release(tmp_path / "on", held).exit == PASSED
-    broken = release(tmp_path / "off", held)
-    assert broken.exit == FAILED
-    assert broken.failed[0].cases
-    found = compare.runs(tmp_path / "off", tmp_path / "on", METRICS)
-    assert {one.name for one in found if one.call == "worse"}, compare.as_json(found)
+    held = gate.Gate(tests=(gate.parse_gate_line("hard_violations.ci_high <= 0.2"),))
+    assert release_run(tmp_path / "on", held).exit_code == PASSED
+    broken = release_run(tmp_path / "off", held)
+    assert broken.exit_code == FAILED
+    assert broken.list_failures[0].cases
+    found = compare.compare_runs(tmp_path / "off", tmp_path / "on", METRICS)
+    assert {one.name for one in found if one.call == "worse"}, compare.comparison_as_json(found)

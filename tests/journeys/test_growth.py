@@ -1,6 +1,6 @@
 """P19 in small; ``python -m tests.resilience.growth`` writes the figures."""
 
-from indexes.documents import CHANGES
+from indexes.documents import CHANGES_FILE
 from indexes.retention import Retention
 from tests.resilience.growth import grow, history, size
 
@@ -12,5 +12,5 @@ def test_a_collection_stays_as_large_as_it_is_over_many_puts(tmp_path):
     _, before = size(tmp_path / "c")
     history(tmp_path / "c", 9, kept=kept)
     _, after = size(tmp_path / "c")
-    assert list(tmp_path.rglob(CHANGES))
+    assert list(tmp_path.rglob(CHANGES_FILE))
     assert after < 1.5 * before

@@ -11,9 +11,9 @@ import pytest
 from indexes import upkeep
 from indexes.index import Index
 from ragdesk.answering import calibrated
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "home-0.1.0"
 FACTS = json.loads((FIXTURE / "facts.json").read_text(encoding="utf-8"))
@@ -36,48 +36,50 @@ def source():
 
 def test_it_verifies_and_holds_what_it_held(home):
     collection = home / "collections" / "default"
-    assert upkeep.verify(collection) == []
+    assert upkeep.verify_collection(collection) == []
     with Index.open(collection) as index:
         assert not index.refused
         assert index.generation == FACTS["generation"]
-        assert index.digest() == FACTS["digest"]
+        assert index.digest_content() == FACTS["digest"]
         assert index.sums["chunks"] == FACTS["chunks"]
         assert index.sums["vectors"] == FACTS["vectors"]
-        groups = {one.uri: sorted(one.groups) for one in index.records() if one.groups}
+        groups = {one.uri: sorted(one.groups) for one in index.iter_documents() if one.groups}
         assert groups == FACTS["groups"]
         for uri in FACTS["removed"]:
-            assert index.record(uri) is None
-        for one in index.records():
+            assert index.read_record(uri) is None
+        for one in index.iter_documents():
             original = collection / "originals" / one.digest
             assert hashlib.sha256(original.read_bytes()).hexdigest() == one.digest
 
 
 def test_its_keys_hold_or_do_not_hold(home):
-    keys = Keys(home)
+    keys = KeyStore(home)
     for told in FACTS["keys"].values():
-        key = keys.find(told["key"])
-        assert (key is not None and key.holds(time.time())) == (told["state"] == "valid")
+        key = keys.find_by_token(told["key"])
+        assert (key is not None and key.is_valid(time.time())) == (told["state"] == "valid")
     keys.close()
 
 
 def test_its_calibration_is_read(home):
-    held = calibrated.read(home / "collections" / "default")
+    held = calibrated.read_calibration(home / "collections" / "default")
     assert held is not None
     assert held.floor("en") > 0
 
 
 def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source, packaged):
-    desks = Desks(home, Settings(), packaged)
+    desks = Workspace(home, Settings(), packaged)
     before = _texts(home, packaged)
-    report = desks.job("default").run([source])
+    report = desks.make_job("default").run([source])
     # Parsers that changed since read every document anew (ingest/ledger.py); what they say is equal.
     assert (report.added, report.removed) == (0, 0)
     assert report.changed in {0, FACTS["documents"]}
     assert report.embedded == 0
     assert _texts(home, packaged) == before
-    desks.change("default", "desk/new.md", _written(home, "A new page of the desk."), frozenset())
+    desks.change_document(
+        "default", "desk/new.md", _written(home, "A new page of the desk."), frozenset()
+    )
     with Index.open(home / "collections" / "default", card=packaged.card) as index:
-        assert {one.uri for one in index.records()} >= {"desk/new.md", *FACTS["groups"]}
+        assert {one.uri for one in index.iter_documents()} >= {"desk/new.md", *FACTS["groups"]}
         assert index.sums["documents"] == FACTS["documents"] + 1
 
 
@@ -85,8 +87,8 @@ def _texts(home, packaged):
     """Give every document's text, groups and passages; the passages' ids name who parsed them."""
     with Index.open(home / "collections" / "default", card=packaged.card) as index:
         return {
-            one.uri: (index.text(one.uri), one.groups, one.count, one.digest)
-            for one in index.records()
+            one.uri: (index.read_text(one.uri), one.groups, one.count, one.digest)
+            for one in index.iter_documents()
         }
 
 

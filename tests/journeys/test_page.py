@@ -17,9 +17,9 @@ from web_home import publish
 
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import api
 
 pytestmark = pytest.mark.real
@@ -173,11 +173,11 @@ def test_a_follow_up_is_sent_with_the_conversation_until_another_collection_is_c
 
 
 def test_a_source_opens_while_the_model_still_writes_and_stays_open(page, home):
-    go, keys = threading.Event(), Keys(home)
+    go, keys = threading.Event(), KeyStore(home)
     with running(hesitating(go)) as model:
         generate = GenerateOptions(urls=(model,), first_seconds=60.0, model="m")
         settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
-        with running(api.build(Desks(home, settings, HashEmbedder()), keys)) as desk:
+        with running(api.build_app(Workspace(home, settings, HashEmbedder()), keys)) as desk:
             page.goto(desk.removesuffix("/v1"))
             page.locator("#question").fill("When does a refund reach my bank account?")
             page.keyboard.press("Enter")
@@ -279,7 +279,7 @@ def test_a_narrow_window_scrolls_in_one_direction_only(page):
 
 
 def test_the_page_asks_for_a_key_where_one_is_needed(page, home):
-    keys = Keys(home)
+    keys = KeyStore(home)
     _, token = keys.create("page")
     page.reload()
     expect(page.locator("#key")).to_be_visible()

@@ -24,13 +24,13 @@ from web_home import TEXTS, publish
 
 from eval.judge import Judge
 from eval.judging import judge_run
-from eval.prefer import prefer_runs
-from eval.replies import JudgeOptions, Replies
+from eval.prefer import compare_run_answers
+from eval.replies import JudgeOptions, JudgeClient
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import api
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +127,8 @@ def address(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         first_seconds=20, silence_seconds=10, rest_seconds=0.5, running=32,
     )  # fmt: skip
     settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
-    keys = Keys(home)
-    with running(api.build(Desks(home, settings, HashEmbedder()), keys)) as url:
+    keys = KeyStore(home)
+    with running(api.build_app(Workspace(home, settings, HashEmbedder()), keys)) as url:
         yield url.removesuffix("/v1")
     keys.close()
 
@@ -177,8 +177,8 @@ def test_a_judge_that_speaks_nonsense_makes_errors_and_no_verdicts(engine, tmp_p
     asked = list(cases(held, 24))
     run = stored(tmp_path / "ours", held, asked)
     options = JudgeOptions(url=f"http://127.0.0.1:{engine.port}/v1", model="tiny", max_tokens=400)
-    ask = Replies(options, tmp_path / "kept")
-    judged, preferred = judge_run(run, Judge(ask)), prefer_runs(run, run, ask, votes=2)
+    ask = JudgeClient(options, tmp_path / "kept")
+    judged, preferred = judge_run(run, Judge(ask)), compare_run_answers(run, run, ask, votes=2)
     first = [(run / name).read_bytes() for name in JUDGED_FILES]
     rows = [json.loads(line) for line in first[0].splitlines()]
     assert len(rows) > 10
@@ -190,7 +190,7 @@ def test_a_judge_that_speaks_nonsense_makes_errors_and_no_verdicts(engine, tmp_p
     assert other["n_ok"] + other["n_error"] == len(rows)
     offline = replace(ask, offline=True)
     judge_run(run, Judge(offline), jobs=1)
-    prefer_runs(run, run, offline, votes=2, jobs=1)
+    compare_run_answers(run, run, offline, votes=2, jobs=1)
     assert [(run / name).read_bytes() for name in JUDGED_FILES] == first
 
 
@@ -200,7 +200,7 @@ def test_a_judge_whose_model_is_not_known_there_is_an_error_and_told_again_offli
     held = documents()
     run = stored(tmp_path / "ours", held, list(cases(held, 8)))
     options = JudgeOptions(url=f"http://127.0.0.1:{engine.port}", model="another")
-    ask = Replies(options, tmp_path / "kept")
+    ask = JudgeClient(options, tmp_path / "kept")
     found = judge_run(run, Judge(ask))
     first = (run / "judged.jsonl").read_bytes()
     assert found["judge_faithfulness"]["n_ok"] == 0

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from fakes import HashEmbedder, document, publish
 
 from indexes.build import Build
-from indexes.embed import EmbedOptions, asked, open_embedder
+from indexes.embed import EmbedOptions, embed_question, open_embedder
 from indexes.errors import IndexMismatch, ModelMissing
 from indexes.index import Index
 from ragdesk.cli import cli
@@ -110,20 +110,20 @@ def test_a_change_after_a_switch_leaves_no_segment_of_the_other_kind(tmp_path, c
     none = open_embedder(EmbedOptions(model="none"), cache)
     publish(tmp_path / "c", document("a.md", "words of a"), document("b.md", "words of b"))
     with Build(tmp_path / "c", none) as build:
-        assert "built with vectors of hash" in str(build.stale)
+        assert "built with vectors of hash" in str(build.stale_reason)
         build.add(*document("c.md", "words of c"))
         assert build.publish().vectors == 0
     with Index.open(tmp_path / "c", card=none.card) as index:
-        assert {one.uri for one in index.records()} == {"a.md", "b.md", "c.md"}
+        assert {one.uri for one in index.iter_documents()} == {"a.md", "b.md", "c.md"}
         assert all(part.dense.count == 0 for part in index.segments)
     with pytest.raises(IndexMismatch, match="without vectors"):
-        Index.at(tmp_path / "c", 2, card=HashEmbedder().card)
+        Index.open_generation(tmp_path / "c", 2, card=HashEmbedder().card)
 
 
 def test_chunks_are_cut_as_with_the_packaged_model(packaged, cache):
     none = open_embedder(EmbedOptions(model="none"), cache)
     assert none.card.max_tokens == packaged.card.max_tokens
-    assert none.count("Refunds take 14 days.") == packaged.count("Refunds take 14 days.")
-    assert none.query("refund?") is None
+    assert none.count_tokens("Refunds take 14 days.") == packaged.count("Refunds take 14 days.")
+    assert none.embed_query("refund?") is None
     with pytest.raises(ModelMissing, match=r"embed\.model"):
-        asked(none, "refund?")
+        embed_question(none, "refund?")

@@ -27,14 +27,14 @@ import numpy as np
 from eval.bench.publish import RESILIENCY
 from eval.bench.results import write_section
 from indexes import generations, manifest
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.errors import IndexesError
 from indexes.index import Index
-from indexes.text import tokens
-from indexes.weights import find
+from indexes.text import tokenize_text
+from indexes.weights import find_model
 from ingest.errors import IngestError
 from ingest.guard import Guard, GuardOptions
-from ingest.job import Job
+from ingest.job import IngestJob
 from tests.fakes import HashEmbedder
 
 DOCUMENTS, SECRET, DROPPED = 48, 8, 4
@@ -72,15 +72,15 @@ class Desk:
 
     def __init__(self, place: Path, guard: Guard) -> None:
         self.place, self.guard = place, guard
-        self.tokenizer = find("packaged", place).tokenizer
+        self.tokenizer = find_model("packaged", place).tokenizer
         self.a, self.b, self.c = (place / name for name in "abc")
 
-    def job(self, collection: Path) -> Job:
-        return Job(
+    def job(self, collection: Path) -> IngestJob:
+        return IngestJob(
             collection=collection,
             embedder=HashEmbedder(),
             tokenizer=self.tokenizer,
-            children=self.guard,
+            running_guard=self.guard,
         )
 
     def make(self) -> Path:
@@ -117,14 +117,14 @@ class Desk:
 def held(collection: Path) -> set[str]:
     """Name the documents of what CURRENT names, or of what answers in its place."""
     with Index.open(collection) as index:
-        return {d.uri for d in index.records()}
+        return {d.uri for d in index.iter_documents()}
 
 
 def harm(collection: Path, kind: str, random: np.random.Generator) -> None:
     """Damage one thing that the newest generation needs."""
-    newest = max(generations.numbers(collection))
+    newest = max(generations.list_generations(collection))
     folder = collection / "generations" / str(newest)
-    parts = manifest.read(folder).facts["segments"]
+    parts = manifest.read_manifest(folder).facts["segments"]
     places = [folder, *(collection / "segments" / name for name in parts)]
     files = [f for p in places for f in sorted(p.rglob("*")) if f.is_file() and f.stat().st_size]
     file = files[int(random.integers(len(files)))]
@@ -183,9 +183,9 @@ def attempt(desk: Desk, case: str, action: str, tally: Tally, how: Act) -> None:
 
 
 def _says_remedy(error: BaseException) -> bool:
-    from ragdesk.errors import words  # noqa: PLC0415 - the roof, for its words alone
+    from ragdesk.errors import describe_error  # noqa: PLC0415 - the roof, for its words alone
 
-    said = words(error) if isinstance(error, Exception) else ""
+    said = describe_error(error) if isinstance(error, Exception) else ""
     return all(word in said for word in ("verify", "rollback", "restore", "--begin-anew"))
 
 
@@ -224,7 +224,7 @@ def fallbacks(desk: Desk, made: Path, tries: int, random: np.random.Generator) -
         collection = desk.place / "try"
         shutil.rmtree(collection, ignore_errors=True)
         shutil.copytree(made, collection)
-        for number in generations.numbers(collection)[1:]:
+        for number in generations.list_generations(collection)[1:]:
             folder = collection / "generations" / str(number)
             file = folder / ("documents.sqlite", "MANIFEST.json", "tombstones.json")[n % 3]
             content = bytearray(file.read_bytes())
@@ -234,14 +234,14 @@ def fallbacks(desk: Desk, made: Path, tries: int, random: np.random.Generator) -
             logs[int(random.integers(len(logs)))].write_bytes(b"{")
         found.tried += 1
         with suppress(IndexesError), Index.open(collection) as index:
-            mask = index.mask(Filter(groups=frozenset()))
-            rows = index.lexical(tokens("canary cellar"), k=99, mask=mask).rows
-            told = {chunk.uri for chunk in index.chunks(rows)}
-            listed = {d.uri for d in index.records() if not d.groups}
+            mask = index.make_mask(SearchFilter(groups=frozenset()))
+            rows = index.search_lexical(tokenize_text("canary cellar"), k=99, mask=mask).rows
+            told = {chunk.uri for chunk in index.read_chunks(rows)}
+            listed = {d.uri for d in index.iter_documents() if not d.groups}
             secrets = {f"s{i}.md" for i in range(SECRET)}
             gone = {f"s{i}.md" for i in range(SECRET, SECRET + DROPPED)}
             found.answered += 1
-            found.closed += not index.mask(Filter(groups=STAFF)).count
+            found.closed += not index.make_mask(SearchFilter(groups=STAFF)).count_chunks
             found.leaks += len((told | listed) & secrets)
             found.returned += len((told | listed) & gone)
     return found
@@ -286,7 +286,7 @@ def run(tries: int, seed: int) -> tuple[Tally, Fallbacks]:
         guard = Guard(
             GuardOptions(workers=1),
             tokenizer=desk.tokenizer,
-            split=options._split(),
+            split=options._split_options(),
             names=["a.md"],
         )
         with guard as desk.guard:

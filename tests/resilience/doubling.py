@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from eval.bench.results import write_section
-from indexes.quantity import quantities
-from indexes.support import flags
-from indexes.text import identifiers, sentences, tokens
+from indexes.quantity import find_quantities
+from indexes.support import find_contradictions
+from indexes.text import find_identifiers, split_sentences, tokenize_text
 from ingest.errors import Unreadable
 from ingest.parse import table
-from ragdesk.answering.clarify import vague
-from ragdesk.answering.decode import Marked, Structured
-from ragdesk.answering.plain import Growing, plain
-from ragdesk.answering.rewrite import points
+from ragdesk.answering.clarify import is_vague
+from ragdesk.answering.decode import MarkedDecoder, StructuredDecoder
+from ragdesk.answering.plain import GrowingSanitizer, sanitize_text
+from ragdesk.answering.rewrite import refers_back
 from ragdesk.errors import EngineFailed
 
 FIGURES = Path(__file__).parents[2] / "tests/RESILIENCY.md"
@@ -47,7 +47,7 @@ def parsed(name: str, write: Callable[[int], str | bytes]) -> Work:
 
 def _parse(body: bytes, name: str) -> None:
     with suppress(Unreadable):  # a refusal must be cheap as well
-        table.parse(body, name)
+        table.parse_document(body, name)
 
 
 def said(function: Callable[[str], object], write: Callable[[int], str]) -> Work:
@@ -84,7 +84,7 @@ def nested_boxes(depth: int) -> str:
 
 
 def streamed(
-    kind: type[Structured] | type[Marked], write: Callable[[int], str], step: int = 1
+    kind: type[StructuredDecoder] | type[MarkedDecoder], write: Callable[[int], str], step: int = 1
 ) -> Work:
     """Read a model's stream as it is shown: decoded, grown and cleaned."""
 
@@ -95,17 +95,17 @@ def streamed(
 
 
 def _stream(kind: Any, text: str, step: int) -> None:
-    reader, growing = kind(8, growing=True), Growing()
+    reader, growing = kind(8, growing=True), GrowingSanitizer()
     try:
         for at in range(0, len(text), step):
             for one in reader.feed(text[at : at + step]):
                 if one.whole:
-                    plain(one.text)
-                    growing = Growing()
+                    sanitize_text(one.text)
+                    growing = GrowingSanitizer()
                 else:
                     growing.grow(one.text)
         for one in reader.end():
-            plain(one.text)
+            sanitize_text(one.text)
     except EngineFailed:
         pass
 
@@ -195,34 +195,36 @@ DOCUMENTS: dict[str, tuple[int, Work]] = {  # kind: its largest size, and what r
         16,
         parsed("a.docx", office("document", "word/document.xml", nested_boxes)),
     ),
-    "sentences, colons": (16_000, said(sentences, times(":", after="0"))),
-    "sentences, blanks": (16_000, said(sentences, times(" ", before="a", after="x"))),
-    "tokens, one identifier": (16_000, said(tokens, times("a1-"))),
-    "identifiers, digits": (16_000, said(identifiers, times("#1,"))),
-    "quantities, words": (4_000, said(quantities, times("twenty one "))),
-    "quantities, digits": (16_000, said(quantities, times("1,"))),
-    "flags, one clause": (4_000, said(lambda t: flags(t, t), times("not a "))),
+    "sentences, colons": (16_000, said(split_sentences, times(":", after="0"))),
+    "sentences, blanks": (16_000, said(split_sentences, times(" ", before="a", after="x"))),
+    "tokens, one identifier": (16_000, said(tokenize_text, times("a1-"))),
+    "identifiers, digits": (16_000, said(find_identifiers, times("#1,"))),
+    "quantities, words": (4_000, said(find_quantities, times("twenty one "))),
+    "quantities, digits": (16_000, said(find_quantities, times("1,"))),
+    "flags, one clause": (4_000, said(lambda t: find_contradictions(t, t), times("not a "))),
     "questions, blanks": (
         2_000,
-        said(lambda q: (vague(q), points(q)), times(" ", before="is it", after="x")),
+        said(lambda q: (is_vague(q), refers_back(q)), times(" ", before="is it", after="x")),
     ),
 }
 ANSWERS: dict[str, tuple[int, Work]] = {
-    "json, one word, a letter at a time": (60_000, streamed(Structured, json_of("a"))),
-    "json, one word at once": (60_000, streamed(Structured, json_of("a"), 1 << 20)),
-    "json, escapes": (10_000, streamed(Structured, json_of("\\u0041"))),
-    "json, addresses": (10_000, streamed(Structured, json_of("a.co!"), 1 << 20)),
+    "json, one word, a letter at a time": (60_000, streamed(StructuredDecoder, json_of("a"))),
+    "json, one word at once": (60_000, streamed(StructuredDecoder, json_of("a"), 1 << 20)),
+    "json, escapes": (10_000, streamed(StructuredDecoder, json_of("\\u0041"))),
+    "json, addresses": (10_000, streamed(StructuredDecoder, json_of("a.co!"), 1 << 20)),
     "json, brackets in a member": (
         30_000,
-        streamed(Structured, times("[", before='{"sentences": [{"text": ', after="}]}"), 1 << 20),
+        streamed(
+            StructuredDecoder, times("[", before='{"sentences": [{"text": ', after="}]}"), 1 << 20
+        ),
     ),
-    "marks, one word, a letter at a time": (60_000, streamed(Marked, times("a"))),
-    "marks, one word at once": (60_000, streamed(Marked, times("a"), 1 << 20)),
-    "marks, blanks": (60_000, streamed(Marked, times(" \n", before="a", after="x"))),
-    "marks, marks": (16_000, streamed(Marked, times("[1] ", before="a"))),
-    "marks, a mark that has no end": (30_000, streamed(Marked, times("1,", before="a ["))),
-    "marks, opening brackets": (60_000, streamed(Marked, times("[", before="a"))),
-    "marks, stops": (60_000, streamed(Marked, times(".", before="a"))),
+    "marks, one word, a letter at a time": (60_000, streamed(MarkedDecoder, times("a"))),
+    "marks, one word at once": (60_000, streamed(MarkedDecoder, times("a"), 1 << 20)),
+    "marks, blanks": (60_000, streamed(MarkedDecoder, times(" \n", before="a", after="x"))),
+    "marks, marks": (16_000, streamed(MarkedDecoder, times("[1] ", before="a"))),
+    "marks, a mark that has no end": (30_000, streamed(MarkedDecoder, times("1,", before="a ["))),
+    "marks, opening brackets": (60_000, streamed(MarkedDecoder, times("[", before="a"))),
+    "marks, stops": (60_000, streamed(MarkedDecoder, times(".", before="a"))),
 }
 
 

@@ -36,10 +36,10 @@ from fakes import HashEmbedder, document
 from eval.bench.results import write_section
 from indexes import backup, delta, dense, upkeep
 from indexes.build import Build
-from indexes.chunk import Chunk, Filter, Record, Validity
+from indexes.chunk import Chunk, SearchFilter, DocumentRecord, Validity
 from indexes.errors import IndexesError
 from indexes.index import Index
-from indexes.text import tokens
+from indexes.text import tokenize_text
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "tests" / "RESILIENCY.md"
@@ -80,12 +80,12 @@ def make(folder: Path) -> Path:
     ]
     texts = [record.text for record, _ in records] + ["Refund in 60 days"]
     exact, dense.EXACT_UP_TO = dense.EXACT_UP_TO, 40
-    small, delta.SMALL = delta.SMALL, 0
+    small, delta.SMALL_TABLE = delta.SMALL_TABLE, 0
     try:
         _publish(collection, *records)
         _publish(collection, document("a.md", texts[-1], groups=frozenset({"x"})))
     finally:
-        dense.EXACT_UP_TO, delta.SMALL = exact, small
+        dense.EXACT_UP_TO, delta.SMALL_TABLE = exact, small
     (collection / "originals").mkdir()
     for text in texts:
         body = text.encode()
@@ -95,11 +95,11 @@ def make(folder: Path) -> Path:
     group = {"weights": {"best": 1.5}, "intercept": -2.25, "floor": 0.5}
     told_of = {"groups": {"*": group, "en": group}, "sketch": ["0123456789ab"]}
     (collection / "calibration.json").write_text(json.dumps(told_of))
-    backup.write(collection, folder / "good.rdb")
+    backup.write_backup(collection, folder / "good.rdb")
     return folder / "good.rdb"
 
 
-def _publish(collection: Path, *records: tuple[Record, list[Chunk]]) -> None:
+def _publish(collection: Path, *records: tuple[DocumentRecord, list[Chunk]]) -> None:
     with Build(collection, HashEmbedder()) as build:
         for record, chunks in records:
             build.add(record, chunks)
@@ -169,19 +169,25 @@ def state(folder: Path) -> dict[str, str]:
 
 def use(collection: Path, number: int, jail: Path) -> None:
     """Do with a restored collection what a desk does."""
-    with Index.at(collection, number) as index:
-        for where in (Filter(), Filter(groups=frozenset({"x"})), Filter(paths=("a",))):
-            mask = index.mask(where)
-            index.chunks(index.lexical(tokens("refund days article 退款"), k=5, mask=mask).rows)
-            query = HashEmbedder().query("refund in days")
+    with Index.open_generation(collection, number) as index:
+        for where in (
+            SearchFilter(),
+            SearchFilter(groups=frozenset({"x"})),
+            SearchFilter(paths=("a",)),
+        ):
+            mask = index.make_mask(where)
+            index.read_chunks(
+                index.search_lexical(tokenize_text("refund days article 退款"), k=5, mask=mask).rows
+            )
+            query = HashEmbedder().embed_query("refund in days")
             if index.segments and index.segments[0].dense.dim == len(query):
-                index.chunks(index.dense(query, k=5, mask=mask).rows)
-        for listed in index.records():
-            index.text(listed.uri)
-            index.document(listed)
-        index.digest()
-    upkeep.history(collection)
-    backup.write(collection, jail / "again.rdb")
+                index.read_chunks(index.search_dense(query, k=5, mask=mask).rows)
+        for listed in index.iter_documents():
+            index.read_text(listed.uri)
+            index.read_document(listed)
+        index.digest_content()
+    upkeep.list_history(collection)
+    backup.write_backup(collection, jail / "again.rdb")
     (jail / "again.rdb").unlink()
 
 
@@ -195,8 +201,8 @@ def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str
     watch.on = True
     try:
         with deadline(DEADLINE):
-            number = backup.restore(file, collection)
-            problems = upkeep.verify(collection)
+            number = backup.restore_backup(file, collection)
+            problems = upkeep.verify_collection(collection)
             use(collection, number, jail)
         outcome = f"taken, and verify says {problems[0]}" if problems else "taken"
         if all(LACKS in problem for problem in problems):  # as after a backup that lacked some
@@ -237,7 +243,7 @@ def work(jail: Path, seeds: range) -> None:
     def stand() -> Path:
         shutil.rmtree(jail / "home")
         (jail / "home").mkdir()
-        backup.restore(jail / "first.rdb", base)
+        backup.restore_backup(jail / "first.rdb", base)
         return base
 
     whole = attempt((jail / "first.rdb").read_bytes(), jail, None, watch)

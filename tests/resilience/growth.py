@@ -26,7 +26,7 @@ from fakes import HashEmbedder, document
 from eval.bench.results import write_section
 from indexes import durable, upkeep
 from indexes.build import Build
-from indexes.chunk import Filter
+from indexes.chunk import SearchFilter
 from indexes.index import Index
 
 FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
@@ -79,11 +79,11 @@ def put(collection: Path, step: int, **options: object) -> Cost:
 
 def keep_original(collection: Path, body: bytes) -> None:
     """Keep the bytes of a document, synced."""
-    durable.folder(collection / "originals")
+    durable.make_folder(collection / "originals")
     file = collection / "originals" / hashlib.sha256(body).hexdigest()
     file.unlink(missing_ok=True)
-    durable.write(file, body)
-    durable.sync(file.parent)
+    durable.write_file(file, body)
+    durable.sync_path(file.parent)
 
 
 def written() -> int:
@@ -110,20 +110,26 @@ def costs_row(label: str, costs: list[Cost]) -> str:
     return f"| {label} | {' | '.join(f'{c / 1e3:,.0f} kB' for c in cells)} | {seconds:.2f} |"
 
 
-def filters() -> Iterator[tuple[str, Filter]]:
+def filters() -> Iterator[tuple[str, SearchFilter]]:
     """Give filters of a hundred values each, of every kind."""
     pad = "a" * 880
-    yield "100 paths × 900, of nothing", Filter(paths=tuple(f"z{pad}{n:019}" for n in range(100)))
+    yield (
+        "100 paths × 900, of nothing",
+        SearchFilter(paths=tuple(f"z{pad}{n:019}" for n in range(100))),
+    )
     beside = tuple(f"area-{n % 50}/some-folder/{pad}{n}" for n in range(100))
-    yield "100 paths × 900, beside documents", Filter(paths=beside)
-    yield "100 folders, of all documents", Filter(paths=tuple(f"area-{n}/" for n in range(100)))
-    yield "one folder", Filter(paths=("area-7/",))
-    yield "100 uris × 900", Filter(uris=frozenset(f"{pad}{n}" for n in range(100)))
-    yield "100 groups, of all", Filter(groups=frozenset(f"group-{n}" for n in range(100)))
-    yield "one group", Filter(groups=frozenset({"group-7"}))
-    yield "100 languages", Filter(languages=frozenset(f"{pad}{n}" for n in range(100)))
-    yield "100 media types", Filter(media_types=frozenset(f"{pad}{n}" for n in range(100)))
-    yield "all, for comparison", Filter()
+    yield "100 paths × 900, beside documents", SearchFilter(paths=beside)
+    yield (
+        "100 folders, of all documents",
+        SearchFilter(paths=tuple(f"area-{n}/" for n in range(100))),
+    )
+    yield "one folder", SearchFilter(paths=("area-7/",))
+    yield "100 uris × 900", SearchFilter(uris=frozenset(f"{pad}{n}" for n in range(100)))
+    yield "100 groups, of all", SearchFilter(groups=frozenset(f"group-{n}" for n in range(100)))
+    yield "one group", SearchFilter(groups=frozenset({"group-7"}))
+    yield "100 languages", SearchFilter(languages=frozenset(f"{pad}{n}" for n in range(100)))
+    yield "100 media types", SearchFilter(media_types=frozenset(f"{pad}{n}" for n in range(100)))
+    yield "all, for comparison", SearchFilter()
 
 
 def filter_rows(collection: Path) -> list[str]:
@@ -131,7 +137,7 @@ def filter_rows(collection: Path) -> list[str]:
     rows = []
     with Index.open(collection) as index:
         for label, asked in filters():
-            spent, let_through = best(lambda asked=asked: len(index.documents.where(asked)))
+            spent, let_through = best(lambda asked=asked: len(index.documents.filter_ranges(asked)))
             rows.append(f"| {label} | {let_through:,} | {1_000 * spent:,.1f} |")
     return rows
 
@@ -153,7 +159,7 @@ def history(collection: Path, puts: int, **options: object) -> tuple[list[Cost],
         costs.append(put(collection, step, **options))
         if step % max(1, puts // 10) == 0:
             files, taken = size(collection)
-            left = len(upkeep.history(collection))
+            left = len(upkeep.list_history(collection))
             rows.append(f"| {step:,} | {left:,} | {files:,} | {taken / 1e6:,.1f} |")
             print(rows[-1], flush=True)
     return costs, rows

@@ -32,9 +32,9 @@ from fakes import HashEmbedder
 from web_home import TEXTS, publish
 
 from eval.bench.results import write_section
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import api, server
 from ragdesk.web.limits import ServeOptions
 
@@ -63,9 +63,9 @@ def serve(home: Path, port: int, limit: int) -> None:
     gc.set_threshold(50_000, 20, 20)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     options = ServeOptions(port=port, poll_seconds=0.1, drain_seconds=5)
-    keys = Keys(home)
-    desks = Desks(home, replace(Settings(), serve=options), HashEmbedder())
-    server.run(api.build(desks, keys), options)
+    keys = KeyStore(home)
+    desks = Workspace(home, replace(Settings(), serve=options), HashEmbedder())
+    server.run_server(api.build_app(desks, keys), options)
     keys.close()
 
 

@@ -28,12 +28,12 @@ from fakes import CARD, HashEmbedder  # noqa: E402
 from hostile_server import CHATS, HEALTH, LISTS, HostileServer  # noqa: E402
 
 from indexes.build import Build  # noqa: E402
-from indexes.chunk import Chunk, Record  # noqa: E402
+from indexes.chunk import Chunk, DocumentRecord  # noqa: E402
 from indexes.index import Index  # noqa: E402
 from ragdesk.answering.answer import Question  # noqa: E402
 from ragdesk.answering.decide import DecideOptions  # noqa: E402
 from ragdesk.answering.desk import Desk  # noqa: E402
-from ragdesk.answering.retrieve import Retrieve  # noqa: E402
+from ragdesk.answering.retrieve import Retriever  # noqa: E402
 
 GIB = 1 << 30
 TEXT = "Unused articles can be sent back within 30 days of delivery."
@@ -50,7 +50,7 @@ LONGEST = 40  # seconds of a case
 
 def small_desk(folder: Path) -> Desk:
     """Make a desk of one document."""
-    record = Record(
+    record = DocumentRecord(
         id="a", uri="a.md", source="s", text=TEXT, digest="a", media_type="text/plain",
         title="Returns", language="en",
     )  # fmt: skip
@@ -60,7 +60,7 @@ def small_desk(folder: Path) -> Desk:
     with Build(folder, HashEmbedder(CARD)) as build:
         build.add(record, [chunk])
         build.publish()
-    retrieve = Retrieve(index=Index.open(folder), embedder=HashEmbedder(CARD))
+    retrieve = Retriever(index=Index.open(folder), embedder=HashEmbedder(CARD))
     return Desk(retrieve=retrieve, collection="c", decide=DecideOptions(floor=0.0))
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from eval.bench.publish import RESILIENCY
 from eval.bench.results import write_section
 from indexes import backup, failpoints, generations, upkeep
-from indexes.documents import Listed
+from indexes.documents import ListedDocument
 from indexes.index import Index
 from tests.fakes import document, publish
 
@@ -35,7 +35,7 @@ ACTIONS = (*("put",) * 4, "limit", "limit", "remove", "remove", "clear", "keep t
 BACK = ("restore", "rollback")
 NOBODY = "\0nobody"
 Place = tuple[str, str]
-Held = Mapping[Place, Listed]
+Held = Mapping[Place, ListedDocument]
 
 
 class History:
@@ -61,15 +61,15 @@ class History:
             self._judge(before, brought)
         elif act == "backup":
             file = self._folder / f"{self._number}.rdb"
-            backup.write(self.collection, file)
+            backup.write_backup(self.collection, file)
             self._backups.append((file, before))
         else:
             self._publish(act, sorted(before.values(), key=lambda one: (one.source, one.uri)))
             if act in {"clear", "keep two"}:
-                upkeep.gc(self.collection, keep=1 if act == "clear" else 2)
+                upkeep.collect_garbage(self.collection, keep=1 if act == "clear" else 2)
         self._note(before, self._held())
 
-    def _publish(self, act: str, documents: list[Listed]) -> None:
+    def _publish(self, act: str, documents: list[ListedDocument]) -> None:
         pick = self._random.choice
         if act == "put":
             name, text, source = pick("abc"), f"t{pick(range(5))}", pick(("src", "src", "other"))
@@ -89,9 +89,9 @@ class History:
         if self._random.random() > 1 / 3:
             do()
             return
-        place = self._random.choice(failpoints.NAMES)
+        place = self._random.choice(failpoints.FAILPOINTS)
         if (child := os.fork()) == 0:
-            with failpoints.armed(
+            with failpoints.arm_failpoints(
                 lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == place else None
             ):
                 do()
@@ -103,14 +103,14 @@ class History:
         if not self._backups:
             return {}
         file, documents = self._random.choice(self._backups)
-        backup.restore(file, self.collection)
+        backup.restore_backup(file, self.collection)
         return documents
 
     def _go_back(self) -> Held:
-        number = self._random.choice(generations.numbers(self.collection))
-        with Index.at(self.collection, number) as index:
-            documents = by_place(index.records())
-        upkeep.rollback(self.collection, number)
+        number = self._random.choice(generations.list_generations(self.collection))
+        with Index.open_generation(self.collection, number) as index:
+            documents = by_place(index.iter_documents())
+        upkeep.roll_back(self.collection, number)
         return documents
 
     def _judge(self, before: Held, brought: Held) -> None:
@@ -138,14 +138,14 @@ class History:
 
     def _held(self) -> Held:
         with Index.open(self.collection) as index:
-            return by_place(index.records())
+            return by_place(index.iter_documents())
 
 
-def same(one: Listed, other: Listed | None) -> bool:
+def same(one: ListedDocument, other: ListedDocument | None) -> bool:
     return other is not None and one.digest == other.digest
 
 
-def by_place(documents: Iterable[Listed]) -> Held:
+def by_place(documents: Iterable[ListedDocument]) -> Held:
     return {(one.source, one.uri): one for one in documents}
 
 
@@ -157,7 +157,7 @@ def run(histories: int, seed: int, steps: int = 14) -> Counter[str]:
             history = History(Path(folder), seed + number)
             for _ in range(steps):
                 history.go_on()
-            count["unsound"] += bool(upkeep.verify(history.collection))
+            count["unsound"] += bool(upkeep.verify_collection(history.collection))
             count += history.count
     return count
 

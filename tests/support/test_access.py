@@ -5,12 +5,12 @@ import stat
 import pytest
 
 from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
-from ragdesk.support.access import LOCAL, Keys, authorize, principal
+from ragdesk.support.access import LOCAL_PRINCIPAL, KeyStore, check_access, make_principal
 
 
 @pytest.fixture
 def keys(tmp_path):
-    keys = Keys(tmp_path)
+    keys = KeyStore(tmp_path)
     yield keys
     keys.close()
 
@@ -49,9 +49,9 @@ def test_revoked_and_expired_keys_are_not_found(keys):
 
 def test_keys_survive_and_are_seen_by_another_process(keys, tmp_path):
     assert not keys.any()
-    other = Keys(tmp_path)
+    other = KeyStore(tmp_path)
     _, token = other.create("late")
-    secret = other.secret("cursor")
+    secret = other.get_secret("cursor")
     other.close()
 
     assert keys.find(token) is not None
@@ -66,24 +66,24 @@ def test_a_scope_that_is_not_one_is_refused(keys):
 
 def test_authorize_denies_what_was_not_given(keys):
     key, _ = keys.create("x", scopes=["ask"], collections=["a"])
-    who = principal(key)
+    who = make_principal(key)
 
-    authorize(who, "ask", "a")
+    check_access(who, "ask", "a")
     with pytest.raises(Forbidden):
-        authorize(who, "write", "a")
+        check_access(who, "write", "a")
     with pytest.raises(NotFound):
-        authorize(who, "ask", "b")
+        check_access(who, "ask", "b")
     assert who.groups == frozenset()
-    authorize(LOCAL, "admin", "anything")
+    check_access(LOCAL_PRINCIPAL, "admin", "anything")
 
 
 def test_an_admin_has_every_scope_within_its_collections(keys):
-    who = principal(keys.create("x", scopes=["admin"], collections=["a"])[0])
+    who = make_principal(keys.create("x", scopes=["admin"], collections=["a"])[0])
 
-    authorize(who, "write", "a")
+    check_access(who, "write", "a")
     assert who.groups is None
     with pytest.raises(NotFound):
-        authorize(who, "write", "b")
+        check_access(who, "write", "b")
 
 
 @pytest.mark.parametrize("lost", ["removed", "emptied", "left by a crash"])
@@ -96,18 +96,18 @@ def test_a_home_of_0_1_0_whose_file_was_lost_is_not_open(tmp_path, lost):
         file.with_name("desk.sqlite-wal").write_bytes(b"x")
     else:
         file.with_name("desk.sqlite-shm").touch()
-    keys = Keys(tmp_path)
-    assert keys.lost()
+    keys = KeyStore(tmp_path)
+    assert keys.are_lost()
     assert (tmp_path / "desk.sqlite.closed").exists()
     keys.create("again")
-    assert not keys.lost()
+    assert not keys.are_lost()
     keys.close()
 
 
 def test_a_new_home_is_open_and_its_file_never_empty(tmp_path):
     for _ in range(2):
-        keys = Keys(tmp_path / "home")
-        assert not keys.any()
+        keys = KeyStore(tmp_path / "home")
+        assert not keys.has_had_keys()
         keys.close()
     names = {file.name for file in (tmp_path / "home").iterdir()}
     assert names == {"desk.sqlite"}
@@ -119,45 +119,45 @@ def test_a_newer_or_damaged_file_is_refused_by_name(tmp_path):
     db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(HomeUnusable, match=r"desk\.sqlite.*newer ragdesk"):
-        Keys(tmp_path)
+        KeyStore(tmp_path)
 
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "desk.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
-        Keys(tmp_path / "other")
+        KeyStore(tmp_path / "other")
 
 
 @pytest.mark.parametrize("limit", [{"groups": [""]}, {"collections": ["a", " "]}])
 def test_a_key_whose_limit_names_nothing_is_not_made(tmp_path, limit):
-    keys = Keys(tmp_path)
+    keys = KeyStore(tmp_path)
     with pytest.raises(Invalid, match="empty"):
         keys.create("page", **limit)
-    assert keys.all() == []
+    assert keys.list_keys() == []
     keys.close()
 
 
 def test_a_file_that_takes_the_place_of_another_counts_at_once(tmp_path):
     """A copy from a backup, an empty file, and what another process writes into it."""
-    with contextlib.closing(Keys(tmp_path)) as keys:
+    with contextlib.closing(KeyStore(tmp_path)) as keys:
         _, former = keys.create("of a stolen laptop")
-        assert keys.find(former)
+        assert keys.find_by_token(former)
         (tmp_path / "copy").mkdir()
-        with contextlib.closing(Keys(tmp_path / "copy")) as other:
+        with contextlib.closing(KeyStore(tmp_path / "copy")) as other:
             _, latter = other.create("of the backup")
         for name in ("desk.sqlite", "desk.sqlite-wal", "desk.sqlite-shm"):
             (tmp_path / name).unlink(missing_ok=True)
         with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
-            keys.find(former)
+            keys.find_by_token(former)
 
         (tmp_path / "copy" / "desk.sqlite").rename(tmp_path / "desk.sqlite")
 
-        assert keys.find(former) is None
-        assert keys.find(latter)
-        with contextlib.closing(Keys(tmp_path)) as other:
-            for key in other.all():
+        assert keys.find_by_token(former) is None
+        assert keys.find_by_token(latter)
+        with contextlib.closing(KeyStore(tmp_path)) as other:
+            for key in other.list_keys():
                 other.revoke(key.id)
-        assert keys.find(latter) is None
-        assert keys.any()
+        assert keys.find_by_token(latter) is None
+        assert keys.has_had_keys()
 
 
 @pytest.mark.parametrize("groups", ["{", "null", '"staff"', "[1]", "{}"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def run(home: Path, *words: str, size: int | None = None, stdout=subprocess.PIPE
 
 @pytest.mark.parametrize("size", [0, 20_000])
 def test_a_key_that_could_not_be_stored_is_not_shown(tmp_path, size):
-    with contextlib.closing(Keys(tmp_path)) as keys:
+    with contextlib.closing(KeyStore(tmp_path)) as keys:
         keys.create("first")
 
         done = run(tmp_path, "create", "second", size=size)
@@ -46,14 +46,14 @@ def test_a_key_that_could_not_be_stored_is_not_shown(tmp_path, size):
         assert "Traceback" not in done.stderr
         assert re.search(r"desk\.sqlite.* cannot be (used|written)", done.stderr)
         assert "rd_" not in done.stdout
-        assert [key.name for key in keys.all()] == ["first"]
+        assert [key.name for key in keys.list_keys()] == ["first"]
 
 
 def test_a_key_that_could_not_be_shown_is_revoked(tmp_path):
-    with contextlib.closing(Keys(tmp_path)) as keys, Path("/dev/full").open("w") as full:
+    with contextlib.closing(KeyStore(tmp_path)) as keys, Path("/dev/full").open("w") as full:
         done = run(tmp_path, "create", "unseen", stdout=full)
 
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
         assert "revoked" in done.stderr
-        assert [key.revoked is None for key in keys.all()] == [False]
+        assert [key.revoked is None for key in keys.list_keys()] == [False]

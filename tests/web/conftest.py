@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 from web_home import CANARY, SECRET, TEXTS, publish, serving
 
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 
 
 @pytest.fixture(scope="session")
@@ -26,14 +26,14 @@ def home(published: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keys(home: Path) -> Iterator[Keys]:
-    keys = Keys(home)
+def keys(home: Path) -> Iterator[KeyStore]:
+    keys = KeyStore(home)
     yield keys
     keys.close()
 
 
 @pytest.fixture
-def client(home: Path, keys: Keys) -> Iterator[TestClient]:
+def client(home: Path, keys: KeyStore) -> Iterator[TestClient]:
     """Ask as the local user: no key was made."""
     with serving(home, keys) as client:
         yield client

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from served import served
 
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import accept
-from ragdesk.web.connections import Pace, connection_ceiling
+from ragdesk.web.connections import RateLimit, connection_ceiling
 
 ASK = {"question": "When does a refund reach my account?"}
 HEAD = "POST /v1/answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -27,7 +27,7 @@ def desk(published, tmp_path_factory):
     """Serve with a key and few handles; gives port, token and the file of the log."""
     folder = tmp_path_factory.mktemp("desk")
     home, log = shutil.copytree(published, folder / "home"), folder / "stderr"
-    with contextlib.closing(Keys(home)) as keys:
+    with contextlib.closing(KeyStore(home)) as keys:
         _, token = keys.create("honest", scopes=["admin"])
     with served(home, handles=HANDLES, log=log) as (port, _):
         yield port, {"Authorization": f"Bearer {token}"}, log
@@ -93,7 +93,7 @@ def test_idle_connections_beyond_the_handles_make_room_for_others(desk):
 def test_bodies_that_drip_in_with_a_key_leave_connections_to_other_keys(desk):
     """Each byte shows that the client is there; together they would hold every connection."""
     port, headers, log = desk
-    with contextlib.closing(Keys(log.parent / "home")) as keys:
+    with contextlib.closing(KeyStore(log.parent / "home")) as keys:
         _, token = keys.create("dripping")
     data = HALF.replace(b"Content-Type", f"Authorization: Bearer {token}\r\nContent-Type".encode())
     codes = []
@@ -106,7 +106,7 @@ def test_bodies_that_drip_in_with_a_key_leave_connections_to_other_keys(desk):
 
 
 def test_sigterm_does_not_wait_for_who_neither_sends_nor_reads(home):
-    with contextlib.closing(Keys(home)) as keys:
+    with contextlib.closing(KeyStore(home)) as keys:
         _, token = keys.create("honest")
     own = HALF.replace(b"Content-Type", f"Authorization: Bearer {token}\r\nContent-Type".encode())
     body = json.dumps({**ASK, "stream": True}).encode()
@@ -132,15 +132,15 @@ def test_sigterm_does_not_wait_for_who_neither_sends_nor_reads(home):
 
 
 def test_a_pace_lets_a_burst_through_and_then_so_many_a_second():
-    pace = Pace(rate=10, burst=3)
-    turns = [pace.turn(longest=0.25) for _ in range(8)]
+    pace = RateLimit(rate=10, burst=3)
+    turns = [pace.take_turn(longest=0.25) for _ in range(8)]
 
     assert turns[:3] == [0.0] * 3
     assert [turn is None for turn in turns[3:]] == [False, False, True, True, True]
 
 
 def test_a_queue_full_of_strangers_is_taken_in_within_seconds():
-    assert accept.QUEUED * accept.BETWEEN < 5
+    assert accept.BACKLOG * accept.SLOW_PAUSE < 5
 
 
 def test_connections_leave_handles_for_files():

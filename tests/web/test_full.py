@@ -12,7 +12,7 @@ from fakes import HashEmbedder
 
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.web import api
 
@@ -36,7 +36,7 @@ def address(model, home, keys) -> Iterator[str]:
         first_seconds=SILENT,
     )
     settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
-    with running(api.build(Desks(home, settings, HashEmbedder()), keys)) as url:
+    with running(api.build_app(Workspace(home, settings, HashEmbedder()), keys)) as url:
         yield f"{url}/answers"
 
 

@@ -8,11 +8,11 @@ from fastapi.routing import APIRoute
 from web_home import CANARY, SECRET, TEXTS, serving
 
 from ragdesk.errors import KeyRequired
-from ragdesk.support.access import Keys
+from ragdesk.support.access import KeyStore
 from ragdesk.web import server
 from ragdesk.web.api import ROUTERS
 from ragdesk.web.limits import ServeOptions
-from ragdesk.web.watch import Seats
+from ragdesk.web.watch import SlotMiddleware
 
 OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
 DOCUMENTS = "/v1/collections/default/documents"
@@ -206,14 +206,14 @@ def test_an_open_desk_answers_under_its_own_name_to_its_own_page(home, keys, hea
 
 
 def test_any_address_but_loopback_needs_a_key_first(tmp_path):
-    keys = Keys(tmp_path)
+    keys = KeyStore(tmp_path)
     for host in ("0.0.0.0", "::", "192.168.0.7", "desk.example"):  # noqa: S104
         with pytest.raises(KeyRequired, match="ragdesk keys create"):
-            server.check(ServeOptions(host=host), keys)
+            server.check_listen_address(ServeOptions(host=host), keys)
     for host in ("127.0.0.1", "::1", "localhost"):
-        server.check(ServeOptions(host=host), keys)
+        server.check_listen_address(ServeOptions(host=host), keys)
     keys.create("first")
-    server.check(ServeOptions(host="0.0.0.0"), keys)  # noqa: S104
+    server.check_listen_address(ServeOptions(host="0.0.0.0"), keys)  # noqa: S104
     keys.close()
 
 
@@ -278,7 +278,7 @@ def test_a_desk_that_lost_its_keys_is_not_open(home, keys, lost, caplog):
         with keys._db as db:
             db.execute("DELETE FROM secrets")
         (home / "desk.sqlite.closed").unlink()
-        Keys(home).close()
+        KeyStore(home).close()
     keys.close()
     if lost == "file":
         for file in home.glob("desk.sqlite*"):
@@ -288,9 +288,9 @@ def test_a_desk_that_lost_its_keys_is_not_open(home, keys, lost, caplog):
         with contextlib.closing(sqlite3.connect(home / "desk.sqlite")) as db, db:
             db.execute("DELETE FROM keys")
 
-    with contextlib.closing(Keys(home)) as left, serving(home, left) as client:
+    with contextlib.closing(KeyStore(home)) as left, serving(home, left) as client:
         assert client.get("/v1/collections").status_code == 401
-        server.check(ServeOptions(), left)
+        server.check_listen_address(ServeOptions(), left)
         assert "ragdesk keys create" in caplog.text
         _, token = left.create("again")
         assert client.get("/v1/collections", headers=bearer(token)).status_code == 200
@@ -301,7 +301,7 @@ def test_the_page_needs_no_place_and_is_counted_by_its_route(home, keys, path):
     _, token = keys.create("a", scopes=["admin"])
     with serving(home, keys, max_in_flight=1) as client:
         seats = client.app.middleware_stack
-        while not isinstance(seats, Seats):
+        while not isinstance(seats, SlotMiddleware):
             seats = seats.app
         seats.places.running = 1  # everything is full
         given = client.get(path)

@@ -11,7 +11,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
-from ragdesk.web.watch import Seats
+from ragdesk.web.watch import SlotMiddleware
 
 BOUNDED = settings(
     max_examples=12,
@@ -94,7 +94,7 @@ def test_an_unexpected_error_tells_nothing(client, monkeypatch):
 def test_overload_is_refused_with_retry_after_while_health_answers(home, keys):
     with serving(home, keys, max_in_flight=1) as client:
         places = client.app.middleware_stack
-        while not isinstance(places, Seats):
+        while not isinstance(places, SlotMiddleware):
             places = places.app
         places = places.places
         places.running += 1

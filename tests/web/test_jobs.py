@@ -15,7 +15,7 @@ from indexes.errors import CollectionBusy
 from ragdesk.errors import Overloaded
 from ragdesk.metrics import Metrics
 from ragdesk.web import jobs as module
-from ragdesk.web.jobs import THREADS, Job, Jobs
+from ragdesk.web.jobs import JOB_THREADS, DocumentJob, JobQueue
 
 
 class Work:
@@ -27,7 +27,7 @@ class Work:
         self.busy: set[str] = set()
         self.tries = 0
 
-    def __call__(self, job: Job) -> Mapping[str, Any]:
+    def __call__(self, job: DocumentJob) -> Mapping[str, Any]:
         self.tries += 1
         if job.collection in self.busy:
             raise CollectionBusy("Another job holds it.")
@@ -43,27 +43,27 @@ def work() -> Work:
 
 
 @pytest.fixture
-def jobs(work, monkeypatch) -> Iterator[Jobs]:
+def jobs(work, monkeypatch) -> Iterator[JobQueue]:
     monkeypatch.setattr(module, "PAUSE", 0.02)
-    jobs = Jobs(work, limit=16, metrics=Metrics())
+    jobs = JobQueue(work, limit=16, metrics=Metrics())
     yield jobs
     work.go.set()
     jobs.close(30)
 
 
 def submit(
-    jobs: Jobs, collection: str, uri: str = "a", body: Path | None = None, *, owner: str = ""
-) -> Job:
+    jobs: JobQueue, collection: str, uri: str = "a", body: Path | None = None, *, owner: str = ""
+) -> DocumentJob:
     owner = owner or f"of {collection}"
     return jobs.submit(owner=owner, collection=collection, uri=uri, body=body, groups=frozenset())
 
 
-def fill_all(jobs: Jobs, collections: list[str]) -> None:
+def fill_all(jobs: JobQueue, collections: list[str]) -> None:
     for name in collections:
         submit(jobs, name, owner="greedy")
 
 
-def fill(jobs: Jobs, collection: str) -> None:
+def fill(jobs: JobQueue, collection: str) -> None:
     for _ in range(100):
         submit(jobs, collection)
 
@@ -90,7 +90,7 @@ def test_a_busy_collection_holds_up_no_other_and_keeps_its_own_order(jobs, work)
 def test_collections_that_others_hold_take_no_thread_and_their_jobs_say_what_they_wait_for(
     jobs, work
 ):
-    work.busy = {f"busy-{n}" for n in range(2 * THREADS)}
+    work.busy = {f"busy-{n}" for n in range(2 * JOB_THREADS)}
     waiting = [submit(jobs, name) for name in sorted(work.busy)]
     wait(lambda: all(jobs.get(job.id).waits_for for job in waiting))
     other = submit(jobs, "free")
@@ -133,20 +133,20 @@ def test_one_collection_cannot_take_every_place(jobs, work):
 
 def test_one_key_cannot_take_every_place_with_many_collections(work, monkeypatch):
     monkeypatch.setattr(module, "THREADS", 1)
-    jobs = Jobs(work, limit=16, metrics=Metrics())
+    jobs = JobQueue(work, limit=16, metrics=Metrics())
     names = [f"c{number}" for number in range(100)]
     work.slow = frozenset(names)
     running = submit(jobs, "c0", owner="greedy")
-    wait(lambda: jobs.get(running.id).state == "running")
+    wait(lambda: jobs.get_job(running.id).state == "running")
     with pytest.raises(Overloaded):
         fill_all(jobs, names)
     for number in range(16):
         with contextlib.suppress(Overloaded):
             submit(jobs, f"c{number}", owner="greedy")
-    jobs.room("other", "patient")
+    jobs.ensure_room("other", "patient")
     other = submit(jobs, "other", owner="patient")
     work.go.set()
-    wait(lambda: jobs.get(other.id).state == "done")
+    wait(lambda: jobs.get_job(other.id).state == "done")
     assert work.done.index(("other", "a")) <= 1  # after what was under way
     jobs.close(30)
 
@@ -187,7 +187,7 @@ def test_a_job_that_fails_or_is_dropped_leaves_no_body(jobs, work, tmp_path, mon
 
 def test_over_http_a_job_says_that_its_collection_is_held(home, keys):
     with serving(home, keys) as client:
-        with generations.writing(home / "collections/other"):
+        with generations.lock_collection(home / "collections/other"):
             put = client.put("/v1/collections/other/documents/a.md", content=b"# A\n\nAlpha.\n")
             where = put.headers["location"]
             wait(lambda: client.get(where).json()["waits_for"])

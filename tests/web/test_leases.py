@@ -15,8 +15,8 @@ from fakes import HashEmbedder
 from web_home import publish, serving
 
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retrieve
-from ragdesk.assemble import Desks
+from ragdesk.answering.retrieve import Retriever
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 
 ASK = {"question": "When does a refund reach my account?"}
@@ -42,13 +42,13 @@ def handles(home: Path) -> int:
 
 def check_one_is_open(home: Path) -> None:
     """Wait until as many files are open as the newest generation needs, and no more."""
-    desks = Desks(home, Settings(), HashEmbedder())
+    desks = Workspace(home, Settings(), HashEmbedder())
     wait(lambda: handles(home) == needed(desks))
 
 
-def needed(desks: Desks) -> int:
+def needed(desks: Workspace) -> int:
     before = handles(desks.home)
-    with desks.open("default"):
+    with desks.open_collection("default"):
         return handles(desks.home) - before
 
 
@@ -60,9 +60,9 @@ def wait(true: Callable[[], bool]) -> None:
 
 
 def test_a_closed_collection_leaves_no_file_open_and_none_mapped(home):
-    desks = Desks(home, Settings(), HashEmbedder())
+    desks = Workspace(home, Settings(), HashEmbedder())
     assert handles(home) == 0
-    with desks.open("default") as opened:
+    with desks.open_collection("default") as opened:
         assert handles(home) > 5
         assert opened.search(Question(text="refund"), 3)
     assert handles(home) == 0
@@ -71,11 +71,11 @@ def test_a_closed_collection_leaves_no_file_open_and_none_mapped(home):
 def test_a_collection_that_cannot_be_opened_leaves_nothing_open(home):
     segment = next((home / "collections/default/segments").iterdir())
     (segment / "entries.npy").write_bytes(b"nothing of ours")
-    desks = Desks(home, Settings(), HashEmbedder())
+    desks = Workspace(home, Settings(), HashEmbedder())
     kept = []
     for _ in range(3):
         try:
-            desks.open("default")
+            desks.open_collection("default")
         except Exception as error:  # noqa: BLE001, kept as a server keeps it
             kept.append(error)
     assert len(kept) == 3
@@ -164,7 +164,7 @@ def test_every_end_of_an_answer_lets_go_of_its_generation(app, home, stream, at,
 
 def test_an_answer_that_fails_lets_go_of_its_generation(app, home, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(Retrieve, "__call__", lambda *_, **__: 1 / 0)
+        broken.setattr(Retriever, "__call__", lambda *_, **__: 1 / 0)
         for stream in (True, False):
             app.post("/v1/answers", json={**ASK, "stream": stream})
     swap(app, home)
@@ -175,10 +175,10 @@ def test_an_answer_that_fails_lets_go_of_its_generation(app, home, monkeypatch):
 def test_a_search_whose_request_was_cancelled_ends_before_its_files_are_closed(
     app, home, monkeypatch, stream
 ):
-    find, begun, go = Retrieve.__call__, threading.Event(), threading.Event()
+    find, begun, go = Retriever.__call__, threading.Event(), threading.Event()
     ends: list[object] = []
 
-    def slowly(self: Retrieve, question: Question, *, top_k: int | None = None) -> object:
+    def slowly(self: Retriever, question: Question, *, top_k: int | None = None) -> object:
         begun.set()
         go.wait(30)
         try:
@@ -189,7 +189,7 @@ def test_a_search_whose_request_was_cancelled_ends_before_its_files_are_closed(
         return find(self, question, top_k=top_k)
 
     with monkeypatch.context() as slow:
-        slow.setattr(Retrieve, "__call__", slowly)
+        slow.setattr(Retriever, "__call__", slowly)
         client = Client(stream=stream)
         request = app.portal.start_task_soon(client.ask, app.app)
         wait(begun.is_set)

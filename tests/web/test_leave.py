@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.decide import DecideOptions
 from ragdesk.answering.generate import GenerateOptions
-from ragdesk.assemble import Desks
+from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import LOCAL
+from ragdesk.support.access import LOCAL_PRINCIPAL
 from ragdesk.web import api
-from ragdesk.web.once import Once
+from ragdesk.web.once import IdempotencyCache
 
 ASK = {"question": "When does a refund reach my account?"}
 FOLLOW_UP = {
@@ -41,7 +41,7 @@ def address(model, home, keys) -> Iterator[str]:
     url = f"http://127.0.0.1:{model.getsockname()[1]}/v1"
     generate = GenerateOptions(urls=(url,), first_seconds=60.0)
     settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
-    with running(api.build(Desks(home, settings, HashEmbedder()), keys)) as served:
+    with running(api.build_app(Workspace(home, settings, HashEmbedder()), keys)) as served:
         yield f"{served}/answers"
 
 
@@ -66,7 +66,7 @@ def asking(key: str) -> Request:
 
 def test_who_waits_for_the_same_answer_is_served_when_the_first_leaves():
     async def both() -> list[object]:
-        once, left = Once(), asyncio.Event()
+        once, left = IdempotencyCache(), asyncio.Event()
 
         async def gone() -> Response:
             await left.wait()
@@ -75,9 +75,9 @@ def test_who_waits_for_the_same_answer_is_served_when_the_first_leaves():
         async def made() -> Response:
             return JSONResponse({"answer": 42})
 
-        first = asyncio.create_task(once.answer(asking("k"), LOCAL, b"digest", gone))
+        first = asyncio.create_task(once.get_or_make(asking("k"), LOCAL_PRINCIPAL, b"digest", gone))
         await asyncio.sleep(0)
-        others = [once.answer(asking("k"), LOCAL, b"digest", made) for _ in range(3)]
+        others = [once.get_or_make(asking("k"), LOCAL_PRINCIPAL, b"digest", made) for _ in range(3)]
         waiting = [asyncio.create_task(one) for one in others]
         await asyncio.sleep(0)
         left.set()

@@ -115,7 +115,7 @@ def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, h
 
     with pytest.raises(BaseDamaged, match="tombstones"):
         refund(home, 12)
-    upkeep.rollback(home / "collections/default", number, old_groups=True)
+    upkeep.roll_back(home / "collections/default", number, old_groups=True)
     healed = refund(home, 12)
     wait(lambda: generation(client) == healed)
     assert "ragdesk_stale_collections 0" in client.get("/metrics").text
@@ -138,7 +138,7 @@ def test_lost_limits_of_past_texts_are_said_and_close_what_falls_back(client, ho
     touch(collection / "CURRENT")
     wait(lambda: client.get("/readyz").json()["restricted"] == 1)
 
-    upkeep.rollback(collection, number - 1, old_groups=True)
+    upkeep.roll_back(collection, number - 1, old_groups=True)
     wait(lambda: client.get("/readyz").json()["behind"] == 0)
 
 

@@ -19,7 +19,7 @@ from fakes import HashEmbedder
 from starlette.testclient import TestClient
 from web_home import publish, serving
 
-from ragdesk.assemble import Desks, Opened
+from ragdesk.assemble import Workspace, OpenCollection
 from ragdesk.handles import count_handles, raise_handle_limit
 from ragdesk.settings import Settings
 from ragdesk.web import api, documents
@@ -113,7 +113,7 @@ def test_what_answers_on_shows_nothing_that_was_removed_or_shut_since(
         for name, scopes in (("admin", ["admin"]), ("guest", ["ask"]))
     )
 
-    def fail(_name: str) -> Opened:
+    def fail(_name: str) -> OpenCollection:
         raise OSError(errno.EMFILE, "Too many open files")
 
     with serving(home, keys, retry_seconds=0.05) as client:
@@ -185,23 +185,23 @@ def test_the_soft_limit_of_handles_is_raised_to_the_hard_one_and_said(low_limit,
 class SlowDisk:
     """Opens collections; those named ``slow`` when it is let."""
 
-    def __init__(self, desks: Desks, slow: str) -> None:
+    def __init__(self, desks: Workspace, slow: str) -> None:
         self.desks, self.slow, self.go = desks, slow, threading.Event()
 
-    def __call__(self, name: str) -> Opened:
+    def __call__(self, name: str) -> OpenCollection:
         if name == self.slow:
             self.go.wait(30)
-        return self.desks.open(name)
+        return self.desks.open_collection(name)
 
 
 def test_a_collection_on_a_slow_disk_holds_up_no_other(home, keys, monkeypatch):
     monkeypatch.setattr(api, "START", 0.05)
     monkeypatch.setattr(documents, "SOON", 0.05)
     settings = replace(Settings(), serve=ServeOptions(poll_seconds=0.02))
-    desks = Desks(home, settings, HashEmbedder())
-    slowly = SlowDisk(Desks(home, settings, HashEmbedder()), "other")
+    desks = Workspace(home, settings, HashEmbedder())
+    slowly = SlowDisk(Workspace(home, settings, HashEmbedder()), "other")
     monkeypatch.setattr(desks, "open", slowly)
-    app = api.build(desks, keys)
+    app = api.build_app(desks, keys)
     with TestClient(app, base_url="http://localhost:8080") as client:
         asked = [
             client.portal.start_task_soon(

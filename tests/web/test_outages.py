@@ -12,7 +12,7 @@ import pytest
 from web_home import publish, serving
 
 from indexes import access_log, generations
-from ragdesk.web.volume import Volume
+from ragdesk.web.volume import CollectionsVolume
 
 DOCUMENTS = "/v1/collections/default/documents"
 LATER = {"a.md": "A later document.\n"}
@@ -177,7 +177,7 @@ def test_collections_that_were_all_removed_are_no_disk_that_went_away(client, ho
 
 def test_a_moved_folder_of_collections_is_believed_where_it_holds_some(tmp_path):
     folder = tmp_path / "collections"
-    volume = Volume(folder)
+    volume = CollectionsVolume(folder)
     volume.check()  # none yet: a new home
     folder.mkdir()
     volume.check()
@@ -198,9 +198,9 @@ def test_a_pipe_in_the_place_of_a_small_file_is_no_wait(tmp_path):
     ends = []
 
     def read() -> None:
-        ends.append(generations.current(tmp_path))
-        ends.append(access_log.read(tmp_path, 2))
-        with pytest.raises(OSError, match="LOCK"), generations.writing(tmp_path):
+        ends.append(generations.read_current_number(tmp_path))
+        ends.append(access_log.read_access_log(tmp_path, 2))
+        with pytest.raises(OSError, match="LOCK"), generations.lock_collection(tmp_path):
             pass
         ends.append(None)
 

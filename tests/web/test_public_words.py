@@ -8,10 +8,10 @@ from web_home import serving
 
 from indexes.errors import BaseDamaged, CollectionBusy, IndexDamaged, IndexNotFound
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
-from ingest.validity import beside, sidecar
+from ingest.validity import read_sidecar, sidecar_path
 from ragdesk.errors import HomeUnusable, ModelMissing, SettingsError
-from ragdesk.support.access import Keys
-from ragdesk.web.problems import from_error
+from ragdesk.support.access import KeyStore
+from ragdesk.web.problems import error_response
 
 BASE = "/v1/collections/default/documents"
 BODY = b"# Cellar\n\nThe cellar is open on Mondays.\n"
@@ -32,7 +32,7 @@ ERRORS = [
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_error_of_the_rooms_below_brings_its_folder_along(folder):
     for cls in ERRORS:
-        body = from_error(cls(f"{folder}, see {folder}/CURRENT: cannot be read.")).body.decode()
+        body = error_response(cls(f"{folder}, see {folder}/CURRENT: cannot be read.")).body.decode()
         for part in ("srv", "plans", "计划", "Users", "share", "CURRENT"):
             assert part not in body, cls
 
@@ -40,15 +40,15 @@ def test_no_error_of_the_rooms_below_brings_its_folder_along(folder):
 def test_a_sidecar_that_cannot_be_read_names_no_folder(tmp_path):
     file = tmp_path / "a b" / "plan.md"
     file.parent.mkdir()
-    sidecar(file).symlink_to(file)
+    sidecar_path(file).symlink_to(file)
     with pytest.raises(Unreadable) as raised:
-        beside(file, real=True)
+        read_sidecar(file, real=True)
     assert "a b" not in str(raised.value)
 
 
 def test_a_damaged_home_of_an_odd_name_is_not_named(published, tmp_path):
     home = shutil.copytree(published, tmp_path / 'Fir ma\'s 公司 "X"\nplan.' / "home")
-    keys = Keys(home)
+    keys = KeyStore(home)
     with serving(home, keys) as client:
         for file in [*(home / "collections" / "default" / "segments").rglob("*")]:
             if file.is_file():

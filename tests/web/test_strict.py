@@ -6,26 +6,26 @@ from hypothesis import strategies as st
 from web_home import HOSTILE
 
 from ragdesk.errors import BadRequest
-from ragdesk.web.strict import MAX_DEPTH, parse
+from ragdesk.web.strict import MAX_JSON_DEPTH, parse_json_body
 
 
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_json_is_refused_with_a_reason(body):
     with pytest.raises(BadRequest, match=r"\w"):
-        parse(body)
+        parse_json_body(body)
 
 
 @pytest.mark.parametrize("pair", [b'\\"', b"\\\\", b'\\""'])
 def test_a_string_without_an_end_is_read_once(pair):
     with pytest.raises(BadRequest, match="not JSON"):
-        parse(b'"' + pair * 400_000)
+        parse_json_body(b'"' + pair * 400_000)
 
 
 def test_the_limits_themselves_pass():
-    deep = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
-    assert json.loads(deep) == parse(deep)
-    assert parse(b'{"a": ' + b"9" * 18 + b"}") == {"a": 10**18 - 1}
-    assert parse('"[[[[{{{{ 退款 \\" \\\\ 🙂"'.encode()) == '[[[[{{{{ 退款 " \\ 🙂'
+    deep = b"[" * MAX_JSON_DEPTH + b"]" * MAX_JSON_DEPTH
+    assert json.loads(deep) == parse_json_body(deep)
+    assert parse_json_body(b'{"a": ' + b"9" * 18 + b"}") == {"a": 10**18 - 1}
+    assert parse_json_body('"[[[[{{{{ 退款 \\" \\\\ 🙂"'.encode()) == '[[[[{{{{ 退款 " \\ 🙂'
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
@@ -43,12 +43,12 @@ values = st.recursive(
 @given(values)
 def test_plain_json_reads_as_the_standard_library_reads_it(value):
     body = json.dumps(value).encode()
-    assert parse(body) == json.loads(body)
+    assert parse_json_body(body) == json.loads(body)
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(body):
     try:
-        parse(body)
+        parse_json_body(body)
     except BadRequest:
         return

@@ -17,14 +17,14 @@ import pytest
 from web_home import serving
 
 from indexes import generations
-from ragdesk.web.uploads import FOLDER, Uploads
+from ragdesk.web.uploads import UPLOADS_FOLDER, Uploads
 
 WHERE = "/v1/collections/default/documents/a.md"
 
 
 def left(home: Path) -> list[str]:
     """List what lies in a home's uploads, beside the locks."""
-    files = (file for file in (home / FOLDER).rglob("*") if file.is_file())
+    files = (file for file in (home / UPLOADS_FOLDER).rglob("*") if file.is_file())
     return [file.name for file in files if file.name != "LOCK"]
 
 
@@ -105,7 +105,7 @@ def test_on_a_full_disk_an_upload_is_refused_in_words_and_gone(client, home):
 
 def test_a_job_on_a_full_disk_says_so(client, home):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with generations.writing(home / "collections/default"):
+    with generations.lock_collection(home / "collections/default"):
         put = client.put(WHERE, content=b"# A\n\n" + b"Alpha. " * 100)
         where = put.headers["location"]
         wait(lambda: client.get(where).json()["waits_for"])
@@ -161,11 +161,11 @@ def test_what_a_killed_server_left_is_cleared_at_start_and_what_a_living_one_hol
 
 
 def test_a_home_that_takes_no_uploads_is_served_all_the_same(home, keys):
-    shutil.rmtree(home / FOLDER, ignore_errors=True)
-    (home / FOLDER).write_text("not a folder")
+    shutil.rmtree(home / UPLOADS_FOLDER, ignore_errors=True)
+    (home / UPLOADS_FOLDER).write_text("not a folder")
     with serving(home, keys) as client:
         assert client.post("/v1/search", json={"query": "refund"}).status_code == 200
-        (home / FOLDER).unlink()
+        (home / UPLOADS_FOLDER).unlink()
         assert client.put(WHERE, content=b"# A\n\nAlpha.\n").status_code == 202
 
 
@@ -187,7 +187,7 @@ def scope() -> dict[str, Any]:
 
 
 def test_a_folder_that_was_removed_by_hand_is_made_anew(client, home):
-    shutil.rmtree(home / FOLDER)
+    shutil.rmtree(home / UPLOADS_FOLDER)
 
     sent = client.put(WHERE, content=b"# A\n\nWords.\n")
 

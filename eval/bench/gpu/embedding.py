@@ -67,8 +67,8 @@ def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str
     from indexes import on_torch, weights  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as cache:
-        found = weights.find(model, Path(cache))
-        encode = on_torch.open_encoder(found, device=device, threads=_threads())
+        found = weights.find_model(model, Path(cache))
+        encode = on_torch.open_torch_encoder(found, device=device, threads=_threads())
         alone = SentenceTransformer(str(found.folder), device=device, local_files_only=True).eval()
         if device != "cpu":
             alone.half()

@@ -110,7 +110,7 @@ def ask(index: Any, queries: Vectors, **how: Any) -> tuple[list[float], NDArray[
 def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
     """Measure both kinds at each number of vectors."""
     need("faiss", "torch")
-    from indexes.dense import faiss, probes  # noqa: PLC0415
+    from indexes.dense import faiss, count_probes  # noqa: PLC0415
 
     copied = copy_rate(device, sizes.copied, sizes.rounds)
     queries = next(slabs(sizes.queries, sizes, seed=2))
@@ -121,7 +121,7 @@ def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
             lists = 0 if kind == "flat" else max(1, min(round(4 * count**0.5), count // 40))
             index = empty(device, kind, sizes, lists)
             built = fill(index, count, sizes, lists)
-            read = probes(lists, 1.0) if lists else 0
+            read = count_probes(lists, 1.0) if lists else 0
             how = {"params": faiss.SearchParametersIVF(nprobe=read)} if lists else {}
             times, found = ask(index, queries, **how)
             wanted = found if wanted is None else wanted

@@ -110,12 +110,12 @@ async def directly(client: Any, url: str, asked: dict[str, Any], told: Round) ->
 
 async def through(desk: Any, question: str, told: Round) -> None:
     """Ask the desk; its first words are those that an asker sees."""
-    from ragdesk.answering.answer import Delta, Done, Question  # noqa: PLC0415
+    from ragdesk.answering.answer import TextDelta, Done, Question  # noqa: PLC0415
 
     began, spoke = time.perf_counter(), False
     async with aclosing(desk.stream(Question(text=question))) as events:
         async for event in events:
-            if isinstance(event, Delta) and not spoke:
+            if isinstance(event, TextDelta) and not spoke:
                 told.first.append(time.perf_counter() - began)
                 spoke = True
             if isinstance(event, Done):
@@ -146,24 +146,24 @@ async def measure(url: str, sizes: Sizes) -> list[dict[str, str]]:
     import httpx  # noqa: PLC0415
 
     from eval.bench.handbook import HANDBOOK, cases  # noqa: PLC0415
-    from ragdesk.assemble import Desks  # noqa: PLC0415
+    from ragdesk.assemble import Workspace  # noqa: PLC0415
 
     questions = list(islice(cycle(case.question for case in cases()), sizes.each))
     url = url.rstrip("/")
     with tempfile.TemporaryDirectory() as home:
-        desks = Desks(Path(home), _settings(url, sizes))
-        await asyncio.to_thread(desks.job("default").run, [HANDBOOK / "documents"])
-        opened, engine = desks.open("default"), desks.engine
+        desks = Workspace(Path(home), _settings(url, sizes))
+        await asyncio.to_thread(desks.make_job("default").run, [HANDBOOK / "documents"])
+        opened, engine = desks.open_collection("default"), desks.engine
         if engine is None:
             raise AssertionError("a URL is set")
-        engine.ground = recorded = Recorded(engine.ground)
-        made, counts = engine.make, list[Pieces]()
+        engine.build_prompt = recorded = Recorded(engine.build_prompt)
+        made, counts = engine.open_generator, list[Pieces]()
 
         def counting() -> Any:
             counts.append(Pieces(made()))
             return counts[-1]
 
-        engine.make = counting
+        engine.open_generator = counting
         rows = []
         async with httpx.AsyncClient(timeout=300, trust_env=False) as client:
 

@@ -5,7 +5,7 @@ from parsed import asked, sound
 
 from ingest.errors import Unreadable
 from ingest.parse.asked import is_question
-from ingest.parse.compose import Composer, clean, flow, row
+from ingest.parse.compose import DocumentBuilder, clean_text, join_wrapped_lines, format_row
 
 WORDS = st.text(
     st.one_of(st.characters(), st.sampled_from("订单。 \n\t\u200b\u202e\ufeff|\x00-?？")),
@@ -31,14 +31,14 @@ PIECES = st.lists(
 
 @given(PIECES)
 def test_whatever_is_written_every_block_is_exactly_its_text(pieces):
-    composer = Composer()
+    composer = DocumentBuilder()
     spans = []
     for name, *rest in pieces:
         span = getattr(composer, name)(*rest)
         if name != "page":
             spans.append(span)
     try:
-        document = composer.document(title="T", media_type="text/plain")
+        document = composer.build_document(title="T", media_type="text/plain")
     except Unreadable:
         assert all(start == end for start, end in spans)
         return
@@ -51,19 +51,19 @@ def test_whatever_is_written_every_block_is_exactly_its_text(pieces):
 
 @given(WORDS)
 def test_flow_and_clean_are_done_after_one_time(text):
-    assert clean(clean(text)) == clean(text)
-    assert flow(flow(text)) == flow(text)
-    assert "\n" not in flow(text)
+    assert clean_text(clean_text(text)) == clean_text(text)
+    assert join_wrapped_lines(join_wrapped_lines(text)) == join_wrapped_lines(text)
+    assert "\n" not in join_wrapped_lines(text)
 
 
 def test_headings_make_the_path():
-    composer = Composer()
-    composer.heading(1, "Policies")
-    composer.heading(3, "Refunds")
-    composer.paragraph("Thirty days.")
-    composer.heading(2, "Shipping")
-    composer.paragraph("By bike.")
-    document = sound(composer.document(title="P", media_type="text/plain"))
+    composer = DocumentBuilder()
+    composer.add_heading(1, "Policies")
+    composer.add_heading(3, "Refunds")
+    composer.add_paragraph("Thirty days.")
+    composer.add_heading(2, "Shipping")
+    composer.add_paragraph("By bike.")
+    document = sound(composer.build_document(title="P", media_type="text/plain"))
     assert [block.path for block in document.blocks] == [
         (),
         ("Policies",),
@@ -74,30 +74,30 @@ def test_headings_make_the_path():
 
 
 def test_a_question_and_its_short_section_are_one_entry():
-    composer = Composer()
-    composer.heading(2, "How long do refunds take?")
-    composer.paragraph("Five days.")
-    composer.items(["- by card", "- by transfer"])
-    composer.heading(2, "Why so long?")
-    composer.paragraph("word " * 400)
-    composer.heading(2, "And where?")
-    composer.heading(3, "In shops")
-    composer.paragraph("There.")
-    document = sound(composer.document(title="F", media_type="text/plain"))
+    composer = DocumentBuilder()
+    composer.add_heading(2, "How long do refunds take?")
+    composer.add_paragraph("Five days.")
+    composer.add_list(["- by card", "- by transfer"])
+    composer.add_heading(2, "Why so long?")
+    composer.add_paragraph("word " * 400)
+    composer.add_heading(2, "And where?")
+    composer.add_heading(3, "In shops")
+    composer.add_paragraph("There.")
+    document = sound(composer.build_document(title="F", media_type="text/plain"))
     assert asked(document) == ["How long do refunds take?"]
     assert document.blocks[0].kind == "faq"
     assert document.text[: document.blocks[0].end].endswith("- by transfer")
 
 
 def test_pages_know_their_blocks():
-    composer = Composer()
-    composer.page("i")
-    composer.paragraph("One.")
-    composer.page("ii")
-    composer.page("1")
-    composer.paragraph("Three.")
-    composer.paragraph("Four.")
-    document = sound(composer.document(title="P", media_type="application/pdf"))
+    composer = DocumentBuilder()
+    composer.begin_page("i")
+    composer.add_paragraph("One.")
+    composer.begin_page("ii")
+    composer.begin_page("1")
+    composer.add_paragraph("Three.")
+    composer.add_paragraph("Four.")
+    document = sound(composer.build_document(title="P", media_type="application/pdf"))
     assert [document.text[p.start : p.end] for p in document.pages] == [
         "One.",
         "",
@@ -108,33 +108,33 @@ def test_pages_know_their_blocks():
 
 
 def test_a_heading_that_is_not_shown_only_leads():
-    composer = Composer()
-    composer.heading(1, "Notes", shown=False)
-    composer.paragraph("Say hello.")
-    document = sound(composer.document(title="P", media_type="text/plain"))
+    composer = DocumentBuilder()
+    composer.add_heading(1, "Notes", visible=False)
+    composer.add_paragraph("Say hello.")
+    document = sound(composer.build_document(title="P", media_type="text/plain"))
     assert document.text == "Say hello."
     assert document.blocks[0].path == ("Notes",)
 
 
 def test_an_overlong_heading_is_a_paragraph():
-    composer = Composer()
-    composer.heading(1, "long " * 100)
-    composer.paragraph("Below.")
-    document = sound(composer.document(title="P", media_type="text/plain"))
+    composer = DocumentBuilder()
+    composer.add_heading(1, "long " * 100)
+    composer.add_paragraph("Below.")
+    document = sound(composer.build_document(title="P", media_type="text/plain"))
     assert [block.kind for block in document.blocks] == ["paragraph", "paragraph"]
     assert document.blocks[1].path == ()
 
 
 def test_a_row_keeps_its_columns():
-    assert row(["", "Mon", "", "Tue", " "]) == "| Mon | | Tue"
-    assert row(["Pipe", "|"]) == "Pipe | |"
+    assert format_row(["", "Mon", "", "Tue", " "]) == "| Mon | | Tue"
+    assert format_row(["Pipe", "|"]) == "Pipe | |"
 
 
 def test_nothing_readable_is_unreadable():
-    composer = Composer()
-    composer.paragraph("\u200b \n")
+    composer = DocumentBuilder()
+    composer.add_paragraph("\u200b \n")
     with pytest.raises(Unreadable, match="no text"):
-        composer.document(title="T", media_type="text/plain")
+        composer.build_document(title="T", media_type="text/plain")
 
 
 @pytest.mark.parametrize(

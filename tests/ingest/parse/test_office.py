@@ -93,14 +93,14 @@ def test_strict_documents_are_read():
 
 
 def test_numbers_are_spelled_as_in_word():
-    assert [numbering.spell(n, "chineseCounting") for n in (1, 10, 11, 20, 99)] == [
+    assert [numbering.spell_count(n, "chineseCounting") for n in (1, 10, 11, 20, 99)] == [
         "一",
         "十",
         "十一",
         "二十",
         "九十九",
     ]
-    assert [numbering.spell(n, "upperRoman") for n in (4, 9, 49)] == ["IV", "IX", "XLIX"]
+    assert [numbering.spell_count(n, "upperRoman") for n in (4, 9, 49)] == ["IV", "IX", "XLIX"]
 
 
 ENTITIES = '<!DOCTYPE d [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
@@ -133,7 +133,7 @@ def lying(size: int) -> bytes:
 
 @pytest.mark.parametrize("size", [5, 499_999, 500_001, 1 << 31])
 def test_an_archive_that_lies_about_sizes_is_refused(size):
-    assert archives.Archive(lying(500_000)).names == ["a.xml"]
+    assert archives.Archive(lying(500_000)).entry_names == ["a.xml"]
     with pytest.raises(Unreadable):
         archives.Archive(lying(size))
 
@@ -295,10 +295,10 @@ def test_a_string_that_is_stored_once_and_shown_in_many_cells_is_bounded():
 
 
 def test_formats_of_numbers():
-    assert xlsx.number(0.195, "0.0%") == "19.5%"
-    assert xlsx.number(1234.5, '"$"#,##0.00') == "$1,234.50"
-    assert xlsx.number(1234, "[$€-407]#,##0") == "€1,234"
-    assert xlsx.number(1e20, "General") == "1e+20"
+    assert xlsx.format_number(0.195, "0.0%") == "19.5%"
+    assert xlsx.format_number(1234.5, '"$"#,##0.00') == "$1,234.50"
+    assert xlsx.format_number(1234, "[$€-407]#,##0") == "€1,234"
+    assert xlsx.format_number(1e20, "General") == "1e+20"
 
 
 def test_a_long_cell_that_spans_rows_is_said_once():

@@ -11,8 +11,8 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 
 from ingest.errors import Unreadable
 from ingest.parse import pdf_structure
-from ingest.parse.pdf import MEDIA_TYPE, PdfOptions, parse
-from ingest.parse.pdf_boxes import boxes_of, sizes_of
+from ingest.parse.pdf import PDF_TYPE, PdfOptions, parse
+from ingest.parse.pdf_boxes import find_boxes, read_page_sizes
 
 PAGE = made.lines("A page with some text on it.", "It has a second line.")
 
@@ -30,7 +30,7 @@ def test_pages_have_their_spans_and_printed_labels():
     for n, page in enumerate(document.pages):
         assert document.text[page.start : page.end] == f"This is page number {'abcde'[n]} of five."
     assert [block.page for block in document.blocks] == [1, 2, 3, 4, 5]
-    assert (document.media_type, document.language) == (MEDIA_TYPE, "en")
+    assert (document.media_type, document.language) == (PDF_TYPE, "en")
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_boxes_follow_the_page_as_it_is_shown(rotation):
     )
     document = parse(body, "x.pdf")
     assert document.text == "Marked here"
-    ((page, left, top, right, bottom),) = boxes_of(document.boxes, 0, len(document.text))
-    ((width, height),) = sizes_of(document.boxes)
+    ((page, left, top, right, bottom),) = find_boxes(document.boxes, 0, len(document.text))
+    ((width, height),) = read_page_sizes(document.boxes)
     unturned = {
         0: (left, bottom),
         90: (top, width - left),
@@ -269,14 +269,14 @@ def test_every_word_is_read_once_and_has_its_place(pages):
     words = [word for page in pages for line in page for word in line]
     assert "".join(document.text.split()) == "".join(words)
     for at, letter in enumerate(document.text):
-        assert letter.isspace() or len(boxes_of(document.boxes, at, at + 1)) == 1
+        assert letter.isspace() or len(find_boxes(document.boxes, at, at + 1)) == 1
     for block in document.blocks:
         page = document.pages[block.page - 1]
         assert page.start <= block.start < block.end <= page.end
     for number, page in enumerate(pages):
         shown = document.pages[number]
         at = document.text.index(page[0][0], shown.start)
-        (where, left, top, _, bottom), *_ = boxes_of(document.boxes, at, at + len(page[0][0]))
+        (where, left, top, _, bottom), *_ = find_boxes(document.boxes, at, at + len(page[0][0]))
         assert where == number + 1
         assert left == pytest.approx(72, abs=3)
         assert top < 100 < bottom
@@ -394,6 +394,6 @@ def test_a_mutated_file_is_read_or_refused_with_a_reason(changes, end):
 
 def test_a_long_value_of_a_form_is_said_once_however_many_places_show_it():
     box = (0.0, 0.0, 9.0, 9.0)
-    long = [pdf_structure.Field(0, "f", "word " * 50, box)] * 50
-    short = [pdf_structure.Field(0, "f", "yes", box)] * 3
-    assert list(pdf_structure._each_once([*long, *short])) == [long[0], *short]
+    long = [pdf_structure.FormField(0, "f", "word " * 50, box)] * 50
+    short = [pdf_structure.FormField(0, "f", "yes", box)] * 3
+    assert list(pdf_structure._drop_repeated_values([*long, *short])) == [long[0], *short]

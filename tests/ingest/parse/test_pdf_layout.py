@@ -7,19 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.parse.pdf import parse
-from ingest.parse.pdf_boxes import boxes_of
-from ingest.parse.pdf_check import checked, from_text
-from ingest.parse.pdf_codes import from_glyphs, is_suspect
-from ingest.parse.pdf_furniture import without_furniture
-from ingest.parse.pdf_line import Cell, Line, Sheet
-from ingest.parse.pdf_order import arrange, by_columns
-from ingest.parse.pdf_prose import is_one_word, pieces
-from ingest.parse.pdf_structure import Structure
+from ingest.parse.pdf_boxes import find_boxes
+from ingest.parse.pdf_check import check_sheets, make_text_sheet
+from ingest.parse.pdf_codes import read_glyph_codes, has_suspect_font
+from ingest.parse.pdf_furniture import drop_running_lines
+from ingest.parse.pdf_line import LineCell, TextLine, Sheet
+from ingest.parse.pdf_order import order_lines, order_by_columns
+from ingest.parse.pdf_prose import is_broken_word, make_pieces
+from ingest.parse.pdf_structure import PdfStructure
 
 
 def line(text, left, top, *, width=None, size=10.0):
     box = (left, top, left + (width or 5.0 * len(text)), top + size)
-    return Line((Cell(text, box),), box, size)
+    return TextLine((LineCell(text, box),), box, size)
 
 
 POINTS = st.tuples(st.integers(0, 500), st.integers(0, 800))
@@ -29,7 +29,7 @@ POINTS = st.tuples(st.integers(0, 500), st.integers(0, 800))
 @given(st.lists(st.tuples(POINTS, st.text("abcdefg ", min_size=8, max_size=40)), max_size=25))
 def test_ordering_loses_and_invents_nothing(found):
     lines = [line(f"x{text}x", x, y) for (x, y), text in found]
-    for ordered in (arrange(lines), by_columns(lines)):
+    for ordered in (order_lines(lines), order_by_columns(lines)):
         words = [cell.text for one in ordered for cell in one.cells]
         assert sorted(words) == sorted(one.text for one in lines)
 
@@ -42,19 +42,19 @@ def test_two_columns_are_found_in_any_order_of_drawing(left, right):
     drawn = [*(column[n] for n in left), *(other[n] for n in right)]
     expected = [f"left column line {n:02}" for n in range(12)]
     expected += [f"right column line {n:02}" for n in range(12)]
-    assert [one.text for one in by_columns(drawn)] == expected
+    assert [one.text for one in order_by_columns(drawn)] == expected
 
 
 def test_a_footnote_sign_drawn_last_comes_back_to_its_word():
     words = line("Net income", 50, 100, width=50)
     sign = line("(a)", 101, 98, width=8, size=6)
-    (joined,) = arrange([words, line("This is another line of the page", 50, 130), sign])[:1]
+    (joined,) = order_lines([words, line("This is another line of the page", 50, 130), sign])[:1]
     assert joined.text == "Net income (a)"
 
 
 def test_pieces_hold_every_letter_of_their_lines():
     lines = [line(f"Some words of line {n}.", 50, 100 + 12 * n) for n in range(9)]
-    found = pieces(lines, body=10.0, known=lambda _: False)
+    found = make_pieces(lines, body=10.0, has_word=lambda _: False)
     assert " ".join(piece.text for piece in found) == " ".join(one.text for one in lines)
 
 
@@ -70,37 +70,37 @@ def test_pieces_hold_every_letter_of_their_lines():
     ],
 )
 def test_a_hyphen_stays_where_the_document_says_so(first, second, words, whole):
-    assert is_one_word(first, second, lambda word: word in words) is whole
+    assert is_broken_word(first, second, lambda word: word in words) is whole
 
 
 def test_glyph_numbers_are_read_as_letters():
     told = [36, 21, 17, 3, 179, 53, 182, 180, 3, 177, 135]
     codes = np.array(told * 3, dtype=np.uint32)
-    assert is_suspect(codes)
-    read = from_glyphs(codes, np.zeros(len(codes), dtype=np.int64))
+    assert has_suspect_font(codes)
+    read = read_glyph_codes(codes, np.zeros(len(codes), dtype=np.int64))
     assert "".join(map(chr, read)) == "A2. “R’” –•" * 3
     plain = np.array(list(map(ord, "Plain text, with a\ttab\r\n")), dtype=np.uint32)
-    assert not is_suspect(plain)
+    assert not has_suspect_font(plain)
 
 
 def test_text_at_the_edge_that_repeats_is_no_header_when_it_belongs_to_the_body():
     body = [line("The same clause stands on every page.", 50, 100 + 12 * n) for n in range(6)]
     sheets = [Sheet(600.0, 800.0, tuple(body)) for _ in range(4)]
-    assert without_furniture(sheets, ["1", "2", "3", "4"], 10.0) == sheets
+    assert drop_running_lines(sheets, ["1", "2", "3", "4"], 10.0) == sheets
 
 
 def test_a_page_that_pdfium_cannot_load_is_read_by_pypdf():
-    structure = Structure(made.made(made.lines("The first line,", "and the second.")))
-    (sheet,) = checked([None], structure)
+    structure = PdfStructure(made.made(made.lines("The first line,", "and the second.")))
+    (sheet,) = check_sheets([None], structure)
     assert [one.text for one in sheet.lines] == ["The first line,", "and the second."]
 
 
 def test_pypdf_is_believed_where_pdfium_saw_almost_nothing():
-    structure = Structure(made.made(made.lines(*made.wrapped(made.LOREM, 400))))
+    structure = PdfStructure(made.made(made.lines(*made.wrapped(made.LOREM, 400))))
     nearly_empty = Sheet(595.0, 842.0, (line("Xq", 50, 100),))
-    (sheet,) = checked([nearly_empty], structure)
+    (sheet,) = check_sheets([nearly_empty], structure)
     assert " ".join(one.text for one in sheet.lines).startswith("Refunds are paid")
-    (kept,) = checked([from_text(made.LOREM, (595.0, 842.0))], structure)
+    (kept,) = check_sheets([make_text_sheet(made.LOREM, (595.0, 842.0))], structure)
     assert kept.lines[0].text == made.LOREM.strip()
 
 
@@ -116,7 +116,7 @@ def test_lines_that_run_up_or_down_the_page_are_read(angle, x, y):
 
     document = parse(made.made(draw), "x.pdf")
     assert document.text == " ".join(texts)
-    (_, left, top, right, bottom), _ = boxes_of(document.boxes, 0, len(document.text))
+    (_, left, top, right, bottom), _ = find_boxes(document.boxes, 0, len(document.text))
     assert bottom - top > 100
     assert right - left < 20
 

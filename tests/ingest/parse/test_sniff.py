@@ -4,7 +4,7 @@ from parsed import sound, zipped
 
 from ingest.errors import Unreadable
 from ingest.parse import table
-from ingest.parse.sniff import DOCX, PPTX, XLSX, media_type
+from ingest.parse.sniff import DOCX, PPTX, XLSX, detect_media_type
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
@@ -44,17 +44,20 @@ PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
     ],
 )
 def test_content_decides_and_the_name_only_where_content_leaves_it_open(body, name, kind):
-    assert media_type(body.encode(), name) == kind
+    assert detect_media_type(body.encode(), name) == kind
     if kind not in {"application/pdf", "application/xml"}:
-        assert media_type(body.encode("utf-16"), name) == kind
+        assert detect_media_type(body.encode("utf-16"), name) == kind
 
 
 def test_packages_are_told_by_their_entries():
-    assert media_type(word(par("x")), "x.pdf") == DOCX
-    assert media_type(deck(slide(shape("x"))), "x.zip") == PPTX
-    assert media_type(zipped({"xl/workbook.xml": "x"}), "x") == XLSX
-    assert media_type(zipped({"mimetype": "application/epub+zip"}), "x") == "application/epub+zip"
-    assert media_type(zipped({"a.txt": "x"}), "x.docx") == "application/zip"
+    assert detect_media_type(word(par("x")), "x.pdf") == DOCX
+    assert detect_media_type(deck(slide(shape("x"))), "x.zip") == PPTX
+    assert detect_media_type(zipped({"xl/workbook.xml": "x"}), "x") == XLSX
+    assert (
+        detect_media_type(zipped({"mimetype": "application/epub+zip"}), "x")
+        == "application/epub+zip"
+    )
+    assert detect_media_type(zipped({"a.txt": "x"}), "x.docx") == "application/zip"
 
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
@@ -89,12 +92,12 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
 )
 def test_what_is_not_read_is_refused_with_a_reason(body, name, reason):
     with pytest.raises(Unreadable, match=reason):
-        table.parse(body, name)
+        table.parse_document(body, name)
 
 
 def test_words_may_begin_like_a_picture():
     assert sound(
-        table.parse(b"BM means bookmark. ID3 is a tag. MZ is a pair of letters.", "x")
+        table.parse_document(b"BM means bookmark. ID3 is a tag. MZ is a pair of letters.", "x")
     ).text
 
 
@@ -104,7 +107,7 @@ def test_every_parser_names_its_type():
         "text/plain": "Words.", "application/jsonl": '{"text": "a"}', "text/vtt": "WEBVTT\n\n00:01 --> 00:02\nHi",
     }  # fmt: skip
     for kind, body in made.items():
-        assert sound(table.parse(body.encode(), "x")).media_type == kind
+        assert sound(table.parse_document(body.encode(), "x")).media_type == kind
     assert set(made) | {DOCX, PPTX, XLSX, "application/pdf", "application/epub+zip"} == set(
         table.PARSERS
     )
@@ -116,7 +119,7 @@ def test_nesting_beyond_all_measure_is_refused():
         + "Content-Type: message/rfc822\n\n" * 5000
     )
     with pytest.raises(Unreadable, match="nested too deep"):
-        table.parse(parts.encode(), "x.eml")
+        table.parse_document(parts.encode(), "x.eml")
 
 
 def test_a_package_of_another_kind_has_no_slides():

@@ -78,7 +78,7 @@ def test_damaged_utf8_stays_readable():
 @pytest.mark.parametrize("body", [bytes(range(256)) * 20, b"\x00\x01\x02" * 500])
 def test_binary_data_is_no_text(body):
     with pytest.raises(Unreadable, match="binary"):
-        decode.text(body)
+        decode.decode_text(body)
 
 
 def test_csv_is_a_table_with_its_header():
@@ -218,9 +218,9 @@ def test_an_email_of_markup_only():
 
 
 def test_a_message_that_is_all_history_is_kept():
-    assert "Old question" in mail.fresh("> Old question\n> and more\n")
-    assert mail.fresh("Fine.\n\n-----Original Message-----\nFrom: a") == "Fine."
-    assert mail.fresh("好的。\n\n发件人: 王\n发送时间: 昨天\n\n旧") == "好的。"
+    assert "Old question" in mail.drop_quoted_history("> Old question\n> and more\n")
+    assert mail.drop_quoted_history("Fine.\n\n-----Original Message-----\nFrom: a") == "Fine."
+    assert mail.drop_quoted_history("好的。\n\n发件人: 王\n发送时间: 昨天\n\n旧") == "好的。"
 
 
 CONTAINER = '<container><rootfiles><rootfile full-path="OPS/b.opf"/></rootfiles></container>'
