@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval import stats
-from eval.abstention import compute_auroc
+from eval.abstention_metrics import compute_auroc
 from eval.case import Case
 from eval.errors import BadCases
-from eval.reply import read_reply
+from eval.target_reply import read_reply
 from eval.trial import Trial
 
 FOLDS, RIDGE = 5, 1.0

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from eval import store
+from eval import run_folder
 from eval.errors import BadCases
 from eval.metrics import METRICS
-from eval.paired import ALPHA, PairedDifference, compare_pairs, adjust_holm
+from eval.paired_tests import ALPHA, PairedDifference, adjust_holm, compare_pairs
 from eval.stats import ANY
 
 Call = Literal["better", "worse", "no difference shown"]
@@ -102,7 +102,7 @@ def _finite_difference(value: float) -> float | None:
 
 
 def _by_case(folder: Path) -> dict[str, dict[str, Any]]:
-    return {row["case"]: row for row in store.read_scores(folder)}
+    return {row["case"]: row for row in run_folder.read_scores(folder)}
 
 
 def _score_pairs(

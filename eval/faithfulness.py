@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from eval.reply import is_refusal_sentence
-from indexes.support import Idf, compute_coverage
-from indexes.text import drop_stopwords, tokenize_text
+from eval.target_reply import is_refusal_sentence
+from indexes.text.coverage import Idf, compute_coverage
+from indexes.text.tokens import drop_stopwords, tokenize_text
 
 SUPPORTED = 0.6  # of a sentence's words, by idf; below it counts as unsupported
 Pair = tuple[str, str]

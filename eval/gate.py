@@ -20,8 +20,8 @@ from pathlib import Path
 from eval import stats
 from eval.errors import BadGate
 from eval.measure import Aggregate
-from eval.measured import ScoredCase
 from eval.report import EvalReport
+from eval.scoring_types import ScoredCase
 
 FIELDS = ("value", "ci_low", "ci_high", "bound_low", "bound_high", "n_ok", "n_skipped", "n_error")
 _TEST = re.compile(

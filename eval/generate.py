@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.case import Case, Evidence, Stratum, write_case_lines
-from eval.locate import Span
-from eval.store import CASES
-from indexes.text import detect_language
+from eval.evidence import Span
+from eval.run_folder import CASES
+from indexes.text.scripts import detect_language
 
 SEED = 20261123
 SHORTEST = 40  # characters of a section that says something

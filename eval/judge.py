@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eval import replies
+from eval import judge_client as replies
 from eval.case import Evidence
 from eval.errors import NoAnswer
-from eval.locate import find_quote
-from eval.replies import JudgeOptions, JudgeClient
-from indexes.markers import break_markers
+from eval.evidence import find_quote
+from eval.judge_client import JudgeClient, JudgeOptions
+from indexes.text.chat_markers import break_markers
 
 VERDICTS: Final = ("supported", "contradicted", "not_stated", "no_claim")
 WORTH: Final = {"supported": 1.0, "contradicted": 0.0, "not_stated": 0.0}

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eval import stats, store, trial
+from eval import run_folder, stats, trial
 from eval.case import Case
 from eval.errors import NoAnswer
 from eval.judge import Judge
-from eval.reply import TargetReply, read_reply
+from eval.target_reply import TargetReply, read_reply
 
 JUDGED, CACHE = "judged.jsonl", "judge"
 WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0, 5.0)}
@@ -18,14 +18,14 @@ WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0
 
 def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
     """Judge every answer that was given, write judged.jsonl and judge.json; give the figures."""
-    cases = sorted(store.read_cases(folder), key=lambda case: case.id)
+    cases = sorted(run_folder.read_cases(folder), key=lambda case: case.id)
     trials = trial.read_trials(folder)
     answers = [(c, r) for c in cases if (r := find_given_answer(c, trials)) is not None]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         rows = list(pool.map(lambda pair: _judge_row(pair[0], pair[1], judge), answers))
-    store.write_lines(folder / JUDGED, rows)
+    run_folder.write_lines(folder / JUDGED, rows)
     found = {**summarise_judgements(rows), "judge": {**judge.replies.facts(), "temperature": 0}}
-    store.write_json(folder / "judge.json", found)
+    run_folder.write_json(folder / "judge.json", found)
     return found
 
 

@@ -12,25 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval import abstention, stats
+from eval import abstention_metrics, stats
 from eval.case import Case
+from eval.evidence import EvidencePlace
 from eval.faithfulness import word_set
-from eval.locate import EvidencePlace
-from eval.measured import AnsweredCase, Metric, Score, ScoredCase
 from eval.metrics import METRICS, is_answer_right
-from eval.reply import TargetReply, read_reply
+from eval.scoring_types import AnsweredCase, Metric, Score, ScoredCase
+from eval.target_reply import TargetReply, read_reply
 from eval.trial import Trial
-from indexes.support import Idf
+from indexes.text.coverage import Idf
 
 ROUNDS = 1_000  # of the bootstrap of figures that are no means: they are computed anew each time
 Curve = Callable[[Sequence[float], Sequence[float]], float]
 CURVES: Mapping[str, Curve] = {
-    "aurc": abstention.compute_aurc,
-    "coverage_at_risk_10": lambda sure, wrong: abstention.compute_coverage_at_risk(
+    "aurc": abstention_metrics.compute_aurc,
+    "coverage_at_risk_10": lambda sure, wrong: abstention_metrics.compute_coverage_at_risk(
         sure, wrong, risk=0.10
     ),
-    "brier": abstention.compute_brier_score,
-    "ece": abstention.compute_calibration_error,
+    "brier": abstention_metrics.compute_brier_score,
+    "ece": abstention_metrics.compute_calibration_error,
 }
 
 
@@ -275,7 +275,7 @@ def _bootstrap_curve(
         if curve is not None:
             return curve(sure[at].tolist(), wrong[at].tolist())
         ours, theirs = sure[at][side[at]], sure[at][~side[at]]
-        return abstention.compute_auroc(ours, theirs) if len(ours) and len(theirs) else None
+        return abstention_metrics.compute_auroc(ours, theirs) if len(ours) and len(theirs) else None
 
     every = np.arange(len(known))
     whole = figure(every) or 0.0

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Hashable, Sequence
 
-from eval import answers, citations, faithfulness, retrieval, spans
-from eval.locate import EvidencePlace, Span
-from eval.measured import AnsweredCase, Better, Metric, Score, skip_metric
+from eval import answer_metrics, citation_metrics, evidence_spans, faithfulness, ranking_metrics
+from eval.evidence import EvidencePlace, Span
+from eval.scoring_types import AnsweredCase, Better, Metric, Score, skip_metric
 from eval.violations import list_violations
 
 CUTS = (1, 3, 8)
@@ -64,14 +64,15 @@ def _hit_metric(k: int) -> Callable[[AnsweredCase], float]:
 
 def _ndcg_metric(answered_case: AnsweredCase) -> float:
     grades: dict[Hashable, int] = {i: place.grade for i, place in enumerate(answered_case.places)}
-    return retrieval.compute_ndcg(
-        spans.rank_evidence(answered_case.evidence_by_passage), grades, k=DEPTH
+    return ranking_metrics.compute_ndcg(
+        evidence_spans.rank_evidence(answered_case.evidence_by_passage), grades, k=DEPTH
     )
 
 
 def _average_precision_metric(answered_case: AnsweredCase) -> float:
-    return retrieval.compute_average_precision(
-        spans.rank_evidence(answered_case.evidence_by_passage), range(len(answered_case.places))
+    return ranking_metrics.compute_average_precision(
+        evidence_spans.rank_evidence(answered_case.evidence_by_passage),
+        range(len(answered_case.places)),
     )
 
 
@@ -90,8 +91,11 @@ def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[An
         for uri in sorted({place.uri for place in placed} | {p.uri for p in offsets}):
             ours = [(p.start or 0, p.end or 0) for p in offsets if p.uri == uri]
             gold = [_closest_span(place, ours) for place in placed if place.uri == uri]
-            shared += spans.count_shared_characters(ours, gold)
-            want, have = want + spans.count_characters(gold), have + spans.count_characters(ours)
+            shared += evidence_spans.count_shared_characters(ours, gold)
+            want, have = (
+                want + evidence_spans.count_characters(gold),
+                have + evidence_spans.count_characters(ours),
+            )
         return Score(measure(shared, want, have))
 
     return score
@@ -99,7 +103,7 @@ def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[An
 
 def _closest_span(place: EvidencePlace, ours: Sequence[Span]) -> Span:
     """Choose, of the places where a quote stands, the one that is found best."""
-    return max(place.spans, key=lambda span: spans.count_shared_characters([span], ours))
+    return max(place.spans, key=lambda span: evidence_spans.count_shared_characters([span], ours))
 
 
 def _reference(answered_case: AnsweredCase) -> Score:
@@ -108,7 +112,7 @@ def _reference(answered_case: AnsweredCase) -> Score:
     if not answered_case.is_answered:
         return skip_metric(NOT_ANSWERED)
     return Score(
-        answers.compute_answer_f1(
+        answer_metrics.compute_answer_f1(
             answered_case.reply.text, answered_case.case.reference, answered_case.idf
         )
     )
@@ -120,7 +124,9 @@ def _must_include(answered_case: AnsweredCase) -> Score:
     if not answered_case.is_answered:
         return skip_metric(NOT_ANSWERED)
     return Score(
-        answers.compute_included_share(answered_case.reply.text, answered_case.case.must_include)
+        answer_metrics.compute_included_share(
+            answered_case.reply.text, answered_case.case.must_include
+        )
     )
 
 
@@ -128,7 +134,7 @@ def _must_not(answered_case: AnsweredCase) -> Score:
     if not answered_case.case.must_not_include:
         return skip_metric("nothing is forbidden")
     said = any(
-        answers.contains_phrase(answered_case.reply.text, one)
+        answer_metrics.contains_phrase(answered_case.reply.text, one)
         for one in answered_case.case.must_not_include
     )
     return Score(float(said))
@@ -144,10 +150,10 @@ def is_answer_right(answered_case: AnsweredCase) -> float | None:
     if not case.answerable:
         return 0.0
     if case.must_include:
-        return float(answers.compute_included_share(text, case.must_include) == 1.0)
+        return float(answer_metrics.compute_included_share(text, case.must_include) == 1.0)
     if case.reference:
         return float(
-            answers.compute_answer_recall(text, case.reference, answered_case.idf) >= RIGHT
+            answer_metrics.compute_answer_recall(text, case.reference, answered_case.idf) >= RIGHT
         )
     return _cited_evidence(answered_case) if answered_case.places else None
 
@@ -163,7 +169,7 @@ def _cited_evidence(answered_case: AnsweredCase) -> float:
     cited = answered_case.reply.citations
     return float(
         any(
-            spans.covers_evidence(c, c.quote, place)
+            evidence_spans.covers_evidence(c, c.quote, place)
             for c in cited
             for place in answered_case.places
         )
@@ -179,7 +185,7 @@ def _cites_evidence(answered_case: AnsweredCase) -> Score:
     )
 
 
-def make_support_check(answered_case: AnsweredCase) -> citations.Carries:
+def make_support_check(answered_case: AnsweredCase) -> citation_metrics.Carries:
     """Make the check whether quotes carry a sentence, from the words of the run."""
 
     def check(sentence: str, quotes: Sequence[str]) -> bool:
@@ -306,20 +312,20 @@ METRICS: tuple[Metric, ...] = (
         "citation_validity",
         "citations that quote the stored text",
         _with_answer(
-            lambda a: citations.compute_citation_validity(a.reply.citations),
+            lambda a: citation_metrics.compute_citation_validity(a.reply.citations),
             "no citation could be checked",
         ),
     ),
     _metric(
         "citation_coverage",
         "claims that cite something",
-        _with_answer(lambda a: citations.compute_citation_coverage(a.claims), ""),
+        _with_answer(lambda a: citation_metrics.compute_citation_coverage(a.claims), ""),
     ),
     _metric(
         "citation_recall",
         "claims that what they cite carries",
         _with_answer(
-            lambda a: citations.compute_citation_recall(
+            lambda a: citation_metrics.compute_citation_recall(
                 a.claims, a.reply.citations, make_support_check(a)
             ),
             "",
@@ -329,7 +335,7 @@ METRICS: tuple[Metric, ...] = (
         "citation_precision",
         "citations that are needed",
         _with_answer(
-            lambda a: citations.compute_citation_precision(
+            lambda a: citation_metrics.compute_citation_precision(
                 a.claims, a.reply.citations, make_support_check(a)
             ),
             NO_CITATION,

@@ -12,10 +12,10 @@ from typing import Any
 from eval import faithfulness, stats
 from eval.imports.rated import RatedText
 from eval.mutate import KINDS, Mutation, list_entities, mutate_sentence
-from eval.reply import split_marked_text
+from eval.target_reply import split_marked_text
 from eval.validate import compute_idf
 from eval.violations import LABEL, list_violations
-from indexes.support import Idf
+from indexes.text.coverage import Idf
 
 SEED = 20261123
 LABELLED = "entity_in_label"  # of a list item: labels order an answer and count as no claim

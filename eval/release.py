@@ -6,11 +6,11 @@ Everything is written before anything fails, so that a red build always has its 
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval import compare, gate, page, report, store, tables
+from eval import compare, gate, html_report, report, report_tables, run_folder
 from eval.compare import MetricComparison
 from eval.errors import BadGate
 from eval.gate import Gate, GateVerdict
-from eval.released import ReleaseOutcome
+from eval.release_outcome import ReleaseOutcome
 
 # What no build may lose, where a baseline is given and no gate: it must find, be right, cite, and
 # neither refuse what it answered nor answer what it cannot.
@@ -56,15 +56,17 @@ def check_gate(rules: Gate | None, baseline: Path | None) -> None:
 
 def write_release(outcome: ReleaseOutcome, folder: Path) -> None:
     """Write the reports for people and for machines that watch builds."""
-    text = tables.report_as_markdown(outcome.report, outcome.verdicts, outcome.comparisons)
+    text = report_tables.report_as_markdown(outcome.report, outcome.verdicts, outcome.comparisons)
     (folder / MARKDOWN).write_text(text, encoding="utf-8")
-    junit = tables.report_as_junit(
+    junit = report_tables.report_as_junit(
         outcome.verdicts, outcome.report.errors, unjudged=outcome.is_unjudged
     )
     (folder / JUNIT).write_text(junit, encoding="utf-8")
-    (folder / PAGE).write_text(page.render_report(outcome), encoding="utf-8")
+    (folder / PAGE).write_text(html_report.render_report(outcome), encoding="utf-8")
     if outcome.comparisons:
-        store.write_json(folder / "compare.json", compare.comparison_as_json(outcome.comparisons))
+        run_folder.write_json(
+            folder / "compare.json", compare.comparison_as_json(outcome.comparisons)
+        )
 
 
 def _judge_watched(

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eval import measure, store, trial
+from eval import measure, run_folder, trial
 from eval.measure import Aggregate
-from eval.measured import Metric, ScoredCase
 from eval.metrics import METRICS
+from eval.scoring_types import Metric, ScoredCase
 
 REPORT, SCORES = "report.json", "scores.jsonl"
 DIGITS = 6  # of every figure written; the last bits of a sum differ between machines
@@ -46,10 +46,10 @@ class EvalReport:
 
 def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport:
     """Measure what a folder holds, without asking anyone. Raises BadCases."""
-    held = store.read_target_facts(folder)
-    cases = store.read_cases(folder)
+    held = run_folder.read_target_facts(folder)
+    cases = run_folder.read_cases(folder)
     scored = measure.score_cases(
-        cases, trial.read_trials(folder), store.read_located(folder), metrics
+        cases, trial.read_trials(folder), run_folder.read_located(folder), metrics
     )
     return EvalReport(
         target=held["target"],
@@ -70,8 +70,8 @@ def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport
 def write_report(report: EvalReport, folder: Path) -> dict[str, Any]:
     """Write report.json and scores.jsonl; give what report.json holds."""
     held = report_as_json(report)
-    store.write_json(folder / REPORT, held)
-    store.write_lines(folder / SCORES, list(_score_rows(report)))
+    run_folder.write_json(folder / REPORT, held)
+    run_folder.write_lines(folder / SCORES, list(_score_rows(report)))
     return held
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eval import case as cases_
-from eval import locate, store, trial
+from eval import evidence, run_folder, trial
 from eval.case import Case
 from eval.errors import BadCases, NoAnswer, UnsupportedCase
 from eval.targets import Target
@@ -45,9 +45,9 @@ def run_cases(
     watch = given.watch
     folder.mkdir(parents=True, exist_ok=True)
     held = _begin_run(folder, target, fresh=given.fresh)
-    cases_.write_case_lines(folder / store.CASES, cases)
+    cases_.write_case_lines(folder / run_folder.CASES, cases)
     texts = target.text if target.readable else None
-    store.write_located(folder, _locate_cases(cases, texts))
+    run_folder.write_located(folder, _locate_cases(cases, texts))
     ready = {c.id for c in cases if c.id in held and _is_current_trial(held[c.id], c)}
     todo = [case for case in cases if case.id not in ready]
     done = len(ready)
@@ -94,9 +94,9 @@ def _failed_trial(blank: Trial, why: str, begun: float) -> Trial:
 def _begin_run(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]:
     """Remember the target, and give what it answered before."""
     facts = dict(target.facts)
-    file = folder / store.RUN
+    file = folder / run_folder.RUN
     if file.exists() and not fresh:
-        before = store.read_target_facts(folder)["target"]
+        before = run_folder.read_target_facts(folder)["target"]
         if before != facts:
             raise BadCases(
                 f"{folder} holds a run of {_target_name(before)}, not of {_target_name(facts)}. "
@@ -107,7 +107,7 @@ def _begin_run(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]
         return held
     (folder / trial.TRIALS).unlink(missing_ok=True)
     begun = datetime.now(tz=UTC).isoformat(timespec="seconds")
-    store.write_json(file, {"format": 1, "target": facts, "begun": begun})
+    run_folder.write_json(file, {"format": 1, "target": facts, "begun": begun})
     return {}
 
 
@@ -122,10 +122,10 @@ def _target_name(facts: Mapping[str, Any]) -> str:
     return f"{facts.get('name')}" + (f" at generation {generation}" if generation else "")
 
 
-def _locate_cases(cases: Sequence[Case], texts: locate.Texts | None) -> store.Located:
+def _locate_cases(cases: Sequence[Case], texts: evidence.Texts | None) -> run_folder.Located:
     if texts is None:
-        return {case.id: (locate.list_unlocated_evidence(case), ()) for case in cases}
-    return {case.id: locate.locate_evidence(case, texts) for case in cases}
+        return {case.id: (evidence.list_unlocated_evidence(case), ()) for case in cases}
+    return {case.id: evidence.locate_evidence(case, texts) for case in cases}
 
 
 def _is_current_trial(trial: Trial, case: Case) -> bool:

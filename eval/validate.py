@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr  # type: ignore[import-untyped]  # ships no hints
 
-from eval import answers, faithfulness, stats
-from eval.abstention import compute_auroc
+from eval import answer_metrics, faithfulness, stats
+from eval.abstention_metrics import compute_auroc
 from eval.imports.rated import RatedText
-from eval.reply import split_marked_text
-from indexes.support import Idf
+from eval.target_reply import split_marked_text
+from indexes.text.coverage import Idf
 
 FOLDS, LENGTHS, ROUNDS = 5, 3, 1_000
 # Balanced accuracy, of whole sets or test parts: a yardstick, no paired comparison.
@@ -185,8 +185,8 @@ def _compare_rated_pairs(rated: Sequence[RatedText]) -> dict[str, Any]:
     texts = [t for one in rated for t in (*one.sources, one.text, one.other or "")]
     idf = compute_idf(texts)
     gaps = [
-        answers.compute_answer_f1(one.text, one.sources, idf)
-        - answers.compute_answer_f1(one.other or "", one.sources, idf)
+        answer_metrics.compute_answer_f1(one.text, one.sources, idf)
+        - answer_metrics.compute_answer_f1(one.other or "", one.sources, idf)
         for one in rated
     ]
     scores = _score_rated(list(zip(rated, gaps, strict=True)))

@@ -14,32 +14,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from indexes import (
+from indexes.chunk import Chunk, DocumentRecord
+from indexes.embedding.embedder import Embedder
+from indexes.errors import BaseDamaged, IndexDamaged, IndexesError, IndexMismatch
+from indexes.index import Index
+from indexes.store import (
     access_log,
-    durable,
+    durability,
     failpoints,
     generations,
+    locks,
     manifest,
     past_limits,
-    retention,
     segments,
 )
-from indexes.access_log import AccessChanges
-from indexes.chunk import Chunk, DocumentRecord
-from indexes.compact import MergePolicy, SegmentSize, choose_segments
-from indexes.dense import Vectors
-from indexes.documents import DocumentTable, ListedDocument
-from indexes.draft import SegmentDraft, EmbedProgress
-from indexes.embed import Embedder
-from indexes.errors import BaseDamaged, IndexDamaged, IndexesError, IndexMismatch
-from indexes.generations import GenerationPlan
-from indexes.index import Index
-from indexes.journal import VectorJournal
-from indexes.layout import RowLayout
-from indexes.past_limits import LimitChange
-from indexes.paths import segment_folder
-from indexes.retention import Retention
-from indexes.segments import Segment
+from indexes.store.access_log import AccessChanges
+from indexes.store.document_table import DocumentTable, ListedDocument
+from indexes.store.generations import GenerationPlan
+from indexes.store.past_limits import LimitChange
+from indexes.store.paths import segment_folder
+from indexes.store.row_layout import RowLayout
+from indexes.store.segment_draft import EmbedProgress, SegmentDraft
+from indexes.store.segments import Segment
+from indexes.store.vector_journal import VectorJournal
+from indexes.upkeep import retention
+from indexes.upkeep.compaction import MergePolicy, SegmentSize, choose_segments
+from indexes.upkeep.retention import Retention
+from indexes.vectors.faiss_index import Vectors
 
 _RECORD_FIELDS = (
     *("id", "uri", "source", "title", "media_type", "language", "digest", "groups", "validity"),
@@ -129,7 +130,7 @@ class Build:
         IndexMismatch when a newer version wrote it; OSError when the machine cannot read it now.
         """
         with ExitStack() as resources:
-            resources.enter_context(generations.lock_collection(self._collection))
+            resources.enter_context(locks.lock_collection(self._collection))
             resources.callback(self._clear_old_generations)  # once the base is no longer read
             try:
                 base = Index.open_base(self._collection)
@@ -302,9 +303,11 @@ class Build:
         failpoints.reach_failpoint("segment sealed")
         final = segment_folder(self._collection, digest)
         if final.exists() and manifest.list_problems(final, digest):
-            durable.discard_path(final)  # of the same content, but damaged: the draft is its cure
+            durability.discard_path(
+                final
+            )  # of the same content, but damaged: the draft is its cure
         if not final.exists():
-            durable.move_folder(self._draft.folder, final)
+            durability.move_folder(self._draft.folder, final)
         failpoints.reach_failpoint("segment named")
         return digest
 
@@ -362,7 +365,7 @@ class Build:
     def _get_draft(self) -> SegmentDraft:
         """Begin the new segment with its first document."""
         if self._draft is None:
-            name = f"{durable.UNFINISHED_PREFIX}{secrets.token_hex(8)}"
+            name = f"{durability.UNFINISHED_PREFIX}{secrets.token_hex(8)}"
             folder = self._collection / generations.SEGMENTS_FOLDER / name
             self._draft = SegmentDraft(
                 folder,

@@ -13,12 +13,9 @@ from typing import IO, Self
 
 import numpy as np
 
-from indexes import content, documents, generations, manifest
-from indexes.access_log import NO_ACCESS_CHANGES, AccessChanges
-from indexes.chunk import Chunk, SearchFilter, DocumentRecord
-from indexes.dense import FaissIndex, VectorIndex, Vectors
-from indexes.documents import DocumentTable, ListedDocument
-from indexes.embed import EmbedderCard
+from indexes.access_masks import AccessMasks
+from indexes.chunk import Chunk, DocumentRecord, SearchFilter
+from indexes.embedding.embedder import EmbedderCard
 from indexes.errors import (
     BaseDamaged,
     IndexDamaged,
@@ -27,16 +24,20 @@ from indexes.errors import (
     IndexNotFound,
     tells_absence,
 )
-from indexes.generations import Generation
-from indexes.hits import Hits, Rows, Scores, merge_hits
-from indexes.layout import RowFlags, RowLayout, SearchMask
-from indexes.lexical import Ranking
-from indexes.paths import segment_folder
-from indexes.permitted import AccessMasks
-from indexes.remote import SearchScope, DocumentEntries, VectorReplica, VectorStore
-from indexes.restricted import RestrictedDocumentTable
-from indexes.segments import Segment, describe_embedder_mismatch
-from indexes.shelf import ChunkStore
+from indexes.lexical.ranking import Ranking
+from indexes.search_results import Hits, Rows, Scores, merge_hits
+from indexes.store import content_digest, document_table, generations, locks, manifest
+from indexes.store.access_log import NO_ACCESS_CHANGES, AccessChanges
+from indexes.store.chunk_store import ChunkStore
+from indexes.store.document_table import DocumentTable, ListedDocument
+from indexes.store.generations import Generation
+from indexes.store.paths import segment_folder
+from indexes.store.restricted_documents import RestrictedDocumentTable
+from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
+from indexes.store.segments import Segment, describe_embedder_mismatch
+from indexes.vectors.faiss_index import FaissIndex, Vectors
+from indexes.vectors.vector_index import VectorIndex
+from indexes.vectors.vector_store import DocumentEntries, SearchScope, VectorReplica, VectorStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
 _REOPENED = 8  # times CURRENT may move on while it is being opened
@@ -67,7 +68,7 @@ class Index:
         self.access = access
         self.refused: tuple[str, ...] = ()
         self.segments = tuple(parts)
-        table = generation.folder / documents.TABLE_FILE
+        table = generation.folder / document_table.TABLE_FILE
         self.documents = RestrictedDocumentTable(table, access) if access else DocumentTable(table)
         self._lock = lock
         self._closed = False
@@ -179,7 +180,7 @@ class Index:
         with ExitStack() as opened:
             try:
                 folder = collection / generations.GENERATIONS_FOLDER / str(number)
-                lock = opened.enter_context(generations.hold_generation(folder))
+                lock = opened.enter_context(locks.hold_generation(folder))
                 generation = generations.read_generation(collection, number)
                 parts = []
                 for digest in generation.segments:
@@ -245,7 +246,7 @@ class Index:
 
     def read_entries(self, listed: ListedDocument) -> DocumentEntries:
         """Give the entries of a document that have a vector, as replicas hold them."""
-        return content.collect_entries(self._layout, listed)
+        return content_digest.collect_entries(self._layout, listed)
 
     def describe_mismatch(self, card: EmbedderCard) -> str | None:
         """Tell in words how an embedder differs from the one that built this, or None."""
@@ -395,7 +396,7 @@ class Index:
 
     def digest_content(self) -> str:
         """Sum up the content, however it came to be: see ``content``. Reads all of it."""
-        return content.digest_documents(
+        return content_digest.digest_documents(
             self._layout,
             ((listed, *self.read_document(listed)) for listed in self.iter_documents()),
         )

@@ -2,7 +2,7 @@
 
 ONNX Runtime looks up its maker's host within seconds of being imported and queues events in the
 user's cache folder; others would, were they asked to. ``ragdesk``, ``ingest``, ``indexes`` and
-``eval.bench`` import this module first, so that it has run in every process of theirs.
+``tests.lab`` import this module first, so that it has run in every process of theirs.
 """
 
 import os

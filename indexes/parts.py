@@ -9,11 +9,11 @@ import shutil
 from errno import EXDEV
 from pathlib import Path
 
-from indexes import durable, manifest
 from indexes.errors import IndexDamaged
-from indexes.paths import join_stored, open_plain
+from indexes.store import durability, manifest
+from indexes.store.paths import join_stored, open_plain
 
-STAGE = f"{durable.UNFINISHED_PREFIX}restore"
+STAGE = f"{durability.UNFINISHED_PREFIX}restore"
 """A folder beside the parts: what is to be moved in, and what stood there and was damaged."""
 
 
@@ -24,7 +24,7 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
     """
     if not (place / name).is_dir():
         return
-    durable.make_folder(collection / name)
+    durability.make_folder(collection / name)
     near = _stage(place / name, collection / name)
     for part in sorted(near.iterdir()):
         target = join_stored(collection / name, part.name)
@@ -36,20 +36,20 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
             moved.append((target, aside))
         part.rename(target)
         moved.append((part, target))
-    durable.sync_path(collection / name)
+    durability.sync_path(collection / name)
 
 
 def _stage(parts: Path, target: Path) -> Path:
     """Bring a folder of parts onto the disk of the folder where they go, which may be another."""
     near = target / STAGE
-    durable.discard_path(near)
+    durability.discard_path(near)
     try:
         parts.rename(near)
     except OSError as error:
         if error.errno != EXDEV:
             raise
         shutil.copytree(parts, near)
-        durable.sync_tree(near)
+        durability.sync_tree(near)
     return near
 
 

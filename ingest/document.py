@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from indexes.chunk import ALWAYS_VALID, Validity
+from indexes.chunk import ALWAYS_VALID, Chunk, DocumentRecord, Validity
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "faq"]
 
@@ -104,3 +104,15 @@ class Skipped:
     uri: str
     reason: str
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedDocument:
+    """A document as the index takes it, with its chunks."""
+
+    record: DocumentRecord
+    chunks: tuple[Chunk, ...]
+    notes: tuple[str, ...] = ()
+
+
+ParseOutcome = ParsedDocument | Skipped

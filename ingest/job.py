@@ -14,24 +14,24 @@ from typing import Any, Protocol
 
 from indexes.build import Build, Loss, PublishResult, measure_loss
 from indexes.chunk import Chunk, DocumentRecord
-from indexes.embed import Embedder
+from indexes.embedding.embedder import Embedder
 from indexes.errors import BaseDamaged, IndexMismatch, IndexNotFound
-from indexes.generations import CURRENT_FILE
 from indexes.index import Index
-from indexes.paths import original_file
-from indexes.retention import Retention
-from ingest import ledger, sources
-from ingest.children import LocalRunnerOpener
-from ingest.document import Raw, Skipped
+from indexes.store.generations import CURRENT_FILE
+from indexes.store.paths import original_file
+from indexes.upkeep.retention import Retention
+from ingest import document_changes, source_files, sources, versions
+from ingest.build_estimate import BuildEstimate
+from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
-from ingest.estimate import BuildEstimate
-from ingest.guard import Guard, GuardOptions, ParseOutcome
+from ingest.job_report import JobReport
+from ingest.local_runner import LocalRunnerOpener
 from ingest.originals import FileDigest, Originals, digest_file
-from ingest.progress import ProgressMeter, ProgressCallback, ignore_progress
-from ingest.report import JobReport
-from ingest.runners import RunnerFactory, Runner
+from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
+from ingest.runners import Runner, RunnerFactory
+from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.source_changes import AdmissionRule, ChangeDetector, SourceChanges
 from ingest.split import SplitOptions
-from ingest.survey import AdmissionRule, SourceChanges, ChangeDetector
 
 GroupNames = frozenset[str]
 OriginalKeeper = Callable[..., FileDigest]
@@ -84,12 +84,12 @@ class IngestJob:
         collection is as it was, but that a source which was to be seen by fewer will be.
         """
         started, meter = time.monotonic(), ProgressMeter(on_progress)
-        listing = sources.list_sources(paths, excluded_folder=self._desk_folder())
+        listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
         local_runner = self._local_opener()
         newer_names = (
             ()
             if self.remote_runner
-            else sources.list_newer_names(listing, self.collection / CURRENT_FILE)
+            else source_files.list_newer_names(listing, self.collection / CURRENT_FILE)
         )
         with (
             local_runner.start_early(newer_names),
@@ -132,7 +132,7 @@ class IngestJob:
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
         started, meter = time.monotonic(), ProgressMeter(on_progress)
-        listing = sources.list_sources(paths, excluded_folder=self._desk_folder())
+        listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
         base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
             detector = self._change_detector(base, sources.read_sources(self.collection))
@@ -233,7 +233,7 @@ class IngestJob:
         return self.collection.parents[1] if standard else self.collection
 
     def _pipeline_digest(self) -> str:
-        return ledger.compute_pipeline_digest(self.tokenizer, self._split_options())
+        return versions.compute_pipeline_digest(self.tokenizer, self._split_options())
 
     def _split_options(self) -> dict[str, Any]:
         """Give the splitter's options as they are for this embedder's window."""
@@ -311,7 +311,8 @@ class IngestJob:
         pipeline_digest = self._pipeline_digest()
         with open_runner([raw.uri for raw in files]) as active_runner:
             for raw, outcome in active_runner.parse_files(
-                keep_files(), make_id=lambda raw: ledger.make_document_id(raw, pipeline_digest)
+                keep_files(),
+                make_id=lambda raw: document_changes.make_document_id(raw, pipeline_digest),
             ):
                 if isinstance(outcome, Skipped):
                     yield replace(outcome, source=raw.source)

@@ -19,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from indexes import journal, segments
 from indexes.build import Build
 from indexes.chunk import Chunk, Validity
-from indexes.embed import Embedder
+from indexes.chunk_views import iter_views
+from indexes.embedding.embedder import Embedder
 from indexes.errors import ModelMissing
-from indexes.segments import iter_views
-from indexes.shelf import ChunkStore
-from ingest.document import Raw, Skipped
-from ingest.frame import unpack_document, unpack_notes, pack_record, unpack_frame
-from ingest.guard import Guard, GuardOptions, ParseOutcome, ParsedDocument
-from ingest.runners import RunnerFactory, RayOptions
+from indexes.store import segments, vector_journal
+from indexes.store.chunk_store import ChunkStore
+from ingest.document import ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.runners import RayOptions, RunnerFactory
+from ingest.sandbox.child_protocol import pack_record, unpack_document, unpack_frame, unpack_notes
+from ingest.sandbox.guard import Guard, GuardOptions
 
 try:
     import ray
@@ -100,7 +100,7 @@ class RayWorker:
     def _embed(self, chunks: Sequence[Chunk]) -> str:
         """Embed the texts that are not known; returns the name of their part, or nothing."""
         texts = {
-            journal.hash_text(words): words
+            vector_journal.hash_text(words): words
             for chunk in chunks
             if self._embedder.card.can_embed(chunk.text)
             for _, words in iter_views(chunk)
@@ -115,14 +115,18 @@ class RayWorker:
             new, self._embedder.embed_passages([texts[key] for key in new])
         )
         self._known.update(new_vectors)
-        return journal.write_journal_part(self._setting.folder, new_vectors) if new_vectors else ""
+        return (
+            vector_journal.write_journal_part(self._setting.folder, new_vectors)
+            if new_vectors
+            else ""
+        )
 
     def _recall_journal(self) -> None:
         """Note what an interrupted job has left."""
         folder, dim = self._setting.folder, self._embedder.card.dim
         for file in folder.iterdir() if folder.is_dir() else ():
             if not file.name.startswith("."):  # another worker's, half written
-                self._known.update(journal.read_part_keys(file, dim) or ())
+                self._known.update(vector_journal.read_part_keys(file, dim) or ())
 
 
 class RayRunner:

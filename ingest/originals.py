@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
-from indexes import durable, failpoints
 from indexes.errors import IndexDamaged
-from indexes.paths import join_stored, open_plain
-from ingest.beneath import open_regular_file
+from indexes.store import durability, failpoints
+from indexes.store.paths import join_stored, open_plain
 from ingest.errors import Unreadable, to_unreadable
+from ingest.safe_open import open_regular_file
 
 ORIGINALS_NAME = "originals"
-_DRAFT = (
-    f"{durable.UNFINISHED_PREFIX}original"  # one writer at a time: the next overwrites a dead one's
-)
+_DRAFT = f"{durability.UNFINISHED_PREFIX}original"  # one writer at a time: the next overwrites a dead one's
 _MIB = 1 << 20
 
 
@@ -71,7 +69,7 @@ class Originals:
             return FileDigest(
                 file_digest.digest, file_digest.size, join_stored(self._folder, file_digest.digest)
             )
-        durable.make_folder(self._folder)
+        durability.make_folder(self._folder)
         draft, digest, size = self._folder / _DRAFT, hashlib.sha256(), 0
         try:
             draft.unlink(missing_ok=True)
@@ -93,7 +91,7 @@ class Originals:
     def sync(self) -> None:
         """Make the names of what was kept durable too."""
         if self._new:
-            durable.sync_path(self._folder)
+            durability.sync_path(self._folder)
             self._new = False
             failpoints.reach_failpoint("originals kept")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from indexes.build import Build
-from ingest.document import Raw
-from ingest.guard import GuardOptions, ParseOutcome
+from ingest.document import ParseOutcome, Raw
+from ingest.sandbox.guard import GuardOptions
 
 RunnerKind = Literal["local", "ray"]
 

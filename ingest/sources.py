@@ -6,24 +6,16 @@ own prefix, which is fixed at the first ingest and kept in ``sources.json``.
 """
 
 import json
-import os
-import stat
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from indexes import beside, durable, generations, past_limits
-from ingest.beneath import LIST_FLAGS, open_real_path
-from ingest.document import Skipped
-from ingest.errors import IngestError, SourceUnreadable
-from ingest.validity import SIDECAR
+from indexes.store import durability, extra_files, generations, past_limits
+from ingest.errors import IngestError
+from ingest.source_files import SourceFile, _encode_uri
 
 REMEMBERED_SOURCES = "sources.json"
 API, APPROVED = "api", "approved"  # sources that are no path: real paths begin with "/"
-_PRIVATE = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})  # made by systems, for themselves
-_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,79 +31,6 @@ class Source:
     prefix: str
     always: bool = False
     groups: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
-    """A file of a source. name: its path below the source, as a uri. path: where to read it.
-
-    found: what the file system said of it; None for a link. named: where a link to it lies.
-    alone: nothing in its folder has the name of its sidecar. real: no part of its path was a link.
-    """
-
-    name: str
-    path: Path
-    status: os.stat_result | None = None
-    link_path: Path | None = None
-    has_no_sidecar: bool = False
-    real: bool = False
-
-
-Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
-
-
-def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
-    """List the files of some sources, by their real paths. Raises SourceUnreadable.
-
-    without: a folder to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
-    """
-    return [
-        (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
-    ]
-
-
-def list_newer_names(listing: Listing, reference: Path) -> list[str]:
-    """Name the files that may have changed since another file was written; all without it.
-
-    The clock of a file system may be as coarse as two seconds.
-    """
-    since = reference.stat().st_mtime_ns - 2_000_000_000 if reference.exists() else 0
-    plain_files = (
-        entry for _, entries in listing for entry in entries if isinstance(entry, SourceFile)
-    )
-    return [one.name for one in plain_files if one.status and one.status.st_ctime_ns >= since]
-
-
-def resolve_paths(paths: Sequence[Path]) -> list[Path]:
-    """Give the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
-    real_paths: dict[Path, None] = {}
-    for path in paths:
-        try:
-            real_paths[path.resolve(strict=True)] = None
-        except (OSError, RuntimeError, ValueError) as error:  # loops, NUL, no permission
-            why = getattr(error, "strerror", None) or "it cannot be resolved"
-            raise SourceUnreadable(f"{path} cannot be read: {why}. Nothing was changed.") from error
-    return list(real_paths)
-
-
-def list_files(root: Path, *, excluded_folder: Path | None = None) -> list[SourceFile | Skipped]:
-    """List the files of a source, by name; with them what cannot be taken in, and why.
-
-    Hidden files are passed over. Links are followed to files inside the source only, and never
-    to folders: what lies there is found under its own name, or is not of this source.
-    Raises SourceUnreadable when there is no file at all.
-    """
-    if root.is_dir():
-        entries = sorted(
-            _walk_folder(root, excluded_folder and excluded_folder.resolve()), key=_entry_name
-        )
-    else:
-        empty = root.is_file() and root.stat().st_size == 0
-        entries = [] if empty else [SourceFile(name=_encode_uri(root.name), path=root, real=True)]
-    if not any(isinstance(entry, SourceFile) for entry in entries):
-        why = f" ({entries[0].reason})" if entries and isinstance(entries[0], Skipped) else ""
-        raise SourceUnreadable(f"{root} holds no file to read{why}. Nothing was changed.")
-    return entries
 
 
 def assign_uris(
@@ -168,7 +87,7 @@ def read_sources(collection: Path) -> dict[str, Source]:
     file = collection / REMEMBERED_SOURCES
     try:
         content = json.loads(file.read_bytes())
-        beside.check_facts_seal(content)
+        extra_files.check_facts_seal(content)
         return {name: _make_source(name, **known) for name, known in content["sources"].items()}
     except FileNotFoundError:
         return {}
@@ -197,9 +116,9 @@ def write_sources(
         one.name: {"prefix": one.prefix, "always": one.always, "groups": sorted(one.groups)}
         for one in sources.values()
     }
-    facts = beside.seal_facts({"format": 1, "sources": entries})
+    facts = extra_files.seal_facts({"format": 1, "sources": entries})
     content = json.dumps(facts, indent=1, sort_keys=True)
-    durable.replace_file(collection / REMEMBERED_SOURCES, f"{content}\n".encode())
+    durability.replace_file(collection / REMEMBERED_SOURCES, f"{content}\n".encode())
 
 
 def restrict_sources(
@@ -226,113 +145,3 @@ def _make_source(name: str, *, prefix: str, always: bool, groups: object) -> Sou
     if not isinstance(groups, list) or not all(isinstance(g, str) and g.strip() for g in groups):
         raise ValueError(f"{name} has groups that are none")
     return Source(name=name, prefix=prefix, always=always, groups=frozenset(groups))
-
-
-def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFile | Skipped]:
-    """Go through a folder and all below it, without recursion: folders may be very deep."""
-    folders = [(root, "")]
-    while folders:
-        folder, above = folders.pop()
-        try:
-            entries = _list_folder(folder)
-        except OSError as error:
-            why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
-            yield Skipped(uri=f"{_encode_uri(above or '.')}/".replace("//", "/"), reason=why)
-            continue
-        names = {entry for entry, _, _ in entries}
-        yield from _find_stray_sidecars(names, above)
-        for entry, is_folder, status in entries:
-            path, name = folder / entry, f"{above}{entry}"
-            if name.lower().endswith(SIDECAR):
-                continue
-            if is_folder:
-                folders += [] if path == excluded_folder else [(path, f"{name}/")]
-            elif status:
-                alone = f"{entry}{SIDECAR}" not in names
-                yield SourceFile(
-                    name=_encode_uri(name),
-                    path=path,
-                    status=status,
-                    has_no_sidecar=alone,
-                    real=True,
-                )
-            else:
-                yield _check_entry(path, _encode_uri(name), root)
-
-
-def _list_folder(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
-    """List a folder by its real path: name, whether it is a folder, and of a plain file its stat.
-
-    It is held open meanwhile, so that all of it is of one folder. Raises OSError.
-    """
-    descriptor = open_real_path(folder, flags=LIST_FLAGS)
-    try:
-        with os.scandir(descriptor) as entries:
-            return [
-                (entry.name, entry.is_dir(follow_symlinks=False), _plain_file_status(entry))
-                for entry in entries
-                if not _is_private(entry.name)
-            ]
-    finally:
-        os.close(descriptor)
-
-
-def _plain_file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Tell of a plain file what it is; None for what has to be looked at more closely."""
-    try:
-        plain = entry.is_file(follow_symlinks=False)
-        return entry.stat(follow_symlinks=False) if plain else None
-    except OSError:
-        return None
-
-
-def _check_entry(path: Path, name: str, root: Path) -> SourceFile | Skipped:
-    """Decide whether a directory entry is a file to take in."""
-    try:
-        real = path.resolve(strict=True) if path.is_symlink() else path
-        mode = real.stat().st_mode
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or "a link that leads in circles"
-        return Skipped(uri=name, reason=f"cannot be read: {why}")
-    if not real.is_relative_to(root) or any(map(_is_private, real.relative_to(root).parts)):
-        return Skipped(uri=name, reason="a link that leads out of the source is not followed")
-    if stat.S_ISDIR(mode):
-        return Skipped(uri=name, reason="a link to a folder is not followed")
-    if not stat.S_ISREG(mode):
-        return Skipped(uri=name, reason="not a file, but a pipe, socket or device")
-    return SourceFile(name=name, path=real, link_path=path, real=True)
-
-
-def _find_stray_sidecars(names: Collection[str], above: str) -> Iterator[Skipped]:
-    """Name the sidecars that nobody would read."""
-    for name in sorted(names):
-        if not name.lower().endswith(SIDECAR):
-            continue
-        if not name.endswith(SIDECAR):
-            reason = f"a sidecar's name ends in {SIDECAR}, in small letters"
-            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
-        elif name.removesuffix(SIDECAR) not in names:
-            reason = f"a sidecar of {name.removesuffix(SIDECAR)}, which is not there"
-            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
-
-
-def _is_private(name: str) -> bool:
-    return name.startswith((".", "~$")) or name in _PRIVATE
-
-
-def _encode_uri(name: str) -> str:
-    r"""Write a file's name as a uri: what cannot be seen or is no Unicode is percent-encoded.
-
-    >>> _encode_uri("a b/退款.md"), _encode_uri("a\nb\udcff")
-    ('a b/退款.md', 'a%0Ab%FF')
-    """
-    if name.isascii() and name.isprintable():
-        return name
-    return "".join(
-        quote(os.fsencode(c), safe="") if unicodedata.category(c) in _INVISIBLE_CATEGORIES else c
-        for c in name
-    )
-
-
-def _entry_name(entry: SourceFile | Skipped) -> str:
-    return entry.name if isinstance(entry, SourceFile) else entry.uri

@@ -14,11 +14,11 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from indexes.chunk import Chunk, ChunkKind, Span
-from indexes.text import detect_language
-from indexes.tokenizer import Tokenizer
+from indexes.embedding.tokenizer import Tokenizer
+from indexes.text.scripts import detect_language
+from ingest.chunk_context import LeadWriter
 from ingest.document import Block, Document
-from ingest.lead import LeadWriter
-from ingest.letters import mark_token_breaks
+from ingest.token_breaks import mark_token_breaks
 
 if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every child's start
     from langchain_text_splitters import RecursiveCharacterTextSplitter

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from indexes.chunk import ALWAYS_VALID, Validity
-from ingest.beneath import open_regular_file
 from ingest.errors import Unreadable, to_unreadable
+from ingest.safe_open import open_regular_file
 
 SIDECAR = ".meta.toml"
 VALIDITY_FIELDS = ("valid_from", "valid_to", "version")

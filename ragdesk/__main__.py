@@ -1,6 +1,6 @@
 """``python -m ragdesk``."""
 
-from ragdesk.cli import main
+from ragdesk.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -13,36 +13,36 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from indexes import weights
-from indexes.access_log import AccessChanges
 from indexes.chunk import Passage
-from indexes.documents import ListedDocument
-from indexes.embed import Embedder, open_embedder
+from indexes.embedding import model_files
+from indexes.embedding.embedder import Embedder, open_embedder
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
-from indexes.generations import collect_access_since, list_generations
 from indexes.index import Index
-from indexes.retention import Retention
+from indexes.store.access_log import AccessChanges
+from indexes.store.document_table import ListedDocument
+from indexes.store.generations import collect_access_since, list_generations
+from indexes.upkeep.retention import Retention
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
-from ingest.replicate import replicate_vectors
 from ingest.runners import RunnerFactory, RunnerKind
-from ingest.survey import AdmissionRule
-from ragdesk.answering import calibrated
+from ingest.source_changes import AdmissionRule
+from ingest.vector_replicas import replicate_vectors
+from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
-from ragdesk.answering.calibrated import Calibration
+from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.engine import LlmEngine, open_llm_engine
-from ragdesk.answering.rerank import Reranker, open_reranker
-from ragdesk.answering.retrieve import Retriever
-from ragdesk.answering.told import Writer
-from ragdesk.answering.verify import ClaimChecker
-from ragdesk.answering.write import ModelWriter
+from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
+from ragdesk.answering.retrieval.retriever import Retriever
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
+from ragdesk.answering.writing.model_writer import ModelWriter
+from ragdesk.answering.writing.writer import Writer
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
-    from indexes.on_gpu import GpuCard
-    from indexes.on_milvus import MilvusStore
+    from indexes.vectors.on_gpu import GpuCard
+    from indexes.vectors.on_milvus import MilvusStore
 
 log = logging.getLogger("ragdesk")
 
@@ -154,7 +154,7 @@ class Workspace:
         options = self.settings.indexes
         if options.backend == "faiss":
             return None
-        from indexes.on_milvus import MilvusStore  # noqa: PLC0415 - an extra, and seconds
+        from indexes.vectors.on_milvus import MilvusStore  # noqa: PLC0415 - an extra, and seconds
 
         if not options.uri:
             raise SettingsError('indexes.uri names no Milvus. Set it, or backend = "faiss".')
@@ -166,7 +166,7 @@ class Workspace:
         device = self.settings.indexes.device
         if device == "cpu":
             return None
-        from indexes.on_gpu import open_gpu  # noqa: PLC0415 - only where it is asked for
+        from indexes.vectors.on_gpu import open_gpu  # noqa: PLC0415 - only where it is asked for
 
         return open_gpu(device)
 
@@ -264,7 +264,7 @@ class Workspace:
         return IngestJob(
             collection=self.collection_folder(collection),
             embedder=self.embedder,
-            tokenizer=weights.find_model(settings.embed.model, self.models_folder).tokenizer,
+            tokenizer=model_files.find_model(settings.embed.model, self.models_folder).tokenizer,
             guard=settings.guard,
             split=settings.split,
             remote_runner=self._make_ray_runner() if on == "ray" else None,

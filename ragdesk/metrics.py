@@ -4,10 +4,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from ragdesk.answering.answer import Answer, Outcome, ClaimVerdict
+from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome
 from ragdesk.errors import ENGINE_REASONS
 from ragdesk.handles import count_handles, handle_limit
-from ragdesk.trouble import OUTAGE_CODES, Outage
+from ragdesk.outage import OUTAGE_CODES, Outage
 
 OTHER_LABEL = "other"
 SECONDS_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)

@@ -18,20 +18,20 @@ from typing import Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import TypeAdapter, ValidationError
 
-from indexes.embed import EmbedOptions
-from indexes.remote import IndexesOptions
-from ingest.guard import GuardOptions
+from indexes.embedding.embedder import EmbedOptions
+from indexes.options import IndexesOptions
 from ingest.runners import RayOptions
+from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
 from ragdesk.answering.clarify import ClarifyOptions
-from ragdesk.answering.decide import DecideOptions
-from ragdesk.answering.extract import ExtractOptions
-from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.ground import GroundOptions
-from ragdesk.answering.on_vllm import VllmOptions
-from ragdesk.answering.rerank import RerankOptions
-from ragdesk.answering.retrieve import RetrieveOptions
-from ragdesk.answering.verify import VerifyOptions
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.reading.sentence_extractor import ExtractOptions
+from ragdesk.answering.retrieval.reranker import RerankOptions
+from ragdesk.answering.retrieval.retriever import RetrieveOptions
+from ragdesk.answering.writing.claim_check import VerifyOptions
+from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.on_vllm import VllmOptions
+from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
 from ragdesk.web.limits import ServeOptions
 

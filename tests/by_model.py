@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.engine import open_llm_engine
-from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.ground import GroundOptions
-from ragdesk.answering.on_vllm import VllmOptions
-from ragdesk.answering.verify import ClaimChecker, VerifyOptions
-from ragdesk.answering.write import ModelWriter
+from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.llm_engine import open_llm_engine
+from ragdesk.answering.writing.model_writer import ModelWriter
+from ragdesk.answering.writing.on_vllm import VllmOptions
+from ragdesk.answering.writing.prompt_builder import GroundOptions
 
 RETURNED = "How many days do I have to send unused articles back?"
 

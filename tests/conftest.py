@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from eval.bench import handbook
-from indexes.embed import Embedder, EmbedOptions, open_embedder
+from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
 from ragdesk.assemble import OpenCollection
+from tests.lab.quality import handbook
 
 # A busy machine is no failure: timings live in eval/bench.
 settings.register_profile("ragdesk", deadline=None)

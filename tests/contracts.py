@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from indexes.hits import Hits, select_best
+from indexes.search_results import Hits, select_best
 
 DIM = 24
 

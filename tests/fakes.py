@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from indexes.build import Build, PublishResult
 from indexes.chunk import Chunk, DocumentRecord
-from indexes.embed import EmbedderCard
+from indexes.embedding.embedder import EmbedderCard
 from indexes.index import Index
 
 Document = tuple[DocumentRecord, list[Chunk]]

@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 from fakes import HashEmbedder
 
-from ragdesk.answering.answer import Answer, TextDelta, Done, Question
-from ragdesk.answering.decide import DecideOptions
-from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.ground import GroundOptions
-from ragdesk.answering.on_vllm import VllmOptions
-from ragdesk.answering.verify import VerifyOptions
-from ragdesk.assemble import Workspace, OpenCollection
+from ragdesk.answering.answer import Answer, Done, Question, TextDelta
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.writing.claim_check import VerifyOptions
+from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.on_vllm import VllmOptions
+from ragdesk.answering.writing.prompt_builder import GroundOptions
+from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 
 ASK = "When does a refund reach my account?"

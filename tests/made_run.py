@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eval import case as cases_
-from eval import store
+from eval import run_folder
 from eval.case import Case, Evidence
 from eval.run import digest_case
 from eval.trial import TRIALS, Trial, trial_as_line
@@ -127,7 +127,7 @@ def stored(
 ) -> Path:
     """Store such a run, each answer changed on its way."""
     folder.mkdir(parents=True, exist_ok=True)
-    cases_.write_case_lines(folder / store.CASES, asked)
+    cases_.write_case_lines(folder / run_folder.CASES, asked)
     made = trials(held, asked).values()
     lines = [trial_as_line(replace(one, reply=change(one.reply))) for one in made]
     (folder / TRIALS).write_text("".join(lines), encoding="utf-8")

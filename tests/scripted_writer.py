@@ -21,7 +21,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from indexes.text import drop_stopwords, detect_language, split_sentences, tokenize_text
+from indexes.text.scripts import detect_language
+from indexes.text.tokens import drop_stopwords, split_sentences, tokenize_text
 
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 KINDS = (

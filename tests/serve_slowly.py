@@ -10,10 +10,10 @@ from fakes import HashEmbedder
 
 from ragdesk import logs
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retrieval, Retriever
+from ragdesk.answering.retrieval.retriever import Retrieval, Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api, server
 from ragdesk.web.limits import ServeOptions
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ragdesk import example
-from ragdesk.cli import VERBS, cli
+from ragdesk import settings_example
+from ragdesk.cli.main import VERBS, cli
 from ragdesk.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -84,9 +84,9 @@ def test_the_help_lists_every_verb_and_each_verb_has_examples(home):
 
 
 def test_the_example_file_is_current_and_holds_every_default(tmp_path):
-    text = (ROOT / "ragdesk.example.toml").read_text(encoding="utf-8")
-    assert text == example.format_example(), (
-        "write it anew: ragdesk settings --example > ragdesk.example.toml"
+    text = (ROOT / "ragdesk.settings_example.toml").read_text(encoding="utf-8")
+    assert text == settings_example.format_example(), (
+        "write it anew: ragdesk settings --example > ragdesk.settings_example.toml"
     )
 
     file = tmp_path / "all.toml"
@@ -252,9 +252,9 @@ def test_an_empty_list_of_names_does_not_mean_everybody(home, words):
 
 
 def test_a_collection_that_another_job_holds_is_75(home, documents):
-    from indexes import generations  # noqa: PLC0415, the lock of another job
+    from indexes.store import locks
 
-    with generations.lock_collection(home / "collections" / "default"):
+    with locks.lock_collection(home / "collections" / "default"):
         result = run(home, "ingest", documents)
     assert result.exit_code == 75
     assert f"process {os.getpid()}" in result.stderr
@@ -338,7 +338,7 @@ def test_a_model_that_cannot_be_run_here_is_refused_before_anything_listens(home
 
 def test_asking_imports_neither_torch_nor_a_web_server(filled):
     code = (
-        "import sys; from ragdesk.cli import cli;"
+        "import sys; from ragdesk.cli.main import cli;"
         "cli(sys.argv[1:], standalone_mode=False);"
         "print(sorted({'torch', 'transformers', 'fastapi', 'uvicorn'} & set(sys.modules)))"
     )

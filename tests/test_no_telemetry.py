@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexes.no_telemetry import TELEMETRY_SWITCHES
-from ingest.child import _child_environment
+from ingest.sandbox.child import _child_environment
 
 ROOT = Path(__file__).parents[1]
 REPORTING = {
@@ -25,10 +25,10 @@ shown = {name: os.environ.get(name) for name in json.loads(NAMES)}
 print(json.dumps({"threads": len(threads), "shown": shown}))
 """
 KINDS = {  # what each process imports first
-    "command line and server": "import ragdesk.cli, onnxruntime",
-    "export of a model": "import indexes.export",
-    "limited parser": "import ingest.worker, onnxruntime",
-    "bench": "import eval.bench, onnxruntime",
+    "command line and server": "import ragdesk.cli.main, onnxruntime",
+    "export of a model": "import indexes.embedding.onnx_export",
+    "limited parser": "import ingest.sandbox.worker, onnxruntime",
+    "bench": "import tests.lab, onnxruntime",
     "library": "import indexes, onnxruntime",
 }
 

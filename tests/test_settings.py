@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragdesk.errors import SettingsError
-from ragdesk.settings import SECRET_MASK, LoadedSettings, load_settings, list_settings
+from ragdesk.settings import SECRET_MASK, LoadedSettings, list_settings, load_settings
 
 
 def read(

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from indexes.build import Build
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
 from ragdesk.web.limits import ServeOptions
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eval.case import Case, Evidence, Stratum, SourceText
-from indexes.text import detect_language
+from eval.case import Case, Evidence, SourceText, Stratum
+from indexes.text.scripts import detect_language
 
 _ODD = re.compile(r"[^\w.-]+")
 STRATA: dict[str, Stratum] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.case import Case, Evidence, SourceText
-from indexes.text import detect_language
+from indexes.text.scripts import detect_language
 
 
 def read_rgb_texts(file: Path) -> Iterator[SourceText]:

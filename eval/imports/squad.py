@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.case import Case, Evidence, SourceText
-from indexes.text import detect_language
+from indexes.text.scripts import detect_language
 
 
 def read_squad_texts(file: Path) -> Iterator[SourceText]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from indexes.chunk import SearchFilter, Passage
+from indexes.chunk import Passage, SearchFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexes.chunk import Passage
-from indexes.text import drop_stopwords, detect_language, normalise_text, tokenize_text
+from indexes.text.folding import normalise_text
+from indexes.text.scripts import detect_language
+from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Choice, Turn
-from ragdesk.answering.evidence import Retrieval, QuestionAnalysis, chunk_words
-from ragdesk.answering.rewrite import normalise_question
+from ragdesk.answering.follow_up import normalise_question
+from ragdesk.answering.retrieval.passage_words import chunk_words
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
+from ragdesk.answering.retrieval.result import Retrieval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,38 +14,41 @@ from functools import partial
 
 from ragdesk.answering.answer import (
     Answer,
-    Choice,
-    TextDelta,
-    Done,
     AnswerEvent,
-    PassagesReady,
-    Outcome,
-    Question,
-    ClaimVerdict,
+    Choice,
     ClaimChecked,
+    ClaimVerdict,
+    Done,
+    Outcome,
+    PassagesReady,
+    Question,
+    TextDelta,
 )
-from ragdesk.answering.assess import add_answer_signals
-from ragdesk.answering.calibrated import Calibration
+from ragdesk.answering.answer_signals import add_answer_signals
+from ragdesk.answering.answer_state import AnswerState
+from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.clarify import ClarifyOptions, find_choices
-from ragdesk.answering.decide import DecideOptions, answer_likelihood, decide_outcome
-from ragdesk.answering.evidence import WriterNote, Retrieval, Statement
-from ragdesk.answering.extract import SentenceExtractor, ExtractOptions
-from ragdesk.answering.rerank import Reranker
-from ragdesk.answering.retrieve import Retriever
-from ragdesk.answering.rewrite import (
+from ragdesk.answering.decision import DecideOptions, answer_likelihood, decide_outcome
+from ragdesk.answering.follow_up import (
     STANDALONE_LIKELIHOOD,
     needs_context,
     refers_back,
     rewrite_question,
 )
-from ragdesk.answering.threads import run_in_thread
-from ragdesk.answering.told import StepClock, WriterPart, AnswerState, Writer
-from ragdesk.answering.wording import (
+from ragdesk.answering.messages import (
     NO_ANSWER_TEXT,
     UNSUPPORTED_TEXT,
     format_choices,
     localise_text,
 )
+from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
+from ragdesk.answering.retrieval.reranker import Reranker
+from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retriever import Retriever
+from ragdesk.answering.statement import Statement, WriterNote
+from ragdesk.answering.step_clock import StepClock
+from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.errors import ENGINE_REASONS, EngineFailed
 
 log = logging.getLogger("ragdesk.answering")

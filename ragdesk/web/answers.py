@@ -9,18 +9,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexes.chunk import SearchFilter
-from ragdesk import wire
+from ragdesk import answer_json
 from ragdesk.answering.answer import Answer, Question, Turn
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal, check_access
 from ragdesk.web import schemas, stream
-from ragdesk.web.gate import require_scope
-from ragdesk.web.leave import cancel_on_disconnect
-from ragdesk.web.state import ServerState, server_state
-from ragdesk.web.strict import StrictRoute
-from ragdesk.web.use import Leases
+from ragdesk.web.auth import require_scope
+from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.leases import Leases
+from ragdesk.web.request_body import StrictRoute
+from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
@@ -65,7 +65,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         async with state.open_collections.use_collection(ask.collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
         record_result(result)
-        return JSONResponse(wire.answer_json(result))
+        return JSONResponse(answer_json.answer_json(result))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
@@ -93,7 +93,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
                 "query": ask.query,
                 "collection": ask.collection,
                 "generation": generation,
-                "passages": wire.passages_json(passages),
+                "passages": answer_json.passages_json(passages),
             }
         )
 

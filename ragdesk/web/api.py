@@ -11,16 +11,16 @@ import ragdesk
 from indexes.errors import ModelMissing
 from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
-from ragdesk.support.access import KeyStore
-from ragdesk.web import answers, documents, problems, schemas, system
-from ragdesk.web.connections import BodyArrivals, RequestSlots
-from ragdesk.web.gate import Authenticator, AuthMiddleware, is_loopback
+from ragdesk.support.key_store import KeyStore
+from ragdesk.web import answers, document_access, documents, problems, schemas, system
+from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.limits import ServeOptions
-from ragdesk.web.live import START_WAIT, OpenCollections
-from ragdesk.web.state import ServerState
+from ragdesk.web.open_collections import START_WAIT, OpenCollections
+from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
+from ragdesk.web.request_slots import BodyArrivals, RequestSlots
+from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
-from ragdesk.web.watch import SlotMiddleware, RequestMiddleware
 
 ROUTERS = (answers.router, documents.router, system.router)
 ROUTES = tuple(sorted({getattr(route, "path", "") for one in ROUTERS for route in one.routes}))
@@ -37,7 +37,7 @@ def build_app(desks: Workspace, keys: KeyStore) -> FastAPI:
 
     def run_job(job: DocumentJob) -> Mapping[str, Any]:
         live.volume.check()
-        admit = documents.make_admission(job, gate.reauthenticate(job.owner))
+        admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
         report = desks.change_document(job.collection, job.uri, job.body, admit)
         live.refresh(job.collection)  # who waits for the job reads what it wrote
         return report

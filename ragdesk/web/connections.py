@@ -10,18 +10,14 @@ import logging
 import resource
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from ragdesk.errors import Overloaded
 from ragdesk.web.limits import ServeOptions
+from ragdesk.web.request_slots import STALL_SECONDS
 
 RESERVED_HANDLES = 256  # handles kept for files, or half of a small limit
 CHECK_SECONDS = 0.5  # seconds between two looks at what the clients read
 SLOWEST = 65_536  # bytes a second that a body must keep up, after a start
-STALL_SECONDS = 2.0  # seconds without progress after which a client may be hung up on for others
 LONGEST_STALL_SECONDS = 5.0  # the same for a half-read answer while the server is about to end
 REFUSALS_A_SECOND = 50.0  # requests without a valid key that are served a second; more of them wait
 REFUSAL_BURST = 300
@@ -189,83 +185,3 @@ class Connections:
                 peer.hang_up()
         if self._all:
             self._timer = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._check_peers)
-
-
-@dataclass(eq=False, slots=True)
-class BodyArrival:
-    """A body on its way: when it began, how much came, and the clock that ends it."""
-
-    clock: asyncio.Timeout
-    started: float = field(default_factory=time.monotonic)
-    size: int = 0
-    is_over: bool = False
-
-    def note_size(self, size: int, *, until: float) -> None:
-        """Note how much came, and until when the rest may; who made room has none left."""
-        self.size = size
-        if not self.is_over:
-            self.clock.reschedule(until)
-
-    def rate(self, now: float) -> float:
-        """Bytes a second so far."""
-        return self.size / max(now - self.started, 1e-6)
-
-
-class BodyArrivals:
-    """Bodies on their way, so many at most: the slowest makes room for the next."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._all = limit, set[BodyArrival]()
-
-    @contextmanager
-    def track(self, clock: asyncio.Timeout) -> Iterator[BodyArrival]:
-        """Count a body while it arrives. Raises Overloaded where all others are quick."""
-        if len(self._all) >= self._limit:
-            now = time.monotonic()
-            slow = [other for other in self._all if now - other.started >= STALL_SECONDS]
-            if not slow:
-                raise Overloaded("Too many bodies are on their way. Come again soon.")
-            slowest = min(slow, key=lambda one: one.rate(now))
-            self._all.discard(slowest)
-            slowest.is_over = True
-            slowest.clock.reschedule(asyncio.get_running_loop().time())
-        this_arrival = BodyArrival(clock)
-        self._all.add(this_arrival)
-        try:
-            yield this_arrival
-        finally:
-            self._all.discard(this_arrival)
-
-
-class RequestSlots:
-    """Requests that are being answered, so many at most."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.running = limit, 0
-
-
-@dataclass(eq=False, slots=True)
-class SlotLease:
-    """One request: it takes a place once its body is there, and gives it back at its end.
-
-    peer: the connection it came over, where that is known.
-    """
-
-    places: RequestSlots
-    peer: Any = None
-    taken: bool = False
-
-    def take(self) -> None:
-        """Take a place. Raises Overloaded where there is none."""
-        places = self.places
-        if self.taken:
-            return
-        if places.running >= places.limit and not (self.peer and self.peer.ledger.free_stalled()):
-            raise Overloaded("Every place is taken. Come again soon.")
-        places.running += 1
-        self.taken = True
-
-    def give_back(self) -> None:
-        """Give the place back, if one was taken."""
-        self.places.running -= self.taken
-        self.taken = False

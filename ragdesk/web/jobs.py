@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from indexes.errors import CollectionBusy
 from ingest.errors import Unreadable
-from ragdesk.errors import Overloaded, Refusal, error_status, public_words, describe_error
+from ragdesk.errors import Overloaded, Refusal, describe_error, error_status, public_words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from indexes.chunk import SearchFilter
-from ragdesk.answering.answer import Outcome, ClaimVerdict
+from ragdesk.answering.answer import ClaimVerdict, Outcome
 
 NonBlankText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]

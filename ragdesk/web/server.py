@@ -23,12 +23,12 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ragdesk.errors import KeyRequired
-from ragdesk.support.access import KeyStore
-from ragdesk.web.accept import Acceptor
+from ragdesk.support.key_store import KeyStore
+from ragdesk.web.acceptor import Acceptor
+from ragdesk.web.auth import is_loopback
 from ragdesk.web.connections import KEYLESS_PAUSE, Connections
-from ragdesk.web.gate import is_loopback
 from ragdesk.web.limits import ServeOptions
-from ragdesk.web.watch import MAX_HEADER_BYTES
+from ragdesk.web.request_middleware import MAX_HEADER_BYTES
 
 SWITCH_INTERVAL = (
     0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams

@@ -8,11 +8,11 @@ from contextlib import aclosing
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
-from ragdesk import wire
-from ragdesk.answering.answer import Answer, Done, AnswerEvent
+from ragdesk import answer_json
+from ragdesk.answering.answer import Answer, AnswerEvent, Done
 from ragdesk.errors import ENGINE_REASONS, EngineFailed, Refusal, error_status
-from ragdesk.web.leave import cancel_on_disconnect
-from ragdesk.web.use import RequestLeases
+from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.leases import RequestLeases
 
 STREAM_MEDIA_TYPE = "text/event-stream"
 INTERNAL_MESSAGE = "Something went wrong here; the server's log says what."
@@ -20,7 +20,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=Fa
 log = logging.getLogger("ragdesk.web")
 
 
-def format_event(name: str, data: wire.JsonObject) -> bytes:
+def format_event(name: str, data: answer_json.JsonObject) -> bytes:
     r"""Write one event. JSON has no bare line break, so one ``data`` line is enough.
 
     >>> format_event("delta", {"text": "Hi"})
@@ -39,7 +39,7 @@ async def format_events(
             async for event in events:
                 if isinstance(event, Done):
                     on_done(event.answer)
-                yield format_event(*wire.event_json(event))
+                yield format_event(*answer_json.event_json(event))
                 if isinstance(event, Done):
                     return
         log.error("an answer ended without its last event")

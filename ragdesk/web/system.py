@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ragdesk.errors import HomeUnusable, NotFound, Refusal
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
-from ragdesk.web.gate import require_scope
-from ragdesk.web.state import server_state
+from ragdesk.web.auth import require_scope
+from ragdesk.web.server_state import server_state
 
 router = APIRouter(tags=["server"])
 Admin = Annotated[Principal, Depends(require_scope("admin"))]

@@ -11,7 +11,7 @@ from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import Done, Question
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieve import Retriever
+from ragdesk.answering.retrieval.retriever import Retriever
 
 RETURNS = (
     "Unused articles can be sent back within 30 days of delivery. Opened software cannot be returned. "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragdesk.answering.alike import has_same_content
+from ragdesk.answering.retrieval.near_duplicates import has_same_content
 
 REST = " Parcels are insured, tracked, packed with care and signed for at the door by somebody."
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import Question
-from ragdesk.answering.assess import add_answer_signals
-from ragdesk.answering.calibrated import Calibration
-from ragdesk.answering.evidence import Retrieval, analyze_question
+from ragdesk.answering.answer_signals import add_answer_signals
+from ragdesk.answering.calibration import Calibration
+from ragdesk.answering.retrieval.question_analysis import analyze_question
+from ragdesk.answering.retrieval.result import Retrieval
 
 ADDED = {"topic", "topic_all", "told", "told_all", "meant", "both"}
 

@@ -8,7 +8,7 @@ import pytest
 from fakes import HashEmbedder
 from web_home import TEXTS, publish
 
-from ragdesk.answering import calibrated
+from ragdesk.answering import calibration
 from ragdesk.answering.answer import Outcome, Question
 from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
@@ -19,7 +19,7 @@ QUESTION = "When does a refund reach a bank account?"
 
 def write(home, floor, sketch=(), **more):
     group = {"intercept": 0.0, "weights": {"lexical": 2.0}, "floor": floor, **more}
-    file = home / "collections" / "default" / calibrated.CALIBRATION_FILENAME
+    file = home / "collections" / "default" / calibration.CALIBRATION_FILENAME
     file.write_text(json.dumps({"groups": {"*": group}, "sketch": list(sketch)}), encoding="utf-8")
 
 
@@ -49,12 +49,12 @@ def test_the_floor_decides_and_the_confidence_is_told(home):
 
 def test_a_drifted_collection_warns(home, caplog):
     with Workspace(home, Settings(), HashEmbedder()).open_collection("default") as opened:
-        today = calibrated.sketch_documents(d.digest for d in opened.documents)
+        today = calibration.sketch_documents(d.digest for d in opened.documents)
     write(home, 0.5, today)
     with caplog.at_level(logging.WARNING):
         ask(home)
     assert caplog.text == ""
-    write(home, 0.5, calibrated.sketch_documents(["other", "documents", "then"]))
+    write(home, 0.5, calibration.sketch_documents(["other", "documents", "then"]))
     with caplog.at_level(logging.WARNING):
         ask(home)
     assert "about 100 % of them changed" in caplog.text
@@ -62,7 +62,7 @@ def test_a_drifted_collection_warns(home, caplog):
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"groups": {}}', '{"groups": {"*": {}}}'])
 def test_a_broken_file_is_named_with_the_way_out(home, text):
-    file = home / "collections" / "default" / calibrated.CALIBRATION_FILENAME
+    file = home / "collections" / "default" / calibration.CALIBRATION_FILENAME
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match="ragdesk eval calibrate"):
         ask(home)
@@ -71,6 +71,6 @@ def test_a_broken_file_is_named_with_the_way_out(home, text):
 def test_a_sketch_tells_how_much_changed():
     before = [f"d{n}" for n in range(1000)]
     after = [*before[:900], *(f"n{n}" for n in range(100))]
-    held = calibrated.Calibration({"*": {}}, calibrated.sketch_documents(before))
+    held = calibration.Calibration({"*": {}}, calibration.sketch_documents(before))
     assert held.estimate_drift(before) == 0.0
     assert held.estimate_drift(after) == pytest.approx(1 - 900 / 1100, abs=0.12)

@@ -7,10 +7,10 @@ import pytest
 from fakes import HashEmbedder, document, publish
 
 from indexes.index import Index
-from ragdesk.answering.answer import Answer, TextDelta, Done, Outcome, Question, Turn
+from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta, Turn
 from ragdesk.answering.clarify import ClarifyOptions, is_vague
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieve import Retriever, RetrieveOptions
+from ragdesk.answering.retrieval.retriever import RetrieveOptions, Retriever
 
 TEXTS = {
     "kettle.md": ("Fjord kettle", "Clean it with a soft cloth. It weighs two kilograms."),

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragdesk.answering.decode import MarkedDecoder, DecodedSentence, StructuredDecoder
+from ragdesk.answering.writing.answer_decoder import (
+    DecodedSentence,
+    MarkedDecoder,
+    StructuredDecoder,
+)
 from ragdesk.errors import EngineFailed
 
 texts = st.text(min_size=1, max_size=20)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes.chunk import SearchFilter
-from ragdesk.answering.answer import TextDelta, PassagesReady, Outcome, ClaimChecked
-from ragdesk.answering.wording import NO_ANSWER_TEXT
+from ragdesk.answering.answer import ClaimChecked, Outcome, PassagesReady, TextDelta
+from ragdesk.answering.messages import NO_ANSWER_TEXT
 
 questions = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join) | st.text(max_size=30)
 

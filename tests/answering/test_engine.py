@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from ragdesk.answering.engine import LlmEngine, open_llm_engine
-from ragdesk.answering.generate import GenerateOptions, OpenAIGenerator
-from ragdesk.answering.ground import GroundOptions
-from ragdesk.answering.on_vllm import VllmOptions
-from ragdesk.answering.prompts import Prompt
+from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
+from ragdesk.answering.writing.on_vllm import VllmOptions
+from ragdesk.answering.writing.openai_client import OpenAIGenerator
+from ragdesk.answering.writing.prompt_builder import GroundOptions
+from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.errors import EngineFailed
 
 OPTIONS = GenerateOptions(urls=("http://127.0.0.1:9/v1",))

@@ -9,9 +9,10 @@ from by_model import RETURNED, by_model
 from hostile_server import HEALTH, LISTS, HostileServer
 
 from ragdesk.answering.answer import Question
-from ragdesk.answering.generate import GenerateOptions, OpenAIGenerator
-from ragdesk.answering.prompts import Prompt
-from ragdesk.answering.write import MAX_ANSWER_SENTENCES
+from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.model_writer import MAX_ANSWER_SENTENCES
+from ragdesk.answering.writing.openai_client import OpenAIGenerator
+from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.errors import EngineFailed
 
 QUICK = {"connect_seconds": 0.5, "first_seconds": 5.0, "silence_seconds": 1.0, "rest_seconds": 0.02}

@@ -9,10 +9,10 @@ from indexes.build import Build
 from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import Outcome, Question
-from ragdesk.answering.decide import DecideOptions
+from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.evidence import analyze_sentences
-from ragdesk.answering.retrieve import Retriever
+from ragdesk.answering.retrieval.passage_words import analyze_sentences
+from ragdesk.answering.retrieval.retriever import Retriever
 
 
 def answer(folder, text):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragdesk.answering.plain import GrowingSanitizer, sanitize_text
+from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
 
 TEXT = st.lists(
     st.sampled_from(

@@ -3,10 +3,10 @@
 import pytest
 
 from indexes.chunk import Chunk, Passage
-from indexes.text import tokenize_text
-from ragdesk.answering import prompts
+from indexes.text.tokens import tokenize_text
 from ragdesk.answering.answer import Turn
-from ragdesk.answering.verify import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing import prompts
+from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
 
 # Of Qwen, Llama 2 to 4, Mistral, DeepSeek, Gemma, Phi, GLM, Cohere, Yi, Granite, MiniMax, Seed, Nemotron, BERT.
 MARKED = """

@@ -5,7 +5,7 @@ from answering_words import WORDS
 
 from indexes.chunk import Chunk, Passage
 from indexes.errors import ModelMissing
-from ragdesk.answering.rerank import RerankOptions, open_reranker
+from ragdesk.answering.retrieval.reranker import RerankOptions, open_reranker
 
 
 @pytest.fixture(scope="module")

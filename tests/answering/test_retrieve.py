@@ -4,7 +4,7 @@ import pytest
 
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retriever
+from ragdesk.answering.retrieval.retriever import Retriever
 
 
 def uris(found):

@@ -8,7 +8,7 @@ from engines import running
 from scripted_writer import app
 
 from ragdesk.answering.answer import PassagesReady, Question, Turn
-from ragdesk.answering.rewrite import needs_context, rewrite_question
+from ragdesk.answering.follow_up import needs_context, rewrite_question
 
 NORWAY = (
     Turn(role="user", text="What does shipping to Norway cost?"),

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from ragdesk.answering.sockets import BoundedTransport
+from ragdesk.answering.writing.llm_connections import BoundedTransport
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"

@@ -12,28 +12,28 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from indexes.chunk import Chunk, SearchFilter, Passage
-from ragdesk.answering import prompts
+from indexes.chunk import Chunk, Passage, SearchFilter
 from ragdesk.answering.answer import (
-    TextDelta,
-    PassagesReady,
-    Outcome,
-    Question,
-    ClaimVerdict,
     ClaimChecked,
+    ClaimVerdict,
+    Outcome,
+    PassagesReady,
+    Question,
+    TextDelta,
 )
-from ragdesk.answering.decode import DecodedSentence
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.ground import (
+from ragdesk.answering.messages import NO_ANSWER_TEXT, localise_text
+from ragdesk.answering.writing import prompts
+from ragdesk.answering.writing.answer_decoder import DecodedSentence
+from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.model_writer import _AnswerInProgress
+from ragdesk.answering.writing.prompt_builder import (
     SENTENCE_CHARACTERS,
     TEMPLATE_TOKENS,
-    PromptBuilder,
     GroundOptions,
+    PromptBuilder,
 )
-from ragdesk.answering.prompts import Prompt
-from ragdesk.answering.verify import ClaimChecker, VerifyOptions
-from ragdesk.answering.wording import NO_ANSWER_TEXT, localise_text
-from ragdesk.answering.write import _AnswerInProgress
+from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.errors import EngineFailed
 
 ASKED = (

@@ -1,6 +1,6 @@
 """Generated cases: what is answerable stands in the copy, what is not was taken out of it."""
 
-from eval import locate, store
+from eval import evidence, run_folder
 from eval.case import read_case_lines
 from eval.generate import Section, SourceDocument, generate_cases
 
@@ -23,14 +23,14 @@ def source(n: int) -> SourceDocument:
 def test_evidence_of_the_answerable_stands_in_the_copy_and_the_rest_does_not(tmp_path):
     sources = [source(n) for n in range(20)]
     generate_cases(sources, tmp_path)
-    cases = list(read_case_lines(tmp_path / store.CASES))
+    cases = list(read_case_lines(tmp_path / run_folder.CASES))
 
     def text(uri):
         file = tmp_path / "documents" / uri
         return file.read_text(encoding="utf-8") if file.exists() else None
 
     assert {case.stratum for case in cases} == {"in_kb", "near_domain", "out_of_kb"}
-    assert list(locate.lint_cases(cases, text)) == []
+    assert list(evidence.lint_cases(cases, text)) == []
     whole = "".join(f.read_text("utf-8") for f in tmp_path.glob("documents/**/*.txt"))
     for case in cases:
         if not case.answerable and case.tags == ("faq",):

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from eval import locate
+from eval import evidence
 from eval.errors import BadCases
 from eval.imports.rated import read_rated_set
-from eval.imports.table import SOURCES, import_set
-from eval.store import read_cases
+from eval.imports.registry import SOURCES, import_set
+from eval.run_folder import read_cases
 
 
 def lines(file, *rows):
@@ -114,7 +114,7 @@ def test_a_set_becomes_cases_with_their_evidence(tmp_path, name):
         return file.read_text(encoding="utf-8") if file.exists() else None
 
     cases = read_cases(out)
-    assert [p.what for p in locate.lint_cases(cases, text) if p.fatal] == []
+    assert [p.what for p in evidence.lint_cases(cases, text) if p.fatal] == []
     assert any(case.answerable and case.evidence for case in cases)
 
 

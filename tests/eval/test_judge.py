@@ -9,10 +9,10 @@ from engines import answering
 from made_run import cases, documents, stored
 
 from eval.errors import NoAnswer
-from eval.judge import Judge, read_judgement, compute_supported_share
+from eval.judge import Judge, compute_supported_share, read_judgement
+from eval.judge_client import JudgeClient, JudgeOptions, read_mark, read_model_json
 from eval.judging import judge_run
-from eval.prefer import Preference, compare_answers, compare_run_answers
-from eval.replies import JudgeOptions, JudgeClient, read_mark, read_model_json
+from eval.preference import Preference, compare_answers, compare_run_answers
 
 PASSAGES = ["You have 30 days\nto return it.", "Shipping is free."]
 HELD = documents()

@@ -2,7 +2,7 @@
 
 import time
 
-from eval.load import loads_as_markdown, run_open_loop
+from ragdesk.bench.load import loads_as_markdown, run_open_loop
 
 
 def test_a_slow_engine_is_named_by_its_slowest_step():

@@ -8,22 +8,24 @@ import pytest
 from made_run import cases, dice_of, documents, trials
 
 from eval import case as cases_
-from eval import gate, locate, measure, report, store, tables, trial
+from eval import evidence, gate, measure, report, report_tables, run_folder, trial
 from eval.metrics import METRICS
 from eval.trial import Trial
 
 HELD = documents()
 ASKED = list(cases(HELD))
-PLACES = {c.id: (locate.locate_evidence(c, HELD.get)[0], False) for c in ASKED}
+PLACES = {c.id: (evidence.locate_evidence(c, HELD.get)[0], False) for c in ASKED}
 
 
 def folder(tmp_path, name, asked=ASKED, answered=None):
     """Write a run as ``ragdesk eval run`` leaves it."""
     where = tmp_path / name
     where.mkdir()
-    cases_.write_case_lines(where / store.CASES, asked)
-    store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
-    store.write_located(where, {c.id: locate.locate_evidence(c, HELD.get) for c in asked})
+    cases_.write_case_lines(where / run_folder.CASES, asked)
+    run_folder.write_json(
+        where / run_folder.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"}
+    )
+    run_folder.write_located(where, {c.id: evidence.locate_evidence(c, HELD.get) for c in asked})
     held = answered or trials(HELD, asked)
     lines = [trial.trial_as_line(held[c.id]) for c in asked]
     (where / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
@@ -80,7 +82,7 @@ def test_a_set_of_few_documents_cannot_pass_a_gate_on_a_bound(tmp_path, clusters
     verdicts = gate.judge_report(gate.Gate(tests=tuple(map(gate.parse_gate_line, lines))), held)
     assert [one.passed for one in verdicts] == [False, False, False]
     assert "too few for a bound" in verdicts[2].why
-    assert "| seconds | 0.250 | too few cases |" in tables.report_as_markdown(held, verdicts)
+    assert "| seconds | 0.250 | too few cases |" in report_tables.report_as_markdown(held, verdicts)
     json.dumps(report.report_as_json(held), allow_nan=False)
 
 
@@ -130,7 +132,7 @@ def test_the_interval_of_a_figure_narrows_with_more_cases(name):
     )[name]
     more = documents(80)
     asked = list(cases(more, 400))
-    places = {c.id: (locate.locate_evidence(c, more.get)[0], False) for c in asked}
+    places = {c.id: (evidence.locate_evidence(c, more.get)[0], False) for c in asked}
     narrow = measure.aggregate_scores(
         measure.score_cases(asked, trials(more, asked), places), METRICS
     )[name]

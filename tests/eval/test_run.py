@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from made_run import cases, documents, trials
 
-from eval import report, store, trial
+from eval import report, run_folder, trial
 from eval.errors import BadCases, NoAnswer, UnsupportedCase
 from eval.run import GIVE_UP, RunOptions, run_cases
 from eval.targets import CallableTarget
@@ -115,6 +115,6 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path):
 
 def test_what_a_run_holds_is_json(tmp_path):
     run_cases(ASKED[:3], target([]), tmp_path)
-    assert store.read_target_facts(tmp_path)["target"] == {"name": "made"}
+    assert run_folder.read_target_facts(tmp_path)["target"] == {"name": "made"}
     for line in (tmp_path / trial.TRIALS).read_text(encoding="utf-8").splitlines():
         json.loads(line)

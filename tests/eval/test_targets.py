@@ -13,8 +13,8 @@ from web_home import REFUNDS, TEXTS, publish
 from eval import report
 from eval.case import Case, Evidence
 from eval.errors import BadTarget, NoAnswer
-from eval.reply import read_reply
 from eval.run import run_cases
+from eval.target_reply import read_reply
 from eval.targets import MappedTarget, RagdeskTarget, open_target
 
 CASE = Case(id="1", lang="en", question="How long?", history=({"role": "user", "text": "Hi."},))

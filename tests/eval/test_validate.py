@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from eval.errors import BadCases
 from eval.imports.rated import RatedText, read_rated_set
 from eval.validate import WordVerifier, compute_idf, validate_verifier
-from ragdesk.cli import cli
+from ragdesk.cli.main import cli
 
 DOCUMENTS = [f"Parcel {n} leaves Oslo on day {n} and takes {n + 2} days by sea." for n in range(30)]
 

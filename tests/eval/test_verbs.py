@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from made_run import cases, documents, stored, trials
 
 from eval import case as cases_
-from eval import locate, store, trial
-from ragdesk.cli import cli
+from eval import evidence, run_folder, trial
+from ragdesk.cli.main import cli
 
 HELD = documents()
 ASKED = list(cases(HELD))
@@ -31,9 +31,11 @@ def folder(tmp_path: Path) -> Path:
 
 def made(where: Path, seed: int = 3) -> Path:
     where.mkdir()
-    cases_.write_case_lines(where / store.CASES, ASKED)
-    store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
-    store.write_located(where, {c.id: locate.locate_evidence(c, HELD.get) for c in ASKED})
+    cases_.write_case_lines(where / run_folder.CASES, ASKED)
+    run_folder.write_json(
+        where / run_folder.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"}
+    )
+    run_folder.write_located(where, {c.id: evidence.locate_evidence(c, HELD.get) for c in ASKED})
     lines = [trial.trial_as_line(one) for one in trials(HELD, ASKED, seed).values()]
     (where / trial.TRIALS).write_text("".join(lines), encoding="utf-8")
     return where
@@ -114,8 +116,12 @@ def test_a_build_that_refuses_what_the_baseline_answered_is_1(tmp_path):
 
     for name, change in (("before", lambda answer: answer), ("now", shy)):
         where = stored(tmp_path / name, held, known, change)
-        store.write_json(where / store.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"})
-        store.write_located(where, {c.id: locate.locate_evidence(c, held.get) for c in known})
+        run_folder.write_json(
+            where / run_folder.RUN, {"format": 1, "target": {"name": "made"}, "begun": "-"}
+        )
+        run_folder.write_located(
+            where, {c.id: evidence.locate_evidence(c, held.get) for c in known}
+        )
         assert run("run", "--cache-only", "--out", where).exit_code == 0
     words = ("run", "--cache-only", "--out", tmp_path / "now", "--baseline")
     worse = run(*words, tmp_path / "before")
@@ -157,9 +163,9 @@ def test_a_public_set_becomes_cases_and_documents(tmp_path):
     file.write_text(json.dumps(data), encoding="utf-8")
     done = run("import", "squad", file, "--out", tmp_path / "set", "--json")
     assert json.loads(done.stdout)["cases"] == 1
-    held = store.read_cases(tmp_path / "set")
+    held = run_folder.read_cases(tmp_path / "set")
     text = (tmp_path / "set" / "documents" / held[0].evidence[0].uri).read_text(encoding="utf-8")
-    assert locate.find_quote(held[0].evidence[0], text)
+    assert evidence.find_quote(held[0].evidence[0], text)
     wrong = run("import", "scifact", file, "--out", tmp_path / "set")
     assert wrong.exit_code == 2
     assert "is not a folder with corpus_train.csv" in wrong.output

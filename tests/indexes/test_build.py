@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from fakes import CARD, HashEmbedder, document, publish
 
-from indexes import generations, manifest, upkeep
 from indexes.build import Build
 from indexes.errors import CollectionBusy, IndexesError, IndexMismatch
 from indexes.index import Index
-from indexes.segments import CANARY_TEXT
-from indexes.text import tokenize_text
+from indexes.store import generations, manifest
+from indexes.store.segments import CANARY_TEXT
+from indexes.text.tokens import tokenize_text
+from indexes.upkeep import garbage, verify
 
 A = document("a.md", "Refund in 30 days\nTo your card", groups=frozenset({"staff"}))
 B = document("b.md", "Shipping takes days\nTo your card")
@@ -101,9 +102,9 @@ def test_removing_all_leaves_an_empty_generation_without_segments(collection):
 def test_a_removed_documents_words_are_gone_from_the_disk_after_clearing(collection):
     publish(collection, removed=[A[0].id])
     publish(collection, document("b.md", "Shipping is free"))
-    upkeep.collect_garbage(collection, keep=1)
+    garbage.collect_garbage(collection, keep=1)
     assert not [f for f in files(collection) if b"Refund in 30" in f.read_bytes()]
-    assert upkeep.verify_collection(collection) == []
+    assert verify.verify_collection(collection) == []
 
 
 def test_nothing_to_do_makes_no_generation(collection):
@@ -117,7 +118,7 @@ def test_taking_in_the_same_again_is_one_generation_and_no_new_segment(collectio
     done = publish(collection, A, B)
     assert (done.generation, done.documents, done.embedded) == (2, 2, 0)
     assert len(list((collection / "segments").iterdir())) == 1
-    assert upkeep.verify_collection(collection) == []
+    assert verify.verify_collection(collection) == []
 
 
 @pytest.mark.parametrize("when", ["before", "after", "busy"])
@@ -170,7 +171,7 @@ def test_another_embedder_means_that_everything_is_embedded_anew(collection):
         assert (index.read_chunks(hits.rows)[0].uri, hits.scores[0]) == ("b.md", pytest.approx(1))
         assert index.read_record("a.md") == A[0]
         assert index.read_record("b.md") == replace(B[0], groups=frozenset({"x"}))
-    assert upkeep.verify_collection(collection) == []
+    assert verify.verify_collection(collection) == []
 
 
 class Retrained(HashEmbedder):

@@ -12,7 +12,7 @@ from indexes.build import Build
 from indexes.chunk import SearchFilter
 from indexes.errors import IndexDamaged, IndexMismatch, IndexNotFound
 from indexes.index import Index
-from indexes.text import tokenize_text
+from indexes.text.tokens import tokenize_text
 
 WORDS = ["refund", "refunds", "card", "order", "RD-20261", "days", "30", "退款", "天"]
 
@@ -166,7 +166,7 @@ def test_an_older_generation_of_the_right_embedder_answers(collection):
 
 
 def test_a_model_changed_under_its_name_is_noticed(collection):
-    from indexes.segments import CANARY_TEXT  # noqa: PLC0415
+    from indexes.store.segments import CANARY_TEXT  # noqa: PLC0415
 
     with Index.open(collection) as index:
         vector = HashEmbedder().embed_passages([CANARY_TEXT])[0]

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from fakes import HashEmbedder, document, publish
 
-from indexes import backup, failpoints, generations, manifest, past_limits, upkeep
 from indexes.build import Build
 from indexes.chunk import SearchFilter
 from indexes.errors import BaseDamaged, IndexDamaged
 from indexes.index import Index
+from indexes.store import failpoints, generations, manifest, past_limits
+from indexes.upkeep import backup, garbage, restore, rollback, verify
 
 STAFF, LEGAL = frozenset({"staff"}), frozenset({"legal"})
 
@@ -44,7 +45,7 @@ def clear(collection: Path) -> None:
     publish(
         collection, document("other.md", f"other {generations.list_generations(collection)[-1]}")
     )
-    upkeep.collect_garbage(collection, keep=1)
+    garbage.collect_garbage(collection, keep=1)
     assert len(generations.list_generations(collection)) == 1
 
 
@@ -65,23 +66,23 @@ def test_a_backup_from_before_opens_no_text_that_was_limited_since(collection, t
     else:
         remove(collection, "a.md")
     clear(collection)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection) == {"a.md": STAFF, "b.md": frozenset()}
-    assert upkeep.verify_collection(collection) == []
+    assert verify.verify_collection(collection) == []
 
 
 def test_the_text_is_known_again_under_another_name_and_from_another_source(collection, tmp_path):
     publish(collection, document("moved.md", "canary one", groups=STAFF))
     remove(collection, "a.md")
     publish(collection, document("moved.md", "canary one", source="other", groups=STAFF))
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == STAFF
-    upkeep.roll_back(collection, generations.list_generations(collection)[-2])
+    rollback.roll_back(collection, generations.list_generations(collection)[-2])
     with Index.open(collection) as index:
         moved = [one.id for one in index.iter_documents() if one.uri == "moved.md"]
     publish(collection, removed=moved)
     clear(collection)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == STAFF
 
 
@@ -92,7 +93,7 @@ def test_a_text_never_limited_is_for_those_who_saw_the_last_one_of_its_place(tmp
     publish(collection, document("a.md", "second", groups=STAFF))
     remove(collection, "a.md")
     clear(collection)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection) == {"a.md": STAFF, "b.md": frozenset()}
 
 
@@ -107,10 +108,10 @@ def test_who_opens_a_text_again_has_the_last_word(collection, tmp_path, way):
     remove(collection, "a.md")
     clear(collection)
     if way == "put":  # an older record does not close what was opened since
-        backup.restore_backup(tmp_path / "limited.rdb", collection)
+        restore.restore_backup(tmp_path / "limited.rdb", collection)
         remove(collection, "b.md")
         clear(collection)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == frozenset()
 
 
@@ -119,21 +120,21 @@ def test_the_same_text_elsewhere_closes_no_document_that_stands(collection, tmp_
     backup.write_backup(collection, tmp_path / "two.rdb")
     remove(collection, "a.md")
     clear(collection)
-    backup.restore_backup(tmp_path / "two.rdb", collection)
+    restore.restore_backup(tmp_path / "two.rdb", collection)
     assert seen_by(collection) == {"a.md": STAFF, "b.md": frozenset(), "copy.md": frozenset()}
 
 
 def test_a_restore_or_a_rollback_that_lets_a_text_go_notes_it_too(collection, tmp_path):
     publish(collection, document("late.md", "late", groups=LEGAL))
     late = tmp_path / "late.rdb"
-    upkeep.roll_back(collection, 2)
+    rollback.roll_back(collection, 2)
     clear(collection)
     publish(tmp_path / "elsewhere", document("late.md", "late"), document("b.md", "b"))
     backup.write_backup(tmp_path / "elsewhere", late)
-    backup.restore_backup(late, collection)
+    restore.restore_backup(late, collection)
     assert seen_by(collection) == {"late.md": LEGAL, "b.md": frozenset()}
     clear(collection)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == STAFF
 
 
@@ -144,8 +145,8 @@ def test_what_is_let_go_of_is_noted(collection, tmp_path, damage):
     with Build(collection, HashEmbedder(), begin_anew=True) as build:
         build.add(*document("other.md", "other"))
         build.publish()
-    upkeep.collect_garbage(collection, keep=1)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    garbage.collect_garbage(collection, keep=1)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == STAFF
 
 
@@ -153,15 +154,15 @@ def test_a_copy_and_a_backup_bring_it_with_them(collection, tmp_path):
     remove(collection, "a.md")
     clear(collection)
     backup.write_backup(collection, tmp_path / "late.rdb")
-    backup.restore_backup(tmp_path / "late.rdb", tmp_path / "fresh")
-    backup.restore_backup(tmp_path / "late.rdb", tmp_path / "fresh")
+    restore.restore_backup(tmp_path / "late.rdb", tmp_path / "fresh")
+    restore.restore_backup(tmp_path / "late.rdb", tmp_path / "fresh")
     shutil.copytree(collection, tmp_path / "copy")
     other = publish_into(tmp_path / "other")
-    backup.restore_backup(tmp_path / "late.rdb", other)
+    restore.restore_backup(tmp_path / "late.rdb", other)
     for home in (tmp_path / "fresh", tmp_path / "copy", other):
-        backup.restore_backup(tmp_path / "open.rdb", home)
+        restore.restore_backup(tmp_path / "open.rdb", home)
         assert seen_by(home)["a.md"] == STAFF, home
-        assert upkeep.verify_collection(home) == []
+        assert verify.verify_collection(home) == []
 
 
 def test_of_two_records_the_stricter_one_holds(collection, tmp_path):
@@ -170,8 +171,8 @@ def test_of_two_records_the_stricter_one_holds(collection, tmp_path):
     other = publish_into(tmp_path / "other")
     publish(other, document("a.md", "canary one", groups=STAFF | LEGAL))
     remove(other, "a.md")
-    backup.restore_backup(tmp_path / "late.rdb", other)
-    backup.restore_backup(tmp_path / "open.rdb", other)
+    restore.restore_backup(tmp_path / "late.rdb", other)
+    restore.restore_backup(tmp_path / "open.rdb", other)
     assert seen_by(other)["a.md"] == STAFF
 
 
@@ -211,14 +212,14 @@ def test_without_it_what_goes_back_is_closed_until_somebody_says_otherwise(
         assert "--old-groups" in index.refused[0]
         assert index.make_mask(SearchFilter(groups=frozenset())).count_chunks == 2
     with pytest.raises(IndexDamaged, match="--old-groups"):
-        backup.restore_backup(tmp_path / "open.rdb", collection)
+        restore.restore_backup(tmp_path / "open.rdb", collection)
     with pytest.raises(IndexDamaged, match="--old-groups"):
-        upkeep.roll_back(collection, 1)
+        rollback.roll_back(collection, 1)
     with pytest.raises(BaseDamaged, match="--old-groups"):
         publish(collection, document("c.md", "c"))
     with pytest.raises(IndexDamaged, match="--old-groups"):
         backup.write_backup(collection, tmp_path / "more.rdb")
-    assert len(upkeep.verify_collection(collection)) == 1
+    assert len(verify.verify_collection(collection)) == 1
     spoil(collection / "generations" / "4" / "documents.sqlite")
     with Index.open(collection) as index:
         assert index.generation == 3
@@ -226,13 +227,13 @@ def test_without_it_what_goes_back_is_closed_until_somebody_says_otherwise(
         assert index.make_mask(SearchFilter(groups=STAFF)).count_chunks == 0
     assert generations.read_current_number(collection) == 4
 
-    upkeep.roll_back(collection, 3, old_groups=True)
+    rollback.roll_back(collection, 3, old_groups=True)
 
     with Index.open(collection) as index:
         assert index.refused == ()
     publish(collection, document("c.md", "c"))
-    upkeep.collect_garbage(collection, keep=1)
-    assert upkeep.verify_collection(collection) == []
+    garbage.collect_garbage(collection, keep=1)
+    assert verify.verify_collection(collection) == []
 
 
 def test_what_the_machine_cannot_read_now_is_no_damage(without_a, tmp_path):
@@ -240,7 +241,7 @@ def test_what_the_machine_cannot_read_now_is_no_damage(without_a, tmp_path):
     before = file.read_bytes()
     with machine_fails(file):
         with pytest.raises(OSError, match="Too many open files"):
-            backup.restore_backup(tmp_path / "open.rdb", without_a, old_groups=True)
+            restore.restore_backup(tmp_path / "open.rdb", without_a, old_groups=True)
         with pytest.raises(OSError, match="Too many open files"):
             publish(without_a, document("c.md", "c"))
     assert file.read_bytes() == before
@@ -282,16 +283,16 @@ def test_many_entries_lie_in_parts_of_which_a_publish_reads_few(tmp_path):
         [hashlib.sha256(b"text 7.md").hexdigest()]
     )
     backup.write_backup(collection, tmp_path / "many.rdb")
-    backup.restore_backup(tmp_path / "many.rdb", tmp_path / "other")
+    restore.restore_backup(tmp_path / "many.rdb", tmp_path / "other")
     assert (
         past_limits.read_limits(tmp_path / "other").read_all_entries()
         == past_limits.read_limits(collection).read_all_entries()
     )
-    upkeep.collect_garbage(collection, keep=1)
+    garbage.collect_garbage(collection, keep=1)
     assert len(list((collection / past_limits.LIMITS_FOLDER).iterdir())) == 254
     part = next((collection / past_limits.LIMITS_FOLDER).iterdir())
     spoil(part)
-    assert upkeep.verify_collection(collection) == [
+    assert verify.verify_collection(collection) == [
         f"{part} was cut or changed. {past_limits._REMEDY}"
     ]
 
@@ -319,9 +320,9 @@ def test_a_publish_that_is_killed_opens_nothing_and_closes_nothing(
     assert os.waitpid(child, 0)[1] in {0, 9}
     clear(collection)
     before = seen_by(collection)
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == before.get("a.md", STAFF)
-    assert upkeep.verify_collection(collection) == []
+    assert verify.verify_collection(collection) == []
 
 
 def test_a_home_of_a_version_that_noted_nothing_is_taken_over(collection, tmp_path):
@@ -334,7 +335,7 @@ def test_a_home_of_a_version_that_noted_nothing_is_taken_over(collection, tmp_pa
     as_of_old(collection)
     clear(collection)
     assert closed(collection) == before
-    backup.restore_backup(tmp_path / "open.rdb", collection)
+    restore.restore_backup(tmp_path / "open.rdb", collection)
     assert seen_by(collection)["a.md"] == STAFF
 
 

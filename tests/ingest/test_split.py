@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes.embed import EmbedOptions, open_tokenizer
+from indexes.embedding.embedder import EmbedOptions, open_tokenizer
 from ingest.document import Block, Document
 from ingest.split import SplitOptions, split_document
 

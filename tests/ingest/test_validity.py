@@ -6,10 +6,10 @@ import pytest
 
 from indexes.chunk import ALWAYS_VALID, SearchFilter, Validity
 from indexes.index import Index
-from indexes.text import tokenize_text
+from indexes.text.tokens import tokenize_text
 from ingest import validity
 from ingest.errors import Unreadable
-from ingest.parse import markdown
+from ingest.parse.markup import markdown
 
 FRONT = "---\ntitle: Refunds\nvalid_from: 2020-01-01\nvalid_to: '2020-12-31'\nversion: 2.1\n---\n\nWithin 30 days."
 

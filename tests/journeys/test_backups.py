@@ -1,6 +1,6 @@
-"""P18 in small; ``python -m eval.bench.backups`` writes the figures."""
+"""P18 in small; ``python -m tests.resilience.backups`` writes the figures."""
 
-from eval.bench.backups import taken
+from tests.resilience.backups import taken
 
 
 def test_backups_under_publishes_restore_to_what_they_name_and_damaged_ones_are_refused(tmp_path):

@@ -1,6 +1,6 @@
-"""P3 in small; ``python -m eval.bench.publish`` writes the figures."""
+"""P3 in small; ``python -m tests.resilience.publish`` writes the figures."""
 
-from eval.bench.damage import damage
+from tests.resilience.damage import damage
 
 
 def test_whatever_is_damaged_is_refused_and_a_whole_generation_answers(tmp_path):

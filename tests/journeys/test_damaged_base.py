@@ -8,14 +8,14 @@ from click.testing import CliRunner
 from fakes import HashEmbedder
 from web_home import publish, serving
 
-from indexes import manifest
 from indexes.errors import BaseDamaged
 from indexes.index import Index
+from indexes.store import manifest
 from ragdesk.assemble import Workspace
-from ragdesk.cli import cli
+from ragdesk.cli.main import cli
 from ragdesk.errors import describe_error
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from tests.resilience import damaged_base
 
 URI = "/v1/collections/default/documents"

@@ -1,9 +1,9 @@
-"""P5 in small; ``python -m eval.bench.failpoints`` fails whole jobs, and writes the figures."""
+"""P5 in small; ``python -m tests.resilience.write_failures`` fails whole jobs, and writes the figures."""
 
 import pytest
 
-from eval.bench.failpoints import KILL, MODES, RESTORING, trials
-from indexes import failpoints
+from indexes.store import failpoints
+from tests.resilience.write_failures import KILL, MODES, RESTORING, trials
 
 OF_JOBS = {"original written", "originals kept", "sources.json written", "sources.json replaced"}
 PLACES = [name for name in failpoints.FAILPOINTS if name not in {*OF_JOBS, *RESTORING}]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from fakes import HashEmbedder
 
-from indexes import manifest
 from indexes.chunk import SearchFilter
 from indexes.errors import IndexMismatch
 from indexes.index import Index
-from indexes.text import tokenize_text
+from indexes.store import manifest
+from indexes.text.tokens import tokenize_text
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("format-*"))
 

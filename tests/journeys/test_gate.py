@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from made_run import dice_of
 
-from eval import gate, stats, store
-from eval.bench import handbook
+from eval import gate, run_folder, stats
 from eval.release import release_run
-from eval.released import FAILED, PASSED, UNJUDGED
+from eval.release_outcome import FAILED, PASSED, UNJUDGED
 from eval.run import run_cases
 from eval.targets import CallableTarget
-from indexes.embed import EmbedderCard
-from ragdesk.assemble import Workspace, OpenCollection
+from indexes.embedding.embedder import EmbedderCard
+from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.cli.eval_target import DeskTarget
 from ragdesk.settings import Settings
-from ragdesk.target import DeskTarget
+from tests.lab.quality import handbook
 
 GATE = gate.read_gate(handbook.HANDBOOK / "gate.toml")
 CASES = handbook.cases()
@@ -54,11 +54,11 @@ def test_an_untouched_build_passes(untouched):
 @pytest.mark.parametrize("seed", range(20))
 def test_it_passes_whatever_the_seed_and_the_order_of_cases(untouched, tmp_path, seed, monkeypatch):
     monkeypatch.setattr(stats, "SEED", seed)
-    for name in (store.RUN, store.EVIDENCE, "run.jsonl"):
+    for name in (run_folder.RUN, run_folder.EVIDENCE, "run.jsonl"):
         (tmp_path / name).write_bytes((untouched / name).read_bytes())
     mixed = dice_of(seed).sample(CASES, len(CASES))
-    lines = {json.loads(line)["id"]: line for line in _lines(untouched / store.CASES)}
-    (tmp_path / store.CASES).write_text("".join(lines[c.id] for c in mixed), encoding="utf-8")
+    lines = {json.loads(line)["id"]: line for line in _lines(untouched / run_folder.CASES)}
+    (tmp_path / run_folder.CASES).write_text("".join(lines[c.id] for c in mixed), encoding="utf-8")
     assert release_run(tmp_path, GATE).exit_code == PASSED
 
 

@@ -11,15 +11,15 @@ from engines import running
 from scripted_writer import app
 
 from eval import compare, gate, report
-from eval.bench import handbook
 from eval.release import release_run
-from eval.released import FAILED, PASSED
+from eval.release_outcome import FAILED, PASSED
 from eval.run import RunOptions, run_cases
-from ragdesk.answering.generate import GenerateOptions
-from ragdesk.answering.verify import VerifyOptions
+from ragdesk.answering.writing.claim_check import VerifyOptions
+from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
+from ragdesk.cli.eval_target import DeskTarget
 from ragdesk.settings import Settings
-from ragdesk.target import DeskTarget
+from tests.lab.quality import handbook
 
 CASES = [case for case in handbook.cases() if case.answerable][::2]
 SHARE = 0.3

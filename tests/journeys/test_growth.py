@@ -1,7 +1,7 @@
 """P19 in small; ``python -m tests.resilience.growth`` writes the figures."""
 
-from indexes.documents import CHANGES_FILE
-from indexes.retention import Retention
+from indexes.store.document_table import CHANGES_FILE
+from indexes.upkeep.retention import Retention
 from tests.resilience.growth import grow, history, size
 
 

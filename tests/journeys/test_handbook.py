@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from eval.bench import handbook
+from tests.lab.quality import handbook
 
 
 @pytest.fixture

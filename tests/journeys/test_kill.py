@@ -1,6 +1,6 @@
-"""P1 and P2 in small; ``python -m eval.bench.publish --kills 500`` writes the figures."""
+"""P1 and P2 in small; ``python -m tests.resilience.publish --kills 500`` writes the figures."""
 
-from eval.bench.kills import toll
+from tests.resilience.kills import toll
 
 
 def test_a_reader_sees_one_generation_or_the_next_whenever_the_writer_dies(tmp_path):

@@ -1,6 +1,6 @@
-"""P7 in small; ``python -m eval.bench.locks --races 1000`` writes the figures."""
+"""P7 in small; ``python -m tests.resilience.locks --races 1000`` writes the figures."""
 
-from eval.bench.locks import races
+from tests.resilience.locks import races
 
 
 def test_one_process_writes_at_a_time_and_a_dead_one_frees_the_lock(tmp_path):

@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from served import served
 from web_home import publish
 
-from ragdesk.answering.decide import DecideOptions
-from ragdesk.answering.generate import GenerateOptions
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
 
 pytestmark = pytest.mark.real

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eval.bench import tenants
 from ragdesk.web import documents
+from tests.resilience import tenants
 
 
 @pytest.mark.parametrize("world", range(2))

@@ -23,14 +23,14 @@ from made_run import cases, documents, stored
 from web_home import TEXTS, publish
 
 from eval.judge import Judge
+from eval.judge_client import JudgeClient, JudgeOptions
 from eval.judging import judge_run
-from eval.prefer import compare_run_answers
-from eval.replies import JudgeOptions, JudgeClient
-from ragdesk.answering.decide import DecideOptions
-from ragdesk.answering.generate import GenerateOptions
+from eval.preference import compare_run_answers
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 from fakes import HashEmbedder, document, publish
 
 from indexes.build import Build
-from indexes.embed import EmbedOptions, embed_question, open_embedder
+from indexes.embedding.embedder import EmbedOptions, embed_question, open_embedder
 from indexes.errors import IndexMismatch, ModelMissing
 from indexes.index import Index
-from ragdesk.cli import cli
+from ragdesk.cli.main import cli
 
 DOCUMENTS = {
     "returns.md": "# Returns\n\nUnused articles can be returned within 30 days of delivery.\n",

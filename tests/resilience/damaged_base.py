@@ -24,18 +24,18 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.bench.publish import RESILIENCY
-from eval.bench.results import write_section
-from indexes import generations, manifest
 from indexes.chunk import SearchFilter
+from indexes.embedding.model_files import find_model
 from indexes.errors import IndexesError
 from indexes.index import Index
-from indexes.text import tokenize_text
-from indexes.weights import find_model
+from indexes.store import generations, manifest
+from indexes.text.tokens import tokenize_text
 from ingest.errors import IngestError
-from ingest.guard import Guard, GuardOptions
 from ingest.job import IngestJob
+from ingest.sandbox.guard import Guard, GuardOptions
 from tests.fakes import HashEmbedder
+from tests.lab.results import write_section
+from tests.resilience.publish import RESILIENCY
 
 DOCUMENTS, SECRET, DROPPED = 48, 8, 4
 Act = Callable[[Path, str], None]

@@ -16,19 +16,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.bench.results import write_section
-from indexes.quantity import find_quantities
-from indexes.support import find_contradictions
-from indexes.text import find_identifiers, split_sentences, tokenize_text
+from indexes.text.coverage import find_contradictions
+from indexes.text.quantities import find_quantities
+from indexes.text.tokens import find_identifiers, split_sentences, tokenize_text
 from ingest.errors import Unreadable
-from ingest.parse import table
+from ingest.parse import registry
 from ragdesk.answering.clarify import is_vague
-from ragdesk.answering.decode import MarkedDecoder, StructuredDecoder
-from ragdesk.answering.plain import GrowingSanitizer, sanitize_text
-from ragdesk.answering.rewrite import refers_back
+from ragdesk.answering.follow_up import refers_back
+from ragdesk.answering.writing.answer_decoder import MarkedDecoder, StructuredDecoder
+from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
 from ragdesk.errors import EngineFailed
+from tests.lab.results import write_section
 
-FIGURES = Path(__file__).parents[2] / "tests/RESILIENCY.md"
+FIGURES = Path(__file__).parents[2] / "tests/resilience/RESILIENCY.md"
 RATIO = 2.6  # of CPU times when a text doubles
 FLOOR = 0.03  # seconds; less is not judged
 MAIL = "From: a@b.example\nTo: c@d.example\nSubject: S\nDate: Mon, 1 Jan 2024 10:00:00 +0000\n"
@@ -47,7 +47,7 @@ def parsed(name: str, write: Callable[[int], str | bytes]) -> Work:
 
 def _parse(body: bytes, name: str) -> None:
     with suppress(Unreadable):  # a refusal must be cheap as well
-        table.parse_document(body, name)
+        registry.parse_document(body, name)
 
 
 def said(function: Callable[[str], object], write: Callable[[int], str]) -> Work:

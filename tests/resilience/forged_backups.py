@@ -33,13 +33,15 @@ sys.path.append(str(Path(__file__).parent))
 import forgery
 from fakes import HashEmbedder, document
 
-from eval.bench.results import write_section
-from indexes import backup, delta, dense, upkeep
 from indexes.build import Build
-from indexes.chunk import Chunk, SearchFilter, DocumentRecord, Validity
+from indexes.chunk import Chunk, DocumentRecord, SearchFilter, Validity
 from indexes.errors import IndexesError
 from indexes.index import Index
-from indexes.text import tokenize_text
+from indexes.store import document_table_writer
+from indexes.text.tokens import tokenize_text
+from indexes.upkeep import backup, history, restore, verify
+from indexes.vectors import faiss_index
+from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "tests" / "RESILIENCY.md"
@@ -79,13 +81,13 @@ def make(folder: Path) -> Path:
         *(document(f"{n}.md", f"Article {n} of the handbook") for n in range(50)),
     ]
     texts = [record.text for record, _ in records] + ["Refund in 60 days"]
-    exact, dense.EXACT_UP_TO = dense.EXACT_UP_TO, 40
-    small, delta.SMALL_TABLE = delta.SMALL_TABLE, 0
+    exact, faiss_index.EXACT_UP_TO = faiss_index.EXACT_UP_TO, 40
+    small, document_table_writer.SMALL_TABLE = document_table_writer.SMALL_TABLE, 0
     try:
         _publish(collection, *records)
         _publish(collection, document("a.md", texts[-1], groups=frozenset({"x"})))
     finally:
-        dense.EXACT_UP_TO, delta.SMALL_TABLE = exact, small
+        faiss_index.EXACT_UP_TO, document_table_writer.SMALL_TABLE = exact, small
     (collection / "originals").mkdir()
     for text in texts:
         body = text.encode()
@@ -186,7 +188,7 @@ def use(collection: Path, number: int, jail: Path) -> None:
             index.read_text(listed.uri)
             index.read_document(listed)
         index.digest_content()
-    upkeep.list_history(collection)
+    history.list_history(collection)
     backup.write_backup(collection, jail / "again.rdb")
     (jail / "again.rdb").unlink()
 
@@ -201,8 +203,8 @@ def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str
     watch.on = True
     try:
         with deadline(DEADLINE):
-            number = backup.restore_backup(file, collection)
-            problems = upkeep.verify_collection(collection)
+            number = restore.restore_backup(file, collection)
+            problems = verify.verify_collection(collection)
             use(collection, number, jail)
         outcome = f"taken, and verify says {problems[0]}" if problems else "taken"
         if all(LACKS in problem for problem in problems):  # as after a backup that lacked some
@@ -243,7 +245,7 @@ def work(jail: Path, seeds: range) -> None:
     def stand() -> Path:
         shutil.rmtree(jail / "home")
         (jail / "home").mkdir()
-        backup.restore_backup(jail / "first.rdb", base)
+        restore.restore_backup(jail / "first.rdb", base)
         return base
 
     whole = attempt((jail / "first.rdb").read_bytes(), jail, None, watch)
@@ -332,7 +334,7 @@ up and backed up again.
 
 | changed first | tried | refused | taken | read or wrote outside | hung | traceback | process died | changed what stood |
 |---|---|---|---|---|---|---|---|---|"""
-    before = """On 363a9ed, tests/indexes/test_forged.py took a digest of `../../../canary` and a manifest that names
+    before = """On 363a9ed, tests/indexes/upkeep/test_format_check.py took a digest of `../../../canary` and a manifest that names
 `../../canary`, wrote 64 MB for a sparse member of 1 kB, took tables with views in the place of tables, needed 40
 bytes of memory for each row that a table claims, and had overwritten an original when it refused."""
     foot = f"Longest: {slowest:.1f} s of computing; memory above that of a good one: at most {peak} MB."

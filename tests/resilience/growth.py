@@ -23,11 +23,12 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from fakes import HashEmbedder, document
 
-from eval.bench.results import write_section
-from indexes import durable, upkeep
 from indexes.build import Build
 from indexes.chunk import SearchFilter
 from indexes.index import Index
+from indexes.store import durability
+from indexes.upkeep import history as history_
+from tests.lab.results import write_section
 
 FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
 TITLE = "P19, continued: a put writes what changed, and a home stays flat over a thousand of them"
@@ -79,11 +80,11 @@ def put(collection: Path, step: int, **options: object) -> Cost:
 
 def keep_original(collection: Path, body: bytes) -> None:
     """Keep the bytes of a document, synced."""
-    durable.make_folder(collection / "originals")
+    durability.make_folder(collection / "originals")
     file = collection / "originals" / hashlib.sha256(body).hexdigest()
     file.unlink(missing_ok=True)
-    durable.write_file(file, body)
-    durable.sync_path(file.parent)
+    durability.write_file(file, body)
+    durability.sync_path(file.parent)
 
 
 def written() -> int:
@@ -159,7 +160,7 @@ def history(collection: Path, puts: int, **options: object) -> tuple[list[Cost],
         costs.append(put(collection, step, **options))
         if step % max(1, puts // 10) == 0:
             files, taken = size(collection)
-            left = len(upkeep.list_history(collection))
+            left = len(history_.list_history(collection))
             rows.append(f"| {step:,} | {left:,} | {files:,} | {taken / 1e6:,.1f} |")
             print(rows[-1], flush=True)
     return costs, rows
@@ -177,7 +178,7 @@ def main() -> None:
     asked = parser.parse_args()
     options: dict[str, object] = {}
     if not asked.plain:
-        from indexes.retention import Retention  # noqa: PLC0415 - older versions have none
+        from indexes.upkeep.retention import Retention  # noqa: PLC0415 - older versions have none
 
         options = {"kept": Retention()}
     with tempfile.TemporaryDirectory() as scratch:

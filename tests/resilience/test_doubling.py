@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from ingest.parse import docx, mail
-from ragdesk.answering.decode import StructuredDecoder
-from ragdesk.answering.plain import sanitize_text
+from ingest.parse.mail import message
+from ingest.parse.office import docx
+from ragdesk.answering.writing.answer_decoder import StructuredDecoder
+from ragdesk.answering.writing.sanitize import sanitize_text
 from ragdesk.errors import EngineFailed
 from tests.resilience.doubling import ANSWERS, DOCUMENTS, measure, nested_boxes, office, slow
 
@@ -42,7 +43,7 @@ def test_each_text_box_in_text_boxes_is_read_once():
 
 def test_a_long_field_of_a_mail_is_read_to_its_limit():
     head = b"From: a@b.example\nSubject: " + b"word " * 2_000 + b"\n\nHello.\n"
-    document = mail.parse(head, "a.eml")
+    document = message.parse(head, "a.eml")
     assert document.text.endswith("Hello.")
     assert document.title.startswith("word word")
 

@@ -5,7 +5,8 @@ import stat
 import pytest
 
 from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
-from ragdesk.support.access import LOCAL_PRINCIPAL, KeyStore, check_access, make_principal
+from ragdesk.support.access import LOCAL_PRINCIPAL, check_access, make_principal
+from ragdesk.support.key_store import KeyStore
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 
 ROOT = Path(__file__).parents[2]
 

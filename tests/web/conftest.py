@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 from web_home import CANARY, SECRET, TEXTS, publish, serving
 
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 
 
 @pytest.fixture(scope="session")

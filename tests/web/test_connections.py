@@ -11,8 +11,8 @@ import httpx
 import pytest
 from served import served
 
-from ragdesk.support.access import KeyStore
-from ragdesk.web import accept
+from ragdesk.support.key_store import KeyStore
+from ragdesk.web import acceptor
 from ragdesk.web.connections import RateLimit, connection_ceiling
 
 ASK = {"question": "When does a refund reach my account?"}
@@ -140,7 +140,7 @@ def test_a_pace_lets_a_burst_through_and_then_so_many_a_second():
 
 
 def test_a_queue_full_of_strangers_is_taken_in_within_seconds():
-    assert accept.BACKLOG * accept.SLOW_PAUSE < 5
+    assert acceptor.BACKLOG * acceptor.SLOW_PAUSE < 5
 
 
 def test_connections_leave_handles_for_files():

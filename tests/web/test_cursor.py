@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragdesk.errors import BadRequest
-from ragdesk.web.cursor import sign_cursor, read_cursor
+from ragdesk.web.cursors import read_cursor, sign_cursor
 
 places = st.text(st.characters(codec="utf-8"), max_size=30)
 

@@ -4,7 +4,7 @@ from urllib.parse import quote
 import pytest
 from web_home import TEXTS, publish, serving
 
-from indexes.paths import original_file
+from indexes.store.paths import original_file
 
 BASE = "/v1/collections/default/documents"
 

@@ -8,11 +8,11 @@ from fastapi.routing import APIRoute
 from web_home import CANARY, SECRET, TEXTS, serving
 
 from ragdesk.errors import KeyRequired
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web import server
 from ragdesk.web.api import ROUTERS
 from ragdesk.web.limits import ServeOptions
-from ragdesk.web.watch import SlotMiddleware
+from ragdesk.web.request_middleware import SlotMiddleware
 
 OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
 DOCUMENTS = "/v1/collections/default/documents"

@@ -11,7 +11,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
-from ragdesk.web.watch import SlotMiddleware
+from ragdesk.web.request_middleware import SlotMiddleware
 
 BOUNDED = settings(
     max_examples=12,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from web_home import serving
 
-from indexes import generations
 from indexes.errors import CollectionBusy
+from indexes.store import locks
 from ragdesk.errors import Overloaded
 from ragdesk.metrics import Metrics
 from ragdesk.web import jobs as module
@@ -187,7 +187,7 @@ def test_a_job_that_fails_or_is_dropped_leaves_no_body(jobs, work, tmp_path, mon
 
 def test_over_http_a_job_says_that_its_collection_is_held(home, keys):
     with serving(home, keys) as client:
-        with generations.lock_collection(home / "collections/other"):
+        with locks.lock_collection(home / "collections/other"):
             put = client.put("/v1/collections/other/documents/a.md", content=b"# A\n\nAlpha.\n")
             where = put.headers["location"]
             wait(lambda: client.get(where).json()["waits_for"])

@@ -15,7 +15,7 @@ from fakes import HashEmbedder
 from web_home import publish, serving
 
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieve import Retriever
+from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 

@@ -13,13 +13,13 @@ from fakes import HashEmbedder
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from ragdesk.answering.decide import DecideOptions
-from ragdesk.answering.generate import GenerateOptions
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.access import LOCAL_PRINCIPAL
 from ragdesk.web import api
-from ragdesk.web.once import IdempotencyCache
+from ragdesk.web.idempotency import IdempotencyCache
 
 ASK = {"question": "When does a refund reach my account?"}
 FOLLOW_UP = {

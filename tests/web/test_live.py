@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from web_home import publish, serving
 
-from indexes import upkeep
 from indexes.errors import BaseDamaged
+from indexes.upkeep import rollback
 from ragdesk.web.schemas import NotServedOut, ReadyOut
 
 PUBLISHED = 12
@@ -115,7 +115,7 @@ def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, h
 
     with pytest.raises(BaseDamaged, match="tombstones"):
         refund(home, 12)
-    upkeep.roll_back(home / "collections/default", number, old_groups=True)
+    rollback.roll_back(home / "collections/default", number, old_groups=True)
     healed = refund(home, 12)
     wait(lambda: generation(client) == healed)
     assert "ragdesk_stale_collections 0" in client.get("/metrics").text
@@ -138,7 +138,7 @@ def test_lost_limits_of_past_texts_are_said_and_close_what_falls_back(client, ho
     touch(collection / "CURRENT")
     wait(lambda: client.get("/readyz").json()["restricted"] == 1)
 
-    upkeep.roll_back(collection, number - 1, old_groups=True)
+    rollback.roll_back(collection, number - 1, old_groups=True)
     wait(lambda: client.get("/readyz").json()["behind"] == 0)
 
 

@@ -19,7 +19,7 @@ from fakes import HashEmbedder
 from starlette.testclient import TestClient
 from web_home import publish, serving
 
-from ragdesk.assemble import Workspace, OpenCollection
+from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.handles import count_handles, raise_handle_limit
 from ragdesk.settings import Settings
 from ragdesk.web import api, documents

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from web_home import publish, serving
 
-from indexes import access_log, generations
+from indexes.store import access_log, generations, locks
 from ragdesk.web.volume import CollectionsVolume
 
 DOCUMENTS = "/v1/collections/default/documents"
@@ -200,7 +200,7 @@ def test_a_pipe_in_the_place_of_a_small_file_is_no_wait(tmp_path):
     def read() -> None:
         ends.append(generations.read_current_number(tmp_path))
         ends.append(access_log.read_access_log(tmp_path, 2))
-        with pytest.raises(OSError, match="LOCK"), generations.lock_collection(tmp_path):
+        with pytest.raises(OSError, match="LOCK"), locks.lock_collection(tmp_path):
             pass
         ends.append(None)
 

@@ -10,7 +10,7 @@ from indexes.errors import BaseDamaged, CollectionBusy, IndexDamaged, IndexNotFo
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
 from ingest.validity import read_sidecar, sidecar_path
 from ragdesk.errors import HomeUnusable, ModelMissing, SettingsError
-from ragdesk.support.access import KeyStore
+from ragdesk.support.key_store import KeyStore
 from ragdesk.web.problems import error_response
 
 BASE = "/v1/collections/default/documents"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from web_home import HOSTILE
 
 from ragdesk.errors import BadRequest
-from ragdesk.web.strict import MAX_JSON_DEPTH, parse_json_body
+from ragdesk.web.request_body import MAX_JSON_DEPTH, parse_json_body
 
 
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))

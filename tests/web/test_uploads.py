@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from web_home import serving
 
-from indexes import generations
+from indexes.store import locks
 from ragdesk.web.uploads import UPLOADS_FOLDER, Uploads
 
 WHERE = "/v1/collections/default/documents/a.md"
@@ -105,7 +105,7 @@ def test_on_a_full_disk_an_upload_is_refused_in_words_and_gone(client, home):
 
 def test_a_job_on_a_full_disk_says_so(client, home):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with generations.lock_collection(home / "collections/default"):
+    with locks.lock_collection(home / "collections/default"):
         put = client.put(WHERE, content=b"# A\n\n" + b"Alpha. " * 100)
         where = put.headers["location"]
         wait(lambda: client.get(where).json()["waits_for"])

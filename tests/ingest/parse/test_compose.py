@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 from parsed import asked, sound
 
 from ingest.errors import Unreadable
-from ingest.parse.asked import is_question
-from ingest.parse.compose import DocumentBuilder, clean_text, join_wrapped_lines, format_row
+from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.faq_detection import is_question
+from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
 
 WORDS = st.text(
     st.one_of(st.characters(), st.sampled_from("订单。 \n\t\u200b\u202e\ufeff|\x00-?？")),

@@ -7,7 +7,7 @@ from parsed import asked, path_of, said, sound
 
 from ingest.document import Document
 from ingest.errors import Unreadable
-from ingest.parse import html
+from ingest.parse.markup import html
 
 
 def page(body: str, head: str = "") -> Document:

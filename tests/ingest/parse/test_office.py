@@ -9,8 +9,8 @@ from parsed import asked, path_of, said, sound, zipped
 
 from ingest.document import Document
 from ingest.errors import Unreadable
-from ingest.parse import docx, numbering, pptx, xlsx
-from ingest.parse import zipped as archives
+from ingest.parse import zip_archive as archives
+from ingest.parse.office import docx, list_numbering, pptx, xlsx
 
 
 def written(body: str, **more) -> Document:
@@ -93,14 +93,14 @@ def test_strict_documents_are_read():
 
 
 def test_numbers_are_spelled_as_in_word():
-    assert [numbering.spell_count(n, "chineseCounting") for n in (1, 10, 11, 20, 99)] == [
+    assert [list_numbering.spell_count(n, "chineseCounting") for n in (1, 10, 11, 20, 99)] == [
         "一",
         "十",
         "十一",
         "二十",
         "九十九",
     ]
-    assert [numbering.spell_count(n, "upperRoman") for n in (4, 9, 49)] == ["IV", "IX", "XLIX"]
+    assert [list_numbering.spell_count(n, "upperRoman") for n in (4, 9, 49)] == ["IV", "IX", "XLIX"]
 
 
 ENTITIES = '<!DOCTYPE d [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'

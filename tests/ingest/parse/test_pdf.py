@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from ingest.errors import Unreadable
-from ingest.parse import pdf_structure
-from ingest.parse.pdf import PDF_TYPE, PdfOptions, parse
-from ingest.parse.pdf_boxes import find_boxes, read_page_sizes
+from ingest.parse.pdf import structure
+from ingest.parse.pdf.reader import PDF_TYPE, PdfOptions, parse
+from ingest.parse.pdf.text_boxes import find_boxes, read_page_sizes
 
 PAGE = made.lines("A page with some text on it.", "It has a second line.")
 
@@ -394,6 +394,6 @@ def test_a_mutated_file_is_read_or_refused_with_a_reason(changes, end):
 
 def test_a_long_value_of_a_form_is_said_once_however_many_places_show_it():
     box = (0.0, 0.0, 9.0, 9.0)
-    long = [pdf_structure.FormField(0, "f", "word " * 50, box)] * 50
-    short = [pdf_structure.FormField(0, "f", "yes", box)] * 3
-    assert list(pdf_structure._drop_repeated_values([*long, *short])) == [long[0], *short]
+    long = [structure.FormField(0, "f", "word " * 50, box)] * 50
+    short = [structure.FormField(0, "f", "yes", box)] * 3
+    assert list(structure._drop_repeated_values([*long, *short])) == [long[0], *short]

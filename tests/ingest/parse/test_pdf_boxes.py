@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.parse.pdf_boxes import TextBox, find_boxes, read_page_sizes, write_boxes
+from ingest.parse.pdf.text_boxes import TextBox, find_boxes, read_page_sizes, write_boxes
 
 LENGTH = st.integers(0, 20_000).map(lambda tenths: tenths / 10)
 

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.parse.pdf import parse
-from ingest.parse.pdf_boxes import find_boxes
-from ingest.parse.pdf_check import check_sheets, make_text_sheet
-from ingest.parse.pdf_codes import read_glyph_codes, has_suspect_font
-from ingest.parse.pdf_furniture import drop_running_lines
-from ingest.parse.pdf_line import LineCell, TextLine, Sheet
-from ingest.parse.pdf_order import order_lines, order_by_columns
-from ingest.parse.pdf_prose import is_broken_word, make_pieces
-from ingest.parse.pdf_structure import PdfStructure
+from ingest.parse.pdf.cross_check import check_sheets, make_text_sheet
+from ingest.parse.pdf.glyph_codes import has_suspect_font, read_glyph_codes
+from ingest.parse.pdf.page_model import LineCell, Sheet, TextLine
+from ingest.parse.pdf.paragraphs import is_broken_word, make_pieces
+from ingest.parse.pdf.reader import parse
+from ingest.parse.pdf.reading_order import order_by_columns, order_lines
+from ingest.parse.pdf.running_lines import drop_running_lines
+from ingest.parse.pdf.structure import PdfStructure
+from ingest.parse.pdf.text_boxes import find_boxes
 
 
 def line(text, left, top, *, width=None, size=10.0):

@@ -3,8 +3,8 @@ from made_office import deck, par, relations, shape, slide, word
 from parsed import sound, zipped
 
 from ingest.errors import Unreadable
-from ingest.parse import table
-from ingest.parse.sniff import DOCX, PPTX, XLSX, detect_media_type
+from ingest.parse import registry
+from ingest.parse.media_types import DOCX, PPTX, XLSX, detect_media_type
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
@@ -92,12 +92,12 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
 )
 def test_what_is_not_read_is_refused_with_a_reason(body, name, reason):
     with pytest.raises(Unreadable, match=reason):
-        table.parse_document(body, name)
+        registry.parse_document(body, name)
 
 
 def test_words_may_begin_like_a_picture():
     assert sound(
-        table.parse_document(b"BM means bookmark. ID3 is a tag. MZ is a pair of letters.", "x")
+        registry.parse_document(b"BM means bookmark. ID3 is a tag. MZ is a pair of letters.", "x")
     ).text
 
 
@@ -107,9 +107,9 @@ def test_every_parser_names_its_type():
         "text/plain": "Words.", "application/jsonl": '{"text": "a"}', "text/vtt": "WEBVTT\n\n00:01 --> 00:02\nHi",
     }  # fmt: skip
     for kind, body in made.items():
-        assert sound(table.parse_document(body.encode(), "x")).media_type == kind
+        assert sound(registry.parse_document(body.encode(), "x")).media_type == kind
     assert set(made) | {DOCX, PPTX, XLSX, "application/pdf", "application/epub+zip"} == set(
-        table.PARSERS
+        registry.PARSERS
     )
 
 
@@ -119,11 +119,11 @@ def test_nesting_beyond_all_measure_is_refused():
         + "Content-Type: message/rfc822\n\n" * 5000
     )
     with pytest.raises(Unreadable, match="nested too deep"):
-        table.parse_document(parts.encode(), "x.eml")
+        registry.parse_document(parts.encode(), "x.eml")
 
 
 def test_a_package_of_another_kind_has_no_slides():
     with pytest.raises(Unreadable, match="no text"):
-        table.PARSERS[PPTX](
+        registry.PARSERS[PPTX](
             zipped({"_rels/.rels": relations({"a.xml": "officeDocument"}), "a.xml": "<a/>"}), "x"
         )

@@ -4,11 +4,14 @@ import pytest
 from parsed import asked, path_of, said, sound, zipped
 
 from ingest.errors import Unreadable
-from ingest.parse import decode, delimited, epub, mail, plain, records, subtitles
+from ingest.parse import plain_text, text_encoding
+from ingest.parse.data import delimited, json_records, subtitles
+from ingest.parse.mail import message
+from ingest.parse.markup import epub
 
 
 def text(source: str):
-    return sound(plain.parse(source.encode(), "a/note.txt"))
+    return sound(plain_text.parse(source.encode(), "a/note.txt"))
 
 
 def test_plain_text_keeps_its_own_lines():
@@ -59,7 +62,7 @@ def test_encodings_are_found(encoding):
 
 
 def text_of(body: bytes) -> str:
-    return plain.parse(body, "x.txt").text
+    return plain_text.parse(body, "x.txt").text
 
 
 def test_western_and_traditional_texts_are_found():
@@ -78,7 +81,7 @@ def test_damaged_utf8_stays_readable():
 @pytest.mark.parametrize("body", [bytes(range(256)) * 20, b"\x00\x01\x02" * 500])
 def test_binary_data_is_no_text(body):
     with pytest.raises(Unreadable, match="binary"):
-        decode.decode_text(body)
+        text_encoding.decode_text(body)
 
 
 def test_csv_is_a_table_with_its_header():
@@ -135,7 +138,7 @@ def test_json_lines_are_one_entry_each():
         {"question": "Is it safe?", "answer": "Yes.", "since": 2024},
         {"name": "Lid", "colour": None, "size": {"w": 1, "h": 2}},
     ]
-    document = sound(records.parse("\n".join(map(json.dumps, lines)).encode(), "parts.jsonl"))
+    document = sound(json_records.parse("\n".join(map(json.dumps, lines)).encode(), "parts.jsonl"))
     assert said(document) == [
         "Jug",
         "Article SP-1104.",
@@ -151,7 +154,7 @@ def test_json_lines_are_one_entry_each():
 
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"data": rows, "total": 1}])
 def test_json_documents_hold_records(wrap):
-    document = records.parse(
+    document = json_records.parse(
         json.dumps(wrap([{"text": "One."}, {"text": "Two."}]), indent=1).encode(), "x.json"
     )
     assert said(sound(document)) == ["One.", "Two."]
@@ -167,7 +170,7 @@ def test_json_documents_hold_records(wrap):
 )
 def test_broken_records_are_refused(body, reason):
     with pytest.raises(Unreadable, match=reason):
-        records.parse(body, "x.jsonl")
+        json_records.parse(body, "x.jsonl")
 
 
 MAIL = """From: =?utf-8?q?J=C3=B6rg?= <j@shop.example>
@@ -201,7 +204,7 @@ x
 
 def test_an_email_is_its_subject_sender_and_new_words():
     words = "退款五天。\n\nOn Sunday, Ann wrote:\n> Old question\n"
-    document = sound(mail.parse(MAIL.replace("{plain}", words).encode("gb2312"), "x.eml"))
+    document = sound(message.parse(MAIL.replace("{plain}", words).encode("gb2312"), "x.eml"))
     assert document.title == "退款 rules"
     assert said(document) == [
         "退款 rules",
@@ -212,15 +215,15 @@ def test_an_email_is_its_subject_sender_and_new_words():
 
 
 def test_an_email_of_markup_only():
-    document = sound(mail.parse(MAIL.replace("{plain}", "").encode(), "x.eml"))
+    document = sound(message.parse(MAIL.replace("{plain}", "").encode(), "x.eml"))
     assert "Markup." in document.text
     assert "Old." not in document.text
 
 
 def test_a_message_that_is_all_history_is_kept():
-    assert "Old question" in mail.drop_quoted_history("> Old question\n> and more\n")
-    assert mail.drop_quoted_history("Fine.\n\n-----Original Message-----\nFrom: a") == "Fine."
-    assert mail.drop_quoted_history("好的。\n\n发件人: 王\n发送时间: 昨天\n\n旧") == "好的。"
+    assert "Old question" in message.drop_quoted_history("> Old question\n> and more\n")
+    assert message.drop_quoted_history("Fine.\n\n-----Original Message-----\nFrom: a") == "Fine."
+    assert message.drop_quoted_history("好的。\n\n发件人: 王\n发送时间: 昨天\n\n旧") == "好的。"
 
 
 CONTAINER = '<container><rootfiles><rootfile full-path="OPS/b.opf"/></rootfiles></container>'
@@ -276,4 +279,4 @@ def test_a_mail_of_many_parts_within_one_another_is_skipped():
     """Each line is held against the end of every part around it."""
     parts = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(101))
     with pytest.raises(Unreadable, match="more than 100 mails or groups of parts"):
-        mail.parse(f"Subject: Deep\n{parts}\nHello.\n".encode(), "a.eml")
+        message.parse(f"Subject: Deep\n{parts}\nHello.\n".encode(), "a.eml")

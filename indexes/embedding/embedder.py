@@ -1,0 +1,247 @@
+"""Texts become vectors: which model, on which machinery, and what it can read.
+
+``open_embedder`` chooses between the two doors, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and
+models that cannot be exported), and gives the same thing either way: an Embedder.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.embedding import model_cache, model_files
+from indexes.embedding.chinese_check import reads_chinese
+from indexes.embedding.model_files import NO_MODEL, PACKAGED_MODEL, ModelFiles
+from indexes.embedding.tokenizer import Tokenizer
+from indexes.errors import ModelMissing
+from indexes.text.scripts import reads_without_cjk
+
+Vectors = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Vectors]
+Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
+
+# Points of nDCG@10 that int8 costs, by the digest of the model's files (first 16 characters).
+# Measured by ``python -m tests.lab.speed.embed``, which says what to write here; see "Embedding" in
+# tests/lab/RESULTS.md. A model that is not here runs in fp32, unless the settings say int8.
+INT8_COST = {"d49d18d6557c5b76": 0.18}  # all-MiniLM-L6-v2: packaged
+ACCEPTED_COST = 0.5  # points of nDCG@10: the price at which twice the speed is taken
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedOptions:
+    """Which model makes the vectors, and on what.
+
+    model: ``packaged`` (all-MiniLM-L6-v2, English), a local sentence-transformers folder, or
+    ``none``: no vectors, passages are found by their words alone. Another model than the last
+    ingest's means that the next one embeds everything anew.
+    query_prefix, passage_prefix: words the model was trained to see first, such as ``query: ``.
+    backend: ``auto`` takes a GPU if there is one, else int8 where it was measured to cost at most
+    half a point of nDCG@10, else fp32.
+    device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``… threads: of the CPU; None means its cores.
+    reads_cjk: whether the model reads Chinese; None means that a short test decides.
+    """
+
+    model: str = PACKAGED_MODEL
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    backend: Backend = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    reads_cjk: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderCard:
+    """What tells one embedder from another.
+
+    revision: digest of the model's files, and ``-int8`` with its recipe's number where the
+    vectors are not those of fp32 (cosine 0.99). fp32 and fp16 vectors may be mixed (0.999999).
+    max_tokens: pieces of a text that are read, two special ones included. words_only: there is
+    no model, and no text has a vector.
+    """
+
+    name: str
+    revision: str
+    dim: int
+    normalised: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    max_tokens: int
+    reads_cjk: bool
+    words_only: bool = False
+
+    def can_embed(self, text: str) -> bool:
+        """Tell whether a text gets a vector: one that the model can read."""
+        return not self.words_only and (self.reads_cjk or reads_without_cjk(text))
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors, and counts their tokens."""
+
+    @property
+    def card(self) -> EmbedderCard: ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Embed passages: (n, dim) unit vectors in the order given, each text embedded once."""
+
+    def embed_query(self, text: str) -> Vectors | None:
+        """Embed a question: (dim,); None where there is no model."""
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a text, special ones not included."""
+
+    def token_starts(self, text: str) -> Sequence[int]:
+        """Find the offsets at which the tokens of a text begin."""
+
+
+class _TokenizerEmbedder:
+    """The half of an embedder that needs a tokenizer and no model."""
+
+    def __init__(self, card: EmbedderCard, file: Path) -> None:
+        self.card, self._file = card, file
+
+    def count_tokens(self, text: str) -> int:
+        return self._tokenizer.count_tokens(text)
+
+    def token_starts(self, text: str) -> Sequence[int]:
+        return self._tokenizer.token_starts(text)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self._file)
+
+
+class _WordsOnly(_TokenizerEmbedder):
+    """Vectors switched off: what is never searched is one number, the same for every text."""
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return np.ones((len(texts), self.card.dim), dtype=np.float32)
+
+    def embed_query(self, text: str) -> None:
+        del text
+
+
+class _LocalEmbedder(_TokenizerEmbedder):
+    """An embedder in this process; ``encode`` is one of the doors."""
+
+    def __init__(self, card: EmbedderCard, encode: Encode, file: Path) -> None:
+        super().__init__(card, file)
+        self._encode = encode
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.card.dim), dtype=np.float32)
+        unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        vectors = self._encode([self.card.passage_prefix + text for text in unique])
+        return vectors.take([unique[text] for text in texts], axis=0)
+
+    def embed_query(self, text: str) -> Vectors:
+        return self._encode([self.card.query_prefix + text]).reshape(-1)
+
+
+def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
+    """Open the tokenizer of a model without the model. Raises ModelMissing."""
+    return Tokenizer(model_files.find_model(options.model, cache).tokenizer)
+
+
+def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
+    """Open the embedder that the options ask for; exports the model on its first use (3 s).
+
+    cache: a folder for the exported model; it may be deleted at any time. With it in place
+    neither torch nor transformers is imported. Raises ModelMissing, naming the remedy.
+    """
+    model = model_files.find_model(options.model, cache)
+    if options.model == NO_MODEL:
+        return _WordsOnly(_words_only_card(model), model.tokenizer)
+    backend = _choose_backend(options, model)
+    threads = options.threads or _count_cores()
+    if backend == "torch":
+        return _open_on_torch(options, model, cache, threads)
+    from indexes.embedding import on_onnx, onnx_export  # noqa: PLC0415 - a GPU desk need not have it
+
+    try:
+        encode = on_onnx.open_onnx_encoder(
+            model, cache, int8=backend == "onnx-int8", threads=threads
+        )
+    except ModelMissing as error:
+        if options.backend != "auto":
+            raise
+        _log.warning("%s Going on with torch.", error)
+        return _open_on_torch(options, model, cache, threads)
+    revision = f"-int8.{onnx_export.EXPORT_RECIPE}" if backend == "onnx-int8" else ""
+    return _open_local(options, model, cache, encode, revision)
+
+
+def embed_question(embedder: Embedder, text: str) -> Vectors:
+    """Embed a question (dim,) where there has to be a model. Raises ModelMissing."""
+    vector = embedder.embed_query(text)
+    if vector is None:
+        raise ModelMissing('No model is named: set embed.model, or leave it at "packaged".')
+    return vector
+
+
+def _words_only_card(model: ModelFiles) -> EmbedderCard:
+    """Tell no vectors apart from those of any model."""
+    return EmbedderCard(
+        name=NO_MODEL,
+        revision="1",
+        dim=1,
+        max_tokens=model.max_tokens,
+        reads_cjk=False,
+        words_only=True,
+    )
+
+
+def _choose_backend(options: EmbedOptions, model: ModelFiles) -> Backend:
+    if options.device not in {"auto", "cpu"}:
+        return "torch"
+    if options.backend != "auto":
+        return options.backend
+    if options.device == "auto" and any(Path("/dev").glob("nvidia[0-9]*")):
+        from indexes.embedding import on_torch  # noqa: PLC0415 - seconds, spent only where a card is seen
+
+        if on_torch.has_gpu():
+            return "torch"
+    cost = INT8_COST.get(model.digest[:16])
+    return "onnx-int8" if cost is not None and cost <= ACCEPTED_COST else "onnx"
+
+
+def _count_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _open_on_torch(options: EmbedOptions, model: ModelFiles, cache: Path, threads: int) -> Embedder:
+    from indexes.embedding import on_torch  # noqa: PLC0415 - importing torch takes seconds
+
+    encode = on_torch.open_torch_encoder(model, device=options.device, threads=threads)
+    return _open_local(options, model, cache, encode, "")
+
+
+def _open_local(
+    options: EmbedOptions, model: ModelFiles, cache: Path, encode: Encode, revision: str
+) -> Embedder:
+    reads = options.reads_cjk
+    if reads is None:
+        file = cache / "reads-cjk" / model.digest[:32]
+        answer = model_cache.remember_value(file, lambda: "yes" if reads_chinese(encode) else "no")
+        reads = answer == "yes"
+    card = EmbedderCard(
+        name=model.name,
+        revision=model.digest[:16] + revision,
+        dim=encode(["dimension"]).shape[1],
+        query_prefix=options.query_prefix,
+        passage_prefix=options.passage_prefix,
+        max_tokens=model.max_tokens,
+        reads_cjk=reads,
+    )
+    return _LocalEmbedder(card, encode, model.tokenizer)

@@ -1,0 +1,30 @@
+"""TODO: say what this file holds."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def remember_value(file: Path, compute: Callable[[], str]) -> str:
+    """Give the word that a small file holds; compute it and write the file where there is none.
+
+    It only saves time, so a folder that cannot be written to is no error.
+    """
+    if file.is_file() and (known := file.read_text(encoding="ascii", errors="replace")).isalnum():
+        return known
+    value = compute()
+    with contextlib.suppress(OSError):
+        write_cache_file(file, value.encode("ascii"))
+    return value
+
+
+def write_cache_file(file: Path, data: bytes) -> None:
+    """Put a file into a cache in one step, whoever else is writing it at the same time."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".tmp-{os.getpid()}-{file.name}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""Embed on a CPU through ONNX Runtime, in fp32 or int8, without torch once a model is exported.
+
+Every text runs alone, on one core, and as many texts at once as there are cores. That beats
+batches (no padding, no waiting for each other) and makes a vector the same whatever else is
+embedded with it: int8 scales are taken per run, so in a batch they depend on the neighbours.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped]  # ships no hints
+import tokenizers
+from numpy.typing import NDArray
+
+from indexes.embedding import model_cache
+from indexes.embedding.model_files import ModelFiles
+from indexes.embedding.onnx_export import EXPORT_RECIPE, export_onnx_graph
+
+SMALL_MODEL = 400_000_000  # bytes of weights up to which one core serves one text
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: int) -> Encode:
+    """Open a model, exported before or now; gives the function that makes unit vectors (n, dim).
+
+    threads: CPU cores used in all. Raises ModelMissing when the model cannot be exported.
+    """
+    is_small = sum(f.stat().st_size for f in weights.folder.glob("*.safetensors")) < SMALL_MODEL
+    inner, outer = (1, threads) if is_small else (threads, 1)
+    session = _open_session(_load_graph(weights, cache, int8=int8), threads=inner)
+    encoder = tokenizers.Tokenizer.from_file(str(weights.tokenizer))
+    encoder.no_padding()
+    encoder.enable_truncation(weights.max_tokens)
+
+    def run(ids: list[int]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0])
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        folded = [text.lower() for text in texts] if weights.lower else list(texts)
+        ids = [encoding.ids for encoding in encoder.encode_batch_fast(folded)]
+        if len(ids) == 1 or outer == 1:
+            return np.stack([run(text) for text in ids])
+        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))  # the longest first, so
+        with ThreadPoolExecutor(outer) as pool:  # that no core is left with one at the end
+            vectors = np.stack(list(pool.map(run, [ids[row] for row in order])))
+        return vectors[np.argsort(order)]
+
+    return encode
+
+
+def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
+    """Read the exported model; export it first where it is not there, or damaged."""
+    kind = "int8" if int8 else "fp32"
+    name = f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}"
+    file, seal = cache / f"{name}.onnx", cache / f"{name}.sha256"
+    if file.is_file() and seal.is_file():
+        graph = file.read_bytes()
+        if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes():
+            return graph
+    graph = export_onnx_graph(weights, int8=int8)
+    model_cache.write_cache_file(file, graph)
+    model_cache.write_cache_file(seal, hashlib.sha256(graph).hexdigest().encode())
+    return graph
+
+
+def _open_session(graph: bytes, *, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    options.enable_mem_pattern = False  # it is planned per shape, and every length is one
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,143 @@
+"""Embed through sentence-transformers: on a GPU in half precision, or any model on a CPU.
+
+The only file that imports torch and sentence_transformers; it also writes the graph that
+``on_onnx`` runs, once per model.
+"""
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from sentence_transformers import SentenceTransformer
+
+from indexes.embedding.model_files import ModelFiles
+from indexes.errors import ModelMissing
+
+BATCH_CPU, BATCH_GPU = 8, 128  # texts, sorted by length: 4-16 are alike on a CPU
+MOST_ONNX_BYTES = 1_900_000_000  # bytes of weights that fit an ONNX file (2 GiB, protobuf's limit)
+_OPSET = 17
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def has_gpu() -> bool:
+    """Tell whether this torch can use a CUDA device that is here."""
+    return torch.cuda.is_available()
+
+
+def free_memory() -> int | None:
+    """Tell how many bytes of the first GPU nobody holds; None where this torch sees none."""
+    return int(torch.cuda.mem_get_info(0)[0]) if has_gpu() else None
+
+
+def open_torch_encoder(weights: ModelFiles, *, device: str = "auto", threads: int) -> Encode:
+    """Load a model; gives the function that makes unit vectors (n, dim) of n texts.
+
+    On a GPU the weights are float16: cosine to float32 at least 0.999998 (40 abstracts).
+    Raises ModelMissing when the device is not here.
+    """
+    if device == "auto":
+        device = "cuda" if has_gpu() else "cpu"
+    model = _load_model(weights, device)
+    batch = BATCH_GPU
+    if device == "cpu":
+        batch = BATCH_CPU
+        torch.set_num_threads(threads)
+    else:
+        model.half()
+    lock = threading.Lock()  # a tokenizer that is truncating must not be entered twice
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        with lock:
+            vectors = model.encode(
+                list(texts), batch_size=batch, convert_to_numpy=True, show_progress_bar=False
+            )
+        array = np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+        lengths = np.linalg.norm(array, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = array / np.maximum(lengths, 1e-12)
+        return unit
+
+    return encode
+
+
+def trace_onnx_graph(weights: ModelFiles, file: Path) -> Callable[[list[int]], NDArray[np.float32]]:
+    """Write the whole model (transformer, pooling, whatever follows) as one ONNX graph.
+
+    Input ``ids``: int64 (1, n), one text. Output: float32 (1, dim), a unit vector. There is no
+    mask: a text that runs alone needs none, and the graph is a fifth faster without it. Returns
+    what the graph must do (token ids to a vector), for a comparison. Raises ModelMissing when
+    the model is too large for the format or cannot be written in it.
+    """
+    size = sum(part.stat().st_size for part in weights.folder.glob("*.safetensors"))
+    if size > MOST_ONNX_BYTES:
+        raise ModelMissing(f'{weights.name} is too large for ONNX. Set backend = "torch".')
+    graph = _SingleTextModel(
+        _load_model(weights, "cpu", model_kwargs={"attn_implementation": "eager"})
+    )
+    example = torch.tensor([[0, 5, 7, 6, 2]])
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # the tracing exporter is deprecated, but needs no
+            torch.onnx.export(  # further package; torch is pinned, so it stays
+                graph.eval(),
+                (example,),
+                str(file),
+                input_names=["ids"],
+                output_names=["vector"],
+                dynamic_axes={"ids": {1: "n"}},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+    except (RuntimeError, torch.onnx.OnnxExporterError) as error:
+        raise ModelMissing(
+            f'{weights.name} cannot be written as ONNX ({error}). Set backend = "torch".'
+        ) from error
+
+    def exact(ids: list[int]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            return np.asarray(graph(torch.tensor([ids]))[0], dtype=np.float32)
+
+    return exact
+
+
+class _SingleTextModel(torch.nn.Module):
+    """A sentence-transformers model that takes the token ids of one text."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.transformer, *rest = model
+        self.rest = torch.nn.ModuleList(rest)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        features: dict[str, Any] = dict(self.transformer({"input_ids": ids}))
+        features["attention_mask"] = torch.ones_like(ids)
+        for module in self.rest:
+            features = module(features)
+        return torch.nn.functional.normalize(features["sentence_embedding"], dim=-1)
+
+
+def _load_model(weights: ModelFiles, device: str, **more: Any) -> SentenceTransformer:
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # no hints
+    try:
+        model = SentenceTransformer(
+            str(weights.folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            **more,
+        )
+    except (AssertionError, RuntimeError) as error:  # what torch raises for a missing device
+        raise ModelMissing(f"{weights.name} cannot run on device {device!r}: {error}") from error
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise ModelMissing(
+            f"{weights.folder} holds no whole sentence-transformers model: {error}. Copy it anew."
+        ) from error
+    model.max_seq_length = weights.max_tokens
+    return model.eval()

@@ -1,0 +1,169 @@
+"""One segment: a folder of chunks with their words and vectors, written once, never changed.
+
+A chunk has an entry per view in both indexes: the whole of it, and for a FAQ entry its question
+and its answer alone, because customers write questions and a long answer drowns a short question.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.chunk_views import MOST_VIEWS
+from indexes.embedding.embedder import EmbedderCard
+from indexes.embedding.model_files import NO_MODEL
+from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
+from indexes.lexical.ranking import LexicalIndex
+from indexes.mapped_arrays import map_array
+from indexes.store import manifest
+from indexes.store.chunk_store import ChunkStore
+from indexes.store.strict_json import check_integer
+from indexes.vectors.faiss_index import FaissIndex, Vectors
+from indexes.vectors.vector_index import VectorIndex
+
+CHUNKS_FILE, LEXICAL_FOLDER, VECTORS_FOLDER = "shelf.sqlite", "lexical", "dense"
+OWNERS_FILE, KINDS_FILE = "entries.npy", "kinds.npy"
+
+# Said to every embedder once, so that a model that was swapped under its old name is noticed.
+CANARY_TEXT = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
+LEAST_COSINE = 0.999
+_UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
+
+
+def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Vectors]:
+    """Give each key its vector at length one. One without a direction is left out.
+
+    given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
+    that is no document's fault, and an index without vectors would be worse than none.
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    finite = np.isfinite(vectors).all(axis=1)
+    if finite.sum() * 2 < len(keys):
+        raise IndexesError(
+            f"The embedder gave no number for {(~finite).sum()} of {len(keys)} texts."
+        )
+    length = np.linalg.norm(vectors, axis=1)
+    usable, unit = finite & (length > 0), np.abs(length - 1) < _UNIT
+    return {
+        key: vector if is_unit else vector / size
+        for key, vector, size, is_unit, good in zip(
+            keys, vectors, length, unit, usable, strict=True
+        )
+        if good
+    }
+
+
+def embedder_facts(card: EmbedderCard) -> dict[str, Any]:
+    """Say in a manifest which embedder made the vectors."""
+    return {
+        "name": card.name,
+        "revision": card.revision,
+        "dim": card.dim,
+        "normalised": card.normalised,
+        "prefixes": {"query": card.query_prefix, "passage": card.passage_prefix},
+    }
+
+
+def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> str | None:
+    """Tell in words how an embedder differs from the one a manifest names, or None."""
+    wanted, built_by = embedder_facts(card), str(facts.get("name"))
+    if built_by != card.name and NO_MODEL in {built_by, card.name}:
+        made = "without vectors" if built_by == NO_MODEL else f"with vectors of {built_by}"
+        asks = "none" if card.name == NO_MODEL else f"vectors of {card.name}"
+        return f"it was built {made}, and embed.model asks for {asks}"
+    differ = [name for name in wanted if facts.get(name) != wanted[name]]
+    says = ", ".join(f"{name} {facts.get(name)!r} is not {wanted[name]!r}" for name in differ)
+    return f"it was built by another embedder ({says})" if differ else None
+
+
+class Segment:
+    """A segment, its files verified, open for reading by any thread.
+
+    chunks, entries: how many. views: entries of one chunk, at most. owners (entries,): the chunk
+    row of each entry, ascending. kinds (entries,): its view. Raises IndexDamaged naming the file,
+    or IndexMismatch.
+    """
+
+    def __init__(self, folder: Path, *, card: EmbedderCard | None = None) -> None:
+        self.digest = folder.name
+        sealed = manifest.read_manifest(folder)
+        if sealed.checksum != self.digest:
+            raise IndexDamaged(f"{folder / manifest.MANIFEST_FILE} belongs to another segment.")
+        manifest.verify_files(folder, sealed)
+        self.facts = sealed.facts
+        if card and (difference := describe_embedder_mismatch(sealed.facts["embedder"], card)):
+            raise IndexMismatch(f"{folder / manifest.MANIFEST_FILE}: {difference}.")
+        self.chunks, self.entries = _read_counts(folder, sealed.facts)
+        self.owners: NDArray[np.uint32] = _map_entries(folder / OWNERS_FILE, self.entries)
+        self.kinds: NDArray[np.uint8] = _map_entries(folder / KINDS_FILE, self.entries)
+        if self.entries and int(self.owners[-1]) != self.chunks - 1:
+            raise IndexDamaged(f"{folder / OWNERS_FILE} is not for {self.chunks} chunks.")
+        self.most_views = MOST_VIEWS if self.entries > self.chunks else 1
+        self.lexical = LexicalIndex.open(folder / LEXICAL_FOLDER)
+        self.dense: VectorIndex = FaissIndex(folder / VECTORS_FOLDER)
+        self.chunk_store = ChunkStore(folder / CHUNKS_FILE)
+        self._closed = False
+
+    def close(self) -> None:
+        """Close what is open, and let go of what is mapped: a search that still runs keeps it."""
+        if self._closed:
+            return
+        self._closed = True
+        self.chunk_store.close()
+        del self.owners, self.kinds, self.lexical, self.dense
+
+    @property
+    def canary(self) -> Vectors:
+        """The vector (dim,) that the embedder gave the canary text."""
+        return np.frombuffer(base64.b64decode(self.facts["canary"]), dtype="<f4")
+
+    def compare_canary(self, vector: Vectors) -> None:
+        """Hold the vector (dim,) that an embedder gives the canary text against the stored one."""
+        cosine = float(self.canary @ vector)
+        if not cosine >= LEAST_COSINE:
+            raise IndexMismatch(
+                f"Segment {self.digest}: the embedder answers the canary text with another "
+                f"vector (cosine {cosine:.4f}). Was the model changed? Ingest again."
+            )
+
+    def entries_of(self, rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the entries of some chunk rows (n,), and for each its place in ``rows``."""
+        own = np.asarray(rows, dtype=self.owners.dtype)  # of another type, all owners are copied
+        first = np.searchsorted(self.owners, own, side="left")
+        count = np.searchsorted(self.owners, own, side="right") - first
+        places = np.repeat(np.arange(len(rows)), count)
+        offsets = np.arange(len(places)) - np.repeat(np.cumsum(count) - count, count)
+        return first[places] + offsets, places
+
+
+def seal_segment(folder: Path, facts: Mapping[str, Any]) -> str:
+    """Write the manifest of a finished segment, sync everything, return the segment's digest."""
+    return manifest.seal_folder(folder, facts).checksum
+
+
+def canary_facts(vector: Vectors) -> str:
+    """Say the canary's vector in a manifest."""
+    return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
+
+
+def _read_counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int]:
+    """Read the numbers of chunks and entries; arrays are made of them. Raises IndexDamaged."""
+    try:
+        counts = facts["counts"]
+        chunks = check_integer(counts["chunks"])
+        entries = check_integer(counts["entries"], least=chunks, most=MOST_VIEWS * chunks)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(
+            f"{folder / manifest.MANIFEST_FILE} does not count its chunks."
+        ) from error
+    return chunks, entries
+
+
+def _map_entries(file: Path, count: int) -> NDArray[Any]:
+    array = map_array(file)
+    if len(array) != count:
+        raise IndexDamaged(f"{file} holds {len(array)} entries; its manifest says {count}.")
+    return array

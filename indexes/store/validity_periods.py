@@ -1,0 +1,62 @@
+"""Which chunks may be found now: the live ones, less those whose document does not hold now.
+
+A policy that begins on the first of January is published before, and found from then on; nobody
+has to be awake. An open index looks at the clock at each search, and counts anew only when a
+document has begun or ceased to hold.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from indexes.chunk import SearchFilter
+from indexes.store.document_table import DocumentTable
+from indexes.store.row_layout import RowLayout, SearchMask
+
+FOREVER = "9999"
+
+
+def utc_now() -> str:
+    """Tell the time in UTC, as validity is written: strings that sort as moments do."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityPeriod:
+    """A stretch of time in which the same chunks hold. whole: all live ones do."""
+
+    since: str
+    until: str
+    mask: SearchMask
+    whole: bool
+
+
+class PeriodClock:
+    """Gives the period of now. clock: tells the time; any thread may call."""
+
+    def __init__(
+        self,
+        layout: RowLayout,
+        table: DocumentTable,
+        live: SearchMask,
+        *,
+        clock: Callable[[], str] = utc_now,
+    ) -> None:
+        self._layout, self._table, self._live, self._clock = layout, table, live, clock
+        self._period = self._make_period(clock())
+
+    def __call__(self) -> ValidityPeriod:
+        """Give the period of this moment."""
+        now, period = self._clock(), self._period
+        if not period.since <= now < period.until:
+            self._period = period = self._make_period(now)
+        return period
+
+    def _make_period(self, now: str) -> ValidityPeriod:
+        until = self._table.find_next_change(now) or FOREVER
+        outside, live = self._table.list_invalid_ranges(now), self._live
+        if outside:
+            live = self._layout.extend_mask(live.chunks & ~self._layout.mark_rows(outside))
+        return ValidityPeriod(
+            now, until, replace(live, where=SearchFilter(), now=now), whole=not outside
+        )

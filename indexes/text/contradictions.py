@@ -1,0 +1,319 @@
+"""Hard flags: what a claim states otherwise than the text it rests on, however alike they read.
+
+A sentence in which 30 days became 60, or "may" became "must", shares all its other words with
+its source, so a share of words cannot tell. Flags stand beside such a share and are not
+averaged in. English and Chinese, pure. ``indexes.text.coverage`` hands this on.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+from indexes.text.folding import normalise_text
+from indexes.text.quantities import (
+    CURRENCIES,
+    MONTHS,
+    Date,
+    Quantity,
+    blank_dates,
+    find_dates,
+    find_numbers,
+    find_per_units,
+    find_quantities,
+)
+from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
+
+ContradictionKind = Literal[
+    "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
+]
+_REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
+LEAST_MUTUAL_SHARE = (
+    0.4  # of both clauses' words: a long clause may hold a short claim and deny something else
+)
+LEAST_CLAUSE_SHARE = (
+    0.5  # of a claim's words that a clause must share to be what the claim is held against
+)
+
+_TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
+_CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
+NEGATIONS = re.compile(
+    r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable)(?![a-z])"
+    r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
+)
+# Hold a character of negation and deny nothing; read out before negations are counted.
+HARMLESS_NEGATIONS = re.compile(
+    r"不得不|不仅|不但|不过|不同|不断|不论|不管|不少|不久|不锈|不妨|差不多|要不|对不起|不止|无论|无线"
+    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])"
+    r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
+    r"|at least|whether or not"
+)
+_MODALS: Final = {
+    "must": re.compile(
+        r"(?<![a-z])(?:must|shall|has to|have to|had to|required?|requires|mandatory|obliged"
+        r"|needs? to)(?![a-z])|必须|务必|应当|须(?!知)|需要|一定要|有义务|强制"
+    ),
+    "may": re.compile(
+        r"(?<![a-z])(?:may|can|could|might|optional(?:ly)?|allowed|permitted|entitled)(?![a-z])"
+        r"|可以|可(?![是靠能])|能够|(?<![不可只功性])能(?![源力耗量])|允许|有权|自愿"
+    ),
+    "should": re.compile(
+        r"(?<![a-z])(?:should|recommend(?:ed|s)?|advis(?:e|ed|able)|ought)(?![a-z])"
+        r"|建议|推荐|最好|宜"
+    ),
+}
+# Two sides of one thing: a claim on one side must not rest on a clause that has only the other.
+_SIDES = r"""
+before|之前|以前 <> after|之后|以后
+at least|minimum|no less than|至少|最少|最低 <> at most|maximum|up to|no more than|至多|最多|最高
+more than|above|over|exceed\w*|超过|高于|大于 <> less than|below|under|低于|小于|不足
+includ(?:e|es|ed|ing)|包括|包含 <> exclud(?:e|es|ed|ing)|不包括|不包含|不含|除外
+increas\w*|raise[sd]?|rises?|增加|提高|上涨 <> decreas\w*|reduc\w*|lower(?:ed|s)?|减少|降低|下降
+available <> unavailable
+valid|有效 <> invalid|expired?|无效|失效
+buyer|customer pays|买家|买方 <> seller|we pay|卖家|卖方
+accept(?:s|ed)?|allow(?:s|ed)?|接受|允许 <> refuse[sd]?|forbid\w*|prohibit\w*|reject\w*|拒绝|禁止
+always|始终|总是|一律 <> never|从不|绝不
+first|首先|首次 <> last|最后
+free|免费|包邮 <> charged?|fee|costs?|收费|收取|付费|自理
+opened|已拆封|已开封 <> unopened|未拆封|未开封
+used|已使用 <> unused|未使用
+"""
+
+
+def _parse_sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
+    for line in _SIDES.strip().splitlines():
+        pattern, other = (rf"(?<![a-z])(?:{side})(?![a-z])" for side in line.split(" <> "))
+        yield re.compile(pattern), re.compile(other)
+        yield re.compile(other), re.compile(pattern)
+
+
+_OPPOSITES: Final = tuple(_parse_sides())
+_ORDINALS = ("first", "second", "third", "fourth")
+_QUARTERS: Final = {
+    f"q{n}": re.compile(rf"(?:{word}|{n}(?:st|nd|rd|th)) quarter|第{'一二三四'[n - 1]}季")
+    for n, word in enumerate(_ORDINALS, 1)
+}
+_ITEM = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)、．]\s*)?(?:\*\*[^*]*\*\*:?\s*)?")
+_NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)(?<![\w'’\"“*-])[A-Z][A-Za-zÀ-ÿ'’-]+")
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{1,}")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """One thing that a claim says and its evidence does not. said: the claim's own words."""
+
+    kind: ContradictionKind
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordsOfText:
+    """A text that names may stand in: as it is compared, its words, and those of the former."""
+
+    plain: str
+    words: frozenset[str]
+    folded: frozenset[str]
+
+
+def find_contradictions(
+    claim: str, evidence: str, *, context: str | Sequence[str] = ""
+) -> list[Contradiction]:
+    """List what a claim states that its evidence does not bear, or says otherwise.
+
+    evidence: the sentences the claim rests on. beside: what is known without being said there
+    (headings, the question), for names and identifiers only; one text, or several.
+
+    >>> find_contradictions("You must pay 60 euros.", "You can pay 30 euros within 60 days.")
+    [Contradiction(kind='unit', words='60 euros'), Contradiction(kind='modal', words='must')]
+    >>> find_contradictions("退款在三个工作日内到账。", "退款会在3个工作日之内到账。")
+    []
+    """
+    claim = _ITEM.sub("", claim)  # its number in a list, its heading in bold
+    claim_plain, evidence_plain = normalise_text(claim), normalise_text(evidence)
+    known = [
+        read_words(text)
+        for text in (evidence, *([context] if isinstance(context, str) else context))
+    ]
+    return [
+        *_find_amounts(
+            find_quantities(claim_plain),
+            [*find_quantities(evidence_plain), *find_per_units(evidence_plain)],
+            evidence_plain,
+        ),
+        *_find_dates(find_dates(claim_plain), find_dates(evidence_plain)),
+        *_find_identifiers(claim, known),
+        *_find_names(claim, known),
+        *_find_tone(claim_plain, evidence_plain),
+    ]
+
+
+def _find_amounts(
+    claimed: Sequence[Quantity], supported: Sequence[Quantity], text: str
+) -> Iterator[Contradiction]:
+    for quantity in claimed:
+        if any(
+            quantity.unit == other.unit and quantity.value == other.value for other in supported
+        ):
+            continue
+        same = [other.unit for other in supported if other.count == quantity.count]
+        if same and (quantity.unit is None or None in same):
+            continue
+        if same:
+            money = quantity.unit in CURRENCIES and not CURRENCIES.isdisjoint(same)
+            yield Contradiction("currency" if money else "unit", quantity.text)
+        elif quantity.unit or not _states_number(quantity, text):
+            yield Contradiction("number", quantity.text)
+
+
+def _states_number(quantity: Quantity, text: str) -> bool:
+    """Tell whether a number without a unit stands in a text, in digits or in words."""
+    digits = re.search(
+        rf"(?<![\d.,]){re.escape(quantity.text)}(?!\d|[.,]\d)", text
+    )  # no part of one
+    return bool(digits) or quantity.count in find_numbers(text)
+
+
+def _find_dates(
+    claimed: Sequence[tuple[Date, str]], supported: Sequence[tuple[Date, str]]
+) -> Iterator[Contradiction]:
+    for when, words in claimed:
+        if not any(_dates_agree(when, other) for other, _ in supported):
+            yield Contradiction("date", words)
+
+
+def _dates_agree(date: Date, other: Date) -> bool:
+    pairs = [(a, b) for a, b in zip(date, other, strict=True) if a is not None and b is not None]
+    return bool(pairs) and all(a == b for a, b in pairs)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def read_words(text: str) -> WordsOfText:
+    """Read a text that names may stand in, once."""
+    plain = normalise_text(text)
+    words = frozenset(tokenize_text(text))
+    return WordsOfText(plain, words, words if plain.isascii() else frozenset(tokenize_text(plain)))
+
+
+def _find_identifiers(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradiction]:
+    for name in find_identifiers(claim):
+        spelt = _QUARTERS.get(name)
+        if not any(
+            name in text.words or name in text.plain or (spelt and spelt.search(text.plain))
+            for text in known
+        ):
+            yield Contradiction("identifier", name)
+
+
+def _find_names(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradiction]:
+    """Find capitalised words inside a sentence, or Latin ones in Chinese, that stand nowhere."""
+    pattern = _LATIN if _HAN.search(claim) else _NAME
+    for match in pattern.finditer(claim):
+        word = normalise_text(match[0]).removesuffix("'s")
+        name_words = drop_stopwords(tokenize_text(word))
+        if (
+            name_words
+            and word not in MONTHS  # dates are compared as such
+            and not any(word in t.plain or not t.folded.isdisjoint(name_words) for t in known)
+            and not find_identifiers(word)
+        ):
+            yield Contradiction("name", match[0])
+
+
+def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
+    """Compare each clause of a claim with the clauses of the evidence that are most like it."""
+    clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
+    for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
+        evidence_clause = _pick_clause(_clause_words(clause), clauses)
+        if evidence_clause is None:
+            continue
+        yield from _find_negation(clause, evidence_clause)
+        yield from _find_modal(clause, evidence_clause)
+        for side, opposite in _OPPOSITES:
+            match = side.search(clause)
+            if (
+                match
+                and opposite.search(evidence_clause)
+                and not (opposite.search(clause) or side.search(evidence_clause))
+            ):
+                yield Contradiction("opposite", match[0])
+
+
+def _clause_words(clause: str) -> frozenset[str]:
+    return frozenset(drop_stopwords(tokenize_text(clause)))
+
+
+def _pick_clause(
+    words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]]
+) -> str | None:
+    """Give the shortest clause that shares most with some words; None if none shares enough."""
+    if not words or not clauses:
+        return None
+    shares = [(len(words & other) / len(words), -len(other), text) for text, other in clauses]
+    best = max(shares)
+    return best[2] if best[0] >= LEAST_CLAUSE_SHARE else None
+
+
+def find_nearest_clause(text: str, evidence: str) -> str | None:
+    """Give the clause of some evidence that shares most with a text; None if none shares enough.
+
+    >>> find_nearest_clause("May I smoke?", "You may not smoke, but you may drink.")
+    'you may not smoke'
+    """
+    parts = [part.strip() for part in _CLAUSE.split(normalise_text(evidence)) if part.strip()]
+    return _pick_clause(
+        _clause_words(normalise_text(text)), [(part, _clause_words(part)) for part in parts]
+    )
+
+
+def _find_negation(clause: str, evidence_clause: str) -> Iterator[Contradiction]:
+    """Find what one side denies and the other affirms: a denied word that both hold.
+
+    Sides that deny as often as each other say it in other words: "without one" is "do not have".
+    """
+    claim_words, evidence_words = _clause_words(clause), _clause_words(evidence_clause)
+    if 2 * len(claim_words & evidence_words) < LEAST_MUTUAL_SHARE * (
+        len(claim_words) + len(evidence_words)
+    ):
+        return
+    claim_text, evidence_text = (
+        HARMLESS_NEGATIONS.sub(" ", text) for text in (clause, evidence_clause)
+    )
+    if len(NEGATIONS.findall(claim_text)) == len(NEGATIONS.findall(evidence_text)):
+        return
+    for negated, text in ((claim_text, evidence_text), (evidence_text, claim_text)):
+        affirmed = _clause_words(text).difference(
+            *(_denied_words(text, m.end()) for m in NEGATIONS.finditer(text))
+        )
+        for match in NEGATIONS.finditer(negated):
+            if affirmed.intersection(_denied_words(negated, match.end())):
+                yield Contradiction("negation", match[0])
+                break
+
+
+def has_negation(text: str) -> bool:
+    """Tell whether a text denies something.
+
+    >>> has_negation("No, you may not."), has_negation("Not only opposite."), has_negation("不得退货")
+    (True, False, True)
+    """
+    return bool(NEGATIONS.search(HARMLESS_NEGATIONS.sub(" ", normalise_text(text))))
+
+
+def _denied_words(text: str, at: int) -> list[str]:
+    """Give the first words after a negation; in Chinese, those of the next few characters."""
+    after = text[at : at + 60].lstrip()
+    if after[:1] > "\u2e80":
+        return drop_stopwords(tokenize_text(after[:5]))
+    return drop_stopwords(tokenize_text(after))[:2]
+
+
+def _find_modal(clause: str, evidence_clause: str) -> Iterator[Contradiction]:
+    claim_modals, evidence_modals = (
+        {name: match[0] for name, form in _MODALS.items() if (match := form.search(text))}
+        for text in (blank_dates(clause), blank_dates(evidence_clause))  # May is a month
+    )
+    if claim_modals and evidence_modals and not claim_modals.keys() & evidence_modals.keys():
+        yield Contradiction("modal", next(iter(claim_modals.values())))

@@ -1,0 +1,95 @@
+"""Support: how much of one text another one carries, weighted by how rare its words are. Pure.
+
+A word that every document holds says little, whichever text it is missing from. Choosing a
+sentence for an answer, checking a claim and measuring faithfulness all count the same way.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from indexes.text.contradictions import Contradiction, find_contradictions, has_negation
+from indexes.text.tokens import drop_stopwords, tokenize_text
+
+__all__ = [
+    "Contradiction",
+    "Idf",
+    "compute_coverage",
+    "has_negation",
+    "find_contradictions",
+    "compute_carried_share",
+    "choose_pieces",
+]
+
+Idf = Callable[[str], float]
+LEAST_GAIN = 0.1  # of a claim, that a further piece must carry
+
+
+def compute_coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> float:
+    """Give the share (0..1, weighted by idf) of the question's content tokens that a text holds.
+
+    question, text: as ``text.tokens`` spells them. A question of function words alone is
+    measured by these; one without any token is covered by nothing.
+
+    >>> compute_coverage(["refund", "choose_pieces"], ["the", "refund", "polici"], lambda term: 1.0)
+    0.5
+    """
+    question_terms = set(question)
+    wanted = set(drop_stopwords(question_terms)) or question_terms
+    return _weighted_share(wanted, set(text), idf)
+
+
+def compute_carried_share(sentence: str, text: str, idf: Idf) -> float:
+    """Give the share (0..1, weighted by idf) of a sentence's content tokens that a text holds.
+
+    Called knowledge precision where the text is what an answer was given from: AUROC .885
+    against the human labels of MTRAG. A sentence without content claims nothing: 1.0.
+
+    >>> compute_carried_share("Refunds take three days.", "A refund takes 3 days.", lambda term: 1.0)
+    0.75
+    """
+    claim_terms = set(drop_stopwords(tokenize_text(sentence)))
+    return _weighted_share(claim_terms, set(tokenize_text(text)), idf) if claim_terms else 1.0
+
+
+def choose_pieces(
+    claim: Iterable[str], pieces: Sequence[Collection[str]], idf: Idf, *, most: int = 3
+) -> tuple[tuple[int, ...], float]:
+    """Choose the few pieces of a text that carry a claim, and give their share of it (0..1).
+
+    claim: tokens. pieces: the tokens of each sentence, in order. The piece that holds most comes
+    first; another is added only while it carries something that was missing, a tenth at least.
+
+    >>> pieces = [{"ship", "norway"}, {"refund", "day"}, {"day"}]
+    >>> choose_pieces(["refund", "norway", "day"], pieces, lambda term: 1.0)
+    ((0, 1), 1.0)
+    """
+    claim_terms = set(claim)
+    wanted = set(drop_stopwords(claim_terms)) or claim_terms
+    weights = {term: idf(term) for term in sorted(wanted)}
+    total = sum(weights.values())
+    if not total:
+        return (), 0.0
+    overlaps = [(i, wanted.intersection(piece)) for i, piece in enumerate(pieces)]
+    left = [(i, overlap) for i, overlap in overlaps if overlap]
+    chosen: list[int] = []
+    covered: set[str] = set()
+    share = 0.0
+    while left and len(chosen) < most:
+        gains = [
+            (sum(w for term, w in weights.items() if term in covered or term in found) / total, -i)
+            for i, found in left
+        ]
+        best, at = max(gains)
+        if best < share + LEAST_GAIN:
+            break
+        chosen.append(-at)
+        covered.update(*(found for i, found in left if i == -at))
+        left = [(i, found) for i, found in left if not found <= covered]
+        share = best
+    return tuple(sorted(chosen)), share
+
+
+def _weighted_share(wanted: set[str], text_terms: set[str], idf: Idf) -> float:
+    # Sorted, because a sum of floats depends on its order, and that of a set on the process.
+    weights = [(idf(term), term in text_terms) for term in sorted(wanted)]
+    total = sum(weight for weight, _ in weights)
+    return sum(weight for weight, present in weights if present) / total if total else 0.0

@@ -1,0 +1,65 @@
+"""TODO: say what this file holds."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from opencc import OpenCC
+
+# Zero width, bidi, tags, variation selectors, fillers, soft hyphen, byte order mark, controls.
+_INVISIBLE = re.compile(
+    "[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
+
+
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@lru_cache(maxsize=1)
+def _folding_table() -> dict[int, str | None]:
+    """Map a character to the one it is searched as; accents go, combining marks too."""
+    table: dict[int, str | None] = {**_simplified_table(), **dict.fromkeys(range(0x300, 0x370))}
+    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
+        base = unicodedata.normalize("NFD", chr(code))[0]
+        if base.isascii():
+            table[code] = base
+    table |= dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u2032`"), "'")
+    return table | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
+
+
+@lru_cache(maxsize=1)
+def _simplified_table() -> dict[int, str]:
+    """Map traditional characters to simplified, one by one.
+
+    OpenCC also knows phrases, but then a word would fold by its neighbours, and the same
+    word in a question and in a document would not always meet.
+    """
+    codes = (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000), *range(0x20000, 0x2EBE1))
+    letters = [chr(code) for code in codes]
+    folded = OpenCC("t2s").convert("\n".join(letters)).split("\n")
+    return {ord(a): b for a, b in zip(letters, folded, strict=True) if a != b}
+
+
+def strip_invisible(text: str) -> str:
+    r"""Remove what a reader cannot see; a lone surrogate or NUL becomes U+FFFD.
+
+    Instructions can hide in such characters, and terminals obey some of them.
+
+    >>> strip_invisible("re\u00adfund\u200b \x00")
+    'refund �'
+    """
+    return _UNWRITABLE.sub("\ufffd", _INVISIBLE.sub("", text))
+
+
+def normalise_text(text: str) -> str:
+    """Fold width, case, accents, traditional characters and invisible ones away.
+
+    >>> normalise_text("ＡＢＣ—Café 訂單")
+    'abc—cafe 订单'
+    """
+    if text.isascii():
+        return _INVISIBLE.sub("", text).lower()
+    return (
+        unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().translate(_folding_table())
+    )

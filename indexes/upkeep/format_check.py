@@ -1,0 +1,331 @@
+"""Hold a segment and a document table against all that a reader will take for granted.
+
+Sums tell that a file is as it was written, and nothing of who wrote it: a forged backup has right
+sums. So every count, offset, number and type is checked here, each against what is really there,
+before anything is built on it. ``verify`` and ``restore`` read all of it; a server need not.
+"""
+
+import base64
+import binascii
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.chunk import Chunk, ChunkKind
+from indexes.chunk_views import MOST_VIEWS, WHOLE_VIEW, iter_views
+from indexes.errors import IndexDamaged, IndexesError
+from indexes.lexical.index_writer import INDEX_ARRAYS
+from indexes.mapped_arrays import map_array
+from indexes.store import chunk_store, document_table, generations, manifest, sqlite_guard
+from indexes.store.paths import is_digest
+from indexes.store.segments import (
+    CHUNKS_FILE,
+    KINDS_FILE,
+    LEXICAL_FOLDER,
+    OWNERS_FILE,
+    VECTORS_FOLDER,
+)
+from indexes.store.strict_json import check_integer, check_text, parse_json
+from indexes.vectors import faiss_file_check, faiss_index
+
+MOST_ROWS = 1 << 32  # chunks or entries of a segment: rows are 32 bits wide
+MOST_FACT_BYTES = (
+    16 << 20
+)  # bytes of what is known of a document: one with 100,000 pages has a tenth
+_WIDEST = 1 << 16  # numbers of a vector
+_SLAB = 1 << 20
+_MOMENT = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?")
+_ODD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError)
+_TABLES = (
+    frozenset({document_table.TABLE_FILE}),
+    frozenset({document_table.BASE_FILE, document_table.CHANGES_FILE}),
+)
+_SEGMENT_FILES = frozenset(
+    (
+        CHUNKS_FILE,
+        OWNERS_FILE,
+        KINDS_FILE,
+        *(f"{LEXICAL_FOLDER}/{name}.npy" for name in INDEX_ARRAYS),
+        *faiss_index.list_vector_files(VECTORS_FOLDER),
+    )
+)
+_RECORD = (("number", "integer"), ("id", "text"), ("uri", "text"), ("title", "text"))
+_RECORDS = (*_RECORD, ("facts", "text"), ("text", "text"), ("boxes", "blob"))
+_COLUMNS = {
+    "records": (*_RECORDS, ("first", "integer"), ("count", "integer")),
+    "chunks": (
+        *(("row", "integer"), ("id", "text"), ("record", "integer"), ("start", "integer")),
+        *(('"end"', "integer"), ("text", "text"), ("facts", "text")),
+    ),
+    "vectors": (("digest", "blob"), ("row", "integer")),
+    "documents": (
+        *((name, "text") for name in ("id", "uri", "source", "title", "media_type", "language")),
+        *((name, "text") for name in ("digest", "groups", "segment")),
+        *(("first", "integer"), ("count", "integer")),
+    ),
+    "readers": (("name", "text"), ("id", "text")),
+    "removed": (("id", "text"),),
+    "validity": (
+        *((name, "text") for name in ("id", "starts", "ends", "version")),
+        ("beside", "integer"),
+    ),
+}
+
+
+def list_segment_problems(folder: Path) -> list[str]:
+    """Name all that is wrong with a segment whose files have the sums of its manifest."""
+    try:
+        sealed = manifest.read_manifest(folder)
+        if not sealed.files.keys() <= _SEGMENT_FILES:
+            raise ValueError(f"it lists {min(sealed.files.keys() - _SEGMENT_FILES)}")
+        counts, dim, inverted = _read_segment_facts(sealed.facts)
+    except (IndexesError, *_ODD) as error:
+        return [_describe_problem(folder / manifest.MANIFEST_FILE, error)]
+    checks: Sequence[tuple[str, Callable[[Path], None]]] = (
+        (LEXICAL_FOLDER, lambda place: _check_postings(place, counts["entries"])),
+        (VECTORS_FOLDER, lambda place: _check_vectors(place, counts, dim, inverted=inverted)),
+        (CHUNKS_FILE, lambda place: _check_chunk_store(place, folder, counts)),
+    )
+    return [problem for name, check in checks for problem in _run_check(folder / name, check)]
+
+
+def list_generation_problems(folder: Path) -> list[str]:
+    """Name what is wrong with a generation's own files, as far as they stand alone."""
+    names = manifest.read_manifest(folder).files.keys() - {generations.TOMBSTONES_FILE}
+    if names not in _TABLES:
+        return [f"{folder / manifest.MANIFEST_FILE} lists other files than a generation has."]
+    return [
+        problem for name in sorted(names) for problem in _run_check(folder / name, _check_table)
+    ]
+
+
+def _run_check(place: Path, check: Callable[[Path], None]) -> Iterator[str]:
+    try:
+        check(place)
+    except (IndexesError, *_ODD) as error:
+        yield _describe_problem(place, error)
+
+
+def _describe_problem(place: Path, error: Exception) -> str:
+    if isinstance(error, IndexesError):
+        return str(error)
+    why = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
+    return f"{place} is not as we write it: {why}."
+
+
+def _read_segment_facts(facts: Mapping[str, Any]) -> tuple[dict[str, int], int, bool]:
+    """Read counts, dimension and kind of index from a segment's manifest. Raises ValueError."""
+    stored_counts = facts["counts"]
+    names = ("documents", "chunks", "entries", "vectors")
+    counts = {name: check_integer(stored_counts[name], most=MOST_ROWS) for name in names}
+    if not counts["chunks"] <= counts["entries"] <= MOST_VIEWS * counts["chunks"]:
+        raise ValueError("its counts do not fit each other")
+    embedder = facts["embedder"]
+    dim = check_integer(embedder["dim"], most=_WIDEST)
+    prefixes = embedder["prefixes"]
+    for value in (embedder["name"], embedder["revision"], prefixes["query"], prefixes["passage"]):
+        check_text(value)
+    if type(embedder["normalised"]) is not bool or not isinstance(facts["splitter"], dict):
+        raise ValueError("its embedder or splitter is not named as ours are")
+    try:
+        canary = base64.b64decode(check_text(facts["canary"]), validate=True)
+    except binascii.Error as error:
+        raise ValueError("its canary is no vector") from error
+    if len(canary) != 4 * dim or not np.isfinite(np.frombuffer(canary, "<f4")).all():
+        raise ValueError("its canary is no vector")
+    if facts["dense"] not in get_args(faiss_index.IndexKind):
+        raise ValueError("its vectors are of no kind that is known")
+    return counts, dim, facts["dense"] == "ivf"
+
+
+def _map_checked(file: Path, kind: type[Any], count: int | None = None) -> NDArray[Any]:
+    array = map_array(file)
+    if array.ndim != 1 or array.dtype != np.dtype(kind):
+        raise ValueError(f"{file.name} holds values of another kind")
+    if count is not None and len(array) != count:
+        raise ValueError(f"{file.name} holds {len(array)} values, not {count}")
+    return array
+
+
+def _check_postings(folder: Path, entries: int) -> None:
+    """Every term lies within the blob, every posting within the entries, in ascending order."""
+    parts = {
+        name: _map_checked(folder / f"{name}.npy", kind) for name, kind in INDEX_ARRAYS.items()
+    }
+    terms, rows, starts = len(parts["ends"]), parts["rows"], parts["starts"]
+    expected = {"starts": terms + 1, "peaks": terms, "shortest": terms, "counts": len(rows)}
+    for name, count in {**expected, "lengths": entries}.items():
+        if len(parts[name]) != count:
+            raise ValueError(f"{name}.npy holds {len(parts[name])} values, not {count}")
+    _check_ascending(parts["ends"], first=None, last=len(parts["terms"]), strictly=False)
+    _check_ascending(starts, first=0, last=len(rows), strictly=True)
+    begins = np.zeros(len(rows) + 1, np.bool_)
+    begins[starts] = True
+    for at in range(0, len(rows), _SLAB):
+        part = rows[max(at - 1, 0) : at + _SLAB].astype(np.int64)
+        if part.max() >= entries:
+            raise ValueError("rows.npy names an entry that there is not")
+        follows = ~begins[max(at, 1) : at + _SLAB][: len(part) - 1]
+        if np.any((np.diff(part) <= 0) & follows):
+            raise ValueError("rows.npy is not in order")
+
+
+def _check_ascending(values: NDArray[Any], *, first: int | None, last: int, strictly: bool) -> None:
+    ends = (int(values[0]), int(values[-1])) if len(values) else (0, 0)
+    if ends[1] != last or ends[0] < 0 or first not in {None, ends[0]}:
+        raise ValueError("its terms do not cover its postings")
+    for at in range(0, len(values), _SLAB):
+        steps = np.diff(values[max(at - 1, 0) : at + _SLAB])
+        if len(steps) and steps.min() < strictly:
+            raise ValueError("its terms do not follow each other")
+
+
+def _check_vectors(folder: Path, counts: Mapping[str, int], dim: int, *, inverted: bool) -> None:
+    count = counts["vectors"]
+    rows = _map_checked(folder / faiss_index.ROWS_FILE, np.int64, count)
+    for at in range(0, count, _SLAB):
+        steps = np.diff(rows[max(at - 1, 0) : at + _SLAB])
+        if len(steps) and steps.min() <= 0:
+            raise ValueError("rows.npy is not in order")
+    if count and not 0 <= rows[0] <= rows[-1] < counts["entries"]:
+        raise ValueError("rows.npy names an entry that there is not")
+    faiss_file_check.check_flat_file(folder / faiss_index.FLAT_FILE, count=count, dim=dim)
+    if (folder / faiss_index.INVERTED_FILE).exists() != inverted:
+        raise ValueError("its inverted file is missing, or one too many")
+    if inverted:
+        faiss_file_check.check_inverted_file(
+            folder / faiss_index.INVERTED_FILE, count=count, dim=dim
+        )
+
+
+def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> None:
+    """Documents and chunks stand one after the other, each chunk an exact span of its document."""
+    chunks, kinds = counts["chunks"], bytearray()
+    with sqlite_guard.inspect_database(file, chunk_store.list_store_schemas()) as base:
+        _check_types(base, "records", "chunks", "vectors")
+        _check_numbering(base, "chunks", "row", chunks)
+        _check_numbering(base, "records", "number", counts["documents"])
+        odd = "SELECT 1 FROM vectors WHERE length(digest) <> 16 OR row < 0 OR row >= ? LIMIT 1"
+        if base.execute(odd, (counts["vectors"],)).fetchone():
+            raise ValueError("it notes a vector that there is not")
+        at = 0
+        query = "SELECT number, id, uri, title, facts, text, first, count FROM records ORDER BY 1"
+        for number, identity, uri, title, facts, text, first, count in base.execute(query):
+            if first != at or not 0 <= count <= chunks - at:
+                raise ValueError("its documents do not follow each other")
+            check_record(parse_json(facts.encode(), most=MOST_FACT_BYTES))
+            named = {
+                "document": check_text(identity),
+                "uri": check_text(uri),
+                "title": check_text(title),
+            }
+            rows = (
+                "SELECT id, record, start, end, text, facts FROM chunks WHERE row >= ? AND row < ?"
+            )
+            for row in base.execute(f"{rows} ORDER BY row", (first, first + count)):
+                kinds += _check_views(row, named, text, number)
+            at += count
+    if at != chunks:
+        raise ValueError("it holds chunks of no document")
+    _check_entry_arrays(folder, bytes(kinds), counts)
+
+
+def _check_views(row: Sequence[Any], named: Mapping[str, str], text: str, number: int) -> bytes:
+    """Check one chunk of a document, and give the kinds of its entries."""
+    identity, record, start, end, piece, facts = row
+    if record != number or not 0 <= start <= end <= len(text) or text[start:end] != piece:
+        raise ValueError("a chunk is not what stands in its document")
+    known = check_chunk(parse_json(facts.encode(), most=MOST_FACT_BYTES))
+    chunk = Chunk(**{**named, **known}, text=piece, start=start, end=end)
+    if chunk.id != identity:
+        raise ValueError("a chunk bears the name of another")
+    return bytes(kind for kind, _ in iter_views(chunk))
+
+
+def check_record(facts: Any) -> None:
+    """Hold what a shelf knows of a document against its form. Raises ValueError."""
+    names = ("source", "media_type", "language", "digest")
+    if not isinstance(facts, dict) or facts.keys() != {*names, "pages"}:
+        raise ValueError("a document is not described as ours are")
+    for name in names:
+        check_text(facts[name])
+    for start, end, label in facts["pages"]:
+        check_integer(start), check_integer(end), check_text(label)
+
+
+def check_chunk(facts: Any) -> dict[str, Any]:
+    """Read what a shelf knows of a chunk. Raises ValueError."""
+    if not isinstance(facts, dict):
+        raise ValueError("a chunk is not described as ours are")  # noqa: TRY004 - a file's fault
+    known = dict(facts)
+    for name in ("lead", "language", "version", "title", "kind"):
+        check_text(known.get(name, ""))
+    for name in ("section", "question"):
+        if name in known:
+            start, end = known[name]
+            known[name] = (check_integer(start), check_integer(end))
+    if "path" in known:
+        known["path"] = tuple(map(check_text, known["path"]))
+    if known.get("page") is not None:
+        check_integer(known["page"])
+    if known.get("kind", "prose") not in get_args(ChunkKind):
+        raise ValueError("a chunk is of no kind that is known")
+    return known
+
+
+def _check_entry_arrays(folder: Path, kinds: bytes, counts: Mapping[str, int]) -> None:
+    """Entries are the views of the chunks, in their order."""
+    stored_kinds = _map_checked(folder / KINDS_FILE, np.uint8, counts["entries"])
+    owners = _map_checked(folder / OWNERS_FILE, np.uint32, counts["entries"])
+    if stored_kinds.tobytes() != kinds:
+        raise ValueError("its entries are not the views of its chunks")
+    chunk = -1
+    for at in range(0, len(stored_kinds), _SLAB):
+        expected = chunk + np.cumsum(
+            stored_kinds[at : at + _SLAB] == WHOLE_VIEW
+        )  # the whole of a chunk is first
+        if not np.array_equal(owners[at : at + _SLAB], expected):
+            raise ValueError("its entries do not follow its chunks")
+        chunk = int(expected[-1])
+
+
+def _check_table(file: Path) -> None:
+    with sqlite_guard.inspect_database(file, document_table.list_table_schemas(file.name)) as base:
+        tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        _check_types(base, *(name for (name,) in tables))
+        if ("validity",) in tables:
+            query = "SELECT starts, ends, version, beside FROM validity"
+            for starts, ends, version, beside in base.execute(query):
+                if not _MOMENT.fullmatch(starts) or not _MOMENT.fullmatch(ends):
+                    raise ValueError("a document holds until no moment of any calendar")
+                check_text(version), check_integer(beside, most=1)
+        readers: dict[str, set[str]] = {}
+        for name, identity in base.execute("SELECT name, id FROM readers"):
+            readers.setdefault(identity, set()).add(name)
+        query = "SELECT id, uri, digest, groups, segment, first, count FROM documents"
+        for identity, uri, digest, groups, segment, first, count in base.execute(query):
+            if not is_digest(digest) or not (is_digest(segment) or not count):
+                raise ValueError(f"{uri[:80]} has a digest that is none")
+            check_integer(first, most=MOST_ROWS), check_integer(count, most=MOST_ROWS)
+            if set(document_table.read_groups(groups)) != readers.pop(identity, set()):
+                raise ValueError(f"{uri[:80]} is said to be seen by two different sets of groups")
+        if readers:
+            raise ValueError("it names readers of a document that there is not")
+
+
+def _check_types(base: sqlite3.Connection, *tables: str) -> None:
+    for table in tables:
+        if sqlite_guard.types_differ(base, table, _COLUMNS[table]):
+            raise IndexDamaged(f"Table {table} holds a value of another type than its column.")
+
+
+def _check_numbering(base: sqlite3.Connection, table: str, column: str, count: int) -> None:
+    query = f"SELECT count(*), min({column}), max({column}) FROM {table}"  # noqa: S608 - our names
+    expected = (count, 0, count - 1) if count else (0, None, None)
+    if base.execute(query).fetchone() != expected:
+        raise ValueError(f"it does not hold {count} {table}")

@@ -1,0 +1,146 @@
+"""TODO: say what this file holds."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from indexes.errors import IndexDamaged, IndexNotFound
+from indexes.store import access_log, generations, locks, past_limits
+from indexes.store import document_table as documents
+from indexes.store.access_log import AccessChanges
+from indexes.store.document_table import DocumentTable, ListedDocument
+from indexes.store.generations import GenerationPlan
+from indexes.upkeep.verify import (
+    _past_limits,
+    limits_of_going,
+    list_damage,
+    renew_limits,
+    require_collection,
+)
+
+_MANY = 1_000  # documents; more are not looked up one by one
+
+
+def roll_back(collection: Path, generation: int, *, old_groups: bool = False) -> int:
+    """Answer from an earlier generation again, once all of it has been read and found good.
+
+    Texts go back, and who may see them does not: a document keeps the groups that were last said
+    of it. Where these are others, a new generation of the old content is published with them.
+    Returns the number of the one that answers.
+
+    Raises IndexNotFound for one that is not there, IndexDamaged for one that cannot be used, or
+    when it cannot be known who may see its documents now (``old_groups``: as they were seen then),
+    CollectionBusy while a job runs.
+    """
+    require_collection(collection)
+    with locks.lock_collection(collection):
+        if generation not in generations.list_generations(collection):
+            raise IndexNotFound(f"{collection} has no generation {generation}.")
+        if problems := list_damage(collection, generation):
+            raise IndexDamaged(problems[0])
+        target = generations.read_generation(collection, generation)
+        table = target.folder / documents.TABLE_FILE
+        regrouped = list(
+            collect_regrouped(collection, table, old_groups=old_groups, known=generation)
+        )
+        limits = limits_of_going(collection, table, regrouped)
+        if old_groups:
+            renew_limits(collection)
+        if not regrouped:
+            least = generations.limits_revision(collection)
+            past_limits.note_closing(
+                past_limits.read_limits(collection, least=least), limits.closing
+            )
+            generations.set_current(collection, generation, target.checksum)
+            return generation
+        access = AccessChanges(
+            groups={(document.source, document.uri): document.groups for document in regrouped}
+        )
+        plan = GenerationPlan(
+            parent=generation,
+            segments=target.segments,
+            dead=target.dead,
+            sums=target.sums,
+            access=access,
+            limits=limits,
+        )
+        return generations.publish_generation(collection, plan, regrouped, base=table)
+
+
+def collect_regrouped(
+    collection: Path, table: Path, *, old_groups: bool = False, known: int = 0
+) -> Iterator[ListedDocument]:
+    """Give the documents of a table that others may see now than it says, with the groups of now.
+
+    The last word on a document is that of the newest generation which lists it; one whose table is
+    not whole, or that was cleared, speaks by its access log. Where another text has the name, or a
+    log does not tell of which text it speaks, the old text is for those alone whom all let in.
+    Raises IndexDamaged where neither table nor log can be read, unless ``old_groups`` lets what it
+    said be passed over. known: it and those below need not be known.
+    """
+    with closing(DocumentTable(table)) as old:
+        left = {(document.source, document.uri): document for document in old.iter_all()}
+    numbers = _list_authorities(collection)
+    past = _past_limits(collection, left.values(), numbers[:1], old_groups=old_groups)
+    limits: dict[tuple[str, str], frozenset[str]] = {}
+    for number in numbers:
+        if not left:
+            return
+        if later := generations.find_whole_table(collection, number):
+            for one in _find_listed(later, left):
+                place = one.source, one.uri
+                if one.digest != left[place].digest:
+                    limits.setdefault(place, one.groups)
+                else:
+                    yield from _regroup(left.pop(place), one.groups, limits, past)
+        elif step := access_log.read_access_log(collection, number):
+            for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
+                limits[place] = access_log.intersect_groups(limits.get(place, groups), groups)
+        elif not old_groups and number > known:
+            raise IndexDamaged(
+                f"Who may see what is not known: neither generation {number} nor its access log "
+                "can be read. To let those see it who saw it then, say --old-groups: "
+                "ragdesk indexes rollback --to N --old-groups"
+            )
+    for one in left.values():
+        yield from _regroup(one, one.groups, limits, past)
+
+
+def _list_authorities(collection: Path) -> list[int]:
+    """List the generations that have a say in who may see what, newest first.
+
+    With those that were cleared and left a log; of others between, one of each gap, of which
+    nothing can be read.
+    """
+    known = {*generations.list_generations(collection), *access_log.list_access_logs(collection)}
+    gaps = {number - 1 for number in known if number > min(known)}
+    return sorted(known | gaps, reverse=True)
+
+
+def _regroup(
+    document: ListedDocument,
+    groups: frozenset[str],
+    *limits: Mapping[tuple[str, str], frozenset[str]],
+) -> Iterator[ListedDocument]:
+    """Give a document with the groups of now, if these are not its own. limits: by place."""
+    now = groups
+    for limit in limits:
+        now = access_log.intersect_groups(
+            now, limit.get((document.source, document.uri), frozenset())
+        )
+    if now != document.groups:
+        yield replace(document, groups=now)
+
+
+def _find_listed(table: Path, names: Collection[tuple[str, str]]) -> list[ListedDocument]:
+    """Give the documents of a table that bear some names; of few, without reading all of it."""
+    with closing(DocumentTable(table)) as listed:
+        if len(names) > _MANY:
+            return [
+                document
+                for document in listed.iter_all()
+                if (document.source, document.uri) in names
+            ]
+        matches = [listed.find_in_source(source, uri) for source, uri in names]
+        return [one for one in matches if one]

@@ -1,0 +1,111 @@
+"""Digests of files that were read before, so that a job reads only what may have changed.
+
+A file whose inode, size and both times are what they were is taken to hold the bytes that it held:
+nobody can set the time of a file's last change (ctime) back. One that changed while its entry was
+made, within the grain of a clock, is read again, as git does it. The entries are a memory aid:
+without them, or where they are damaged, every file is read. A look that finds little changed adds
+a few lines to them, as writing all of them would cost the more the larger a source is.
+"""
+
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from os import stat_result
+from pathlib import Path
+
+from indexes.store import durability
+from ingest.originals import FileDigest, digest_file
+
+CACHE_FOLDER = "seen"
+_HEAD = ["format", 2]
+_LINE_VALUES, _SPARE_LINES = (
+    5,
+    64,
+)  # values of a line, without its name; lines that may be too many in any case
+_GRAIN = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
+FileStamp = tuple[int, int, int, int]
+
+
+def file_stamp(status: stat_result) -> FileStamp:
+    """Tell what changes with the content of a file: inode, size, and both times."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+class DigestCache:
+    """The digests of one source's files. Nothing is written before ``save``.
+
+    Its file holds lines of JSON, each with a comma: a name, then what was seen of it, or nothing
+    where it is gone. Of two lines of a name the later one holds.
+    """
+
+    def __init__(self, collection: Path, source: str) -> None:
+        name = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._file = collection / CACHE_FOLDER / f"{name}.json"
+        self._cached_entries: dict[str, list[object]] = {}
+        self._lines = 0
+        with suppress(OSError, ValueError, AttributeError, TypeError, IndexError):
+            content = self._file.read_bytes()
+            head, *lines = json.loads(b"[%b]" % content.rstrip(b",\n"))
+            if head == _HEAD:
+                entries = {line[0]: line[1:] for line in lines}
+                self._cached_entries = {
+                    path: mark for path, mark in entries.items() if len(mark) == _LINE_VALUES
+                }
+                self._lines = (
+                    len(lines) if content.endswith(b",\n") else 0
+                )  # else torn: no more to it
+        self._current_entries: dict[str, list[object]] = {}
+
+    def find_digest(
+        self, path: Path, status: stat_result | None, *, limit: int, real: bool = False
+    ) -> FileDigest:
+        """Give a file's digest, reading it only if it may have changed. Raises Unreadable.
+
+        found: what the file was when it was listed; None is not known. real: no part of its path
+        may be a link. Only what was read of the very file that was listed is remembered of it.
+        """
+        name = str(path)
+        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > limit << 20:
+            return digest_file(path, limit=limit, real=real)
+        mark = file_stamp(status)
+        known = self._cached_entries.get(name)
+        if known is not None and known[:4] == list(mark):
+            self._current_entries[name] = known
+            return FileDigest(str(known[4]), mark[1], path)
+        now = time.time_ns()
+        file_digest = digest_file(path, limit=limit, real=real)
+        is_listed_file = file_digest.status is not None and file_stamp(file_digest.status) == mark
+        if is_listed_file and file_digest.size == mark[1] and max(mark[2], mark[3]) + _GRAIN < now:
+            self._current_entries[name] = [*mark, file_digest.digest]
+        return file_digest
+
+    def save(self) -> None:
+        """Write the entries of this look, if they are others than before. Raises OSError."""
+        cached, current = self._cached_entries, self._current_entries
+        new_lines: list[list[object]] = [
+            [name, *mark] for name, mark in current.items() if cached.get(name) is not mark
+        ]
+        new_lines += [[name] for name in cached.keys() - current.keys()]
+        if not new_lines:
+            return
+        durability.make_folder(self._file.parent)
+        if self._lines and self._lines + len(new_lines) <= 2 * len(current) + _SPARE_LINES:
+            with open(self._file, "ab", opener=_open_appending) as file:
+                # It is not synced: a torn line makes all files be read.
+                file.write(_encode_lines(new_lines))
+            return
+        durability.replace_file(
+            self._file, _encode_lines([_HEAD, *([name, *mark] for name, mark in current.items())])
+        )
+
+
+def _open_appending(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def _encode_lines(lines: Sequence[Sequence[object]]) -> bytes:
+    return "".join(f"{json.dumps(line, separators=(',', ':'))},\n" for line in lines).encode()

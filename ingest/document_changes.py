@@ -1,0 +1,109 @@
+"""What a collection already holds, and what a source would change in it.
+
+The published generation is the ledger: its document table names every document that was taken
+in, by an id made of all that decides its text. A second book beside it could only disagree.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
+from typing import Self
+
+from indexes.store.access_log import intersect_groups
+from indexes.store.document_table import ListedDocument
+from ingest.document import Raw
+
+_NO_LIMITS: Mapping[str, frozenset[str]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentChanges:
+    """What one source would change. The uris of added, changed and unchanged are disjoint.
+
+    changed: same uri, but other bytes, or to be read in another way. unchanged: as held now,
+    but for ``groups``: by record id, who may see a document from now on where that is new.
+    removed: held, and no longer in the source.
+    """
+
+    added: tuple[Raw, ...] = ()
+    changed: tuple[Raw, ...] = ()
+    unchanged: tuple[ListedDocument, ...] = ()
+    removed: tuple[ListedDocument, ...] = ()
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def files_to_parse(self) -> list[Raw]:
+        """What is to be parsed, in the order of uris."""
+        return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
+
+    def keep_unreachable(self, is_unreachable: Callable[[str], bool]) -> Self:
+        """Keep what would be removed, but only cannot be looked at now: it may be there yet."""
+        unreachable = tuple(document for document in self.removed if is_unreachable(document.uri))
+        removed = tuple(document for document in self.removed if not is_unreachable(document.uri))
+        return replace(self, removed=removed, unchanged=(*self.unchanged, *unreachable))
+
+    @property
+    def lost_uris(self) -> set[str]:
+        """The uris of what goes for good: bytes that come back under another name are not lost."""
+        added_digests = {raw.digest for raw in self.added}
+        return {document.uri for document in self.removed if document.digest not in added_digests}
+
+
+def make_document_id(raw: Raw, pipeline: str) -> str:
+    """Name a version of a document, and so its chunks, by all that decides them.
+
+    The embedder takes no part: embedding anew keeps every id.
+    """
+    text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{pipeline}"
+    if raw.validity:
+        text += "".join(f"\x1f{part}" for part in astuple(raw.validity))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def compare_files(
+    files: Iterable[Raw],
+    published: Iterable[ListedDocument],
+    *,
+    pipeline: str,
+    groups: frozenset[str] | None,
+    limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
+) -> DocumentChanges:
+    """Hold the files of one source against what the collection holds of it.
+
+    groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
+    whom a document is cut down whatever its groups are.
+    """
+
+    def limited(document: ListedDocument) -> frozenset[str]:
+        wanted = document.groups if groups is None else groups
+        return intersect_groups(wanted, limits.get(document.uri, frozenset()))
+
+    published_by_uri = {document.uri: document for document in published}
+    added: list[Raw] = []
+    changed: list[Raw] = []
+    unchanged: list[ListedDocument] = []
+    for raw in files:
+        document = published_by_uri.pop(raw.uri, None)
+        if document is None:
+            added.append(raw)
+        elif document.id == make_document_id(raw, pipeline):
+            unchanged.append(document)
+        else:
+            changed.append(replace(raw, groups=limited(document)))
+    return DocumentChanges(
+        added=tuple(added),
+        changed=tuple(changed),
+        unchanged=tuple(unchanged),
+        removed=tuple(published_by_uri.values()),
+        groups={d.id: limited(d) for d in unchanged if d.groups != limited(d)},
+    )
+
+
+def describe_mass_removal(source: str, *, document_count: int, removed_count: int) -> str | None:
+    """Say why a job should not go on: it would remove more than half of a source. Else None."""
+    if removed_count * 2 <= document_count:
+        return None
+    return (
+        f"{source}: {removed_count} of its {document_count} documents would be removed. If that is meant, "
+        "repeat with --allow-removals."
+    )

@@ -1,0 +1,172 @@
+"""A document in the making: text is added piece by piece, and every block knows its span.
+
+Offsets are counted while writing, after invisible characters are gone, so
+``document.text[block.start:block.end]`` is exactly the block. Blocks are separated by one
+blank line; they come in order and never overlap.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from indexes.text.folding import strip_invisible
+from indexes.text.scripts import detect_language
+from ingest.document import Block, BlockKind, Document, Page
+from ingest.errors import Unreadable
+from ingest.parse.faq_detection import is_question, merge_faq_blocks
+from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
+
+Span = tuple[int, int]
+
+# A parser runs in a limited child; these keep an ordinary process safe from its result too.
+MOST_CHARACTERS = 32_000_000
+MOST_BLOCKS = 500_000
+LONGEST_TITLE = 300
+LONGEST_HEADING = 250  # characters; it leads every chunk below it, so a longer one is a paragraph
+
+
+class DocumentBuilder:
+    """Assembles the text and the blocks of one document, in reading order.
+
+    Every writing method returns the span it wrote; nothing readable in, ``start == end`` out
+    and no block. Raises Unreadable when the document grows past what a desk should hold.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._path: list[tuple[int, str]] = []
+        self._pages: list[tuple[int, str]] = []
+        self._question_headings: set[int] = set()
+        self.headline = ""  # the first heading of level 1 or above
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The headings that what comes next stands under, outermost first."""
+        return tuple(text for _, text in self._path)
+
+    @property
+    def next_level(self) -> int:
+        """The level of a heading that would stand right below the last one."""
+        return self._path[-1][0] + 1 if self._path else 1
+
+    def add_heading(
+        self, level: int, text: str, *, visible: bool = True, asks: bool | None = None
+    ) -> Span:
+        """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text.
+
+        asks: it is a question, and its section the answer; by default, if it reads like one.
+        """
+        text = join_wrapped_lines(clean_text(text))
+        self.close_sections(level)
+        if len(text) > LONGEST_HEADING:
+            return self._add_block("paragraph", text)
+        if not text:
+            return self._length, self._length
+        if visible and (is_question(text) if asks is None else asks):
+            self._question_headings.add(len(self._blocks))
+        span = self._add_block("heading", text) if visible else (self._length, self._length)
+        self._path.append((level, text))
+        if level <= 1 and not self.headline:
+            self.headline = text
+        return span
+
+    def close_sections(self, level: int) -> None:
+        """End the sections of this level and all below it."""
+        while self._path and self._path[-1][0] >= level:
+            self._path.pop()
+
+    def add_paragraph(self, text: str) -> Span:
+        """Add a paragraph. Its line ends are kept: join wrapped lines with ``join_wrapped_lines`` before."""
+        return self._add_block("paragraph", clean_text(text))
+
+    def add_list(self, lines: Iterable[str]) -> Span:
+        """Add a list, one line an item, marked (``- ``, ``2. ``) and indented by the caller."""
+        return self._add_block("list", "\n".join(filter(None, map(_clean_item, lines))).lstrip(" "))
+
+    def add_table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Span:
+        """Add a table, one line a row. A header is its first line, and the block's ``header``."""
+        head = format_row(header)
+        lines = [head, *map(format_row, rows)]
+        return self._add_block("table", "\n".join(filter(None, lines)), header=head)
+
+    def add_code(self, text: str) -> Span:
+        """Add text whose line ends and indentation mean something."""
+        text = strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n")
+        lines = [line.rstrip() for line in text.split("\n")]
+        return self._add_block("code", "\n".join(lines).strip("\n"))
+
+    def add_faq_entry(self, question: str, answer: str) -> Span:
+        """Add a question with its answer as one unit. Blank lines in the answer are kept."""
+        question = join_wrapped_lines(clean_text(question))
+        answer = "\n\n".join(filter(None, map(clean_text, re.split(r"\n[^\S\n]*\n", answer))))
+        if not (question and answer):
+            return self.add_paragraph(question or answer)
+        return self._add_block("faq", f"{question}\n{answer}", question=len(question))
+
+    def begin_page(self, label: str) -> int:
+        """Begin the next page; give its number, 1-based."""
+        self._pages.append((len(self._blocks), join_wrapped_lines(clean_text(label))))
+        return len(self._pages)
+
+    def build_document(self, *, title: str, media_type: str, boxes: bytes = b"") -> Document:
+        """Close the document. Raises Unreadable when nothing readable was written."""
+        text = "".join(self._parts)
+        if not text.strip():
+            raise Unreadable("the document contains no text")
+        return Document(
+            title=join_wrapped_lines(clean_text(title))[:LONGEST_TITLE].rstrip(),
+            text=text,
+            blocks=tuple(merge_faq_blocks(self._blocks, self._question_headings, text)),
+            media_type=media_type,
+            language=detect_language(text),
+            pages=self._page_spans(),
+            boxes=boxes,
+        )
+
+    def _add_block(
+        self, kind: BlockKind, text: str, *, header: str = "", question: int = 0
+    ) -> Span:
+        if not text:
+            return self._length, self._length
+        if self._parts:
+            self._parts.append("\n\n")
+            self._length += 2
+        start, end = self._length, self._length + len(text)
+        if end > MOST_CHARACTERS or len(self._blocks) >= MOST_BLOCKS:
+            raise Unreadable(
+                f"larger than {MOST_CHARACTERS:,} characters or {MOST_BLOCKS:,} paragraphs; "
+                "split it into several files"
+            )
+        self._parts.append(text)
+        self._length = end
+        self._blocks.append(
+            Block(
+                kind=kind,
+                start=start,
+                end=end,
+                path=self.path,
+                page=len(self._pages) or None,
+                header=header,
+                question=(start, start + question) if question else None,
+            )
+        )
+        return start, end
+
+    def _page_spans(self) -> tuple[Page, ...]:
+        """Give each page the span of its blocks; an empty page has an empty span."""
+        pages = []
+        ends = [first for first, _ in self._pages[1:]] + [len(self._blocks)]
+        for (first, label), last in zip(self._pages, ends, strict=False):
+            before = self._blocks[first - 1].end if first else 0
+            start = self._blocks[first].start if first < last else before
+            end = self._blocks[last - 1].end if first < last else before
+            pages.append(Page(start=start, end=end, label=label))
+        return tuple(pages)
+
+
+def _clean_item(line: str) -> str:
+    """Clean an item's line, and keep the indentation that shows its depth."""
+    depth = len(line) - len(line.lstrip(" "))
+    text = join_wrapped_lines(clean_text(line))
+    return " " * min(depth, 16) + text if text else ""

@@ -1,0 +1,76 @@
+"""EPUB books: the chapters in reading order."""
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from ingest.document import Document
+from ingest.errors import Unreadable
+from ingest.parse import text_encoding
+from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.markup import hidden_elements, tree_writer
+from ingest.parse.markup.html_tree import expand_empty_elements, parse_html
+from ingest.parse.xml_tree import Element, local_name, read_attribute
+from ingest.parse.zip_archive import Archive
+
+EPUB_TYPE = "application/epub+zip"
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_OBFUSCATED = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # fonts
+
+
+def parse(body: bytes, uri: str) -> Document:
+    """Read a book. Raises Unreadable: damaged, protected, or without text."""
+    archive = Archive(body)
+    _check_rights(archive)
+    roots = [
+        node for node in archive.parse_entry(_CONTAINER).iter() if local_name(node) == "rootfile"
+    ]
+    if not roots:
+        raise Unreadable("damaged: it names no book")
+    name = read_attribute(roots[0], "full-path")
+    book = archive.parse_entry(name)
+    builder = DocumentBuilder()
+    names = set(archive.entry_names)
+    for chapter in dict.fromkeys(_list_chapters(book, posixpath.dirname(name))):  # each once
+        if chapter in names:
+            _write_chapter(archive.read_entry(chapter), builder)
+    titles = (node.text or "" for node in book.iter() if local_name(node) == "title")
+    title = next(titles, "").strip() or PurePosixPath(uri).stem
+    return builder.build_document(title=title, media_type=EPUB_TYPE)
+
+
+def _check_rights(archive: Archive) -> None:
+    if _ENCRYPTION not in archive.entry_names:
+        return
+    for node in archive.parse_entry(_ENCRYPTION).iter():
+        method = read_attribute(node, "Algorithm")
+        if local_name(node) == "EncryptionMethod" and method not in _OBFUSCATED:
+            raise Unreadable("protected: its text is encrypted (DRM)")
+
+
+def _list_chapters(book: Element, folder: str) -> Iterator[str]:
+    """Give the chapters' entries in reading order, without the book's own table of contents."""
+    manifest = {
+        read_attribute(node, "id"): node for node in book.iter() if local_name(node) == "item"
+    }
+    for node in book.iter():
+        item = (
+            manifest.get(read_attribute(node, "idref")) if local_name(node) == "itemref" else None
+        )
+        if item is None or "nav" in read_attribute(item, "properties").split():
+            continue
+        if "html" in read_attribute(item, "media-type"):
+            yield posixpath.normpath(posixpath.join(folder, unquote(read_attribute(item, "href"))))
+
+
+def _write_chapter(source: bytes, builder: DocumentBuilder) -> None:
+    tree = parse_html(expand_empty_elements(text_encoding.decode_text(source)))
+    builder.close_sections(0)
+    if tree.body is not None:
+        unseen = hidden_elements.find_hidden_elements(tree) | {
+            node.mem_id for node in tree.css("nav")
+        }
+        tree_writer.write_tree(tree.body, builder, unseen=unseen)

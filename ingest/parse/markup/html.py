@@ -1,0 +1,86 @@
+"""Web pages: their content with its headings, lists, tables and questions, without the frame."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from ingest.document import Document, describe_hidden_words
+from ingest.parse import text_encoding
+from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.markup import boilerplate, hidden_elements, tree_writer
+from ingest.parse.markup.html_tree import (
+    Tree,
+    expand_empty_elements,
+    parse_html,
+    read_line,
+    remove_between,
+)
+from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
+
+HTML_TYPE = "text/html"
+
+_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?+\s*+([\w.:-]{2,40})""", re.IGNORECASE
+)
+_DECLARED = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
+# Templates: Ruby, PHP and the like between <% and %>, which browsers never see.
+_TEMPLATES = (("<%", "%>"), ("<?php", "?>"), ("<?=", "?>"))
+HEAD_BYTES = 2048  # bytes in which a page may declare its encoding
+
+
+def parse(body: bytes, uri: str) -> Document:
+    """Read a web page. Raises Unreadable without text, or nested absurdly deep."""
+    declaration = _CHARSET.search(body, 0, HEAD_BYTES) or _DECLARED.search(body, 0, HEAD_BYTES)
+    source = text_encoding.decode_text(
+        body, declared=declaration[1].decode("ascii") if declaration else ""
+    )
+    source = remove_between(source, _TEMPLATES)
+    tree = parse_html(
+        expand_empty_elements(source) if source.lstrip().startswith("<?xml") else source
+    )
+    unseen = hidden_elements.find_hidden_elements(tree)
+    root = boilerplate.find_main_content(tree, unseen)
+    builder = DocumentBuilder()
+    if root is not None:
+        unseen |= boilerplate.find_boilerplate(root)
+        tree_writer.write_tree(
+            root, builder, unseen=unseen, questions=set(_structured_questions(tree))
+        )
+    name = find_page_title(tree) or PurePosixPath(uri).stem
+    document = builder.build_document(title=name, media_type=HTML_TYPE)
+    return replace(document, notes=describe_hidden_words(hidden_elements.count_veiled_words(tree)))
+
+
+def find_page_title(tree: Tree) -> str:
+    """Give a page's title: its one first heading, else what its head says."""
+    heads = tree.css("h1")
+    names = [read_line(node) for node in heads[:1] if len(heads) == 1]
+    names += [join_wrapped_lines(clean_text(node.text())) for node in tree.css("head title")[:1]]
+    return next(filter(None, names), "")
+
+
+def _structured_questions(tree: Tree) -> Iterator[str]:
+    """Give the questions that the page's own data (schema.org) names.
+
+    Only the names: what is answered is taken from where a reader sees it.
+    """
+    for node in tree.css('[itemtype$="schema.org/Question"] [itemprop="name"]'):
+        yield read_line(node)
+    for script in tree.css('script[type="application/ld+json"]'):
+        try:
+            data = json.loads(script.text())
+        except (ValueError, RecursionError):
+            continue  # many pages carry broken data, and nothing depends on it
+        yield from _question_names(data)
+
+
+def _question_names(data: object) -> Iterator[str]:
+    pages = data if isinstance(data, list) else [data]
+    for page in pages:
+        entities = page.get("mainEntity") if isinstance(page, dict) else None
+        for entity in entities if isinstance(entities, list) else [entities]:
+            name = entity.get("name") if isinstance(entity, dict) else None
+            if isinstance(name, str):
+                yield join_wrapped_lines(clean_text(name))

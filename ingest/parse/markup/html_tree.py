@@ -1,0 +1,211 @@
+"""The door to the HTML parser: markup in, a tree that is safe to walk out."""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ingest.errors import Unreadable
+from ingest.parse.text_cleaning import join_wrapped_lines, read_alt_text
+
+Tree = LexborHTMLParser
+Node = LexborNode
+
+TEXT_NODE = "-text"
+# Chromium stops nesting at 512. The parser takes time quadratic in depth: 200,000 nested divs
+# were measured at 461 s.
+MOST_NESTED_ELEMENTS = 1000
+MOST_ATTRIBUTES = 2000
+
+# No text of the document: scripts, controls, pictures drawn in markup, words struck out.
+_UNSEEN_NAMES = (
+    "-comment annotation annotation-xml audio button canvas datalist del dialog embed head"
+    " iframe input map meter noscript object progress rp rt s script select strike style svg"
+    " template textarea video"
+)
+_BLOCK_NAMES = (
+    "address article aside blockquote body caption center dd details dir div dl dt fieldset"
+    " figcaption figure footer form header hgroup hr html legend li main nav ol p section"
+    " summary table tbody td tfoot th thead tr ul"
+)
+_INLINE_NAMES = (
+    "a abbr b bdi bdo big br cite code data dfn em font h1 h2 h3 h4 h5 h6 i img ins kbd label mark"
+    " math nobr pre q rb rtc ruby samp small span strong sub sup time tt u var wbr"
+)
+INVISIBLE_TAGS = frozenset(_UNSEEN_NAMES.split())
+BLOCK_TAGS = frozenset(_BLOCK_NAMES.split())
+_KNOWN_TAGS = frozenset({*_INLINE_NAMES.split(), *BLOCK_TAGS}) - {"div"}
+# Elements that end by themselves or are put right by the parser: they open without nesting.
+_FREE_NAMES = (
+    "a area b base big body br code col dd dt em embed font frame head hr html i img input li"
+    " link meta nobr option optgroup p param s small source strike strong tbody td tfoot th"
+    " thead tr tt track u wbr"
+)
+_FREE = frozenset(_FREE_NAMES.split())
+_LONG_TAG = 2 * MOST_ATTRIBUTES  # characters of a tag from which its attributes are counted
+_TAG_START = re.compile(r"<[a-zA-Z]")
+_QUOTED_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'")
+_EMPTY = re.compile(r"<([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
+_VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
+_VOID = frozenset(_VOID_NAMES.split())
+_RAISED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
+_RAISES = frozenset(map(chr, _RAISED))
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+
+
+def parse_html(markup: str) -> Tree:
+    """Parse markup as browsers do. Raises Unreadable when elements are nested absurdly deep.
+
+    Also for an element with thousands of attributes: both cost the parser quadratic time.
+    """
+    if _estimate_depth(markup) > MOST_NESTED_ELEMENTS:
+        raise Unreadable(f"its elements are nested more than {MOST_NESTED_ELEMENTS} deep")
+    if any(_count_attributes(tag) > MOST_ATTRIBUTES for tag in _long_tags(markup)):
+        raise Unreadable(f"an element with more than {MOST_ATTRIBUTES:,} attributes")
+    return LexborHTMLParser(markup)
+
+
+def _long_tags(markup: str) -> Iterator[str]:
+    """Give what stands between a tag's beginning and the next ``>``, where it is long."""
+    for part in markup.split(">"):
+        if len(part) > _LONG_TAG and (start := _TAG_START.search(part)):
+            tag = part[start.start() :]
+            if len(tag) - len(start[0]) >= _LONG_TAG:
+                yield tag
+
+
+def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
+    """Take out what stands between marks, and the marks; an opening one that is not closed stays.
+
+    Each mark is looked for once from where the last one ended: a page of marks that are opened and
+    never closed takes an expression the square of its length.
+
+    >>> remove_between("a<% b %>c<?= d <% e", [("<%", "%>"), ("<?=", "?>")])
+    'ac<?= d <% e'
+    """
+    pieces: list[str] = []
+    at, ahead = 0, {pair: text.find(pair[0]) for pair in pairs}
+    while ahead := {
+        pair: place if place >= at else text.find(pair[0], at)
+        for pair, place in ahead.items()
+        if place >= 0
+    }:
+        pair, start = min(ahead.items(), key=lambda item: (item[1] < 0, item[1]))
+        if start < 0:
+            break
+        end = text.find(pair[1], start + len(pair[0]))
+        if end < 0:
+            del ahead[pair]  # what is not closed here is closed nowhere
+            continue
+        pieces.append(text[at:start])
+        at = end + len(pair[1])
+    return "".join([*pieces, text[at:]])
+
+
+def expand_empty_elements(source: str) -> str:
+    """Spell out empty elements of XHTML: in HTML, ``<title/>`` would swallow the whole page.
+
+    >>> expand_empty_elements('<title/><br/><a id="x"/>text')
+    '<title></title><br/><a id="x"></a>text'
+    """
+    return _EMPTY.sub(_expand_element, source) if "/>" in source else source
+
+
+def _expand_element(match: re.Match[str]) -> str:
+    name, rest = match.groups()
+    return match[0] if name.lower() in _VOID else f"<{name}{rest}></{name}>"
+
+
+def _count_attributes(tag: str) -> int:
+    return len(_QUOTED_VALUE.sub("", tag).split()) - 1
+
+
+def _estimate_depth(markup: str) -> int:
+    """Estimate how deep elements are nested at most, without building them."""
+    if markup.count("<") - markup.count("</") <= MOST_NESTED_ELEMENTS:
+        return 0
+    depth = deepest = 0
+    for closing, name in _TAG.findall(markup):
+        if name.lower() in _FREE:
+            continue
+        depth = max(0, depth - 1) if closing else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def walk_tree(root: Node, enter: Callable[[Node], bool], leave: Callable[[Node], None]) -> None:
+    """Visit a tree in document order without recursion.
+
+    enter: called before the children of a node; False passes over them. leave: called after
+    the children, not for a node that was passed over.
+    """
+    above: list[Node] = []
+    node = root
+    while True:
+        if enter(node):
+            child = node.first_child
+            if child is not None:
+                above.append(node)
+                node = child
+                continue
+            leave(node)
+        while above:
+            following = node.next
+            if following is not None:
+                node = following
+                break
+            node = above.pop()
+            leave(node)
+        else:
+            return
+
+
+def component_label(node: Node) -> str:
+    """Give the name that a component shows above its content: a tab's label, a card's title."""
+    tag = node.tag
+    if tag in _KNOWN_TAGS:
+        return ""
+    names = node.attributes
+    return join_wrapped_lines(names.get("label") or (tag != "div" and names.get("title")) or "")
+
+
+def iterate_descendants(root: Node) -> Iterator[Node]:
+    """Give all nodes below a node, in document order."""
+    nodes = root.traverse(include_text=True)
+    next(nodes, None)
+    return nodes
+
+
+def read_superscript(node: Node) -> str:
+    """Give raised text; ten to the sixth stays 10⁶, since 106 would be another number."""
+    text = node.text(strip=True)
+    return text.translate(_RAISED) if set(text) <= _RAISES else text
+
+
+def read_line(root: Node, unseen: Collection[int] = ()) -> str:
+    """Give all that is seen in an element as one line; list items are set apart by semicolons."""
+    parts: list[str] = []
+
+    def enter(node: Node) -> bool:
+        tag = node.tag or ""
+        if tag == TEXT_NODE:
+            parts.append(node.text_content or "")
+        elif (tag in INVISIBLE_TAGS and tag != "button") or node.mem_id in unseen:
+            return False
+        elif tag == "img":
+            parts.append(read_alt_text(node.attributes.get("alt") or ""))
+        elif tag in {"li", "tr"} and any(map(str.strip, parts)):
+            parts.append("; ")
+        elif tag == "sup":
+            parts.append(read_superscript(node))
+            return False
+        elif tag == "br" or tag in BLOCK_TAGS:
+            parts.append(" ")
+        return tag != TEXT_NODE
+
+    def leave(node: Node) -> None:
+        if node.tag in BLOCK_TAGS:
+            parts.append(" ")
+
+    walk_tree(root, enter, leave)
+    return join_wrapped_lines("".join(parts)).replace(" ; ", "; ")

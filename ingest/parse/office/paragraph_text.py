@@ -1,0 +1,124 @@
+"""The words of an office document's paragraph: what a reader of the printed page sees."""
+
+from collections.abc import Iterator
+
+from ingest.parse.office.package import is_on
+from ingest.parse.text_cleaning import read_alt_text
+from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
+
+# Deleted and moved text, field codes, comments, readings above characters, and the old form of
+# a drawing that stands beside the new one.
+_SKIPPED_NAMES = (
+    "del delText delInstrText moveFrom instrText pPr rPr sdtPr Fallback rt comment annotationRef"
+    " footnoteRef endnoteRef txbxContent txBody naryPr dPr fPr radPr deg"
+)
+_SKIPPED_TAGS = frozenset(_SKIPPED_NAMES.split())
+TINY_HALF_POINTS = 4  # half points
+WHITE_CODES = {"FFFFFF", "FEFEFE", "FDFDFD"}
+_SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
+_FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
+
+
+def read_paragraph(paragraph: Element) -> str:
+    """Give a paragraph's words; line breaks in it are kept."""
+    return "".join(_iterate_words(paragraph))
+
+
+def _iterate_words(node: Element) -> Iterator[str]:
+    for inner in node:
+        name = local_name(inner)
+        if name == "t":
+            yield inner.text or ""
+        elif name in _SPACE_TAGS:
+            yield _SPACE_TAGS[name]
+        elif name == "r":
+            if not is_hidden_run(inner):
+                yield from _iterate_words(inner)
+        elif name == "docPr":
+            yield describe_picture(inner)
+        elif name in _FORMULAS:
+            yield _format_formula(inner, name)
+        elif name == "oMath":
+            yield "".join(_iterate_words(inner)) + " "
+        elif name not in _SKIPPED_TAGS:
+            yield from _iterate_words(inner)
+
+
+def is_hidden_run(run: Element) -> bool:
+    """Tell whether a run of a Word document is seen by no reader: hidden, tiny, white on paper.
+
+    What is shaded, highlighted or stands in a table, a text box or a drawing may lie on a dark
+    fill: there white is seen.
+    """
+    own = find_child(run, "rPr")
+    if own is None:
+        return False
+    size = read_attribute(find_child(own, "sz"))
+    if is_on(find_child(own, "vanish")) or (
+        size.isdecimal() and len(size) < 4 and int(size) <= TINY_HALF_POINTS
+    ):  # noqa: PLR2004
+        return True
+    if read_attribute(find_child(own, "color")).upper() not in WHITE_CODES:
+        return False
+    paragraph = next(run.iterancestors("{*}p"), None)
+    shaded = [
+        find_child(own, "shd"),
+        find_child(own, "highlight"),
+        find_child(paragraph, "pPr", "shd"),
+    ]
+    boxed = next(run.iterancestors("{*}tc", "{*}txbxContent", "{*}drawing", "{*}pict"), None)
+    styled = (
+        find_child(own, "rStyle") is not None or find_child(paragraph, "pPr", "pStyle") is not None
+    )
+    return boxed is None and not styled and not any(mark is not None for mark in shaded)
+
+
+def count_hidden_words(paragraph: Element) -> int:
+    """Count the words of a paragraph that no reader sees."""
+    runs = (run for run in paragraph.iter("{*}r") if is_hidden_run(run))
+    return sum(len((element.text or "").split()) for run in runs for element in run.iter("{*}t"))
+
+
+def _format_formula(node: Element, name: str) -> str:
+    """Write a part of a formula on one line, so that it cannot be read as another number."""
+    parts = {key: _join_words(find_child(node, key)) for key in ("num", "den", "e", "sub", "sup")}
+    if name == "f":
+        return f"{_add_brackets(parts['num'])}/{_add_brackets(parts['den'])}"
+    if name == "rad":
+        return f"√{_add_brackets(parts['e'])}"
+    if name == "d":
+        left, right = (find_child(node, "dPr", mark) for mark in ("begChr", "endChr"))
+        inner = ", ".join(_join_words(element) for element in node if local_name(element) == "e")
+        return f"{'(' if left is None else read_attribute(left)}{inner}{')' if right is None else read_attribute(right)}"
+    low = f"_{_add_brackets(parts['sub'])}" if parts["sub"] else ""
+    high = f"^{_add_brackets(parts['sup'])}" if parts["sup"] else ""
+    if name == "nary":
+        return f"{read_attribute(find_child(node, 'naryPr', 'chr')) or '∫'}{low}{high} {parts['e']}"
+    return f"{parts['e']}{low}{high}"
+
+
+def _add_brackets(part: str) -> str:
+    return f"({part})" if len(part) > 1 and not part.isalnum() else part
+
+
+def _join_words(node: Element | None) -> str:
+    return "" if node is None else "".join(_iterate_words(node))
+
+
+def describe_picture(picture: Element) -> str:
+    """Give a picture's alternative text, if it says anything."""
+    return read_alt_text(read_attribute(picture, "descr"))
+
+
+def find_text_boxes(paragraph: Element) -> Iterator[Element]:
+    """Give the text boxes anchored in a paragraph, each once."""
+    for node in paragraph.iter("{*}txbxContent"):
+        if not any(local_name(ancestor) == "Fallback" for ancestor in node.iterancestors()):
+            yield node
+
+
+def find_note_references(paragraph: Element) -> Iterator[tuple[str, str]]:
+    """Give the notes that a paragraph refers to, as (kind, id)."""
+    for kind in ("footnote", "endnote"):
+        for node in paragraph.iter(f"{{*}}{kind}Reference"):
+            yield kind, read_attribute(node, "id")

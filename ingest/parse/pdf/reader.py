@@ -1,0 +1,75 @@
+"""PDF: page by page, with the place of every line kept.
+
+pypdf is the reader of record (``pdf_structure``); pdfium gives the text and its boxes
+(``pdf_glyphs``), held against pypdf's on sampled pages (``pdf_check``). Words become lines and
+cells (``pdf_rows``) in reading order (``pdf_order``); running headers go (``pdf_furniture``);
+lines become paragraphs, lists (``pdf_prose``) and tables (``pdf_table``), and these a document
+(``pdf_write``) that keeps where its text stands (``pdf_boxes``).
+
+pdfium is not thread-safe: a process parses one PDF at a time.
+"""
+
+from dataclasses import dataclass, replace
+
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+
+from ingest.document import Document, describe_hidden_words
+from ingest.errors import Unreadable
+from ingest.parse.pdf.cross_check import check_sheets
+from ingest.parse.pdf.document_writer import find_body_size, write_pdf_document
+from ingest.parse.pdf.page_model import Sheet
+from ingest.parse.pdf.pdfium_words import open_pdf, read_sheets
+from ingest.parse.pdf.running_lines import drop_running_lines
+from ingest.parse.pdf.structure import PdfStructure
+
+PDF_TYPE = "application/pdf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfOptions:
+    """most_pages: more make a search for a page useless, and a job wait for one file."""
+
+    most_pages: int = 5_000
+
+
+def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document:
+    """Read a PDF. Raises Unreadable when it is damaged, encrypted, scanned, empty or too long."""
+    structure = PdfStructure(body)
+    if not structure.pages:
+        raise Unreadable("a PDF without pages")
+    if structure.pages > options.most_pages:
+        raise Unreadable(
+            f"{structure.pages:,} pages, more than the {options.most_pages:,} that are taken in;"
+            " split it into several files"
+        )
+    sheets = check_sheets(_read_all_sheets(body, structure), structure)
+    if not any(sheet.lines for sheet in sheets):
+        raise Unreadable(_explain_no_text(sheets))
+    labels = structure.page_labels()
+    sheets = drop_running_lines(sheets, labels, find_body_size(sheets))
+    hidden = sum(sheet.hidden for sheet in sheets)
+    return replace(
+        write_pdf_document(sheets, labels, structure, uri), notes=describe_hidden_words(hidden)
+    )
+
+
+def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]:
+    """Read all pages with pdfium; None for those that it cannot load."""
+    try:
+        document = open_pdf(body)
+    except pypdfium2.PdfiumError:
+        return [None] * structure.pages
+    try:
+        return list(read_sheets(document))
+    finally:
+        document.close()
+
+
+def _explain_no_text(sheets: list[Sheet]) -> str:
+    scanned = sum(sheet.images for sheet in sheets)
+    if scanned:
+        pages = "1 page" if scanned == 1 else f"{scanned:,} pages"
+        return f"{pages} of images without text; run OCR first"
+    return (
+        "no text on its only page" if len(sheets) == 1 else f"no text on its {len(sheets):,} pages"
+    )

@@ -1,0 +1,111 @@
+"""Which parser reads which media type, and what to say of those that none reads.
+
+Parsers of text are imported with this file. Those of other formats bring libraries that take
+longer to import than most files to read (0.4 s together), so each comes with its first file; who
+limits a process prepares it before, so that the limits measure the document alone.
+"""
+
+from collections.abc import Callable, Collection
+from functools import partial
+from importlib import import_module
+from pathlib import PurePosixPath
+
+from ingest.document import Document
+from ingest.errors import Unreadable
+from ingest.parse import media_types, plain_text
+from ingest.parse.data import delimited, json_records, subtitles
+from ingest.parse.markup import html, markdown
+
+_LATE_PARSERS = {  # media type: its file, and how names of such documents end
+    "application/pdf": ("pdf.reader", {".pdf"}),
+    media_types.DOCX: ("office.docx", {".docx", ".docm", ".dotx"}),
+    media_types.PPTX: ("office.pptx", {".pptx", ".pptm", ".ppsx"}),
+    media_types.XLSX: ("office.xlsx", {".xlsx", ".xlsm"}),
+    "application/epub+zip": ("markup.epub", {".epub"}),
+    "message/rfc822": ("mail.message", {".eml", ".mht", ".mhtml"}),
+}
+
+
+def _parse_late(name: str, body: bytes, uri: str) -> Document:
+    document: Document = import_module(f"ingest.parse.{name}").parse(body, uri)
+    return document
+
+
+PARSERS: dict[str, Callable[[bytes, str], Document]] = {
+    delimited.CSV_TYPE: delimited.parse,
+    html.HTML_TYPE: html.parse,
+    markdown.MARKDOWN_TYPE: markdown.parse,
+    plain_text.TEXT_TYPE: plain_text.parse,
+    json_records.JSON_LINES_TYPE: json_records.parse,
+    subtitles.SUBTITLES_TYPE: subtitles.parse,
+    **{kind: partial(_parse_late, name) for kind, (name, _) in _LATE_PARSERS.items()},
+}
+
+_REASONS = {
+    "application/msword": "a legacy Word file (.doc); save it as .docx",
+    "application/vnd.ms-powerpoint": "a legacy PowerPoint file (.ppt); save it as .pptx",
+    "application/vnd.ms-excel": "a legacy Excel file (.xls); save it as .xlsx",
+    "application/vnd.ms-outlook": "an Outlook message (.msg); save it as .eml",
+    "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
+    "application/mbox": "a mailbox; save its messages as .eml files",
+    "application/x-encrypted-office": "encrypted: it asks for a password",
+    "application/vnd.oasis.opendocument.text": "an OpenDocument text (.odt); save it as .docx",
+    "application/vnd.oasis.opendocument.spreadsheet": (
+        "an OpenDocument spreadsheet (.ods); save it as .xlsx"
+    ),
+    "application/vnd.oasis.opendocument.presentation": (
+        "an OpenDocument presentation (.odp); save it as .pptx"
+    ),
+    "application/x-iwork": "an Apple iWork file; export it as .docx, .xlsx, .pptx or PDF",
+    "application/rtf": "a rich text file (.rtf); save it as .docx",
+    "application/postscript": "a PostScript file; save it as PDF",
+    "application/xml": "an XML file; export it as HTML, CSV or text",
+    "application/vnd.sqlite3": "a SQLite database; export its tables as CSV",
+    "application/x-executable": "a program, not a document",
+    "application/java-archive": "a program, not a document",
+    "application/vnd.ms-htmlhelp": "a compiled help file (.chm); extract its HTML pages",
+}
+_KIND_REASONS = {
+    "image": "a picture without text that can be read; scanned pages need text recognition first",
+    "audio": "an audio file; add its transcript instead",
+    "video": "a video; add its transcript instead",
+    "font": "a font, not a document",
+}
+_ARCHIVE_REASON = "an archive; unpack it and add the files in it"
+
+
+class ParserNotPrepared(Exception):
+    """A document of a type whose parser this process did not prepare."""
+
+
+def prepare_parsers(names: Collection[str] | None) -> frozenset[str]:
+    """Import the parsers of documents of these names (None: of all); returns their types."""
+    ends = None if names is None else {PurePosixPath(name.lower()).suffix for name in names}
+    late = {k: name for k, (name, own) in _LATE_PARSERS.items() if ends is None or own & ends}
+    for name in late.values():
+        import_module(f"ingest.parse.{name}")
+    return frozenset(PARSERS.keys() - _LATE_PARSERS.keys() | late.keys())
+
+
+def read_media_type(body: bytes, uri: str) -> str:
+    """Name a file's type by its content. Raises Unreadable when it is empty or no known format."""
+    return media_types.detect_media_type(body, uri)
+
+
+def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
+    """Read a document of any type known here. Raises Unreadable with a reason for people.
+
+    prepared: types that may be read in this process; for others it raises NotPrepared.
+    """
+    kind = read_media_type(body, uri)
+    parser = PARSERS.get(kind)
+    if parser and prepared is not None and kind not in prepared:
+        raise ParserNotPrepared(kind)
+    if parser is None:
+        raise Unreadable(
+            _REASONS.get(kind) or _KIND_REASONS.get(kind.partition("/")[0], _ARCHIVE_REASON)
+        )
+    try:
+        return parser(body, uri)
+    except RecursionError as error:
+        raise Unreadable("its parts are nested too deep") from error

@@ -1,0 +1,113 @@
+"""Tables: which row is the header, and whether the rows are questions with answers."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
+
+TableRow = Sequence[str]
+
+LONGEST_LABEL = 80  # characters of a column's name
+LONGEST_REPEATED_CELL = 100  # characters of a cell that is said again in each row it spans
+LONGEST_EXTRA_CELL = (
+    120  # characters of another column's value that is worth saying beside an answer
+)
+HEADER_SAMPLE = 50  # rows looked at to tell a header from data
+
+_QUESTIONS = (
+    "question questions q query faq prompt 问题 问 提问 常见问题 标准问题 标准问 问句 問題 常見問題"
+    " 提問"
+)
+_ANSWERS = (
+    "answer answers a response reply solution 答案 答 回答 回复 答复 解答 标准答案 解决方案"
+    " 解决办法 处理方式 處理方式 回覆 答覆 解決方案"
+)
+_QUESTION_COLUMNS, _ANSWER_COLUMNS = frozenset(_QUESTIONS.split()), frozenset(_ANSWERS.split())
+_TOPICS = (
+    "topic topics category categories section group area theme subject tag tags 分类 类别 类目 主题"
+    " 板块 模块 标签 分類 類別 主題"
+)
+_TOPIC_COLUMNS = frozenset(_TOPICS.split())
+_NUMERIC_CELL = re.compile(r"[-+(]?[$€£¥￥]?\s?\d[\d.,:/\s%-]*\)?(?:\s?[A-Za-z%€$]{1,4})?")
+
+
+def write_table(
+    builder: DocumentBuilder, rows: Iterable[TableRow], *, header: TableRow | None = None
+) -> None:
+    """Write a table: one FAQ entry a row where it has questions and answers, else one line a row.
+
+    header: its header row; None where the format does not say and it is to be guessed.
+    """
+    body: Iterator[TableRow] = filter(any, rows)
+    if header is None:
+        sample = list(islice(body, HEADER_SAMPLE))
+        header = guess_header(
+            [[join_wrapped_lines(clean_text(cell)) for cell in row] for row in sample]
+        )
+        body = chain(sample[1:] if header else sample, body)
+    columns = find_faq_columns(header)
+    if columns is None:
+        builder.add_table(header, body)
+        return
+    for row in body:
+        _write_faq_row(builder, header, row, columns)
+
+
+def _write_faq_row(
+    builder: DocumentBuilder, header: TableRow, row: TableRow, columns: tuple[int, int]
+) -> None:
+    """Write one question. Its topic leads it; what else the row says follows the answer."""
+    question, answer = (row[column] if column < len(row) else "" for column in columns)
+    others = [
+        (name, join_wrapped_lines(value))
+        for n, (name, value) in enumerate(zip(header, row, strict=False))
+        if n not in columns and name and value and len(value) <= LONGEST_EXTRA_CELL
+    ]
+    level = builder.next_level
+    for name, value in others:
+        if name.strip().lower() in _TOPIC_COLUMNS:
+            builder.add_heading(builder.next_level, value, visible=False)
+    extras = [
+        f"{name}: {value}" for name, value in others if name.strip().lower() not in _TOPIC_COLUMNS
+    ]
+    if question and answer:
+        builder.add_faq_entry(question, "\n".join([answer, *extras]))
+    else:
+        builder.add_paragraph("\n".join([question or answer, *extras]))
+    builder.close_sections(level)
+
+
+def find_faq_columns(header: TableRow) -> tuple[int, int] | None:
+    """Find the columns of questions and answers by their names, in English or Chinese.
+
+    >>> find_faq_columns(["ID", "Question", "Answer"]), find_faq_columns(["Plan", "Price"])
+    ((1, 2), None)
+    """
+    names = [name.strip().lower().strip(":：*") for name in header]
+    question = next((n for n, name in enumerate(names) if name in _QUESTION_COLUMNS), None)
+    answer = next((n for n, name in enumerate(names) if name in _ANSWER_COLUMNS), None)
+    return None if question is None or answer is None else (question, answer)
+
+
+def guess_header(rows: Sequence[TableRow]) -> TableRow:
+    """Give the first row if it reads like a header, else nothing.
+
+    Its cells are short, distinct and no numbers, and the rows below have them all filled or
+    hold numbers, or it names questions and answers.
+
+    >>> guess_header([["Plan", "Price"], ["Basic", "9"]]), guess_header([["1", "2"], ["3", "4"]])
+    (['Plan', 'Price'], [])
+    """
+    if not rows:
+        return []
+    first = [cell.strip() for cell in rows[0]]
+    labels = [cell for cell in first if cell]
+    fits = (
+        len(labels) == len(set(labels))
+        and all(len(cell) <= LONGEST_LABEL and not _NUMERIC_CELL.fullmatch(cell) for cell in labels)
+        and len(labels) >= max(2, len(first) - 1)
+        and len(rows) > 1
+    )
+    return rows[0] if fits or find_faq_columns(first) else []

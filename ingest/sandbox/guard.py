@@ -1,0 +1,218 @@
+"""Parse and split files in a small pool of limited child processes.
+
+A parser meets bytes that strangers wrote. So it runs where it can do no harm: a child process
+with limits on memory, computing time, waiting time and output, that writes no file and needs no
+network. A child that crosses a limit is ended, its file is skipped with the reason, and a fresh
+child takes the next one.
+"""
+
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from ingest.document import ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.sandbox.child import Child, ParseFailure
+from ingest.sandbox.child_protocol import unpack_document, unpack_notes
+
+_MOST_AHEAD = 32  # documents per child that may be parsed before they are asked for
+_MOST_WAITING_BYTES = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
+_MIB = 1 << 20
+_MOST_SUFFIXES = 32  # of names that a child is told of; a few bytes each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardOptions:
+    """Limits of the processes that parse.
+
+    workers: how many at once; 0 is one per core, at most 2: embedding needs the cores too.
+    memory: MiB that one document may need on top of the parser itself.
+    seconds: computing time of one document.
+    wall: seconds of waiting for one document, whatever the process does meanwhile.
+    file_size: MiB; larger files are skipped unread.
+    output: MiB of text and positions that one document may yield.
+    """
+
+    workers: int = 0
+    memory: int = 384
+    seconds: float = 60
+    wall: float = 300
+    file_size: int = 200
+    output: int = 128
+
+
+_Answer = Future[tuple[ParseOutcome, int]]  # and the bytes it holds
+
+
+def count_workers(options: GuardOptions) -> int:
+    """Count the children that options ask for."""
+    return options.workers or min(2, _count_child_cores())
+
+
+def _collect_suffixes(names: Collection[str]) -> frozenset[str] | None:
+    """Give the ends of names, which alone matter; None where there are too many to tell apart.
+
+    Some sources give every file an end of its own: mailboxes, logs by date.
+    """
+    suffixes = frozenset(f"x{PurePosixPath(name).suffix.lower()}" for name in names)
+    return suffixes if len(suffixes) <= _MOST_SUFFIXES else None
+
+
+class Guard:
+    """A pool of limited children. Use it in a ``with``: they end with it. One job at a time.
+
+    tokenizer: the file whose tokens the splitter counts. split: the splitter's options.
+    names: of the files to come, so that children need not import parsers of other formats (None:
+    any may come). A file that is not what its name promises goes to a child that has all.
+    """
+
+    def __init__(
+        self,
+        options: GuardOptions,
+        *,
+        tokenizer: Path,
+        split: Mapping[str, Any],
+        names: Collection[str] | None = None,
+    ) -> None:
+        self._options, self.split_options = options, dict(split)
+        self._suffixes = None if names is None else _collect_suffixes(names)
+        self._setting = {
+            "memory": options.memory * _MIB,
+            "output": options.output * _MIB,
+            "tokenizer": str(tokenizer.absolute()),
+            "split": self.split_options,
+        }
+        self.workers = count_workers(options)
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        self._children: set[Child] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="guard")
+
+    def __enter__(self) -> Self:
+        for _ in range(self.workers):
+            self._idle.put(
+                self._start_child(None if self._suffixes is None else sorted(self._suffixes))
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._closed = True
+            for child in self._children:
+                child.kill()
+        self._pool.shutdown(cancel_futures=True)
+        for child in self._children:
+            child.end_process()
+
+    def can_take(self, names: Collection[str], options: GuardOptions) -> bool:
+        """Tell whether these files could be given here as well as to a guard made for them."""
+        suffixes = _collect_suffixes(names)
+        ready = self._suffixes is None or (suffixes is not None and suffixes <= self._suffixes)
+        return ready and self.workers >= min(count_workers(options), len(names))
+
+    def parse_files(
+        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+    ) -> Iterator[tuple[Raw, ParseOutcome]]:
+        """Parse files, several at once; gives them back in their order, each with its outcome.
+
+        name: gives the id that a file's record is to bear. Files are asked for only a little
+        ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
+        Raises IngestError when no child can start.
+        """
+        waiting: deque[tuple[Raw, _Answer]] = deque()
+        try:
+            for raw in files:
+                while waiting and self._is_full(waiting):
+                    yield self._await_outcome(*waiting.popleft())
+                waiting.append((raw, self._pool.submit(self._parse_file, raw, make_id(raw))))
+            while waiting:
+                yield self._await_outcome(*waiting.popleft())
+        finally:  # whoever leaves early wants no further answers
+            for _, answer in waiting:
+                answer.cancel()
+
+    def _is_full(self, waiting: Collection[tuple[Raw, _Answer]]) -> bool:
+        sizes = (answer.result()[1] for _, answer in waiting if answer.done())
+        return len(waiting) >= _MOST_AHEAD * self.workers or sum(sizes) > _MOST_WAITING_BYTES
+
+    def _await_outcome(self, raw: Raw, answer: _Answer) -> tuple[Raw, ParseOutcome]:
+        return raw, answer.result()[0]
+
+    def _parse_file(self, raw: Raw, record_id: str) -> tuple[ParseOutcome, int]:
+        """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
+        if raw.size > self._options.file_size * _MIB:
+            reason = f"larger than {self._options.file_size} MiB"
+            return Skipped(uri=raw.uri, reason=reason), 0
+        answer = self._ask_child(raw, record_id)
+        if isinstance(answer, ParseFailure):
+            return Skipped(uri=raw.uri, reason=answer.reason), 0
+        header, parts = answer
+        if "unreadable" in header:
+            return Skipped(uri=raw.uri, reason=str(header["unreadable"])[:500]), 0
+        try:
+            document_record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
+            document_notes = unpack_notes(header)
+        except (ValueError, KeyError, TypeError):
+            reason = "crashed the parser (its answer makes no sense)"
+            return Skipped(uri=raw.uri, reason=reason), 0
+        return ParsedDocument(record=document_record, chunks=chunks, notes=document_notes), sum(
+            map(len, parts)
+        ) + 500 * len(chunks)
+
+    def _ask_child(self, raw: Raw, record_id: str) -> tuple[Any, Any] | ParseFailure:
+        """Ask an idle child; one that was spent by earlier documents is no fault of this one."""
+        child = self._idle.get()
+        try:
+            if child.has_ended:
+                child = self._replace_child(child)
+            served = child.served_count
+            answer = self._parse_in_child(child, raw, record_id)
+            if (
+                isinstance(answer, ParseFailure)
+                and (served or answer.retired)
+                and not answer.timed_out
+            ):
+                child = self._replace_child(child)
+                answer = self._parse_in_child(child, raw, record_id)
+            return answer
+        finally:
+            self._idle.put(child)
+
+    def _parse_in_child(
+        self, child: Child, raw: Raw, record_id: str
+    ) -> tuple[Any, Any] | ParseFailure:
+        options = self._options
+        request = {
+            "file": str(raw.file.absolute()),
+            "real": raw.real,
+            "uri": raw.uri,
+            "record": record_id,
+            "seconds": options.seconds,
+        }
+        return child.request_parse(request, wall=options.wall)
+
+    def _replace_child(self, child: Child) -> Child:
+        with self._lock:
+            self._children.discard(child)
+        child.end_process()
+        return self._start_child(None)
+
+    def _start_child(self, names: Sequence[str] | None) -> Child:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("The guard is closed.")
+            setting = {**self._setting, "names": names}
+            child = Child(setting, limit=(self._options.output + 64) * _MIB)
+            self._children.add(child)
+        return child
+
+
+def _count_child_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container was given
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,401 @@
+"""Look at sources and say what would change: what is there, held against what is published."""
+
+import errno
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+
+from indexes.chunk import Validity
+from indexes.index import Index
+from indexes.store import generations, past_limits
+from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
+from indexes.store.document_table import DocumentTable, ListedDocument
+from indexes.store.paths import original_file
+from ingest import document_changes, sources
+from ingest.digest_cache import CACHE_FOLDER as SEEN
+from ingest.digest_cache import DigestCache
+from ingest.document import Raw, Skipped
+from ingest.document_changes import DocumentChanges
+from ingest.errors import IngestError, Unreadable, to_unreadable
+from ingest.source_files import Listing, SourceFile
+from ingest.sources import Source
+from ingest.validity import SIDECAR, read_sidecar
+
+SIBLING_MARK = "~"  # between a source and the number of a document that stands beside a hidden one
+AdmissionRule = Callable[
+    [Sequence[ListedDocument]], tuple[list[ListedDocument], frozenset[str] | None]
+]
+"""Given all documents of a name: which of them a change is about, and whose the new one is.
+
+It is asked while the collection is held, and may raise: then nothing is changed.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChanges:
+    """One source, what the collection holds of it by uri, and what is to change.
+
+    mirror: a document that can no longer be read goes; otherwise its former version stays.
+    seen: digests to be remembered for the next look.
+    """
+
+    source: Source
+    published: Mapping[str, ListedDocument] = field(default_factory=dict)
+    changes: DocumentChanges = field(default_factory=DocumentChanges)
+    skipped: tuple[Skipped, ...] = ()
+    is_mirror: bool = True
+    digest_cache: DigestCache | None = None
+
+    def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
+        """Tell which uris of this source, of all that was skipped, could not be read."""
+        return {entry.uri for entry in skipped if entry.source == self.source.name}
+
+    def removed_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
+        """Tell what goes, given what could not be read."""
+        return [
+            *self.changes.removed,
+            *(self._unreadable_documents(skipped) if self.is_mirror else ()),
+        ]
+
+    def retained_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
+        """Tell what stays as it was because its new version could not be read."""
+        return [] if self.is_mirror else self._unreadable_documents(skipped)
+
+    def find_refusal(self, skipped: Sequence[Skipped]) -> str | None:
+        """Tell why the job may not go on without being told so, or None."""
+        failed_uris, lost_uris = self.failed_uris(skipped), self.changes.lost_uris
+        count = sum(
+            d.uri in lost_uris or d.uri in failed_uris for d in self.removed_documents(skipped)
+        )
+        return document_changes.describe_mass_removal(
+            self.source.name, document_count=len(self.published), removed_count=count
+        )
+
+    def change_marks(self, skipped: Sequence[Skipped]) -> dict[str, str]:
+        """Tell every change by uri, with its mark: + new, ~ changed, - gone."""
+        failed_uris, changes = self.failed_uris(skipped), self.changes
+        marks = {raw.uri: "+" for raw in changes.added if raw.uri not in failed_uris}
+        marks |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed_uris}
+        marks |= {d.uri: "~" for d in changes.unchanged if d.id in changes.groups}
+        return marks | {document.uri: "-" for document in self.removed_documents(skipped)}
+
+    def _unreadable_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
+        failed_uris = self.failed_uris(skipped)
+        return [self.published[raw.uri] for raw in self.changes.changed if raw.uri in failed_uris]
+
+
+def belongs_to_source(source: str, document_source: str) -> bool:
+    """Tell whether a document's source is one, or a place of that one beside a hidden name.
+
+    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2"), belongs_to_source("api", "/srv/api")
+    (True, True, False)
+    """
+    return document_source == source or document_source.startswith(f"{source}{SIBLING_MARK}")
+
+
+def _free_source_name(source: str, taken_names: Collection[str]) -> str:
+    number, name = 1, source
+    while name in taken_names:
+        number += 1
+        name = f"{source}{SIBLING_MARK}{number}"
+    return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeDetector:
+    """Looks at sources for one job. base: what is published now, or None.
+
+    known: the remembered sources. way: see ``ledger.way``. limit: MiB of a file at most.
+    collection: its folder.
+    """
+
+    base: Index | None
+    collection: Path
+    known_sources: Mapping[str, Source]
+    pipeline_digest: str
+    limit: int
+
+    def compare_sources(
+        self, listing: Listing, groups: frozenset[str] | None
+    ) -> list[SourceChanges]:
+        """Survey sources that are paths. groups: who may see them; None keeps what was said.
+
+        What was said of a source holds for all of its documents, whatever became of them since: a
+        generation that was gone back to may be of a time when others could see them.
+        """
+        known_sources, source_changes = dict(self.known_sources), list[SourceChanges]()
+        source_names = {str(root) for root, _ in listing}
+        published = list(self.base.iter_documents()) if self.base else []
+        taken_uris = {d.uri for d in published if d.source not in source_names}
+        for root, entries in listing:
+            files = [entry for entry in entries if isinstance(entry, SourceFile)]
+            source = sources.settle_source(root, files, known_sources, taken_uris)
+            own_documents = {d.uri: d for d in published if d.source == source.name}
+            new_groups = groups
+            if groups is not None:
+                source = replace(source, groups=groups)
+            elif source.name in self.known_sources:
+                new_groups = source.groups
+            else:
+                source = replace(
+                    source, groups=self._infer_groups(source.name, own_documents, published)
+                )
+            known_sources[source.name] = source
+            source_changes.append(
+                self._compare_source(
+                    source,
+                    own_documents,
+                    entries,
+                    taken_uris=taken_uris - own_documents.keys(),
+                    groups=new_groups,
+                    limits=_limits_inside(source.name, known_sources.values()),
+                )
+            )
+            taken_uris |= {raw.uri for raw in source_changes[-1].changes.files_to_parse}
+            taken_uris |= {document.uri for document in source_changes[-1].changes.unchanged}
+        return [*source_changes, *self._outdated_sources(source_names, ("", ""))]
+
+    def _infer_groups(
+        self,
+        source: str,
+        own_documents: Mapping[str, ListedDocument],
+        documents: Iterable[ListedDocument],
+    ) -> frozenset[str]:
+        """Tell who may see what comes to a source that is not remembered, by its documents.
+
+        It may be new; or it came by a restore, or the memory is gone: then what outlasted it has
+        the word. Raises IngestError if neither that nor its documents say: guessing could open new
+        ones to strangers. Raises IndexDamaged when the former cannot be read.
+        """
+        least = generations.limits_revision(self.collection)
+        if last := past_limits.read_limits(self.collection, least=least).sources.get(source):
+            return last
+        groups = {document.groups for document in own_documents.values()} - {NOBODY_GROUPS}
+        if len(groups) == 1:
+            return groups.pop()
+        if own_documents or self._has_lost_memory(documents):
+            file = self.collection / sources.REMEMBERED_SOURCES
+            why = "its documents are for several" if own_documents else f"{file} is missing"
+            raise IngestError(
+                f"Who may see the documents of {source} is not known: {why}. Nothing was changed. "
+                f"Name them: ragdesk ingest {source} --groups a,b (for everybody, put the backup "
+                f'of {file.name} in place, or one of {{"sources": {{}}}} if no source had groups)'
+            )
+        return frozenset()
+
+    def _has_lost_memory(self, listed: Iterable[ListedDocument]) -> bool:
+        """Tell whether there were sources, and nothing says any more which groups they had."""
+        if (self.collection / sources.REMEMBERED_SOURCES).exists():
+            return False
+        if (self.collection / SEEN).exists():
+            return True  # a trace that only sources leave
+        if self.base is None and (known := generations.list_generations(self.collection)):
+            tables = (generations.find_whole_table(self.collection, n) for n in reversed(known))
+            if (table := next(filter(None, tables), None)) is None:
+                return True
+            with closing(DocumentTable(table)) as old_documents:
+                listed = list(old_documents.iter_all())
+        return any(PurePath(document.source).is_absolute() for document in listed)
+
+    def _outdated_sources(
+        self, source_names: Collection[str], excluded_document: tuple[str, str]
+    ) -> list[SourceChanges]:
+        """Survey what other settings made, in sources (or of a name) that this job is not about.
+
+        A collection never mixes two ways from bytes to chunks, so these are read again too, from
+        the bytes that were kept.
+        """
+        splitter_facts = (
+            [part.facts.get("splitter", {}) for part in self.base.segments] if self.base else []
+        )
+        if self.base is None or all(
+            facts.get("way", self.pipeline_digest) == self.pipeline_digest
+            for facts in splitter_facts
+        ):
+            return []
+        documents_by_source: dict[str, dict[str, ListedDocument]] = {}
+        for document in self.base.iter_documents():
+            if (
+                document.source not in source_names
+                and (document.source, document.uri) != excluded_document
+            ):
+                documents_by_source.setdefault(document.source, {})[document.uri] = document
+        return [
+            SourceChanges(
+                source=self.known_sources.get(name) or Source(name=name, prefix=""),
+                published=documents,
+                changes=DocumentChanges(changed=tuple(map(self._original_of, documents.values()))),
+            )
+            for name, documents in sorted(documents_by_source.items())
+        ]
+
+    def _original_of(self, document: ListedDocument) -> Raw:
+        file = original_file(self.collection, document.digest)
+        return Raw(
+            uri=document.uri,
+            source=document.source,
+            file=file,
+            digest=document.digest,
+            size=file.stat().st_size if file.is_file() else 0,
+            groups=document.groups,
+            validity=document.validity if document.validity.from_sidecar else None,
+        )
+
+    def compare_document(
+        self,
+        source: str,
+        uri: str,
+        file: Path | None,
+        groups: frozenset[str] | None,
+        admit: AdmissionRule | None = None,
+    ) -> list[SourceChanges]:
+        """Survey one document that is put into a source (or, without a file, deleted from it).
+
+        admit: see ``AdmissionRule``. A document that it leaves out is passed by: it stays, and the one
+        that is put is taken in beside it. Raises Unreadable when another source has a document of
+        that name, and what ``admit`` raises.
+        """
+        namesakes = self.base.documents.list_by_uri(uri) if self.base else []
+        candidates, groups = admit(namesakes) if admit else (namesakes, groups)
+        own_documents = [d for d in candidates if belongs_to_source(source, d.source)][:1]
+        if candidates and not own_documents:
+            folder = PurePath(candidates[0].source).name
+            raise Unreadable(f"{uri} belongs to the source {folder}; change it there.")
+        source = (
+            own_documents[0].source
+            if own_documents
+            else _free_source_name(source, {d.source for d in namesakes})
+        )
+        change = SourceChanges(
+            source=Source(name=source, prefix=""),
+            published={d.uri: d for d in own_documents},
+            is_mirror=False,
+        )
+        others = self._outdated_sources((), (source, uri))
+        if file is None:
+            return [replace(change, changes=DocumentChanges(removed=tuple(own_documents))), *others]
+        files = {uri: SourceFile(name=uri, path=file)}
+        empty_cache = DigestCache(self.collection, source)
+        raws, skipped = self._digest_files(files, source, groups or frozenset(), empty_cache)
+        changes = document_changes.compare_files(
+            raws, own_documents if raws else (), pipeline=self.pipeline_digest, groups=groups
+        )
+        return [replace(change, changes=changes, skipped=tuple(skipped)), *others]
+
+    def _compare_source(  # noqa: PLR0913, each of them is another fact of the source
+        self,
+        source: Source,
+        published: Mapping[str, ListedDocument],
+        entries: Sequence[SourceFile | Skipped],
+        *,
+        taken_uris: Collection[str],
+        groups: frozenset[str] | None,
+        limits: Mapping[PurePath, frozenset[str]],
+    ) -> SourceChanges:
+        listed_files = [entry for entry in entries if isinstance(entry, SourceFile)]
+        files = sources.assign_uris(listed_files, source, taken_uris)
+        digest_cache = DigestCache(self.collection, source.name)
+        raws, failures = self._digest_files(files, source.name, source.groups, digest_cache)
+        inner = _limits_by_uri(files, limits)
+        raws = [_limit(raw, inner) for raw in raws]
+        prefix = source.prefix if source.always else ""
+        skipped_entries = [
+            replace(one, uri=f"{prefix}{one.uri}", source=source.name)
+            for one in entries
+            if isinstance(one, Skipped)
+        ]
+        changes = document_changes.compare_files(
+            raws, published.values(), pipeline=self.pipeline_digest, groups=groups, limits=inner
+        )
+        closed_folders = {one.uri for one in skipped_entries if one.uri.endswith("/")}
+        return SourceChanges(
+            source=source,
+            published=published,
+            changes=changes.keep_unreachable(lambda uri: any(map(uri.startswith, closed_folders))),
+            digest_cache=digest_cache,
+            skipped=(*skipped_entries, *failures),
+        )
+
+    def _digest_files(
+        self,
+        files: Mapping[str, SourceFile],
+        source: str,
+        groups: frozenset[str],
+        digest_cache: DigestCache,
+    ) -> tuple[list[Raw], list[Skipped]]:
+        """Find the digest of every file; what cannot be read is skipped with the reason."""
+        raws: list[Raw] = []
+        skipped: list[Skipped] = []
+        for uri, listed_file in files.items():
+            path = listed_file.path
+            try:
+                file_digest = digest_cache.find_digest(
+                    path, listed_file.status, limit=self.limit, real=listed_file.real
+                )
+                validity = (
+                    None
+                    if listed_file.has_no_sidecar
+                    else _read_sidecar_cheaply(listed_file.link_path or path, real=listed_file.real)
+                )
+            except Unreadable as error:
+                skipped.append(Skipped(uri=uri, reason=str(error), source=source))
+                continue
+            raw = Raw(
+                uri=uri,
+                source=source,
+                file=path,
+                digest=file_digest.digest,
+                size=file_digest.size,
+                groups=groups,
+                validity=validity,
+                real=listed_file.real,
+            )
+            raws.append(raw)
+        return raws, skipped
+
+
+def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, frozenset[str]]:
+    """Give the groups of the limited sources that lie inside another one, by their folders."""
+    return {
+        PurePath(other.name): other.groups
+        for other in known
+        if other.groups and other.name != source and PurePath(other.name).is_relative_to(source)
+    }
+
+
+def _limits_by_uri(
+    files: Mapping[str, SourceFile], limits: Mapping[PurePath, frozenset[str]]
+) -> dict[str, frozenset[str]]:
+    """Give, for each file that lies in limited sources too, those who may see it there."""
+    groups: dict[str, frozenset[str]] = {}
+    for uri, file in files.items() if limits else ():
+        for folder, limit in limits.items():
+            if file.path.is_relative_to(folder):
+                groups[uri] = intersect_groups(groups.get(uri, frozenset()), limit)
+    return groups
+
+
+def _limit(raw: Raw, limits: Mapping[str, frozenset[str]]) -> Raw:
+    if raw.uri not in limits:
+        return raw
+    return replace(raw, groups=intersect_groups(raw.groups, limits[raw.uri]))
+
+
+def _read_sidecar_cheaply(path: Path, *, real: bool = False) -> Validity | None:
+    """Read a sidecar; that there is none must cost little, as it is so for nearly every file.
+
+    Only what cannot be there is taken for absent: what cannot be looked at raises Unreadable.
+    """
+    try:
+        os.lstat(f"{path}{SIDECAR}")
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
+            return None
+    try:
+        return read_sidecar(path, real=real)
+    except Unreadable as error:
+        if isinstance(error.__cause__, OSError):
+            to_unreadable(error.__cause__, "")  # raised again, where it is not about this file
+        raise

@@ -1,0 +1,41 @@
+"""TODO: say what this file holds."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_INGEST_FOLDER = Path(__file__).parent
+
+
+_CODE_FILES = (  # with the parsers, what decides a document's text and where its chunks end
+    *(_INGEST_FOLDER / name for name in ("split.py", "letters.py", "lead.py", "validity.py")),
+    *(
+        _INGEST_FOLDER.parent / "indexes" / name
+        for name in ("text.py", "sentence.py", "tokenizer.py")
+    ),
+)
+
+
+def compute_pipeline_digest(tokenizer: Path, split: Mapping[str, Any]) -> str:
+    """Name the way from bytes to chunks: our code, the splitter's options, its tokenizer.
+
+    Another way makes every document a changed one; texts that come out the same are not
+    embedded again, so a new release costs parsing only.
+    """
+    options = json.dumps(dict(split), sort_keys=True)
+    text = f"{options}\x1f{_file_digest(tokenizer)}\x1f{_code_digest()}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Name our own code, once: an upgrade under a running process is the next one's to notice."""
+    files = (*_CODE_FILES, *sorted((_INGEST_FOLDER / "parse").rglob("*.py")))
+    return "".join(map(_file_digest, files))
+
+
+def _file_digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

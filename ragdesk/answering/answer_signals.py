@@ -1,0 +1,127 @@
+"""Tell how well the sentences that were found answer a question: signals for calibration.
+
+Retrieval's own signals say how near the best passage is. These read on: whether a sentence speaks
+of what was asked and also names a thing of the kind asked for that the question does not hold,
+in how many documents, and whether it means the same. On their own they decide nothing; weights
+come from ``ragdesk eval calibrate``. What each brings is in eval/README.md.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from indexes.chunk import Passage
+from indexes.embedding.embedder import Embedder
+from indexes.text.tokens import drop_stopwords, tokenize_text
+from ragdesk.answering.retrieval.passage_words import SentenceWords, analyze_sentences, chunk_words
+from ragdesk.answering.retrieval.question_type import QuestionType
+from ragdesk.answering.retrieval.result import Retrieval
+
+COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
+ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
+MIN_OWN_WORDS = (
+    4  # words beside the question's that a sentence needs, or it only repeats the question
+)
+UNTYPED_WORTH = 0.3  # worth of a sentence that names nothing of the kind asked for
+COSINE_WORTH = 0.5  # worth of its passage's cosine, where sentences are picked for the model
+
+
+@dataclass(frozen=True, slots=True)
+class _PassageSentence:
+    """A sentence with its passage."""
+
+    passage: Passage
+    sentence: SentenceWords
+
+    @property
+    def text(self) -> str:
+        return self.passage.chunk.text[self.sentence.start : self.sentence.end]
+
+
+def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
+    """Add signals, all in 0..1, to what was found; nothing is added where nothing was.
+
+    topic, topic_all: share of the question, its asking words left out, that the best sentence
+    holds; that passages hold on average. told, told_all: the same of sentences that say something
+    of their own and of the kind asked for; the mean over eight documents. meant: cosine of the
+    best of a few sentences. both: the best mean of a sentence's cosine and its words.
+    """
+    lines = [
+        _PassageSentence(p, sentence)
+        for p in retrieval.passages
+        for sentence in analyze_sentences(p.chunk.text)
+    ]
+    if not lines or not retrieval.analysis.total:
+        return retrieval
+    new_signals = {
+        **_measure_answers(retrieval, lines),
+        **_measure_meaning(retrieval, lines, embedder),
+    }
+    return replace(retrieval, signals={**retrieval.signals, **new_signals})
+
+
+def _measure_answers(retrieval: Retrieval, lines: list[_PassageSentence]) -> dict[str, float]:
+    asks, topic_share = QuestionType(retrieval.analysis.text), _weigh_topic(retrieval)
+    question_tokens = frozenset(tokenize_text(retrieval.analysis.text))
+    best_by_document: dict[str, float] = {}
+    for line in lines:
+        document = line.passage.chunk.document
+        worth = topic_share(line.sentence.words) * _answer_worth(line, asks, question_tokens)
+        best_by_document[document] = max(best_by_document.get(document, 0.0), worth)
+    best = sorted(best_by_document.values(), reverse=True)[:ANSWER_DOCUMENTS]
+    return {
+        "topic": max(topic_share(line.sentence.words) for line in lines),
+        "topic_all": sum(topic_share(chunk_words(p.chunk)) for p in retrieval.passages)
+        / len(retrieval.passages),
+        "told": best[0],
+        "told_all": sum(best) / ANSWER_DOCUMENTS,
+    }
+
+
+def _weigh_topic(retrieval: Retrieval) -> Callable[[Collection[str]], float]:
+    """Weigh what a question is about: its words without those that only ask."""
+    weights = retrieval.analysis.weights
+    about = {
+        term
+        for part in QuestionType.split_content(retrieval.analysis.text)
+        for term in drop_stopwords(tokenize_text(part))
+    }
+    content_weights: Mapping[str, float] = {term: w for term, w in weights.items() if term in about}
+    used_weights = content_weights if any(content_weights.values()) else weights
+    total = sum(used_weights.values())
+    return lambda text_words: (
+        sum(w for term, w in used_weights.items() if term in text_words) / total
+    )
+
+
+def _answer_worth(
+    line: _PassageSentence, asks: QuestionType, question_tokens: Collection[str]
+) -> float:
+    """Weigh (0..1) whether a sentence says something that could be an answer."""
+    if line.text.rstrip("\"'”’」』)） \n").endswith(("?", "？")):
+        return 0.0
+    own_words = sum(word not in question_tokens for word in drop_stopwords(line.sentence.words))
+    return (UNTYPED_WORTH + (1 - UNTYPED_WORTH) * asks.answer_share(line.text)) * min(
+        1.0, own_words / MIN_OWN_WORDS
+    )
+
+
+def _measure_meaning(
+    retrieval: Retrieval, lines: list[_PassageSentence], embedder: Embedder
+) -> dict[str, float]:
+    """Compare the few likeliest sentences with the question, where the model reads it."""
+    if retrieval.vector is None:
+        return {"meant": 0.0, "both": 0.0}
+    word_share = retrieval.analysis.coverage
+
+    def likelihood(line: _PassageSentence) -> float:
+        return word_share(line.sentence.words) + COSINE_WORTH * (line.passage.dense or 0.0)
+
+    candidates = sorted(lines, key=likelihood, reverse=True)[:COMPARED_SENTENCES]
+    cosines = (
+        embedder.embed_passages([line.text for line in candidates]) @ retrieval.vector
+    ).tolist()
+    pairs = zip(cosines, candidates, strict=True)
+    return {
+        "meant": max(0.0, *cosines),
+        "both": max(0.0, *((cosine + word_share(f.sentence.words)) / 2 for cosine, f in pairs)),
+    }

@@ -1,0 +1,58 @@
+"""What was told of an answer so far: by whom, in which words, resting on what, how long it took."""
+
+from dataclasses import dataclass, field
+
+from ragdesk.answering.answer import Choice, Citation, Claim
+from ragdesk.answering.statement import Statement, WriterNote
+from ragdesk.answering.writing.citations import cite_statement, format_claim
+from ragdesk.answering.writing.writer import Writer
+from ragdesk.errors import EngineFailed
+
+
+@dataclass(slots=True)
+class AnswerState:
+    """What was said so far, by whom, and why not otherwise.
+
+    last: the words that the last statement added. open: a statement was begun and not ended.
+    choices: what the question may mean; then nothing is claimed.
+    """
+
+    writer: Writer
+    reason: str = ""
+    text: str = ""
+    last_text: str = ""
+    is_open: bool = False
+    refused: bool = False
+    withheld: int = 0
+    claims: list[Claim] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    choices: tuple[Choice, ...] = ()
+
+    def begin_statement(self, words: str) -> str:
+        """Say some words of a statement before it is whole."""
+        separator = " " if self.claims and not self.is_open else ""
+        self.is_open = True
+        self.text += separator + words
+        return separator + words
+
+    def add_statement(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
+        claim, new_citations = cite_statement(statement, self.citations)
+        on_own_line = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
+        self.last_text = ("\n" if on_own_line else " ") * bool(self.claims) + format_claim(claim)
+        if self.is_open:
+            self.last_text = format_claim(claim).removeprefix(claim.text)
+        self.is_open = False
+        self.text += self.last_text
+        self.claims.append(claim)
+        self.citations.extend(new_citations)
+        return claim, new_citations
+
+    def take_note(self, note: WriterNote, *, degrade: bool) -> None:
+        """Take a writer's note. Raises EngineFailed where nothing it wrote may be said."""
+        self.withheld = note.withheld
+        if note.reason != "unsupported":
+            self.reason = note.reason
+        elif degrade:
+            raise EngineFailed(note.reason, "No sentence of the language model passed the check.")
+        else:
+            self.refused = True

@@ -1,0 +1,60 @@
+"""Decide whether to answer: before anything is written, and once it is. Pure.
+
+The coefficients were fitted on the development half of XQuAD, each question asked once with and
+once without the article that answers it, and on the sample company, all with equal weight.
+``python -m tests.lab.quality.refusal`` measures what they cost: answers given where there is none, and
+refusals where there is one. Intercepts are moved by hand to the safe side of a useful desk.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ragdesk.answering.answer import Claim, ClaimVerdict, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideOptions:
+    """When to say that the documents do not answer a question.
+
+    floor: least likelihood (0..1) that the passages hold an answer. Raise it to refuse more often.
+    """
+
+    floor: float = 0.5
+
+
+# Logistic regressions over the signals of ``retrieve``, by tests/lab/quality/refusal.py: one for questions
+# that were also compared by vector, one for those that were found by their words alone.
+INTERCEPT, WEIGHTS = -3.07, {"lexical": 1.34, "dense": 4.5, "focus": 1.94, "coverage": 2.17}
+WORDS_INTERCEPT, WORDS_WEIGHTS = -2.4, {"lexical": 2.7, "focus": 1.74, "coverage": 2.41}
+NAMES_WEIGHT, FAQ_WEIGHT = (
+    2.0,
+    2.0,
+)  # every name of the question was met; an FAQ entry has just this question
+
+
+def answer_likelihood(signals: Mapping[str, float]) -> float:
+    """Give the likelihood (0..1) that what was found holds an answer; 0 for function words alone.
+
+    >>> answer_likelihood({}) < 0.21 < 0.8 < answer_likelihood({"lexical": 0.6, "dense": 0.6, "focus": 1.0})
+    True
+    """
+    if signals.get("words") == 0:
+        return 0.0
+    compared = signals.get("dense", 0.0) > 0
+    z = INTERCEPT if compared else WORDS_INTERCEPT
+    for name, weight in (WEIGHTS if compared else WORDS_WEIGHTS).items():
+        z += weight * signals.get(name, 0.0)
+    z += NAMES_WEIGHT * signals.get("named", 0.0) + FAQ_WEIGHT * signals.get("faq", 0.0)
+    return 1 / (1 + math.exp(-z))
+
+
+def decide_outcome(claims: Sequence[Claim]) -> Outcome:
+    """Name the outcome of what was said: nothing, something, or something unsupported.
+
+    Sentences that claim nothing are nothing.
+    """
+    if all(c.verdict is ClaimVerdict.NO_CLAIM for c in claims):
+        return Outcome.NOT_FOUND
+    is_supported = any(c.verdict in {ClaimVerdict.SUPPORTED, ClaimVerdict.PARTIAL} for c in claims)
+    return Outcome.ANSWERED if is_supported else Outcome.UNSUPPORTED

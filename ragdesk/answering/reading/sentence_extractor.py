@@ -1,0 +1,248 @@
+"""Answer in the documents' own sentences: choose one to three, and quote them exactly.
+
+A sentence is worth what it holds of the question, each word weighed by how few of the sentences
+that were found hold it too: among passages about one thing, the name of that thing tells nothing
+apart. Sentences lean on what stands above them, so words of the heading, of the section's first
+sentence and of the sentence before count in part. The measurements behind every number here are
+in tests/lab/RESULTS.md, "Extraction"; ``python -m tests.lab.quality.extraction`` makes them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from indexes.chunk import Chunk, Passage, Span
+from indexes.embedding.embedder import Embedder
+from ragdesk.answering.reading import quote_units
+from ragdesk.answering.retrieval.passage_words import (
+    SentenceWords,
+    analyze_sentences,
+    heading_words,
+)
+from ragdesk.answering.retrieval.question_type import QuestionType
+from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.statement import Quote, Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """How the sentences of an answer are chosen; one that holds all words of a question is worth 1.
+
+    passages: so many best passages are read for an answer.
+    most: sentences in an answer; one that leans on the sentence before brings it along.
+    second: a further sentence must be worth this part of the best one.
+    passage: worth of the passage's own score.
+    above: what a word counts that stands in the heading or the first sentence of the section.
+    before: what a word counts that stands in the sentence before.
+    figures: worth of holding every number of the question.
+    kind: worth of naming a thing of the kind asked for (a number, a date, a name, a place).
+    close: so many best sentences are compared with the question by the model, where it reads both.
+    margin: sentences worth less than the best by more than this are not close.
+    cosine: worth of that comparison.
+    """
+
+    passages: int = 5
+    most: int = 3
+    second: float = 0.6
+    passage: float = 0.8
+    above: float = 0.55
+    before: float = 0.2
+    figures: float = 0.12
+    kind: float = 0.08
+    close: int = 3
+    margin: float = 0.4
+    cosine: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceCandidate:
+    """A sentence that may be said. at: its place among the sentences of its passage."""
+
+    passage: Passage
+    rank: int
+    position: int
+    sentence: SentenceWords
+    worth: float
+
+    @property
+    def text(self) -> str:
+        """Give its characters."""
+        return self.passage.chunk.text[self.sentence.start : self.sentence.end]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceExtractor:
+    """Chooses sentences.
+
+    text: gives the stored text of a document by its id, for headers. around: gives the chunks
+    about a passage in its document, itself included, in order.
+    """
+
+    embedder: Embedder
+    document_text: Callable[[str], str | None]
+    context_chunks: Callable[[Passage], Sequence[Chunk]]
+    options: ExtractOptions = ExtractOptions()
+
+    def __call__(self, retrieval: Retrieval) -> list[Statement]:
+        """Say what the passages say about the question; nothing if they have no sentence for it."""
+        ranked = self.rank_sentences(retrieval)
+        if not ranked or ranked[0].worth <= 0:
+            return []
+        return self._make_statements(retrieval.analysis.text, self._choose_sentences(ranked))
+
+    def rank_sentences(self, retrieval: Retrieval) -> list[SentenceCandidate]:
+        """Order all sentences of the best passages, best first."""
+        passages = retrieval.passages[: self.options.passages]
+        weights = _weigh_terms(retrieval)
+        asks = QuestionType(retrieval.analysis.text)
+        ranked = sorted(
+            chain.from_iterable(
+                self._weigh_sentences(passage, rank, weights, asks)
+                for rank, passage in enumerate(passages)
+            ),
+            key=lambda candidate: (-candidate.worth, candidate.rank, candidate.position),
+        )
+        return self._compare_by_model(ranked, retrieval)
+
+    def _weigh_sentences(
+        self, passage: Passage, rank: int, weights: Mapping[str, float], asks: QuestionType
+    ) -> Iterator[SentenceCandidate]:
+        """Weigh the sentences of a passage; a question that nothing follows is none of them."""
+        sentences, options = analyze_sentences(passage.chunk.text), self.options
+        opening, before = self._context_words(passage)
+        above = heading_words(passage.chunk) | opening
+        question_span = _question_span(passage.chunk)
+        for at, sentence in enumerate(sentences):
+            text = passage.chunk.text[sentence.start : sentence.end]
+            worth = options.passage * passage.score
+            worth += options.figures * asks.has_question_numbers(
+                text
+            ) + options.kind * asks.count_answer_types(text)
+            for term, weight in weights.items():
+                context_share = options.above * (term in above) + options.before * (term in before)
+                worth += weight * (1.0 if term in sentence.words else min(context_share, 1.0))
+            before = sentence.words
+            is_dangling = sentence is sentences[-1] and quote_units.is_question_sentence(text)
+            if not is_dangling and (
+                sentence.end <= question_span[0] or sentence.start >= question_span[1]
+            ):
+                yield SentenceCandidate(passage, rank, at, sentence, worth)
+
+    def _context_words(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
+        """Give the words of the sentence that opens a passage's section, and of the one before it.
+
+        A long paragraph is found in pieces; what it is about is said where it begins.
+        """
+        chunk = passage.chunk
+        section = [c for c in self.context_chunks(passage) if c.section == chunk.section] or [chunk]
+        earlier = [c for c in section if c.end <= chunk.start]
+        first = analyze_sentences(section[0].text)
+        last = analyze_sentences(earlier[-1].text) if earlier else ()
+        no_words: frozenset[str] = frozenset()
+        return (first[0].words if first else no_words, last[-1].words if last else no_words)
+
+    def _compare_by_model(
+        self, ranked: list[SentenceCandidate], retrieval: Retrieval
+    ) -> list[SentenceCandidate]:
+        """Let the model decide between the few best sentences, where it reads the question."""
+        options = self.options
+        if retrieval.vector is None or not options.cosine:
+            return ranked
+        close = [c for c in ranked[: options.close] if ranked[0].worth - c.worth <= options.margin]
+        if len(close) < 2:  # noqa: PLR2004 (nothing to decide)
+            return ranked
+        cosines = self.embedder.embed_passages([c.text for c in close]) @ retrieval.vector
+        close = [
+            replace(c, worth=c.worth + options.cosine * cosine)
+            for c, cosine in zip(close, np.clip(cosines, 0.0, 1.0).tolist(), strict=True)
+        ]
+        return [*sorted(close, key=lambda candidate: -candidate.worth), *ranked[len(close) :]]
+
+    def _choose_sentences(self, ranked: Sequence[SentenceCandidate]) -> list[SentenceCandidate]:
+        """Take the best sentence, a second one if it is nearly as good, and what they lean on."""
+        best, most = ranked[0], self.options.most
+        if best.passage.chunk.question:
+            answer = sorted(
+                (c for c in ranked if c.passage is best.passage), key=lambda c: c.position
+            )
+            start = max(0, answer.index(best) - most + 1)
+            return answer[start : start + most]
+        chosen = [c for c in ranked[:2] if c.worth >= self.options.second * best.worth]
+        places = {(c.rank, c.position): c for c in ranked}
+        for candidate in tuple(chosen):
+            earlier = places.get((candidate.rank, candidate.position - 1))
+            if earlier and earlier not in chosen and quote_units.leans_on_previous(candidate.text):
+                chosen.append(earlier)
+        return chosen[:most]
+
+    def _make_statements(
+        self, question: str, chosen: Sequence[SentenceCandidate]
+    ) -> list[Statement]:
+        """Quote the chosen sentences with what they need, in the order of the documents."""
+        order = list(dict.fromkeys(c.passage.chunk.document for c in chosen))
+        quotes_by_place: list[tuple[int, list[Quote]]] = []
+        covered: list[tuple[str, int, int]] = []
+        for candidate in chosen:
+            quotes = [
+                Quote(candidate.passage, start, end, text)
+                for start, end, text in self._quote_spans(question, candidate)
+                if not _is_covered(covered, candidate.passage.chunk.document, start, end)
+            ]
+            covered += [(candidate.passage.chunk.document, q.start, q.end) for q in quotes]
+            if quotes:
+                quotes_by_place.append((order.index(candidate.passage.chunk.document), quotes))
+        quotes_by_place.sort(key=lambda item: (item[0], item[1][-1].start))
+        return [
+            Statement("\n".join(q.text for q in quotes), tuple(quotes), 1.0)
+            for _, quotes in quotes_by_place
+        ]
+
+    def _quote_spans(
+        self, question: str, candidate: SentenceCandidate
+    ) -> Iterator[tuple[int, int, str]]:
+        """Give the spans, in the document, that a sentence is said with, and their characters."""
+        chunk = candidate.passage.chunk
+        spans = [(s.start, s.end) for s in analyze_sentences(chunk.text)]
+        row_span = (chunk.start + candidate.sentence.start, chunk.start + candidate.sentence.end)
+        if chunk.kind == "table":
+            text = self.document_text(chunk.document) or ""
+            if above := quote_units.find_table_header(chunk, text, row_span):
+                yield *above, text[slice(*above)]
+            yield *row_span, candidate.text
+            return
+        for start, end in quote_units.quote_spans(
+            chunk.text, spans, candidate.position, whole=quote_units.asks_for_list(question)
+        ):
+            yield chunk.start + start, chunk.start + end, chunk.text[start:end]
+
+
+def _weigh_terms(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
+    """Weigh the question's words by the sentences of the passages found; the sum is 1."""
+    sentences = [s for p in retrieval.passages[:depth] for s in analyze_sentences(p.chunk.text)]
+    sentence_counts = Counter(
+        term for s in sentences for term in s.words if term in retrieval.analysis.weights
+    )
+    idf = {
+        term: math.log1p(
+            (len(sentences) - sentence_counts[term] + 0.5) / (sentence_counts[term] + 0.5)
+        )
+        for term in retrieval.analysis.weights
+    }
+    total = sum(idf.values()) or 1.0
+    return {term: weight / total for term, weight in idf.items()}
+
+
+def _question_span(chunk: Chunk) -> Span:
+    """Give the span of an FAQ entry's question in the chunk's text; an empty one for others."""
+    start, end = chunk.question or (chunk.start, chunk.start)
+    return start - chunk.start, end - chunk.start
+
+
+def _is_covered(
+    covered: Sequence[tuple[str, int, int]], document: str, start: int, end: int
+) -> bool:
+    return any(name == document and a <= start and end <= b for name, a, b in covered)

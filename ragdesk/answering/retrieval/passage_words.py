@@ -1,0 +1,115 @@
+"""What a question asks for, in weighted words, and how much of it each sentence holds. Pure.
+
+Finding a passage and choosing its sentence both count this way; they share this file so that
+a sentence that made its passage win is weighed the same when the answer is chosen.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
+from indexes.chunk import Chunk
+from indexes.text.tokens import split_sentences, tokenize_text
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
+
+_NAME_MARKS = re.compile(r"[/_.-]+")
+_CACHED_PASSAGES = 512  # passages; each some 30 KB of words
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceWords:
+    """A sentence of a passage: its span in the passage's text, and its words."""
+
+    start: int
+    end: int
+    words: frozenset[str]
+
+
+@lru_cache(maxsize=_CACHED_PASSAGES)
+def analyze_sentences(text: str) -> tuple[SentenceWords, ...]:
+    """Give the sentences of a passage's text with their words, in order.
+
+    A line of marks alone ("***", "👍") is none: it answers nothing.
+
+    >>> [(s.start, s.end, sorted(s.chunk_words)) for s in analyze_sentences("Pay first. Then wait.")]
+    [(0, 10, ['first', 'pay']), (11, 21, ['then', 'wait'])]
+    """
+    return tuple(
+        SentenceWords(a, b, frozenset(tokenize_text(text[a:b])))
+        for a, b in split_sentences(text)
+        if has_words(text[a:b])
+    )
+
+
+def has_words(text: str) -> bool:
+    """Tell whether a text says anything: it has a letter or a digit, of whatever script.
+
+    >>> has_words("3"), has_words("是"), has_words("👍 …")
+    (True, True, False)
+    """
+    return any(map(str.isalnum, text))
+
+
+def chunk_words(chunk: Chunk) -> frozenset[str]:
+    """Give all words of a passage, its headings included."""
+    return heading_words(chunk).union(
+        *(sentence.words for sentence in analyze_sentences(chunk.text))
+    )
+
+
+def heading_words(chunk: Chunk) -> frozenset[str]:
+    """Give the words of a passage's title, heading path and lead."""
+    return _token_set(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
+
+
+def document_name_words(chunk: Chunk) -> frozenset[str]:
+    """Give the words that a passage's document is named by: its title, its folders, its file."""
+    return _name_words(chunk.uri, chunk.title)
+
+
+@lru_cache(maxsize=_CACHED_PASSAGES)
+def _name_words(uri: str, title: str) -> frozenset[str]:
+    place = _NAME_MARKS.sub(" ", uri.rpartition(".")[0] or uri)
+    return frozenset(tokenize_text(f"{place} / {title}"))
+
+
+@lru_cache(maxsize=_CACHED_PASSAGES)
+def _token_set(text: str) -> frozenset[str]:
+    return frozenset(tokenize_text(text))
+
+
+def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: float) -> float:
+    """Give the share (0..1) of a question that the best sentence of a passage holds.
+
+    title: what a word counts that stands in the headings above the sentence instead.
+    """
+    heading_share = analysis.coverage(heading_words(chunk)) if title_weight else 0.0
+    if not heading_share:
+        return max((analysis.coverage(s.words) for s in analyze_sentences(chunk.text)), default=0.0)
+    above_words = heading_words(chunk)
+    return max(
+        (
+            (1 - title_weight) * analysis.coverage(s.words)
+            + title_weight * analysis.coverage(s.words | above_words)
+            for s in analyze_sentences(chunk.text)
+        ),
+        default=title_weight * heading_share,
+    )
+
+
+def bound_sentence_share(
+    analysis: QuestionAnalysis, chunk: Chunk, term_presence: Collection[bool], title_weight: float
+) -> float:
+    """Give what ``best_sentence_share`` is at most, from the terms of the question that a passage holds at all.
+
+    held: of each of ``asked.weights``, in their order, whether the passage's indexed words do.
+    """
+    inside = {
+        term for term, present in zip(analysis.weights, term_presence, strict=True) if present
+    }
+    if not title_weight:
+        return analysis.coverage(inside)
+    return (1 - title_weight) * analysis.coverage(inside) + title_weight * analysis.coverage(
+        inside | heading_words(chunk)
+    )

@@ -1,0 +1,148 @@
+"""What kind of thing a question asks for, and whether a sentence names such a thing. Pure.
+
+"How much" wants a number, 何时 a date, who a name. Each is a cue, not a proof: it adds a little
+to a sentence that already speaks of what was asked. Worth 1 to 2 points of the best sentence
+holding the answer (see "Extraction" in tests/lab/RESULTS.md).
+"""
+
+import re
+from typing import Final
+
+from indexes.text.folding import normalise_text
+
+_AMOUNT_QUESTION = (
+    r"\bhow (?:many|much|long|old|far|big|large|tall|high|often|deep|wide|heavy|fast|soon|late)\b"
+    r"|\bper ?cent|\bwhat (?:is |was |are |were )?(?:the )?(?:\w+ )?(?:number|amount|population"
+    r"|price|cost|fee|rate|age|size|length|height|weight|area|score|percentage|share|distance|total"
+    r"|limit|minimum|maximum|temperature|capacity)\b"
+    r"|多少|几(?![乎何])|多[大长久高远重宽深快]|比例|百分|人口|数量|面积|价格|费用|金额|上限|下限|温度|容量"
+)
+_TIME_QUESTION = (
+    r"\bwhen\b|\b(?:what|which) (?:year|date|month|day|century|decade|time|era|period|season)\b"
+    r"|\bhow (?:long|soon|late)\b|何时|哪一?[年天月日]|什么时[候间]|时间|几[点月号年天]|多久|年代"
+    r"|日期|哪个?(?:世纪|时期|朝代)"
+)
+_PERSON_QUESTION = (
+    r"\bwho(?:se|m)?\b|\b(?:what|which) (?:person|people|team|department|company|player|king|queen"
+    r"|author|scientist|man|woman)\b|谁|哪[一几]?[位名]|什么人|哪些?人|哪个(?:人|部门|公司|团队)"
+)
+_PLACE_QUESTION = (
+    r"\bwhere\b|\b(?:what|which) (?:city|country|state|place|town|region|area|street|page|menu"
+    r"|location|continent|county|province|address)\b"
+    r"|哪里|哪儿|何[地处]|什么地方|哪个?(?:国家|城市|地区|地方|[省市县区国])|位于|地点|在哪|地址"
+)
+_REASON_QUESTION = r"\bwhy\b|\bwhat (?:caused|causes|is the reason)\b|为什么|为何|何以|原因|怎么会"
+
+_AMOUNT_ANSWER = (
+    r"\d|(?<![a-z])(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen"
+    r"|fourteen|fifteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
+    r"|million|billion|half|third|quarter|dozen|once|twice|single|none|several|few|couple)"
+    r"(?:s|ths?)?(?![a-z])|[一二三四五六七八九十百千万亿两半双零]"
+)
+_TIME_ANSWER = (
+    r"\d ?[年月日点时天周]|\b1\d{3}\b|\b20\d\d\b|\bcentur|世纪|\b(?:january|february|march|april"
+    r"|may|june|july|august|september|october|november|december"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|spring|summer|autumn|winter|minute|hour|day|week|month|year|decade|today|night|morning|era"
+    r"|after|before|during|until|since)s?\b|[一二三四五六七八九十两][年月日天周]|小时|分钟|年代|时期"
+    r"|期间|[之以][后前]|[初末]期|同年|当[时日]|次日|[春夏秋冬朝]|时代"
+)
+_PERSON_ANSWER = (
+    r"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+|[\u4e00-\u9fff]·[\u4e00-\u9fff]|[者师家员帝王长部司队]"
+)
+_PLACE_ANSWER = (
+    r"\b(?:in|at|near|from|to|across|within|of|under) (?:the )?[A-Z]"
+    r"|[省市县区国州岛镇村山河湖街路港]|[>→]"
+)
+_REASON_ANSWER = (
+    r"becaus|due to|\bsince\b|in order|so that|reason|result|caus|therefore|\bto [a-z]+|[因致]|由于"
+    r"|所以|为了|以便|使得"
+)
+
+# asked for, named by: the sentence is read as written where capitals tell a name.
+_CUES: Final = tuple(
+    (re.compile(asked), re.compile(named), raw)
+    for asked, named, raw in (
+        (_AMOUNT_QUESTION, _AMOUNT_ANSWER, False),
+        (_TIME_QUESTION, _TIME_ANSWER, False),
+        (_PERSON_QUESTION, _PERSON_ANSWER, True),
+        (_PLACE_QUESTION, _PLACE_ANSWER, True),
+        (_REASON_QUESTION, _REASON_ANSWER, False),
+    )
+)
+# What only asks; the words left over are what a question is about.
+_ASKING_WORDS: Final = re.compile(
+    "|".join(asked.pattern for asked, _, _ in _CUES) + "|哪[些个]?|什么|怎么样?|如何|是否|几|吗|呢"
+)
+_NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def extract_numbers(text: str) -> frozenset[str]:
+    """Give the numbers written in a text, thousands without their marks.
+
+    >>> sorted(extract_numbers("1,200 of 30.5 in 2024"))
+    ['1200', '2024', '30.5']
+    """
+    return frozenset(f.replace(",", "") for f in _NUMBER_PATTERN.findall(normalise_text(text)))
+
+
+class QuestionType:
+    """Reads a question once, and then tells of any sentence whether it names what is asked for."""
+
+    def __init__(self, question: str) -> None:
+        plain = normalise_text(question)
+        self._cues = [
+            (answer_pattern, raw)
+            for question_pattern, answer_pattern, raw in _CUES
+            if question_pattern.search(plain)
+        ]
+        self._question_numbers = extract_numbers(question)
+        self._question_things = [_find_answers(cue, question, plain) for cue in self._cues]
+
+    @staticmethod
+    def split_content(question: str) -> list[str]:
+        """Give the stretches of a question between the words that only ask.
+
+        >>> QuestionType.split_content("长城建于哪一年？"), QuestionType.split_content("Who built it?")
+        (['长城建于', '?'], ['', ' built it?'])
+        """
+        return _ASKING_WORDS.split(normalise_text(question))
+
+    def answer_share(self, sentence: str) -> float:
+        """Give the share of the kinds asked for of which a sentence names a thing of its own.
+
+        What the question itself names is no answer. 1 where no kind is asked for.
+
+        >>> question_pattern = QuestionType("How many people came in 2024?")
+        >>> question_pattern.answer_share("In 2024 many came."), question_pattern.answer_share("In 2024, 300 came.")
+        (0.0, 1.0)
+        """
+        if not self._cues:
+            return 1.0
+        plain = normalise_text(sentence)
+        names_answer = (
+            bool(_find_answers(cue, sentence, plain) - known)
+            for cue, known in zip(self._cues, self._question_things, strict=True)
+        )
+        return sum(names_answer) / len(self._cues)
+
+    def count_answer_types(self, sentence: str) -> int:
+        """Count the kinds of thing asked for that a sentence names.
+
+        >>> QuestionType("How long may I wait?").count_answer_types("Wait for 30 days."), QuestionType("Why?").count_answer_types("No.")
+        (2, 0)
+        """
+        plain = normalise_text(sentence)
+        return sum(
+            bool(answer_pattern.search(sentence if raw else plain))
+            for answer_pattern, raw in self._cues
+        )
+
+    def has_question_numbers(self, sentence: str) -> bool:
+        """Tell whether the question holds numbers and the sentence holds them all."""
+        return bool(self._question_numbers) and self._question_numbers <= extract_numbers(sentence)
+
+
+def _find_answers(cue: tuple[re.Pattern[str], bool], text: str, plain: str) -> set[str]:
+    """Name the things of a kind that a text holds, as it is written or in its plain form."""
+    answer_pattern, raw = cue
+    return {match.group() for match in answer_pattern.finditer(text if raw else plain)}

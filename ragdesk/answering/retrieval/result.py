@@ -1,0 +1,25 @@
+"""TODO: say what this file holds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from indexes.chunk import Passage
+from indexes.vectors.faiss_index import Vectors
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """What was found for a question, best first.
+
+    idf: weighs words over what the asker may see. vector: of the question, or None where the
+    model cannot read it. signals: numbers that tell
+    how sure one may be. repeated: per chunk id, the passages left out because they say the same.
+    """
+
+    analysis: QuestionAnalysis
+    idf: Callable[[str], float]
+    vector: Vectors | None
+    passages: tuple[Passage, ...]
+    signals: Mapping[str, float]
+    duplicates: Mapping[str, tuple[Passage, ...]]

@@ -1,0 +1,350 @@
+"""Find the passages that may answer a question.
+
+Every candidate that the words or the vectors bring up is scored by both, exactly, and by its
+best sentence: an answer stands in one sentence, and a passage that holds the question's words
+in one place beats one that holds them scattered. Two lanes go ahead of the ranking: names that
+must be met exactly, and FAQ entries whose question is the one that was asked.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.chunk import Chunk, Finder, Passage
+from indexes.embedding.embedder import Embedder
+from indexes.index import Index
+from indexes.search_results import Rows, Scores
+from indexes.store.row_layout import RowFlags, SearchMask
+from indexes.text.folding import strip_invisible
+from indexes.text.scripts import reads_without_cjk
+from indexes.text.tokens import drop_stopwords
+from indexes.vectors.faiss_index import Vectors
+from ragdesk.answering.answer import Question
+from ragdesk.answering.retrieval.near_duplicates import collapse_duplicates
+from ragdesk.answering.retrieval.passage_words import (
+    best_sentence_share,
+    bound_sentence_share,
+    chunk_words,
+    document_name_words,
+)
+from ragdesk.answering.retrieval.question_analysis import (
+    QuestionAnalysis,
+    analyze_question,
+    question_likeness,
+)
+from ragdesk.answering.retrieval.ranking import PriorityLanes, iter_best_first, order_with_lanes
+from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
+
+CONTEXT_CHUNKS = 3
+"""Chunks of its section on either side that count as the context of a chunk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveOptions:
+    """How passages are found and ranked.
+
+    top_k: passages kept. Eight of 180 tokens fill some 1,500 tokens of a prompt.
+    pool: candidates taken from each finder before both score them all.
+    look: of these, so many best are read sentence by sentence.
+    lexical: weight of the words (BM25 over the idf of the question, 0..1).
+    dense: weight of the cosine; none where the model cannot read the question's language.
+    worded: where no passage's words score this much, the question is asked in other words than
+    the documents use, and the cosine gains weight: ``rise`` times what is missing.
+    rise: see ``worded``.
+    name: weight of the share of the question's words that the document is named by.
+    focus: weight of the best sentence's share of the question's words.
+    title: what a word counts there that stands in the headings, not in the sentence.
+    context: weight of the share that a passage holds together with its section about it; only
+    where there is no vector, which sees by itself what a passage is about.
+    spread: an identifier in more passages than this is a topic, and gets no lane of its own.
+    near: an identifier's lane is for passages whose score is this part of the best, or more.
+    faq: from this likeness on, an FAQ entry's question is the question that was asked.
+    same: passages that share so many of their words, and all figures, are shown once.
+    """
+
+    top_k: int = 8
+    pool: int = 60
+    look: int = 24
+    lexical: float = 0.5
+    dense: float = 0.6
+    worded: float = 0.3
+    rise: float = 3.0
+    name: float = 0.15
+    focus: float = 0.2
+    title: float = 0.5
+    context: float = 0.3
+    spread: int = 20
+    near: float = 0.5
+    faq: float = 0.8
+    same: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector."""
+
+    rows: Rows
+    lexical: Scores
+    dense: Scores
+    rows_by_finder: Mapping[Finder, frozenset[int]]
+
+    def make_passage(self, i: int, chunk: Chunk, score: float) -> Passage:
+        row, dense = int(self.rows[i]), float(self.dense[i])
+        return Passage(
+            chunk=chunk,
+            score=float(score),
+            dense=None if np.isnan(dense) else dense,
+            lexical=float(self.lexical[i]),
+            found_by=frozenset(
+                finder for finder, rows in self.rows_by_finder.items() if row in rows
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retriever:
+    """Finds passages in one generation. Any thread may call."""
+
+    index: Index
+    embedder: Embedder
+    options: RetrieveOptions = RetrieveOptions()
+
+    def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
+        """Find the passages for a question, best first, within what ``question.where`` permits."""
+        limit = top_k or self.options.top_k
+        text = strip_invisible(question.text)
+        mask = self.index.make_mask(question.where)
+        idf = partial(self.index.idf, mask=mask)
+        analysis = analyze_question(text, idf)
+        vector = self._embed_question(text)
+        lanes = PriorityLanes(
+            self._find_named_rows(analysis, mask), self._find_faq_rows(analysis, vector, mask)
+        )
+        ranked = self._rank_candidates(
+            analysis, vector, mask, lanes, max(self.options.look, 2 * limit)
+        )
+        groups = collapse_duplicates(
+            ranked, min_share=self.options.same, limit=limit, question_words=analysis.weights
+        )
+        passages = tuple(passage for passage, _ in groups)
+        return Retrieval(
+            analysis=analysis,
+            idf=idf,
+            vector=vector,
+            passages=passages,
+            signals=_measure_signals(analysis, passages, lanes),
+            duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
+        )
+
+    def context_chunks(self, passage: Passage, n: int = CONTEXT_CHUNKS) -> list[Chunk]:
+        """Give the chunks up to n before and after a passage in its document, itself included."""
+        row = self.index.find_row(passage.chunk.id)
+        return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
+
+    def _embed_question(self, text: str) -> Vectors | None:
+        """Embed a question that says something in a language the model reads."""
+        if not text.strip() or not (self.embedder.card.reads_cjk or reads_without_cjk(text)):
+            return None
+        return self.embedder.embed_query(text)
+
+    def _find_named_rows(self, analysis: QuestionAnalysis, mask: SearchMask) -> dict[int, float]:
+        """Find the rows that hold the question's names, and the share of them each holds."""
+        name_shares: dict[int, float] = {}
+        for name in analysis.identifiers:
+            hits = self.index.search_lexical([name], k=self.options.spread + 1, mask=mask)
+            if len(hits) <= self.options.spread:
+                for row in hits.rows.tolist():
+                    name_shares[row] = name_shares.get(row, 0.0) + 1 / len(analysis.identifiers)
+        return name_shares
+
+    def _find_faq_rows(
+        self, analysis: QuestionAnalysis, vector: Vectors | None, mask: SearchMask
+    ) -> dict[int, float]:
+        """Find FAQ entries whose question is nearly the one asked, and how near each is."""
+        hits = [self.index.search_lexical(analysis.terms, k=3, mask=mask, questions=True)]
+        if vector is not None:
+            hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
+        rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
+        cosines = np.nan_to_num(self._score_cosines(vector, rows, questions=True))
+        similarities: dict[int, float] = {}
+        for row, chunk, cosine in zip(
+            rows.tolist(), self.index.read_chunks(rows), cosines, strict=True
+        ):
+            similarity = max(question_likeness(analysis, _question_text(chunk), idf), float(cosine))
+            if similarity >= self.options.faq:
+                similarities[row] = similarity
+        return similarities
+
+    def _score_cosines(
+        self, vector: Vectors | None, rows: Rows, *, questions: bool = False
+    ) -> Scores:
+        if vector is None:
+            return np.full(len(rows), np.nan, dtype=np.float32)
+        return self.index.score_dense(vector, rows, questions=questions)
+
+    def _gather_candidates(
+        self,
+        analysis: QuestionAnalysis,
+        vector: Vectors | None,
+        mask: SearchMask,
+        lanes: PriorityLanes,
+        pool: int,
+    ) -> _Candidates:
+        """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
+        hits = [self.index.search_lexical(analysis.terms, k=pool, mask=mask)]
+        rows_by_finder: dict[Finder, Collection[int]] = {
+            "lexical": hits[0].rows.tolist(),
+            "identifier": lanes.name_shares,
+            "question": lanes.faq_likeness,
+        }
+        if vector is not None:
+            hits.append(self.index.search_dense(vector, k=pool, mask=mask))
+            rows_by_finder["dense"] = hits[1].rows.tolist()
+        rows = np.union1d(
+            union_rows(hits), np.array([*lanes.name_shares, *lanes.faq_likeness], dtype=np.int64)
+        )
+        return _Candidates(
+            rows,
+            self.index.score_lexical(analysis.terms, rows, mask=mask),
+            self._score_cosines(vector, rows),
+            {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
+        )
+
+    def _cosine_weight(self, vector: Vectors | None, lexical: Scores) -> float:
+        """Weigh the cosine: none without a vector, more where the words meet little."""
+        if vector is None:
+            return 0.0
+        missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
+        return self.options.dense * (1 + self.options.rise * missing)
+
+    def _context_shares(self, analysis: QuestionAnalysis, rows: Rows) -> Scores:
+        """Give the share of the question that each row (n,) and its section about it hold (n,)."""
+        if not len(rows):
+            return np.empty(0, dtype=np.float32)
+        neighbours = [
+            np.array(self.index.list_neighbours(row, CONTEXT_CHUNKS)) for row in rows.tolist()
+        ]
+        all_rows = np.unique(np.concatenate(neighbours))
+        sections = [chunk.section for chunk in self.index.read_chunks(all_rows)]
+        section_ids = np.array([sections.index(span) for span in sections])
+        beside = [np.searchsorted(all_rows, neighbour_rows) for neighbour_rows in neighbours]
+        own_sections = section_ids[np.searchsorted(all_rows, rows)]
+        places = [
+            b[section_ids[b] == own_section]
+            for b, own_section in zip(beside, own_sections, strict=True)
+        ]
+        term_presence = self.index.find_terms([*analysis.weights], all_rows)
+        covered = np.array([term_presence[place].any(axis=0) for place in places])
+        shares = covered @ np.array([*analysis.weights.values()])
+        return np.asarray(shares / (analysis.total or 1.0), dtype=np.float32)
+
+    def _rank_candidates(
+        self,
+        analysis: QuestionAnalysis,
+        vector: Vectors | None,
+        mask: SearchMask,
+        lanes: PriorityLanes,
+        look: int,
+    ) -> Iterator[Passage]:
+        """Order the candidates: all by words, vectors and names, the best by sentences too."""
+        options = self.options
+        candidates = self._gather_candidates(analysis, vector, mask, lanes, max(options.pool, look))
+        trust = self._cosine_weight(vector, candidates.lexical)
+        scores = weigh_scores([(options.lexical, candidates.lexical), (trust, candidates.dense)])
+        in_lanes = np.array([row in lanes for row in candidates.rows.tolist()], dtype=np.bool_)
+        contenders = np.flatnonzero(_can_reach_top(scores, options.name, look) | in_lanes)
+        chunks = dict(
+            zip(
+                contenders.tolist(),
+                self.index.read_chunks(candidates.rows[contenders]),
+                strict=True,
+            )
+        )
+        scores[contenders] += [
+            options.name * analysis.coverage(document_name_words(chunk))
+            for chunk in chunks.values()
+        ]
+        best = contenders[np.argsort(-scores[contenders], kind="stable")[:look]]
+        positions = np.union1d(best, np.flatnonzero(in_lanes)).tolist()
+        rows, total = (
+            candidates.rows[positions],
+            options.lexical + trust + options.name + options.focus,
+        )
+        if vector is None:
+            scores[positions] += options.context * self._context_shares(analysis, rows)
+            total += options.context
+        ranked = self._rank_by_sentences(
+            analysis, rows, [chunks[i] for i in positions], scores[positions].tolist()
+        )
+        ranked_passages = (
+            (
+                int(rows[i]),
+                candidates.make_passage(positions[i], chunks[positions[i]], score / (total or 1.0)),
+            )
+            for i, score in ranked
+        )
+        return order_with_lanes(ranked_passages, lanes, options.near)
+
+    def _rank_by_sentences(
+        self,
+        analysis: QuestionAnalysis,
+        rows: Rows,
+        chunks: Sequence[Chunk],
+        scores: Sequence[float],
+    ) -> Iterator[tuple[int, float]]:
+        """Give places in ``rows`` (n,) best first, by what is known and their best sentence."""
+        options = self.options
+        term_presence = self.index.find_terms([*analysis.weights], rows)
+        shares = [
+            bound_sentence_share(analysis, c, h, options.title)
+            for c, h in zip(chunks, term_presence, strict=True)
+        ]
+        return iter_best_first(
+            rows.tolist(),
+            [base + options.focus * above for base, above in zip(scores, shares, strict=True)],
+            lambda i: (
+                scores[i] + options.focus * best_sentence_share(analysis, chunks[i], options.title)
+            ),
+        )
+
+
+def _can_reach_top(scores: NDArray[np.float64], weight: float, look: int) -> RowFlags:
+    """Tell which candidates (n,) may be among the ``look`` best with up to ``weight`` to come."""
+    if len(scores) <= look:
+        return np.ones(len(scores), dtype=np.bool_)
+    return np.asarray(scores + weight >= np.partition(scores, -look)[-look])
+
+
+def _question_text(chunk: Chunk) -> str:
+    """Give the question of an FAQ entry."""
+    start, end = chunk.question or (chunk.start, chunk.start)
+    return chunk.text[start - chunk.start : end - chunk.start]
+
+
+def _measure_signals(
+    analysis: QuestionAnalysis, passages: Sequence[Passage], lanes: PriorityLanes
+) -> dict[str, float]:
+    """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count.
+
+    words: content words; a question without one asks for nothing.
+    """
+    best = passages[0] if passages else None
+    after = passages[1].score if len(passages) > 1 else 0.0
+    chunk = best.chunk if best else None
+    return {
+        "top": best.score if best else 0.0,
+        "gap": best.score - after if best else 0.0,
+        "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
+        "dense": max((p.dense or 0.0 for p in passages), default=0.0),
+        "focus": max((best_sentence_share(analysis, p.chunk, 0.0) for p in passages), default=0.0),
+        "coverage": analysis.coverage(chunk_words(chunk)) if chunk else 0.0,
+        "named": max(lanes.name_shares.values(), default=0.0),
+        "names": float(bool(analysis.identifiers)),
+        "faq": max(lanes.faq_likeness.values(), default=0.0),
+        "same_language": float(chunk is not None and chunk.language == analysis.language),
+        "words": float(len(set(drop_stopwords(analysis.terms)))),
+    }

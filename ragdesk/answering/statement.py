@@ -1,0 +1,46 @@
+"""TODO: say what this file holds."""
+
+from dataclasses import dataclass
+
+from indexes.chunk import Passage
+from indexes.text.coverage import Contradiction
+from ragdesk.answering.answer import ClaimVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A stretch of a document that an answer rests on, and the passage it was found with.
+
+    start, end: offsets into the document's text. text: the characters there.
+    """
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing an answer says, and what it rests on.
+
+    support: how well it does (0..1). standing: the verdict of a check, where there was one.
+    flags: what it states otherwise than its quotes.
+    """
+
+    text: str
+    quotes: tuple[Quote, ...]
+    support: float
+    verdict: ClaimVerdict | None = None
+    flags: tuple[Contradiction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriterNote:
+    """What a writer has to say about its writing: a reason out of ``ragdesk.errors.REASONS``.
+
+    withheld: sentences that failed the check and were left out.
+    """
+
+    reason: str = ""
+    withheld: int = 0

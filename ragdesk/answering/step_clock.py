@@ -1,0 +1,22 @@
+"""TODO: say what this file holds."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StepClock:
+    """Takes the time of steps, in seconds."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._steps: dict[str, float] = {}
+
+    @contextmanager
+    def measure_step(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._steps[step] = time.perf_counter() - start
+
+    def read_seconds(self) -> dict[str, float]:
+        return {**self._steps, "total": time.perf_counter() - self._start}

@@ -1,0 +1,69 @@
+"""Turn what a statement rests on into numbered citations, each place cited once. Pure."""
+
+from collections.abc import Sequence
+
+from ragdesk.answering.answer import Citation, Claim, ClaimVerdict
+from ragdesk.answering.statement import Quote, Statement
+
+MIN_SUPPORTED, MIN_PARTIAL = 0.5, 0.25  # of the words of a claim that its quotes carry
+
+
+def cite_statement(
+    statement: Statement, earlier: Sequence[Citation]
+) -> tuple[Claim, tuple[Citation, ...]]:
+    """Give the quotes of a statement their numbers: its claim, and the citations that are new.
+
+    known: citations of this answer so far. A place cited before keeps its number.
+    """
+    places = {(c.uri, c.start, c.end, c.quote): c.number for c in earlier}
+    new_citations: list[Citation] = []
+    numbers: list[int] = []
+    for quote in statement.quotes:
+        place = (quote.passage.chunk.uri, quote.start, quote.end, quote.text)
+        if place not in places:
+            places[place] = len(earlier) + len(new_citations) + 1
+            new_citations.append(_make_citation(quote, places[place]))
+        numbers.append(places[place])
+    claim = Claim(
+        text=statement.text,
+        citations=tuple(dict.fromkeys(numbers)),
+        support=statement.support,
+        verdict=_statement_verdict(statement),
+    )
+    return claim, tuple(new_citations)
+
+
+def format_claim(claim: Claim) -> str:
+    """Write a claim with its marks.
+
+    >>> format_claim(Claim(text="Yes.", citations=(1, 2), support=1.0, verdict=Standing.MIN_SUPPORTED))
+    'Yes. [1][2]'
+    """
+    marks = "".join(f"[{number}]" for number in claim.citations)
+    return f"{claim.text} {marks}" if marks else claim.text
+
+
+def _statement_verdict(statement: Statement) -> ClaimVerdict:
+    if statement.verdict is not None:
+        return statement.verdict
+    if not statement.quotes:
+        return ClaimVerdict.UNSUPPORTED
+    if statement.support >= MIN_SUPPORTED:
+        return ClaimVerdict.SUPPORTED
+    return ClaimVerdict.PARTIAL if statement.support >= MIN_PARTIAL else ClaimVerdict.UNSUPPORTED
+
+
+def _make_citation(quote: Quote, number: int) -> Citation:
+    chunk = quote.passage.chunk
+    return Citation(
+        number=number,
+        chunk=chunk.id,
+        uri=chunk.uri,
+        title=chunk.title,
+        path=chunk.path,
+        page=chunk.page,
+        start=quote.start,
+        end=quote.end,
+        quote=quote.text,
+        version=chunk.version,
+    )

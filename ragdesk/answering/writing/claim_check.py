@@ -1,0 +1,139 @@
+"""Hold each sentence of a model against the passages it cites, before it counts.
+
+Two measures that are not mixed: the share of its words, by weight, that a few sentences of the
+passages carry, and hard flags for what it states otherwise (numbers, units, dates, names,
+negation, modals). A second reader (an entailment model) may be put beside them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from indexes.chunk import Passage
+from indexes.text.coverage import (
+    Contradiction,
+    Idf,
+    choose_pieces,
+    compute_coverage,
+    find_contradictions,
+)
+from indexes.text.polarity import contradicts_polarity, pieces_agree, read_stance, read_yes_no
+from indexes.text.tokens import drop_stopwords, tokenize_text
+from ragdesk.answering.answer import ClaimVerdict
+from ragdesk.answering.retrieval.passage_words import analyze_sentences, has_words, heading_words
+from ragdesk.answering.statement import Quote, Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How a model's sentences are checked, and what becomes of one that fails.
+
+    send: "hold" sends a sentence once it is checked; "show" sends the words as they are written
+    and the verdict after them.
+    failed: "drop" leaves it out, "keep" says it with its verdict, "repair" asks the model once
+    to write it anew and drops it if that fails too, "refuse" makes the whole answer unsupported.
+    In "show" its words are out already: there "drop" and "repair" keep.
+    supported: share of a sentence's words that its passages must carry.
+    partial: share from which it counts as partly supported.
+    """
+
+    send: Literal["hold", "show"] = "hold"
+    failed: Literal["drop", "keep", "repair", "refuse"] = "drop"
+    supported: float = 0.6
+    partial: float = 0.45
+
+
+class EntailmentJudge(Protocol):
+    """Reads a claim and its evidence, and says how well it follows (0..1)."""
+
+    def __call__(self, claim: str, evidence: str) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _EvidenceSentence:
+    passage: Passage
+    start: int
+    end: int
+    words: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return self.passage.chunk.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimChecker:
+    """Checks sentences. idf: weighs words by the collection. judge: a second reader, or None."""
+
+    options: VerifyOptions
+    idf: Idf
+    judge: EntailmentJudge | None = None
+
+    def __call__(self, claim: str, cited: Sequence[Passage], question: str = "") -> Statement:
+        """Say how well passages carry a claim, and which sentences of them do.
+
+        question: its words are known to whoever reads the answer; they may name, not bear.
+        """
+        if not has_words(claim):
+            return Statement(claim, (), 1.0, ClaimVerdict.NO_CLAIM)
+        statement = read_stance(claim).rest  # "Yes, …": what follows
+        words = tokenize_text(statement)
+        pieces = [piece for passage in cited for piece in _split_evidence(passage)]
+        if not pieces:
+            return Statement(claim, (), 0.0, ClaimVerdict.UNSUPPORTED)
+        if not drop_stopwords(words):
+            affirms = read_yes_no(claim, question)
+            if affirms is None:
+                return Statement(claim, (), 1.0, ClaimVerdict.NO_CLAIM)
+            return self._check_polar(claim, pieces, question, affirms=affirms)
+        at, _ = choose_pieces(words, [piece.words for piece in pieces], self.idf)
+        chosen = [pieces[i] for i in at] or pieces[:1]
+        evidence_words = frozenset().union(
+            *(p.words | heading_words(p.passage.chunk) for p in chosen)
+        )
+        support = compute_coverage(words, evidence_words, self.idf)
+        evidence = "\n".join(piece.text for piece in chosen)
+        if self.judge:
+            support = (support + self.judge(statement, evidence)) / 2
+        passage_texts = [passage.chunk.indexed_text for passage in cited]
+        conflicts = find_contradictions(statement, evidence, context=[*passage_texts, question])
+        verdict = self._support_verdict(support, conflicts)
+        if contradicts_polarity(claim, evidence, question):
+            verdict = ClaimVerdict.UNSUPPORTED
+        return Statement(claim, _make_quotes(chosen), support, verdict, tuple(conflicts))
+
+    def _check_polar(
+        self, claim: str, pieces: Sequence[_EvidenceSentence], question: str, *, affirms: bool
+    ) -> Statement:
+        """Check "Yes." or "No, you may not.": what it says is in the question.
+
+        It is partly supported at best, where the passages carry what was asked and deny it, or do
+        not, as the claim does. To drop a bare "No." loses little: a good answer goes on.
+        """
+        question_tokens = tokenize_text(question)
+        at, support = choose_pieces(question_tokens, [piece.words for piece in pieces], self.idf)
+        chosen = [pieces[i] for i in at]
+        fits = support >= self.options.partial and pieces_agree(
+            affirms, [piece.text for piece in chosen], question
+        )
+        verdict = ClaimVerdict.PARTIAL if fits else ClaimVerdict.UNSUPPORTED
+        return Statement(claim, _make_quotes(chosen), support, verdict)
+
+    def _support_verdict(self, support: float, conflicts: Sequence[Contradiction]) -> ClaimVerdict:
+        if conflicts or support < self.options.partial:
+            return ClaimVerdict.UNSUPPORTED
+        return ClaimVerdict.SUPPORTED if support >= self.options.supported else ClaimVerdict.PARTIAL
+
+
+def _make_quotes(pieces: Sequence[_EvidenceSentence]) -> tuple[Quote, ...]:
+    return tuple(
+        Quote(p.passage, p.passage.chunk.start + p.start, p.passage.chunk.start + p.end, p.text)
+        for p in pieces
+    )
+
+
+def _split_evidence(passage: Passage) -> list[_EvidenceSentence]:
+    return [
+        _EvidenceSentence(passage, s.start, s.end, s.words)
+        for s in analyze_sentences(passage.chunk.text)
+    ]

@@ -1,0 +1,85 @@
+"""TODO: say what this file holds."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.errors import SettingsError
+
+if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateOptions:
+    """Who writes the answers. With no urls, the documents' own sentences are the answer.
+
+    urls: addresses of OpenAI-compatible servers of one model, such as "http://127.0.0.1:8000/v1".
+    model: its name there; empty takes the first that the server lists.
+    api_key: sent as a bearer token.
+    dialect: "vllm" (JSON schema, separate prefix caches), "openai" (JSON schema), or "plain"
+    (marks in plain text, for servers that cannot be held to a schema).
+    degrade: answer in the documents' own sentences when the model fails; else the question fails.
+    max_tokens: of an answer.
+    sentences: of an answer, at most.
+    temperature: 0 writes the likeliest words.
+    connect_seconds: to reach a server.
+    first_seconds: to the first word, a retry and waiting for a place included. A follow-up that the
+    model has to rewrite first may take half of it for that.
+    silence_seconds: between words.
+    total_seconds: to the last word.
+    running: answers being written at once, over all servers.
+    waiting: questions that may wait for a place; further ones get 503 and Retry-After.
+    trips: failures in a row after which a server is left alone.
+    rest_seconds: how often its health is looked at then.
+    """
+
+    urls: tuple[str, ...] = ()
+    model: str = ""
+    api_key: str = field(default="", metadata={"secret": True})
+    dialect: Literal["vllm", "openai", "plain"] = "vllm"
+    degrade: bool = True
+    max_tokens: int = 512
+    sentences: int = 8
+    temperature: float = 0.0
+    connect_seconds: float = 2.0
+    first_seconds: float = 15.0
+    silence_seconds: float = 10.0
+    total_seconds: float = 60.0
+    running: int = 64
+    waiting: int = 64
+    trips: int = 3
+    rest_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Why a model stopped: "stop", or "length" where its answer was cut off."""
+
+    reason: str
+
+
+class GenerateText(Protocol):
+    """Writes text from a prompt, piece by piece, and says at the end why it stopped."""
+
+    def __call__(
+        self, prompt: Prompt, *, within: float | None = None
+    ) -> AsyncGenerator[str | Finish, None]: ...
+
+
+class Generator(GenerateText, Protocol):
+    """A model, and what is open for it."""
+
+    @property
+    def model(self) -> str: ...
+    async def close(self) -> None: ...
+
+
+def check_generate_options(options: GenerateOptions) -> None:
+    """Refuse addresses that are none. Raises SettingsError."""
+    for url in options.urls:
+        if not url.startswith(("http://", "https://")):
+            raise SettingsError(
+                f"generate.urls: {url!r} is no address. Write it like http://127.0.0.1:8000/v1"
+            )

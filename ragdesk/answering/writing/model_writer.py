@@ -1,0 +1,243 @@
+"""Write by a language model: ground, generate, decode, clean, verify, a sentence at a time."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TypeVar
+
+from ragdesk.answering.answer import ClaimVerdict, Question
+from ragdesk.answering.retrieval.passage_words import has_words
+from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.statement import Statement, WriterNote
+from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.writing import prompts
+from ragdesk.answering.writing.answer_decoder import (
+    DecodedSentence,
+    MarkedDecoder,
+    StructuredDecoder,
+)
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.generator import Finish, GenerateText
+from ragdesk.answering.writing.llm_engine import LlmEngine
+from ragdesk.answering.writing.loop_turns import LoopTurns
+from ragdesk.answering.writing.prompt_builder import SENTENCE_CHARACTERS
+from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
+from ragdesk.errors import EngineFailed
+
+log = logging.getLogger("ragdesk.answering")
+DECODE_STEP = 1_024  # characters of an answer that are read at once
+MAX_ANSWER_SENTENCES = 64  # of an answer, each some 10 ms to check; a schema allows 8
+LONGEST_SENTENCE = 4_000  # characters; a schema allows 500, an answer without marks is one
+ACCEPTED_VERDICTS = {ClaimVerdict.SUPPORTED, ClaimVerdict.PARTIAL}
+_WriterPart = str | Statement | WriterNote
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWriter:
+    """Writes answers with the engine's model, for one collection.
+
+    A part is a stretch of a sentence that is shown before it is checked, a sentence that is
+    checked, or a note about the writing.
+    """
+
+    engine: LlmEngine
+    verify: ClaimChecker
+    collection: str
+    generator: str = "vllm"
+
+    @property
+    def model(self) -> str:
+        """Name the model."""
+        return self.engine.current_generator().model
+
+    @property
+    def follow_up(self) -> GenerateText:
+        """Give the model that rewrites follow-up questions, in a place of its own."""
+        return self.engine.generate_short
+
+    def admit(self) -> None:
+        """Turn a question down while too many wait. Raises Overloaded."""
+        self.engine.admit()
+
+    async def __call__(
+        self, question: Question, retrieval: Retrieval
+    ) -> AsyncGenerator[_WriterPart, None]:
+        """Write the parts of an answer. Raises EngineFailed."""
+        options = self.verify.options
+        salt = self.engine.cache_salt(self.collection, question.where)
+        analysis = retrieval.analysis
+        prompt = self.engine.build_prompt(
+            analysis.text, analysis.language, retrieval.passages, salt
+        )
+        if not prompt.passages:
+            return
+        page = _AnswerInProgress(
+            prompt=prompt,
+            question=analysis.text,
+            verify=replace(self.verify, idf=cache(retrieval.idf)),
+            show=(question.send or options.send) == "show",
+            failed=options.failed,
+            growing=GrowingSanitizer(known_text=prompt.user),
+        )
+        async with self.engine.reserve_slot() as within:
+            async with aclosing(self._decode_sentences(prompt, page, within)) as sentences:
+                async for sentence in sentences:
+                    for part in await _check_in_thread(page.take_sentence, sentence):
+                        yield part
+            for statement in page.rejected if page.repairs else ():
+                if repaired := await self._repair_sentence(prompt, page, statement):
+                    yield repaired
+        for part in page.finish():
+            yield part
+
+    async def _decode_sentences(
+        self, prompt: Prompt, page: "_AnswerInProgress", within: float | None
+    ) -> AsyncGenerator[DecodedSentence, None]:
+        decoder_class = StructuredDecoder if prompt.schema is not None else MarkedDecoder
+        decoder, turns, sentences = (
+            decoder_class(len(prompt.passages), growing=page.show),
+            LoopTurns(),
+            0,
+        )
+        async with aclosing(self.engine.current_generator()(prompt, within=within)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finish):
+                    page.cut = piece.reason == "length"
+                    continue
+                for at in range(0, len(piece), DECODE_STEP):
+                    for sentence in decoder.feed(piece[at : at + DECODE_STEP]):
+                        yield _check_sentence_length(sentence)
+                        sentences += sentence.is_complete
+                        if sentences >= max(
+                            MAX_ANSWER_SENTENCES, 4 * self.engine.options.sentences
+                        ):
+                            page.cut = True
+                            return
+                    await turns.yield_turn()
+        if page.cut:
+            return
+        if not decoder.ended:
+            raise EngineFailed("garbage", "The language model's JSON has no end.")
+        for sentence in decoder.end():
+            yield _check_sentence_length(sentence)
+
+    async def _repair_sentence(
+        self, prompt: Prompt, page: "_AnswerInProgress", failed: Statement
+    ) -> Statement | None:
+        """Ask the model once to write a sentence anew; None if that fails too."""
+        repair_text = prompts.format_repair(prompt.user, failed.text, prompt.language)
+        sentence_schema = prompts.build_answer_schema(
+            len(prompt.passages), sentences=1, characters=SENTENCE_CHARACTERS
+        )
+        repair_prompt = replace(
+            prompt, user=repair_text, schema=sentence_schema if prompt.schema else None
+        )
+        silent_page = replace(page, show=False, rejected=[])
+        try:
+            async with aclosing(
+                self._decode_sentences(repair_prompt, silent_page, None)
+            ) as sentences:
+                async for sentence in sentences:
+                    statement = await _check_in_thread(silent_page.check_sentence, sentence)
+                    if statement and statement.verdict in ACCEPTED_VERDICTS:
+                        page.withheld -= 1
+                        page.stated_count += 1
+                        return statement
+        except EngineFailed as error:  # the sentences that passed are an answer without it
+            log.warning("not repaired", extra={"code": error.reason, "reason": str(error)})
+        return None
+
+
+def _check_sentence_length(sentence: DecodedSentence) -> DecodedSentence:
+    if len(sentence.text) > LONGEST_SENTENCE:
+        raise EngineFailed("garbage", "The language model's sentence has no end.")
+    return sentence
+
+
+async def _check_in_thread(work: Callable[[DecodedSentence], _T], sentence: DecodedSentence) -> _T:
+    """Check a whole sentence in a thread, some 10 ms; what only grows is cleaned at once."""
+    return await run_in_thread(work, sentence) if sentence.is_complete else work(sentence)
+
+
+@dataclass(slots=True, kw_only=True)
+class _AnswerInProgress:
+    """An answer while it is written.
+
+    growing: the sentence that is shown while it is written. ahead: sentences that claim nothing,
+    and wait for one that does: alone they are no answer.
+    """
+
+    prompt: Prompt
+    question: str
+    verify: ClaimChecker
+    show: bool
+    failed: str
+    growing: GrowingSanitizer = field(default_factory=GrowingSanitizer)
+    stated_count: int = 0
+    withheld: int = 0
+    cut: bool = False
+    rejected: list[Statement] = field(default_factory=list)
+    kept: list[Statement] = field(default_factory=list)
+    pending: list[Statement] = field(default_factory=list)
+
+    @property
+    def repairs(self) -> bool:
+        return self.failed == "repair" and not self.show
+
+    @property
+    def known_text(self) -> str:
+        return self.prompt.user
+
+    def take_sentence(self, sentence: DecodedSentence) -> list[_WriterPart]:
+        """Take a sentence, or its beginning, and give what is to be told of it."""
+        if not sentence.is_complete:
+            new = self.growing.grow(sentence.text)
+            return [new] if new else []
+        statement = self.check_sentence(sentence)
+        if statement is None:
+            self.growing = GrowingSanitizer(known_text=self.known_text)
+            return []
+        parts: list[_WriterPart] = []
+        if self.show and (rest := statement.text[len(self.growing.text) :]):
+            parts.append(rest)
+        self.growing = GrowingSanitizer(known_text=self.known_text)
+        if statement.verdict is ClaimVerdict.NO_CLAIM and not self.show:
+            self.pending += [statement] * has_words(statement.text)
+            return []
+        if statement.verdict is not ClaimVerdict.UNSUPPORTED or self.show or self.failed == "keep":
+            if self.failed == "refuse" and not self.show:
+                self.kept += [*self.pending, statement]
+                self.pending.clear()
+                return []
+            parts += [*self.pending, statement]
+            self.pending.clear()
+            self.stated_count += 1
+            return parts
+        self.withheld += 1
+        self.rejected.append(statement)
+        return []
+
+    def check_sentence(self, sentence: DecodedSentence) -> Statement | None:
+        """Clean and check a sentence; None if nothing is left of it."""
+        text = sanitize_text(sentence.text, self.known_text).strip()
+        if not text:
+            return None
+        cited = [self.prompt.passages[n - 1] for n in sentence.citations]
+        return self.verify(text, cited, self.question)
+
+    def finish(self) -> list[_WriterPart]:
+        """Give what was kept to the end, and what is to be noted."""
+        parts: list[_WriterPart] = []
+        if not self.rejected:
+            parts += self.kept
+            self.stated_count += len(self.kept)
+        else:
+            self.withheld += len(self.kept)
+        if self.withheld and not self.stated_count:
+            return [*parts, WriterNote("unsupported", self.withheld)]
+        reason = "cut_off" if self.cut else ""
+        return [*parts, WriterNote(reason, self.withheld)] if reason or self.withheld else parts

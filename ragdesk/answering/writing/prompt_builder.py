@@ -1,0 +1,113 @@
+"""Choose what a model reads: the best passages that fit, in the order in which it reads best."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from indexes.chunk import Passage
+from ragdesk.answering.writing import prompts
+from ragdesk.answering.writing.prompts import Prompt
+
+CountTokens = Callable[[str], int]
+BuildPrompt = Callable[
+    [str, str, Sequence[Passage], str], Prompt
+]  # question, language, found, salt
+SENTENCE_CHARACTERS = 500  # characters of a sentence
+TEMPLATE_TOKENS = 64  # tokens that a chat template puts around what is said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundOptions:
+    """What a model is given to read.
+
+    context: tokens the model reads and writes together; the engine's own limit, or less.
+    passages: so many at most. More dilute: models overlook what stands in the middle.
+    per_document: passages of one document at most, so that one document cannot speak alone.
+    tokenizer: the model's ``tokenizer.json``. Without it tokens are estimated, on the safe side.
+    """
+
+    context: int = 8192
+    passages: int = 8
+    per_document: int = 4
+    tokenizer: str = ""
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate tokens from above: three letters of Latin script make one, any other character one.
+
+    >>> estimate_tokens("refund policy"), estimate_tokens("退款政策")
+    (5, 4)
+    """
+    latin = sum(map(str.isascii, text))
+    return math.ceil(latin / 3) + len(text) - latin
+
+
+def order_outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Put the best first, the second best last, and so on inwards: the middle is read worst."""
+    return (*passages[::2], *reversed(passages[1::2]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptBuilder:
+    """Writes prompts for one model.
+
+    count: tokens of a text. answer: tokens kept free for what the model writes. sentences: that
+    it may write at most. structured: whether the engine can be held to a JSON schema. repairs:
+    whether it may be asked to write one of its sentences anew, which takes room too.
+    """
+
+    options: GroundOptions
+    count_tokens: CountTokens
+    answer_tokens: int
+    sentences: int
+    structured: bool
+    repairs: bool = False
+
+    def __call__(
+        self, question: str, language: str, passages: Sequence[Passage], salt: str = ""
+    ) -> Prompt:
+        """Write the prompt of a question from the passages found, best first.
+
+        Passages that no longer fit are left out whole.
+        """
+        system = prompts.format_instructions(language, structured=self.structured)
+        ordered = order_outside_in(
+            self._select_fitting(question, language, passages, self.count_tokens(system))
+        )
+        schema = prompts.build_answer_schema(
+            len(ordered), sentences=self.sentences, characters=SENTENCE_CHARACTERS
+        )
+        return Prompt(
+            system=system,
+            user=prompts.format_question(ordered, question, language),
+            passages=ordered,
+            schema=schema if self.structured and ordered else None,
+            salt=salt,
+            language=language,
+        )
+
+    def _select_fitting(
+        self, question: str, language: str, passages: Sequence[Passage], system: int
+    ) -> list[Passage]:
+        question_cost = self.count_tokens(prompts.format_question((), question, language))
+        free_tokens = (
+            self.options.context - self.answer_tokens - TEMPLATE_TOKENS - system - question_cost
+        )
+        if self.repairs:
+            free_tokens -= self.count_tokens(
+                prompts.format_repair("", "字" * SENTENCE_CHARACTERS, language)
+            )
+        chosen: list[Passage] = []
+        taken: Counter[str] = Counter()
+        for passage in passages:
+            cost = self.count_tokens(prompts.format_passage(len(chosen) + 1, passage)) + 2
+            document = passage.chunk.document
+            if cost > free_tokens or taken[document] >= self.options.per_document:
+                continue
+            chosen.append(passage)
+            taken[document] += 1
+            free_tokens -= cost
+            if len(chosen) == self.options.passages:
+                break
+        return chosen

@@ -1,0 +1,80 @@
+"""``ragdesk demo``: the sample company taken in, and a question in each language."""
+
+import asyncio
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+import eval as ruler
+from indexes.index import Index
+from ragdesk.answering.answer import Question
+from ragdesk.assemble import Workspace
+from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.ingest import bar
+from ragdesk.errors import CheckFailed, SettingsError
+from ragdesk.settings import load_settings
+
+SAMPLE_FOLDER = Path(ruler.__file__).parent / "handbook" / "documents"
+DEMO_QUESTIONS = (
+    "Can I send my coffee machine back after I used it?",
+    "可以寄到香港吗？",
+)
+DEMO_EXAMPLES = """
+\b
+Examples:
+  ragdesk demo
+  ragdesk serve          then open http://127.0.0.1:8080
+"""
+
+
+@click.command("demo", epilog=DEMO_EXAMPLES)
+@shared_options.collection_option
+@click.pass_obj
+def command(door: shared_options.CliCall, *, collection: str) -> None:
+    """Take in the sample company's handbook, and ask it a question in English and in Chinese.
+
+    Run it again as often as you like: what has not changed is not taken in again.
+    """
+    if not SAMPLE_FOLDER.is_dir():
+        raise CheckFailed(
+            f"The sample company is not at {SAMPLE_FOLDER}: this installation came without it. Take in "
+            "documents of your own: ragdesk ingest PATH"
+        )
+    loaded = load_settings(home=door.home, config=door.config)
+    desks, to = Workspace(loaded.home, loaded.settings), terminal.open_console()
+    _check_only_sample(desks, collection)
+    with bar(terminal.open_console(err=True)) as watch:
+        report = desks.make_job(collection).run([SAMPLE_FOLDER], on_progress=watch)
+    to.print(
+        f"{report.documents} documents of the sample company, {report.chunks:,} chunks, "
+        f"generation {report.generation} ({report.seconds:.1f} s)."
+    )
+    with desks.open_collection(collection) as opened:
+        for question in DEMO_QUESTIONS:
+            to.print()
+            to.print(Text(f"› {question}", "bold"))
+            to.print()
+            answer = asyncio.run(opened.desk.ask(Question(text=question)))
+            terminal.print_answer(to, answer, door.shell_command("ask", collection))
+    where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
+    to.print()
+    to.print(Text("Next:", "bold"))
+    to.print(f'  ragdesk{where} ask "Can I return opened coffee?"')
+    to.print(f"  ragdesk{where} serve      then open http://127.0.0.1:8080")
+    to.print(f"  ragdesk{where} ingest PATH  your own documents")
+
+
+def _check_only_sample(desks: Workspace, collection: str) -> None:
+    """Keep the sample company out of a collection of somebody's own documents."""
+    if collection not in desks.list_collections():
+        return
+    with Index.open(desks.collection_folder(collection)) as index:
+        foreign = any(
+            document.source != str(SAMPLE_FOLDER.resolve()) for document in index.iter_documents()
+        )
+    if foreign:
+        raise SettingsError(
+            f"Collection {collection!r} holds other documents. Keep the sample company apart: "
+            "ragdesk demo --collection demo"
+        )

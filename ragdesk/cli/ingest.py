@@ -1,0 +1,283 @@
+"""``ragdesk ingest``: files and folders in, a new generation out."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from indexes.build import Loss
+from indexes.errors import CollectionBusy, IndexesError
+from ingest.document import DocumentNote
+from ingest.errors import IngestError, SourceUnreadable
+from ingest.job import IngestJob
+from ingest.job_report import JobReport
+from ingest.progress import JobProgress, ProgressCallback, ignore_progress
+from ingest.runners import RunnerKind
+from ingest.source_watcher import WatchOptions
+from ingest.source_watcher import watch_sources as look_again
+from ragdesk.assemble import Workspace
+from ragdesk.cli import shared_options, terminal
+from ragdesk.errors import describe_error
+from ragdesk.handles import raise_handle_limit
+from ragdesk.settings import load_settings
+
+SHOWN_SKIPS = 10  # skipped files told one by one
+LISTED_CHANGES = 200  # changes of a plan told one by one
+CHANGE_MARKS = {"+": "green", "~": "yellow", "-": "red"}
+INGEST_EXAMPLES = """
+\b
+Examples:
+  ragdesk ingest ./handbook                    add it, or bring it up to date
+  ragdesk ingest ./handbook --plan             say what would change, change nothing
+  ragdesk ingest ./hr --groups staff,managers  only keys of these groups see it
+  ragdesk ingest ./faq.csv -c support --json   one file, another collection
+  ragdesk ingest ./handbook --on ray           parse and embed on a Ray cluster
+  ragdesk ingest ./handbook --watch            and again after every change, until Ctrl-C
+  */5 * * * *  ragdesk ingest /srv/kb --quiet  in a crontab: says what changed, or nothing
+
+\b
+Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the index cannot be used
+  4 a PATH cannot be read, or most of it would be removed · 75 another job is under way
+"""
+
+
+@click.command("ingest", epilog=INGEST_EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@shared_options.collection_option
+@click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
+@click.option(
+    "--groups",
+    callback=shared_options.parse_names,
+    help="Who may see these documents, with commas between the groups.",
+)
+@click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
+@click.option(
+    "--begin-anew",
+    is_flag=True,
+    help="If the collection is damaged, let go of all but these PATHs; --plan says of what.",
+)
+@click.option(
+    "--on",
+    default="local",
+    type=click.Choice(["local", "ray"]),
+    show_default=True,
+    help="Which machines compute: this one, or a Ray cluster (see [ray] in the settings).",
+)
+@click.option("--watch", is_flag=True, help="Stay, and take changes in as they happen.")
+@click.option(
+    "--every",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds between two looks, with --watch.",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing where nothing changed.")
+@shared_options.json_option
+@click.pass_obj
+def command(  # noqa: PLR0913, one parameter an option
+    door: shared_options.CliCall,
+    *,
+    paths: tuple[Path, ...],
+    collection: str,
+    plan: bool,
+    groups: frozenset[str] | None,
+    allow_removals: bool,
+    begin_anew: bool,
+    on: str,
+    watch: bool,
+    every: float,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Mirror files and folders into a collection, and publish them as a new generation.
+
+    What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
+    skipped with its reason. Nothing changes before the end, and then all at once.
+    """
+    loaded = load_settings(home=door.home, config=door.config)
+    raise_handle_limit()
+    where: RunnerKind = "ray" if on == "ray" else "local"
+    desks = Workspace(loaded.home, loaded.settings)
+    job = desks.make_job(collection, on=where)
+    errors = terminal.open_console(err=True)
+
+    def run_job() -> JobReport:
+        with bar(errors) as progress:
+            return job.run(
+                paths,
+                groups=groups,
+                allow_removals=allow_removals,
+                begin_anew=begin_anew,
+                on_progress=progress,
+            )
+
+    def finish(report: JobReport) -> None:
+        desks.replicate_collection(collection)
+        if not (quiet and report.is_quiet):
+            print_report(report)
+        if report.due and _merge_segments(job, errors):
+            desks.replicate_collection(collection)
+
+    def print_report(report: JobReport) -> None:
+        if as_json:
+            shared_options.print_json(report.to_json(plan=plan))
+        else:
+            _print_report(terminal.open_console(), report, door, plan=plan)
+
+    if watch:
+        if as_json or plan or begin_anew:
+            raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
+        _run_on_changes(paths, run_job, finish, interval=every, home=loaded.home, errors=errors)
+    elif plan:
+        with bar(errors) as progress_bar:
+            print_report(
+                job.plan(paths, groups=groups, begin_anew=begin_anew, on_progress=progress_bar)
+            )
+    else:
+        finish(run_job())
+
+
+def _merge_segments(job: IngestJob, errors: Console) -> bool:
+    """Merge segments behind the publishing: whoever asks has the new documents meanwhile."""
+    try:
+        job.compact()
+    except (IndexesError, OSError) as error:
+        errors.print(f"Published, but its segments were not merged: {describe_error(error)}")
+        return False
+    return True
+
+
+def _run_on_changes(  # noqa: PLR0913, what to run, and how
+    paths: Sequence[Path],
+    run: Callable[[], JobReport],
+    finish: Callable[[JobReport], None],
+    *,
+    interval: float,
+    home: Path,
+    errors: Console,
+) -> None:
+    """Run after every change until SIGINT or SIGTERM. What a job refuses is said, once."""
+    ended = threading.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: ended.set())
+
+    def run_once() -> bool:
+        try:
+            finish(run())
+        except CollectionBusy:
+            return False
+        except IngestError as error:
+            errors.print(f"ragdesk: {error}")
+        return True
+
+    def report_absence(error: SourceUnreadable) -> None:
+        errors.print(f"ragdesk: {error} Waiting for it.")
+
+    options = WatchOptions(interval=interval, quiet_period=interval)
+    look_again(
+        paths,
+        run_once,
+        options=options,
+        stop=ended,
+        excluded_folder=home,
+        on_unavailable=report_absence,
+    )
+
+
+@contextmanager
+def bar(to: Console) -> Iterator[ProgressCallback]:
+    """Show a job's progress on a terminal; where there is none, nothing."""
+    if not to.is_terminal:
+        yield ignore_progress
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[more]}"),
+    )
+    with Bar(*columns, console=to, transient=True) as progress:
+        task = progress.add_task("Taking in", total=None, more="")
+
+        def show(now: JobProgress) -> None:
+            parsed = now.done == now.total  # the last texts are still to be given their vectors
+            what = "Embedding, publishing" if parsed else "Taking in"
+            words = _progress_text(now, parsed=parsed)
+            progress.update(task, description=what, total=now.total, completed=now.done, more=words)
+
+        yield show
+
+
+def _progress_text(now: JobProgress, *, parsed: bool) -> str:
+    time_left = (
+        "" if parsed or now.seconds_left is None else f" · {_format_clock(now.seconds_left)} left"
+    )
+    skipped = f" · {now.skipped} skipped" if now.skipped else ""
+    return f"{now.documents_per_second:.1f} documents/s{time_left} · {now.chunks:,} chunks{skipped}"
+
+
+def _format_clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _loss_line(loss: Loss, *, plan: bool) -> str:
+    count = "an unknown number of" if loss.documents is None else f"{loss.documents:,}"
+    goes = "would be let go" if plan else "were let go"
+    return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
+
+
+def _notes_line(notes: Sequence[DocumentNote]) -> str:
+    count, first = len({note.uri for note in notes}), notes[0]
+    return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
+
+
+def _list_changes(to: Console, report: JobReport) -> None:
+    for mark, uri in report.changes[:LISTED_CHANGES]:
+        to.print(f"{mark} {uri}", style=CHANGE_MARKS[mark])
+    if (more := len(report.changes) - LISTED_CHANGES) > 0:
+        to.print(f"… and {more:,} more; --json lists all.")
+    to.print(f"= {report.unchanged:,} unchanged", style="dim")
+
+
+def _print_report(
+    to: Console, report: JobReport, door: shared_options.CliCall, *, plan: bool
+) -> None:
+    counts = ("added", "changed", "removed", "unchanged")
+    parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
+    would = "Plan, nothing was changed: " if plan else ""
+    to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
+    if plan:
+        _list_changes(to, report)
+    if report.loss:
+        to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
+    if report.blocked:
+        to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
+    heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")
+    line = [getattr(report, name) for name in heads]
+    line[1] = "–" if report.generation is None else report.generation
+    line[-1] = round(report.seconds, 1)
+    terminal.print_table(to, heads, [line])
+    if report.resumed:
+        to.print(f"{report.resumed:,} texts more were embedded by an interrupted job.", style="dim")
+    if report.skipped:
+        to.print()
+        skips = [(skip.uri, skip.reason) for skip in report.skipped[:SHOWN_SKIPS]]
+        terminal.print_table(to, ("skipped", "reason"), skips)
+        if (more := len(report.skipped) - SHOWN_SKIPS) > 0:
+            to.print(f"… and {more:,} more; --json lists all.")
+    if report.notes:
+        to.print(_notes_line(report.notes))
+    if not plan and report.documents:
+        ask, serve = (
+            door.shell_command("ask", report.collection),
+            door.shell_command("serve", shared_options.DEFAULT_COLLECTION),
+        )
+        to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

@@ -1,0 +1,152 @@
+"""``ragdesk keys``: create, list and revoke keys of the HTTP API."""
+
+import time
+from contextlib import closing
+from typing import Any
+
+import click
+
+from ragdesk.cli import shared_options, terminal
+from ragdesk.errors import HomeUnusable
+from ragdesk.settings import load_settings
+from ragdesk.support.access import SCOPES, Key
+from ragdesk.support.key_store import KeyStore
+
+KEYS_EXAMPLES = """
+\b
+Examples:
+  ragdesk keys create website
+  ragdesk keys create intranet --groups staff,managers --days 90
+  ragdesk keys create uploader --scope write --collections handbook
+  ragdesk keys list
+  ragdesk keys revoke 1f0c92ab
+"""
+
+
+@click.group("keys", epilog=KEYS_EXAMPLES)
+def command() -> None:
+    """Create, list and revoke keys of the HTTP API.
+
+    From the first key on every request needs one, on loopback too. Keys are stored hashed.
+    """
+
+
+@command.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    default=["ask"],
+    show_default=True,
+    type=click.Choice(SCOPES),
+    help="May be given several times. admin may do everything, and sees every document.",
+)
+@click.option(
+    "--groups", callback=shared_options.parse_names, help="Groups, with commas between them."
+)
+@click.option("--collections", callback=shared_options.parse_names, help="Only these [all].")
+@click.option("--days", type=click.IntRange(min=1), help="Days until it expires [never].")
+@shared_options.json_option
+@click.pass_obj
+def keys_create(  # noqa: PLR0913, one parameter an option
+    door: shared_options.CliCall,
+    *,
+    name: str,
+    scopes: tuple[str, ...],
+    groups: frozenset[str] | None,
+    collections: frozenset[str] | None,
+    days: int | None,
+    as_json: bool,
+) -> None:
+    """Create a key, and show it this once."""
+    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+        key, token = keys.create(
+            name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
+        )
+        try:
+            if as_json:
+                shared_options.print_json({**_key_as_json(key), "key": token})
+            else:
+                click.echo(token)
+        except OSError as error:
+            keys.revoke(key.id)
+            raise HomeUnusable(
+                f"The key could not be shown ({error}) and was revoked. Make another one: "
+                "ragdesk keys create NAME"
+            ) from error
+    if as_json:
+        return
+    click.echo("Keep it now: it is stored hashed and cannot be shown again. Use it so:", err=True)
+    click.echo(f'  curl -H "Authorization: Bearer {token[:6]}…" …/v1/answers', err=True)
+
+
+@command.command("list")
+@shared_options.json_option
+@click.pass_obj
+def keys_list(door: shared_options.CliCall, *, as_json: bool) -> None:
+    """List every key ever made."""
+    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+        listed = keys.list_keys()
+    if as_json:
+        shared_options.print_json({"keys": [_key_as_json(key) for key in listed]})
+        return
+    if not listed:
+        click.echo("No keys. Make one: ragdesk keys create NAME")
+        return
+    heads = ("id", "name", "scopes", "groups", "collections", "created", "state")
+    lines = [
+        (
+            key.id,
+            key.name,
+            _format_names(key.scopes),
+            _format_names(key.groups),
+            _format_names(key.collections) or "all",
+            _format_day(key.created),
+            _key_state(key),
+        )
+        for key in listed
+    ]
+    terminal.print_table(terminal.open_console(), heads, lines)
+
+
+@command.command("revoke")
+@click.argument("name", metavar="ID")
+@shared_options.json_option
+@click.pass_obj
+def keys_revoke(door: shared_options.CliCall, *, name: str, as_json: bool) -> None:
+    """Revoke a key; it is refused from the next request on."""
+    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+        key = keys.revoke(name)
+    if as_json:
+        shared_options.print_json(_key_as_json(key))
+        return
+    click.echo(f"Revoked {key.id} ({key.name}).")
+
+
+def _key_as_json(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "groups": sorted(key.groups),
+        "collections": sorted(key.collections),
+        "created": key.created,
+        "expires": key.expires,
+        "revoked": key.revoked,
+        "state": _key_state(key),
+    }
+
+
+def _key_state(key: Key) -> str:
+    if key.revoked is not None:
+        return "revoked"
+    return "valid" if key.is_valid(time.time()) else "expired"
+
+
+def _format_names(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _format_day(at: int) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(at))

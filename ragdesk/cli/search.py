@@ -1,0 +1,42 @@
+"""``ragdesk search``: the passages nearest to a query."""
+
+import click
+
+from ragdesk import answer_json
+from ragdesk.answering.answer import Question
+from ragdesk.assemble import Workspace
+from ragdesk.cli import shared_options, terminal
+from ragdesk.settings import load_settings
+
+SEARCH_EXAMPLES = """
+\b
+Examples:
+  ragdesk search "refund express fee"
+  ragdesk search E-204 --top-k 3 --json
+"""
+
+
+@click.command("search", epilog=SEARCH_EXAMPLES)
+@click.argument("query")
+@shared_options.collection_option
+@click.option("-k", "--top-k", default=8, show_default=True, type=click.IntRange(1, 50))
+@shared_options.json_option
+@click.pass_obj
+def command(
+    door: shared_options.CliCall, *, query: str, collection: str, top_k: int, as_json: bool
+) -> None:
+    """Find the passages nearest to a query, by words and by meaning."""
+    loaded = load_settings(home=door.home, config=door.config)
+    with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
+        passages = opened.search(Question(text=query), top_k)
+    if as_json:
+        generation = opened.index.generation
+        shared_options.print_json(
+            {
+                "query": query,
+                "generation": generation,
+                "passages": answer_json.passages_json(passages),
+            }
+        )
+    else:
+        terminal.print_passages(terminal.open_console(), passages)

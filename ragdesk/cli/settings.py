@@ -1,0 +1,44 @@
+"""``ragdesk settings``: every setting, its value, and where the value comes from."""
+
+import click
+
+from ragdesk import settings_example
+from ragdesk.cli import shared_options, terminal
+from ragdesk.settings import list_settings, load_settings
+
+SETTINGS_EXAMPLES = """
+\b
+Examples:
+  ragdesk settings                           all settings as they hold now
+  ragdesk settings --example > ragdesk.toml  a file with every default, to change
+  RAGDESK_SERVE__PORT=9000 ragdesk settings  variables win over the file
+"""
+
+
+@click.command("settings", epilog=SETTINGS_EXAMPLES)
+@click.option(
+    "--example", "as_example", is_flag=True, help="Write a settings file of all defaults."
+)
+@shared_options.json_option
+@click.pass_obj
+def command(door: shared_options.CliCall, *, as_example: bool, as_json: bool) -> None:
+    """Show every setting, its value, and where the value comes from. Secrets are masked."""
+    if as_example:
+        click.echo(settings_example.format_example(), nl=False)
+        return
+    loaded = load_settings(home=door.home, config=door.config)
+    listed = list_settings(loaded.settings, loaded.origins)
+    if as_json:
+        values = {row.name: {"value": row.value, "origin": row.origin} for row in listed}
+        home = {"value": loaded.home, "origin": loaded.origins["home"]}
+        shared_options.print_json({"home": home, **values})
+        return
+    lines = [("home", str(loaded.home), loaded.origins["home"])]
+    lines += [(row.name, _format_setting(row.value), row.origin) for row in listed]
+    terminal.print_table(terminal.open_console(), ("setting", "value", "from"), lines)
+
+
+def _format_setting(value: object) -> str:
+    if isinstance(value, tuple | frozenset | list):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None or value == "" else str(value)

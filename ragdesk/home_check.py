@@ -1,0 +1,134 @@
+"""Open the model, the home and every collection, and see whether they work."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import numpy as np
+
+from indexes.embedding import model_files
+from indexes.errors import IndexesError
+from indexes.index import Index
+from indexes.store.segments import CANARY_TEXT
+from ragdesk.assemble import Workspace
+from ragdesk.installation_check import Finding, FindingState, run_checks
+from ragdesk.settings import load_settings
+from ragdesk.support.key_store import DATABASE_FILE, KeyStore
+
+MIN_FREE_BYTES = 1 << 30  # bytes
+
+
+def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
+    """Look at the home, its model and its collections. Raises SettingsError."""
+    loaded = load_settings(home=home, config=config)
+    test = SelfTest(Workspace(loaded.home, loaded.settings))
+    return run_checks((test.home, test.model, test.embedder, test.collections, test.keys))
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """Looks at one home."""
+
+    desks: Workspace
+
+    def home(self) -> Iterator[Finding]:
+        """See whether it can be written, and has room."""
+        desks = self.desks
+        home = desks.home.absolute()
+        at = next(folder for folder in (home, *home.parents) if folder.exists())
+        try:
+            with TemporaryFile(dir=at):
+                pass
+        except OSError as error:
+            remedy = f"Let this user write there, or choose another: --home DIR ({error.strerror})"
+            yield Finding(
+                what="home", state="bad", found=f"{home} cannot be written", remedy=remedy
+            )
+            return
+        free = shutil.disk_usage(at).free
+        state: FindingState = "ok" if free > MIN_FREE_BYTES else "note"
+        remedy = (
+            ""
+            if free > MIN_FREE_BYTES
+            else "A publish needs room for a second copy of what changed."
+        )
+        hint = "" if home.exists() else ", made at the first ingest"
+        observed = f"{home}, {free / 2**30:.1f} GiB free{hint}"
+        yield Finding(what="home", state=state, found=observed, remedy=remedy)
+
+    def model(self) -> Iterator[Finding]:
+        """See whether it can be read, and was exported."""
+        desks = self.desks
+        try:
+            model = model_files.find_model(desks.settings.embed.model, desks.models_folder)
+        except IndexesError as error:
+            yield Finding(what="model", state="bad", found=str(error), remedy="See embed.model.")
+            return
+        if model.name == model_files.NO_MODEL:
+            yield Finding(what="model", state="ok", found="none: words alone find passages")
+            return
+        observed = f"{model.name}, reads {model.max_tokens} tokens"
+        yield Finding(what="model", state="ok", found=observed)
+        exported = sorted((desks.models_folder).glob("*.onnx"))
+        cache = ", ".join(file.name for file in exported) or "none yet; made at first use, some 3 s"
+        yield Finding(what="onnx cache", state="ok", found=cache)
+
+    def embedder(self) -> Iterator[Finding]:
+        """See whether its vectors make sense."""
+        desks = self.desks
+        started = time.perf_counter()
+        embedder = desks.embedder
+        if embedder.card.words_only:
+            return
+        texts = ["How do I return an order?", "Sending goods back", "The weather in Oslo"]
+        vectors = embedder.embed_passages(texts)
+        seconds = time.perf_counter() - started
+        similar, different = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
+        unit = np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-3)
+        card = embedder.card
+        languages = "reads Chinese" if card.reads_cjk else "does not read Chinese: words find it"
+        observed = (
+            f"{card.name} {card.revision}, {card.dim} dimensions, {languages}, {seconds:.1f} s"
+        )
+        good = bool(unit) and similar > different
+        remedy = "" if good else "Its vectors make no sense: delete HOME/models and try again."
+        yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
+
+    def collections(self) -> Iterator[Finding]:
+        """See whether each can be opened with this embedder."""
+        desks = self.desks
+        if not desks.list_collections():
+            yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
+        for name in desks.list_collections():
+            what = f"collection {name}"
+            try:
+                with Index.open(desks.collection_folder(name), card=desks.embedder.card) as index:
+                    observed = f"generation {index.generation}, {index.total:,} chunks"
+                    index.check_canary(desks.embedder.embed_passages([CANARY_TEXT])[0])
+                    refused = "; ".join(index.refused)
+            except IndexesError as error:
+                remedy = "ragdesk indexes verify, then rollback, or restore FILE --replace"
+                yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
+                continue
+            step = "An older one answers. See: ragdesk indexes verify"
+            remedy = step if refused and "ragdesk " not in refused else ""
+            state: FindingState = "note" if refused else "ok"
+            yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
+
+    def keys(self) -> Iterator[Finding]:
+        """See whether anybody could ask over HTTP."""
+        desks = self.desks
+        if not (desks.home / DATABASE_FILE).is_file():
+            yield Finding(what="keys", state="ok", found="none: the desk is open on loopback only")
+            return
+        keys = KeyStore(desks.home)
+        usable, has_keys = keys.has_valid_key(), keys.has_had_keys()
+        keys.close()
+        observed = "valid ones stand" if usable else "none that is valid" if has_keys else "none"
+        remedy = (
+            "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
+        )
+        yield Finding(what="keys", state="note" if remedy else "ok", found=observed, remedy=remedy)

@@ -1,0 +1,118 @@
+"""TODO: say what this file holds."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from indexes.index import Index
+from indexes.store.document_table import ListedDocument
+from ingest.source_changes import AdmissionRule
+from ragdesk.assemble import OpenCollection
+from ragdesk.errors import Forbidden, Invalid, NotFound
+from ragdesk.support.access import Principal, check_access
+from ragdesk.web.documents import LONGEST_URI
+from ragdesk.web.jobs import DocumentJob
+from ragdesk.web.server_state import ServerState
+
+
+def is_visible(document: ListedDocument, who: Principal) -> bool:
+    """Tell whether someone may see a document."""
+    return who.groups is None or not document.groups or bool(document.groups & who.groups)
+
+
+def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
+    """Make the check of a job that is about to change something, for who asked, as of now.
+
+    A name that is hidden from them is like a free one: their document stands beside the hidden
+    one. Raises NotFound where the document they meant is hidden by now, or gone and to be deleted;
+    Forbidden or NotFound where the key may no longer do this.
+    """
+    check_access(who, "write", job.collection)
+    _check_groups(job.groups, who)
+
+    def admit(
+        same_uri: Sequence[ListedDocument],
+    ) -> tuple[list[ListedDocument], frozenset[str] | None]:
+        visible_documents = [document for document in same_uri if is_visible(document, who)]
+        if not visible_documents and (job.body is None or (job.existed and same_uri)):
+            raise NotFound("No such document.")
+        # What a limited key brings in new is not for everybody.
+        groups = job.groups or (None if visible_documents else who.groups)
+        return visible_documents, groups or None
+
+    return admit
+
+
+def _check_groups(groups: frozenset[str], who: Principal) -> None:
+    if who.groups is not None and not groups <= who.groups:
+        raise Forbidden("A key gives documents only to groups of its own.")
+
+
+def find_document(
+    opened: OpenCollection, uri: str, who: Principal, chunk: str | None = None
+) -> ListedDocument:
+    """Find a document by its uri. Raises NotFound for one that is hidden from the asker too."""
+    return find_in_generation(opened.index, uri, who, chunk)
+
+
+def find_in_generation(
+    index: Index, uri: str, who: Principal, chunk: str | None = None
+) -> ListedDocument:
+    """Find a document of a generation by its uri. Raises NotFound, for a hidden one too.
+
+    chunk: one of its chunks, as a citation names it: it tells two documents of one uri apart.
+    """
+    matches = [
+        document for document in index.documents.list_by_uri(uri) if is_visible(document, who)
+    ]
+    if chunk is not None:
+        row = index.find_row(chunk)
+        matches = [document for document in matches if row in index.document_rows(document)]
+    if not matches:
+        raise NotFound("No such document.")
+    return matches[0]
+
+
+def read_document_text(
+    opened: OpenCollection,
+    uri: str,
+    who: Principal,
+    generation: int | None,
+    chunk: str | None = None,
+) -> str:
+    """Read a stored text, of an older generation too while it is kept. Raises NotFound.
+
+    An older text is shown to those who might see it then and may see it now, and to nobody once
+    its document is gone: what was deleted is not to be read, and another document of its name
+    opens nothing.
+    """
+    if generation is None or generation == opened.index.generation:
+        return _stored_text(opened.index, uri, who, chunk)
+    find_in_generation(opened.index, uri, who)
+    with opened.open_generation(generation) as older_index:
+        return _stored_text(older_index, uri, who, chunk)
+
+
+def _stored_text(index: Index, uri: str, who: Principal, chunk: str | None) -> str:
+    return index.read_text_of(find_in_generation(index, uri, who, chunk)) or ""
+
+
+def check_uri(uri: str) -> None:
+    """Refuse names that no file could have. Raises Invalid.
+
+    Nothing is ever opened by its uri; this keeps names readable, and one per document.
+    """
+    odd = any(unicodedata.category(c) in {"Cc", "Cs", "Cf"} for c in uri)
+    parts = uri.split("/")
+    if odd or len(uri) > LONGEST_URI or any(part in {"", ".", ".."} for part in parts):
+        raise Invalid(f"A uri is a path of plain names, at most {LONGEST_URI:,} characters.")
+
+
+async def _has_document(state: ServerState, collection: str, uri: str, who: Principal) -> bool:
+    """Tell whether a document that one may see stands under a uri."""
+    try:
+        async with state.open_collections.use_collection(collection) as opened:
+            return any(
+                is_visible(document, who) for document in opened.index.documents.list_by_uri(uri)
+            )
+    except NotFound:
+        return False  # the first document makes its collection

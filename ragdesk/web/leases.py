@@ -1,0 +1,38 @@
+"""What a request opens stays open until its answer has left, or never will."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from ragdesk.assemble import OpenCollection
+from ragdesk.web.open_collections import OpenCollections
+from ragdesk.web.server_state import server_state
+
+
+class RequestLeases:
+    """The collections that one request uses, and what else is to be ended with it."""
+
+    def __init__(self, live: OpenCollections, ending: contextlib.AsyncExitStack) -> None:
+        self._live, self._ending = live, ending
+
+    async def lease_collection(self, name: str) -> OpenCollection:
+        """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
+        return await self._ending.enter_async_context(self._live.use_collection(name))
+
+    def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Await ``close`` at the end, before what was opened earlier is closed."""
+        self._ending.push_async_callback(close)
+
+
+async def provide_leases(request: Request) -> AsyncIterator[RequestLeases]:
+    """Hold what a route opens until its response was sent, broke off, or was never begun."""
+    async with contextlib.AsyncExitStack() as ending:
+        yield RequestLeases(server_state(request).open_collections, ending)
+
+
+Leases = Annotated[
+    RequestLeases, Depends(provide_leases, scope="request")
+]  # of the request, not of the function

@@ -1,0 +1,128 @@
+"""Around every request: a number, a count, a line in the log, safe headers, and a bound.
+
+The line names the route's pattern, never the path itself: a path can hold a document's name.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ragdesk.errors import BadRequest, LongHeaders, Refusal
+from ragdesk.metrics import OTHER_LABEL, Metrics
+from ragdesk.web import problems
+from ragdesk.web.request_slots import RequestSlots, SlotLease
+
+log = logging.getLogger("ragdesk.web")
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+SAFE_HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+MAX_HEADER_BYTES = 16_384  # uvicorn bounds those of an unfinished request only
+ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
+
+
+class RequestMiddleware:
+    """ASGI middleware, the outermost one."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics, self.running = app, metrics, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started, status, number = time.perf_counter(), 499, secrets.token_hex(8)
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = number
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        self.running += 1
+        self.metrics.in_flight.set(self.running)
+        try:
+            if refusal := self._find_refusal(scope):
+                response = problems.error_response(refusal)
+                response.headers["connection"] = "close"  # what follows may not be a request
+                return await response(scope, receive, send_with_headers)
+            return await self.app(scope, receive, send_with_headers)
+        finally:
+            self.running -= 1
+            self.metrics.in_flight.set(self.running)
+            self._log_request(scope, status, time.perf_counter() - started, number)
+
+    def _find_refusal(self, scope: Scope) -> Refusal | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            return LongHeaders(f"The headers are over {MAX_HEADER_BYTES:,} bytes.")
+        names = [name for name, _ in scope["headers"]]
+        if b"transfer-encoding" in names and b"content-length" in names:
+            return BadRequest("Content-Length and Transfer-Encoding are not shown together.")
+        if names.count(b"authorization") > 1:
+            return BadRequest("A request shows one key, in one Authorization header.")
+        return None
+
+    def _log_request(
+        self, scope: MutableMapping[str, Any], status: int, seconds: float, number: str
+    ) -> None:
+        route = getattr(scope.get("route"), "path", OTHER_LABEL)
+        status_class = f"{status // 100}xx"
+        self.metrics.requests.add(route=route, method=scope["method"], status=status_class)
+        self.metrics.seconds.observe(seconds, route=route)
+        fields = {"request": number, "method": scope["method"], "route": route, "status": status}
+        who = scope.get("state", {}).get("who", "-")
+        fields |= {"who": who, "ms": round(seconds * 1000, 1)}
+        # Whoever shows no key can cause as many of these as they like.
+        repeats = {"repeats": (route, status)} if who == "-" else {}
+        log.info("request", extra={**fields, **repeats})
+
+
+class SlotMiddleware:
+    """ASGI middleware, the innermost one: so many requests are answered at the same time.
+
+    One that brings a body takes its place when that is in, see ``strict``: it comes at its
+    client's pace.
+    """
+
+    def __init__(self, app: ASGIApp, places: RequestSlots) -> None:
+        self.app, self.places = app, places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        state = scope.setdefault("state", {})
+        state["visit"] = visit = SlotLease(self.places, state.get("connection"))
+        try:
+            if not has_body(scope) and scope["path"] not in ALWAYS_ANSWERED:
+                visit.take()
+        except Refusal as error:
+            return await problems.error_response(error)(scope, receive, send)
+        try:
+            return await self.app(scope, receive, send)
+        finally:
+            visit.give_back()
+
+
+def has_body(scope: Scope) -> bool:
+    """Tell whether a request says that a body follows its headers."""
+    fields = Headers(scope=scope)
+    return "transfer-encoding" in fields or fields.get("content-length", "0").strip("0") != ""

@@ -1,0 +1,34 @@
+"""What the routes share."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from starlette.requests import Request
+
+from ragdesk.metrics import Metrics
+from ragdesk.web.auth import Authenticator
+from ragdesk.web.idempotency import IdempotencyCache
+from ragdesk.web.jobs import JobQueue
+from ragdesk.web.limits import ServeOptions
+from ragdesk.web.open_collections import OpenCollections
+from ragdesk.web.uploads import Uploads
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerState:
+    """One server's things. ``secret`` signs cursors; ``ready`` is false before and after work."""
+
+    options: ServeOptions
+    gate: Authenticator
+    open_collections: OpenCollections
+    jobs: JobQueue
+    uploads: Uploads
+    metrics: Metrics
+    secret: bytes
+    idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
+    ready: bool = False
+
+
+def server_state(request: Request) -> ServerState:
+    """Give the state of the server a request came to."""
+    return cast("ServerState", request.app.state.desk)

@@ -1,0 +1,41 @@
+"""What a claim states otherwise than its evidence: cases that shares of words cannot tell."""
+
+import pytest
+
+from indexes.text.contradictions import find_contradictions
+
+
+def kinds(claim: str, evidence: str) -> list[str]:
+    return [flag.kind for flag in find_contradictions(claim, evidence)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("The company has 500 employees.", "The company has 1,500 employees."),
+        ("The rating is 5.", "The rating is 4.5."),
+        ("The rack holds 2 servers.", "The rack holds 2.5 servers."),
+    ],
+)
+def test_a_part_of_a_number_is_another_number(claim, evidence):
+    assert kinds(claim, evidence) == ["number"]
+    assert kinds(evidence, evidence) == []
+
+
+def test_a_number_inside_a_name_or_a_list_still_counts():
+    assert kinds("Choose option 3 of model 500.", "Options 1,2,3 of RD-500.") == []
+
+
+@pytest.mark.parametrize("digits", [15, 23, 28, 40, 400])
+def test_a_long_serial_number_is_no_reason_to_fail(digits):
+    serial = ("1234567890" * digits)[:digits]
+    assert kinds("It weighs 7.", f"Its serial number is {serial} and it weighs 9.") == ["number"]
+    assert kinds(f"It holds {serial} TB.", f"It holds {serial} TB.") == []
+
+
+def test_may_is_a_month_beside_a_day_or_a_preposition():
+    paid = "The invoice must be paid by 31/05/2024."
+    assert kinds("The invoice is due on 31 May 2024.", paid) == []
+    must, should = "You must apply by 3 May.", "You should apply by 3 May."
+    assert kinds(must, should) == kinds(should, must) == ["modal"]
+    assert kinds("You may apply in May.", "You must apply in May.") == ["modal"]

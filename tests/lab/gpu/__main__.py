@@ -1,0 +1,79 @@
+"""Prove what a desk makes of a GPU: each part held against what the same card can do.
+
+    python -m tests.lab.gpu embed
+    python -m tests.lab.gpu faiss
+    python -m tests.lab.gpu vllm --url http://127.0.0.1:8000/v1
+    python -m tests.lab.gpu all --url http://127.0.0.1:8000/v1
+
+Runs without network. ``embed`` needs torch, transformers and sentence-transformers only; ``vllm`` a
+running ``vllm serve`` on this machine's card. A part writes its section of RESULTS.md when it was
+measured on a GPU, and else says what is missing and writes nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab.gpu import embedding, search, writing
+from tests.lab.gpu.measured import NotMeasured, card, need, need_gpu, save
+from tests.lab.results import RESULTS
+
+PARTS = ("embed", "faiss", "vllm")
+
+
+def embed(given: argparse.Namespace) -> str:
+    """Measure embedding."""
+    need("torch", "transformers", "sentence_transformers")
+    need_gpu()
+    return embedding.section("cuda", embedding.Sizes(), given.model)
+
+
+def faiss(given: argparse.Namespace) -> str:
+    """Measure search. Raises NotMeasured where FAISS has no GPU."""
+    need("faiss", "torch")
+    need_gpu()
+    import faiss as library  # noqa: PLC0415
+
+    if not hasattr(library, "StandardGpuResources"):
+        raise NotMeasured("not installed: a FAISS with GPU support (pip install faiss-gpu)")
+    return search.section("cuda", search.Sizes(counts=tuple(given.counts)))
+
+
+def vllm(given: argparse.Namespace) -> str:
+    """Measure writing."""
+    need("vllm", "faiss")
+    need_gpu()
+    if not given.url:
+        raise NotMeasured("not measured: no server. Start vllm serve, and name it with --url")
+    return writing.section(given.url, writing.Sizes())
+
+
+RUN: dict[str, Callable[[argparse.Namespace], str]] = {"embed": embed, "faiss": faiss, "vllm": vllm}
+
+
+def main() -> int:
+    """Run the parts asked for; gives 1 where none was measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.gpu", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("part", choices=(*PARTS, "all"))
+    parser.add_argument("--model", default="packaged", help="embedding model: packaged or a folder")
+    parser.add_argument("--counts", type=int, nargs="+", default=search.Sizes().counts)
+    parser.add_argument("--url", default="", help="of vllm serve, with /v1")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file to write")
+    given = parser.parse_args()
+    measured = 0
+    for part in PARTS if given.part == "all" else (given.part,):
+        try:
+            body = RUN[part](given)
+        except NotMeasured as error:
+            print(f"{part}: {error}", flush=True)
+            continue
+        measured += 1
+        told = f"python -m tests.lab.gpu {part}"
+        save(given.results, f"GPU: {part}", told, f"{card()}\n\n{body}")
+    return 0 if measured else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

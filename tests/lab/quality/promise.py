@@ -1,0 +1,179 @@
+"""Is a calibrated promise kept on cases it never saw? On public sets, per stratum.
+
+    python -m tests.lab.quality.promise --runs DIR --xquad DIR --rgb FILE --mtrag FILE --squad2 FILE
+
+Each set is taken in once below DIR and asked for its signals; runs are kept there and gone on with.
+XQuAD: each question with all paragraphs, without its own, and without its article. RGB: each
+question among its own passages, and among its wrong ones. MTRAG: among the passages of its task.
+Writes the section "Promise" of RESULTS.md.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eval import run_folder, trial
+from eval.calibrate import calibrate_confidence, collect_signal_rows
+from eval.case import Case, SourceText
+from eval.imports import mtrag, rgb, squad
+from eval.run import RunOptions, run_cases
+from eval.targets import CallableTarget
+from indexes.chunk import SearchFilter
+from ragdesk.answering.answer import Question
+from ragdesk.answering.answer_signals import add_answer_signals
+from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.settings import Settings
+from tests.lab.results import write_section
+
+ALPHA, QUESTIONS, SEED = 0.1, 300, 1
+Asked = Iterator[tuple[Case, SearchFilter]]
+STRATA = ("all unanswerable", "near_domain", "out_of_kb", "underspecified", "all answerable")
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A set, taken in: its name and its open collection."""
+
+    name: str
+    opened: OpenCollection
+
+    @property
+    def uris(self) -> frozenset[str]:
+        """Name all its documents."""
+        return frozenset(document.uri for document in self.opened.documents)
+
+
+def take_in(desks: Workspace, name: str, texts: Iterable[SourceText]) -> Set:
+    """Write a set's texts as files and take them in, unless that was done before."""
+    if name not in desks.list_collections():
+        folder = desks.home / "texts" / name
+        for text in texts:
+            file = folder / text.uri
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text.text, encoding="utf-8")
+        desks.make_job(name).run([folder])
+    return Set(name, desks.open_collection(name))
+
+
+def of_xquad(held: Set, file: Path) -> Asked:
+    """Ask with the paragraph, without it (near), and without its article (far)."""
+    every = list(squad.read_squad_cases(file))
+    articles: dict[str, set[str]] = {}
+    for case in every:
+        articles.setdefault(case.cluster, set()).add(case.evidence[0].uri)
+    for case in random.Random(SEED).sample(every, min(QUESTIONS, len(every))):  # noqa: S311
+        yield case, SearchFilter()
+        near = unanswerable(case, "near_domain")
+        yield near, SearchFilter(uris=held.uris - {case.evidence[0].uri})
+        far = replace(unanswerable(case, "out_of_kb"), id=f"{case.id}-far")
+        yield far, SearchFilter(uris=held.uris - articles[case.cluster])
+
+
+def of_rgb(held: Set, file: Path) -> Asked:
+    """Ask among all passages of a question, and among its wrong ones."""
+    for case in rgb.read_rgb_cases(file):
+        own = {uri for uri in held.uris if uri.startswith(f"{case.cluster}/")}
+        yield case, SearchFilter(uris=frozenset(own))
+        wrong = frozenset(uri for uri in own if "/wrong" in uri)
+        yield unanswerable(case, "near_domain"), SearchFilter(uris=wrong)
+
+
+def of_mtrag(_: Set, file: Path) -> Asked:
+    """Ask among the passages of a task; one without any has nothing to be found."""
+    tasks = {task["task_id"]: task for task in mtrag.read_mtrag_tasks(file)}
+    for case in mtrag.read_mtrag_cases(file):
+        own = frozenset(
+            mtrag.name_passage(passage) for passage in tasks[case.id].get("contexts", ())
+        )
+        yield case, SearchFilter(uris=own or frozenset({"none"}))
+
+
+def of_squad2(_: Set, file: Path) -> Asked:
+    """Ask among all paragraphs."""
+    every = list(squad.read_squad_cases(file))
+    for case in random.Random(SEED).sample(every, min(800, len(every))):  # noqa: S311
+        yield case, SearchFilter()
+
+
+def unanswerable(case: Case, stratum: Any) -> Case:
+    """Make the case of a question whose answer was taken out."""
+    nothing: Mapping[str, Any] = {"reference": (), "must_include": (), "evidence": ()}
+    return replace(case, id=f"{case.id}-near", answerable=False, stratum=stratum, **nothing)
+
+
+def measured(held: Set, asked: Asked, runs: Path) -> dict[str, Any]:
+    """Ask for the signals of every case, and fit the promise; gives the group of all languages."""
+    pairs = list(asked)
+    where = {case.id: filter_ for case, filter_ in pairs}
+
+    def signals(case: Case) -> dict[str, Any]:
+        retrieve = held.opened.retrieve
+        found = retrieve(Question(text=case.question, where=where[case.id]))
+        found = add_answer_signals(found, retrieve.embedder)
+        known = {"signals": dict(found.signals), "language": found.analysis.language}
+        return {"text": "", "outcome": "answered", "claims": [], **known}
+
+    folder = runs / held.name
+    target = CallableTarget(signals, {"name": held.name}, held.opened.index.read_text)
+    run_cases([case for case, _ in pairs], target, folder, RunOptions(jobs=1))
+    fitted = calibrate_confidence(
+        list(collect_signal_rows(run_folder.read_cases(folder), trial.read_trials(folder))), ALPHA
+    )
+    group: dict[str, Any] = fitted["groups"]["*"]
+    return group
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write a row per set: how well signals order, and what the promise comes to."""
+    rows = [f"| set | AUROC | {' | '.join(STRATA)} |", "| --- " * (len(STRATA) + 2) + "|"]
+    for name, group in found.items():
+        cells = [_cell(group["held_out"].get(stratum)) for stratum in STRATA]
+        rows.append(f"| {name} | {group['auroc']:.3f} | {' | '.join(cells)} |")
+    told = (
+        f"Share of questions answered where at most {ALPHA:.0%} of the unanswerable may be, on "
+        "cases that neither model nor floor saw; 95 % intervals over clusters."
+    )
+    return "\n".join([told, "", *rows])
+
+
+def _cell(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return ""
+    return f"{one['answered']:.3f} [{one['ci_low']:.3f}, {one['ci_high']:.3f}], n {one['cases']}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure the sets that are named, print, write down."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python -m tests.lab.quality.promise"
+    )
+    parser.add_argument("--runs", type=Path, required=True)
+    for name in ("xquad", "rgb", "mtrag", "squad2"):
+        parser.add_argument(f"--{name}", type=Path)
+    given = parser.parse_args(argv)
+    desks, found = Workspace(given.runs / "home", Settings()), {}
+    if given.xquad:
+        for lang in ("en", "zh"):
+            file = given.xquad / f"xquad.{lang}.json"
+            held = take_in(desks, f"xquad-{lang}", squad.read_squad_texts(file))
+            found[held.name] = measured(held, of_xquad(held, file), given.runs)
+    ways = (
+        ("rgb", rgb.read_rgb_texts, of_rgb),
+        ("mtrag", mtrag.read_mtrag_texts, of_mtrag),
+        ("squad2", squad.read_squad_texts, of_squad2),
+    )
+    for name, texts, ask in ways:
+        if file := getattr(given, name):
+            held = take_in(desks, name, texts(file))
+            found[name] = measured(held, ask(held, file), given.runs)
+    print(json.dumps(found, indent=1))
+    command = "python -m tests.lab.quality.promise --runs DIR --xquad DIR --rgb FILE --mtrag FILE --squad2 FILE"
+    write_section("Promise", command, table(found))
+
+
+if __name__ == "__main__":
+    main()

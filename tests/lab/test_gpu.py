@@ -1,0 +1,84 @@
+"""The GPU bench measures tiny sizes on a CPU, and writes nothing that a GPU did not do."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from torch.utils.flop_counter import FlopCounterMode
+
+from indexes.embedding import model_files
+from tests.lab.gpu import embedding, search, writing
+from tests.lab.quality import writer
+
+ROOT = Path(__file__).parents[2]
+# A machine without FAISS, vLLM and all that only other parts need.
+BARE = """
+import sys
+for name in ("faiss", "vllm", "opencc", "Stemmer", "onnx", "onnxruntime", "httpx", "fastapi"):
+    sys.modules[name] = None
+from tests.lab.gpu import embedding
+rows = embedding.measure("cpu", embedding.Sizes(matrix=64, texts=4, tokens=12, batch=2, rounds=1))
+print(len(rows), float(rows[0]["tokens/s"].replace(",", "")) > 0)
+"""
+
+
+def test_embedding_is_measured_without_faiss_and_vllm():
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", BARE], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2", "True"]
+
+
+def test_operations_are_those_that_torch_counts(tmp_path):
+    folder = model_files.find_model("packaged", tmp_path).folder
+    eager = {"attn_implementation": "eager"}
+    model = SentenceTransformer(str(folder), device="cpu", model_kwargs=eager).eval()
+    batch = model.tokenizer(["refund within days " * 20], return_tensors="pt")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model[0].auto_model(**batch)
+    pooled = 2 * model[0].auto_model.config.hidden_size ** 2  # of one token, and not used
+    length = batch["input_ids"].shape[1]
+    told = embedding.operations(model, [length])
+    assert told == pytest.approx(counter.get_total_flops() - pooled, rel=0.001)
+
+
+def test_search_is_measured_and_finds_what_flat_finds():
+    sizes = search.Sizes(
+        counts=(3_000,), dim=16, queries=20, copied=1 << 20, slab=1_000, rounds=1
+    )  # fmt: skip
+    flat, ivf = search.measure("cpu", sizes)
+    assert (flat["kind"], ivf["kind"]) == ("flat", "ivf")
+    assert float(flat["recall@10"]) == 1
+    assert 0.3 < float(ivf["recall@10"]) <= 1
+    assert float(flat["share"].rstrip("%")) > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_writing_is_measured_both_ways_with_the_same_prompts():
+    sizes = writing.Sizes(at_once=(1, 4), each=6)
+    with writer.writer("--corrupt", "0") as url:
+        rows = asyncio.run(writing.measure(f"{url}/v1", sizes))
+    assert [row["way"] for row in rows] == ["directly", "through ragdesk"] * 2
+    for row in rows:
+        assert row["failed"] == "0"
+        assert float(row["tokens/s"].replace(",", "")) > 0
+        assert float(row["first words p50, ms"]) > 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_without_a_gpu_nothing_is_written(tmp_path):
+    file = tmp_path / "RESULTS.md"
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-m", "tests.lab.gpu", "all", "--results", str(file)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "embed: not measured: no GPU" in done.stdout
+    assert "faiss: not" in done.stdout
+    assert "vllm: not" in done.stdout
+    assert not file.exists()
