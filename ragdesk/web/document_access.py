@@ -9,9 +9,10 @@ from ingest.source_changes import AdmissionRule
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, check_access
-from ragdesk.web.documents import LONGEST_URI
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.server_state import ServerState
+
+LONGEST_URI = 1_000
 
 
 def is_visible(document: ListedDocument, who: Principal) -> bool:

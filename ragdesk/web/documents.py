@@ -55,7 +55,6 @@ GroupsParam = Annotated[
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
 ]
 DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
-LONGEST_URI = 1_000
 COLLECTION_COUNTS = frozenset(
     ("documents", "chunks", "vectors", "embedded", "resumed")
 )  # counts of a report
