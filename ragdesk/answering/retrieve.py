@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from indexes.chunk import Chunk, Finder, Passage
 from indexes.dense import Vectors
 from indexes.embed import Embedder
+from indexes.errors import IndexDamaged
 from indexes.fuse import union, weigh
 from indexes.hits import Rows, Scores
 from indexes.index import Index
@@ -108,7 +109,18 @@ class Retrieve:
     options: RetrieveOptions = RetrieveOptions()
 
     def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
-        """Find the passages for a question, best first, within what ``question.where`` permits."""
+        """Find the passages for a question, best first, within what ``question.where`` permits.
+
+        Raises IndexDamaged where files that are mapped have changed under it.
+        """
+        try:
+            return self._find(question, top_k)
+        except (ArithmeticError, LookupError, ValueError) as error:
+            if damage := self.index.find_damage():
+                raise IndexDamaged(damage) from error
+            raise
+
+    def _find(self, question: Question, top_k: int | None) -> Retrieval:
         most = top_k or self.options.top_k
         text = strip_invisible(question.text)
         mask = self.index.mask(question.where)

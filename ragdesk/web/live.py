@@ -134,7 +134,8 @@ class Live:
 
     def _is_due(self, place: Place, stamp: Stamp) -> bool:
         again = place.trouble is not None and time.monotonic() - place.tried > self._again
-        return place.stamp != stamp or again
+        spoilt = place.shared is not None and place.shared.opened.index.damage is not None
+        return place.stamp != stamp or again or (spoilt and place.trouble is None)
 
     def _end(self, name: str, place: Place) -> None:
         """Serve a collection no longer: it was removed, or the disk of them all is away."""
