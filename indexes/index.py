@@ -4,6 +4,7 @@ Read this file first. Rows are chunk rows (int64), numbered through all segments
 generation in order. Any thread may search; an Index never changes, a new generation is a new one.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import copy
@@ -49,7 +50,8 @@ class Index:
     generation: its number. refused: why newer generations were passed over, or what a fallback
     would need is lost (empty is healthy).
     access: what holds of its documents now, where it answers in the place of a newer one.
-    total: live chunks. segments: see ``Segment``.
+    total: live chunks. segments: see ``Segment``. damage: what a search that failed found wrong
+    with the files that it reads from; None so far.
     """
 
     def __init__(
@@ -67,6 +69,10 @@ class Index:
         self.sums, self.dead, self.checksum = generation.sums, generation.dead, generation.checksum
         self.access = access
         self.refused: tuple[str, ...] = ()
+        self.damage: str | None = None
+        self._is_checked = False
+        self._check = threading.Lock()
+        self._collection = generation.folder.parents[1]
         self.segments = tuple(parts)
         table = generation.folder / document_table.TABLE_FILE
         self.documents = RestrictedDocumentTable(table, access) if access else DocumentTable(table)
@@ -238,6 +244,22 @@ class Index:
         view.documents = RestrictedDocumentTable.from_table(self.documents, access)
         view._prepare_masks()  # noqa: SLF001, of its own kind
         return view
+
+    def find_damage(self) -> str | None:
+        """Read the segments' files anew after a search failed; names what changed in them, or None.
+
+        They are mapped: a bit that turns on the disk turns here. They are read once, as a question
+        that fails for another reason must not cost that each time.
+        """
+        with self._check:
+            if not self._is_checked:
+                for segment in self.segments:
+                    folder = segment_folder(self._collection, segment.digest)
+                    if problems := manifest.list_problems(folder, segment.digest):
+                        self.damage = problems[0]
+                        break
+                self._is_checked = True
+            return self.damage
 
     @property
     def fallbacks(self) -> tuple[str, ...]:

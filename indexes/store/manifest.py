@@ -236,6 +236,8 @@ def _check_file(file: Path, size: int, sha256: str, *, anew: bool = False) -> st
         with _lock:
             known = not anew and _verified.get(name) == (sha256, stamp)
         if not known and _sha256(file) != sha256:
+            with _lock:
+                _verified.pop(name, None)  # a failing disk changes no time
             return f"{file} was changed: its SHA-256 is not the one in its manifest."
     except OSError as error:
         if not tells_absence(error):

@@ -142,7 +142,8 @@ class OpenCollections:
         is_retry_due = (
             place.outage is not None and time.monotonic() - place.tried_at > self._retry_seconds
         )
-        return place.stamp != stamp or is_retry_due
+        is_damaged = place.shared is not None and place.shared.collection.index.damage is not None
+        return place.stamp != stamp or is_retry_due or (is_damaged and place.outage is None)
 
     def _end(self, name: str, place: ServedCollection) -> None:
         """Serve a collection no longer: it was removed, or the disk of them all is away."""

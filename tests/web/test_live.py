@@ -10,6 +10,7 @@ import pytest
 from web_home import publish, serving
 
 from indexes.errors import BaseDamaged
+from indexes.index import Index
 from indexes.upkeep import rollback
 from ragdesk.web.schemas import NotServedOut, ReadyOut
 
@@ -211,3 +212,27 @@ def test_a_look_at_collections_after_the_end_begins_nothing(client):
     live.close()
     assert live._begin_all() == []
     assert client.post("/v1/answers", json={"question": "refund"}).status_code == 503
+
+
+def test_a_file_that_changes_while_it_is_read_from_is_damage_and_an_older_one_answers(home, keys):
+    """What is mapped changes with the disk: a row that is none must not be a 500."""
+    refund(home, 3)
+    with serving(home, keys) as client:
+        wait(lambda: generation(client) == 2)
+        collection = home / "collections" / "default"
+        with Index.open(collection) as index:
+            newest = index.segments[-1].digest
+        file = collection / "segments" / newest / "entries.npy"
+        body = bytearray(file.read_bytes())
+        body[-2] ^= 4
+        with file.open("r+b") as out:
+            out.write(body)
+
+        ask = {"query": "How many days does a refund take?"}
+        statuses = [client.post("/v1/search", json=ask).status_code]
+        wait(lambda: generation(client) == 1)
+        statuses.append(client.post("/v1/search", json=ask).status_code)
+        waits = client.get("/readyz").json()["not_served"]
+
+    assert statuses == [503, 200]
+    assert [entry["reason"] for entry in waits] == ["index_damaged"]

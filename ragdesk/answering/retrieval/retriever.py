@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexes.chunk import Chunk, Finder, Passage
 from indexes.embedding.embedder import Embedder
+from indexes.errors import IndexDamaged
 from indexes.index import Index
 from indexes.search_results import Rows, Scores
 from indexes.store.row_layout import RowFlags, SearchMask
@@ -114,7 +115,18 @@ class Retriever:
     options: RetrieveOptions = RetrieveOptions()
 
     def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
-        """Find the passages for a question, best first, within what ``question.where`` permits."""
+        """Find the passages for a question, best first, within what ``question.where`` permits.
+
+        Raises IndexDamaged where files that are mapped have changed under it.
+        """
+        try:
+            return self._retrieve(question, top_k)
+        except (ArithmeticError, LookupError, ValueError) as error:
+            if damage := self.index.find_damage():
+                raise IndexDamaged(damage) from error
+            raise
+
+    def _retrieve(self, question: Question, top_k: int | None) -> Retrieval:
         limit = top_k or self.options.top_k
         text = strip_invisible(question.text)
         mask = self.index.make_mask(question.where)
