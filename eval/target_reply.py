@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from indexes.text.folding import normalise_text
-from indexes.text.tokens import split_sentences
+from indexes.text.sentences import split_sentences
 
 Outcome = Literal["answered", "abstained", "undetermined"]
 OUTCOMES: Mapping[str, Outcome] = {

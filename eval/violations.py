@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from eval.faithfulness import word_set
-from indexes.text.coverage import Contradiction, Idf, choose_pieces, find_contradictions
-from indexes.text.tokens import split_sentences
+from indexes.text.contradictions import Contradiction, find_contradictions
+from indexes.text.coverage import Idf, choose_pieces
+from indexes.text.sentences import split_sentences
 
 CLOSE = 0.75  # of a sentence, by idf: so much of it its nearest sentences hold, or they are others
 SAME = 0.85  # then a "not" more or less turns the meaning round

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""The views of a chunk that are indexed: its text, and the question of an FAQ entry."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Settings of a collection's generations and segments."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""List the files of a source's path, and what among them is skipped."""
 
 import os
 import stat

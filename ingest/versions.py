@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Name the code that turns bytes into chunks, so that documents are read again when it changes."""
 
 import hashlib
 import json
@@ -11,10 +11,13 @@ _INGEST_FOLDER = Path(__file__).parent
 
 
 _CODE_FILES = (  # with the parsers, what decides a document's text and where its chunks end
-    *(_INGEST_FOLDER / name for name in ("split.py", "letters.py", "lead.py", "validity.py")),
+    *(
+        _INGEST_FOLDER / name
+        for name in ("split.py", "token_breaks.py", "chunk_context.py", "validity.py")
+    ),
     *(
         _INGEST_FOLDER.parent / "indexes" / name
-        for name in ("text.py", "sentence.py", "tokenizer.py")
+        for name in ("text/tokens.py", "text/sentences.py", "embedding/tokenizer.py")
     ),
 )
 

@@ -38,7 +38,7 @@ from ragdesk.web.limits import ServeOptions
 ENVIRONMENT_PREFIX = "RAGDESK_"
 DEFAULT_HOME = Path("var")
 SETTINGS_FILE = "ragdesk.toml"
-SECRET_MASK = "••••••"
+SECRET_MASK = "••••••"  # noqa: S105, what is shown in place of one
 T = TypeVar("T")
 
 

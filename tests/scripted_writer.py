@@ -22,7 +22,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from indexes.text.scripts import detect_language
-from indexes.text.tokens import drop_stopwords, split_sentences, tokenize_text
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import drop_stopwords, tokenize_text
 
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 KINDS = (

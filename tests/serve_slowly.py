@@ -10,7 +10,8 @@ from fakes import HashEmbedder
 
 from ragdesk import logs
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieval.retriever import Retrieval, Retriever
+from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""Texts to vectors. Read embedder.py first; `on_*.py` run the same model on other engines."""

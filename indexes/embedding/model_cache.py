@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Keep what is costly to make from a model's files in small files."""
 
 import contextlib
 import os

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""The inverted index and BM25. Read ranking.py first; index_writer.py writes its files."""

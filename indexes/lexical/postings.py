@@ -15,10 +15,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.lexical.index_writer import EntryIds, TermCounts, write_lexical_index
+from indexes.lexical.index_writer import EntryIds, TermCounts
 from indexes.mapped_arrays import map_array
-
-__all__ = ["POSTINGS_FILES", "TermCounts", "EntryIds", "LexicalIndex", "write_lexical_index"]
 
 # term bytes, their ends · per term: its start in the postings, highest count, shortest entry ·
 # per posting: entry and count · per entry: its length in tokens

@@ -14,18 +14,10 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.lexical.postings import EntryIds, LexicalIndex, write_lexical_index
+from indexes.lexical.index_writer import EntryIds
+from indexes.lexical.postings import LexicalIndex
 from indexes.search_results import Hits, RowMask, Rows, Scores, select_best
 from indexes.text.tokens import is_han_pair
-
-__all__ = [
-    "LexicalIndex",
-    "LexicalOptions",
-    "EntryMasks",
-    "Ranking",
-    "search_segments",
-    "write_lexical_index",
-]
 
 EntryMasks = Sequence[RowMask | None]
 _ScoreSums = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""Files on disk: segments, generations and their manifests, durability and locks."""

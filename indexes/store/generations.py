@@ -403,6 +403,7 @@ def _read_segment_names(collection: Path, number: int) -> Sequence[str]:
 
 
 def generation_folder(collection: Path, number: int) -> Path:
+    """Return the folder of one generation of a collection."""
     return collection / GENERATIONS_FOLDER / str(number)
 
 

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Locks of files: one writer per collection, and any number of readers of a generation."""
 
 import errno
 import fcntl

@@ -16,7 +16,7 @@ from indexes.chunk_views import MOST_VIEWS
 from indexes.embedding.embedder import EmbedderCard
 from indexes.embedding.model_files import NO_MODEL
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
-from indexes.lexical.ranking import LexicalIndex
+from indexes.lexical.postings import LexicalIndex
 from indexes.mapped_arrays import map_array
 from indexes.store import manifest
 from indexes.store.chunk_store import ChunkStore

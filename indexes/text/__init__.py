@@ -1,1 +1,4 @@
-"""TODO: say what this room is for."""
+"""Text analysis, known to all rooms.
+
+Scripts, folding, sentences, tokens, quantities, contradictions; all of it pure.
+"""

@@ -6,18 +6,7 @@ sentence for an answer, checking a claim and measuring faithfulness all count th
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from indexes.text.contradictions import Contradiction, find_contradictions, has_negation
 from indexes.text.tokens import drop_stopwords, tokenize_text
-
-__all__ = [
-    "Contradiction",
-    "Idf",
-    "compute_coverage",
-    "has_negation",
-    "find_contradictions",
-    "compute_carried_share",
-    "choose_pieces",
-]
 
 Idf = Callable[[str], float]
 LEAST_GAIN = 0.1  # of a claim, that a further piece must carry

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Normalise text for comparing: case, width, traditional characters, invisible characters. Pure."""
 
 import re
 import unicodedata

@@ -1,4 +1,7 @@
-"""TODO: say what this file holds."""
+"""Writing systems: the character ranges of Han, kana and hangul, and the language of a text.
+
+Pure.
+"""
 
 import re
 from typing import Literal

@@ -11,23 +11,7 @@ from operator import add
 
 from indexes.text.folding import normalise_text
 from indexes.text.scripts import _HAN, HAN, HANGUL, KANA, LETTER
-from indexes.text.sentences import split_sentences
 from indexes.text.word_forms import LONGEST_TERM, is_identifier, spell_terms, stem_word
-
-__all__ = [
-    "Language",
-    "drop_stopwords",
-    "find_identifiers",
-    "is_han_pair",
-    "detect_language",
-    "normalise_text",
-    "reads_without_cjk",
-    "split_sentences",
-    "STOPWORDS",
-    "strip_invisible",
-    "tokenize_text",
-]
-
 
 MOST_CACHED_RUNS = 1 << 16  # runs whose spelling is kept
 LONGEST_CACHED_RUN, MOST_CACHED_TOKENS = 24, 7  # of the longest: some 45 MB at the most

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""Care of a stored collection: verify, backup and restore, rollback, compaction, garbage."""

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Read a backup file as untrusted input: its listing, its members and their checksums."""
 
 import hashlib
 import json
@@ -50,6 +50,7 @@ BackupFiles = Mapping[str, tuple[int, str]]  # name to size and SHA-256
 
 
 def checksum_listing(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 that a backup's listing must bear in its ``checksum``."""
     known = {name: value for name, value in facts.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 

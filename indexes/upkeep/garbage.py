@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Remove files of a collection that no kept generation refers to."""
 
 from pathlib import Path
 

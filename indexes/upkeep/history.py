@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""List a collection's generations: their dates, sizes, and whether each can be read."""
 
 from dataclasses import dataclass
 from pathlib import Path

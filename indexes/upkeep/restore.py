@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Restore a collection from a backup file."""
 
 import os
 import shutil

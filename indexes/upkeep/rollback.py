@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Make an earlier generation current again, under the access groups of now."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing

@@ -286,5 +286,6 @@ def _compare_document(shelf: ChunkStore, listed: ListedDocument) -> Iterator[str
 
 
 def require_collection(collection: Path) -> None:
+    """Raise IndexNotFound, with the command that builds one, where there is no collection."""
     if not collection.is_dir():
         raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""Vector indexes (FAISS, on a GPU) and vector stores (Milvus), each behind one protocol."""

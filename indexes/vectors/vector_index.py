@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""What a segment asks of its vector index: search, and scores of given rows."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Clean the text of a document: wrapped lines, blanks, table rows, texts in place of pictures."""
 
 import re
 from collections.abc import Sequence

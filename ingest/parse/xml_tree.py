@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Parse XML of office files and e-books without entities, and read its elements."""
 
 import re
 

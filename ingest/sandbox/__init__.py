@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""The limited child process in which documents are parsed, and its protocol."""

@@ -1,9 +1,9 @@
-"""TODO: say what this file holds."""
+"""The parts of an answer as a writer makes them: quotes, statements, notes to the desk."""
 
 from dataclasses import dataclass
 
 from indexes.chunk import Passage
-from indexes.text.coverage import Contradiction
+from indexes.text.contradictions import Contradiction
 from ragdesk.answering.answer import ClaimVerdict
 
 

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Measure the seconds that each step of an answer takes."""
 
 import time
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""What `ragdesk bench` runs: load against a server or an engine."""

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Keep access keys in a home's SQLite database: only digests of their tokens."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ from ragdesk.support.access import SCOPES, Key
 Stamp = tuple[int, int, int, int]
 
 
-TOKEN_PREFIX = "rd_"
+TOKEN_PREFIX = "rd_"  # noqa: S105, how every token begins
 
 
 DATABASE_FILE = "desk.sqlite"

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Look documents up for a principal: what a key may not see is answered as if it did not exist."""
 
 import unicodedata
 from collections.abc import Sequence

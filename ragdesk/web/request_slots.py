@@ -1,4 +1,7 @@
-"""TODO: say what this file holds."""
+"""Bound the requests and the bytes of bodies that the server holds at a time.
+
+Take room back from clients that stall.
+"""
 
 import asyncio
 import time

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.text.tokens import split_sentences
+from indexes.text.sentences import split_sentences
 from ingest.token_breaks import mark_token_breaks
 
 ALPHABET = "ab .,;:\n\t退，。;  )？! 😀\u3000é\u200b好"

@@ -22,7 +22,9 @@ from statistics import median
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ragdesk", "ingest", "indexes", "eval")
-VAGUE = frozenset("found held told said given met asked seen one every near".split())
+VAGUE = frozenset(
+    ["found", "held", "told", "said", "given", "met", "asked", "seen", "one", "every", "near"]
+)
 LONGEST_FILE = 500
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -27,7 +27,7 @@ print(len(rows), float(rows[0]["tokens/s"].replace(",", "")) > 0)
 
 
 def test_embedding_is_measured_without_faiss_and_vllm():
-    done = subprocess.run(  # noqa: S603 - our own code
+    done = subprocess.run(
         [sys.executable, "-c", BARE], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
@@ -73,7 +73,7 @@ def test_writing_is_measured_both_ways_with_the_same_prompts():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_without_a_gpu_nothing_is_written(tmp_path):
     file = tmp_path / "RESULTS.md"
-    done = subprocess.run(  # noqa: S603 - our own code
+    done = subprocess.run(
         [sys.executable, "-m", "tests.lab.gpu", "all", "--results", str(file)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip

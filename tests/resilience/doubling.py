@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from indexes.text.coverage import find_contradictions
+from indexes.text.contradictions import find_contradictions
 from indexes.text.quantities import find_quantities
-from indexes.text.tokens import find_identifiers, split_sentences, tokenize_text
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import find_identifiers, tokenize_text
 from ingest.errors import Unreadable
 from ingest.parse import registry
 from ragdesk.answering.clarify import is_vague

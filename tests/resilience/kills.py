@@ -221,7 +221,7 @@ def _kill_one(
 
     Returns its marks, and the seconds that its last whole publish took (0 if there was none).
     """
-    assert zygote.stdin  # noqa: S101 - it was opened with a pipe
+    assert zygote.stdin
     zygote.stdin.write(f"{step}\n")
     zygote.stdin.flush()
     marks, begun, took, started, pid = [BORN], set(), 0.0, 0.0, 0
@@ -244,7 +244,7 @@ def _kill_one(
 
 
 def _marks(zygote: Popen[str]) -> Iterator[tuple[str, int]]:
-    assert zygote.stdout  # noqa: S101 - it was opened with a pipe
+    assert zygote.stdout
     for line in zygote.stdout:
         what, value = line.split()
         yield what, int(value)

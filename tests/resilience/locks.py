@@ -97,7 +97,7 @@ def _racer(folder: Path, seed: int, *, locked: bool) -> subprocess.Popen[bytes]:
 
 
 def _send(racer: subprocess.Popen[bytes]) -> None:
-    assert racer.stdin  # noqa: S101 - it was opened with a pipe
+    assert racer.stdin
     racer.stdin.write(b"\n")
     racer.stdin.flush()
 

@@ -75,7 +75,7 @@ def histories(folder: Path, count: int, *, seed: int, steps: int = 8) -> Histori
             step(collection, held, dice)
             with Index.open(collection) as index:
                 there = {d.uri: (index.read_text(d.uri), d.groups) for d in index.iter_documents()}
-                words = {c.text for c in index.read_chunks(np.flatnonzero(index._live.chunks))}  # noqa: SLF001 - all that can be found
+                words = {c.text for c in index.read_chunks(np.flatnonzero(index._live.chunks))}
             found.steps += 1
             wanted = {line for text, _ in held.values() for line in text.split("\n")}
             found.divergences += there != held or words != wanted

@@ -141,8 +141,8 @@ class Jobs:
 
     def run(self, kind: str, place: Path, where: str = "", mode: str = "") -> int:
         """Run a job, failing at a place in a way; returns its exit code."""
-        assert self._process.stdin  # noqa: S101 - it was opened with pipes
-        assert self._process.stdout  # noqa: S101
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps([kind, str(place), where, mode]) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())

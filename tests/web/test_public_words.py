@@ -6,10 +6,10 @@ import time
 import pytest
 from web_home import serving
 
-from indexes.errors import BaseDamaged, CollectionBusy, IndexDamaged, IndexNotFound
+from indexes.errors import BaseDamaged, CollectionBusy, IndexDamaged, IndexNotFound, ModelMissing
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
 from ingest.validity import read_sidecar, sidecar_path
-from ragdesk.errors import HomeUnusable, ModelMissing, SettingsError
+from ragdesk.errors import HomeUnusable, SettingsError
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web.problems import error_response
 

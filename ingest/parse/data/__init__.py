@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""Tables and records (CSV, JSON Lines), and subtitles."""

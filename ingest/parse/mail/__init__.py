@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""Mail messages, and their attachments as documents of their own kind."""

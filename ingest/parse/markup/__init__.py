@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""HTML, Markdown and e-books."""

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Find the elements of an HTML page that a reader does not see."""
 
 import re
 from collections.abc import Iterator

@@ -56,7 +56,7 @@ def is_hidden_run(run: Element) -> bool:
     size = read_attribute(find_child(own, "sz"))
     if is_on(find_child(own, "vanish")) or (
         size.isdecimal() and len(size) < 4 and int(size) <= TINY_HALF_POINTS
-    ):  # noqa: PLR2004
+    ):
         return True
     if read_attribute(find_child(own, "color")).upper() not in WHITE_CODES:
         return False

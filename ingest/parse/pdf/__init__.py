@@ -1,1 +1,4 @@
-"""TODO: say what this room is for."""
+"""PDF: words from pdfium, lines, reading order, tables, running heads, structure.
+
+Read reader.py first.
+"""

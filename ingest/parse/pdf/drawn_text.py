@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Tidy the characters that a PDF draws: shaped letters, accents, dot leaders, symbols."""
 
 import re
 import unicodedata

@@ -1,1 +1,4 @@
-"""TODO: say what this room is for."""
+"""Answers in the documents' own sentences.
+
+Read sentence_extractor.py first; quote_units.py says where a quote begins and ends.
+"""

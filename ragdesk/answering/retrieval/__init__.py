@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""From a question to passages. Read retriever.py first; result.py is what it gives."""

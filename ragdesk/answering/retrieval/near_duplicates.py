@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from indexes.chunk import Passage
-from indexes.text.coverage import find_contradictions
+from indexes.text.contradictions import find_contradictions
 from indexes.text.folding import normalise_text
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.retrieval.passage_words import analyze_sentences

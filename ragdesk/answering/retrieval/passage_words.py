@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from indexes.chunk import Chunk
-from indexes.text.tokens import split_sentences, tokenize_text
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import tokenize_text
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 
 _NAME_MARKS = re.compile(r"[/_.-]+")

@@ -1,4 +1,7 @@
-"""TODO: say what this file holds."""
+"""What a question asks for.
+
+Its content words with their weights, its names, numbers and periods.
+"""
 
 import re
 from collections.abc import Callable, Collection, Mapping

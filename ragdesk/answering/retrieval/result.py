@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""The result of a retrieval: passages with their scores, and how they came about."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

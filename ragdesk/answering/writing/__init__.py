@@ -1,1 +1,4 @@
-"""TODO: say what this room is for."""
+"""Answers that a language model writes: prompt, model, citations, check.
+
+Read model_writer.py first.
+"""

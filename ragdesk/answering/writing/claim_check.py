@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexes.chunk import Passage
-from indexes.text.coverage import (
-    Contradiction,
-    Idf,
-    choose_pieces,
-    compute_coverage,
-    find_contradictions,
-)
+from indexes.text.contradictions import Contradiction, find_contradictions
+from indexes.text.coverage import Idf, choose_pieces, compute_coverage
 from indexes.text.polarity import contradicts_polarity, pieces_agree, read_stance, read_yes_no
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import ClaimVerdict

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""What a language model is to ragdesk: the protocol of a text generator, and its options."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field

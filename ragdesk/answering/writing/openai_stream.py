@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""Read the event stream of an OpenAI-compatible server, as untrusted input with bounds."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""TODO: say what this file holds."""
+"""What writes an answer: the protocol that the extractive and the model's writer implement."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol

@@ -15,13 +15,9 @@ from hypothesis import strategies as st
 
 from indexes.errors import IndexDamaged
 from indexes.lexical import index_writer, postings
-from indexes.lexical.ranking import (
-    LexicalIndex,
-    LexicalOptions,
-    Ranking,
-    search_segments,
-    write_lexical_index,
-)
+from indexes.lexical.index_writer import write_lexical_index
+from indexes.lexical.postings import LexicalIndex
+from indexes.lexical.ranking import LexicalOptions, Ranking, search_segments
 from indexes.text.tokens import tokenize_text
 
 TERMS = ["a", "b", "c", "d", "e", "é", "退"]

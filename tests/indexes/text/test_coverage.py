@@ -6,13 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.text.coverage import (
-    choose_pieces,
-    compute_carried_share,
-    compute_coverage,
-    find_contradictions,
-)
-from indexes.text.tokens import split_sentences, tokenize_text
+from indexes.text.contradictions import find_contradictions
+from indexes.text.coverage import choose_pieces, compute_carried_share, compute_coverage
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import tokenize_text
 
 RARE = {"refund": 3.0, "退款": 3.0, "退": 2.0, "款": 2.0}
 WORDS = st.lists(st.sampled_from(["refund", "window", "ship", "the", "退款", "的"]), max_size=6)

@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 
 from indexes.text.folding import normalise_text, strip_invisible
 from indexes.text.scripts import detect_language, reads_without_cjk
-from indexes.text.tokens import (
-    STOPWORDS,
-    drop_stopwords,
-    find_identifiers,
-    split_sentences,
-    tokenize_text,
-)
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import STOPWORDS, drop_stopwords, find_identifiers, tokenize_text
 
 # Pieces that texts are made of, put together at random: marks, breaks, scripts, identifiers.
 WORDS = (

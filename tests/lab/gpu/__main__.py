@@ -33,7 +33,7 @@ def faiss(given: argparse.Namespace) -> str:
     """Measure search. Raises NotMeasured where FAISS has no GPU."""
     need("faiss", "torch")
     need_gpu()
-    import faiss as library  # noqa: PLC0415
+    import faiss as library
 
     if not hasattr(library, "StandardGpuResources"):
         raise NotMeasured("not installed: a FAISS with GPU support (pip install faiss-gpu)")

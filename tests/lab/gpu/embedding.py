@@ -29,7 +29,7 @@ class Sizes:
 
 def product_rate(device: str, size: int, rounds: int) -> float:
     """Measure the operations a second of a square product of halves (bfloat16 on a CPU)."""
-    import torch  # noqa: PLC0415
+    import torch
 
     kind = torch.bfloat16 if device == "cpu" else torch.float16
     one, other = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
@@ -38,7 +38,7 @@ def product_rate(device: str, size: int, rounds: int) -> float:
 
 def operations(model: Any, tokens: Sequence[int]) -> float:
     """Count what embedding texts of so many tokens takes: linear layers and attention."""
-    import torch  # noqa: PLC0415
+    import torch
 
     layers = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
     weights = sum(layer.weight.numel() for layer in layers)
@@ -62,9 +62,9 @@ def texts(count: int, words: int) -> list[str]:
 def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str, str]]:
     """Measure the product, the model alone on the device, and embedding as a desk does it."""
     need("torch", "transformers", "sentence_transformers")
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+    from sentence_transformers import SentenceTransformer
 
-    from indexes.embedding import model_files as weights  # noqa: PLC0415
+    from indexes.embedding import model_files as weights
     from indexes.embedding import on_torch
 
     with tempfile.TemporaryDirectory() as cache:
@@ -99,7 +99,7 @@ def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str
 
 def _alone(model: Any, given: list[str], device: str, sizes: Sizes) -> float:
     """Time the model on tokens that are on the device already."""
-    import torch  # noqa: PLC0415
+    import torch
 
     batches = []
     for at in range(0, len(given), sizes.batch):
@@ -126,6 +126,6 @@ def section(device: str, sizes: Sizes, model: str) -> str:
 
 
 def _threads() -> int:
-    import torch  # noqa: PLC0415
+    import torch
 
     return int(torch.get_num_threads())

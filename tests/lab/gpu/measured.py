@@ -22,7 +22,7 @@ def need(*modules: str) -> None:
 def need_gpu() -> None:
     """Ask for a GPU that torch can use. Raises NotMeasured."""
     need("torch")
-    import torch  # noqa: PLC0415 - seconds, and only where it is installed
+    import torch
 
     if not torch.cuda.is_available():
         raise NotMeasured("not measured: no GPU")
@@ -30,7 +30,7 @@ def need_gpu() -> None:
 
 def card() -> str:
     """Name the GPU, its memory, and the libraries above it."""
-    import torch  # noqa: PLC0415
+    import torch
 
     facts = torch.cuda.get_device_properties(0)
     memory = f"{facts.total_memory / 2**30:.0f} GiB"
@@ -52,7 +52,7 @@ def seconds(work: Callable[[], object], *, device: str, rounds: int) -> float:
 def wait(device: str) -> None:
     """Wait until a device has done what it was given."""
     if device.startswith("cuda"):
-        import torch  # noqa: PLC0415
+        import torch
 
         torch.cuda.synchronize()
 
@@ -67,7 +67,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def save(file: Path, heading: str, command: str, body: str) -> None:
     """Print a section, and write it down where it was measured on a GPU."""
-    from tests.lab.results import write_section  # noqa: PLC0415
+    from tests.lab.results import write_section
 
     print(f"## {heading}\n\n{body}\n", flush=True)
     write_section(heading, command, body, file=file)

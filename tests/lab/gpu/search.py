@@ -34,7 +34,7 @@ class Sizes:
 
 def copy_rate(device: str, size: int, rounds: int) -> float:
     """Measure the bytes a second that a copy within a device's memory reads and writes."""
-    import torch  # noqa: PLC0415
+    import torch
 
     one = torch.zeros(size, dtype=torch.uint8, device=device)
     other = torch.empty_like(one)
@@ -55,7 +55,7 @@ def slabs(count: int, sizes: Sizes, seed: int = 0) -> Iterator[Vectors]:
 
 def empty(device: str, kind: str, sizes: Sizes, lists: int) -> Any:
     """Make an empty index, as ``indexes/vectors/faiss_index.py`` and ``indexes/vectors/on_gpu.py`` hold theirs."""
-    from indexes.vectors.faiss_index import faiss  # noqa: PLC0415
+    from indexes.vectors.faiss_index import faiss
 
     product, code = faiss.METRIC_INNER_PRODUCT, faiss.ScalarQuantizer
     if device == "cpu":
@@ -110,7 +110,7 @@ def ask(index: Any, queries: Vectors, **how: Any) -> tuple[list[float], NDArray[
 def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
     """Measure both kinds at each number of vectors."""
     need("faiss", "torch")
-    from indexes.vectors.faiss_index import count_probes, faiss  # noqa: PLC0415
+    from indexes.vectors.faiss_index import count_probes, faiss
 
     copied = copy_rate(device, sizes.copied, sizes.rounds)
     queries = next(slabs(sizes.queries, sizes, seed=2))

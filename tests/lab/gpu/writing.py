@@ -110,7 +110,7 @@ async def directly(client: Any, url: str, asked: dict[str, Any], told: Round) ->
 
 async def through(desk: Any, question: str, told: Round) -> None:
     """Ask the desk; its first words are those that an asker sees."""
-    from ragdesk.answering.answer import Done, Question, TextDelta  # noqa: PLC0415
+    from ragdesk.answering.answer import Done, Question, TextDelta
 
     began, spoke = time.perf_counter(), False
     async with aclosing(desk.stream(Question(text=question))) as events:
@@ -143,10 +143,10 @@ class Pieces:
 async def measure(url: str, sizes: Sizes) -> list[dict[str, str]]:
     """Measure both ways at each number of askers, after one round that warms up."""
     need("httpx", "faiss")
-    import httpx  # noqa: PLC0415
+    import httpx
 
-    from ragdesk.assemble import Workspace  # noqa: PLC0415
-    from tests.lab.quality.handbook import HANDBOOK, cases  # noqa: PLC0415
+    from ragdesk.assemble import Workspace
+    from tests.lab.quality.handbook import HANDBOOK, cases
 
     questions = list(islice(cycle(case.question for case in cases()), sizes.each))
     url = url.rstrip("/")
@@ -201,10 +201,10 @@ def section(url: str, sizes: Sizes) -> str:
 
 
 def _settings(url: str, sizes: Sizes) -> Any:
-    from ragdesk.answering.decision import DecideOptions  # noqa: PLC0415
-    from ragdesk.answering.writing.claim_check import VerifyOptions  # noqa: PLC0415
+    from ragdesk.answering.decision import DecideOptions
+    from ragdesk.answering.writing.claim_check import VerifyOptions
     from ragdesk.answering.writing.generator import GenerateOptions
-    from ragdesk.settings import Settings  # noqa: PLC0415
+    from ragdesk.settings import Settings
 
     most = max(sizes.at_once)
     return replace(

@@ -53,7 +53,7 @@ class Asked:
 
 def ask(
     index: Index, embed: Remembering, case: Case, where: SearchFilter = SearchFilter()
-) -> Retrieval:  # noqa: B008 - a frozen value
+) -> Retrieval:
     """Find the passages for a case."""
     retrieve = Retriever(index=index, embedder=embed)
     return retrieve(Question(text=case.question, where=where))

@@ -23,7 +23,8 @@ from eval.imports.rated import RatedText, read_rated_set
 from eval.target_reply import is_refusal_sentence
 from eval.validate import compute_idf, find_threshold
 from indexes.chunk import Passage
-from indexes.text.tokens import drop_stopwords, split_sentences, tokenize_text
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
 from tests.lab.quality.verify import whole
 from tests.lab.results import write_section

@@ -28,7 +28,8 @@ from eval.validate import compute_idf, validate_verifier
 from indexes.chunk import Chunk, Passage
 from indexes.text.contradictions import read_words
 from indexes.text.coverage import Idf
-from indexes.text.tokens import drop_stopwords, split_sentences, tokenize_text
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.retrieval.passage_words import analyze_sentences as sentences_of
 from ragdesk.answering.statement import Statement
 from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions

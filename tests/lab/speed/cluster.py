@@ -40,7 +40,7 @@ class Run:
 @contextmanager
 def cluster(nodes: int) -> Iterator[str]:
     """Start some nodes of one core each, the first of which is the driver's; gives the address."""
-    from ray.cluster_utils import Cluster  # noqa: PLC0415 - an extra
+    from ray.cluster_utils import Cluster
 
     every = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, every[:1])  # whoever is started from here on inherits it
@@ -61,7 +61,7 @@ def cluster(nodes: int) -> Iterator[str]:
 
 def run(place: Path, models: Path, folder: Path, address: str = "", batch: int = 2) -> Run:
     """Take a folder into a fresh collection, here or at an address."""
-    from ingest.on_ray import make_ray_runner  # noqa: PLC0415 - an extra
+    from ingest.on_ray import make_ray_runner
 
     open_one = partial(open_embedder, EmbedOptions(threads=1), models)
     options = RayOptions(address=address, batch=batch)

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from indexes.text.scripts import detect_language
-from indexes.text.tokens import split_sentences, tokenize_text
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import tokenize_text
 from tests.lab.results import write_section
 from tests.lab.speed.lexical_engines import ENGINES, Engine
 

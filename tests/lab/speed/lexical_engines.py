@@ -14,7 +14,9 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from indexes.lexical.ranking import LexicalIndex, LexicalOptions, Ranking, write_lexical_index
+from indexes.lexical.index_writer import write_lexical_index
+from indexes.lexical.postings import LexicalIndex
+from indexes.lexical.ranking import LexicalOptions, Ranking
 
 K1, B = LexicalOptions().k1, LexicalOptions().b
 Entries = Iterable[list[str]]

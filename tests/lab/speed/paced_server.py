@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from indexes.text.tokens import split_sentences
+from indexes.text.sentences import split_sentences
 
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 ASKED = re.compile(r"\n(?:Question: |问题：)")

@@ -20,7 +20,7 @@ from indexes.chunk import Chunk, DocumentRecord
 from indexes.embedding.embedder import Embedder
 from indexes.store.segments import CANARY_TEXT
 from indexes.text.scripts import reads_without_cjk
-from indexes.text.tokens import split_sentences
+from indexes.text.sentences import split_sentences
 from tests.lab.embedder_proxy import Through
 from tests.lab.speed.lexical import TYPES
 
