@@ -1,4 +1,4 @@
-"""The words of the desk: what is asked, and what is given back."""
+"""Question, Answer and the events between them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
