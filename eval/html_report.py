@@ -25,8 +25,8 @@ HEADLINE = (
     "false_answer",
     "over_refusal",
 )
-STYLE = Path(__file__).with_name("page.css")
-SCRIPT = Path(__file__).with_name("page.js")
+STYLE = Path(__file__).with_name("html_report.css")
+SCRIPT = Path(__file__).with_name("html_report.js")
 
 
 def render_report(done: ReleaseOutcome) -> str:
@@ -58,8 +58,8 @@ def render_report(done: ReleaseOutcome) -> str:
 def _render_badge(done: ReleaseOutcome) -> str:
     if done.is_unjudged:
         return '<p class="badge bad">Not judged: too many cases were not answered</p>'
-    if done.list_failures:
-        return f'<p class="badge bad">{len(done.list_failures)} of {len(done.verdicts)} gates failed</p>'
+    if done.failed_verdicts:
+        return f'<p class="badge bad">{len(done.failed_verdicts)} of {len(done.verdicts)} gates failed</p>'
     count = len(done.verdicts)
     return f'<p class="badge good">All {count} gates passed</p>' if count else ""
 

@@ -19,11 +19,11 @@ class ReleaseOutcome:
     is_unjudged: bool = False
 
     @property
-    def list_failures(self) -> list[GateVerdict]:
+    def failed_verdicts(self) -> list[GateVerdict]:
         """List the gates that were not passed."""
         return [one for one in self.verdicts if not one.passed]
 
     @property
     def exit_code(self) -> int:
         """Give the exit code: 0 passed, 1 failed, 6 too many errors to judge."""
-        return UNJUDGED if self.is_unjudged else FAILED if self.list_failures else PASSED
+        return UNJUDGED if self.is_unjudged else FAILED if self.failed_verdicts else PASSED
