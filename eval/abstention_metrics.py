@@ -43,7 +43,8 @@ def compute_risk_coverage(
 def compute_aurc(confidence: Sequence[float], wrong: Sequence[float]) -> float:
     """Give the area under the risk-coverage curve: mean risk over all coverages, 0.0 at best.
 
-    >>> compute_aurc([0.9, 0.8, 0.1], [0.0, 0.0, 1.0]) < compute_aurc([0.9, 0.8, 0.1], [1.0, 0.0, 0.0])
+    >>> confidence = [0.9, 0.8, 0.1]
+    >>> compute_aurc(confidence, [0.0, 0.0, 1.0]) < compute_aurc(confidence, [1.0, 0.0, 0.0])
     True
     """
     coverage, risk = compute_risk_coverage(confidence, wrong)

@@ -15,7 +15,8 @@ def compute_answer_f1(answer: str, references: Sequence[str], idf: Idf) -> float
 
     Words count by idf; of several references the best one counts.
 
-    >>> round(compute_answer_f1("Within 30 days.", ["30 days of delivery", "a month"], lambda t: 1.0), 3)
+    >>> references = ["30 days of delivery", "a month"]
+    >>> round(compute_answer_f1("Within 30 days.", references, lambda term: 1.0), 3)
     0.667
     """
     return max((_f1(answer, one, idf) for one in references), default=0.0)
@@ -42,8 +43,10 @@ def contains_phrase(answer: str, phrase: str) -> bool:
 
     A phrase that begins or ends with a letter or digit must begin or end a word there.
 
-    >>> contains_phrase("It takes 30 days.", "30  DAYS"), contains_phrase("It takes 130 days", "30 days")
-    (True, False)
+    >>> contains_phrase("It takes 30 days.", "30  DAYS")
+    True
+    >>> contains_phrase("It takes 130 days", "30 days")
+    False
     """
     said, wanted = _fold_answer(answer), _fold_answer(phrase)
     first = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", wanted) else ""

@@ -58,9 +58,10 @@ def render_report(done: ReleaseOutcome) -> str:
 def _render_badge(done: ReleaseOutcome) -> str:
     if done.is_unjudged:
         return '<p class="badge bad">Not judged: too many cases were not answered</p>'
-    if done.list_failures:
-        return f'<p class="badge bad">{len(done.list_failures)} of {len(done.verdicts)} gates failed</p>'
     count = len(done.verdicts)
+    failed = len(done.list_failures)
+    if failed:
+        return f'<p class="badge bad">{failed} of {count} gates failed</p>'
     return f'<p class="badge good">All {count} gates passed</p>' if count else ""
 
 
@@ -102,7 +103,8 @@ def _render_plots(report: EvalReport) -> Iterator[str]:
         sure, wrong = [c for c, _ in known], [w for _, w in known]
         coverage, risk = abstention_metrics.compute_risk_coverage(sure, wrong)
         yield f"<figure>{plots.plot_risk_coverage(coverage.tolist(), risk.tolist())}</figure>"
-        yield f"<figure>{plots.plot_reliability(abstention_metrics.compute_reliability(sure, wrong))}</figure>"
+        reliability = abstention_metrics.compute_reliability(sure, wrong)
+        yield f"<figure>{plots.plot_reliability(reliability)}</figure>"
     walls = [one.answered_case.wall for one in report.scored if one.answered_case is not None]
     if walls:
         yield f"<figure>{plots.plot_latency(walls)}</figure>"
@@ -119,7 +121,8 @@ def _render_comparison(compared: Sequence[MetricComparison]) -> Iterator[str]:
 def _render_groups(report: EvalReport) -> Iterator[str]:
     yield "<section><h2>By language and stratum</h2>"
     for name, table in report.groups.items():
-        yield f"<details><summary>{escape(name)}</summary>{_render_table(report_tables.figure_rows(table))}</details>"
+        figures = _render_table(report_tables.figure_rows(table))
+        yield f"<details><summary>{escape(name)}</summary>{figures}</details>"
     yield "</section>"
 
 
@@ -174,7 +177,8 @@ def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
     """Write the answer, each sentence with what its sources hold of it."""
     sure = answered_case.reply.confidence
     more = "" if sure is None else f" · confidence {sure:.2f}"
-    yield f"<h3>Answer <small>{escape(answered_case.reply.outcome)}{more} · {answered_case.wall:.3f} s</small></h3>"
+    outcome = escape(answered_case.reply.outcome)
+    yield f"<h3>Answer <small>{outcome}{more} · {answered_case.wall:.3f} s</small></h3>"
     if not answered_case.reply.sentences:
         yield f"<p>{escape(answered_case.reply.text)}</p>"
     for said in answered_case.reply.sentences:

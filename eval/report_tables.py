@@ -118,4 +118,5 @@ def report_as_junit(
 def _verdict_row(verdict: GateVerdict) -> str:
     cases = ", ".join(verdict.cases[:MOST_CASES])
     more = f" ({cases})" if cases else ""
-    return f"- {'passed' if verdict.passed else '**FAILED**'} `{verdict.line}` {verdict.why}{more}".rstrip()
+    status = "passed" if verdict.passed else "**FAILED**"
+    return f"- {status} `{verdict.line}` {verdict.why}{more}".rstrip()

@@ -73,9 +73,12 @@ def estimate_proportion(values: Sequence[float], clusters: Sequence[str] | None 
     Where all agree, or there are under five clusters, that cannot be seen, and only whole clusters
     count: a bootstrap would claim certainty there.
 
-    >>> str(estimate_proportion([1.0] * 20)), str(estimate_proportion([1.0] * 20, ["a"] * 10 + ["b"] * 10))
-    ('1.000 [0.839, 1.000]', '1.000 [0.342, 1.000]')
-    >>> str(estimate_proportion([1.0, 0.0] * 10, ["a"] * 10 + ["b"] * 10))
+    >>> str(estimate_proportion([1.0] * 20))
+    '1.000 [0.839, 1.000]'
+    >>> clusters = ["a"] * 10 + ["b"] * 10
+    >>> str(estimate_proportion([1.0] * 20, clusters))
+    '1.000 [0.342, 1.000]'
+    >>> str(estimate_proportion([1.0, 0.0] * 10, clusters))
     '0.500 [0.095, 0.905]'
     """
     sums, counts = sum_clusters(values, clusters)
@@ -100,8 +103,10 @@ def compute_wilson_interval(share: float, n: float) -> Estimate:
 def compute_exact_upper_bound(count: int, n: int, *, level: float = LEVEL) -> float:
     """Give the one-sided upper bound of a share: in so many of all samples it is not exceeded.
 
-    >>> round(compute_exact_upper_bound(0, 29), 3), compute_exact_upper_bound(3, 3), compute_exact_upper_bound(0, 0)
-    (0.098, 1.0, 1.0)
+    >>> round(compute_exact_upper_bound(0, 29), 3)
+    0.098
+    >>> compute_exact_upper_bound(3, 3), compute_exact_upper_bound(0, 0)
+    (1.0, 1.0)
     """
     return 1.0 if count >= n else float(beta.ppf(level, count + 1, n - count))
 

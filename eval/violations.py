@@ -35,7 +35,8 @@ def list_violations(
 
     beside: what names may come from without being a source: headings, the question.
 
-    >>> [f.said for f in list_violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
+    >>> violations = list_violations("You have 60 days.", ["You have 30 days."], lambda term: 1.0)
+    >>> [violation.words for violation in violations]
     ['60 days']
     """
     said = LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")

@@ -97,8 +97,8 @@ class Build:
     is embedded anew (another embedder made it), or None. due: whether what was published has
     segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
     None keeps those of the base. kept: which generations stay after a publish; None: all.
-    begin_anew: where the base cannot be read whole, start from nothing; then ``measure_loss`` says what
-    is let go of. Of a whole base nothing ever is.
+    begin_anew: where the base cannot be read whole, start from nothing; then ``measure_loss``
+    counts what is lost. A base that can be read whole is kept whole.
     """
 
     def __init__(  # noqa: PLR0913, each is the choice of a job

@@ -123,9 +123,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFilter:
-    """Restricts a search to groups, paths, media types, languages or uris; an empty field does not restrict.
+    """Restricts a search to groups, paths, media types, languages or uris.
 
-    Empty fields ask for nothing.
+    An empty field does not restrict.
 
     groups: what the asker belongs to; None means an asker who may see all (the local operator).
     paths: prefixes of uris. kinds of media, languages and uris: any of those named.

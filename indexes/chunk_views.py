@@ -15,7 +15,7 @@ def iter_views(chunk: Chunk) -> Iterator[tuple[int, str]]:
 
     >>> faq = Chunk(document="d", uri="a", title="A", text="Q: How? A: So.", start=10, end=24,
     ...             question=(10, 17))
-    >>> list(most_views(faq))
+    >>> list(iter_views(faq))
     [(0, 'Q: How? A: So.'), (1, 'Q: How?'), (2, 'A: So.')]
     """
     yield WHOLE_VIEW, chunk.indexed_text

@@ -219,9 +219,10 @@ class Index:
         del self._layout, self._ranking, self._masks, self._live, self._replica
 
     def use_replica(self, store: VectorStore, collection: str) -> bool:
-        """Search vectors in the store's replica from now on; returns whether a complete one is there.
+        """Search vectors in the store's replica from now on; return whether it is complete.
 
-        Replicas know who might see a document when it was published, not who may now.
+        An incomplete one is not used. Replicas know who might see a document when it was
+        published, not who may now.
         """
         if self.access:
             return False
@@ -356,7 +357,7 @@ class Index:
         mask: SearchMask | None = None,
         questions: bool = False,
     ) -> Scores:
-        """Score chunk rows (n,) as ``search_lexical`` would; 0 for those without any of the terms."""
+        """Score chunk rows (n,) as ``search_lexical`` does; 0 for a row without the terms."""
         query, best_scores = list(terms), np.zeros(len(rows), dtype=np.float32)
         ranking = self._masks.choose_ranking(mask)
         for i, entries, places in self._layout.find_entries(rows, questions=questions):
@@ -373,7 +374,7 @@ class Index:
         return flags
 
     def score_dense(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
-        """Score chunk rows (n,) as ``search_dense`` would, exactly; NaN for those without a vector."""
+        """Score chunk rows (n,) as ``search_dense`` does, exactly; NaN for one without a vector."""
         best_scores = np.full(len(rows), np.nan, dtype=np.float32)
         for i, entries, places in self._layout.find_entries(rows, questions=questions):
             np.fmax.at(best_scores, places, self.segments[i].dense.score_rows(vector, entries))

@@ -31,7 +31,8 @@ def select_best(rows: Rows, scores: Scores, k: int) -> Hits:
 
     Ties at the k-th place go to the smaller row, so the choice never depends on the order given.
 
-    >>> select_best(np.array([7, 3, 5]), np.array([0.5, 0.5, 0.9], dtype=np.float32), 2).rows.tolist()
+    >>> scores = np.array([0.5, 0.5, 0.9], dtype=np.float32)
+    >>> select_best(np.array([7, 3, 5]), scores, 2).rows.tolist()
     [5, 3]
     """
     if len(rows) > k > 0:

@@ -1,4 +1,4 @@
-"""61 found -> status.
+"""Cache the digests of files, so that a job reads only files that may have changed.
 
 A file whose inode, size and both times are what they were is taken to hold the bytes that it held:
 nobody can set the time of a file's last change (ctime) back. One that changed while its entry was

@@ -1,4 +1,4 @@
-"""90 hidden_note -> describe_hidden_words."""
+"""What a source yields (Raw), and what a parser makes of it: Block, Document or Skipped."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""53 children -> running_guard · 55 on -> remote_runner · 56 kept -> retention · 237 keep -> keep_file.
+"""A document's way in: find changes, parse, split, embed, publish.
 
 Read this file first. A job mirrors sources into a collection: what is new or changed there is
 parsed and split by limited children, embedded here, and published with everything else as one

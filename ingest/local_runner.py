@@ -1,4 +1,4 @@
-"""16 running -> shared_guard."""
+"""Parse the files of a job in children on this machine: those that run already, or its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -1,4 +1,4 @@
-"""29 about -> status · 63 look -> digest_file.
+"""Keep the bytes of every document under their digest, exactly as they were parsed.
 
 A file may change while it is read. So it is copied first, and the copy is parsed.
 """
@@ -18,7 +18,8 @@ from ingest.errors import Unreadable, to_unreadable
 from ingest.safe_open import open_regular_file
 
 ORIGINALS_NAME = "originals"
-_DRAFT = f"{durability.UNFINISHED_PREFIX}original"  # one writer at a time: the next overwrites a dead one's
+# One writer at a time: the next overwrites what a dead one left.
+_DRAFT = f"{durability.UNFINISHED_PREFIX}original"
 _MIB = 1 << 20
 
 

@@ -1,4 +1,4 @@
-"""37 mirror -> is_mirror · 38 seen -> digest_cache · 82 is_of -> belongs_to_source · 100 known -> known_sources · 100 way -> pipeline_digest · 216 Admit -> AdmissionRule."""
+"""Compare sources with the published documents, and list what an ingest would change."""
 
 import errno
 import os
@@ -89,8 +89,10 @@ class SourceChanges:
 def belongs_to_source(source: str, document_source: str) -> bool:
     """Tell whether a document belongs to a source, its numbered siblings (`api~2`) included.
 
-    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2"), belongs_to_source("api", "/srv/api")
-    (True, True, False)
+    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2")
+    (True, True)
+    >>> belongs_to_source("api", "/srv/api")
+    False
     """
     return document_source == source or document_source.startswith(f"{source}{SIBLING_MARK}")
 
@@ -167,11 +169,12 @@ class ChangeDetector:
         own_documents: Mapping[str, ListedDocument],
         documents: Iterable[ListedDocument],
     ) -> frozenset[str]:
-        """Return the groups for new documents of a source that sources.json does not know, from its published documents.
+        """Return the groups for new documents of a source that sources.json does not know.
 
-        It may be new; or it came by a restore, or the memory is gone: then what outlasted it has
-        the word. Raises IngestError if neither that nor its documents say: guessing could open new
-        ones to strangers. Raises IndexDamaged when the former cannot be read.
+        It may be new; or it came by a restore, or the file is gone: then what was recorded beside
+        it decides, or else the source's published documents. Raises IngestError if neither does:
+        guessing could open new ones to strangers. Raises IndexDamaged when the record cannot be
+        read.
         """
         least = generations.limits_revision(self.collection)
         if last := past_limits.read_limits(self.collection, least=least).sources.get(source):
@@ -206,7 +209,7 @@ class ChangeDetector:
     def _outdated_sources(
         self, source_names: Collection[str], excluded_document: tuple[str, str]
     ) -> list[SourceChanges]:
-        """Return documents of other sources that were processed by another pipeline, to be read again from their originals.
+        """Return the documents of other sources that another pipeline processed.
 
         A collection never mixes two ways from bytes to chunks, so these are read again too, from
         the bytes that were kept.
@@ -257,9 +260,9 @@ class ChangeDetector:
     ) -> list[SourceChanges]:
         """Compare one document that is put (or, without a file, deleted) with the published ones.
 
-        admit: see ``AdmissionRule``. A document that it leaves out is passed by: it stays, and the one
-        that is put is taken in beside it. Raises Unreadable when another source has a document of
-        that name, and what ``admit`` raises.
+        admit: see ``AdmissionRule``. A document that it leaves out stays as it is, and the one that
+        is put is taken in beside it. Raises Unreadable when another source has a document of that
+        name, and what ``admit`` raises.
         """
         namesakes = self.base.documents.list_by_uri(uri) if self.base else []
         candidates, groups = admit(namesakes) if admit else (namesakes, groups)

@@ -49,9 +49,10 @@ def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) 
 
 
 def list_newer_names(listing: Listing, reference: Path) -> list[str]:
-    """Return the names of files that changed after a reference file was written; all, where there is none.
+    """Return the names of files that changed after a reference file was written.
 
-    The clock of a file system may be as coarse as two seconds.
+    All names, where there is no reference file. The clock of a file system may be as coarse as two
+    seconds.
     """
     since = reference.stat().st_mtime_ns - 2_000_000_000 if reference.exists() else 0
     plain_files = (

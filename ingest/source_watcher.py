@@ -1,4 +1,4 @@
-"""25 every -> interval · 25 rest -> quiet_period · 59 ended -> stop · 62 told -> on_unavailable.
+"""Watch sources by polling, and run a job when their changes have come to rest.
 
 Looking means names, sizes and times, a few microseconds a file; only when these differ is a job
 run. That works on network folders too, where the kernel tells of no change, and needs no limit

@@ -1,4 +1,4 @@
-"""34 letters -> mark_token_breaks · 49 most -> max_tokens · 49 most -> model_tokens · 62 above -> repeated_line · 63 most -> max_tokens · 63 most -> model_tokens.
+"""Split a document into chunks that one question can find and a reader can understand.
 
 Blocks stay whole where they fit, and small neighbours of one section share a chunk. Only what
 does not fit is cut: lists at items, tables and code at lines, prose at sentences. The document
@@ -48,7 +48,9 @@ class SplitOptions:
     window: int = 250
 
     def shrink_to(self, model_tokens: int) -> "SplitOptions":
-        """Shrink for a model that reads ``model_tokens`` tokens in all: two its own, four for a prefix.
+        """Return options for a model that reads ``model_tokens`` tokens, at most as large as these.
+
+        Two of the tokens are the model's own, and four are kept for a prefix.
 
         >>> SplitOptions().shrink_to(128)
         SplitOptions(max_tokens=87, window=122)

@@ -68,8 +68,8 @@ class TooManyErrors(RagdeskError):
 class EngineFailed(RagdeskError):
     """The language model did not write an answer, or not to its end.
 
-    reason: a code out of ``ENGINE_REASONS``, for counting. again: whether another try may do better.
-    after: seconds for which the server asked to be left alone; 0 where it did not.
+    reason: a code out of ``ENGINE_REASONS``, for counting. can_retry: whether another try may do
+    better. retry_after: seconds for which the server asked to be left alone; 0 where it did not.
     """
 
     def __init__(

@@ -75,9 +75,10 @@ def _faiss() -> Iterator[Finding]:
     if len(here) == 1:
         yield Finding(what="faiss", state="ok", found=observed)
     elif here:
+        packages = " ".join(FAISS_PACKAGES)
         remedy = (
             "They are one and the same module and overwrite each other. Keep one: "
-            f"pip uninstall -y {' '.join(FAISS_PACKAGES)}, then pip install faiss-cpu (or faiss-gpu)"
+            f"pip uninstall -y {packages}, then pip install faiss-cpu (or faiss-gpu)"
         )
         yield Finding(what="faiss", state="bad", found=observed, remedy=remedy)
     elif importlib.util.find_spec("faiss"):

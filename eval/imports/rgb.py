@@ -48,8 +48,10 @@ def list_rgb_passages(row: dict[str, Any], side: str) -> list[str]:
 def list_answer_wordings(answer: Any) -> Iterator[tuple[str, ...]]:
     """Give, of each part of an answer, the wordings that will do.
 
-    >>> list(list_answer_wordings(["1月3日", ["1月12日", "12日"]])), list(list_answer_wordings("70"))
-    ([('1月3日',), ('1月12日', '12日')], [('70',)])
+    >>> list(list_answer_wordings(["1月3日", ["1月12日", "12日"]]))
+    [('1月3日',), ('1月12日', '12日')]
+    >>> list(list_answer_wordings("70"))
+    [('70',)]
     """
     for part in answer if isinstance(answer, list) else [answer]:
         yield tuple(map(str, part)) if isinstance(part, list) else (str(part),)

@@ -120,7 +120,7 @@ class _TokenizerEmbedder:
 
 
 class _WordsOnly(_TokenizerEmbedder):
-    """The embedder of a words-only collection: every vector is the one number 1, and is never searched."""
+    """The embedder of a words-only collection: each vector is the number 1, and never searched."""
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return np.ones((len(texts), self.card.dim), dtype=np.float32)

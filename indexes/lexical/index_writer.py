@@ -171,7 +171,10 @@ class _Run:
     lengths: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def read_ahead(self, terms: int, postings: int) -> bool:
-        """Read ahead until so many terms or postings are pending (at least one term, if any is left); returns whether any is."""
+        """Read terms ahead up to a number of terms or postings; return whether any is pending.
+
+        At least one term is read, where one is left.
+        """
         more = max(0, min(terms - len(self.pending), self.left))
         lengths = self._read_array(np.uint32, self.numbers, more).astype(np.int64)
         count = bisect_right(np.cumsum(lengths), postings - self.lengths.sum())

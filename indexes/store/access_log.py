@@ -186,7 +186,7 @@ def read_access_log(collection: Path, number: int) -> tuple[int, AccessChanges] 
 def collect_access_changes(
     collection: Path, older: int, newer: int, find_table: _TableLookup
 ) -> AccessChanges:
-    """Collect removals and group changes from an older generation to a newer one that cannot answer.
+    """Collect removals and group changes between an older generation and a newer, unusable one.
 
     Goes back by the logs; where these do not lead to the older one, until a document table is
     whole. Two tables do not tell whether a text was shut in before another took its name; then it

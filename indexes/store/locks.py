@@ -36,8 +36,9 @@ def lock_collection(collection: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             held.enter_context(_locked_folder(collection))
         except BlockingIOError:
+            holder = _describe_holder(collection)
             raise CollectionBusy(
-                f"Another job holds the collection {collection.name!r}{_describe_holder(collection)}. "
+                f"Another job holds the collection {collection.name!r}{holder}. "
                 "Try again when it ends."
             ) from None
         _sign_lock(lock)

@@ -34,9 +34,9 @@ _BYTES = 4  # of JSON, for each mark of it
 _INLINE = 500  # entries; more lie in files of their own
 _AGAIN = 5  # times that it may be replaced while it is read
 _REMEDY = (
-    f"Put {LIMITS_FILE} and {LIMITS_FOLDER}/ of a copy of the home in place. Where there is none, say that old "
-    "texts are for those who saw them then: ragdesk indexes rollback --to N --old-groups, N being "
-    "the generation that answers, or restore a backup with --old-groups"
+    f"Put {LIMITS_FILE} and {LIMITS_FOLDER}/ of a copy of the home in place. Where there is none, "
+    "say that old texts are for those who saw them then: ragdesk indexes rollback --to N "
+    "--old-groups, N being the generation that answers, or restore a backup with --old-groups"
 )
 _Groups = frozenset[str]
 Entry = tuple[_Groups, str]  # who might see it, none being everybody; and since when, in UTC

@@ -1,4 +1,4 @@
-"""Vectors of a job that is not published yet, kept on disk so that an interrupted job need not embed them again.
+"""Vectors of an unpublished job, kept on disk: an interrupted job need not embed them again.
 
 A job that ends before its publish, however it ends, leaves them here, and the next one goes on
 from there: it parses again, which is cheap, and embeds only what is missing. Parts are named by

@@ -182,7 +182,8 @@ def find_quantities(plain: str) -> list[Quantity]:
 
     >>> [(str(q.value), q.unit) for q in find_quantities("within 2 days, €12.50, 三个工作日")]
     [('48', 'hour'), ('12.5', 'eur'), ('3', 'workday')]
-    >>> [(str(q.value), q.unit) for q in find_quantities("-20 °c, spelling hundred and twenty days, 一年半")]
+    >>> text = "-20 °c, one hundred and twenty days, 一年半"
+    >>> [(str(q.value), q.unit) for q in find_quantities(text)]
     [('-20', 'degree'), ('2880', 'hour'), ('18', 'month')]
     """
     blank = _DATE.sub(lambda m: " " * len(m[0]), plain)

@@ -73,7 +73,7 @@ def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) ->
 
 
 def _move_collection(draft: Path, collection: Path) -> None:
-    """Rename a restored folder to the collection's name; raises CollectionBusy when that exists by now."""
+    """Rename a restored folder to the collection's name. Raises CollectionBusy where it exists."""
     try:
         durability.move_folder(draft, collection)
     except OSError as error:

@@ -52,10 +52,12 @@ def list_vector_files(folder: str) -> tuple[str, ...]:
 
 
 def count_probes(lists: int, share: float) -> int:
-    """Say how many lists to read where this share of the vectors (0..1] is permitted.
+    """Return how many lists to read where this share of the vectors (0..1] is permitted.
 
-    >>> count_probes(1_000, 1.0), count_probes(1_000, 0.25), count_probes(4_000, 1.0), count_probes(8, 0.01)
-    (125, 500, 160, 8)
+    >>> count_probes(1_000, 1.0), count_probes(1_000, 0.25)
+    (125, 500)
+    >>> count_probes(4_000, 1.0), count_probes(8, 0.01)
+    (160, 8)
     """
     return min(lists, math.ceil(min(lists * PROBED_SHARE, MOST_LISTS) / share))
 

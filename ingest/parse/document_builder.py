@@ -1,4 +1,4 @@
-"""43 flow -> join_wrapped_lines · 54 clean -> clean_text · 64 row -> format_row · 76 spoken -> read_alt_text · 112 shown -> visible · 136 flow -> join_wrapped_lines.
+"""Build a document from pieces of text, with the span of every block.
 
 Offsets are counted while writing, after invisible characters are gone, so
 ``document.text[block.start:block.end]`` is exactly the block. Blocks are separated by one
@@ -77,7 +77,7 @@ class DocumentBuilder:
             self._path.pop()
 
     def add_paragraph(self, text: str) -> Span:
-        """Add a paragraph. Its line ends are kept: join wrapped lines with ``join_wrapped_lines`` before."""
+        """Add a paragraph and keep its line ends; ``join_wrapped_lines`` joins wrapped lines."""
         return self._add_block("paragraph", clean_text(text))
 
     def add_list(self, lines: Iterable[str]) -> Span:

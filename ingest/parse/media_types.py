@@ -1,4 +1,4 @@
-"""Detect a file's media type by its content; the name decides only where the content is ambiguous."""
+"""Detect a file's media type by its content, and by its name where the content is ambiguous."""
 
 import io
 import json

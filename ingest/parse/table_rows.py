@@ -1,4 +1,4 @@
-"""74 faq_columns -> find_faq_columns."""
+"""Find the header of a table, and whether its rows are questions with answers."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

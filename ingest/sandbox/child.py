@@ -1,4 +1,4 @@
-"""25 late -> timed_out · 25 left -> retired."""
+"""Start one limited child process, send it requests with a deadline, and end it."""
 
 import contextlib
 import os

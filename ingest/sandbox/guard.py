@@ -1,4 +1,4 @@
-"""80 split -> split_options · 133 name -> make_id.
+"""Parse and split files in a small pool of limited child processes.
 
 A parser meets bytes that strangers wrote. So it runs where it can do no harm: a child process
 with limits on memory, computing time, waiting time and output, that writes no file and needs no
@@ -166,7 +166,7 @@ class Guard:
         ) + 500 * len(chunks)
 
     def _ask_child(self, raw: Raw, record_id: str) -> tuple[Any, Any] | ParseFailure:
-        """Have an idle child parse a file; retry once in a fresh child if earlier documents wore it out."""
+        """Have an idle child parse a file; try a fresh one if earlier documents exhausted it."""
         child = self._idle.get()
         try:
             if child.has_ended:

@@ -2,9 +2,9 @@
 
 Nothing else.
 
-Started as ``python -P -m ingest.sandbox.worker`` by the guard. It talks over its first input and output
-only, reads the one file it is told, writes none, and needs no network. Its limits are set after
-its own imports, so that they measure the document alone.
+Started as ``python -P -m ingest.sandbox.worker`` by the guard. It talks over its first input and
+output only, reads the one file it is told, writes none, and needs no network. Its limits are set
+after its own imports, so that they measure the document alone.
 """
 
 import contextlib

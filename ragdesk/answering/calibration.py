@@ -1,4 +1,4 @@
-"""Read a collection's calibration: the confidence of an answer, and the floor below which to refuse.
+"""Read a collection's calibration: how sure an answer is, and the floor below which to refuse.
 
 The file lies in the collection's folder. It was fitted on the documents of that day: a desk that
 meets others keeps using it, and warns.
@@ -53,7 +53,9 @@ class Calibration:
 
 
 def sketch_documents(documents: Iterable[str]) -> tuple[str, ...]:
-    """Return the smallest hashes of a set of digests; comparing two sketches estimates how much two sets differ.
+    """Return the smallest hashes of a set of digests, a sketch of the set.
+
+    Comparing two sketches estimates how much their sets differ.
 
     >>> sketch_documents(["a", "b"]) == sketch_documents(["b", "a", "a"])
     True

@@ -37,9 +37,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class WriterNote:
-    """A writer's note to the desk: why it stopped (``ENGINE_REASONS``), and how many sentences it left out.
+    """A writer's note to the desk: why it stopped, and how many sentences it left out.
 
-    withheld: sentences that failed the check and were left out.
+    reason: a code out of ``ENGINE_REASONS``. withheld: sentences that failed the check and were
+    left out.
     """
 
     reason: str = ""

@@ -1,4 +1,4 @@
-"""97 fresh -> drop_quoted_history."""
+"""Parse e-mail: subject, sender, date and body, without quoted history and attachments."""
 
 import email
 import re

@@ -1,4 +1,4 @@
-"""147 _colour -> _normalise_colour."""
+"""Find the parts of a web page that are not its content: menus, banners, forms."""
 
 import re
 from collections import defaultdict

@@ -158,8 +158,8 @@ def _parse_style(node: Node) -> dict[str, str]:
 def _normalise_colour(value: str) -> str:
     """Spell a colour one way, as far as pages hide words with it.
 
-    >>> _normalise_colour("#FFF"), _normalise_colour("rgb(255, 255, 255)"), _normalise_colour("White"), _normalise_colour("red")
-    ('#ffffff', '#ffffff', '#ffffff', 'red')
+    >>> [_normalise_colour(value) for value in ("#FFF", "rgb(255, 255, 255)", "White", "red")]
+    ['#ffffff', '#ffffff', '#ffffff', 'red']
     """
     text = re.sub(r"\s+", "", value.lower())
     if re.fullmatch(r"#[0-9a-f]{3}", text):

@@ -1,4 +1,4 @@
-"""83 cut_between -> remove_between · 108 closed -> expand_empty_elements."""
+"""Parse HTML into a tree that is safe to walk. The only importer of the HTML parser."""
 
 import re
 from collections.abc import Callable, Collection, Iterator

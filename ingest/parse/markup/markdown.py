@@ -1,4 +1,4 @@
-"""83 front_matter -> split_front_matter.
+"""Parse Markdown and MDX: rendered to HTML, then read as HTML.
 
 Markup is what Markdown means, embedded HTML included, so lists, tables and collapsible answers
 have one reader for all formats.

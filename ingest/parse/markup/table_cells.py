@@ -1,4 +1,4 @@
-"""24 again -> repeated_characters · 24 tall -> open_cells."""
+"""Read the cells of a markup table, with their spans, and find its header."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""38 asked -> questions.
+"""Write a tree of markup into a document: headings, lists, tables, code, questions.
 
 One way for every format that is markup or becomes it: web pages, Markdown, books, e-mail.
 """

@@ -1,4 +1,4 @@
-"""90 spell -> spell_count."""
+"""Compute the numbers and bullets of the lists in a Word document, as Word counts them."""
 
 import re
 from collections import defaultdict
@@ -90,8 +90,10 @@ class ListNumbering:
 def spell_count(count: int, form: str) -> str:
     """Write a count in a list's own numerals.
 
-    >>> spell_count(4, "lowerRoman"), spell_count(28, "upperLetter"), spell_count(12, "chineseCounting")
-    ('iv', 'BB', '十二')
+    >>> spell_count(4, "lowerRoman"), spell_count(28, "upperLetter")
+    ('iv', 'BB')
+    >>> spell_count(12, "chineseCounting")
+    '十二'
     """
     if form.endswith("Letter") and count > 0:
         letter = chr(ord("a") + (count - 1) % 26) * ((count - 1) // 26 + 1)

@@ -120,7 +120,10 @@ def _apply_outline(
     marks: Sequence[OutlineEntry],
     level_of: Callable[[LayoutPiece], int],
 ) -> Iterator[LayoutPiece]:
-    """Make headings of the pieces the outline names; entries printed nowhere lead from their place."""
+    """Make headings of the pieces that the outline names.
+
+    An entry whose title is printed nowhere becomes a heading at the place it points to.
+    """
     named_pieces: dict[int, OutlineEntry] = {}
     unprinted: list[tuple[int, OutlineEntry]] = []
     texts = [_letters_only(piece.text) for piece in page_pieces] if marks else []

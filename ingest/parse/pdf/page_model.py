@@ -1,4 +1,4 @@
-"""123 around -> bounding_box · 133 overlap -> overlap_length · 155 is_wide -> begins_wide.
+"""Lines of a PDF page with their positions: the values that the PDF parser steps share.
 
 Coordinates are points from the top left of the page as it is shown (crop box, rotation).
 """

@@ -1,4 +1,4 @@
-"""39 Cell -> LineCell · 39 Line -> TextLine · 39 is_item -> is_list_line · 52 Cell -> LineCell · 52 Line -> TextLine · 52 is_entry -> is_contents_line · 275 _header -> _count_header_rows.
+"""Find the tables of a page: each row one line, its cells separated by a bar.
 
 A table is a run of lines with cells; a line without them belongs to it when it labels the rows
 below it, or when it is the rest of a label that was too long for one line.
@@ -44,7 +44,7 @@ def is_list_line(line: TextLine) -> bool:
     """Tell whether a line begins with the marker of a list item or a numbered heading.
 
     >>> box = (0.0, 0.0, 9.0, 9.0)
-    >>> is_list_line(Line((Cell("(a)", box), Cell("Refunds", box)), box, 9.0))
+    >>> is_list_line(TextLine((LineCell("(a)", box), LineCell("Refunds", box)), box, 9.0))
     True
     """
     first = line.cells[0].text
@@ -57,7 +57,7 @@ def is_contents_line(line: TextLine) -> bool:
     """Tell whether a line leads to a page, as in a table of contents.
 
     >>> box = (0.0, 0.0, 9.0, 9.0)
-    >>> is_contents_line(Line((Cell("Refunds … 12", box),), box, 9.0))
+    >>> is_contents_line(TextLine((LineCell("Refunds … 12", box),), box, 9.0))
     True
     """
     return "… " in line.text and _PAGE_LEADER.search(line.text) is not None

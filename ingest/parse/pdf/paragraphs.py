@@ -1,4 +1,4 @@
-"""38 known -> has_word · 210 is_one_word -> is_broken_word.
+"""Join the lines of a page into paragraphs, list items and headings.
 
 Lines belong to one paragraph while they go down one column at one pace, in one size and weight.
 A line that ends although the next word would have fitted ended on purpose.

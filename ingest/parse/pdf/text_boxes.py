@@ -1,4 +1,4 @@
-"""91 boxes_of -> find_boxes.
+"""Where the text of a PDF stands on its pages, stored so that quotes can be marked there.
 
 The form, version 1, little-endian: ``b"BOX1"``, then a zlib stream of
 

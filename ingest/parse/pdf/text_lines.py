@@ -1,4 +1,4 @@
-"""71 size -> size_at · 244 tidy -> tidy_text · 260 plain -> tidy_ordinary_text.
+"""Join the words of a page into cells and lines.
 
 A new line begins where the reader saw one, or where the next word stands at another height;
 words on one height with a wide gap between them are cells of one line.

@@ -1,7 +1,7 @@
 """Give a sentence what it needs to be read alone: a list its lead-in, a row its table's header.
 
-Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.tokens.sentences``, in which
-a list item and a table row are sentences of their own.
+Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.sentences``, in which a
+list item and a table row are sentences of their own.
 """
 
 import re
@@ -55,8 +55,10 @@ def is_list_item(sentence: str) -> bool:
 def is_question_sentence(sentence: str) -> bool:
     """Tell whether a sentence is a question: alone it answers nothing.
 
-    >>> is_question_sentence("Q: Can I pay by card?"), is_question_sentence("可以刷卡吗？”"), is_question_sentence("Yes.")
-    (True, True, False)
+    >>> is_question_sentence("Q: Can I pay by card?"), is_question_sentence("可以刷卡吗？”")
+    (True, True)
+    >>> is_question_sentence("Yes.")
+    False
     """
     return bool(_QUESTION_END.search(sentence[-10:]))
 

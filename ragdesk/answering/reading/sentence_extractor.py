@@ -204,7 +204,7 @@ class SentenceExtractor:
     def _quote_spans(
         self, question: str, candidate: SentenceCandidate
     ) -> Iterator[tuple[int, int, str]]:
-        """Return the document spans to quote for a sentence: itself, its list or its table header."""
+        """Return the document spans to quote for a sentence: itself, its list or table header."""
         chunk = candidate.passage.chunk
         spans = [(s.start, s.end) for s in analyze_sentences(chunk.text)]
         row_span = (chunk.start + candidate.sentence.start, chunk.start + candidate.sentence.end)

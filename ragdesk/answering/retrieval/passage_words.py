@@ -33,7 +33,7 @@ def analyze_sentences(text: str) -> tuple[SentenceWords, ...]:
 
     A line of marks alone ("***", "👍") is none: it answers nothing.
 
-    >>> [(s.start, s.end, sorted(s.chunk_words)) for s in analyze_sentences("Pay first. Then wait.")]
+    >>> [(s.start, s.end, sorted(s.words)) for s in analyze_sentences("Pay first. Then wait.")]
     [(0, 10, ['first', 'pay']), (11, 21, ['then', 'wait'])]
     """
     return tuple(

@@ -102,8 +102,10 @@ class QuestionType:
     def split_content(question: str) -> list[str]:
         """Split a question at its question words ("how many", "what"), which are dropped.
 
-        >>> QuestionType.split_content("长城建于哪一年？"), QuestionType.split_content("Who built it?")
-        (['长城建于', '?'], ['', ' built it?'])
+        >>> QuestionType.split_content("长城建于哪一年？")
+        ['长城建于', '?']
+        >>> QuestionType.split_content("Who built it?")
+        ['', ' built it?']
         """
         return _ASKING_WORDS.split(normalise_text(question))
 
@@ -112,9 +114,11 @@ class QuestionType:
 
         What the question itself names is no answer. 1 where no kind is asked for.
 
-        >>> question_pattern = QuestionType("How many people came in 2024?")
-        >>> question_pattern.answer_share("In 2024 many came."), question_pattern.answer_share("In 2024, 300 came.")
-        (0.0, 1.0)
+        >>> question_type = QuestionType("How many people came in 2024?")
+        >>> question_type.answer_share("In 2024 many came.")
+        0.0
+        >>> question_type.answer_share("In 2024, 300 came.")
+        1.0
         """
         if not self._cues:
             return 1.0
@@ -128,8 +132,10 @@ class QuestionType:
     def count_answer_types(self, sentence: str) -> int:
         """Count the kinds of thing asked for that a sentence names.
 
-        >>> QuestionType("How long may I wait?").count_answer_types("Wait for 30 days."), QuestionType("Why?").count_answer_types("No.")
-        (2, 0)
+        >>> QuestionType("How long may I wait?").count_answer_types("Wait for 30 days.")
+        2
+        >>> QuestionType("Why?").count_answer_types("No.")
+        0
         """
         plain = normalise_text(sentence)
         return sum(

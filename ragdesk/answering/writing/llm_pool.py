@@ -103,8 +103,10 @@ class LlmPool:
 def parse_retry_after(header: str) -> float:
     """Read ``Retry-After``, seconds or a date; 0.0 for none, nonsense, or more than a minute.
 
-    >>> parse_retry_after("2"), parse_retry_after(""), parse_retry_after("3600"), parse_retry_after("soon")
-    (2.0, 0.0, 0.0, 0.0)
+    >>> parse_retry_after("2")
+    2.0
+    >>> parse_retry_after(""), parse_retry_after("3600"), parse_retry_after("soon")
+    (0.0, 0.0, 0.0)
     >>> parse_retry_after("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT")
     0.0
     """
