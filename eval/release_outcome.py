@@ -11,7 +11,10 @@ PASSED, FAILED, UNJUDGED = 0, 1, 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOutcome:
-    """What became of a run. unjudged: too many cases went unanswered to say anything."""
+    """The result of a release check: the report of a run, gate verdicts and comparisons.
+
+    is_unjudged: too many cases went unanswered to judge the run.
+    """
 
     report: EvalReport
     verdicts: tuple[GateVerdict, ...] = ()

@@ -21,7 +21,7 @@ _RANKINGS = 16  # sets of groups whose statistics are remembered, each eight byt
 class AccessMasks:
     """Answers filters for one generation; any thread may call.
 
-    live: what is not removed. every: the ranking of all that is live.
+    live: what is not removed. full_ranking: the ranking of all that is live.
     """
 
     def __init__(

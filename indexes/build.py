@@ -93,10 +93,11 @@ def measure_loss(collection: Path) -> Loss:
 class Build:
     """Writes the next generation of a collection; a context manager that holds its lock.
 
-    base: the generation it starts from, open for reading, or None. stale: why all of the base
-    is embedded anew (another embedder made it), or None. due: whether what was published has
-    segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
-    None keeps those of the base. kept: which generations stay after a publish; None: all.
+    base: the generation it starts from, open for reading, or None. stale_reason: why all of the
+    base is embedded anew (another embedder made it), or None. merge_due: whether what was
+    published has segments to be merged. journal: vectors embedded so far. splitter: facts for
+    the manifest; None keeps those of the base. retention: which generations stay after a publish;
+    None: all.
     begin_anew: where the base cannot be read whole, start from nothing; then ``measure_loss``
     counts what is lost. A base that can be read whole is kept whole.
     """

@@ -19,7 +19,8 @@ class Validity:
     """The period in which a document is valid, and its version.
 
     starts, ends: moments in UTC (``2026-01-01T00:00:00Z``), the first included, the last not;
-    empty is open. version: as its authors call it. beside: a sidecar said so, not the document.
+    empty is open. version: as its authors call it. from_sidecar: a sidecar says so, not the
+    document.
     """
 
     starts: str = ""

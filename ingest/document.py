@@ -60,7 +60,7 @@ class Page:
 class Document:
     """A parsed document: one text, and the blocks that cover it in order.
 
-    boxes: where runs of text stand on their pages; see ``parse/pdf.py`` for its form.
+    boxes: where runs of text stand on their pages; see ``parse/pdf/text_boxes.py``.
     validity: when it holds, and its version, where it says so itself.
     notes: what a person should know of how it was taken in, for the job's report.
     """

@@ -52,10 +52,10 @@ class IngestJob:
     """Changes one collection; one job at a time.
 
     collection: its folder, made where there is none. tokenizer: the file of the embedder's
-    tokenizer, whose tokens the splitter counts. children: a running guard, for those who do
-    many small jobs; without one, each job starts its own, which takes a second or two.
-    on: opens a runner on other machines, which takes the place of the children.
-    kept: which generations stay after a publish; None: all.
+    tokenizer, whose tokens the splitter counts. running_guard: for those who do many small jobs;
+    without one, each job starts its own, which takes a second or two.
+    remote_runner: opens a runner on other machines, which takes the place of the guard.
+    retention: which generations stay after a publish; None: all.
     """
 
     collection: Path
@@ -261,7 +261,7 @@ class IngestJob:
     ) -> list[Skipped]:
         """Parse new and changed files and add them to the build; return the skipped ones.
 
-        keep: how the bytes to parse are got hold of; by default they are copied to the originals.
+        keep_file: gets hold of the bytes to parse; by default they are copied to the originals.
         """
         skipped = [entry for change in source_changes for entry in change.skipped]
         files = [raw for survey in source_changes for raw in survey.changes.files_to_parse]

@@ -13,8 +13,8 @@ from ingest.sandbox.guard import Guard, GuardOptions
 class LocalRunnerOpener:
     """Opens a job's runner on this machine, given the names of the files to parse.
 
-    running: a guard that others started, and will end. Raises ValueError when it splits by other
-    options.
+    shared_guard: a guard that others started, and will end. Raises ValueError when it splits by
+    other options.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ _MIB = 1 << 20
 class FileDigest:
     """The digest and size of some bytes, and the file that holds them.
 
-    about: what the file was when it was opened to be read, if it was.
+    status: the file's status when it was opened to be read, if it was.
     """
 
     digest: str

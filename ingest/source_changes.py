@@ -37,8 +37,8 @@ It is asked while the collection is held, and may raise: then nothing is changed
 class SourceChanges:
     """What a job would change in one source.
 
-    mirror: a document that can no longer be read goes; otherwise its former version stays.
-    seen: digests to be remembered for the next look.
+    is_mirror: a document that can no longer be read goes; otherwise its former version stays.
+    digest_cache: digests to be remembered for the next look.
     """
 
     source: Source
@@ -109,10 +109,8 @@ def _free_source_name(source: str, taken_names: Collection[str]) -> str:
 class ChangeDetector:
     """Detect the changes of sources for one job.
 
-    base: what is published now, or None.
-
-    known: the remembered sources. way: see ``ledger.way``. limit: MiB of a file at most.
-    collection: its folder.
+    base: what is published now, or None. collection: its folder. known_sources: the remembered
+    sources. pipeline_digest: see ``compute_pipeline_digest``. limit: MiB of a file at most.
     """
 
     base: Index | None

@@ -23,8 +23,9 @@ _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 class SourceFile:
     """A file of a source. name: its path below the source, as a uri. path: where to read it.
 
-    found: what the file system said of it; None for a link. named: where a link to it lies.
-    alone: nothing in its folder has the name of its sidecar. real: no part of its path was a link.
+    status: what the file system says of it; None for a link. link_path: where a link to it lies.
+    has_no_sidecar: nothing in its folder has the name of its sidecar. real: no part of its path is
+    a link.
     """
 
     name: str
@@ -41,7 +42,7 @@ Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
-    without: a folder to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
+    excluded_folder: to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
     """
     return [
         (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)

@@ -63,8 +63,8 @@ class SplitOptions:
 class _Unit:
     """A block, or the part of one that stays together: its span without white space around it.
 
-    section: what it stands in. above: a line that belongs over it when it stands apart.
-    most: tokens of a chunk from this block alone; less than allowed where equal shares are cut.
+    section: what it stands in. repeated_line: a line that belongs over it when it stands apart.
+    max_tokens: of a chunk from this block alone; less than allowed where equal shares are cut.
     """
 
     block: Block

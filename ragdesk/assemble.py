@@ -51,8 +51,8 @@ log = logging.getLogger("ragdesk")
 class OpenCollection:
     """A collection at one generation, open for questions until it is closed.
 
-    Whoever opens it closes it. release: frees what a card holds for its index. opening: names
-    this opening of it, and no other.
+    Whoever opens it closes it. release: frees what a card holds for its index. opening_id:
+    names this opening of it, and no other.
     """
 
     collection: str

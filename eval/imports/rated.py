@@ -24,7 +24,7 @@ class RatedText:
 
     rating: as the set has it. good: whether it counts as faithful. other: of a pair, the second
     text; then the rating says how much better the first one is. cluster: texts of one source.
-    beside: what was said before, a question: names may come from it.
+    name_context: the turns before it, or a question: names may come from there.
     """
 
     id: str

@@ -11,7 +11,7 @@ from eval.imports import financebench, mtrag, other_harnesses, ragtruth, rgb, sc
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """A public set. about: what PATH must be. texts: None where the set brings no documents."""
+    """A public set. about: what PATH must be. read_texts: None where it brings no documents."""
 
     about: str
     read_cases: Callable[[Path], Iterator[Case]]

@@ -157,7 +157,7 @@ class _Run:
     """A sorted block in the unnamed file, read from its beginning.
 
     left: terms that are not read yet. The next five are where the next term, its size, its number
-    of postings, and its first posting's entry and count lie. held: terms read and not given yet.
+    of postings, and its first posting's entry and count lie. pending: terms read and not taken yet.
     """
 
     file: int

@@ -116,9 +116,10 @@ def read_groups(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _TableLayer:
-    """One of the files that a table consists of. shown: leaves out what changed since.
+    """One of the files that a table consists of.
 
-    columns, join: how its validity is read. dated: whether it says any.
+    condition: leaves out the rows that changed since. columns, join: how its validity is read.
+    dated: whether it says any.
     """
 
     schema: str

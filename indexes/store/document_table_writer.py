@@ -63,10 +63,10 @@ def write_document_table(
 ) -> manifest.FileSums:
     """Write a document table into a folder; returns the files in it whose sums are known.
 
-    base: a table to begin with, as ``Documents`` names it, less the documents ``gone`` (by id)
-    and with those listed, which take the place of any of their id. Raises OSError when the disk
-    is full, ValueError when two documents share an id, or a uri in one source, and IndexDamaged
-    when the base is not what it was.
+    base: a table to begin with, as ``DocumentTable.file`` names it, less the documents ``gone``
+    (by id) and with those listed, which take the place of any of their id. Raises OSError when
+    the disk is full, ValueError when two documents share an id, or a uri in one source, and
+    IndexDamaged when the base is not what it was.
     """
     try:
         if base is None:

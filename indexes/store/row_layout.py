@@ -37,7 +37,8 @@ class RowLayout:
     """The rows of some segments, counted in their order, removed ones included.
 
     starts, entry_starts (segments + 1,): the first chunk and entry row of each segment.
-    views: entries of one chunk, at most. asks: whether any entry is a question of an FAQ.
+    most_views: entries of one chunk, at most. has_questions: whether any entry is a question of an
+    FAQ.
     """
 
     def __init__(self, segments: Sequence[Segment]) -> None:

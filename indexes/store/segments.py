@@ -84,9 +84,9 @@ def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> 
 class Segment:
     """A segment, its files verified, open for reading by any thread.
 
-    chunks, entries: how many. views: entries of one chunk, at most. owners (entries,): the chunk
-    row of each entry, ascending. kinds (entries,): its view. Raises IndexDamaged naming the file,
-    or IndexMismatch.
+    chunks, entries: how many. most_views: entries of one chunk, at most. owners (entries,): the
+    chunk row of each entry, ascending. kinds (entries,): its view. Raises IndexDamaged naming the
+    file, or IndexMismatch.
     """
 
     def __init__(self, folder: Path, *, card: EmbedderCard | None = None) -> None:

@@ -77,8 +77,8 @@ def list_journal_keys(collection: Path, card: EmbedderCard, canary: Vectors) -> 
 class VectorJournal:
     """The journal of a collection for one embedder. The collection's lock must be held.
 
-    folder: where its parts lie. found: texts that it held when it was opened. used: how many of
-    these were asked for. taken: texts that came in since, from workers.
+    folder: where its parts lie. inherited: number of texts in it when it was opened. used: how many
+    of these were looked up. received: number of texts that came in since, from workers.
     """
 
     def __init__(self, collection: Path, card: EmbedderCard, canary: Vectors) -> None:

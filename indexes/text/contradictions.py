@@ -105,7 +105,7 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """One thing that a claim says and its evidence does not. said: the claim's own words."""
+    """One thing that a claim says and its evidence does not. words: the claim's own words."""
 
     kind: ContradictionKind
     words: str
@@ -123,10 +123,10 @@ class WordsOfText:
 def find_contradictions(
     claim: str, evidence: str, *, context: str | Sequence[str] = ""
 ) -> list[Contradiction]:
-    """List what a claim states that its evidence does not bear, or says otherwise.
+    """List what a claim states that its evidence lacks or contradicts.
 
-    evidence: the sentences the claim rests on. beside: what is known without being said there
-    (headings, the question), for names and identifiers only; one text, or several.
+    evidence: the sentences the claim rests on. context: texts that names and identifiers may come
+    from as well (headings, the question); one text, or several.
 
     >>> find_contradictions("You must pay 60 euros.", "You can pay 30 euros within 60 days.")
     [Contradiction(kind='unit', words='60 euros'), Contradiction(kind='modal', words='must')]

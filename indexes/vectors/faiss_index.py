@@ -93,7 +93,7 @@ class FaissIndex:
     """Searches one folder of vectors. The files are mapped, not copied; any thread may call.
 
     count: vectors. dim: their dimension. rows (count,): the row each belongs to, ascending.
-    near: FAISS's inverted file, or None.
+    inverted: FAISS's inverted file, or None.
     """
 
     fallback = ""

@@ -91,9 +91,10 @@ class GpuCard:
         *,
         least_count: int = DIRECT_UP_TO,
     ) -> None:
-        """Use a card. opened: gives what puts an index there, called in the card's thread.
+        """Use a card.
 
-        free: its free bytes, None if unknown. least: fewer vectors are quicker on the CPU.
+        open_resources: returns the function that puts an index there; called in the card's thread.
+        free: its free bytes, None if unknown. least_count: fewer vectors are quicker on the CPU.
         """
         self._open_resources, self._free, self._least_count = open_resources, free, least_count
         self._thread = ThreadPoolExecutor(1, "card")
@@ -181,7 +182,7 @@ class GpuIndex:
     def search(self, query: Vectors, k: int, *, mask: RowMask | None = None) -> Hits:
         """Find the k nearest of the rows that the mask allows, best first, ties by row.
 
-        As ``Dense.search``, scores included; a flat index is as exact as there.
+        As ``FaissIndex.search``, scores included; a flat index is as exact as there.
         """
         vector = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
         fits = vector.shape[1] == self.dim and bool(np.isfinite(vector).all()) and vector.any()

@@ -57,7 +57,8 @@ def merge_faq_blocks(
 ) -> Iterator[Block]:
     """Merge question headings and their short, flat sections into FAQ blocks.
 
-    asked: indexes of headings that ask. The text is left as it is; only spans are joined.
+    question_headings: indexes of headings that ask. The text is left as it is; only spans are
+    joined.
     """
     at = 0
     while at < len(blocks):

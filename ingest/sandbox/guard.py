@@ -119,9 +119,9 @@ class Guard:
     def parse_files(
         self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
-        """Parse files, several at once; gives them back in their order, each with its outcome.
+        """Parse files, several at once; yield them in their order, each with its outcome.
 
-        name: gives the id that a file's record is to bear. Files are asked for only a little
+        make_id: returns the id that a file's record is to bear. Files are asked for only a little
         ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
         Raises IngestError when no child can start.
         """

@@ -11,9 +11,10 @@ from ragdesk.errors import EngineFailed
 
 @dataclass(slots=True)
 class AnswerState:
-    """What was written so far, by which writer, and why not otherwise.
+    """The answer written so far, its writer, and the reason where it was not the usual one.
 
-    last: the words that the last statement added. open: a statement was begun and not ended.
+    last_text: the words that the last statement added. is_open: a statement was begun and not
+    ended.
     choices: what the question may mean; then nothing is claimed.
     """
 

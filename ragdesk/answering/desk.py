@@ -120,10 +120,7 @@ class Desk:
     async def _run_steps(
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Run the steps. streaming: words already sent cannot be taken back.
-
-        heard: somebody listens, so that what was told cannot be taken back.
-        """
+        """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
         if question.history:

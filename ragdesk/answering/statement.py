@@ -24,7 +24,7 @@ class Quote:
 class Statement:
     """One thing an answer says, and what it rests on.
 
-    support: how well it does (0..1). standing: the verdict of a check, where there was one.
+    support: how well it does (0..1). verdict: the verdict of a check, where there was one.
     flags: what it states otherwise than its quotes.
     """
 

@@ -36,7 +36,7 @@ log = logging.getLogger("ragdesk.web")
 class DocumentJob:
     """A change of one document, and how far it is. ``body`` None deletes.
 
-    known: whether its document stood there when it was asked for.
+    existed: whether its document was there when the job was asked for.
     waits_for, waits_since: what holds up a job that was begun, and from when on.
     """
 
@@ -68,7 +68,8 @@ RunJob = Callable[[DocumentJob], Mapping[str, Any]]
 class _CollectionQueue:
     """The jobs of one collection that wait, oldest first. busy: one of them is being done.
 
-    after: monotonic time before which the first one is not tried again. until: when it gives up.
+    retry_at: monotonic time before which the first one is not tried again. give_up_at: when it is
+    given up.
     """
 
     job_ids: deque[str] = field(default_factory=deque)

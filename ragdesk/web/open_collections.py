@@ -48,7 +48,7 @@ UNREADABLE: CurrentStamp = (-2,)  # whether a CURRENT stands cannot be told now
 class ServedCollection:
     """What is served of one collection, and what its CURRENT looked like when last tried.
 
-    lock: who opens this collection, or removes it. trouble: why its newest generation is not
+    lock: who opens this collection, or removes it. outage: why its newest generation is not
     served. error: why none is.
     """
 
@@ -63,8 +63,8 @@ class ServedCollection:
 class OpenCollections:
     """Opens collections, swaps them when something newer was published, and closes them.
 
-    seconds: between two looks. again: seconds until what could not be opened is tried once more.
-    restrict: makes of what answers on one that is as it may be seen now, of the same files.
+    seconds: between two looks. retry_seconds: until what could not be opened is tried once more.
+    restrict: returns a view of an older generation that hides what may not be seen any more.
     """
 
     def __init__(  # noqa: PLR0913, made in one place

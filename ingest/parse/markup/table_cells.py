@@ -21,7 +21,7 @@ _BETWEEN = 3  # characters between two cells
 class _Spans:
     """The text that rowspans and colspans repeat, limited to a multiple of the table's own.
 
-    tall: of each column, the rows that are left and the text. own, again: characters.
+    open_cells: by column, the rows that a tall cell still spans and its text.
     """
 
     open_cells: dict[int, tuple[int, str]] = field(default_factory=dict)

@@ -46,7 +46,7 @@ def write_tree(
 ) -> None:
     """Write what a reader of the tree would see.
 
-    unseen: memory ids of elements to pass over. asked: lines known to be questions.
+    unseen: memory ids of elements to pass over. questions: lines known to be questions.
     """
     writer = _TreeWriter(builder, unseen, questions)
     walk_tree(root, writer.enter_node, writer.leave_node)

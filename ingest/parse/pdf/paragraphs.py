@@ -57,7 +57,7 @@ def make_pieces(
 ) -> list[LayoutPiece]:
     """Cut a page into pieces, in order.
 
-    body: the size of the document's ordinary text. known: tells whether it has a word.
+    body: the size of the document's ordinary text. has_word: tells whether the document has a word.
     """
     lines = gather_column_heads(lines)
     margin = _find_margins(lines) if lines else []

@@ -61,8 +61,8 @@ def make_lines(
 ) -> list[TextLine]:
     """Make lines of the words of a page.
 
-    sheet: its width and height. bold, size: tell of a character, by its position, whether it is
-    bold, and the size of its font (0: unknown).
+    sheet: its width and height. is_bold_at, size_at: of a character, by its position, whether it
+    is bold, and the size of its font (0: unknown).
     """
     run = _find_direction(words)
     layout_boxes = _turn_boxes(words.boxes, sheet, run)

@@ -60,7 +60,7 @@ class ExtractOptions:
 
 @dataclass(frozen=True, slots=True)
 class SentenceCandidate:
-    """A sentence that may be said. at: its place among the sentences of its passage."""
+    """A sentence that may be quoted. position: its place among the sentences of its passage."""
 
     passage: Passage
     rank: int
@@ -76,10 +76,10 @@ class SentenceCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceExtractor:
-    """Chooses sentences.
+    """Answers a question with sentences chosen from its passages.
 
-    text: gives the stored text of a document by its id, for headers. around: gives the chunks
-    about a passage in its document, itself included, in order.
+    document_text: returns the stored text of a document by its id, for headers. context_chunks:
+    returns the chunks around a passage in its document, itself included, in order.
     """
 
     embedder: Embedder

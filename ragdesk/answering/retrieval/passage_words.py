@@ -83,7 +83,7 @@ def _token_set(text: str) -> frozenset[str]:
 def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: float) -> float:
     """Return the share (0..1) of the question that the best sentence of a passage covers.
 
-    title: what a word counts that stands in the headings above the sentence instead.
+    title_weight: what a word counts that stands in the headings above the sentence instead.
     """
     heading_share = analysis.coverage(heading_words(chunk)) if title_weight else 0.0
     if not heading_share:
@@ -104,7 +104,8 @@ def bound_sentence_share(
 ) -> float:
     """Return an upper bound of ``best_sentence_share`` from the passage's indexed terms alone.
 
-    held: of each of ``asked.weights``, in their order, whether the passage's indexed words do.
+    term_presence: of each of ``analysis.weights``, in their order, whether the passage's indexed
+    words contain it.
     """
     inside = {
         term for term, present in zip(analysis.weights, term_presence, strict=True) if present

@@ -61,7 +61,7 @@ def order_with_lanes(
 ) -> Iterator[Passage]:
     """Put the lanes ahead of rows that come best first: FAQ entries by likeness, then names met.
 
-    near: a name's lane is for passages whose score is this part of the best, or more.
+    min_share: a name's lane is for passages whose score is this part of the best, or more.
     """
     if not lanes:
         return (passage for _, passage in candidates)

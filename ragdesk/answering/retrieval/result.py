@@ -13,8 +13,8 @@ class Retrieval:
     """What was found for a question, best first.
 
     idf: weighs words over what the asker may see. vector: of the question, or None where the
-    model cannot read it. signals: numbers that tell
-    how sure one may be. repeated: per chunk id, the passages left out because they say the same.
+    model cannot read it. signals: numbers that tell how sure one may be. duplicates: per chunk id,
+    the passages left out because they say the same.
     """
 
     analysis: QuestionAnalysis

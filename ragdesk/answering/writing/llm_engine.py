@@ -42,8 +42,8 @@ class _LoopBinding:
 class LlmEngine:
     """Hands out the generator, a bounded number of times at once, to one event loop at a time.
 
-    make: opens the generator; it may block for minutes. ``start`` calls it before anyone asks, or
-    else the first question does.
+    open_generator: may block for minutes. ``start`` calls it before anyone asks, or else the first
+    question does.
     """
 
     options: GenerateOptions
@@ -81,9 +81,9 @@ class LlmEngine:
 
     @asynccontextmanager
     async def reserve_slot(self, seconds: float | None = None) -> AsyncIterator[float]:
-        """Wait for a place, and give the seconds left to the first word. Raises EngineFailed.
+        """Wait for a place, and return the seconds left to the first word. Raises EngineFailed.
 
-        within: seconds for both, ``first_seconds`` where none are given.
+        seconds: for both, ``first_seconds`` where none are given.
         """
         places, clock = self._current_binding().slots, asyncio.get_running_loop().time
         start, seconds = clock(), self.options.first_seconds if seconds is None else seconds

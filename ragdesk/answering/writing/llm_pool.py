@@ -22,7 +22,7 @@ HealthProbe = Callable[[str], Awaitable[bool]]
 class LlmServer:
     """An address, how much it is doing, and how often it failed in a row.
 
-    until: it asked to be left alone so long, on the monotonic clock.
+    paused_until: it asked to be left alone so long, on the monotonic clock.
     """
 
     url: str
@@ -63,7 +63,7 @@ class LlmPool:
     def choose_server(self, avoid: Collection[str] = ()) -> LlmServer:
         """Give the address that does least; one of ``avoid`` only if no other is up.
 
-        One that asked to be left alone comes after those that did not: see ``Replica.wait``.
+        One that asked to be left alone comes after those that did not: see ``LlmServer.pause``.
         """
         available = [server for server in self.servers if not server.resting]
         if not available:

@@ -167,7 +167,7 @@ async def _check_in_thread(work: Callable[[DecodedSentence], _T], sentence: Deco
 class _AnswerInProgress:
     """An answer while it is written.
 
-    growing: the sentence that is shown while it is written. ahead: sentences that claim nothing,
+    growing: the sentence that is shown while it is written. pending: sentences that claim nothing,
     and wait for one that does: alone they are no answer.
     """
 
