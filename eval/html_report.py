@@ -1,4 +1,4 @@
-"""A report as one HTML page: no network, no script library; every word of a document is escaped."""
+"""Write a report as one HTML page without network or script library; all text is escaped."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -139,7 +139,7 @@ def _render_cases(report: EvalReport) -> Iterator[str]:
 
 
 def name_case_outcome(scored: ScoredCase) -> str:
-    """Say in a word how a case ended: right, wrong, refused or error."""
+    """Name in a word how a case ended: right, wrong, refused or error."""
     if scored.answered_case is None or scored.answered_case.reply.outcome == "undetermined":
         return "error"
     if not scored.answered_case.is_answered:
@@ -174,7 +174,7 @@ def _render_case(scored: ScoredCase) -> Iterator[str]:
 
 
 def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
-    """Write the answer, each sentence with what its sources hold of it."""
+    """Write the answer, each sentence with the share that its sources support."""
     sure = answered_case.reply.confidence
     more = "" if sure is None else f" · confidence {sure:.2f}"
     outcome = escape(answered_case.reply.outcome)
@@ -196,7 +196,7 @@ def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
 
 
 def _render_passages(answered_case: AnsweredCase) -> Iterator[str]:
-    """Write the first passages, and any that hold evidence, with the evidence marked."""
+    """Write the first passages, and any that contain evidence, with the evidence marked."""
     yield "<h3>Passages</h3><ol>"
     for rank, (passage, met) in enumerate(
         zip(answered_case.reply.passages, answered_case.evidence_by_passage, strict=True), 1
@@ -215,7 +215,7 @@ def _render_passages(answered_case: AnsweredCase) -> Iterator[str]:
 
 
 def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Escape a text, with some stretches of it marked.
+    """Escape a text, with some spans of it marked.
 
     >>> mark_spans("a < b & c", [(4, 5)])
     'a &lt; <mark>b</mark> &amp; c'

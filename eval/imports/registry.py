@@ -1,4 +1,4 @@
-"""Every set that can be imported, by name: its cases, and its texts where it brings them."""
+"""The registry of data sets that can be imported, by name: their cases, and their texts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ SOURCES: dict[str, ImportSource] = {
 
 
 def import_set(name: str, path: Path, out: Path) -> tuple[int, int]:
-    """Write a set as cases.jsonl and a folder of documents; give how many of each.
+    """Write a data set as cases.jsonl and a folder of documents; return the number of each.
 
     Raises BadCases where the set is not what its name says.
     """
