@@ -150,7 +150,7 @@ def compute_latencies(scored: Sequence[ScoredCase]) -> dict[str, dict[str, float
 
 
 def group_cases(scored: Sequence[ScoredCase]) -> Iterator[tuple[str, list[ScoredCase]]]:
-    """Return the cases by language, by stratum and by both, named as gates name them."""
+    """Yield the cases by language, by stratum and by both, named as gates name them."""
     langs = sorted({one.case.lang for one in scored})
     strata = sorted({one.case.stratum for one in scored})
     for lang in langs:

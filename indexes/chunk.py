@@ -68,7 +68,7 @@ class Chunk:
 
     @property
     def id(self) -> str:
-        """Name the chunk by its document, its span and its words.
+        """Return the chunk's id, made of its document, its span and its words.
 
         Embeddings take no part, so re-embedding keeps every id.
 
@@ -81,7 +81,7 @@ class Chunk:
 
     @property
     def indexed_text(self) -> str:
-        """Give the words that are embedded and indexed: the lead, then the text."""
+        """Return the words that are embedded and indexed: the lead, then the text."""
         return f"{self.lead}\n{self.text}" if self.lead else self.text
 
 
@@ -113,7 +113,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk that was found for a question. Scores lie in 0..1, higher is better."""
+    """A chunk that was retrieved for a question. Scores lie in 0..1, higher is better."""
 
     chunk: Chunk
     score: float

@@ -11,7 +11,7 @@ MOST_VIEWS = 3  # at most, of one chunk
 
 
 def iter_views(chunk: Chunk) -> Iterator[tuple[int, str]]:
-    """Give the kind and the words of each entry of a chunk, the whole first.
+    """Yield the kind and the words of each entry of a chunk, the whole first.
 
     >>> faq = Chunk(document="d", uri="a", title="A", text="Q: How? A: So.", start=10, end=24,
     ...             question=(10, 17))

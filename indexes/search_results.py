@@ -19,7 +19,7 @@ class Hits:
 
     @classmethod
     def empty(cls) -> "Hits":
-        """Give no hits."""
+        """Return no hits."""
         return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
     def __len__(self) -> int:

@@ -35,7 +35,7 @@ class DocumentChanges:
 
     @property
     def files_to_parse(self) -> list[Raw]:
-        """What is to be parsed, in the order of uris."""
+        """Return the files to be parsed, in the order of uris."""
         return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
 
     def keep_unreachable(self, is_unreachable: Callable[[str], bool]) -> Self:
@@ -46,7 +46,7 @@ class DocumentChanges:
 
     @property
     def lost_uris(self) -> set[str]:
-        """The uris of removed documents whose bytes did not come back under another name."""
+        """Return the uris of removed documents whose bytes did not come back under another name."""
         added_digests = {raw.digest for raw in self.added}
         return {document.uri for document in self.removed if document.digest not in added_digests}
 

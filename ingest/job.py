@@ -39,7 +39,7 @@ RunnerOpener = Callable[[Sequence[str]], AbstractContextManager[Runner]]  # give
 
 
 class Sink(Protocol):
-    """Takes documents in and publishes them: a Build, or an Estimate for a plan."""
+    """Takes documents in and publishes them: a Build, or a BuildEstimate for a plan."""
 
     def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None: ...
     def publish(
@@ -127,7 +127,7 @@ class IngestJob:
         begin_anew: bool = False,
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
-        """Tell what ``run`` would report, and change nothing; ``blocked`` says if it would refuse.
+        """Report what ``run`` would do, and change nothing; ``blocked`` says if it would refuse.
 
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
@@ -152,7 +152,7 @@ class IngestJob:
         source: str = sources.API,
         admit: AdmissionRule | None = None,
     ) -> JobReport:
-        """Take in one document, whose bytes are those of ``file``; one of that uri is replaced.
+        """Ingest one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
         None keeps what was said before. admit: decides, once the collection is held, which
@@ -164,7 +164,7 @@ class IngestJob:
     def delete(
         self, uri: str, *, source: str = sources.API, admit: AdmissionRule | None = None
     ) -> JobReport:
-        """Take one document out; one that is not there is gone already.
+        """Remove one document; one that does not exist is no error.
 
         Raises Unreadable when it belongs to another source.
         """
@@ -236,7 +236,7 @@ class IngestJob:
         return versions.compute_pipeline_digest(self.tokenizer, self._split_options())
 
     def _split_options(self) -> dict[str, Any]:
-        """Give the splitter's options as they are for this embedder's window."""
+        """Return the splitter's options, reduced to this embedder's window."""
         return asdict(self.split.shrink_to(self.embedder.card.max_tokens))
 
     def _change_detector(
@@ -347,7 +347,7 @@ class IngestJob:
         skipped: Sequence[Skipped],
         started: float,
     ) -> JobReport:
-        """Publish what the sink took in, and count what that meant."""
+        """Publish what the sink took in, and report the counts."""
         failed_keys = {(item.source, item.uri) for item in skipped}
         removed_documents = [
             document for change in source_changes for document in change.removed_documents(skipped)
@@ -392,7 +392,7 @@ def _find_refusal(
 def _collect_change_marks(
     source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> Iterator[tuple[str, str]]:
-    """Tell every change with its mark, by uri."""
+    """Yield every change with its mark, by uri."""
     marks: dict[str, str] = {}
     for change in source_changes:
         marks |= change.change_marks(skipped)

@@ -31,7 +31,7 @@ class LocalRunnerOpener:
         self._shared_guard, self._early_guard = shared_guard, shared_guard
 
     def __call__(self, names: Sequence[str]) -> AbstractContextManager[Runner]:
-        """Give what runs already, where it suits; else start what the files need."""
+        """Return the running guard, where it suits; else start the children that the files need."""
         if self._early_guard and (
             self._shared_guard or self._early_guard.can_take(names, self._options)
         ):

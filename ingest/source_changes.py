@@ -35,7 +35,7 @@ It is asked while the collection is held, and may raise: then nothing is changed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceChanges:
-    """What a job would change in one source.
+    """The changes that a job would make in one source.
 
     is_mirror: a document that can no longer be read goes; otherwise its former version stays.
     digest_cache: digests to be remembered for the next look.
@@ -49,7 +49,7 @@ class SourceChanges:
     digest_cache: DigestCache | None = None
 
     def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
-        """Tell which uris of this source, of all that was skipped, could not be read."""
+        """Return the uris of this source that could not be read, given all that was skipped."""
         return {entry.uri for entry in skipped if entry.source == self.source.name}
 
     def removed_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
@@ -74,7 +74,7 @@ class SourceChanges:
         )
 
     def change_marks(self, skipped: Sequence[Skipped]) -> dict[str, str]:
-        """Tell every change by uri, with its mark: + new, ~ changed, - gone."""
+        """Return every change by uri, with its mark: + new, ~ changed, - gone."""
         failed_uris, changes = self.failed_uris(skipped), self.changes
         marks = {raw.uri: "+" for raw in changes.added if raw.uri not in failed_uris}
         marks |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed_uris}
@@ -362,7 +362,7 @@ class ChangeDetector:
 
 
 def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, frozenset[str]]:
-    """Give the groups of the limited sources that lie inside another one, by their folders."""
+    """Return the groups of the limited sources that lie inside another one, by their folders."""
     return {
         PurePath(other.name): other.groups
         for other in known
@@ -373,7 +373,7 @@ def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, froze
 def _limits_by_uri(
     files: Mapping[str, SourceFile], limits: Mapping[PurePath, frozenset[str]]
 ) -> dict[str, frozenset[str]]:
-    """Give, for each file that lies in limited sources too, those who may see it there."""
+    """Return, for each file that lies in limited sources too, those who may see it there."""
     groups: dict[str, frozenset[str]] = {}
     for uri, file in files.items() if limits else ():
         for folder, limit in limits.items():

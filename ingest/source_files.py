@@ -63,7 +63,7 @@ def list_newer_names(listing: Listing, reference: Path) -> list[str]:
 
 
 def resolve_paths(paths: Sequence[Path]) -> list[Path]:
-    """Give the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
+    """Return the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
     real_paths: dict[Path, None] = {}
     for path in paths:
         try:
@@ -95,7 +95,7 @@ def list_files(root: Path, *, excluded_folder: Path | None = None) -> list[Sourc
 
 
 def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFile | Skipped]:
-    """Go through a folder and all below it, without recursion: folders may be very deep."""
+    """Walk a folder and all below it, without recursion: folders may be very deep."""
     folders = [(root, "")]
     while folders:
         folder, above = folders.pop()
@@ -144,7 +144,7 @@ def _list_folder(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
 
 
 def _plain_file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Tell of a plain file what it is; None for what has to be looked at more closely."""
+    """Return the status of a plain file; None for an entry that needs a closer look."""
     try:
         plain = entry.is_file(follow_symlinks=False)
         return entry.stat(follow_symlinks=False) if plain else None
@@ -153,7 +153,7 @@ def _plain_file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
 
 
 def _check_entry(path: Path, name: str, root: Path) -> SourceFile | Skipped:
-    """Decide whether a directory entry is a file to take in."""
+    """Decide whether a directory entry is a file to ingest."""
     try:
         real = path.resolve(strict=True) if path.is_symlink() else path
         mode = real.stat().st_mode

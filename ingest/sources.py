@@ -20,7 +20,7 @@ API, APPROVED = "api", "approved"  # sources that are no path: real paths begin 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A remembered source.
+    """A source as it is remembered between jobs.
 
     name: its real path. prefix: what its documents' names begin with, ends with ``/``; used for
     all of them, or, when ``always`` is False, only for those that would collide.

@@ -127,7 +127,7 @@ def split_document(
 
 
 def _pair_with_sections(document: Document) -> list[tuple[Block, Span]]:
-    """Give the blocks that become text, each with the span of its section, headings included."""
+    """Return the blocks that become text, each with the span of its section, headings included."""
     sections: list[list[Block]] = []
     section_starts: list[int] = []
     last: object = None
@@ -158,7 +158,7 @@ def _find_bodies(document: Document) -> list[tuple[Block, int]]:
 
 
 def _name_chunk_kind(units: Sequence[_Unit], text: str) -> ChunkKind:
-    """Name what a chunk is; a list stays one with the line that leads it in."""
+    """Return the kind of a chunk; a list stays one with the line that leads it in."""
     kinds = {unit.block.kind for unit in units}
     if len(units) > 1 and _introduces_next(text, units[0]):
         kinds = {unit.block.kind for unit in units[1:]}
@@ -231,14 +231,14 @@ class _UnitPacker:
                         yield last_unit
 
     def _split_block(self, block: Block) -> list[Span]:
-        """Cut a block where its kind allows it."""
+        """Split a block where its kind allows it."""
         if block.kind not in {"list", "table", "code"}:
             return [(block.start, block.end)]
         lines = [m.span() for m in _TEXT_LINE.finditer(self._text, block.start, block.end)]
         return self._join_item_lines(lines) if block.kind == "list" else lines
 
     def _even_share(self, start: int, end: int) -> int:
-        """Tell how long the pieces of a span may be, so that no short end is left over."""
+        """Return the most tokens for the pieces of a span, so that no short end is left over."""
         count = self.count_span_tokens(start, end)
         return min(self._limit, ceil(_EVEN * count / max(1, ceil(count / self._limit))))
 
@@ -255,7 +255,7 @@ class _UnitPacker:
     def _split_prose(
         self, start: int, end: int, max_tokens: int, question: Span | None
     ) -> Iterator[Span]:
-        """Cut a span that is too long at the strongest breaks that make pieces fit."""
+        """Split a span that is too long at the strongest breaks that make pieces fit."""
         first, last = bisect_left(self._cuts, start), bisect_left(self._cuts, end)
         if last - first <= self._limit:
             yield start, end

@@ -30,7 +30,7 @@ _END_OF_TIME = "9999-12-31T23:59:59Z"
 
 
 def sidecar_path(file: Path) -> Path:
-    """Say where the sidecar of a file lies, if it has one.
+    """Return the path of a file's sidecar, if it has one.
 
     >>> sidecar_path(Path("kb/refunds.pdf")).name
     'refunds.pdf.meta.toml'

@@ -1,4 +1,4 @@
-"""Everything that can go wrong at the roof, and what each door says about it.
+"""The errors of ragdesk, with the HTTP status and exit code of each.
 
     RagdeskError
     ├── SettingsError        a setting is misspelt or out of range
@@ -42,7 +42,7 @@ from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
 
 
 class RagdeskError(Exception):
-    """Base of every error the roof raises. Its message names the next step."""
+    """Base of every error of this package. Its message names the next step."""
 
 
 class SettingsError(RagdeskError):
@@ -256,7 +256,7 @@ IN_LOG = "The server's log says why."
 
 
 def public_words(error: Exception) -> str:
-    """Say an error to people of other machines: no path, and no name of a file of ours.
+    """Return an error's message for people of other machines: without paths and file names.
 
     >>> public_words(IndexDamaged("/srv/My Docs/a b is damaged."))
     "The collection is damaged; nothing was changed. The server's log says why."

@@ -1,4 +1,4 @@
-"""Everything an operator can turn, read once, at the door.
+"""The settings of an operator: read once, at the start.
 
 Defaults stand in the option classes, beside the code they turn. Over them go the settings
 file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only reader of both.

@@ -1,4 +1,4 @@
-"""Texts become vectors: which model, on which machinery, and what it can read.
+"""Embed texts: the choice of model and engine, and what the model can read.
 
 ``open_embedder`` chooses between the two doors, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and
 models that cannot be exported), and gives the same thing either way: an Embedder.

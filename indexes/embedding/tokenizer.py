@@ -1,4 +1,4 @@
-"""Word pieces: how long a text is for the model, and where each piece begins.
+"""Count the word pieces of a text as the model does, and find where each begins.
 
 Opened from one file, without the model: the limited child that splits documents uses it too.
 """
@@ -50,7 +50,7 @@ class Tokenizer:
         return offsets
 
     def _encode_starts(self, text: str) -> Iterator[list[int]]:
-        """Give the offsets at which the pieces that the tokenizer sees begin, some at a time."""
+        """Yield the offsets at which the pieces that the tokenizer sees begin, some at a time."""
         segments = list(_split_segments(text))
         for first in range(0, len(segments), _BATCH):
             batch = segments[first : first + _BATCH]

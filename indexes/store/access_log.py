@@ -113,7 +113,7 @@ def compare_documents(
 def compare_tables(
     before: Path | None, after: Path, regrouped: Iterable[ListedDocument] = ()
 ) -> AccessChanges | None:
-    """Tell what one document table takes away from another that it replaces; None without that one.
+    """Return what a document table takes away from the one it replaces; None without that.
 
     regrouped: documents of the new table that get other groups than it says.
     """

@@ -63,7 +63,7 @@ def _sign_lock(lock: IO[bytes]) -> None:
 
 
 def _describe_holder(collection: Path) -> str:
-    """Say which process holds a collection's lock, as far as it signed."""
+    """Describe the process that holds a collection's lock, as far as it signed."""
     with suppress(OSError, ValueError):
         process, _, host = (
             (collection / LOCK_FILE).read_text(encoding="utf-8").strip().partition(" ")
@@ -74,7 +74,7 @@ def _describe_holder(collection: Path) -> str:
 
 
 def hold_generation(generation: Path) -> IO[bytes]:
-    """Mark a generation as being read, until the file given back is closed or its holder dies.
+    """Mark a generation as being read, until the returned file is closed or its holder dies.
 
     Raises IndexDamaged where no plain file is there to be marked, and OSError.
     """

@@ -16,7 +16,7 @@ RowFlags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class SearchMask:
-    """What a search may find: a flag per chunk row, and one per entry of each segment.
+    """What a search may find: a flag for each chunk row, and for each entry of each segment.
 
     where, now: the filter and the moment that it stands for, for replicas; None for flags that
     someone has put together.
@@ -51,7 +51,7 @@ class RowLayout:
         self._order = {s.digest: i for i, s in enumerate(segments)}
 
     def find_segment(self, digest: str) -> int:
-        """Tell which segment bears a digest, counted from 0."""
+        """Return which segment has a digest, counted from 0."""
         return self._order[digest]
 
     def mark_rows(self, ranges: Iterable[tuple[str, int, int]]) -> RowFlags:
@@ -111,7 +111,7 @@ class RowLayout:
         return Hits(own.rows + self.starts[i], own.scores)
 
     def split_hits(self, hits: Hits) -> Iterator[tuple[int, Hits]]:
-        """Give hits on entry rows back per segment, counted within it."""
+        """Split hits on entry rows by segment, with rows counted within it."""
         parts = np.searchsorted(self.entry_starts, hits.rows, side="right") - 1
         for i in np.unique(parts):
             own = parts == i

@@ -26,7 +26,7 @@ Vectors = NDArray[np.float32]
 
 
 def hash_text(text: str) -> bytes:
-    """Name a text, as shelves and journals do."""
+    """Return the digest that names a text in chunk stores and journals."""
     return hashlib.sha256(text.encode()).digest()[:_KEY]
 
 
@@ -106,7 +106,7 @@ class VectorJournal:
             write_journal_part(self.folder, vectors)
 
     def take_part(self, part: str) -> None:
-        """Take in a part that a worker has written. Raises OSError when it is not whole."""
+        """Add a part that a worker has written. Raises OSError when it is not whole."""
         file = self.folder / part
         if (part_keys := read_part_keys(file, self._dim)) is None:
             raise OSError(f"{file} was changed since it was written.")
@@ -119,7 +119,7 @@ class VectorJournal:
         self.received += len(new)
 
     def find_vectors(self, text_keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """Give the vectors that are known here, of the keys asked for."""
+        """Return the vectors of the keys that are known here."""
         vectors = {}
         for text_key in text_keys:
             if at := self._places.get(text_key):
@@ -129,7 +129,7 @@ class VectorJournal:
         return vectors
 
     def clear_parts(self) -> None:
-        """Forget everything: it was published."""
+        """Remove all parts: they were published."""
         self._open.clear()
         if self._top.exists():
             durability.discard_path(self._top)

@@ -4,7 +4,7 @@ Compared are numbers, dates, names, negation, modality and opposites.
 
 A sentence in which 30 days became 60, or "may" became "must", shares all its other words with
 its source, so a share of words cannot tell. Flags stand beside such a share and are not
-averaged in. English and Chinese, pure. ``indexes.text.coverage`` hands this on.
+averaged in. English and Chinese. Pure.
 """
 
 import re
@@ -250,7 +250,7 @@ def _clause_words(clause: str) -> frozenset[str]:
 def _pick_clause(
     words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]]
 ) -> str | None:
-    """Give the shortest clause that shares most with some words; None if none shares enough."""
+    """Return the shortest clause that shares most with some words; None if none shares enough."""
     if not words or not clauses:
         return None
     shares = [(len(words & other) / len(words), -len(other), text) for text, other in clauses]
@@ -259,7 +259,7 @@ def _pick_clause(
 
 
 def find_nearest_clause(text: str, evidence: str) -> str | None:
-    """Give the clause of some evidence that shares most with a text; None if none shares enough.
+    """Return the clause of some evidence that shares most with a text; None if none shares enough.
 
     >>> find_nearest_clause("May I smoke?", "You may not smoke, but you may drink.")
     'you may not smoke'
@@ -307,7 +307,7 @@ def has_negation(text: str) -> bool:
 
 
 def _denied_words(text: str, at: int) -> list[str]:
-    """Give the first words after a negation; in Chinese, those of the next few characters."""
+    """Return the first words after a negation; in Chinese, those of the next few characters."""
     after = text[at : at + 60].lstrip()
     if after[:1] > "\u2e80":
         return drop_stopwords(tokenize_text(after[:5]))

@@ -13,7 +13,7 @@ LEAST_GAIN = 0.1  # of a claim, that a further piece must carry
 
 
 def compute_coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> float:
-    """Give the share (0..1, weighted by idf) of the question's content tokens that a text holds.
+    """Return the share (0..1, by idf) of the question's content tokens that a text contains.
 
     question, text: as ``text.tokens`` spells them. A question of function words alone is
     measured by these; one without any token is covered by nothing.
@@ -27,7 +27,7 @@ def compute_coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> 
 
 
 def compute_carried_share(sentence: str, text: str, idf: Idf) -> float:
-    """Give the share (0..1, weighted by idf) of a sentence's content tokens that a text holds.
+    """Return the share (0..1, by idf) of a sentence's content tokens that a text contains.
 
     Called knowledge precision where the text is what an answer was given from: AUROC .885
     against the human labels of MTRAG. A sentence without content claims nothing: 1.0.

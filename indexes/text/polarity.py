@@ -64,7 +64,7 @@ _ONLY = re.compile(r"(?<![a-z])(?:only|solely|exclusively)(?![a-z])|仅|只[有�
 
 @dataclass(frozen=True, slots=True)
 class Stance:
-    """What a sentence says before it goes on, if it says yes or no: "Yes, …", "不行。…".
+    """A yes or no at the beginning of a sentence: "Yes, …", "不行。…".
 
     affirms: None where it begins with neither. rest: what follows. agreed: it may be no more than
     an "OK".

@@ -1,4 +1,4 @@
-"""Sentences: where each one starts and ends in a text. Pure; ``indexes.text.tokens`` hands it on.
+"""Split a text into sentences: where each starts and ends. Pure.
 
 An answer quotes whole sentences, so an end that is wrong is seen by the reader. Lines come
 first: a list item, a table row or a heading ends at its line, a wrapped line of prose does not.

@@ -104,7 +104,7 @@ def _parse_entry(name: str, entry: Mapping[str, Any]) -> tuple[int, str]:
 def iter_backup_members(
     file: Path, archive: TarReader, files: BackupFiles
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Give every member with its content in pieces. Raises IndexDamaged when one is not whole."""
+    """Yield every member with its content in pieces. Raises IndexDamaged when one is cut."""
     left = dict(files)
     while member := archive.next_member():
         name, size = member

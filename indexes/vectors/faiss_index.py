@@ -47,7 +47,7 @@ def choose_index_kind(count: int) -> IndexKind:
 
 
 def list_vector_files(folder: str) -> tuple[str, ...]:
-    """Name all files that the vectors of a segment may have, below its folder for them."""
+    """Return all files that the vectors of a segment may have, below its folder for them."""
     return tuple(f"{folder}/{name}" for name in (FLAT_FILE, INVERTED_FILE, ROWS_FILE))
 
 
@@ -154,7 +154,7 @@ class FaissIndex:
         return self._vectors[np.asarray(places, dtype=np.int64)]
 
     def all_vectors(self) -> Vectors:
-        """Give all vectors (count, dim) as they are mapped, in writing order. Not to be written."""
+        """Return all vectors (count, dim), mapped and in writing order. Not to be written."""
         return self._vectors
 
     def _prepare_query(self, query: Vectors) -> Vectors:
@@ -177,7 +177,7 @@ class FaissIndex:
     def _search_candidates(
         self, query: Vectors, k: int, count: int, allowed: RowMask | None
     ) -> Hits:
-        """Let the inverted file propose, and score its proposals exactly.
+        """Take candidates from the inverted file, and score them exactly.
 
         A filter thins every list alike, so as many more lists are read as it leaves out.
         """
@@ -230,7 +230,7 @@ def _save_index(file: Path, index: Any) -> None:
 
 
 def _load_index(file: Path) -> tuple[Any, Any]:
-    """Map an index; also returns what must live as long as it does."""
+    """Map an index; also return what must live as long as it does."""
     try:
         with file.open("rb") as opened:
             content = map_bytes(opened)

@@ -86,7 +86,7 @@ class Child:
         return answer
 
     def kill(self) -> None:
-        """End the process now. One who waits for its answer is told."""
+        """End the process now. A caller waiting for its answer gets a failure."""
         self._process.kill()
 
     def end_process(self) -> None:

@@ -145,7 +145,7 @@ class Guard:
         return raw, answer.result()[0]
 
     def _parse_file(self, raw: Raw, record_id: str) -> tuple[ParseOutcome, int]:
-        """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
+        """Parse one file in a child (in a thread of the pool); return the outcome and its size."""
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0

@@ -195,7 +195,7 @@ def _write_frame(pipe: BinaryIO, frame: list[bytes]) -> None:
 
 
 def _count_pages(column: int = 1) -> int:
-    """Tell the pages this process maps (column 0) or holds resident (1)."""
+    """Return the pages that this process maps (column 0) or holds resident (1)."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text(encoding="ascii").split()[column])

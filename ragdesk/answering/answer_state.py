@@ -1,4 +1,4 @@
-"""The answer as far as it is written: text, claims, citations, and why it stopped."""
+"""The state of an answer being written: text, claims, citations, and why it stopped."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class AnswerState:
     choices: tuple[Choice, ...] = ()
 
     def begin_statement(self, words: str) -> str:
-        """Say some words of a statement before it is whole."""
+        """Send some words of a statement before it is whole."""
         separator = " " if self.claims and not self.is_open else ""
         self.is_open = True
         self.text += separator + words
@@ -49,7 +49,7 @@ class AnswerState:
         return claim, new_citations
 
     def take_note(self, note: WriterNote, *, degrade: bool) -> None:
-        """Take a writer's note. Raises EngineFailed where nothing it wrote may be said."""
+        """Apply a writer's note. Raises EngineFailed where nothing it wrote may be sent."""
         self.withheld = note.withheld
         if note.reason != "unsupported":
             self.reason = note.reason

@@ -29,14 +29,14 @@ class Calibration:
     sketch: tuple[str, ...] = ()
 
     def confidence(self, signals: Mapping[str, float], language: str) -> float:
-        """Give the likelihood (0..1) that what was found holds an answer."""
+        """Return the likelihood (0..1) that the retrieved passages answer the question."""
         group = self._group(language)
         weights = group["weights"].items()
         z = group["intercept"] + sum(w * signals.get(name, 0.0) for name, w in weights)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
 
     def floor(self, language: str) -> float:
-        """Give the least confidence at which to answer."""
+        """Return the least confidence at which to answer."""
         return float(self._group(language)["floor"])
 
     def estimate_drift(self, documents: Iterable[str]) -> float:

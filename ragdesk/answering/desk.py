@@ -180,7 +180,7 @@ class Desk:
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Let a writer write, and turn its parts into events."""
+        """Run a writer, and turn its parts into events."""
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -212,7 +212,7 @@ class Desk:
         )
 
     def _calibrated_confidence(self, retrieval: Retrieval) -> float | None:
-        """Give the calibrated likelihood that there is an answer; None where none was fitted."""
+        """Return the calibrated likelihood that there is an answer; None where none was fitted."""
         if self.calibration is None:
             return None
         return round(self.calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)

@@ -55,7 +55,7 @@ def refers_back(question: str) -> bool:
 
 
 def normalise_question(question: str) -> str:
-    """Normalise a question, without the IT that is a department: lower case would point with it.
+    """Normalise a question without "IT", the department: in lower case it would refer back.
 
     >>> normalise_question("Who approves IT purchases?"), normalise_question("CAN I RETURN IT?")
     ('who approves purchases?', 'can i return it?')
@@ -115,7 +115,7 @@ def carry_words_over(question: str, history: Sequence[Turn], idf: Idf) -> str:
 async def rewrite_question(
     question: str, history: Sequence[Turn], idf: Idf, generator: GenerateText | None = None
 ) -> str:
-    """Give the question as it is to be searched for and answered.
+    """Return the question as it is to be searched for and answered.
 
     A model that fails, or writes a speech, changes nothing: then words are carried over.
     """

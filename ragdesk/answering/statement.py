@@ -9,7 +9,7 @@ from ragdesk.answering.answer import ClaimVerdict
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A stretch of a document that an answer rests on, and the passage it was found with.
+    """A quoted span of a document, and the passage it was found in.
 
     start, end: offsets into the document's text. text: the characters there.
     """
@@ -22,7 +22,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing an answer says, and what it rests on.
+    """A statement of an answer, with the quotes that support it.
 
     support: how well it does (0..1). verdict: the verdict of a check, where there was one.
     flags: what it states otherwise than its quotes.

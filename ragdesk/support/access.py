@@ -1,4 +1,4 @@
-"""Who may do what: keys, their scopes, groups and collections, and one ``check_access``.
+"""Access rights: keys, their scopes, groups and collections, and one ``check_access``.
 
 A key is ``rd_`` and 32 random bytes. Only its SHA-256 is stored: of 256 random bits a
 fast hash tells nothing. Keys are read at each request, so that a key that was revoked,
@@ -63,7 +63,7 @@ LOCAL_PRINCIPAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
 
 
 def make_principal(key: Key) -> Principal:
-    """Say what a key may do: ``admin`` has every scope and sees every document."""
+    """Return the rights of a key: ``admin`` has every scope and sees every document."""
     admin = "admin" in key.scopes
     return Principal(
         name=key.id,

@@ -202,7 +202,7 @@ class KeyStore:
         return any(key.is_valid(time.time()) for key in self.list_keys())
 
     def get_secret(self, name: str) -> bytes:
-        """Give this home's secret of a name (32 bytes), made when first asked for."""
+        """Return this home's secret of a name (32 bytes), made when first asked for."""
         with self._lock, self._report_errors(), self._db:
             values = (name, secrets.token_bytes(32))
             self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", values)
@@ -289,7 +289,7 @@ def _is_lost(home: Path) -> bool:
 
 
 def _file_stamp(file: Path) -> Stamp:
-    """Tell which file stands under a name, and when it was last written. Raises OSError."""
+    """Return which file has a name, and when it was last written. Raises OSError."""
     status = file.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 

@@ -57,7 +57,7 @@ class DocumentJob:
 
     @property
     def action(self) -> Literal["put", "delete"]:
-        """Say what the job does to its document."""
+        """Return what the job does to its document."""
         return "delete" if self.body is None else "put"
 
 
@@ -79,7 +79,7 @@ class _CollectionQueue:
 
 
 class JobQueue:
-    """Bounded lines of jobs, one a collection, and the threads that work them off in turn.
+    """Bounded queues of jobs, one per collection, and the threads that work them off in turn.
 
     A key that wrote to many collections does not come before another's first job.
     """
@@ -198,7 +198,7 @@ class JobQueue:
         return None
 
     def _turn(self, line: _CollectionQueue) -> int:
-        """Tell when the key of a collection's next job had its last turn: who waited goes first."""
+        """Return the number of the last turn of the key that owns a collection's next job."""
         return self._turns.get(self._jobs[line.job_ids[0]].owner, 0)
 
     def _begin(self, line: _CollectionQueue) -> DocumentJob:

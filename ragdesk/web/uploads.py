@@ -1,4 +1,4 @@
-"""Bodies of documents on their way in: files of one server, gone with their request or job.
+"""The bodies of uploaded documents: files of one server, removed with their request or job.
 
 They lie in ``HOME/uploads/<random>/``, on the disk whose room the operator watches, readable by
 this user alone. Each server holds a lock on its folder, which the kernel frees when it dies; the

@@ -149,7 +149,7 @@ def _is_contents(size: _ElementSize) -> bool:
 
 
 def _find_contents_caption(node: Node) -> Iterator[int]:
-    """Give the line before a table of contents that only announces it."""
+    """Yield the line before a table of contents that only announces it."""
     before = node.prev
     while before is not None and not before.is_element_node:
         before = before.prev

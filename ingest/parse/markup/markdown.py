@@ -135,7 +135,7 @@ def _check_tables(source: str) -> None:
 
 
 def _strip_template_marks(prose: str) -> str:
-    """Take out what is neither Markdown nor text: template marks, modules, components."""
+    """Remove what is neither Markdown nor text: template marks, modules, components."""
     if "{" in prose:
         prose = _TARGET.sub("](#)", _TEMPLATE_MARKS.sub("", prose))
     if "import" in prose or "export" in prose:

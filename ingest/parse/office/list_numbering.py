@@ -23,7 +23,7 @@ MOST_ROMAN = 3000  # no list counts further in Roman numbers
 
 @dataclass(frozen=True, slots=True)
 class ListLevel:
-    """How one level of a list is marked. form: ``bullet``, ``decimal``, ``lowerLetter``."""
+    """The marker of one level of a list. form: ``bullet``, ``decimal``, ``lowerLetter``."""
 
     form: str
     pattern: str
@@ -31,7 +31,7 @@ class ListLevel:
 
 
 class ListNumbering:
-    """Knows the document's lists, and how far each has counted."""
+    """The numbering of a document's lists, with the count of each so far."""
 
     def __init__(self, part: Element | None) -> None:
         self._levels: dict[tuple[str, int], ListLevel] = {}

@@ -21,7 +21,7 @@ _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
 
 def read_paragraph(paragraph: Element) -> str:
-    """Give a paragraph's words; line breaks in it are kept."""
+    """Return a paragraph's words; line breaks in it are kept."""
     return "".join(_iterate_words(paragraph))
 
 
@@ -109,19 +109,19 @@ def _join_words(node: Element | None) -> str:
 
 
 def describe_picture(picture: Element) -> str:
-    """Give a picture's alternative text, if it says anything."""
+    """Return a picture's alternative text, if it says anything."""
     return read_alt_text(read_attribute(picture, "descr"))
 
 
 def find_text_boxes(paragraph: Element) -> Iterator[Element]:
-    """Give the text boxes anchored in a paragraph, each once."""
+    """Yield the text boxes anchored in a paragraph, each once."""
     for node in paragraph.iter("{*}txbxContent"):
         if not any(local_name(ancestor) == "Fallback" for ancestor in node.iterancestors()):
             yield node
 
 
 def find_note_references(paragraph: Element) -> Iterator[tuple[str, str]]:
-    """Give the notes that a paragraph refers to, as (kind, id)."""
+    """Yield the notes that a paragraph refers to, as (kind, id)."""
     for kind in ("footnote", "endnote"):
         for node in paragraph.iter(f"{{*}}{kind}Reference"):
             yield kind, read_attribute(node, "id")

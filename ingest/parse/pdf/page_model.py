@@ -118,7 +118,7 @@ class LayoutPiece(NamedTuple):
 
 
 def bounding_box(boxes: list[Box]) -> Box:
-    """Give the smallest box around some boxes.
+    """Return the smallest box around some boxes.
 
     >>> bounding_box([(1, 5, 2, 6), (0, 5.5, 1, 7)])
     (0, 5, 2, 7)
@@ -128,7 +128,7 @@ def bounding_box(boxes: list[Box]) -> Box:
 
 
 def overlap_length(start: float, end: float, other_start: float, other_end: float) -> float:
-    """Give the length that two intervals share; negative is the gap between them.
+    """Return the length that two intervals share; negative is the gap between them.
 
     >>> overlap_length(0, 2, 1, 5), overlap_length(0, 2, 5, 6)
     (1, -3)

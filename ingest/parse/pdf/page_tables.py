@@ -64,7 +64,7 @@ def is_contents_line(line: TextLine) -> bool:
 
 
 def find_tables(lines: Sequence[TextLine]) -> list[tuple[int, int]]:
-    """Give the first and the end line of each table of a page."""
+    """Return the first and the end line of each table of a page."""
     rows = [
         len(line.cells) > 1 and not _is_prose(line) and not is_contents_line(line) for line in lines
     ]
@@ -94,7 +94,7 @@ def find_tables(lines: Sequence[TextLine]) -> list[tuple[int, int]]:
 
 
 def _include_heads(lines: Sequence[TextLine], first: int, end: int, least: int) -> int:
-    """Take in the lines above a table that head its columns, or tell its units."""
+    """Include the lines above a table that head its columns, or name its units."""
     second = min(line.cells[1].box[0] for line in lines[first:end] if len(line.cells) > 1)
     while (
         first > least
@@ -159,7 +159,7 @@ def _merge_stack(stack: Sequence[LineCell]) -> LineCell:
 
 
 def choose_cell_joint(text: str, after: str) -> str:
-    """Tell what joins two lines of one cell: nothing after a hyphen or between Han characters."""
+    """Return the joint of two lines of a cell: nothing after a hyphen or between Han characters."""
     return "" if text.endswith("-") or (begins_wide(text[-1:]) and begins_wide(after[:1])) else " "
 
 
@@ -261,7 +261,7 @@ def _write_hyphen(line: TextLine) -> TextLine:
 
 
 def _group_table_rows(lines: Sequence[TextLine]) -> list[list[list[LineCell]]]:
-    """Give each row's cells, each the pieces it was printed in: a long label has two."""
+    """Return each row's cells, each the pieces it was printed in: a long label has two."""
     steps = [after.box[1] - line.box[1] for line, after in pairwise(lines)]
     usual = median(steps) if steps else 0.0
     rows: list[list[list[LineCell]]] = []

@@ -88,7 +88,7 @@ def _group_lines(
 
 
 def _find_margins(lines: Sequence[TextLine]) -> list[float]:
-    """Give for each line how far right the lines of its column go."""
+    """Return for each line how far right the lines of its column go."""
     left, top, right, _ = np.array([line.box for line in lines]).T
     size = np.array([line.size for line in lines])
     is_close = (np.abs(left[:, None] - left) < 6 * size[:, None]) & (
@@ -122,7 +122,7 @@ def _is_right_below(line: TextLine, after: TextLine) -> bool:
 
 
 def _find_pace(lines: Sequence[TextLine]) -> float:
-    """Give the usual step from line to line, in sizes."""
+    """Return the usual step from line to line, in sizes."""
     steps = [
         (after.box[1] - line.box[1]) / line.size
         for line, after in pairwise(lines)
@@ -234,7 +234,7 @@ def _is_heading(piece: LayoutPiece, body: float) -> bool:
 
 
 def _choose_joint(end: str, start: str, *, hyphen: bool, has_word: WordLookup) -> tuple[str, str]:
-    """Tell what joins two lines, and how the first then ends: a hyphen may go or stay."""
+    """Return the joint of two lines, and how the first then ends: a hyphen may go or stay."""
     if not hyphen and not _WORD_HYPHEN.search(end):
         return "" if begins_wide(end[-1:]) and begins_wide(start) else " ", end
     stem = _WORD_HYPHEN.sub("", end)

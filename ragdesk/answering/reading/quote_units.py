@@ -1,4 +1,4 @@
-"""Give a sentence what it needs to be read alone: a list its lead-in, a row its table's header.
+"""Complete a sentence to be read alone: a list with its lead-in, a row with its header.
 
 Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.sentences``, in which a
 list item and a table row are sentences of their own.

@@ -75,7 +75,7 @@ def _passage_words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _SurfaceFacts:
-    """What a text says, as far as it can be counted. order: its words as they come."""
+    """The countable facts of a text. order: its words as they come."""
 
     order: tuple[str, ...]
     figures: tuple[str, ...]

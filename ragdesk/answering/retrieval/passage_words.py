@@ -1,4 +1,4 @@
-"""What a question asks for, in weighted words, and how much of it each sentence holds. Pure.
+"""Compare the words of a question with those of passages and their sentences. Pure.
 
 Finding a passage and choosing its sentence both count this way; they share this file so that
 a sentence that made its passage win is weighed the same when the answer is chosen.
@@ -29,7 +29,7 @@ class SentenceWords:
 
 @lru_cache(maxsize=_CACHED_PASSAGES)
 def analyze_sentences(text: str) -> tuple[SentenceWords, ...]:
-    """Give the sentences of a passage's text with their words, in order.
+    """Return the sentences of a passage's text with their words, in order.
 
     A line of marks alone ("***", "👍") is none: it answers nothing.
 
@@ -53,19 +53,19 @@ def has_words(text: str) -> bool:
 
 
 def chunk_words(chunk: Chunk) -> frozenset[str]:
-    """Give all words of a passage, its headings included."""
+    """Return all words of a passage, its headings included."""
     return heading_words(chunk).union(
         *(sentence.words for sentence in analyze_sentences(chunk.text))
     )
 
 
 def heading_words(chunk: Chunk) -> frozenset[str]:
-    """Give the words of a passage's title, heading path and lead."""
+    """Return the words of a passage's title, heading path and lead."""
     return _token_set(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
 
 
 def document_name_words(chunk: Chunk) -> frozenset[str]:
-    """Give the words that a passage's document is named by: its title, its folders, its file."""
+    """Return the words of a document's name: its title, its folders, its file."""
     return _name_words(chunk.uri, chunk.title)
 
 

@@ -1,4 +1,4 @@
-"""What kind of thing a question asks for, and whether a sentence names such a thing. Pure.
+"""The kind of thing a question asks for, and whether a sentence names one. Pure.
 
 "How much" wants a number, 何时 a date, who a name. Each is a cue, not a proof: it adds a little
 to a sentence that already speaks of what was asked. Worth 1 to 2 points of the best sentence
@@ -77,7 +77,7 @@ _NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def extract_numbers(text: str) -> frozenset[str]:
-    """Give the numbers written in a text, thousands without their marks.
+    """Return the numbers written in a text, thousands without their marks.
 
     >>> sorted(extract_numbers("1,200 of 30.5 in 2024"))
     ['1200', '2024', '30.5']

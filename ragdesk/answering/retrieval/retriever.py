@@ -153,7 +153,7 @@ class Retriever:
         )
 
     def context_chunks(self, passage: Passage, n: int = CONTEXT_CHUNKS) -> list[Chunk]:
-        """Give the chunks up to n before and after a passage in its document, itself included."""
+        """Return the chunks up to n before and after a passage in its document, itself included."""
         row = self.index.find_row(passage.chunk.id)
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
@@ -234,7 +234,7 @@ class Retriever:
         return self.options.dense * (1 + self.options.rise * missing)
 
     def _context_shares(self, analysis: QuestionAnalysis, rows: Rows) -> Scores:
-        """Give the share of the question that each row (n,) and its section about it hold (n,)."""
+        """Return the share of the question in each row (n,) and in its section about it (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
         neighbours = [
@@ -308,7 +308,7 @@ class Retriever:
         chunks: Sequence[Chunk],
         scores: Sequence[float],
     ) -> Iterator[tuple[int, float]]:
-        """Give places in ``rows`` (n,) best first, by what is known and their best sentence."""
+        """Yield places in ``rows`` (n,) best first, by what is known and their best sentence."""
         options = self.options
         term_presence = self.index.find_terms([*analysis.weights], rows)
         shares = [
@@ -332,7 +332,7 @@ def _can_reach_top(scores: NDArray[np.float64], weight: float, look: int) -> Row
 
 
 def _question_text(chunk: Chunk) -> str:
-    """Give the question of an FAQ entry."""
+    """Return the question of an FAQ entry."""
     start, end = chunk.question or (chunk.start, chunk.start)
     return chunk.text[start - chunk.start : end - chunk.start]
 
@@ -340,7 +340,7 @@ def _question_text(chunk: Chunk) -> str:
 def _measure_signals(
     analysis: QuestionAnalysis, passages: Sequence[Passage], lanes: PriorityLanes
 ) -> dict[str, float]:
-    """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count.
+    """Measure how well the best passages fit; all in 0..1 but ``words``, a count.
 
     words: content words; a question without one asks for nothing.
     """

@@ -1,4 +1,4 @@
-"""Turn what a statement rests on into numbered citations, each place cited once. Pure."""
+"""Turn the quotes of a statement into numbered citations, each place cited once. Pure."""
 
 from collections.abc import Sequence
 

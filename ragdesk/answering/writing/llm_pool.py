@@ -20,7 +20,7 @@ HealthProbe = Callable[[str], Awaitable[bool]]
 
 @dataclass(slots=True)
 class LlmServer:
-    """An address, how much it is doing, and how often it failed in a row.
+    """A language model's address, its active requests, and its failures in a row.
 
     paused_until: it asked to be left alone so long, on the monotonic clock.
     """
@@ -34,11 +34,11 @@ class LlmServer:
 
     @property
     def pause_seconds(self) -> float:
-        """Give the seconds it still asks to be left alone; 0.0 for none."""
+        """Return the seconds for which it still asks to be paused; 0.0 for none."""
         return max(0.0, self.paused_until - time.monotonic())
 
     def pause(self, seconds: float) -> None:
-        """Leave it alone for some seconds, as it asked: it is well, and full."""
+        """Pause it for some seconds, as it asked: it is healthy, and full."""
         self.paused_until = max(self.paused_until, time.monotonic() + seconds)
 
     @contextmanager
@@ -61,7 +61,7 @@ class LlmPool:
         self._health_tasks: set[asyncio.Task[None]] = set()
 
     def choose_server(self, avoid: Collection[str] = ()) -> LlmServer:
-        """Give the address that does least; one of ``avoid`` only if no other is up.
+        """Return the least busy address; one of ``avoid`` only if no other is up.
 
         One that asked to be left alone comes after those that did not: see ``LlmServer.pause``.
         """

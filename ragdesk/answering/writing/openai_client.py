@@ -72,11 +72,11 @@ class OpenAIGenerator:
 
     @property
     def model(self) -> str:
-        """Name the model; empty until a server was asked."""
+        """Return the model's name; empty until a server was asked."""
         return self._model
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self._replicas.close()
         await self._http.aclose()
 

@@ -1,4 +1,4 @@
-"""Every word said to a model, in both languages, and nothing else is said to one anywhere.
+"""The prompts: every word sent to a model, in both languages, in one place.
 
 The system text comes first and never changes, then the passages, then the question: what many
 questions share stands in front, so that an engine's prefix cache holds it. Passages are data in
@@ -85,7 +85,7 @@ ROLE_LABELS: Final = {"user": "U: ", "assistant": "A: "}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What is said to a model. passages: number n of the text is ``passages[n - 1]``.
+    """The texts for a model. passages: number n of the text is ``passages[n - 1]``.
 
     schema: of the JSON to be written, or None where plain text with marks is asked for.
     salt: separates prefix caches of askers who may see different documents.
