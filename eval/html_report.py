@@ -139,7 +139,7 @@ def _render_cases(report: EvalReport) -> Iterator[str]:
 
 
 def name_case_outcome(scored: ScoredCase) -> str:
-    """Name in a word how a case ended: right, wrong, refused or error."""
+    """Return how a case ended, in a word: right, wrong, refused or error."""
     if scored.answered_case is None or scored.answered_case.reply.outcome == "undetermined":
         return "error"
     if not scored.answered_case.is_answered:
@@ -232,7 +232,7 @@ def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _render_table(rows: Sequence[str]) -> str:
-    """Turn rows of a Markdown table into HTML."""
+    """Convert rows of a Markdown table to HTML."""
     cells = [[escape(cell.strip()) for cell in row.strip("|").split(" | ")] for row in rows]
     head = "".join(f"<th>{cell}</th>" for cell in cells[0])
     body = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in cells[2:])

@@ -219,7 +219,7 @@ class IngestJob:
         )
 
     def _open_base(self, *, begin_anew: bool) -> tuple[Index | None, Loss | None]:
-        """Open what a build would start from, and tell what it would let go of."""
+        """Open the generation that a build would start from, and report what it would lose."""
         try:
             return Index.open_base(self.collection), None
         except BaseDamaged:

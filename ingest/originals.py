@@ -51,7 +51,7 @@ def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
 
 
 class Originals:
-    """The originals of a collection. Its lock must be held by whoever keeps some.
+    """The originals of a collection. A writer must hold its lock.
 
     Kept bytes are durable once ``sync`` has returned.
     """

@@ -190,7 +190,7 @@ class _UnitPacker:
         return bisect_left(self._cuts, end) - bisect_left(self._cuts, start)
 
     def pack_units(self, blocks: Sequence[tuple[Block, Span]]) -> Iterator[list[_Unit]]:
-        """Put neighbouring units together while they fit; a line that leads in goes along."""
+        """Pack neighbouring units together while they fit; a line that leads in goes along."""
         pending: list[_Unit] = []
         for unit in self._make_units(blocks):
             if pending and not self._fits(pending[0], unit):

@@ -211,9 +211,9 @@ class Workspace:
         return opened
 
     def restrict_access(self, opened: OpenCollection, access: AccessChanges) -> OpenCollection:
-        """Make of an open collection one that is as it may be seen now, of the same files.
+        """Return a view of an open collection with access changes, over the same files.
 
-        The first is to be closed, after the last use of the second.
+        Close the collection after the last use of the view.
         """
         index = opened.index.restrict_access(access)
         return self._open_desk(index, opened.collection, opened.desk.calibration, None)
@@ -279,7 +279,7 @@ class Workspace:
         )
 
     def _make_ray_runner(self) -> RunnerFactory:
-        """Let the workers of a cluster compute. Raises ModelMissing where Ray is not installed."""
+        """Make a runner on a Ray cluster. Raises ModelMissing where Ray is not installed."""
         from ingest.on_ray import make_ray_runner  # noqa: PLC0415 - seconds, and an extra
 
         settings = self.settings

@@ -167,7 +167,7 @@ class Overloaded(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class ErrorStatus:
-    """What an error looks like from outside: its code, HTTP status and exit code."""
+    """The public form of an error: its code, HTTP status and exit code."""
 
     code: str
     status: int

@@ -69,7 +69,7 @@ def read_mtrag_tasks(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def name_passage(passage: dict[str, Any]) -> str:
-    """Name a passage's document."""
+    """Return the document name of a passage."""
     return f"{_ODD.sub('_', passage['document_id'])}.txt"
 
 

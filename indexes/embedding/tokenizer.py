@@ -68,14 +68,14 @@ class Tokenizer:
 
 
 def _skip_space(piece: str, start: int, end: int) -> int:
-    """Find where a token says something: "▁word" takes its space along."""
+    """Return where the text of a token begins after its space: "▁word" includes it."""
     while start < end and piece[start].isspace():
         start += 1
     return start
 
 
 def _fill_gaps(starts: Iterable[int], last: int) -> Iterator[int]:
-    """Cut a stretch without a piece's beginning that is too long."""
+    """Split a long stretch in which no piece begins."""
     for start in starts:
         if start - last > LONGEST_WORD_PIECE:
             yield from range(last + _FOUR, start, _FOUR)
@@ -84,7 +84,7 @@ def _fill_gaps(starts: Iterable[int], last: int) -> Iterator[int]:
 
 
 def _split_segments(text: str) -> Iterator[tuple[int, int]]:
-    """Cut a long text where no piece can reach across: at line ends, else at white space."""
+    """Split a long text where no piece can cross: at line ends, else at white space."""
     start = 0
     while start < len(text):
         end = min(start + _SEGMENT, len(text))

@@ -22,7 +22,7 @@ LOCK_FILE = "LOCK"
 
 @contextmanager
 def lock_collection(collection: Path) -> Iterator[None]:
-    """Hold a collection's lock, making the collection where there is none.
+    """Lock a collection for a block; make it where there is none.
 
     The kernel frees the lock when its holder dies, and whoever removes its file gets no second
     writer in: the folder is locked too. Raises CollectionBusy when another holds it. What dead jobs
@@ -92,7 +92,7 @@ def hold_generation(generation: Path) -> IO[bytes]:
 
 
 def is_being_read(generation: Path) -> bool:
-    """Tell whether somebody has marked a generation as being read."""
+    """Tell whether a reader has marked a generation as being read."""
     try:
         with open_plain(generation / manifest.MANIFEST_FILE) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,7 +84,7 @@ class RowLayout:
         return [a & b for a, b in zip(mask.entries, self._questions, strict=True)]
 
     def split_rows(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
-        """Give, per segment, the places of its rows in ``rows``, and the rows counted within it.
+        """Return, per segment, the places of its rows in ``rows``, and the rows counted within it.
 
         Raises IndexError for a row that does not exist.
         """
@@ -97,7 +97,7 @@ class RowLayout:
             yield int(i), places, rows[places] - self.starts[i]
 
     def find_entries(self, rows: Rows, *, questions: bool) -> Iterator[tuple[int, Rows, Rows]]:
-        """Give, per segment, the entries of some chunk rows, and each one's place in ``rows``."""
+        """Yield, per segment, the entries of some chunk rows, and each one's place in ``rows``."""
         for i, part, own in self.split_rows(rows):
             entries, places = self.segments[i].entries_of(own)
             if questions:

@@ -163,7 +163,7 @@ class SegmentDraft:
         durability.discard_path(self.folder)
 
     def _send_slab(self) -> None:
-        """Have the next slab of entries embedded: each text once, and none that is known."""
+        """Send the next slab of entries to be embedded: each text once, and none that is known."""
         slab, self._slab = self._slab[:SLAB_ENTRIES], self._slab[SLAB_ENTRIES:]
         keys = [hash_text(words) for _, words in slab]
         texts = {text_key: words for text_key, (_, words) in zip(keys, slab, strict=True)}

@@ -110,7 +110,7 @@ class Segment:
         self._closed = False
 
     def close(self) -> None:
-        """Close what is open, and let go of what is mapped: a search that still runs keeps it."""
+        """Close files and release maps; a search that still runs keeps what it uses."""
         if self._closed:
             return
         self._closed = True

@@ -32,7 +32,7 @@ _LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]+")
 
 
 def detect_language(text: str) -> Language:
-    """Name the language of a text by its letters.
+    """Return the language of a text by its letters.
 
     zh: more than 30 % of the letters are Han and kana is rare. en: mostly Latin letters.
 

@@ -57,7 +57,7 @@ def checksum_listing(facts: Mapping[str, Any]) -> str:
 
 @contextmanager
 def open_backup(file: Path) -> Iterator[tuple[IO[bytes], TarReader]]:
-    """Open a backup that somebody may have forged."""
+    """Open a backup, which may be forged."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as content:
         about = os.fstat(descriptor)

@@ -63,7 +63,7 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
 
 
 def _hold(collection: Path, number: int, held: ExitStack) -> bool:
-    """Keep a generation from being cleared; False for one that was, and is no damage."""
+    """Keep a generation from being cleared; False for one already cleared, which is no damage."""
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     try:
         held.enter_context(locks.hold_generation(folder))

@@ -31,7 +31,7 @@ def is_question(text: str) -> bool:
 
 
 def could_be_question(text: str) -> bool:
-    """Tell whether a line could be a question, where its place already says so.
+    """Tell whether a line could be a question, at a place where questions stand.
 
     >>> could_be_question("How to pay"), could_be_question("运费怎么算")
     (True, True)

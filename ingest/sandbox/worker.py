@@ -131,7 +131,7 @@ def _open_no_follow(path: str, flags: int) -> int:
 
 
 def limit_memory(size: int) -> int:
-    """Let this process grow by ``size`` bytes, and write no file and no core dump.
+    """Limit this process: ``size`` more bytes of memory, no written file, no core dump.
 
     Returns the pages it may hold resident between two documents.
     """
@@ -150,7 +150,7 @@ def limit_memory(size: int) -> int:
 
 
 def limit_seconds(seconds: float) -> None:
-    """Let this process compute for so many seconds from now; then the kernel ends it."""
+    """Limit the computing time of this process from now; then the kernel ends it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

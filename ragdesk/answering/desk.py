@@ -194,7 +194,7 @@ class Desk:
                         yield ClaimChecked(claim, new_citations)
 
     def _find_choices(self, question: Question, retrieval: Retrieval) -> tuple[Choice, ...]:
-        """Give what a question may mean, where the passages split between products or policies."""
+        """Return the possible meanings of a question, where passages split between products."""
         if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
             retrieval
         ):

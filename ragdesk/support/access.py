@@ -37,7 +37,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who asks. ``groups`` None sees every document; no collections means all of them."""
+    """The asker's rights. ``groups`` None sees every document; no collections means all of them."""
 
     name: str
     scopes: frozenset[str]
@@ -74,7 +74,7 @@ def make_principal(key: Key) -> Principal:
 
 
 def check_access(who: Principal, scope: Scope, collection: str | None = None) -> None:
-    """Let pass, or raise Forbidden (no such scope) or NotFound (not this key's collection)."""
+    """Raise Forbidden (no such scope) or NotFound (not this key's collection), or do nothing."""
     if scope not in who.scopes:
         raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.")
     if collection is not None and who.collections and collection not in who.collections:

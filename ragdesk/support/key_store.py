@@ -253,7 +253,7 @@ def _note_old_keys(db: sqlite3.Connection) -> None:
 
 
 def _key_from_row(row: sqlite3.Row) -> Key:
-    """Read a row. Raises ValueError for one that is not of ours."""
+    """Read a key from a row. Raises ValueError for a row that we did not write."""
     scopes, groups, collections = (
         _names(row[name]) for name in ("scopes", "groups", "collections")
     )

@@ -63,7 +63,7 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Knows the keys, and whether the desk is open to the local user."""
+    """Checks keys, and whether the desk is open to the local user."""
 
     keys: KeyStore
     loopback: bool

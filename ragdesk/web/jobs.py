@@ -131,7 +131,7 @@ class JobQueue:
         groups: frozenset[str] = frozenset(),
         existed: bool = False,
     ) -> DocumentJob:
-        """Put a change in its collection's line. Raises Overloaded."""
+        """Add a change to its collection's queue. Raises Overloaded."""
         job = DocumentJob(
             id=secrets.token_hex(8),
             owner=owner,
@@ -210,7 +210,7 @@ class JobQueue:
         return job
 
     def _advance_queue(self, job: DocumentJob, *, retry: bool) -> None:
-        """Let a collection's next job come, or the same one again in a moment."""
+        """Queue a collection's next job, or the same one again in a moment."""
         line = self._queues[job.collection]
         line.busy = False
         if retry:

@@ -57,7 +57,7 @@ class Uploads:
         return folder
 
     def new_file(self) -> Path:
-        """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
+        """Return the path of a new file. Raises DiskFull, OSError where home is read-only."""
         with refuse_full_disk():
             stands = self.folder is not None and self.folder.is_dir()  # else removed by hand, say
             return (

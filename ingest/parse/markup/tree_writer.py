@@ -278,7 +278,7 @@ class _TreeWriter:
 
 
 def _continues_definition(node: Node) -> bool:
-    """Tell a paragraph that follows another one in a definition."""
+    """Tell whether a paragraph follows another one in a definition."""
     before = node.prev if node.tag == "p" else None
     while before is not None and not before.is_element_node:
         before = before.prev

@@ -238,7 +238,7 @@ def _resolve_style(name: str, nodes: dict[str, Element], parents_left: int) -> S
 
 
 def _apply_properties(style: Style, own: Element | None) -> Style:
-    """Lay a paragraph's own outline level and list over those of its style."""
+    """Apply a paragraph's own outline level and list over those of its style."""
     level = read_attribute(find_child(own, "outlineLvl"))
     if level.isdecimal() and style.level != 0:
         style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)

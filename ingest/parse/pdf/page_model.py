@@ -33,7 +33,7 @@ class LineCell(NamedTuple):
 
 
 class TextLine(NamedTuple):
-    """What stands on one line: one cell in prose, several in a table row.
+    """A line of a page: one cell in prose, several in a table row.
 
     box: where the layout sees it; differs from its cells' boxes when the page was turned.
     size: height of its letters in points. hyphen: its last word goes on in the next line.

@@ -124,7 +124,7 @@ def _is_prose(line: TextLine) -> bool:
 
 
 def gather_column_heads(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Put the heads of columns that were drawn one under the other into one row.
+    """Join the column heads that were drawn one under the other into one row.
 
     ``Additional / Paid-in / Capital`` beside ``Retained / Earnings``: each stack is a cell.
     """

@@ -55,7 +55,7 @@ WordLookup = Callable[[str], bool]
 def make_pieces(
     lines: Sequence[TextLine], *, body: float, has_word: WordLookup
 ) -> list[LayoutPiece]:
-    """Cut a page into pieces, in order.
+    """Split a page into pieces, in order.
 
     body: the size of the document's ordinary text. has_word: tells whether the document has a word.
     """
@@ -269,7 +269,7 @@ def is_broken_word(first: str, second: str, has_word: WordLookup) -> bool:
 
 
 def _merge_list_items(page_pieces: list[LayoutPiece]) -> list[LayoutPiece]:
-    """Put the items of a list into one piece, a line each."""
+    """Merge the items of a list into one piece, a line each."""
     merged_pieces: list[LayoutPiece] = []
     for piece in page_pieces:
         last = merged_pieces[-1] if merged_pieces else None

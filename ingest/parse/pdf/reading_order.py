@@ -138,7 +138,7 @@ def _write_sign(cell: LineCell, sign: LineCell, at: int) -> LineCell:
 
 
 def _join_rows(lines: list[TextLine]) -> list[TextLine]:
-    """Put neighbours on one height together when one of them is a cell rather than prose."""
+    """Join neighbours of one height when one of them is a cell rather than prose."""
     joined: list[TextLine] = []
     for line in lines:
         if not joined or not _is_same_row(joined[-1], line):

@@ -39,7 +39,7 @@ def asks_for_list(question: str) -> bool:
 
 
 def leans_on_previous(sentence: str) -> bool:
-    """Tell whether a sentence leans on the one before it: "It …", "该 …".
+    """Tell whether a sentence refers to the one before it: "It …", "该 …".
 
     >>> leans_on_previous("It costs 5 €."), leans_on_previous("Shipping costs 5 €.")
     (True, False)

@@ -158,7 +158,7 @@ class Retriever:
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
     def _embed_question(self, text: str) -> Vectors | None:
-        """Embed a question that says something in a language the model reads."""
+        """Embed a question, if the model reads its language."""
         if not text.strip() or not (self.embedder.card.reads_cjk or reads_without_cjk(text)):
             return None
         return self.embedder.embed_query(text)
@@ -176,7 +176,7 @@ class Retriever:
     def _find_faq_rows(
         self, analysis: QuestionAnalysis, vector: Vectors | None, mask: SearchMask
     ) -> dict[int, float]:
-        """Find FAQ entries whose question is nearly the one asked, and how near each is."""
+        """Find FAQ entries whose question is nearly the given one, with their likeness."""
         hits = [self.index.search_lexical(analysis.terms, k=3, mask=mask, questions=True)]
         if vector is not None:
             hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))

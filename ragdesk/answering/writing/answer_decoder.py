@@ -43,7 +43,7 @@ class _GrowingText:
         self._broken = False
 
     def take_character(self, c: str, *, quoted: bool, escaped: bool) -> None:
-        """Take a character of a sentence's JSON; whether a string holds it, behind a backslash."""
+        """Read a character of a sentence's JSON. quoted, escaped: where it stands."""
         if not quoted:
             if c == ":":
                 self._name, self._value = "".join(self._string), True

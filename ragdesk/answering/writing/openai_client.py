@@ -1,4 +1,4 @@
-"""Let a language model write: a client of any OpenAI-compatible server, first of all vLLM's.
+"""A client of any OpenAI-compatible server, first of all vLLM's: has a model write answers.
 
 Only what our own schema holds is sent. Deadlines stand for reaching the server, for the first
 words, for silence between words, and for the whole; one retry happens, and only before the

@@ -44,7 +44,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def order_outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """Put the best first, the second best last, and so on inwards: models read the middle worst."""
+    """Order the best first, the second best last, and so on: models read the middle worst."""
     return (*passages[::2], *reversed(passages[1::2]))
 
 
