@@ -25,8 +25,8 @@ HEADLINE = (
     "false_answer",
     "over_refusal",
 )
-STYLE = Path(__file__).with_name("page.css")
-SCRIPT = Path(__file__).with_name("page.js")
+STYLE = Path(__file__).with_name("html_report.css")
+SCRIPT = Path(__file__).with_name("html_report.js")
 
 
 def render_report(done: ReleaseOutcome) -> str:
