@@ -299,7 +299,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(collection, name):
     (collection / name).unlink(missing_ok=True)
     os.mkfifo(collection / name)
     code = (
-        "import sys, pathlib\nfrom indexes import generations, upkeep\n"
+        "import sys, pathlib\nfrom indexes.store.locks import lock_collection\nfrom indexes.upkeep.verify import verify_collection\n"
         "from indexes.index import Index\nc = pathlib.Path(sys.argv[1])\n"
         "Index.open(c).close()\nupkeep.verify(c)\n"
         "with generations.writing(c):\n    pass\n"
