@@ -28,7 +28,7 @@ DOORS = {
     "lxml": {"ingest/parse"},
     "onnx": {"indexes/embedding/bert_graph.py"},
     "onnxruntime": {"indexes/embedding/on_onnx.py", "indexes/embedding/onnx_export.py"},
-    "opencc": {"indexes/text/tokens.py"},
+    "opencc": {"indexes/text/folding.py"},
     "openpyxl": {"ingest/parse/office/xlsx.py", "eval/handbook/print_documents.py"},
     "pymilvus": {"indexes/vectors/on_milvus.py"},
     "pypdf": {"ingest/parse/pdf/structure.py"},
