@@ -23,6 +23,7 @@ from ragdesk.answering.answer import (
     PassagesReady,
     Question,
     TextDelta,
+    rank_passages,
 )
 from ragdesk.answering.answer_signals import add_answer_signals
 from ragdesk.answering.answer_state import AnswerState
@@ -132,7 +133,7 @@ class Desk:
             with clock.measure_step("rerank"):
                 ordered = await run_in_thread(self.rerank, question.text, retrieval.passages)
             retrieval = replace(retrieval, passages=ordered)
-        yield PassagesReady(retrieval.passages)
+        yield PassagesReady(rank_passages(retrieval.passages))
         if self.calibration or question.explain:
             with clock.measure_step("assess"):
                 retrieval = await run_in_thread(
@@ -191,7 +192,12 @@ class Desk:
                     case Statement():
                         claim, new_citations = state.add_statement(part)
                         yield TextDelta(state.last_text)
-                        yield ClaimChecked(claim, new_citations)
+                        yield ClaimChecked(
+                            claim=claim.text,
+                            verdict=claim.verdict,
+                            support=claim.support,
+                            citations=new_citations,
+                        )
 
     def _find_choices(self, question: Question, retrieval: Retrieval) -> tuple[Choice, ...]:
         """Give what a question may mean, where the passages split between products or policies."""
@@ -250,7 +256,7 @@ class Desk:
             withheld=state.withheld,
             claims=tuple(state.claims),
             citations=tuple(state.citations),
-            passages=retrieval.passages,
+            passages=rank_passages(retrieval.passages),
             choices=state.choices,
             confidence=self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),
