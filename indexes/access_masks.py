@@ -1,4 +1,4 @@
-"""What an asker may find: flags over chunks and entries, and the statistics of words over these.
+"""Masks of what a user may find, and BM25 statistics over just that.
 
 Statistics count what the asker's groups may see and nothing else. Else the score of a question, or
 whether it is answered at all, would tell that a word stands in a document hidden from the asker.

@@ -1,4 +1,4 @@
-"""The writing way: hold the lock, take documents in, publish them as one new generation.
+"""Write the next generation of a collection: take the lock, add documents, publish.
 
 An ingest writes at most one new segment. What it does not touch stays where it lies; what it
 removes or replaces is buried by the generation, not by the segment. Leave the ``with`` block
@@ -68,7 +68,7 @@ class PublishResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What is let go of where a damaged collection is begun anew.
+    """The generation that is given up when a damaged collection is rebuilt from nothing.
 
     generation: the one that could not be read whole. documents: how many it held; None where not
     even that can be read.
@@ -79,7 +79,7 @@ class Loss:
 
 
 def measure_loss(collection: Path) -> Loss:
-    """Tell what would be let go of, were the collection begun anew."""
+    """Return what would be given up if the collection were rebuilt from nothing."""
     number = generations.read_current_number(collection) or next(
         generations.order_generations(collection), 0
     )
@@ -378,7 +378,7 @@ class Build:
         return self._draft
 
     def _find_vectors(self, digests: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """Take vectors of known texts from the base, if this embedder made it, and the journal."""
+        """Look vectors of known texts up in the base (if this embedder made it) and the journal."""
         vectors: dict[bytes, Vectors] = {}
         for part in self.base.segments if self.base and not self.stale_reason else ():
             places = part.chunk_store.find_vector_rows(

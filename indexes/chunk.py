@@ -1,4 +1,4 @@
-"""What an index holds, and what it hands back.
+"""The types of an index: Chunk, DocumentRecord, Passage, SearchFilter.
 
 A chunk knows where it came from, so a citation can be written from the chunk
 alone: no second look-up is needed on a question's way. Offsets are Unicode code
@@ -16,7 +16,7 @@ Finder = Literal["dense", "lexical", "identifier", "question"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validity:
-    """When a document holds, and which version of it this is.
+    """The period in which a document is valid, and its version.
 
     starts, ends: moments in UTC (``2026-01-01T00:00:00Z``), the first included, the last not;
     empty is open. version: as its authors call it. beside: a sidecar said so, not the document.
@@ -28,7 +28,7 @@ class Validity:
     from_sidecar: bool = False
 
     def fill_gaps(self, other: Self) -> Self:
-        """Say what this says, and of the rest what another one says."""
+        """Fill this validity's empty fields from another one."""
         return replace(
             self,
             starts=self.starts or other.starts,
@@ -86,7 +86,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRecord:
-    """A document as the shelf keeps it: its whole text, and what is known of it.
+    """A stored document: its whole text, and its metadata.
 
     id: names this version of the document; another text or another uri is another id.
     digest: SHA-256 of the original bytes. source: the remembered source it came from.
@@ -123,7 +123,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFilter:
-    """What a search may return. Empty fields ask for nothing.
+    """Restricts a search to groups, paths, media types, languages or uris; an empty field does not restrict.
+
+    Empty fields ask for nothing.
 
     groups: what the asker belongs to; None means an asker who may see all (the local operator).
     paths: prefixes of uris. kinds of media, languages and uris: any of those named.

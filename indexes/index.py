@@ -1,4 +1,4 @@
-"""The searching way: open the newest good generation, verified, and ask it by words or vectors.
+"""Search one generation of a collection, by words or by vectors.
 
 Read this file first. Rows are chunk rows (int64), numbered through all segments of the
 generation in order. Any thread may search; an Index never changes, a new generation is a new one.
@@ -82,7 +82,7 @@ class Index:
         self._prepare_masks()
 
     def _prepare_masks(self) -> None:
-        """Work out what may be found, by the tombstones and by what was taken away since."""
+        """Compute the masks of what may be found: tombstones, and removals since."""
         self._replica: VectorReplica | None = None
         gone = [(name, *row_range) for name, ranges in self.dead.items() for row_range in ranges]
         if isinstance(self.documents, RestrictedDocumentTable):
@@ -219,7 +219,7 @@ class Index:
         del self._layout, self._ranking, self._masks, self._live, self._replica
 
     def use_replica(self, store: VectorStore, collection: str) -> bool:
-        """Search vectors in a replica from now on, if the store holds a whole one; tells so.
+        """Search vectors in the store's replica from now on; returns whether a complete one is there.
 
         Replicas know who might see a document when it was published, not who may now.
         """
@@ -229,7 +229,7 @@ class Index:
         return self._replica is not None
 
     def move_vectors(self, place: Callable[[FaissIndex, str], VectorIndex]) -> None:
-        """Search vectors elsewhere from now on, such as on a card: see ``on_gpu``."""
+        """Replace each segment's vector index, for instance by one on a GPU (``on_gpu``)."""
         for part in self.segments:
             if isinstance(part.dense, FaissIndex):
                 part.dense = place(part.dense, part.digest)
@@ -365,7 +365,7 @@ class Index:
         return best_scores
 
     def find_terms(self, terms: Sequence[str], rows: Rows) -> RowFlags:
-        """Tell which of the terms stand in the indexed words of chunk rows (n,): (n, terms)."""
+        """Return which terms stand in which chunk rows (n,): booleans (n, terms)."""
         flags = np.zeros((len(rows), len(terms)), dtype=np.bool_)
         for i, entries, places in self._layout.find_entries(rows, questions=False):
             entry_flags = self._ranking.mark_terms(terms, entries + self._layout.entry_starts[i])

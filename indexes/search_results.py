@@ -1,4 +1,4 @@
-"""What a search of one index gives back: rows and their scores, best first."""
+"""Search results of one index: rows and scores, best first."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def select_best(rows: Rows, scores: Scores, k: int) -> Hits:
 
 
 def collapse_entries(hits: Hits, owners: Rows, k: int) -> Hits:
-    """Map entries to the rows that own them, and keep each owner's best score.
+    """Turn hits on entries into hits on the rows that own them, with each row's best score.
 
     hits: over entries. owners (entries,): the owning row of each entry.
     """

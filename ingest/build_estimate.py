@@ -1,4 +1,4 @@
-"""What a build would publish, counted without writing anything: the other half of ``--plan``."""
+"""Count what a build would publish, without writing: behind `ingest --plan`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -94,6 +94,6 @@ class BuildEstimate:
         return known_texts
 
     def _journaled_texts(self) -> set[bytes]:
-        """Find the texts whose vectors an interrupted job has left."""
+        """Return the texts whose vectors an interrupted job left in the journal."""
         canary = self._embedder.embed_passages([CANARY_TEXT])[0]
         return vector_journal.list_journal_keys(self._collection, self._card, canary)

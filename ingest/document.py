@@ -1,4 +1,4 @@
-"""What is read from a source, and what a parser makes of it."""
+"""90 hidden_note -> describe_hidden_words."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A document's way in: look, compare, parse, split, embed, publish.
+"""53 children -> running_guard · 55 on -> remote_runner · 56 kept -> retention · 237 keep -> keep_file.
 
 Read this file first. A job mirrors sources into a collection: what is new or changed there is
 parsed and split by limited children, embedded here, and published with everything else as one
@@ -228,7 +228,7 @@ class IngestJob:
             return None, measure_loss(self.collection)
 
     def _desk_folder(self) -> Path:
-        """Tell which folder is the desk's own: no source, should it lie in one."""
+        """Return the desk's own folder, which is never a source."""
         standard = self.collection.parent.name == "collections"
         return self.collection.parents[1] if standard else self.collection
 
@@ -259,7 +259,7 @@ class IngestJob:
         keep_file: OriginalKeeper | None = None,
         open_runner: RunnerOpener | None = None,
     ) -> list[Skipped]:
-        """Parse and add all that is new or changed; returns what had to be skipped.
+        """Parse new and changed files and add them to the build; return the skipped ones.
 
         keep: how the bytes to parse are got hold of; by default they are copied to the originals.
         """
@@ -321,7 +321,10 @@ class IngestJob:
         yield from missing
 
     def _check_original(self, raw: Raw, original: FileDigest) -> None:
-        """Take kept bytes only for what they were. Raises Unreadable."""
+        """Raise Unreadable if a stored original no longer has its digest.
+
+        Raises Unreadable.
+        """
         if raw.file == original_file(self.collection, raw.digest) and original.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 

@@ -174,7 +174,7 @@ class RayRunner:
 
 
 def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> RunnerFactory:
-    """Make a job's runner. embedder: opens one on any node; it travels there by name."""
+    """Return a factory of Ray runners. `embedder` opens an embedder on each node."""
 
     @contextmanager
     def open_runner(

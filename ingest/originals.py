@@ -1,4 +1,4 @@
-"""The bytes of every document, kept under their digest: what was parsed is what is kept.
+"""29 about -> status · 63 look -> digest_file.
 
 A file may change while it is read. So it is copied first, and the copy is parsed.
 """
@@ -36,7 +36,7 @@ class FileDigest:
 
 
 def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
-    """Read a file for its digest alone; ``limit``: its MiB at most. Raises Unreadable.
+    """Compute the SHA-256 and size of a file, at most `limit` MiB. Raises Unreadable.
 
     real: no part of its path may be a link.
     """
@@ -96,7 +96,7 @@ class Originals:
             failpoints.reach_failpoint("originals kept")
 
     def _has_intact_copy(self, digest: str) -> bool:
-        """Tell whether the bytes are here, and still are what they were."""
+        """Tell whether an intact copy of these bytes is stored."""
         file = join_stored(self._folder, digest)
         if not file.is_file():
             return False
@@ -109,7 +109,7 @@ class Originals:
 
 @contextmanager
 def _open_unchecked(path: Path, *, real: bool) -> Iterator[FileIO]:
-    """Open a file, whatever took its place since it was listed. Raises Unreadable."""
+    """Open a file for reading; links, pipes and devices are refused. Raises Unreadable."""
     try:
         file = open_regular_file(path, real=real)
     except OSError as error:

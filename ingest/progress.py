@@ -41,12 +41,15 @@ ProgressCallback = Callable[[JobProgress], None]
 
 
 def ignore_progress(_: JobProgress) -> None:
-    """Watch nothing."""
+    """Ignore progress: the default callback."""
 
 
 @dataclass(slots=True)
 class ProgressMeter:
-    """Counts a job's progress, and tells whoever watches. notes: on documents taken in."""
+    """Count a job's progress and report each step to a callback.
+
+    notes: on documents taken in.
+    """
 
     callback: ProgressCallback
     current: JobProgress = field(default_factory=JobProgress)

@@ -49,7 +49,7 @@ def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) 
 
 
 def list_newer_names(listing: Listing, reference: Path) -> list[str]:
-    """Name the files that may have changed since another file was written; all without it.
+    """Return the names of files that changed after a reference file was written; all, where there is none.
 
     The clock of a file system may be as coarse as two seconds.
     """
@@ -168,7 +168,7 @@ def _check_entry(path: Path, name: str, root: Path) -> SourceFile | Skipped:
 
 
 def _find_stray_sidecars(names: Collection[str], above: str) -> Iterator[Skipped]:
-    """Name the sidecars that nobody would read."""
+    """Yield a skip for each sidecar that belongs to no file."""
     for name in sorted(names):
         if not name.lower().endswith(SIDECAR):
             continue

@@ -1,4 +1,4 @@
-"""Take changes in as they happen: look at the sources again and again, and run when they rest.
+"""25 every -> interval · 25 rest -> quiet_period · 59 ended -> stop · 62 told -> on_unavailable.
 
 Looking means names, sizes and times, a few microseconds a file; only when these differ is a job
 run. That works on network folders too, where the kernel tells of no change, and needs no limit
@@ -31,7 +31,7 @@ class WatchOptions:
 
 
 def snapshot_files(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> FileSnapshot:
-    """Note inode, size and time of every file of some sources, and of its sidecar.
+    """Return inode, size and time of every file of some sources, sidecars included.
 
     Raises SourceUnreadable.
     """

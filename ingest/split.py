@@ -1,4 +1,4 @@
-"""Cut a document into chunks: small enough to be found by one question, whole enough to be read.
+"""34 letters -> mark_token_breaks · 49 most -> max_tokens · 49 most -> model_tokens · 62 above -> repeated_line · 63 most -> max_tokens · 63 most -> model_tokens.
 
 Blocks stay whole where they fit, and small neighbours of one section share a chunk. Only what
 does not fit is cut: lists at items, tables and code at lines, prose at sentences. The document

@@ -1,4 +1,4 @@
-"""When a document holds, as its authors say it: in front matter, or in a sidecar beside it.
+"""35 sidecar -> sidecar_path · 79 read -> parse_validity · 81 read -> parse_validity.
 
 ``refunds.pdf.meta.toml`` says of ``refunds.pdf``::
 
@@ -39,7 +39,7 @@ def sidecar_path(file: Path) -> Path:
 
 
 def read_sidecar(file: Path, *, real: bool = False) -> Validity | None:
-    """Read what the sidecar of a file says of it; None where there is none.
+    """Read the sidecar of a file; None where there is none.
 
     real: no part of its path may be a link.
 
@@ -76,7 +76,7 @@ def _read_sidecar_bytes(place: Path, *, real: bool) -> bytes:
 
 
 def parse_validity(facts: Mapping[str, Any], *, from_sidecar: bool = False) -> Validity:
-    """Read what is said under ``valid_from``, ``valid_to`` and ``version``. Raises Unreadable.
+    """Build a Validity from `valid_from`, `valid_to` and `version`. Raises Unreadable.
 
     >>> parse_validity({"valid_from": "2026-01-01", "valid_to": "2026-12-31", "version": 3}).ends
     '2027-01-01T00:00:00Z'
@@ -94,7 +94,7 @@ def parse_validity(facts: Mapping[str, Any], *, from_sidecar: bool = False) -> V
 
 
 def _format_moment(value: object, name: str, *, last: bool) -> str:
-    """Write a date or time as a moment in UTC; ``last``: a date stands for the end of its day."""
+    """Format a date or time as UTC; with `last`, a date stands for the end of its day."""
     if value is None or value == "":
         return ""
     try:

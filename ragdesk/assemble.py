@@ -96,7 +96,10 @@ class OpenCollection:
 
 
 class Workspace:
-    """What a home holds, put to work by its settings. One embedder serves all collections."""
+    """Opens a home's collections by its settings; one embedder serves all of them.
+
+    One embedder serves all collections.
+    """
 
     def __init__(self, home: Path, settings: Settings, embedder: Embedder | None = None) -> None:
         self.home, self.settings = home, settings

@@ -230,7 +230,9 @@ NEXT_STEPS: dict[type[Exception], str] = {
 
 
 def describe_error(error: Exception) -> str:
-    """Say an error with its next step. The rooms below do not know the commands of the roof.
+    """Return an error's message with the command to run next.
+
+    The rooms below do not know the commands of the roof.
 
     >>> describe_error(IndexMismatch("It was built by another embedder."))
     'It was built by another embedder. Take the documents in again: ragdesk ingest PATH'
@@ -270,7 +272,9 @@ def public_words(error: Exception) -> str:
 
 
 def error_status(error: BaseException) -> ErrorStatus:
-    """Say what an error looks like from outside. Unknown errors are ``internal``.
+    """Return an error's code, HTTP status and exit code; unknown errors are ``internal``.
+
+    Unknown errors are ``internal``.
 
     What the machine cannot do now (handles, memory, disk, permissions) is ``machine``.
 

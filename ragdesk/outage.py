@@ -61,7 +61,7 @@ class Outage:
 
     @classmethod
     def count_failure(cls, before: "Outage | None", code: str) -> "Outage":
-        """Note one more try; the trouble is as old as the first one in a row."""
+        """Return the outage after one more failed try; it began with the first in a row."""
         if before is None:
             return cls(code=code)
         return replace(before, code=code, count=before.count + 1)

@@ -155,7 +155,7 @@ def _read_weights(folder: Path, bert: BertConfig) -> dict[str, Array] | None:
 
 
 class _Graph:
-    """Collects nodes; a method gives the name of what its node computes."""
+    """Builds the ONNX graph; each method adds nodes and returns the name of its output."""
 
     def __init__(self, bert: BertConfig, weights: Mapping[str, Array]) -> None:
         self._bert, self._weights = bert, weights
@@ -200,7 +200,7 @@ class _Graph:
         return self._add_norm(self._add_node("Add", narrow, tokens), f"{under}output.LayerNorm")
 
     def _add_attention(self, tokens: str, under: str) -> str:
-        """Let every token hear every other, in each head (Vaswani et al. 2017, section 3.2)."""
+        """Add multi-head self-attention (Vaswani et al. 2017, section 3.2)."""
         width = self._bert.hidden // self._bert.heads
         heads = self._add_value(np.array([0, 0, self._bert.heads, width]))  # 0: as it is
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def remember_value(file: Path, compute: Callable[[], str]) -> str:
-    """Give the word that a small file holds; compute it and write the file where there is none.
+    """Return the value that a small cache file holds; compute and write it where there is none.
 
     It only saves time, so a folder that cannot be written to is no error.
     """

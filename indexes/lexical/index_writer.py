@@ -90,7 +90,7 @@ class LexicalIndexWriter:
         self._spill.close()
 
     def _spill_block(self) -> None:
-        """Sort a block by term and entry, and append it to the unnamed file as a run."""
+        """Sort a block by term and entry, and append it to the temporary file as a run."""
         if not self._tokens:
             return
         terms = sorted(self._vocabulary)  # by code point, which is the order of the bytes too
@@ -171,7 +171,7 @@ class _Run:
     lengths: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def read_ahead(self, terms: int, postings: int) -> bool:
-        """Hold so many terms or postings, but at least a term, while there are; tells if any."""
+        """Read ahead until so many terms or postings are pending (at least one term, if any is left); returns whether any is."""
         more = max(0, min(terms - len(self.pending), self.left))
         lengths = self._read_array(np.uint32, self.numbers, more).astype(np.int64)
         count = bisect_right(np.cumsum(lengths), postings - self.lengths.sum())

@@ -1,4 +1,4 @@
-"""A segment's shelf: its documents and chunks in one SQLite file, written once, then only read.
+"""A segment's chunk store: its documents and chunks in one SQLite file, written once.
 
 Every offset a citation shows is answered from here. The vectors of the segment are listed by
 the digest of the text they stand for, so that a later build can take them over unembedded.

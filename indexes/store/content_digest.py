@@ -1,4 +1,4 @@
-"""What makes the content of a generation, document by document: to be summed up, or replicated.
+"""A digest of a generation's content that depends on neither segments nor their order nor dates.
 
 Two jobs that were to do the same have done the same when their digests are equal: it depends on
 documents, chunks, vectors, groups and validity, and neither on segments and their order nor on

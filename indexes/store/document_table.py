@@ -226,7 +226,7 @@ class DocumentTable:
             )
 
     def list_invalid_ranges(self, now: str) -> list[tuple[str, int, int]]:
-        """Give segment, first row and number of rows of what does not hold at a moment."""
+        """List the row ranges of documents that are not valid at a moment."""
         rows = []
         for layer in self._layers:
             if layer.dated:
@@ -234,7 +234,7 @@ class DocumentTable:
         return [(str(name), int(first), int(n)) for name, first, n in rows]
 
     def find_next_change(self, now: str) -> str | None:
-        """Tell the next moment at which a document begins or ceases to hold, or None."""
+        """Return the next moment at which a document's validity begins or ends, or None."""
         dated = [layer for layer in self._layers if layer.dated]
         moments = [
             self._table.fetch_all(layer.format_query(_NEXT), {"now": now})[0][0] for layer in dated
@@ -242,7 +242,7 @@ class DocumentTable:
         return min((str(moment) for moment in moments if moment is not None), default=None)
 
     def filter_ranges(self, search_filter: SearchFilter) -> list[tuple[str, int, int]]:
-        """Give segment, first row and number of rows of every document a filter lets through.
+        """List the row ranges of the documents that a filter lets through.
 
         A document without groups is open to every asker; one with groups only to those who
         share one of them.
@@ -295,7 +295,7 @@ class DocumentTable:
             raise IndexDamaged(f"{self.file} describes a document in no way of ours.") from error
 
     def _removed_ids(self) -> set[str]:
-        """Give the ids that the older table lists, and this one does not, or otherwise."""
+        """Return the ids of the older table that were removed or replaced since."""
         rows = self._table.fetch_all("SELECT id FROM changes.removed") if self._shared else ()
         return {str(row[0]) for row in rows}
 

@@ -1,4 +1,4 @@
-"""Writes a generation's document table: whole, or as what has changed since an older one.
+"""Write a generation's document table: whole, or as the changes to an older one.
 
 A copy of the table with every publish would make the smallest change of a collection of 100,000
 documents write 40 MB. So a large table is written as two files: the older one under a second name

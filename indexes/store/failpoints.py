@@ -40,7 +40,7 @@ _actions: list[Callable[[str], None]] = []
 
 
 def reach_failpoint(name: str) -> None:
-    """Say that a named place was reached."""
+    """Run the actions that tests have armed, at a named place."""
     for action in _actions:
         action(name)
 

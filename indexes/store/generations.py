@@ -97,7 +97,7 @@ def read_current_number(collection: Path) -> int | None:
 
 
 def order_generations(collection: Path) -> Iterator[int]:
-    """Give the generations in the order in which they should answer.
+    """List generations by preference: the current one, its ancestors, then every older one.
 
     First the current one, then what it was made from, so that a generation that was rolled back
     does not return; then every older one. Without a usable CURRENT: the newest first.
@@ -312,7 +312,7 @@ def limits_problems(collection: Path) -> list[str]:
 
 
 def collect_access_since(collection: Path, number: int) -> AccessChanges:
-    """Tell what holds now of the documents of a generation that answers in a newer one's place.
+    """Collect removals and group changes since a generation that answers in a newer one's place.
 
     The newest permissions and removals are those of the generation that CURRENT names, or where it
     names none, of the newest that is known of. Raises OSError.
@@ -366,7 +366,9 @@ def set_current(collection: Path, number: int, checksum: str) -> None:
 
 
 def sweep_collection(collection: Path) -> list[Path]:
-    """Remove what no generation can reach or need; returns it. The lock must be held.
+    """Remove unfinished and unreferenced files of a collection; returns their paths.
+
+    The lock must be held.
 
     While any generation's manifest cannot be read, or the one that CURRENT names is missing,
     segments are left alone: it may need them, should somebody mend it.

@@ -150,7 +150,7 @@ def list_problems(folder: Path, checksum: str | None = None) -> list[str]:
 
 
 def describe_unreadable(error: OSError) -> str:
-    """Name a file that a failing disk does not give; raises every other error again."""
+    """Describe a file that a failing disk cannot read (EIO); raises any other error again."""
     if error.errno != errno.EIO:  # too many open files, say: nothing is wrong with this one
         raise error
     return f"{error.filename} cannot be read: {error.strerror}."

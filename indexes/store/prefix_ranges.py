@@ -1,4 +1,4 @@
-"""Beginnings of names as ranges of an ordered index, so that asking for many costs few look-ups."""
+"""Turn path prefixes into ranges of an ordered index."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The document table of an older generation, as it may be seen now: see ``access_log``."""
+"""An older generation's document table with later removals and access changes applied."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ class RestrictedDocumentTable(DocumentTable):
 
     @classmethod
     def from_table(cls, table: DocumentTable, access: AccessChanges) -> Self:
-        """Read a table that is open already; whoever opened it closes it, after this one's end."""
+        """Wrap a table that is open already; whoever opened it closes it."""
         view = cls.__new__(cls)
         view.__dict__.update(vars(table))
         view._load_changes(access)  # noqa: SLF001, of its own kind

@@ -1,4 +1,4 @@
-"""How rows are counted through several segments: chunk rows, entry rows, and flags over both."""
+"""Map rows between segments and their generation: chunk rows, entry rows, and masks over both."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class RowLayout:
         return flags
 
     def extend_mask(self, chunks: RowFlags) -> SearchMask:
-        """Carry flags of chunks over to the entries of each segment."""
+        """Extend flags of chunks to the entries of each segment."""
         pairs = zip(self.segments, self.starts, strict=False)
         return SearchMask(chunks, tuple(chunks[at : at + s.chunks][s.owners] for s, at in pairs))
 

@@ -34,7 +34,9 @@ _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would mo
 
 
 def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Vectors]:
-    """Give each key its vector at length one. One without a direction is left out.
+    """Normalise vectors to length one, by key; zero and non-finite ones are left out.
+
+    One without a direction is left out.
 
     given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
     that is no document's fault, and an index without vectors would be worse than none.

@@ -62,7 +62,7 @@ def system_error(error: sqlite3.Error, file: Path) -> OSError | None:
 
 @cache
 def make_schema_shape(*scripts: str) -> SchemaShape:
-    """Tell what a database holds after some scripts of ours ran in it."""
+    """Return the schema that some scripts create, in a form to compare."""
     with closing(sqlite3.connect(":memory:")) as base:
         for script in scripts:
             base.executescript(script)
@@ -70,7 +70,7 @@ def make_schema_shape(*scripts: str) -> SchemaShape:
 
 
 def guard_connection(base: sqlite3.Connection) -> None:
-    """Take from a connection what a hostile file could use; all of it costs nothing."""
+    """Disable the SQLite features that a hostile file could exploit."""
     for limit, most in _LIMITS:
         base.setlimit(limit, most)
     for pragma in _GUARDS:
@@ -78,7 +78,7 @@ def guard_connection(base: sqlite3.Connection) -> None:
 
 
 def make_readonly_uri(file: Path) -> str:
-    """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
+    """Return the URI of a file for SQLite: read-only and immutable."""
     return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
 
 

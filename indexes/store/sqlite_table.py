@@ -11,7 +11,7 @@ from indexes.store import sqlite_guard
 
 
 class SqliteTable:
-    """Any thread may call; one connection serves them in turn.
+    """A read-only SQLite file; all threads share one connection.
 
     Raises IndexDamaged, naming the file, when SQLite finds it unreadable, and OSError when the
     machine cannot read it now. It is not mapped, which would halve the time of a read: a file that

@@ -1,4 +1,4 @@
-"""Which chunks may be found now: the live ones, less those whose document does not hold now.
+"""Which chunks are valid now: live ones whose document is within its validity period.
 
 A policy that begins on the first of January is published before, and found from then on; nobody
 has to be awake. An open index looks at the clock at each search, and counts anew only when a
@@ -23,7 +23,10 @@ def utc_now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class ValidityPeriod:
-    """A stretch of time in which the same chunks hold. whole: all live ones do."""
+    """A span of time in which the set of valid chunks does not change.
+
+    whole: all live ones do.
+    """
 
     since: str
     until: str

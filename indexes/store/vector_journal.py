@@ -1,4 +1,4 @@
-"""What a job has paid for so far: vectors, kept until they are published.
+"""Vectors of a job that is not published yet, kept on disk so that an interrupted job need not embed them again.
 
 A job that ends before its publish, however it ends, leaves them here, and the next one goes on
 from there: it parses again, which is cheap, and embeds only what is missing. Parts are named by
@@ -31,7 +31,7 @@ def hash_text(text: str) -> bytes:
 
 
 def journal_folder(collection: Path, card: EmbedderCard, canary: Vectors) -> Path:
-    """Say where the vectors of one embedder lie; another one, or another model, lies elsewhere."""
+    """Return the folder of one embedder's journal."""
     facts = json.dumps(segments.embedder_facts(card), sort_keys=True).encode()
     name = hashlib.sha256(facts + canary.astype("<f4").tobytes()).hexdigest()[:32]
     return collection / JOURNAL_FOLDER / name
@@ -63,7 +63,7 @@ def read_part_keys(file: Path, dim: int) -> list[bytes] | None:
 
 
 def list_journal_keys(collection: Path, card: EmbedderCard, canary: Vectors) -> set[bytes]:
-    """List the texts that an interrupted job has paid for, and change nothing.
+    """List the keys of the texts whose vectors an interrupted job has left, and change nothing.
 
     No lock is needed: a part that vanishes meanwhile was published, or is begun anew.
     """

@@ -1,4 +1,4 @@
-"""Marks by which a chat template tells who speaks: broken in what a model reads as data. Pure.
+"""Break chat-template markers (such as <|im_start|>) in text that a model reads as data. Pure.
 
 A template puts content between such marks verbatim, and a tokenizer takes what looks like one for
 one, wherever it stands. Models have thousands of names for them, so their shapes are broken, not

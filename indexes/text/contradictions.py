@@ -1,4 +1,4 @@
-"""Hard flags: what a claim states otherwise than the text it rests on, however alike they read.
+"""Find contradictions between a claim and its evidence: numbers, dates, names, negation, modality, opposites.
 
 A sentence in which 30 days became 60, or "may" became "must", shares all its other words with
 its source, so a share of words cannot tell. Flags stand beside such a share and are not
@@ -111,7 +111,7 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class WordsOfText:
-    """A text that names may stand in: as it is compared, its words, and those of the former."""
+    """A text prepared for looking up names: normalised, and as sets of tokens."""
 
     plain: str
     words: frozenset[str]
@@ -223,7 +223,7 @@ def _find_names(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradict
 
 
 def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
-    """Compare each clause of a claim with the clauses of the evidence that are most like it."""
+    """Compare negation, modality and opposites of each clause with the most similar clause of the evidence."""
     clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
     for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
         evidence_clause = _pick_clause(_clause_words(clause), clauses)
@@ -294,7 +294,7 @@ def _find_negation(clause: str, evidence_clause: str) -> Iterator[Contradiction]
 
 
 def has_negation(text: str) -> bool:
-    """Tell whether a text denies something.
+    """Tell whether a text contains a negation.
 
     >>> has_negation("No, you may not."), has_negation("Not only opposite."), has_negation("不得退货")
     (True, False, True)

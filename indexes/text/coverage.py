@@ -1,4 +1,4 @@
-"""Support: how much of one text another one carries, weighted by how rare its words are. Pure.
+"""Coverage: the idf-weighted share of one text's words that another text contains. Pure.
 
 A word that every document holds says little, whichever text it is missing from. Choosing a
 sentence for an answer, checking a claim and measuring faithfulness all count the same way.
@@ -42,7 +42,7 @@ def compute_carried_share(sentence: str, text: str, idf: Idf) -> float:
 def choose_pieces(
     claim: Iterable[str], pieces: Sequence[Collection[str]], idf: Idf, *, most: int = 3
 ) -> tuple[tuple[int, ...], float]:
-    """Choose the few pieces of a text that carry a claim, and give their share of it (0..1).
+    """Choose the few sentences that cover a claim's words best, and return their share of it (0..1).
 
     claim: tokens. pieces: the tokens of each sentence, in order. The piece that holds most comes
     first; another is added only while it carries something that was missing, a tenth at least.

@@ -1,4 +1,4 @@
-"""Yes and no: what a short answer says of a question, and whether a text says so too. Pure.
+"""Yes and no: read the answer of a short sentence, and compare it with its evidence. Pure.
 
 "Yes." shares no word with anything, and "That is allowed." all of its words with a text that says
 "is not allowed": a share of words cannot tell, so the sides are compared. English and Chinese.

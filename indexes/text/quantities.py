@@ -223,7 +223,7 @@ def find_numbers(plain: str) -> set[Decimal]:
 
 
 def find_per_units(plain: str) -> list[Quantity]:
-    """List what a normalised text says of every one: 每年 tells of one year, "per day" of a day.
+    """List the units that a rate refers to: "per day" gives one day, 每年 twelve months.
 
     >>> [(str(q.value), q.unit) for q in find_per_units("每年一次, 10 per hour")]
     [('12', 'month'), ('1', 'hour')]
@@ -246,7 +246,7 @@ def _read_currency(match: re.Match[str]) -> str | None:
 
 
 def _parse_number(match: re.Match[str]) -> Decimal | None:
-    """Read a number; None for one that is only near, like 两三."""
+    """Parse a number; None for an approximate one such as 两三."""
     if match["digits"]:
         value = Decimal(match["digits"].replace(",", ""))
         return -value if match["minus"] else value

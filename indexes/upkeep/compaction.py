@@ -1,4 +1,4 @@
-"""Which segments are to become one. Pure: a policy over their sizes.
+"""Choose the segments to merge: a tiered policy over their sizes. Pure.
 
 Segments of about one size are merged when there are eight of them, so that a chunk is written
 again once each time the collection grows eightfold, and a search looks into a few dozen segments

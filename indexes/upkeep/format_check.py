@@ -1,4 +1,4 @@
-"""Hold a segment and a document table against all that a reader will take for granted.
+"""Check the format of a segment and of a document table completely, as untrusted input.
 
 Sums tell that a file is as it was written, and nothing of who wrote it: a forged backup has right
 sums. So every count, offset, number and type is checked here, each against what is really there,

@@ -73,7 +73,7 @@ def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) ->
 
 
 def _move_collection(draft: Path, collection: Path) -> None:
-    """Give a whole collection its name, where there is none of that name."""
+    """Rename a restored folder to the collection's name; raises CollectionBusy when that exists by now."""
     try:
         durability.move_folder(draft, collection)
     except OSError as error:
@@ -117,7 +117,7 @@ def _unpack_backup(file: Path, place: Path) -> Generation:
 
 
 def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: BackupFiles) -> None:
-    """Hold what a backup would take against what it holds, and against the disk."""
+    """Check a backup's claimed size against the file (a bomb) and against free disk space."""
     about, total = os.fstat(content.fileno()), sum(size for size, _ in files.values())
     real = 512 * about.st_blocks or about.st_size  # some file systems do not count blocks
     if total > about.st_size or about.st_size > _RATIO * real + _SPARE:
@@ -136,7 +136,7 @@ def _member_path(place: Path, name: str, generation: int) -> Path:
 
 
 def _check_unpacked(place: Path, facts: Mapping[str, Any]) -> Generation:
-    """Check a collection that was unpacked, as one that somebody else wrote."""
+    """Check an unpacked backup as untrusted input."""
     number: int = facts["generation"]
     folder = place / generations.GENERATIONS_FOLDER / str(number)
     generations.set_current(place, number, manifest.read_manifest(folder).checksum)
@@ -191,7 +191,7 @@ def _install_parts(
 
 
 def _take_extra_files(place: Path, collection: Path) -> None:
-    """Take over what stands beside generations; a memory of sources only where there is none.
+    """Restore sources.json, if the collection has none, and calibration.json.
 
     A collection's own is newer, and says who may see what they bring.
     """

@@ -1,4 +1,4 @@
-"""What a search may find, as a filter that Milvus reads. Pure.
+"""Write a search scope in Milvus's filter language. Pure.
 
 Every value passes through one function, ``format_literal``, so that none can be taken for a part of the
 filter. Milvus Lite knows no templates for values, or they would be used.

@@ -105,7 +105,7 @@ class GpuCard:
         self._lock = threading.Lock()
 
     def take_index(self, host: FaissIndex, name: str) -> VectorIndex:
-        """Bring an index here, or give one that says why it stays on the CPU (``fallback``).
+        """Copy an index to the GPU, or return one that says why it stays on the CPU (``fallback``).
 
         name: its digest. One that is here already, for another generation, is shared.
         """

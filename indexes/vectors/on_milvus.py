@@ -277,7 +277,7 @@ def _iter_batches(entries: Iterable[DocumentEntries]) -> Iterator[list[dict[str,
 
 
 class _naming_milvus:  # noqa: N801 - reads as a verb, like the functions of contextlib
-    """Turns what Milvus says into an error that names it."""
+    """Turn errors of Milvus into VectorsUnreachable."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri

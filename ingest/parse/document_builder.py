@@ -1,4 +1,4 @@
-"""A document in the making: text is added piece by piece, and every block knows its span.
+"""43 flow -> join_wrapped_lines · 54 clean -> clean_text · 64 row -> format_row · 76 spoken -> read_alt_text · 112 shown -> visible · 136 flow -> join_wrapped_lines.
 
 Offsets are counted while writing, after invisible characters are gone, so
 ``document.text[block.start:block.end]`` is exactly the block. Blocks are separated by one
@@ -53,7 +53,7 @@ class DocumentBuilder:
     def add_heading(
         self, level: int, text: str, *, visible: bool = True, asks: bool | None = None
     ) -> Span:
-        """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text.
+        """Open a section, level 1 outermost. Not visible: it leads what follows, but is no text.
 
         asks: it is a question, and its section the answer; by default, if it reads like one.
         """

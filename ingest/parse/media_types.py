@@ -1,4 +1,4 @@
-"""Tells what a file is by its content; its name decides only where content leaves it open."""
+"""Detect a file's media type by its content; the name decides only where the content is ambiguous."""
 
 import io
 import json

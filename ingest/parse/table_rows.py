@@ -1,4 +1,4 @@
-"""Tables: which row is the header, and whether the rows are questions with answers."""
+"""74 faq_columns -> find_faq_columns."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

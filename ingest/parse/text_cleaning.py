@@ -64,7 +64,7 @@ def format_row(cells: Sequence[str]) -> str:
 
 
 def read_alt_text(alt_text: str) -> str:
-    """Give what an image's alternative text says; a file name or a robot's guess says nothing.
+    """Return an image's alternative text; "" where it is a file name or was generated.
 
     >>> read_alt_text("Receipt with the order number"), read_alt_text("IMG_0123.png"), read_alt_text("screenshot 2")
     ('Receipt with the order number', '', '')

@@ -81,7 +81,7 @@ def _guess_utf16(body: bytes) -> str:
 
 
 def _guess_encoding(body: bytes) -> str:
-    """Choose among the encodings that can say anything: the one that fits best."""
+    """Guess the encoding of bytes that are not UTF-8: GB 18030, Big5 or Windows-1252."""
     sample = body[:_SAMPLE]
     whole = sample.decode("utf-8", "replace")
     if whole.count("\ufffd") * 20 < len(_HIGH.findall(sample)):

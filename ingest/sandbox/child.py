@@ -1,4 +1,4 @@
-"""One limited process, seen from the parent: started, asked with a deadline, ended."""
+"""25 late -> timed_out · 25 left -> retired."""
 
 import contextlib
 import os
@@ -22,7 +22,10 @@ _NO_MEMORY = (b"memory allocation", b"bad_alloc")  # last words of Rust and C++ 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
-    """No answer, and why. late: it was ended for taking too long. left: it retired by itself."""
+    """A failed parse, and why.
+
+    timed_out: it was ended for taking too long. retired: the child ended by itself.
+    """
 
     reason: str
     timed_out: bool = False
@@ -149,7 +152,7 @@ class Child:
 
 
 def _child_environment() -> dict[str, str]:
-    """Say only what is needed: no secret of the parent's goes along, and one thread is enough."""
+    """Return the environment of a child: no secrets of the parent, one thread."""
     return {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONUTF8": "1",

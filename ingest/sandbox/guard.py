@@ -1,4 +1,4 @@
-"""Parse and split files in a small pool of limited child processes.
+"""80 split -> split_options · 133 name -> make_id.
 
 A parser meets bytes that strangers wrote. So it runs where it can do no harm: a child process
 with limits on memory, computing time, waiting time and output, that writes no file and needs no
@@ -55,7 +55,7 @@ def count_workers(options: GuardOptions) -> int:
 
 
 def _collect_suffixes(names: Collection[str]) -> frozenset[str] | None:
-    """Give the ends of names, which alone matter; None where there are too many to tell apart.
+    """Return the suffixes of names; None where there are too many to prepare for.
 
     Some sources give every file an end of its own: mailboxes, logs by date.
     """
@@ -111,7 +111,7 @@ class Guard:
             child.end_process()
 
     def can_take(self, names: Collection[str], options: GuardOptions) -> bool:
-        """Tell whether these files could be given here as well as to a guard made for them."""
+        """Tell whether this pool can parse these files as well as one made for them."""
         suffixes = _collect_suffixes(names)
         ready = self._suffixes is None or (suffixes is not None and suffixes <= self._suffixes)
         return ready and self.workers >= min(count_workers(options), len(names))
@@ -166,7 +166,7 @@ class Guard:
         ) + 500 * len(chunks)
 
     def _ask_child(self, raw: Raw, record_id: str) -> tuple[Any, Any] | ParseFailure:
-        """Ask an idle child; one that was spent by earlier documents is no fault of this one."""
+        """Have an idle child parse a file; retry once in a fresh child if earlier documents wore it out."""
         child = self._idle.get()
         try:
             if child.has_ended:

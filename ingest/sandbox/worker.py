@@ -1,4 +1,6 @@
-"""What runs in the limited child: parse a file, split it, tell what was found. Nothing else.
+"""The process that parses: reads requests on stdin, answers with frames on stdout, under limits.
+
+Nothing else.
 
 Started as ``python -P -m ingest.sandbox.worker`` by the guard. It talks over its first input and output
 only, reads the one file it is told, writes none, and needs no network. Its limits are set after
@@ -156,7 +158,7 @@ def limit_seconds(seconds: float) -> None:
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes away from 0 and 1, where a library's chatter would break the frames.
+    """Take over stdin and stdout for the protocol, so that a library's output cannot break it.
 
     On 2 it may go on, but never wait to be read: only its last words matter, if it dies.
     """

@@ -1,4 +1,4 @@
-"""What a desk is asked, and what it gives back: every field of an answer is declared here, once.
+"""Question, Answer and the events between them: each field of an answer is declared here, once.
 
 The dataclasses that go out (RankedPassage to Answer, and the events) are at the same time the
 JSON of every door, in the order of their fields, and the schemas of ``/openapi.json``: pydantic

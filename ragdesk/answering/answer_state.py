@@ -1,4 +1,4 @@
-"""What was told of an answer so far: by whom, in which words, resting on what, how long it took."""
+"""The answer as far as it is written: text, claims, citations, and why it stopped."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from ragdesk.errors import EngineFailed
 
 @dataclass(slots=True)
 class AnswerState:
-    """What was said so far, by whom, and why not otherwise.
+    """What was written so far, by which writer, and why not otherwise.
 
     last: the words that the last statement added. open: a statement was begun and not ended.
     choices: what the question may mean; then nothing is claimed.

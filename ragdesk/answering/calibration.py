@@ -1,4 +1,4 @@
-"""What ``ragdesk eval calibrate`` learned of a collection: confidence, and when to answer.
+"""Read a collection's calibration: the confidence of an answer, and the floor below which to refuse.
 
 The file lies in the collection's folder. It was fitted on the documents of that day: a desk that
 meets others keeps using it, and warns.
@@ -53,7 +53,7 @@ class Calibration:
 
 
 def sketch_documents(documents: Iterable[str]) -> tuple[str, ...]:
-    """Give the smallest hashes of some digests: two sets are alike as far as these are.
+    """Return the smallest hashes of a set of digests; comparing two sketches estimates how much two sets differ.
 
     >>> sketch_documents(["a", "b"]) == sketch_documents(["b", "a", "a"])
     True

@@ -34,7 +34,7 @@ NAMES_WEIGHT, FAQ_WEIGHT = (
 
 
 def answer_likelihood(signals: Mapping[str, float]) -> float:
-    """Give the likelihood (0..1) that what was found holds an answer; 0 for function words alone.
+    """Return the likelihood (0..1) that the retrieved passages answer the question.
 
     >>> answer_likelihood({}) < 0.21 < 0.8 < answer_likelihood({"lexical": 0.6, "dense": 0.6, "focus": 1.0})
     True
@@ -50,7 +50,7 @@ def answer_likelihood(signals: Mapping[str, float]) -> float:
 
 
 def decide_outcome(claims: Sequence[Claim]) -> Outcome:
-    """Name the outcome of what was said: nothing, something, or something unsupported.
+    """Return the outcome of an answer from its claims.
 
     Sentences that claim nothing are nothing.
     """

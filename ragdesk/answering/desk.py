@@ -68,7 +68,7 @@ class ExtractiveWriter:
         """Rewrite no follow-up question: words are carried over instead."""
 
     def admit(self) -> None:
-        """Take every question: the server's own bound is enough."""
+        """Accept every question; the server bounds their number."""
 
     async def __call__(
         self, question: Question, retrieval: Retrieval
@@ -121,7 +121,10 @@ class Desk:
     async def _run_steps(
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Tell the steps. heard: somebody listens, so that what was told cannot be taken back."""
+        """Run the steps. streaming: words already sent cannot be taken back.
+
+        heard: somebody listens, so that what was told cannot be taken back.
+        """
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
         if question.history:
@@ -181,7 +184,7 @@ class Desk:
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Let a writer write, and tell what it says."""
+        """Let a writer write, and turn its parts into events."""
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -265,7 +268,7 @@ class Desk:
 
 
 def _claimless_text(state: AnswerState, language: str) -> str:
-    """Say why nothing is claimed: what may be meant, or that the documents do not say."""
+    """Return the text of an answer that claims nothing: the choices, or "not in the documents"."""
     if state.choices:
         return format_choices([choice.label for choice in state.choices], language)
     return localise_text(UNSUPPORTED_TEXT if state.refused else NO_ANSWER_TEXT, language)

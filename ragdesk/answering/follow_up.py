@@ -75,7 +75,7 @@ def needs_context(question: str, history: Sequence[Turn]) -> bool:
 
 
 def _question_words(question: str) -> set[str]:
-    """Give the content words of a question (Han: characters)."""
+    """Return the content words of a question; of a Chinese one, its characters."""
     chinese = detect_language(question) == "zh"
     return {
         word for word in drop_stopwords(tokenize_text(question)) if not chinese or len(word) == 1

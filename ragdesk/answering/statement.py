@@ -37,7 +37,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class WriterNote:
-    """What a writer has to say about its writing: a reason out of ``ragdesk.errors.REASONS``.
+    """A writer's note to the desk: why it stopped (``ENGINE_REASONS``), and how many sentences it left out.
 
     withheld: sentences that failed the check and were left out.
     """

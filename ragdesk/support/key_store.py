@@ -72,7 +72,10 @@ class KeyStore:
 
     @contextlib.contextmanager
     def _report_errors(self) -> Iterator[None]:
-        """Say what the file has, a full disk for one. Raises HomeUnusable."""
+        """Raise HomeUnusable for every error of the database file in the block.
+
+        Raises HomeUnusable.
+        """
         try:
             self._follow_file()
             yield
@@ -181,7 +184,7 @@ class KeyStore:
             return key if row and (key := _key_from_row(row)).is_valid(time.time()) else None
 
     def has_had_keys(self) -> bool:
-        """Tell whether a key was ever made: from then on, an open desk is closed for good."""
+        """Return whether this home ever had a key: from then on it is never open without one."""
         if not self._closed:
             with self._lock, self._report_errors():
                 query = """SELECT EXISTS (SELECT 1 FROM keys)

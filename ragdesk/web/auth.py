@@ -86,7 +86,7 @@ class Authenticator:
         return make_principal(key)
 
     def reauthenticate(self, name: str) -> Principal:
-        """Say who asked for a job, as it is by now. Raises Forbidden for a key that lapsed."""
+        """Return the principal of a job's owner as of now. Raises Forbidden for a lapsed key."""
         if name == LOCAL_PRINCIPAL.name and self.is_open:
             return LOCAL_PRINCIPAL
         if (key := self.keys.find_valid(name)) is None:

@@ -60,7 +60,7 @@ def connection_ceiling(max_connections: int, handles: int | None = None) -> int:
 
 
 class RateLimit:
-    """Lets so many through a second, after a burst: who comes sooner waits for its turn."""
+    """A rate limit: so many turns a second after a burst; the next ones wait."""
 
     def __init__(self, rate: float = REFUSALS_A_SECOND, burst: int = REFUSAL_BURST) -> None:
         self.interval, self._burst_seconds = 1 / rate, (burst - 1) / rate

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for some work, and cancel it when the client is gone. Raises ClientDisconnect.
+    """Await some work, and cancel it when the client disconnects. Raises ClientDisconnect.
 
     The body of the request was read: all that can still be received is that it left.
     """

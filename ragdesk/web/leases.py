@@ -28,7 +28,7 @@ class RequestLeases:
 
 
 async def provide_leases(request: Request) -> AsyncIterator[RequestLeases]:
-    """Hold what a route opens until its response was sent, broke off, or was never begun."""
+    """Keep the collections of a request open until its response was sent."""
     async with contextlib.AsyncExitStack() as ending:
         yield RequestLeases(server_state(request).open_collections, ending)
 

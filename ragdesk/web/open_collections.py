@@ -1,4 +1,4 @@
-"""The collections a server answers from, kept at their newest good generation.
+"""Keep every collection open at its newest good generation.
 
 A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
 and verified in a thread and then put in the old one's place: a request keeps the one it
@@ -211,7 +211,7 @@ class OpenCollections:
             former.release()
 
     def _restrict_former(self, name: str, place: ServedCollection) -> None:
-        """Let what answers on show nothing that a newer generation removed, or shut to some."""
+        """Restrict the generation still served to what a newer one would show."""
         former = place.shared
         if former is None:
             return
@@ -234,7 +234,7 @@ class OpenCollections:
             view.release()
 
     def _current_access(self, name: str, generation: int) -> AccessChanges:
-        """Tell what holds now of a generation; where the machine cannot, it is nobody's."""
+        """Return the access changes that hold now for a generation; unknown ones close it."""
         try:
             with self._spare_handles.free_handles():
                 return collect_access_since(self._home / name, generation)
@@ -382,7 +382,7 @@ def _serving_status(place: ServedCollection) -> str:
 
 
 def _drop_frames(error: Exception) -> Exception:
-    """Free an error of its frames, which would keep what was being opened mapped."""
+    """Drop an error's traceback frames: they would keep mapped files open."""
     cause: BaseException | None = error
     for _ in range(10):
         if cause is None:

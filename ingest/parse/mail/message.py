@@ -1,4 +1,4 @@
-"""E-mail: subject, sender, date and what was written; quoted history and attachments stay out."""
+"""97 fresh -> drop_quoted_history."""
 
 import email
 import re
@@ -36,7 +36,7 @@ _HISTORY_MARKUP = (
 
 
 class _Policy(EmailPolicy):
-    """Reads the beginning of a field: the standard library takes the square of its length."""
+    """Truncate header fields: the standard library's parser is quadratic in their length."""
 
     def header_fetch_parse(self, name: str, value: str) -> str:
         short = value if hasattr(value, "name") else value[:LONGEST_FIELD]

@@ -1,4 +1,4 @@
-"""What on a web page is not its content: menus, banners, forms, what is hidden from readers."""
+"""147 _colour -> _normalise_colour."""
 
 import re
 from collections import defaultdict
@@ -67,7 +67,7 @@ def find_boilerplate(root: Node) -> set[int]:
 
 
 def _find_ancestors(root: Node, selector: str) -> set[int]:
-    """Find what stands around some elements, each once however deep they are nested."""
+    """Return the ids of all ancestors of the elements a selector matches."""
     ancestors: set[int] = set()
     for node in root.css(selector):
         above = node.parent

@@ -1,4 +1,4 @@
-"""The door to the HTML parser: markup in, a tree that is safe to walk out."""
+"""83 cut_between -> remove_between · 108 closed -> expand_empty_elements."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -103,7 +103,7 @@ def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
 
 
 def expand_empty_elements(source: str) -> str:
-    """Spell out empty elements of XHTML: in HTML, ``<title/>`` would swallow the whole page.
+    """Expand XHTML's empty elements: in HTML, `<title/>` would swallow the page.
 
     >>> expand_empty_elements('<title/><br/><a id="x"/>text')
     '<title></title><br/><a id="x"></a>text'
@@ -161,7 +161,7 @@ def walk_tree(root: Node, enter: Callable[[Node], bool], leave: Callable[[Node],
 
 
 def component_label(node: Node) -> str:
-    """Give the name that a component shows above its content: a tab's label, a card's title."""
+    """Return the label of a component (a tab's `label`, a card's `title`), or ""."""
     tag = node.tag
     if tag in _KNOWN_TAGS:
         return ""
@@ -177,7 +177,7 @@ def iterate_descendants(root: Node) -> Iterator[Node]:
 
 
 def read_superscript(node: Node) -> str:
-    """Give raised text; ten to the sixth stays 10⁶, since 106 would be another number."""
+    """Return superscript text; digits become ⁶ and the like, as 10⁶ is not 106."""
     text = node.text(strip=True)
     return text.translate(_RAISED) if set(text) <= _RAISES else text
 

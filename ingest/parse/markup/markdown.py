@@ -1,4 +1,4 @@
-"""Markdown and MDX: rendered to markup, and read as such.
+"""83 front_matter -> split_front_matter.
 
 Markup is what Markdown means, embedded HTML included, so lists, tables and collapsible answers
 have one reader for all formats.

@@ -1,4 +1,4 @@
-"""Reads a table of markup: its cells, what they span, and its header."""
+"""24 again -> repeated_characters · 24 tall -> open_cells."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _BETWEEN = 3  # characters between two cells
 
 @dataclass(slots=True)
 class _Spans:
-    """What a table's spans add to it, held to a multiple of what its cells say themselves.
+    """The text that rowspans and colspans repeat, limited to a multiple of the table's own.
 
     tall: of each column, the rows that are left and the text. own, again: characters.
     """
@@ -71,7 +71,7 @@ def _child_elements(node: Node, tags: frozenset[str]) -> Iterator[Node]:
 
 
 def _is_layout(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
-    """Tell a table that arranges parts of a page: it names no columns, and holds whole sections."""
+    """Tell whether a table only lays out a page: no header cells, and whole sections in it."""
     if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
         return False
     return any(

@@ -1,4 +1,4 @@
-"""Writes a tree of markup into a document: headings, lists, tables, code, questions.
+"""38 asked -> questions.
 
 One way for every format that is markup or becomes it: web pages, Markdown, books, e-mail.
 """

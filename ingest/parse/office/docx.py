@@ -129,7 +129,7 @@ class _BlockReader:
         self._write_anchored(node)
 
     def _write_anchored(self, node: Element) -> None:
-        """Write what a paragraph holds or refers to beside its words: boxes and notes."""
+        """Write the text boxes and notes that a paragraph anchors."""
         for box in paragraph_text.find_text_boxes(node):
             if box in self._boxes:  # in a box that was written: once more each level would double
                 continue
@@ -216,7 +216,7 @@ class _BlockReader:
 
 
 def read_styles(part: Element | None) -> dict[str, Style]:
-    """Read the paragraph styles; each knows what those it stands on say."""
+    """Read the paragraph styles, each with what it inherits."""
     nodes = {read_attribute(node, "styleId"): node for node in _child_nodes(part, "style")}
     return {name: _resolve_style(name, nodes, MOST_STYLE_PARENTS) for name in nodes}
 

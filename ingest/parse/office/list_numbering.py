@@ -1,4 +1,4 @@
-"""Numbers and bullets of a Word document's lists, counted as Word counts them."""
+"""90 spell -> spell_count."""
 
 import re
 from collections import defaultdict

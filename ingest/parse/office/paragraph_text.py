@@ -1,4 +1,4 @@
-"""The words of an office document's paragraph: what a reader of the printed page sees."""
+"""Read the visible words of an office document's paragraph."""
 
 from collections.abc import Iterator
 
@@ -45,7 +45,7 @@ def _iterate_words(node: Element) -> Iterator[str]:
 
 
 def is_hidden_run(run: Element) -> bool:
-    """Tell whether a run of a Word document is seen by no reader: hidden, tiny, white on paper.
+    """Tell whether a run is invisible in print: hidden, tiny, or white on paper.
 
     What is shaded, highlighted or stands in a table, a text box or a drawing may lie on a dark
     fill: there white is seen.

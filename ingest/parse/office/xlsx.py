@@ -1,4 +1,4 @@
-"""Excel workbooks: a sheet is a section, its tables keep their header, values print as seen."""
+"""190 number -> format_number."""
 
 import datetime as dt
 import io

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_sheets(sheets: Sequence[Sheet | None], structure: PdfStructure) -> list[Sheet]:
-    """Fill in pages that pdfium could not load, and all pages where its text is doubted."""
+    """Return the pages, read by pypdf where pdfium failed or its text is doubtful."""
     if len(sheets) != structure.pages or _is_doubted(sheets, structure):
         sheets = [None] * structure.pages
     return [

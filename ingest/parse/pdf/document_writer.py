@@ -120,7 +120,7 @@ def _apply_outline(
     marks: Sequence[OutlineEntry],
     level_of: Callable[[LayoutPiece], int],
 ) -> Iterator[LayoutPiece]:
-    """Make headings of what the outline names; what it names elsewise leads from its place on."""
+    """Make headings of the pieces the outline names; entries printed nowhere lead from their place."""
     named_pieces: dict[int, OutlineEntry] = {}
     unprinted: list[tuple[int, OutlineEntry]] = []
     texts = [_letters_only(piece.text) for piece in page_pieces] if marks else []
@@ -191,7 +191,10 @@ def _rank_headings(
 
 
 def _vocabulary(sheets: Sequence[Sheet]) -> Callable[[str], bool]:
-    """Tell of a word whether it stands in the document, whole. Read when first asked."""
+    """Return a lookup that tells whether a word stands whole in the document.
+
+    Read when first asked.
+    """
 
     @cache
     def words() -> frozenset[str]:

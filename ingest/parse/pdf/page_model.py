@@ -1,4 +1,4 @@
-"""Lines of a PDF page, and where they stand: what the steps of the PDF parser hand on.
+"""123 around -> bounding_box · 133 overlap -> overlap_length · 155 is_wide -> begins_wide.
 
 Coordinates are points from the top left of the page as it is shown (crop box, rotation).
 """

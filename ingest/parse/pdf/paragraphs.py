@@ -1,4 +1,4 @@
-"""Make paragraphs, list items and headings of lines.
+"""38 known -> has_word · 210 is_one_word -> is_broken_word.
 
 Lines belong to one paragraph while they go down one column at one pace, in one size and weight.
 A line that ends although the next word would have fitted ended on purpose.
@@ -162,7 +162,7 @@ def _stands_out(line: TextLine | LayoutPiece, body: float) -> bool:
 
 
 def _ended_early(last: TextLine, line: TextLine, margin: float) -> bool:
-    """Tell whether a line ended although the next word would have fitted."""
+    """Tell whether a line ended early although the next word would have fitted."""
     if line.run == "left":
         return last.text.endswith(_STOP_SIGNS) and len(last.text) < 0.7 * len(line.text)
     first, text = line.text.split(" ", 1)[0], last.text
@@ -251,7 +251,7 @@ def _choose_joint(end: str, start: str, *, hyphen: bool, has_word: WordLookup) -
 
 
 def is_broken_word(first: str, second: str, has_word: WordLookup) -> bool:
-    """Tell whether the hyphen between two halves only broke a word at the end of a line.
+    """Tell whether a hyphen at a line's end only broke one word.
 
     The document's own words decide: the whole word, or both halves as words of their own.
 

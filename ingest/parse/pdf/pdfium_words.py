@@ -259,7 +259,7 @@ def _measure_hulls(
 
 
 def _reorder_ligatures(handle: int, text: str) -> str:
-    """Put lam before alef where both are one glyph: pdfium turns the ligature's letters round."""
+    """Swap lam and alef where pdfium reversed their ligature."""
     places = np.array([match.start() for match in _LAM_ALEF.finditer(text)], dtype=np.int64)
     if not len(places):
         return text

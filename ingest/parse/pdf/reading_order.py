@@ -44,7 +44,7 @@ def order_lines(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _part_columns(lines: list[TextLine]) -> list[TextLine]:
-    """Part two columns of prose that were drawn row by row, across both.
+    """Separate two columns of prose that were drawn row by row across both.
 
     In a table the left cells end where they like; in prose most of them reach the gutter.
     """
@@ -87,7 +87,7 @@ def _attach_signs(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _place_sign(lines: list[TextLine | None], own_line: int, sign: LineCell, size: float) -> bool:
-    """Write a sign into the cell that ends or begins beside it, else the one it stands in."""
+    """Write a footnote sign into the cell beside or around it; False where there is none."""
     _, top, _, bottom = sign.box
     neighbours = [
         (line, n, m)
@@ -175,7 +175,7 @@ def _compare_places(lines: list[TextLine]) -> tuple[BoolArray, BoolArray]:
 
 
 def _find_strays(jumps: BoolArray) -> list[int]:
-    """Name the fewest lines without which the page never jumps up (greedily)."""
+    """Return the fewest lines to take out so that the page only runs downwards (greedy)."""
     strays, jumps = [], jumps.copy()
     while jumps.any():
         worst = int(np.argmax(jumps.sum(axis=0) + jumps.sum(axis=1)))

@@ -100,7 +100,7 @@ def _has_enough_letters(line: TextLine) -> bool:
 
 
 def _stands_elsewhere(line: TextLine, sheet: Sheet) -> bool:
-    """Tell whether the page says the same elsewhere, as a title says its running header."""
+    """Tell whether the line's text also stands elsewhere on its page."""
     return line.text in " ".join(other.text for other in sheet.lines if other is not line)
 
 

@@ -179,7 +179,7 @@ class PdfStructure:
 
 
 def _drop_repeated_values(fields: Iterable[FormField]) -> Iterator[FormField]:
-    """Give a long value once, however many places of the form show it."""
+    """Drop repetitions of a long value that many form fields show."""
     known_values: set[tuple[str, str]] = set()
     for field in fields:
         if len(field.value) > LONGEST_REPEATED_VALUE:

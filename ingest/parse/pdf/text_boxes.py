@@ -1,4 +1,4 @@
-"""Where the text of a PDF stands on its pages: written once, read to mark a quote.
+"""91 boxes_of -> find_boxes.
 
 The form, version 1, little-endian: ``b"BOX1"``, then a zlib stream of
 

@@ -1,4 +1,4 @@
-"""Put the words of a page together into cells and lines.
+"""71 size -> size_at · 244 tidy -> tidy_text · 260 plain -> tidy_ordinary_text.
 
 A new line begins where the reader saw one, or where the next word stands at another height;
 words on one height with a wide gap between them are cells of one line.
@@ -146,7 +146,7 @@ def _turn_boxes(boxes: FloatArray, sheet: tuple[float, float], run: RunDirection
 
 
 def _drop_line_ends(words: PageWords, is_glued: BoolArray) -> str:
-    """Drop the line ends that pdfium saw inside words; positions stay what they are."""
+    """Blank out line ends that pdfium saw inside words; positions stay."""
     text = words.text
     if not is_glued.any():
         return text
@@ -187,7 +187,7 @@ def _split_gaps(gap: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def _mark_stretched(words: PageWords, gap: FloatArray) -> BoolArray:
-    """Tell of each gap whether its line was stretched to the margin: words at even distances.
+    """Mark the gaps of justified lines, whose words stand at even distances.
 
     gap: to the next word of the line, nan at its end.
     """

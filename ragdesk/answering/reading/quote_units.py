@@ -82,7 +82,7 @@ def find_list(texts: Sequence[str], position: int) -> tuple[int | None, range]:
 
 
 def quote_spans(text: str, spans: Sequence[Span], position: int, *, whole: bool) -> list[Span]:
-    r"""Give the spans a sentence is said with, in order: itself, and a list's lead-in and items.
+    r"""Return the spans to quote for a sentence: itself, and its list's lead-in and items.
 
     A lead-in brings its list along; an item brings its lead-in, and the whole list where several
     things are asked for (``whole``). A long list is not said whole: the item must do. A question

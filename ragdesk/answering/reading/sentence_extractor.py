@@ -88,7 +88,7 @@ class SentenceExtractor:
     options: ExtractOptions = ExtractOptions()
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
-        """Say what the passages say about the question; nothing if they have no sentence for it."""
+        """Return the quoted statements that answer a question; none if no sentence fits."""
         ranked = self.rank_sentences(retrieval)
         if not ranked or ranked[0].worth <= 0:
             return []
@@ -133,7 +133,7 @@ class SentenceExtractor:
                 yield SentenceCandidate(passage, rank, at, sentence, worth)
 
     def _context_words(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
-        """Give the words of the sentence that opens a passage's section, and of the one before it.
+        """Return the words of the section's first sentence, and of the sentence before the passage.
 
         A long paragraph is found in pieces; what it is about is said where it begins.
         """
@@ -163,7 +163,7 @@ class SentenceExtractor:
         return [*sorted(close, key=lambda candidate: -candidate.worth), *ranked[len(close) :]]
 
     def _choose_sentences(self, ranked: Sequence[SentenceCandidate]) -> list[SentenceCandidate]:
-        """Take the best sentence, a second one if it is nearly as good, and what they lean on."""
+        """Take the best sentence, a second one nearly as good, and the ones they refer back to."""
         best, most = ranked[0], self.options.most
         if best.passage.chunk.question:
             answer = sorted(
@@ -204,7 +204,7 @@ class SentenceExtractor:
     def _quote_spans(
         self, question: str, candidate: SentenceCandidate
     ) -> Iterator[tuple[int, int, str]]:
-        """Give the spans, in the document, that a sentence is said with, and their characters."""
+        """Return the document spans to quote for a sentence: itself, its list or its table header."""
         chunk = candidate.passage.chunk
         spans = [(s.start, s.end) for s in analyze_sentences(chunk.text)]
         row_span = (chunk.start + candidate.sentence.start, chunk.start + candidate.sentence.end)

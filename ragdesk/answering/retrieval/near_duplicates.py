@@ -1,4 +1,7 @@
-"""Tell passages that say the same apart from passages that only look alike. Pure."""
+"""Find passages that repeat one another, and keep the best of each.
+
+Pure.
+"""
 
 import re
 from collections.abc import Collection, Iterable
@@ -64,7 +67,7 @@ def has_same_content(
 
 @lru_cache(maxsize=512)
 def _passage_words(text: str) -> frozenset[str]:
-    """Give the content words of a passage; its sentences have been read before."""
+    """Return the content words of a passage (its sentences are cached)."""
     return frozenset(
         drop_stopwords(frozenset().union(*(sentence.words for sentence in analyze_sentences(text))))
     )

@@ -81,7 +81,7 @@ def _token_set(text: str) -> frozenset[str]:
 
 
 def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: float) -> float:
-    """Give the share (0..1) of a question that the best sentence of a passage holds.
+    """Return the share (0..1) of the question that the best sentence of a passage covers.
 
     title: what a word counts that stands in the headings above the sentence instead.
     """
@@ -102,7 +102,7 @@ def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: 
 def bound_sentence_share(
     analysis: QuestionAnalysis, chunk: Chunk, term_presence: Collection[bool], title_weight: float
 ) -> float:
-    """Give what ``best_sentence_share`` is at most, from the terms of the question that a passage holds at all.
+    """Return an upper bound of ``best_sentence_share`` from the passage's indexed terms alone.
 
     held: of each of ``asked.weights``, in their order, whether the passage's indexed words do.
     """

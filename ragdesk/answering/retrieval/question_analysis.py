@@ -37,7 +37,7 @@ class QuestionAnalysis:
     total: float
 
     def coverage(self, words: Collection[str]) -> float:
-        """Give the share (0..1) of what is asked for that some words hold."""
+        """Return the share (0..1) of the question, by idf, that a set of words covers."""
         if not self.total:
             return 0.0
         return sum(w for term, w in self.weights.items() if term in words) / self.total

@@ -86,7 +86,7 @@ def extract_numbers(text: str) -> frozenset[str]:
 
 
 class QuestionType:
-    """Reads a question once, and then tells of any sentence whether it names what is asked for."""
+    """Reads a question once; counts how far a sentence names the kind of thing it asks for."""
 
     def __init__(self, question: str) -> None:
         plain = normalise_text(question)
@@ -100,7 +100,7 @@ class QuestionType:
 
     @staticmethod
     def split_content(question: str) -> list[str]:
-        """Give the stretches of a question between the words that only ask.
+        """Split a question at its question words ("how many", "what"), which are dropped.
 
         >>> QuestionType.split_content("长城建于哪一年？"), QuestionType.split_content("Who built it?")
         (['长城建于', '?'], ['', ' built it?'])
@@ -108,7 +108,7 @@ class QuestionType:
         return _ASKING_WORDS.split(normalise_text(question))
 
     def answer_share(self, sentence: str) -> float:
-        """Give the share of the kinds asked for of which a sentence names a thing of its own.
+        """Return the share (0..1) of the kinds asked for that a sentence names anew.
 
         What the question itself names is no answer. 1 where no kind is asked for.
 
@@ -143,6 +143,6 @@ class QuestionType:
 
 
 def _find_answers(cue: tuple[re.Pattern[str], bool], text: str, plain: str) -> set[str]:
-    """Name the things of a kind that a text holds, as it is written or in its plain form."""
+    """Return the matches of one kind (number, date, name, place, reason) in a text."""
     answer_pattern, raw = cue
     return {match.group() for match in answer_pattern.finditer(text if raw else plain)}

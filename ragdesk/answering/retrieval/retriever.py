@@ -227,7 +227,7 @@ class Retriever:
         )
 
     def _cosine_weight(self, vector: Vectors | None, lexical: Scores) -> float:
-        """Weigh the cosine: none without a vector, more where the words meet little."""
+        """Return the weight of the cosine: 0 without a vector, more where words match little."""
         if vector is None:
             return 0.0
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
@@ -325,7 +325,7 @@ class Retriever:
 
 
 def _can_reach_top(scores: NDArray[np.float64], weight: float, look: int) -> RowFlags:
-    """Tell which candidates (n,) may be among the ``look`` best with up to ``weight`` to come."""
+    """Return a mask of the candidates (n,) that may still rank among the first ``look``."""
     if len(scores) <= look:
         return np.ones(len(scores), dtype=np.bool_)
     return np.asarray(scores + weight >= np.partition(scores, -look)[-look])

@@ -34,7 +34,7 @@ class DecodedSentence:
 
 
 class _GrowingText:
-    """The sentence's ``read_text`` as far as it is written, each character of it decoded once."""
+    """Decodes the ``text`` member of a JSON sentence while it arrives, each character once."""
 
     def __init__(self) -> None:
         self._string: list[str] = []  # the last string that was read
@@ -73,7 +73,7 @@ class StructuredDecoder:
     """Reads ``{"sentences": [{"text": …, "citations": […]}, …]}``."""
 
     def __init__(self, passages: int, *, growing: bool) -> None:
-        """Know how many passages there are, and whether beginnings are wanted too."""
+        """passages: how many may be cited. growing: also yield unfinished sentences."""
         self._passages, self._growing = passages, growing
         self._open: list[str] = []  # of the sentence that is being written
         self._depth, self._quoted, self._escaped, self._length = 0, False, False, 0
@@ -81,7 +81,7 @@ class StructuredDecoder:
         self.ended = False
 
     def feed(self, piece: str) -> Iterator[DecodedSentence]:
-        """Take what was written, and give the sentences it completes, then the growing one."""
+        """Read a piece of the reply; yield the sentences it completes, then the unfinished one."""
         self._length += len(piece)
         if self._length > LONGEST_ANSWER:
             raise EngineFailed("garbage", "The language model's answer has no end.")
@@ -94,7 +94,7 @@ class StructuredDecoder:
             yield DecodedSentence(self._growing_text.read_text(), (), is_complete=False)
 
     def end(self) -> Iterator[DecodedSentence]:
-        """Give what is left at the end: nothing, a sentence that was cut off is not one."""
+        """Yield nothing: a sentence that was cut off is dropped."""
         yield from ()
 
     def _take_character(self, c: str) -> bool:

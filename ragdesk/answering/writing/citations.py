@@ -11,7 +11,7 @@ MIN_SUPPORTED, MIN_PARTIAL = 0.5, 0.25  # of the words of a claim that its quote
 def cite_statement(
     statement: Statement, earlier: Sequence[Citation]
 ) -> tuple[Claim, tuple[Citation, ...]]:
-    """Give the quotes of a statement their numbers: its claim, and the citations that are new.
+    """Number the quotes of a statement; return its claim and the citations that are new.
 
     known: citations of this answer so far. A place cited before keeps its number.
     """

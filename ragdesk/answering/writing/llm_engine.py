@@ -117,7 +117,7 @@ class LlmEngine:
                     yield piece
 
     def cache_salt(self, collection: str, where: SearchFilter) -> str:
-        """Name who may see the same documents: their prompts may share an engine's cache."""
+        """Return a cache salt that only askers who may see the same documents share."""
         groups = "*" if where.groups is None else "\x1f".join(sorted(where.groups))
         key = f"{collection}\x1e{groups}".encode()
         return hashlib.blake2b(key, key=self._secret, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Several addresses of one engine: the one with least to do is asked, a broken one rests.
+"""Choose among several servers of one language model; rest the broken ones.
 
 A breaker per address: after some failures in a row it is left alone, and asked for its health
 until it answers again. Nobody waits for an address that is known to be broken.

@@ -193,7 +193,7 @@ class _AnswerInProgress:
         return self.prompt.user
 
     def take_sentence(self, sentence: DecodedSentence) -> list[_WriterPart]:
-        """Take a sentence, or its beginning, and give what is to be told of it."""
+        """Take a decoded sentence or its beginning; return the parts that may be sent."""
         if not sentence.is_complete:
             new = self.growing.grow(sentence.text)
             return [new] if new else []

@@ -99,7 +99,7 @@ class Prompt:
 
 
 def clean_prompt_text(text: str) -> str:
-    """Take from a text what a reader cannot see, and what could end the block it stands in.
+    """Remove invisible characters, and break every marker that could end a prompt's block.
 
     All that is not our own goes through here: texts, titles, leads, questions, turns. Only the
     prompt is changed; quotes are of the stored text.
