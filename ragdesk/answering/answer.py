@@ -235,7 +235,7 @@ def to_json_object(value: RankedPassage | SearchResult | Answer | AnswerEvent) -
     {'text': 'Hi'}
     """
     outgoing = value.answer if isinstance(value, Done) else value
-    outgoing_type: type[Any] = type(outgoing)
+    outgoing_type: object = type(outgoing)  # mypy takes a class for unhashable
     # mypy checks the types; a warning of pydantic's would carry words of documents into the log
     fields: JsonObject = _find_adapter(outgoing_type).dump_python(
         outgoing, mode="json", warnings=False
@@ -244,6 +244,6 @@ def to_json_object(value: RankedPassage | SearchResult | Answer | AnswerEvent) -
 
 
 @cache
-def _find_adapter(outgoing_type: type[Any]) -> TypeAdapter[Any]:
+def _find_adapter(outgoing_type: Any) -> TypeAdapter[Any]:
     """Build a type's serializer when it is first needed, which takes longer than the import."""
     return TypeAdapter(outgoing_type)
