@@ -234,16 +234,14 @@ def to_json_object(value: RankedPassage | SearchResult | Answer | AnswerEvent) -
     >>> to_json_object(TextDelta("Hi"))
     {'text': 'Hi'}
     """
-    outgoing = value.answer if isinstance(value, Done) else value
-    outgoing_type: object = type(outgoing)  # mypy takes a class for unhashable
+    data = value.answer if isinstance(value, Done) else value
+    data_type: object = type(data)  # for mypy, which takes a class for unhashable
     # mypy checks the types; a warning of pydantic's would carry words of documents into the log
-    fields: JsonObject = _find_adapter(outgoing_type).dump_python(
-        outgoing, mode="json", warnings=False
-    )
+    fields: JsonObject = _find_adapter(data_type).dump_python(data, mode="json", warnings=False)
     return fields
 
 
 @cache
-def _find_adapter(outgoing_type: Any) -> TypeAdapter[Any]:
-    """Build a type's serializer when it is first needed, which takes longer than the import."""
-    return TypeAdapter(outgoing_type)
+def _find_adapter(data_type: Any) -> TypeAdapter[Any]:
+    """Return the serializer of a dataclass. It is built at the first call, not at import."""
+    return TypeAdapter(data_type)

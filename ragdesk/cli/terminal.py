@@ -46,9 +46,9 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
         to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
     if answer.citations:
         to.print()
-    shown = {passage.chunk: passage for passage in answer.passages}
+    passages = {passage.chunk: passage for passage in answer.passages}
     for mark in answer.citations:
-        passage = shown.get(mark.chunk)
+        passage = passages.get(mark.chunk)
         lead = f"[{mark.number}] "
         to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
         body, start = (passage.text, mark.start - passage.start) if passage else (mark.quote, 0)

@@ -5,6 +5,7 @@ import json
 from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import (
     Answer,
+    AnswerEvent,
     Choice,
     Citation,
     Claim,
@@ -84,10 +85,15 @@ def test_an_answer_is_written_to_the_letter():
 
 
 def test_events_are_written_to_the_letter():
-    checked = ClaimChecked(
+    verdict = ClaimChecked(
         claim=CLAIM.text, verdict=CLAIM.verdict, support=CLAIM.support, citations=(CITATION,)
     )
-    events = [PassagesReady(PASSAGES), TextDelta("30 days."), checked, Done(ANSWER)]
+    events: list[AnswerEvent] = [
+        PassagesReady(PASSAGES),
+        TextDelta("30 days."),
+        verdict,
+        Done(ANSWER),
+    ]
 
     assert [(event.event_name, json.dumps(to_json_object(event))) for event in events] == [
         ("found", f"{{{PASSAGES_JSON}}}"),

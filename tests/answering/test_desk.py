@@ -21,8 +21,8 @@ def test_an_answer_can_be_checked(ask, index, text):
         assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
     assert "".join(e.text for e in told if isinstance(e, TextDelta)) == answer.text
     assert told[0] == PassagesReady(answer.passages)
-    checked = [(e.claim, e.support, e.verdict) for e in told if isinstance(e, ClaimChecked)]
-    assert checked == [(c.text, c.support, c.verdict) for c in answer.claims]
+    verdicts = [(e.claim, e.support, e.verdict) for e in told if isinstance(e, ClaimChecked)]
+    assert verdicts == [(c.text, c.support, c.verdict) for c in answer.claims]
     assert [c.number for c in answer.citations] == list(range(1, len(answer.citations) + 1))
     places = {(c.uri, c.start, c.end) for c in answer.citations}
     assert len(places) == len(answer.citations)

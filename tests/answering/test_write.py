@@ -58,8 +58,8 @@ def holds(events: list[object], index) -> None:
     answer = events[-1].answer
     assert events[0] == PassagesReady(answer.passages)
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == answer.text
-    checked = [(e.claim, e.support, e.verdict) for e in events if isinstance(e, ClaimChecked)]
-    assert checked == [(c.text, c.support, c.verdict) for c in answer.claims]
+    verdicts = [(e.claim, e.support, e.verdict) for e in events if isinstance(e, ClaimChecked)]
+    assert verdicts == [(c.text, c.support, c.verdict) for c in answer.claims]
     for citation in answer.citations:
         assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
     numbers = {c.number for c in answer.citations}

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -52,11 +52,11 @@ def parts(kind: type) -> dict[str, type]:
 def check_fields(kind: type, data: dict[str, Any], left_out: frozenset[str] | set[str]) -> set[str]:
     """Compare JSON with a dataclass, and its parts with theirs; gives the parts that were there."""
     assert list(data) == [name for name in field_names(kind) if name not in left_out]
-    met = {kind.__name__}
+    kinds = {kind.__name__}
     for name, part in parts(kind).items():
         for item in data[name]:
-            met |= check_fields(part, item, set())
-    return met
+            kinds |= check_fields(part, item, set())
+    return kinds
 
 
 def read_events(body: str) -> list[tuple[str, dict[str, Any]]]:
@@ -67,13 +67,13 @@ def read_events(body: str) -> list[tuple[str, dict[str, Any]]]:
     return events
 
 
-async def as_events(answer: Answer) -> AsyncIterator[Done]:
+async def as_events(answer: Answer) -> AsyncGenerator[Done]:
     yield Done(answer)
 
 
 async def stream_text(answer: Answer) -> str:
-    parts = [part async for part in format_events(as_events(answer), lambda _: None)]
-    return b"".join(parts).decode()
+    pieces = [piece async for piece in format_events(as_events(answer), lambda _: None)]
+    return b"".join(pieces).decode()
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_json_has_the_fields_of_the_dataclasses_in_their_order(ambiguous, client
     clarify = client.post("/v1/answers", json=ambiguous).json()
     search = client.post("/v1/search", json={"query": "refund"}).json()
 
-    met = check_fields(Answer, plain, LEFT_OUT) | check_fields(Answer, explained, set())
-    met |= check_fields(Answer, clarify, LEFT_OUT)
-    assert met == {"Answer", "Claim", "Citation", "RankedPassage", "Choice"}
+    kinds = check_fields(Answer, plain, LEFT_OUT) | check_fields(Answer, explained, set())
+    kinds |= check_fields(Answer, clarify, LEFT_OUT)
+    assert kinds == {"Answer", "Claim", "Citation", "RankedPassage", "Choice"}
     assert check_fields(SearchResult, search, set()) == {"SearchResult", "RankedPassage"}
 
 
