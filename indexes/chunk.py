@@ -19,7 +19,8 @@ class Validity:
     """The period in which a document is valid, and its version.
 
     starts, ends: moments in UTC (``2026-01-01T00:00:00Z``), the first included, the last not;
-    empty is open. version: as its authors call it. beside: a sidecar said so, not the document.
+    empty is open. version: as its authors call it. from_sidecar: a sidecar says so, not the
+    document.
     """
 
     starts: str = ""
@@ -67,7 +68,7 @@ class Chunk:
 
     @property
     def id(self) -> str:
-        """Name the chunk by its document, its span and its words.
+        """Return the chunk's id, made of its document, its span and its words.
 
         Embeddings take no part, so re-embedding keeps every id.
 
@@ -80,7 +81,7 @@ class Chunk:
 
     @property
     def indexed_text(self) -> str:
-        """Give the words that are embedded and indexed: the lead, then the text."""
+        """Return the words that are embedded and indexed: the lead, then the text."""
         return f"{self.lead}\n{self.text}" if self.lead else self.text
 
 
@@ -112,7 +113,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk that was found for a question. Scores lie in 0..1, higher is better."""
+    """A chunk that was retrieved for a question. Scores lie in 0..1, higher is better."""
 
     chunk: Chunk
     score: float
@@ -123,9 +124,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFilter:
-    """Restricts a search to groups, paths, media types, languages or uris; an empty field does not restrict.
+    """Restricts a search to groups, paths, media types, languages or uris.
 
-    Empty fields ask for nothing.
+    An empty field does not restrict.
 
     groups: what the asker belongs to; None means an asker who may see all (the local operator).
     paths: prefixes of uris. kinds of media, languages and uris: any of those named.

@@ -1,4 +1,4 @@
-"""20 below -> last_line · 20 room -> max_tokens.
+"""Write the context line of a chunk: document title, headings and table header.
 
 Never quoted, always indexed.
 """

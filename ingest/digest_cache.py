@@ -1,4 +1,4 @@
-"""61 found -> status.
+"""Cache the digests of files, so that a job reads only files that may have changed.
 
 A file whose inode, size and both times are what they were is taken to hold the bytes that it held:
 nobody can set the time of a file's last change (ctime) back. One that changed while its entry was
@@ -67,8 +67,8 @@ class DigestCache:
     ) -> FileDigest:
         """Return a file's digest; read the file only if it may have changed. Raises Unreadable.
 
-        found: what the file was when it was listed; None is not known. real: no part of its path
-        may be a link. Only what was read of the very file that was listed is remembered of it.
+        status: the file's status when it was listed; None is not known. real: no part of its path
+        may be a link. A digest is remembered only where the file read is the file listed.
         """
         name = str(path)
         if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > limit << 20:

@@ -35,26 +35,27 @@ class DocumentChanges:
 
     @property
     def files_to_parse(self) -> list[Raw]:
-        """What is to be parsed, in the order of uris."""
+        """Return the files to be parsed, in the order of uris."""
         return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
 
     def keep_unreachable(self, is_unreachable: Callable[[str], bool]) -> Self:
-        """Keep removed documents that lie where the source cannot be read now: they may still be there."""
+        """Keep the removed documents whose place cannot be read now: they may still be there."""
         unreachable = tuple(document for document in self.removed if is_unreachable(document.uri))
         removed = tuple(document for document in self.removed if not is_unreachable(document.uri))
         return replace(self, removed=removed, unchanged=(*self.unchanged, *unreachable))
 
     @property
     def lost_uris(self) -> set[str]:
-        """The uris of removed documents whose bytes did not come back under another name."""
+        """Return the uris of removed documents whose bytes did not come back under another name."""
         added_digests = {raw.digest for raw in self.added}
         return {document.uri for document in self.removed if document.digest not in added_digests}
 
 
 def make_document_id(raw: Raw, pipeline: str) -> str:
-    """Return the id of a document version, made of its source, uri, bytes, validity and processing pipeline.
+    """Return the id of a version of a document.
 
-    The embedder takes no part: embedding anew keeps every id.
+    It is made of source, uri, bytes, validity and processing pipeline. The embedder takes no part:
+    embedding anew keeps every id.
     """
     text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{pipeline}"
     if raw.validity:
@@ -70,7 +71,9 @@ def compare_files(
     groups: frozenset[str] | None,
     limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
 ) -> DocumentChanges:
-    """Sort the files of one source into added, changed and unchanged, and the documents without a file into removed.
+    """Sort the files of one source into added, changed and unchanged.
+
+    Documents that have no file any more are its removed ones.
 
     groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
     whom a document is cut down whatever its groups are.
@@ -109,6 +112,6 @@ def describe_mass_removal(source: str, *, document_count: int, removed_count: in
     if removed_count * 2 <= document_count:
         return None
     return (
-        f"{source}: {removed_count} of its {document_count} documents would be removed. If that is meant, "
-        "repeat with --allow-removals."
+        f"{source}: {removed_count} of its {document_count} documents would be removed. "
+        "If that is meant, repeat with --allow-removals."
     )

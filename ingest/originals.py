@@ -1,4 +1,4 @@
-"""29 about -> status · 63 look -> digest_file.
+"""Keep the bytes of every document under their digest, exactly as they were parsed.
 
 A file may change while it is read. So it is copied first, and the copy is parsed.
 """
@@ -18,7 +18,8 @@ from ingest.errors import Unreadable, to_unreadable
 from ingest.safe_open import open_regular_file
 
 ORIGINALS_NAME = "originals"
-_DRAFT = f"{durability.UNFINISHED_PREFIX}original"  # one writer at a time: the next overwrites a dead one's
+# One writer at a time: the next overwrites what a dead one left.
+_DRAFT = f"{durability.UNFINISHED_PREFIX}original"
 _MIB = 1 << 20
 
 
@@ -26,7 +27,7 @@ _MIB = 1 << 20
 class FileDigest:
     """The digest and size of some bytes, and the file that holds them.
 
-    about: what the file was when it was opened to be read, if it was.
+    status: the file's status when it was opened to be read, if it was.
     """
 
     digest: str
@@ -50,7 +51,7 @@ def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
 
 
 class Originals:
-    """The originals of a collection. Its lock must be held by whoever keeps some.
+    """The originals of a collection. A writer must hold its lock.
 
     Kept bytes are durable once ``sync`` has returned.
     """

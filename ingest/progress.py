@@ -1,4 +1,4 @@
-"""How far a job is, for whoever shows it."""
+"""The progress of a job, for whoever shows it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from ingest.document import DocumentNote
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """A moment of a job.
+    """The state of a job at a moment.
 
     done, total: documents parsed or skipped, and to be. chunks: of the documents done.
     embedded: texts given vectors so far; known texts need none. seconds: since work began.

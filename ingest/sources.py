@@ -1,4 +1,4 @@
-"""48 found -> status · 48 named -> link_path · 49 alone -> has_no_sidecar · 66 without -> excluded_folder · 112 taken -> taken_uris · 291 _uri -> _encode_uri.
+"""The sources of a collection: the paths to ingest, their groups, and their document names.
 
 A source is remembered by its real path. Its documents are named by their path below it. Where
 that would collide with a name of another source, the document's name begins with the source's
@@ -20,7 +20,7 @@ API, APPROVED = "api", "approved"  # sources that are no path: real paths begin 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A remembered source.
+    """A source as it is remembered between jobs.
 
     name: its real path. prefix: what its documents' names begin with, ends with ``/``; used for
     all of them, or, when ``always`` is False, only for those that would collide.
@@ -126,7 +126,7 @@ def write_sources(
 def restrict_sources(
     known_sources: Mapping[str, Source], used_sources: Iterable[Source]
 ) -> list[Source]:
-    """Return sources with the more restrictive groups of before and after, to be saved before a publish.
+    """Return sources with the narrower groups of before and after, to be saved before a publish.
 
     Whoever is newly let in is let in with the publish; whoever is shut out stays out even when it
     fails, so that no later ingest opens what somebody meant to close.

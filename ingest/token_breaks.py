@@ -19,7 +19,9 @@ _MOST_PIECES = 1 << 16  # tokens; of 32 characters at most, and the white space 
 def mark_token_breaks(
     text: str, cuts: Sequence[int], start: int, end: int, question: Span | None = None
 ) -> str:
-    """Return a string with one letter a token of a span: the break after it (paragraph, line, sentence, clause, word, none).
+    """Return a string with one letter for each token of a span: the kind of break after it.
+
+    A break is that of a paragraph, a line, a sentence, a clause, a word, or none.
 
     cuts: where the tokens of the text begin.
 
@@ -49,9 +51,9 @@ def mark_token_breaks(
 
 
 class _PieceBreaks(dict[str, str]):
-    """A cache from a token's text to the break at its end, for tokens after which no sentence begins.
+    """A cache from a token's text to the break at its end, where no sentence begins after it.
 
-    Asked for every token of every long paragraph, so what was seen is remembered.
+    Looked up for every token of every long paragraph, so each text is analysed once.
     """
 
     def __missing__(self, piece: str) -> str:

@@ -1,4 +1,4 @@
-"""35 sidecar -> sidecar_path · 79 read -> parse_validity · 81 read -> parse_validity.
+"""Read from when to when a document is valid, from its front matter or a sidecar file.
 
 ``refunds.pdf.meta.toml`` says of ``refunds.pdf``::
 
@@ -30,7 +30,7 @@ _END_OF_TIME = "9999-12-31T23:59:59Z"
 
 
 def sidecar_path(file: Path) -> Path:
-    """Say where the sidecar of a file lies, if it has one.
+    """Return the path of a file's sidecar, if it has one.
 
     >>> sidecar_path(Path("kb/refunds.pdf")).name
     'refunds.pdf.meta.toml'
@@ -80,7 +80,7 @@ def parse_validity(facts: Mapping[str, Any], *, from_sidecar: bool = False) -> V
 
     >>> parse_validity({"valid_from": "2026-01-01", "valid_to": "2026-12-31", "version": 3}).ends
     '2027-01-01T00:00:00Z'
-    >>> parse_validity({"title": "Refunds"}) == ALWAYS
+    >>> parse_validity({"title": "Refunds"}) == ALWAYS_VALID
     True
     """
     starts = _format_moment(facts.get("valid_from"), "valid_from", last=False)

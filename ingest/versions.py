@@ -23,7 +23,7 @@ _CODE_FILES = (  # with the parsers, what decides a document's text and where it
 
 
 def compute_pipeline_digest(tokenizer: Path, split: Mapping[str, Any]) -> str:
-    """Return a digest of all that turns bytes into chunks: parser code, splitter options, tokenizer.
+    """Return a digest of what turns bytes into chunks: parser code, splitter options, tokenizer.
 
     Another way makes every document a changed one; texts that come out the same are not
     embedded again, so a new release costs parsing only.

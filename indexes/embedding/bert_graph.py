@@ -58,7 +58,7 @@ class BertConfig:
     pooling: str
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name every weight that is read, with its shape."""
+        """Return the name and shape of every weight that is read."""
         size = {"hidden": self.hidden, "inner": self.inner}
         shapes: dict[str, tuple[int, ...]] = {
             "embeddings.word_embeddings.weight": (self.vocabulary, self.hidden),
@@ -131,7 +131,7 @@ def _read_config(folder: Path) -> BertConfig | None:
 
 
 def _read_pooling(config: Mapping[str, Any]) -> str | None:
-    """Tell how token vectors become one, in today's settings or in those of older models."""
+    """Read how token vectors become one, from settings of today's or older models."""
     if config.get("include_prompt", True) is not True:
         return None
     old = {name: on for name, on in config.items() if name.startswith("pooling_mode_") and on}
@@ -218,7 +218,7 @@ class _Graph:
         return self._add_node("Reshape", back, self._flat_shape())
 
     def _flat_shape(self) -> str:
-        """Give the shape of all tokens, one computed while it runs, as in a traced graph.
+        """Return the shape of all tokens, one computed while it runs, as in a traced graph.
 
         From a known shape ONNX Runtime would fuse one more addition into the norm that follows,
         in an operator that is slower and rounds otherwise, and int8 makes much of little: cosine

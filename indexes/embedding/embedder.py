@@ -1,4 +1,4 @@
-"""Texts become vectors: which model, on which machinery, and what it can read.
+"""Embed texts: the choice of model and engine, and what the model can read.
 
 ``open_embedder`` chooses between the two doors, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and
 models that cannot be exported), and gives the same thing either way: an Embedder.
@@ -120,7 +120,7 @@ class _TokenizerEmbedder:
 
 
 class _WordsOnly(_TokenizerEmbedder):
-    """The embedder of a words-only collection: every vector is the one number 1, and is never searched."""
+    """The embedder of a words-only collection: each vector is the number 1, and never searched."""
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return np.ones((len(texts), self.card.dim), dtype=np.float32)

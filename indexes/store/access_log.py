@@ -32,8 +32,8 @@ class AccessChanges:
 
     removed: those that are gone. groups: of those that stayed as they were, and may be seen by
     others than then. limits: of those that have another text now, who may see that one; the old
-    text is for those who might see it then and may see the new one. closed: why nothing of this is
-    known; then all are for administrators alone. Empty: known.
+    text is for those who might see it then and may see the new one. unknown_reason: why
+    nothing of this is known; then all are for administrators alone. Empty: known.
     """
 
     removed: frozenset[_DocumentKey] = frozenset()
@@ -113,7 +113,7 @@ def compare_documents(
 def compare_tables(
     before: Path | None, after: Path, regrouped: Iterable[ListedDocument] = ()
 ) -> AccessChanges | None:
-    """Tell what one document table takes away from another that it replaces; None without that one.
+    """Return what a document table takes away from the one it replaces; None without that.
 
     regrouped: documents of the new table that get other groups than it says.
     """
@@ -186,12 +186,12 @@ def read_access_log(collection: Path, number: int) -> tuple[int, AccessChanges] 
 def collect_access_changes(
     collection: Path, older: int, newer: int, find_table: _TableLookup
 ) -> AccessChanges:
-    """Collect removals and group changes from an older generation to a newer one that cannot answer.
+    """Collect removals and group changes between an older generation and a newer, unusable one.
 
     Goes back by the logs; where these do not lead to the older one, until a document table is
     whole. Two tables do not tell whether a text was shut in before another took its name; then it
-    is for administrators alone. table: gives that of a generation. Raises OSError when the machine
-    cannot read a file now.
+    is for administrators alone. find_table: returns the document table of a generation. Raises
+    OSError when the machine cannot read a file now.
     """
     if (known := _collect_from_logs(collection, older, newer)) is not None:
         return known

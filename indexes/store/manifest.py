@@ -1,4 +1,4 @@
-"""A folder's manifest: what lies in it, and the checksum of every file.
+"""A folder's manifest: its facts, its files, and the checksum of each.
 
 FAISS loads 300 of 300 flipped bits without a word, and SQLite most of them. So nothing is read
 from a folder before its files have the size and the SHA-256 that its manifest lists. The
@@ -157,7 +157,7 @@ def describe_unreadable(error: OSError) -> str:
 
 
 def link_file(source: Path, target: Path) -> tuple[int, str]:
-    """Give a file of a sealed folder a second name in another one; returns its size and SHA-256.
+    """Link a file of a sealed folder into another one; return its size and SHA-256.
 
     Its bytes are not written again, but where the file system has no links; nor read again, if
     this process has verified them. Raises IndexDamaged when they are not what they were.
@@ -227,7 +227,7 @@ def _parse_file_entry(folder: Path, name: str, entry: Mapping[str, Any]) -> tupl
 
 
 def _check_file(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | None:
-    """Tell what is wrong with one file, or None."""
+    """Return what is wrong with a file, or None."""
     try:
         status = file.stat()
         name, stamp = _file_inode(status), _file_stamp(status)

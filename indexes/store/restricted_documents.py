@@ -46,27 +46,27 @@ class RestrictedDocumentTable(DocumentTable):
 
     @property
     def removed_ranges(self) -> _Ranges:
-        """Give segment, first row and number of rows of what is gone."""
+        """Return segment, first row and number of rows of the removed documents."""
         return [_document_range(document) for document in self._removed_documents]
 
     def iter_all(self) -> Iterator[ListedDocument]:
-        """Give every document that is left, by uri."""
+        """Yield every document that is left, by uri."""
         yield from self._restrict_all(super().iter_all())
 
     def list_by_uri(self, uri: str) -> list[ListedDocument]:
-        """Give the documents of a uri, whatever their source."""
+        """Return the documents of a uri, whatever their source."""
         return list(self._restrict_all(super().list_by_uri(uri)))
 
     def find_by_id(self, identity: str) -> ListedDocument | None:
-        """Give the document of an id, or None."""
+        """Return the document of an id, or None."""
         return self._restrict_document(super().find_by_id(identity))
 
     def find_in_source(self, source: str, uri: str) -> ListedDocument | None:
-        """Give the document of a uri in a source, or None."""
+        """Return the document of a uri in a source, or None."""
         return self._restrict_document(super().find_in_source(source, uri))
 
     def iter_in_segments(self, segments: Iterable[str]) -> Iterator[ListedDocument]:
-        """Give every document that is left and lies in one of some segments."""
+        """Yield every document that is left and lies in one of some segments."""
         yield from self._restrict_all(super().iter_in_segments(segments))
 
     def count_by_segment(self) -> dict[str, int]:
@@ -77,7 +77,7 @@ class RestrictedDocumentTable(DocumentTable):
         return counts
 
     def filter_ranges(self, search_filter: SearchFilter) -> _Ranges:
-        """Give the ranges of every document a filter lets through now."""
+        """Return the row ranges of every document that a filter lets through now."""
         if search_filter.groups is not None and self._access.unknown_reason:
             return []
         other = {

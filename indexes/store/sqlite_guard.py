@@ -1,4 +1,4 @@
-"""Open an SQLite file that somebody else may have written, and take it only with our own tables.
+"""Open an SQLite file that others may have written; accept only our own tables.
 
 A database is a program too: views, triggers, generated columns and checks run when it is read. So
 the schema must be, word by word, one that a writer of ours made; then every query is a plain walk
@@ -44,7 +44,7 @@ _LEAST, _SPEED = 60.0, 1 << 20  # seconds a check may take, and bytes a second i
 
 
 def system_error(error: sqlite3.Error, file: Path) -> OSError | None:
-    """Give the error of the system that an error of SQLite stands for; None where it is none.
+    """Return the system's error that an SQLite error stands for; None where it is none.
 
     A file that could not be opened or read is looked at once more, as SQLite keeps the reason to
     itself.

@@ -17,7 +17,7 @@ FOREVER = "9999"
 
 
 def utc_now() -> str:
-    """Tell the time in UTC, as validity is written: strings that sort as moments do."""
+    """Return the time in UTC, written as validity is: strings that sort as moments do."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -35,7 +35,7 @@ class ValidityPeriod:
 
 
 class PeriodClock:
-    """Gives the period of now. clock: tells the time; any thread may call."""
+    """Returns the current validity period. clock: returns the time; any thread may call."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class PeriodClock:
         self._period = self._make_period(clock())
 
     def __call__(self) -> ValidityPeriod:
-        """Give the period of this moment."""
+        """Return the period of this moment."""
         now, period = self._clock(), self._period
         if not period.since <= now < period.until:
             self._period = period = self._make_period(now)

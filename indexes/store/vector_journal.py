@@ -1,4 +1,4 @@
-"""Vectors of a job that is not published yet, kept on disk so that an interrupted job need not embed them again.
+"""Vectors of an unpublished job, kept on disk: an interrupted job need not embed them again.
 
 A job that ends before its publish, however it ends, leaves them here, and the next one goes on
 from there: it parses again, which is cheap, and embeds only what is missing. Parts are named by
@@ -26,7 +26,7 @@ Vectors = NDArray[np.float32]
 
 
 def hash_text(text: str) -> bytes:
-    """Name a text, as shelves and journals do."""
+    """Return the digest that names a text in chunk stores and journals."""
     return hashlib.sha256(text.encode()).digest()[:_KEY]
 
 
@@ -77,8 +77,8 @@ def list_journal_keys(collection: Path, card: EmbedderCard, canary: Vectors) -> 
 class VectorJournal:
     """The journal of a collection for one embedder. The collection's lock must be held.
 
-    folder: where its parts lie. found: texts that it held when it was opened. used: how many of
-    these were asked for. taken: texts that came in since, from workers.
+    folder: where its parts lie. inherited: number of texts in it when it was opened. used: how many
+    of these were looked up. received: number of texts that came in since, from workers.
     """
 
     def __init__(self, collection: Path, card: EmbedderCard, canary: Vectors) -> None:
@@ -106,7 +106,7 @@ class VectorJournal:
             write_journal_part(self.folder, vectors)
 
     def take_part(self, part: str) -> None:
-        """Take in a part that a worker has written. Raises OSError when it is not whole."""
+        """Add a part that a worker has written. Raises OSError when it is not whole."""
         file = self.folder / part
         if (part_keys := read_part_keys(file, self._dim)) is None:
             raise OSError(f"{file} was changed since it was written.")
@@ -119,7 +119,7 @@ class VectorJournal:
         self.received += len(new)
 
     def find_vectors(self, text_keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """Give the vectors that are known here, of the keys asked for."""
+        """Return the vectors of the keys that are known here."""
         vectors = {}
         for text_key in text_keys:
             if at := self._places.get(text_key):
@@ -129,7 +129,7 @@ class VectorJournal:
         return vectors
 
     def clear_parts(self) -> None:
-        """Forget everything: it was published."""
+        """Remove all parts: they were published."""
         self._open.clear()
         if self._top.exists():
             durability.discard_path(self._top)

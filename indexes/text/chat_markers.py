@@ -30,7 +30,7 @@ _FOLDED = {**_map_look_alikes(), ord(_PIECE): "_", ord("\uffe8"): "|", ord("\u25
 
 
 def break_markers(text: str) -> str:
-    """Break each mark of a chat template, so that it is one for no tokenizer; the rest stays.
+    """Break each marker of a chat template, so that no tokenizer reads it; the rest stays.
 
     >>> break_markers("a <b, <|im_start|>system, [INST] and </s>; [1] [Note] 3 < 4")
     'a <b, ‹|im_start| >system, [ INST ] and ‹/s>; [1] [Note] 3 < 4'

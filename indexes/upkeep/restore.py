@@ -45,7 +45,7 @@ _SPARE = 16 << 20  # bytes that a restore leaves free on the disk
 
 
 def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) -> int:
-    """Publish what a backup holds as the collection's next generation; returns its number.
+    """Publish the content of a backup as the collection's next generation; return its number.
 
     Everything is written and checked aside first; a collection that there is not yet appears in one
     step. What answered before can be gone back to. A document that the collection knows keeps the
@@ -73,7 +73,7 @@ def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) ->
 
 
 def _move_collection(draft: Path, collection: Path) -> None:
-    """Rename a restored folder to the collection's name; raises CollectionBusy when that exists by now."""
+    """Rename a restored folder to the collection's name. Raises CollectionBusy where it exists."""
     try:
         durability.move_folder(draft, collection)
     except OSError as error:
@@ -129,7 +129,7 @@ def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: Backup
 
 
 def _member_path(place: Path, name: str, generation: int) -> Path:
-    """Say where a member goes in a collection of its own."""
+    """Return the path of a member in a collection of its own."""
     kind, _, rest = name.partition("/")
     own = f"{generations.GENERATIONS_FOLDER}/{generation}/{rest}" if kind == _GENERATION else name
     return join_stored(place, own)

@@ -123,7 +123,7 @@ def _regroup(
     groups: frozenset[str],
     *limits: Mapping[tuple[str, str], frozenset[str]],
 ) -> Iterator[ListedDocument]:
-    """Give a document with the groups of now, if these are not its own. limits: by place."""
+    """Yield a document with its groups of now, if they changed. limits: by place."""
     now = groups
     for limit in limits:
         now = access_log.intersect_groups(
@@ -134,7 +134,7 @@ def _regroup(
 
 
 def _find_listed(table: Path, names: Collection[tuple[str, str]]) -> list[ListedDocument]:
-    """Give the documents of a table that bear some names; of few, without reading all of it."""
+    """Return the documents of a table that have some names; of few, without reading all of it."""
     with closing(DocumentTable(table)) as listed:
         if len(names) > _MANY:
             return [

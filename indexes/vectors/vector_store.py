@@ -54,4 +54,4 @@ class VectorStore(Protocol):
     """Holds replicas of generations."""
 
     def open_replica(self, collection: str, checksum: str, count: int) -> VectorReplica | None:
-        """Give the replica of a generation (by its manifest's checksum), if all of it is there."""
+        """Return the replica of a generation (by its manifest's checksum), if it is complete."""

@@ -1,4 +1,4 @@
-"""25 late -> timed_out · 25 left -> retired."""
+"""Start one limited child process, send it requests with a deadline, and end it."""
 
 import contextlib
 import os
@@ -86,7 +86,7 @@ class Child:
         return answer
 
     def kill(self) -> None:
-        """End the process now. One who waits for its answer is told."""
+        """End the process now. A caller waiting for its answer gets a failure."""
         self._process.kill()
 
     def end_process(self) -> None:

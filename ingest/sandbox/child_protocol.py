@@ -1,4 +1,4 @@
-"""25 pack -> pack_frame · 84 record -> record_id.
+"""The frames that a job and its limited children exchange over a pipe.
 
 A frame is a length, a JSON header, and raw parts whose lengths the header names. A child reads
 hostile files and may be made to say anything, so the job checks every number it is told.

@@ -1,4 +1,4 @@
-"""80 split -> split_options · 133 name -> make_id.
+"""Parse and split files in a small pool of limited child processes.
 
 A parser meets bytes that strangers wrote. So it runs where it can do no harm: a child process
 with limits on memory, computing time, waiting time and output, that writes no file and needs no
@@ -119,9 +119,9 @@ class Guard:
     def parse_files(
         self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
-        """Parse files, several at once; gives them back in their order, each with its outcome.
+        """Parse files, several at once; yield them in their order, each with its outcome.
 
-        name: gives the id that a file's record is to bear. Files are asked for only a little
+        make_id: returns the id that a file's record is to bear. Files are asked for only a little
         ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
         Raises IngestError when no child can start.
         """
@@ -145,7 +145,7 @@ class Guard:
         return raw, answer.result()[0]
 
     def _parse_file(self, raw: Raw, record_id: str) -> tuple[ParseOutcome, int]:
-        """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
+        """Parse one file in a child (in a thread of the pool); return the outcome and its size."""
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
@@ -166,7 +166,7 @@ class Guard:
         ) + 500 * len(chunks)
 
     def _ask_child(self, raw: Raw, record_id: str) -> tuple[Any, Any] | ParseFailure:
-        """Have an idle child parse a file; retry once in a fresh child if earlier documents wore it out."""
+        """Have an idle child parse a file; try a fresh one if earlier documents exhausted it."""
         child = self._idle.get()
         try:
             if child.has_ended:

@@ -33,7 +33,7 @@ class Turn:
 class Question:
     """What is asked, of which documents, and by whom (``where.groups``).
 
-    asked: the words as they were asked, where ``text`` was made to stand alone.
+    original_text: the question as it was asked, where ``text`` was rewritten to stand alone.
     send: whether a model's words are held until they are checked; None asks the settings.
     """
 

@@ -96,7 +96,7 @@ def _weigh_topic(retrieval: Retrieval) -> Callable[[Collection[str]], float]:
 def _answer_worth(
     line: _PassageSentence, asks: QuestionType, question_tokens: Collection[str]
 ) -> float:
-    """Weigh (0..1) whether a sentence says something that could be an answer."""
+    """Weigh (0..1) whether a sentence could be an answer."""
     if line.text.rstrip("\"'”’」』)） \n").endswith(("?", "？")):
         return 0.0
     own_words = sum(word not in question_tokens for word in drop_stopwords(line.sentence.words))

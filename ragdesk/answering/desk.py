@@ -122,10 +122,7 @@ class Desk:
     async def _run_steps(
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Run the steps. streaming: words already sent cannot be taken back.
-
-        heard: somebody listens, so that what was told cannot be taken back.
-        """
+        """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
         if question.history:
@@ -186,7 +183,7 @@ class Desk:
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Let a writer write, and turn its parts into events."""
+        """Run a writer, and turn its parts into events."""
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -205,7 +202,7 @@ class Desk:
                         )
 
     def _find_choices(self, question: Question, retrieval: Retrieval) -> tuple[Choice, ...]:
-        """Give what a question may mean, where the passages split between products or policies."""
+        """Return the possible meanings of a question, where passages split between products."""
         if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
             retrieval
         ):
@@ -223,7 +220,7 @@ class Desk:
         )
 
     def _calibrated_confidence(self, retrieval: Retrieval) -> float | None:
-        """Give the calibrated likelihood that there is an answer; None where none was fitted."""
+        """Return the calibrated likelihood that there is an answer; None where none was fitted."""
         if self.calibration is None:
             return None
         return round(self.calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)

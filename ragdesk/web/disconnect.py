@@ -1,4 +1,4 @@
-"""A client that leaves before its answer stops the work for it."""
+"""Cancel the work for a client that disconnects before its answer."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -139,7 +139,7 @@ def _document_json(document: ListedDocument) -> dict[str, str]:
 
 
 def _source_name(source: str) -> str:
-    """Name a source without saying where it lies on this machine."""
+    """Return a source's name without its place on this machine."""
     return sources.API if belongs_to_source(sources.API, source) else PurePath(source).name
 
 

@@ -1,4 +1,4 @@
-"""35 sniff -> find_delimiter."""
+"""Parse CSV and similar files: as a table, or as questions with their answers."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""97 fresh -> drop_quoted_history."""
+"""Parse e-mail: subject, sender, date and body, without quoted history and attachments."""
 
 import email
 import re
@@ -66,7 +66,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def _decode_field(message: EmailMessage, name: str) -> str:
-    """Give a header decoded; one that cannot be decoded is left out."""
+    """Decode a header field; one that cannot be decoded is left out."""
     try:
         return str(message.get(name, ""))
     except (ValueError, LookupError, IndexError, AttributeError):

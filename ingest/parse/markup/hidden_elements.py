@@ -156,10 +156,10 @@ def _parse_style(node: Node) -> dict[str, str]:
 
 
 def _normalise_colour(value: str) -> str:
-    """Spell a colour one way, as far as pages hide words with it.
+    """Return a colour in one spelling, for the colours that pages hide words with.
 
-    >>> _normalise_colour("#FFF"), _normalise_colour("rgb(255, 255, 255)"), _normalise_colour("White"), _normalise_colour("red")
-    ('#ffffff', '#ffffff', '#ffffff', 'red')
+    >>> [_normalise_colour(value) for value in ("#FFF", "rgb(255, 255, 255)", "White", "red")]
+    ['#ffffff', '#ffffff', '#ffffff', 'red']
     """
     text = re.sub(r"\s+", "", value.lower())
     if re.fullmatch(r"#[0-9a-f]{3}", text):
@@ -201,7 +201,7 @@ def _hidden_selectors(tree: Tree) -> Iterator[str]:
 
 
 def _iterate_css_rules(sheet: str) -> Iterator[tuple[str, str]]:
-    """Give a sheet's simple rules: the selectors before a pair of braces, and what stands in it."""
+    """Yield a sheet's simple rules: the selectors before a pair of braces, and its content."""
     for rule in _CSS_RULE.finditer(sheet):
         before = sheet[max(0, rule.start() - _SELECTORS) : rule.start()]
         selectors = before[max(map(before.rfind, "{}@")) + 1 :]

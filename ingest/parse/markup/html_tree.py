@@ -1,4 +1,4 @@
-"""83 cut_between -> remove_between · 108 closed -> expand_empty_elements."""
+"""Parse HTML into a tree that is safe to walk. The only importer of the HTML parser."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -66,7 +66,7 @@ def parse_html(markup: str) -> Tree:
 
 
 def _long_tags(markup: str) -> Iterator[str]:
-    """Give what stands between a tag's beginning and the next ``>``, where it is long."""
+    """Yield what stands between a tag's beginning and the next ``>``, where it is long."""
     for part in markup.split(">"):
         if len(part) > _LONG_TAG and (start := _TAG_START.search(part)):
             tag = part[start.start() :]
@@ -75,7 +75,7 @@ def _long_tags(markup: str) -> Iterator[str]:
 
 
 def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
-    """Take out what stands between marks, and the marks; an opening one that is not closed stays.
+    """Remove the text between marks, and the marks; an opening one that is not closed stays.
 
     Each mark is looked for once from where the last one ended: a page of marks that are opened and
     never closed takes an expression the square of its length.
@@ -170,7 +170,7 @@ def component_label(node: Node) -> str:
 
 
 def iterate_descendants(root: Node) -> Iterator[Node]:
-    """Give all nodes below a node, in document order."""
+    """Yield all nodes below a node, in document order."""
     nodes = root.traverse(include_text=True)
     next(nodes, None)
     return nodes
@@ -183,7 +183,7 @@ def read_superscript(node: Node) -> str:
 
 
 def read_line(root: Node, unseen: Collection[int] = ()) -> str:
-    """Give all that is seen in an element as one line; list items are set apart by semicolons."""
+    """Return all that is seen in an element as one line; list items are set apart by semicolons."""
     parts: list[str] = []
 
     def enter(node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""24 again -> repeated_characters · 24 tall -> open_cells."""
+"""Read the cells of a markup table, with their spans, and find its header."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _BETWEEN = 3  # characters between two cells
 class _Spans:
     """The text that rowspans and colspans repeat, limited to a multiple of the table's own.
 
-    tall: of each column, the rows that are left and the text. own, again: characters.
+    open_cells: by column, the rows that a tall cell still spans and its text.
     """
 
     open_cells: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def write_markup_table(table: Node, builder: DocumentBuilder, unseen: Collection
 
 
 def _iterate_table_rows(table: Node) -> Iterator[tuple[bool, list[Node]]]:
-    """Give the table's own rows, not those of tables in it, and whether each is in its head."""
+    """Yield the table's own rows, not those of tables in it, and whether each is in its head."""
     for part in _child_elements(table, _PART_TAGS):
         if part.tag == "tr":
             yield False, list(_child_elements(part, _CELL_TAGS))
@@ -85,7 +85,7 @@ def _read_rows(
     *,
     read_cell: Callable[[Node], str],
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Give the header rows and the others. A tall cell is said again in the rows it spans."""
+    """Return the header rows and the others. A tall cell is repeated in the rows it spans."""
     heads: list[list[str]] = []
     rows: list[list[str]] = []
     spans = _Spans()

@@ -35,7 +35,7 @@ MOST_SPANNED_COLUMNS = 500  # columns
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a paragraph style says of structure. level: 0 for a title, from 1 for headings."""
+    """A paragraph style's structure. level: 0 for a title, from 1 for headings."""
 
     level: int | None = None
     number: str = ""
@@ -200,7 +200,7 @@ class _BlockReader:
         return row
 
     def _read_word_cell(self, cell: Element) -> str:
-        """Give a cell on one line; items and rows of a table in it are set apart."""
+        """Return a cell on one line; items and rows of a table in it are set apart."""
         parts: list[str] = []
         listed = False
         for paragraph in cell.iter("{*}p"):
@@ -238,7 +238,7 @@ def _resolve_style(name: str, nodes: dict[str, Element], parents_left: int) -> S
 
 
 def _apply_properties(style: Style, own: Element | None) -> Style:
-    """Lay a paragraph's own outline level and list over those of its style."""
+    """Apply a paragraph's own outline level and list over those of its style."""
     level = read_attribute(find_child(own, "outlineLvl"))
     if level.isdecimal() and style.level != 0:
         style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)

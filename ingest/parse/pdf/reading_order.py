@@ -29,7 +29,7 @@ MOST_CROSSING = 0.4  # the part of a page's lines that may run across its column
 
 
 def order_lines(lines: list[TextLine]) -> list[TextLine]:
-    """Give the lines of a page in reading order, cells of one row together."""
+    """Return the lines of a page in reading order, cells of one row together."""
     lines = _join_rows(_attach_signs(_part_columns(lines)))
     if not 1 < len(lines) <= MOST_LINES:
         return lines
@@ -71,7 +71,7 @@ def _part_columns(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _attach_signs(lines: list[TextLine]) -> list[TextLine]:
-    """Give small signs that were drawn apart back to the words they stand at."""
+    """Attach small signs that were drawn apart to the words they stand at."""
     apart = [
         n
         for n, line in enumerate(lines)
@@ -138,7 +138,7 @@ def _write_sign(cell: LineCell, sign: LineCell, at: int) -> LineCell:
 
 
 def _join_rows(lines: list[TextLine]) -> list[TextLine]:
-    """Put neighbours on one height together when one of them is a cell rather than prose."""
+    """Join neighbours of one height when one of them is a cell rather than prose."""
     joined: list[TextLine] = []
     for line in lines:
         if not joined or not _is_same_row(joined[-1], line):
@@ -166,7 +166,7 @@ def _is_same_row(line: TextLine, after: TextLine) -> bool:
 
 
 def _compare_places(lines: list[TextLine]) -> tuple[BoolArray, BoolArray]:
-    """Tell of each pair [i, j] whether j stands above i, and whether beside it."""
+    """Mark for each pair [i, j] whether j stands above i, and whether beside it."""
     left, top, right, bottom = np.array([line.box for line in lines]).T
     shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     width = np.minimum((right - left)[:, None], right - left)

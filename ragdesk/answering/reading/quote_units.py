@@ -1,7 +1,7 @@
-"""Give a sentence what it needs to be read alone: a list its lead-in, a row its table's header.
+"""Complete a sentence to be read alone: a list with its lead-in, a row with its header.
 
-Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.tokens.sentences``, in which
-a list item and a table row are sentences of their own.
+Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.sentences``, in which a
+list item and a table row are sentences of their own.
 """
 
 import re
@@ -39,7 +39,7 @@ def asks_for_list(question: str) -> bool:
 
 
 def leans_on_previous(sentence: str) -> bool:
-    """Tell whether a sentence leans on the one before it: "It …", "该 …".
+    """Tell whether a sentence refers to the one before it: "It …", "该 …".
 
     >>> leans_on_previous("It costs 5 €."), leans_on_previous("Shipping costs 5 €.")
     (True, False)
@@ -55,8 +55,10 @@ def is_list_item(sentence: str) -> bool:
 def is_question_sentence(sentence: str) -> bool:
     """Tell whether a sentence is a question: alone it answers nothing.
 
-    >>> is_question_sentence("Q: Can I pay by card?"), is_question_sentence("可以刷卡吗？”"), is_question_sentence("Yes.")
-    (True, True, False)
+    >>> is_question_sentence("Q: Can I pay by card?"), is_question_sentence("可以刷卡吗？”")
+    (True, True)
+    >>> is_question_sentence("Yes.")
+    False
     """
     return bool(_QUESTION_END.search(sentence[-10:]))
 

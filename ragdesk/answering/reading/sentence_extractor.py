@@ -60,7 +60,7 @@ class ExtractOptions:
 
 @dataclass(frozen=True, slots=True)
 class SentenceCandidate:
-    """A sentence that may be said. at: its place among the sentences of its passage."""
+    """A sentence that may be quoted. position: its place among the sentences of its passage."""
 
     passage: Passage
     rank: int
@@ -70,16 +70,16 @@ class SentenceCandidate:
 
     @property
     def text(self) -> str:
-        """Give its characters."""
+        """Return its characters."""
         return self.passage.chunk.text[self.sentence.start : self.sentence.end]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceExtractor:
-    """Chooses sentences.
+    """Answers a question with sentences chosen from its passages.
 
-    text: gives the stored text of a document by its id, for headers. around: gives the chunks
-    about a passage in its document, itself included, in order.
+    document_text: returns the stored text of a document by its id, for headers. context_chunks:
+    returns the chunks around a passage in its document, itself included, in order.
     """
 
     embedder: Embedder
@@ -95,7 +95,7 @@ class SentenceExtractor:
         return self._make_statements(retrieval.analysis.text, self._choose_sentences(ranked))
 
     def rank_sentences(self, retrieval: Retrieval) -> list[SentenceCandidate]:
-        """Order all sentences of the best passages, best first."""
+        """Return all sentences of the best passages, best first."""
         passages = retrieval.passages[: self.options.passages]
         weights = _weigh_terms(retrieval)
         asks = QuestionType(retrieval.analysis.text)
@@ -148,7 +148,7 @@ class SentenceExtractor:
     def _compare_by_model(
         self, ranked: list[SentenceCandidate], retrieval: Retrieval
     ) -> list[SentenceCandidate]:
-        """Let the model decide between the few best sentences, where it reads the question."""
+        """Compare the few best sentences by the embedding model, where it reads the question."""
         options = self.options
         if retrieval.vector is None or not options.cosine:
             return ranked
@@ -204,7 +204,7 @@ class SentenceExtractor:
     def _quote_spans(
         self, question: str, candidate: SentenceCandidate
     ) -> Iterator[tuple[int, int, str]]:
-        """Return the document spans to quote for a sentence: itself, its list or its table header."""
+        """Yield the document spans to quote for a sentence: itself, its list or table header."""
         chunk = candidate.passage.chunk
         spans = [(s.start, s.end) for s in analyze_sentences(chunk.text)]
         row_span = (chunk.start + candidate.sentence.start, chunk.start + candidate.sentence.end)
@@ -237,7 +237,7 @@ def _weigh_terms(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
 
 
 def _question_span(chunk: Chunk) -> Span:
-    """Give the span of an FAQ entry's question in the chunk's text; an empty one for others."""
+    """Return the span of an FAQ entry's question in the chunk's text; an empty one for others."""
     start, end = chunk.question or (chunk.start, chunk.start)
     return start - chunk.start, end - chunk.start
 

@@ -59,9 +59,9 @@ def iter_best_first(
 def order_with_lanes(
     candidates: Iterator[tuple[int, Passage]], lanes: PriorityLanes, min_share: float
 ) -> Iterator[Passage]:
-    """Put the lanes ahead of rows that come best first: FAQ entries by likeness, then names met.
+    """Put the lanes first: FAQ entries by likeness, then named documents, then the others.
 
-    near: a name's lane is for passages whose score is this part of the best, or more.
+    min_share: a name's lane is for passages whose score is this part of the best, or more.
     """
     if not lanes:
         return (passage for _, passage in candidates)

@@ -43,7 +43,7 @@ class _GrowingText:
         self._broken = False
 
     def take_character(self, c: str, *, quoted: bool, escaped: bool) -> None:
-        """Take a character of a sentence's JSON; whether a string holds it, behind a backslash."""
+        """Read a character of a sentence's JSON. quoted, escaped: where it stands."""
         if not quoted:
             if c == ":":
                 self._name, self._value = "".join(self._string), True
@@ -57,7 +57,7 @@ class _GrowingText:
                 self._pending += c
 
     def read_text(self) -> str:
-        """Give what was decoded; an escape, or half of a pair, waits for its end."""
+        """Return what was decoded; an escape, or half of a pair, waits for its end."""
         keep = _ESCAPE.search(self._pending)
         ready = self._pending[: keep.start(1)] if keep else self._pending
         if ready and not self._broken:
@@ -98,7 +98,7 @@ class StructuredDecoder:
         yield from ()
 
     def _take_character(self, c: str) -> bool:
-        """Take a character; tell whether it ends a sentence."""
+        """Read a character; return whether it ends a sentence."""
         if self._depth >= SENTENCE_DEPTH or (self._depth == SENTENCE_DEPTH - 1 and c == "{"):
             self._open.append(max(c, " "))  # grammars let bare controls into strings
             if self._growing:
@@ -150,7 +150,7 @@ class MarkedDecoder:
         self.ended = True  # plain text may end anywhere
 
     def feed(self, piece: str) -> Iterator[DecodedSentence]:
-        """Take what was written, and give the sentences it completes, then the growing one."""
+        """Read a piece of the reply; yield the sentences it completes, then the growing one."""
         text = _BLANKS.sub(_collapse_blanks, self._rest + piece)
         at, size = 0, len(text)
         while at < size:
@@ -180,7 +180,7 @@ class MarkedDecoder:
             yield DecodedSentence(self._beginning.strip(), (), is_complete=False)
 
     def end(self) -> Iterator[DecodedSentence]:
-        """Give the last sentence."""
+        """Yield the last sentence."""
         if self._marks and self._rest.strip() in {"", ".", "。"}:
             yield self._close_sentence()
             return

@@ -1,4 +1,4 @@
-"""Hold each sentence of a model against the passages it cites, before it counts.
+"""Check each sentence of a model against the passages it cites.
 
 Two measures that are not mixed: the share of its words, by weight, that a few sentences of the
 passages carry, and hard flags for what it states otherwise (numbers, units, dates, names,

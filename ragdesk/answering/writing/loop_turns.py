@@ -13,7 +13,7 @@ TURN_SECONDS = 0.01  # seconds: a request that waits so long behind another noti
 
 @dataclass(slots=True)
 class LoopTurns:
-    """Knows since when one task computes. began: on the monotonic clock."""
+    """Measures how long one task has computed without a pause. started: on the monotonic clock."""
 
     started: float = field(default_factory=time.monotonic)
 

@@ -25,7 +25,8 @@ def sanitize_text(text: str, known_text: str = "") -> str:
     What is done to a stretch without spaces depends on that stretch alone, so a text may be
     cleaned while it grows: see ``GrowingSanitizer``.
 
-    >>> sanitize_text("See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example", "me@a.example")
+    >>> text = "See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example"
+    >>> sanitize_text(text, known_text="me@a.example")
     'See … ‹b›now‹/b› (9), me@a.example'
     """
     words = " ".join(strip_invisible(text).split())
