@@ -172,7 +172,12 @@ def test_a_blank_sentence_takes_nothing_from_the_next():
 
 
 def test_room_is_kept_for_a_repair():
-    facts = {"options": GroundOptions(context=3_000), "count_tokens": len, "answer_tokens": 100, "sentences": 3}
+    facts = {
+        "options": GroundOptions(context=3_000),
+        "count_tokens": len,
+        "answer_tokens": 100,
+        "sentences": 3,
+    }
     text = "Refunds take three days. " * 12
     chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
     found = [Passage(chunk=replace(chunk, document=str(n)), score=1.0) for n in range(9)]

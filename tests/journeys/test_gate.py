@@ -148,7 +148,9 @@ def test_a_significant_loss_against_the_baseline_fails(opened, untouched, tmp_pa
         run_cases(CASES, last, tmp_path)
     done = release_run(tmp_path, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
     assert done.exit_code == FAILED
-    assert [one.line for one in done.failed_verdicts] == [f"recall@8 not worse than {untouched.name}"]
+    assert [one.line for one in done.failed_verdicts] == [
+        f"recall@8 not worse than {untouched.name}"
+    ]
     same = release_run(untouched, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
     assert same.exit_code == PASSED
 
