@@ -49,7 +49,7 @@ def test_sigterm_lets_running_answers_end_and_takes_no_new_one(home):
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        wait_for(port, "ragdesk_in_flight 5\n")  # the four, and this question itself
+        wait_for(port, "ragdesk_in_flight 5.0\n")  # the four, and this question itself
         process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
