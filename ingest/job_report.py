@@ -1,4 +1,4 @@
-"""What a job did, in the words of the contract."""
+"""The report of an ingest job, in the words of the HTTP API."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from ingest.document import DocumentNote, Skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """What a job did, or would do.
+    """The changes that a job made, or would make.
 
     generation: the one that now answers; None while there is none. documents, chunks, vectors:
     all that it holds. added, changed, removed, unchanged: documents of this job's sources; one
@@ -46,7 +46,7 @@ class JobReport:
         return not self.changes and not self.skipped
 
     def to_json(self, *, plan: bool = False) -> dict[str, Any]:
-        """Give the report as JSON values. plan: with each change, and why it would be refused."""
+        """Return the report as JSON values. plan: with each change, and why it would be refused."""
         names = (
             *("collection", "generation", "documents", "added", "changed", "removed"),
             *("unchanged", "chunks", "vectors", "embedded", "resumed"),

@@ -23,7 +23,7 @@ _CODE_FILES = (  # with the parsers, what decides a document's text and where it
 
 
 def compute_pipeline_digest(tokenizer: Path, split: Mapping[str, Any]) -> str:
-    """Name the way from bytes to chunks: our code, the splitter's options, its tokenizer.
+    """Return a digest of what turns bytes into chunks: parser code, splitter options, tokenizer.
 
     Another way makes every document a changed one; texts that come out the same are not
     embedded again, so a new release costs parsing only.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from indexes.store import locks
 from ragdesk import settings_example
 from ragdesk.cli.main import VERBS, cli
 from ragdesk.settings import Settings, load_settings
@@ -252,8 +253,6 @@ def test_an_empty_list_of_names_does_not_mean_everybody(home, words):
 
 
 def test_a_collection_that_another_job_holds_is_75(home, documents):
-    from indexes.store import locks
-
     with locks.lock_collection(home / "collections" / "default"):
         result = run(home, "ingest", documents)
     assert result.exit_code == 75

@@ -1,4 +1,4 @@
-"""Which parser reads which media type, and what to say of those that none reads.
+"""Map media types to parsers, and give a reason for types that none reads.
 
 Parsers of text are imported with this file. Those of other formats bring libraries that take
 longer to import than most files to read (0.4 s together), so each comes with its first file; who

@@ -106,8 +106,8 @@ def carry_out(collection, job, model, embedder):
 
 def asked(index, embedder, where, question, *, questions):
     """Ask both ways; returns (chunk id, score) of the hits."""
-    mask = index.mask(where)
-    vector, terms = embedder.query(question), tokenize_text(question)
+    mask = index.make_mask(where)
+    vector, terms = embedder.embed_query(question), tokenize_text(question)
     for hits in (
         index.lexical(terms, k=5, mask=mask, questions=questions),
         index.dense(vector, k=5, mask=mask, questions=questions),

@@ -17,7 +17,7 @@ from indexes.embedding import bert_graph, model_files, on_torch, onnx_export
 from indexes.embedding.embedder import EmbedOptions, open_embedder
 
 TEXTS = ["refund card", "a refund: days", "card " * 90, "query", ""]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

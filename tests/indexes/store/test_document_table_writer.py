@@ -26,7 +26,7 @@ MOMENTS = ("", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2028-01-01T00:00
 @pytest.fixture
 def layered(monkeypatch):
     """Small tables are shared too, as large ones are."""
-    monkeypatch.setattr(document_table_writer, "SMALL", 0)
+    monkeypatch.setattr(document_table_writer, "SMALL_TABLE", 0)
 
 
 @st.composite
@@ -53,7 +53,7 @@ def listings(draw):
 def told(table):
     """Everything that a table says, in the order in which it says it where that is promised."""
     return {
-        "all": list(table.all()),
+        "iter_all": list(table.iter_all()),
         "named": [table.named(f"{uri}{n}") for uri in URIS for n in range(4)],
         "at": [table.at("api", f"{uri}{n}") for uri in URIS for n in range(4)],
         "by_id": [table.by_id(f"id{n}") for n in range(12)],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from indexes.errors import IndexDamaged
 from indexes.store.paths import is_digest, join_stored, open_plain, original_file, segment_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STORED = {"digest", "digests", "uri", "sha256", "segment"}
 
 

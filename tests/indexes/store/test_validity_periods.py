@@ -25,7 +25,7 @@ def index(tmp_path):
 
 
 def at(index, now):
-    index._permitted._current._clock = lambda: now[0]
+    index._masks._periods._clock = lambda: now[0]
 
 
 def found(index, mask=None):

@@ -278,7 +278,7 @@ def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
         started.append(names)
         return begin(pool, names)
 
-    monkeypatch.setattr(Guard, "_start", start)
+    monkeypatch.setattr(Guard, "_start_child", start)
     raws = [
         write(tmp_path, "a.md", "# A\n\nWords."),
         write(
@@ -307,7 +307,7 @@ def test_a_child_for_text_alone_imports_no_parser_of_another_format():
         "assert table.prepare(['B.PDF']) == text | {'application/pdf'}\n"
         "assert table.prepare(None) == set(table.PARSERS)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(  # noqa: S603 - the program above
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
