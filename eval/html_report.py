@@ -58,11 +58,6 @@ def render_report(done: ReleaseOutcome) -> str:
 def _render_badge(done: ReleaseOutcome) -> str:
     if done.is_unjudged:
         return '<p class="badge bad">Not judged: too many cases were not answered</p>'
-<<<<<<< HEAD
-    if done.failed_verdicts:
-        return f'<p class="badge bad">{len(done.failed_verdicts)} of {len(done.verdicts)} gates failed</p>'
-=======
->>>>>>> lint
     count = len(done.verdicts)
     failed = len(done.failed_verdicts)
     if failed:

@@ -85,9 +85,9 @@ def test_the_help_lists_every_verb_and_each_verb_has_examples(home):
 
 
 def test_the_example_file_is_current_and_holds_every_default(tmp_path):
-    text = (ROOT / "ragdesk.settings_example.toml").read_text(encoding="utf-8")
+    text = (ROOT / "ragdesk.example.toml").read_text(encoding="utf-8")
     assert text == settings_example.format_example(), (
-        "write it anew: ragdesk settings --example > ragdesk.settings_example.toml"
+        "write it anew: ragdesk settings --example > ragdesk.example.toml"
     )
 
     file = tmp_path / "all.toml"

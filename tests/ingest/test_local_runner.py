@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from written import write
 
-from ingest import source_files, sources
+from ingest import source_files
 from ingest.sandbox.guard import Guard
 
 
