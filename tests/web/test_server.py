@@ -119,7 +119,7 @@ def test_clients_that_leave_in_the_middle_leave_nothing_behind(port):
         for _ in range(5):
             with socket.create_connection(("127.0.0.1", port), 5) as line:
                 line.sendall((head.encode() + body)[:cut])
-    wait_for(port, "ragdesk_in_flight 1\n")
+    wait_for(port, "ragdesk_in_flight 1.0\n")
 
 
 def test_a_stream_arrives_event_by_event(port):
