@@ -4,7 +4,8 @@ A watcher looks at each collection's CURRENT. When it changed, the new generatio
 and verified in a thread and then put in the old one's place: a request keeps the one it
 started with until it ends, and the last one to let go closes it. A generation that cannot be
 opened is tried again, and meanwhile changes nothing but what ``/readyz`` and the metrics say.
-Collections are opened side by side: one on a slow disk holds up no other.
+Collections are opened side by side: one on a slow disk holds up no other. The watcher polls, as on
+network disks no event of the system tells of a change.
 """
 
 import asyncio
