@@ -84,7 +84,7 @@ def test_asking_imports_no_torch_once_the_model_is_exported(packaged, cache):
     program = (
         "import sys; from pathlib import Path\n"
         "from indexes.embedding.embedder import EmbedOptions, open_embedder\n"
-        f"open_embedder(EmbedOptions(device='cpu'), Path({str(cache)!r})).query('refund?')\n"
+        f"open_embedder(EmbedOptions(device='cpu'), Path({str(cache)!r})).embed_query('refund?')\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx', 'scipy', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

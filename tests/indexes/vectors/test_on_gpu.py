@@ -165,7 +165,7 @@ def test_half_precision_costs_no_hit(opened):
 
 
 def searches(index):
-    return index._card._held[index._token].searches
+    return index._card._indexes[index._token].searches
 
 
 def test_a_wide_filter_is_searched_on_the_card_and_a_narrow_one_is_gathered():
@@ -210,7 +210,7 @@ def test_a_card_that_takes_nothing_or_breaks_is_left(caplog):
     )
     index = on_cpu().take_index(host, "one")
     assert not index.fallback
-    index._card._held[index._token].broken = True
+    index._card._indexes[index._token].broken = True
     for _ in range(2):
         assert index.search(query, 10).rows.tolist() == host.search(query, 10).rows.tolist()
     assert index.fallback == "the GPU failed: Error in some kernel"

@@ -154,7 +154,7 @@ from ingest.sandbox.guard import Guard, GuardOptions
 guard = Guard(GuardOptions(workers=1), tokenizer=Path(sys.argv[1]), split={})
 with guard:
     raw = Raw(uri="x", source="s", file=Path(sys.argv[2]), digest="d", size=1)
-    list(guard.run([raw], name=lambda raw: "id"))
+    list(guard.parse_files([raw], make_id=lambda raw: "id"))
 """
 
 
@@ -300,12 +300,12 @@ def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
 
 def test_a_child_for_text_alone_imports_no_parser_of_another_format():
     program = (
-        "import sys; import ingest.sandbox.worker; from ingest.parse import table\n"
-        "text = table.prepare(['a.md', 'b.html', 'c'])\n"
+        "import sys; import ingest.sandbox.worker; from ingest.parse import registry\n"
+        "text = registry.prepare_parsers(['a.md', 'b.html', 'c'])\n"
         "print(sorted({'pypdf', 'pypdfium2', 'openpyxl', 'numpy'} & set(sys.modules)))\n"
         "assert 'application/pdf' not in text and 'text/html' in text\n"
-        "assert table.prepare(['B.PDF']) == text | {'application/pdf'}\n"
-        "assert table.prepare(None) == set(table.PARSERS)"
+        "assert registry.prepare_parsers(['B.PDF']) == text | {'application/pdf'}\n"
+        "assert registry.prepare_parsers(None) == set(registry.PARSERS)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(  # noqa: S603 - the program above
