@@ -321,12 +321,11 @@ def _list_tables() -> list[str]:
 
 
 def _unknown_setting(name: str) -> SettingsError:
-    """Refuse a name with the nearest one that there is, or was."""
+    """Refuse a name with the nearest setting, whether that is sought as an advanced one or not."""
     known = {table: table for table in _list_tables()}
     for row in list_settings(Settings()):
-        known[row.name] = row.name
-        if row.is_advanced:
-            known[row.name.removeprefix(f"{ADVANCED_TABLE}.")] = row.name
+        option = row.name.removeprefix(f"{ADVANCED_TABLE}.")
+        known[option] = known[f"{ADVANCED_TABLE}.{option}"] = row.name
     close = difflib.get_close_matches(name, known, n=1) or [
         other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
     ]

@@ -4,8 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from ragdesk.advanced_settings import ADVANCED_FIELDS, MOST_SHOWN
 from ragdesk.errors import SettingsError
-from ragdesk.settings import SECRET_MASK, LoadedSettings, list_settings, load_settings
+from ragdesk.settings import SECRET_MASK, LoadedSettings, Settings, list_settings, load_settings
+
+FILE_OF_0_1_0 = """
+[serve]
+port = 9000
+poll_seconds = 2.0
+[retrieve]
+top_k = 5
+near = 0.4
+lexical = 0.7
+[clarify]
+near = 1.1
+[verify]
+failed = "keep"
+supported = 0.7
+"""
 
 
 def read(
@@ -55,11 +71,84 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
         ("[serve\n", {}, "is not TOML"),
         ('home = "/data"\n', {}, "home is set by --home"),
         ('[serve]\nport = "x"\n', {}, r"serve\.port \(.*r\.toml\)"),
+        ("[advanced.retrieve]\nnera = 1\n", {}, r"mean 'advanced\.retrieve\.near'\?"),
+        ("[retrieve]\nlexcal = 1\n", {}, r"mean 'advanced\.retrieve\.lexical'\?"),
+        ("[advanced.retrieve]\ntop_k = 1\n", {}, r"Unknown setting 'advanced.*'retrieve\.top_k'"),
+        ("[advanced.decide]\n", {}, r"Unknown setting 'advanced\.decide'"),
+        ("[advanced]\nnear = 1\n", {}, r"Unknown setting 'advanced\.near'"),
+        ("advanced = 1\n", {}, "Unknown setting 'advanced'"),
+        ("", {"RAGDESK_ADVANCED__RETRIEVE": "1"}, r"Unknown setting 'advanced\.retrieve'"),
+        ("", {"RAGDESK_ADVANCED__SERVE__PORT": "1"}, r"mean 'serve\.port'\?"),
+        (
+            '[advanced.retrieve]\nnear = "x"\n',
+            {},
+            r"^advanced\.retrieve\.near \(.*r\.toml\): .*number",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_where_it_stands(tmp_path, text, environ, message):
     with pytest.raises(SettingsError, match=message):
         read(tmp_path, text, environ)
+
+
+def test_an_operator_is_shown_a_bounded_number_of_settings():
+    rows = list_settings(Settings())
+    shown = [row.name for row in rows if not row.is_advanced]
+    assert len(shown) + len(["home"]) <= MOST_SHOWN
+    tuned = {f"advanced.{table}.{key}" for table, keys in ADVANCED_FIELDS.items() for key in keys}
+    assert tuned == {row.name for row in rows if row.is_advanced}
+
+
+def test_a_file_of_0_1_0_takes_effect_and_is_warned_of_once(tmp_path, capsys):
+    loaded = read(tmp_path, FILE_OF_0_1_0, {"RAGDESK_EXTRACT__CLOSE": "2"})
+
+    settings = loaded.settings
+    assert (settings.serve.port, settings.serve.poll_seconds) == (9000, 2.0)
+    retrieve = settings.retrieve
+    assert (retrieve.top_k, retrieve.near, retrieve.lexical) == (5, 0.4, 0.7)
+    assert (settings.clarify.near, settings.extract.close) == (1.1, 2)
+    assert (settings.verify.failed, settings.verify.supported) == ("keep", 0.7)
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1
+    for move in (
+        "[serve] poll_seconds is now [advanced.serve] poll_seconds",
+        "[retrieve] near is now [advanced.retrieve] near",
+        "[retrieve] lexical is now [advanced.retrieve] lexical",
+        "[clarify] near is now [advanced.clarify] near",
+        "[verify] supported is now [advanced.verify] supported",
+        "RAGDESK_EXTRACT__CLOSE is now RAGDESK_ADVANCED__EXTRACT__CLOSE",
+    ):
+        assert warning.count(move) == 1
+    assert warning.count(" is now ") == 6
+    assert str(loaded.file) in warning
+    rows = {row.name: row for row in list_settings(settings, loaded.origins)}
+    assert rows["advanced.retrieve.near"].origin.endswith("r.toml")
+    assert rows["advanced.extract.close"].origin == "RAGDESK_EXTRACT__CLOSE"
+
+
+def test_advanced_settings_are_read_from_file_and_variables_without_a_warning(tmp_path, capsys):
+    text = "[advanced.retrieve]\nnear = 0.4\npool = 50\n"
+    loaded = read(tmp_path, text, {"RAGDESK_ADVANCED__RETRIEVE__NEAR": "0.6"})
+    assert (loaded.settings.retrieve.near, loaded.settings.retrieve.pool) == (0.6, 50)
+    origins = {row.name: row.origin for row in list_settings(loaded.settings, loaded.origins)}
+    assert origins["advanced.retrieve.near"] == "RAGDESK_ADVANCED__RETRIEVE__NEAR"
+    assert origins["advanced.retrieve.pool"].endswith("r.toml")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_new_name_wins_over_the_old_one_beside_it_but_variables_over_the_file(tmp_path, capsys):
+    text = "[advanced.retrieve]\nnear = 0.4\n[retrieve]\nnear = 0.9\nlexical = 0.9\n"
+    environ = {
+        "RAGDESK_ADVANCED__RETRIEVE__POOL": "40",
+        "RAGDESK_RETRIEVE__POOL": "90",
+        "RAGDESK_RETRIEVE__LEXICAL": "0.7",
+    }
+    retrieve = read(tmp_path, text, environ).settings.retrieve
+    assert (retrieve.near, retrieve.pool, retrieve.lexical) == (0.4, 40, 0.7)
+    warning = capsys.readouterr().err
+    assert "[retrieve] near is not used, as [advanced.retrieve] near is set too" in warning
+    assert "RAGDESK_RETRIEVE__POOL is not used, as RAGDESK_ADVANCED__RETRIEVE__POOL is" in warning
+    assert warning.count("\n") == 1
 
 
 def test_home_and_file_are_found_where_the_contract_says(tmp_path, monkeypatch):
