@@ -1,7 +1,7 @@
 """The settings that only we tune: they stand in ``[advanced.TABLE]``, apart from the others.
 
 An option class knows nothing of this: which of its fields an operator is shown is decided here.
-In 0.1.0 these fields stood in the table of their step; from there they are still read.
+Up to 0.1.0 they stood in the table of their step; from there they are still read.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,13 @@ port = 9000
 poll_seconds = 2.0
 [retrieve]
 top_k = 5
-near = 0.4
+same = 0.8
 lexical = 0.7
-[clarify]
-near = 1.1
-[verify]
-failed = "keep"
-supported = 0.7
+[extract]
+most = 4
+second = 0.5
+[decide]
+floor = 0.6
 """
 
 
@@ -100,30 +100,51 @@ def test_an_operator_is_shown_a_bounded_number_of_settings():
 
 
 def test_a_file_of_0_1_0_takes_effect_and_is_warned_of_once(tmp_path, capsys):
-    loaded = read(tmp_path, FILE_OF_0_1_0, {"RAGDESK_EXTRACT__CLOSE": "2"})
+    environ = {"RAGDESK_EXTRACT__CLOSE": "2", "RAGDESK_DECIDE__FLOOR": "0.7"}
+
+    loaded = read(tmp_path, FILE_OF_0_1_0, environ)
 
     settings = loaded.settings
     assert (settings.serve.port, settings.serve.poll_seconds) == (9000, 2.0)
     retrieve = settings.retrieve
-    assert (retrieve.top_k, retrieve.near, retrieve.lexical) == (5, 0.4, 0.7)
-    assert (settings.clarify.near, settings.extract.close) == (1.1, 2)
-    assert (settings.verify.failed, settings.verify.supported) == ("keep", 0.7)
+    assert (retrieve.top_k, retrieve.same, retrieve.lexical) == (5, 0.8, 0.7)
+    extract = settings.extract
+    assert (extract.most, extract.second, extract.close) == (4, 0.5, 2)
+    assert settings.decide.floor == 0.7
     warning = capsys.readouterr().err
     assert warning.count("\n") == 1
     for move in (
         "[serve] poll_seconds is now [advanced.serve] poll_seconds",
-        "[retrieve] near is now [advanced.retrieve] near",
+        "[retrieve] same is now [advanced.retrieve] same",
         "[retrieve] lexical is now [advanced.retrieve] lexical",
-        "[clarify] near is now [advanced.clarify] near",
-        "[verify] supported is now [advanced.verify] supported",
+        "[extract] second is now [advanced.extract] second",
         "RAGDESK_EXTRACT__CLOSE is now RAGDESK_ADVANCED__EXTRACT__CLOSE",
     ):
         assert warning.count(move) == 1
-    assert warning.count(" is now ") == 6
+    assert warning.count(" is now ") == 5
     assert str(loaded.file) in warning
     rows = {row.name: row for row in list_settings(settings, loaded.origins)}
-    assert rows["advanced.retrieve.near"].origin.endswith("r.toml")
+    assert rows["advanced.retrieve.same"].origin.endswith("r.toml")
     assert rows["advanced.extract.close"].origin == "RAGDESK_EXTRACT__CLOSE"
+
+
+def test_each_advanced_setting_is_still_read_from_its_old_place(tmp_path, capsys):
+    default = Settings()
+    lines, moves = [], []
+    for table, keys in ADVANCED_FIELDS.items():
+        lines.append(f"[{table}]")
+        for key in keys:
+            value = getattr(getattr(default, table), key)
+            text = "true" if value in {None, True} else value
+            lines.append(f"{key} = {text}")
+            moves.append(f"[{table}] {key} is now [advanced.{table}] {key}")
+
+    loaded = read(tmp_path, "\n".join(lines))
+
+    assert loaded.settings == replace(default, embed=replace(default.embed, reads_cjk=True))
+    warning = capsys.readouterr().err
+    assert [move for move in moves if move not in warning] == []
+    assert warning.count("\n") == 1
 
 
 def test_advanced_settings_are_read_from_file_and_variables_without_a_warning(tmp_path, capsys):
