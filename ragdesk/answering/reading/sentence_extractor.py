@@ -33,7 +33,8 @@ class ExtractOptions:
     """How sentences are chosen where an answer consists of the documents' own, without a model.
 
     passages: so many best passages are read for an answer.
-    most: sentences in an answer, at most; one that leans on the sentence before brings it along.
+    most: sentences in an answer, at most. One that is not understood without the sentence before
+        brings that along.
     second: a further sentence must be worth this part of the best one. A sentence that holds all
         words of the question is worth 1; the other weights add to that.
     passage: worth of the passage's own score.

@@ -48,8 +48,8 @@ CONTEXT_CHUNKS = 3
 class RetrieveOptions:
     """How passages are found and ranked.
 
-    top_k: passages found for a question, shown as its sources and read for the answer. Eight fill
-    about 1,500 tokens of a model's prompt.
+    top_k: passages found for a question and shown with its answer, which is made of the best of
+    them. Eight fill about 1,500 tokens of a model's prompt.
     pool: candidates taken from each finder before both score them all.
     look: of these, so many best are read sentence by sentence.
     lexical: weight of the words (BM25 over the idf of the question, 0..1).
