@@ -64,8 +64,8 @@ def compute_permutation_p(gaps: Sequence[float], clusters: Sequence[str] | None 
         random.integers(0, 2, size=(ROUNDS, len(sums)), dtype=np.int8).astype(np.float32) * 2 - 1
     )
     flipped = np.abs(signs @ sums.astype(np.float32))
-    seen = abs(float(sums.sum()))
-    return (1 + int((flipped >= seen - 1e-6 * max(1.0, seen)).sum())) / (ROUNDS + 1)
+    observed = abs(float(sums.sum()))
+    return (1 + int((flipped >= observed - 1e-6 * max(1.0, observed)).sum())) / (ROUNDS + 1)
 
 
 def compute_smallest_effect(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:

@@ -59,11 +59,11 @@ def plot_reliability(bins: Sequence[tuple[float, float, int]]) -> str:
     dots = []
     for sure, right, n in bins:
         x, y = map_point((sure, right))
-        told = f"{n} cases: confidence {sure:.2f}, right {right:.2f}"
+        title = f"{n} cases: confidence {sure:.2f}, right {right:.2f}"
         size = 3 + 7 * (n / most) ** 0.5
         dots.append(
             f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">'
-            f"<title>{told}</title></circle>"
+            f"<title>{title}</title></circle>"
         )
     aim = draw_line([(0, 0), (1, 1)], "aim")
     return draw_axes([aim, *dots], "Reliability", ("confidence", "share right"))
@@ -88,7 +88,7 @@ def plot_bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
     span = width - left - right
     for at, (name, value, low, high) in enumerate(rows):
         y = at * height + 14
-        x, a, b = (left + span * one for one in (value, low, high))
+        x, a, b = (left + span * share for share in (value, low, high))
         lines.append(
             f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
             f'<line class="grid" x1="{left}" x2="{left + span}" y1="{y}" y2="{y}"/>'

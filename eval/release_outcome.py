@@ -24,7 +24,7 @@ class ReleaseOutcome:
     @property
     def failed_verdicts(self) -> list[GateVerdict]:
         """Return the gate verdicts that failed."""
-        return [one for one in self.verdicts if not one.passed]
+        return [verdict for verdict in self.verdicts if not verdict.passed]
 
     @property
     def exit_code(self) -> int:
