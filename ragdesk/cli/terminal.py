@@ -61,7 +61,7 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     if answer.outcome is Outcome.NOT_FOUND and answer.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
-        chunks = (found.chunk for found in answer.passages)
+        chunks = (passage.chunk for passage in answer.passages)
         places = dict.fromkeys((c.title, c.path, c.page, c.uri) for c in chunks)
         for place in list(places)[:3]:
             to.print(_format_source("  · ", *place))

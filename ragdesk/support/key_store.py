@@ -114,7 +114,7 @@ class KeyStore:
         if unknown := allowed - set(SCOPES):
             raise Invalid(f"No scope {min(unknown)!r}; scopes are {', '.join(SCOPES)}.")
         for limit in (groups := frozenset(groups), collections := frozenset(collections)):
-            if any(not one.strip() for one in limit):
+            if any(not limit_name.strip() for limit_name in limit):
                 raise Invalid("A key's groups and collections have names: one of them is empty.")
         token, now = TOKEN_PREFIX + secrets.token_urlsafe(32), int(time.time())
         key = Key(
