@@ -76,9 +76,11 @@ def _parse_units() -> Iterator[tuple[str, str, Decimal]]:
 
 _TABLE: Final = sorted(_parse_units(), key=lambda row: -len(row[0]))
 _WORD_ENDS: Final = {
-    one: "(?![a-z0-9])" if re.search("[a-z)?]$", one) else "" for one, _, _ in _TABLE
+    pattern: "(?![a-z0-9])" if re.search("[a-z)?]$", pattern) else "" for pattern, _, _ in _TABLE
 }
-_UNIT = re.compile(f"[ -]?(?:{'|'.join(f'({one}{_WORD_ENDS[one]})' for one, _, _ in _TABLE)})")
+_UNIT = re.compile(
+    f"[ -]?(?:{'|'.join(f'({pattern}{_WORD_ENDS[pattern]})' for pattern, _, _ in _TABLE)})"
+)
 _SIGN: Final = {"€": "eur", "$": "usd", "£": "gbp", "¥": "cny"}
 _WORD = f"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
 _BIGS = f"(?:{'|'.join(_BIG)})"
