@@ -140,8 +140,8 @@ def ask_all(home: Path, questions: Path) -> str:
             print(show(answer), end="\n\n")
             cited, bad = cited + len(answer["citations"]), bad + unresolved(client, answer)
             outcomes[answer["outcome"]] += 1
-    said = ", ".join(f"{count} {name}" for name, count in outcomes.items())
-    return f"Questions: {said}. Citations: {cited}, of which {bad} do not resolve.\n"
+    counts = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+    return f"Questions: {counts}. Citations: {cited}, of which {bad} do not resolve.\n"
 
 
 if __name__ == "__main__":

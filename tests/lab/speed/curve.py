@@ -120,9 +120,9 @@ def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
         command = [sys.executable, "-m", "ragdesk", "--home", str(home)]
         command += ["--config", str(home / "own.toml"), "ingest", str(folder), "--json"]
         load, before = os.getloadavg()[0], _computed()
-        said, seconds, peak = run_watched(command)
-    told, spent = json.loads(said), _computed() - before
-    counts = (told["documents"], told["chunks"], told["vectors"])
+        output, seconds, peak = run_watched(command)
+    report, spent = json.loads(output), _computed() - before
+    counts = (report["documents"], report["chunks"], report["vectors"])
     return Point(size, seconds, peak, *counts, spent, load)
 
 
@@ -178,16 +178,16 @@ def main() -> None:
     parser.add_argument("--vectors", action="store_true", help="English text, which is embedded")
     parser.add_argument("--models", type=Path, help="where exported models are kept")
     parser.add_argument("--note", default="", help="what is to be said of the run, in its section")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     points: list[Point] = []
     with tempfile.TemporaryDirectory() as scratch:
-        models = asked.models or Path(scratch)
-        if asked.vectors:
+        models = options.models or Path(scratch)
+        if options.vectors:
             open_embedder(EmbedOptions(), models)  # its export is no part of any size
-        for megabytes in sorted(asked.megabytes):
-            points.append(measure(megabytes, models, vectors=asked.vectors))
+        for megabytes in sorted(options.megabytes):
+            points.append(measure(megabytes, models, vectors=options.vectors))
             print(points[-1].row(points[0]), flush=True)
-            written(points, vectors=asked.vectors, note=asked.note)
+            written(points, vectors=options.vectors, note=options.note)
 
 
 if __name__ == "__main__":
