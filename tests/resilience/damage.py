@@ -56,10 +56,10 @@ def damage(folder: Path, *, flips: int, seed: int) -> dict[str, Tries]:
     }
     tries = {kind: _try_all(collection, *how) for kind, how in kinds.items()}
     swaps = Tries()
-    for one, other in zip(own, elder, strict=True):
-        if one.read_bytes() != other.read_bytes():
-            _try(collection, partial(_swap, other), one, swaps)
-            _swap(other, one)
+    for newer, older in zip(own, elder, strict=True):
+        if newer.read_bytes() != older.read_bytes():
+            _try(collection, partial(_swap, older), newer, swaps)
+            _swap(older, newer)
     return {**tries, "changed places with its elder": swaps}
 
 
@@ -109,6 +109,6 @@ def _cut(random: np.random.Generator, file: Path) -> None:
 
 
 def _swap(other: Path, file: Path) -> None:
-    one, two = file.read_bytes(), other.read_bytes()
-    file.write_bytes(two)
-    other.write_bytes(one)
+    file_content, other_content = file.read_bytes(), other.read_bytes()
+    file.write_bytes(other_content)
+    other.write_bytes(file_content)

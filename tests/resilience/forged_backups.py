@@ -66,10 +66,10 @@ class Hung(BaseException):
 def make(folder: Path) -> Path:
     """Publish a small collection that has one of everything, and back it up."""
     collection = folder / "good"
-    told = "Question: How long?\nThirty days from the day of delivery."
-    faq = document("faq.md", told)[0]
+    faq_text = "Question: How long?\nThirty days from the day of delivery."
+    faq = document("faq.md", faq_text)[0]
     chunk = Chunk(
-        document=faq.id, uri=faq.uri, title=faq.title, text=told, start=0, end=len(told),
+        document=faq.id, uri=faq.uri, title=faq.title, text=faq_text, start=0, end=len(faq_text),
         question=(0, 19), kind="faq", path=("Refunds",), page=1, section=(0, 10), lead="Refunds",
     )  # fmt: skip
     records = [
@@ -271,63 +271,63 @@ def work(jail: Path, seeds: range) -> None:
             (jail / "home").mkdir()
             standing = None
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) >> 10
-        told = {"seed": seed, "kind": kind, "outcome": outcome, "peak": peak, "why": watch.why}
+        row = {"seed": seed, "kind": kind, "outcome": outcome, "peak": peak, "why": watch.why}
         watch.why = ""
-        print(json.dumps({**told, "seconds": time.process_time() - at}), flush=True)
+        print(json.dumps({**row, "seconds": time.process_time() - at}), flush=True)
 
 
 def run(
     count: int, *, first: int = 0, workers: int = 1, part: int = 500
 ) -> list[dict[str, object]]:
     """Try so many forgeries in processes of their own; one that dies of one costs only that one."""
-    told: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
     waiting = [range(n, min(n + part, first + count)) for n in range(first, first + count, part)]
     running: list[tuple[subprocess.Popen[str], range, tempfile.TemporaryDirectory[str]]] = []
     while waiting or running:
         while waiting and len(running) < workers:
             seeds, folder = waiting.pop(0), tempfile.TemporaryDirectory()
             (Path(folder.name) / "jail").mkdir()
-            told_ = [
+            arguments = [
                 "--jail",
                 str(Path(folder.name) / "jail"),
                 "--seeds",
                 f"{seeds.start}:{seeds.stop}",
             ]
-            command = [sys.executable, "-m", "tests.resilience.forged_backups", *told_]
+            command = [sys.executable, "-m", "tests.resilience.forged_backups", *arguments]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             running.append((process, seeds, folder))
         process, seeds, folder = running.pop(0)
         lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
-        told += lines
+        rows += lines
         rest = range(seeds.start + len(lines), seeds.stop)
         if process.returncode or rest:
             if not lines and process.returncode == 1:
                 raise RuntimeError("A worker did not start.")
             died = {"seed": rest.start, "kind": "?", "outcome": f"died: {process.returncode}"}
-            told.append({**died, "peak": 0, "seconds": 0.0})
+            rows.append({**died, "peak": 0, "seconds": 0.0})
             waiting.insert(0, range(rest.start + 1, rest.stop))
         folder.cleanup()
         waiting = [seeds for seeds in waiting if seeds]
-    return told
+    return rows
 
 
-def section(told: list[dict[str, object]]) -> str:
+def section(tries: list[dict[str, object]]) -> str:
     """Write the figures."""
     kinds: dict[str, Counter[str]] = {}
-    for one in told:
-        kinds.setdefault(str(one["kind"]), Counter())[str(one["outcome"]).partition(":")[0]] += 1
+    for row in tries:
+        kinds.setdefault(str(row["kind"]), Counter())[str(row["outcome"]).partition(":")[0]] += 1
     bad = ("strayed", "hung", "broke", "died", "refused, and something was changed")
     rows = [
         f"| {kind} | {sum(c.values()):,} | {c['refused']:,} | {c['taken']:,} | "
-        + " | ".join(str(sum(n for o, n in c.items() if o.startswith(name))) for name in bad)
+        + " | ".join(str(sum(n for row, n in c.items() if row.startswith(name))) for name in bad)
         + " |"
         for kind, c in sorted(kinds.items())
     ]
     slowest, peak = (
-        max(float(str(o["seconds"])) for o in told),
-        max(int(str(o["peak"])) for o in told),
+        max(float(str(row["seconds"])) for row in tries),
+        max(int(str(row["peak"])) for row in tries),
     )
-    head = f"""{len(told):,} backups forged from a good one, most of them with every sum made right again; a quarter
+    head = f"""{len(tries):,} backups forged from a good one, most of them with every sum made right again; a quarter
 of them restored over a collection that stands. Taken: the change was one that a good backup can have
 (a title, a group, an original that is not there); these were then verified, searched, listed, summed
 up and backed up again.
@@ -352,17 +352,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="the section, whatever the count")
     parser.add_argument("--jail", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seeds", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.jail:
-        work(asked.jail, range(*map(int, asked.seeds.split(":"))))
+    options = parser.parse_args()
+    if options.jail:
+        work(options.jail, range(*map(int, options.seeds.split(":"))))
         return
-    told = run(asked.count, first=asked.first, workers=asked.workers)
-    for one in told:
-        if one["outcome"] not in {"refused", "taken"}:
-            print(one["seed"], one["kind"], one["outcome"])
-    print(text := section(told))
-    if asked.write or asked.count >= 10_000:
-        command = f"python -m tests.resilience.forged_backups --count {asked.count}"
+    rows = run(options.count, first=options.first, workers=options.workers)
+    for row in rows:
+        if row["outcome"] not in {"refused", "taken"}:
+            print(row["seed"], row["kind"], row["outcome"])
+    print(text := section(rows))
+    if options.write or options.count >= 10_000:
+        command = f"python -m tests.resilience.forged_backups --count {options.count}"
         write_section(TITLE, command, f"\n{text}\n", file=FIGURES)
 
 

@@ -195,11 +195,11 @@ def main() -> None:
         settings.write_text(f"[guard]\nfile_size = {LARGEST}\n", encoding="utf-8")
         where = ["--home", f"{place}/home", "--config", str(settings)]
         command = [sys.executable, "-m", "ragdesk", *where, "ingest", str(folder), "--json"]
-        said, seconds, peak = run_watched(command)
-    report = json.loads(said)
-    reasons = "\n".join(f"| {one['uri']} | {one['reason']} |" for one in report["skipped"])
+        output, seconds, peak = run_watched(command)
+    report = json.loads(output)
+    reasons = "\n".join(f"| {row['uri']} | {row['reason']} |" for row in report["skipped"])
     files = report["added"] + len(report["skipped"])
-    missing = SKIPPED.keys() - {one["uri"] for one in report["skipped"]}
+    missing = SKIPPED.keys() - {row["uri"] for row in report["skipped"]}
     body = f"""
 {files} files, {len(GOOD) + 1} of them good; one job, exit 0, {seconds:.0f} s. Taken in:
 {report["added"]}, quarantined: {len(report["skipped"])}, bad ones that got through: {len(missing)}.

@@ -76,11 +76,11 @@ def races(folder: Path, count: int, *, seed: int, locked: bool = True) -> Races:
         for racer in racers:
             _send(racer)
         for at, racer in enumerate(racers):
-            said = racer.stdout.readline() if racer.stdout else b""
-            tally[0] += said == b"won\n"
-            tally[1] += said == b"dies\n"
+            line = racer.stdout.readline() if racer.stdout else b""
+            tally[0] += line == b"won\n"
+            tally[1] += line == b"dies\n"
             tally[2] += 1
-            if said == b"dies\n":
+            if line == b"dies\n":
                 racer.communicate()
                 racers[at] = _racer(folder, int(dice.integers(1 << 30)), locked=locked)
     for racer in racers:
@@ -128,16 +128,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--race", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--without", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.race:
-        race(Path(asked.race[0]), int(asked.race[1]), locked=not asked.without)
+    options = parser.parse_args()
+    if options.race:
+        race(Path(options.race[0]), int(options.race[1]), locked=not options.without)
         return
     with tempfile.TemporaryDirectory() as folder:
-        ours = races(Path(folder, "ours"), asked.races, seed=asked.seed)
-        control = races(Path(folder, "control"), asked.races // 5, seed=asked.seed, locked=False)
+        ours = races(Path(folder, "ours"), options.races, seed=options.seed)
+        control = races(
+            Path(folder, "control"), options.races // 5, seed=options.seed, locked=False
+        )
     text = body(ours, control)
     print(text)
-    command = f"python -m tests.resilience.locks --races {asked.races} --seed {asked.seed}"
+    command = f"python -m tests.resilience.locks --races {options.races} --seed {options.seed}"
     write_section(TITLE, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 

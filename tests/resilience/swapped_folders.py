@@ -90,16 +90,16 @@ def race(place: Path, jobs: int) -> Tally:
         try:
             for number in range(jobs):
                 with still:
-                    real = next(one for one in (inner, link) if not one.is_symlink())
+                    real = next(path for path in (inner, link) if not path.is_symlink())
                     write(real, f"Our own words, of job {number}.")
-                _one(job, place / "kb", number, tally)
+                _run_job(job, place / "kb", number, tally)
         finally:
             ended.set()
             thread.join()
     return tally
 
 
-def _one(job: IngestJob, source: Path, number: int, tally: Tally) -> None:
+def _run_job(job: IngestJob, source: Path, number: int, tally: Tally) -> None:
     if number % 4 == 3:
         report = job.plan([source])
         tally.plans += 1
@@ -123,9 +123,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--jobs", type=int, default=400)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = race(Path(folder).resolve(), asked.jobs)
+        tally = race(Path(folder).resolve(), options.jobs)
     head = (
         "| jobs | plans | swaps meanwhile | documents held after each | skipped | of a stranger |"
     )
@@ -137,10 +137,10 @@ def main() -> None:
 | {tally.jobs} | {tally.plans} | {tally.swaps:,} | {tally.documents:,} | {tally.skipped:,} | {tally.leaked} |
 """
     print(text)
-    if asked.jobs >= 400:
+    if options.jobs >= 400:
         write_section(
             TITLE,
-            f"python -m tests.resilience.swapped_folders --jobs {asked.jobs}",
+            f"python -m tests.resilience.swapped_folders --jobs {options.jobs}",
             text,
             file=FIGURES,
         )
