@@ -20,7 +20,8 @@ from eval.errors import BadCases
 from eval.target_reply import read_reply
 from eval.trial import Trial
 
-FOLDS, RIDGE = 5, 1.0
+FOLDS = 5
+RIDGE = 1.0
 LEVEL = 0.95  # of the bound: in so many of all samples the promise holds
 ALL_LANGUAGES = "*"
 LEAST = 30  # answerable cases of a group; unanswerable ones are bounded by alpha itself
@@ -121,7 +122,8 @@ def find_confidence_floor(
     0.96
     """
     foreign = np.sort(sure[~known])[::-1]
-    n, allowed = len(foreign), -1
+    n = len(foreign)
+    allowed = -1
     while allowed + 1 < n and stats.compute_exact_upper_bound(allowed + 1, n, level=level) <= alpha:
         allowed += 1
     if allowed < 0:
@@ -135,7 +137,8 @@ def _calibrate_group(rows: Sequence[SignalRow], alpha: float, level: float) -> d
     if wrong:
         raise BadCases(wrong)
     names = _signal_names(rows)
-    sure, known = score_out_of_fold(rows, names), np.array([row.known for row in rows])
+    sure = score_out_of_fold(rows, names)
+    known = np.array([row.known for row in rows])
     model = fit_logistic_model(rows, names)
     return {
         "intercept": model.intercept,
@@ -165,7 +168,8 @@ def validate_calibration(
     rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
 ) -> dict[str, Any]:
     """Test the promise on cases not used to fit: model and floor come from the other folds."""
-    fold, names = _split_folds(rows), _signal_names(rows)
+    fold = _split_folds(rows)
+    names = _signal_names(rows)
     decisions: list[tuple[SignalRow, bool]] = []
     for i in range(FOLDS):
         train = [row for row, f in zip(rows, fold, strict=True) if f != i]
@@ -213,7 +217,8 @@ def _split_folds(rows: Sequence[SignalRow]) -> NDArray[np.int64]:
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[row.cluster] = sizes.get(row.cluster, 0) + 1
-    filled, place = [0] * FOLDS, {}
+    filled = [0] * FOLDS
+    place = {}
     for name in sorted(sizes, key=lambda cluster: (-sizes[cluster], cluster)):
         place[name] = filled.index(min(filled))
         filled[place[name]] += sizes[name]

@@ -19,7 +19,9 @@ from indexes.text.scripts import detect_language
 
 SEED = 20261123
 SHORTEST = 40  # characters of a section that says something
-OUT_SECTIONS, OUT_DOCUMENTS = 0.25, 0.15  # of all, left out
+# of all, left out
+OUT_SECTIONS = 0.25
+OUT_DOCUMENTS = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

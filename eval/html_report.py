@@ -11,7 +11,8 @@ from eval.release_outcome import ReleaseOutcome
 from eval.report import EvalReport
 from eval.scoring_types import AnsweredCase, ScoredCase
 
-SHOWN_PASSAGES, LONGEST = 3, 900
+SHOWN_PASSAGES = 3
+LONGEST = 900
 HEADLINE = (
     "recall@8",
     "ndcg@10",
@@ -154,7 +155,8 @@ def name_case_outcome(scored: ScoredCase) -> str:
 
 
 def _render_case(scored: ScoredCase) -> Iterator[str]:
-    case, ended = scored.case, name_case_outcome(scored)
+    case = scored.case
+    ended = name_case_outcome(scored)
     place = escape(case.id, quote=True)
     yield f'<details class="case" id="{place}" data-kind="{ended}"><summary>'
     yield f'<b class="tag {ended}">{ended}</b> <code>{escape(case.id)}</code> '
@@ -226,7 +228,8 @@ def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
     >>> mark_spans("a < b & c", [(4, 5)])
     'a &lt; <mark>b</mark> &amp; c'
     """
-    parts, at = [], 0
+    parts = []
+    at = 0
     for start, end in sorted((max(0, a), min(len(text), b)) for a, b in spans):
         if start >= max(at, end):
             continue

@@ -12,7 +12,8 @@ from eval.errors import NoAnswer
 from eval.judge import Judge
 from eval.target_reply import TargetReply, read_reply
 
-JUDGED, CACHE = "judged.jsonl", "judge"
+JUDGED = "judged.jsonl"
+CACHE = "judge"
 WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0, 5.0)}
 
 
@@ -44,7 +45,8 @@ def summarise_judgements(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _judged_figure(
     name: str, ok: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    clusters, within = [r["cluster"] for r in ok], WITHIN[name]
+    clusters = [r["cluster"] for r in ok]
+    within = WITHIN[name]
     estimate = stats.estimate_mean([r[name] for r in ok], clusters, within) if ok else None
     errors = sum(row["status"] == "error" for row in rows)
     return {

@@ -219,7 +219,8 @@ def _aggregate(
     if not ok:
         return _empty_aggregate(len(scores), dict(sorted(reasons.items())), errors)
     values, names = [value for value, _ in ok], [name for _, name in ok]
-    total, n = math.fsum(values), len(values)
+    total = math.fsum(values)
+    n = len(values)
     low, high = spread
     if metric.bounded and stats.is_binary(values):
         share = stats.estimate_proportion(values, names)

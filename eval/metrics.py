@@ -98,10 +98,8 @@ def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[An
             ours = [(p.start or 0, p.end or 0) for p in offsets if p.uri == uri]
             gold = [_closest_span(place, ours) for place in placed if place.uri == uri]
             shared += evidence_spans.count_shared_characters(ours, gold)
-            want, have = (
-                want + evidence_spans.count_characters(gold),
-                have + evidence_spans.count_characters(ours),
-            )
+            want += evidence_spans.count_characters(gold)
+            have += evidence_spans.count_characters(ours)
         return Score(measure(shared, want, have))
 
     return score
@@ -152,7 +150,8 @@ def is_answer_right(answered_case: AnsweredCase) -> float | None:
     By what must be said, else by the words of the reference, else by whether it cites the
     evidence. An answer where the documents hold none is wrong.
     """
-    case, text = answered_case.case, answered_case.reply.text
+    case = answered_case.case
+    text = answered_case.reply.text
     if not case.answerable:
         return 0.0
     if case.must_include:

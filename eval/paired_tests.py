@@ -12,7 +12,8 @@ from scipy.stats import norm  # type: ignore[import-untyped]  # ships no hints
 
 from eval.stats import ANY, ROUNDS, SEED, Estimate, estimate_difference, sum_clusters
 
-POWER, ALPHA = 0.80, 0.05
+POWER = 0.80
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,8 @@ def adjust_holm(ps: Sequence[float]) -> list[float]:
     [0.03, 0.06, 0.06]
     """
     order = sorted(range(len(ps)), key=lambda i: ps[i])
-    adjusted, least = [0.0] * len(ps), 0.0
+    adjusted = [0.0] * len(ps)
+    least = 0.0
     for rank, i in enumerate(order):
         least = max(least, min(1.0, (len(ps) - rank) * ps[i]))
         adjusted[i] = least

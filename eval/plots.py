@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from html import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 380, 260, 46, 40, 12, 12
+WIDTH = 380
+HEIGHT = 260
+LEFT = 46
+BOTTOM = 40
+TOP = 12
+RIGHT = 12
 Point = tuple[float, float]
 
 
@@ -82,7 +87,9 @@ def plot_latency(seconds: Sequence[float]) -> str:
 
 def plot_bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
     """Draw shares with their intervals, one under the other."""
-    height, left, right = 26, 200, 60
+    height = 26
+    left = 200
+    right = 60
     width = 760
     lines = [f'<svg class="bars" viewBox="0 0 {width} {len(rows) * height + 4}" role="img">']
     span = width - left - right

@@ -51,7 +51,8 @@ def compute_average_precision(ranking: Sequence[Name], wanted: Collection[Name])
     >>> compute_average_precision(["a", "x", "b"], {"a", "b"})
     0.8333333333333333
     """
-    relevant, total = 0, 0.0
+    relevant = 0
+    total = 0.0
     for place, name in enumerate(ranking, start=1):
         if name in set(wanted):
             relevant += 1

@@ -15,7 +15,9 @@ from eval.release_outcome import ReleaseOutcome
 # What no build may lose, where a baseline is given and no gate: it must find, be right, cite, and
 # neither refuse what it answered nor answer what it cannot.
 WATCHED = ("right", "recall@8", "cites_evidence", "false_answer", "over_refusal")
-MARKDOWN, JUNIT, PAGE = "report.md", "junit.xml", "report.html"
+MARKDOWN = "report.md"
+JUNIT = "junit.xml"
+PAGE = "report.html"
 
 
 def release_run(

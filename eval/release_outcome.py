@@ -6,7 +6,9 @@ from eval.compare import MetricComparison
 from eval.gate import GateVerdict
 from eval.report import EvalReport
 
-PASSED, FAILED, UNJUDGED = 0, 1, 6
+PASSED = 0
+FAILED = 1
+UNJUDGED = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from eval.measure import Aggregate
 from eval.metrics import METRICS
 from eval.scoring_types import Metric, ScoredCase
 
-REPORT, SCORES = "report.json", "scores.jsonl"
+REPORT = "report.json"
+SCORES = "scores.jsonl"
 DIGITS = 6  # of every figure written; the last bits of a sum differ between machines
 
 

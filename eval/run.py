@@ -134,7 +134,8 @@ def _is_current_trial(trial: Trial, case: Case) -> bool:
 
 def _ask_cases(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
     """Ask some cases at once, and yield trials as they finish; stop where nothing answers."""
-    waiting, failed = iter(cases), 0
+    waiting = iter(cases)
+    failed = 0
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         running: set[Future[Trial]] = set()
         while True:

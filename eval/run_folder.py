@@ -18,7 +18,9 @@ from eval.case import Case
 from eval.errors import BadCases
 from eval.evidence import CaseProblem, EvidencePlace
 
-RUN, CASES, EVIDENCE = "run.json", "cases.jsonl", "evidence.jsonl"
+RUN = "run.json"
+CASES = "cases.jsonl"
+EVIDENCE = "evidence.jsonl"
 Located = Mapping[str, tuple[tuple[EvidencePlace, ...], tuple[CaseProblem, ...]]]
 
 

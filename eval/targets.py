@@ -23,7 +23,8 @@ from eval.case import Case, list_turns
 from eval.errors import BadTarget, NoAnswer
 
 Json = Mapping[str, Any]
-TRIES, PAUSE = 3, 0.5
+TRIES = 3
+PAUSE = 0.5
 LARGEST_REPLY = 32 << 20  # bytes: an answer with its passages has some 100 KB
 LARGEST_TEXT = 256 << 20  # bytes of a document's stored text
 PLAIN = {"Accept-Encoding": "identity"}
@@ -209,7 +210,8 @@ def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) ->
     for attempt in range(1, TRIES + 1):
         try:
             with _open_reply(http, request) as got:
-                body, status = _read_reply(got, LARGEST_REPLY, timeout), got.status_code
+                body = _read_reply(got, LARGEST_REPLY, timeout)
+                status = got.status_code
         except httpx.HTTPError as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         if status not in _AGAIN or attempt == TRIES:
@@ -245,7 +247,8 @@ def _read_reply(response: httpx.Response, most: int, seconds: float) -> bytes:
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise NoAnswer(f"the reply is coded ({coding[:20]}), which was not asked for")
-    body, end = bytearray(), time.monotonic() + seconds
+    body = bytearray()
+    end = time.monotonic() + seconds
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > most:

@@ -21,7 +21,9 @@ from eval.imports.rated import RatedText
 from eval.target_reply import split_marked_text
 from indexes.text.coverage import Idf
 
-FOLDS, LENGTHS, ROUNDS = 5, 3, 1_000
+FOLDS = 5
+LENGTHS = 3
+ROUNDS = 1_000
 # Balanced accuracy, of whole sets or test parts: a yardstick, no paired comparison.
 PUBLISHED: Final = {
     "summedits": "balanced accuracy QAFactEval .655, GPT-4 .82, people .91 (Laban et al. 2023)",
@@ -101,24 +103,18 @@ def validate_verifier(
     formula = _score_rated([(rated_text, b) for rated_text, _, b in kept])
     figures = {name: _estimate_figure(scores, figure) for name, figure in FIGURES.items()}
     gaps = {name: _estimate_gap(scores, formula, FIGURES[name]) for name in ("spearman", "auroc")}
-    parts = sorted({rated_text.part for rated_text, _, _ in kept})
+    names = sorted({rated_text.part for rated_text, _, _ in kept})
+    parts: dict[str, dict[str, float | None]] = {}
+    for name in names if len(names) > 1 else ():
+        pairs = [(rated_text, a) for rated_text, a, _ in kept if rated_text.part == name]
+        parts[name] = _estimate_figure(_score_rated(pairs), FIGURES["auroc"])
     return {
         "texts": len(kept),
         "claim_nothing": len(both) - len(kept),
         "good": int(scores.good.sum()),
         "figures": figures,
         "over_the_formula": gaps,
-        "parts": {
-            part: _estimate_figure(
-                _score_rated(
-                    [(rated_text, a) for rated_text, a, _ in kept if rated_text.part == part]
-                ),
-                FIGURES["auroc"],
-            )
-            for part in parts
-        }
-        if len(parts) > 1
-        else {},
+        "parts": parts,
     }
 
 
