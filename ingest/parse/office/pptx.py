@@ -136,7 +136,8 @@ def _write_text(node: Element, builder: DocumentBuilder) -> None:
             items.append(f"{indent}{mark}{join_wrapped_lines(text)}")
             continue
         builder.add_list(items)
-        items, count = [], 0
+        items = []
+        count = 0
         builder.add_paragraph(text)
     builder.add_list(items)
 
