@@ -235,7 +235,8 @@ def _loss_line(loss: Loss, *, plan: bool) -> str:
 
 
 def _notes_line(notes: Sequence[DocumentNote]) -> str:
-    count, first = len({note.uri for note in notes}), notes[0]
+    count = len({note.uri for note in notes})
+    first = notes[0]
     return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
 
 
@@ -276,8 +277,6 @@ def _print_report(
     if report.notes:
         to.print(_notes_line(report.notes))
     if not plan and report.documents:
-        ask, serve = (
-            door.shell_command("ask", report.collection),
-            door.shell_command("serve", shared_options.DEFAULT_COLLECTION),
-        )
+        ask = door.shell_command("ask", report.collection)
+        serve = door.shell_command("serve", shared_options.DEFAULT_COLLECTION)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)
