@@ -192,14 +192,16 @@ def find_quantities(plain: str) -> list[Quantity]:
     blank = _COMMA.sub(lambda m: m[0].replace(",", "."), blank)
     result: list[Quantity] = []
     for match in _NUMBER.finditer(blank):
-        value, end = _parse_number(match), match.end()
+        value = _parse_number(match)
+        end = match.end()
         if value is None:
             continue
         if scale := _SCALE.match(blank, end):
             value, end = value * _SCALES[(scale.lastindex or 1) - 1], scale.end()
         if more := _AND_A_HALF.match(blank, end):  # 一个半小时
             value, end = value + _HALF, more.end()
-        unit, size = _read_currency(match), Decimal(1)
+        unit = _read_currency(match)
+        size = Decimal(1)
         if unit is None and (unit_match := _UNIT.match(blank, end)):
             _, unit, size = _TABLE[(unit_match.lastindex or 1) - 1]
             end = unit_match.end()

@@ -34,10 +34,8 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
     """
     require_collection(collection)
     findings: dict[str, None] = {}
-    now, known = (
-        generations.read_current_number(collection),
-        generations.list_generations(collection),
-    )
+    now = generations.read_current_number(collection)
+    known = generations.list_generations(collection)
     if known and now not in known:
         findings[f"{collection / generations.CURRENT_FILE} names no generation."] = None
     checked: dict[str, list[str]] = {}
@@ -82,7 +80,8 @@ def list_unlisted_originals(collection: Path) -> list[Path]:
     They are no damage:
     a file that could not be parsed leaves its bytes, and so does a job that was ended.
     """
-    folder, used = collection / ORIGINALS_FOLDER, set[str]()
+    folder = collection / ORIGINALS_FOLDER
+    used = set[str]()
     try:
         for number in generations.list_generations(collection):
             with ExitStack() as holds:
@@ -277,7 +276,8 @@ def _find_gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[st
 def _compare_document(shelf: ChunkStore, listed: ListedDocument) -> Iterator[str]:
     """List how a document in a chunk store differs from its entry in the document table."""
     try:
-        record, rows = shelf.load_record(listed.id), shelf.find_rows(listed.id)
+        record = shelf.load_record(listed.id)
+        rows = shelf.find_rows(listed.id)
     except KeyError:
         yield f"{listed.uri} is listed, but is not in segment {listed.segment}."
         return
