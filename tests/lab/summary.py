@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.lab.results import RESULTS
 
 README = Path(__file__).parents[2] / "README.md"
-OPEN, CLOSE = "<!-- figures: python -m tests.lab.summary -->", "<!-- end of figures -->"
+OPEN = "<!-- figures: python -m tests.lab.summary -->"
+CLOSE = "<!-- end of figures -->"
 
 Row = Mapping[str, str]
 
@@ -60,7 +61,8 @@ def _figures(results: str) -> Iterator[tuple[str, str]]:
         yield language, f"{ways['hybrid']} ({alone})"
     for name, language in {"xquad-en": "English", "xquad-zh": "Chinese"}.items():
         rows = {r["questions"]: r["share refused"] for r in known["Refusal on public sets"]}
-        foreign, own = rows[f"{name}, article out of sight"], rows[name]
+        foreign = rows[f"{name}, article out of sight"]
+        own = rows[name]
         yield (
             f"refused, {language}: of questions the documents do not answer, and of those they do",
             f"{foreign}, {own}",

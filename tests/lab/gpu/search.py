@@ -57,7 +57,8 @@ def empty(device: str, kind: str, sizes: Sizes, lists: int) -> Any:
     """Make an empty index, as ``indexes/vectors/faiss_index.py`` and ``indexes/vectors/on_gpu.py`` hold theirs."""
     from indexes.vectors.faiss_index import faiss
 
-    product, code = faiss.METRIC_INNER_PRODUCT, faiss.ScalarQuantizer
+    product = faiss.METRIC_INNER_PRODUCT
+    code = faiss.ScalarQuantizer
     if device == "cpu":
         if kind == "flat":
             return faiss.IndexScalarQuantizer(sizes.dim, code.QT_fp16, product)
@@ -68,7 +69,8 @@ def empty(device: str, kind: str, sizes: Sizes, lists: int) -> Any:
     resources = faiss.StandardGpuResources()
     if kind == "flat":
         config = faiss.GpuIndexFlatConfig()
-        config.useFloat16, config.use_cuvs = True, False
+        config.useFloat16 = True
+        config.use_cuvs = False
         return faiss.GpuIndexFlatIP(resources, sizes.dim, config)
     config = faiss.GpuIndexIVFScalarQuantizerConfig()
     config.use_cuvs = False
@@ -99,7 +101,8 @@ def fill(index: Any, count: int, sizes: Sizes, lists: int) -> float:
 def ask(index: Any, queries: Vectors, **how: Any) -> tuple[list[float], NDArray[np.int64]]:
     """Ask one question after the other: seconds of each, and the places found."""
     index.search(queries[:1], K, **how)
-    times, neighbours = [], []
+    times = []
+    neighbours = []
     for query in queries:
         began = time.perf_counter()
         neighbours.append(index.search(query[None], K, **how)[1][0])

@@ -47,7 +47,8 @@ class Recorded:
     """A desk's prompt writer that remembers the prompts."""
 
     def __init__(self, ground: Any) -> None:
-        self.ground, self.prompts = ground, list[Any]()
+        self.ground = ground
+        self.prompts = list[Any]()
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
         """Write a prompt."""
@@ -79,22 +80,26 @@ async def all_of(
     counted: Callable[[], Awaitable[float | None]],
 ) -> Round:
     """Do all works, so many at once."""
-    round_, places = Round(), asyncio.Semaphore(at_once)
+    round_ = Round()
+    places = asyncio.Semaphore(at_once)
 
     async def answer_one(work: Callable[[Round], Awaitable[None]]) -> None:
         async with places:
             await work(round_)
 
-    before, began = await counted(), time.perf_counter()
+    before = await counted()
+    began = time.perf_counter()
     await asyncio.gather(*map(answer_one, works))
-    round_.seconds, after = time.perf_counter() - began, await counted()
+    round_.seconds = time.perf_counter() - began
+    after = await counted()
     round_.tokens = float(round_.pieces) if before is None or after is None else after - before
     return round_
 
 
 async def directly(client: Any, url: str, content: dict[str, Any], round_: Round) -> None:
     """Ask the server itself."""
-    began, spoke = time.perf_counter(), False
+    began = time.perf_counter()
+    spoke = False
     async with client.stream("POST", f"{url}/chat/completions", json=content) as response:
         round_.failed += response.status_code != 200
         async for line in response.aiter_lines():
@@ -112,7 +117,8 @@ async def through(desk: Any, question: str, round_: Round) -> None:
     """Ask the desk; its first words are those that an asker sees."""
     from ragdesk.answering.answer import Done, Question, TextDelta
 
-    began, spoke = time.perf_counter(), False
+    began = time.perf_counter()
+    spoke = False
     async with aclosing(desk.stream(Question(text=question))) as events:
         async for event in events:
             if isinstance(event, TextDelta) and not spoke:
@@ -127,7 +133,8 @@ class Pieces:
     """A desk's generator that counts what it hands on."""
 
     def __init__(self, generator: Any) -> None:
-        self.generator, self.count = generator, 0
+        self.generator = generator
+        self.count = 0
 
     async def __call__(self, prompt: Any, **more: Any) -> AsyncIterator[Any]:
         """Write."""
@@ -153,11 +160,13 @@ async def measure(url: str, sizes: Sizes) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as home:
         desks = Workspace(Path(home), _settings(url, sizes))
         await asyncio.to_thread(desks.make_job("default").run, [HANDBOOK / "documents"])
-        opened, engine = desks.open_collection("default"), desks.engine
+        opened = desks.open_collection("default")
+        engine = desks.engine
         if engine is None:
             raise AssertionError("a URL is set")
         engine.build_prompt = recorded = Recorded(engine.build_prompt)
-        made, counts = engine.open_generator, list[Pieces]()
+        made = engine.open_generator
+        counts = list[Pieces]()
 
         def counting() -> Any:
             counts.append(Pieces(made()))

@@ -86,7 +86,8 @@ def rewriting(answers: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
         ]
         clusters = [case.cluster for case, _, _ in kept]
         for at, measure in enumerate(MEASURES):
-            theirs, ours = [a[at] for _, a, _ in kept], [b[at] for _, _, b in kept]
+            theirs = [a[at] for _, a, _ in kept]
+            ours = [b[at] for _, _, b in kept]
             cells = [
                 estimate_mean(theirs, clusters),
                 estimate_mean(ours, clusters),

@@ -130,7 +130,8 @@ def main() -> None:
     options = parser.parse_args()
     laid = list(lay(options.bipia, options.each))
     with tempfile.TemporaryDirectory() as scratch, writer("--adversary") as url:
-        documents, home = Path(scratch, "documents"), Path(scratch, "home")
+        documents = Path(scratch, "documents")
+        home = Path(scratch, "home")
         documents.mkdir()
         for case in laid:
             (documents / case.uri).write_text(case.text, encoding="utf-8")

@@ -29,7 +29,9 @@ from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.results import write_section
 
-ALPHA, QUESTIONS, SEED = 0.1, 300, 1
+ALPHA = 0.1
+QUESTIONS = 300
+SEED = 1
 Asked = Iterator[tuple[Case, SearchFilter]]
 STRATA = ("all unanswerable", "near_domain", "out_of_kb", "underspecified", "all answerable")
 
@@ -155,7 +157,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in ("xquad", "rgb", "mtrag", "squad2"):
         parser.add_argument(f"--{name}", type=Path)
     options = parser.parse_args(argv)
-    desks, figures = Workspace(options.runs / "home", Settings()), {}
+    desks = Workspace(options.runs / "home", Settings())
+    figures = {}
     if options.xquad:
         for lang in ("en", "zh"):
             file = options.xquad / f"xquad.{lang}.json"

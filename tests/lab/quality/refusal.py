@@ -101,7 +101,8 @@ def auroc(above: Sequence[float], below: Sequence[float]) -> float:
     >>> auroc([0.9, 0.5], [0.5, 0.1])
     0.875
     """
-    a, b = np.asarray(above)[:, None], np.asarray(below)[None, :]
+    a = np.asarray(above)[:, None]
+    b = np.asarray(below)[None, :]
     return float(np.mean((a > b) + 0.5 * (a == b)))
 
 
@@ -128,7 +129,8 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        home, labelled = Path(scratch), list[Seen]()
+        home = Path(scratch)
+        labelled = list[Seen]()
         for lang in ("en", "zh"):
             file = args.xquad / f"xquad.{lang}.json"
             labelled += seen_in_set(f"xquad-{lang}", file, home, args.questions)

@@ -90,10 +90,8 @@ def row(name: str, share: float, sentences: Sequence[Sentence]) -> str:
     where = [sentence.conversation for sentence in sentences]
     kept = stats.estimate_mean([float(sentence.own >= share) for sentence in sentences], where)
     caught = stats.estimate_mean([float(sentence.other < share) for sentence in sentences], where)
-    good, bad = (
-        sum(sentence.own >= share for sentence in sentences),
-        sum(sentence.other >= share for sentence in sentences),
-    )
+    good = sum(sentence.own >= share for sentence in sentences)
+    bad = sum(sentence.other >= share for sentence in sentences)
     cells = [name, f"{share:.2f}", str(len(sentences)), _cell(kept), _cell(caught)]
     return f"| {' | '.join([*cells, f'{good / max(1, good + bad):.3f}'])} |"
 

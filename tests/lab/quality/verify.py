@@ -94,11 +94,13 @@ def whole(text: str) -> Passage:
 def row(name: str, rated: Sequence[RatedText], show: int) -> list[str]:
     """Measure one set: with flags and without."""
     idf = cache(compute_idf([source for rated_text in rated for source in rated_text.sources]))
-    lines, pace = [], [ten(rated, idf, cold=cold) for cold in (False, True)]
+    lines = []
+    pace = [ten(rated, idf, cold=cold) for cold in (False, True)]
     for label, share in (("support", 1.0), ("support and flags", FLAGGED)):
         checked = Checked(idf, share)
         validation = validate_verifier(rated, checked)
-        figures, gap = validation["figures"], validation["over_the_formula"]["auroc"]
+        figures = validation["figures"]
+        gap = validation["over_the_formula"]["auroc"]
         flagged = [s for s, _ in checked.statements if s.flags]
         cells = [name, label, str(validation["texts"]), _cell(figures["auroc"]), _cell(gap)]
         cells += [

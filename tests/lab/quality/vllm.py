@@ -53,7 +53,8 @@ async def ask(
 ) -> tuple[Answer, float, bool]:
     """Ask once, streamed: the answer, its seconds, and whether its deltas are its text."""
     async with places:
-        began, streamed = time.perf_counter(), ""
+        began = time.perf_counter()
+        streamed = ""
         async for event in opened.desk.stream(Question(text=text)):
             if isinstance(event, TextDelta):
                 streamed += event.text
@@ -65,7 +66,8 @@ async def ask(
 
 async def run(desks: Workspace, questions: list[str], at_once: int) -> dict[str, str]:
     """Ask all questions, so many at once, and count."""
-    opened, places = desks.open_collection("default"), asyncio.Semaphore(at_once)
+    opened = desks.open_collection("default")
+    places = asyncio.Semaphore(at_once)
     if desks.engine:
         desks.engine.build_prompt = Insisting(desks.engine.build_prompt)
     began = time.perf_counter()
@@ -84,7 +86,8 @@ async def run(desks: Workspace, questions: list[str], at_once: int) -> dict[str,
         set(c.citations) <= {m.number for m in a.citations} for a in answers for c in a.claims
     )
     reasons = Counter((a.degraded_reason or "none").partition(":")[0] for a in answers)
-    rejected, kept = verdicts[str(ClaimVerdict.UNSUPPORTED)], sum(verdicts.values())
+    rejected = verdicts[str(ClaimVerdict.UNSUPPORTED)]
+    kept = sum(verdicts.values())
     times = [f"{q:.1f}" for q in np.quantile([took for _, took, _ in whole], (0.5, 0.95))]
     return {
         "questions, at once": f"{len(questions)}, {at_once}",

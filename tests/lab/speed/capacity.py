@@ -54,7 +54,8 @@ def need(chunks: int, costs: dict[str, float]) -> Need:
     >>> round(need(1_000_000, costs).disk, 1), round(need(1_000_000, costs).cpu_hours, 1)
     (3.6, 2.8)
     """
-    vectors, dim = chunks * costs["voiced"], costs["dimensions"]
+    vectors = chunks * costs["voiced"]
+    dim = costs["dimensions"]
     codes = vectors * (dim + 8)
     lexical = chunks * costs["lexical_bytes"]
     disk = 4 * vectors * dim + codes + lexical + chunks * costs["text_bytes"]

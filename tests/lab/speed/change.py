@@ -55,7 +55,8 @@ class Drawn(Through):
 
 def grow(folder: Path, chunks: int, seed: int) -> list[Path]:
     """Write documents of five paragraphs, Markdown and HTML in turn."""
-    dice, made = np.random.default_rng(seed), []
+    dice = np.random.default_rng(seed)
+    made = []
     words = np.array([f"w{n}" for n in range(4_000)] + ["refund", "order", "card"] * 300)
     for n in range(max(1, chunks // EACH)):
         paragraphs = [" ".join(words[dice.integers(0, len(words), WORDS)]) for _ in range(EACH)]
@@ -99,7 +100,8 @@ def change(file: Path, step: int) -> None:
 
 def measure(place: Path, chunks: int, rounds: int) -> str:
     """Make a collection of a size and measure changes of it; returns a table row."""
-    home, folder = place / "home", place / "kb"
+    home = place / "home"
+    folder = place / "kb"
     files = grow(folder, chunks, seed=chunks) if not folder.exists() else _grown(folder)
     real = open_embedder(EmbedOptions(), home / "models")
     job = IngestJob(
@@ -153,7 +155,8 @@ def puts(job: IngestJob, real: Embedder, place: Path, rounds: int) -> float:
 
 def _cost_cells(costs: Sequence[Cost]) -> list[str]:
     seconds = statistics.median(cost.seconds for cost in costs)
-    peak, texts = max(cost.peak for cost in costs), max(cost.embedded for cost in costs)
+    peak = max(cost.peak for cost in costs)
+    texts = max(cost.embedded for cost in costs)
     return [f"{seconds:.2f}", str(texts), f"{peak:.0f}"]
 
 

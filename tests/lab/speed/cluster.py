@@ -108,7 +108,8 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True, help="where exported models are kept")
     arguments = parser.parse_args()
     logging.getLogger("ray").setLevel(logging.ERROR)
-    models, folder = arguments.models.absolute(), arguments.folder.absolute()
+    models = arguments.models.absolute()
+    folder = arguments.folder.absolute()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         local = run(place / "local", models, folder)

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from indexes.vectors import faiss_index
 from tests.lab.results import write_section
 
-DIM, QUERIES, K = 384, 200, 10
+DIM = 384
+QUERIES = 200
+K = 10
 Vectors = NDArray[np.float32]
 HEAD = """200 queries, 384 dimensions, one thread. permitted: by a random filter.
 
@@ -66,7 +68,8 @@ def measure(vectors: Vectors, queries: Vectors, folder: Path) -> list[str]:
         faiss_index.write_vectors(folder / f"{how}-{count}", vectors, rows, index_kind=how)
         written[how] = time.perf_counter() - started
         opened[how] = faiss_index.FaissIndex(folder / f"{how}-{count}")
-    random, rows_told = np.random.default_rng(1), []
+    random = np.random.default_rng(1)
+    rows_told = []
     for share in (1.0, 0.5, 0.25, 0.1, 0.02):
         mask = None if share == 1.0 else random.random(count) < share
         exact = [set(opened["flat"].search(q, K, mask=mask).rows.tolist()) for q in queries]

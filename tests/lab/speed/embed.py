@@ -33,7 +33,10 @@ from indexes.embedding.embedder import (
 from tests.lab.results import write_section
 
 BACKENDS: tuple[Backend, ...] = ("torch", "onnx", "onnx-int8")
-TOKENS, CHUNKS, ROUNDS, QUERIES = 190, 24, 5, 40
+TOKENS = 190
+CHUNKS = 24
+ROUNDS = 5
+QUERIES = 40
 _SENTENCE = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")  # of a printed array
 
 Vectors = NDArray[np.float32]
@@ -94,7 +97,8 @@ def speed(measured: Mapping[str, Measured], texts: list[str], questions: list[st
     ]
     for _ in range(ROUNDS):
         for backend_ in measured.values():
-            wall, cpu = time.perf_counter(), time.process_time()
+            wall = time.perf_counter()
+            cpu = time.process_time()
             backend_.embedder.embed_passages(chunks[:CHUNKS])
             backend_.chunks.append(CHUNKS / (time.perf_counter() - wall))
             backend_.cpu.append((time.process_time() - cpu) / CHUNKS)

@@ -81,7 +81,8 @@ async def listen(http: httpx.AsyncClient, url: str, body: Json, question: str) -
     async with http.stream("POST", url, json=body) as response:
         response.raise_for_status()
         chunks = [(time.monotonic(), chunk) async for chunk in response.aiter_raw()]
-    heard, rest = Heard(question, sent_at), b""
+    heard = Heard(question, sent_at)
+    rest = b""
     for came, chunk in chunks:
         *events, rest = (rest + chunk).split(b"\n\n")
         for event in events:
@@ -124,7 +125,9 @@ def direct(heard: Sequence[Heard], record: Json) -> Cost:
 
 def due(tokens: Sequence[str], *, show: bool) -> list[tuple[int, int]]:
     """Give for each token that makes an event due, how much of which sentence it brings."""
-    read, number, growing = StructuredDecoder(99, growing=show), 0, GrowingSanitizer()
+    read = StructuredDecoder(99, growing=show)
+    number = 0
+    growing = GrowingSanitizer()
     arrivals: list[tuple[int, int]] = []
     for at, token in enumerate(tokens):
         for sentence in read.feed(token):
@@ -133,7 +136,8 @@ def due(tokens: Sequence[str], *, show: bool) -> list[tuple[int, int]]:
             reached = SENTENCE - 1 if sentence.is_complete else len(growing.text)
             arrivals.append((at, reached + SENTENCE * number))
             if sentence.is_complete:
-                number, growing = number + 1, GrowingSanitizer()
+                number = number + 1
+                growing = GrowingSanitizer()
     return arrivals
 
 
@@ -141,7 +145,8 @@ def through(heard: Sequence[Heard], record: Json, *, show: bool) -> Cost:
     """Hold what came through the desk against the writer's notes, retrieval taken off."""
     cost = Cost()
     for stream in heard:
-        noted, done = record.get(stream.question), stream.events[-1][2]
+        noted = record.get(stream.question)
+        done = stream.events[-1][2]
         if noted is None or stream.events[-1][1] != "done" or done["withheld"] or done["degraded"]:
             continue
         cost.whole += 1
@@ -158,14 +163,17 @@ def through(heard: Sequence[Heard], record: Json, *, show: bool) -> Cost:
 
 def _deltas(stream: Heard) -> list[tuple[float, int]]:
     """Give when each stretch of a sentence came, and how far the sentence reached by then."""
-    arrivals, number, reached = [], 0, 0
+    arrivals = []
+    number = 0
+    reached = 0
     for at, name, data in stream.events:
         if name == "delta":
             words = data["text"]  # with a mark, the end of a sentence
             reached += len(words if reached else words.lstrip())
             arrivals.append((at, SENTENCE * number + (SENTENCE - 1 if "[" in words else reached)))
         if name == "verdict":
-            number, reached = number + 1, 0
+            number = number + 1
+            reached = 0
     return arrivals
 
 
@@ -212,7 +220,8 @@ def row(name: str, at_once: int, cost: Cost, base: Cost, own: float) -> str:
     """Write a row: what was met, and beside it what was added to the direct way."""
     cells = [name, str(at_once), str(len(cost.start)), f"{cost.tokens:,}"]
     for kind in ("start", "lag", "gap"):
-        here, there = getattr(cost, kind), getattr(base, kind)
+        here = getattr(cost, kind)
+        there = getattr(base, kind)
         cells += [f"{_ms(here, 0.5):.1f}, {_ms(here, 0.99):.1f}"]
         cells += [f"{_ms(here, 0.99) - _ms(there, 0.99):+.1f}" if cost is not base else ""]
     token = 1e6 / max(1, cost.tokens)
@@ -250,7 +259,8 @@ def measure(
                 spent = sum(server.cpu_times()[:2]) - before
                 record = httpx.delete(f"{url}/record").json()
                 cost = through(heard, record, show=send == "show")
-                cost.cpu, cost.tokens = spent, sum(len(n["tokens"]) for n in record.values())
+                cost.cpu = spent
+                cost.tokens = sum(len(n["tokens"]) for n in record.values())
                 print(send, at_once, f"{cost.whole} of {len(heard)} whole", file=sys.stderr)
                 yield row(f"ragdesk, {send}", at_once, cost, plainly, alone(opened, heard))
 

@@ -168,7 +168,8 @@ class Round:
 
     def row(self, number: int) -> str:
         """Write the round as a table row."""
-        own, alone = self.own, self.alone
+        own = self.own
+        alone = self.alone
         cells = [number, f"{self.load:.1f}", f"{own.seconds:.1f}", f"{own.peak:.0f}"]
         cells += [f"{alone.parse:.1f}", f"{alone.embed:.1f}", f"{alone.ceiling:.1f}"]
         cells += [f"{self.share:.0%}"]
@@ -203,7 +204,8 @@ def measured(folder: Path, home: Path, peers: Sequence[str]) -> Round:
 
 def table(first: Run, rounds: Sequence[Round]) -> str:
     """Write the section's body."""
-    report, alone = rounds[0].own.report, rounds[0].alone
+    report = rounds[0].own.report
+    alone = rounds[0].alone
     parse, embed = (statistics.median(getattr(r.alone, n) for r in rounds) for n in PARTS)
     pages = f", {alone.pages / parse:.0f} pages/s" if alone.pages else ""
     rows = "\n".join(round_.row(number) for number, round_ in enumerate(rounds, start=1))
@@ -246,7 +248,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
-        first, rounds = ours(options.folder, home), list[Round]()
+        first = ours(options.folder, home)
+        rounds = list[Round]()
         for _ in range(options.rounds):
             rounds.append(measured(options.folder, home, options.peer))
             body = table(first, rounds)

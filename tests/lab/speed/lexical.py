@@ -29,7 +29,8 @@ from indexes.text.tokens import tokenize_text
 from tests.lab.results import write_section
 from tests.lab.speed.lexical_engines import ENGINES, Engine
 
-QUERIES, K = 200, 50
+QUERIES = 200
+K = 50
 LONGEST = 540  # seconds a child may take
 PATIENCE = 20_000  # CPU milliseconds
 SMALL = 20_000  # chunks on which equality of segments is checked
@@ -169,7 +170,8 @@ def equal(engine: Engine, corpus: Corpus, folder: Path, size: int) -> Row:
     del size
     if not engine.change:
         return {"equal": None}
-    changed, fresh = folder.with_suffix(".changed"), folder.with_suffix(".fresh")
+    changed = folder.with_suffix(".changed")
+    fresh = folder.with_suffix(".fresh")
     engine.build(changed, corpus.chunks(range(SMALL // 2)))
     gone = {row: corpus.chunk(row) for row in range(0, SMALL // 2, 3)}
     engine.alter(changed, corpus.chunks(range(SMALL // 2, SMALL)), gone)

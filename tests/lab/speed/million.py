@@ -40,7 +40,8 @@ from tests.lab.speed.synthetic_corpus import (
     member,
 )
 
-K, WARM = 10, 20
+K = 10
+WARM = 20
 HEAD = """| chunks | permitted | recall@10 | of the real part | dense p50, ms | p95, ms \
 | hybrid p50, ms | p95, ms | first, ms |
 |---|---|---|---|---|---|---|---|---|"""
@@ -58,7 +59,8 @@ class Real:
 
 def real(place: Path, squad: Path, texts: Sequence[Path], embedder: Embedder, seed: int) -> Real:
     """Draw and embed, or take what was drawn and embedded before."""
-    words, numbers = place / "real.json", place / "real.npz"
+    words = place / "real.json"
+    numbers = place / "real.npz"
     if not words.exists():
         words.write_text(json.dumps(draw(squad, texts, seed)), encoding="utf-8")
     sentences, questions = json.loads(words.read_text(encoding="utf-8"))
@@ -135,7 +137,8 @@ def measure(index: Index, embedder: Embedder, known: Real, grown: Grown, group: 
 
 
 def _timed(ask: Any, questions: Iterable[Any]) -> tuple[list[Any], tuple[float, float]]:
-    answers, spent = [], []
+    answers = []
+    spent = []
     for question in questions:
         began = time.perf_counter()
         answers.append(ask(question))
@@ -175,7 +178,8 @@ def _tell(chunks: int, _: int) -> None:
 def report(place: Path, known: Real, count: int, embedder: Embedder, seed: int) -> list[str]:
     """Measure one size: its rows of the table, and what it takes."""
     collection, grown = made(place, known, count, embedder, seed)
-    process, rows = psutil.Process(), []
+    process = psutil.Process()
+    rows = []
     before = process.memory_info().rss
     with closing(Index.open(collection)) as index:
         retrieve = Retriever(index=index, embedder=embedder)

@@ -31,7 +31,9 @@ from indexes.text.sentences import split_sentences
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 ASKED = re.compile(r"\n(?:Question: |问题：)")
 TOKEN = re.compile(r"\s*(?:[A-Za-z]{1,6}|\d{1,3}|[^\sA-Za-z\d]{1,2})|\s+")
-SHORTEST, LONGEST = 24, 400  # characters of a sentence that is said
+# characters of a sentence that is said
+SHORTEST = 24
+LONGEST = 400
 
 
 def tokenize(text: str) -> list[str]:

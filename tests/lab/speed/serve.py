@@ -91,7 +91,8 @@ def _ready(base: str) -> bool:
 
 def load(base: str, questions: Sequence[str], *, clients: int, repeats: int) -> Load:
     """Ask all questions ``repeats`` times from some clients at once."""
-    result, lock = Load(clients), threading.Lock()
+    result = Load(clients)
+    lock = threading.Lock()
     work = iter([question for _ in range(repeats) for question in questions])
 
     def client() -> None:

@@ -65,7 +65,8 @@ def apart(home: Path) -> Iterator[tuple[str, psutil.Process]]:
 def asker(base: str, tally: Told) -> Callable[[str], Mapping[str, float]]:
     """Make a way to ask over kept connections; raises for anything but an answer."""
     limits = httpx.Limits(max_connections=PLACES, max_keepalive_connections=PLACES)
-    http, lock = httpx.Client(base_url=base, timeout=30, limits=limits), threading.Lock()
+    http = httpx.Client(base_url=base, timeout=30, limits=limits)
+    lock = threading.Lock()
 
     def ask(question: str) -> Mapping[str, float]:
         response = http.post("/v1/answers", json={"question": question})
@@ -100,7 +101,8 @@ def _check(http: httpx.Client, answer: dict, tally: Told, lock: threading.Lock) 
 
 def publish_often(desks: Workspace, documents: Path, times: int) -> list[float]:
     """Change a document and ingest, again and again; gives the seconds of each."""
-    file, took = documents / CHANGED, []
+    file = documents / CHANGED
+    took = []
     text = file.read_text(encoding="utf-8")
     for number in range(times):
         file.write_text(f"{text}\n\nEdition {number} of this page.\n", encoding="utf-8")
@@ -112,9 +114,12 @@ def publish_often(desks: Workspace, documents: Path, times: int) -> list[float]:
 
 def reload(folder: Path, questions: Sequence[str], publishes: int, rate: float) -> str:
     """Publish under load, and say what those who asked met."""
-    home, documents = folder / "home", folder / "documents"
+    home = folder / "home"
+    documents = folder / "documents"
     shutil.copytree(HANDBOOK / "documents", documents)
-    desks, tally, took = Workspace(home, Settings()), Told(), list[float]()
+    desks = Workspace(home, Settings())
+    tally = Told()
+    took = list[float]()
     desks.make_job("default").run([documents])
     with apart(home) as (base, server):
         ask = asker(base, tally)
@@ -151,7 +156,9 @@ def _marks(seconds: Sequence[float]) -> str:
 
 def capacity(ask: Callable[[str], object], questions: Sequence[str], clients: int = 8) -> float:
     """Measure the answers a second when so many clients ask one after the other."""
-    ended, counted, lock = time.perf_counter() + 10, 0, threading.Lock()
+    ended = time.perf_counter() + 10
+    counted = 0
+    lock = threading.Lock()
 
     def client(number: int) -> None:
         nonlocal counted

@@ -65,7 +65,8 @@ class Clock:
         """Begin a stage."""
         now = time.perf_counter()
         self.spent[self.stage] += now - self.since
-        self.stage, self.since = stage, now
+        self.stage = stage
+        self.since = now
 
     def reached(self, place: str) -> None:
         """Close what ends at a place that the job has reached."""
@@ -99,7 +100,9 @@ class Waited:
     """Children whose answers are waited for on the clock; they start with the first file."""
 
     def __init__(self, children: Guard, clock: Clock) -> None:
-        self.split_options, self._children, self._clock = children.split_options, children, clock
+        self.split_options = children.split_options
+        self._children = children
+        self._clock = clock
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +165,8 @@ def measure(job: IngestJob, paths: Sequence[Path]) -> Stages:
             job, embedder=Timed(job.embedder, clock), remote_runner=lambda *_, **__: waited
         )
         processes = psutil.Process().children()
-        before, clock.since = sum(map(_computed, processes)), time.perf_counter()
+        before = sum(map(_computed, processes))
+        clock.since = time.perf_counter()
         report = timed.run(paths, allow_removals=True)
         clock.enter("publish")
         seconds = sum(clock.spent.values())

@@ -24,9 +24,12 @@ from indexes.text.sentences import split_sentences
 from tests.lab.embedder_proxy import Through
 from tests.lab.speed.lexical import TYPES
 
-NEAR, SAMPLE, EACH = 6, 4_000, 10  # neighbours mixed; residuals measured; chunks of a document
+NEAR = 6  # neighbours mixed
+SAMPLE = 4_000  # residuals measured
+EACH = 10  # chunks of a document
 SHARES = {"all": 1, "half": 2, "tenth": 10, "hundredth": 100, "thousandth": 1_000}
-SENTENCES, QUESTIONS = 24_000, 400  # drawn
+SENTENCES = 24_000  # drawn
+QUESTIONS = 400  # drawn
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 _SLAB = 65_536
@@ -86,7 +89,8 @@ class Grown:
 
 def grow(real: Vectors, count: int, seed: int, place: Path) -> Grown:
     """Grow real vectors to a number, or take what an earlier run wrote to ``place``."""
-    file, origins = place / f"grown-{count}.npy", place / f"parents-{count}.npy"
+    file = place / f"grown-{count}.npy"
+    origins = place / f"parents-{count}.npy"
     if not origins.exists():  # it is written last
         vectors = np.lib.format.open_memmap(file, "w+", np.float32, (count, real.shape[1]))
         parents = _grow(vectors, real, np.random.default_rng(seed))
@@ -181,7 +185,8 @@ def _documents(
             digest=f"{n:064x}",
             groups=member(n),
         )
-        start, chunks = 0, []
+        start = 0
+        chunks = []
         for text in words:
             chunks.append(
                 Chunk(
