@@ -41,7 +41,9 @@ class Tally:
 
 def taken(folder: Path, count: int, *, seed: int) -> Tally:
     """Take so many backups under publishes, and damage as many."""
-    collection, tally, ended = folder / "c", Tally(), threading.Event()
+    collection = folder / "c"
+    tally = Tally()
+    ended = threading.Event()
     publish(collection, 1, aside=True)
 
     def work() -> None:
@@ -62,7 +64,8 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
 
 
 def _try_backup(folder: Path, collection: Path, number: int, tally: Tally) -> None:
-    file, again = folder / f"{number}.rdb", folder / "again"
+    file = folder / f"{number}.rdb"
+    again = folder / "again"
     report = backup.write_backup(collection, file)
     restore.restore_backup(file, again)
     tally.taken += 1
@@ -85,7 +88,8 @@ def _damage(folder: Path, tally: Tally, count: int, dice: np.random.Generator) -
         with tarfile.open(file) as archive:  # headers and contents; between them lies filling
             spans = [(member.offset, member.offset_data + member.size) for member in archive]
         start, end = spans[int(dice.integers(len(spans)))]
-        body, at = bytearray(file.read_bytes()), int(dice.integers(start, end))
+        body = bytearray(file.read_bytes())
+        at = int(dice.integers(start, end))
         if number % 2:
             body = body[:at]
         else:

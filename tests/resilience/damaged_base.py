@@ -37,7 +37,9 @@ from tests.fakes import HashEmbedder
 from tests.lab.results import write_section
 from tests.resilience.publish import RESILIENCY
 
-DOCUMENTS, SECRET, DROPPED = 48, 8, 4
+DOCUMENTS = 48
+SECRET = 8
+DROPPED = 4
 Act = Callable[[Path, str], None]
 STAFF = frozenset({"staff"})
 ACTIONS = ("put", "ingest", "delete", "compact")
@@ -71,7 +73,8 @@ class Desk:
     """Two sources and a collection of them, copied anew for each try."""
 
     def __init__(self, place: Path, guard: Guard) -> None:
-        self.place, self.guard = place, guard
+        self.place = place
+        self.guard = guard
         self.tokenizer = find_model("packaged", place).tokenizer
         self.a, self.b, self.c = (place / name for name in "abc")
 
@@ -166,7 +169,8 @@ def limited(what: str, amount: int) -> Iterator[None]:
 
 def attempt(desk: Desk, case: str, action: str, tally: Tally, how: Act) -> None:
     """Copy the collection, harm it, act on it, and see what is left."""
-    made, collection = desk.place / "made", desk.place / "try"
+    made = desk.place / "made"
+    collection = desk.place / "try"
     shutil.rmtree(collection, ignore_errors=True)
     shutil.copytree(made, collection)
     everything = list_uris(collection) - ({"a3.md"} if action == "delete" else set())
@@ -211,7 +215,8 @@ def damages(desk: Desk, tries: int, random: np.random.Generator) -> Tally:
         kind = KINDS[n // len(ACTIONS) % len(KINDS)]
         attempt(desk, kind, ACTIONS[n % len(ACTIONS)], tally, harmed(kind))
     for n in range(tries // 2):
-        limit, action = LIMITS[n // len(ACTIONS) % 2], ACTIONS[n % len(ACTIONS)]
+        limit = LIMITS[n // len(ACTIONS) % 2]
+        action = ACTIONS[n % len(ACTIONS)]
         amount = int(random.integers(64)) if limit == "open files" else 2 ** (n // 8 % 16)
         attempt(desk, limit, action, tally, bounded(limit, amount))
     return tally

@@ -96,7 +96,8 @@ def streamed(
 
 
 def _stream(kind: Any, text: str, step: int) -> None:
-    reader, growing = kind(8, growing=True), GrowingSanitizer()
+    reader = kind(8, growing=True)
+    growing = GrowingSanitizer()
     try:
         for at in range(0, len(text), step):
             for sentence in reader.feed(text[at : at + step]):
@@ -279,7 +280,8 @@ def main() -> int:
                 continue
             taken = measure(largest, work)
             bad += slow(taken)
-            last, before = taken[-1], taken[-2] if len(taken) > 1 else 0.0
+            last = taken[-1]
+            before = taken[-2] if len(taken) > 1 else 0.0
             ratio = f"{last / before:.1f}" if last > 0.002 and before else "-"
             row = f"| {kind} | {largest:,} | {1000 * before:.1f} | {1000 * last:.1f} | {ratio} |"
             lines.append(row)

@@ -48,7 +48,8 @@ FIGURES = ROOT / "tests" / "resilience" / "RESILIENCY.md"
 TITLE = "P18, continued: a forged backup reaches nothing, breaks nothing and changes nothing"
 LACKS = "is missing: the bytes of a document"
 CANARY = "canary-7f3a-of-another-folder"
-DEADLINE, PATIENCE = 20, 300  # seconds of computing, and of waiting; a good one computes for 0.1
+DEADLINE = 20  # seconds of computing; a good one computes for 0.1
+PATIENCE = 300  # seconds of waiting
 ROOM = 1 << 30  # bytes of memory above what the process has when it begins
 _READS = tuple(map(os.path.realpath, (sys.prefix, sys.base_prefix, ROOT, "/usr", "/proc")))
 _PATHS = frozenset(
@@ -81,13 +82,16 @@ def make(folder: Path) -> Path:
         *(document(f"{n}.md", f"Article {n} of the handbook") for n in range(50)),
     ]
     texts = [record.text for record, _ in records] + ["Refund in 60 days"]
-    exact, faiss_index.EXACT_UP_TO = faiss_index.EXACT_UP_TO, 40
-    small, document_table_writer.SMALL_TABLE = document_table_writer.SMALL_TABLE, 0
+    exact = faiss_index.EXACT_UP_TO
+    faiss_index.EXACT_UP_TO = 40
+    small = document_table_writer.SMALL_TABLE
+    document_table_writer.SMALL_TABLE = 0
     try:
         _publish(collection, *records)
         _publish(collection, document("a.md", texts[-1], groups=frozenset({"x"})))
     finally:
-        faiss_index.EXACT_UP_TO, document_table_writer.SMALL_TABLE = exact, small
+        faiss_index.EXACT_UP_TO = exact
+        document_table_writer.SMALL_TABLE = small
     (collection / "originals").mkdir()
     for text in texts:
         body = text.encode()
@@ -112,7 +116,9 @@ class Watch:
     """Sees what this process does with files, while it is ``on``. strays: what lay outside. why: it was refused."""
 
     def __init__(self, jail: Path) -> None:
-        self.on, self.strays, self.why = False, list[str](), ""
+        self.on = False
+        self.strays = list[str]()
+        self.why = ""
         self._jail = os.path.realpath(jail)
         sys.addaudithook(self._hear)
 
@@ -195,7 +201,8 @@ def use(collection: Path, number: int, jail: Path) -> None:
 
 def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str:
     """Restore one forgery; returns ``refused``, ``taken``, or what went wrong."""
-    file, home = jail / "forged.rdb", jail / "home"
+    file = jail / "forged.rdb"
+    home = jail / "home"
     file.write_bytes(body)
     collection = standing or home / "new"
     before = state(collection) if standing else {}
@@ -210,7 +217,8 @@ def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str
         if all(LACKS in problem for problem in problems):  # as after a backup that lacked some
             outcome = "taken"
     except IndexesError as error:
-        outcome, watch.why = "refused", str(error).rpartition("forged.rdb")[2]
+        outcome = "refused"
+        watch.why = str(error).rpartition("forged.rdb")[2]
     except Hung:
         outcome = f"hung: {traceback.format_exc(limit=-4)}"
     except (Exception, Warning):  # noqa: BLE001 - whatever it is, it is told
@@ -240,7 +248,8 @@ def work(jail: Path, seeds: range) -> None:
     shutil.rmtree(jail / "good")
     shutil.copyfile(jail / "good.rdb", jail / "first.rdb")
     (jail / "home").mkdir()
-    watch, base = Watch(jail), jail / "home" / "standing"
+    watch = Watch(jail)
+    base = jail / "home" / "standing"
 
     def stand() -> Path:
         shutil.rmtree(jail / "home")
@@ -255,7 +264,8 @@ def work(jail: Path, seeds: range) -> None:
     (jail / "home").mkdir()
     pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (pages + ROOM, pages + ROOM))
-    began, standing = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, None
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    standing = None
     for seed in seeds:
         kind, body = forgery.forge(good, seed)
         if seed % 4 == 0 and standing is None:
@@ -285,7 +295,8 @@ def run(
     running: list[tuple[subprocess.Popen[str], range, tempfile.TemporaryDirectory[str]]] = []
     while waiting or running:
         while waiting and len(running) < workers:
-            seeds, folder = waiting.pop(0), tempfile.TemporaryDirectory()
+            seeds = waiting.pop(0)
+            folder = tempfile.TemporaryDirectory()
             (Path(folder.name) / "jail").mkdir()
             arguments = [
                 "--jail",
@@ -323,10 +334,8 @@ def section(tries: list[dict[str, object]]) -> str:
         + " |"
         for kind, c in sorted(kinds.items())
     ]
-    slowest, peak = (
-        max(float(str(row["seconds"])) for row in tries),
-        max(int(str(row["peak"])) for row in tries),
-    )
+    slowest = max(float(str(row["seconds"])) for row in tries)
+    peak = max(int(str(row["peak"])) for row in tries)
     head = f"""{len(tries):,} backups forged from a good one, most of them with every sum made right again; a quarter
 of them restored over a collection that stands. Taken: the change was one that a good backup can have
 (a title, a group, an original that is not there); these were then verified, searched, listed, summed

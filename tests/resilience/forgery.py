@@ -18,7 +18,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 Files = dict[str, bytes]
-LISTING, NONE = "BACKUP.json", "0" * 64
+LISTING = "BACKUP.json"
+NONE = "0" * 64
 CLIMBS = (
     "../../../canary",
     "../../../../canary",
@@ -64,7 +65,9 @@ def put_together(files: Mapping[str, bytes]) -> bytes:
 
 def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.size, member.mode, member.type = size, 0o600, kind
+    member.size = size
+    member.mode = 0o600
+    member.type = kind
     return member
 
 
@@ -185,7 +188,8 @@ def change_array(files: Files, dice: random.Random) -> Files:
     name = pick(files, dice, ".npy")
     body = files[name]
     size = 10 + struct.unpack("<H", body[8:10])[0]
-    head, data = body[10:size].decode("latin-1"), bytearray(body[size:])
+    head = body[10:size].decode("latin-1")
+    data = bytearray(body[size:])
     if dice.random() < 0.5:
         shapes = (
             "(1000000000000,)",
@@ -314,7 +318,8 @@ def change_table(files: Files, dice: random.Random) -> Files:
 
 def change_parts(files: Files, dice: random.Random) -> Files:
     """Leave parts out, add some, exchange some, or give them other names."""
-    first, second = pick(files, dice), pick(files, dice)
+    first = pick(files, dice)
+    second = pick(files, dice)
     if dice.random() < 0.2:
         second = LISTING
     match dice.randrange(6):
@@ -342,7 +347,8 @@ def change_parts(files: Files, dice: random.Random) -> Files:
 
 def change_archive(files: Files, dice: random.Random) -> bytes:
     """Change the archive as a whole: its length, its order, what follows, the bits of a header."""
-    names, whole = list(files), put_together(files)
+    names = list(files)
+    whole = put_together(files)
     match dice.randrange(6):
         case 0:
             return whole[: dice.randrange(20_000)]
@@ -381,7 +387,9 @@ EXTENDED = (
 
 def change_member(files: Files, dice: random.Random) -> bytes:
     """Make one member a link, a device, a sparse file, one with an extended header, or two."""
-    odd, kind, out = dice.choice(list(files)), dice.choice(KINDS), io.BytesIO()
+    odd = dice.choice(list(files))
+    kind = dice.choice(KINDS)
+    out = io.BytesIO()
     form = dice.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT))
     with tarfile.open(fileobj=out, mode="w", format=form) as archive:
         for name, body in files.items():
@@ -389,7 +397,8 @@ def change_member(files: Files, dice: random.Random) -> bytes:
             if name == odd:
                 match dice.randrange(3):
                     case 0:
-                        member.type, member.linkname = kind, dice.choice((*CLIMBS[:3], odd))
+                        member.type = kind
+                        member.linkname = dice.choice((*CLIMBS[:3], odd))
                     case 1:
                         member.pax_headers = dice.choice(EXTENDED)
                     case 2:

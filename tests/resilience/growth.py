@@ -68,7 +68,8 @@ def name(number: int) -> str:
 
 def put(collection: Path, step: int, **options: object) -> Cost:
     """Put one document: every second one is new, the others replace one that is there."""
-    before, began = written(), time.perf_counter()
+    before = written()
+    began = time.perf_counter()
     uri = f"new/{step}.md" if step % 2 else name(step)
     record, chunks = document(uri, f"Put at step{step} about refunds", source="api")
     keep_original(collection, record.text.encode())
@@ -149,7 +150,8 @@ def filter_rows(collection: Path) -> list[str]:
 
 def best(do: Callable[[], int], rounds: int = 5) -> tuple[float, int]:
     """Give the least seconds that something took, and what it gave."""
-    spent, result = [], 0
+    spent = []
+    result = 0
     for _ in range(rounds):
         began = time.perf_counter()
         result = do()
@@ -159,7 +161,8 @@ def best(do: Callable[[], int], rounds: int = 5) -> tuple[float, int]:
 
 def history(collection: Path, puts: int, **options: object) -> tuple[list[Cost], list[str]]:
     """Put so many documents, and tell the size of the collection ten times on the way."""
-    costs, rows = [], []
+    costs = []
+    rows = []
     for step in range(1, puts + 1):
         costs.append(put(collection, step, **options))
         if step % max(1, puts // 10) == 0:
@@ -186,7 +189,8 @@ def main() -> None:
 
         options = {"kept": Retention()}
     with tempfile.TemporaryDirectory() as scratch:
-        large, small = Path(scratch) / "large", Path(scratch) / "small"
+        large = Path(scratch) / "large"
+        small = Path(scratch) / "small"
         grow(large, arguments.documents)
         print("grown", flush=True)
         rows = filter_rows(large)

@@ -137,7 +137,8 @@ def sizes(process: int) -> tuple[int, int, float]:
 
 def run(puts: int, limit: int) -> Tally:
     """Put so many documents one after the other, with questions running."""
-    tally, stop = Tally(), threading.Event()
+    tally = Tally()
+    stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         publish(home, "default", TEXTS)
@@ -165,7 +166,8 @@ def run(puts: int, limit: int) -> Tally:
 
 def table(tally: Tally) -> str:
     """Write what was counted as Markdown."""
-    puts, answers = tally.puts, tally.answers
+    puts = tally.puts
+    answers = tally.answers
     row = [
         sum(puts.values()),
         puts["served"],

@@ -33,7 +33,8 @@ from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
 HANDLES = 1_024
-CLIENTS, PAUSE = 4, 0.05  # honest ones, and the seconds that each thinks between two questions
+CLIENTS = 4  # honest ones
+PAUSE = 0.05  # seconds that each thinks between two questions
 ASK = json.dumps({"question": "When does a refund reach my account?"}).encode()
 HEAD = "POST /v1/answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 PAGE = b"GET /page/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -41,7 +42,8 @@ TEXTS = {
     "refunds.md": "# Refunds\n\nA refund reaches a bank account within 5 working days.\n",
     "shipping.md": "# Shipping\n\nParcels leave our warehouse within 24 hours.\n",
 }
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 async def half_sent(reader: Reader, writer: Writer, _token: str) -> None:
@@ -196,7 +198,9 @@ KEPT: dict[tuple[int, int], http.client.HTTPConnection] = {}  # by port and clie
 
 def ask_for(port: int, token: str, seconds: float) -> Window:
     """Let honest clients ask in a closed loop; they keep their connections, as proxies do."""
-    window, lock, until = Window(), threading.Lock(), time.monotonic() + seconds
+    window = Window()
+    lock = threading.Lock()
+    until = time.monotonic() + seconds
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def newcomer() -> None:
@@ -296,7 +300,8 @@ def measure(
 ) -> str:
     """Measure an attack against calm windows before each of its own; gives a row of the table."""
     port, token, server = served
-    calm, hard = [], []
+    calm = []
+    hard = []
     busy = [0.0, 0.0]
     for _ in range(pairs):
         at = spent(server)
@@ -376,7 +381,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         with desk(options.tree.resolve(), folder) as (port, token, process, log):
-            pairs, seconds = options.pairs, options.seconds
+            pairs = options.pairs
+            seconds = options.seconds
             served = (port, token, psutil.Process(process.pid))
             rows = [measure(n, served, pairs=pairs, seconds=seconds) for n in options.only]
             exit_ = stop(port, token, process)

@@ -72,7 +72,8 @@ def pdf(*pages: str) -> bytes:
 
 def encrypted() -> bytes:
     """Make a PDF that asks for a password."""
-    writer, file = PdfWriter(io.BytesIO(pdf("A secret of the board."))), io.BytesIO()
+    writer = PdfWriter(io.BytesIO(pdf("A secret of the board.")))
+    file = io.BytesIO()
     writer.encrypt("password", algorithm="RC4-128")
     writer.write(file)
     return file.getvalue()
@@ -103,7 +104,8 @@ def circular() -> bytes:
 
 def raw_pdf(*objects: bytes) -> bytes:
     """Make a PDF of objects; the first is its catalogue."""
-    body, places = b"%PDF-1.7\n", []
+    body = b"%PDF-1.7\n"
+    places = []
     for number, content in enumerate(objects, start=1):
         places.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, content)

@@ -72,7 +72,8 @@ class Ticks:
 
     async def run(self) -> None:
         while True:
-            began, used = time.monotonic(), time.thread_time()
+            began = time.monotonic()
+            used = time.thread_time()
             await asyncio.sleep(0.005)
             self.clock = max(self.clock, time.monotonic() - began - 0.005)
             self.computing = max(self.computing, time.thread_time() - used)
@@ -98,7 +99,8 @@ async def meet(url: str, case: str, folder: Path) -> dict[str, Any]:
     asking = by_model(desk, url, model=model, trips=trips, **QUICK)
     asking.writer.engine.here()
     forget_peak()
-    before, ticks = peak(), Ticks()
+    before = peak()
+    ticks = Ticks()
     ticking = asyncio.ensure_future(ticks.run())
     await asyncio.sleep(0.05)
     ticks.clock = ticks.computing = 0.0

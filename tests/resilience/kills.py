@@ -31,7 +31,11 @@ from tests.fakes import HashEmbedder, document
 
 DOCUMENTS = 6
 ROOT = Path(__file__).parents[2]
-BORN, WRITING, SWAPPED, ACKED, DEAD = "born", "writing", "swapped", "acked", "dead"
+BORN = "born"
+WRITING = "writing"
+SWAPPED = "swapped"
+ACKED = "acked"
+DEAD = "dead"
 
 
 @dataclass
@@ -175,10 +179,13 @@ def read_forever(collection: Path) -> None:
 
 def toll(folder: Path, *, kills: int, seed: int, readers: int, in_place: bool = False) -> Toll:
     """Kill so many writers, and tell what the readers and a look after each kill have found."""
-    collection, random = folder / "c", np.random.default_rng(seed)
+    collection = folder / "c"
+    random = np.random.default_rng(seed)
     collection.mkdir(parents=True)
     _acknowledge(collection, 0)
-    counted, step, pace = Toll(), 0, 0.1
+    counted = Toll()
+    step = 0
+    pace = 0.1
     kind = "in-place" if in_place else "publish"
     with _child("fork", collection, kind) as zygote, ExitStack() as watching:
         watchers = [watching.enter_context(_child("read", collection)) for _ in range(readers)]
@@ -228,7 +235,11 @@ def _kill_one(
     assert zygote.stdin
     zygote.stdin.write(f"{step}\n")
     zygote.stdin.flush()
-    marks, begun, took, started, pid = [BORN], set(), 0.0, 0.0, 0
+    marks = [BORN]
+    begun = set()
+    took = 0.0
+    started = 0.0
+    pid = 0
     for what, value in _marks(zygote):
         if what == DEAD:
             break

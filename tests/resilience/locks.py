@@ -25,7 +25,8 @@ from indexes.store import locks
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
 
-RACERS, DYING = 4, 0.2
+RACERS = 4
+DYING = 0.2
 TITLE = "P7: one writer per collection"
 
 
@@ -69,7 +70,9 @@ def races(folder: Path, count: int, *, seed: int, locked: bool = True) -> Races:
     """Let some processes race so often, together; returns what came of it."""
     folder.mkdir(parents=True)
     (folder / "number").write_text("0", encoding="ascii")
-    dice, racers, tally = np.random.default_rng(seed), list[subprocess.Popen[bytes]](), [0, 0, 0]
+    dice = np.random.default_rng(seed)
+    racers = list[subprocess.Popen[bytes]]()
+    tally = [0, 0, 0]
     while len(racers) < RACERS:
         racers.append(_racer(folder, int(dice.integers(1 << 30)), locked=locked))
     for _ in range(-(-count // RACERS)):

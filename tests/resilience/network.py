@@ -78,7 +78,8 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.user, self.temporary, self.home = (folder / n for n in ("user", "tmp", "desk"))
-        self.documents, self.cases = folder / "documents", folder / "cases.jsonl"
+        self.documents = folder / "documents"
+        self.cases = folder / "cases.jsonl"
         for made in (self.user, self.temporary, self.documents):
             made.mkdir(parents=True)
         sample = ROOT / "eval/handbook/documents/policies"
@@ -206,7 +207,8 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
                 os.kill(_server(process.pid), signal.SIGKILL)
             process.kill()
             process.wait()
-    findings.seconds, findings.exit = time.monotonic() - started, process.returncode
+    findings.seconds = time.monotonic() - started
+    findings.exit = process.returncode
     if journey.idle is not None and findings.exit == -signal.SIGTERM:
         findings.exit = 0  # uvicorn drains, and then ends by the signal that asked it to
     if findings.exit:

@@ -29,7 +29,8 @@ from tests.lab.results import write_section
 from tests.resilience.publish import RESILIENCY
 
 TITLE = "P16, continued: a text that was limited does not come back for others"
-STAFF, LEGAL = frozenset({"staff"}), frozenset({"legal"})
+STAFF = frozenset({"staff"})
+LEGAL = frozenset({"legal"})
 OPEN: frozenset[str] = frozenset()
 GROUPS = (OPEN, OPEN, STAFF, LEGAL, STAFF | LEGAL)
 ACTIONS = (*("put",) * 4, "limit", "limit", "remove", "remove", "clear", "keep two", "backup")
@@ -43,7 +44,8 @@ class History:
     """One collection, what happens to it, and who was last said to see each text and place."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.collection, self.count = folder / "c", Counter[str]()
+        self.collection = folder / "c"
+        self.count = Counter[str]()
         self._folder, self._random = folder, random.Random(seed)  # noqa: S311 - no secret
         self._backups: list[tuple[Path, Held]] = []
         self._texts: dict[str, frozenset[str]] = {}
@@ -55,7 +57,8 @@ class History:
     def go_on(self) -> None:
         """Let something happen."""
         self._number += 1
-        act, before = self._random.choice((*ACTIONS, *BACK, *BACK)), self._list_documents()
+        act = self._random.choice((*ACTIONS, *BACK, *BACK))
+        before = self._list_documents()
         self.count[act] += 1
         if act in BACK:
             brought = self._restore() if act == "restore" else self._go_back()
@@ -75,7 +78,9 @@ class History:
     def _publish(self, act: str, documents: list[ListedDocument]) -> None:
         pick = self._random.choice
         if act == "put":
-            name, text, source = pick("abc"), f"t{pick(range(5))}", pick(("src", "src", "other"))
+            name = pick("abc")
+            text = f"t{pick(range(5))}"
+            source = pick(("src", "src", "other"))
             new = document(f"{name}.md", text, source=source, groups=pick(GROUPS))
             self._attempt(lambda: publish(self.collection, new))
         elif act == "limit" and documents:

@@ -104,7 +104,9 @@ def cuts(folder: Path, *, publishes: int) -> tuple[int, list[str]]:
 
     At each cut the last acknowledged step, or the one being published, must be whole.
     """
-    root, acknowledged, broken = folder / "home", 0, []
+    root = folder / "home"
+    acknowledged = 0
+    broken = []
     root.mkdir(parents=True)
     disk = Disk(root)
 

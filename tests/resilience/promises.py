@@ -70,7 +70,9 @@ def histories(folder: Path, count: int, *, seed: int, steps: int = 8) -> Histori
     """Live through so many histories, compare after each step and verify at the end."""
     outcome = Histories()
     for number in range(count):
-        dice, documents, collection = np.random.default_rng([seed, number]), Held(), folder / "c"
+        dice = np.random.default_rng([seed, number])
+        documents = Held()
+        collection = folder / "c"
         for _ in range(steps):
             step(collection, documents, dice)
             with Index.open(collection) as index:

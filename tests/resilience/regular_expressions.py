@@ -288,7 +288,8 @@ def _turns(body: list[Any]) -> list[str]:
     """Write texts that one round of a loop may read: of each branch, of each kind of character."""
     texts = [example(body), example(body, last=True)]
     if len(body) == 1:
-        op, argument = str(body[0][0]), body[0][1]
+        op = str(body[0][0])
+        argument = body[0][1]
         if op == "IN":
             texts += _members(argument)
         elif op in {"ANY", "NOT_LITERAL"}:
@@ -362,7 +363,9 @@ def _pumped(
     sizes: Sequence[int],
 ) -> Verdict:
     """Double the size while it stays cheap; what does not is measured again, and the least counts."""
-    size, last, ratio = 0, 0.0, 0.0
+    size = 0
+    last = 0.0
+    ratio = 0.0
     for size in sizes:
         text = _written(expression, attack, size)
         seconds = cost(compiled, text, anchored=expression.anchored)

@@ -48,7 +48,9 @@ COLUMNS = (
     "uploads",
     "generations",
 )
-WRITERS, ASKERS, BROKEN = 2, 2, 3  # of each collection; in all; in all
+WRITERS = 2  # of each collection
+ASKERS = 2  # in all
+BROKEN = 3  # in all
 EVERY = 5.0  # seconds between two samples
 PROMISES = (
     "lost", "lost after a remedy", "leak", "5xx that was not due", "no answer", "wrong key let in",
@@ -62,8 +64,11 @@ class Served:
     """A ``ragdesk serve`` of its own process and home, and the commands an operator has."""
 
     def __init__(self, folder: Path, handles: int, *, words_only: bool) -> None:
-        self.folder, self.home, self.handles = folder, folder / "home", handles
-        self.log, self.temporary = folder / "serve.log", folder / "tmp"
+        self.folder = folder
+        self.home = folder / "home"
+        self.handles = handles
+        self.log = folder / "serve.log"
+        self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.variables = {
             **{k: v for k, v in os.environ.items() if not k.startswith("RAGDESK_")},
@@ -157,7 +162,8 @@ class Operator:
     """Takes backups, flips bits, and does then what the errors name."""
 
     def __init__(self, world: World, served: Served) -> None:
-        self.world, self.served = world, served
+        self.world = world
+        self.served = served
         self.chance = random.Random(f"{world.seed} operator")  # noqa: S311 - no secret
         self.backups: dict[str, Path] = {}
 
@@ -169,7 +175,8 @@ class Operator:
             self.world.note(f"backup of {collection}: exit {done.returncode} {done.stderr[-300:]}")
             return
         self.world.count("backups")
-        old, self.backups[collection] = self.backups.get(collection), file
+        old = self.backups.get(collection)
+        self.backups[collection] = file
         if old:
             old.unlink()
 
@@ -343,11 +350,9 @@ def work(world: World, served: Served, options: argparse.Namespace) -> list[tupl
         thread.start()
     operator = Operator(world, served)
     end = world.began + options.minutes * 60
-    flip_at, backup_at, turn = (
-        world.began + options.flip_every,
-        world.began + options.backup_every,
-        0,
-    )
+    flip_at = world.began + options.flip_every
+    backup_at = world.began + options.backup_every
+    turn = 0
     try:
         while (now := time.monotonic()) < end:
             if served.process is None or served.process.poll() is not None:
@@ -446,7 +451,8 @@ def judge_growth(
     if options.minutes < 10 or len(samples) < 50:
         return
     fifth = len(samples) // 5
-    early, late = samples[fifth : 2 * fifth], samples[-fifth:]
+    early = samples[fifth : 2 * fifth]
+    late = samples[-fifth:]
     for name, most in (("handles", 16), ("threads", 8), ("memory_mb", 60), ("disk_mb", 60)):
         place = COLUMNS.index(name)
         before, after = (statistics.median(row[place] for row in rows) for rows in (early, late))

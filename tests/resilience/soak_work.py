@@ -152,7 +152,8 @@ def is_of(reply: httpx.Response, document: Document) -> bool:
 
 def make(chance: random.Random, *, staff: bool) -> Document:
     """Write a document with a topic and a canary of its own."""
-    topic, canary = f"topic{chance.getrandbits(40):010x}", f"canary{chance.getrandbits(64):016x}"
+    topic = f"topic{chance.getrandbits(40):010x}"
+    canary = f"canary{chance.getrandbits(64):016x}"
     filler = FILLER * chance.randrange(1, 12)
     text = f"# The {topic}\n\nThe code of the {topic} is {canary}.\n\n{filler}"
     return Document(text, topic, canary, staff)
@@ -249,7 +250,8 @@ def check(world: World, place: Place, kind: str = "lost", patience: float = SETT
     until = time.monotonic() + patience
     while True:
         with world.lock:
-            due, version = world.documents.get(place), world.versions[place]
+            due = world.documents.get(place)
+            version = world.versions[place]
             busy = place in world.changing or place[0] in world.damaged | world.returning
         if busy:
             return True

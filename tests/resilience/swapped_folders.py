@@ -33,7 +33,8 @@ TITLE = "P10, continued: a folder that is swapped for a link brings nothing in"
 BEFORE = """Of a stranger: originals and texts with a stranger's words, counted after each job. On 363a9ed, the same
 script with `--jobs 100` counted 960."""
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
-CANARY, FILES = "a stranger's words", 8
+CANARY = "a stranger's words"
+FILES = 8
 
 
 @dataclass(slots=True)
@@ -55,12 +56,10 @@ def write(folder: Path, words: str) -> None:
 
 def race(place: Path, jobs: int) -> Tally:
     """Take a source in so many times, under swaps."""
-    inner, strange, tally, ended = (
-        place / "kb" / "inner",
-        place / "strange",
-        Tally(),
-        threading.Event(),
-    )
+    inner = place / "kb" / "inner"
+    strange = place / "strange"
+    tally = Tally()
+    ended = threading.Event()
     for folder in (inner, strange):
         folder.mkdir(parents=True)
     write(strange, CANARY)

@@ -163,7 +163,9 @@ def _less(text: str, echoed: tuple[str, str]) -> str:
 
 def live(home: Path, seed: list[int]) -> Seen:
     """Furnish a world, let everybody ask for everything, and hold the replies against the keys."""
-    dice, tally, log = np.random.default_rng(seed), Seen(), _Lines()
+    dice = np.random.default_rng(seed)
+    tally = Seen()
+    log = _Lines()
     documents = furnish(home, dice)
     holders = list(cut_keys(home, dice))
     logging.getLogger("ragdesk").addHandler(log)

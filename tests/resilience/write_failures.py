@@ -34,7 +34,8 @@ from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
 
 KILL, RAISE, FULL = MODES = ("kill", "exception", "disk full")
-FAILED, DONE = 7, 0
+FAILED = 7
+DONE = 0
 RESTORING = ("backup unpacked", "backup moved in")
 TITLE = "P5: an interrupted job resumes exactly, at every failpoint"
 
@@ -173,8 +174,11 @@ class Trial:
     """A collection before a change, what it is to become, and failures on the way there."""
 
     def __init__(self, folder: Path, run: Jobs, kind: str) -> None:
-        self.folder, self._run, self._kind = folder, run, kind
-        base, wanted = folder / "base", folder / "wanted"
+        self.folder = folder
+        self._run = run
+        self._kind = kind
+        base = folder / "base"
+        wanted = folder / "wanted"
         first(base / "kb")
         limited = document("limited.md", "Words for some.", groups=frozenset({"staff"}))
         publish(base / "c", document("same.md", "Words of same, 14 days."), limited)
@@ -204,7 +208,8 @@ class Trial:
 
     def fails(self, where: str, mode: str) -> Outcome:
         """Fail once, look, run again, look."""
-        place, wrong = self.folder / "trial", []
+        place = self.folder / "trial"
+        wrong = []
         self._copy("trial")
         code = self._run.run(self._kind, place, where, mode)
         reached = (place / "reached").exists()
