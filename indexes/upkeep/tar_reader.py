@@ -34,9 +34,8 @@ class TarReader:
         self._content = content
         self._left = size
         self._name = name
-        # bytes of the present member, and of its filling
-        self._member_left = 0
-        self._padding = 0
+        self._member_left = 0  # bytes of the present member
+        self._padding = 0  # bytes of its filling
 
     def next_member(self) -> tuple[str, int] | None:
         """Return name and size of the next member, or None at a proper end of the archive."""
