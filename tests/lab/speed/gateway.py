@@ -44,7 +44,7 @@ urls = ["{url}/v1"]
 max_tokens = 1024
 [decide]
 floor = 0.0
-[clarify]
+[advanced.clarify]
 floor = 1.1
 """
 Json = dict[str, Any]
