@@ -26,10 +26,12 @@ from indexes.embedding.embedder import Embedder
 from indexes.errors import ModelMissing
 from indexes.store import segments, vector_journal
 from indexes.store.chunk_store import ChunkStore
-from ingest.document import ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.errors import IngestError
 from ingest.runners import RayOptions, RunnerFactory
 from ingest.sandbox.child_protocol import pack_record, unpack_document, unpack_frame, unpack_notes
 from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.versions import list_code_versions
 
 try:
     import ray
@@ -47,7 +49,7 @@ class RayWorkerSetting:
     """What a worker needs to know, the same on every node.
 
     embedder: opens the embedder. shelves: of the segments whose vectors can be taken over.
-    folder: where parts of the journal go.
+    folder: where parts of the journal go. versions: of the driver's parsers and splitter.
     """
 
     embedder: Callable[[], Embedder]
@@ -56,12 +58,21 @@ class RayWorkerSetting:
     split: Mapping[str, Any]
     shelves: Sequence[Path]
     folder: Path
+    versions: Mapping[str, Any]
 
 
 class RayWorker:
-    """An actor that parses, splits and embeds."""
+    """An actor that parses, splits and embeds.
+
+    Raises IngestError on a node where another version of ragdesk is installed.
+    """
 
     def __init__(self, setting: RayWorkerSetting) -> None:
+        if setting.versions != list_code_versions():
+            raise IngestError(
+                "A node of the Ray cluster reads documents by other versions than this machine. "
+                "Nothing was changed. Install the same ragdesk on all of them."
+            )
         self._setting, self._resources = setting, ExitStack()
         options = GuardOptions(**{**asdict(setting.guard), "workers": 1})
         guard = Guard(options, tokenizer=setting.tokenizer, split=setting.split)
@@ -76,10 +87,8 @@ class RayWorker:
     def __call__(self, batch: BatchColumns) -> BatchColumns:
         """Compute some documents: a frame of each, and the part with their new vectors."""
         files = [_raw_from_json(json.loads(row)) for row in batch["raw"]]
-        names = dict(zip(files, batch["name"], strict=True))
         outcomes = [
-            result
-            for _, result in self._guard.parse_files(files, make_id=lambda raw: str(names[raw]))
+            result for _, result in self._guard.parse_files(files, make_id=lambda _, __: "")
         ]
         part = self._embed(
             [
@@ -91,7 +100,6 @@ class RayWorker:
         )
         return {  # as Ray Data wants it: a column each
             "raw": batch["raw"],
-            "name": batch["name"],
             "frame": np.array([_outcome_frame(one) for one in outcomes], dtype=object),
             "skipped": np.array([_skip_reason(one) for one in outcomes], dtype=object),
             "part": np.array([part] * len(outcomes), dtype=object),
@@ -137,10 +145,10 @@ class RayRunner:
         self._setting, self._options, self._build = setting, options, build
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Give the files back in their order, each with its outcome; their vectors are noted."""
-        items = [{"raw": json.dumps(_raw_to_json(raw)), "name": make_id(raw)} for raw in files]
+        items = [{"raw": json.dumps(_raw_to_json(raw))} for raw in files]
         if not items:
             return
         taken = {""}
@@ -153,7 +161,8 @@ class RayRunner:
                 yield raw, Skipped(uri=raw.uri, reason=str(row["skipped"]))
                 continue
             header, parts = unpack_frame(_bytes_reader(row["frame"]), limit=_LARGEST_FRAME)
-            record, chunks = unpack_document(header, parts, raw=raw, record_id=str(row["name"]))
+            record_id = make_id(raw, str(header["media_type"]))
+            record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
             yield raw, ParsedDocument(record=record, chunks=chunks, notes=unpack_notes(header))
 
     def _compute_rows(self, items: Sequence[Mapping[str, str]]) -> Any:
@@ -188,6 +197,7 @@ def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> Ru
             split=split,
             shelves=[part.chunk_store.file.absolute() for part in parts],
             folder=build.journal.folder.absolute(),
+            versions=list_code_versions(),
         )
         with _join_cluster(options.address):
             yield RayRunner(setting, options, build)

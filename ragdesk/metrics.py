@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome
-from ragdesk.errors import ENGINE_REASONS
+from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED
 from ragdesk.handles import count_handles, handle_limit
 from ragdesk.outage import OUTAGE_CODES, Outage
 
@@ -115,8 +115,9 @@ class Metrics:
         self.degraded = MetricFamily(
             "ragdesk_degraded_total",
             "counter",
-            "Answers a language model did not write, or not to their end, by reason.",
-            reason=tuple(ENGINE_REASONS),
+            "Answers a language model did not write, or not to their end, or found by vectors "
+            "alone, by reason.",
+            reason=(*ENGINE_REASONS, WORDS_OUTDATED),
         )
         self.sentences = MetricFamily(
             "ragdesk_sentences_total",
