@@ -187,7 +187,7 @@ class Build:
         removed, groups: by record id. merge: which segments become one on this occasion, see
         ``compact``; those whose words are of another version of the tokens always do. reading: how
         all documents are read from now on; None leaves what the base says. Raises ValueError for an
-        id nobody knows, OSError when anything cannot be written or synced; then the base still stands.
+        id nobody knows, OSError when anything cannot be written or synced; then the base stands.
         """
         gone = self._find_removed(set(removed))
         regrouped = self._find_regrouped(groups, gone)

@@ -108,7 +108,8 @@ class Index:
         An older one answers without what was removed since, and to those who may see it now.
         card: the embedder that questions will come from; an index built by another is refused.
         Raises IndexNotFound where there is none, or what was wrong with the newest one when
-        none is good, WordsOutdated where the embedder has no vectors either; OSError when the machine cannot read it now (a failing disk is passed over).
+        none is good (WordsOutdated, where the embedder has no vectors either); OSError when the
+        machine cannot read it now (a failing disk is passed over).
         """
         lost = generations.limits_problems(collection)
         for _ in range(_REOPENED):

@@ -108,7 +108,7 @@ def _free_source_name(source: str, taken_names: Collection[str]) -> str:
 class ChangeDetector:
     """Looks at sources for one job. base: what is published now, or None.
 
-    known: the remembered sources. reading: how documents are read now. limit: MiB of a file at most.
+    known: the remembered sources. reading: how documents are read now. limit: MiB of a file.
     collection: its folder.
     """
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every chil
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 SPLIT_VERSION = 1
-"""Counts how documents are cut: raise it by hand where any document gives other chunks than before.
+"""The version of how documents are cut: raise it by hand where any document gives other chunks.
 
 Chunks are their spans and what stands above them (lead, section, kind, language), so it is also of
 ``token_breaks``, ``chunk_context``, sentences and languages. Every document is read again then.

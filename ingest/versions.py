@@ -1,8 +1,8 @@
-"""Say by which versions documents are read, so that a newer one reads those again that it concerns.
+"""Say by which versions documents are read; a newer one reads those again that it concerns.
 
-No source text is hashed: a comment changes no document, and a change that matters is a number that
-somebody raised, which ``tests/golden`` asks for. What is data and not code, as the tokenizer's file,
-goes by its digest. Texts that come out the same are not embedded again, so a new version costs
+No source text is hashed: a comment changes no document, and a change that matters is a number
+that somebody raised, which ``tests/golden`` asks for. What is data and not code, as the tokenizer's
+file, goes by its digest. Texts that come out the same are not embedded again, so a new version costs
 parsing only.
 """
 
@@ -23,8 +23,8 @@ UNNOTED = "its versions were not noted (ragdesk 0.1.0)"
 class ReadingVersions:
     """All that decides what becomes of a document's bytes, but for the bytes.
 
-    options: the splitter's. tokenizer: SHA-256 of the file whose tokens it counts. split: version of
-    the splitter. parsers: versions by media type.
+    options: the splitter's. tokenizer: SHA-256 of the file whose tokens it counts. split: version
+    of the splitter. parsers: versions by media type.
     """
 
     options: Mapping[str, Any]
@@ -49,7 +49,7 @@ class ReadingVersions:
         return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}"
 
     def list_differences(self, facts: Mapping[str, Any], media_type: str) -> tuple[str, ...]:
-        """Say how documents of one media type were read otherwise, by what a manifest keeps of it."""
+        """Say how documents of one media type were read otherwise, by what a manifest keeps."""
         parsers = facts.get("parsers")
         older = parsers.get(media_type, 0) if isinstance(parsers, dict) else 0
         pairs = (
@@ -65,5 +65,5 @@ class ReadingVersions:
 
 
 def list_code_versions() -> dict[str, Any]:
-    """Give the versions of this program's parsers and splitter, which all its processes must share."""
+    """Give the versions of this program's parsers and splitter; all its processes share them."""
     return {"split": split.SPLIT_VERSION, "parsers": parser_table.list_parser_versions()}

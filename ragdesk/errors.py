@@ -103,6 +103,15 @@ WORDS_REASON = (
 )
 
 
+def format_words_remedy(collection: str) -> str:
+    """Say the command that writes a collection's words anew.
+
+    >>> format_words_remedy("hr")
+    'ragdesk ingest PATH --collection hr'
+    """
+    return f"ragdesk ingest PATH --collection {collection}"
+
+
 class Refusal(RagdeskError):
     """A request that is turned down; its message is the problem's detail."""
 

@@ -14,7 +14,7 @@ from indexes.errors import IndexesError, WordsOutdated
 from indexes.index import Index
 from indexes.store.segments import CANARY_TEXT
 from ragdesk.assemble import Workspace
-from ragdesk.errors import WORDS_OUTDATED
+from ragdesk.errors import WORDS_OUTDATED, format_words_remedy
 from ragdesk.installation_check import Finding, FindingState, run_checks
 from ragdesk.settings import load_settings
 from ragdesk.support.key_store import DATABASE_FILE, KeyStore
@@ -112,7 +112,7 @@ class SelfTest:
                     refused = "; ".join(index.refused)
                     outdated = index.words_outdated
             except WordsOutdated as error:
-                remedy = f"Write its words anew: {_ingest_command(name)}"
+                remedy = f"Write its words anew: {format_words_remedy(name)}"
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
             except IndexesError as error:
@@ -123,7 +123,7 @@ class SelfTest:
             remedy = step if refused and "ragdesk " not in refused else ""
             if outdated and not refused:
                 refused = f"{observed}; {WORDS_OUTDATED}: its words are of another version and off"
-                remedy = f"Write them anew: {_ingest_command(name)}"
+                remedy = f"Write them anew: {format_words_remedy(name)}"
             state: FindingState = "note" if refused else "ok"
             yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
 
@@ -141,8 +141,3 @@ class SelfTest:
             "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
         )
         yield Finding(what="keys", state="note" if remedy else "ok", found=observed, remedy=remedy)
-
-
-def _ingest_command(collection: str) -> str:
-    """Say the command that takes any source of a collection in again."""
-    return f"ragdesk ingest PATH --collection {collection}"

@@ -185,7 +185,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
         return _open_on_torch(options, model, cache, threads)
     revision = f"-int8.{onnx_export.EXPORT_RECIPE}" if backend == "onnx-int8" else ""
     recipe = EMBEDDING_RECIPES["int8" if backend == "onnx-int8" else "fp32"]
-    return _open_local(options, model, cache, encode, revision, recipe)
+    return _open_local(options, model, cache, encode, revision, recipe=recipe)
 
 
 def embed_question(embedder: Embedder, text: str) -> Vectors:
@@ -233,7 +233,7 @@ def _open_on_torch(options: EmbedOptions, model: ModelFiles, cache: Path, thread
     from indexes.embedding import on_torch  # noqa: PLC0415 - importing torch takes seconds
 
     encode = on_torch.open_torch_encoder(model, device=options.device, threads=threads)
-    return _open_local(options, model, cache, encode, "", EMBEDDING_RECIPES["fp32"])
+    return _open_local(options, model, cache, encode, "", recipe=EMBEDDING_RECIPES["fp32"])
 
 
 def _open_local(  # noqa: PLR0913, each is another fact of the embedder
@@ -242,6 +242,7 @@ def _open_local(  # noqa: PLR0913, each is another fact of the embedder
     cache: Path,
     encode: Encode,
     revision: str,
+    *,
     recipe: int,
 ) -> Embedder:
     reads = options.reads_cjk

@@ -166,7 +166,7 @@ def canary_facts(vector: Vectors) -> str:
 
 
 def _read_counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Read the numbers of chunks and entries, and the version of the tokens. Raises IndexDamaged."""
+    """Read the numbers of chunks and entries, and the tokens' version. Raises IndexDamaged."""
     try:
         counts = facts["counts"]
         chunks = check_integer(counts["chunks"])

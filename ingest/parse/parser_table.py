@@ -1,10 +1,10 @@
 """Which parser reads which media type, and by which version: the one list of formats.
 
 A version counts what a parser makes of the same bytes. Raise it by hand in the row of every type
-whose documents come out otherwise (text, blocks, title, language, pages), also where a library that
-a parser stands on (pdfium, comrak, lxml) decides it, or where it is taken for another type: then the
-documents of that type alone are read again. What several parsers share (HTML is read by Markdown, EPUB and mail too) raises each of them.
-``tests/golden`` fails where it was forgotten.
+whose documents come out otherwise (text, blocks, title, language, pages): then the documents of
+that type alone are read again. It is the same where a library that a parser stands on (pdfium, comrak,
+lxml) decides it, or where a file is taken for another type. What several parsers share raises each
+of them; HTML is read by Markdown, EPUB and mail too. ``tests/golden`` fails where it was forgotten.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ParserRow:
-    """The module below ``ingest.parse`` with a ``parse(body, uri)``, and the version of what it makes.
+    """A parser: the module below ``ingest.parse`` with its ``parse(body, uri)``, and its version.
 
     suffixes: how names of such documents end, where its libraries take long to import: it comes
     with the first of them. Empty: it is always at hand.

@@ -112,8 +112,8 @@ class Child:
         if greeting.get("versions") != list_code_versions():
             self.end_process()
             raise IngestError(
-                "The parser process is of another version than this one: ragdesk was replaced while "
-                "it ran. Nothing was changed. Start it again, as with: ragdesk serve"
+                "The parser process is of another version than this one: ragdesk was replaced "
+                "while it ran. Nothing was changed. Start it again, as with: ragdesk serve"
             )
         self._ready = True
 

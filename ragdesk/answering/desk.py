@@ -260,7 +260,7 @@ class Desk:
 
 
 def _degraded_reason(engine_reason: str, *, words_outdated: bool) -> str | None:
-    """Say why an answer may be worse than it could be, code first; the model's reason goes ahead."""
+    """Say why an answer may be worse than it could be, code first; the model's reason leads."""
     reasons = {engine_reason: ENGINE_REASONS[engine_reason]} if engine_reason else {}
     if words_outdated:
         reasons[WORDS_OUTDATED] = WORDS_REASON

@@ -16,7 +16,7 @@ from indexes.errors import CollectionBusy, IndexesError
 from ingest.document import DocumentNote
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.job import IngestJob
-from ingest.job_report import JobReport, RereadDocuments
+from ingest.job_report import JobReport
 from ingest.progress import JobProgress, ProgressCallback, ignore_progress
 from ingest.runners import RunnerKind
 from ingest.source_watcher import WatchOptions
@@ -234,17 +234,17 @@ def _loss_line(loss: Loss, *, plan: bool) -> str:
     return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
 
 
-def _reread_line(reread: RereadDocuments, *, plan: bool) -> str:
-    done = "would be read again" if plan else "were read again"
-    return f"Of these, {reread.count:,} {done} though unchanged: {'; '.join(reread.reasons)}."
-
-
-def _words_line(chunks: int, *, plan: bool) -> str:
-    done = "would be written anew" if plan else "were written anew"
-    return (
-        f"The words of {chunks:,} chunks {done}, as another version wrote them; "
-        "nothing is parsed or embedded for that."
-    )
+def _version_lines(report: JobReport, *, plan: bool) -> Iterator[str]:
+    """Say what a newer version of the program does to what is published."""
+    done = "would be" if plan else "were"
+    if reread := report.reread:
+        reasons = "; ".join(reread.reasons)
+        yield f"Of these, {reread.count:,} {done} read again with the same bytes: {reasons}."
+    if report.words_rebuilt:
+        yield (
+            f"The words of {report.words_rebuilt:,} chunks {done} written anew, as another version "
+            "wrote them; nothing is parsed or embedded for that."
+        )
 
 
 def _notes_line(notes: Sequence[DocumentNote]) -> str:
@@ -269,10 +269,8 @@ def _print_report(
     to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
     if plan:
         _list_changes(to, report)
-    if report.reread:
-        to.print(_reread_line(report.reread, plan=plan), soft_wrap=True)
-    if report.words_rebuilt:
-        to.print(_words_line(report.words_rebuilt, plan=plan), soft_wrap=True)
+    for news in _version_lines(report, plan=plan):
+        to.print(news, soft_wrap=True)
     if report.loss:
         to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
     if report.blocked:

@@ -363,6 +363,11 @@ class OpenCollections:
         """Say of each collection whose newest generation is not served since when, and why."""
         return {name: place.outage for name, place in self._sorted_places() if place.outage}
 
+    def words_outdated(self) -> list[str]:
+        """List the collections that answer by their vectors alone, as their words are outdated."""
+        shared = [(name, place.shared) for name, place in self._sorted_places()]
+        return [name for name, one in shared if one and one.collection.index.words_outdated]
+
     @property
     def listing(self) -> Outage | None:
         """Say since when and why collections cannot be listed, so that new ones are not noticed."""
