@@ -10,6 +10,7 @@ import pytest
 
 from indexes.index import Index
 from indexes.upkeep import verify
+from ingest.versions import UNNOTED
 from ragdesk.answering import calibration
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
@@ -39,6 +40,7 @@ def test_it_verifies_and_holds_what_it_held(home):
     assert verify.verify_collection(collection) == []
     with Index.open(collection) as index:
         assert not index.refused
+        assert not index.words_outdated
         assert index.generation == FACTS["generation"]
         assert index.digest_content() == FACTS["digest"]
         assert index.sums["chunks"] == FACTS["chunks"]
@@ -70,10 +72,13 @@ def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source
     desks = Workspace(home, Settings(), packaged)
     before = _texts(home, packaged)
     report = desks.make_job("default").run([source])
-    # Parsers that changed since read every document anew (ingest/document_changes.py); what they say is equal.
-    assert (report.added, report.removed) == (0, 0)
-    assert report.changed in {0, FACTS["documents"]}
-    assert report.embedded == 0
+    # It hashed its source files where versions are noted now, so all is read once more, and is equal.
+    assert (report.added, report.removed, report.embedded) == (0, 0, 0)
+    assert report.changed == report.reread.count == FACTS["documents"]
+    assert report.reread.reasons == (UNNOTED,)
+    assert report.words_rebuilt == 0
+    again = desks.make_job("default").run([source])
+    assert (again.changed, again.reread) == (0, None)
     assert _texts(home, packaged) == before
     desks.change_document(
         "default", "desk/new.md", _written(home, "A new page of the desk."), frozenset()
