@@ -53,4 +53,4 @@ def _iter_findings(door: shared_options.CliCall) -> Iterator[Finding]:
     except (ModelMissing, ImportError) as error:
         yield Finding(what="self-test", state="bad", found=f"cannot start: {error}")
         return
-    yield from selftest.look(door.home, door.config)
+    yield from selftest.check_home(door.home, door.config)
