@@ -13,6 +13,7 @@ from written import write
 
 from indexes.embedding.embedder import EmbedOptions, open_embedder
 from indexes.text import tokens, word_forms
+from ragdesk.answering.retrieval import near_duplicates, passage_words
 from ragdesk.assemble import Workspace
 from ragdesk.cli.main import cli
 from ragdesk.settings import Settings
@@ -27,6 +28,19 @@ ASKED = "How long does a refund take?"
 QUESTION = {"question": ASKED}
 
 
+def forget_words() -> None:
+    """Forget what was spelled in this process, as a newer program's process would not know it."""
+    tokens._spelling_cache.clear()
+    for known in (
+        passage_words.analyze_sentences,
+        passage_words._name_words,
+        passage_words._token_set,
+        near_duplicates._passage_words,
+        near_duplicates._surface_facts,
+    ):
+        known.cache_clear()
+
+
 @pytest.fixture
 def change_stems(monkeypatch):
     """Give what brings another stemmer in, with its number raised."""
@@ -38,10 +52,11 @@ def change_stems(monkeypatch):
             word_forms, "stem_word", lambda run: f"~{run}" if len(run) > 4 else stem(run)
         )
         monkeypatch.setattr(tokens, "TOKENS_VERSION", 2)
-        tokens._spelling_cache.clear()
+        forget_words()
 
     yield change
-    tokens._spelling_cache.clear()
+    monkeypatch.undo()
+    forget_words()
 
 
 @pytest.fixture
