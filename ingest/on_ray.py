@@ -49,7 +49,7 @@ class RayWorkerSetting:
     """What a worker needs to know, the same on every node.
 
     embedder: opens the embedder. shelves: of the segments whose vectors can be taken over.
-    folder: where parts of the journal go. versions: of the driver's parsers and splitter.
+    folder: where parts of the journal go.
     """
 
     embedder: Callable[[], Embedder]
@@ -58,21 +58,12 @@ class RayWorkerSetting:
     split: Mapping[str, Any]
     shelves: Sequence[Path]
     folder: Path
-    versions: Mapping[str, Any]
 
 
 class RayWorker:
-    """An actor that parses, splits and embeds.
-
-    Raises IngestError on a node where another version of ragdesk is installed.
-    """
+    """An actor that parses, splits and embeds."""
 
     def __init__(self, setting: RayWorkerSetting) -> None:
-        if setting.versions != list_code_versions():
-            raise IngestError(
-                "A node of the Ray cluster reads documents by other versions than this machine. "
-                "Nothing was changed. Install the same ragdesk on all of them."
-            )
         self._setting, self._resources = setting, ExitStack()
         options = GuardOptions(**{**asdict(setting.guard), "workers": 1})
         guard = Guard(options, tokenizer=setting.tokenizer, split=setting.split)
@@ -103,6 +94,7 @@ class RayWorker:
             "frame": np.array([_outcome_frame(one) for one in outcomes], dtype=object),
             "skipped": np.array([_skip_reason(one) for one in outcomes], dtype=object),
             "part": np.array([part] * len(outcomes), dtype=object),
+            "versions": np.array([_describe_versions()] * len(outcomes), dtype=object),
         }
 
     def _embed(self, chunks: Sequence[Chunk]) -> str:
@@ -153,6 +145,11 @@ class RayRunner:
             return
         taken = {""}
         for row in self._compute_rows(items).iter_rows():
+            if row["versions"] != _describe_versions():
+                raise IngestError(
+                    "A node of the Ray cluster reads documents by other versions than this machine."
+                    " Nothing was changed. Install the same ragdesk on all nodes."
+                )
             if (part := str(row["part"])) not in taken:
                 taken.add(part)
                 self._build.journal.take_part(part)
@@ -197,7 +194,6 @@ def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> Ru
             split=split,
             shelves=[part.chunk_store.file.absolute() for part in parts],
             folder=build.journal.folder.absolute(),
-            versions=list_code_versions(),
         )
         with _join_cluster(options.address):
             yield RayRunner(setting, options, build)
@@ -253,6 +249,10 @@ def _raw_from_json(fields: Mapping[str, Any]) -> Raw:
         "validity": fields["validity"] and Validity(**fields["validity"]),
     }
     return Raw(**{**fields, **facts})
+
+
+def _describe_versions() -> str:
+    return json.dumps(list_code_versions(), sort_keys=True)
 
 
 def _outcome_frame(outcome: ParseOutcome) -> bytes:
