@@ -155,8 +155,8 @@ class Guard:
         header, parts = answer
         if "unreadable" in header:
             return Skipped(uri=raw.uri, reason=str(header["unreadable"])[:500]), 0
+        record_id = make_id(raw, str(header.get("media_type")))
         try:
-            record_id = make_id(raw, str(header["media_type"]))
             document_record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
             document_notes = unpack_notes(header)
         except (ValueError, KeyError, TypeError):
