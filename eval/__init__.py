@@ -1,1 +1,1 @@
-"""The ruler: measures any answer engine."""
+"""The evaluation harness: measures any answer engine from outside."""

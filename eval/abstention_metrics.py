@@ -1,4 +1,4 @@
-"""Does an engine know when not to answer? Ordering, risk and calibration of its confidence. Pure.
+"""Metrics of abstention: ordering, risk and calibration of an engine's confidence. Pure.
 
 wrong: 1.0 where answering would be wrong, 0.0 where it would be right. All take confidences in
 any order; ties never depend on it.
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 def compute_auroc(above: Sequence[float], below: Sequence[float]) -> float:
-    """Give the chance that one of ``above`` exceeds one of ``below``; ties count half.
+    """Return the chance that a value of ``above`` exceeds one of ``below``; ties count half.
 
     >>> compute_auroc([0.9, 0.5], [0.5, 0.1])
     0.875
@@ -28,7 +28,7 @@ def compute_auroc(above: Sequence[float], below: Sequence[float]) -> float:
 def compute_risk_coverage(
     confidence: Sequence[float], wrong: Sequence[float]
 ) -> tuple[Floats, Floats]:
-    """Give coverage and risk at every threshold, the most confident first; ties enter together.
+    """Return coverage and risk at every threshold, most confident first; ties enter together.
 
     >>> [x.tolist() for x in compute_risk_coverage([0.9, 0.5, 0.5], [0.0, 1.0, 0.0])]
     [[0.3333333333333333, 1.0], [0.0, 0.3333333333333333]]
@@ -41,9 +41,10 @@ def compute_risk_coverage(
 
 
 def compute_aurc(confidence: Sequence[float], wrong: Sequence[float]) -> float:
-    """Give the area under the risk-coverage curve: mean risk over all coverages, 0.0 at best.
+    """Return the area under the risk-coverage curve: the mean risk over all coverages; 0.0 is best.
 
-    >>> compute_aurc([0.9, 0.8, 0.1], [0.0, 0.0, 1.0]) < compute_aurc([0.9, 0.8, 0.1], [1.0, 0.0, 0.0])
+    >>> confidence = [0.9, 0.8, 0.1]
+    >>> compute_aurc(confidence, [0.0, 0.0, 1.0]) < compute_aurc(confidence, [1.0, 0.0, 0.0])
     True
     """
     coverage, risk = compute_risk_coverage(confidence, wrong)
@@ -54,7 +55,7 @@ def compute_aurc(confidence: Sequence[float], wrong: Sequence[float]) -> float:
 def compute_coverage_at_risk(
     confidence: Sequence[float], wrong: Sequence[float], *, risk: float
 ) -> float:
-    """Give the greatest share of cases that can be answered at no more than a risk.
+    """Return the greatest share of cases that can be answered at no more than a given risk.
 
     >>> compute_coverage_at_risk([0.9, 0.8, 0.1], [0.0, 0.0, 1.0], risk=0.1)
     0.6666666666666666
@@ -65,7 +66,7 @@ def compute_coverage_at_risk(
 
 
 def compute_brier_score(confidence: Sequence[float], wrong: Sequence[float]) -> float:
-    """Give the mean squared gap between confidence and what was right, 0.0 at best.
+    """Return the mean squared difference between confidence and correctness; 0.0 is best.
 
     >>> compute_brier_score([1.0, 0.0], [0.0, 1.0]), compute_brier_score([0.5], [1.0])
     (0.0, 0.25)
@@ -77,7 +78,7 @@ def compute_brier_score(confidence: Sequence[float], wrong: Sequence[float]) -> 
 def compute_reliability(
     confidence: Sequence[float], wrong: Sequence[float], bins: int = BINS
 ) -> list[tuple[float, float, int]]:
-    """Give mean confidence, share right and count of each bin of equal width that holds cases.
+    """Return mean confidence, share right and count of each non-empty bin of equal width.
 
     >>> compute_reliability([0.95, 0.05], [0.0, 1.0])
     [(0.05, 0.0, 1), (0.95, 1.0, 1)]
@@ -95,7 +96,7 @@ def compute_reliability(
 def compute_calibration_error(
     confidence: Sequence[float], wrong: Sequence[float], bins: int = BINS
 ) -> float:
-    """Give the expected calibration error: the mean gap between confidence and share right.
+    """Return the expected calibration error: the mean gap between confidence and share right.
 
     >>> round(compute_calibration_error([0.9, 0.9], [0.0, 1.0]), 3)
     0.4

@@ -1,4 +1,4 @@
-"""How sure must a desk be before it answers? Fitted on the signals of its answers, per language.
+"""Fit, per language, how sure a desk must be before it answers, from the signals of a run.
 
 A small logistic model orders the questions; each one's confidence comes from a fit on other
 clusters (grouped folds). The floor is the lowest at which the Clopper-Pearson upper bound of the
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalRow:
-    """A question's signals, and whether the documents answer it."""
+    """The signals of a question, and whether the documents answer it."""
 
     case: str
     group: str
@@ -48,13 +48,13 @@ class LogisticModel:
     weights: Mapping[str, float]
 
     def __call__(self, signals: Mapping[str, float]) -> float:
-        """Give the likelihood (0..1) that what was found holds an answer."""
+        """Return the likelihood (0..1) that the retrieved passages answer the question."""
         z = self.intercept + sum(w * signals.get(name, 0.0) for name, w in self.weights.items())
         return float(1 / (1 + np.exp(-np.clip(z, -30, 30))))
 
 
 def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> Iterator[SignalRow]:
-    """Take the signals out of a run; cases without an answer or without signals are left out."""
+    """Collect the signals of a run; cases without an answer or without signals are left out."""
     for case in sorted(cases, key=lambda one: one.id):
         trial = trials.get(case.id)
         if trial is None or trial.status != "ok":
@@ -75,7 +75,7 @@ def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> I
 def calibrate_confidence(
     rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
 ) -> dict[str, Any]:
-    """Fit every language group that has enough cases, and all together for the others.
+    """Fit each language group that has enough cases, and all cases together for the others.
 
     Raises BadCases where even all cases together are too few for the promise.
     """
@@ -114,7 +114,7 @@ def fit_logistic_model(rows: Sequence[SignalRow], names: Sequence[str]) -> Logis
 def find_confidence_floor(
     sure: Floats, known: NDArray[np.bool_], alpha: float, level: float = LEVEL
 ) -> float:
-    """Give the lowest confidence from which answering keeps the promise; above 1: it never does.
+    """Return the lowest confidence from which answering keeps the promise; above 1: none does.
 
     >>> sure, known = np.linspace(0, 1, 101), np.zeros(101, dtype=bool)
     >>> round(find_confidence_floor(sure, known, 0.1), 2)  # of 101 unanswerable, 5 may be answered
@@ -148,7 +148,7 @@ def _calibrate_group(rows: Sequence[SignalRow], alpha: float, level: float) -> d
 
 
 def score_out_of_fold(rows: Sequence[SignalRow], names: Sequence[str]) -> Floats:
-    """Give each case the confidence of a model that saw no case of its cluster."""
+    """Return the confidence of each case by a model that saw no case of its cluster."""
     fold = _split_folds(rows)
     sure = np.zeros(len(rows))
     for i in range(FOLDS):
@@ -164,7 +164,7 @@ def score_out_of_fold(rows: Sequence[SignalRow], names: Sequence[str]) -> Floats
 def validate_calibration(
     rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
 ) -> dict[str, Any]:
-    """Try the promise on cases not used to fit: model and floor from the other folds."""
+    """Test the promise on cases not used to fit: model and floor come from the other folds."""
     fold, names = _split_folds(rows), _signal_names(rows)
     given: list[tuple[SignalRow, bool]] = []
     for i in range(FOLDS):
@@ -196,7 +196,7 @@ def _error_share(given: Sequence[tuple[SignalRow, bool]]) -> dict[str, Any]:
 
 
 def _name_missing_cases(rows: Sequence[SignalRow], alpha: float, level: float) -> str | None:
-    """Say what is missing for a promise, or None."""
+    """Describe what is missing for a promise; None where nothing is."""
     foreign = sum(not row.known for row in rows)
     least = int(np.ceil(np.log(1 - level) / np.log(1 - alpha)))
     if foreign < least or len(rows) - foreign < LEAST:
@@ -209,7 +209,7 @@ def _name_missing_cases(rows: Sequence[SignalRow], alpha: float, level: float) -
 
 
 def _split_folds(rows: Sequence[SignalRow]) -> NDArray[np.int64]:
-    """Spread whole clusters over the folds, the largest first, each to the emptiest."""
+    """Assign whole clusters to folds, the largest first, each to the emptiest fold."""
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[row.cluster] = sizes.get(row.cluster, 0) + 1

@@ -1,4 +1,4 @@
-"""The words of the ruler: a question with what is known of its answer, and the texts it is of."""
+"""The cases of an evaluation: questions, their known answers, and their source texts."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ Stratum = Literal["in_kb", "near_domain", "out_of_kb", "underspecified"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceText:
-    """A document of a public set, to be written to a file and taken in like any other."""
+    """A document of a public data set, to be written to a file and ingested like any other."""
 
     uri: str
     text: str
@@ -20,7 +20,7 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Where an answer stands. quote: empty when only the document, or its page, is known.
+    """The place of an answer. quote: empty when only the document, or its page, is known.
 
     page: 1-based. grade: how relevant, as the set has it.
     """
@@ -54,7 +54,7 @@ class Case:
 
 
 def list_turns(case: Case) -> list[tuple[Role, str]]:
-    """Give what was said before as (user or assistant, words), whatever the set calls them.
+    """Return the earlier turns as (user or assistant, words), whatever the data set calls them.
 
     >>> history = ({"speaker": "agent", "text": "Yes."},)
     >>> list_turns(Case(id="1", lang="en", question="Why?", history=history))
@@ -80,7 +80,7 @@ def read_case_lines(file: Path) -> Iterator[Case]:
 
 
 def write_case_lines(file: Path, cases: Iterable[Case]) -> int:
-    """Write cases, one JSON object a line; returns how many."""
+    """Write cases, one JSON object a line; return how many."""
     lines = [json.dumps(asdict(case), ensure_ascii=False) for case in cases]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return len(lines)

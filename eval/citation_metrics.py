@@ -1,4 +1,4 @@
-"""Do citations carry what cites them? Recall and precision as ALCE has them (Gao et al., 2023).
+"""Citation recall and precision, as ALCE defines them (Gao et al., 2023).
 
 Whether a quote carries a sentence is asked of a ``carries``; ours counts words and looks for
 hard contradictions. Another one, a trained verifier, fits the same slot.
@@ -12,20 +12,20 @@ Carries = Callable[[str, Sequence[str]], bool]  # a sentence, the quotes it cite
 
 
 def compute_citation_validity(cited: Sequence[ReplyCitation]) -> float | None:
-    """Give the share of the citations that resolve; None where that could not be checked."""
+    """Return the share of the citations that resolve; None where that could not be checked."""
     known = [one.resolved for one in cited if one.resolved is not None]
     return sum(known) / len(known) if known else None
 
 
 def compute_citation_coverage(claims: Sequence[ReplySentence]) -> float:
-    """Give the share of the claims that cite anything."""
+    """Return the share of the claims that cite anything."""
     return sum(bool(one.citations) for one in claims) / len(claims)
 
 
 def compute_citation_recall(
     claims: Sequence[ReplySentence], cited: Sequence[ReplyCitation], carries: Carries
 ) -> float:
-    """Give the share of the claims that what they cite carries, all of it taken together."""
+    """Return the share of the claims that their citations, taken together, support."""
     quotes = {one.number: one.quote for one in cited}
     met = [
         bool(_claim_quotes(one, quotes)) and carries(one.text, _claim_quotes(one, quotes))
@@ -37,7 +37,7 @@ def compute_citation_recall(
 def compute_citation_precision(
     claims: Sequence[ReplySentence], cited: Sequence[ReplyCitation], carries: Carries
 ) -> float | None:
-    """Give the share of the citations that are needed; None where nothing is cited.
+    """Return the share of the citations that are needed; None where nothing is cited.
 
     One is needed that carries its claim alone, or without which the claim is not carried.
     """

@@ -1,4 +1,4 @@
-"""Is one run better than another? Case by case, with Holm over the metrics.
+"""Compare two runs case by case, with Holm's correction over the metrics.
 
 A difference counts as significant from an adjusted p below 5 %. Beside it stands the smallest
 effect that this set would have shown: below that, silence means nothing.
@@ -22,7 +22,7 @@ UNTESTED = {"seconds"}  # of another machine, or another hour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComparison:
-    """One metric in two runs. cases: those that lost most, the worst first."""
+    """A metric in two runs. cases: those that lost most, the worst first."""
 
     name: str
     ours: float
@@ -34,7 +34,7 @@ class MetricComparison:
 
 
 def compare_runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[MetricComparison]:
-    """Compare the scores of two measured runs, by the cases both have.
+    """Compare the scores of two measured runs over the cases that both have.
 
     names: metrics to compare; all that both have where none is named. Raises BadCases.
     """
@@ -77,7 +77,7 @@ def compare_runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Me
 
 
 def comparison_as_json(compared: Sequence[MetricComparison]) -> list[dict[str, Any]]:
-    """Give a comparison as plain values."""
+    """Convert a comparison to plain values."""
     return [
         {
             "metric": one.name,
@@ -108,7 +108,7 @@ def _by_case(folder: Path) -> dict[str, dict[str, Any]]:
 def _score_pairs(
     name: str, both: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]
 ) -> list[tuple[str, float, float]]:
-    """Give the values of a metric where both runs have one."""
+    """Return the values of a metric in both runs, for the cases where both have one."""
     found = []
     for case in both:
         a = one[case]["scores"].get(name, {}).get("value")

@@ -1,12 +1,12 @@
-"""What stops an evaluation. Everything else is a value: a trial or a score with its reason."""
+"""Errors that stop an evaluation; anything else is a trial or a score with its reason."""
 
 
 class EvalError(Exception):
-    """Base of every error here. Its message names the next step."""
+    """Base of every error of this package. Its message names the next step."""
 
 
 class BadCases(EvalError):
-    """A file of cases, a set or a folder of a run is not what it should be."""
+    """A case file, a data set or the folder of a run is not valid."""
 
 
 class BadTarget(EvalError):
@@ -14,12 +14,12 @@ class BadTarget(EvalError):
 
 
 class BadGate(EvalError):
-    """A gate names something that is not measured."""
+    """A gate names a figure that is not measured."""
 
 
 class UnsupportedCase(EvalError):
-    """A target cannot be asked a case of this kind: becomes a skipped trial with this reason."""
+    """A target does not support a case of this kind: the trial is skipped with this reason."""
 
 
 class NoAnswer(EvalError):
-    """A target did not answer a case: becomes a trial with this reason."""
+    """A target did not answer a case: the trial fails with this reason."""

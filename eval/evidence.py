@@ -1,4 +1,4 @@
-"""Where a case's evidence stands in today's documents.
+"""Locate the evidence of cases in the documents as they are now.
 
 A quote survives re-chunking; a document that drifted away from its case is named.
 """
@@ -19,7 +19,7 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidencePlace:
-    """One piece of evidence, found.
+    """A piece of evidence, located in a document.
 
     spans: every place in the document where its quote stands; empty where the whole document, or
     page, is the evidence.
@@ -34,7 +34,7 @@ class EvidencePlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseProblem:
-    """What is wrong with a case. fatal: the case cannot be measured as it stands."""
+    """A problem of a case. fatal: the case cannot be measured as it stands."""
 
     case: str
     what: str
@@ -56,7 +56,7 @@ def find_quote(evidence: Evidence, text: str) -> tuple[Span, ...]:
 def locate_evidence(
     case: Case, texts: Texts
 ) -> tuple[tuple[EvidencePlace, ...], tuple[CaseProblem, ...]]:
-    """Find all evidence of a case. What is not found is told, and not among the places."""
+    """Locate all evidence of a case, and list what could not be located."""
     found: list[EvidencePlace] = []
     wrong: list[CaseProblem] = []
     for evidence in case.evidence:
@@ -74,12 +74,12 @@ def locate_evidence(
 
 
 def list_unlocated_evidence(case: Case) -> tuple[EvidencePlace, ...]:
-    """Give the evidence of a case where documents cannot be read: it is met by its quote alone."""
+    """Return the evidence of a case for documents that cannot be read: matched by its quote."""
     return tuple(_evidence_place(evidence, ()) for evidence in case.evidence)
 
 
 def lint_cases(cases: Iterable[Case], texts: Texts | None) -> Iterator[CaseProblem]:
-    """Name every case that drifted from its documents, or cannot be measured as it is written."""
+    """List every case that no longer fits its documents, or cannot be measured as written."""
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:

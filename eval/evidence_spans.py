@@ -1,4 +1,4 @@
-"""What of the evidence do passages and citations hold? Stretches of documents, compared."""
+"""Compare the spans of passages and citations with those of the evidence."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ SHARE = 0.8  # of a quote's words that a text without offsets must hold
 
 
 class Stretch(Protocol):
-    """A passage or a citation: a stretch of a document, with or without its offsets."""
+    """A passage or a citation: a span of a document, with or without its offsets."""
 
     @property
     def uri(self) -> str: ...
@@ -23,7 +23,7 @@ class Stretch(Protocol):
 
 
 def covers_evidence(stretch: Stretch, text: str, place: EvidencePlace) -> bool:
-    """Tell whether a stretch holds any of a piece of evidence.
+    """Tell whether a passage or citation contains any of a piece of evidence.
 
     By offsets where both have them; else by document and page where no quote is known; else by
     the words: most of the quote must stand in ``text``.
@@ -38,7 +38,7 @@ def covers_evidence(stretch: Stretch, text: str, place: EvidencePlace) -> bool:
 
 
 def rank_evidence(evidence_by_passage: Sequence[Sequence[int]]) -> list[Hashable]:
-    """Turn the evidence that each passage meets into a ranking of evidence, for nDCG and AP.
+    """Turn the evidence that each passage covers into a ranking of evidence, for nDCG and AP.
 
     A passage that holds two pieces counts as both, one after the other; one that holds nothing
     new takes a place of its own.
@@ -54,7 +54,7 @@ def rank_evidence(evidence_by_passage: Sequence[Sequence[int]]) -> list[Hashable
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """Join stretches that touch or overlap.
+    """Join spans that touch or overlap.
 
     >>> merge_spans([(5, 8), (0, 3), (2, 6)])
     [(0, 8)]
@@ -69,7 +69,7 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
 
 
 def count_shared_characters(spans: Iterable[Span], other: Iterable[Span]) -> int:
-    """Count the characters that two sets of stretches share.
+    """Count the characters that two sets of spans share.
 
     >>> count_shared_characters([(0, 4)], [(2, 9), (3, 5)])
     2
@@ -79,5 +79,5 @@ def count_shared_characters(spans: Iterable[Span], other: Iterable[Span]) -> int
 
 
 def count_characters(spans: Iterable[Span]) -> int:
-    """Count the characters of a set of stretches."""
+    """Count the characters of a set of spans."""
     return sum(end - start for start, end in merge_spans(spans))

@@ -1,4 +1,4 @@
-"""Does an answer say only what its sources say? Deterministic: words weighed by rarity.
+"""Metrics of faithfulness: whether sources contain what an answer says. Words weighed by idf.
 
 The words of a sentence that its sources hold, by idf, is called knowledge precision; pairs of
 words that stand beside each other count the same way. Both see what was added. Both are blind to
@@ -21,7 +21,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SourceKnowledge:
-    """What some sources hold: words, and content words that stand beside each other."""
+    """The words of some sources, and their pairs of adjacent content words."""
 
     words: frozenset[str]
     pairs: frozenset[Pair]
@@ -29,22 +29,24 @@ class SourceKnowledge:
 
 @lru_cache(maxsize=8192)
 def word_set(text: str) -> frozenset[str]:
-    """Give the tokens of a text, once."""
+    """Return the tokens of a text as a set."""
     return frozenset(tokenize_text(text))
 
 
 @lru_cache(maxsize=8192)
 def word_pairs(text: str) -> frozenset[Pair]:
-    """Give the content words of a text that stand beside each other."""
+    """Return the pairs of adjacent content words of a text."""
     return frozenset(pairwise(drop_stopwords(tokenize_text(text))))
 
 
 @lru_cache(maxsize=8192)
 def extract_claimed_words(sentence: str) -> frozenset[str]:
-    """Give what a sentence claims: its content words. None: it claims nothing.
+    """Return the content words of a sentence; none for one that claims nothing.
 
-    >>> extract_claimed_words("That is it."), extract_claimed_words("The documents do not mention the price.")
-    (frozenset(), frozenset())
+    >>> extract_claimed_words("That is it.")
+    frozenset()
+    >>> extract_claimed_words("The documents do not mention the price.")
+    frozenset()
     """
     return (
         frozenset()
@@ -54,7 +56,7 @@ def extract_claimed_words(sentence: str) -> frozenset[str]:
 
 
 def collect_knowledge(texts: Iterable[str]) -> SourceKnowledge:
-    """Put together what all sources hold."""
+    """Collect the words and word pairs of all sources."""
     every = tuple(texts)
     return SourceKnowledge(
         frozenset().union(*map(word_set, every)), frozenset().union(*map(word_pairs, every))
@@ -62,7 +64,7 @@ def collect_knowledge(texts: Iterable[str]) -> SourceKnowledge:
 
 
 def compute_support(sentence: str, knowledge: SourceKnowledge, idf: Idf) -> float:
-    """Give the share (0..1, by idf) of what a sentence claims that its sources hold."""
+    """Return the share (0..1, by idf) of a sentence's claim that its sources contain."""
     wanted = extract_claimed_words(sentence)
     return compute_coverage(wanted, knowledge.words, idf) if wanted else 1.0
 
@@ -70,7 +72,7 @@ def compute_support(sentence: str, knowledge: SourceKnowledge, idf: Idf) -> floa
 def compute_formula_precision(
     sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf
 ) -> float:
-    """Give the knowledge precision of a whole answer in one line: the yardstick of ours."""
+    """Return an answer's knowledge precision by the plain formula, to compare with ours."""
     wanted = frozenset().union(*map(extract_claimed_words, sentences))
     return compute_coverage(wanted, knowledge.words, idf) if wanted else 1.0
 
@@ -78,7 +80,7 @@ def compute_formula_precision(
 def compute_knowledge_precision(
     sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf
 ) -> float:
-    """Give what an answer's sources hold of it (0..1): the mean over its words and its pairs.
+    """Return the share of an answer that its sources contain (0..1): mean of words and pairs.
 
     Words and pairs count once, however often they are said.
     """
@@ -89,7 +91,7 @@ def compute_knowledge_precision(
 
 
 def list_unsupported(sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf) -> list[str]:
-    """Give the sentences that claim something which their sources do not carry."""
+    """Return the sentences that claim something which their sources do not support."""
     return [
         one
         for one in sentences

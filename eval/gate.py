@@ -1,4 +1,4 @@
-"""May this build go out? Gates hold the bounds of intervals against what was asked of them.
+"""Gates: required figures of a release, compared with the bounds of measured intervals.
 
     gates = [
       "recall@8.ci_low >= 0.75",
@@ -40,7 +40,7 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateTest:
-    """One line of a gate: a figure, what it must be."""
+    """A line of a gate: a figure and the value it must reach."""
 
     line: str
     name: str
@@ -52,7 +52,7 @@ class GateTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What a build must reach. watch: metrics that must not fall below a baseline's."""
+    """The required figures of a release. watch: metrics that must not fall below a baseline's."""
 
     tests: tuple[GateTest, ...]
     watch: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """How a test ended. cases: those that speak against it, the worst first."""
+    """The result of one gate test. cases: those that speak against it, the worst first."""
 
     line: str
     passed: bool
@@ -111,12 +111,12 @@ def parse_gate_line(line: str) -> GateTest:
 
 
 def judge_report(gate: Gate, report: EvalReport) -> list[GateVerdict]:
-    """Hold a report against a gate. Raises BadGate where a figure of that name is not measured."""
+    """Test a report against a gate. Raises BadGate where a figure of that name is not measured."""
     return [_judge_test(test, report) for test in gate.tests]
 
 
 def has_too_many_errors(gate: Gate, report: EvalReport) -> bool:
-    """Tell whether too many cases went unanswered to judge anything."""
+    """Tell whether too many cases went unanswered to judge the run."""
     return len(report.errors) > gate.max_errors * len(report.scored)
 
 
@@ -154,7 +154,7 @@ def _tested_figure(test: GateTest, report: EvalReport) -> Aggregate:
 
 
 def _list_opposing_cases(test: GateTest, report: EvalReport) -> tuple[str, ...]:
-    """Name the cases whose score pulls the wrong way, the worst first."""
+    """Return the cases whose score pulls the wrong way, the worst first."""
     if test.name not in {metric.name for metric in report.metrics}:
         return ()
     up = test.sign.startswith(">")

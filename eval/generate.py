@@ -1,4 +1,4 @@
-"""Make cases of a collection without a model: what it answers, and what was taken out of it.
+"""Generate cases from a collection without a model: answerable and unanswerable questions.
 
 Answerable ones come from FAQ entries and headings. Unanswerable ones ask for sections that are
 left out (near: the rest of the document stays) and for documents that are left out (far). The
@@ -24,7 +24,7 @@ OUT_SECTIONS, OUT_DOCUMENTS = 0.25, 0.15  # of all, left out
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A stretch of a document under a heading. question: of an FAQ entry, as it stands there."""
+    """A section of a document. question: of an FAQ entry, as it stands there."""
 
     heading: str
     span: Span
@@ -42,7 +42,7 @@ class SourceDocument:
 
 
 def generate_cases(sources: Iterable[SourceDocument], out: Path, seed: int = SEED) -> list[Case]:
-    """Write cases.jsonl and documents/ below ``out``; give the cases."""
+    """Write cases.jsonl and documents/ below ``out``; return the cases."""
     dice = random.Random(seed)  # noqa: S311, nothing is kept secret by it
     cases: list[Case] = []
     for source in sorted(sources, key=lambda one: one.uri):
@@ -61,7 +61,7 @@ def generate_cases(sources: Iterable[SourceDocument], out: Path, seed: int = SEE
 
 
 def write_question(source: SourceDocument, section: Section) -> str:
-    """Ask for a section: an FAQ entry's own question, else one made of heading and title."""
+    """Write the question of a section: an FAQ entry's own, else one made of heading and title."""
     if section.question:
         return section.question
     about = section.heading or source.title

@@ -1,4 +1,4 @@
-"""A report as one HTML page: no network, no script library; every word of a document is escaped."""
+"""Write a report as one HTML page without network or script library; all text is escaped."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -25,8 +25,8 @@ HEADLINE = (
     "false_answer",
     "over_refusal",
 )
-STYLE = Path(__file__).with_name("page.css")
-SCRIPT = Path(__file__).with_name("page.js")
+STYLE = Path(__file__).with_name("html_report.css")
+SCRIPT = Path(__file__).with_name("html_report.js")
 
 
 def render_report(done: ReleaseOutcome) -> str:
@@ -58,9 +58,10 @@ def render_report(done: ReleaseOutcome) -> str:
 def _render_badge(done: ReleaseOutcome) -> str:
     if done.is_unjudged:
         return '<p class="badge bad">Not judged: too many cases were not answered</p>'
-    if done.list_failures:
-        return f'<p class="badge bad">{len(done.list_failures)} of {len(done.verdicts)} gates failed</p>'
     count = len(done.verdicts)
+    failed = len(done.failed_verdicts)
+    if failed:
+        return f'<p class="badge bad">{failed} of {count} gates failed</p>'
     return f'<p class="badge good">All {count} gates passed</p>' if count else ""
 
 
@@ -102,7 +103,8 @@ def _render_plots(report: EvalReport) -> Iterator[str]:
         sure, wrong = [c for c, _ in known], [w for _, w in known]
         coverage, risk = abstention_metrics.compute_risk_coverage(sure, wrong)
         yield f"<figure>{plots.plot_risk_coverage(coverage.tolist(), risk.tolist())}</figure>"
-        yield f"<figure>{plots.plot_reliability(abstention_metrics.compute_reliability(sure, wrong))}</figure>"
+        reliability = abstention_metrics.compute_reliability(sure, wrong)
+        yield f"<figure>{plots.plot_reliability(reliability)}</figure>"
     walls = [one.answered_case.wall for one in report.scored if one.answered_case is not None]
     if walls:
         yield f"<figure>{plots.plot_latency(walls)}</figure>"
@@ -119,7 +121,8 @@ def _render_comparison(compared: Sequence[MetricComparison]) -> Iterator[str]:
 def _render_groups(report: EvalReport) -> Iterator[str]:
     yield "<section><h2>By language and stratum</h2>"
     for name, table in report.groups.items():
-        yield f"<details><summary>{escape(name)}</summary>{_render_table(report_tables.figure_rows(table))}</details>"
+        figures = _render_table(report_tables.figure_rows(table))
+        yield f"<details><summary>{escape(name)}</summary>{figures}</details>"
     yield "</section>"
 
 
@@ -136,7 +139,7 @@ def _render_cases(report: EvalReport) -> Iterator[str]:
 
 
 def name_case_outcome(scored: ScoredCase) -> str:
-    """Say in a word how a case ended: right, wrong, refused or error."""
+    """Return how a case ended, in a word: right, wrong, refused or error."""
     if scored.answered_case is None or scored.answered_case.reply.outcome == "undetermined":
         return "error"
     if not scored.answered_case.is_answered:
@@ -171,10 +174,11 @@ def _render_case(scored: ScoredCase) -> Iterator[str]:
 
 
 def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
-    """Write the answer, each sentence with what its sources hold of it."""
+    """Write the answer, each sentence with the share that its sources support."""
     sure = answered_case.reply.confidence
     more = "" if sure is None else f" · confidence {sure:.2f}"
-    yield f"<h3>Answer <small>{escape(answered_case.reply.outcome)}{more} · {answered_case.wall:.3f} s</small></h3>"
+    outcome = escape(answered_case.reply.outcome)
+    yield f"<h3>Answer <small>{outcome}{more} · {answered_case.wall:.3f} s</small></h3>"
     if not answered_case.reply.sentences:
         yield f"<p>{escape(answered_case.reply.text)}</p>"
     for said in answered_case.reply.sentences:
@@ -192,7 +196,7 @@ def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
 
 
 def _render_passages(answered_case: AnsweredCase) -> Iterator[str]:
-    """Write the first passages, and any that hold evidence, with the evidence marked."""
+    """Write the first passages, and any that contain evidence, with the evidence marked."""
     yield "<h3>Passages</h3><ol>"
     for rank, (passage, met) in enumerate(
         zip(answered_case.reply.passages, answered_case.evidence_by_passage, strict=True), 1
@@ -211,7 +215,7 @@ def _render_passages(answered_case: AnsweredCase) -> Iterator[str]:
 
 
 def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Escape a text, with some stretches of it marked.
+    """Escape a text, with some spans of it marked.
 
     >>> mark_spans("a < b & c", [(4, 5)])
     'a &lt; <mark>b</mark> &amp; c'
@@ -228,7 +232,7 @@ def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _render_table(rows: Sequence[str]) -> str:
-    """Turn rows of a Markdown table into HTML."""
+    """Convert rows of a Markdown table to HTML."""
     cells = [[escape(cell.strip()) for cell in row.strip("|").split(" | ")] for row in rows]
     head = "".join(f"<th>{cell}</th>" for cell in cells[0])
     body = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in cells[2:])

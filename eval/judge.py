@@ -1,4 +1,4 @@
-"""A language model as judge: one call an answer, every verdict tied to a quote that must be there.
+"""Judge answers by a language model: one call an answer, every verdict with a checked quote.
 
 We split and number the sentences, the model gives one verdict each by a JSON schema. A verdict
 "supported" needs a quote found in the passage it names, else it is downgraded. A reply that was
@@ -33,7 +33,7 @@ SYSTEM: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceVerdict:
-    """What the judge says of a sentence. downgraded: why it does not count as it was given."""
+    """The judge's verdict on a sentence. downgraded: why it does not count as given."""
 
     sentence: int
     verdict: str
@@ -44,7 +44,7 @@ class SentenceVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedAnswer:
-    """An answer as judged. faithfulness: share of its claims that hold; None: it claims nothing.
+    """A judged answer. faithfulness: share of its claims that hold; None: it claims nothing.
 
     fluency, helpfulness: marks from 1 to 5, for information only.
     """
@@ -58,7 +58,7 @@ class JudgedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges answers."""
+    """Judges answers with a language model."""
 
     replies: JudgeClient
 
@@ -96,7 +96,7 @@ def write_judge_request(
 def read_judgement(
     judgement: Mapping[str, Any], sentences: Sequence[str], passages: Sequence[str]
 ) -> tuple[SentenceVerdict, ...]:
-    """Read what the model wrote. Raises NoAnswer for one that has not one verdict a sentence."""
+    """Read the model's judgement. Raises NoAnswer unless it has one verdict for each sentence."""
     try:
         given = judgement["verdicts"]
         found = {int(one["sentence"]): one for one in given}
@@ -110,7 +110,7 @@ def read_judgement(
 
 
 def compute_supported_share(verdicts: Sequence[SentenceVerdict]) -> float | None:
-    """Give the share of the claims that hold; what was downgraded counts as not stated."""
+    """Return the share of the claims that hold; a downgraded one counts as not stated."""
     worth = [WORTH[one.verdict] for one in verdicts if one.verdict in WORTH]
     return sum(worth) / len(worth) if worth else None
 
@@ -139,7 +139,7 @@ def _check_verdict(row: Mapping[str, Any], passages: Sequence[str]) -> SentenceV
 
 
 def _contains_quote(quote: str, passage: str) -> bool:
-    """Tell whether a passage holds a quote, as the judge was given it."""
+    """Tell whether a passage contains a quote, as the judge was given it."""
     return bool(find_quote(Evidence(uri="", quote=break_markers(quote)), break_markers(passage)))
 
 

@@ -1,4 +1,4 @@
-"""A model that judges, asked once: its raw replies are kept, and replayed without it.
+"""Ask a judging model once for each request; keep its raw replies, and replay them offline.
 
 A reply that was cut off, or is not the JSON that was asked for, is an error and no judgement.
 """
@@ -20,7 +20,7 @@ WARM = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeOptions:
-    """Which model judges, and how.
+    """Settings of the judge: which model, and how it is asked.
 
     url: an OpenAI-compatible server (vLLM), with or without ``/v1``. model, revision: stored with
     every verdict.
@@ -36,7 +36,7 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class JudgeClient:
-    """Asks a model. cache: folder of raw replies. offline: ask nobody, replay what is kept.
+    """Asks a judging model. cache: folder of raw replies. offline: ask nobody, only replay.
 
     A failure is kept too: offline it is told again, otherwise it is tried again.
     """
@@ -47,7 +47,7 @@ class JudgeClient:
     post: Callable[[str, Json, float], Json] = post_json
 
     def __call__(self, body: Json) -> tuple[Json, str]:
-        """Give the raw reply to a request, and the request's digest. Raises NoAnswer."""
+        """Return the raw reply to a request, and the request's digest. Raises NoAnswer."""
         key = digest_request(body, self.options)
         file = self.cache / f"{key}.json"
         held = _read_cache(file)
@@ -67,7 +67,7 @@ class JudgeClient:
         return raw, key
 
     def facts(self) -> dict[str, Any]:
-        """Say who judged."""
+        """Return the facts that identify the judge."""
         given = self.options
         return {"model": given.model, "revision": given.revision, "seed": given.seed}
 
@@ -106,7 +106,7 @@ def write_closed_schema(properties: Json) -> dict[str, Any]:
 
 
 def digest_request(body: Json, options: JudgeOptions) -> str:
-    """Name a request by its content and the model's revision."""
+    """Return a digest of a request's content and the model's revision."""
     text = json.dumps([body, options.revision], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -135,7 +135,7 @@ def read_mark(values: Json, name: str) -> int:
 
 
 def _read_cache(file: Path) -> Json | None:
-    """Read what was kept; None where nothing was. Raises NoAnswer naming a damaged file."""
+    """Read a kept reply; None where there is none. Raises NoAnswer naming a damaged file."""
     if not file.exists():
         return None
     try:
@@ -146,7 +146,7 @@ def _read_cache(file: Path) -> Json | None:
 
 
 def _write_cache(file: Path, raw: Json) -> None:
-    """Write a reply whole or not at all; equal requests may be under way at once."""
+    """Write a reply whole or not at all: equal requests may run at the same time."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{threading.get_ident()}.part")
     part.write_text(json.dumps(raw, ensure_ascii=False, sort_keys=True), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Judge the answers of a stored run: one JSON line a case, errors as errors, replayed offline."""
+"""Judge the answers of a stored run: one JSON line a case; errors are lines too."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0
 
 
 def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
-    """Judge every answer that was given, write judged.jsonl and judge.json; give the figures."""
+    """Judge every answer of a run, write judged.jsonl and judge.json; return the figures."""
     cases = sorted(run_folder.read_cases(folder), key=lambda case: case.id)
     trials = trial.read_trials(folder)
     answers = [(c, r) for c in cases if (r := find_given_answer(c, trials)) is not None]
@@ -30,7 +30,7 @@ def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
 
 
 def summarise_judgements(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up: mean with interval, and how many were left out, failed or downgraded."""
+    """Summarise judgements: mean with interval; counts of skipped, failed and downgraded ones."""
     ok = [row for row in rows if row["status"] == "ok"]
     marked = [row for row in rows if row["status"] != "error"]
     return {
@@ -58,7 +58,7 @@ def _judged_figure(
 
 
 def find_given_answer(case: Case, trials: Mapping[str, trial.Trial]) -> TargetReply | None:
-    """Give what was answered to a case; None where nothing was."""
+    """Return the answer to a case; None where none was given."""
     held = trials.get(case.id)
     if held is None or held.status != "ok":
         return None

@@ -1,4 +1,4 @@
-"""Scores of single cases, and what they come to: values with bounds, never NaN.
+"""Score cases, and aggregate the scores: values with bounds, never NaN.
 
 Pure: cases and trials in, numbers out. Cases are taken in the order of their ids, so a run that
 was asked in another order measures the same to the last bit.
@@ -36,7 +36,7 @@ CURVES: Mapping[str, Curve] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate:
-    """What a metric comes to over some cases.
+    """The aggregate of a metric over some cases.
 
     bound_low, bound_high: what it would be if every case that could not be measured had the
     worst, or the best, value; None where the metric has no bounds. reasons: why cases are left
@@ -60,7 +60,7 @@ def score_cases(
     places: Mapping[str, tuple[tuple[EvidencePlace, ...], bool]],
     metrics: Sequence[Metric] = METRICS,
 ) -> list[ScoredCase]:
-    """Score every case. places: per case its evidence, and whether any of it was not found."""
+    """Score every case. places: per case its evidence, and whether any was not located."""
     ordered = sorted(cases, key=lambda case: case.id)
     replies = {case.id: _read_trial_reply(trials.get(case.id)) for case in ordered}
     idf = _passage_idf(
@@ -83,7 +83,7 @@ def score_cases(
 def aggregate_scores(
     scored: Sequence[ScoredCase], metrics: Sequence[Metric]
 ) -> dict[str, Aggregate]:
-    """Give every metric over some cases: its mean, with a 95 % interval over clusters.
+    """Return every metric over some cases: its mean, with a 95 % interval over clusters.
 
     Shares of yes and no get Wilson's interval, other means the bootstrap's; of under five clusters
     nothing is known but what bounds the metric.
@@ -95,7 +95,7 @@ def aggregate_scores(
 
 
 def compute_confidence_curves(scored: Sequence[ScoredCase]) -> dict[str, Aggregate]:
-    """Give what a confidence is worth: its order (AUROC), risk over coverage, calibration."""
+    """Return the quality of a confidence: AUROC, risk over coverage, calibration."""
     known = [(one, *pair) for one in scored if (pair := confidence_and_error(one)) is not None]
     left = {"no confidence is told, or no answer came": len(scored) - len(known)}
     reasons = {why: n for why, n in left.items() if n}
@@ -121,7 +121,7 @@ def compute_confidence_curves(scored: Sequence[ScoredCase]) -> dict[str, Aggrega
 
 
 def confidence_and_error(scored: ScoredCase) -> tuple[float, float] | None:
-    """Give the confidence of a case, and whether answering it would be wrong (1.0); None: unknown.
+    """Return the confidence of a case and its error (1.0: answering is wrong); None: unknown.
 
     An answerable question that was refused counts as right to answer where its evidence was
     found.
@@ -139,7 +139,7 @@ def confidence_and_error(scored: ScoredCase) -> tuple[float, float] | None:
 
 
 def compute_latencies(scored: Sequence[ScoredCase]) -> dict[str, dict[str, float]]:
-    """Give quantiles of the seconds of each step as the target tells them, and of the asker."""
+    """Return quantiles of the seconds of each step, by the target's clock and by our own."""
     steps: dict[str, list[float]] = {}
     for one in scored:
         if one.answered_case is not None:
@@ -150,7 +150,7 @@ def compute_latencies(scored: Sequence[ScoredCase]) -> dict[str, dict[str, float
 
 
 def group_cases(scored: Sequence[ScoredCase]) -> Iterator[tuple[str, list[ScoredCase]]]:
-    """Give the cases by language, by stratum and by both, named as gates name them."""
+    """Yield the cases by language, by stratum and by both, named as gates name them."""
     langs = sorted({one.case.lang for one in scored})
     strata = sorted({one.case.stratum for one in scored})
     for lang in langs:
@@ -165,7 +165,7 @@ def group_cases(scored: Sequence[ScoredCase]) -> Iterator[tuple[str, list[Scored
 
 
 def _read_trial_reply(trial: Trial | None) -> TargetReply | Score:
-    """Read a trial's reply, or say in a score why there is none."""
+    """Return a trial's reply, or a score with the reason why there is none."""
     if trial is None:
         return Score(None, "error", "not asked")
     if trial.status != "ok":
@@ -177,14 +177,14 @@ def _read_trial_reply(trial: Trial | None) -> TargetReply | Score:
 
 
 def _check_score(score: Score) -> Score:
-    """Turn a value that is no number into an error that says so."""
+    """Turn a value that is not a number into an error score."""
     if score.value is None or math.isfinite(score.value):
         return score
     return Score(None, "error", f"not a finite number: {score.value}")
 
 
 def _passage_idf(texts: Iterable[str]) -> Idf:
-    """Weigh words by how many of the different passages of a run hold them."""
+    """Return the idf of words over the distinct passages of a run."""
     every = set(texts)
     held = Counter(word for text in every for word in word_set(text))
     n = len(every)
@@ -264,7 +264,7 @@ def _bootstrap_means(
 def _bootstrap_curve(
     known: Sequence[tuple[ScoredCase, float, float]], curve: Curve | None
 ) -> tuple[float, float, float]:
-    """Give a figure and its interval, over clusters drawn with replacement."""
+    """Return a figure and its interval, over clusters drawn with replacement."""
     sure = np.array([c for _, c, _ in known])
     wrong = np.array([w for _, _, w in known])
     side = np.array([one.case.answerable for one, _, _ in known])

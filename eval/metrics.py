@@ -1,4 +1,4 @@
-"""Every metric of the deterministic tier: one table. A metric that does not apply says why."""
+"""The table of deterministic metrics. One that does not apply to a case gives its reason."""
 
 from collections.abc import Callable, Hashable, Sequence
 
@@ -14,7 +14,7 @@ NOT_ANSWERED = "the answer was not given"
 
 
 def _with_evidence(measure: Callable[[AnsweredCase], float]) -> Callable[[AnsweredCase], Score]:
-    """Score only cases whose evidence is known and where passages are told."""
+    """Apply a metric only to cases whose evidence is known and whose reply lists passages."""
 
     def score(asked: AnsweredCase) -> Score:
         if not asked.case.answerable:
@@ -31,7 +31,7 @@ def _with_evidence(measure: Callable[[AnsweredCase], float]) -> Callable[[Answer
 def _with_answer(
     measure: Callable[[AnsweredCase], float | None], why: str
 ) -> Callable[[AnsweredCase], Score]:
-    """Score only answers that were given and that claim something."""
+    """Apply a metric only to answers that were given and that claim something."""
 
     def score(asked: AnsweredCase) -> Score:
         if not asked.is_answered:
@@ -77,7 +77,7 @@ def _average_precision_metric(answered_case: AnsweredCase) -> float:
 
 
 def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[AnsweredCase], Score]:
-    """Score by characters shared between evidence and passages: shared, evidence, passages."""
+    """Make a metric over characters: those shared, those of the evidence, those of passages."""
 
     def score(asked: AnsweredCase) -> Score:
         known = _with_evidence(lambda _: 0.0)(asked)
@@ -102,7 +102,7 @@ def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[An
 
 
 def _closest_span(place: EvidencePlace, ours: Sequence[Span]) -> Span:
-    """Choose, of the places where a quote stands, the one that is found best."""
+    """Choose, of the places where a quote stands, the best retrieved one."""
     return max(place.spans, key=lambda span: evidence_spans.count_shared_characters([span], ours))
 
 
@@ -141,7 +141,7 @@ def _must_not(answered_case: AnsweredCase) -> Score:
 
 
 def is_answer_right(answered_case: AnsweredCase) -> float | None:
-    """Tell whether an answer that was given is right; None where nothing tells.
+    """Tell whether a given answer is right; None where the case does not say.
 
     By what must be said, else by the words of the reference, else by whether it cites the
     evidence. An answer where the documents hold none is wrong.
@@ -186,7 +186,7 @@ def _cites_evidence(answered_case: AnsweredCase) -> Score:
 
 
 def make_support_check(answered_case: AnsweredCase) -> citation_metrics.Carries:
-    """Make the check whether quotes carry a sentence, from the words of the run."""
+    """Make the check whether quotes support a sentence, from the words of the run."""
 
     def check(sentence: str, quotes: Sequence[str]) -> bool:
         held = faithfulness.collect_knowledge(quotes)

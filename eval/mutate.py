@@ -1,4 +1,4 @@
-"""Break true sentences in known ways, to see which breaks a check finds.
+"""Mutate true sentences in known ways, to test which errors a check detects.
 
 Each way changes one thing and leaves all other words: a share of words cannot tell, so it is the
 hard flags that are tried. What a way cannot break, it leaves alone (None). Seeded by the caller.
@@ -59,7 +59,7 @@ _HAN_DENIED = re.compile(r"不(可以|需要|会|能|支持|包括|提供|接受
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A sentence with one thing broken."""
+    """A sentence with one error introduced."""
 
     kind: Kind
     before: str
@@ -69,7 +69,7 @@ class Mutation:
 def mutate_sentence(
     sentence: str, kind: Kind, dice: random.Random, names: Sequence[str] = ()
 ) -> Mutation | None:
-    """Break a sentence in one way; None where it holds nothing of the kind.
+    """Introduce one kind of error into a sentence; None where it does not fit.
 
     names: entities to put in the place of another.
 

@@ -1,4 +1,4 @@
-"""The mutation suite: sentences broken in known ways, how many are found, at what false alarms.
+"""Run the mutation suite: detection rate for each kind of error, and false alarms.
 
 Sentences come from answers that every rater called fully faithful; they are paraphrases, so no
 check can pass by matching strings. Swapped and dropped citations are tried on the same sentences,
@@ -23,7 +23,7 @@ Counts = dict[str, list[float]]
 
 
 def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
-    """Give, per way of breaking, the share found, and the share of whole texts flagged falsely.
+    """Return, per kind of error, the share detected, and the share of true texts flagged.
 
     Only texts with the highest rating of the set are broken.
     """
@@ -68,7 +68,7 @@ def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
 def is_supported_by_quotes(
     sentence: str, quotes: Sequence[str], idf: Idf, beside: str = ""
 ) -> bool:
-    """Tell whether quotes carry a sentence: enough of its words, and nothing said otherwise."""
+    """Tell whether quotes support a sentence: enough of its words, and no contradiction."""
     share = faithfulness.compute_support(sentence, faithfulness.collect_knowledge(quotes), idf)
     enough = share >= faithfulness.SUPPORTED
     return bool(quotes) and enough and not list_violations(sentence, quotes, idf, beside)
@@ -77,7 +77,7 @@ def is_supported_by_quotes(
 def _check_wrong_citation(
     sentence: str, cited_text: RatedText, pool: Sequence[str], idf: Idf
 ) -> bool | None:
-    """Cite a sentence to another text's passage: is that found? None where nothing carries it."""
+    """Tell whether a wrong citation is detected; None where no right one supports the sentence."""
     best = max(
         cited_text.sources,
         key=lambda s: faithfulness.compute_support(
@@ -91,7 +91,7 @@ def _check_wrong_citation(
 
 
 def _mutation_kind(broken: Mutation) -> str:
-    """Tell a name in the label of a list item ("**Name**: …") from one that is said."""
+    """Distinguish a name in a list item's label ("**Name**: …") from one in the text."""
     same = LABEL.sub("", broken.before) == LABEL.sub("", broken.after)
     return LABELLED if same and broken.kind == "entity" else broken.kind
 

@@ -1,4 +1,4 @@
-"""Are two runs different? Paired by case: permutation test, Holm, and what could have been seen.
+"""Paired tests of two runs: permutation test, Holm's correction, smallest visible effect.
 
 A test that finds nothing says little unless it is told what it could have found: so every
 comparison also gives the smallest effect that this set would have shown.
@@ -17,7 +17,7 @@ POWER, ALPHA = 0.80, 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """How much ours is above theirs, with how much reason to believe it.
+    """The difference of two runs in a metric, with its interval and p value.
 
     p: of the permutation test, two-sided. smallest: the effect that would have been found in
     four of five samples of this size.
@@ -35,7 +35,7 @@ def compare_pairs(
     clusters: Sequence[str] | None = None,
     within: tuple[float, float] = ANY,
 ) -> PairedDifference:
-    """Compare two measurements of the same cases. within: where a difference can lie at all.
+    """Compare two measurements of the same cases. within: the range of a difference.
 
     >>> same = compare_pairs([0.5, 1.0, 0.0], [0.5, 1.0, 0.0])
     >>> same.p, same.smallest
@@ -51,7 +51,7 @@ def compare_pairs(
 
 
 def compute_permutation_p(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
-    """Give the share of sign flips of whole clusters that reach the gap seen (p, two-sided).
+    """Return the two-sided p: the share of sign flips of whole clusters that reach the gap.
 
     >>> compute_permutation_p([1.0] * 12) < 0.01 < 0.5 < compute_permutation_p([1.0, -1.0] * 6)
     True
@@ -69,7 +69,7 @@ def compute_permutation_p(gaps: Sequence[float], clusters: Sequence[str] | None 
 
 
 def compute_smallest_effect(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
-    """Give the mean gap that a test at 5 % finds in four of five samples like this one."""
+    """Return the mean gap that a test at 5 % detects in four of five samples like this one."""
     sums, counts = sum_clusters(gaps, clusters)
     if len(sums) == 1:
         return float("inf") if sums.any() else 0.0

@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: no library, no network, readable in light and dark."""
+"""Draw plots as SVG without a library: no network, readable in light and dark."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +8,7 @@ Point = tuple[float, float]
 
 
 def draw_axes(body: Sequence[str], title: str, axes: tuple[str, str], x_top: float = 1) -> str:
-    """Put a plot into axes: x from 0 to ``x_top``, y from 0 to 1."""
+    """Draw the axes around a plot: x from 0 to ``x_top``, y from 0 to 1."""
     lines = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>",
@@ -34,7 +34,7 @@ def draw_axes(body: Sequence[str], title: str, axes: tuple[str, str], x_top: flo
 
 
 def map_point(point: Point, x_top: float = 1) -> Point:
-    """Give where a point of the plot lies in the picture."""
+    """Return the place of a point of the plot in the picture."""
     x = LEFT + point[0] / (x_top or 1) * (WIDTH - LEFT - RIGHT)
     return x, HEIGHT - BOTTOM - point[1] * (HEIGHT - TOP - BOTTOM)
 
@@ -46,7 +46,7 @@ def draw_line(points: Sequence[Point], style: str, x_top: float = 1) -> str:
 
 
 def plot_risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> str:
-    """Plot how often an answer is wrong against how many questions are answered."""
+    """Plot the share of wrong answers against the share of questions answered."""
     points = list(zip(coverage, risk, strict=True))
     aim = draw_line([(0, 0.1), (1, 0.1)], "aim")
     axes = ("share of questions answered, surest first", "share of them wrong")
@@ -54,7 +54,7 @@ def plot_risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> str:
 
 
 def plot_reliability(bins: Sequence[tuple[float, float, int]]) -> str:
-    """Plot what was right against what was promised; a dot's size tells how many cases it holds."""
+    """Plot the share right against the confidence; a dot's size shows its number of cases."""
     most = max((n for _, _, n in bins), default=1)
     dots = []
     for sure, right, n in bins:
@@ -70,7 +70,7 @@ def plot_reliability(bins: Sequence[tuple[float, float, int]]) -> str:
 
 
 def plot_latency(seconds: Sequence[float]) -> str:
-    """Plot how many answers came within how many seconds."""
+    """Plot the number of answers over the seconds they took."""
     ordered = sorted(seconds)
     top = ordered[-1] if ordered else 1.0
     points = [(0.0, 0.0)]

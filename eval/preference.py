@@ -1,4 +1,4 @@
-"""Which of two answers is better? A language model votes, in both orders, several times.
+"""Compare two answers by the votes of a language model, in both orders, several times.
 
 A judge likes what it reads first: every vote is asked twice, with the answers in turn, and an
 answer wins a case only by the votes of both orders together. How often the two orders agree is
@@ -37,7 +37,7 @@ class Preference:
 
     @property
     def winner(self) -> str:
-        """Decide: an answer that only wins where it stands first does not win.
+        """Return the winner; an answer that wins only when shown first does not win.
 
         >>> Preference(forward=("a", "a"), backward=("a", "b")).winner
         'a'
@@ -50,7 +50,7 @@ class Preference:
 
     @property
     def orders_agree(self) -> bool:
-        """Tell whether both orders decide alike."""
+        """Tell whether both orders have the same winner."""
         one = Preference(forward=self.forward, backward=())
         return one.winner == Preference(forward=self.backward, backward=()).winner
 
@@ -66,7 +66,7 @@ def compare_answers(ask: JudgeClient, question: str, a: str, b: str, votes: int 
 def compare_run_answers(
     ours: Path, theirs: Path, ask: JudgeClient, votes: int = 1, jobs: int = 8
 ) -> dict[str, Any]:
-    """Compare the answers of two stored runs; writes preferred.jsonl and .json into ours."""
+    """Compare the answers of two stored runs; write preferred.jsonl and .json into ours."""
     pairs = _answer_pairs(ours, theirs)
     if not pairs:
         raise BadCases(f"{ours} and {theirs} both answer no case: there is nothing to compare.")
@@ -79,7 +79,7 @@ def compare_run_answers(
 
 
 def summarise_preferences(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up: share won (a tie is half), how often both orders agree, and what failed."""
+    """Summarise votes: share won (a tie is half), agreement of both orders, and failures."""
     ok = [row for row in rows if row["status"] == "ok"]
     won = [WORTH[row["better"]] for row in ok]
     found = stats.estimate_mean(won, [row["cluster"] for row in ok], (0.0, 1.0)) if ok else None

@@ -1,4 +1,4 @@
-"""How good is a ranking? Pure: names in, a number out. Held against ir-measures by a test."""
+"""Metrics of a ranking of names. Pure; a test compares them with ir-measures."""
 
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -8,7 +8,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 def compute_ndcg(ranking: Sequence[Name], grades: Mapping[Name, int], *, k: int) -> float:
-    """Score a ranking against graded judgements, 1.0 at best (Järvelin and Kekäläinen, 2002).
+    """Return the nDCG of a ranking, 1.0 at best (Järvelin and Kekäläinen, 2002).
 
     >>> compute_ndcg(["a", "b"], {"a": 1}, k=10), round(compute_ndcg(["b", "a"], {"a": 1}, k=10), 3)
     (1.0, 0.631)
@@ -18,7 +18,7 @@ def compute_ndcg(ranking: Sequence[Name], grades: Mapping[Name, int], *, k: int)
 
 
 def compute_recall(ranking: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
-    """Give the share of what is wanted that is among the first k.
+    """Return the share of the relevant names that are among the first k.
 
     >>> compute_recall(["a", "b", "c"], {"a", "c"}, k=2)
     0.5
@@ -27,7 +27,7 @@ def compute_recall(ranking: Sequence[Name], wanted: Collection[Name], *, k: int)
 
 
 def compute_hit(ranking: Sequence[Name], wanted: Collection[Name], *, k: int) -> float:
-    """Tell (1.0 or 0.0) whether anything wanted is among the first k.
+    """Return 1.0 if any relevant name is among the first k, else 0.0.
 
     >>> compute_hit(["a", "b"], {"b"}, k=1), compute_hit(["a", "b"], {"b"}, k=2)
     (0.0, 1.0)
@@ -36,7 +36,7 @@ def compute_hit(ranking: Sequence[Name], wanted: Collection[Name], *, k: int) ->
 
 
 def compute_reciprocal_rank(ranking: Sequence[Name], wanted: Collection[Name]) -> float:
-    """Give one over the place of the first that is wanted; 0.0 where none was found.
+    """Return one over the rank of the first relevant name; 0.0 where there is none.
 
     >>> compute_reciprocal_rank(["a", "b"], {"b"}), compute_reciprocal_rank(["a"], {"b"})
     (0.5, 0.0)
@@ -46,7 +46,7 @@ def compute_reciprocal_rank(ranking: Sequence[Name], wanted: Collection[Name]) -
 
 
 def compute_average_precision(ranking: Sequence[Name], wanted: Collection[Name]) -> float:
-    """Give the mean precision at the places of what is wanted; what was not found counts 0.
+    """Return the mean precision at the ranks of the relevant names; a missing one counts 0.
 
     >>> compute_average_precision(["a", "x", "b"], {"a", "b"})
     0.8333333333333333

@@ -1,4 +1,4 @@
-"""A build's way to a verdict: measure its run, hold it against the gate and the baseline, write.
+"""Judge a release: measure its run, test it against gate and baseline, write reports.
 
 Everything is written before anything fails, so that a red build always has its report.
 """
@@ -46,7 +46,7 @@ def release_run(
 
 
 def check_gate(rules: Gate | None, baseline: Path | None) -> None:
-    """Refuse a gate that nothing could fail. Raises BadGate; cheap, so ask before a long run."""
+    """Refuse a gate that cannot fail. Raises BadGate; cheap, so call it before a long run."""
     if rules is not None and baseline is None and not rules.tests and rules.watch:
         raise BadGate(
             f"The gate only watches {', '.join(rules.watch)}, and there is no run to hold it "
@@ -55,7 +55,7 @@ def check_gate(rules: Gate | None, baseline: Path | None) -> None:
 
 
 def write_release(outcome: ReleaseOutcome, folder: Path) -> None:
-    """Write the reports for people and for machines that watch builds."""
+    """Write the reports of a release for people and for build servers."""
     text = report_tables.report_as_markdown(outcome.report, outcome.verdicts, outcome.comparisons)
     (folder / MARKDOWN).write_text(text, encoding="utf-8")
     junit = report_tables.report_as_junit(
@@ -72,7 +72,7 @@ def write_release(outcome: ReleaseOutcome, folder: Path) -> None:
 def _judge_watched(
     rules: Gate | None, compared: Sequence[MetricComparison], baseline: Path
 ) -> list[GateVerdict]:
-    """Turn the metrics that are watched into verdicts. Raises BadGate for an unknown one."""
+    """Turn the watched metrics into verdicts. Raises BadGate for an unknown one."""
     found = {one.name: one for one in compared}
     names = rules.watch if rules else tuple(name for name in WATCHED if name in found)
     if rules is None and not names:

@@ -1,4 +1,4 @@
-"""What became of a run: its report, the verdict of each gate, and the exit code they come to."""
+"""The outcome of a release check: report, gate verdicts and exit code."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,10 @@ PASSED, FAILED, UNJUDGED = 0, 1, 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOutcome:
-    """What became of a run. unjudged: too many cases went unanswered to say anything."""
+    """The result of a release check: the report of a run, gate verdicts and comparisons.
+
+    is_unjudged: too many cases went unanswered to judge the run.
+    """
 
     report: EvalReport
     verdicts: tuple[GateVerdict, ...] = ()
@@ -19,11 +22,11 @@ class ReleaseOutcome:
     is_unjudged: bool = False
 
     @property
-    def list_failures(self) -> list[GateVerdict]:
-        """List the gates that were not passed."""
+    def failed_verdicts(self) -> list[GateVerdict]:
+        """Return the gate verdicts that failed."""
         return [one for one in self.verdicts if not one.passed]
 
     @property
     def exit_code(self) -> int:
-        """Give the exit code: 0 passed, 1 failed, 6 too many errors to judge."""
-        return UNJUDGED if self.is_unjudged else FAILED if self.list_failures else PASSED
+        """Return the exit code: 0 passed, 1 failed, 6 too many errors to judge."""
+        return UNJUDGED if self.is_unjudged else FAILED if self.failed_verdicts else PASSED

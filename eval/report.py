@@ -1,4 +1,4 @@
-"""What a run comes to: measured from its folder, written as JSON, the same bytes every time."""
+"""Measure a run from its folder, and write the figures as JSON, reproducibly."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ DIGITS = 6  # of every figure written; the last bits of a sum differ between mac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalReport:
-    """Figures of a run, over all cases and by group, and the scored cases they come from.
+    """Figures of a run, over all cases and by group, and the scored cases behind them.
 
     groups: ``lang=en``, ``stratum=near_domain``, ``lang=en,stratum=near_domain``.
     """
@@ -31,7 +31,7 @@ class EvalReport:
 
     @property
     def errors(self) -> list[tuple[str, str]]:
-        """List the cases that were not answered, each with the reason."""
+        """Return the cases that were not answered, each with the reason."""
         return [
             (one.case.id, next(iter(one.scores.values())).reason)
             for one in self.scored
@@ -39,13 +39,13 @@ class EvalReport:
         ]
 
     def find(self, name: str, group: str = "") -> Aggregate | None:
-        """Give a figure, of all cases or of a group; None where there is no such one."""
+        """Return a figure, of all cases or of a group; None where there is none of that name."""
         table = self.groups.get(group) if group else self.overall
         return table.get(name) if table else None
 
 
 def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport:
-    """Measure what a folder holds, without asking anyone. Raises BadCases."""
+    """Measure the run in a folder, without asking a target. Raises BadCases."""
     held = run_folder.read_target_facts(folder)
     cases = run_folder.read_cases(folder)
     scored = measure.score_cases(
@@ -68,7 +68,7 @@ def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport
 
 
 def write_report(report: EvalReport, folder: Path) -> dict[str, Any]:
-    """Write report.json and scores.jsonl; give what report.json holds."""
+    """Write report.json and scores.jsonl; return the content of report.json."""
     held = report_as_json(report)
     run_folder.write_json(folder / REPORT, held)
     run_folder.write_lines(folder / SCORES, list(_score_rows(report)))
@@ -76,7 +76,7 @@ def write_report(report: EvalReport, folder: Path) -> dict[str, Any]:
 
 
 def report_as_json(report: EvalReport) -> dict[str, Any]:
-    """Give a report as plain values. Figures are rounded; none is NaN."""
+    """Convert a report to plain values. Figures are rounded; none is NaN."""
     groups = {name: _figures_as_json(table) for name, table in report.groups.items()}
     return {
         "format": 1,
@@ -96,7 +96,7 @@ def report_as_json(report: EvalReport) -> dict[str, Any]:
 def _group_figures(
     name: str, scored: Sequence[ScoredCase], metrics: Sequence[Metric]
 ) -> dict[str, Aggregate]:
-    """Give the figures of a group. A curve needs both sides, which one stratum does not have."""
+    """Return the figures of a group. A curve needs both sides, which one stratum does not have."""
     figures = measure.aggregate_scores(scored, metrics)
     return (
         figures if "stratum=" in name else {**figures, **measure.compute_confidence_curves(scored)}

@@ -1,4 +1,4 @@
-"""A report as Markdown for people, and as JUnit XML for machines that watch builds."""
+"""Write a report as Markdown for people, and as JUnit XML for build servers."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def report_as_markdown(
 
 
 def summarise_in_words(report: EvalReport) -> str:
-    """Say in a sentence how often it is wrong and how often it refuses."""
+    """Summarise in a sentence how often answers are wrong and how often the target refuses."""
     parts = [f"{len(report.scored)} cases, {len(report.errors)} not answered."]
     wrong, refused = report.overall["false_answer"], report.overall["over_refusal"]
     right = report.overall["right"]
@@ -45,7 +45,7 @@ def summarise_in_words(report: EvalReport) -> str:
 
 
 def figure_rows(table: Mapping[str, Aggregate]) -> list[str]:
-    """Write figures as rows; one that no case gave is left out."""
+    """Write figures as rows; a figure without a value is left out."""
     rows = [
         "| metric | value | 95 % interval | cases | left out | failed |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -118,4 +118,5 @@ def report_as_junit(
 def _verdict_row(verdict: GateVerdict) -> str:
     cases = ", ".join(verdict.cases[:MOST_CASES])
     more = f" ({cases})" if cases else ""
-    return f"- {'passed' if verdict.passed else '**FAILED**'} `{verdict.line}` {verdict.why}{more}".rstrip()
+    status = "passed" if verdict.passed else "**FAILED**"
+    return f"- {status} `{verdict.line}` {verdict.why}{more}".rstrip()

@@ -1,4 +1,4 @@
-"""A run's way: find the evidence, ask every case, keep what was answered.
+"""Run an evaluation: locate the evidence, ask every case, keep the trials.
 
 Read this file second, after ``case.py``. A run that was cut short goes on where it stopped; a
 case that failed, or was changed since, is asked again.
@@ -27,7 +27,7 @@ Watch = Callable[[int, int], None]  # how many of all cases are done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How cases are asked. jobs: so many at once. fresh: forget what was answered before."""
+    """How cases are asked. jobs: number asked at once. fresh: discard earlier trials."""
 
     jobs: int = 4
     fresh: bool = False
@@ -37,7 +37,7 @@ class RunOptions:
 def run_cases(
     cases: Sequence[Case], target: Target, folder: Path, options: RunOptions | None = None
 ) -> dict[str, Trial]:
-    """Ask every case that was not answered yet, and give all trials. Raises EvalError.
+    """Ask every case not answered yet, and return all trials. Raises EvalError.
 
     The folder belongs to one target at one generation.
     """
@@ -63,13 +63,13 @@ def run_cases(
 
 
 def digest_case(case: Case) -> str:
-    """Give a digest of what is asked: question and history, nothing of what is known of it."""
+    """Return a digest of a case's question and history, without the known answer."""
     asked = json.dumps([case.question, [dict(turn) for turn in case.history]], ensure_ascii=False)
     return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def ask_case(case: Case, target: Target) -> Trial:
-    """Ask one case. Whatever goes wrong is the trial's reason, never an exception."""
+    """Ask one case. Any failure becomes the trial's reason, never an exception."""
     begun = time.perf_counter()
     blank = Trial(case=case.id, asked=digest_case(case))
     try:
@@ -92,7 +92,7 @@ def _failed_trial(blank: Trial, why: str, begun: float) -> Trial:
 
 
 def _begin_run(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]:
-    """Remember the target, and give what it answered before."""
+    """Write the target's facts, and return its earlier trials."""
     facts = dict(target.facts)
     file = folder / run_folder.RUN
     if file.exists() and not fresh:
@@ -133,7 +133,7 @@ def _is_current_trial(trial: Trial, case: Case) -> bool:
 
 
 def _ask_cases(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
-    """Ask some cases at once, and give them as they come. Stops where nothing answers any more."""
+    """Ask some cases at once, and yield trials as they finish; stop where nothing answers."""
     waiting, failed = iter(cases), 0
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         running: set[Future[Trial]] = set()

@@ -1,4 +1,4 @@
-"""The folder of a run: cases, where their evidence stands, trials, and what was measured.
+"""The folder of a run: cases, located evidence, trials and reports.
 
 run.json        the target, and when it was first asked
 cases.jsonl     the cases as they were asked
@@ -23,7 +23,7 @@ Located = Mapping[str, tuple[tuple[EvidencePlace, ...], tuple[CaseProblem, ...]]
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Write a JSON document, always the same way. Raises ValueError for NaN."""
+    """Write a JSON document, reproducibly. Raises ValueError for NaN."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
     file.write_text(text + "\n", encoding="utf-8")
 
@@ -52,7 +52,7 @@ def read_cases(file: Path) -> list[Case]:
 
 
 def write_located(folder: Path, located: Located) -> None:
-    """Write where the evidence of each case stands."""
+    """Write the located evidence of each case."""
     lines = [
         {
             "case": case,
@@ -66,7 +66,7 @@ def write_located(folder: Path, located: Located) -> None:
 
 
 def read_located(folder: Path) -> dict[str, tuple[tuple[EvidencePlace, ...], bool]]:
-    """Read where the evidence of each case stood, and whether any was not found."""
+    """Read the located evidence of each case, and whether any was not located."""
     found: dict[str, tuple[tuple[EvidencePlace, ...], bool]] = {}
     for line in (folder / EVIDENCE).read_text(encoding="utf-8").splitlines():
         held = json.loads(line)
@@ -75,7 +75,7 @@ def read_located(folder: Path) -> dict[str, tuple[tuple[EvidencePlace, ...], boo
 
 
 def read_target_facts(folder: Path) -> dict[str, Any]:
-    """Read what a run remembers of its target. Raises BadCases where the folder is no run."""
+    """Read the facts of a run's target. Raises BadCases where the folder is no run."""
     if not (folder / RUN).is_file():
         raise BadCases(f"{folder} holds no run. Make one: ragdesk eval run CASES --out {folder}")
     held: dict[str, Any] = read_json(folder / RUN)

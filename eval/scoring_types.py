@@ -1,4 +1,4 @@
-"""The words of measuring: a score with its reason, a metric, and a case with all that is known."""
+"""The types of scoring: Score, Metric, AnsweredCase and ScoredCase."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric of one case. value: None unless the status is ok; never NaN."""
+    """A metric's score of one case. value: None unless the status is ok; never NaN."""
 
     value: float | None
     status: Status = "ok"
@@ -25,13 +25,13 @@ class Score:
 
 
 def skip_metric(reason: str) -> Score:
-    """Say that a metric does not apply to a case."""
+    """Make the score of a metric that does not apply to a case."""
     return Score(None, "skipped", reason)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnsweredCase:
-    """A case, the answer to it, and where its evidence stands."""
+    """A case, the answer to it, and its located evidence."""
 
     case: Case
     reply: TargetReply
@@ -42,7 +42,7 @@ class AnsweredCase:
 
     @cached_property
     def evidence_by_passage(self) -> list[list[int]]:
-        """Give, per passage, which pieces of evidence it holds any of."""
+        """Return, per passage, which pieces of evidence it contains any of."""
         return [
             [
                 i
@@ -54,18 +54,18 @@ class AnsweredCase:
 
     @cached_property
     def source_knowledge(self) -> faithfulness.SourceKnowledge:
-        """Give what stands in all that the answer was given from: passages, headings, quotes."""
+        """Return the knowledge of all sources of the answer: passages, headings, quotes."""
         texts = [text for p in self.reply.passages for text in (p.lead, p.text)]
         return faithfulness.collect_knowledge([*texts, *(c.quote for c in self.reply.citations)])
 
     @property
     def name_context(self) -> str:
-        """Give what names may come from without being a source: question, headings, titles."""
+        """Return the texts that names may also come from: question, headings, titles."""
         return "\n".join([self.case.question, *(f"{p.uri} {p.lead}" for p in self.reply.passages)])
 
     @cached_property
     def claims(self) -> list[ReplySentence]:
-        """Give the sentences that claim something."""
+        """Return the sentences that claim something."""
         return [one for one in self.reply.sentences if faithfulness.extract_claimed_words(one.text)]
 
     @property
@@ -94,5 +94,5 @@ class ScoredCase:
     answered_case: AnsweredCase | None = None
 
     def values(self, names: Sequence[str]) -> list[float | None]:
-        """Give the values of some metrics."""
+        """Return the values of some metrics."""
         return [self.scores[name].value for name in names]

@@ -1,4 +1,4 @@
-"""How sure is a figure? Intervals, seeded, over clusters of cases that belong together. Pure."""
+"""Estimates with intervals, seeded, over clusters of cases that belong together. Pure."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _AT_ONCE = 4_000_000  # draws held in memory
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean, and the interval that holds 95 % of its resampled values."""
+    """A mean, and the interval that contains 95 % of its resampled values."""
 
     value: float
     low: float
@@ -34,7 +34,7 @@ def estimate_mean(
     clusters: Sequence[str] | None = None,
     within: tuple[float, float] = ANY,
 ) -> Estimate:
-    """Estimate a mean. Whole clusters are resampled: questions of one article are not independent.
+    """Estimate a mean by resampling whole clusters: questions of one article are dependent.
 
     within: where a value can lie at all. Under five clusters that is the interval: one cluster
     resampled is always itself, and would claim certainty.
@@ -58,7 +58,7 @@ def estimate_difference(
     clusters: Sequence[str] | None = None,
     within: tuple[float, float] = ANY,
 ) -> Estimate:
-    """Estimate the mean of paired differences, case by case. within: where one can lie at all.
+    """Estimate the mean of paired differences. within: the range of a difference.
 
     >>> estimate_difference([1.0, 0.5], [0.5, 0.0]).value
     0.5
@@ -67,15 +67,18 @@ def estimate_difference(
 
 
 def estimate_proportion(values: Sequence[float], clusters: Sequence[str] | None = None) -> Estimate:
-    """Estimate a share of yes (1.0) among yes and no: Wilson, over as many cases as count.
+    """Estimate a share of yes (1.0) among yes and no by Wilson's interval.
 
     Cases of one cluster are worth less than as many independent ones (Kish's design effect).
     Where all agree, or there are under five clusters, that cannot be seen, and only whole clusters
     count: a bootstrap would claim certainty there.
 
-    >>> str(estimate_proportion([1.0] * 20)), str(estimate_proportion([1.0] * 20, ["a"] * 10 + ["b"] * 10))
-    ('1.000 [0.839, 1.000]', '1.000 [0.342, 1.000]')
-    >>> str(estimate_proportion([1.0, 0.0] * 10, ["a"] * 10 + ["b"] * 10))
+    >>> str(estimate_proportion([1.0] * 20))
+    '1.000 [0.839, 1.000]'
+    >>> clusters = ["a"] * 10 + ["b"] * 10
+    >>> str(estimate_proportion([1.0] * 20, clusters))
+    '1.000 [0.342, 1.000]'
+    >>> str(estimate_proportion([1.0, 0.0] * 10, clusters))
     '0.500 [0.095, 0.905]'
     """
     sums, counts = sum_clusters(values, clusters)
@@ -84,7 +87,7 @@ def estimate_proportion(values: Sequence[float], clusters: Sequence[str] | None 
 
 
 def compute_wilson_interval(share: float, n: float) -> Estimate:
-    """Give Wilson's score interval of a share of n cases; n may be an effective number.
+    """Return Wilson's score interval of a share of n cases; n may be an effective number.
 
     >>> str(compute_wilson_interval(0.5, 10))
     '0.500 [0.237, 0.763]'
@@ -98,16 +101,18 @@ def compute_wilson_interval(share: float, n: float) -> Estimate:
 
 
 def compute_exact_upper_bound(count: int, n: int, *, level: float = LEVEL) -> float:
-    """Give the one-sided upper bound of a share: in so many of all samples it is not exceeded.
+    """Return the exact one-sided upper bound of a share, by Clopper and Pearson.
 
-    >>> round(compute_exact_upper_bound(0, 29), 3), compute_exact_upper_bound(3, 3), compute_exact_upper_bound(0, 0)
-    (0.098, 1.0, 1.0)
+    >>> round(compute_exact_upper_bound(0, 29), 3)
+    0.098
+    >>> compute_exact_upper_bound(3, 3), compute_exact_upper_bound(0, 0)
+    (1.0, 1.0)
     """
     return 1.0 if count >= n else float(beta.ppf(level, count + 1, n - count))
 
 
 def sum_clusters(values: Sequence[float], clusters: Sequence[str] | None) -> tuple[Floats, Floats]:
-    """Add up the values of each cluster, and count them. Raises ValueError where there are none."""
+    """Sum and count the values of each cluster. Raises ValueError where there are none."""
     if not len(values):
         raise ValueError("nothing to estimate")
     names = np.asarray(clusters if clusters is not None else range(len(values)))
@@ -117,7 +122,7 @@ def sum_clusters(values: Sequence[float], clusters: Sequence[str] | None) -> tup
 
 
 def draw_cluster_samples(n: int, rounds: int = ROUNDS) -> Iterator[Floats]:
-    """Draw n clusters with replacement, ``rounds`` times: how often each was drawn, in blocks."""
+    """Draw n clusters with replacement, ``rounds`` times; yield counts per cluster, in blocks."""
     random = np.random.default_rng(SEED)
     block = max(1, _AT_ONCE // n)
     for start in range(0, rounds, block):

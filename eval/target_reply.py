@@ -1,4 +1,4 @@
-"""Read what a target answered: one shape for the metrics, whatever engine said it.
+"""Read a target's reply into one form for the metrics, whatever engine wrote it.
 
 An engine that says itself how an answer ended is believed. Of any other one only words are
 known: a fixed list of phrases tells a refusal, and what is half a refusal and half an answer is
@@ -48,7 +48,7 @@ _SHORT = 2  # sentences: a refusal and what it adds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyPassage:
-    """A passage that an answer was given from. start, end: offsets into the document, if known."""
+    """A passage behind an answer. start, end: offsets into the document, if known."""
 
     uri: str
     text: str
@@ -60,7 +60,7 @@ class ReplyPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyCitation:
-    """A citation. resolved: whether the document holds the quote there; None: cannot be told."""
+    """A citation. resolved: whether the document contains the quote there; None: not known."""
 
     number: int
     uri: str
@@ -81,7 +81,7 @@ class ReplySentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetReply:
-    """An answer as the metrics read it. confidence: 0..1 that it is right to answer, if known."""
+    """An answer as the metrics read it. confidence: 0..1 that answering is right, if known."""
 
     text: str
     outcome: Outcome
@@ -97,7 +97,7 @@ class TargetReply:
 def read_reply(
     reply: Mapping[str, Any], resolved: Mapping[str, bool | None] | None = None
 ) -> TargetReply:
-    """Read an answer of ragdesk's form; ``targets`` brings other engines' answers into it.
+    """Read an answer in ragdesk's form; ``targets`` converts other engines' answers into it.
 
     Raises KeyError, TypeError or ValueError where a field is missing or of another kind.
     """
@@ -126,12 +126,16 @@ def read_reply(
 
 
 def classify_refusal(text: str) -> Outcome:
-    """Tell from its words alone whether a text answers.
+    """Classify a text as answer or refusal by its words alone.
 
-    >>> classify_refusal("You have 30 days."), classify_refusal("The documents do not mention this.")
-    ('answered', 'abstained')
-    >>> classify_refusal("I could not find it. Pay by card. Then wait. It takes 3 days."), classify_refusal("")
-    ('undetermined', 'undetermined')
+    >>> classify_refusal("You have 30 days.")
+    'answered'
+    >>> classify_refusal("The documents do not mention this.")
+    'abstained'
+    >>> classify_refusal("I could not find it. Pay by card. Then wait. It takes 3 days.")
+    'undetermined'
+    >>> classify_refusal("")
+    'undetermined'
     """
     plain = normalise_text(text)
     parts = [plain[a:b] for a, b in split_sentences(plain)]
@@ -146,19 +150,21 @@ def classify_refusal(text: str) -> Outcome:
 def is_refusal_sentence(sentence: str) -> bool:
     """Tell whether a sentence only says that something is not known, or not in the documents.
 
-    >>> is_refusal_sentence("The documents do not mention it."), is_refusal_sentence("We do not have shops in Oslo.")
-    (True, False)
+    >>> is_refusal_sentence("The documents do not mention it.")
+    True
+    >>> is_refusal_sentence("We do not have shops in Oslo.")
+    False
     """
     return bool(_SPEAKS_OF_ITSELF.search(normalise_text(sentence)))
 
 
 def split_marked_text(text: str) -> tuple[ReplySentence, ...]:
-    """Split a text into sentences; marks such as [1] or [1, 2] are taken off and read.
+    """Split a text into sentences, and read marks such as [1] or [1, 2] as citations.
 
-    >>> split_marked_text("Pay by card [1, 2]. Then wait.")
-    (ReplySentence(text='Pay by card.', citations=(1, 2)), ReplySentence(text='Then wait.', citations=()))
-    >>> split_marked_text("Pay by card. [1] Then wait. [2][3]")
-    (ReplySentence(text='Pay by card.', citations=(1,)), ReplySentence(text='Then wait.', citations=(2, 3)))
+    >>> [(s.text, s.citations) for s in split_marked_text("Pay by card [1, 2]. Then wait.")]
+    [('Pay by card.', (1, 2)), ('Then wait.', ())]
+    >>> [(s.text, s.citations) for s in split_marked_text("Pay by card. [1] Then wait. [2][3]")]
+    [('Pay by card.', (1,)), ('Then wait.', (2, 3))]
     """
     said: list[ReplySentence] = []
     for start, end in split_sentences(text):

@@ -1,4 +1,4 @@
-"""Whom to ask: a ragdesk address, any HTTP JSON endpoint through a mapping file, a callable.
+"""Targets to ask: a ragdesk server, an HTTP JSON endpoint with a mapping file, a callable.
 
 A mapping file says in a few lines where a rival's reply keeps its text, passages and citations,
 so that it is measured by the same ruler. What they send is foreign: its size and time are bounded,
@@ -35,7 +35,7 @@ _CITATION = {**_PASSAGE, "number": "number", "quote": "quote"}
 
 
 class Target(Protocol):
-    """An engine that can be asked. facts: what a run remembers of it; the name is among them."""
+    """An engine that can be asked. facts: stored with a run; the name is among them."""
 
     @property
     def facts(self) -> Json: ...
@@ -47,7 +47,7 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallableTarget:
-    """A callable as a target: a case in, an answer in ragdesk's form out."""
+    """A callable as a target: takes a case, returns an answer in ragdesk's form."""
 
     call: Callable[[Case], Json]
     facts: Json = field(default_factory=lambda: {"name": "callable"})
@@ -59,11 +59,11 @@ class CallableTarget:
         return self.texts is not None
 
     def ask(self, case: Case) -> Json:
-        """Call it."""
+        """Call the callable with a case."""
         return self.call(case)
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
-        """Give a document's text."""
+        """Return a document's text."""
         del generation
         return self.texts(uri) if self.texts else None
 
@@ -94,7 +94,7 @@ class RagdeskTarget(_HttpTarget):
 
     @property
     def facts(self) -> Json:
-        """Name the server, the collection and the generation that answers now."""
+        """Return the server, the collection and the generation that answers now."""
         request = self._http.build_request("GET", "/v1/collections")
         found = _send_request(self._http, request, self._timeout).get("collections")
         named = [c for c in found if isinstance(c, Mapping)] if isinstance(found, list) else []
@@ -108,7 +108,7 @@ class RagdeskTarget(_HttpTarget):
         }
 
     def ask(self, case: Case) -> Json:
-        """Ask a case, its history with it."""
+        """Ask a case, with its history."""
         body = {
             "question": case.question,
             "collection": self._collection,
@@ -119,7 +119,7 @@ class RagdeskTarget(_HttpTarget):
         return _send_request(self._http, request, self._timeout)
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
-        """Give a document's stored text; None where there is none."""
+        """Return a document's stored text; None where there is none."""
         return self._read(uri, generation)
 
     def _fetch(self, uri: str, generation: int | None) -> str | None:
@@ -134,7 +134,7 @@ class RagdeskTarget(_HttpTarget):
 
 
 class MappedTarget(_HttpTarget):
-    """Any HTTP endpoint that takes and gives JSON, through a mapping file."""
+    """Any HTTP endpoint that speaks JSON, described by a mapping file."""
 
     def __init__(self, file: Path, environ: Mapping[str, str]) -> None:
         held = _read_mapping(file)
@@ -153,17 +153,17 @@ class MappedTarget(_HttpTarget):
 
     @property
     def facts(self) -> Json:
-        """Name the endpoint."""
+        """Return the facts of the endpoint."""
         model = self._request.get("model")
         return {"name": self._name, "kind": "mapped", "url": self._url, "model": model}
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
-        """Give nothing: only ragdesk says where its documents can be read."""
+        """Return None: only ragdesk serves the texts of its documents."""
         del uri, generation
         return None
 
     def ask(self, case: Case) -> Json:
-        """Ask a case, and bring the reply into ragdesk's form; the raw one is kept beside it."""
+        """Ask a case, and convert the reply to ragdesk's form; the raw one is kept beside it."""
         body = _fill_body(self._request, case)
         request = self._http.build_request("POST", self._url, json=body)
         raw = _send_request(self._http, request, self._timeout)
@@ -190,7 +190,7 @@ class MappedTarget(_HttpTarget):
 def open_target(
     name: str, *, collection: str, key: str, environ: Mapping[str, str]
 ) -> RagdeskTarget | MappedTarget:
-    """Open a target by what ``--target`` says: an address or a mapping file. Raises BadTarget."""
+    """Open the target that ``--target`` names: an address or a mapping file. Raises BadTarget."""
     if name.startswith(("http://", "https://")):
         return RagdeskTarget(name, collection, key=key)
     if name.endswith(".toml"):
@@ -199,7 +199,7 @@ def open_target(
 
 
 def post_json(url: str, body: Json, timeout: float) -> Json:
-    """Send JSON somewhere and give what comes back. Raises NoAnswer with what went wrong."""
+    """Post JSON, and return the JSON reply. Raises NoAnswer with the reason of a failure."""
     with httpx.Client(headers=PLAIN, timeout=timeout) as http:
         return _send_request(http, http.build_request("POST", url, json=dict(body)), timeout)
 
@@ -232,7 +232,7 @@ def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) ->
 
 @contextmanager
 def _open_reply(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Response]:
-    """Send a request, and give a reply of which nothing is read yet; no redirect is followed."""
+    """Send a request, and open its reply without reading it; no redirect is followed."""
     got = http.send(request, stream=True, follow_redirects=False)
     try:
         yield got
@@ -241,7 +241,7 @@ def _open_reply(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Re
 
 
 def _read_reply(response: httpx.Response, most: int, seconds: float) -> bytes:
-    """Read a reply to its end. Raises NoAnswer for one that is coded, too large or too slow."""
+    """Read a reply to its end. Raises NoAnswer for one that is encoded, too large or too slow."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise NoAnswer(f"the reply is coded ({coding[:20]}), which was not asked for")
@@ -282,7 +282,7 @@ def _fill_placeholders(text: str, environ: Mapping[str, str]) -> str:
 
 
 def _fill_body(value: Any, case: Case) -> Any:
-    """Fill placeholders in a request; one that stands alone keeps its kind (a list of messages)."""
+    """Fill placeholders in a request; one that stands alone keeps its type (a list of messages)."""
     history = [{"role": role, "content": text} for role, text in list_turns(case)]
     values = {
         "question": case.question,

@@ -1,4 +1,4 @@
-"""What a target answered to a case, as it came, and where runs keep it.
+"""A trial: a target's raw reply to a case, and the file that keeps trials.
 
 A run is stored whole: metrics can be computed again, and new ones added, without asking again.
 """
@@ -32,7 +32,7 @@ class Trial:
 
 
 def read_trials(folder: Path) -> dict[str, Trial]:
-    """Read the trials of a run by case; the last one of a case holds.
+    """Read the trials of a run by case; the last trial of a case counts.
 
     A last line that was cut when the run was killed is left out; any other broken line raises
     ValueError.

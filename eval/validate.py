@@ -1,4 +1,4 @@
-"""Can the ruler be trusted? Its figures against what people said, with what it cannot see.
+"""Validate the metrics: compare their figures with ratings by people.
 
 Thresholds are fitted on the other folds (whole sources at a time), never on the texts they are
 tried on. AUROC is also given among texts of like length: what only measures length shows there.
@@ -31,14 +31,14 @@ Floats = NDArray[np.float64]
 
 
 class Verifier(Protocol):
-    """Says how far sources carry a text (0..1); None: the text claims nothing."""
+    """Returns how far sources support a text (0..1); None: the text claims nothing."""
 
     def __call__(self, text: str, sources: Sequence[str]) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class WordVerifier:
-    """The deterministic tier as a verifier."""
+    """The deterministic metrics as a verifier."""
 
     idf: Idf
     measure: Callable[[Sequence[str], faithfulness.SourceKnowledge, Idf], float] = (
@@ -46,7 +46,7 @@ class WordVerifier:
     )
 
     def __call__(self, text: str, sources: Sequence[str]) -> float | None:
-        """Give the knowledge precision of what the text claims."""
+        """Return the knowledge precision of a text's claims."""
         said = [
             one.text
             for one in split_marked_text(text)
@@ -59,7 +59,7 @@ class WordVerifier:
 
 @dataclass(frozen=True, slots=True)
 class VerifierScores:
-    """Some rated texts and what a verifier gives them: arrays of one length."""
+    """Rated texts with a verifier's scores: arrays of one length."""
 
     values: Floats
     ratings: Floats
@@ -72,7 +72,7 @@ Figure = Callable[[VerifierScores], float]
 
 
 def compute_idf(texts: Sequence[str]) -> Idf:
-    """Weigh words by how many of some texts hold them."""
+    """Return the idf of words over some texts."""
     every = dict.fromkeys(texts)
     held = Counter(word for text in every for word in faithfulness.word_set(text))
     n = len(every)
@@ -82,7 +82,7 @@ def compute_idf(texts: Sequence[str]) -> Idf:
 def validate_verifier(
     rated: Sequence[RatedText], verifier: Verifier | None = None
 ) -> dict[str, Any]:
-    """Hold a verifier (the words if none is given) against a rated set, and against the formula."""
+    """Compare a verifier (by default the words) with a rated set, and with the plain formula."""
     if rated[0].other is not None:
         return {"figures": _compare_rated_pairs(rated)}
     idf = compute_idf([source for one in rated for source in one.sources])
@@ -118,7 +118,7 @@ def _verifier_auroc(scores: VerifierScores) -> float:
 
 
 def _length_matched_auroc(scores: VerifierScores) -> float:
-    """Compare only texts of like length: AUROC within thirds, weighed by the pairs compared."""
+    """Return the AUROC within thirds of text length, weighed by the pairs compared."""
     edges = np.quantile(scores.lengths, np.linspace(0, 1, LENGTHS + 1)[1:-1])
     third = np.searchsorted(edges, scores.lengths)
     total = weight = 0.0
@@ -132,7 +132,7 @@ def _length_matched_auroc(scores: VerifierScores) -> float:
 
 
 def _balanced_accuracy(scores: VerifierScores) -> float:
-    """Give the balanced accuracy at thresholds of the other folds; NaN where all are good."""
+    """Return the balanced accuracy at thresholds of the other folds; NaN where all are good."""
     if scores.good.all() or not scores.good.any():
         return math.nan
     said = np.zeros(len(scores.values), dtype=bool)
@@ -147,7 +147,7 @@ def _balanced_accuracy(scores: VerifierScores) -> float:
 
 
 def find_threshold(values: Floats, good: NDArray[np.bool_]) -> float:
-    """Find the value from which on a text counts as good, for the best balanced accuracy.
+    """Return the score from which a text counts as good, by the best balanced accuracy.
 
     >>> find_threshold(np.array([0.1, 0.2, 0.8]), np.array([False, False, True]))
     0.8
@@ -161,7 +161,7 @@ def find_threshold(values: Floats, good: NDArray[np.bool_]) -> float:
 
 
 def _make_correlation(measure: Callable[[Floats, Floats], Any]) -> Figure:
-    """Make a figure of a correlation; where all values are equal there is none."""
+    """Make a figure of a correlation; there is none where all values are equal."""
 
     def figure(scores: VerifierScores) -> float:
         if np.ptp(scores.values) == 0 or np.ptp(scores.ratings) == 0:
@@ -181,7 +181,7 @@ FIGURES: dict[str, Figure] = {
 
 
 def _compare_rated_pairs(rated: Sequence[RatedText]) -> dict[str, Any]:
-    """Which of two answers is better? By the difference of our figures against the reference."""
+    """Correlate the difference of our figures within each pair with the raters' preference."""
     texts = [t for one in rated for t in (*one.sources, one.text, one.other or "")]
     idf = compute_idf(texts)
     gaps = [
@@ -217,7 +217,7 @@ def _select_rows(scores: VerifierScores, at: NDArray[np.int64]) -> VerifierScore
 
 
 def _draw_rows(scores: VerifierScores) -> list[NDArray[np.int64]]:
-    """Draw whole sources with replacement: rows of each draw."""
+    """Draw whole sources with replacement; yield the rows of each draw."""
     every = np.arange(len(scores.values))
     return [
         np.repeat(every, row.astype(int)[scores.clusters])

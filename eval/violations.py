@@ -1,4 +1,4 @@
-"""What a sentence states otherwise than its sources, however alike they read: hard violations.
+"""Detect violations: what a sentence states that contradicts its sources.
 
 Kept apart from every share of words, and conservative: people who rated answers as fully faithful
 accept free paraphrases, so a number, name or "not" counts only against sources that say nearly
@@ -31,11 +31,12 @@ _COUNTED = frozenset({"one", "two", "three", "four", "1", "2", "3", "4", "一", 
 def list_violations(
     sentence: str, sources: Sequence[str], idf: Idf, beside: str = ""
 ) -> list[Contradiction]:
-    """List what a sentence states otherwise than its sources.
+    """List what a sentence states that contradicts its sources.
 
     beside: what names may come from without being a source: headings, the question.
 
-    >>> [f.said for f in list_violations("You have 60 days.", ["You have 30 days."], lambda t: 1.0)]
+    >>> violations = list_violations("You have 60 days.", ["You have 30 days."], lambda term: 1.0)
+    >>> [violation.words for violation in violations]
     ['60 days']
     """
     said = LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
@@ -78,7 +79,7 @@ def _denials(text: str) -> int:
 
 
 def _is_abbreviation_of(names: str, short: str) -> bool:
-    """Tell whether an abbreviation is of the names before it: Crime Complaint Center (CCC)."""
+    """Tell whether an abbreviation fits the names before it: Crime Complaint Center (CCC)."""
     letters = iter(re.sub(r"[^A-Z]", "", names))
     return all(letter in letters for letter in short if letter.isalpha())
 

@@ -1,4 +1,4 @@
-"""What an asker may find: flags over chunks and entries, and the statistics of words over these.
+"""Masks of the chunks that a user may find, and BM25 statistics over just those.
 
 Statistics count what the asker's groups may see and nothing else. Else the score of a question, or
 whether it is answered at all, would tell that a word stands in a document hidden from the asker.
@@ -21,7 +21,7 @@ _RANKINGS = 16  # sets of groups whose statistics are remembered, each eight byt
 class AccessMasks:
     """Answers filters for one generation; any thread may call.
 
-    live: what is not removed. every: the ranking of all that is live.
+    live: what is not removed. full_ranking: the ranking of all that is live.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class AccessMasks:
         self._cached_ranking = lru_cache(maxsize=_RANKINGS)(ranked)
 
     def filter_mask(self, where: SearchFilter) -> SearchMask:
-        """Say which chunks a filter lets through, of those that hold now.
+        """Return which of the valid chunks a filter lets through.
 
         Fails closed: what cannot be told is left out.
         """
@@ -44,12 +44,12 @@ class AccessMasks:
         return period.mask if where == SearchFilter() else self._cached_mask(where, period.since)
 
     def choose_ranking(self, mask: SearchMask | None) -> Ranking:
-        """Rank as an index would that holds what the asker's groups may see alone."""
+        """Return the BM25 ranking over just the chunks that the asker's groups may see."""
         groups = mask.where.groups if mask and mask.where else None
         return self._full_ranking if groups is None else self._cached_ranking(groups)
 
     def entry_masks(self, mask: SearchMask | None, *, questions: bool) -> Sequence[RowFlags | None]:
-        """Say per segment which entries may be found; None where all may."""
+        """Return per segment which entries may be found; None where all may."""
         period = self._periods()
         if questions:
             return self._layout.select_questions(period.mask if mask is None else mask)

@@ -1,4 +1,4 @@
-"""The writing way: hold the lock, take documents in, publish them as one new generation.
+"""Write the next generation of a collection: take the lock, add documents, publish.
 
 An ingest writes at most one new segment. What it does not touch stays where it lies; what it
 removes or replaces is buried by the generation, not by the segment. Leave the ``with`` block
@@ -51,7 +51,7 @@ _NO_GROUPS: Mapping[str, frozenset[str]] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishResult:
-    """What a publish made: counts of the whole generation, and the texts newly embedded.
+    """The result of a publish: counts of the whole generation, and the texts newly embedded.
 
     changed: False when there was nothing to write and the generation is the one before.
     resumed: texts whose vectors a job before had left in the journal. words_rebuilt: chunks whose
@@ -70,7 +70,7 @@ class PublishResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What is let go of where a damaged collection is begun anew.
+    """The generation that is given up when a damaged collection is rebuilt from nothing.
 
     generation: the one that could not be read whole. documents: how many it held; None where not
     even that can be read.
@@ -81,7 +81,7 @@ class Loss:
 
 
 def measure_loss(collection: Path) -> Loss:
-    """Tell what would be let go of, were the collection begun anew."""
+    """Return what would be given up if the collection were rebuilt from nothing."""
     number = generations.read_current_number(collection) or next(
         generations.order_generations(collection), 0
     )
@@ -95,12 +95,13 @@ def measure_loss(collection: Path) -> Loss:
 class Build:
     """Writes the next generation of a collection; a context manager that holds its lock.
 
-    base: the generation it starts from, open for reading, or None. stale: why all of the base
-    is embedded anew (another embedder made it), or None. due: whether what was published has
-    segments to be merged. journal: what was paid for so far. splitter: facts for the manifest;
-    None keeps those of the base. kept: which generations stay after a publish; None: all.
-    begin_anew: where the base cannot be read whole, start from nothing; then ``measure_loss`` says what
-    is let go of. Of a whole base nothing ever is.
+    base: the generation it starts from, open for reading, or None. stale_reason: why all of the
+    base is embedded anew (another embedder made it), or None. merge_due: whether what was
+    published has segments to be merged. journal: vectors embedded so far. splitter: facts for
+    the manifest; None keeps those of the base. retention: which generations stay after a publish;
+    None: all.
+    begin_anew: where the base cannot be read whole, start from nothing; then ``measure_loss``
+    counts what is lost. A base that can be read whole is kept whole.
     """
 
     def __init__(  # noqa: PLR0913, each is the choice of a job
@@ -162,7 +163,7 @@ class Build:
             raise BaseDamaged(str(error).replace(f"{self._collection}/", "")) from error
 
     def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
-        """Take in a document, instead of any of its source and uri that is there.
+        """Add a document; it replaces any document of the same source and uri.
 
         Raises ValueError, and takes nothing in, when it was added before in this build or a
         chunk is not an exact span of it; OSError when the disk is full.
@@ -182,7 +183,7 @@ class Build:
         merge: MergePolicy = "small",
         reading: Mapping[str, Any] | None = None,
     ) -> PublishResult:
-        """Publish what was added, less the documents removed, with new groups for some.
+        """Publish the added documents, without the removed ones, with new groups for some.
 
         removed, groups: by record id. merge: which segments become one on this occasion, see
         ``compact``; those whose words are of another version of the tokens always do. reading: how
@@ -221,7 +222,7 @@ class Build:
     def _limits(
         self, gone: Iterable[ListedDocument], listed: Sequence[ListedDocument]
     ) -> LimitChange:
-        """Tell which texts become past ones; of a base that is let go of, as far as is known.
+        """List the limited texts that a publish removes; of a lost base, as far as is known.
 
         Its newest whole table says it, or else the access logs, which know places and no texts.
         """
@@ -302,7 +303,7 @@ class Build:
                 self.add(*self.base.read_document(document))
 
     def _finish_draft(self) -> str | None:
-        """Finish the draft and give it its name; returns its digest, None without a draft."""
+        """Finish the draft and give it its name; return its digest, None without a draft."""
         if not self._draft:
             return None
         facts = self._splitter
@@ -324,7 +325,7 @@ class Build:
     def _make_plan(
         self, gone: Iterable[ListedDocument], merged: Collection[str], digest: str | None
     ) -> GenerationPlan:
-        """Say which segments are left, what is dead in them, and how much lives."""
+        """Plan the next generation: its segments, their dead rows, and how many chunks live."""
         counts = self.base.documents.count_by_segment() if self.base else {}
         dead: dict[str, list[tuple[int, int]]] = defaultdict(list)
         if self.base:
@@ -393,7 +394,7 @@ class Build:
         return self._draft
 
     def _find_vectors(self, digests: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """Take vectors of known texts from the base, if this embedder made it, and the journal."""
+        """Look vectors of known texts up in the base (if this embedder made it) and the journal."""
         vectors: dict[bytes, Vectors] = {}
         for part in self.base.segments if self.base and not self.stale_reason else ():
             places = part.chunk_store.find_vector_rows(
@@ -422,7 +423,7 @@ class Build:
         generations.sweep_collection(self._collection)
 
     def _clear_old_generations(self) -> None:
-        """Clear older generations after a publish, which stands whatever becomes of that."""
+        """Clear older generations after a publish, which stands even if clearing fails."""
         if self._number is None or self._retention is None:
             return
         try:
@@ -437,7 +438,7 @@ def _make_access_changes(
     listed: Iterable[ListedDocument],
     regrouped: Iterable[ListedDocument],
 ) -> AccessChanges:
-    """Tell what a publish takes away from its base, and whom it lets see the rest.
+    """Collect the removals and group changes that a publish makes to its base.
 
     gone: removed or replaced. listed: what it lists anew. regrouped: what stays with other groups.
     What is new to the base needs no entry: no older generation holds it, or its removal was noted.

@@ -1,4 +1,4 @@
-"""What an index holds, and what it hands back.
+"""The types of an index: Chunk, DocumentRecord, Passage, SearchFilter.
 
 A chunk knows where it came from, so a citation can be written from the chunk
 alone: no second look-up is needed on a question's way. Offsets are Unicode code
@@ -16,10 +16,11 @@ Finder = Literal["dense", "lexical", "identifier", "question"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validity:
-    """When a document holds, and which version of it this is.
+    """The period in which a document is valid, and its version.
 
     starts, ends: moments in UTC (``2026-01-01T00:00:00Z``), the first included, the last not;
-    empty is open. version: as its authors call it. beside: a sidecar said so, not the document.
+    empty is open. version: as its authors call it. from_sidecar: a sidecar says so, not the
+    document.
     """
 
     starts: str = ""
@@ -28,7 +29,7 @@ class Validity:
     from_sidecar: bool = False
 
     def fill_gaps(self, other: Self) -> Self:
-        """Say what this says, and of the rest what another one says."""
+        """Fill this validity's empty fields from another one."""
         return replace(
             self,
             starts=self.starts or other.starts,
@@ -67,7 +68,7 @@ class Chunk:
 
     @property
     def id(self) -> str:
-        """Name the chunk by its document, its span and its words.
+        """Return the chunk's id, made of its document, its span and its words.
 
         Embeddings take no part, so re-embedding keeps every id.
 
@@ -80,13 +81,13 @@ class Chunk:
 
     @property
     def indexed_text(self) -> str:
-        """Give the words that are embedded and indexed: the lead, then the text."""
+        """Return the words that are embedded and indexed: the lead, then the text."""
         return f"{self.lead}\n{self.text}" if self.lead else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRecord:
-    """A document as the shelf keeps it: its whole text, and what is known of it.
+    """A stored document: its whole text, and its metadata.
 
     id: names this version of the document; another text or another uri is another id.
     digest: SHA-256 of the original bytes. source: the remembered source it came from.
@@ -112,7 +113,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk that was found for a question. Scores lie in 0..1, higher is better."""
+    """A chunk that was retrieved for a question. Scores lie in 0..1, higher is better."""
 
     chunk: Chunk
     score: float
@@ -123,7 +124,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFilter:
-    """What a search may return. Empty fields ask for nothing.
+    """Restricts a search to groups, paths, media types, languages or uris.
+
+    An empty field does not restrict.
 
     groups: what the asker belongs to; None means an asker who may see all (the local operator).
     paths: prefixes of uris. kinds of media, languages and uris: any of those named.

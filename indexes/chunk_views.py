@@ -11,11 +11,11 @@ MOST_VIEWS = 3  # at most, of one chunk
 
 
 def iter_views(chunk: Chunk) -> Iterator[tuple[int, str]]:
-    """Give the kind and the words of each entry of a chunk, the whole first.
+    """Yield the kind and the words of each entry of a chunk, the whole first.
 
     >>> faq = Chunk(document="d", uri="a", title="A", text="Q: How? A: So.", start=10, end=24,
     ...             question=(10, 17))
-    >>> list(most_views(faq))
+    >>> list(iter_views(faq))
     [(0, 'Q: How? A: So.'), (1, 'Q: How?'), (2, 'A: So.')]
     """
     yield WHOLE_VIEW, chunk.indexed_text

@@ -1,4 +1,4 @@
-"""What can go wrong with an index.
+"""Errors of the index.
 
 IndexesError
 ├── IndexNotFound      no collection, or no generation in it
@@ -23,7 +23,7 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
 
 
 class IndexesError(Exception):
-    """Base of every error this room raises."""
+    """Base of every error of this package."""
 
 
 class IndexNotFound(IndexesError):

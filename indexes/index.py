@@ -1,4 +1,4 @@
-"""The searching way: open the newest good generation, verified, and ask it by words or vectors.
+"""Search one generation of a collection, by words or by vectors.
 
 Read this file first. Rows are chunk rows (int64), numbered through all segments of the
 generation in order. Any thread may search; an Index never changes, a new generation is a new one.
@@ -90,7 +90,7 @@ class Index:
         self._prepare_masks()
 
     def _prepare_masks(self) -> None:
-        """Work out what may be found, by the tombstones and by what was taken away since."""
+        """Compute the masks of what may be found: tombstones, and removals since."""
         self._replica: VectorReplica | None = None
         gone = [(name, *row_range) for name, ranges in self.dead.items() for row_range in ranges]
         if isinstance(self.documents, RestrictedDocumentTable):
@@ -230,9 +230,10 @@ class Index:
         del self._layout, self._ranking, self._masks, self._live, self._replica
 
     def use_replica(self, store: VectorStore, collection: str) -> bool:
-        """Search vectors in a replica from now on, if the store holds a whole one; tells so.
+        """Search vectors in the store's replica from now on; return whether it is complete.
 
-        Replicas know who might see a document when it was published, not who may now.
+        An incomplete one is not used. Replicas know who might see a document when it was
+        published, not who may now.
         """
         if self.access:
             return False
@@ -240,13 +241,13 @@ class Index:
         return self._replica is not None
 
     def move_vectors(self, place: Callable[[FaissIndex, str], VectorIndex]) -> None:
-        """Search vectors elsewhere from now on, such as on a card: see ``on_gpu``."""
+        """Replace each segment's vector index, for instance by one on a GPU (``on_gpu``)."""
         for part in self.segments:
             if isinstance(part.dense, FaissIndex):
                 part.dense = place(part.dense, part.digest)
 
     def restrict_access(self, access: AccessChanges) -> Self:
-        """Give a view of this index as it may be seen now, without opening a file.
+        """Return a view of this index as it may be seen now, without opening a file.
 
         The two share all files: this one is to be closed, after the last use of the view.
         """
@@ -274,22 +275,22 @@ class Index:
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
-        """Say why segments that should be searched on a card are not (empty is healthy)."""
+        """Return why segments that should be searched on a card are not (empty is healthy)."""
         return tuple(filter(None, (part.dense.fallback for part in self.segments)))
 
     def read_entries(self, listed: ListedDocument) -> DocumentEntries:
-        """Give the entries of a document that have a vector, as replicas hold them."""
+        """Return the entries of a document that have a vector, as replicas hold them."""
         return content_digest.collect_entries(self._layout, listed)
 
     def describe_mismatch(self, card: EmbedderCard) -> str | None:
-        """Tell in words how an embedder differs from the one that built this, or None."""
+        """Describe how an embedder differs from the one that built this; None where it does not."""
         differences = (
             describe_embedder_mismatch(part.facts["embedder"], card) for part in self.segments
         )
         return next(filter(None, differences), None)
 
     def check_canary(self, vector: Vectors) -> None:
-        """Hold the vector (dim,) that an embedder now gives the canary text against the stored.
+        """Compare an embedder's vector (dim,) of the canary text with the stored one.
 
         Raises IndexMismatch when they point elsewhere: the model was changed under its name.
         """
@@ -297,7 +298,7 @@ class Index:
             part.compare_canary(vector)
 
     def make_mask(self, where: SearchFilter) -> SearchMask:
-        """Say which chunks a filter lets through, of those that hold now.
+        """Return which of the valid chunks a filter lets through.
 
         Fails closed: what cannot be told is left out.
         """
@@ -349,7 +350,7 @@ class Index:
     def _search_replica(
         self, vector: Vectors, k: int, mask: SearchMask, *, questions: bool
     ) -> Hits:
-        """Let the replica find entries of this generation."""
+        """Search the replica for entries of this generation."""
         scope = SearchScope(where=mask.where or SearchFilter(), now=mask.now, questions=questions)
         entry_hits = (
             self._replica.search_scope(vector, self._layout.most_views * k, scope)
@@ -367,7 +368,7 @@ class Index:
         mask: SearchMask | None = None,
         questions: bool = False,
     ) -> Scores:
-        """Score chunk rows (n,) as ``search_lexical`` would; 0 for those without any of the terms."""
+        """Score chunk rows (n,) as ``search_lexical`` does; 0 for a row without the terms."""
         query, best_scores = list(terms), np.zeros(len(rows), dtype=np.float32)
         if self.words_outdated:
             return best_scores
@@ -378,7 +379,7 @@ class Index:
         return best_scores
 
     def find_terms(self, terms: Sequence[str], rows: Rows) -> RowFlags:
-        """Tell which of the terms may stand in the words of chunk rows (n,): (n, terms).
+        """Return which terms may stand in which chunk rows (n,): booleans (n, terms).
 
         All may where the words are outdated: whoever reads the text itself will know.
         """
@@ -391,23 +392,23 @@ class Index:
         return flags
 
     def score_dense(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
-        """Score chunk rows (n,) as ``search_dense`` would, exactly; NaN for those without a vector."""
+        """Score chunk rows (n,) as ``search_dense`` does, exactly; NaN for one without a vector."""
         best_scores = np.full(len(rows), np.nan, dtype=np.float32)
         for i, entries, places in self._layout.find_entries(rows, questions=questions):
             np.fmax.at(best_scores, places, self.segments[i].dense.score_rows(vector, entries))
         return best_scores
 
     def idf(self, term: str, mask: SearchMask | None = None) -> float:
-        """Weigh a term by its rarity among the live entries that the asker may see.
+        """Return the idf of a term among the live entries that the asker may see.
 
-        All weigh the same where the words are outdated.
+        All terms weigh the same where the words are outdated.
         """
         if self.words_outdated:
             return _FLAT_WEIGHT
         return self._masks.choose_ranking(mask).idf(term)
 
     def read_chunks(self, rows: Iterable[int]) -> list[Chunk]:
-        """Give the chunks of some rows, in the order asked for."""
+        """Return the chunks of some rows, in the order asked for."""
         wanted = np.fromiter(rows, dtype=np.int64)
         chunks_by_row: dict[int, Chunk] = {}
         for i, part, own in self._layout.split_rows(wanted):
@@ -416,7 +417,7 @@ class Index:
         return [chunks_by_row[row] for row in wanted.tolist()]
 
     def find_row(self, chunk: str) -> int | None:
-        """Give the row of a live chunk by its id, or None."""
+        """Return the row of a live chunk by its id, or None."""
         for part, start in zip(self.segments, self._layout.starts, strict=False):
             own_row = part.chunk_store.find_chunk_row(chunk)
             if own_row is not None and self._live.chunks[start + own_row]:
@@ -424,7 +425,7 @@ class Index:
         return None
 
     def list_neighbours(self, row: int, n: int) -> list[int]:
-        """Give the rows up to n before and after a row in its document, itself included."""
+        """Return the rows up to n before and after a row in its document, itself included."""
         i, _, own = next(self._layout.split_rows(np.array([row])))
         start = int(self._layout.starts[i])
         return [
@@ -433,46 +434,49 @@ class Index:
         ]
 
     def document_rows(self, document: ListedDocument) -> range:
-        """Give the rows of a document's chunks."""
+        """Return the rows of a document's chunks."""
         start = (
             int(self._layout.starts[self._layout.find_segment(document.segment)]) + document.first
         )
         return range(start, start + document.count)
 
     def digest_content(self) -> str:
-        """Sum up the content, however it came to be: see ``content``. Reads all of it."""
+        """Return a digest of the content, however it came to be: see ``content_digest``.
+
+        Reads all of it.
+        """
         return content_digest.digest_documents(
             self._layout,
             ((listed, *self.read_document(listed)) for listed in self.iter_documents()),
         )
 
     def iter_documents(self) -> Iterator[ListedDocument]:
-        """Give every document without its text, by uri."""
+        """Yield every document without its text, by uri."""
         return self.documents.iter_all()
 
     def read_record(self, uri: str) -> DocumentRecord | None:
-        """Give a document with its text and groups by its uri, or None."""
+        """Return a document with its text and groups by its uri, or None."""
         listed = self.documents.find_by_uri(uri)
         return self._read_record(listed) if listed else None
 
     def read_document(self, listed: ListedDocument) -> tuple[DocumentRecord, list[Chunk]]:
-        """Give a document that is listed, with its text and groups, and its chunks in order."""
+        """Return a document that is listed, with its text and groups, and its chunks in order."""
         return self._read_record(listed), [
             chunk for _, chunk in self._chunk_store(listed).iter_chunks_of(listed.id)
         ]
 
     def read_text(self, uri: str) -> str | None:
-        """Give the stored text of a document by its uri, or None."""
+        """Return the stored text of a document by its uri, or None."""
         listed = self.documents.find_by_uri(uri)
         return self.read_text_of(listed) if listed else None
 
     def read_text_by_id(self, identity: str) -> str | None:
-        """Give the stored text of a document by its id, or None: two may share a uri."""
+        """Return the stored text of a document by its id, or None: two may share a uri."""
         listed = self.documents.find_by_id(identity)
         return self.read_text_of(listed) if listed else None
 
     def read_text_of(self, listed: ListedDocument) -> str | None:
-        """Give the stored text of a document that is listed."""
+        """Return the stored text of a document that is listed."""
         return self._chunk_store(listed).load_text(listed.id)
 
     def _read_record(self, listed: ListedDocument) -> DocumentRecord:

@@ -1,4 +1,4 @@
-"""Parts of a collection (segments, originals) that come from elsewhere, moved to their places.
+"""Move parts of a collection (segments, originals) into place that were made elsewhere.
 
 An operator may have put a folder of them on another disk, where no rename leads from this one.
 """
@@ -18,7 +18,7 @@ STAGE = f"{durability.UNFINISHED_PREFIX}restore"
 
 
 def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path, Path]]) -> None:
-    """Move parts in that are not there yet, and whole ones in the place of damaged ones.
+    """Move new parts into place, and whole ones over damaged ones.
 
     moved: told of every move, in their order, so that they can be taken back.
     """
@@ -40,7 +40,7 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
 
 
 def _stage(parts: Path, target: Path) -> Path:
-    """Bring a folder of parts onto the disk of the folder where they go, which may be another."""
+    """Bring a folder of parts onto the disk of its target folder, which may be another."""
     near = target / STAGE
     durability.discard_path(near)
     try:

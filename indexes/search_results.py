@@ -1,4 +1,4 @@
-"""What a search of one index gives back: rows and their scores, best first."""
+"""Search results of one index: rows and scores, best first."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Hits:
 
     @classmethod
     def empty(cls) -> "Hits":
-        """Give no hits."""
+        """Return no hits."""
         return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
     def __len__(self) -> int:
@@ -31,7 +31,8 @@ def select_best(rows: Rows, scores: Scores, k: int) -> Hits:
 
     Ties at the k-th place go to the smaller row, so the choice never depends on the order given.
 
-    >>> select_best(np.array([7, 3, 5]), np.array([0.5, 0.5, 0.9], dtype=np.float32), 2).rows.tolist()
+    >>> scores = np.array([0.5, 0.5, 0.9], dtype=np.float32)
+    >>> select_best(np.array([7, 3, 5]), scores, 2).rows.tolist()
     [5, 3]
     """
     if len(rows) > k > 0:
@@ -43,7 +44,7 @@ def select_best(rows: Rows, scores: Scores, k: int) -> Hits:
 
 
 def collapse_entries(hits: Hits, owners: Rows, k: int) -> Hits:
-    """Map entries to the rows that own them, and keep each owner's best score.
+    """Turn hits on entries into hits on the rows that own them, with each row's best score.
 
     hits: over entries. owners (entries,): the owning row of each entry.
     """

@@ -1,4 +1,4 @@
-"""What a build would publish, counted without writing anything: the other half of ``--plan``."""
+"""Count what a build would publish, without writing: behind `ingest --plan`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from indexes.store.segments import CANARY_TEXT
 
 
 class BuildEstimate:
-    """Takes documents as a build does, and counts.
+    """Takes documents as a build does, and counts them.
 
     collection: whose journal an interrupted job may have left. base: what is published, or None.
     """
@@ -47,7 +47,7 @@ class BuildEstimate:
         groups: Mapping[str, frozenset[str]] | None = None,
         reading: Mapping[str, Any] | None = None,
     ) -> PublishResult:
-        """Tell what the build would have published. Its generation is the one of now, or 0."""
+        """Return what the build would have published. Its generation is the one of now, or 0."""
         del groups, reading  # who may see a document, and how it was read, change no count
         removed_ids = set(removed)
         for listed in self._base.iter_documents() if self._base else ():
@@ -102,6 +102,6 @@ class BuildEstimate:
         return known_texts
 
     def _journaled_texts(self) -> set[bytes]:
-        """Find the texts whose vectors an interrupted job has left."""
+        """Return the texts whose vectors an interrupted job left in the journal."""
         canary = self._embedder.embed_passages([CANARY_TEXT])[0]
         return vector_journal.list_journal_keys(self._collection, self._card, canary)

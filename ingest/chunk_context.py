@@ -1,4 +1,7 @@
-"""The words above a chunk: document, headings, table header. Never quoted, always indexed."""
+"""Write the context line of a chunk: document title, headings and table header.
+
+Never quoted, always indexed.
+"""
 
 from collections.abc import Sequence
 
@@ -10,14 +13,14 @@ _HEADER_SHARE = 3 / 4  # of the room may go to a table's header, the rest to the
 
 
 class LeadWriter:
-    """Writes the leads of one document's chunks, and remembers the lengths of their parts."""
+    """Write the leads of one document's chunks; token positions of headings are cached."""
 
     def __init__(self, title: str, tokenizer: Tokenizer) -> None:
         self._title, self._tokenizer = " ".join(title.split()), tokenizer
         self._cuts: dict[str, Sequence[int]] = {}
 
     def write_lead(self, path: Sequence[str], last_line: str, max_tokens: int) -> str:
-        """Write a lead of at most ``max_tokens`` tokens: ``Title > H1 > H2``, and ``last_line`` under it.
+        """Write a lead of at most `max_tokens` tokens: `Title > H1 > H2`, and `last_line` under it.
 
         The title is left out where the first heading holds it. What does not fit goes from the
         outside: the nearest heading says most about a chunk.

@@ -1,4 +1,4 @@
-"""Digests of files that were read before, so that a job reads only what may have changed.
+"""Cache the digests of files, so that a job reads only files that may have changed.
 
 A file whose inode, size and both times are what they were is taken to hold the bytes that it held:
 nobody can set the time of a file's last change (ctime) back. One that changed while its entry was
@@ -31,12 +31,14 @@ FileStamp = tuple[int, int, int, int]
 
 
 def file_stamp(status: stat_result) -> FileStamp:
-    """Tell what changes with the content of a file: inode, size, and both times."""
+    """Return what changes with a file's content: inode, size, modification and change time."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class DigestCache:
-    """The digests of one source's files. Nothing is written before ``save``.
+    """Cache the SHA-256 of one source's files, so that unchanged files are not read again.
+
+    Written by `save`.
 
     Its file holds lines of JSON, each with a comma: a name, then what was seen of it, or nothing
     where it is gone. Of two lines of a name the later one holds.
@@ -63,10 +65,10 @@ class DigestCache:
     def find_digest(
         self, path: Path, status: stat_result | None, *, limit: int, real: bool = False
     ) -> FileDigest:
-        """Give a file's digest, reading it only if it may have changed. Raises Unreadable.
+        """Return a file's digest; read the file only if it may have changed. Raises Unreadable.
 
-        found: what the file was when it was listed; None is not known. real: no part of its path
-        may be a link. Only what was read of the very file that was listed is remembered of it.
+        status: the file's status when it was listed; None is not known. real: no part of its path
+        may be a link. A digest is remembered only where the file read is the file listed.
         """
         name = str(path)
         if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > limit << 20:
@@ -84,7 +86,7 @@ class DigestCache:
         return file_digest
 
     def save(self) -> None:
-        """Write the entries of this look, if they are others than before. Raises OSError."""
+        """Write the entries that changed since the cache was read. Raises OSError."""
         cached, current = self._cached_entries, self._current_entries
         new_lines: list[list[object]] = [
             [name, *mark] for name, mark in current.items() if cached.get(name) is not mark

@@ -1,4 +1,4 @@
-"""What is read from a source, and what a parser makes of it."""
+"""What a source yields (Raw), and what a parser makes of it: Block, Document or Skipped."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ BlockKind = Literal["heading", "paragraph", "list", "table", "code", "faq"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
-    """A file as a source gave it: where it lies, and the digest of its bytes.
+    """A file of a source: where it lies, and the digest of its bytes.
 
     uri: the path below its source with ``/``. digest: SHA-256 of the bytes at ``file``.
     groups: who may see it; empty means everyone who may ask the collection.
@@ -32,7 +32,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A paragraph, a list, a table row: a piece that should not be torn apart.
+    """A paragraph, a list, a table row: a piece that is kept whole where it fits.
 
     Offsets are into the text of its document. A block of several lines (a list, a table)
     may be split at its lines. path: headings above it, outermost first.
@@ -61,7 +61,7 @@ class Page:
 class Document:
     """A parsed document: one text, and the blocks that cover it in order.
 
-    boxes: where runs of text stand on their pages; see ``parse/pdf.py`` for its form.
+    boxes: where runs of text stand on their pages; see ``parse/pdf/text_boxes.py``.
     validity: when it holds, and its version, where it says so itself.
     notes: what a person should know of how it was taken in, for the job's report.
     """
@@ -79,14 +79,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentNote:
-    """What a person should know of a document that was taken in, in words."""
+    """A note, in words, on an ingested document that a person should know."""
 
     uri: str
     note: str
 
 
 def describe_hidden_words(words: int) -> tuple[str, ...]:
-    """Note the words of a document that no reader sees, and that were left out; none for 0.
+    """Return a note on the hidden words that were left out of a document; none for 0.
 
     >>> describe_hidden_words(12), describe_hidden_words(0)
     (('12 hidden words were left out: white, transparent, tiny or invisible',), ())
@@ -97,7 +97,7 @@ def describe_hidden_words(words: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A file that was not taken in, and why, in words a person understands.
+    """A file that was not ingested, and why, in words a person understands.
 
     source: the name of the source that it is of.
     """
@@ -109,7 +109,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedDocument:
-    """A document as the index takes it, with its chunks."""
+    """A document as the index stores it, with its chunks."""
 
     record: DocumentRecord
     chunks: tuple[Chunk, ...]

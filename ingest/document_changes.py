@@ -1,4 +1,4 @@
-"""What a collection already holds, and what a source would change in it.
+"""Compare the files of a source with the documents a collection has published.
 
 The published generation is the ledger: its document table names every document that was taken
 in, by an id made of all that decides its text. A second book beside it could only disagree.
@@ -19,7 +19,9 @@ _NO_LIMITS: Mapping[str, frozenset[str]] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentChanges:
-    """What one source would change. The uris of added, changed and unchanged are disjoint.
+    """The documents of one source that are new, changed, unchanged or removed.
+
+    The uris of added, changed and unchanged are disjoint.
 
     changed: same uri, but other bytes, or to be read in another way. unchanged: as held now,
     but for ``groups``: by record id, who may see a document from now on where that is new.
@@ -34,27 +36,27 @@ class DocumentChanges:
 
     @property
     def files_to_parse(self) -> list[Raw]:
-        """What is to be parsed, in the order of uris."""
+        """Return the files to be parsed, in the order of uris."""
         return sorted((*self.added, *self.changed), key=lambda raw: raw.uri)
 
     def keep_unreachable(self, is_unreachable: Callable[[str], bool]) -> Self:
-        """Keep what would be removed, but only cannot be looked at now: it may be there yet."""
+        """Keep the removed documents whose place cannot be read now: they may still be there."""
         unreachable = tuple(document for document in self.removed if is_unreachable(document.uri))
         removed = tuple(document for document in self.removed if not is_unreachable(document.uri))
         return replace(self, removed=removed, unchanged=(*self.unchanged, *unreachable))
 
     @property
     def lost_uris(self) -> set[str]:
-        """The uris of what goes for good: bytes that come back under another name are not lost."""
+        """Return the uris of removed documents whose bytes did not come back under another name."""
         added_digests = {raw.digest for raw in self.added}
         return {document.uri for document in self.removed if document.digest not in added_digests}
 
 
 def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str:
-    """Name a version of a document, and so its chunks, by all that decides them.
+    """Return the id of a version of a document.
 
-    media_type: as its content told when it was parsed. The embedder takes no part: embedding anew
-    keeps every id.
+    It is made of source, uri, bytes, validity and the versions that documents of its media type are
+    read by. The embedder takes no part: embedding anew keeps every id.
     """
     text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{reading.name_for(media_type)}"
     if raw.validity:
@@ -70,7 +72,9 @@ def compare_files(
     groups: frozenset[str] | None,
     limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
 ) -> DocumentChanges:
-    """Hold the files of one source against what the collection holds of it.
+    """Sort the files of one source into added, changed and unchanged.
+
+    Documents that have no file any more are its removed ones.
 
     groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
     whom a document is cut down whatever its groups are.
@@ -102,10 +106,13 @@ def compare_files(
 
 
 def describe_mass_removal(source: str, *, document_count: int, removed_count: int) -> str | None:
-    """Say why a job should not go on: it would remove more than half of a source. Else None."""
+    """Return why a job must not go on (it would remove more than half of a source), or None.
+
+    Else None.
+    """
     if removed_count * 2 <= document_count:
         return None
     return (
-        f"{source}: {removed_count} of its {document_count} documents would be removed. If that is meant, "
-        "repeat with --allow-removals."
+        f"{source}: {removed_count} of its {document_count} documents would be removed. "
+        "If that is meant, repeat with --allow-removals."
     )

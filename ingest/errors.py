@@ -1,4 +1,4 @@
-"""What can go wrong on a document's way in.
+"""Errors of an ingest.
 
 IngestError
 ├── SourceUnreadable   a PATH is missing or empty: nothing was changed
@@ -10,7 +10,7 @@ import errno
 
 
 class IngestError(Exception):
-    """Base of every error this room raises."""
+    """Base of every error of this package."""
 
 
 class SourceUnreadable(IngestError):
@@ -18,11 +18,11 @@ class SourceUnreadable(IngestError):
 
 
 class MassRemoval(IngestError):
-    """The job would remove more than half of a source, and was not told that it may."""
+    """The job would remove more than half of a source without permission."""
 
 
 class Unreadable(IngestError):
-    """One file cannot be taken in. Its message is the reason a person reads."""
+    """A file that cannot be ingested. Its message is the reason a person reads."""
 
 
 # What this process cannot do now, whatever file it is about: a document skipped for it would go.
@@ -30,7 +30,7 @@ _PROCESS_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def to_unreadable(error: OSError, prefix: str) -> Unreadable:
-    """Give the reason to skip a file; raises an error again that is not about this file."""
+    """Return the reason to skip a file; raise an error again that is not about this file."""
     if error.errno in _PROCESS_ERRNOS:
         raise error
     return Unreadable(f"{prefix}: {error.strerror or error}")

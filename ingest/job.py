@@ -1,4 +1,4 @@
-"""A document's way in: look, compare, parse, split, embed, publish.
+"""A document's way in: find changes, parse, split, embed, publish.
 
 Read this file first. A job mirrors sources into a collection: what is new or changed there is
 parsed and split by limited children, embedded here, and published with everything else as one
@@ -40,7 +40,7 @@ RunnerOpener = Callable[[Sequence[str]], AbstractContextManager[Runner]]  # give
 
 
 class Sink(Protocol):
-    """Takes documents in and publishes them: a Build, or an Estimate for a plan."""
+    """Takes documents in and publishes them: a Build, or a BuildEstimate for a plan."""
 
     def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None: ...
     def publish(
@@ -57,10 +57,10 @@ class IngestJob:
     """Changes one collection; one job at a time.
 
     collection: its folder, made where there is none. tokenizer: the file of the embedder's
-    tokenizer, whose tokens the splitter counts. children: a running guard, for those who do
-    many small jobs; without one, each job starts its own, which takes a second or two.
-    on: opens a runner on other machines, which takes the place of the children.
-    kept: which generations stay after a publish; None: all.
+    tokenizer, whose tokens the splitter counts. running_guard: for those who do many small jobs;
+    without one, each job starts its own, which takes a second or two.
+    remote_runner: opens a runner on other machines, which takes the place of the guard.
+    retention: which generations stay after a publish; None: all.
     """
 
     collection: Path
@@ -131,7 +131,7 @@ class IngestJob:
         begin_anew: bool = False,
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
-        """Tell what ``run`` would report, and change nothing; ``blocked`` says if it would refuse.
+        """Report what ``run`` would do, and change nothing; ``blocked`` says if it would refuse.
 
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
@@ -156,7 +156,7 @@ class IngestJob:
         source: str = sources.API,
         admit: AdmissionRule | None = None,
     ) -> JobReport:
-        """Take in one document, whose bytes are those of ``file``; one of that uri is replaced.
+        """Ingest one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
         None keeps what was said before. admit: decides, once the collection is held, which
@@ -168,7 +168,7 @@ class IngestJob:
     def delete(
         self, uri: str, *, source: str = sources.API, admit: AdmissionRule | None = None
     ) -> JobReport:
-        """Take one document out; one that is not there is gone already.
+        """Remove one document; one that does not exist is no error.
 
         Raises Unreadable when it belongs to another source.
         """
@@ -221,7 +221,7 @@ class IngestJob:
         )
 
     def _open_base(self, *, begin_anew: bool) -> tuple[Index | None, Loss | None]:
-        """Open what a build would start from, and tell what it would let go of."""
+        """Open the generation that a build would start from, and report what it would lose."""
         try:
             return Index.open_base(self.collection), None
         except BaseDamaged:
@@ -230,7 +230,7 @@ class IngestJob:
             return None, measure_loss(self.collection)
 
     def _desk_folder(self) -> Path:
-        """Tell which folder is the desk's own: no source, should it lie in one."""
+        """Return the desk's own folder, which is never a source."""
         standard = self.collection.parent.name == "collections"
         return self.collection.parents[1] if standard else self.collection
 
@@ -238,7 +238,7 @@ class IngestJob:
         return ReadingVersions.of_code(self.tokenizer, self._split_options())
 
     def _split_options(self) -> dict[str, Any]:
-        """Give the splitter's options as they are for this embedder's window."""
+        """Return the splitter's options, reduced to this embedder's window."""
         return asdict(self.split.shrink_to(self.embedder.card.max_tokens))
 
     def _change_detector(
@@ -261,9 +261,9 @@ class IngestJob:
         keep_file: OriginalKeeper | None = None,
         open_runner: RunnerOpener | None = None,
     ) -> list[Skipped]:
-        """Parse and add all that is new or changed; returns what had to be skipped.
+        """Parse new and changed files and add them to the build; return the skipped ones.
 
-        keep: how the bytes to parse are got hold of; by default they are copied to the originals.
+        keep_file: gets hold of the bytes to parse; by default they are copied to the originals.
         """
         skipped = [entry for change in source_changes for entry in change.skipped]
         files = [raw for survey in source_changes for raw in survey.changes.files_to_parse]
@@ -325,7 +325,10 @@ class IngestJob:
         yield from missing
 
     def _check_original(self, raw: Raw, original: FileDigest) -> None:
-        """Take kept bytes only for what they were. Raises Unreadable."""
+        """Raise Unreadable if a stored original no longer has its digest.
+
+        Raises Unreadable.
+        """
         if raw.file == original_file(self.collection, raw.digest) and original.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
@@ -349,7 +352,7 @@ class IngestJob:
         skipped: Sequence[Skipped],
         started: float,
     ) -> JobReport:
-        """Publish what the sink took in, and count what that meant."""
+        """Publish what the sink took in, and report the counts."""
         failed_keys = {(item.source, item.uri) for item in skipped}
         removed_documents = [
             document for change in source_changes for document in change.removed_documents(skipped)
@@ -392,7 +395,7 @@ class IngestJob:
 def _settle_reading(
     detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> dict[str, Any] | None:
-    """Say how all documents are read from now on; None where some stay that were read otherwise.
+    """Return how all documents are read from now on; None where older ones have to stay.
 
     These could not be looked at, or their new version not be read: the next job tries again.
     """
@@ -429,7 +432,7 @@ def _find_refusal(
 def _collect_change_marks(
     source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> Iterator[tuple[str, str]]:
-    """Tell every change with its mark, by uri."""
+    """Yield every change with its mark, by uri."""
     marks: dict[str, str] = {}
     for change in source_changes:
         marks |= change.change_marks(skipped)

@@ -1,4 +1,4 @@
-"""What a job did, in the words of the contract."""
+"""The report of an ingest job, in the words of the HTTP API."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,7 +20,7 @@ class RereadDocuments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """What a job did, or would do.
+    """The changes that a job made, or would make.
 
     generation: the one that now answers; None while there is none. documents, chunks, vectors:
     all that it holds. added, changed, removed, unchanged: documents of this job's sources; one
@@ -61,7 +61,7 @@ class JobReport:
         return not (self.changes or self.skipped or self.words_rebuilt)
 
     def to_json(self, *, plan: bool = False) -> dict[str, Any]:
-        """Give the report as JSON values. plan: with each change, and why it would be refused."""
+        """Return the report as JSON values. plan: with each change, and why it would be refused."""
         names = (
             *("collection", "generation", "documents", "added", "changed", "removed"),
             *("unchanged", "chunks", "vectors", "embedded", "resumed"),

@@ -1,4 +1,4 @@
-"""The children of a job: those that run already, or its own, which may start while it looks."""
+"""Parse the files of a job in children on this machine: those that run already, or its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,8 +13,8 @@ from ingest.sandbox.guard import Guard, GuardOptions
 class LocalRunnerOpener:
     """Opens a job's runner on this machine, given the names of the files to parse.
 
-    running: a guard that others started, and will end. Raises ValueError when it splits by other
-    options.
+    shared_guard: a guard that others started, and will end. Raises ValueError when it splits by
+    other options.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class LocalRunnerOpener:
         self._shared_guard, self._early_guard = shared_guard, shared_guard
 
     def __call__(self, names: Sequence[str]) -> AbstractContextManager[Runner]:
-        """Give what runs already, where it suits; else start what the files need."""
+        """Return the running guard, where it suits; else start the children that the files need."""
         if self._early_guard and (
             self._shared_guard or self._early_guard.can_take(names, self._options)
         ):
@@ -40,7 +40,7 @@ class LocalRunnerOpener:
 
     @contextmanager
     def start_early(self, names: Sequence[str]) -> Iterator[None]:
-        """Start already, as files of these names are likely to come; none needs no children.
+        """Start the pool now, while the sources are still compared, for files of these names.
 
         A child takes 0.1 to 0.6 s for its imports, and a job as long to look at a large source.
         """

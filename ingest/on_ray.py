@@ -46,7 +46,7 @@ BatchColumns = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayWorkerSetting:
-    """What a worker needs to know, the same on every node.
+    """The setting of a Ray worker, the same on every node.
 
     embedder: opens the embedder. shelves: of the segments whose vectors can be taken over.
     folder: where parts of the journal go.
@@ -98,7 +98,7 @@ class RayWorker:
         }
 
     def _embed(self, chunks: Sequence[Chunk]) -> str:
-        """Embed the texts that are not known; returns the name of their part, or nothing."""
+        """Embed the texts that are not known; return the name of their part, or nothing."""
         texts = {
             vector_journal.hash_text(words): words
             for chunk in chunks
@@ -122,7 +122,7 @@ class RayWorker:
         )
 
     def _recall_journal(self) -> None:
-        """Note what an interrupted job has left."""
+        """Note the vectors that an interrupted job has left."""
         folder, dim = self._setting.folder, self._embedder.card.dim
         for file in folder.iterdir() if folder.is_dir() else ():
             if not file.name.startswith("."):  # another worker's, half written
@@ -139,7 +139,7 @@ class RayRunner:
     def parse_files(
         self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
-        """Give the files back in their order, each with its outcome; their vectors are noted."""
+        """Yield the files in their order, each with its outcome; their vectors are noted."""
         items = [{"raw": json.dumps(_raw_to_json(raw))} for raw in files]
         if not items:
             return
@@ -180,7 +180,7 @@ class RayRunner:
 
 
 def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> RunnerFactory:
-    """Make a job's runner. embedder: opens one on any node; it travels there by name."""
+    """Return a factory of Ray runners. `embedder` opens an embedder on each node."""
 
     @contextmanager
     def open_runner(

@@ -1,4 +1,4 @@
-"""The bytes of every document, kept under their digest: what was parsed is what is kept.
+"""Keep the bytes of every document under their digest, exactly as they were parsed.
 
 A file may change while it is read. So it is copied first, and the copy is parsed.
 """
@@ -18,7 +18,8 @@ from ingest.errors import Unreadable, to_unreadable
 from ingest.safe_open import open_regular_file
 
 ORIGINALS_NAME = "originals"
-_DRAFT = f"{durability.UNFINISHED_PREFIX}original"  # one writer at a time: the next overwrites a dead one's
+# One writer at a time: the next overwrites what a dead one left.
+_DRAFT = f"{durability.UNFINISHED_PREFIX}original"
 _MIB = 1 << 20
 
 
@@ -26,7 +27,7 @@ _MIB = 1 << 20
 class FileDigest:
     """The digest and size of some bytes, and the file that holds them.
 
-    about: what the file was when it was opened to be read, if it was.
+    status: the file's status when it was opened to be read, if it was.
     """
 
     digest: str
@@ -36,7 +37,7 @@ class FileDigest:
 
 
 def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
-    """Read a file for its digest alone; ``limit``: its MiB at most. Raises Unreadable.
+    """Compute the SHA-256 and size of a file, at most `limit` MiB. Raises Unreadable.
 
     real: no part of its path may be a link.
     """
@@ -50,7 +51,7 @@ def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
 
 
 class Originals:
-    """The originals of a collection. Its lock must be held by whoever keeps some.
+    """The originals of a collection. A writer must hold its lock.
 
     Kept bytes are durable once ``sync`` has returned.
     """
@@ -96,7 +97,7 @@ class Originals:
             failpoints.reach_failpoint("originals kept")
 
     def _has_intact_copy(self, digest: str) -> bool:
-        """Tell whether the bytes are here, and still are what they were."""
+        """Tell whether an intact copy of these bytes is stored."""
         file = join_stored(self._folder, digest)
         if not file.is_file():
             return False
@@ -109,7 +110,7 @@ class Originals:
 
 @contextmanager
 def _open_unchecked(path: Path, *, real: bool) -> Iterator[FileIO]:
-    """Open a file, whatever took its place since it was listed. Raises Unreadable."""
+    """Open a file for reading; links, pipes and devices are refused. Raises Unreadable."""
     try:
         file = open_regular_file(path, real=real)
     except OSError as error:

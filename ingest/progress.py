@@ -1,4 +1,4 @@
-"""How far a job is, for whoever shows it."""
+"""The progress of a job, for whoever shows it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from ingest.document import DocumentNote
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """A moment of a job.
+    """The state of a job at a moment.
 
     done, total: documents parsed or skipped, and to be. chunks: of the documents done.
     embedded: texts given vectors so far; known texts need none. seconds: since work began.
@@ -41,12 +41,15 @@ ProgressCallback = Callable[[JobProgress], None]
 
 
 def ignore_progress(_: JobProgress) -> None:
-    """Watch nothing."""
+    """Ignore progress: the default callback."""
 
 
 @dataclass(slots=True)
 class ProgressMeter:
-    """Counts a job's progress, and tells whoever watches. notes: on documents taken in."""
+    """Count a job's progress and report each step to a callback.
+
+    notes: on documents taken in.
+    """
 
     callback: ProgressCallback
     current: JobProgress = field(default_factory=JobProgress)

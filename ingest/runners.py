@@ -1,4 +1,4 @@
-"""Who computes: this machine, or the workers of a cluster. Both run a job's files the same way.
+"""Runners that parse a job's files: on this machine, or on the workers of a cluster.
 
 A runner parses and splits, and may embed; it writes nothing but parts of the journal. The job
 alone decides what is published.
@@ -22,12 +22,12 @@ class Runner(Protocol):
 
     @property
     def split_options(self) -> Mapping[str, Any]:
-        """The options that it splits by."""
+        """The options of the splitter."""
 
     def parse_files(
         self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
-        """Give the files back in their order, each with its outcome."""
+        """Yield the files in their order, each with its outcome."""
 
 
 class RunnerFactory(Protocol):

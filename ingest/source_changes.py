@@ -1,4 +1,4 @@
-"""Look at sources and say what would change: what is there, held against what is published."""
+"""Compare sources with the published documents, and list what an ingest would change."""
 
 import errno
 import os
@@ -36,10 +36,10 @@ It is asked while the collection is held, and may raise: then nothing is changed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceChanges:
-    """One source, what the collection holds of it by uri, and what is to change.
+    """The changes that a job would make in one source.
 
-    mirror: a document that can no longer be read goes; otherwise its former version stays.
-    seen: digests to be remembered for the next look.
+    is_mirror: a document that can no longer be read goes; otherwise its former version stays.
+    digest_cache: digests to be remembered for the next look.
     """
 
     source: Source
@@ -50,22 +50,22 @@ class SourceChanges:
     digest_cache: DigestCache | None = None
 
     def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
-        """Tell which uris of this source, of all that was skipped, could not be read."""
+        """Return the uris of this source that could not be read, given all that was skipped."""
         return {entry.uri for entry in skipped if entry.source == self.source.name}
 
     def removed_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
-        """Tell what goes, given what could not be read."""
+        """Return the documents to remove, given which files could not be read."""
         return [
             *self.changes.removed,
             *(self._unreadable_documents(skipped) if self.is_mirror else ()),
         ]
 
     def retained_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
-        """Tell what stays as it was because its new version could not be read."""
+        """Return the documents kept because their new version could not be read."""
         return [] if self.is_mirror else self._unreadable_documents(skipped)
 
     def find_refusal(self, skipped: Sequence[Skipped]) -> str | None:
-        """Tell why the job may not go on without being told so, or None."""
+        """Return why the job needs --allow-removals, or None."""
         failed_uris, lost_uris = self.failed_uris(skipped), self.changes.lost_uris
         count = sum(
             d.uri in lost_uris or d.uri in failed_uris for d in self.removed_documents(skipped)
@@ -75,7 +75,7 @@ class SourceChanges:
         )
 
     def change_marks(self, skipped: Sequence[Skipped]) -> dict[str, str]:
-        """Tell every change by uri, with its mark: + new, ~ changed, - gone."""
+        """Return every change by uri, with its mark: + new, ~ changed, - gone."""
         failed_uris, changes = self.failed_uris(skipped), self.changes
         marks = {raw.uri: "+" for raw in changes.added if raw.uri not in failed_uris}
         marks |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed_uris}
@@ -88,10 +88,12 @@ class SourceChanges:
 
 
 def belongs_to_source(source: str, document_source: str) -> bool:
-    """Tell whether a document's source is one, or a place of that one beside a hidden name.
+    """Tell whether a document belongs to a source, its numbered siblings (`api~2`) included.
 
-    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2"), belongs_to_source("api", "/srv/api")
-    (True, True, False)
+    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2")
+    (True, True)
+    >>> belongs_to_source("api", "/srv/api")
+    False
     """
     return document_source == source or document_source.startswith(f"{source}{SIBLING_MARK}")
 
@@ -106,10 +108,10 @@ def _free_source_name(source: str, taken_names: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDetector:
-    """Looks at sources for one job. base: what is published now, or None.
+    """Detect the changes of sources for one job.
 
-    known: the remembered sources. reading: how documents are read now. limit: MiB of a file.
-    collection: its folder.
+    base: what is published now, or None. collection: its folder. known_sources: the remembered
+    sources. reading: how documents are read now. limit: MiB of a file at most.
     """
 
     base: Index | None
@@ -121,7 +123,9 @@ class ChangeDetector:
     def compare_sources(
         self, listing: Listing, groups: frozenset[str] | None
     ) -> list[SourceChanges]:
-        """Survey sources that are paths. groups: who may see them; None keeps what was said.
+        """Compare folders and files with the published documents, one result per source.
+
+        groups: who may see them; None keeps what was said.
 
         What was said of a source holds for all of its documents, whatever became of them since: a
         generation that was gone back to may be of a time when others could see them.
@@ -164,11 +168,12 @@ class ChangeDetector:
         own_documents: Mapping[str, ListedDocument],
         documents: Iterable[ListedDocument],
     ) -> frozenset[str]:
-        """Tell who may see what comes to a source that is not remembered, by its documents.
+        """Return the groups for new documents of a source that sources.json does not know.
 
-        It may be new; or it came by a restore, or the memory is gone: then what outlasted it has
-        the word. Raises IngestError if neither that nor its documents say: guessing could open new
-        ones to strangers. Raises IndexDamaged when the former cannot be read.
+        It may be new; or it came by a restore, or the file is gone: then what was recorded beside
+        it decides, or else the source's published documents. Raises IngestError if neither does:
+        guessing could open new ones to strangers. Raises IndexDamaged when the record cannot be
+        read.
         """
         least = generations.limits_revision(self.collection)
         if last := past_limits.read_limits(self.collection, least=least).sources.get(source):
@@ -203,7 +208,7 @@ class ChangeDetector:
     def _outdated_sources(
         self, source_names: Collection[str], excluded_document: tuple[str, str]
     ) -> list[SourceChanges]:
-        """List what was read in another way, in sources (or of a name) that this job is not about.
+        """Return the documents of other sources that were read by other versions or settings.
 
         A collection never mixes two ways from bytes to chunks of one media type, so these are read
         again too, from the bytes that were kept.
@@ -215,20 +220,21 @@ class ChangeDetector:
             if (
                 document.source not in source_names
                 and (document.source, document.uri) != excluded_document
-                and self.is_outdated(document)
             ):
                 documents_by_source.setdefault(document.source, {})[document.uri] = document
-        return [
-            SourceChanges(
-                source=self.known_sources.get(name) or Source(name=name, prefix=""),
-                published=documents,
-                changes=DocumentChanges(changed=tuple(map(self._original_of, documents.values()))),
-            )
-            for name, documents in sorted(documents_by_source.items())
-        ]
+        source_changes = []
+        for name, documents in sorted(documents_by_source.items()):
+            outdated = filter(self.is_outdated, documents.values())
+            if changed := tuple(map(self._original_of, outdated)):
+                source = self.known_sources.get(name) or Source(name=name, prefix="")
+                changes = DocumentChanges(changed=changed)
+                source_changes.append(
+                    SourceChanges(source=source, published=documents, changes=changes)
+                )
+        return source_changes
 
     def list_differences(self, document: ListedDocument) -> tuple[str, ...]:
-        """Say how a published document was read otherwise than now; nothing where it was not."""
+        """Describe how a published document was read otherwise than now; empty where it was not."""
         if self.base is None:
             return ()
         if self.base.reading is not None:
@@ -269,11 +275,11 @@ class ChangeDetector:
         groups: frozenset[str] | None,
         admit: AdmissionRule | None = None,
     ) -> list[SourceChanges]:
-        """Survey one document that is put into a source (or, without a file, deleted from it).
+        """Compare one document that is put (or, without a file, deleted) with the published ones.
 
-        admit: see ``AdmissionRule``. A document that it leaves out is passed by: it stays, and the one
-        that is put is taken in beside it. Raises Unreadable when another source has a document of
-        that name, and what ``admit`` raises.
+        admit: see ``AdmissionRule``. A document that it leaves out stays as it is, and the one that
+        is put is taken in beside it. Raises Unreadable when another source has a document of that
+        name, and what ``admit`` raises.
         """
         namesakes = self.base.documents.list_by_uri(uri) if self.base else []
         candidates, groups = admit(namesakes) if admit else (namesakes, groups)
@@ -375,7 +381,7 @@ class ChangeDetector:
 
 
 def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, frozenset[str]]:
-    """Give the groups of the limited sources that lie inside another one, by their folders."""
+    """Return the groups of the limited sources that lie inside another one, by their folders."""
     return {
         PurePath(other.name): other.groups
         for other in known
@@ -386,7 +392,7 @@ def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, froze
 def _limits_by_uri(
     files: Mapping[str, SourceFile], limits: Mapping[PurePath, frozenset[str]]
 ) -> dict[str, frozenset[str]]:
-    """Give, for each file that lies in limited sources too, those who may see it there."""
+    """Return, for each file that lies in limited sources too, those who may see it there."""
     groups: dict[str, frozenset[str]] = {}
     for uri, file in files.items() if limits else ():
         for folder, limit in limits.items():
@@ -402,7 +408,7 @@ def _limit(raw: Raw, limits: Mapping[str, frozenset[str]]) -> Raw:
 
 
 def _read_sidecar_cheaply(path: Path, *, real: bool = False) -> Validity | None:
-    """Read a sidecar; that there is none must cost little, as it is so for nearly every file.
+    """Read the sidecar of a file; cheap where there is none, as for nearly every file.
 
     Only what cannot be there is taken for absent: what cannot be looked at raises Unreadable.
     """

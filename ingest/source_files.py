@@ -23,8 +23,9 @@ _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 class SourceFile:
     """A file of a source. name: its path below the source, as a uri. path: where to read it.
 
-    found: what the file system said of it; None for a link. named: where a link to it lies.
-    alone: nothing in its folder has the name of its sidecar. real: no part of its path was a link.
+    status: what the file system says of it; None for a link. link_path: where a link to it lies.
+    has_no_sidecar: nothing in its folder has the name of its sidecar. real: no part of its path is
+    a link.
     """
 
     name: str
@@ -41,7 +42,7 @@ Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
-    without: a folder to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
+    excluded_folder: to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
     """
     return [
         (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
@@ -49,9 +50,10 @@ def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) 
 
 
 def list_newer_names(listing: Listing, reference: Path) -> list[str]:
-    """Name the files that may have changed since another file was written; all without it.
+    """Return the names of files that changed after a reference file was written.
 
-    The clock of a file system may be as coarse as two seconds.
+    All names, where there is no reference file. The clock of a file system may be as coarse as two
+    seconds.
     """
     since = reference.stat().st_mtime_ns - 2_000_000_000 if reference.exists() else 0
     plain_files = (
@@ -61,7 +63,7 @@ def list_newer_names(listing: Listing, reference: Path) -> list[str]:
 
 
 def resolve_paths(paths: Sequence[Path]) -> list[Path]:
-    """Give the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
+    """Return the real paths of sources, each once. Raises SourceUnreadable for a missing one."""
     real_paths: dict[Path, None] = {}
     for path in paths:
         try:
@@ -93,7 +95,7 @@ def list_files(root: Path, *, excluded_folder: Path | None = None) -> list[Sourc
 
 
 def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFile | Skipped]:
-    """Go through a folder and all below it, without recursion: folders may be very deep."""
+    """Walk a folder and all below it, without recursion: folders may be very deep."""
     folders = [(root, "")]
     while folders:
         folder, above = folders.pop()
@@ -142,7 +144,7 @@ def _list_folder(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
 
 
 def _plain_file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Tell of a plain file what it is; None for what has to be looked at more closely."""
+    """Return the status of a plain file; None for an entry that needs a closer look."""
     try:
         plain = entry.is_file(follow_symlinks=False)
         return entry.stat(follow_symlinks=False) if plain else None
@@ -151,7 +153,7 @@ def _plain_file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
 
 
 def _check_entry(path: Path, name: str, root: Path) -> SourceFile | Skipped:
-    """Decide whether a directory entry is a file to take in."""
+    """Decide whether a directory entry is a file to ingest."""
     try:
         real = path.resolve(strict=True) if path.is_symlink() else path
         mode = real.stat().st_mode
@@ -168,7 +170,7 @@ def _check_entry(path: Path, name: str, root: Path) -> SourceFile | Skipped:
 
 
 def _find_stray_sidecars(names: Collection[str], above: str) -> Iterator[Skipped]:
-    """Name the sidecars that nobody would read."""
+    """Yield a skip for each sidecar that belongs to no file."""
     for name in sorted(names):
         if not name.lower().endswith(SIDECAR):
             continue

@@ -1,4 +1,4 @@
-"""Take changes in as they happen: look at the sources again and again, and run when they rest.
+"""Watch sources by polling, and run a job when their changes have come to rest.
 
 Looking means names, sizes and times, a few microseconds a file; only when these differ is a job
 run. That works on network folders too, where the kernel tells of no change, and needs no limit
@@ -22,8 +22,8 @@ FileSnapshot = dict[str, tuple[int, int, int]]
 class WatchOptions:
     """How often sources are looked at.
 
-    every: seconds between two looks. rest: seconds without a change before a job is run, so that
-    a copy under way becomes one job.
+    interval: seconds between two looks. quiet_period: seconds without a change before a job is
+    run, so that a copy under way becomes one job.
     """
 
     interval: float = 2.0
@@ -31,7 +31,7 @@ class WatchOptions:
 
 
 def snapshot_files(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> FileSnapshot:
-    """Note inode, size and time of every file of some sources, and of its sidecar.
+    """Return inode, size and time of every file of some sources, sidecars included.
 
     Raises SourceUnreadable.
     """
@@ -59,7 +59,8 @@ def watch_sources(  # noqa: PLR0913, what to run, and how
     """Run a job now, and after every change of the sources, until ``stop`` is set.
 
     run: tells whether it could; if not (another job holds the collection), it is run again at
-    the next look. told: hears of a source that is away for the moment, each time it goes.
+    the next look. on_unavailable: called each time that a source becomes unreadable for the
+    moment.
     """
     processed: FileSnapshot | None = None
     last_snapshot, since, is_unavailable = processed, 0.0, False

@@ -1,4 +1,4 @@
-"""A PATH is a source: what lies in it, and the names its documents bear.
+"""The sources of a collection: the paths to ingest, their groups, and their document names.
 
 A source is remembered by its real path. Its documents are named by their path below it. Where
 that would collide with a name of another source, the document's name begins with the source's
@@ -20,7 +20,7 @@ API, APPROVED = "api", "approved"  # sources that are no path: real paths begin 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A remembered source.
+    """A source as it is remembered between jobs.
 
     name: its real path. prefix: what its documents' names begin with, ends with ``/``; used for
     all of them, or, when ``always`` is False, only for those that would collide.
@@ -36,7 +36,9 @@ class Source:
 def assign_uris(
     source_files: Sequence[SourceFile], source: Source, taken_uris: Collection[str]
 ) -> dict[str, SourceFile]:
-    """Give each file of a source its uri. ``taken_uris``: the uris of other sources.
+    """Assign each file of a source its uri, without colliding with those of other sources.
+
+    ``taken_uris``: the uris of other sources.
 
     Two files whose names read the same are told apart by a number.
     """
@@ -60,7 +62,7 @@ def settle_source(
     known_sources: Mapping[str, Source],
     taken_uris: Collection[str],
 ) -> Source:
-    """Recall a source, or fix the prefix of a new one.
+    """Return a remembered source, or a new one with a prefix that is free.
 
     The prefix is the folder's own name, with a number where another source has it. A new source
     that would collide bears it on all its documents; one that does not, bears none.
@@ -124,7 +126,7 @@ def write_sources(
 def restrict_sources(
     known_sources: Mapping[str, Source], used_sources: Iterable[Source]
 ) -> list[Source]:
-    """Give sources as they are to be remembered before a publish: never seen by more than before.
+    """Return sources with the narrower groups of before and after, to be saved before a publish.
 
     Whoever is newly let in is let in with the publish; whoever is shut out stays out even when it
     fails, so that no later ingest opens what somebody meant to close.
@@ -135,7 +137,7 @@ def restrict_sources(
 
 
 def _narrower_source(before: Source, after: Source) -> Source:
-    """Give the source with those groups of the two that let fewer see it; none lets everyone."""
+    """Return the source whose groups let fewer people see it."""
     closes = after.groups and (not before.groups or after.groups <= before.groups)
     return after if closes or before.groups == after.groups else before
 

@@ -1,4 +1,4 @@
-"""Cut a document into chunks: small enough to be found by one question, whole enough to be read.
+"""Split a document into chunks that one question can find and a reader can understand.
 
 Blocks stay whole where they fit, and small neighbours of one section share a chunk. Only what
 does not fit is cut: lists at items, tables and code at lines, prose at sentences. The document
@@ -54,7 +54,9 @@ class SplitOptions:
     window: int = 250
 
     def shrink_to(self, model_tokens: int) -> "SplitOptions":
-        """Shrink for a model that reads ``model_tokens`` tokens in all: two its own, four for a prefix.
+        """Return options for a model that reads ``model_tokens`` tokens, at most as large as these.
+
+        Two of the tokens are the model's own, and four are kept for a prefix.
 
         >>> SplitOptions().shrink_to(128)
         SplitOptions(max_tokens=87, window=122)
@@ -67,8 +69,8 @@ class SplitOptions:
 class _Unit:
     """A block, or the part of one that stays together: its span without white space around it.
 
-    section: what it stands in. above: a line that belongs over it when it stands apart.
-    most: tokens of a chunk from this block alone; less than allowed where equal shares are cut.
+    section: what it stands in. repeated_line: a line that belongs over it when it stands apart.
+    max_tokens: of a chunk from this block alone; less than allowed where equal shares are cut.
     """
 
     block: Block
@@ -131,7 +133,7 @@ def split_document(
 
 
 def _pair_with_sections(document: Document) -> list[tuple[Block, Span]]:
-    """Give the blocks that become text, each with the span of its section, headings included."""
+    """Return the blocks that become text, each with the span of its section, headings included."""
     sections: list[list[Block]] = []
     section_starts: list[int] = []
     last: object = None
@@ -162,7 +164,7 @@ def _find_bodies(document: Document) -> list[tuple[Block, int]]:
 
 
 def _name_chunk_kind(units: Sequence[_Unit], text: str) -> ChunkKind:
-    """Name what a chunk is; a list stays one with the line that leads it in."""
+    """Return the kind of a chunk; a list stays one with the line that leads it in."""
     kinds = {unit.block.kind for unit in units}
     if len(units) > 1 and _introduces_next(text, units[0]):
         kinds = {unit.block.kind for unit in units[1:]}
@@ -194,7 +196,7 @@ class _UnitPacker:
         return bisect_left(self._cuts, end) - bisect_left(self._cuts, start)
 
     def pack_units(self, blocks: Sequence[tuple[Block, Span]]) -> Iterator[list[_Unit]]:
-        """Put neighbouring units together while they fit; a line that leads in goes along."""
+        """Pack neighbouring units together while they fit; a line that leads in goes along."""
         pending: list[_Unit] = []
         for unit in self._make_units(blocks):
             if pending and not self._fits(pending[0], unit):
@@ -235,14 +237,14 @@ class _UnitPacker:
                         yield last_unit
 
     def _split_block(self, block: Block) -> list[Span]:
-        """Cut a block where its kind allows it."""
+        """Split a block where its kind allows it."""
         if block.kind not in {"list", "table", "code"}:
             return [(block.start, block.end)]
         lines = [m.span() for m in _TEXT_LINE.finditer(self._text, block.start, block.end)]
         return self._join_item_lines(lines) if block.kind == "list" else lines
 
     def _even_share(self, start: int, end: int) -> int:
-        """Tell how long the pieces of a span may be, so that no short end is left over."""
+        """Return the most tokens for the pieces of a span, so that no short end is left over."""
         count = self.count_span_tokens(start, end)
         return min(self._limit, ceil(_EVEN * count / max(1, ceil(count / self._limit))))
 
@@ -259,7 +261,7 @@ class _UnitPacker:
     def _split_prose(
         self, start: int, end: int, max_tokens: int, question: Span | None
     ) -> Iterator[Span]:
-        """Cut a span that is too long at the strongest breaks that make pieces fit."""
+        """Split a span that is too long at the strongest breaks that make pieces fit."""
         first, last = bisect_left(self._cuts, start), bisect_left(self._cuts, end)
         if last - first <= self._limit:
             yield start, end

@@ -1,4 +1,4 @@
-"""A text with one letter a token, which tells what ends after it.
+"""Mark in a text, one letter a token, what kind of break follows each token.
 
 P a paragraph, L a line, S a sentence, C a clause, W a word, x nothing. So a splitter of strings
 sees tokens as characters: its sizes are exact, and it never tokenises.
@@ -19,7 +19,11 @@ _MOST_PIECES = 1 << 16  # tokens; of 32 characters at most, and the white space 
 def mark_token_breaks(
     text: str, cuts: Sequence[int], start: int, end: int, question: Span | None = None
 ) -> str:
-    """Write a span of a text in letters. cuts: where the tokens of the text begin.
+    """Return a string with one letter for each token of a span: the kind of break after it.
+
+    A break is that of a paragraph, a line, a sentence, a clause, a word, or none.
+
+    cuts: where the tokens of the text begin.
 
     question: of an FAQ entry; its answer begins in the chunk of its question.
     """
@@ -47,9 +51,9 @@ def mark_token_breaks(
 
 
 class _PieceBreaks(dict[str, str]):
-    """What stands at the end of a token, where no sentence begins after it and Latin text follows.
+    """A cache from a token's text to the break at its end, where no sentence begins after it.
 
-    Asked for every token of every long paragraph, so what was seen is remembered.
+    Looked up for every token of every long paragraph, so each text is analysed once.
     """
 
     def __missing__(self, piece: str) -> str:

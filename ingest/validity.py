@@ -1,4 +1,4 @@
-"""When a document holds, as its authors say it: in front matter, or in a sidecar beside it.
+"""Read from when to when a document is valid, from its front matter or a sidecar file.
 
 ``refunds.pdf.meta.toml`` says of ``refunds.pdf``::
 
@@ -30,7 +30,7 @@ _END_OF_TIME = "9999-12-31T23:59:59Z"
 
 
 def sidecar_path(file: Path) -> Path:
-    """Say where the sidecar of a file lies, if it has one.
+    """Return the path of a file's sidecar, if it has one.
 
     >>> sidecar_path(Path("kb/refunds.pdf")).name
     'refunds.pdf.meta.toml'
@@ -39,7 +39,7 @@ def sidecar_path(file: Path) -> Path:
 
 
 def read_sidecar(file: Path, *, real: bool = False) -> Validity | None:
-    """Read what the sidecar of a file says of it; None where there is none.
+    """Read the sidecar of a file; None where there is none.
 
     real: no part of its path may be a link.
 
@@ -76,11 +76,11 @@ def _read_sidecar_bytes(place: Path, *, real: bool) -> bytes:
 
 
 def parse_validity(facts: Mapping[str, Any], *, from_sidecar: bool = False) -> Validity:
-    """Read what is said under ``valid_from``, ``valid_to`` and ``version``. Raises Unreadable.
+    """Build a Validity from `valid_from`, `valid_to` and `version`. Raises Unreadable.
 
     >>> parse_validity({"valid_from": "2026-01-01", "valid_to": "2026-12-31", "version": 3}).ends
     '2027-01-01T00:00:00Z'
-    >>> parse_validity({"title": "Refunds"}) == ALWAYS
+    >>> parse_validity({"title": "Refunds"}) == ALWAYS_VALID
     True
     """
     starts = _format_moment(facts.get("valid_from"), "valid_from", last=False)
@@ -94,7 +94,7 @@ def parse_validity(facts: Mapping[str, Any], *, from_sidecar: bool = False) -> V
 
 
 def _format_moment(value: object, name: str, *, last: bool) -> str:
-    """Write a date or time as a moment in UTC; ``last``: a date stands for the end of its day."""
+    """Format a date or time as UTC; with `last`, a date stands for the end of its day."""
     if value is None or value == "":
         return ""
     try:

@@ -1,9 +1,9 @@
-"""Say by which versions documents are read; a newer one reads those again that it concerns.
+"""Name the versions that documents are read by; a newer one reads again those that it concerns.
 
 No source text is hashed: a comment changes no document, and a change that matters is a number
 that somebody raised, which ``tests/golden`` asks for. What is data and not code, as the tokenizer's
-file, goes by its digest. Texts that come out the same are not embedded again, so a new version costs
-parsing only.
+file, goes by its digest. Texts that come out the same are not embedded again, so a new version
+costs parsing only.
 """
 
 import hashlib
@@ -34,22 +34,22 @@ class ReadingVersions:
 
     @classmethod
     def of_code(cls, tokenizer: Path, options: Mapping[str, Any]) -> Self:
-        """Give the versions of this program, with these settings of the splitter."""
+        """Return the versions of this program, with these settings of the splitter."""
         digest = hashlib.sha256(tokenizer.read_bytes()).hexdigest()
         return cls(options=dict(options), tokenizer=digest, **list_code_versions())
 
     def to_facts(self) -> dict[str, Any]:
-        """Give them as a manifest keeps them."""
+        """Return them as a manifest keeps them."""
         return asdict(self)
 
     def name_for(self, media_type: str) -> str:
-        """Name the way in which documents of one media type are read; another way, another name."""
+        """Return a name for the way in which documents of one media type are read."""
         options = json.dumps(dict(self.options), sort_keys=True)
         parser = self.parsers.get(media_type, 0)
         return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}"
 
     def list_differences(self, facts: Mapping[str, Any], media_type: str) -> tuple[str, ...]:
-        """Say how documents of one media type were read otherwise, by what a manifest keeps."""
+        """Describe how documents of one media type were read otherwise, by a manifest's facts."""
         parsers = facts.get("parsers")
         older = parsers.get(media_type, 0) if isinstance(parsers, dict) else 0
         pairs = (
@@ -65,5 +65,5 @@ class ReadingVersions:
 
 
 def list_code_versions() -> dict[str, Any]:
-    """Give the versions of this program's parsers and splitter; all its processes share them."""
+    """Return the versions of this program's parsers and splitter; all processes share them."""
     return {"split": split.SPLIT_VERSION, "parsers": parser_table.list_parser_versions()}

@@ -51,8 +51,8 @@ log = logging.getLogger("ragdesk")
 class OpenCollection:
     """A collection at one generation, open for questions until it is closed.
 
-    Whoever opens it closes it. release: frees what a card holds for its index. opening: names
-    this opening of it, and no other.
+    Whoever opens it closes it. release: frees what a card holds for its index. opening_id:
+    names this opening of it, and no other.
     """
 
     collection: str
@@ -96,7 +96,10 @@ class OpenCollection:
 
 
 class Workspace:
-    """What a home holds, put to work by its settings. One embedder serves all collections."""
+    """Opens a home's collections by its settings; one embedder serves all of them.
+
+    One embedder serves all collections.
+    """
 
     def __init__(self, home: Path, settings: Settings, embedder: Embedder | None = None) -> None:
         self.home, self.settings = home, settings
@@ -113,7 +116,7 @@ class Workspace:
 
     @property
     def models_folder(self) -> Path:
-        """Say where exported models are cached; the folder may be deleted at any time."""
+        """Return the folder of exported models; it may be deleted at any time."""
         return self.home / "models"
 
     @cached_property
@@ -140,7 +143,7 @@ class Workspace:
             await self.engine.start()
 
     async def close(self) -> None:
-        """Let go of the connections to the language model and to the store of vectors."""
+        """Close the connections to the language model and to the vector store."""
         try:
             if self.engine is not None:
                 await self.engine.close()
@@ -150,7 +153,7 @@ class Workspace:
 
     @cached_property
     def store(self) -> "MilvusStore | None":
-        """Connect to where vectors are searched, if that is not here. Raises ModelMissing."""
+        """Connect to the vector store, if there is an external one. Raises ModelMissing."""
         options = self.settings.indexes
         if options.backend == "faiss":
             return None
@@ -176,7 +179,7 @@ class Workspace:
             replicate_vectors(self.collection_folder(collection), self.store)
 
     def collection_folder(self, collection: str) -> Path:
-        """Say where a collection lies. Its name was checked at the door."""
+        """Return a collection's folder. Its name was checked at the door."""
         return self.home / "collections" / collection
 
     def list_collections(self) -> list[str]:
@@ -187,7 +190,7 @@ class Workspace:
         return sorted(f.name for f in folders if (f / "CURRENT").exists() or list_generations(f))
 
     def find_collection(self, collection: str) -> Path:
-        """Say where a collection lies that must be there. Raises IndexNotFound."""
+        """Return the folder of a collection that must exist. Raises IndexNotFound."""
         folder = self.collection_folder(collection)
         if not folder.is_dir():
             raise IndexNotFound(self._missing_collection(collection))
@@ -208,9 +211,9 @@ class Workspace:
         return opened
 
     def restrict_access(self, opened: OpenCollection, access: AccessChanges) -> OpenCollection:
-        """Make of an open collection one that is as it may be seen now, of the same files.
+        """Return a view of an open collection with access changes, over the same files.
 
-        The first is to be closed, after the last use of the second.
+        Close the collection after the last use of the view.
         """
         index = opened.index.restrict_access(access)
         return self._open_desk(index, opened.collection, opened.desk.calibration, None)
@@ -276,7 +279,7 @@ class Workspace:
         )
 
     def _make_ray_runner(self) -> RunnerFactory:
-        """Let the workers of a cluster compute. Raises ModelMissing where Ray is not installed."""
+        """Make a runner on a Ray cluster. Raises ModelMissing where Ray is not installed."""
         from ingest.on_ray import make_ray_runner  # noqa: PLC0415 - seconds, and an extra
 
         settings = self.settings

@@ -1,4 +1,4 @@
-"""Everything that can go wrong at the roof, and what each door says about it.
+"""The errors of ragdesk, with the HTTP status and exit code of each.
 
     RagdeskError
     ├── SettingsError        a setting is misspelt or out of range
@@ -43,7 +43,7 @@ from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
 
 
 class RagdeskError(Exception):
-    """Base of every error the roof raises. Its message names the next step."""
+    """Base of every error of this package. Its message names the next step."""
 
 
 class SettingsError(RagdeskError):
@@ -69,8 +69,8 @@ class TooManyErrors(RagdeskError):
 class EngineFailed(RagdeskError):
     """The language model did not write an answer, or not to its end.
 
-    reason: a code out of ``ENGINE_REASONS``, for counting. again: whether another try may do better.
-    after: seconds for which the server asked to be left alone; 0 where it did not.
+    reason: a code out of ``ENGINE_REASONS``, for counting. can_retry: whether another try may do
+    better. retry_after: seconds for which the server asked to be left alone; 0 where it did not.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Overloaded(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class ErrorStatus:
-    """What an error looks like from outside: its code, HTTP status and exit code."""
+    """The public form of an error: its code, HTTP status and exit code."""
 
     code: str
     status: int
@@ -249,7 +249,9 @@ NEXT_STEPS: dict[type[Exception], str] = {
 
 
 def describe_error(error: Exception) -> str:
-    """Say an error with its next step. The rooms below do not know the commands of the roof.
+    """Return an error's message with the command to run next.
+
+    The rooms below do not know the commands of the roof.
 
     >>> describe_error(IndexMismatch("It was built by another embedder."))
     'It was built by another embedder. Take the documents in again: ragdesk ingest PATH'
@@ -275,7 +277,7 @@ IN_LOG = "The server's log says why."
 
 
 def public_words(error: Exception) -> str:
-    """Say an error to people of other machines: no path, and no name of a file of ours.
+    """Return an error's message for people of other machines: without paths and file names.
 
     >>> public_words(IndexDamaged("/srv/My Docs/a b is damaged."))
     "The collection is damaged; nothing was changed. The server's log says why."
@@ -291,7 +293,9 @@ def public_words(error: Exception) -> str:
 
 
 def error_status(error: BaseException) -> ErrorStatus:
-    """Say what an error looks like from outside. Unknown errors are ``internal``.
+    """Return an error's code, HTTP status and exit code; unknown errors are ``internal``.
+
+    Unknown errors are ``internal``.
 
     What the machine cannot do now (handles, memory, disk, permissions) is ``machine``.
 

@@ -18,7 +18,7 @@ log = logging.getLogger("ragdesk")
 
 
 def raise_handle_limit() -> int:
-    """Raise the soft limit of open files to the hard one, and say so in the log; gives it."""
+    """Raise the soft limit of open files to the hard one, log it, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
         log.info("open files", extra={"limit": soft})
@@ -33,7 +33,7 @@ def raise_handle_limit() -> int:
 
 
 def handle_limit() -> int:
-    """Give the soft limit of open files."""
+    """Return the soft limit of open files."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
@@ -48,7 +48,7 @@ def count_handles() -> int:
 
 
 class SpareHandles:
-    """A few handles put by, to read small files with when this process has no other left."""
+    """Reserved file handles, to read small files when this process has no other left."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class SpareHandles:
 
     @contextlib.contextmanager
     def free_handles(self) -> Iterator[None]:
-        """Free them for the block, one user at a time; others of the process may be quicker."""
+        """Free the handles for the block, one user at a time; other threads may take them first."""
         with self._lock:
             self._drop()
             try:
@@ -77,7 +77,7 @@ class SpareHandles:
                     self._fill()
 
     def close(self) -> None:
-        """Give them back for good."""
+        """Close the handles for good."""
         with self._lock:
             self._closed = True
             self._drop()

@@ -23,7 +23,7 @@ MIN_FREE_BYTES = 1 << 30  # bytes
 
 
 def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
-    """Look at the home, its model and its collections. Raises SettingsError."""
+    """Check the home, its model and its collections. Raises SettingsError."""
     loaded = load_settings(home=home, config=config)
     test = SelfTest(Workspace(loaded.home, loaded.settings))
     return run_checks((test.home, test.model, test.embedder, test.collections, test.keys))
@@ -31,12 +31,12 @@ def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """Looks at one home."""
+    """Checks one home."""
 
     desks: Workspace
 
     def home(self) -> Iterator[Finding]:
-        """See whether it can be written, and has room."""
+        """Check whether it can be written, and has room."""
         desks = self.desks
         home = desks.home.absolute()
         at = next(folder for folder in (home, *home.parents) if folder.exists())
@@ -61,7 +61,7 @@ class SelfTest:
         yield Finding(what="home", state=state, found=observed, remedy=remedy)
 
     def model(self) -> Iterator[Finding]:
-        """See whether it can be read, and was exported."""
+        """Check whether it can be read, and was exported."""
         desks = self.desks
         try:
             model = model_files.find_model(desks.settings.embed.model, desks.models_folder)
@@ -78,7 +78,7 @@ class SelfTest:
         yield Finding(what="onnx cache", state="ok", found=cache)
 
     def embedder(self) -> Iterator[Finding]:
-        """See whether its vectors make sense."""
+        """Check whether its vectors make sense."""
         desks = self.desks
         started = time.perf_counter()
         embedder = desks.embedder
@@ -99,7 +99,7 @@ class SelfTest:
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
-        """See whether each can be opened with this embedder."""
+        """Check whether each can be opened with this embedder."""
         desks = self.desks
         if not desks.list_collections():
             yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
@@ -128,7 +128,7 @@ class SelfTest:
             yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
 
     def keys(self) -> Iterator[Finding]:
-        """See whether anybody could ask over HTTP."""
+        """Check whether anybody could ask over HTTP."""
         desks = self.desks
         if not (desks.home / DATABASE_FILE).is_file():
             yield Finding(what="keys", state="ok", found="none: the desk is open on loopback only")

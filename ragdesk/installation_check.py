@@ -1,4 +1,4 @@
-"""Look at what this desk stands on, and say what is missing and how to get it.
+"""Check Python, libraries and machine; report what is missing and how to get it.
 
 These looks need nothing but the standard library, so that they work where an import would
 fail; those that open the model and the collections are in ``selftest``.
@@ -29,7 +29,7 @@ REQUIRED_LIBRARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one look found. remedy: what to do about it, where something is to be done."""
+    """The result of one check. remedy: what to do about it, where something is to be done."""
 
     what: str
     state: FindingState
@@ -41,12 +41,12 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def check_installation() -> Iterator[Finding]:
-    """Look at Python, the libraries and the machine."""
+    """Check Python, the libraries and the machine."""
     return run_checks((_python, _faiss, _libraries, _torch, _accelerator))
 
 
 def run_checks(checks: Iterable[Check]) -> Iterator[Finding]:
-    """Take one look after the other. A look that fails is a finding too."""
+    """Run one check after the other. A check that fails is a finding too."""
     for check in checks:
         try:
             yield from check()
@@ -75,9 +75,10 @@ def _faiss() -> Iterator[Finding]:
     if len(here) == 1:
         yield Finding(what="faiss", state="ok", found=observed)
     elif here:
+        packages = " ".join(FAISS_PACKAGES)
         remedy = (
             "They are one and the same module and overwrite each other. Keep one: "
-            f"pip uninstall -y {' '.join(FAISS_PACKAGES)}, then pip install faiss-cpu (or faiss-gpu)"
+            f"pip uninstall -y {packages}, then pip install faiss-cpu (or faiss-gpu)"
         )
         yield Finding(what="faiss", state="bad", found=observed, remedy=remedy)
     elif importlib.util.find_spec("faiss"):

@@ -1,4 +1,4 @@
-"""Log lines on their way to standard error, written by a thread of their own.
+"""Write log lines to standard error from a thread of their own, through a queue.
 
 A pipe whose reader stands still takes 64 KiB, and then holds up whoever writes: the event loop,
 and with it the server. So a line is put into a bounded queue, and what does not fit is counted.

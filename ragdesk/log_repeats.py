@@ -1,4 +1,4 @@
-"""Lines that anybody can cause as often as they like: written at the first, then counted."""
+"""Limit log lines that anybody can cause at will: written at the first, then counted."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ REST = ("rest",)
 
 @dataclass(slots=True)
 class _KindCount:
-    """One kind: what its first record said, when its interval ends, how often it came since."""
+    """The count of one kind: its first message, when its interval ends, how often it came since."""
 
     values: dict[str, Any]
     end: float
@@ -48,7 +48,7 @@ class Repeats:
         return True
 
     def pause(self) -> float | None:
-        """Give the seconds until the next interval ends; None where nothing is counted."""
+        """Return the seconds until the next interval ends; None where nothing is counted."""
         ends = min((count.end for count in self._counts.values()), default=None)
         return None if ends is None else max(0.0, ends - self._clock())
 
@@ -71,7 +71,7 @@ class Repeats:
 
 
 def classify_record(record: logging.LogRecord) -> Hashable | None:
-    """Tell of which kind a record is; None for one that is always written.
+    """Return the kind of a record; None for one that is always written.
 
     Ours say so themselves. What libraries say (an unreadable request, say) is told apart by its
     words without numbers, and by where its exception was raised.
@@ -94,7 +94,7 @@ def _record_place(record: logging.LogRecord) -> Hashable:
 
 
 def _strip_record(record: logging.LogRecord) -> dict[str, Any]:
-    """Give what a record says, without the frames and arguments that it keeps alive."""
+    """Return what a record says, without the frames and arguments that it keeps alive."""
     bare = {"msg": record.getMessage(), "args": (), "exc_info": None, "exc_text": None}
     return {**vars(record), **bare}
 

@@ -1,4 +1,4 @@
-"""What the desk says about itself: lines on standard error, JSON where no person reads.
+"""Logging: lines on standard error, as JSON where no person reads.
 
 No line holds question or document text at info level. Keys are struck out last, whatever
 a library wrote.

@@ -1,4 +1,4 @@
-"""Why a collection's newest generation is not served: a closed code, since when, how often tried.
+"""The outage of a collection's newest generation: a closed code, since when, how many tries.
 
 No code names a file or a document: ``/readyz`` is read without a key. The log has the words.
 """
@@ -27,7 +27,7 @@ OUTAGE_CODES = tuple(
 
 
 def outage_code(error: BaseException) -> str:
-    """Say in one word why something could not be opened.
+    """Return the code of why something could not be opened.
 
     What the system said goes before what was made of it: too many open files are no damage.
 
@@ -61,7 +61,7 @@ class Outage:
 
     @classmethod
     def count_failure(cls, before: "Outage | None", code: str) -> "Outage":
-        """Note one more try; the trouble is as old as the first one in a row."""
+        """Return the outage after one more failed try; it began with the first in a row."""
         if before is None:
             return cls(code=code)
         return replace(before, code=code, count=before.count + 1)

@@ -1,4 +1,4 @@
-"""Everything an operator can turn, read once, at the door.
+"""The settings of an operator: read once, at the start.
 
 Defaults stand in the option classes, beside the code they turn. Over them go the settings
 file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only reader of both.
@@ -113,7 +113,7 @@ def _find_home(flag: Path | None, environ: Mapping[str, str]) -> tuple[Path, str
 
 
 def _find_file(config: Path | None, home: Path, *, is_named: bool) -> tuple[Path | None, str]:
-    """Find the settings file, and read it once. asked: home was named, and is no mere default.
+    """Find the settings file, and read it once. is_named: home was named, not the default.
 
     A file that lies in the current folder was perhaps put there by somebody else: it is taken
     only from the user who runs this, or from root, and then named.

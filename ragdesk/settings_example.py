@@ -1,4 +1,4 @@
-"""Write ``ragdesk.settings_example.toml`` from the option classes: each setting, its default, its reason.
+"""Write the example settings file from the option classes: each setting, default and reason.
 
 The reason is what the class says of it: a line ``name: reason`` in its docstring.
 """

@@ -45,7 +45,7 @@ class VectorIndexContract:
         for query in clustered(30, seed=1):
             found, wanted = index.search(query, 10), self.exact(vectors, rows, query, 10)
             assert np.all(np.diff(found.scores) <= 0)
-            np.testing.assert_allclose(found.scores, index.scores(query, found.rows), rtol=0)
+            np.testing.assert_allclose(found.scores, index.score_rows(query, found.rows), rtol=0)
             shared += len(set(found.rows.tolist()) & set(wanted.rows.tolist()))
         assert shared >= 300 * self.least_recall
 
@@ -82,7 +82,7 @@ class VectorIndexContract:
 
     def test_scores_any_row_and_says_which_has_no_vector(self):
         vectors, rows = clustered(50), np.arange(50) * 3
-        scores = self.make(vectors, rows).scores(vectors[7], np.array([21, 22, 0, 500]))
+        scores = self.make(vectors, rows).score_rows(vectors[7], np.array([21, 22, 0, 500]))
         assert scores[0] == pytest.approx(1)
         assert scores[2] == pytest.approx(float(vectors[0] @ vectors[7]), abs=1e-6)
         assert np.isnan(scores[[1, 3]]).all()
@@ -99,7 +99,7 @@ class VectorIndexContract:
     def test_an_index_of_nothing_finds_nothing(self):
         index = self.make(np.empty((0, DIM), np.float32), np.empty(0, np.int64))
         assert len(index.search(np.ones(DIM, np.float32), 5)) == 0
-        assert np.isnan(index.scores(np.ones(DIM, np.float32), np.array([0, 1]))).all()
+        assert np.isnan(index.score_rows(np.ones(DIM, np.float32), np.array([0, 1]))).all()
 
     def test_many_threads_get_what_one_gets(self):
         vectors = clustered(800)
@@ -114,7 +114,7 @@ class VectorIndexContract:
     def test_vectors_come_back_bit_by_bit(self):
         vectors = clustered(40)
         index = self.make(vectors, np.arange(40) + 5)
-        assert np.array_equal(index.vectors([7, 0, 39]), vectors[[7, 0, 39]])
+        assert np.array_equal(index.vectors_at([7, 0, 39]), vectors[[7, 0, 39]])
 
 
 class EmbedderContract:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from indexes.store import locks
 from ragdesk import settings_example
 from ragdesk.cli.main import VERBS, cli
 from ragdesk.settings import Settings, load_settings
@@ -84,9 +85,9 @@ def test_the_help_lists_every_verb_and_each_verb_has_examples(home):
 
 
 def test_the_example_file_is_current_and_holds_every_default(tmp_path):
-    text = (ROOT / "ragdesk.settings_example.toml").read_text(encoding="utf-8")
+    text = (ROOT / "ragdesk.example.toml").read_text(encoding="utf-8")
     assert text == settings_example.format_example(), (
-        "write it anew: ragdesk settings --example > ragdesk.settings_example.toml"
+        "write it anew: ragdesk settings --example > ragdesk.example.toml"
     )
 
     file = tmp_path / "all.toml"
@@ -252,8 +253,6 @@ def test_an_empty_list_of_names_does_not_mean_everybody(home, words):
 
 
 def test_a_collection_that_another_job_holds_is_75(home, documents):
-    from indexes.store import locks
-
     with locks.lock_collection(home / "collections" / "default"):
         result = run(home, "ingest", documents)
     assert result.exit_code == 75

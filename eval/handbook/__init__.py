@@ -1,1 +1,1 @@
-"""Nordlys Kitchen, a small company that we invented: its documents, and what people ask of them."""
+"""The sample company, Nordlys Kitchen: invented documents, and cases about them."""

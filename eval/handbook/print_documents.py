@@ -1,7 +1,7 @@
 """Print the handbook's PDF, Word and Excel files from the texts in ``sources/``.
 
-Run ``python -m eval.handbook.print_documents`` after a change of a source; the files are kept in the
-repository, so that the demo needs no printer. Needs the ``dev`` extra (reportlab).
+Run ``python -m eval.handbook.print_documents`` after a change of a source; the files are kept in
+the repository, so that the demo needs no printer. Needs the ``dev`` extra (reportlab).
 """
 
 import csv

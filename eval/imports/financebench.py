@@ -13,7 +13,7 @@ PDFS = "pdfs"
 
 
 def read_financebench_cases(folder: Path) -> Iterator[Case]:
-    """Give every question. The set counts pages from 0, evidence here counts them from 1."""
+    """Yield every question. The set counts pages from 0, evidence here counts them from 1."""
     lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     for asked in map(json.loads, filter(str.strip, lines)):
         pages = {(e["doc_name"], e["evidence_page_num"] + 1) for e in asked["evidence"]}

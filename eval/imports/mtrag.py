@@ -1,4 +1,4 @@
-"""MTRAG: conversations over documents, some of whose questions have no answer in them.
+"""MTRAG: conversations over documents; some of the questions have no answer in them.
 
 https://github.com/IBM/mt-rag-benchmark. A file of generation tasks (reference.jsonl): each row
 holds the turns so far, the passages for the last question, and what a person would answer.
@@ -24,7 +24,7 @@ STRATA: dict[str, Stratum] = {
 
 
 def read_mtrag_texts(file: Path) -> Iterator[SourceText]:
-    """Give every passage of every task once, as a document."""
+    """Yield every passage of every task once, as a document."""
     seen: set[str] = set()
     for task in read_mtrag_tasks(file):
         for passage in task.get("contexts", ()):
@@ -35,7 +35,7 @@ def read_mtrag_texts(file: Path) -> Iterator[SourceText]:
 
 
 def read_mtrag_cases(file: Path) -> Iterator[Case]:
-    """Give every last question, with the turns before it. Small talk is left out: it asks nothing.
+    """Yield every last question with the turns before it; small talk asks nothing and is left out.
 
     The passages of a task are what a retriever found for it, not all of them evidence; the
     documents are known as evidence only where the question has an answer.
@@ -63,13 +63,13 @@ def read_mtrag_cases(file: Path) -> Iterator[Case]:
 
 
 def read_mtrag_tasks(file: Path) -> Iterator[dict[str, Any]]:
-    """Give every task as the set has it."""
+    """Yield every task as the data set has it."""
     file = file / "reference.jsonl" if file.is_dir() else file
     yield from map(json.loads, filter(str.strip, file.read_text(encoding="utf-8").splitlines()))
 
 
 def name_passage(passage: dict[str, Any]) -> str:
-    """Name a passage's document."""
+    """Return the document name of a passage."""
     return f"{_ODD.sub('_', passage['document_id'])}.txt"
 
 

@@ -1,4 +1,7 @@
-"""Sets of other harnesses: BEIR folders, ragas and deepeval files. Contexts become documents."""
+"""Data sets of other harnesses: BEIR folders, ragas and deepeval files.
+
+Their contexts become documents.
+"""
 
 import csv
 import hashlib
@@ -13,14 +16,14 @@ from indexes.text.scripts import detect_language
 
 
 def read_beir_texts(folder: Path) -> Iterator[SourceText]:
-    """Give every document of a BEIR corpus under its title."""
+    """Yield every document of a BEIR corpus under its title."""
     for row in _read_json_rows(folder / "corpus.jsonl"):
         title = f"# {row['title']}\n\n" if row.get("title") else ""
         yield SourceText(uri=f"{row['_id']}.md", text=f"{title}{row['text']}\n")
 
 
 def read_beir_cases(folder: Path) -> Iterator[Case]:
-    """Give every judged query; all files of qrels count."""
+    """Yield every judged query; all files of qrels count."""
     judged: dict[str, list[Evidence]] = defaultdict(list)
     for file in sorted((folder / "qrels").glob("*.tsv")):
         with file.open(encoding="utf-8", newline="") as lines:
@@ -40,12 +43,12 @@ def read_beir_cases(folder: Path) -> Iterator[Case]:
 
 
 def read_ragas_texts(file: Path) -> Iterator[SourceText]:
-    """Give every reference context of a ragas set once."""
+    """Yield every reference context of a ragas set once."""
     yield from _context_texts(row.get("reference_contexts") or () for row in _read_list(file))
 
 
 def read_ragas_cases(file: Path) -> Iterator[Case]:
-    """Give every sample of a ragas set; today's names of its fields and those before 0.2."""
+    """Yield every sample of a ragas set, with field names of today and of before 0.2."""
     for number, row in enumerate(_read_list(file)):
         question = row.get("user_input") or row["question"]
         reference = row.get("reference") or row.get("ground_truth") or ""
@@ -53,12 +56,12 @@ def read_ragas_cases(file: Path) -> Iterator[Case]:
 
 
 def read_deepeval_texts(file: Path) -> Iterator[SourceText]:
-    """Give every context of deepeval's test cases once."""
+    """Yield every context of deepeval's test cases once."""
     yield from _context_texts(row.get("context") or () for row in _read_list(file))
 
 
 def read_deepeval_cases(file: Path) -> Iterator[Case]:
-    """Give every test case, or golden, of deepeval."""
+    """Yield every test case, or golden, of deepeval."""
     for number, row in enumerate(_read_list(file)):
         reference = row.get("expected_output") or row.get("expectedOutput") or ""
         yield _context_case(number, row["input"], str(reference), row.get("context") or ())

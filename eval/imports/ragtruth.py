@@ -1,4 +1,4 @@
-"""RAGTruth: answers of language models with every unsupported stretch marked by people.
+"""RAGTruth: answers of language models, with unsupported spans marked by people.
 
 https://github.com/ParticleMedia/RAGTruth. A folder with response.jsonl and source_info.jsonl.
 """
@@ -12,13 +12,13 @@ from eval.case import Case, Evidence, SourceText
 
 
 def read_ragtruth_texts(folder: Path) -> Iterator[SourceText]:
-    """Give every source as a document."""
+    """Yield every source as a document."""
     for row in _read_ragtruth_rows(folder / "source_info.jsonl"):
         yield SourceText(uri=f"{row['source_id']}.txt", text=write_source(row))
 
 
 def read_ragtruth_cases(folder: Path) -> Iterator[Case]:
-    """Give the questions of the question-answering part, with their source as evidence."""
+    """Yield the questions of the question-answering part, with their source as evidence."""
     for row in _read_ragtruth_rows(folder / "source_info.jsonl"):
         if row.get("task_type") != "QA":
             continue
@@ -33,7 +33,7 @@ def read_ragtruth_cases(folder: Path) -> Iterator[Case]:
 
 
 def write_source(row: dict[str, Any]) -> str:
-    """Write what a model was given: a text, or the values of a structured one."""
+    """Write the source that a model was given: a text, or the values of a structured one."""
     info = row["source_info"]
     if isinstance(info, str):
         return info

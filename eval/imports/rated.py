@@ -1,4 +1,4 @@
-"""Answers and claims that people rated: the yardsticks of the ruler itself.
+"""Answers and claims rated by people, to validate the metrics against.
 
 MTRAG's ratings (three people, 1 to 4), SummEdits, WiCE, BEGIN and RAGTruth (supported or not),
 RAGChecker's pairs (which answer is better), and sentences said in other words (all supported).
@@ -20,11 +20,11 @@ FAITHFUL = 3.0  # of MTRAG's 1 to 4: a mean below counts as not faithful
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatedText:
-    """A text, what it was given from, and what people made of it.
+    """A text with its sources, and the rating that people gave it.
 
     rating: as the set has it. good: whether it counts as faithful. other: of a pair, the second
     text; then the rating says how much better the first one is. cluster: texts of one source.
-    beside: what was said before, a question: names may come from it.
+    name_context: the turns before it, or a question: names may come from there.
     """
 
     id: str
@@ -39,7 +39,7 @@ class RatedText:
 
 
 def read_rated_mtrag(path: Path) -> Iterator[RatedText]:
-    """Give the rated answers whose passages are all in the file; the rating is the raters' mean."""
+    """Yield the rated answers whose passages are all in the file, with their mean rating."""
     file = path / "reference_subset_with_human_evaluations.json" if path.is_dir() else path
     held = json.loads(file.read_text(encoding="utf-8"))
     texts = {d["document_id"]: f"{d.get('title') or ''}\n{d['text']}" for d in held["documents"]}
@@ -63,7 +63,7 @@ def read_rated_mtrag(path: Path) -> Iterator[RatedText]:
 
 
 def read_ragchecker(path: Path) -> Iterator[RatedText]:
-    """Give the pairs of answers; the reference is their only source."""
+    """Yield the pairs of answers; the reference is their only source."""
     file = next(path.rglob("human_labeled_data.json")) if path.is_dir() else path
     for row in json.loads(file.read_text(encoding="utf-8")):
         yield RatedText(
@@ -79,7 +79,7 @@ def read_ragchecker(path: Path) -> Iterator[RatedText]:
 
 
 def read_paraphrases(path: Path) -> Iterator[RatedText]:
-    """Give sentences said in other words, all of them true: ``{document, source, said}`` a line.
+    """Yield true paraphrases of sentences, from lines of ``{document, source, said}``.
 
     The sources of one document together are the passage that a sentence is held against.
     """
@@ -99,7 +99,7 @@ def read_paraphrases(path: Path) -> Iterator[RatedText]:
 
 
 def read_summedits(path: Path) -> Iterator[RatedText]:
-    """Give summaries, each with one small edit or none, of conversations and reports."""
+    """Yield summaries of conversations and reports, each with one small edit or none."""
     for file in _match_files(path, "*summedits_*.json"):
         for row in json.loads(file.read_text(encoding="utf-8")):
             yield RatedText(
@@ -114,7 +114,7 @@ def read_summedits(path: Path) -> Iterator[RatedText]:
 
 
 def read_wice(path: Path) -> Iterator[RatedText]:
-    """Give claims of Wikipedia with the page they cite; partly supported is not supported."""
+    """Yield claims of Wikipedia with the page they cite; partly supported is not supported."""
     for file in _match_files(path, "*.jsonl"):
         for row in _read_rated_lines(file):
             yield RatedText(
@@ -129,7 +129,7 @@ def read_wice(path: Path) -> Iterator[RatedText]:
 
 
 def read_begin(path: Path) -> Iterator[RatedText]:
-    """Give replies in conversations and the knowledge they had; generic ones claim nothing."""
+    """Yield replies in conversations with the knowledge they had; generic ones claim nothing."""
     for file in _match_files(path, "*.tsv"):
         with file.open(encoding="utf-8", newline="") as lines:
             for n, row in enumerate(csv.DictReader(lines, delimiter="\t")):
@@ -147,7 +147,7 @@ def read_begin(path: Path) -> Iterator[RatedText]:
 
 
 def read_rated_ragtruth(path: Path) -> Iterator[RatedText]:
-    """Give the responses of RAGTruth; one without a marked stretch is faithful."""
+    """Yield the responses of RAGTruth; one without a marked span is faithful."""
     sources = {row["source_id"]: row for row in _read_rated_lines(path / "source_info.jsonl")}
     for row in _read_rated_lines(path / "response.jsonl"):
         held = sources[row["source_id"]]
@@ -174,7 +174,7 @@ SETS: dict[str, Callable[[Path], Iterator[RatedText]]] = {
 
 
 def read_rated_set(name: str, path: Path) -> list[RatedText]:
-    """Read a rated set. Raises BadCases where the path does not hold it."""
+    """Read a rated data set. Raises BadCases where the path does not hold it."""
     try:
         found = list(SETS[name](path))
     except (OSError, KeyError, TypeError, ValueError, StopIteration) as error:

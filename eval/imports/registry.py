@@ -1,4 +1,4 @@
-"""Every set that can be imported, by name: its cases, and its texts where it brings them."""
+"""The registry of data sets that can be imported, by name: their cases, and their texts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from eval.imports import financebench, mtrag, other_harnesses, ragtruth, rgb, sc
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """A public set. about: what PATH must be. texts: None where the set brings no documents."""
+    """A public set. about: what PATH must be. read_texts: None where it brings no documents."""
 
     about: str
     read_cases: Callable[[Path], Iterator[Case]]
@@ -66,7 +66,7 @@ SOURCES: dict[str, ImportSource] = {
 
 
 def import_set(name: str, path: Path, out: Path) -> tuple[int, int]:
-    """Write a set as cases.jsonl and a folder of documents; give how many of each.
+    """Write a data set as cases.jsonl and a folder of documents; return the number of each.
 
     Raises BadCases where the set is not what its name says.
     """

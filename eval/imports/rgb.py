@@ -1,4 +1,4 @@
-"""RGB: web questions with passages that answer them and passages that only look like it.
+"""RGB: web questions with passages that answer them and passages that only seem to.
 
 https://github.com/chen700564/RGB. A file such as zh_refine.json, one object a line. Each question
 becomes two cases: one whose right passages are among the documents, and one of which only the
@@ -15,7 +15,7 @@ from indexes.text.scripts import detect_language
 
 
 def read_rgb_texts(file: Path) -> Iterator[SourceText]:
-    """Give every passage: ``<id>/right-n.txt`` and ``<id>/wrong-n.txt``."""
+    """Yield every passage: ``<id>/right-n.txt`` and ``<id>/wrong-n.txt``."""
     for row in _read_rgb_rows(file):
         for side in ("right", "wrong"):
             for n, text in enumerate(list_rgb_passages(row, side)):
@@ -23,7 +23,7 @@ def read_rgb_texts(file: Path) -> Iterator[SourceText]:
 
 
 def read_rgb_cases(file: Path) -> Iterator[Case]:
-    """Give every question, with its right passages as evidence."""
+    """Yield every question, with its right passages as evidence."""
     for row in _read_rgb_rows(file):
         answers = tuple(list_answer_wordings(row["answer"]))
         right = len(list_rgb_passages(row, "right"))
@@ -46,10 +46,12 @@ def list_rgb_passages(row: dict[str, Any], side: str) -> list[str]:
 
 
 def list_answer_wordings(answer: Any) -> Iterator[tuple[str, ...]]:
-    """Give, of each part of an answer, the wordings that will do.
+    """Yield, for each part of an answer, the accepted wordings.
 
-    >>> list(list_answer_wordings(["1月3日", ["1月12日", "12日"]])), list(list_answer_wordings("70"))
-    ([('1月3日',), ('1月12日', '12日')], [('70',)])
+    >>> list(list_answer_wordings(["1月3日", ["1月12日", "12日"]]))
+    [('1月3日',), ('1月12日', '12日')]
+    >>> list(list_answer_wordings("70"))
+    [('70',)]
     """
     for part in answer if isinstance(answer, list) else [answer]:
         yield tuple(map(str, part)) if isinstance(part, list) else (str(part),)

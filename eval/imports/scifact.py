@@ -1,4 +1,4 @@
-"""SciFact: claims, and the abstracts that speak of them.
+"""SciFact: claims, and the abstracts that support or refute them.
 
 https://github.com/allenai/scifact. A folder with corpus_train.csv (the abstract is a printed
 array of its sentences), claims_train.csv and qrels.tsv.
@@ -20,7 +20,7 @@ _LONGEST = 1 << 24  # characters of a field
 
 
 def read_scifact_texts(folder: Path) -> Iterator[SourceText]:
-    """Give every abstract under its title, as Markdown."""
+    """Yield every abstract under its title, as Markdown."""
     for row in _read_scifact_rows(folder / "corpus_train.csv"):
         abstract = " ".join((a or b).strip() for a, b in _SENTENCE.findall(row["abstract"]))
         title = " ".join(row["title"].split())
@@ -28,7 +28,7 @@ def read_scifact_texts(folder: Path) -> Iterator[SourceText]:
 
 
 def read_scifact_cases(folder: Path) -> Iterator[Case]:
-    """Give every training claim that was judged, with the abstracts that speak of it."""
+    """Yield every training claim that was judged, with the abstracts about it."""
     judged: dict[str, list[Evidence]] = defaultdict(list)
     for row in _read_scifact_rows(folder / "qrels.tsv", delimiter="\t"):
         evidence = Evidence(uri=f"{row['corpus-id']}.md", grade=int(row["score"]))

@@ -1,4 +1,4 @@
-"""Sets in the shape of SQuAD: XQuAD, CMRC 2018, SQuAD 2.0. A paragraph becomes a document.
+"""Data sets in the format of SQuAD: XQuAD, CMRC 2018, SQuAD 2.0. A paragraph is a document.
 
 https://rajpurkar.github.io/SQuAD-explorer, https://github.com/google-deepmind/xquad,
 https://github.com/ymcui/cmrc2018
@@ -14,13 +14,13 @@ from indexes.text.scripts import detect_language
 
 
 def read_squad_texts(file: Path) -> Iterator[SourceText]:
-    """Give every paragraph as a document of its own, named by article and place."""
+    """Yield every paragraph as a document of its own, named by article and place."""
     for uri, _, paragraph in _squad_paragraphs(file):
         yield SourceText(uri=uri, text=paragraph["context"])
 
 
 def read_squad_cases(file: Path) -> Iterator[Case]:
-    """Give every question. One marked impossible has its paragraph as evidence of nothing.
+    """Yield every question. An impossible one has its paragraph as evidence of nothing.
 
     Questions without a word (CMRC has two) are left out: nobody can find anything for them.
     """

@@ -1,1 +1,1 @@
-"""Texts to vectors. Read embedder.py first; `on_*.py` run the same model on other engines."""
+"""Embedding of texts. Read embedder.py first; `on_*.py` run the same model on other engines."""

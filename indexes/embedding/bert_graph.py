@@ -58,7 +58,7 @@ class BertConfig:
     pooling: str
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name every weight that is read, with its shape."""
+        """Return the name and shape of every weight that is read."""
         size = {"hidden": self.hidden, "inner": self.inner}
         shapes: dict[str, tuple[int, ...]] = {
             "embeddings.word_embeddings.weight": (self.vocabulary, self.hidden),
@@ -131,7 +131,7 @@ def _read_config(folder: Path) -> BertConfig | None:
 
 
 def _read_pooling(config: Mapping[str, Any]) -> str | None:
-    """Tell how token vectors become one, in today's settings or in those of older models."""
+    """Read how token vectors become one, from settings of today's or older models."""
     if config.get("include_prompt", True) is not True:
         return None
     old = {name: on for name, on in config.items() if name.startswith("pooling_mode_") and on}
@@ -155,7 +155,7 @@ def _read_weights(folder: Path, bert: BertConfig) -> dict[str, Array] | None:
 
 
 class _Graph:
-    """Collects nodes; a method gives the name of what its node computes."""
+    """Builds the ONNX graph; each method adds nodes and returns the name of its output."""
 
     def __init__(self, bert: BertConfig, weights: Mapping[str, Array]) -> None:
         self._bert, self._weights = bert, weights
@@ -200,7 +200,7 @@ class _Graph:
         return self._add_norm(self._add_node("Add", narrow, tokens), f"{under}output.LayerNorm")
 
     def _add_attention(self, tokens: str, under: str) -> str:
-        """Let every token hear every other, in each head (Vaswani et al. 2017, section 3.2)."""
+        """Add multi-head self-attention (Vaswani et al. 2017, section 3.2)."""
         width = self._bert.hidden // self._bert.heads
         heads = self._add_value(np.array([0, 0, self._bert.heads, width]))  # 0: as it is
 
@@ -218,7 +218,7 @@ class _Graph:
         return self._add_node("Reshape", back, self._flat_shape())
 
     def _flat_shape(self) -> str:
-        """Give the shape of all tokens, one computed while it runs, as in a traced graph.
+        """Return the shape of all tokens, one computed while it runs, as in a traced graph.
 
         From a known shape ONNX Runtime would fuse one more addition into the norm that follows,
         in an operator that is slower and rounds otherwise, and int8 makes much of little: cosine

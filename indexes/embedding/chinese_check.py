@@ -1,4 +1,7 @@
-"""Does a model read Chinese? Ten questions and the sentences that answer them tell."""
+"""Test whether an embedding model understands Chinese, by ten questions and their answers.
+
+Ten questions and the sentences that answer them tell.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Texts become vectors: which model, on which machinery, and what it can read.
+"""Embed texts: the choice of model and engine, and what the model can read.
 
 ``open_embedder`` chooses between the two doors, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and
 models that cannot be exported), and gives the same thing either way: an Embedder.
@@ -64,7 +64,7 @@ class EmbedOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderCard:
-    """What tells one embedder from another.
+    """The identity of an embedder: vectors of equal cards may be mixed.
 
     recipe: counts the ways in which this code made vectors with a model of that revision.
 
@@ -110,7 +110,7 @@ class Embedder(Protocol):
 
 
 class _TokenizerEmbedder:
-    """The half of an embedder that needs a tokenizer and no model."""
+    """Token counting for embedders; needs a tokenizer and no model."""
 
     def __init__(self, card: EmbedderCard, file: Path) -> None:
         self.card, self._file = card, file
@@ -127,7 +127,7 @@ class _TokenizerEmbedder:
 
 
 class _WordsOnly(_TokenizerEmbedder):
-    """Vectors switched off: what is never searched is one number, the same for every text."""
+    """The embedder of a words-only collection: each vector is the number 1, and never searched."""
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return np.ones((len(texts), self.card.dim), dtype=np.float32)
@@ -197,7 +197,7 @@ def embed_question(embedder: Embedder, text: str) -> Vectors:
 
 
 def _words_only_card(model: ModelFiles) -> EmbedderCard:
-    """Tell no vectors apart from those of any model."""
+    """Return the card of the words-only embedder."""
     return EmbedderCard(
         name=NO_MODEL,
         revision="1",

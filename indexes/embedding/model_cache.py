@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def remember_value(file: Path, compute: Callable[[], str]) -> str:
-    """Give the word that a small file holds; compute it and write the file where there is none.
+    """Return the value that a small cache file holds; compute and write it where there is none.
 
     It only saves time, so a folder that cannot be written to is no error.
     """
@@ -20,7 +20,7 @@ def remember_value(file: Path, compute: Callable[[], str]) -> str:
 
 
 def write_cache_file(file: Path, data: bytes) -> None:
-    """Put a file into a cache in one step, whoever else is writing it at the same time."""
+    """Write a file of a cache in one step, even while others write the same one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".tmp-{os.getpid()}-{file.name}")
     try:

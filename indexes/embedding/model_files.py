@@ -64,7 +64,7 @@ def find_model(model: str, cache: Path) -> ModelFiles:
 
 
 def _read_window(folder: Path, settings: dict[str, Any]) -> int:
-    """Tell how many tokens the model takes, its special ones included."""
+    """Read how many tokens the model takes, its special ones included."""
     if limit := settings.get("max_seq_length"):
         return int(limit)
     tokenizer = _read_settings(folder / "tokenizer_config.json").get("model_max_length", _LONGEST)

@@ -33,7 +33,7 @@ def has_gpu() -> bool:
 
 
 def free_memory() -> int | None:
-    """Tell how many bytes of the first GPU nobody holds; None where this torch sees none."""
+    """Return the free bytes of the first GPU; None where this torch sees none."""
     return int(torch.cuda.mem_get_info(0)[0]) if has_gpu() else None
 
 

@@ -58,7 +58,7 @@ def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
 
 
 def main() -> None:
-    """Export the model that the one argument describes; what ``export_onnx_graph`` starts."""
+    """Export the model that the only argument describes; the program of ``export_onnx_graph``."""
     order = json.loads(sys.argv[1])
     target, int8 = Path(order.pop("target")), order.pop("int8")
     from indexes.embedding import bert_graph  # noqa: PLC0415 - only an export needs onnx
@@ -78,7 +78,7 @@ def main() -> None:
 def _check_graph(
     graph: Path, exact: Callable[[list[int]], NDArray[np.float32]], longest: int
 ) -> None:
-    """Hold the graph against the model it was traced from, at lengths it was not traced with.
+    """Compare the graph with the model it was traced from, at other text lengths.
 
     A branch that depended on the length would have been frozen. Exits with the reason.
     """

@@ -1,4 +1,4 @@
-"""Word pieces: how long a text is for the model, and where each piece begins.
+"""Count the word pieces of a text as the model does, and find where each begins.
 
 Opened from one file, without the model: the limited child that splits documents uses it too.
 """
@@ -50,7 +50,7 @@ class Tokenizer:
         return offsets
 
     def _encode_starts(self, text: str) -> Iterator[list[int]]:
-        """Give the offsets at which the pieces that the tokenizer sees begin, some at a time."""
+        """Yield the offsets at which the pieces that the tokenizer sees begin, some at a time."""
         segments = list(_split_segments(text))
         for first in range(0, len(segments), _BATCH):
             batch = segments[first : first + _BATCH]
@@ -68,14 +68,14 @@ class Tokenizer:
 
 
 def _skip_space(piece: str, start: int, end: int) -> int:
-    """Find where a token says something: "▁word" takes its space along."""
+    """Return where the text of a token begins after its space: "▁word" includes it."""
     while start < end and piece[start].isspace():
         start += 1
     return start
 
 
 def _fill_gaps(starts: Iterable[int], last: int) -> Iterator[int]:
-    """Cut a stretch without a piece's beginning that is too long."""
+    """Split a long stretch in which no piece begins."""
     for start in starts:
         if start - last > LONGEST_WORD_PIECE:
             yield from range(last + _FOUR, start, _FOUR)
@@ -84,7 +84,7 @@ def _fill_gaps(starts: Iterable[int], last: int) -> Iterator[int]:
 
 
 def _split_segments(text: str) -> Iterator[tuple[int, int]]:
-    """Cut a long text where no piece can reach across: at line ends, else at white space."""
+    """Split a long text where no piece can cross: at line ends, else at white space."""
     start = 0
     while start < len(text):
         end = min(start + _SEGMENT, len(text))

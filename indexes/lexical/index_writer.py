@@ -1,4 +1,4 @@
-"""Entries become an inverted index, in memory that does not grow with their number.
+"""Write an inverted index in memory that does not grow with the number of entries.
 
 Tokens are gathered in blocks. A block is sorted by a vocabulary of its own and put aside as a
 run: its terms in order, and for each the entries that hold it. At the end all runs are read from
@@ -69,7 +69,7 @@ class LexicalIndexWriter:
         self.close()
 
     def add_entry(self, entry: Sequence[str]) -> None:
-        """Take the tokens of the next entry."""
+        """Add the tokens of the next entry."""
         self._tokens.extend(map(self._vocabulary.__getitem__, entry))
         self._lengths.append(len(entry))
         if len(self._tokens) >= BLOCK_TOKENS or len(self._vocabulary) >= BLOCK_TERMS:
@@ -86,11 +86,11 @@ class LexicalIndexWriter:
         self.close()
 
     def close(self) -> None:
-        """Let go of the unnamed file; of use alone to one who throws the index away."""
+        """Close the unnamed file; only for a caller who throws the index away."""
         self._spill.close()
 
     def _spill_block(self) -> None:
-        """Sort a block by term and entry, and append it to the unnamed file as a run."""
+        """Sort a block by term and entry, and append it to the temporary file as a run."""
         if not self._tokens:
             return
         terms = sorted(self._vocabulary)  # by code point, which is the order of the bytes too
@@ -128,14 +128,14 @@ class LexicalIndexWriter:
         return run
 
     def _append_part(self, part: bytes | memoryview) -> int:
-        """Append a part to the unnamed file, and tell where it begins."""
+        """Append a part to the unnamed file, and return where it begins."""
         begins = self._spill.tell()
         self._spill.write(part)
         return begins
 
 
 class _Vocabulary(dict[str, int]):
-    """Numbers terms in the order they are met."""
+    """Numbers terms in the order of their first appearance."""
 
     def __missing__(self, term: str) -> int:
         self[term] = number = len(self)
@@ -144,7 +144,7 @@ class _Vocabulary(dict[str, int]):
 
 @dataclass(slots=True)
 class _Part:
-    """Terms in order, of each the number of its postings; their entries, and counts there."""
+    """Terms in order, with the number of their postings, the entries and the counts in them."""
 
     terms: list[bytes]
     numbers: NDArray[np.int64]
@@ -157,7 +157,7 @@ class _Run:
     """A sorted block in the unnamed file, read from its beginning.
 
     left: terms that are not read yet. The next five are where the next term, its size, its number
-    of postings, and its first posting's entry and count lie. held: terms read and not given yet.
+    of postings, and its first posting's entry and count lie. pending: terms read and not taken yet.
     """
 
     file: int
@@ -171,7 +171,10 @@ class _Run:
     lengths: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def read_ahead(self, terms: int, postings: int) -> bool:
-        """Hold so many terms or postings, but at least a term, while there are; tells if any."""
+        """Read terms ahead up to a number of terms or postings; return whether any is pending.
+
+        At least one term is read, where one is left.
+        """
         more = max(0, min(terms - len(self.pending), self.left))
         lengths = self._read_array(np.uint32, self.numbers, more).astype(np.int64)
         count = bisect_right(np.cumsum(lengths), postings - self.lengths.sum())
@@ -189,7 +192,7 @@ class _Run:
         return True
 
     def take_terms(self, last: bytes | None) -> _Part:
-        """Give the terms held up to ``last`` (None: all), with their postings."""
+        """Return the pending terms up to ``last`` (None: all), with their postings."""
         count = len(self.pending) if last is None else bisect_right(self.pending, last)
         numbers = self.lengths[:count]
         total = int(numbers.sum())
@@ -209,7 +212,7 @@ class _Run:
 
 
 def _merge_runs(runs: Sequence[_Run], lengths: EntryIds, files: "_IndexFiles") -> None:
-    """Lay the postings of all runs out by term; within a term they come in order of entry.
+    """Merge the postings of all runs by term; within a term they are ordered by entry.
 
     In each round the runs give all that they hold up to the least term at which one of them has
     to read on, so that no later round brings a term of it again.
@@ -285,7 +288,7 @@ class _IndexFiles:
             self._counts[name] += len(added)
 
     def _write_heads(self) -> None:
-        """Say in front of each file how much it holds: a head is as long for any number."""
+        """Write at the head of each file how much it holds; a head has the same length always."""
         for name, file in self._files.items():
             kind = np.lib.format.dtype_to_descr(np.dtype(INDEX_ARRAYS[name]))
             shape = (self._counts[name],)

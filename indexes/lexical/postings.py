@@ -1,4 +1,4 @@
-"""The words of one segment on disk: which entries hold a term, and how often.
+"""The inverted index of one segment on disk: the entries that contain a term, with counts.
 
 Plain ``.npy`` files that are mapped into memory, so opening costs nothing and processes
 share the pages. Terms lie sorted in one blob and are found by binary search. An entry is a
@@ -68,14 +68,14 @@ class LexicalIndex:
         return len(self.find_postings(text)[0])
 
     def find_postings(self, text: str) -> tuple[EntryIds, TermCounts]:
-        """Give the entries (n,) that hold a term, ascending, and its count in each.
+        """Return the entries (n,) that contain a term, ascending, and its count in each.
 
         A count above 65,535 is kept as that: the score has long been saturated.
         """
         return self.postings_of(self.find_term(text))
 
     def postings_of(self, term: int | None) -> tuple[EntryIds, TermCounts]:
-        """Give the postings of a term by its number; none for no term."""
+        """Return the postings of a term by its number; none for no term."""
         if term is None:
             return self._rows[:0], self._counts[:0]
         span = slice(int(self._starts[term]), int(self._starts[term + 1]))

@@ -94,7 +94,7 @@ class Ranking:
         return known
 
     def idf(self, term: str) -> float:
-        """Weigh a term by its rarity: ln(1 + (N - df + 1/2) / (df + 1/2)).
+        """Return the idf of a term: ln(1 + (N - df + 1/2) / (df + 1/2)).
 
         A pair of known Han characters that stands nowhere weighs 0: mostly it is the seam of two
         words of a question. With an unknown character it is a word that nobody wrote.
@@ -128,7 +128,7 @@ class Ranking:
         return (scores / (total or 1.0)).astype(np.float32)
 
     def mark_terms(self, terms: Sequence[str], rows: Rows) -> RowMask:
-        """Tell which of the terms stand in the given entries (n,): (n, terms)."""
+        """Mark which of the terms stand in the given entries (n,): (n, terms)."""
         flags = np.zeros((len(rows), len(terms)), dtype=np.bool_)
         for segment, (first, end) in zip(self.segments, pairwise(self.starts), strict=True):
             here = np.flatnonzero((rows >= first) & (rows < end))
@@ -140,12 +140,12 @@ class Ranking:
         return flags
 
     def compute_gains(self, i: int, term: _Term) -> tuple[EntryIds, _ScoreSums]:
-        """Give the entries of a segment that hold a term, and what it adds to their scores."""
+        """Return the entries of a segment that contain a term, and what it adds to their scores."""
         rows, counts = self.segments[i].postings_of(term.numbers[i])
         return rows, self._compute_gain(i, term, rows, counts)
 
     def look_up_gains(self, i: int, term: _Term, wanted: EntryIds) -> tuple[Rows, _ScoreSums]:
-        """Give the places in ``wanted`` whose entry holds a term, and what it adds there."""
+        """Return the places in ``wanted`` whose entry contains a term, and what it adds there."""
         rows, counts = self.segments[i].postings_of(term.numbers[i])
         if not len(rows):
             return np.empty(0, dtype=np.int64), np.empty(0)
@@ -162,7 +162,7 @@ class Ranking:
         return zip(self.segments, self.live, strict=True)
 
     def _weigh_terms(self, terms: Iterable[str]) -> tuple[list[_Term], float]:
-        """Weigh the terms, rarest first, leave out those that are nowhere, and sum all weights.
+        """Weigh the terms, rarest first, without those that occur nowhere, and sum all weights.
 
         The order depends on nothing but df and spelling: sums are the same to the last bit
         however the entries are spread over segments.
@@ -190,7 +190,7 @@ class Ranking:
         return tuple(self._norm(segment.lengths) for segment in self.segments)
 
     def _norm(self, lengths: EntryIds) -> _ScoreSums:
-        """Say what a count is held against in entries of these lengths."""
+        """Return BM25's length normalisation for entries of these lengths."""
         k1, b = self.options.k1, self.options.b
         return np.asarray(k1 * (1 - b) + (k1 * b / (self.average or 1.0)) * lengths)
 
@@ -200,7 +200,7 @@ def _count_live_postings(segment: LexicalIndex, term: str, live: RowMask) -> int
 
 
 class _Search:
-    """One search: sums per entry, and the candidates once it is known that no other can win.
+    """One search: sums per entry, and the candidates once no other entry can win.
 
     MaxScore (Turtle and Flood, 1995) term by term: rare terms are added for every entry that
     holds them. As soon as the k-th best sum exceeds all that the remaining terms can add, the

@@ -1,4 +1,4 @@
-"""Who may see what, kept apart: what each generation took away, and whom it let see the rest.
+"""Removals and access-group changes of each generation, in a small file of its own with a checksum.
 
 When a damaged generation is passed over, an older one answers with the texts of its day. Who may
 see them must not be of that day. So each publish first writes a small file of its own, with a sum
@@ -28,12 +28,12 @@ _Groups = frozenset[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessChanges:
-    """What holds of an older generation's documents now.
+    """Removals and group changes since an older generation was published.
 
     removed: those that are gone. groups: of those that stayed as they were, and may be seen by
     others than then. limits: of those that have another text now, who may see that one; the old
-    text is for those who might see it then and may see the new one. closed: why nothing of this is
-    known; then all are for administrators alone. Empty: known.
+    text is for those who might see it then and may see the new one. unknown_reason: why
+    nothing of this is known; then all are for administrators alone. Empty: known.
     """
 
     removed: frozenset[_DocumentKey] = frozenset()
@@ -46,7 +46,7 @@ class AccessChanges:
         return bool(self.removed or self.groups or self.limits or self.unknown_reason)
 
     def merge_later(self, later: "AccessChanges") -> "AccessChanges":
-        """Give what holds after a later change, which has the last word on each document."""
+        """Add a later change; for each document the later one wins."""
         removed = self.removed | later.removed
         old_text_groups = {
             place: names for place, names in later.groups.items() if place not in self.limits
@@ -66,7 +66,7 @@ class AccessChanges:
         )
 
     def effective_groups(self, document: ListedDocument) -> _Groups:
-        """Give the groups that may see a document of the older generation now."""
+        """Return the groups that may see a document of the older generation today."""
         place = document.source, document.uri
         groups = self.groups.get(place, document.groups)
         return intersect_groups(groups, self.limits[place]) if place in self.limits else groups
@@ -80,7 +80,7 @@ _TableLookup = Callable[[int], Path | None]  # of a generation: its whole docume
 
 
 def intersect_groups(groups: _Groups, other: _Groups) -> _Groups:
-    """Give the groups of those who are let in by each of two sets; an empty set lets all in.
+    """Intersect two sets of access groups; an empty set lets everybody in.
 
     >>> sorted(intersect_groups(frozenset({"a", "b"}), frozenset({"b", "c"})))
     ['b']
@@ -95,7 +95,7 @@ def intersect_groups(groups: _Groups, other: _Groups) -> _Groups:
 def compare_documents(
     before: Iterable[ListedDocument], after: Iterable[ListedDocument]
 ) -> AccessChanges:
-    """Tell what one list of documents took away from another, and whom it lets see the rest."""
+    """Compare two lists of documents: which were removed, and whose access groups changed."""
     now = {_document_key(document): document for document in after}
     removed = set[_DocumentKey]()
     groups, limits = dict[_DocumentKey, _Groups](), dict[_DocumentKey, _Groups]()
@@ -113,7 +113,7 @@ def compare_documents(
 def compare_tables(
     before: Path | None, after: Path, regrouped: Iterable[ListedDocument] = ()
 ) -> AccessChanges | None:
-    """Tell what one document table takes away from another that it replaces; None without that one.
+    """Return what a document table takes away from the one it replaces; None without that.
 
     regrouped: documents of the new table that get other groups than it says.
     """
@@ -186,12 +186,12 @@ def read_access_log(collection: Path, number: int) -> tuple[int, AccessChanges] 
 def collect_access_changes(
     collection: Path, older: int, newer: int, find_table: _TableLookup
 ) -> AccessChanges:
-    """Tell what holds now of an older generation's documents, by a newer one that cannot answer.
+    """Collect removals and group changes between an older generation and a newer, unusable one.
 
     Goes back by the logs; where these do not lead to the older one, until a document table is
     whole. Two tables do not tell whether a text was shut in before another took its name; then it
-    is for administrators alone. table: gives that of a generation. Raises OSError when the machine
-    cannot read a file now.
+    is for administrators alone. find_table: returns the document table of a generation. Raises
+    OSError when the machine cannot read a file now.
     """
     if (known := _collect_from_logs(collection, older, newer)) is not None:
         return known
@@ -237,7 +237,7 @@ def list_access_logs(collection: Path) -> list[int]:
 def list_obsolete_logs(
     collection: Path, standing: Iterable[int], current: int | None
 ) -> list[Path]:
-    """List the logs that no fallback can need.
+    """List the access logs that no fallback to an older generation can need.
 
     One needs those of all generations above the oldest that stands, gone ones between them
     included; and none above the newest, which a publish left that did not come to its end.

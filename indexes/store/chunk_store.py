@@ -1,4 +1,4 @@
-"""A segment's shelf: its documents and chunks in one SQLite file, written once, then only read.
+"""A segment's chunk store: its documents and chunks in one SQLite file, written once.
 
 Every offset a citation shows is answered from here. The vectors of the segment are listed by
 the digest of the text they stand for, so that a later build can take them over unembedded.
@@ -34,12 +34,12 @@ _MOST_NAMED = 500  # placeholders in one statement; SQLite's own limit is 999 on
 
 
 def list_store_schemas() -> tuple[sqlite_guard.SchemaShape, ...]:
-    """Give the schemas of shelves that were ever written."""
+    """Return the schemas of all chunk stores that were ever written."""
     return (sqlite_guard.make_schema_shape(_SCHEMA, _BY_ID),)
 
 
 class ChunkStoreWriter:
-    """Writes a shelf. Nothing is synced here: the segment is, as a whole, before it is shown.
+    """Writes a chunk store. Nothing is synced here: the segment is, as a whole, before it is shown.
 
     Raises OSError when the disk is full or fails.
     """
@@ -53,7 +53,7 @@ class ChunkStoreWriter:
         self._execute("BEGIN")
 
     def put_document(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
-        """Put a document and its chunks on the shelf; rows count up from 0 in this order."""
+        """Write a document and its chunks; rows count up from 0 in this order."""
         values = (record.id, record.uri, record.title, _record_facts(record), record.text)
         row = (self.records, *values, record.boxes, self.chunks, len(chunks))
         self._execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
@@ -70,7 +70,7 @@ class ChunkStoreWriter:
         self._execute("INSERT INTO vectors VALUES (?, ?)", list(vectors.items()))
 
     def find_vector_row(self, digest: bytes) -> int | None:
-        """Give the vector row noted for a text, or None."""
+        """Return the vector row noted for a text, or None."""
         row = self._base.execute("SELECT row FROM vectors WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else int(row[0])
 
@@ -101,7 +101,7 @@ class ChunkStoreWriter:
 
 
 class ChunkStore:
-    """Reads a shelf. Any thread may call; one connection serves them in turn.
+    """Reads a chunk store. Any thread may call; one connection serves them in turn.
 
     Raises IndexDamaged when SQLite finds the file unreadable, KeyError for an unknown id.
     """
@@ -125,7 +125,7 @@ class ChunkStore:
         self._table.close()
 
     def load_record(self, identity: str) -> DocumentRecord:
-        """Give a document with its text; groups are empty, they belong to the generation."""
+        """Return a document with its text; groups are empty, they belong to the generation."""
         query = "SELECT id, uri, title, facts, text, boxes FROM records WHERE id = ?"
         rows = self._table.fetch_all(query, (identity,))
         if not rows:
@@ -133,37 +133,37 @@ class ChunkStore:
         return self._parse_row(_parse_record, rows[0])
 
     def load_text(self, identity: str) -> str:
-        """Give the stored text of a document."""
+        """Return the stored text of a document."""
         rows = self._table.fetch_all("SELECT text FROM records WHERE id = ?", (identity,))
         if not rows:
             raise KeyError(identity)
         return str(rows[0][0])
 
     def find_rows(self, identity: str) -> tuple[int, int]:
-        """Give the first row of a document's chunks, and their number."""
+        """Return the first row of a document's chunks, and their number."""
         rows = self._table.fetch_all("SELECT first, count FROM records WHERE id = ?", (identity,))
         if not rows:
             raise KeyError(identity)
         return int(rows[0][0]), int(rows[0][1])
 
     def load_chunk(self, row: int) -> Chunk:
-        """Give the chunk of one row."""
+        """Return the chunk of one row."""
         return self.load_chunks([row])[0]
 
     def load_chunks(self, rows: Iterable[int]) -> list[Chunk]:
-        """Give the chunks of some rows, in the order asked for."""
+        """Return the chunks of some rows, in the order asked for."""
         wanted = [int(row) for row in rows]
         found_rows = self._select_many(f"{_CHUNK} WHERE chunks.row", wanted)
         chunks_by_row = dict(self._parse_row(_parse_chunk, row) for row in found_rows)
         return [chunks_by_row[row] for row in wanted]
 
     def find_chunk_row(self, identity: str) -> int | None:
-        """Give the row of a chunk by its id, or None."""
+        """Return the row of a chunk by its id, or None."""
         rows = self._table.fetch_all("SELECT row FROM chunks WHERE id = ?", (identity,))
         return int(rows[0][0]) if rows else None
 
     def iter_chunks_of(self, identity: str) -> Iterator[tuple[int, Chunk]]:
-        """Give the rows and chunks of a document, in order."""
+        """Yield the rows and chunks of a document, in order."""
         spans = self._table.fetch_all(
             "SELECT first, first + count FROM records WHERE id = ?", (identity,)
         )
@@ -172,13 +172,13 @@ class ChunkStore:
             yield self._parse_row(_parse_chunk, row)
 
     def neighbour_rows(self, row: int, n: int) -> list[int]:
-        """Give the rows up to n before and after a row in the same document, itself included."""
+        """Return the rows up to n before and after a row in the same document, itself included."""
         query = """SELECT row FROM chunks WHERE row BETWEEN ? AND ?
             AND record = (SELECT record FROM chunks WHERE row = ?) ORDER BY row"""
         return [int(values[0]) for values in self._table.fetch_all(query, (row - n, row + n, row))]
 
     def find_vector_rows(self, digests: Iterable[bytes]) -> dict[bytes, int]:
-        """Give the vector rows of the texts known here, by the digests of the texts."""
+        """Return the vector rows of the texts known here, by the digests of the texts."""
         rows = self._select_many("SELECT digest, row FROM vectors WHERE digest", list(digests))
         return {bytes(digest): int(row) for digest, row in rows}
 

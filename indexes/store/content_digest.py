@@ -1,4 +1,4 @@
-"""What makes the content of a generation, document by document: to be summed up, or replicated.
+"""A digest of a generation's content that depends on neither segments nor their order nor dates.
 
 Two jobs that were to do the same have done the same when their digests are equal: it depends on
 documents, chunks, vectors, groups and validity, and neither on segments and their order nor on
@@ -21,7 +21,7 @@ from indexes.vectors.vector_store import DocumentEntries
 def digest_documents(
     layout: RowLayout, documents: Iterable[tuple[ListedDocument, DocumentRecord, Sequence[Chunk]]]
 ) -> str:
-    """Sum up documents in the order given."""
+    """Return a digest of documents in the order given."""
     total = hashlib.sha256()
     for listed, record, chunks in documents:
         for piece in _document_bytes(record, chunks, *_document_vectors(layout, listed)):
@@ -35,7 +35,7 @@ def _document_bytes(
     kinds: NDArray[np.uint8],
     vectors: NDArray[np.float32],
 ) -> Iterator[bytes]:
-    """Give the bytes of one document. kinds (entries,), vectors (voiced entries, dim)."""
+    """Yield the bytes of one document. kinds (entries,), vectors (voiced entries, dim)."""
     facts = (record.id, record.uri, record.source, record.title, record.text, record.digest)
     yield repr((*facts, sorted(record.groups), astuple(record.validity))).encode()
     yield repr([astuple(chunk) for chunk in chunks]).encode()
@@ -46,14 +46,14 @@ def _document_bytes(
 def _document_vectors(
     layout: RowLayout, listed: ListedDocument
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Give the kinds (entries,) and the vectors (voiced entries, dim) of a document."""
+    """Return the kinds (entries,) and the vectors (voiced entries, dim) of a document."""
     part = layout.segments[layout.find_segment(listed.segment)]
     rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))
     return part.kinds[rows], part.dense.vectors_of_rows(rows)
 
 
 def collect_entries(layout: RowLayout, listed: ListedDocument) -> DocumentEntries:
-    """Give the entries of a document that have a vector, as replicas hold them."""
+    """Return the entries of a document that have a vector, as replicas hold them."""
     i = layout.find_segment(listed.segment)
     part = layout.segments[i]
     rows, _ = part.entries_of(np.arange(listed.first, listed.first + listed.count))

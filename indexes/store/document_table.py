@@ -1,4 +1,4 @@
-"""The document table of a generation: what is in it, where it lies, who may see it, and when.
+"""The document table of a generation: which documents it has, who may see them, and when.
 
 It belongs to the generation, not to a segment, so that a document's groups change and a
 document goes without a chunk being touched. A large table is held as two files: an older one,
@@ -75,7 +75,7 @@ _FEW = 10_000  # documents; where paths let more through, one pass over all cost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDocument:
-    """A document as the table knows it: all of its record but the text, and where it lies.
+    """A document as the table lists it: its record without the text, and where it is stored.
 
     groups: who may see it; empty means every key of the collection. validity: when it holds.
     segment: digest of the segment that holds it. first, count: its chunk rows in there.
@@ -96,7 +96,7 @@ class ListedDocument:
 
 
 def list_table_schemas(name: str = TABLE_FILE) -> tuple[schema.SchemaShape, ...]:
-    """Give the schemas that a file of a document table ever had, oldest format first."""
+    """Return the schemas that a file of a document table ever had, oldest format first."""
     if name == CHANGES_FILE:
         return (schema.make_schema_shape(TABLE_SCHEMA, VALIDITY_SCHEMA, REMOVED_SCHEMA),)
     return schema.make_schema_shape(TABLE_SCHEMA), schema.make_schema_shape(
@@ -116,9 +116,10 @@ def read_groups(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _TableLayer:
-    """One of the files that a table consists of. shown: leaves out what changed since.
+    """One of the files that a table consists of.
 
-    columns, join: how its validity is read. dated: whether it says any.
+    condition: leaves out the rows that changed since. columns, join: how its validity is read.
+    dated: whether it says any.
     """
 
     schema: str
@@ -161,7 +162,7 @@ class DocumentTable:
 
     @property
     def file(self) -> Path:
-        """Name the table, as the next one's base; the file itself is there if it is one."""
+        """Return the table's path, as the next one's base; the file itself where it is one."""
         return self._file
 
     def close(self) -> None:
@@ -169,7 +170,7 @@ class DocumentTable:
         self._table.close()
 
     def iter_all(self) -> Iterator[ListedDocument]:
-        """Give every document, by uri."""
+        """Yield every document, by uri."""
         uri, source = "", ""
         order = "ORDER BY uri, source LIMIT :page"
         while True:
@@ -181,21 +182,21 @@ class DocumentTable:
             uri, source = part[-1].uri, part[-1].source
 
     def find_by_uri(self, uri: str) -> ListedDocument | None:
-        """Give the document of a uri, or None."""
+        """Return the document of a uri, or None."""
         matches = self.list_by_uri(uri)
         return matches[0] if matches else None
 
     def list_by_uri(self, uri: str) -> list[ListedDocument]:
-        """Give the documents of a uri, whatever their source."""
+        """Return the documents of a uri, whatever their source."""
         return self._query_documents("uri = :uri", {"uri": uri}, "ORDER BY source")
 
     def find_by_id(self, identity: str) -> ListedDocument | None:
-        """Give the document of an id, or None."""
+        """Return the document of an id, or None."""
         matches = self._query_documents("id = :id", {"id": identity})
         return matches[0] if matches else None
 
     def find_in_source(self, source: str, uri: str) -> ListedDocument | None:
-        """Give the document of a uri in a source, or None."""
+        """Return the document of a uri in a source, or None."""
         matches = self._query_documents(
             "uri = :uri AND source = :source", {"uri": uri, "source": source}
         )
@@ -210,23 +211,23 @@ class DocumentTable:
         return counts
 
     def limited(self) -> list[ListedDocument]:
-        """Give the documents that are for some alone."""
+        """Return the documents that only some groups may see."""
         return self._query_documents("groups <> '[]'", {})
 
     def of_digests(self, digests: Iterable[str]) -> list[ListedDocument]:
-        """Give the documents whose source bytes have one of some digests."""
+        """Return the documents whose source bytes have one of some digests."""
         wanted = {"digests": _json_values(digests)}
         return self._query_documents("digest IN (SELECT value FROM json_each(:digests))", wanted)
 
     def iter_in_segments(self, segments: Iterable[str]) -> Iterator[ListedDocument]:
-        """Give every document that lies in one of some segments, in the order of its rows."""
+        """Yield every document that lies in one of some segments, in the order of its rows."""
         for segment in segments:
             yield from self._query_documents(
                 "segment = :name", {"name": segment}, "ORDER BY first, uri"
             )
 
     def list_invalid_ranges(self, now: str) -> list[tuple[str, int, int]]:
-        """Give segment, first row and number of rows of what does not hold at a moment."""
+        """List the row ranges of documents that are not valid at a moment."""
         rows = []
         for layer in self._layers:
             if layer.dated:
@@ -234,7 +235,7 @@ class DocumentTable:
         return [(str(name), int(first), int(n)) for name, first, n in rows]
 
     def find_next_change(self, now: str) -> str | None:
-        """Tell the next moment at which a document begins or ceases to hold, or None."""
+        """Return the next moment at which a document's validity begins or ends, or None."""
         dated = [layer for layer in self._layers if layer.dated]
         moments = [
             self._table.fetch_all(layer.format_query(_NEXT), {"now": now})[0][0] for layer in dated
@@ -242,7 +243,7 @@ class DocumentTable:
         return min((str(moment) for moment in moments if moment is not None), default=None)
 
     def filter_ranges(self, search_filter: SearchFilter) -> list[tuple[str, int, int]]:
-        """Give segment, first row and number of rows of every document a filter lets through.
+        """List the row ranges of the documents that a filter lets through.
 
         A document without groups is open to every asker; one with groups only to those who
         share one of them.
@@ -259,7 +260,7 @@ class DocumentTable:
         search_filter: SearchFilter,
         sought: list[prefix_ranges.PrefixRange] | None,
     ) -> list[tuple[str, int, int]]:
-        """Give the rows of one file that a filter lets through. sought: as ranges of uris."""
+        """Return the rows of one file that a filter lets through. sought: as ranges of uris."""
         only, values = "", dict[str, Any]()
         if search_filter.groups is not None:
             only, values["groups"] = layer.format_query(_GROUPS), _json_values(search_filter.groups)
@@ -295,7 +296,7 @@ class DocumentTable:
             raise IndexDamaged(f"{self.file} describes a document in no way of ours.") from error
 
     def _removed_ids(self) -> set[str]:
-        """Give the ids that the older table lists, and this one does not, or otherwise."""
+        """Return the ids of the older table that were removed or replaced since."""
         rows = self._table.fetch_all("SELECT id FROM changes.removed") if self._shared else ()
         return {str(row[0]) for row in rows}
 
@@ -331,7 +332,7 @@ def collect_digests(files: Iterable[Path]) -> set[str]:
 
 
 def _json_values(values: Iterable[str]) -> str:
-    """Say what is asked for as a JSON array.
+    """Return the requested values as a JSON array.
 
     SQLite ends a JSON string at its first NUL, so that a path of one NUL would be every path. No
     stored name holds one: a value that does is left out, and matches nothing.

@@ -1,4 +1,4 @@
-"""Writes a generation's document table: whole, or as what has changed since an older one.
+"""Write a generation's document table: whole, or as the changes to an older one.
 
 A copy of the table with every publish would make the smallest change of a collection of 100,000
 documents write 40 MB. So a large table is written as two files: the older one under a second name
@@ -63,10 +63,10 @@ def write_document_table(
 ) -> manifest.FileSums:
     """Write a document table into a folder; returns the files in it whose sums are known.
 
-    base: a table to begin with, as ``Documents`` names it, less the documents ``gone`` (by id)
-    and with those listed, which take the place of any of their id. Raises OSError when the disk
-    is full, ValueError when two documents share an id, or a uri in one source, and IndexDamaged
-    when the base is not what it was.
+    base: a table to begin with, as ``DocumentTable.file`` names it, less the documents ``gone``
+    (by id) and with those listed, which take the place of any of their id. Raises OSError when
+    the disk is full, ValueError when two documents share an id, or a uri in one source, and
+    IndexDamaged when the base is not what it was.
     """
     try:
         if base is None:
@@ -87,7 +87,7 @@ def write_document_table(
 
 
 def _table_files(base: Path) -> tuple[Path, Path | None]:
-    """Give the file of a table, or the older one and the changes that it consists of."""
+    """Return the file of a table, or the older one and the changes that it consists of."""
     older = base.with_name(BASE_FILE)
     shared = older.exists() and not base.exists()
     return (older, base.with_name(CHANGES_FILE)) if shared else (base, None)
@@ -96,7 +96,7 @@ def _table_files(base: Path) -> tuple[Path, Path | None]:
 def _count_changed_rows(
     newer: Path | None, listed: Sequence[ListedDocument], gone: Collection[str]
 ) -> float:
-    """Tell how many rows the changes to an older table would take; one that is gone, an eighth."""
+    """Count the rows that the changes to an older table would take; a removed one is an eighth."""
     left, removed = 0, 0
     if newer:
         touched = json.dumps([*(document.id for document in listed), *gone])
@@ -174,7 +174,7 @@ def _apply_changes(
     *,
     shared: bool = False,
 ) -> None:
-    """Take some documents out and others in. shared: the older table stays as it is."""
+    """Remove some documents and add others. shared: the older table stays as it is."""
     table.execute("BEGIN")
     _remove_documents(table, gone, shared=shared)
     added: set[str] = set()

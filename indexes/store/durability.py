@@ -1,4 +1,4 @@
-"""Put bytes on the disk so that they are still there after the power was cut.
+"""Write bytes to the disk so that they survive a power cut.
 
 The order is always the same: write, fsync the file, fsync its folder, rename, fsync the
 parent. A failed fsync is raised and never retried: after it the kernel may have dropped the
@@ -48,7 +48,7 @@ def make_folder(path: Path) -> None:
 
 
 def move_folder(folder: Path, target: Path) -> None:
-    """Give a finished folder its name, and fsync the parent. Both stand in one parent."""
+    """Rename a finished folder, and fsync the parent. Both names are in one parent."""
     folder.rename(target)
     sync_path(target.parent)
 

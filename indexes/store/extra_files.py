@@ -1,4 +1,4 @@
-"""Small files of a collection beside its generations, as they may come from somebody else.
+"""Small files of a collection beside its generations, which others may have written.
 
 ``sources.json`` says who may see what comes to a source, so it carries a sum: one changed letter
 in the name of a group would show documents to others. Homes of old have none, until it is written
@@ -22,12 +22,12 @@ _HEAVIEST = 1e9  # of a calibration's weights
 
 
 def seal_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Give facts with a sum over them."""
+    """Return facts with a checksum over them."""
     return {**facts, "checksum": _facts_checksum(facts)}
 
 
 def check_facts_seal(facts: Mapping[str, Any]) -> None:
-    """Hold remembered sources against their sum, if they have one. Raises ValueError."""
+    """Compare remembered sources with their checksum, if they have one. Raises ValueError."""
     if not facts.keys() <= _SEALED:
         raise ValueError("it says what no sources.json of ours does")
     known = {name: value for name, value in facts.items() if name != "checksum"}
@@ -36,7 +36,7 @@ def check_facts_seal(facts: Mapping[str, Any]) -> None:
 
 
 def list_file_problems(folder: Path) -> Iterator[str]:
-    """Name the files beside the generations of a collection that are not of their form.
+    """List the files beside the generations of a collection that are malformed.
 
     Raises OSError.
     """

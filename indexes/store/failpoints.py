@@ -1,4 +1,4 @@
-"""Places at which a job can be made to fail, by the tests that hold what a failure may cost.
+"""Places at which tests can make a job fail, to check what a failure costs.
 
 Each stands just before or after something becomes durable. Nobody arms them in a desk's life: no
 setting and no variable does, only code that runs in the same process.
@@ -40,14 +40,14 @@ _actions: list[Callable[[str], None]] = []
 
 
 def reach_failpoint(name: str) -> None:
-    """Say that a named place was reached."""
+    """Run the actions that tests have armed, at a named place."""
     for action in _actions:
         action(name)
 
 
 @contextmanager
 def arm_failpoints(action: Callable[[str], None]) -> Iterator[None]:
-    """Have something done at each place that is reached, in this process, within the block."""
+    """Run an action at each failpoint that is reached, in this process, within the block."""
     _actions.append(action)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The generations of a collection: what is published, which one is current, who may write.
+"""The generations of a collection: which are published, which is current, who may write.
 
 Order of a publish: everything is written and synced under a name nobody reads, renamed, its
 parent synced; last of all CURRENT is replaced. A reader therefore sees generation N or N+1.
@@ -48,7 +48,7 @@ RowRanges = Mapping[str, Sequence[tuple[int, int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """A published generation, as its manifest tells it; its files are verified.
+    """A published generation with the facts of its manifest; its files are verified.
 
     segments: their digests, in the order in which rows are counted. parent: what it was made
     from. created: UTC, ISO 8601. dead: per segment, (first row, rows) of removed documents.
@@ -77,7 +77,7 @@ def list_generations(collection: Path) -> list[int]:
 
 
 def read_current_number(collection: Path) -> int | None:
-    """Tell which generation CURRENT names, or None where it is missing, empty, cut or changed.
+    """Read the generation that CURRENT names; None where it is missing, empty, cut or changed.
 
     The line also holds the checksum of the generation's manifest, so that a changed digit does
     not pass for an older generation.
@@ -101,7 +101,7 @@ def read_current_number(collection: Path) -> int | None:
 
 
 def order_generations(collection: Path) -> Iterator[int]:
-    """Give the generations in the order in which they should answer.
+    """List generations by preference: the current one, its ancestors, then every older one.
 
     First the current one, then what it was made from, so that a generation that was rolled back
     does not return; then every older one. Without a usable CURRENT: the newest first.
@@ -156,7 +156,7 @@ def read_generation_manifest(collection: Path, number: int) -> manifest.Manifest
 
 
 def _check_facts(facts: Mapping[str, Any]) -> None:
-    """Hold what a manifest says of a generation against its form. Raises ValueError."""
+    """Check the form of a generation's manifest. Raises ValueError."""
     segments, sums = facts["segments"], facts["sums"]
     if not isinstance(segments, list) or not all(map(is_digest, segments)):
         raise ValueError("its segments are no digests")
@@ -189,7 +189,7 @@ def read_tombstones(file: Path) -> dict[str, list[tuple[int, int]]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationPlan:
-    """What a generation is to hold; see Generation for the meaning of its parts.
+    """The planned content of a generation; see Generation for the meaning of its parts.
 
     access: what it changes against its parent; None where that is not known, so that nobody but
     administrators would be let in, should an older generation have to answer in its place.
@@ -260,7 +260,7 @@ def publish_generation(
 
 
 def _note_ended(limits: past_limits.Limits, ends: past_limits.Entries) -> None:
-    """Note which texts were opened again, once they are; the publish stands whatever comes of it.
+    """Record which texts are open again after a publish, which stands even if this fails.
 
     Where that fails, an older record may close one of them, should it come back from a backup.
     """
@@ -272,7 +272,7 @@ def _note_ended(limits: past_limits.Limits, ends: past_limits.Entries) -> None:
 
 
 def _take_over_limits(collection: Path, limits: past_limits.Limits) -> past_limits.Limits:
-    """Note, once, who might see the past texts of generations by a version that did not note it.
+    """Record, once, who might see past texts of generations from versions that did not.
 
     What was cleared before is not known. What is noted already is newer.
     """
@@ -292,7 +292,7 @@ def _take_over_limits(collection: Path, limits: past_limits.Limits) -> past_limi
 
 
 def limits_revision(collection: Path) -> int:
-    """Tell which revision of the past limits there must be, by the manifests that can be read.
+    """Return the revision that the past limits must have, by the manifests that can be read.
 
     No publish lowers it: the newest whole one says it, and the current one after a rollback.
     """
@@ -311,7 +311,10 @@ def limits_revision(collection: Path) -> int:
 
 
 def limits_problems(collection: Path) -> list[str]:
-    """Tell why it is not known who might see past texts: what goes back is closed then."""
+    """Return why the limits of past texts cannot be read.
+
+    What is restored is closed then.
+    """
     try:
         past_limits.read_limits(collection, least=limits_revision(collection))
     except IndexDamaged as error:
@@ -322,7 +325,7 @@ def limits_problems(collection: Path) -> list[str]:
 
 
 def collect_access_since(collection: Path, number: int) -> AccessChanges:
-    """Tell what holds now of the documents of a generation that answers in a newer one's place.
+    """Collect removals and group changes since a generation that answers in a newer one's place.
 
     The newest permissions and removals are those of the generation that CURRENT names, or where it
     names none, of the newest that is known of. Raises OSError.
@@ -344,7 +347,7 @@ def collect_access_since(collection: Path, number: int) -> AccessChanges:
 
 
 def _limit_past_texts(collection: Path, number: int, access: AccessChanges) -> AccessChanges:
-    """Let see texts that others have replaced since only those who might last see them."""
+    """Limit texts that were replaced since to those who might last see them."""
     least, table = limits_revision(collection), find_whole_table(collection, number)
     if not access.limits or table is None:
         past_limits.read_limits(collection, least=least)
@@ -360,7 +363,7 @@ def _limit_past_texts(collection: Path, number: int, access: AccessChanges) -> A
 
 
 def find_whole_table(collection: Path, number: int) -> Path | None:
-    """Give the document table of a generation, or None where it is not as it was written."""
+    """Return the document table of a generation, or None where it is not as it was written."""
     try:
         return read_generation(collection, number).folder / document_table.TABLE_FILE
     except IndexesError:
@@ -376,7 +379,9 @@ def set_current(collection: Path, number: int, checksum: str) -> None:
 
 
 def sweep_collection(collection: Path) -> list[Path]:
-    """Remove what no generation can reach or need; returns it. The lock must be held.
+    """Remove unfinished and unreferenced files of a collection; returns their paths.
+
+    The lock must be held.
 
     While any generation's manifest cannot be read, or the one that CURRENT names is missing,
     segments are left alone: it may need them, should somebody mend it.

@@ -22,7 +22,7 @@ LOCK_FILE = "LOCK"
 
 @contextmanager
 def lock_collection(collection: Path) -> Iterator[None]:
-    """Hold a collection's lock, making the collection where there is none.
+    """Lock a collection for a block; make it where there is none.
 
     The kernel frees the lock when its holder dies, and whoever removes its file gets no second
     writer in: the folder is locked too. Raises CollectionBusy when another holds it. What dead jobs
@@ -36,8 +36,9 @@ def lock_collection(collection: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             held.enter_context(_locked_folder(collection))
         except BlockingIOError:
+            holder = _describe_holder(collection)
             raise CollectionBusy(
-                f"Another job holds the collection {collection.name!r}{_describe_holder(collection)}. "
+                f"Another job holds the collection {collection.name!r}{holder}. "
                 "Try again when it ends."
             ) from None
         _sign_lock(lock)
@@ -62,7 +63,7 @@ def _sign_lock(lock: IO[bytes]) -> None:
 
 
 def _describe_holder(collection: Path) -> str:
-    """Say which process holds a collection's lock, as far as it signed."""
+    """Describe the process that holds a collection's lock, as far as it signed."""
     with suppress(OSError, ValueError):
         process, _, host = (
             (collection / LOCK_FILE).read_text(encoding="utf-8").strip().partition(" ")
@@ -73,7 +74,7 @@ def _describe_holder(collection: Path) -> str:
 
 
 def hold_generation(generation: Path) -> IO[bytes]:
-    """Mark a generation as being read, until the file given back is closed or its holder dies.
+    """Mark a generation as being read, until the returned file is closed or its holder dies.
 
     Raises IndexDamaged where no plain file is there to be marked, and OSError.
     """
@@ -91,7 +92,7 @@ def hold_generation(generation: Path) -> IO[bytes]:
 
 
 def is_being_read(generation: Path) -> bool:
-    """Tell whether somebody has marked a generation as being read."""
+    """Tell whether a reader has marked a generation as being read."""
     try:
         with open_plain(generation / manifest.MANIFEST_FILE) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

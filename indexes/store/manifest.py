@@ -1,4 +1,4 @@
-"""A folder's manifest: what lies in it, and the checksum of every file.
+"""A folder's manifest: its facts, its files, and the checksum of each.
 
 FAISS loads 300 of 300 flipped bits without a word, and SQLite most of them. So nothing is read
 from a folder before its files have the size and the SHA-256 that its manifest lists. The
@@ -150,14 +150,14 @@ def list_problems(folder: Path, checksum: str | None = None) -> list[str]:
 
 
 def describe_unreadable(error: OSError) -> str:
-    """Name a file that a failing disk does not give; raises every other error again."""
+    """Describe a file that a failing disk cannot read (EIO); raises any other error again."""
     if error.errno != errno.EIO:  # too many open files, say: nothing is wrong with this one
         raise error
     return f"{error.filename} cannot be read: {error.strerror}."
 
 
 def link_file(source: Path, target: Path) -> tuple[int, str]:
-    """Give a file of a sealed folder a second name in another one; returns its size and SHA-256.
+    """Link a file of a sealed folder into another one; return its size and SHA-256.
 
     Its bytes are not written again, but where the file system has no links; nor read again, if
     this process has verified them. Raises IndexDamaged when they are not what they were.
@@ -227,7 +227,7 @@ def _parse_file_entry(folder: Path, name: str, entry: Mapping[str, Any]) -> tupl
 
 
 def _check_file(file: Path, size: int, sha256: str, *, anew: bool = False) -> str | None:
-    """Tell what is wrong with one file, or None."""
+    """Return what is wrong with a file, or None."""
     try:
         status = file.stat()
         name, stamp = _file_inode(status), _file_stamp(status)

@@ -1,4 +1,4 @@
-"""Who might last see the texts that are limited no more because they are gone, kept for good.
+"""Limits of past texts: who might last see a limited text when it was removed or replaced.
 
 Generations and their access logs are cleared; a backup is not. So a collection remembers, for each
 text that was for some alone when it was removed or replaced, for whom: by the digest of the text,
@@ -34,9 +34,9 @@ _BYTES = 4  # of JSON, for each mark of it
 _INLINE = 500  # entries; more lie in files of their own
 _AGAIN = 5  # times that it may be replaced while it is read
 _REMEDY = (
-    f"Put {LIMITS_FILE} and {LIMITS_FOLDER}/ of a copy of the home in place. Where there is none, say that old "
-    "texts are for those who saw them then: ragdesk indexes rollback --to N --old-groups, N being "
-    "the generation that answers, or restore a backup with --old-groups"
+    f"Put {LIMITS_FILE} and {LIMITS_FOLDER}/ of a copy of the home in place. Where there is none, "
+    "say that old texts are for those who saw them then: ragdesk indexes rollback --to N "
+    "--old-groups, N being the generation that answers, or restore a backup with --old-groups"
 )
 _Groups = frozenset[str]
 Entry = tuple[_Groups, str]  # who might see it, none being everybody; and since when, in UTC
@@ -45,7 +45,7 @@ Entries = Mapping[str, Entry]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitChange:
-    """What a publish changes. closing: by key, for whom; noted before it. opening: keys; after."""
+    """A publish's changes to the limits. closing: by key, for whom; noted before. opening: keys."""
 
     closing: Mapping[str, _Groups] = field(default_factory=dict)
     opening: AbstractSet[str] = frozenset()
@@ -69,7 +69,7 @@ class Limits:
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def read_entries(self, keys: Iterable[str]) -> dict[str, Entry]:
-        """Give the entries of some keys, as far as there are any. Raises IndexDamaged, OSError."""
+        """Return the entries of some keys, where there are any. Raises IndexDamaged, OSError."""
         wanted = set(keys)
         entries = {key: self.inline[key] for key in wanted & self.inline.keys()}
         for part in sorted({_part(key) for key in wanted} & self.parts.keys()):
@@ -78,7 +78,7 @@ class Limits:
         return entries
 
     def read_all_entries(self) -> dict[str, Entry]:
-        """Give all entries. Raises IndexDamaged, OSError."""
+        """Return all entries. Raises IndexDamaged, OSError."""
         entries = dict(self.inline)
         for digest in self.parts.values():
             entries |= _read_part(self.collection, digest)
@@ -87,7 +87,7 @@ class Limits:
     def readers_of(
         self, document: ListedDocument, *, text: bool = True, place: bool = True
     ) -> _Groups:
-        """Give who might last see a document by what is remembered; none is everybody.
+        """Return who might last see a document by the recorded limits; none is everybody.
 
         text, place: whether its digest, and its source and uri, have a say.
         """
@@ -102,14 +102,14 @@ class Limits:
 
 
 def place_key(source: str, uri: str) -> str:
-    """Name a document's place by a digest."""
+    """Return the digest that names a document's place."""
     return hashlib.sha256(json.dumps([source, uri]).encode()).hexdigest()
 
 
 def compare_limits(
     before: Iterable[ListedDocument], after: Iterable[ListedDocument], *, opens: bool = True
 ) -> LimitChange:
-    """Tell what becomes a past text, given what goes and what comes; what is in both stays.
+    """Return which limited texts go, given the documents before and after; others stay.
 
     opens: what comes for everybody, or goes and was for everybody, has its last word by that.
     """
@@ -135,7 +135,7 @@ def compare_limits(
 def compare_limit_tables(
     before: Path | None, after: Path, regrouped: Iterable[ListedDocument] = ()
 ) -> LimitChange:
-    """Tell what becomes a past text where one document table takes the place of another.
+    """Return which limited texts go where one document table replaces another.
 
     Nothing is opened by that. regrouped: documents of the new one with other groups than it says.
     """
@@ -146,7 +146,7 @@ def compare_limit_tables(
 
 
 def replay_limits(tables: Sequence[Path]) -> dict[str, _Groups]:
-    """Tell who might last see the past texts of some document tables, oldest first."""
+    """Return who might last see the past texts of some document tables, oldest first."""
     past, places = dict[str, _Groups](), dict[str, tuple[str, str]]()
     for before, after in pairwise(tables):
         with closing(DocumentTable(before)) as one, closing(DocumentTable(after)) as other:
@@ -211,7 +211,7 @@ def _with_entries(
 
 
 def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
-    """Note for good who might see what goes. Raises IndexDamaged, OSError; then nothing is noted.
+    """Record who might see the texts that go. Raises IndexDamaged, OSError: nothing is written.
 
     What is noted already, and said again, is not written again.
     """
@@ -226,7 +226,7 @@ def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
 
 
 def list_endings(limits: Limits, opening: Iterable[str]) -> dict[str, Entry]:
-    """Give the entries that opening some keys ends. Raises IndexDamaged, OSError."""
+    """Return the entries that opening some keys ends. Raises IndexDamaged, OSError."""
     now = _current_moment()
     return {
         key: (frozenset(), now) for key, entry in limits.read_entries(opening).items() if entry[0]
@@ -248,12 +248,12 @@ def note_sources(limits: Limits, sources: Mapping[str, _Groups]) -> Limits:
 
 
 def reset_limits(collection: Path, *, least: int) -> None:
-    """Let go of limits that cannot be read. Raises OSError."""
+    """Discard limits that cannot be read. Raises OSError."""
     _write_limits(Limits(collection=collection, revision=least), {}, {})
 
 
 def merge_limits(own: Limits, other: Limits) -> Limits:
-    """Take over the limits that came with a backup; of two, whoever lets fewer in has the word.
+    """Merge the limits that came with a backup; of two, the one for fewer people counts.
 
     An older one does not close what was opened here since.
     """
@@ -281,7 +281,7 @@ def export_limits(limits: Limits) -> bytes:
 
 
 def list_limit_problems(collection: Path, *, least: int) -> Iterator[str]:
-    """Name what is wrong with the limits of past texts. Raises OSError."""
+    """List what is wrong with the limits of past texts. Raises OSError."""
     try:
         limits = read_limits(collection, least=least)
     except IndexDamaged as error:

@@ -1,4 +1,4 @@
-"""Paths that are built from stored data: one door, by which no name leaves its folder.
+"""Build paths from stored data, so that no name can leave its folder.
 
 A digest in a document table, a file name in a manifest, a member of a backup: whoever wrote them,
 they reach the file system through ``join_stored`` and nowhere else (a test holds this).
@@ -43,12 +43,12 @@ def join_stored(folder: Path, name: object) -> Path:
 
 
 def original_file(collection: Path, digest: object) -> Path:
-    """Say where the bytes of a document lie. Raises IndexDamaged for what is no digest."""
+    """Return the path of a document's bytes. Raises IndexDamaged for what is no digest."""
     return join_stored(collection / ORIGINALS_FOLDER, _require_digest(collection, digest))
 
 
 def segment_folder(collection: Path, digest: object) -> Path:
-    """Say where a segment lies. Raises IndexDamaged for what is no digest."""
+    """Return the path of a segment. Raises IndexDamaged for what is no digest."""
     return join_stored(collection / _SEGMENTS, _require_digest(collection, digest))
 
 

@@ -1,4 +1,4 @@
-"""Beginnings of names as ranges of an ordered index, so that asking for many costs few look-ups."""
+"""Turn path prefixes into ranges of an ordered index."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ _SURROGATE, _BEHIND = "\ud800", "\ue000"  # no text holds a surrogate
 
 
 def make_prefix_ranges(prefixes: Iterable[str]) -> list[PrefixRange] | None:
-    r"""Give the ranges of all names that begin with one of some prefixes; None for every name.
+    r"""Return the ranges of all names that begin with one of some prefixes; None for every name.
 
     They are sorted and do not meet. SQLite and Python both order by code points. A prefix that no
     name can have, as it holds a NUL or is no Unicode, has no range.
@@ -39,7 +39,7 @@ def _is_possible_prefix(prefix: str) -> bool:
 
 
 def _prefix_successor(prefix: str) -> str | None:
-    """Give the first string after all that begin with a prefix; None where nothing follows."""
+    """Return the first string after all that begin with a prefix; None where nothing follows."""
     head = prefix.rstrip(_LAST)
     if not head:
         return None

@@ -1,4 +1,4 @@
-"""The document table of an older generation, as it may be seen now: see ``access_log``."""
+"""An older generation's document table with later removals and access changes applied."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ class RestrictedDocumentTable(DocumentTable):
 
     @classmethod
     def from_table(cls, table: DocumentTable, access: AccessChanges) -> Self:
-        """Read a table that is open already; whoever opened it closes it, after this one's end."""
+        """Wrap a table that is open already; whoever opened it closes it."""
         view = cls.__new__(cls)
         view.__dict__.update(vars(table))
         view._load_changes(access)  # noqa: SLF001, of its own kind
@@ -46,27 +46,27 @@ class RestrictedDocumentTable(DocumentTable):
 
     @property
     def removed_ranges(self) -> _Ranges:
-        """Give segment, first row and number of rows of what is gone."""
+        """Return segment, first row and number of rows of the removed documents."""
         return [_document_range(document) for document in self._removed_documents]
 
     def iter_all(self) -> Iterator[ListedDocument]:
-        """Give every document that is left, by uri."""
+        """Yield every document that is left, by uri."""
         yield from self._restrict_all(super().iter_all())
 
     def list_by_uri(self, uri: str) -> list[ListedDocument]:
-        """Give the documents of a uri, whatever their source."""
+        """Return the documents of a uri, whatever their source."""
         return list(self._restrict_all(super().list_by_uri(uri)))
 
     def find_by_id(self, identity: str) -> ListedDocument | None:
-        """Give the document of an id, or None."""
+        """Return the document of an id, or None."""
         return self._restrict_document(super().find_by_id(identity))
 
     def find_in_source(self, source: str, uri: str) -> ListedDocument | None:
-        """Give the document of a uri in a source, or None."""
+        """Return the document of a uri in a source, or None."""
         return self._restrict_document(super().find_in_source(source, uri))
 
     def iter_in_segments(self, segments: Iterable[str]) -> Iterator[ListedDocument]:
-        """Give every document that is left and lies in one of some segments."""
+        """Yield every document that is left and lies in one of some segments."""
         yield from self._restrict_all(super().iter_in_segments(segments))
 
     def count_by_segment(self) -> dict[str, int]:
@@ -77,7 +77,7 @@ class RestrictedDocumentTable(DocumentTable):
         return counts
 
     def filter_ranges(self, search_filter: SearchFilter) -> _Ranges:
-        """Give the ranges of every document a filter lets through now."""
+        """Return the row ranges of every document that a filter lets through now."""
         if search_filter.groups is not None and self._access.unknown_reason:
             return []
         other = {

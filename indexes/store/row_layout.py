@@ -1,4 +1,4 @@
-"""How rows are counted through several segments: chunk rows, entry rows, and flags over both."""
+"""Map rows between segments and their generation: chunk rows, entry rows, and masks over both."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RowFlags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class SearchMask:
-    """What a search may find: a flag per chunk row, and one per entry of each segment.
+    """What a search may find: a flag for each chunk row, and for each entry of each segment.
 
     where, now: the filter and the moment that it stands for, for replicas; None for flags that
     someone has put together.
@@ -37,7 +37,8 @@ class RowLayout:
     """The rows of some segments, counted in their order, removed ones included.
 
     starts, entry_starts (segments + 1,): the first chunk and entry row of each segment.
-    views: entries of one chunk, at most. asks: whether any entry is a question of an FAQ.
+    most_views: entries of one chunk, at most. has_questions: whether any entry is a question of an
+    FAQ.
     """
 
     def __init__(self, segments: Sequence[Segment]) -> None:
@@ -50,7 +51,7 @@ class RowLayout:
         self._order = {s.digest: i for i, s in enumerate(segments)}
 
     def find_segment(self, digest: str) -> int:
-        """Tell which segment bears a digest, counted from 0."""
+        """Return which segment has a digest, counted from 0."""
         return self._order[digest]
 
     def mark_rows(self, ranges: Iterable[tuple[str, int, int]]) -> RowFlags:
@@ -62,7 +63,7 @@ class RowLayout:
         return flags
 
     def extend_mask(self, chunks: RowFlags) -> SearchMask:
-        """Carry flags of chunks over to the entries of each segment."""
+        """Extend flags of chunks to the entries of each segment."""
         pairs = zip(self.segments, self.starts, strict=False)
         return SearchMask(chunks, tuple(chunks[at : at + s.chunks][s.owners] for s, at in pairs))
 
@@ -83,7 +84,7 @@ class RowLayout:
         return [a & b for a, b in zip(mask.entries, self._questions, strict=True)]
 
     def split_rows(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
-        """Give, per segment, the places of its rows in ``rows``, and the rows counted within it.
+        """Return, per segment, the places of its rows in ``rows``, and the rows counted within it.
 
         Raises IndexError for a row that does not exist.
         """
@@ -96,7 +97,7 @@ class RowLayout:
             yield int(i), places, rows[places] - self.starts[i]
 
     def find_entries(self, rows: Rows, *, questions: bool) -> Iterator[tuple[int, Rows, Rows]]:
-        """Give, per segment, the entries of some chunk rows, and each one's place in ``rows``."""
+        """Yield, per segment, the entries of some chunk rows, and each one's place in ``rows``."""
         for i, part, own in self.split_rows(rows):
             entries, places = self.segments[i].entries_of(own)
             if questions:
@@ -110,7 +111,7 @@ class RowLayout:
         return Hits(own.rows + self.starts[i], own.scores)
 
     def split_hits(self, hits: Hits) -> Iterator[tuple[int, Hits]]:
-        """Give hits on entry rows back per segment, counted within it."""
+        """Split hits on entry rows by segment, with rows counted within it."""
         parts = np.searchsorted(self.entry_starts, hits.rows, side="right") - 1
         for i in np.unique(parts):
             own = parts == i

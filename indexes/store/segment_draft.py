@@ -1,8 +1,8 @@
-"""A segment in the making: documents stream in, their chunks are embedded slab by slab.
+"""Write a segment: documents stream in, their chunks are embedded slab by slab.
 
 Embedding goes on in a thread of its own while the next documents are parsed and written. Only a
 few slabs may be on their way: whoever adds more waits, and so do those who parse. Memory stays
-bounded whatever the corpus: texts go to the shelf, vectors and sorted words to files.
+bounded whatever the corpus: texts go to the chunk store, vectors and sorted words to files.
 """
 
 import os
@@ -39,7 +39,7 @@ EmbedProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Slab:
-    """Entries on their way to their vectors. chunks: taken in when it was sent.
+    """Entries waiting for their vectors. chunks: number added when it was sent.
 
     entries: of each its number and the key of its text. new: keys that this draft met first here.
     known: their vectors as far as they are held. fresh, vectors: keys that are being embedded.
@@ -103,7 +103,7 @@ class SegmentDraft:
         return len(self._rows)
 
     def take_document(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> tuple[int, int]:
-        """Take in a document; returns its first chunk row and the number of its chunks.
+        """Add a document; return its first chunk row and the number of its chunks.
 
         Raises ValueError, and takes nothing in, when a chunk is not an exact span of its document.
         """
@@ -169,7 +169,7 @@ class SegmentDraft:
         durability.discard_path(self.folder)
 
     def _send_slab(self) -> None:
-        """Have the next slab of entries embedded: each text once, and none that is known."""
+        """Send the next slab of entries to be embedded: each text once, and none that is known."""
         slab, self._slab = self._slab[:SLAB_ENTRIES], self._slab[SLAB_ENTRIES:]
         keys = [hash_text(words) for _, words in slab]
         texts = {text_key: words for text_key, (_, words) in zip(keys, slab, strict=True)}

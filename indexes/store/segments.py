@@ -35,7 +35,9 @@ _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would mo
 
 
 def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Vectors]:
-    """Give each key its vector at length one. One without a direction is left out.
+    """Normalise vectors to length one, by key; zero and non-finite ones are left out.
+
+    One without a direction is left out.
 
     given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
     that is no document's fault, and an index without vectors would be worse than none.
@@ -58,7 +60,7 @@ def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Ve
 
 
 def embedder_facts(card: EmbedderCard) -> dict[str, Any]:
-    """Say in a manifest which embedder made the vectors."""
+    """Return the manifest facts of the embedder that made the vectors."""
     return {
         "name": card.name,
         "revision": card.revision,
@@ -70,7 +72,7 @@ def embedder_facts(card: EmbedderCard) -> dict[str, Any]:
 
 
 def read_tokens_version(facts: Mapping[str, Any]) -> int:
-    """Tell which version of the tokens a segment's words were written by; 0.1.0 named none.
+    """Return the version of the tokens that a segment's words are; 0.1.0 named none.
 
     Raises ValueError where a manifest names no version.
     """
@@ -78,7 +80,7 @@ def read_tokens_version(facts: Mapping[str, Any]) -> int:
 
 
 def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> str | None:
-    """Tell in words how an embedder differs from the one a manifest names, or None."""
+    """Describe how an embedder differs from the one a manifest names; None where it does not."""
     wanted, built_by = embedder_facts(card), str(facts.get("name"))
     facts = {"recipe": 1, **facts}  # 0.1.0 named none
     if built_by != card.name and NO_MODEL in {built_by, card.name}:
@@ -93,9 +95,9 @@ def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> 
 class Segment:
     """A segment, its files verified, open for reading by any thread.
 
-    chunks, entries: how many. views: entries of one chunk, at most. owners (entries,): the chunk
-    row of each entry, ascending. kinds (entries,): its view. tokens_version: of the tokens that its
-    words are. Raises IndexDamaged naming the file, or IndexMismatch.
+    chunks, entries: how many. most_views: entries of one chunk, at most. owners (entries,): the
+    chunk row of each entry, ascending. kinds (entries,): its view. tokens_version: of the tokens
+    that its words are. Raises IndexDamaged naming the file, or IndexMismatch.
     """
 
     def __init__(self, folder: Path, *, card: EmbedderCard | None = None) -> None:
@@ -119,7 +121,7 @@ class Segment:
         self._closed = False
 
     def close(self) -> None:
-        """Close what is open, and let go of what is mapped: a search that still runs keeps it."""
+        """Close files and release maps; a search that still runs keeps what it uses."""
         if self._closed:
             return
         self._closed = True
@@ -137,7 +139,7 @@ class Segment:
         return np.frombuffer(base64.b64decode(self.facts["canary"]), dtype="<f4")
 
     def compare_canary(self, vector: Vectors) -> None:
-        """Hold the vector (dim,) that an embedder gives the canary text against the stored one."""
+        """Compare an embedder's vector (dim,) of the canary text with the stored one."""
         cosine = float(self.canary @ vector)
         if not cosine >= LEAST_COSINE:
             raise IndexMismatch(
@@ -146,7 +148,7 @@ class Segment:
             )
 
     def entries_of(self, rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give the entries of some chunk rows (n,), and for each its place in ``rows``."""
+        """Return the entries of some chunk rows (n,), and for each its place in ``rows``."""
         own = np.asarray(rows, dtype=self.owners.dtype)  # of another type, all owners are copied
         first = np.searchsorted(self.owners, own, side="left")
         count = np.searchsorted(self.owners, own, side="right") - first
@@ -161,7 +163,7 @@ def seal_segment(folder: Path, facts: Mapping[str, Any]) -> str:
 
 
 def canary_facts(vector: Vectors) -> str:
-    """Say the canary's vector in a manifest."""
+    """Return the manifest facts of the canary's vector."""
     return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
 
 

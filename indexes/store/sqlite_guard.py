@@ -1,4 +1,4 @@
-"""Open an SQLite file that somebody else may have written, and take it only with our own tables.
+"""Open an SQLite file that others may have written; accept only our own tables.
 
 A database is a program too: views, triggers, generated columns and checks run when it is read. So
 the schema must be, word by word, one that a writer of ours made; then every query is a plain walk
@@ -44,7 +44,7 @@ _LEAST, _SPEED = 60.0, 1 << 20  # seconds a check may take, and bytes a second i
 
 
 def system_error(error: sqlite3.Error, file: Path) -> OSError | None:
-    """Give the error of the system that an error of SQLite stands for; None where it is none.
+    """Return the system's error that an SQLite error stands for; None where it is none.
 
     A file that could not be opened or read is looked at once more, as SQLite keeps the reason to
     itself.
@@ -62,7 +62,7 @@ def system_error(error: sqlite3.Error, file: Path) -> OSError | None:
 
 @cache
 def make_schema_shape(*scripts: str) -> SchemaShape:
-    """Tell what a database holds after some scripts of ours ran in it."""
+    """Return the schema that some scripts create, in a form to compare."""
     with closing(sqlite3.connect(":memory:")) as base:
         for script in scripts:
             base.executescript(script)
@@ -70,7 +70,7 @@ def make_schema_shape(*scripts: str) -> SchemaShape:
 
 
 def guard_connection(base: sqlite3.Connection) -> None:
-    """Take from a connection what a hostile file could use; all of it costs nothing."""
+    """Disable the SQLite features that a hostile file could exploit."""
     for limit, most in _LIMITS:
         base.setlimit(limit, most)
     for pragma in _GUARDS:
@@ -78,7 +78,7 @@ def guard_connection(base: sqlite3.Connection) -> None:
 
 
 def make_readonly_uri(file: Path) -> str:
-    """Name a file to SQLite as one that is only read, and that nobody changes meanwhile."""
+    """Return the URI of a file for SQLite: read-only and immutable."""
     return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
 
 

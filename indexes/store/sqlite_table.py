@@ -1,4 +1,4 @@
-"""One SQLite file that was written once and is only read: a shelf, a document table."""
+"""A read-only SQLite file that was written once: a chunk store, a document table."""
 
 import sqlite3
 import threading
@@ -11,7 +11,7 @@ from indexes.store import sqlite_guard
 
 
 class SqliteTable:
-    """Any thread may call; one connection serves them in turn.
+    """A read-only SQLite file; all threads share one connection.
 
     Raises IndexDamaged, naming the file, when SQLite finds it unreadable, and OSError when the
     machine cannot read it now. It is not mapped, which would halve the time of a read: a file that
@@ -38,7 +38,7 @@ class SqliteTable:
             raise _table_error(error, file, "opened") from error
 
     def fetch_all(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """Give every row that a query finds."""
+        """Return every row that a query finds."""
         try:
             with self._lock:
                 return self._base.execute(query, values).fetchall()

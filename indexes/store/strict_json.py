@@ -1,4 +1,4 @@
-"""JSON that somebody else may have written: bounded before it is decoded, and plain inside.
+"""Parse JSON that others may have written: bounded before it is decoded, plain values only.
 
 Python's own decoder makes a list of 56 bytes of every ``[]``, takes NaN for a number, and keeps
 the last of two equal names. Sizes are held against a limit first; what is odd is a ValueError.
@@ -36,7 +36,7 @@ def parse_json(body: bytes, *, most: int, values: int = MOST_VALUES) -> Any:
 
 
 def check_integer(value: object, *, most: int = _LARGEST, least: int = 0) -> int:
-    """Take a value as a whole number within bounds. Raises ValueError; True is none, nor is 1.0.
+    """Check that a value is a whole number within bounds. Raises ValueError; not True, nor 1.0.
 
     >>> check_integer(3), check_integer(7, most=7)
     (3, 7)
@@ -47,7 +47,7 @@ def check_integer(value: object, *, most: int = _LARGEST, least: int = 0) -> int
 
 
 def check_text(value: object, *, most: int = 1_000_000) -> str:
-    """Take a value as a text that can be written down. Raises ValueError."""
+    """Check that a value is a text that can be encoded. Raises ValueError."""
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"{str(value)[:40]!r} is no text of at most {most:,} characters")
     value.encode()  # a lone surrogate raises here

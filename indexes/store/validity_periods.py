@@ -1,4 +1,4 @@
-"""Which chunks may be found now: the live ones, less those whose document does not hold now.
+"""Which chunks are valid now: live ones whose document is within its validity period.
 
 A policy that begins on the first of January is published before, and found from then on; nobody
 has to be awake. An open index looks at the clock at each search, and counts anew only when a
@@ -17,13 +17,16 @@ FOREVER = "9999"
 
 
 def utc_now() -> str:
-    """Tell the time in UTC, as validity is written: strings that sort as moments do."""
+    """Return the time in UTC, written as validity is: strings that sort as moments do."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True)
 class ValidityPeriod:
-    """A stretch of time in which the same chunks hold. whole: all live ones do."""
+    """A span of time in which the set of valid chunks does not change.
+
+    whole: all live ones do.
+    """
 
     since: str
     until: str
@@ -32,7 +35,7 @@ class ValidityPeriod:
 
 
 class PeriodClock:
-    """Gives the period of now. clock: tells the time; any thread may call."""
+    """Returns the current validity period. clock: returns the time; any thread may call."""
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class PeriodClock:
         self._period = self._make_period(clock())
 
     def __call__(self) -> ValidityPeriod:
-        """Give the period of this moment."""
+        """Return the period of this moment."""
         now, period = self._clock(), self._period
         if not period.since <= now < period.until:
             self._period = period = self._make_period(now)

@@ -1,4 +1,4 @@
-"""What a job has paid for so far: vectors, kept until they are published.
+"""Vectors of an unpublished job, kept on disk: an interrupted job need not embed them again.
 
 A job that ends before its publish, however it ends, leaves them here, and the next one goes on
 from there: it parses again, which is cheap, and embeds only what is missing. Parts are named by
@@ -26,12 +26,12 @@ Vectors = NDArray[np.float32]
 
 
 def hash_text(text: str) -> bytes:
-    """Name a text, as shelves and journals do."""
+    """Return the digest that names a text in chunk stores and journals."""
     return hashlib.sha256(text.encode()).digest()[:_KEY]
 
 
 def journal_folder(collection: Path, card: EmbedderCard, canary: Vectors) -> Path:
-    """Say where the vectors of one embedder lie; another one, or another model, lies elsewhere."""
+    """Return the folder of one embedder's journal."""
     named = segments.embedder_facts(card)
     if named["recipe"] == 1:
         del named["recipe"]  # as 0.1.0 named it, whose journals are gone on with
@@ -66,7 +66,7 @@ def read_part_keys(file: Path, dim: int) -> list[bytes] | None:
 
 
 def list_journal_keys(collection: Path, card: EmbedderCard, canary: Vectors) -> set[bytes]:
-    """List the texts that an interrupted job has paid for, and change nothing.
+    """List the keys of the texts whose vectors an interrupted job has left, and change nothing.
 
     No lock is needed: a part that vanishes meanwhile was published, or is begun anew.
     """
@@ -80,8 +80,8 @@ def list_journal_keys(collection: Path, card: EmbedderCard, canary: Vectors) -> 
 class VectorJournal:
     """The journal of a collection for one embedder. The collection's lock must be held.
 
-    folder: where its parts lie. found: texts that it held when it was opened. used: how many of
-    these were asked for. taken: texts that came in since, from workers.
+    folder: where its parts lie. inherited: number of texts in it when it was opened. used: how many
+    of these were looked up. received: number of texts that came in since, from workers.
     """
 
     def __init__(self, collection: Path, card: EmbedderCard, canary: Vectors) -> None:
@@ -109,7 +109,7 @@ class VectorJournal:
             write_journal_part(self.folder, vectors)
 
     def take_part(self, part: str) -> None:
-        """Take in a part that a worker has written. Raises OSError when it is not whole."""
+        """Add a part that a worker has written. Raises OSError when it is not whole."""
         file = self.folder / part
         if (part_keys := read_part_keys(file, self._dim)) is None:
             raise OSError(f"{file} was changed since it was written.")
@@ -122,7 +122,7 @@ class VectorJournal:
         self.received += len(new)
 
     def find_vectors(self, text_keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """Give the vectors that are known here, of the keys asked for."""
+        """Return the vectors of the keys that are known here."""
         vectors = {}
         for text_key in text_keys:
             if at := self._places.get(text_key):
@@ -132,7 +132,7 @@ class VectorJournal:
         return vectors
 
     def clear_parts(self) -> None:
-        """Forget everything: it was published."""
+        """Remove all parts: they were published."""
         self._open.clear()
         if self._top.exists():
             durability.discard_path(self._top)

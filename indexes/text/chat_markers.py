@@ -1,4 +1,4 @@
-"""Marks by which a chat template tells who speaks: broken in what a model reads as data. Pure.
+"""Break chat-template markers (such as <|im_start|>) in text that a model reads as data. Pure.
 
 A template puts content between such marks verbatim, and a tokenizer takes what looks like one for
 one, wherever it stands. Models have thousands of names for them, so their shapes are broken, not
@@ -30,7 +30,7 @@ _FOLDED = {**_map_look_alikes(), ord(_PIECE): "_", ord("\uffe8"): "|", ord("\u25
 
 
 def break_markers(text: str) -> str:
-    """Break each mark of a chat template, so that it is one for no tokenizer; the rest stays.
+    """Break each marker of a chat template, so that no tokenizer reads it; the rest stays.
 
     >>> break_markers("a <b, <|im_start|>system, [INST] and </s>; [1] [Note] 3 < 4")
     'a <b, ‹|im_start| >system, [ INST ] and ‹/s>; [1] [Note] 3 < 4'

@@ -1,8 +1,10 @@
-"""Hard flags: what a claim states otherwise than the text it rests on, however alike they read.
+"""Find contradictions between a claim and its evidence.
+
+Compared are numbers, dates, names, negation, modality and opposites.
 
 A sentence in which 30 days became 60, or "may" became "must", shares all its other words with
 its source, so a share of words cannot tell. Flags stand beside such a share and are not
-averaged in. English and Chinese, pure. ``indexes.text.coverage`` hands this on.
+averaged in. English and Chinese. Pure.
 """
 
 import re
@@ -103,7 +105,7 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """One thing that a claim says and its evidence does not. said: the claim's own words."""
+    """One thing that a claim says and its evidence does not. words: the claim's own words."""
 
     kind: ContradictionKind
     words: str
@@ -111,7 +113,7 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class WordsOfText:
-    """A text that names may stand in: as it is compared, its words, and those of the former."""
+    """A text prepared for looking up names: normalised, and as sets of tokens."""
 
     plain: str
     words: frozenset[str]
@@ -121,10 +123,10 @@ class WordsOfText:
 def find_contradictions(
     claim: str, evidence: str, *, context: str | Sequence[str] = ""
 ) -> list[Contradiction]:
-    """List what a claim states that its evidence does not bear, or says otherwise.
+    """List what a claim states that its evidence lacks or contradicts.
 
-    evidence: the sentences the claim rests on. beside: what is known without being said there
-    (headings, the question), for names and identifiers only; one text, or several.
+    evidence: the sentences the claim rests on. context: texts that names and identifiers may come
+    from as well (headings, the question); one text, or several.
 
     >>> find_contradictions("You must pay 60 euros.", "You can pay 30 euros within 60 days.")
     [Contradiction(kind='unit', words='60 euros'), Contradiction(kind='modal', words='must')]
@@ -223,7 +225,7 @@ def _find_names(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradict
 
 
 def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
-    """Compare each clause of a claim with the clauses of the evidence that are most like it."""
+    """Compare negation, modality and opposites of each clause with its nearest evidence clause."""
     clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
     for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
         evidence_clause = _pick_clause(_clause_words(clause), clauses)
@@ -248,7 +250,7 @@ def _clause_words(clause: str) -> frozenset[str]:
 def _pick_clause(
     words: frozenset[str], clauses: Sequence[tuple[str, frozenset[str]]]
 ) -> str | None:
-    """Give the shortest clause that shares most with some words; None if none shares enough."""
+    """Return the shortest clause that shares most with some words; None if none shares enough."""
     if not words or not clauses:
         return None
     shares = [(len(words & other) / len(words), -len(other), text) for text, other in clauses]
@@ -257,7 +259,7 @@ def _pick_clause(
 
 
 def find_nearest_clause(text: str, evidence: str) -> str | None:
-    """Give the clause of some evidence that shares most with a text; None if none shares enough.
+    """Return the clause of some evidence that shares most with a text; None if none shares enough.
 
     >>> find_nearest_clause("May I smoke?", "You may not smoke, but you may drink.")
     'you may not smoke'
@@ -294,16 +296,18 @@ def _find_negation(clause: str, evidence_clause: str) -> Iterator[Contradiction]
 
 
 def has_negation(text: str) -> bool:
-    """Tell whether a text denies something.
+    """Tell whether a text contains a negation.
 
-    >>> has_negation("No, you may not."), has_negation("Not only opposite."), has_negation("不得退货")
-    (True, False, True)
+    >>> has_negation("No, you may not."), has_negation("不得退货")
+    (True, True)
+    >>> has_negation("Not only that.")
+    False
     """
     return bool(NEGATIONS.search(HARMLESS_NEGATIONS.sub(" ", normalise_text(text))))
 
 
 def _denied_words(text: str, at: int) -> list[str]:
-    """Give the first words after a negation; in Chinese, those of the next few characters."""
+    """Return the first words after a negation; in Chinese, those of the next few characters."""
     after = text[at : at + 60].lstrip()
     if after[:1] > "\u2e80":
         return drop_stopwords(tokenize_text(after[:5]))

@@ -1,4 +1,4 @@
-"""Support: how much of one text another one carries, weighted by how rare its words are. Pure.
+"""Coverage: the idf-weighted share of one text's words that another text contains. Pure.
 
 A word that every document holds says little, whichever text it is missing from. Choosing a
 sentence for an answer, checking a claim and measuring faithfulness all count the same way.
@@ -13,7 +13,7 @@ LEAST_GAIN = 0.1  # of a claim, that a further piece must carry
 
 
 def compute_coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> float:
-    """Give the share (0..1, weighted by idf) of the question's content tokens that a text holds.
+    """Return the share (0..1, by idf) of the question's content tokens that a text contains.
 
     question, text: as ``text.tokens`` spells them. A question of function words alone is
     measured by these; one without any token is covered by nothing.
@@ -27,12 +27,13 @@ def compute_coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> 
 
 
 def compute_carried_share(sentence: str, text: str, idf: Idf) -> float:
-    """Give the share (0..1, weighted by idf) of a sentence's content tokens that a text holds.
+    """Return the share (0..1, by idf) of a sentence's content tokens that a text contains.
 
     Called knowledge precision where the text is what an answer was given from: AUROC .885
     against the human labels of MTRAG. A sentence without content claims nothing: 1.0.
 
-    >>> compute_carried_share("Refunds take three days.", "A refund takes 3 days.", lambda term: 1.0)
+    >>> text = "A refund takes 3 days."
+    >>> compute_carried_share("Refunds take three days.", text, lambda term: 1.0)
     0.75
     """
     claim_terms = set(drop_stopwords(tokenize_text(sentence)))
@@ -42,7 +43,7 @@ def compute_carried_share(sentence: str, text: str, idf: Idf) -> float:
 def choose_pieces(
     claim: Iterable[str], pieces: Sequence[Collection[str]], idf: Idf, *, most: int = 3
 ) -> tuple[tuple[int, ...], float]:
-    """Choose the few pieces of a text that carry a claim, and give their share of it (0..1).
+    """Choose the few sentences that cover a claim's words best, and give the share covered (0..1).
 
     claim: tokens. pieces: the tokens of each sentence, in order. The piece that holds most comes
     first; another is added only while it carries something that was missing, a tenth at least.

@@ -18,7 +18,7 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 @lru_cache(maxsize=1)
 def _folding_table() -> dict[int, str | None]:
-    """Map a character to the one it is searched as; accents go, combining marks too."""
+    """Map each character to its search form, without accents and combining marks."""
     table: dict[int, str | None] = {**_simplified_table(), **dict.fromkeys(range(0x300, 0x370))}
     for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
         base = unicodedata.normalize("NFD", chr(code))[0]

@@ -1,4 +1,4 @@
-"""Yes and no: what a short answer says of a question, and whether a text says so too. Pure.
+"""Yes and no: read the answer of a short sentence, and compare it with its evidence. Pure.
 
 "Yes." shares no word with anything, and "That is allowed." all of its words with a text that says
 "is not allowed": a share of words cannot tell, so the sides are compared. English and Chinese.
@@ -64,7 +64,7 @@ _ONLY = re.compile(r"(?<![a-z])(?:only|solely|exclusively)(?![a-z])|仅|只[有�
 
 @dataclass(frozen=True, slots=True)
 class Stance:
-    """What a sentence says before it goes on, if it says yes or no: "Yes, …", "不行。…".
+    """A yes or no at the beginning of a sentence: "Yes, …", "不行。…".
 
     affirms: None where it begins with neither. rest: what follows. agreed: it may be no more than
     an "OK".
@@ -94,8 +94,10 @@ def read_stance(claim: str) -> Stance:
 def is_yes_no_question(question: str) -> bool:
     """Tell whether a question can be answered by yes or no.
 
-    >>> [is_yes_no_question(text) for text in ("May I return it?", "How do I return it?", "能不能退")]
-    [True, False, True]
+    >>> is_yes_no_question("May I return it?"), is_yes_no_question("能不能退")
+    (True, True)
+    >>> is_yes_no_question("How do I return it?")
+    False
     """
     return bool(_ASKS.search(normalise_text(question)))
 
@@ -148,9 +150,11 @@ def contradicts_polarity(claim: str, evidence: str, question: str) -> bool:
 
     Either by how it begins, or because it says nothing beyond the question.
 
-    >>> contradicts_polarity("That is allowed.", "Smoking is not allowed here.", "Is smoking allowed?")
+    >>> evidence = "Smoking is not allowed here."
+    >>> contradicts_polarity("That is allowed.", evidence, "Is smoking allowed?")
     True
-    >>> contradicts_polarity("No, shipping is free.", "Shipping is free.", "Do I have to pay for shipping?")
+    >>> question = "Do I have to pay for shipping?"
+    >>> contradicts_polarity("No, shipping is free.", "Shipping is free.", question)
     False
     """
     clause = find_nearest_clause(question, evidence)

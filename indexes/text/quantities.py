@@ -1,4 +1,4 @@
-"""Quantities, dates and amounts of money that a text states, whatever way it writes them. Pure.
+"""Find quantities, dates and amounts of money in a text, however they are written. Pure.
 
 "30 days", "thirty days" and "三十天" are one quantity; "30 working days" is another one. What
 can be converted without knowing the world (hours and days, grams and kilograms) is converted;
@@ -162,7 +162,7 @@ def find_dates(plain: str) -> list[tuple[Date, str]]:
 
 
 def _order_day_month(first: int, second: int) -> dict[str, str]:
-    """Tell month and day of two numbers apart, where one of them can be no month."""
+    """Decide which of two numbers is the month, where one of them cannot be."""
     if first > 12 >= second:  # noqa: PLR2004 (months)
         return {"d": str(first), "m": str(second)}
     return {"d": str(second), "m": str(first)} if second > 12 >= first else {}  # noqa: PLR2004
@@ -182,7 +182,8 @@ def find_quantities(plain: str) -> list[Quantity]:
 
     >>> [(str(q.value), q.unit) for q in find_quantities("within 2 days, €12.50, 三个工作日")]
     [('48', 'hour'), ('12.5', 'eur'), ('3', 'workday')]
-    >>> [(str(q.value), q.unit) for q in find_quantities("-20 °c, spelling hundred and twenty days, 一年半")]
+    >>> text = "-20 °c, one hundred and twenty days, 一年半"
+    >>> [(str(q.value), q.unit) for q in find_quantities(text)]
     [('-20', 'degree'), ('2880', 'hour'), ('18', 'month')]
     """
     blank = _DATE.sub(lambda m: " " * len(m[0]), plain)
@@ -213,7 +214,7 @@ def find_quantities(plain: str) -> list[Quantity]:
 
 
 def find_numbers(plain: str) -> set[Decimal]:
-    """Give every number a normalised text writes, those that only count things among them.
+    """Return every number in a normalised text, counting words included.
 
     >>> sorted(map(int, find_numbers("最多发送十条, in two ways")))
     [2, 10]
@@ -223,7 +224,7 @@ def find_numbers(plain: str) -> set[Decimal]:
 
 
 def find_per_units(plain: str) -> list[Quantity]:
-    """List what a normalised text says of every one: 每年 tells of one year, "per day" of a day.
+    """List the units that a rate refers to: "per day" gives one day, 每年 twelve months.
 
     >>> [(str(q.value), q.unit) for q in find_per_units("每年一次, 10 per hour")]
     [('12', 'month'), ('1', 'hour')]
@@ -246,7 +247,7 @@ def _read_currency(match: re.Match[str]) -> str | None:
 
 
 def _parse_number(match: re.Match[str]) -> Decimal | None:
-    """Read a number; None for one that is only near, like 两三."""
+    """Parse a number; None for an approximate one such as 两三."""
     if match["digits"]:
         value = Decimal(match["digits"].replace(",", ""))
         return -value if match["minus"] else value
@@ -289,7 +290,7 @@ def _parse_chinese(text: str) -> Decimal | None:
 
 
 def _canonical_number(value: Decimal) -> Decimal:
-    """Give 30, 30.0 and 30.00 one form."""
+    """Bring 30, 30.0 and 30.00 into one form."""
     if value.adjusted() > _EXACT:
         return value.normalize()
     rounded = round(value, 6)

@@ -1,4 +1,4 @@
-"""Sentences: where each one starts and ends in a text. Pure; ``indexes.text.tokens`` hands it on.
+"""Split a text into sentences: where each starts and ends. Pure.
 
 An answer quotes whole sentences, so an end that is wrong is seen by the reader. Lines come
 first: a list item, a table row or a heading ends at its line, a wrapped line of prose does not.
@@ -111,7 +111,7 @@ def _split_units(text: str) -> Iterator[Span]:
 
 
 def _split_at_breaks(text: str, lines: list[Span]) -> Iterator[Span]:
-    """Cut a block of lines, none of them blank, where a line break is meant."""
+    """Split a block of lines, none of them blank, where a line break is meant."""
     if not lines:
         return
     words = [text[a:b] for a, b in lines]
@@ -187,7 +187,7 @@ def _full_stop_ends(before: str, first: str, *, whole: bool) -> bool:
 
 
 def _split_clauses(text: str, start: int, end: int) -> Iterator[Span]:
-    """Cut a sentence that is too long to be quoted at its semicolons."""
+    """Split a sentence that is too long to be quoted at its semicolons."""
     if end - start <= LONG_SENTENCE // 2 or _text_width(text[start:end]) <= LONG_SENTENCE:
         yield from _trim_span(text, start, end)
         return

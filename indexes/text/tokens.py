@@ -1,4 +1,4 @@
-"""Words: what a text is made of, for indexing, asking, quoting and measuring. Pure.
+"""Split a text into the tokens that are indexed, searched, quoted and measured. Pure.
 
 A document and a question pass through the same ``tokenize_text``, so a word is found however it
 was written: full or half width, traditional or simplified, plural or singular.
@@ -52,7 +52,7 @@ _PARTICLE = frozenset("的了吗呢吧啊呀么")
 
 
 def tokenize_text(text: str) -> list[str]:
-    """Cut a text into what is indexed and asked for, in order.
+    """Split a text into the tokens that are indexed and searched, in order.
 
     English words are stemmed (Snowball). Han runs give characters and bigrams (CMRC dev R@1:
     .965; bigrams alone .959, characters .902), kana and hangul bigrams. An identifier stays
@@ -69,7 +69,7 @@ def tokenize_text(text: str) -> list[str]:
 
 
 class _SpellingCache(dict[str, tuple[str, ...]]):
-    """What each run is spelled as; words come again and again, and are remembered.
+    """A cache of the index spellings of each run of letters.
 
     Any thread may look up: what two spell at once they spell alike.
     """
@@ -133,7 +133,9 @@ STOPWORDS: frozenset[str] = frozenset(map(stem_word, _STOP_EN.split())) | frozen
 def drop_stopwords(words: Iterable[str]) -> list[str]:
     """Keep the tokens that carry meaning: no function words, no bigrams with a particle.
 
-    >>> drop_stopwords(tokenize_text("What is the refund window?")), drop_stopwords(tokenize_text("退款的时间"))
-    (['refund', 'window'], ['退', '款', '时', '间', '退款', '时间'])
+    >>> drop_stopwords(tokenize_text("What is the refund window?"))
+    ['refund', 'window']
+    >>> drop_stopwords(tokenize_text("退款的时间"))
+    ['退', '款', '时', '间', '退款', '时间']
     """
     return [word for word in words if word not in STOPWORDS and not _PARTICLE.intersection(word)]

@@ -1,4 +1,4 @@
-"""How a run of letters and digits is spelled in the index: as a word, or as an identifier.
+"""Spell a run of letters and digits for the index: as a word, or as an identifier.
 
 A run is what stands between white space and punctuation, already normalised. An order
 number stays whole, so that it is found exactly, and brings the parts a person types alone.
@@ -25,7 +25,7 @@ _UNIT = re.compile(
 
 
 class _Stem(threading.local):
-    """Snowball keeps a buffer per stemmer: threads must not share one."""
+    """A stemmer per thread: Snowball keeps a buffer that threads must not share."""
 
     def __init__(self) -> None:
         self.word = Stemmer.Stemmer("english", 0).stemWord
@@ -71,7 +71,7 @@ def spell_terms(run: str) -> tuple[str, ...]:
 
 
 def stem_word(run: str) -> str:
-    """Cut a word to its stem (Snowball, English), and anything to 64 characters.
+    """Return the stem of a word (Snowball, English); no result is longer than 64 characters.
 
     >>> stem_word("policies")
     'polici'

@@ -1,4 +1,4 @@
-"""A collection in one file, with the sum of every part; and back again, embedding nothing.
+"""Write a collection into one file, with the checksum of every part.
 
 The file is a plain tar archive. Its first member lists all others with size and SHA-256, and
 carries a sum over itself, so a cut or changed backup is told before anything of it is believed.
@@ -54,7 +54,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupSummary:
-    """What a backup holds. size: of the file, in bytes."""
+    """The content of a backup. size: of the file, in bytes."""
 
     generation: int
     documents: int
@@ -112,7 +112,7 @@ def verify_backup(file: Path) -> BackupSummary:
 def _generation_files(
     collection: Path, generation: generations.Generation
 ) -> Iterator[tuple[str, tuple[Path, int, str]]]:
-    """Give the name, place, size and sum of every file that belongs to a generation."""
+    """Yield the name, place, size and sum of every file that belongs to a generation."""
     folders = {_GENERATION: generation.folder}
     for digest in generation.segments:
         folders[f"{generations.SEGMENTS_FOLDER}/{digest}"] = segment_folder(collection, digest)

@@ -57,7 +57,7 @@ def checksum_listing(facts: Mapping[str, Any]) -> str:
 
 @contextmanager
 def open_backup(file: Path) -> Iterator[tuple[IO[bytes], TarReader]]:
-    """Open a backup that somebody may have forged."""
+    """Open a backup, which may be forged."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as content:
         about = os.fstat(descriptor)
@@ -104,7 +104,7 @@ def _parse_entry(name: str, entry: Mapping[str, Any]) -> tuple[int, str]:
 def iter_backup_members(
     file: Path, archive: TarReader, files: BackupFiles
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Give every member with its content in pieces. Raises IndexDamaged when one is not whole."""
+    """Yield every member with its content in pieces. Raises IndexDamaged when one is cut."""
     left = dict(files)
     while member := archive.next_member():
         name, size = member

@@ -1,4 +1,4 @@
-"""Which segments are to become one. Pure: a policy over their sizes.
+"""Choose the segments to merge: a tiered policy over their sizes. Pure.
 
 Segments of about one size are merged when there are eight of them, so that a chunk is written
 again once each time the collection grows eightfold, and a search looks into a few dozen segments
@@ -21,7 +21,7 @@ MergePolicy = Literal["none", "small", "due", "all"]
 
 @dataclass(frozen=True, slots=True)
 class SegmentSize:
-    """A segment: its digest, its chunks, and how many of them live."""
+    """The size of a segment: its digest, its chunks, and its live chunks."""
 
     digest: str
     chunks: int
@@ -29,7 +29,7 @@ class SegmentSize:
 
     @property
     def tier(self) -> int:
-        """Tell its tier: 0 up to 128 live chunks, 1 up to 1,024, and so on.
+        """Return its tier: 0 up to 128 live chunks, 1 up to 1,024, and so on.
 
         >>> [SegmentSize("", n, n).tier for n in (1, 128, 129, 1_024, 1_025)]
         [0, 0, 1, 1, 2]
@@ -38,7 +38,7 @@ class SegmentSize:
 
 
 def choose_segments(sizes: Sequence[SegmentSize], merge: MergePolicy) -> list[str]:
-    """Name the segments to be merged into one, or none.
+    """Choose the segments to merge into one, or none.
 
     small: what is due and cheap. due: whatever is due. all: everything, for a collection that
     will not change soon.
@@ -62,7 +62,7 @@ def choose_segments(sizes: Sequence[SegmentSize], merge: MergePolicy) -> list[st
 
 
 def _find_due(sizes: Sequence[SegmentSize]) -> list[SegmentSize]:
-    """Take the wasteful, and tier by tier what is too many, counting what a merge would add."""
+    """Find wasteful segments, and tiers with too many, counting what a merge would add."""
     chosen = {size.digest for size in sizes if size.chunks - size.live > MOST_WASTE * size.chunks}
     for tier in range(max(size.tier for size in sizes) + 1):
         here = [size for size in sizes if size.tier == tier and size.digest not in chosen]

@@ -1,4 +1,4 @@
-"""Hold a segment and a document table against all that a reader will take for granted.
+"""Check the format of a segment and of a document table completely, as untrusted input.
 
 Sums tell that a file is as it was written, and nothing of who wrote it: a forged backup has right
 sums. So every count, offset, number and type is checked here, each against what is really there,
@@ -79,7 +79,7 @@ _COLUMNS = {
 
 
 def list_segment_problems(folder: Path) -> list[str]:
-    """Name all that is wrong with a segment whose files have the sums of its manifest."""
+    """List all that is wrong with a segment whose files have the sums of its manifest."""
     try:
         sealed = manifest.read_manifest(folder)
         if not sealed.files.keys() <= _SEGMENT_FILES:
@@ -96,7 +96,7 @@ def list_segment_problems(folder: Path) -> list[str]:
 
 
 def list_generation_problems(folder: Path) -> list[str]:
-    """Name what is wrong with a generation's own files, as far as they stand alone."""
+    """List what is wrong with a generation's own files, as far as they stand alone."""
     names = manifest.read_manifest(folder).files.keys() - {generations.TOMBSTONES_FILE}
     if names not in _TABLES:
         return [f"{folder / manifest.MANIFEST_FILE} lists other files than a generation has."]
@@ -156,7 +156,7 @@ def _map_checked(file: Path, kind: type[Any], count: int | None = None) -> NDArr
 
 
 def _check_postings(folder: Path, entries: int) -> None:
-    """Every term lies within the blob, every posting within the entries, in ascending order."""
+    """Check that terms lie within the blob, and postings within the entries, ascending."""
     parts = {
         name: _map_checked(folder / f"{name}.npy", kind) for name, kind in INDEX_ARRAYS.items()
     }
@@ -207,7 +207,7 @@ def _check_vectors(folder: Path, counts: Mapping[str, int], dim: int, *, inverte
 
 
 def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> None:
-    """Documents and chunks stand one after the other, each chunk an exact span of its document."""
+    """Check that documents and chunks follow one another, each chunk an exact span."""
     chunks, kinds = counts["chunks"], bytearray()
     with sqlite_guard.inspect_database(file, chunk_store.list_store_schemas()) as base:
         _check_types(base, "records", "chunks", "vectors")
@@ -251,7 +251,7 @@ def _check_views(row: Sequence[Any], named: Mapping[str, str], text: str, number
 
 
 def check_record(facts: Any) -> None:
-    """Hold what a shelf knows of a document against its form. Raises ValueError."""
+    """Check the form of a document in a chunk store. Raises ValueError."""
     names = ("source", "media_type", "language", "digest")
     if not isinstance(facts, dict) or facts.keys() != {*names, "pages"}:
         raise ValueError("a document is not described as ours are")
@@ -262,7 +262,7 @@ def check_record(facts: Any) -> None:
 
 
 def check_chunk(facts: Any) -> dict[str, Any]:
-    """Read what a shelf knows of a chunk. Raises ValueError."""
+    """Read a chunk of a chunk store. Raises ValueError."""
     if not isinstance(facts, dict):
         raise ValueError("a chunk is not described as ours are")  # noqa: TRY004 - a file's fault
     known = dict(facts)
@@ -282,7 +282,7 @@ def check_chunk(facts: Any) -> dict[str, Any]:
 
 
 def _check_entry_arrays(folder: Path, kinds: bytes, counts: Mapping[str, int]) -> None:
-    """Entries are the views of the chunks, in their order."""
+    """Check that entries are the views of the chunks, in their order."""
     stored_kinds = _map_checked(folder / KINDS_FILE, np.uint8, counts["entries"])
     owners = _map_checked(folder / OWNERS_FILE, np.uint32, counts["entries"])
     if stored_kinds.tobytes() != kinds:

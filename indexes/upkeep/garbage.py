@@ -27,9 +27,9 @@ def collect_garbage(collection: Path, *, keep: int = KEPT_GENERATIONS) -> list[P
 
 
 def _clear_damaged(collection: Path) -> list[Path]:
-    """Remove the damaged generations above the one that CURRENT names: nobody can go to them.
+    """Remove the damaged generations above the current one: nobody can roll back to them.
 
-    Otherwise ``verify_collection`` would name their damage for as long as they are among the newest.
+    Otherwise ``verify_collection`` would name their damage while they are among the newest.
     """
     known, current = (
         generations.list_generations(collection),

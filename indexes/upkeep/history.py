@@ -9,7 +9,7 @@ from indexes.store import generations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationStatus:
-    """A generation as a list shows it. problem: why its manifest cannot be read, or None."""
+    """A generation in a list. problem: why its manifest cannot be read, or None."""
 
     generation: int
     current: bool
@@ -32,7 +32,7 @@ def list_history(collection: Path) -> list[GenerationStatus]:
 
 
 def find_previous_generation(collection: Path) -> int | None:
-    """Name the generation to go back to: what the one that answers was made from, or None.
+    """Return the generation to roll back to: the parent of the current one, or None.
 
     Where that cannot be read, the newest below it; where CURRENT names none, the newest.
     """

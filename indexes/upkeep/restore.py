@@ -45,7 +45,7 @@ _SPARE = 16 << 20  # bytes that a restore leaves free on the disk
 
 
 def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) -> int:
-    """Publish what a backup holds as the collection's next generation; returns its number.
+    """Publish the content of a backup as the collection's next generation; return its number.
 
     Everything is written and checked aside first; a collection that there is not yet appears in one
     step. What answered before can be gone back to. A document that the collection knows keeps the
@@ -73,7 +73,7 @@ def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) ->
 
 
 def _move_collection(draft: Path, collection: Path) -> None:
-    """Give a whole collection its name, where there is none of that name."""
+    """Rename a restored folder to the collection's name. Raises CollectionBusy where it exists."""
     try:
         durability.move_folder(draft, collection)
     except OSError as error:
@@ -117,7 +117,7 @@ def _unpack_backup(file: Path, place: Path) -> Generation:
 
 
 def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: BackupFiles) -> None:
-    """Hold what a backup would take against what it holds, and against the disk."""
+    """Check a backup's claimed size against the file (a bomb) and against free disk space."""
     about, total = os.fstat(content.fileno()), sum(size for size, _ in files.values())
     real = 512 * about.st_blocks or about.st_size  # some file systems do not count blocks
     if total > about.st_size or about.st_size > _RATIO * real + _SPARE:
@@ -129,14 +129,14 @@ def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: Backup
 
 
 def _member_path(place: Path, name: str, generation: int) -> Path:
-    """Say where a member goes in a collection of its own."""
+    """Return the path of a member in a collection of its own."""
     kind, _, rest = name.partition("/")
     own = f"{generations.GENERATIONS_FOLDER}/{generation}/{rest}" if kind == _GENERATION else name
     return join_stored(place, own)
 
 
 def _check_unpacked(place: Path, facts: Mapping[str, Any]) -> Generation:
-    """Check a collection that was unpacked, as one that somebody else wrote."""
+    """Check an unpacked backup as untrusted input."""
     number: int = facts["generation"]
     folder = place / generations.GENERATIONS_FOLDER / str(number)
     generations.set_current(place, number, manifest.read_manifest(folder).checksum)
@@ -192,7 +192,7 @@ def _install_parts(
 
 
 def _take_extra_files(place: Path, collection: Path) -> None:
-    """Take over what stands beside generations; a memory of sources only where there is none.
+    """Restore sources.json, if the collection has none, and calibration.json.
 
     A collection's own is newer, and says who may see what they bring.
     """

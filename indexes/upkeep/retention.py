@@ -1,4 +1,4 @@
-"""Which generations of a collection are kept: the newest, the young, and what somebody reads.
+"""Choose which generations of a collection are kept: the newest, the young, and those being read.
 
 Every publish leaves a generation behind. Without an end to that a disk fills up; and each publish
 looks at all that are left.
@@ -64,7 +64,7 @@ def clear_generations(
 def _iter_old(
     collection: Path, known: Sequence[int], retention: Retention, now: datetime
 ) -> Iterator[int]:
-    """Name the generations that go, oldest first."""
+    """Yield the generations to remove, oldest first."""
     if not retention.generations or len(known) <= retention.generations:
         return
     safe = {*known[-retention.generations :]}
@@ -80,7 +80,7 @@ def _iter_old(
 
 
 def _read_created(folder: Path) -> datetime:
-    """Tell when a generation was made; where it does not say, when its folder last changed."""
+    """Return when a generation was made; where unknown, when its folder last changed."""
     try:
         moment = datetime.fromisoformat(str(manifest.read_manifest(folder).facts["created"]))
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -23,7 +23,7 @@ _MANY = 1_000  # documents; more are not looked up one by one
 
 
 def roll_back(collection: Path, generation: int, *, old_groups: bool = False) -> int:
-    """Answer from an earlier generation again, once all of it has been read and found good.
+    """Make an earlier generation current again, after verifying all of it.
 
     Texts go back, and who may see them does not: a document keeps the groups that were last said
     of it. Where these are others, a new generation of the old content is published with them.
@@ -72,7 +72,7 @@ def roll_back(collection: Path, generation: int, *, old_groups: bool = False) ->
 def collect_regrouped(
     collection: Path, table: Path, *, old_groups: bool = False, known: int = 0
 ) -> Iterator[ListedDocument]:
-    """Give the documents of a table that others may see now than it says, with the groups of now.
+    """List the documents of a table whose access groups have changed since, with the groups of now.
 
     The last word on a document is that of the newest generation which lists it; one whose table is
     not whole, or that was cleared, speaks by its access log. Where another text has the name, or a
@@ -124,7 +124,7 @@ def _regroup(
     groups: frozenset[str],
     *limits: Mapping[tuple[str, str], frozenset[str]],
 ) -> Iterator[ListedDocument]:
-    """Give a document with the groups of now, if these are not its own. limits: by place."""
+    """Yield a document with its groups of now, if they changed. limits: by place."""
     now = groups
     for limit in limits:
         now = access_log.intersect_groups(
@@ -135,7 +135,7 @@ def _regroup(
 
 
 def _find_listed(table: Path, names: Collection[tuple[str, str]]) -> list[ListedDocument]:
-    """Give the documents of a table that bear some names; of few, without reading all of it."""
+    """Return the documents of a table that have some names; of few, without reading all of it."""
     with closing(DocumentTable(table)) as listed:
         if len(names) > _MANY:
             return [

@@ -21,7 +21,7 @@ _SIZE = re.compile(rb"([0-9]{1,3}) size=([0-9]{1,18})\n")  # all that an extende
 
 
 class TarReader:
-    """Gives the members of an archive in their order; each is read to its end, or passed over.
+    """Yields the members of an archive in order; each is read to its end, or skipped.
 
     content: the open file, at its beginning. size: its bytes. Raises IndexDamaged naming ``name``
     for whatever we do not write, OSError when the file cannot be read.
@@ -32,7 +32,7 @@ class TarReader:
         self._member_left, self._padding = 0, 0  # bytes of the present member, and of its filling
 
     def next_member(self) -> tuple[str, int] | None:
-        """Give name and size of the next member, or None at a proper end of the archive."""
+        """Return name and size of the next member, or None at a proper end of the archive."""
         while self._member_left:
             self.read_piece()
         if any(self._take_bytes(self._padding)):
@@ -54,13 +54,13 @@ class TarReader:
         return name, size
 
     def read_piece(self) -> bytes:
-        """Give the next piece of the present member; nothing at its end."""
+        """Return the next piece of the present member; nothing at its end."""
         piece = self._take_bytes(min(self._member_left, _PIECE))
         self._member_left -= len(piece)
         return piece
 
     def iter_pieces(self) -> Iterator[bytes]:
-        """Give what is left of the present member, piece by piece."""
+        """Yield what is left of the present member, piece by piece."""
         while piece := self.read_piece():
             yield piece
 
@@ -96,7 +96,7 @@ class TarReader:
         return int(match[2])
 
     def _check_end(self) -> None:
-        """Two empty blocks end an archive, and nothing but filling may follow."""
+        """Check that two empty blocks end the archive, and only filling follows."""
         if self._left >= _BLOCK + _RECORD or not self._left or any(self._take_bytes(self._left)):
             raise self._format_error("something follows after its end")
 

@@ -1,4 +1,4 @@
-"""Look after a collection's generations: list them, check them, go back to one, clear old ones."""
+"""Check a collection's generations, files and documents for damage."""
 
 import hashlib
 from collections import defaultdict
@@ -63,7 +63,7 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
 
 
 def _hold(collection: Path, number: int, held: ExitStack) -> bool:
-    """Keep a generation from being cleared; False for one that was, and is no damage."""
+    """Keep a generation from being cleared; False for one already cleared, which is no damage."""
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     try:
         held.enter_context(locks.hold_generation(folder))
@@ -100,7 +100,7 @@ def _past_limits(
     *,
     old_groups: bool,
 ) -> dict[tuple[str, str], frozenset[str]]:
-    """Give who might last see the texts of some documents, by place; no entry is everybody.
+    """Return who might last see the texts of some documents, by place; no entry is everybody.
 
     What the newest generation says of a document, of its text elsewhere, or of another text in its
     place, is newer than what is remembered. Raises IndexDamaged where that cannot be read, unless
@@ -142,7 +142,7 @@ def _past_limits(
 def limits_of_going(
     collection: Path, table: Path, regrouped: Sequence[ListedDocument] = ()
 ) -> past_limits.LimitChange:
-    """Tell which texts that are for some alone go, where a table takes the place of the newest."""
+    """Return which limited texts go where a table replaces that of the newest generation."""
     now = generations.read_current_number(collection)
     order = [*([now] if now else []), *reversed(generations.list_generations(collection))]
     tables = (generations.find_whole_table(collection, number) for number in order)
@@ -150,14 +150,14 @@ def limits_of_going(
 
 
 def renew_limits(collection: Path) -> None:
-    """Let go of what was remembered of past texts, where it cannot be read whole."""
+    """Discard the limits of past texts, where they cannot be read whole."""
     least = generations.limits_revision(collection)
     if any(past_limits.list_limit_problems(collection, least=least)):
         past_limits.reset_limits(collection, least=least)
 
 
 def list_damage(collection: Path, number: int) -> list[str]:
-    """Name every file of a generation and its segments that is not as it was written."""
+    """List every file of a generation and its segments that is not as it was written."""
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     try:
         generation = generations.read_generation(collection, number)
@@ -174,7 +174,7 @@ def list_damage(collection: Path, number: int) -> list[str]:
 def _list_format_problems(
     collection: Path, number: int, checked: MutableMapping[str, list[str]]
 ) -> list[str]:
-    """Name what no writer of ours wrote, though its sums are right. checked: known segments."""
+    """List what no writer of ours wrote, though its sums are right. checked: known segments."""
     generation = generations.read_generation(collection, number)
     for digest in generation.segments:
         if digest not in checked:
@@ -194,7 +194,7 @@ def _list_original_files(folder: Path) -> list[Path]:
 
 
 def _check_originals(collection: Path, digests: Mapping[int, Collection[str]]) -> Iterator[str]:
-    """Tell which source bytes are missing, or are not what they were; digests: by generation.
+    """List the source bytes that are missing or changed; digests: by generation.
 
     A collection that was built without files has no folder for them.
     """
@@ -223,7 +223,7 @@ def _check_originals(collection: Path, digests: Mapping[int, Collection[str]]) -
 
 
 def _compare_contents(collection: Path, number: int) -> Iterator[str]:
-    """Tell where the document table, the tombstones and the shelves say different things."""
+    """List where the document table, the tombstones and the chunk stores disagree."""
     generation = generations.read_generation(collection, number)
     with ExitStack() as opened:
         table = opened.enter_context(
@@ -260,7 +260,7 @@ def _compare_contents(collection: Path, number: int) -> Iterator[str]:
 
 
 def _find_gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[str]:
-    """Tell which rows of a segment belong to no document, or to two."""
+    """List the rows of a segment that belong to no document, or to two."""
     at = 0
     for first, count in sorted(row_range for row_range in claimed if row_range[1]):
         if first != at:
@@ -271,7 +271,7 @@ def _find_gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[st
 
 
 def _compare_document(shelf: ChunkStore, listed: ListedDocument) -> Iterator[str]:
-    """Tell how a document on the shelf differs from what the table says of it."""
+    """List how a document in a chunk store differs from its entry in the document table."""
     try:
         record, rows = shelf.load_record(listed.id), shelf.find_rows(listed.id)
     except KeyError:

@@ -1,4 +1,4 @@
-"""What a file of vectors must be, byte by byte, before FAISS is let near it.
+"""Check a file of vectors byte by byte before FAISS reads it.
 
 FAISS reads some sixty kinds of index, nested in each other, and believes what they say: a forged
 one takes memory without end, or sends a search beyond its arrays. We write two kinds. Their layout
@@ -26,14 +26,14 @@ _SLAB = 1 << 22  # bytes
 
 
 def check_flat_file(file: Path, *, count: int, dim: int) -> None:
-    """Hold a file of so many unit vectors against what it must be. Raises ValueError."""
+    """Check that a file is a flat index of so many unit vectors. Raises ValueError."""
     walk = _FileWalker(file)
     _check_flat_part(walk, count=count, dim=dim, unit=True)
     walk.expect_end()
 
 
 def check_inverted_file(file: Path, *, count: int, dim: int) -> None:
-    """Hold an inverted file over so many vectors against what it must be. Raises ValueError."""
+    """Check that a file is an inverted file over so many vectors. Raises ValueError."""
     walk = _FileWalker(file)
     walk.expect(_IVF)
     _check_header(walk, count=count, dim=dim)
@@ -107,7 +107,7 @@ def _check_flat_part(walk: _FileWalker, *, count: int, dim: int, unit: bool) -> 
 
 
 def _check_lists(walk: _FileWalker, *, lists: int, count: int, dim: int) -> None:
-    """Every vector stands in exactly one list, by a number that is one of a vector."""
+    """Check that every vector is in exactly one list, under a valid number."""
     walk.expect(_LISTS)
     if (walk.number(), walk.number()) != (lists, dim):
         raise ValueError("its lists are not what it says")

@@ -47,15 +47,17 @@ def choose_index_kind(count: int) -> IndexKind:
 
 
 def list_vector_files(folder: str) -> tuple[str, ...]:
-    """Name all files that the vectors of a segment may have, below its folder for them."""
+    """Return all files that the vectors of a segment may have, below its folder for them."""
     return tuple(f"{folder}/{name}" for name in (FLAT_FILE, INVERTED_FILE, ROWS_FILE))
 
 
 def count_probes(lists: int, share: float) -> int:
-    """Say how many lists to read where this share of the vectors (0..1] is permitted.
+    """Return how many lists to read where this share of the vectors (0..1] is permitted.
 
-    >>> count_probes(1_000, 1.0), count_probes(1_000, 0.25), count_probes(4_000, 1.0), count_probes(8, 0.01)
-    (125, 500, 160, 8)
+    >>> count_probes(1_000, 1.0), count_probes(1_000, 0.25)
+    (125, 500)
+    >>> count_probes(4_000, 1.0), count_probes(8, 0.01)
+    (160, 8)
     """
     return min(lists, math.ceil(min(lists * PROBED_SHARE, MOST_LISTS) / share))
 
@@ -91,7 +93,7 @@ class FaissIndex:
     """Searches one folder of vectors. The files are mapped, not copied; any thread may call.
 
     count: vectors. dim: their dimension. rows (count,): the row each belongs to, ascending.
-    near: FAISS's inverted file, or None.
+    inverted: FAISS's inverted file, or None.
     """
 
     fallback = ""
@@ -152,7 +154,7 @@ class FaissIndex:
         return self._vectors[np.asarray(places, dtype=np.int64)]
 
     def all_vectors(self) -> Vectors:
-        """Give all vectors (count, dim) as they are mapped, in writing order. Not to be written."""
+        """Return all vectors (count, dim), mapped and in writing order. Not to be written."""
         return self._vectors
 
     def _prepare_query(self, query: Vectors) -> Vectors:
@@ -175,7 +177,7 @@ class FaissIndex:
     def _search_candidates(
         self, query: Vectors, k: int, count: int, allowed: RowMask | None
     ) -> Hits:
-        """Let the inverted file propose, and score its proposals exactly.
+        """Take candidates from the inverted file, and score them exactly.
 
         A filter thins every list alike, so as many more lists are read as it leaves out.
         """
@@ -228,7 +230,7 @@ def _save_index(file: Path, index: Any) -> None:
 
 
 def _load_index(file: Path) -> tuple[Any, Any]:
-    """Map an index; also returns what must live as long as it does."""
+    """Map an index; also return what must live as long as it does."""
     try:
         with file.open("rb") as opened:
             content = map_bytes(opened)

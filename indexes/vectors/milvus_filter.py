@@ -1,7 +1,7 @@
-"""What a search may find, as a filter that Milvus reads. Pure.
+"""Write a search scope in Milvus's filter language. Pure.
 
-Every value passes through one function, ``format_literal``, so that none can be taken for a part of the
-filter. Milvus Lite knows no templates for values, or they would be used.
+Every value passes through one function, ``format_literal``, so that none can be taken for a part
+of the filter. Milvus Lite knows no templates for values, or they would be used.
 """
 
 import json
@@ -55,10 +55,10 @@ def format_filter(scope: SearchScope) -> str:
 
 
 def _printable_values(values: Iterable[str]) -> list[str]:
-    """Leave out values with control characters: no stored name holds one, so they match nothing."""
+    """Drop values with control characters: no stored name has one, so they match nothing."""
     return sorted(value for value in values if value.isprintable() or not _CONTROL.search(value))
 
 
 def _last_with_prefix(prefix: str) -> str:
-    """Give a string after all that begin so, and before all others that follow."""
+    """Return a string after all with a prefix, and before all others that follow."""
     return f"{prefix}\U0010ffff"

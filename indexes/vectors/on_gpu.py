@@ -1,4 +1,4 @@
-"""FAISS on a GPU: the search of ``dense``, with the card proposing and the host deciding.
+"""FAISS on a GPU: the card proposes nearest vectors, and the CPU decides.
 
 The card holds the vectors in half precision, or the segment's own inverted file of 8-bit codes.
 It proposes the nearest places; the host drops what may not be seen, scores the rest exactly, and
@@ -77,7 +77,7 @@ def estimate_bytes(kind: IndexKind, count: int, dim: int, lists: int = 0) -> int
 
 
 class GpuCard:
-    """A GPU, and the one thread that touches it.
+    """A GPU, and the only thread that uses it.
 
     Neither a GPU index nor a StandardGpuResources is thread-safe, not even for reading. So the
     resources are made in this thread, and all that stands on them is made, searched and dropped
@@ -91,9 +91,10 @@ class GpuCard:
         *,
         least_count: int = DIRECT_UP_TO,
     ) -> None:
-        """Use a card. opened: gives what puts an index there, called in the card's thread.
+        """Use a card.
 
-        free: its free bytes, None if unknown. least: fewer vectors are quicker on the CPU.
+        open_resources: returns the function that puts an index there; called in the card's thread.
+        free: its free bytes, None if unknown. least_count: fewer vectors are quicker on the CPU.
         """
         self._open_resources, self._free, self._least_count = open_resources, free, least_count
         self._thread = ThreadPoolExecutor(1, "card")
@@ -105,7 +106,7 @@ class GpuCard:
         self._lock = threading.Lock()
 
     def take_index(self, host: FaissIndex, name: str) -> VectorIndex:
-        """Bring an index here, or give one that says why it stays on the CPU (``fallback``).
+        """Copy an index to the GPU, or return one that says why it stays on the CPU (``fallback``).
 
         name: its digest. One that is here already, for another generation, is shared.
         """
@@ -121,7 +122,7 @@ class GpuCard:
             return index
 
     def propose(self, token: int, query: Vectors, k: int, **params: Any) -> tuple[Scores, Rows]:
-        """Let an index here propose k places: scores (k,), places (k,), -1 where there is none."""
+        """Return k places that an index here proposes: scores (k,), places (k,), -1 where none."""
 
         def search() -> tuple[Scores, Rows]:
             scores, places = self._indexes[token].search(query, k, **params)
@@ -166,7 +167,7 @@ class GpuCard:
 
 
 class GpuIndex:
-    """An index on a card, before the one on the CPU that it was made of. See ``VectorIndex``.
+    """An index on a card, with the one on the CPU that it was copied from. See ``VectorIndex``.
 
     fallback: why the CPU searches alone; empty is healthy.
     """
@@ -181,7 +182,7 @@ class GpuIndex:
     def search(self, query: Vectors, k: int, *, mask: RowMask | None = None) -> Hits:
         """Find the k nearest of the rows that the mask allows, best first, ties by row.
 
-        As ``Dense.search``, scores included; a flat index is as exact as there.
+        As ``FaissIndex.search``, scores included; a flat index is as exact as there.
         """
         vector = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
         fits = vector.shape[1] == self.dim and bool(np.isfinite(vector).all()) and vector.any()

@@ -53,7 +53,7 @@ class MilvusStore:
             return sorted(n for n in self._client.list_collections() if own.fullmatch(n))
 
     def find_aliased(self, collection: str) -> str | None:
-        """Tell which physical collection the alias points at, or None."""
+        """Return the physical collection that the alias points at, or None."""
         with _naming_milvus(self._uri):
             for name in self.list_names(collection):
                 reply = self._client.list_aliases(collection_name=name)
@@ -62,7 +62,7 @@ class MilvusStore:
         return None
 
     def open_replica(self, collection: str, checksum: str, count: int) -> "MilvusReplica | None":
-        """Give the replica of a generation, if all of it is there."""
+        """Return the replica of a generation, if all of it is there."""
         name = self._replica_name(collection, checksum)
         with _naming_milvus(self._uri):
             if not self._client.has_collection(name) or self._count_rows(name) != count:
@@ -277,7 +277,7 @@ def _iter_batches(entries: Iterable[DocumentEntries]) -> Iterator[list[dict[str,
 
 
 class _naming_milvus:  # noqa: N801 - reads as a verb, like the functions of contextlib
-    """Turns what Milvus says into an error that names it."""
+    """Turn errors of Milvus into VectorsUnreachable."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri

@@ -1,4 +1,4 @@
-"""What a segment asks of its vector index: search, and scores of given rows."""
+"""The protocol of a segment's vector index: search, and scores of given rows."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,10 +8,10 @@ from indexes.vectors.faiss_index import IndexKind, Vectors
 
 
 class VectorIndex(Protocol):
-    """What searches the vectors of a segment: ``FaissIndex`` on the CPU, ``on_gpu`` on a card.
+    """Searches the vectors of a segment: ``FaissIndex`` on the CPU, ``on_gpu`` on a card.
 
-    See Dense for the attributes and methods. Any thread may call. fallback: why the CPU searches
-    what a card should; empty is healthy.
+    See ``FaissIndex`` for the attributes and methods. Any thread may call. fallback: why the CPU
+    searches what a card should; empty is healthy.
     """
 
     fallback: str

@@ -1,4 +1,4 @@
-"""Vectors of a published generation that are also held elsewhere, to be searched there.
+"""External vector stores: the protocol of a replica of one generation, and the settings.
 
 The segments stay the truth: a generation is published here first and replicated then, and
 whoever finds no whole replica of it searches here. What a replica finds are entry rows of that
@@ -16,7 +16,7 @@ from indexes.vectors.faiss_index import Vectors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchScope:
-    """What a search may find: what a filter lets through, and holds at a moment.
+    """The scope of a vector search: a filter, a moment, and whether FAQ questions only.
 
     questions: entries that are FAQ questions only.
     """
@@ -54,4 +54,4 @@ class VectorStore(Protocol):
     """Holds replicas of generations."""
 
     def open_replica(self, collection: str, checksum: str, count: int) -> VectorReplica | None:
-        """Give the replica of a generation (by its manifest's checksum), if all of it is there."""
+        """Return the replica of a generation (by its manifest's checksum), if it is complete."""

@@ -1,1 +1,1 @@
-"""One format, one file: bytes in, a Document out."""
+"""The parsers, one file a format: they turn bytes into a Document."""

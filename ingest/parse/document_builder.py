@@ -1,4 +1,4 @@
-"""A document in the making: text is added piece by piece, and every block knows its span.
+"""Build a document from pieces of text, with the span of every block.
 
 Offsets are counted while writing, after invisible characters are gone, so
 ``document.text[block.start:block.end]`` is exactly the block. Blocks are separated by one
@@ -42,18 +42,18 @@ class DocumentBuilder:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The headings that what comes next stands under, outermost first."""
+        """The headings above the next block, outermost first."""
         return tuple(text for _, text in self._path)
 
     @property
     def next_level(self) -> int:
-        """The level of a heading that would stand right below the last one."""
+        """The level of a heading right below the last one."""
         return self._path[-1][0] + 1 if self._path else 1
 
     def add_heading(
         self, level: int, text: str, *, visible: bool = True, asks: bool | None = None
     ) -> Span:
-        """Open a section: 1 is outermost. Not shown: it leads what follows, but is no text.
+        """Open a section, level 1 outermost. Not visible: it leads what follows, but is no text.
 
         asks: it is a question, and its section the answer; by default, if it reads like one.
         """
@@ -77,7 +77,7 @@ class DocumentBuilder:
             self._path.pop()
 
     def add_paragraph(self, text: str) -> Span:
-        """Add a paragraph. Its line ends are kept: join wrapped lines with ``join_wrapped_lines`` before."""
+        """Add a paragraph and keep its line ends; ``join_wrapped_lines`` joins wrapped lines."""
         return self._add_block("paragraph", clean_text(text))
 
     def add_list(self, lines: Iterable[str]) -> Span:
@@ -105,7 +105,7 @@ class DocumentBuilder:
         return self._add_block("faq", f"{question}\n{answer}", question=len(question))
 
     def begin_page(self, label: str) -> int:
-        """Begin the next page; give its number, 1-based."""
+        """Begin the next page; return its number, 1-based."""
         self._pages.append((len(self._blocks), join_wrapped_lines(clean_text(label))))
         return len(self._pages)
 
@@ -154,7 +154,7 @@ class DocumentBuilder:
         return start, end
 
     def _page_spans(self) -> tuple[Page, ...]:
-        """Give each page the span of its blocks; an empty page has an empty span."""
+        """Return the pages with the spans of their blocks; an empty page has an empty span."""
         pages = []
         ends = [first for first, _ in self._pages[1:]] + [len(self._blocks)]
         for (first, label), last in zip(self._pages, ends, strict=False):

@@ -1,4 +1,4 @@
-"""Questions that documents ask and answer: a heading with its short section is a FAQ entry."""
+"""Detect questions with answers: a question heading and its short section are an FAQ entry."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -31,10 +31,12 @@ def is_question(text: str) -> bool:
 
 
 def could_be_question(text: str) -> bool:
-    """Tell whether a line could be a question, where its place already says so.
+    """Tell whether a line could be a question, at a place where questions stand.
 
-    >>> could_be_question("How to pay"), could_be_question("运费怎么算"), could_be_question("Show the code")
-    (True, True, False)
+    >>> could_be_question("How to pay"), could_be_question("运费怎么算")
+    (True, True)
+    >>> could_be_question("Show the code")
+    False
     """
     return is_question(text) or bool(_QUESTION_WORDS.match(text))
 
@@ -53,9 +55,10 @@ def count_words(text: str) -> int:
 def merge_faq_blocks(
     blocks: Sequence[Block], question_headings: Collection[int], text: str
 ) -> Iterator[Block]:
-    """Make one FAQ block of each asked heading and its section, where that is short and flat.
+    """Merge question headings and their short, flat sections into FAQ blocks.
 
-    asked: indexes of headings that ask. The text is left as it is; only spans are joined.
+    question_headings: indexes of headings that ask. The text is left as it is; only spans are
+    joined.
     """
     at = 0
     while at < len(blocks):

@@ -1,4 +1,4 @@
-"""Tells what a file is by its content; its name decides only where content leaves it open."""
+"""Detect a file's media type by its content, and by its name where the content is ambiguous."""
 
 import io
 import json
@@ -110,7 +110,7 @@ _SUFFIX_TYPES = {
 
 
 def detect_media_type(body: bytes, uri: str) -> str:
-    """Name a file's type. Types that nothing here reads are named too.
+    """Return a file's media type, also of types that no parser reads.
 
     Raises Unreadable for an empty file and for bytes that are neither text nor a known format.
     """
@@ -133,7 +133,7 @@ def _detect_binary(body: bytes) -> str:
 
 
 def _detect_recording(body: bytes) -> str:
-    """Name pictures, sound and film that say their type behind a length."""
+    """Detect pictures, sound and film that state their type behind a length."""
     if body[4:8] == b"ftyp":
         return "image/heic" if body[8:12] in {b"heic", b"mif1", b"avif"} else "video/mp4"
     if body.startswith(b"RIFF"):
@@ -152,7 +152,7 @@ def _detect_magic(body: bytes) -> str:
 
 
 def _detect_zip(body: bytes) -> str:
-    """Name a zip-based format by its entries. Nothing is unpacked but a short ``mimetype``."""
+    """Detect a zip-based format by its entries. Nothing is unpacked but a short ``mimetype``."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             names = archive.namelist()
@@ -178,7 +178,7 @@ def _detect_text(text: str, suffix: str) -> str:
 
 
 def _detect_mail(head: str) -> str:
-    """Tell an e-mail by its header: three known fields or more before the first blank line."""
+    """Detect an e-mail by its header: three known fields or more before the first blank line."""
     if head.startswith("From ") and _HEADER_FIELD.search(head[:500]):
         return "application/mbox"
     fields = [
@@ -206,7 +206,7 @@ def _detect_json(head: str, text: str) -> str:
 
 
 def _weigh_marks(head: str, suffix: str) -> str:
-    """Weigh the marks of Markdown, markup and tables; the name decides between what is near."""
+    """Weigh the marks of Markdown, markup and tables; the name decides between close ones."""
     suffix_type = _SUFFIX_TYPES.get(suffix, "")
     marks = sum(1 for mark in _MARKDOWN if mark.search(head)) + (
         2 if _TABLE_RULE.search(head) else 0

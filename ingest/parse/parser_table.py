@@ -2,9 +2,10 @@
 
 A version counts what a parser makes of the same bytes. Raise it by hand in the row of every type
 whose documents come out otherwise (text, blocks, title, language, pages): then the documents of
-that type alone are read again. It is the same where a library that a parser stands on (pdfium, comrak,
-lxml) decides it, or where a file is taken for another type. What several parsers share raises each
-of them; HTML is read by Markdown, EPUB and mail too. ``tests/golden`` fails where it was forgotten.
+that type alone are read again. It is the same where a library that a parser stands on (pdfium,
+comrak, lxml) decides it, or where a file is taken for another type. What several parsers share
+raises each of them; HTML is read by Markdown, EPUB and mail too. ``tests/golden`` fails where it
+was forgotten.
 """
 
 from dataclasses import dataclass
@@ -46,5 +47,5 @@ PARSER_TABLE: dict[str, ParserRow] = {
 
 
 def list_parser_versions() -> dict[str, int]:
-    """Give the version of the parser of each media type."""
+    """Return the version of the parser of each media type."""
     return {media_type: row.version for media_type, row in PARSER_TABLE.items()}

@@ -1,4 +1,4 @@
-"""Plain text: its own lines, in paragraphs set apart by blank lines."""
+"""Parse plain text: its own lines, in paragraphs separated by blank lines."""
 
 import re
 from pathlib import PurePosixPath
@@ -38,7 +38,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def find_title_line(text: str) -> str:
-    """Give the first line, if it stands alone and reads like a title."""
+    """Return the first line, if it stands alone and reads like a title."""
     first, *rest = _BLANK.split(text.strip(), maxsplit=1)
     alone = bool(rest) and "\n" not in first and len(first) <= LONGEST_TITLE_LINE
     return (

@@ -1,4 +1,4 @@
-"""Read a document of any media type by its parser, or say why none reads it.
+"""Parse a document of any media type, and give a reason for types that no parser reads.
 
 Parsers bring libraries that take longer to import than most files to read (0.4 s together), so each
 comes with its first file; who limits a process prepares it before, so that the limits measure the

@@ -1,4 +1,4 @@
-"""Tables: which row is the header, and whether the rows are questions with answers."""
+"""Find the header of a table, and whether its rows are questions with answers."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,7 +92,7 @@ def find_faq_columns(header: TableRow) -> tuple[int, int] | None:
 
 
 def guess_header(rows: Sequence[TableRow]) -> TableRow:
-    """Give the first row if it reads like a header, else nothing.
+    """Return the first row if it reads like a header, else nothing.
 
     Its cells are short, distinct and no numbers, and the rows below have them all filled or
     hold numbers, or it names questions and answers.

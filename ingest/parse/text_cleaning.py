@@ -33,8 +33,10 @@ _GUESSED = re.compile(r"automatically generated|AI-generated|自动生成", re.I
 def join_wrapped_lines(text: str) -> str:
     r"""Join wrapped lines: with a space, and with nothing between Chinese or Japanese characters.
 
-    >>> join_wrapped_lines("two\n words"), join_wrapped_lines("退款\n政策"), join_wrapped_lines("用 TiDB\n集群")
-    ('two words', '退款政策', '用 TiDB 集群')
+    >>> join_wrapped_lines("two\n words"), join_wrapped_lines("退款\n政策")
+    ('two words', '退款政策')
+    >>> join_wrapped_lines("用 TiDB\n集群")
+    '用 TiDB 集群'
     """
     if "\n" in text:
         text = _WRAPPED.sub("", text)
@@ -64,10 +66,12 @@ def format_row(cells: Sequence[str]) -> str:
 
 
 def read_alt_text(alt_text: str) -> str:
-    """Give what an image's alternative text says; a file name or a robot's guess says nothing.
+    """Return an image's alternative text; "" where it is a file name or was generated.
 
-    >>> read_alt_text("Receipt with the order number"), read_alt_text("IMG_0123.png"), read_alt_text("screenshot 2")
-    ('Receipt with the order number', '', '')
+    >>> read_alt_text("Receipt with the order number")
+    'Receipt with the order number'
+    >>> read_alt_text("IMG_0123.png"), read_alt_text("screenshot 2")
+    ('', '')
     """
     text = alt_text.strip()
     return "" if _SILENT.fullmatch(text) or _GUESSED.search(text) else text

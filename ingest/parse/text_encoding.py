@@ -1,4 +1,4 @@
-"""Bytes in, text out: finds the encoding of a text by its content."""
+"""Decode text whose encoding is found by its content."""
 
 import codecs
 import re
@@ -67,7 +67,7 @@ def _candidate_encodings(body: bytes, declared: str) -> Iterator[str]:
 
 
 def _guess_utf16(body: bytes) -> str:
-    """Name UTF-16 without a mark: in a text, one byte of many pairs is NUL, or 0x4e to 0x9f."""
+    """Detect UTF-16 without a mark: in a text, one byte of many pairs is NUL, or 0x4e to 0x9f."""
     sample = body[: _SAMPLE & ~1]
     low, high = sample[::2], sample[1::2]
     if not high or len(body) % 2:
@@ -81,7 +81,7 @@ def _guess_utf16(body: bytes) -> str:
 
 
 def _guess_encoding(body: bytes) -> str:
-    """Choose among the encodings that can say anything: the one that fits best."""
+    """Guess the encoding of bytes that are not UTF-8: GB 18030, Big5 or Windows-1252."""
     sample = body[:_SAMPLE]
     whole = sample.decode("utf-8", "replace")
     if whole.count("\ufffd") * 20 < len(_HIGH.findall(sample)):

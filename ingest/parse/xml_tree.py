@@ -33,7 +33,7 @@ def parse_xml(data: bytes, name: str) -> etree._Element:
 
 
 def local_name(node: etree._Element) -> str:
-    """Give an element's name without its namespace: old and strict documents differ in that."""
+    """Return an element's name without its namespace: old and strict documents differ in that."""
     tag = node.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
@@ -42,7 +42,7 @@ Element = etree._Element  # noqa: SLF001 (lxml has no public name for its type)
 
 
 def read_attribute(node: Element | None, name: str = "val") -> str:
-    """Give an attribute by its name without namespace; "" when node or attribute is missing."""
+    """Return an attribute by its name without namespace; "" when node or attribute is missing."""
     if node is None:
         return ""
     for key, text in node.attrib.items():

@@ -33,7 +33,7 @@ _ARCHIVE_ERRORS = (
 
 
 class Archive:
-    """A zip archive in memory whose list of contents was found sane."""
+    """A zip archive in memory whose list of contents was checked."""
 
     def __init__(self, body: bytes) -> None:
         """Open an archive. Raises Unreadable: damaged, encrypted, a bomb, or pointing outside."""
@@ -82,7 +82,7 @@ class Archive:
             self._verify_entry(entry)
 
     def _verify_entry(self, entry: zipfile.ZipInfo) -> None:
-        """Unpack an entry piece by piece, and hold its size and checksum against the list."""
+        """Unpack an entry piece by piece, and check its size and checksum."""
         size = 0
         try:
             with self._zip.open(entry) as packed:

@@ -1,4 +1,4 @@
-"""One limited process, seen from the parent: started, asked with a deadline, ended."""
+"""Start one limited child process, send it requests with a deadline, and end it."""
 
 import contextlib
 import os
@@ -23,7 +23,10 @@ _NO_MEMORY = (b"memory allocation", b"bad_alloc")  # last words of Rust and C++ 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
-    """No answer, and why. late: it was ended for taking too long. left: it retired by itself."""
+    """A failed parse, and why.
+
+    timed_out: it was ended for taking too long. retired: the child ended by itself.
+    """
 
     reason: str
     timed_out: bool = False
@@ -84,7 +87,7 @@ class Child:
         return answer
 
     def kill(self) -> None:
-        """End the process now. One who waits for its answer is told."""
+        """End the process now. A caller waiting for its answer gets a failure."""
         self._process.kill()
 
     def end_process(self) -> None:
@@ -156,7 +159,7 @@ class Child:
 
 
 def _child_environment() -> dict[str, str]:
-    """Say only what is needed: no secret of the parent's goes along, and one thread is enough."""
+    """Return the environment of a child: no secrets of the parent, one thread."""
     return {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONUTF8": "1",

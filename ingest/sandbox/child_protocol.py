@@ -1,4 +1,4 @@
-"""What the job and its limited children say to each other: frames on a pipe.
+"""The frames that a job and its limited children exchange over a pipe.
 
 A frame is a length, a JSON header, and raw parts whose lengths the header names. A child reads
 hostile files and may be made to say anything, so the job checks every number it is told.
@@ -47,7 +47,10 @@ def unpack_frame(read: Callable[[int], bytes], *, limit: int) -> tuple[dict[str,
 
 
 def pack_document(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
-    """Make the frame that tells a parsed document. Chunk texts are spans, so only spans travel."""
+    """Encode a parsed document and its chunks as a frame; of chunks, only their spans.
+
+    Chunk texts are spans, so only spans travel.
+    """
     pages = [(page.start, page.end, page.label) for page in document.pages]
     return _pack_content(document, pages, chunks, document.notes)
 
@@ -55,7 +58,7 @@ def pack_document(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
 def pack_record(
     record: DocumentRecord, chunks: Sequence[Chunk], notes: Sequence[str] = ()
 ) -> list[bytes]:
-    """Make the same frame of what was heard, to be passed on."""
+    """Encode a decoded document again, to send it from a Ray worker to the driver."""
     return _pack_content(record, record.pages, chunks, notes)
 
 
@@ -83,7 +86,7 @@ def _pack_content(
 def unpack_document(
     header: Header, parts: Sequence[bytes], *, raw: Raw, record_id: str
 ) -> tuple[DocumentRecord, tuple[Chunk, ...]]:
-    """Read the frame of a parsed document. ``record_id``: the id that the document is to bear.
+    """Decode and check the frame of a parsed document. `record_id`: the id it gets.
 
     Raises ValueError, KeyError or TypeError when it makes no sense.
     """

@@ -55,7 +55,7 @@ def count_workers(options: GuardOptions) -> int:
 
 
 def _collect_suffixes(names: Collection[str]) -> frozenset[str] | None:
-    """Give the ends of names, which alone matter; None where there are too many to tell apart.
+    """Return the suffixes of names; None where there are too many to prepare for.
 
     Some sources give every file an end of its own: mailboxes, logs by date.
     """
@@ -111,7 +111,7 @@ class Guard:
             child.end_process()
 
     def can_take(self, names: Collection[str], options: GuardOptions) -> bool:
-        """Tell whether these files could be given here as well as to a guard made for them."""
+        """Tell whether this pool can parse these files as well as one made for them."""
         suffixes = _collect_suffixes(names)
         ready = self._suffixes is None or (suffixes is not None and suffixes <= self._suffixes)
         return ready and self.workers >= min(count_workers(options), len(names))
@@ -119,11 +119,11 @@ class Guard:
     def parse_files(
         self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
-        """Parse files, several at once; gives them back in their order, each with its outcome.
+        """Parse files, several at once; yield them in their order, each with its outcome.
 
-        Files are asked for only a little
-        ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
-        Raises IngestError when no child can start.
+        make_id: returns the id of a file's document, once its media type is known. Files are asked
+        for only a little ahead, and answers that nobody takes make parsing pause, so memory stays
+        bounded. Raises IngestError when no child can start.
         """
         waiting: deque[tuple[Raw, _Answer]] = deque()
         try:
@@ -145,7 +145,7 @@ class Guard:
         return raw, answer.result()[0]
 
     def _parse_file(self, raw: Raw, make_id: MakeDocumentId) -> tuple[ParseOutcome, int]:
-        """Have one file parsed (in a thread of the pool); gives the outcome and its size."""
+        """Parse one file in a child (in a thread of the pool); return the outcome and its size."""
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
@@ -167,7 +167,7 @@ class Guard:
         ) + 500 * len(chunks)
 
     def _ask_child(self, raw: Raw) -> tuple[Any, Any] | ParseFailure:
-        """Ask an idle child; one that was spent by earlier documents is no fault of this one."""
+        """Have an idle child parse a file; try a fresh one if earlier documents exhausted it."""
         child = self._idle.get()
         try:
             if child.has_ended:

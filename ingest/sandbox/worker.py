@@ -1,8 +1,10 @@
-"""What runs in the limited child: parse a file, split it, tell what was found. Nothing else.
+"""The process that parses: reads requests on stdin, answers with frames on stdout, under limits.
 
-Started as ``python -P -m ingest.sandbox.worker`` by the guard. It talks over its first input and output
-only, reads the one file it is told, writes none, and needs no network. Its limits are set after
-its own imports, so that they measure the document alone.
+Nothing else.
+
+Started as ``python -P -m ingest.sandbox.worker`` by the guard. It talks over its first input and
+output only, reads the one file it is told, writes none, and needs no network. Its limits are set
+after its own imports, so that they measure the document alone.
 """
 
 import contextlib
@@ -130,7 +132,7 @@ def _open_no_follow(path: str, flags: int) -> int:
 
 
 def limit_memory(size: int) -> int:
-    """Let this process grow by ``size`` bytes, and write no file and no core dump.
+    """Limit this process: ``size`` more bytes of memory, no written file, no core dump.
 
     Returns the pages it may hold resident between two documents.
     """
@@ -149,7 +151,7 @@ def limit_memory(size: int) -> int:
 
 
 def limit_seconds(seconds: float) -> None:
-    """Let this process compute for so many seconds from now; then the kernel ends it."""
+    """Limit the computing time of this process from now; then the kernel ends it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -157,7 +159,7 @@ def limit_seconds(seconds: float) -> None:
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes away from 0 and 1, where a library's chatter would break the frames.
+    """Take over stdin and stdout for the protocol, so that a library's output cannot break it.
 
     On 2 it may go on, but never wait to be read: only its last words matter, if it dies.
     """
@@ -194,7 +196,7 @@ def _write_frame(pipe: BinaryIO, frame: list[bytes]) -> None:
 
 
 def _count_pages(column: int = 1) -> int:
-    """Tell the pages this process maps (column 0) or holds resident (1)."""
+    """Return the pages that this process maps (column 0) or holds resident (1)."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text(encoding="ascii").split()[column])

@@ -1,1 +1,1 @@
-"""A question's way: retrieve, ground, answer, cite, verify, decide."""
+"""Answers to questions: retrieve, ground, answer, cite, verify, decide."""

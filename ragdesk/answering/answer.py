@@ -1,4 +1,4 @@
-"""The words of the desk: what is asked, and what is given back."""
+"""Question, Answer and the events between them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Turn:
 class Question:
     """What is asked, of which documents, and by whom (``where.groups``).
 
-    asked: the words as they were asked, where ``text`` was made to stand alone.
+    original_text: the question as it was asked, where ``text`` was rewritten to stand alone.
     send: whether a model's words are held until they are checked; None asks the settings.
     """
 

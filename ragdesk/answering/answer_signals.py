@@ -1,4 +1,4 @@
-"""Tell how well the sentences that were found answer a question: signals for calibration.
+"""Measure how well the retrieved sentences answer a question: signals for calibration.
 
 Retrieval's own signals say how near the best passage is. These read on: whether a sentence speaks
 of what was asked and also names a thing of the kind asked for that the question does not hold,
@@ -38,7 +38,7 @@ class _PassageSentence:
 
 
 def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
-    """Add signals, all in 0..1, to what was found; nothing is added where nothing was.
+    """Add answer signals (each 0..1) to a retrieval; an empty one is returned as it is.
 
     topic, topic_all: share of the question, its asking words left out, that the best sentence
     holds; that passages hold on average. told, told_all: the same of sentences that say something
@@ -96,7 +96,7 @@ def _weigh_topic(retrieval: Retrieval) -> Callable[[Collection[str]], float]:
 def _answer_worth(
     line: _PassageSentence, asks: QuestionType, question_tokens: Collection[str]
 ) -> float:
-    """Weigh (0..1) whether a sentence says something that could be an answer."""
+    """Weigh (0..1) whether a sentence could be an answer."""
     if line.text.rstrip("\"'”’」』)） \n").endswith(("?", "？")):
         return 0.0
     own_words = sum(word not in question_tokens for word in drop_stopwords(line.sentence.words))

@@ -1,4 +1,4 @@
-"""What was told of an answer so far: by whom, in which words, resting on what, how long it took."""
+"""The state of an answer being written: text, claims, citations, and why it stopped."""
 
 from dataclasses import dataclass, field
 
@@ -11,9 +11,10 @@ from ragdesk.errors import EngineFailed
 
 @dataclass(slots=True)
 class AnswerState:
-    """What was said so far, by whom, and why not otherwise.
+    """The answer written so far, its writer, and the reason where it was not the usual one.
 
-    last: the words that the last statement added. open: a statement was begun and not ended.
+    last_text: the words that the last statement added. is_open: a statement was begun and not
+    ended.
     choices: what the question may mean; then nothing is claimed.
     """
 
@@ -29,7 +30,7 @@ class AnswerState:
     choices: tuple[Choice, ...] = ()
 
     def begin_statement(self, words: str) -> str:
-        """Say some words of a statement before it is whole."""
+        """Send some words of a statement before it is whole."""
         separator = " " if self.claims and not self.is_open else ""
         self.is_open = True
         self.text += separator + words
@@ -48,7 +49,7 @@ class AnswerState:
         return claim, new_citations
 
     def take_note(self, note: WriterNote, *, degrade: bool) -> None:
-        """Take a writer's note. Raises EngineFailed where nothing it wrote may be said."""
+        """Apply a writer's note. Raises EngineFailed where nothing it wrote may be sent."""
         self.withheld = note.withheld
         if note.reason != "unsupported":
             self.reason = note.reason

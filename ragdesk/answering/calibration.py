@@ -1,4 +1,4 @@
-"""What ``ragdesk eval calibrate`` learned of a collection: confidence, and when to answer.
+"""Read a collection's calibration: how sure an answer is, and the floor below which to refuse.
 
 The file lies in the collection's folder. It was fitted on the documents of that day: a desk that
 meets others keeps using it, and warns.
@@ -29,14 +29,14 @@ class Calibration:
     sketch: tuple[str, ...] = ()
 
     def confidence(self, signals: Mapping[str, float], language: str) -> float:
-        """Give the likelihood (0..1) that what was found holds an answer."""
+        """Return the likelihood (0..1) that the retrieved passages answer the question."""
         group = self._group(language)
         weights = group["weights"].items()
         z = group["intercept"] + sum(w * signals.get(name, 0.0) for name, w in weights)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
 
     def floor(self, language: str) -> float:
-        """Give the least confidence at which to answer."""
+        """Return the least confidence at which to answer."""
         return float(self._group(language)["floor"])
 
     def estimate_drift(self, documents: Iterable[str]) -> float:
@@ -53,7 +53,9 @@ class Calibration:
 
 
 def sketch_documents(documents: Iterable[str]) -> tuple[str, ...]:
-    """Give the smallest hashes of some digests: two sets are alike as far as these are.
+    """Return the smallest hashes of a set of digests, a sketch of the set.
+
+    Comparing two sketches estimates how much their sets differ.
 
     >>> sketch_documents(["a", "b"]) == sketch_documents(["b", "a", "a"])
     True

@@ -1,4 +1,4 @@
-"""Offer what a question may mean, where it does not say which and the documents hold several. Pure.
+"""Find the products or policies between which a vague question splits.
 
 "How do I clean it?" has two good passages, in the guide of the fryer and in the manual of the
 coffee machine: whichever is answered from is a guess. Four things must meet: the question points
@@ -55,7 +55,7 @@ _SHORT_ZH = 5  # characters of content: 怎么清洗 names no thing at all
 def find_choices(
     question: str, history: Sequence[Turn], retrieval: Retrieval, options: ClarifyOptions
 ) -> tuple[Choice, ...]:
-    """Give the names between which a question's passages split, best first; none if it is clear.
+    """Return the choices to offer for a vague question, best first; () if it is clear.
 
     question: as it was asked, before anything was carried over from the conversation.
     """
@@ -137,7 +137,7 @@ def _are_distinguished(rivals: Mapping[str, object], known: Collection[str]) -> 
 
 
 def _make_choice(question: str, passages: Sequence[Passage]) -> Choice:
-    """Name one reading: its label, the question that asks for it, and where it is answered."""
+    """Make the choice of one document name: label, full question, uris."""
     label = passages[0].chunk.title[:LABEL_LENGTH].strip()
     full_question = (
         f"{question}（{label}）" if detect_language(question) == "zh" else f"{question} ({label})"

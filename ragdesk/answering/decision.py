@@ -2,8 +2,8 @@
 
 The coefficients were fitted on the development half of XQuAD, each question asked once with and
 once without the article that answers it, and on the sample company, all with equal weight.
-``python -m tests.lab.quality.refusal`` measures what they cost: answers given where there is none, and
-refusals where there is one. Intercepts are moved by hand to the safe side of a useful desk.
+``python -m tests.lab.quality.refusal`` measures what they cost: answers given where there is none,
+and refusals where there is one. Intercepts are moved by hand to the safe side of a useful desk.
 """
 
 import math
@@ -23,8 +23,8 @@ class DecideOptions:
     floor: float = 0.5
 
 
-# Logistic regressions over the signals of ``retrieve``, by tests/lab/quality/refusal.py: one for questions
-# that were also compared by vector, one for those that were found by their words alone.
+# Logistic regressions over the signals of ``retrieve``, by tests/lab/quality/refusal.py: one for
+# questions that were also compared by vector, one for those that were found by their words alone.
 INTERCEPT, WEIGHTS = -3.07, {"lexical": 1.34, "dense": 4.5, "focus": 1.94, "coverage": 2.17}
 WORDS_INTERCEPT, WORDS_WEIGHTS = -2.4, {"lexical": 2.7, "focus": 1.74, "coverage": 2.41}
 NAMES_WEIGHT, FAQ_WEIGHT = (
@@ -34,9 +34,11 @@ NAMES_WEIGHT, FAQ_WEIGHT = (
 
 
 def answer_likelihood(signals: Mapping[str, float]) -> float:
-    """Give the likelihood (0..1) that what was found holds an answer; 0 for function words alone.
+    """Return the likelihood (0..1) that the retrieved passages answer the question.
 
-    >>> answer_likelihood({}) < 0.21 < 0.8 < answer_likelihood({"lexical": 0.6, "dense": 0.6, "focus": 1.0})
+    >>> answer_likelihood({}) < 0.21
+    True
+    >>> answer_likelihood({"lexical": 0.6, "dense": 0.6, "focus": 1.0}) > 0.8
     True
     """
     if signals.get("words") == 0:
@@ -50,7 +52,7 @@ def answer_likelihood(signals: Mapping[str, float]) -> float:
 
 
 def decide_outcome(claims: Sequence[Claim]) -> Outcome:
-    """Name the outcome of what was said: nothing, something, or something unsupported.
+    """Return the outcome of an answer from its claims.
 
     Sentences that claim nothing are nothing.
     """

@@ -67,7 +67,7 @@ class ExtractiveWriter:
         """Rewrite no follow-up question: words are carried over instead."""
 
     def admit(self) -> None:
-        """Take every question: the server's own bound is enough."""
+        """Accept every question; the server bounds their number."""
 
     async def __call__(
         self, question: Question, retrieval: Retrieval
@@ -120,7 +120,7 @@ class Desk:
     async def _run_steps(
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Tell the steps. heard: somebody listens, so that what was told cannot be taken back."""
+        """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
         if question.history:
@@ -180,7 +180,7 @@ class Desk:
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Let a writer write, and tell what it says."""
+        """Run a writer, and turn its parts into events."""
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -194,7 +194,7 @@ class Desk:
                         yield ClaimChecked(claim, new_citations)
 
     def _find_choices(self, question: Question, retrieval: Retrieval) -> tuple[Choice, ...]:
-        """Give what a question may mean, where the passages split between products or policies."""
+        """Return the possible meanings of a question, where passages split between products."""
         if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
             retrieval
         ):
@@ -212,7 +212,7 @@ class Desk:
         )
 
     def _calibrated_confidence(self, retrieval: Retrieval) -> float | None:
-        """Give the calibrated likelihood that there is an answer; None where none was fitted."""
+        """Return the calibrated likelihood that there is an answer; None where none was fitted."""
         if self.calibration is None:
             return None
         return round(self.calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)
@@ -268,7 +268,7 @@ def _degraded_reason(engine_reason: str, *, words_outdated: bool) -> str | None:
 
 
 def _claimless_text(state: AnswerState, language: str) -> str:
-    """Say why nothing is claimed: what may be meant, or that the documents do not say."""
+    """Return the text of an answer that claims nothing: the choices, or "not in the documents"."""
     if state.choices:
         return format_choices([choice.label for choice in state.choices], language)
     return localise_text(UNSUPPORTED_TEXT if state.refused else NO_ANSWER_TEXT, language)

@@ -44,8 +44,10 @@ _DEPARTMENT = re.compile(r"\bIT(?![\w?？.!])\s*")
 def refers_back(question: str) -> bool:
     """Tell whether a question points at what was said before it: "And to Sweden?", "那会员呢？".
 
-    >>> refers_back("How much is that?"), refers_back("When is the shop open?"), refers_back("那会员呢？")
-    (True, False, True)
+    >>> refers_back("How much is that?"), refers_back("那会员呢？")
+    (True, True)
+    >>> refers_back("When is the shop open?")
+    False
     """
     return len(_question_words(question)) <= LONG_QUESTION and bool(
         _BACK_REFERENCE.search(normalise_question(question))
@@ -53,9 +55,9 @@ def refers_back(question: str) -> bool:
 
 
 def normalise_question(question: str) -> str:
-    """Normalise a question, without the IT that is a department: lower case would point with it.
+    """Normalise a question without "IT", the department: in lower case it would refer back.
 
-    >>> languages("Who approves IT purchases?"), languages("CAN I RETURN IT?")
+    >>> normalise_question("Who approves IT purchases?"), normalise_question("CAN I RETURN IT?")
     ('who approves purchases?', 'can i return it?')
     """
     without_department = question if question.isupper() else _DEPARTMENT.sub("", question)
@@ -75,7 +77,7 @@ def needs_context(question: str, history: Sequence[Turn]) -> bool:
 
 
 def _question_words(question: str) -> set[str]:
-    """Give the content words of a question (Han: characters)."""
+    """Return the content words of a question; of a Chinese one, its characters."""
     chinese = detect_language(question) == "zh"
     return {
         word for word in drop_stopwords(tokenize_text(question)) if not chinese or len(word) == 1
@@ -113,7 +115,7 @@ def carry_words_over(question: str, history: Sequence[Turn], idf: Idf) -> str:
 async def rewrite_question(
     question: str, history: Sequence[Turn], idf: Idf, generator: GenerateText | None = None
 ) -> str:
-    """Give the question as it is to be searched for and answered.
+    """Return the question as it is to be searched for and answered.
 
     A model that fails, or writes a speech, changes nothing: then words are carried over.
     """

@@ -1,4 +1,4 @@
-"""Every fixed sentence the desk says by itself, in both languages, in one place."""
+"""The fixed sentences of the desk, in both languages, in one place."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,10 +17,12 @@ UNSUPPORTED_TEXT: Final = {
 
 
 def localise_text(texts: dict[str, str], language: str) -> str:
-    """Give a fixed text in a language; in English where it is not written in that language.
+    """Return a fixed text in a language, or in English where it has no such version.
 
-    >>> localise_text(NO_ANSWER_TEXT, "zh"), localise_text(NO_ANSWER_TEXT, "und") == localise_text(NO_ANSWER_TEXT, "en")
-    ('现有文档没有回答这个问题。', True)
+    >>> localise_text(NO_ANSWER_TEXT, "zh")
+    '现有文档没有回答这个问题。'
+    >>> localise_text(NO_ANSWER_TEXT, "und") == localise_text(NO_ANSWER_TEXT, "en")
+    True
     """
     return texts.get(language, texts[FALLBACK_LANGUAGE])
 

@@ -9,7 +9,7 @@ from ragdesk.answering.answer import ClaimVerdict
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A stretch of a document that an answer rests on, and the passage it was found with.
+    """A quoted span of a document, and the passage it was found in.
 
     start, end: offsets into the document's text. text: the characters there.
     """
@@ -22,9 +22,9 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing an answer says, and what it rests on.
+    """A statement of an answer, with the quotes that support it.
 
-    support: how well it does (0..1). standing: the verdict of a check, where there was one.
+    support: how well it does (0..1). verdict: the verdict of a check, where there was one.
     flags: what it states otherwise than its quotes.
     """
 
@@ -37,9 +37,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class WriterNote:
-    """What a writer has to say about its writing: a reason out of ``ragdesk.errors.REASONS``.
+    """A writer's note to the desk: why it stopped, and how many sentences it left out.
 
-    withheld: sentences that failed the check and were left out.
+    reason: a code out of ``ENGINE_REASONS``. withheld: sentences that failed the check and were
+    left out.
     """
 
     reason: str = ""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class StepClock:
-    """Takes the time of steps, in seconds."""
+    """Measures the time of steps, in seconds."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()

@@ -1,1 +1,1 @@
-"""What `ragdesk bench` runs: load against a server or an engine."""
+"""The code of `ragdesk bench`: load against a server or an engine."""

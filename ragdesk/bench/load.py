@@ -1,4 +1,4 @@
-"""An open-loop load: questions come when they come, whether earlier ones were answered or not.
+"""An open-loop load: questions arrive on schedule, whether earlier ones were answered or not.
 
 Latency counts from the moment a question was due. A load that waits for answers before it asks
 again hides exactly the delays that people meet.
@@ -20,7 +20,7 @@ Ask = Callable[[str], Mapping[str, float]]  # a question; the seconds of each st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """What a load met. waited: seconds from due to begun; took: from due to answered."""
+    """The result of a load. waited: seconds from due to begun; took: from due to answered."""
 
     rate: float
     seconds: float
@@ -31,7 +31,7 @@ class LoadResult:
     turned_away: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Give the figures of a load, with the bottleneck by name."""
+        """Return the figures of a load, with the bottleneck by name."""
         marks = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
         took = (
             {n: round(float(np.quantile(self.took, q)), 4) for n, q in marks.items()}
@@ -51,7 +51,7 @@ class LoadResult:
 
     @property
     def bottleneck(self) -> str:
-        """Name what most of the time went into: waiting for a free place, or a step."""
+        """Return what most of the time went into: waiting for a free slot, or a step."""
         if self.took and sum(self.waited) >= QUEUES * sum(self.took):
             return "waiting: more questions than can be answered"
         steps = {name: value for name, value in self.steps.items() if name != "total"}

@@ -1,1 +1,1 @@
-"""The verbs of the command line, one file each; ``ragdesk.cli.main`` opens a file when it is called."""
+"""The verbs of the command line, one file each; ``ragdesk.cli.main`` imports the one it runs."""

@@ -38,8 +38,8 @@ def command(door: shared_options.CliCall, *, collection: str) -> None:
     """
     if not SAMPLE_FOLDER.is_dir():
         raise CheckFailed(
-            f"The sample company is not at {SAMPLE_FOLDER}: this installation came without it. Take in "
-            "documents of your own: ragdesk ingest PATH"
+            f"The sample company is not at {SAMPLE_FOLDER}: this installation came without it. "
+            "Take in documents of your own: ragdesk ingest PATH"
         )
     loaded = load_settings(home=door.home, config=door.config)
     desks, to = Workspace(loaded.home, loaded.settings), terminal.open_console()

@@ -49,8 +49,8 @@ def command(door: shared_options.CliCall, *, as_json: bool) -> None:
 def _iter_findings(door: shared_options.CliCall) -> Iterator[Finding]:
     yield from installation_check.check_installation()
     try:
-        selftest = importlib.import_module("ragdesk.home_check")
+        home_check = importlib.import_module("ragdesk.home_check")
     except (ModelMissing, ImportError) as error:
         yield Finding(what="self-test", state="bad", found=f"cannot start: {error}")
         return
-    yield from selftest.check_home(door.home, door.config)
+    yield from home_check.check_home(door.home, door.config)

@@ -129,8 +129,9 @@ def eval_compare(*, ours: Path, theirs: Path, metrics: tuple[str, ...], as_json:
         for comparison in comparisons:
             effect = comparison.difference.effect
             click.echo(
-                f"{comparison.name:24} {comparison.ours:.3f}  {comparison.theirs:.3f}  {effect.value:+.3f} "
-                f"[{effect.low:+.3f}, {effect.high:+.3f}]  p {comparison.adjusted:.3f}  {comparison.call}"
+                f"{comparison.name:24} {comparison.ours:.3f}  {comparison.theirs:.3f}  "
+                f"{effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}]  "
+                f"p {comparison.adjusted:.3f}  {comparison.call}"
             )
     worse = [one.name for one in comparisons if one.call == "worse"]
     if worse:

@@ -59,9 +59,8 @@ def command(
         return
     for name, group in calibration["groups"].items():
         _print_group(name, group, alpha)
-    click.echo(
-        f"Written: {target_file or folder / CALIBRATION_FILENAME}. A running server reads it when it restarts."
-    )
+    written = target_file or folder / CALIBRATION_FILENAME
+    click.echo(f"Written: {written}. A running server reads it when it restarts.")
 
 
 def _print_group(name: str, group: dict[str, Any], alpha: float) -> None:

@@ -75,7 +75,8 @@ def judge_command(*, run: Path, as_json: bool, **options: Any) -> None:
         for name in ("judge_faithfulness", "fluency", "helpfulness"):
             _print_figure(f"{name.removeprefix('judge_')} by {options['model']}", figures[name])
         click.echo(
-            f"{faithfulness['n_ok']} judged, {faithfulness['n_skipped']} claim nothing, {faithfulness['n_error']} errors"
+            f"{faithfulness['n_ok']} judged, {faithfulness['n_skipped']} claim nothing, "
+            f"{faithfulness['n_error']} errors"
         )
     if not faithfulness["n_ok"]:
         raise TooManyErrors(f"No answer could be judged; why: {run / 'judged.jsonl'}")

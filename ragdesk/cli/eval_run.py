@@ -110,9 +110,9 @@ def command(door: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
             f"{count} of {len(outcome.report.scored)} cases were not answered ({first}). "
             "Ask them again: the same command."
         )
-    if outcome.list_failures:
+    if outcome.failed_verdicts:
         raise CheckFailed(
-            f"{len(outcome.list_failures)} of {len(outcome.verdicts)} gates failed: {out}"
+            f"{len(outcome.failed_verdicts)} of {len(outcome.verdicts)} gates failed: {out}"
         )
 
 

@@ -135,10 +135,9 @@ def command(  # noqa: PLR0913, one parameter an option
             raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
         _run_on_changes(paths, run_job, finish, interval=every, home=loaded.home, errors=errors)
     elif plan:
-        with bar(errors) as progress_bar:
-            print_report(
-                job.plan(paths, groups=groups, begin_anew=begin_anew, on_progress=progress_bar)
-            )
+        with bar(errors) as progress:
+            report = job.plan(paths, groups=groups, begin_anew=begin_anew, on_progress=progress)
+        print_report(report)
     else:
         finish(run_job())
 

@@ -1,1 +1,1 @@
-"""People around the answers."""
+"""Support around the answers: API keys, and who may do what."""

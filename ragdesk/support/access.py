@@ -1,4 +1,4 @@
-"""Who may do what: keys, their scopes, groups and collections, and one ``check_access``.
+"""Access rights: keys, their scopes, groups and collections, and one ``check_access``.
 
 A key is ``rd_`` and 32 random bytes. Only its SHA-256 is stored: of 256 random bits a
 fast hash tells nothing. Keys are read at each request, so that a key that was revoked,
@@ -37,7 +37,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who asks. ``groups`` None sees every document; no collections means all of them."""
+    """The asker's rights. ``groups`` None sees every document; no collections means all of them."""
 
     name: str
     scopes: frozenset[str]
@@ -63,7 +63,7 @@ LOCAL_PRINCIPAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
 
 
 def make_principal(key: Key) -> Principal:
-    """Say what a key may do: ``admin`` has every scope and sees every document."""
+    """Return the rights of a key: ``admin`` has every scope and sees every document."""
     admin = "admin" in key.scopes
     return Principal(
         name=key.id,
@@ -74,7 +74,7 @@ def make_principal(key: Key) -> Principal:
 
 
 def check_access(who: Principal, scope: Scope, collection: str | None = None) -> None:
-    """Let pass, or raise Forbidden (no such scope) or NotFound (not this key's collection)."""
+    """Raise Forbidden (no such scope) or NotFound (not this key's collection), or do nothing."""
     if scope not in who.scopes:
         raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.")
     if collection is not None and who.collections and collection not in who.collections:

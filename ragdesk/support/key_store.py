@@ -72,7 +72,10 @@ class KeyStore:
 
     @contextlib.contextmanager
     def _report_errors(self) -> Iterator[None]:
-        """Say what the file has, a full disk for one. Raises HomeUnusable."""
+        """Raise HomeUnusable for every error of the database file in the block.
+
+        Raises HomeUnusable.
+        """
         try:
             self._follow_file()
             yield
@@ -181,7 +184,7 @@ class KeyStore:
             return key if row and (key := _key_from_row(row)).is_valid(time.time()) else None
 
     def has_had_keys(self) -> bool:
-        """Tell whether a key was ever made: from then on, an open desk is closed for good."""
+        """Return whether this home ever had a key: from then on it is never open without one."""
         if not self._closed:
             with self._lock, self._report_errors():
                 query = """SELECT EXISTS (SELECT 1 FROM keys)
@@ -199,7 +202,7 @@ class KeyStore:
         return any(key.is_valid(time.time()) for key in self.list_keys())
 
     def get_secret(self, name: str) -> bytes:
-        """Give this home's secret of a name (32 bytes), made when first asked for."""
+        """Return this home's secret of a name (32 bytes), made when first asked for."""
         with self._lock, self._report_errors(), self._db:
             values = (name, secrets.token_bytes(32))
             self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", values)
@@ -250,7 +253,7 @@ def _note_old_keys(db: sqlite3.Connection) -> None:
 
 
 def _key_from_row(row: sqlite3.Row) -> Key:
-    """Read a row. Raises ValueError for one that is not of ours."""
+    """Read a key from a row. Raises ValueError for a row that we did not write."""
     scopes, groups, collections = (
         _names(row[name]) for name in ("scopes", "groups", "collections")
     )
@@ -286,7 +289,7 @@ def _is_lost(home: Path) -> bool:
 
 
 def _file_stamp(file: Path) -> Stamp:
-    """Tell which file stands under a name, and when it was last written. Raises OSError."""
+    """Return which file has a name, and when it was last written. Raises OSError."""
     status = file.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 

@@ -1,4 +1,4 @@
-"""Take connections in: few at a time, and slowly while strangers come and go in numbers.
+"""Accept connections: few at a time, and slowly while strangers come and go in numbers.
 
 asyncio's own way takes in thousands at once, and where no handle is left it says so thousands of
 times a second, before it looks at what is under way.
@@ -47,7 +47,7 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Take no further one in."""
+        """Accept no further connection."""
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._bound)
@@ -87,7 +87,7 @@ class Acceptor:
             line.close()
 
     def _log_shortage(self, error: OSError) -> None:
-        """Say once that no handle is left, then count for a while."""
+        """Log once that no handle is left, then count for a while."""
         self._count += 1
         if time.monotonic() - self._logged_at >= LOG_PAUSE_SECONDS:
             details = {"tries": self._count, "reason": str(error)}

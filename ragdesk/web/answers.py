@@ -104,7 +104,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
 
 
 def _answer_basis(opened: OpenCollection, who: Principal) -> Hashable:
-    """Name what an answer rests on: the documents that hold now, and who may see which of them."""
+    """Return what an answer depends on: open collection, access table, asker."""
     return (opened.opening_id, opened.index.make_mask(SearchFilter()).now, who)
 
 

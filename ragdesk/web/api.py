@@ -1,4 +1,4 @@
-"""The HTTP door: routes, what stands around them, and what runs beside them."""
+"""The HTTP application: routes, middleware, and background tasks."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Who may come in: the host asked for, the key shown, and the scope a route needs.
+"""Authentication of requests: the host asked for, the key shown, the scope a route needs.
 
 Without a key a desk on loopback is open to the local user; from the first key on it asks
 for one. While it is open, a page of another site must not reach it: its host name has to be
@@ -63,7 +63,7 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Knows the keys, and whether the desk is open to the local user."""
+    """Checks keys, and whether the desk is open to the local user."""
 
     keys: KeyStore
     loopback: bool
@@ -76,7 +76,7 @@ class Authenticator:
         return self.loopback and not self.keys.has_had_keys()
 
     def authenticate(self, authorization: str | None) -> Principal:
-        """Say who asks. Raises Unauthenticated, the same for every reason."""
+        """Return who asks. Raises Unauthenticated, the same for every reason."""
         if self.is_open:
             return LOCAL_PRINCIPAL
         scheme, _, token = (authorization or "").partition(" ")
@@ -86,7 +86,7 @@ class Authenticator:
         return make_principal(key)
 
     def reauthenticate(self, name: str) -> Principal:
-        """Say who asked for a job, as it is by now. Raises Forbidden for a key that lapsed."""
+        """Return the principal of a job's owner as of now. Raises Forbidden for a lapsed key."""
         if name == LOCAL_PRINCIPAL.name and self.is_open:
             return LOCAL_PRINCIPAL
         if (key := self.keys.find_valid(name)) is None:

@@ -1,4 +1,4 @@
-"""Connections and places of a server: how many there are, and who makes room for whom.
+"""The connections of a server: how many there are, and which one makes room for another.
 
 A connection costs a handle, so there are fewer than the process may open. A request costs a
 place only while it is being answered: its body arrives, and its answer is read, at the client's
@@ -26,7 +26,7 @@ log = logging.getLogger("ragdesk.web")
 
 
 class Peer(Protocol):
-    """A connection as this module needs it: what its client does, and an end to it."""
+    """A connection as this module needs it: its client's progress, and a way to end it."""
 
     trusted: bool
     owner: str
@@ -48,7 +48,7 @@ class Peer(Protocol):
 
 
 def connection_ceiling(max_connections: int, handles: int | None = None) -> int:
-    """Tell how many connections fit: ``max_connections``, or what the limit of open files leaves.
+    """Return how many connections fit: ``max_connections``, or by the limit of open files.
 
     >>> [connection_ceiling(2_000, handles=n) for n in (1_024, 256, 64)]
     [768, 128, 32]
@@ -60,14 +60,14 @@ def connection_ceiling(max_connections: int, handles: int | None = None) -> int:
 
 
 class RateLimit:
-    """Lets so many through a second, after a burst: who comes sooner waits for its turn."""
+    """A rate limit: so many turns a second after a burst; the next ones wait."""
 
     def __init__(self, rate: float = REFUSALS_A_SECOND, burst: int = REFUSAL_BURST) -> None:
         self.interval, self._burst_seconds = 1 / rate, (burst - 1) / rate
         self._due = 0.0
 
     def take_turn(self, longest: float = 0.0) -> float | None:
-        """Take the next turn; gives the seconds until it comes, None where that is too long."""
+        """Take the next turn; return the seconds until it comes, None where that is too long."""
         now = time.monotonic()
         due = max(self._due + self.interval, now - self._burst_seconds)
         if due - now > longest:
@@ -99,7 +99,7 @@ class Connections:
         return len(self._all)
 
     def register(self, peer: Peer) -> bool:
-        """Take a connection in; False where there is no room and nobody idles."""
+        """Add a connection; False where there is no room and nobody idles."""
         if not self.ceiling:  # only now: the limit of open files is raised at the start
             self.ceiling = connection_ceiling(self.options.max_connections)
         if len(self._all) >= self.ceiling and not self._make_room():

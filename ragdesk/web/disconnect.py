@@ -1,4 +1,4 @@
-"""A client that leaves before its answer stops the work for it."""
+"""Cancel the work for a client that disconnects before its answer."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for some work, and cancel it when the client is gone. Raises ClientDisconnect.
+    """Await some work, and cancel it when the client disconnects. Raises ClientDisconnect.
 
     The body of the request was read: all that can still be received is that it left.
     """

@@ -1,4 +1,4 @@
-"""Look documents up for a principal: what a key may not see is answered as if it did not exist."""
+"""Look up documents for a principal: hidden ones are answered as if they did not exist."""
 
 import unicodedata
 from collections.abc import Sequence

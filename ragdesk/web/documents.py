@@ -125,7 +125,7 @@ async def documents(  # noqa: PLR0913, one parameter a part of the request
 
 
 def _find_position(listed: Sequence[ListedDocument], cursor: str) -> int:
-    """Tell where a list goes on after a document: by its uri, and its id where two share that."""
+    """Return the position in a sorted list after the document a cursor names."""
     uri, _, identity = cursor.partition("\0")
     at = bisect.bisect_left(listed, uri, key=lambda document: document.uri)
     end = bisect.bisect_right(listed, uri, key=lambda document: document.uri)
@@ -139,7 +139,7 @@ def _document_json(document: ListedDocument) -> dict[str, str]:
 
 
 def _source_name(source: str) -> str:
-    """Name a source without saying where it lies on this machine."""
+    """Return a source's name without its place on this machine."""
     return sources.API if belongs_to_source(sources.API, source) else PurePath(source).name
 
 

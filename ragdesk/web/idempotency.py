@@ -41,7 +41,7 @@ class IdempotencyCache:
         *,
         basis: Hashable = None,
     ) -> Response:
-        """Make an answer, or give the one already made. Raises Invalid for another body.
+        """Make an answer, or return the one already made. Raises Invalid for another body.
 
         ``digest`` names the body. ``basis``: what the answer rests on; one of another basis is
         made anew. A second request that arrives while the first is being answered waits for it.

@@ -36,7 +36,7 @@ log = logging.getLogger("ragdesk.web")
 class DocumentJob:
     """A change of one document, and how far it is. ``body`` None deletes.
 
-    known: whether its document stood there when it was asked for.
+    existed: whether its document was there when the job was asked for.
     waits_for, waits_since: what holds up a job that was begun, and from when on.
     """
 
@@ -57,7 +57,7 @@ class DocumentJob:
 
     @property
     def action(self) -> Literal["put", "delete"]:
-        """Say what the job does to its document."""
+        """Return what the job does to its document."""
         return "delete" if self.body is None else "put"
 
 
@@ -68,7 +68,8 @@ RunJob = Callable[[DocumentJob], Mapping[str, Any]]
 class _CollectionQueue:
     """The jobs of one collection that wait, oldest first. busy: one of them is being done.
 
-    after: monotonic time before which the first one is not tried again. until: when it gives up.
+    retry_at: monotonic time before which the first one is not tried again. give_up_at: when it is
+    given up.
     """
 
     job_ids: deque[str] = field(default_factory=deque)
@@ -78,7 +79,7 @@ class _CollectionQueue:
 
 
 class JobQueue:
-    """Bounded lines of jobs, one a collection, and the threads that work them off in turn.
+    """Bounded queues of jobs, one per collection, and the threads that work them off in turn.
 
     A key that wrote to many collections does not come before another's first job.
     """
@@ -130,7 +131,7 @@ class JobQueue:
         groups: frozenset[str] = frozenset(),
         existed: bool = False,
     ) -> DocumentJob:
-        """Put a change in its collection's line. Raises Overloaded."""
+        """Add a change to its collection's queue. Raises Overloaded."""
         job = DocumentJob(
             id=secrets.token_hex(8),
             owner=owner,
@@ -197,7 +198,7 @@ class JobQueue:
         return None
 
     def _turn(self, line: _CollectionQueue) -> int:
-        """Tell when the key of a collection's next job had its last turn: who waited goes first."""
+        """Return the number of the last turn of the key that owns a collection's next job."""
         return self._turns.get(self._jobs[line.job_ids[0]].owner, 0)
 
     def _begin(self, line: _CollectionQueue) -> DocumentJob:
@@ -209,7 +210,7 @@ class JobQueue:
         return job
 
     def _advance_queue(self, job: DocumentJob, *, retry: bool) -> None:
-        """Let a collection's next job come, or the same one again in a moment."""
+        """Queue a collection's next job, or the same one again in a moment."""
         line = self._queues[job.collection]
         line.busy = False
         if retry:

@@ -1,4 +1,4 @@
-"""Who uses an opened generation: counted, so that the last one to let go closes it.
+"""Count the users of an opened generation, so that the last one closes it.
 
 The collector is not asked: at the thresholds of a server it may look at the oldest objects hours
 later, and each generation holds some ten files.
@@ -53,7 +53,7 @@ class LeasedCollection:
             return True
 
     def release(self) -> None:
-        """Let go. Once for each ``acquire``, and once for having made it."""
+        """Release it, once for each ``acquire``, and once for having made it."""
         with self._lock:
             self._users -= 1
             last = not self._users

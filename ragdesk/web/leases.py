@@ -1,4 +1,4 @@
-"""What a request opens stays open until its answer has left, or never will."""
+"""Keep the collections of a request open until its answer has been sent, or never will be."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +19,7 @@ class RequestLeases:
         self._live, self._ending = live, ending
 
     async def lease_collection(self, name: str) -> OpenCollection:
-        """Give what answers for a collection. Raises NotFound, or why it cannot be opened."""
+        """Return the open collection that answers. Raises NotFound, or why it cannot be opened."""
         return await self._ending.enter_async_context(self._live.use_collection(name))
 
     def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
@@ -28,7 +28,7 @@ class RequestLeases:
 
 
 async def provide_leases(request: Request) -> AsyncIterator[RequestLeases]:
-    """Hold what a route opens until its response was sent, broke off, or was never begun."""
+    """Keep the collections of a request open until its response was sent."""
     async with contextlib.AsyncExitStack() as ending:
         yield RequestLeases(server_state(request).open_collections, ending)
 

@@ -1,4 +1,4 @@
-"""What the server takes, and how long it waits."""
+"""The limits of the server: what it accepts, and how long it waits."""
 
 import ipaddress
 import math

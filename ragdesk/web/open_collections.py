@@ -1,4 +1,4 @@
-"""The collections a server answers from, kept at their newest good generation.
+"""Keep every collection open at its newest good generation.
 
 A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
 and verified in a thread and then put in the old one's place: a request keeps the one it
@@ -46,9 +46,9 @@ UNREADABLE: CurrentStamp = (-2,)  # whether a CURRENT stands cannot be told now
 
 @dataclass(slots=True)
 class ServedCollection:
-    """What is served of one collection, and what its CURRENT looked like when last tried.
+    """The served state of a collection, and its CURRENT file when last tried.
 
-    lock: who opens this collection, or removes it. trouble: why its newest generation is not
+    lock: who opens this collection, or removes it. outage: why its newest generation is not
     served. error: why none is.
     """
 
@@ -63,8 +63,8 @@ class ServedCollection:
 class OpenCollections:
     """Opens collections, swaps them when something newer was published, and closes them.
 
-    seconds: between two looks. again: seconds until what could not be opened is tried once more.
-    restrict: makes of what answers on one that is as it may be seen now, of the same files.
+    seconds: between two looks. retry_seconds: until what could not be opened is tried once more.
+    restrict: returns a view of an older generation that hides what may not be seen any more.
     """
 
     def __init__(  # noqa: PLR0913, made in one place
@@ -100,7 +100,7 @@ class OpenCollections:
 
     @contextlib.asynccontextmanager
     async def use_collection(self, name: str) -> AsyncIterator[OpenCollection]:
-        """Use what answers for a collection: it stays open to the end of the block.
+        """Use the open collection that answers: it stays open to the end of the block.
 
         Raises NotFound, or why the collection cannot be opened.
         """
@@ -124,7 +124,7 @@ class OpenCollections:
         return shared
 
     def refresh(self, name: str) -> None:
-        """Look at a collection's CURRENT, and open what it names if it changed. Blocks."""
+        """Check a collection's CURRENT, and open the generation it names if it changed. Blocks."""
         while True:
             with self._lock:
                 place = self._places.setdefault(name, ServedCollection())
@@ -146,7 +146,7 @@ class OpenCollections:
         return place.stamp != stamp or is_retry_due or (is_damaged and place.outage is None)
 
     def _end(self, name: str, place: ServedCollection) -> None:
-        """Serve a collection no longer: it was removed, or the disk of them all is away."""
+        """Stop serving a collection: it was removed, or the disk of them all is away."""
         error: OSError | None = None
         try:
             self.volume.check()
@@ -170,7 +170,7 @@ class OpenCollections:
             self._record_try(name, place, outage_code(error), str(error))
 
     def _stamp(self, name: str) -> CurrentStamp | None:
-        """Tell what a collection's CURRENT looks like; None where there is no collection."""
+        """Return the state of a collection's CURRENT file; None where there is no collection."""
         try:
             try:
                 seen = (self._home / name / "CURRENT").stat()
@@ -211,7 +211,7 @@ class OpenCollections:
             former.release()
 
     def _restrict_former(self, name: str, place: ServedCollection) -> None:
-        """Let what answers on show nothing that a newer generation removed, or shut to some."""
+        """Restrict the generation still served to what a newer one would show."""
         former = place.shared
         if former is None:
             return
@@ -234,7 +234,7 @@ class OpenCollections:
             view.release()
 
     def _current_access(self, name: str, generation: int) -> AccessChanges:
-        """Tell what holds now of a generation; where the machine cannot, it is nobody's."""
+        """Return the access changes that hold now for a generation; unknown ones close it."""
         try:
             with self._spare_handles.free_handles():
                 return collect_access_since(self._home / name, generation)
@@ -325,11 +325,11 @@ class OpenCollections:
         return names
 
     def refresh_all(self, seconds: float | None = None) -> None:
-        """Look at every collection once. Blocks until all are open, or for so many seconds."""
+        """Check every collection once. Blocks until all are open, or for so many seconds."""
         wait(self._start_refreshes(), seconds)
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Check every collection again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._seconds)
             try:
@@ -338,7 +338,7 @@ class OpenCollections:
                 log.exception("collections could not be looked at")
 
     def close(self) -> None:
-        """Let go of every collection; what is still read is closed by its last reader."""
+        """Close every collection; what is still read is closed by its last reader."""
         with self._lock:
             self._ended = True
             places, self._places = self._places, {}
@@ -353,14 +353,14 @@ class OpenCollections:
             shared.release()
 
     def status(self) -> dict[str, str]:
-        """Say of each collection whether it is served: ok, behind, closed, or opening.
+        """Return of each collection whether it is served: ok, behind, closed, or opening.
 
         restricted: behind, and for administrators alone, as nobody knows who may see it now.
         """
         return {name: _serving_status(place) for name, place in self._sorted_places()}
 
     def outages(self) -> dict[str, Outage]:
-        """Say of each collection whose newest generation is not served since when, and why."""
+        """Return the outage of each collection whose newest generation is not served."""
         return {name: place.outage for name, place in self._sorted_places() if place.outage}
 
     def words_outdated(self) -> list[str]:
@@ -370,7 +370,7 @@ class OpenCollections:
 
     @property
     def listing(self) -> Outage | None:
-        """Say since when and why collections cannot be listed, so that new ones are not noticed."""
+        """Return the outage of the list of collections, while new ones cannot be noticed."""
         return self._listing
 
     def _sorted_places(self) -> list[tuple[str, ServedCollection]]:
@@ -387,7 +387,7 @@ def _serving_status(place: ServedCollection) -> str:
 
 
 def _drop_frames(error: Exception) -> Exception:
-    """Free an error of its frames, which would keep what was being opened mapped."""
+    """Drop an error's traceback frames: they would keep mapped files open."""
     cause: BaseException | None = error
     for _ in range(10):
         if cause is None:

@@ -1,4 +1,4 @@
-"""Say every error as RFC 9457 problem JSON: one form for 404, 405, 422, 500 and ours.
+"""Return every error as RFC 9457 problem JSON: one form for 404, 405, 422, 500 and ours.
 
 No value that a client sent is repeated, save names of fields, cut short.
 """
@@ -120,7 +120,7 @@ def _unexpected_error(_request: Request, error: Exception) -> Response:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let every error of an app leave as a problem."""
+    """Install handlers that turn every error of an app into a problem."""
     for ours in (RagdeskError, IndexesError, IngestError):
         app.add_exception_handler(ours, _own_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -1,4 +1,4 @@
-"""Around every request: a number, a count, a line in the log, safe headers, and a bound.
+"""Middleware around every request: id, metrics, one log line, safe headers, header bounds.
 
 The line names the route's pattern, never the path itself: a path can hold a document's name.
 """

@@ -25,7 +25,7 @@ class BodyArrival:
     is_over: bool = False
 
     def note_size(self, size: int, *, until: float) -> None:
-        """Note how much came, and until when the rest may; who made room has none left."""
+        """Note how much came, and until when the rest may; after making room, no time is left."""
         self.size = size
         if not self.is_over:
             self.clock.reschedule(until)
@@ -70,7 +70,7 @@ class RequestSlots:
 
 @dataclass(eq=False, slots=True)
 class SlotLease:
-    """One request: it takes a place once its body is there, and gives it back at its end.
+    """The place of one request: taken once its body is there, returned at its end.
 
     peer: the connection it came over, where that is known.
     """
@@ -90,6 +90,6 @@ class SlotLease:
         self.taken = True
 
     def give_back(self) -> None:
-        """Give the place back, if one was taken."""
+        """Free the place, if one was taken."""
         self.places.running -= self.taken
         self.taken = False

@@ -199,7 +199,7 @@ def _unsent_bytes(transport: asyncio.Transport) -> int:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """A server that says where it listens once it does: the port too that the system chose."""
+    """A server that announces its address once it listens: also a port that the system chose."""
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
@@ -207,7 +207,7 @@ class AnnouncingServer(uvicorn.Server):
         self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Bind, and say so."""
+        """Bind, and announce the address."""
         await super().startup(sockets)
         for listener in self.servers:
             for bound in listener.sockets:
@@ -230,7 +230,7 @@ class AnnouncingServer(uvicorn.Server):
         self._acceptors.append(Acceptor(bound, protocol, self.ledger))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let what runs end, and wait for no client that neither sends nor reads."""
+        """Let running requests end, and wait for no client that neither sends nor reads."""
         self.ledger.draining = True
         for acceptor in self._acceptors:
             acceptor.close()

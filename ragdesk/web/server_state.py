@@ -1,4 +1,4 @@
-"""What the routes share."""
+"""The state of a server that its routes share."""
 
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,7 +16,7 @@ from ragdesk.web.uploads import Uploads
 
 @dataclass(slots=True, kw_only=True)
 class ServerState:
-    """One server's things. ``secret`` signs cursors; ``ready`` is false before and after work."""
+    """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop."""
 
     options: ServeOptions
     gate: Authenticator
@@ -30,5 +30,5 @@ class ServerState:
 
 
 def server_state(request: Request) -> ServerState:
-    """Give the state of the server a request came to."""
+    """Return the state of the server a request came to."""
     return cast("ServerState", request.app.state.desk)

@@ -73,7 +73,7 @@ FILES = _find_files()
 
 
 class PageFiles:
-    """ASGI middleware: gives the page's files at once, past places, routes and their machinery.
+    """ASGI middleware: serves the page's files at once, without slots and routes.
 
     They are asked for without a key, and by those who come and go in numbers: that this costs
     little leaves more for the others.

@@ -1,4 +1,4 @@
-"""Bodies of documents on their way in: files of one server, gone with their request or job.
+"""The bodies of uploaded documents: files of one server, removed with their request or job.
 
 They lie in ``HOME/uploads/<random>/``, on the disk whose room the operator watches, readable by
 this user alone. Each server holds a lock on its folder, which the kernel frees when it dies; the
@@ -57,7 +57,7 @@ class Uploads:
         return folder
 
     def new_file(self) -> Path:
-        """Name a file that does not exist yet. Raises DiskFull, OSError where home is read-only."""
+        """Return the path of a new file. Raises DiskFull, OSError where home is read-only."""
         with refuse_full_disk():
             stands = self.folder is not None and self.folder.is_dir()  # else removed by hand, say
             return (

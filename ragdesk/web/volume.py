@@ -1,4 +1,4 @@
-"""The folder of all collections, which may lie on a disk of its own that comes and goes.
+"""The folder of all collections, which may be on a disk that comes and goes.
 
 Where a disk is unmounted its mount point remains, an empty folder: that is not a desk whose
 collections were all removed, and nothing is to be written there that its return would hide.
@@ -14,7 +14,7 @@ GONE = (
 
 
 class CollectionsVolume:
-    """The folder of all collections, known again by its device and inode."""
+    """The folder of all collections, recognised by its device and inode."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -18,7 +18,7 @@ def test_an_answer_can_be_checked(ask, index, text):
     answer, told = ask(text)
 
     for citation in answer.citations:
-        assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
+        assert index.read_text(citation.uri)[citation.start : citation.end] == citation.quote
     assert "".join(e.text for e in told if isinstance(e, TextDelta)) == answer.text
     assert told[0] == PassagesReady(answer.passages)
     assert [e.claim for e in told if isinstance(e, ClaimChecked)] == list(answer.claims)

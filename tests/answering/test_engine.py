@@ -32,11 +32,11 @@ def test_a_model_is_opened_beside_the_loop_and_once(engine):
         return OpenAIGenerator(OPTIONS)
 
     async def start() -> None:
-        engine.make = make
+        engine.open_generator = make
         await engine.start()
         await engine.start()
         engine.admit()
-        assert engine.here() is engine.here()
+        assert engine.current_generator() is engine.current_generator()
         await engine.close()
 
     asyncio.run(start())
@@ -48,8 +48,8 @@ def test_words_before_an_answer_take_a_place_too(engine):
     engine.options = replace(OPTIONS, running=1, first_seconds=0.2)
 
     async def ask() -> str:
-        async with engine.place():
-            async for _ in engine.brief(Prompt(system="", user="?")):
+        async with engine.reserve_slot():
+            async for _ in engine.generate_short(Prompt(system="", user="?")):
                 pass
         return ""
 
@@ -59,7 +59,7 @@ def test_words_before_an_answer_take_a_place_too(engine):
 
 def test_another_loop_is_served_once_the_first_let_go(engine):
     async def use(*, close: bool) -> None:
-        engine.here()
+        engine.current_generator()
         if close:
             await engine.close()
 

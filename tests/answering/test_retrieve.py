@@ -18,7 +18,7 @@ def test_a_name_goes_ahead_of_everything_else(retrieve):
 
 
 def test_a_stretch_of_time_is_no_name(retrieve):
-    assert retrieve(Question(text="Returns in Q2 of FY2024")).asked.identifiers == ()
+    assert retrieve(Question(text="Returns in Q2 of FY2024")).analysis.identifiers == ()
 
 
 def test_an_faq_question_goes_ahead(retrieve):
@@ -32,7 +32,7 @@ def test_the_same_text_is_shown_once_and_remembered(retrieve):
     shown = [uri for uri in uris(found) if uri.startswith("policies/returns")]
     assert len(shown) == 2  # the copy is left out, the older policy with other days is not
     assert "policies/returns-old.md" in shown
-    assert [p.chunk.uri for same in found.repeated.values() for p in same] == [
+    assert [p.chunk.uri for same in found.duplicates.values() for p in same] == [
         "policies/returns-copy.md" if "policies/returns.md" in shown else "policies/returns.md"
     ]
 
@@ -73,7 +73,7 @@ def test_as_many_as_asked_for(retrieve):
 
 def test_neighbours_are_at_hand(retrieve):
     found = retrieve(Question(text="E1047"))
-    around = retrieve.around(found.passages[0])
+    around = retrieve.context_chunks(found.passages[0])
     assert [chunk.uri for chunk in around] == ["errors.md", "errors.md"]
 
 

@@ -60,7 +60,7 @@ def holds(events: list[object], index) -> None:
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == answer.text
     assert [e.claim for e in events if isinstance(e, ClaimChecked)] == list(answer.claims)
     for citation in answer.citations:
-        assert index.text(citation.uri)[citation.start : citation.end] == citation.quote
+        assert index.read_text(citation.uri)[citation.start : citation.end] == citation.quote
     numbers = {c.number for c in answer.citations}
     assert all(set(claim.citations) <= numbers for claim in answer.claims)
     assert {c.chunk for c in answer.citations} <= {p.chunk.id for p in answer.passages}
@@ -171,7 +171,12 @@ def test_a_blank_sentence_takes_nothing_from_the_next():
 
 
 def test_room_is_kept_for_a_repair():
-    facts = {"options": GroundOptions(context=3_000), "count": len, "answer": 100, "sentences": 3}
+    facts = {
+        "options": GroundOptions(context=3_000),
+        "count_tokens": len,
+        "answer_tokens": 100,
+        "sentences": 3,
+    }
     text = "Refunds take three days. " * 12
     chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
     found = [Passage(chunk=replace(chunk, document=str(n)), score=1.0) for n in range(9)]

@@ -106,17 +106,17 @@ def carry_out(collection, job, model, embedder):
 
 def asked(index, embedder, where, question, *, questions):
     """Ask both ways; returns (chunk id, score) of the hits."""
-    mask = index.mask(where)
-    vector, terms = embedder.query(question), tokenize_text(question)
+    mask = index.make_mask(where)
+    vector, terms = embedder.embed_query(question), tokenize_text(question)
     for hits in (
-        index.lexical(terms, k=5, mask=mask, questions=questions),
-        index.dense(vector, k=5, mask=mask, questions=questions),
+        index.search_lexical(terms, k=5, mask=mask, questions=questions),
+        index.search_dense(vector, k=5, mask=mask, questions=questions),
     ):
-        yield [c.id for c in index.chunks(hits.rows)], hits.scores
+        yield [c.id for c in index.read_chunks(hits.rows)], hits.scores
         assert mask.chunks[hits.rows].all()
     rows = np.flatnonzero(mask.chunks)
-    yield rows.size, index.lexical_scores(terms, rows, questions=questions)
-    yield rows.size, index.dense_scores(vector, rows, questions=questions)
+    yield rows.size, index.score_lexical(terms, rows, questions=questions)
+    yield rows.size, index.score_dense(vector, rows, questions=questions)
 
 
 @settings(

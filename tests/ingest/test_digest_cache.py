@@ -22,7 +22,7 @@ def files(tmp_path, monkeypatch):
         read.append(path.name)
         return real(path, **options)
 
-    monkeypatch.setattr(digest_cache, "look", look)
+    monkeypatch.setattr(digest_cache, "digest_file", look)
 
     def write(name, text, at=OLD):
         (folder / name).write_text(text)
@@ -101,7 +101,7 @@ def test_a_damaged_memory_means_reading(files, damage):
 
 
 def test_a_small_change_adds_a_line_and_many_make_the_file_anew(files, monkeypatch):
-    monkeypatch.setattr(digest_cache, "_FEW", 0)
+    monkeypatch.setattr(digest_cache, "_SPARE_LINES", 0)
     write, once, place = files
     for name in "abcd":
         write(f"{name}.md", "one")

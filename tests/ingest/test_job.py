@@ -23,6 +23,7 @@ from ingest.job_report import JobReport
 from ingest.progress import JobProgress
 from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
+from ingest.versions import ReadingVersions
 
 COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
 OPEN = frozenset[str]()
@@ -57,7 +58,7 @@ def test_a_folder_becomes_a_generation_and_its_bytes_are_kept(job, kb):
         assert document.source == str(kb.resolve())
         assert document.digest == hashlib.sha256(body).hexdigest()
         assert (job.collection / "originals" / document.digest).read_bytes() == body
-    assert set(report.json()) == {
+    assert set(report.to_json()) == {
         *("collection", "generation", "notes", "skipped", "seconds", "resumed"),
         *COUNTS,
     }
@@ -71,7 +72,7 @@ def test_hidden_words_are_told_in_the_report_and_never_published(job, kb):
     told = [("hidden.html", "3 hidden words were left out: white, transparent, tiny or invisible")]
     assert [(one.uri, one.note) for one in report.notes] == told
     assert planned.notes == report.notes
-    assert report.json()["notes"] == [{"uri": uri, "note": note} for uri, note in told]
+    assert report.to_json()["notes"] == [{"uri": uri, "note": note} for uri, note in told]
     assert "Ignore" not in text(job, "hidden.html")
     assert job.run([kb]).notes == ()
 
@@ -127,7 +128,7 @@ def test_a_plan_knows_what_an_interrupted_job_has_paid_for(job, kb):
 
     lines = "\n\n".join(f"Line {number} of the price list." for number in range(12 * LEAST_TEXTS))
     write(kb, {"prices.md": f"# Prices\n\n{lines}"})
-    small = replace(job, split=replace(job.split, max_tokens=24), children=None)
+    small = replace(job, split=replace(job.split, max_tokens=24), running_guard=None)
     with pytest.raises(Interrupted), failpoints.arm_failpoints(stop):
         small.run([kb])
 
@@ -147,7 +148,7 @@ def test_nothing_to_do_publishes_nothing(job, kb):
 
 def test_the_same_folder_gives_the_same_segment(job, kb, tmp_path):
     more = GuardOptions(workers=2)
-    other = replace(job, collection=tmp_path / "other", guard=more, children=None)
+    other = replace(job, collection=tmp_path / "other", guard=more, running_guard=None)
     job.run([kb])
     other.run([kb])
     segments = [sorted(f.name for f in (j.collection / "segments").iterdir()) for j in (job, other)]
@@ -256,7 +257,7 @@ def test_groups_hold_for_a_source_until_others_are_named(job, kb):
 
 def test_other_splitter_options_read_everything_anew(job, kb):
     job.run([kb])
-    report = replace(job, split=SplitOptions(max_tokens=60), children=None).run([kb])
+    report = replace(job, split=SplitOptions(max_tokens=60), running_guard=None).run([kb])
     assert (report.changed, report.unchanged) == (4, 0)
 
 
@@ -295,7 +296,7 @@ def test_a_document_beside_a_hidden_one_changes_neither_it_nor_its_name(job, kb,
     assert job.run([kb]).changed == 1
     assert held() == [("refunds.md", source), ("refunds.md", "api")]
 
-    other = replace(job, split=SplitOptions(max_tokens=60), children=None)
+    other = replace(job, split=SplitOptions(max_tokens=60), running_guard=None)
     assert other.put("refunds.md", body, admit=admit).changed == 6  # the other one of its name too
     assert job.put("notes.md", body, admit=admit).added == 1
     with Index.open(job.collection) as index:
@@ -340,7 +341,7 @@ def test_a_file_that_changes_meanwhile_is_what_was_kept(job, kb):
             (kb / "refunds.md").write_text("# Refunds\n\nWithin 60 days.", encoding="utf-8")
             (kb / "shipping.md").unlink(missing_ok=True)
 
-    report = job.run([kb], watch=change)
+    report = job.run([kb], on_progress=change)
 
     assert [one.uri for one in report.skipped] == ["shipping.md"]
     body = (kb / "refunds.md").read_bytes()
@@ -377,7 +378,7 @@ def test_whatever_happens_to_a_folder_the_collection_follows(job, tmp_path):
 def test_progress_is_told(job, kb):
     seen: list[JobProgress] = []
     write(kb, {"broken.md": ""})
-    report = job.run([kb], watch=seen.append)
+    report = job.run([kb], on_progress=seen.append)
     last = seen[-1]
     assert [one.done for one in seen] == sorted(one.done for one in seen)
     assert (last.done, last.total, last.skipped) == (5, 5, 1)
@@ -387,6 +388,7 @@ def test_progress_is_told(job, kb):
 
 
 digests = st.sampled_from(["1", "2"])
+READING = ReadingVersions(options={}, tokenizer="", split=1, parsers={})
 
 
 @given(
@@ -400,7 +402,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
 
     documents = [
         ListedDocument(
-            id=document_changes.make_document_id(raw(uri, digest), "way"),
+            id=document_changes.make_document_id(raw(uri, digest), "", READING),
             uri=uri,
             source="s",
             title="",
@@ -416,7 +418,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
     ]
     files = [raw(uri, digest) for uri, digest in after.items()]
 
-    changes = document_changes.compare_files(files, documents, pipeline="way", groups=groups)
+    changes = document_changes.compare_files(files, documents, reading=READING, groups=groups)
 
     stays = {d.uri: d.digest for d in changes.unchanged}
     comes = {one.uri: one.digest for one in changes.files_to_parse}
@@ -437,7 +439,7 @@ def test_other_settings_read_the_other_sources_anew_too(job, kb, tmp_path):
     job.put("put.md", body)
     before = {uri: (d.id, d.groups) for uri, d in held(job).items()}
     (second / "b.md").unlink()
-    other = replace(job, split=SplitOptions(max_tokens=60), children=None)
+    other = replace(job, split=SplitOptions(max_tokens=60), running_guard=None)
 
     plan, report = other.plan([kb]), other.run([kb])
 
@@ -456,7 +458,7 @@ def test_a_damaged_original_is_not_taken_for_the_document(job, kb, tmp_path):
     job.run([kb, second])
     original = job.collection / "originals" / held(job)["b.md"].digest
     original.write_text("Words that nobody wrote.", encoding="utf-8")
-    other = replace(job, split=SplitOptions(max_tokens=60), children=None)
+    other = replace(job, split=SplitOptions(max_tokens=60), running_guard=None)
     report = other.run([kb])
     assert [(one.uri, "damaged" in one.reason) for one in report.skipped] == [("b.md", True)]
     assert "b.md" not in held(job)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from written import write
 
-from ingest import source_files, sources
+from ingest import source_files
 from ingest.sandbox.guard import Guard
 
 
@@ -20,7 +20,7 @@ def started(monkeypatch) -> list[list[str] | None]:
         found.append(names)
         return begin(pool, names)
 
-    monkeypatch.setattr(Guard, "_start", start)
+    monkeypatch.setattr(Guard, "_start_child", start)
     return found
 
 
@@ -33,11 +33,11 @@ def aged(folder, monkeypatch):
         names = {path.relative_to(folder.resolve()).as_posix() for path in standing}
         return [name for name in real(listing, mark) if name not in names]
 
-    monkeypatch.setattr(sources, "newer", newer)
+    monkeypatch.setattr(source_files, "list_newer_names", newer)
 
 
 def test_one_child_starts_for_one_new_file_and_serves_it(job, kb, started, monkeypatch):
-    own = replace(job, children=None)
+    own = replace(job, running_guard=None)
     own.run([kb])
     del started[:]
     aged(kb, monkeypatch)
@@ -48,7 +48,7 @@ def test_one_child_starts_for_one_new_file_and_serves_it(job, kb, started, monke
 
 
 def test_nothing_new_starts_no_child(job, kb, started, monkeypatch):
-    own = replace(job, children=None)
+    own = replace(job, running_guard=None)
     own.run([kb])
     del started[:]
     aged(kb, monkeypatch)
@@ -57,7 +57,7 @@ def test_nothing_new_starts_no_child(job, kb, started, monkeypatch):
 
 
 def test_children_that_do_not_suit_the_work_give_way(job, kb, started, monkeypatch):
-    own = replace(job, children=None)
+    own = replace(job, running_guard=None)
     own.run([kb])
     del started[:]
     aged(kb, monkeypatch)

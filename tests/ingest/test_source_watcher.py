@@ -49,7 +49,7 @@ def test_changes_are_taken_in_once_the_source_rests(kb):
         return len(runs) != 2  # once, the collection is held by another
 
     thread = threading.Thread(
-        target=watch_sources, args=([kb], run), kwargs={"options": QUICK, "ended": ended}
+        target=watch_sources, args=([kb], run), kwargs={"options": QUICK, "stop": ended}
     )
     thread.start()
     until(ran)

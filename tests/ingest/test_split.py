@@ -105,11 +105,11 @@ def test_chunks_are_exact_ordered_and_lose_nothing(doc, tokenizer):
 @settings(max_examples=150)
 @given(doc=documents())
 def test_chunks_keep_their_limits_pages_and_sections(doc, tokenizer):
-    cuts = tokenizer.cuts(doc.text)
+    cuts = tokenizer.token_starts(doc.text)
     for chunk in cut(doc, tokenizer):
         size = bisect_left(cuts, chunk.end) - bisect_left(cuts, chunk.start)
         assert size <= OPTIONS.max_tokens
-        assert size + tokenizer.count(chunk.lead) < OPTIONS.window
+        assert size + tokenizer.count_tokens(chunk.lead) < OPTIONS.window
         near = [b for b in doc.blocks if b.start < chunk.end and chunk.start < b.end]
         touched = [b for b in near if doc.text[b.start : b.end].strip()]
         assert {b.page for b in touched} == {chunk.page}
@@ -163,7 +163,7 @@ def test_long_prose_is_cut_at_sentences_of_either_language(tokenizer):
         chunks = cut(document(("paragraph", text.strip(), {})), tokenizer)
         assert len(chunks) > 2
         assert all(c.text.endswith(end) for c in chunks)
-        sizes = [tokenizer.count(c.text) for c in chunks]
+        sizes = [tokenizer.count_tokens(c.text) for c in chunks]
         assert min(sizes) > OPTIONS.max_tokens / 3
     assert {c.language for c in chunks} == {"zh"}
 
@@ -254,7 +254,7 @@ def test_the_lead_names_the_title_once_and_is_shortened_from_outside(tokenizer):
     assert chunk.lead == "A section > A detail"
     endless = ("word " * 500,)
     chunk = cut(document(("paragraph", "Text.", {"path": endless})), tokenizer)[0]
-    assert 40 < tokenizer.count(chunk.lead) < OPTIONS.window
+    assert 40 < tokenizer.count_tokens(chunk.lead) < OPTIONS.window
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def judged(opened: OpenCollection, folder: Path):
 
 def test_an_untouched_build_passes(untouched):
     done = release_run(untouched, GATE)
-    assert [one.line + one.why for one in done.list_failures] == []
+    assert [one.line + one.why for one in done.failed_verdicts] == []
     assert done.exit_code == PASSED
     suite = ET.fromstring((untouched / "junit.xml").read_text(encoding="utf-8"))  # noqa: S314
     assert suite.get("failures") == suite.get("errors") == "0"
@@ -73,7 +73,7 @@ def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, packaged):
     with desks.open_collection("default") as made:
         done = judged(made, tmp_path / "run")
     assert done.exit_code == FAILED
-    failed = next(one for one in done.list_failures if one.line.startswith("hit@1[lang=zh]"))
+    failed = next(one for one in done.failed_verdicts if one.line.startswith("hit@1[lang=zh]"))
     assert len(failed.cases) >= 10
     assert all(case.lang == "zh" for case in CASES if case.id in failed.cases)
 
@@ -88,7 +88,7 @@ def test_a_document_that_changed_under_its_cases(tmp_path, packaged):
     with desks.open_collection("default") as made:
         done = judged(made, tmp_path / "run")
     stale = [c.id for c in CASES if any("30 days" in e.quote for e in c.evidence)]
-    failed = next(one for one in done.list_failures if one.line == "recall@8.n_error == 0")
+    failed = next(one for one in done.failed_verdicts if one.line == "recall@8.n_error == 0")
     assert done.exit_code == FAILED
     assert set(failed.cases) & set(stale)
 
@@ -109,7 +109,7 @@ def test_citations_shifted_by_one(opened, tmp_path):
         run_cases(CASES, CallableTarget(shifted, {"name": "shifted"}, target.text), tmp_path)
     done = release_run(tmp_path, GATE)
     assert done.exit_code == FAILED
-    failed = {one.line: one for one in done.list_failures}
+    failed = {one.line: one for one in done.failed_verdicts}
     assert failed["citation_recall.ci_low >= 0.85"].cases
 
 
@@ -126,7 +126,7 @@ def test_offsets_shifted_by_one(opened, tmp_path):
         run_cases(CASES, CallableTarget(shifted, {"name": "shifted"}, target.text), tmp_path)
     done = release_run(tmp_path, GATE)
     assert done.exit_code == FAILED
-    assert any(one.line.startswith("citation_validity") for one in done.list_failures)
+    assert any(one.line.startswith("citation_validity") for one in done.failed_verdicts)
 
 
 def test_an_engine_that_does_not_answer_is_not_judged(tmp_path):
@@ -148,7 +148,9 @@ def test_a_significant_loss_against_the_baseline_fails(opened, untouched, tmp_pa
         run_cases(CASES, last, tmp_path)
     done = release_run(tmp_path, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
     assert done.exit_code == FAILED
-    assert [one.line for one in done.list_failures] == [f"recall@8 not worse than {untouched.name}"]
+    assert [one.line for one in done.failed_verdicts] == [
+        f"recall@8 not worse than {untouched.name}"
+    ]
     same = release_run(untouched, gate.Gate(tests=(), watch=("recall@8", "right")), untouched)
     assert same.exit_code == PASSED
 

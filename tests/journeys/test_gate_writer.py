@@ -55,6 +55,6 @@ def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(w
     assert release_run(tmp_path / "on", held).exit_code == PASSED
     broken = release_run(tmp_path / "off", held)
     assert broken.exit_code == FAILED
-    assert broken.list_failures[0].cases
+    assert broken.failed_verdicts[0].cases
     found = compare.compare_runs(tmp_path / "off", tmp_path / "on", METRICS)
     assert {one.name for one in found if one.call == "worse"}, compare.comparison_as_json(found)

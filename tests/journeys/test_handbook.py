@@ -25,7 +25,7 @@ def test_a_fifth_of_the_cases_has_no_answer():
 def test_every_citation_is_the_exact_text(opened):
     for answer in handbook.answers(opened, handbook.cases()):
         for citation in answer.citations:
-            text = opened.index.text(citation.uri) or ""
+            text = opened.index.read_text(citation.uri) or ""
             assert text[citation.start : citation.end] == citation.quote
 
 

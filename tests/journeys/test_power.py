@@ -11,6 +11,6 @@ def test_the_power_may_be_cut_after_any_step_of_a_publish(tmp_path):
 
 
 def test_without_the_folder_syncs_the_same_cuts_break_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(durability, "sync", lambda path: None)
+    monkeypatch.setattr(durability, "sync_path", lambda path: None)
     _, broken = cuts(tmp_path, publishes=1)
     assert broken

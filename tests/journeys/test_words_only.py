@@ -123,7 +123,9 @@ def test_a_change_after_a_switch_leaves_no_segment_of_the_other_kind(tmp_path, c
 def test_chunks_are_cut_as_with_the_packaged_model(packaged, cache):
     none = open_embedder(EmbedOptions(model="none"), cache)
     assert none.card.max_tokens == packaged.card.max_tokens
-    assert none.count_tokens("Refunds take 14 days.") == packaged.count("Refunds take 14 days.")
+    assert none.count_tokens("Refunds take 14 days.") == packaged.count_tokens(
+        "Refunds take 14 days."
+    )
     assert none.embed_query("refund?") is None
     with pytest.raises(ModelMissing, match=r"embed\.model"):
         embed_question(none, "refund?")

@@ -117,7 +117,7 @@ def main() -> None:
         text = body(taken(Path(folder), asked.backups, seed=asked.seed))
     print(text)
     command = f"python -m tests.resilience.backups --backups {asked.backups} --seed {asked.seed}"
-    write_section(TITLE, command, text, file=ROOT / "tests" / "RESILIENCY.md")
+    write_section(TITLE, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 
 if __name__ == "__main__":

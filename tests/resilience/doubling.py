@@ -100,7 +100,7 @@ def _stream(kind: Any, text: str, step: int) -> None:
     try:
         for at in range(0, len(text), step):
             for one in reader.feed(text[at : at + step]):
-                if one.whole:
+                if one.is_complete:
                     sanitize_text(one.text)
                     growing = GrowingSanitizer()
                 else:

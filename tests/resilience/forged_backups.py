@@ -44,7 +44,7 @@ from indexes.vectors import faiss_index
 from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
-FIGURES = ROOT / "tests" / "RESILIENCY.md"
+FIGURES = ROOT / "tests" / "resilience" / "RESILIENCY.md"
 TITLE = "P18, continued: a forged backup reaches nothing, breaks nothing and changes nothing"
 LACKS = "is missing: the bytes of a document"
 CANARY = "canary-7f3a-of-another-folder"

@@ -30,7 +30,7 @@ from indexes.store import durability
 from indexes.upkeep import history as history_
 from tests.lab.results import write_section
 
-FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
+FIGURES = Path(__file__).with_name("RESILIENCY.md")
 TITLE = "P19, continued: a put writes what changed, and a home stays flat over a thousand of them"
 BEFORE = """On 363a9ed the same script (`--plain`) wrote 49,855 kB a put at 100,000 documents, in 0.15 s, and
 4,528 kB at 10,000; after 500 puts 501 generations took 2,259 MB, growing by 4.5 MB with each. A

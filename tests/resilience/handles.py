@@ -38,7 +38,7 @@ from ragdesk.web import api, server
 from ragdesk.web.limits import ServeOptions
 from tests.lab.results import write_section
 
-FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
+FIGURES = Path(__file__).with_name("RESILIENCY.md")
 TITLE = "P19, continued: handles stay flat, whatever is put and asked"
 ASK = {"question": "When does a refund reach my account?"}
 BEFORE = """On 363a9ed the same script with `--puts 40` ended with {before}."""

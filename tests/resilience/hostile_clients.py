@@ -395,7 +395,7 @@ def main() -> None:
     if given.tree == ROOT and len(given.only) == len(ATTACKS):
         heading = "P12, continued: hostile clients stop nobody else"
         command = "python -m tests.resilience.hostile_clients"
-        write_section(heading, command, body, file=ROOT / "tests" / "RESILIENCY.md")
+        write_section(heading, command, body, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 
 if __name__ == "__main__":

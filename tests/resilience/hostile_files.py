@@ -23,7 +23,7 @@ from reportlab.pdfgen.canvas import Canvas
 from tests.lab.quality.corpora import run_watched
 from tests.lab.results import write_section
 
-RESILIENCY = Path(__file__).parents[2] / "tests" / "RESILIENCY.md"
+RESILIENCY = Path(__file__).with_name("RESILIENCY.md")
 OPEN = "http://schemas.openxmlformats.org"
 MAIN = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 LINKED = "application/vnd.openxmlformats-package.relationships+xml"

@@ -209,7 +209,7 @@ def main() -> None:
             "P14, continued: a language model's server that means harm",
             "python -m tests.resilience.hostile_model",
             table(found, before),
-            file=ROOT / "tests" / "RESILIENCY.md",
+            file=ROOT / "tests" / "resilience" / "RESILIENCY.md",
         )
 
 

@@ -138,7 +138,7 @@ def main() -> None:
     text = body(ours, control)
     print(text)
     command = f"python -m tests.resilience.locks --races {asked.races} --seed {asked.seed}"
-    write_section(TITLE, command, text, file=ROOT / "tests" / "RESILIENCY.md")
+    write_section(TITLE, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def main() -> None:
         heading,
         "python -m tests.resilience.model_faults",
         body,
-        file=ROOT / "tests" / "RESILIENCY.md",
+        file=ROOT / "tests" / "resilience" / "RESILIENCY.md",
     )
 
 

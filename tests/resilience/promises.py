@@ -158,7 +158,7 @@ Divergences: {lived.divergences}.""",
     )
     for heading, text in sections.items():
         print(f"\n## {heading}\n\n{text}")
-        write_section(heading, command, text, file=ROOT / "tests" / "RESILIENCY.md")
+        write_section(heading, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.resilience.damage import Tries, damage
 from tests.resilience.kills import ROOT, Toll, toll
 from tests.resilience.power_cuts import cuts
 
-RESILIENCY = ROOT / "tests" / "RESILIENCY.md"
+RESILIENCY = ROOT / "tests" / "resilience" / "RESILIENCY.md"
 TITLE = """# What was tried to break it
 
 A promise counts when a test produces its figure. Each section was written by the command it names.

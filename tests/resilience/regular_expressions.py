@@ -46,7 +46,7 @@ MADE_LATER = {
     "eval/mutate.py": 2,  # patterns of the file itself, handed on
 }
 # Foreign text never meets these: they read our own benches, settings, and source.
-OURS = ("eval/bench/", "ragdesk/settings_example.py", "ragdesk/settings.py", "eval/gate.py")
+OURS = ("ragdesk/settings_example.py", "ragdesk/settings.py", "eval/gate.py")
 
 SIZES = (32, 1024, 8_192, 16_384)  # characters of an attack string; only the last is a doubling
 CHEAP = 0.004  # seconds of CPU below which nothing is judged

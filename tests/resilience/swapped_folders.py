@@ -28,7 +28,7 @@ from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.split import SplitOptions
 from tests.lab.results import write_section
 
-FIGURES = Path(__file__).parents[1] / "RESILIENCY.md"
+FIGURES = Path(__file__).with_name("RESILIENCY.md")
 TITLE = "P10, continued: a folder that is swapped for a link brings nothing in"
 BEFORE = """Of a stranger: originals and texts with a stranger's words, counted after each job. On 363a9ed, the same
 script with `--jobs 100` counted 960."""

@@ -226,7 +226,7 @@ a filter that names the document), searches, lists, texts and originals, and the
     print(text, *sums.leaks[:5], *sums.missed[:5], sep="\n")
     command = f"python -m tests.resilience.tenants --worlds {asked.worlds} --seed {asked.seed}"
     heading = "P16: nobody sees what their groups do not allow"
-    write_section(heading, command, text, file=ROOT / "tests" / "RESILIENCY.md")
+    write_section(heading, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 
 if __name__ == "__main__":

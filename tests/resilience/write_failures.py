@@ -280,7 +280,9 @@ def main() -> None:
     print(body(found))
     if not asked.dry:
         command = "python -m tests.resilience.write_failures"
-        write_section(TITLE, command, body(found), file=ROOT / "tests" / "RESILIENCY.md")
+        write_section(
+            TITLE, command, body(found), file=ROOT / "tests" / "resilience" / "RESILIENCY.md"
+        )
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ def test_a_token_finds_its_key_and_nothing_else_does(keys):
     key, token = keys.create("page", groups={"staff", "human resources"}, collections={"default"})
 
     assert token.startswith("rd_")
-    assert keys.find(token) == key
-    assert keys.find("rd_garbage") is None
-    assert keys.find(token + "x") is None
-    assert keys.find("\ud800") is None
+    assert keys.find_by_token(token) == key
+    assert keys.find_by_token("rd_garbage") is None
+    assert keys.find_by_token(token + "x") is None
+    assert keys.find_by_token("\ud800") is None
 
 
 def test_only_a_hash_is_stored(keys, tmp_path):
@@ -40,23 +40,23 @@ def test_revoked_and_expired_keys_are_not_found(keys):
     _, expired = keys.create("b", days=0)
 
     assert keys.revoke(revoked.id).revoked is not None
-    assert keys.find(token) is None
-    assert keys.find(expired) is None
-    assert keys.any()
-    assert not keys.usable()
+    assert keys.find_by_token(token) is None
+    assert keys.find_by_token(expired) is None
+    assert keys.has_had_keys()
+    assert not keys.has_valid_key()
     with pytest.raises(NotFound, match="keys list"):
         keys.revoke("nothing")
 
 
 def test_keys_survive_and_are_seen_by_another_process(keys, tmp_path):
-    assert not keys.any()
+    assert not keys.has_had_keys()
     other = KeyStore(tmp_path)
     _, token = other.create("late")
     secret = other.get_secret("cursor")
     other.close()
 
-    assert keys.find(token) is not None
-    assert keys.secret("cursor") == secret
+    assert keys.find_by_token(token) is not None
+    assert keys.get_secret("cursor") == secret
     assert len(secret) == 32
 
 
@@ -167,6 +167,6 @@ def test_a_row_that_is_not_of_ours_opens_nothing_and_is_said(keys, tmp_path, gro
     with contextlib.closing(sqlite3.connect(tmp_path / "desk.sqlite")) as db, db:
         db.execute("UPDATE keys SET groups = ?", (groups,))
 
-    for ask in (lambda: keys.find(token), lambda: keys.valid(key.id), keys.all):
+    for ask in (lambda: keys.find_by_token(token), lambda: keys.find_valid(key.id), keys.list_keys):
         with pytest.raises(HomeUnusable, match=r"desk\.sqlite"):
             ask()

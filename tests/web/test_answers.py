@@ -46,7 +46,7 @@ def test_a_stream_ends_with_one_done_and_its_deltas_are_its_text(client):
 
 
 def test_a_stream_whose_desk_fails_ends_with_one_error_that_tells_nothing(client, monkeypatch):
-    opened = client.app.state.desk.live._places["default"].shared.opened
+    opened = client.app.state.desk.open_collections._places["default"].shared.collection
     monkeypatch.setattr(type(opened.retrieve), "__call__", lambda *_, **__: 1 / 0)
 
     events = heard(client.post("/v1/answers", json={"question": "x", "stream": True}).text)

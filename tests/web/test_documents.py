@@ -18,7 +18,7 @@ def test_the_text_is_exactly_what_is_stored(client):
 
 def test_a_text_of_an_older_generation_is_given_while_it_is_kept(client, home):
     publish(home, "default", {"refunds.md": "Refunds take a year now.\n"})
-    client.app.state.desk.live.refresh_all()
+    client.app.state.desk.open_collections.refresh_all()
 
     def text(**generation: int) -> str:
         return client.get(f"{BASE}/refunds.md/text", params=generation).text
@@ -158,7 +158,7 @@ def test_a_job_nobody_made_is_a_404(client):
 
 def test_an_original_is_what_was_opened_whatever_takes_its_place(client, tmp_path):
     done(client, client.put(f"{BASE}/a.md", content=b"# Tea\n\nTea is served at four.\n"))
-    at = client.app.state.desk.live._places["default"].shared.opened
+    at = client.app.state.desk.open_collections._places["default"].shared.collection
     (document,) = [one for one in at.documents if one.uri == "a.md"]
     file = original_file(at.folder, document.digest)
     secret = tmp_path / "secret"

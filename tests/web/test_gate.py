@@ -45,7 +45,7 @@ def test_every_route_asks_for_a_scope_or_is_known_to_be_open():
         for route in router.routes:
             assert isinstance(route, APIRoute)
             asks = [d.call.__qualname__ for d in route.dependant.dependencies if d.call]
-            assert ("may.<locals>.check" in asks) != (route.path in OPEN), route.path
+            assert ("require_scope.<locals>.check" in asks) != (route.path in OPEN), route.path
 
 
 def test_without_a_key_the_desk_is_open_and_the_first_key_closes_it_for_good(client, keys):

@@ -180,7 +180,7 @@ def test_an_idempotency_key_gives_no_text_of_what_is_hidden_or_gone(client, home
         assert client.post(f"/v1/{path}", json=body, headers=headers).content == first.content
 
     publish(home, "default", {SECRET: CANARY}, secrets=frozenset({"board"}))
-    client.app.state.desk.live.refresh_all()
+    client.app.state.desk.open_collections.refresh_all()
 
     for path, body in (("answers", ASK), ("search", {"query": ASK["question"]})):
         assert "xylophone" not in client.post(f"/v1/{path}", json=body, headers=headers).text
@@ -211,14 +211,14 @@ def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
         for uri in ("handbook.md", "plan.md"):
             build.add(*document(uri, f"The {uri} of the house.\n", source=f"{home}/docs of us"))
         build.publish()
-    client.app.state.desk.live.refresh_all()
+    client.app.state.desk.open_collections.refresh_all()
     listed = client.get(BASE).json()["documents"]
     foreign = ended(client, client.put(f"{BASE}/handbook.md", content=BODY))
     current = home / "collections" / "other" / "CURRENT"
     current.write_text("99\n")
     for manifest in current.parent.glob("generations/*/MANIFEST.json"):
         manifest.write_text("{}")
-    client.app.state.desk.live.refresh_all()
+    client.app.state.desk.open_collections.refresh_all()
     damaged = ended(client, client.put("/v1/collections/other/documents/a.md", content=BODY))
     said = [
         json.dumps(listed),

@@ -81,7 +81,7 @@ def test_every_refusal_is_a_problem(client, method, path, status):
 
 
 def test_an_unexpected_error_tells_nothing(client, monkeypatch):
-    opened = client.app.state.desk.live._places["default"].shared.opened
+    opened = client.app.state.desk.open_collections._places["default"].shared.collection
     monkeypatch.setattr(type(opened.retrieve), "__call__", lambda *_, **__: {}["secret path"])
 
     response = client.post("/v1/search", json={"query": "x"})

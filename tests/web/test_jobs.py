@@ -44,7 +44,7 @@ def work() -> Work:
 
 @pytest.fixture
 def jobs(work, monkeypatch) -> Iterator[JobQueue]:
-    monkeypatch.setattr(module, "PAUSE", 0.02)
+    monkeypatch.setattr(module, "RETRY_PAUSE", 0.02)
     jobs = JobQueue(work, limit=16, metrics=Metrics())
     yield jobs
     work.go.set()
@@ -80,7 +80,7 @@ def test_a_busy_collection_holds_up_no_other_and_keeps_its_own_order(jobs, work)
     for number in range(5):
         submit(jobs, "slow", str(number))
     other = submit(jobs, "quick")
-    wait(lambda: jobs.get(other.id).state == "done")
+    wait(lambda: jobs.get_job(other.id).state == "done")
     assert work.done == [("quick", "a")]
     work.go.set()
     wait(lambda: len(work.done) == 6)
@@ -92,31 +92,31 @@ def test_collections_that_others_hold_take_no_thread_and_their_jobs_say_what_the
 ):
     work.busy = {f"busy-{n}" for n in range(2 * JOB_THREADS)}
     waiting = [submit(jobs, name) for name in sorted(work.busy)]
-    wait(lambda: all(jobs.get(job.id).waits_for for job in waiting))
+    wait(lambda: all(jobs.get_job(job.id).waits_for for job in waiting))
     other = submit(jobs, "free")
-    wait(lambda: jobs.get(other.id).state == "done")
+    wait(lambda: jobs.get_job(other.id).state == "done")
 
-    job = jobs.get(waiting[0].id)
+    job = jobs.get_job(waiting[0].id)
     assert job.state == "running"
     assert job.waits_for == "another job holds the collection"
     assert time.time() - 60 < job.waits_since <= time.time()
     since, tries = job.waits_since, work.tries
     wait(lambda: work.tries > tries + 10)
-    assert jobs.get(waiting[0].id).waits_since == since
+    assert jobs.get_job(waiting[0].id).waits_since == since
 
     work.busy.clear()
-    wait(lambda: all(jobs.get(job.id).state == "done" for job in waiting))
-    assert jobs.get(waiting[0].id).waits_for is None
+    wait(lambda: all(jobs.get_job(job.id).state == "done" for job in waiting))
+    assert jobs.get_job(waiting[0].id).waits_for is None
 
 
 def test_a_job_that_waited_long_enough_fails_and_the_next_has_its_own_time(jobs, work, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "COLLECTION_WAIT", 0.1)
     work.busy = {"busy"}
     first, second = submit(jobs, "busy"), submit(jobs, "busy")
-    wait(lambda: jobs.get(first.id).state == "failed")
-    assert jobs.get(first.id).error["code"] == "collection_busy"
+    wait(lambda: jobs.get_job(first.id).state == "failed")
+    assert jobs.get_job(first.id).error["code"] == "collection_busy"
     work.busy.clear()
-    wait(lambda: jobs.get(second.id).state == "done")
+    wait(lambda: jobs.get_job(second.id).state == "done")
 
 
 def test_one_collection_cannot_take_every_place(jobs, work):
@@ -124,15 +124,15 @@ def test_one_collection_cannot_take_every_place(jobs, work):
     for name in ("one", "two"):
         with pytest.raises(Overloaded):
             fill(jobs, name)
-    jobs.room("three", "me")
+    jobs.ensure_room("three", "me")
     other = submit(jobs, "three")
-    wait(lambda: jobs.get(other.id).state == "done")
+    wait(lambda: jobs.get_job(other.id).state == "done")
     with pytest.raises(Overloaded):
-        jobs.room("one", "me")
+        jobs.ensure_room("one", "me")
 
 
 def test_one_key_cannot_take_every_place_with_many_collections(work, monkeypatch):
-    monkeypatch.setattr(module, "THREADS", 1)
+    monkeypatch.setattr(module, "JOB_THREADS", 1)
     jobs = JobQueue(work, limit=16, metrics=Metrics())
     names = [f"c{number}" for number in range(100)]
     work.slow = frozenset(names)
@@ -167,13 +167,13 @@ def test_over_http_no_more_collections_are_made_than_the_setting_says(home, keys
 
 
 def test_a_job_is_remembered_until_it_has_ended(jobs, work, monkeypatch):
-    monkeypatch.setattr(module, "REMEMBERED", 3)
+    monkeypatch.setattr(module, "KEPT_JOBS", 3)
     work.slow = frozenset({"slow"})
     first = submit(jobs, "slow")
     for number in range(6):
         other = submit(jobs, f"quick-{number}")
-        wait(lambda other=other: (job := jobs.get(other.id)) is None or job.state == "done")
-    assert jobs.get(first.id).state == "running"
+        wait(lambda other=other: (job := jobs.get_job(other.id)) is None or job.state == "done")
+    assert jobs.get_job(first.id).state == "running"
 
 
 def test_a_job_that_fails_or_is_dropped_leaves_no_body(jobs, work, tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_a_job_that_fails_or_is_dropped_leaves_no_body(jobs, work, tmp_path, mon
     body.write_bytes(b"x")
     monkeypatch.setattr(work, "done", None)  # appending to it fails
     job = submit(jobs, "c", body=body)
-    wait(lambda: jobs.get(job.id).state == "failed")
+    wait(lambda: jobs.get_job(job.id).state == "failed")
     assert not body.exists()
 
 

@@ -239,5 +239,5 @@ def test_asking_a_closed_collection_again_and_again_keeps_no_frames(home, keys):
         for _ in range(3):
             for _ in range(10):
                 client.post("/v1/search", json={"query": "x", "collection": "other"})
-            kept.append(depth(client.app.state.desk.live._places["other"].error))
+            kept.append(depth(client.app.state.desk.open_collections._places["other"].error))
     assert kept[0] == kept[2]

@@ -87,17 +87,17 @@ def test_publishing_drops_no_request_and_every_answer_is_of_one_generation(home,
 
 
 def test_an_old_index_is_closed_by_its_last_reader(client, home):
-    live = client.app.state.desk.live
+    live = client.app.state.desk.open_collections
     shared = live._places["default"].shared
-    old = shared.opened.index
+    old = shared.collection.index
 
     with shared.lease():
         refund(home, 7)
         wait(lambda: generation(client) == 2)
-        assert old.text("refunds.md")  # somebody still reads it
+        assert old.read_text("refunds.md")  # somebody still reads it
     wait(lambda: old._closed)
     with pytest.raises(Exception, match="closed"):
-        old.text("refunds.md")
+        old.read_text("refunds.md")
 
 
 def test_a_damaged_generation_leaves_the_old_one_answering_and_says_so(client, home):
@@ -208,9 +208,9 @@ def test_a_home_without_collections_serves_the_page_and_says_what_is_missing(tmp
 
 
 def test_a_look_at_collections_after_the_end_begins_nothing(client):
-    live = client.app.state.desk.live
+    live = client.app.state.desk.open_collections
     live.close()
-    assert live._begin_all() == []
+    assert live._start_refreshes() == []
     assert client.post("/v1/answers", json={"question": "refund"}).status_code == 503
 
 

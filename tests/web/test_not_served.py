@@ -124,7 +124,7 @@ def test_what_answers_on_shows_nothing_that_was_removed_or_shut_since(
         if reason == "settings":
             (home / "collections/default/calibration.json").write_text("{}")
         else:
-            monkeypatch.setattr(client.app.state.desk.live, "_open", fail)
+            monkeypatch.setattr(client.app.state.desk.open_collections, "_open", fail)
         client.delete(f"{DOCUMENTS}/gone.md", headers=admin)
         put(client, "shut.md", admin, "?groups=staff")
 
@@ -195,12 +195,12 @@ class SlowDisk:
 
 
 def test_a_collection_on_a_slow_disk_holds_up_no_other(home, keys, monkeypatch):
-    monkeypatch.setattr(api, "START", 0.05)
-    monkeypatch.setattr(documents, "SOON", 0.05)
+    monkeypatch.setattr(api, "START_WAIT", 0.05)
+    monkeypatch.setattr(documents, "LIST_WAIT_SECONDS", 0.05)
     settings = replace(Settings(), serve=ServeOptions(poll_seconds=0.02))
     desks = Workspace(home, settings, HashEmbedder())
     slowly = SlowDisk(Workspace(home, settings, HashEmbedder()), "other")
-    monkeypatch.setattr(desks, "open", slowly)
+    monkeypatch.setattr(desks, "open_collection", slowly)
     app = api.build_app(desks, keys)
     with TestClient(app, base_url="http://localhost:8080") as client:
         asked = [

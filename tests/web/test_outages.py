@@ -47,7 +47,7 @@ def test_a_current_that_came_while_its_collection_was_opened_is_noticed_when_it_
     made = home.with_name("made") / "collections/later"
     aside = (made / "CURRENT").rename(home.with_name("aside"))
     with serving(home, keys, poll_seconds=600) as client:  # each look is one of those below
-        live = client.app.state.desk.live
+        live = client.app.state.desk.open_collections
         open_ = live._open
 
         def point_and_open(name: str):
@@ -72,7 +72,7 @@ def test_views_of_what_answers_on_do_not_keep_each_other(home, keys):
     with serving(home, keys, retry_seconds=600) as client:
         for n in range(2):
             change(client, "PUT", f"{n}.md")
-        place, views = client.app.state.desk.live._places["default"], []
+        place, views = client.app.state.desk.open_collections._places["default"], []
         source = place.shared
         (home / "collections/default/calibration.json").write_text("{}")
         for n in range(2):
@@ -80,10 +80,10 @@ def test_views_of_what_answers_on_do_not_keep_each_other(home, keys):
             views.append(weakref.ref(place.shared))
 
         assert [view() is not None for view in views] == [False, True]
-        assert source.users == 1  # the view that answers
+        assert source.user_count == 1  # the view that answers
         (home / "collections/default/calibration.json").unlink()
         change(client, "PUT", "3.md")
-        assert source.users == 0
+        assert source.user_count == 0
         assert views[-1]() is None
 
 

@@ -139,7 +139,7 @@ def test_what_a_killed_server_left_is_cleared_at_start_and_what_a_living_one_hol
     code = (
         "import sys, time, pathlib\nfrom ragdesk.web.uploads import Uploads\n"
         "uploads = Uploads(pathlib.Path(sys.argv[1]))\n"
-        "uploads.new().write_bytes(b'x' * 1000)\n"
+        "uploads.new_file().write_bytes(b'x' * 1000)\n"
         "print(uploads.folder, flush=True)\ntime.sleep(60)\n"
     )
     holder = subprocess.Popen(  # noqa: S603 - our own code

@@ -1,4 +1,4 @@
-"""CSV and its kin: rows of a table, or questions with their answers."""
+"""Parse CSV and similar files: as a table, or as questions with their answers."""
 
 import csv
 import io
@@ -79,7 +79,10 @@ def _read_strictly(text: str, delimiter: str) -> Iterator[list[str]]:
 
 
 def _has_loose_quotes(text: str, delimiter: str) -> bool:
-    """Tell whether quotes are used loosely, yet all closed. Raises Unreadable for an open one."""
+    """Tell whether quotes break the CSV rules, yet are all closed.
+
+    Raises Unreadable for an open one.
+    """
     try:
         for _ in _open_reader(text, delimiter, strict=True):
             pass

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: one record, one entry; questions with answers are a FAQ."""
+"""Parse JSON and JSON Lines: an entry for each record; questions with answers are an FAQ."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def read_records(text: str) -> Iterator[JsonRecord]:
-    """Give the records of a JSON document, or of one a line."""
+    """Yield the records of a JSON document, or of one a line."""
     whole = text.lstrip()
     try:
         value = json.loads(whole)
@@ -104,7 +104,7 @@ def _write_record(record: JsonRecord, builder: DocumentBuilder) -> None:
 
 
 def _first_text(fields: JsonRecord, keys: tuple[str, ...]) -> str:
-    """Give the first field that holds words."""
+    """Return the first field that contains words."""
     values = (fields.get(key) for key in keys)
     return next((value for value in values if isinstance(value, str) and value.strip()), "")
 

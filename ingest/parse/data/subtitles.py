@@ -1,4 +1,4 @@
-"""WebVTT: what was said, without the times."""
+"""Parse WebVTT subtitles: the spoken words, without the times."""
 
 import re
 from pathlib import PurePosixPath

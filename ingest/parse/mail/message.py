@@ -1,4 +1,4 @@
-"""E-mail: subject, sender, date and what was written; quoted history and attachments stay out."""
+"""Parse e-mail: subject, sender, date and body, without quoted history and attachments."""
 
 import email
 import re
@@ -36,7 +36,7 @@ _HISTORY_MARKUP = (
 
 
 class _Policy(EmailPolicy):
-    """Reads the beginning of a field: the standard library takes the square of its length."""
+    """Truncate header fields: the standard library's parser is quadratic in their length."""
 
     def header_fetch_parse(self, name: str, value: str) -> str:
         short = value if hasattr(value, "name") else value[:LONGEST_FIELD]
@@ -66,7 +66,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def _decode_field(message: EmailMessage, name: str) -> str:
-    """Give a header decoded; one that cannot be decoded is left out."""
+    """Decode a header field; one that cannot be decoded is left out."""
     try:
         return str(message.get(name, ""))
     except (ValueError, LookupError, IndexError, AttributeError):

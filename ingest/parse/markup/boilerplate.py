@@ -1,4 +1,4 @@
-"""What on a web page is not its content: menus, banners, forms, what is hidden from readers."""
+"""Find the parts of a web page that are not its content: menus, banners, forms."""
 
 import re
 from collections import defaultdict
@@ -67,7 +67,7 @@ def find_boilerplate(root: Node) -> set[int]:
 
 
 def _find_ancestors(root: Node, selector: str) -> set[int]:
-    """Find what stands around some elements, each once however deep they are nested."""
+    """Return the ids of all ancestors of the elements a selector matches."""
     ancestors: set[int] = set()
     for node in root.css(selector):
         above = node.parent
@@ -78,7 +78,7 @@ def _find_ancestors(root: Node, selector: str) -> set[int]:
 
 
 def _is_page_frame(node: Node, root: Node, heading_ancestors: Collection[int]) -> bool:
-    """Tell a page's own header, footer or side bar from one that belongs to the content."""
+    """Tell whether a header, footer or side bar is the page's own, not the content's."""
     if node.tag == "header":
         return root.tag == "body" and node.mem_id not in heading_ancestors
     if node.tag == "aside":
@@ -88,13 +88,13 @@ def _is_page_frame(node: Node, root: Node, heading_ancestors: Collection[int]) -
 
 
 def _wraps_content(form: Node) -> bool:
-    """Tell a form that only wraps a page's content from one that asks for input."""
+    """Tell whether a form only wraps a page's content, and asks for no input."""
     return form.css_first("h1,h2,h3,p + p + p") is not None and _count_visible(form) > 500  # noqa: PLR2004
 
 
 @dataclass(slots=True)
 class _ElementSize:
-    """What an element holds: visible characters, those of links, links, and those to the page."""
+    """The size of an element: visible characters, those of links, links, and those to the page."""
 
     length: int = 0
     link_length: int = 0
@@ -133,7 +133,7 @@ def _measure_elements(root: Node) -> dict[int, _ElementSize]:
 def _is_menu(
     node: Node, sizes: Mapping[int, _ElementSize], heading_ancestors: Collection[int]
 ) -> bool:
-    """Tell a menu by its name, and by consisting of links."""
+    """Tell whether an element is a menu, by its name and by consisting of links."""
     label = f"{node.attributes.get('class') or ''} {node.id or ''}"
     if not _MENU_NAME.search(label) or node.tag in {"body", "html", "main", "article"}:
         return False
@@ -144,12 +144,12 @@ def _is_menu(
 
 
 def _is_contents(size: _ElementSize) -> bool:
-    """Tell a page's table of contents: a list of links to its own sections, and nothing else."""
+    """Tell whether an element is a table of contents: only links to its own page's sections."""
     return 3 <= size.links == size.page_links and size.link_length >= 0.9 * size.length  # noqa: PLR2004
 
 
 def _find_contents_caption(node: Node) -> Iterator[int]:
-    """Give the line before a table of contents that only announces it."""
+    """Yield the line before a table of contents that only announces it."""
     before = node.prev
     while before is not None and not before.is_element_node:
         before = before.prev

@@ -52,7 +52,7 @@ def _check_rights(archive: Archive) -> None:
 
 
 def _list_chapters(book: Element, folder: str) -> Iterator[str]:
-    """Give the chapters' entries in reading order, without the book's own table of contents."""
+    """Yield the chapters' entries in reading order, without the book's own table of contents."""
     manifest = {
         read_attribute(node, "id"): node for node in book.iter() if local_name(node) == "item"
     }

@@ -84,7 +84,7 @@ def find_hidden_elements(tree: Tree) -> set[int]:
 
 
 def find_veiled_elements(tree: Tree) -> list[Node]:
-    """Find the elements whose own style makes their words unseen: their colour is their ground's.
+    """Find elements whose text has the colour of its background.
 
     The ground is known where an element around says it, or where nothing on the page could:
     no class, no name, no style sheet. Elsewhere white may lie on dark.
@@ -135,7 +135,7 @@ def _compact_style(node: Node) -> str:
 
 
 def _background_colour(node: Node) -> str:
-    """Give the colour that an element lays under its words; "" where what is around it shows."""
+    """Return the background colour an element sets; "" if it sets none."""
     if not node.is_element_node:
         return ""
     names = node.attributes
@@ -156,10 +156,10 @@ def _parse_style(node: Node) -> dict[str, str]:
 
 
 def _normalise_colour(value: str) -> str:
-    """Spell a colour one way, as far as pages hide words with it.
+    """Return a colour in one spelling, for the colours that pages hide words with.
 
-    >>> _normalise_colour("#FFF"), _normalise_colour("rgb(255, 255, 255)"), _normalise_colour("White"), _normalise_colour("red")
-    ('#ffffff', '#ffffff', '#ffffff', 'red')
+    >>> [_normalise_colour(value) for value in ("#FFF", "rgb(255, 255, 255)", "White", "red")]
+    ['#ffffff', '#ffffff', '#ffffff', 'red']
     """
     text = re.sub(r"\s+", "", value.lower())
     if re.fullmatch(r"#[0-9a-f]{3}", text):
@@ -188,7 +188,7 @@ def _is_hidden_element(node: Node) -> bool:
 
 
 def _hidden_selectors(tree: Tree) -> Iterator[str]:
-    """Give the simple selectors that the page's own style sheets hide."""
+    """Yield the selectors that the page's own style sheets hide."""
     for style in tree.css("style"):
         sheet = remove_between(style.text(), _COMMENT)
         for selectors, rule in _iterate_css_rules(
@@ -201,7 +201,7 @@ def _hidden_selectors(tree: Tree) -> Iterator[str]:
 
 
 def _iterate_css_rules(sheet: str) -> Iterator[tuple[str, str]]:
-    """Give a sheet's simple rules: the selectors before a pair of braces, and what stands in it."""
+    """Yield a sheet's simple rules: the selectors before a pair of braces, and its content."""
     for rule in _CSS_RULE.finditer(sheet):
         before = sheet[max(0, rule.start() - _SELECTORS) : rule.start()]
         selectors = before[max(map(before.rfind, "{}@")) + 1 :]

@@ -54,7 +54,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def find_page_title(tree: Tree) -> str:
-    """Give a page's title: its one first heading, else what its head says."""
+    """Return a page's title: its one first heading, else what its head says."""
     heads = tree.css("h1")
     names = [read_line(node) for node in heads[:1] if len(heads) == 1]
     names += [join_wrapped_lines(clean_text(node.text())) for node in tree.css("head title")[:1]]
@@ -62,7 +62,7 @@ def find_page_title(tree: Tree) -> str:
 
 
 def _structured_questions(tree: Tree) -> Iterator[str]:
-    """Give the questions that the page's own data (schema.org) names.
+    """Yield the questions that the page's own data (schema.org) names.
 
     Only the names: what is answered is taken from where a reader sees it.
     """

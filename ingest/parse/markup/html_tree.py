@@ -1,4 +1,4 @@
-"""The door to the HTML parser: markup in, a tree that is safe to walk out."""
+"""Parse HTML into a tree that is safe to walk. The only importer of the HTML parser."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -66,7 +66,7 @@ def parse_html(markup: str) -> Tree:
 
 
 def _long_tags(markup: str) -> Iterator[str]:
-    """Give what stands between a tag's beginning and the next ``>``, where it is long."""
+    """Yield what stands between a tag's beginning and the next ``>``, where it is long."""
     for part in markup.split(">"):
         if len(part) > _LONG_TAG and (start := _TAG_START.search(part)):
             tag = part[start.start() :]
@@ -75,7 +75,7 @@ def _long_tags(markup: str) -> Iterator[str]:
 
 
 def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
-    """Take out what stands between marks, and the marks; an opening one that is not closed stays.
+    """Remove the text between marks, and the marks; an opening one that is not closed stays.
 
     Each mark is looked for once from where the last one ended: a page of marks that are opened and
     never closed takes an expression the square of its length.
@@ -103,7 +103,7 @@ def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
 
 
 def expand_empty_elements(source: str) -> str:
-    """Spell out empty elements of XHTML: in HTML, ``<title/>`` would swallow the whole page.
+    """Expand XHTML's empty elements: in HTML, `<title/>` would swallow the page.
 
     >>> expand_empty_elements('<title/><br/><a id="x"/>text')
     '<title></title><br/><a id="x"></a>text'
@@ -161,7 +161,7 @@ def walk_tree(root: Node, enter: Callable[[Node], bool], leave: Callable[[Node],
 
 
 def component_label(node: Node) -> str:
-    """Give the name that a component shows above its content: a tab's label, a card's title."""
+    """Return the label of a component (a tab's `label`, a card's `title`), or ""."""
     tag = node.tag
     if tag in _KNOWN_TAGS:
         return ""
@@ -170,20 +170,20 @@ def component_label(node: Node) -> str:
 
 
 def iterate_descendants(root: Node) -> Iterator[Node]:
-    """Give all nodes below a node, in document order."""
+    """Yield all nodes below a node, in document order."""
     nodes = root.traverse(include_text=True)
     next(nodes, None)
     return nodes
 
 
 def read_superscript(node: Node) -> str:
-    """Give raised text; ten to the sixth stays 10⁶, since 106 would be another number."""
+    """Return superscript text; digits become ⁶ and the like, as 10⁶ is not 106."""
     text = node.text(strip=True)
     return text.translate(_RAISED) if set(text) <= _RAISES else text
 
 
 def read_line(root: Node, unseen: Collection[int] = ()) -> str:
-    """Give all that is seen in an element as one line; list items are set apart by semicolons."""
+    """Return all that is seen in an element as one line; list items are set apart by semicolons."""
     parts: list[str] = []
 
     def enter(node: Node) -> bool:

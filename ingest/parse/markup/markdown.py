@@ -1,4 +1,4 @@
-"""Markdown and MDX: rendered to markup, and read as such.
+"""Parse Markdown and MDX: rendered to HTML, then read as HTML.
 
 Markup is what Markdown means, embedded HTML included, so lists, tables and collapsible answers
 have one reader for all formats.
@@ -96,7 +96,7 @@ def split_front_matter(source: str) -> tuple[dict[str, str], str]:
 
 
 def _unquote_value(text: str) -> str:
-    """Take the blanks and the quotes from around a value; blanks alone stay one."""
+    """Remove blanks and quotes around a value; blanks alone stay one."""
     value = text.removesuffix("\r").rstrip(" \t").lstrip(" \t")
     for quote in ('"', "'"):
         if len(value) > 2 and value.startswith(quote) and value.endswith(quote):  # noqa: PLR2004
@@ -105,7 +105,7 @@ def _unquote_value(text: str) -> str:
 
 
 def render_markup(source: str) -> str:
-    """Turn Markdown into markup: CommonMark, with tables, struck-out words and footnotes.
+    """Render Markdown to markup: CommonMark with tables, strikethrough and footnotes.
 
     Raises Unreadable for absurd tables or nesting.
     """
@@ -135,7 +135,7 @@ def _check_tables(source: str) -> None:
 
 
 def _strip_template_marks(prose: str) -> str:
-    """Take out what is neither Markdown nor text: template marks, modules, components."""
+    """Remove what is neither Markdown nor text: template marks, modules, components."""
     if "{" in prose:
         prose = _TARGET.sub("](#)", _TEMPLATE_MARKS.sub("", prose))
     if "import" in prose or "export" in prose:
@@ -146,7 +146,7 @@ def _strip_template_marks(prose: str) -> str:
 
 
 def _split_fenced_code(source: str) -> list[tuple[bool, str]]:
-    """Cut a source into prose and fenced code, which is left as it is."""
+    """Split a source into prose and fenced code, which is left as it is."""
     parts: list[tuple[bool, str]] = []
     at, begun, mark = 0, 0, ""
     for fence in _FENCE.finditer(source):

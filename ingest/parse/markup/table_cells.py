@@ -1,4 +1,4 @@
-"""Reads a table of markup: its cells, what they span, and its header."""
+"""Read the cells of a markup table, with their spans, and find its header."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ _BETWEEN = 3  # characters between two cells
 
 @dataclass(slots=True)
 class _Spans:
-    """What a table's spans add to it, held to a multiple of what its cells say themselves.
+    """The text that rowspans and colspans repeat, limited to a multiple of the table's own.
 
-    tall: of each column, the rows that are left and the text. own, again: characters.
+    open_cells: by column, the rows that a tall cell still spans and its text.
     """
 
     open_cells: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def write_markup_table(table: Node, builder: DocumentBuilder, unseen: Collection
 
 
 def _iterate_table_rows(table: Node) -> Iterator[tuple[bool, list[Node]]]:
-    """Give the table's own rows, not those of tables in it, and whether each is in its head."""
+    """Yield the table's own rows, not those of tables in it, and whether each is in its head."""
     for part in _child_elements(table, _PART_TAGS):
         if part.tag == "tr":
             yield False, list(_child_elements(part, _CELL_TAGS))
@@ -71,7 +71,7 @@ def _child_elements(node: Node, tags: frozenset[str]) -> Iterator[Node]:
 
 
 def _is_layout(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
-    """Tell a table that arranges parts of a page: it names no columns, and holds whole sections."""
+    """Tell whether a table only lays out a page: no header cells, and whole sections in it."""
     if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
         return False
     return any(
@@ -85,7 +85,7 @@ def _read_rows(
     *,
     read_cell: Callable[[Node], str],
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Give the header rows and the others. A tall cell is said again in the rows it spans."""
+    """Return the header rows and the others. A tall cell is repeated in the rows it spans."""
     heads: list[list[str]] = []
     rows: list[list[str]] = []
     spans = _Spans()

@@ -1,4 +1,4 @@
-"""Writes a tree of markup into a document: headings, lists, tables, code, questions.
+"""Write a tree of markup into a document: headings, lists, tables, code, questions.
 
 One way for every format that is markup or becomes it: web pages, Markdown, books, e-mail.
 """
@@ -46,7 +46,7 @@ def write_tree(
 ) -> None:
     """Write what a reader of the tree would see.
 
-    unseen: memory ids of elements to pass over. asked: lines known to be questions.
+    unseen: memory ids of elements to pass over. questions: lines known to be questions.
     """
     writer = _TreeWriter(builder, unseen, questions)
     walk_tree(root, writer.enter_node, writer.leave_node)
@@ -278,7 +278,7 @@ class _TreeWriter:
 
 
 def _continues_definition(node: Node) -> bool:
-    """Tell a paragraph that follows another one in a definition."""
+    """Tell whether a paragraph follows another one in a definition."""
     before = node.prev if node.tag == "p" else None
     while before is not None and not before.is_element_node:
         before = before.prev

@@ -1,4 +1,4 @@
-"""The numbers behind a chart of an office document, as a table: what a reader sees drawn."""
+"""Read the numbers behind a chart of an office document, as a table."""
 
 from ingest.parse.xml_tree import Element, local_name
 
@@ -6,7 +6,7 @@ MOST_POINTS = 1000
 
 
 def chart_rows(chart: Element) -> list[list[str]]:
-    """Give a row per category and a column per series; the first row names the series."""
+    """Return a row per category and a column per series; the first row names the series."""
     series = list(chart.iter("{*}ser"))
     columns = [
         (
@@ -26,7 +26,7 @@ def chart_rows(chart: Element) -> list[list[str]]:
 
 
 def chart_title(chart: Element) -> str:
-    """Give the chart's title; "" if it has none of its own."""
+    """Return the chart's title; "" if it has none of its own."""
     node = next(chart.iter("{*}title"), None)
     return "" if node is None else "".join(run.text or "" for run in node.iter("{*}t"))
 

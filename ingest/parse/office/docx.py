@@ -35,7 +35,7 @@ MOST_SPANNED_COLUMNS = 500  # columns
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a paragraph style says of structure. level: 0 for a title, from 1 for headings."""
+    """A paragraph style's structure. level: 0 for a title, from 1 for headings."""
 
     level: int | None = None
     number: str = ""
@@ -129,7 +129,7 @@ class _BlockReader:
         self._write_anchored(node)
 
     def _write_anchored(self, node: Element) -> None:
-        """Write what a paragraph holds or refers to beside its words: boxes and notes."""
+        """Write the text boxes and notes that a paragraph anchors."""
         for box in paragraph_text.find_text_boxes(node):
             if box in self._boxes:  # in a box that was written: once more each level would double
                 continue
@@ -200,7 +200,7 @@ class _BlockReader:
         return row
 
     def _read_word_cell(self, cell: Element) -> str:
-        """Give a cell on one line; items and rows of a table in it are set apart."""
+        """Return a cell on one line; items and rows of a table in it are set apart."""
         parts: list[str] = []
         listed = False
         for paragraph in cell.iter("{*}p"):
@@ -216,7 +216,7 @@ class _BlockReader:
 
 
 def read_styles(part: Element | None) -> dict[str, Style]:
-    """Read the paragraph styles; each knows what those it stands on say."""
+    """Read the paragraph styles, each with what it inherits."""
     nodes = {read_attribute(node, "styleId"): node for node in _child_nodes(part, "style")}
     return {name: _resolve_style(name, nodes, MOST_STYLE_PARENTS) for name in nodes}
 
@@ -238,7 +238,7 @@ def _resolve_style(name: str, nodes: dict[str, Element], parents_left: int) -> S
 
 
 def _apply_properties(style: Style, own: Element | None) -> Style:
-    """Lay a paragraph's own outline level and list over those of its style."""
+    """Apply a paragraph's own outline level and list over those of its style."""
     level = read_attribute(find_child(own, "outlineLvl"))
     if level.isdecimal() and style.level != 0:
         style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)

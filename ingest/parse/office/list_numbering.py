@@ -1,4 +1,4 @@
-"""Numbers and bullets of a Word document's lists, counted as Word counts them."""
+"""Compute the numbers and bullets of the lists in a Word document, as Word counts them."""
 
 import re
 from collections import defaultdict
@@ -23,7 +23,7 @@ MOST_ROMAN = 3000  # no list counts further in Roman numbers
 
 @dataclass(frozen=True, slots=True)
 class ListLevel:
-    """How one level of a list is marked. form: ``bullet``, ``decimal``, ``lowerLetter``."""
+    """The marker of one level of a list. form: ``bullet``, ``decimal``, ``lowerLetter``."""
 
     form: str
     pattern: str
@@ -31,7 +31,7 @@ class ListLevel:
 
 
 class ListNumbering:
-    """Knows the document's lists, and how far each has counted."""
+    """The numbering of a document's lists, with the count of each so far."""
 
     def __init__(self, part: Element | None) -> None:
         self._levels: dict[tuple[str, int], ListLevel] = {}
@@ -90,8 +90,10 @@ class ListNumbering:
 def spell_count(count: int, form: str) -> str:
     """Write a count in a list's own numerals.
 
-    >>> spell_count(4, "lowerRoman"), spell_count(28, "upperLetter"), spell_count(12, "chineseCounting")
-    ('iv', 'BB', '十二')
+    >>> spell_count(4, "lowerRoman"), spell_count(28, "upperLetter")
+    ('iv', 'BB')
+    >>> spell_count(12, "chineseCounting")
+    '十二'
     """
     if form.endswith("Letter") and count > 0:
         letter = chr(ord("a") + (count - 1) % 26) * ((count - 1) // 26 + 1)

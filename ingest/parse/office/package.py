@@ -1,4 +1,4 @@
-"""Office documents as packages: parts, how they relate, their properties.
+"""Open office documents as packages: parts, their relations, their properties.
 
 Names are matched without their namespace, so that strict documents (ISO 29500) read like the
 usual ones.
@@ -24,7 +24,7 @@ class Package:
             raise Unreadable("damaged: it names no document part")
 
     def find_related(self, part: str, kind: str) -> Iterator[str]:
-        """Give the parts of one kind that a part refers to; "" is the package itself."""
+        """Yield the parts of one kind that a part refers to; "" is the package itself."""
         return (target for of, target in self.read_relations(part).values() if of == kind)
 
     def read_relations(self, part: str) -> dict[str, tuple[str, str]]:
@@ -52,7 +52,7 @@ class Package:
         return name in self._names
 
     def find_title(self) -> str:
-        """Give the title among the document's properties, if it says anything."""
+        """Return the title among the document's properties, if it says anything."""
         name = next(self.find_related("", "core-properties"), "")
         if name not in self._names:
             return ""

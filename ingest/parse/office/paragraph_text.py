@@ -1,4 +1,4 @@
-"""The words of an office document's paragraph: what a reader of the printed page sees."""
+"""Read the visible words of an office document's paragraph."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,14 @@ _SKIPPED_NAMES = (
 )
 _SKIPPED_TAGS = frozenset(_SKIPPED_NAMES.split())
 TINY_HALF_POINTS = 4  # half points
+MOST_SIZE_DIGITS = 3  # of a font size in half points; longer ones are nonsense
 WHITE_CODES = {"FFFFFF", "FEFEFE", "FDFDFD"}
 _SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
 
 def read_paragraph(paragraph: Element) -> str:
-    """Give a paragraph's words; line breaks in it are kept."""
+    """Return a paragraph's words; line breaks in it are kept."""
     return "".join(_iterate_words(paragraph))
 
 
@@ -45,7 +46,7 @@ def _iterate_words(node: Element) -> Iterator[str]:
 
 
 def is_hidden_run(run: Element) -> bool:
-    """Tell whether a run of a Word document is seen by no reader: hidden, tiny, white on paper.
+    """Tell whether a run is invisible in print: hidden, tiny, or white on paper.
 
     What is shaded, highlighted or stands in a table, a text box or a drawing may lie on a dark
     fill: there white is seen.
@@ -55,7 +56,7 @@ def is_hidden_run(run: Element) -> bool:
         return False
     size = read_attribute(find_child(own, "sz"))
     if is_on(find_child(own, "vanish")) or (
-        size.isdecimal() and len(size) < 4 and int(size) <= TINY_HALF_POINTS
+        size.isdecimal() and len(size) <= MOST_SIZE_DIGITS and int(size) <= TINY_HALF_POINTS
     ):
         return True
     if read_attribute(find_child(own, "color")).upper() not in WHITE_CODES:
@@ -89,7 +90,9 @@ def _format_formula(node: Element, name: str) -> str:
     if name == "d":
         left, right = (find_child(node, "dPr", mark) for mark in ("begChr", "endChr"))
         inner = ", ".join(_join_words(element) for element in node if local_name(element) == "e")
-        return f"{'(' if left is None else read_attribute(left)}{inner}{')' if right is None else read_attribute(right)}"
+        opening = "(" if left is None else read_attribute(left)
+        closing = ")" if right is None else read_attribute(right)
+        return f"{opening}{inner}{closing}"
     low = f"_{_add_brackets(parts['sub'])}" if parts["sub"] else ""
     high = f"^{_add_brackets(parts['sup'])}" if parts["sup"] else ""
     if name == "nary":
@@ -106,19 +109,19 @@ def _join_words(node: Element | None) -> str:
 
 
 def describe_picture(picture: Element) -> str:
-    """Give a picture's alternative text, if it says anything."""
+    """Return a picture's alternative text, if it says anything."""
     return read_alt_text(read_attribute(picture, "descr"))
 
 
 def find_text_boxes(paragraph: Element) -> Iterator[Element]:
-    """Give the text boxes anchored in a paragraph, each once."""
+    """Yield the text boxes anchored in a paragraph, each once."""
     for node in paragraph.iter("{*}txbxContent"):
         if not any(local_name(ancestor) == "Fallback" for ancestor in node.iterancestors()):
             yield node
 
 
 def find_note_references(paragraph: Element) -> Iterator[tuple[str, str]]:
-    """Give the notes that a paragraph refers to, as (kind, id)."""
+    """Yield the notes that a paragraph refers to, as (kind, id)."""
     for kind in ("footnote", "endnote"):
         for node in paragraph.iter(f"{{*}}{kind}Reference"):
             yield kind, read_attribute(node, "id")

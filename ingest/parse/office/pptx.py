@@ -42,7 +42,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def _relation_id(node: Element) -> str:
-    """Give a relation id: unlike a plain ``id`` it has a namespace."""
+    """Return a relation id: unlike a plain ``id`` it has a namespace."""
     return next(
         (str(identifier) for key, identifier in node.attrib.items() if str(key).endswith("}id")), ""
     )
@@ -77,7 +77,7 @@ def _write_notes(root: Element, builder: DocumentBuilder) -> None:
 
 
 def _iterate_shapes(tree: Element | None) -> Iterator[Element]:
-    """Give the shapes of a slide, those in groups too, without dates, footers and numbers."""
+    """Yield the shapes of a slide, those in groups too, without dates, footers and numbers."""
     for node in tree if tree is not None else ():
         name = local_name(node)
         if name in {"grpSp", "AlternateContent", "Choice"}:
@@ -96,7 +96,7 @@ def _is_hidden_shape(node: Element) -> bool:
 
 
 def _placeholder_type(node: Element) -> str | None:
-    """Name the placeholder that a shape fills; None for a shape of its own."""
+    """Return the type of placeholder that a shape fills; None for a shape of its own."""
     placeholder = next(node.iter("{*}ph"), None)
     return None if placeholder is None else read_attribute(placeholder, "type")
 
@@ -178,7 +178,7 @@ def _write_chart(root: Element, builder: DocumentBuilder) -> None:
 
 
 def _read_slide_cell(cell: Element, above: str) -> str:
-    """Give a cell's words; one merged downwards says those above it again."""
+    """Return a cell's words; one merged downwards repeats those above it."""
     if read_attribute(cell, "vMerge") in {"1", "true"}:
         return above if len(above) <= table_rows.LONGEST_REPEATED_CELL else ""
     return (

@@ -1,4 +1,4 @@
-"""Excel workbooks: a sheet is a section, its tables keep their header, values print as seen."""
+"""Parse Excel workbooks: each sheet a section, each table with its header."""
 
 import datetime as dt
 import io
@@ -194,8 +194,10 @@ def _format_cell(cell: object) -> str:
 def format_number(value: float, form: str) -> str:
     """Print a number without noise: no ``.0``, a share as a share, a price with its currency.
 
-    >>> format_number(3.0, "General"), format_number(0.195, "0.0%"), format_number(79, '#,##0.00 "€"')
-    ('3', '19.5%', '€79.00')
+    >>> format_number(3.0, "General"), format_number(0.195, "0.0%")
+    ('3', '19.5%')
+    >>> format_number(79, '#,##0.00 "€"')
+    '€79.00'
     """
     if "%" in form:
         return f"{value * 100:.10g}%"

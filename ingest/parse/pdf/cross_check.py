@@ -1,4 +1,4 @@
-"""Hold pdfium's text against pypdf's on a few pages, and choose when they differ.
+"""Compare pdfium's text with pypdf's on a few pages, and choose when they differ.
 
 Both read the same file by different code: where they agree, page numbers and letters are right.
 A page costs pypdf 70 ms, so one page is read for every 150, at least one and at most three.
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_sheets(sheets: Sequence[Sheet | None], structure: PdfStructure) -> list[Sheet]:
-    """Fill in pages that pdfium could not load, and all pages where its text is doubted."""
+    """Return the pages, read by pypdf where pdfium failed or its text is doubtful."""
     if len(sheets) != structure.pages or _is_doubted(sheets, structure):
         sheets = [None] * structure.pages
     return [
@@ -66,7 +66,7 @@ def _choose_samples(sheets: Sequence[Sheet | None]) -> list[int]:
 
 
 def _likeness(text: str, other: str) -> float:
-    r"""Give the share of letters and digits that two texts have in common, order aside.
+    r"""Return the share of letters and digits that two texts have in common, order aside.
 
     >>> _likeness("Net sales 34,229", "34,229 Net\nsales"), _likeness("abc", "xyz")
     (1.0, 0.0)
@@ -83,7 +83,7 @@ def _count_letters(text: str) -> int:
 
 
 def _clarity(text: str) -> float:
-    """Give the share of characters that are letters, digits or blanks: garbled text has few."""
+    """Return the share of characters that are letters, digits or blanks: garbled text has few."""
     return sum(c.isalnum() or c.isspace() for c in text) / len(text) if text else 0.0
 
 

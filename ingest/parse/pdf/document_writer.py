@@ -22,7 +22,7 @@ _WORD_MARKS = ".,;:!?()[]{}\"'“”‘’"
 
 
 def find_body_size(sheets: Sequence[Sheet]) -> float:
-    """Give the size in which most letters are set."""
+    """Return the font size in which most letters are set."""
     sizes: Counter[float] = Counter()
     for sheet in sheets:
         for line in sheet.lines:
@@ -33,7 +33,7 @@ def find_body_size(sheets: Sequence[Sheet]) -> float:
 def write_pdf_document(
     sheets: Sequence[Sheet], labels: Sequence[str], structure: PdfStructure, uri: str
 ) -> Document:
-    """Compose the document: blocks that never cross pages, and the map of their boxes."""
+    """Write the document: blocks that never cross pages, and the map of their boxes."""
     body = find_body_size(sheets)
     has_word = _vocabulary(sheets)
     pages = [make_pieces(sheet.lines, body=body, has_word=has_word) for sheet in sheets]
@@ -57,7 +57,7 @@ def write_pdf_document(
 
 
 class _PieceWriter:
-    """A composer that remembers where each part of the text stands."""
+    """A document builder that remembers where each part of the text stands."""
 
     def __init__(self) -> None:
         self.builder = DocumentBuilder()
@@ -120,7 +120,10 @@ def _apply_outline(
     marks: Sequence[OutlineEntry],
     level_of: Callable[[LayoutPiece], int],
 ) -> Iterator[LayoutPiece]:
-    """Make headings of what the outline names; what it names elsewise leads from its place on."""
+    """Make headings of the pieces that the outline names.
+
+    An entry whose title is printed nowhere becomes a heading at the place it points to.
+    """
     named_pieces: dict[int, OutlineEntry] = {}
     unprinted: list[tuple[int, OutlineEntry]] = []
     texts = [_letters_only(piece.text) for piece in page_pieces] if marks else []
@@ -191,7 +194,10 @@ def _rank_headings(
 
 
 def _vocabulary(sheets: Sequence[Sheet]) -> Callable[[str], bool]:
-    """Tell of a word whether it stands in the document, whole. Read when first asked."""
+    """Return a lookup that tells whether a word stands whole in the document.
+
+    Read when first asked.
+    """
 
     @cache
     def words() -> frozenset[str]:
@@ -220,7 +226,7 @@ def _make_form_table(fields: Sequence[FormField]) -> LayoutPiece:
 
 
 def _find_printed_title(page_pieces: Sequence[LayoutPiece], body: float) -> str:
-    """Give the largest heading of the first page, when it is set as a title is."""
+    """Return the largest heading of the first page, when it is set as a title is."""
     headings = [
         piece for piece in page_pieces if piece.kind == "heading" and piece.size > TITLE_SIZE * body
     ]

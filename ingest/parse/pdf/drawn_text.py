@@ -47,8 +47,10 @@ _SYMBOLS = str.maketrans(
 def tidy_text(text: str) -> str:
     r"""Write drawn text as it is read: ligatures and leaders undone, one space between words.
 
-    >>> tidy_text("e\ufb03cient  na\u00a8\u0131ve"), tidy_text("关 于 红 军"), tidy_text("Refunds ........ 4")
-    ('efficient naïve', '关于红军', 'Refunds … 4')
+    >>> tidy_text("e\ufb03cient  na\u00a8\u0131ve"), tidy_text("关 于 红 军")
+    ('efficient naïve', '关于红军')
+    >>> tidy_text("Refunds ........ 4")
+    'Refunds … 4'
     """
     text = tidy_ordinary_text(text)
     if text.isascii() and text.isprintable():

@@ -1,4 +1,4 @@
-"""Read letters where a font only tells the numbers of its glyphs.
+"""Read the letters of fonts that name glyph numbers in place of characters.
 
 Some programs write a subset font whose map to Unicode says that glyph 36 is character 36. The
 glyphs of ordinary TrueType fonts stand in Macintosh order, so 36 is A: the text can be read.

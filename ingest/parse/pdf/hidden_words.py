@@ -53,7 +53,7 @@ _RGBA_AT = [ctypes.addressof(_rgba) + 4 * n for n in range(4)]
 def mark_hidden_words(
     handle: int, places: list[int], corners: Floats, sizes: Floats, page: pypdfium2.PdfPage
 ) -> Marks:
-    """Tell of each word of a page whether it is hidden.
+    """Mark the words of a page that are hidden.
 
     places: of its first character. corners: its box in page space; (n, 4). sizes: of its font.
     """
@@ -82,7 +82,7 @@ def _read_render_mode(handle: int, place: int) -> int:
 
 
 def _read_colours(handle: int, places: list[int]) -> tuple[Marks, Marks]:
-    """Tell of each word whether it is white, and whether it is wholly transparent."""
+    """Mark the words that are white, and those that are wholly transparent."""
     is_white, is_transparent = np.zeros(len(places), np.bool_), np.zeros(len(places), np.bool_)
     for n, place in enumerate(places):
         if _fill_colour(handle, place, *_RGBA_AT):
@@ -109,7 +109,7 @@ def _is_scan(page: pypdfium2.PdfPage) -> bool:
 
 
 def _mark_covered(corners: Floats, page: pypdfium2.PdfPage, tallest: float = math.inf) -> Marks:
-    """Tell of each word whether its middle lies on a fill that is not white, or on a picture.
+    """Mark the words whose middle lies on a fill that is not white, or on a picture.
 
     tallest: times a word's height that such a thing is, at most.
     """

@@ -1,4 +1,4 @@
-"""Lines of a PDF page, and where they stand: what the steps of the PDF parser hand on.
+"""Lines of a PDF page with their positions: the values that the PDF parser steps share.
 
 Coordinates are points from the top left of the page as it is shown (crop box, rotation).
 """
@@ -33,7 +33,7 @@ class LineCell(NamedTuple):
 
 
 class TextLine(NamedTuple):
-    """What stands on one line: one cell in prose, several in a table row.
+    """A line of a page: one cell in prose, several in a table row.
 
     box: where the layout sees it; differs from its cells' boxes when the page was turned.
     size: height of its letters in points. hyphen: its last word goes on in the next line.
@@ -118,7 +118,7 @@ class LayoutPiece(NamedTuple):
 
 
 def bounding_box(boxes: list[Box]) -> Box:
-    """Give the smallest box around some boxes.
+    """Return the smallest box around some boxes.
 
     >>> bounding_box([(1, 5, 2, 6), (0, 5.5, 1, 7)])
     (0, 5, 2, 7)
@@ -128,7 +128,7 @@ def bounding_box(boxes: list[Box]) -> Box:
 
 
 def overlap_length(start: float, end: float, other_start: float, other_end: float) -> float:
-    """Give the length that two intervals share; negative is the gap between them.
+    """Return the length that two intervals share; negative is the gap between them.
 
     >>> overlap_length(0, 2, 1, 5), overlap_length(0, 2, 5, 6)
     (1, -3)

@@ -1,4 +1,4 @@
-"""Find the tables of a page: rows stay one line each, cells apart by a bar.
+"""Find the tables of a page: each row one line, its cells separated by a bar.
 
 A table is a run of lines with cells; a line without them belongs to it when it labels the rows
 below it, or when it is the rest of a label that was too long for one line.
@@ -44,7 +44,7 @@ def is_list_line(line: TextLine) -> bool:
     """Tell whether a line begins with the marker of a list item or a numbered heading.
 
     >>> box = (0.0, 0.0, 9.0, 9.0)
-    >>> is_list_line(Line((Cell("(a)", box), Cell("Refunds", box)), box, 9.0))
+    >>> is_list_line(TextLine((LineCell("(a)", box), LineCell("Refunds", box)), box, 9.0))
     True
     """
     first = line.cells[0].text
@@ -57,14 +57,14 @@ def is_contents_line(line: TextLine) -> bool:
     """Tell whether a line leads to a page, as in a table of contents.
 
     >>> box = (0.0, 0.0, 9.0, 9.0)
-    >>> is_contents_line(Line((Cell("Refunds … 12", box),), box, 9.0))
+    >>> is_contents_line(TextLine((LineCell("Refunds … 12", box),), box, 9.0))
     True
     """
     return "… " in line.text and _PAGE_LEADER.search(line.text) is not None
 
 
 def find_tables(lines: Sequence[TextLine]) -> list[tuple[int, int]]:
-    """Give the first and the end line of each table of a page."""
+    """Return the first and the end line of each table of a page."""
     rows = [
         len(line.cells) > 1 and not _is_prose(line) and not is_contents_line(line) for line in lines
     ]
@@ -94,7 +94,7 @@ def find_tables(lines: Sequence[TextLine]) -> list[tuple[int, int]]:
 
 
 def _include_heads(lines: Sequence[TextLine], first: int, end: int, least: int) -> int:
-    """Take in the lines above a table that head its columns, or tell its units."""
+    """Include the lines above a table that head its columns, or name its units."""
     second = min(line.cells[1].box[0] for line in lines[first:end] if len(line.cells) > 1)
     while (
         first > least
@@ -124,7 +124,7 @@ def _is_prose(line: TextLine) -> bool:
 
 
 def gather_column_heads(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Put the heads of columns that were drawn one under the other into one row.
+    """Join the column heads that were drawn one under the other into one row.
 
     ``Additional / Paid-in / Capital`` beside ``Retained / Earnings``: each stack is a cell.
     """
@@ -159,7 +159,7 @@ def _merge_stack(stack: Sequence[LineCell]) -> LineCell:
 
 
 def choose_cell_joint(text: str, after: str) -> str:
-    """Tell what joins two lines of one cell: nothing after a hyphen or between Han characters."""
+    """Return the joint of two lines of a cell: nothing after a hyphen or between Han characters."""
     return "" if text.endswith("-") or (begins_wide(text[-1:]) and begins_wide(after[:1])) else " "
 
 
@@ -261,7 +261,7 @@ def _write_hyphen(line: TextLine) -> TextLine:
 
 
 def _group_table_rows(lines: Sequence[TextLine]) -> list[list[list[LineCell]]]:
-    """Give each row's cells, each the pieces it was printed in: a long label has two."""
+    """Return each row's cells, each the pieces it was printed in: a long label has two."""
     steps = [after.box[1] - line.box[1] for line, after in pairwise(lines)]
     usual = median(steps) if steps else 0.0
     rows: list[list[list[LineCell]]] = []
@@ -281,7 +281,7 @@ def _group_table_rows(lines: Sequence[TextLine]) -> list[list[list[LineCell]]]:
 
 
 def _find_cell_above(row: Sequence[Sequence[LineCell]], line: TextLine) -> int | None:
-    """Find the cell above a line that it goes on with."""
+    """Return the index of the cell above that a line continues, or None."""
     places = [place for place, cells in enumerate(row) if _continues_label(cells[-1], line)]
     return places[-1] if places else None
 

@@ -1,4 +1,4 @@
-"""Make paragraphs, list items and headings of lines.
+"""Join the lines of a page into paragraphs, list items and headings.
 
 Lines belong to one paragraph while they go down one column at one pace, in one size and weight.
 A line that ends although the next word would have fitted ended on purpose.
@@ -55,9 +55,9 @@ WordLookup = Callable[[str], bool]
 def make_pieces(
     lines: Sequence[TextLine], *, body: float, has_word: WordLookup
 ) -> list[LayoutPiece]:
-    """Cut a page into pieces, in order.
+    """Split a page into pieces, in order.
 
-    body: the size of the document's ordinary text. known: tells whether it has a word.
+    body: the size of the document's ordinary text. has_word: tells whether the document has a word.
     """
     lines = gather_column_heads(lines)
     margin = _find_margins(lines) if lines else []
@@ -88,7 +88,7 @@ def _group_lines(
 
 
 def _find_margins(lines: Sequence[TextLine]) -> list[float]:
-    """Give for each line how far right the lines of its column go."""
+    """Return for each line how far right the lines of its column go."""
     left, top, right, _ = np.array([line.box for line in lines]).T
     size = np.array([line.size for line in lines])
     is_close = (np.abs(left[:, None] - left) < 6 * size[:, None]) & (
@@ -122,7 +122,7 @@ def _is_right_below(line: TextLine, after: TextLine) -> bool:
 
 
 def _find_pace(lines: Sequence[TextLine]) -> float:
-    """Give the usual step from line to line, in sizes."""
+    """Return the usual step from line to line, in sizes."""
     steps = [
         (after.box[1] - line.box[1]) / line.size
         for line, after in pairwise(lines)
@@ -162,7 +162,7 @@ def _stands_out(line: TextLine | LayoutPiece, body: float) -> bool:
 
 
 def _ended_early(last: TextLine, line: TextLine, margin: float) -> bool:
-    """Tell whether a line ended although the next word would have fitted."""
+    """Tell whether a line ended early although the next word would have fitted."""
     if line.run == "left":
         return last.text.endswith(_STOP_SIGNS) and len(last.text) < 0.7 * len(line.text)
     first, text = line.text.split(" ", 1)[0], last.text
@@ -234,7 +234,7 @@ def _is_heading(piece: LayoutPiece, body: float) -> bool:
 
 
 def _choose_joint(end: str, start: str, *, hyphen: bool, has_word: WordLookup) -> tuple[str, str]:
-    """Tell what joins two lines, and how the first then ends: a hyphen may go or stay."""
+    """Return the joint of two lines, and how the first then ends: a hyphen may go or stay."""
     if not hyphen and not _WORD_HYPHEN.search(end):
         return "" if begins_wide(end[-1:]) and begins_wide(start) else " ", end
     stem = _WORD_HYPHEN.sub("", end)
@@ -251,7 +251,7 @@ def _choose_joint(end: str, start: str, *, hyphen: bool, has_word: WordLookup) -
 
 
 def is_broken_word(first: str, second: str, has_word: WordLookup) -> bool:
-    """Tell whether the hyphen between two halves only broke a word at the end of a line.
+    """Tell whether a hyphen at a line's end only broke one word.
 
     The document's own words decide: the whole word, or both halves as words of their own.
 
@@ -269,7 +269,7 @@ def is_broken_word(first: str, second: str, has_word: WordLookup) -> bool:
 
 
 def _merge_list_items(page_pieces: list[LayoutPiece]) -> list[LayoutPiece]:
-    """Put the items of a list into one piece, a line each."""
+    """Merge the items of a list into one piece, a line each."""
     merged_pieces: list[LayoutPiece] = []
     for piece in page_pieces:
         last = merged_pieces[-1] if merged_pieces else None

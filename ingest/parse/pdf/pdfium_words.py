@@ -112,7 +112,7 @@ def _shows_images(page: pypdfium2.PdfPage) -> bool:
 
 
 def _read_characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint32]]:
-    """Give the characters of a page so that position i is character i of pdfium."""
+    """Return the characters of a page so that position i is character i of pdfium."""
     buffer = np.zeros(count + 1, dtype=np.uint16)
     unit_count = _get_text(handle, 0, count, buffer.ctypes.data) - 1
     units = buffer[:unit_count]
@@ -125,7 +125,7 @@ def _read_characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint3
 
 
 def _number_fonts(handle: int, count: int) -> IntArray:
-    """Give each character of a page the number of its font; what pdfium added has its own."""
+    """Return the font number of each character of a page; what pdfium added has its own."""
     numbers: dict[bytes, int] = {b"": 0}
     fonts = np.zeros(count, dtype=np.int64)
     for place in range(count):
@@ -140,7 +140,7 @@ def _mark_surrogates(codes: npt.NDArray[Any]) -> BoolArray:
 
 
 def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageWords | None, int]:
-    """Give the words of a page that can be seen, and how many are hidden from its readers."""
+    """Return the words of a page that can be seen, and how many are hidden from its readers."""
     text, codes = _read_characters(handle, count)
     if has_suspect_font(codes):
         codes = read_glyph_codes(codes, _number_fonts(handle, count))
@@ -181,7 +181,7 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
 
 
 def _read_small_sizes(handle: int, starts: IntArray, boxes: FloatArray) -> FloatArray:
-    """Give the font size of each word whose box may be that of tiny print; 0 for the others."""
+    """Return the font size of each word whose box may be that of tiny print; 0 for the others."""
     sizes = np.zeros(len(starts))
     small = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) < 1.5 * TINY_POINTS
     for n in np.flatnonzero(small).tolist():
@@ -190,7 +190,7 @@ def _read_small_sizes(handle: int, starts: IntArray, boxes: FloatArray) -> Float
 
 
 def _mark_crossings(marks: BoolArray, ends: IntArray, starts: IntArray) -> BoolArray:
-    """Tell for each pair of neighbouring words whether a mark stands between them."""
+    """Mark the pairs of neighbouring words between which a mark stands."""
     count = np.cumsum(marks)
     return np.asarray(count[starts] != count[ends])
 
@@ -239,7 +239,7 @@ def _turn_to_display(boxes: FloatArray, page: pypdfium2.PdfPage) -> FloatArray:
 
 
 def _mark_visible(boxes: FloatArray, page: pypdfium2.PdfPage) -> BoolArray:
-    """Tell of each word whether a reader can see it: on the page, and larger than a dot."""
+    """Mark the words that a reader can see: on the page, and larger than a dot."""
     width, height = page.get_size()
     left, top, right, bottom = boxes.T
     inside = (right > 0) & (left < width) & (bottom > 0) & (top < height)
@@ -259,7 +259,7 @@ def _measure_hulls(
 
 
 def _reorder_ligatures(handle: int, text: str) -> str:
-    """Put lam before alef where both are one glyph: pdfium turns the ligature's letters round."""
+    """Swap lam and alef where pdfium reversed their ligature."""
     places = np.array([match.start() for match in _LAM_ALEF.finditer(text)], dtype=np.int64)
     if not len(places):
         return text
@@ -271,7 +271,7 @@ def _reorder_ligatures(handle: int, text: str) -> str:
 
 
 def _read_font_size(handle: int, position: int) -> float:
-    """Give the size of a character's font in points, as it is shown; 0 when it is not known."""
+    """Return the size of a character's font in points, as it is shown; 0 when it is not known."""
     if not _matrix(handle, position, _MATRIX_AT):
         return 0.0
     return float(_font_size(handle, position)) * math.hypot(_matrix_buffer[2], _matrix_buffer[3])

@@ -1,10 +1,10 @@
 """PDF: page by page, with the place of every line kept.
 
-pypdf is the reader of record (``pdf_structure``); pdfium gives the text and its boxes
-(``pdf_glyphs``), held against pypdf's on sampled pages (``pdf_check``). Words become lines and
-cells (``pdf_rows``) in reading order (``pdf_order``); running headers go (``pdf_furniture``);
-lines become paragraphs, lists (``pdf_prose``) and tables (``pdf_table``), and these a document
-(``pdf_write``) that keeps where its text stands (``pdf_boxes``).
+pypdf is the reader of record (``structure``); pdfium gives the text and its boxes
+(``pdfium_words``), compared with pypdf's on sampled pages (``cross_check``). Words become lines
+and cells (``text_lines``) in reading order (``reading_order``); running headers are dropped
+(``running_lines``); lines become paragraphs, lists (``paragraphs``) and tables (``page_tables``),
+and these a document (``document_writer``) that keeps where its text stands (``text_boxes``).
 
 pdfium is not thread-safe: a process parses one PDF at a time.
 """

@@ -29,7 +29,7 @@ MOST_CROSSING = 0.4  # the part of a page's lines that may run across its column
 
 
 def order_lines(lines: list[TextLine]) -> list[TextLine]:
-    """Give the lines of a page in reading order, cells of one row together."""
+    """Return the lines of a page in reading order, cells of one row together."""
     lines = _join_rows(_attach_signs(_part_columns(lines)))
     if not 1 < len(lines) <= MOST_LINES:
         return lines
@@ -44,7 +44,7 @@ def order_lines(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _part_columns(lines: list[TextLine]) -> list[TextLine]:
-    """Part two columns of prose that were drawn row by row, across both.
+    """Separate two columns of prose that were drawn row by row across both.
 
     In a table the left cells end where they like; in prose most of them reach the gutter.
     """
@@ -71,7 +71,7 @@ def _part_columns(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _attach_signs(lines: list[TextLine]) -> list[TextLine]:
-    """Give small signs that were drawn apart back to the words they stand at."""
+    """Attach small signs that were drawn apart to the words they stand at."""
     apart = [
         n
         for n, line in enumerate(lines)
@@ -87,7 +87,7 @@ def _attach_signs(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _place_sign(lines: list[TextLine | None], own_line: int, sign: LineCell, size: float) -> bool:
-    """Write a sign into the cell that ends or begins beside it, else the one it stands in."""
+    """Write a footnote sign into the cell beside or around it; False where there is none."""
     _, top, _, bottom = sign.box
     neighbours = [
         (line, n, m)
@@ -138,7 +138,7 @@ def _write_sign(cell: LineCell, sign: LineCell, at: int) -> LineCell:
 
 
 def _join_rows(lines: list[TextLine]) -> list[TextLine]:
-    """Put neighbours on one height together when one of them is a cell rather than prose."""
+    """Join neighbours of one height when one of them is a cell rather than prose."""
     joined: list[TextLine] = []
     for line in lines:
         if not joined or not _is_same_row(joined[-1], line):
@@ -166,7 +166,7 @@ def _is_same_row(line: TextLine, after: TextLine) -> bool:
 
 
 def _compare_places(lines: list[TextLine]) -> tuple[BoolArray, BoolArray]:
-    """Tell of each pair [i, j] whether j stands above i, and whether beside it."""
+    """Mark for each pair [i, j] whether j stands above i, and whether beside it."""
     left, top, right, bottom = np.array([line.box for line in lines]).T
     shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     width = np.minimum((right - left)[:, None], right - left)
@@ -175,7 +175,7 @@ def _compare_places(lines: list[TextLine]) -> tuple[BoolArray, BoolArray]:
 
 
 def _find_strays(jumps: BoolArray) -> list[int]:
-    """Name the fewest lines without which the page never jumps up (greedily)."""
+    """Return the fewest lines to take out so that the page only runs downwards (greedy)."""
     strays, jumps = [], jumps.copy()
     while jumps.any():
         worst = int(np.argmax(jumps.sum(axis=0) + jumps.sum(axis=1)))

@@ -67,13 +67,13 @@ def drop_running_lines(sheets: Sequence[Sheet], labels: Sequence[str], body: flo
 
 
 def _edge_lines(sheet: Sheet) -> tuple[list[TextLine], list[TextLine]]:
-    """Give the lines at the top and at the foot of a page, from the edge inwards."""
+    """Return the lines at the top and at the foot of a page, from the edge inwards."""
     lines = sorted(sheet.lines, key=lambda line: line.box[1])
     return lines[:EDGE_LINES], lines[EDGE_LINES:][-EDGE_LINES:][::-1]
 
 
 def _find_running_lines(side: Sequence[TextLine], runs: Container[int]) -> list[TextLine]:
-    """Give the running lines at an edge: what stands apart from the body, and only runs."""
+    """Return the running lines at an edge: what stands apart from the body, and only runs."""
     lines: list[TextLine] = []
     group: list[TextLine] = []
     for line in side:
@@ -100,7 +100,7 @@ def _has_enough_letters(line: TextLine) -> bool:
 
 
 def _stands_elsewhere(line: TextLine, sheet: Sheet) -> bool:
-    """Tell whether the page says the same elsewhere, as a title says its running header."""
+    """Tell whether the line's text also stands elsewhere on its page."""
     return line.text in " ".join(other.text for other in sheet.lines if other is not line)
 
 

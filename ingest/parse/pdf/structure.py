@@ -70,7 +70,7 @@ class FormField(NamedTuple):
 
 
 class PdfStructure:
-    """A PDF as pypdf sees it. Raises Unreadable when it is damaged or wants a password."""
+    """The structure of a PDF, by pypdf. Raises Unreadable when it is damaged or encrypted."""
 
     def __init__(self, body: bytes) -> None:
         try:
@@ -95,7 +95,7 @@ class PdfStructure:
         return "" if _NO_TITLE.fullmatch(title) else title
 
     def page_labels(self) -> list[str]:
-        """Give the labels printed on the pages; their numbers where there are none, or bad ones."""
+        """Return the labels printed on the pages; numbers where there are none, or bad ones."""
         numbers = [str(number + 1) for number in range(self.pages)]
         try:
             labels = self._reader.page_labels
@@ -104,7 +104,7 @@ class PdfStructure:
         return [label or number for label, number in zip(labels, numbers, strict=True)]
 
     def outline(self) -> list[OutlineEntry]:
-        """Give the outline in page order; empty when there is none, or a broken one."""
+        """Return the outline in page order; empty when there is none, or a broken one."""
         try:
             marks = list(
                 islice(self._iterate_outline(self._reader.outline, 1), MOST_OUTLINE_ENTRIES)
@@ -132,7 +132,7 @@ class PdfStructure:
         return max(float(sheet.cropbox.top) - float(top), 0.0)
 
     def form_fields(self) -> list[FormField]:
-        """Give the form fields that hold text."""
+        """Return the form fields that hold text."""
         try:
             form: Any = self._reader.root_object.get("/AcroForm")
             form = form.get_object() if form is not None else None
@@ -162,7 +162,7 @@ class PdfStructure:
                 yield FormField(number, str(name), value, box)
 
     def page_size(self, page: int) -> tuple[float, float]:
-        """Give width and height of a page, 0-based, as it is shown; of A4 when it is not said."""
+        """Return width and height of a page, 0-based, as it is shown; of A4 when it is not said."""
         try:
             box = self._reader.pages[page].cropbox
             width, height = float(box.width), float(box.height)
@@ -171,7 +171,7 @@ class PdfStructure:
             return 595.0, 842.0
 
     def page_text(self, page: int) -> str:
-        """Give the text of a page, 0-based, as pypdf reads it; empty when it cannot."""
+        """Return the text of a page, 0-based, as pypdf reads it; empty when it cannot."""
         try:
             return _GLYPHS.sub(" ", self._reader.pages[page].extract_text())
         except PYPDF_ERRORS:
@@ -179,7 +179,7 @@ class PdfStructure:
 
 
 def _drop_repeated_values(fields: Iterable[FormField]) -> Iterator[FormField]:
-    """Give a long value once, however many places of the form show it."""
+    """Drop repetitions of a long value that many form fields show."""
     known_values: set[tuple[str, str]] = set()
     for field in fields:
         if len(field.value) > LONGEST_REPEATED_VALUE:

@@ -1,4 +1,4 @@
-"""Where the text of a PDF stands on its pages: written once, read to mark a quote.
+"""Where the text of a PDF stands on its pages, stored so that quotes can be marked there.
 
 The form, version 1, little-endian: ``b"BOX1"``, then a zlib stream of
 
@@ -53,7 +53,7 @@ class _BoxMap(NamedTuple):
 
 
 def write_boxes(sizes: Sequence[tuple[float, float]], places: Sequence[TextBox]) -> bytes:
-    """Pack places, in order of their text, with the width and height of each page in points."""
+    """Encode boxes, in order of their text, with the width and height of each page in points."""
     columns = np.zeros((_COLUMN_COUNT, len(places)), dtype=np.int64)
     if places:
         columns[0] = [place.start for place in places]
@@ -94,7 +94,7 @@ def find_boxes(boxes: bytes, start: int, end: int) -> list[tuple[int, float, flo
 
 
 def read_page_sizes(boxes: bytes) -> list[tuple[float, float]]:
-    """Give the width and height of each page, in points. Raises ValueError as ``find_boxes``."""
+    """Return the width and height of each page, in points. Raises ValueError as ``find_boxes``."""
     if not boxes:
         return []
     return [(width / 10, height / 10) for width, height in _read_box_map(boxes).sizes.tolist()]

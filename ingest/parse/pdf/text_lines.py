@@ -1,4 +1,4 @@
-"""Put the words of a page together into cells and lines.
+"""Join the words of a page into cells and lines.
 
 A new line begins where the reader saw one, or where the next word stands at another height;
 words on one height with a wide gap between them are cells of one line.
@@ -61,8 +61,8 @@ def make_lines(
 ) -> list[TextLine]:
     """Make lines of the words of a page.
 
-    sheet: its width and height. bold, size: tell of a character, by its position, whether it is
-    bold, and the size of its font (0: unknown).
+    sheet: its width and height. is_bold_at, size_at: of a character, by its position, whether it
+    is bold, and the size of its font (0: unknown).
     """
     run = _find_direction(words)
     layout_boxes = _turn_boxes(words.boxes, sheet, run)
@@ -116,7 +116,7 @@ def _is_right_to_left(cells: list[LineCell]) -> bool:
 
 
 def _find_direction(words: PageWords) -> RunDirection:
-    """Tell where the lines of a page run to, by the way from the first to the last letter.
+    """Find the direction of a page's lines, by the way from the first to the last letter.
 
     Vertical Chinese and Japanese often comes one character at a time, each below the last.
     """
@@ -146,7 +146,7 @@ def _turn_boxes(boxes: FloatArray, sheet: tuple[float, float], run: RunDirection
 
 
 def _drop_line_ends(words: PageWords, is_glued: BoolArray) -> str:
-    """Drop the line ends that pdfium saw inside words; positions stay what they are."""
+    """Blank out line ends that pdfium saw inside words; positions stay."""
     text = words.text
     if not is_glued.any():
         return text
@@ -159,7 +159,7 @@ def _drop_line_ends(words: PageWords, is_glued: BoolArray) -> str:
 
 
 def _find_breaks(words: PageWords, boxes: FloatArray) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Tell for each pair of neighbours whether a line ends between them, a cell, or nothing."""
+    """Find for each pair of neighbours whether a line ends between them, a cell, or nothing."""
     left, top, right, bottom = boxes.T
     height = np.maximum(bottom - top, 0.1)
     low, high = np.minimum(height[1:], height[:-1]), np.maximum(height[1:], height[:-1])
@@ -180,14 +180,14 @@ def _find_breaks(words: PageWords, boxes: FloatArray) -> tuple[BoolArray, BoolAr
 
 
 def _split_gaps(gap: FloatArray) -> tuple[IntArray, IntArray]:
-    """Give each line's first gap and how many it has, the one at its end (nan) included."""
+    """Return each line's first gap and how many it has, the one at its end (nan) included."""
     firsts = np.append(0, np.flatnonzero(np.isnan(gap)) + 1)
     firsts = firsts[firsts < len(gap)]
     return firsts, np.diff(np.append(firsts, len(gap)))
 
 
 def _mark_stretched(words: PageWords, gap: FloatArray) -> BoolArray:
-    """Tell of each gap whether its line was stretched to the margin: words at even distances.
+    """Mark the gaps of justified lines, whose words stand at even distances.
 
     gap: to the next word of the line, nan at its end.
     """
@@ -205,7 +205,7 @@ def _mark_stretched(words: PageWords, gap: FloatArray) -> BoolArray:
 
 
 def _mark_close_cells(gap: FloatArray, cell: BoolArray) -> BoolArray:
-    """Tell of each gap in a line with cells whether it is much wider than those between words."""
+    """Mark the gaps in a line with cells that are much wider than those between words."""
     firsts, lengths = _split_gaps(gap)
     space = np.where(np.isnan(gap) | cell, np.inf, gap)
     least = np.minimum.reduceat(space, firsts)
@@ -216,7 +216,7 @@ def _mark_close_cells(gap: FloatArray, cell: BoolArray) -> BoolArray:
 
 
 def _mark_amounts(words: PageWords) -> tuple[BoolArray, BoolArray]:
-    """Tell of each gap whether a currency sign opens a cell behind it, and whether it joins.
+    """Mark the gaps behind which a currency sign opens a cell, and those that it joins.
 
     A currency sign stays with its amount, and so do a percent sign and a closing bracket.
     """

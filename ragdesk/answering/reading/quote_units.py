@@ -1,7 +1,7 @@
-"""Give a sentence what it needs to be read alone: a list its lead-in, a row its table's header.
+"""Complete a sentence to be read alone: a list with its lead-in, a row with its header.
 
-Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.tokens.sentences``, in which
-a list item and a table row are sentences of their own.
+Pure: texts and spans in, spans out. Sentences are those of ``indexes.text.sentences``, in which a
+list item and a table row are sentences of their own.
 """
 
 import re
@@ -39,7 +39,7 @@ def asks_for_list(question: str) -> bool:
 
 
 def leans_on_previous(sentence: str) -> bool:
-    """Tell whether a sentence leans on the one before it: "It …", "该 …".
+    """Tell whether a sentence refers to the one before it: "It …", "该 …".
 
     >>> leans_on_previous("It costs 5 €."), leans_on_previous("Shipping costs 5 €.")
     (True, False)
@@ -55,8 +55,10 @@ def is_list_item(sentence: str) -> bool:
 def is_question_sentence(sentence: str) -> bool:
     """Tell whether a sentence is a question: alone it answers nothing.
 
-    >>> is_question_sentence("Q: Can I pay by card?"), is_question_sentence("可以刷卡吗？”"), is_question_sentence("Yes.")
-    (True, True, False)
+    >>> is_question_sentence("Q: Can I pay by card?"), is_question_sentence("可以刷卡吗？”")
+    (True, True)
+    >>> is_question_sentence("Yes.")
+    False
     """
     return bool(_QUESTION_END.search(sentence[-10:]))
 
@@ -82,7 +84,7 @@ def find_list(texts: Sequence[str], position: int) -> tuple[int | None, range]:
 
 
 def quote_spans(text: str, spans: Sequence[Span], position: int, *, whole: bool) -> list[Span]:
-    r"""Give the spans a sentence is said with, in order: itself, and a list's lead-in and items.
+    r"""Return the spans to quote for a sentence: itself, and its list's lead-in and items.
 
     A lead-in brings its list along; an item brings its lead-in, and the whole list where several
     things are asked for (``whole``). A long list is not said whole: the item must do. A question

@@ -60,7 +60,7 @@ class ExtractOptions:
 
 @dataclass(frozen=True, slots=True)
 class SentenceCandidate:
-    """A sentence that may be said. at: its place among the sentences of its passage."""
+    """A sentence that may be quoted. position: its place among the sentences of its passage."""
 
     passage: Passage
     rank: int
@@ -70,16 +70,16 @@ class SentenceCandidate:
 
     @property
     def text(self) -> str:
-        """Give its characters."""
+        """Return its characters."""
         return self.passage.chunk.text[self.sentence.start : self.sentence.end]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceExtractor:
-    """Chooses sentences.
+    """Answers a question with sentences chosen from its passages.
 
-    text: gives the stored text of a document by its id, for headers. around: gives the chunks
-    about a passage in its document, itself included, in order.
+    document_text: returns the stored text of a document by its id, for headers. context_chunks:
+    returns the chunks around a passage in its document, itself included, in order.
     """
 
     embedder: Embedder
@@ -88,14 +88,14 @@ class SentenceExtractor:
     options: ExtractOptions = ExtractOptions()
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
-        """Say what the passages say about the question; nothing if they have no sentence for it."""
+        """Return the quoted statements that answer a question; none if no sentence fits."""
         ranked = self.rank_sentences(retrieval)
         if not ranked or ranked[0].worth <= 0:
             return []
         return self._make_statements(retrieval.analysis.text, self._choose_sentences(ranked))
 
     def rank_sentences(self, retrieval: Retrieval) -> list[SentenceCandidate]:
-        """Order all sentences of the best passages, best first."""
+        """Return all sentences of the best passages, best first."""
         passages = retrieval.passages[: self.options.passages]
         weights = _weigh_terms(retrieval)
         asks = QuestionType(retrieval.analysis.text)
@@ -133,7 +133,7 @@ class SentenceExtractor:
                 yield SentenceCandidate(passage, rank, at, sentence, worth)
 
     def _context_words(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
-        """Give the words of the sentence that opens a passage's section, and of the one before it.
+        """Return the words of the section's first sentence, and of the sentence before the passage.
 
         A long paragraph is found in pieces; what it is about is said where it begins.
         """
@@ -148,7 +148,7 @@ class SentenceExtractor:
     def _compare_by_model(
         self, ranked: list[SentenceCandidate], retrieval: Retrieval
     ) -> list[SentenceCandidate]:
-        """Let the model decide between the few best sentences, where it reads the question."""
+        """Compare the few best sentences by the embedding model, where it reads the question."""
         options = self.options
         if retrieval.vector is None or not options.cosine:
             return ranked
@@ -163,7 +163,7 @@ class SentenceExtractor:
         return [*sorted(close, key=lambda candidate: -candidate.worth), *ranked[len(close) :]]
 
     def _choose_sentences(self, ranked: Sequence[SentenceCandidate]) -> list[SentenceCandidate]:
-        """Take the best sentence, a second one if it is nearly as good, and what they lean on."""
+        """Take the best sentence, a second one nearly as good, and the ones they refer back to."""
         best, most = ranked[0], self.options.most
         if best.passage.chunk.question:
             answer = sorted(
@@ -204,7 +204,7 @@ class SentenceExtractor:
     def _quote_spans(
         self, question: str, candidate: SentenceCandidate
     ) -> Iterator[tuple[int, int, str]]:
-        """Give the spans, in the document, that a sentence is said with, and their characters."""
+        """Yield the document spans to quote for a sentence: itself, its list or table header."""
         chunk = candidate.passage.chunk
         spans = [(s.start, s.end) for s in analyze_sentences(chunk.text)]
         row_span = (chunk.start + candidate.sentence.start, chunk.start + candidate.sentence.end)
@@ -237,7 +237,7 @@ def _weigh_terms(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
 
 
 def _question_span(chunk: Chunk) -> Span:
-    """Give the span of an FAQ entry's question in the chunk's text; an empty one for others."""
+    """Return the span of an FAQ entry's question in the chunk's text; an empty one for others."""
     start, end = chunk.question or (chunk.start, chunk.start)
     return start - chunk.start, end - chunk.start
 

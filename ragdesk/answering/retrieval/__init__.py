@@ -1,1 +1,1 @@
-"""From a question to passages. Read retriever.py first; result.py is what it gives."""
+"""The retrieval of passages for a question. Read retriever.py first, then result.py."""

@@ -1,4 +1,7 @@
-"""Tell passages that say the same apart from passages that only look alike. Pure."""
+"""Find passages that repeat one another, and keep the best of each.
+
+Pure.
+"""
 
 import re
 from collections.abc import Collection, Iterable
@@ -22,9 +25,9 @@ def has_same_content(
 ) -> bool:
     """Tell whether two texts say the same: nearly the same words, in the same order.
 
-    share: of all their content words, so many must be common (Jaccard). asked: the words of the
-    question; texts that differ in one of them differ in what was asked. Two policies that differ
-    in one number, name or "not" share nearly all words, and must both be seen.
+    min_share: of all their content words, so many must be common (Jaccard). question_words: texts
+    that differ in one of them differ in what was asked. Two policies that differ in one number,
+    name or "not" share nearly all words, and must both be shown.
 
     >>> has_same_content("Returns within 30 days.", "Returns within 30 days", min_share=0.9)
     True
@@ -64,7 +67,7 @@ def has_same_content(
 
 @lru_cache(maxsize=512)
 def _passage_words(text: str) -> frozenset[str]:
-    """Give the content words of a passage; its sentences have been read before."""
+    """Return the content words of a passage (its sentences are cached)."""
     return frozenset(
         drop_stopwords(frozenset().union(*(sentence.words for sentence in analyze_sentences(text))))
     )
@@ -72,7 +75,7 @@ def _passage_words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _SurfaceFacts:
-    """What a text says, as far as it can be counted. order: its words as they come."""
+    """The countable facts of a text. order: its words as they come."""
 
     order: tuple[str, ...]
     figures: tuple[str, ...]
@@ -93,7 +96,7 @@ def collapse_duplicates(
 ) -> list[tuple[Passage, list[Passage]]]:
     """Keep the first ``limit`` passages that repeat no better one, each with those that repeat it.
 
-    asked: see ``has_same_content``.
+    question_words: see ``has_same_content``.
 
     What comes after the last one kept is not looked at.
     """

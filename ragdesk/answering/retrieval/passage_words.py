@@ -1,4 +1,4 @@
-"""What a question asks for, in weighted words, and how much of it each sentence holds. Pure.
+"""Compare the words of a question with those of passages and their sentences. Pure.
 
 Finding a passage and choosing its sentence both count this way; they share this file so that
 a sentence that made its passage win is weighed the same when the answer is chosen.
@@ -29,11 +29,11 @@ class SentenceWords:
 
 @lru_cache(maxsize=_CACHED_PASSAGES)
 def analyze_sentences(text: str) -> tuple[SentenceWords, ...]:
-    """Give the sentences of a passage's text with their words, in order.
+    """Return the sentences of a passage's text with their words, in order.
 
     A line of marks alone ("***", "👍") is none: it answers nothing.
 
-    >>> [(s.start, s.end, sorted(s.chunk_words)) for s in analyze_sentences("Pay first. Then wait.")]
+    >>> [(s.start, s.end, sorted(s.words)) for s in analyze_sentences("Pay first. Then wait.")]
     [(0, 10, ['first', 'pay']), (11, 21, ['then', 'wait'])]
     """
     return tuple(
@@ -53,19 +53,19 @@ def has_words(text: str) -> bool:
 
 
 def chunk_words(chunk: Chunk) -> frozenset[str]:
-    """Give all words of a passage, its headings included."""
+    """Return all words of a passage, its headings included."""
     return heading_words(chunk).union(
         *(sentence.words for sentence in analyze_sentences(chunk.text))
     )
 
 
 def heading_words(chunk: Chunk) -> frozenset[str]:
-    """Give the words of a passage's title, heading path and lead."""
+    """Return the words of a passage's title, heading path and lead."""
     return _token_set(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
 
 
 def document_name_words(chunk: Chunk) -> frozenset[str]:
-    """Give the words that a passage's document is named by: its title, its folders, its file."""
+    """Return the words of a document's name: its title, its folders, its file."""
     return _name_words(chunk.uri, chunk.title)
 
 
@@ -81,9 +81,9 @@ def _token_set(text: str) -> frozenset[str]:
 
 
 def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: float) -> float:
-    """Give the share (0..1) of a question that the best sentence of a passage holds.
+    """Return the share (0..1) of the question that the best sentence of a passage covers.
 
-    title: what a word counts that stands in the headings above the sentence instead.
+    title_weight: what a word counts that stands in the headings above the sentence instead.
     """
     heading_share = analysis.coverage(heading_words(chunk)) if title_weight else 0.0
     if not heading_share:
@@ -102,9 +102,10 @@ def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: 
 def bound_sentence_share(
     analysis: QuestionAnalysis, chunk: Chunk, term_presence: Collection[bool], title_weight: float
 ) -> float:
-    """Give what ``best_sentence_share`` is at most, from the terms of the question that a passage holds at all.
+    """Return an upper bound of ``best_sentence_share`` from the passage's indexed terms alone.
 
-    held: of each of ``asked.weights``, in their order, whether the passage's indexed words do.
+    term_presence: of each of ``analysis.weights``, in their order, whether the passage's indexed
+    words contain it.
     """
     inside = {
         term for term, present in zip(analysis.weights, term_presence, strict=True) if present

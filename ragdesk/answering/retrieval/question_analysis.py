@@ -1,4 +1,4 @@
-"""What a question asks for.
+"""Analyse a question once: language, words, names, numbers.
 
 Its content words with their weights, its names, numbers and periods.
 """
@@ -23,7 +23,7 @@ _HAN_LETTER = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 @dataclass(frozen=True, slots=True)
 class QuestionAnalysis:
-    """A question as it is searched for.
+    """A question, analysed for the search.
 
     terms: its content words as the index spells them, in order, repeated as asked. weights: what
     each is worth (idf). identifiers: names that must be met exactly. total: sum of the weights.
@@ -37,7 +37,7 @@ class QuestionAnalysis:
     total: float
 
     def coverage(self, words: Collection[str]) -> float:
-        """Give the share (0..1) of what is asked for that some words hold."""
+        """Return the share (0..1) of the question, by idf, that a set of words covers."""
         if not self.total:
             return 0.0
         return sum(w for term, w in self.weights.items() if term in words) / self.total
@@ -85,7 +85,7 @@ def keep_shared_terms(
 
 
 def question_likeness(analysis: QuestionAnalysis, other: str, idf: Callable[[str], float]) -> float:
-    """Give how much a question and another one have in common (0..1), both ways, by idf.
+    """Return how much a question and another one have in common (0..1), both ways, by idf.
 
     >>> analysis = analyze_question("How do I reset my password?", lambda term: 1.0)
     >>> question_likeness(analysis, "How can I reset the password of a phone?", lambda term: 1.0)

@@ -1,4 +1,4 @@
-"""What kind of thing a question asks for, and whether a sentence names such a thing. Pure.
+"""The kind of thing a question asks for, and whether a sentence names one. Pure.
 
 "How much" wants a number, 何时 a date, who a name. Each is a cue, not a proof: it adds a little
 to a sentence that already speaks of what was asked. Worth 1 to 2 points of the best sentence
@@ -77,7 +77,7 @@ _NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def extract_numbers(text: str) -> frozenset[str]:
-    """Give the numbers written in a text, thousands without their marks.
+    """Return the numbers written in a text, thousands without their marks.
 
     >>> sorted(extract_numbers("1,200 of 30.5 in 2024"))
     ['1200', '2024', '30.5']
@@ -86,7 +86,7 @@ def extract_numbers(text: str) -> frozenset[str]:
 
 
 class QuestionType:
-    """Reads a question once, and then tells of any sentence whether it names what is asked for."""
+    """Reads a question once; counts how far a sentence names the kind of thing it asks for."""
 
     def __init__(self, question: str) -> None:
         plain = normalise_text(question)
@@ -100,21 +100,25 @@ class QuestionType:
 
     @staticmethod
     def split_content(question: str) -> list[str]:
-        """Give the stretches of a question between the words that only ask.
+        """Split a question at its question words ("how many", "what"), which are dropped.
 
-        >>> QuestionType.split_content("长城建于哪一年？"), QuestionType.split_content("Who built it?")
-        (['长城建于', '?'], ['', ' built it?'])
+        >>> QuestionType.split_content("长城建于哪一年？")
+        ['长城建于', '?']
+        >>> QuestionType.split_content("Who built it?")
+        ['', ' built it?']
         """
         return _ASKING_WORDS.split(normalise_text(question))
 
     def answer_share(self, sentence: str) -> float:
-        """Give the share of the kinds asked for of which a sentence names a thing of its own.
+        """Return the share (0..1) of the kinds asked for that a sentence names anew.
 
         What the question itself names is no answer. 1 where no kind is asked for.
 
-        >>> question_pattern = QuestionType("How many people came in 2024?")
-        >>> question_pattern.answer_share("In 2024 many came."), question_pattern.answer_share("In 2024, 300 came.")
-        (0.0, 1.0)
+        >>> question_type = QuestionType("How many people came in 2024?")
+        >>> question_type.answer_share("In 2024 many came.")
+        0.0
+        >>> question_type.answer_share("In 2024, 300 came.")
+        1.0
         """
         if not self._cues:
             return 1.0
@@ -128,8 +132,10 @@ class QuestionType:
     def count_answer_types(self, sentence: str) -> int:
         """Count the kinds of thing asked for that a sentence names.
 
-        >>> QuestionType("How long may I wait?").count_answer_types("Wait for 30 days."), QuestionType("Why?").count_answer_types("No.")
-        (2, 0)
+        >>> QuestionType("How long may I wait?").count_answer_types("Wait for 30 days.")
+        2
+        >>> QuestionType("Why?").count_answer_types("No.")
+        0
         """
         plain = normalise_text(sentence)
         return sum(
@@ -143,6 +149,6 @@ class QuestionType:
 
 
 def _find_answers(cue: tuple[re.Pattern[str], bool], text: str, plain: str) -> set[str]:
-    """Name the things of a kind that a text holds, as it is written or in its plain form."""
+    """Return the matches of one kind (number, date, name, place, reason) in a text."""
     answer_pattern, raw = cue
     return {match.group() for match in answer_pattern.finditer(text if raw else plain)}

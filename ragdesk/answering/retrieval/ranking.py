@@ -1,4 +1,6 @@
-"""Put candidates in order, reading as few of them sentence by sentence as the order takes. Pure.
+"""Rank candidates by score, reading as few of them sentence by sentence as possible.
+
+Pure.
 
 What the best sentence of a passage holds is dear to know and cheap to bound: no more than the
 whole passage does, and that stands in the index. So only those are read that may come next.
@@ -15,7 +17,7 @@ BOUND_SLACK = 1e-6  # of a bound: what rounding may add to a score
 
 @dataclass(frozen=True, slots=True)
 class PriorityLanes:
-    """Rows that go ahead: the share of the names each holds, and how like its question is."""
+    """Rows that rank ahead of the others: exact names, and FAQ entries that match the question."""
 
     name_shares: Mapping[int, float]
     faq_likeness: Mapping[int, float]
@@ -30,7 +32,7 @@ class PriorityLanes:
 def iter_best_first(
     rows: Sequence[int], bounds: Sequence[float], score: Callable[[int], float]
 ) -> Iterator[tuple[int, float]]:
-    """Give places in ``rows`` with their scores, best first, ties by row.
+    """Yield positions in ``rows`` with their scores, best first; score only what may come next.
 
     bounds: what each score is at most. score: called once for a place whose turn may have come,
     and for no other.
@@ -57,9 +59,9 @@ def iter_best_first(
 def order_with_lanes(
     candidates: Iterator[tuple[int, Passage]], lanes: PriorityLanes, min_share: float
 ) -> Iterator[Passage]:
-    """Put the lanes ahead of rows that come best first: FAQ entries by likeness, then names met.
+    """Put the lanes first: FAQ entries by likeness, then named documents, then the others.
 
-    near: a name's lane is for passages whose score is this part of the best, or more.
+    min_share: a name's lane is for passages whose score is this part of the best, or more.
     """
     if not lanes:
         return (passage for _, passage in candidates)

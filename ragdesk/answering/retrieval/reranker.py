@@ -28,7 +28,7 @@ class RerankOptions:
 
 
 class Reranker(Protocol):
-    """Orders passages by how well they answer a question; gives back all of them, best first."""
+    """Orders passages by how well they answer a question; returns all of them, best first."""
 
     def __call__(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]: ...
 

@@ -1,4 +1,4 @@
-"""The result of a retrieval: passages with their scores, and how they came about."""
+"""The result of a retrieval: passages with their scores, and how they were computed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
-    """What was found for a question, best first.
+    """The passages retrieved for a question, best first.
 
     idf: weighs words over what the asker may see. vector: of the question, or None where the
-    model cannot read it. signals: numbers that tell
-    how sure one may be. repeated: per chunk id, the passages left out because they say the same.
+    model cannot read it. signals: numbers that tell how sure one may be. duplicates: per chunk id,
+    the passages left out because they say the same.
     """
 
     analysis: QuestionAnalysis

@@ -157,12 +157,12 @@ class Retriever:
         )
 
     def context_chunks(self, passage: Passage, n: int = CONTEXT_CHUNKS) -> list[Chunk]:
-        """Give the chunks up to n before and after a passage in its document, itself included."""
+        """Return the chunks up to n before and after a passage in its document, itself included."""
         row = self.index.find_row(passage.chunk.id)
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
     def _embed_question(self, text: str) -> Vectors | None:
-        """Embed a question that says something in a language the model reads."""
+        """Embed a question, if the model reads its language."""
         if not text.strip() or not (self.embedder.card.reads_cjk or reads_without_cjk(text)):
             return None
         return self.embedder.embed_query(text)
@@ -180,7 +180,7 @@ class Retriever:
     def _find_faq_rows(
         self, analysis: QuestionAnalysis, vector: Vectors | None, mask: SearchMask
     ) -> dict[int, float]:
-        """Find FAQ entries whose question is nearly the one asked, and how near each is."""
+        """Find FAQ entries whose question is nearly the given one, with their likeness."""
         hits = [self.index.search_lexical(analysis.terms, k=3, mask=mask, questions=True)]
         if vector is not None:
             hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
@@ -231,7 +231,7 @@ class Retriever:
         )
 
     def _cosine_weight(self, vector: Vectors | None, lexical: Scores) -> float:
-        """Weigh the cosine: none without a vector, more where the words meet little."""
+        """Return the weight of the cosine: 0 without a vector, more where words match little."""
         if vector is None:
             return 0.0
         if self.index.words_outdated:  # the words say nothing, not even that they meet little
@@ -240,7 +240,7 @@ class Retriever:
         return self.options.dense * (1 + self.options.rise * missing)
 
     def _context_shares(self, analysis: QuestionAnalysis, rows: Rows) -> Scores:
-        """Give the share of the question that each row (n,) and its section about it hold (n,)."""
+        """Return the share of the question in each row (n,) and in its section about it (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
         neighbours = [
@@ -315,7 +315,7 @@ class Retriever:
         chunks: Sequence[Chunk],
         scores: Sequence[float],
     ) -> Iterator[tuple[int, float]]:
-        """Give places in ``rows`` (n,) best first, by what is known and their best sentence."""
+        """Yield places in ``rows`` (n,) best first, by what is known and their best sentence."""
         options = self.options
         term_presence = self.index.find_terms([*analysis.weights], rows)
         shares = [
@@ -332,14 +332,14 @@ class Retriever:
 
 
 def _can_reach_top(scores: NDArray[np.float64], weight: float, look: int) -> RowFlags:
-    """Tell which candidates (n,) may be among the ``look`` best with up to ``weight`` to come."""
+    """Return a mask of the candidates (n,) that may still rank among the first ``look``."""
     if len(scores) <= look:
         return np.ones(len(scores), dtype=np.bool_)
     return np.asarray(scores + weight >= np.partition(scores, -look)[-look])
 
 
 def _question_text(chunk: Chunk) -> str:
-    """Give the question of an FAQ entry."""
+    """Return the question of an FAQ entry."""
     start, end = chunk.question or (chunk.start, chunk.start)
     return chunk.text[start - chunk.start : end - chunk.start]
 
@@ -347,7 +347,7 @@ def _question_text(chunk: Chunk) -> str:
 def _measure_signals(
     analysis: QuestionAnalysis, passages: Sequence[Passage], lanes: PriorityLanes
 ) -> dict[str, float]:
-    """Say in numbers how well the best passages fit; all in 0..1 but ``words``, a count.
+    """Measure how well the best passages fit; all in 0..1 but ``words``, a count.
 
     words: content words; a question without one asks for nothing.
     """

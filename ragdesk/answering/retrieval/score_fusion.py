@@ -15,7 +15,7 @@ from indexes.search_results import Hits, Rows, Scores
 
 
 def union_rows(hits: Sequence[Hits]) -> Rows:
-    """Give every row that any finder found, once, in order.
+    """Return every row that any finder found, once, in order.
 
     >>> one, two = np.array([4, 1]), np.array([1, 9])
     >>> scores = np.ones(2, dtype=np.float32)

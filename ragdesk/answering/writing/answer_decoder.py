@@ -34,7 +34,7 @@ class DecodedSentence:
 
 
 class _GrowingText:
-    """The sentence's ``read_text`` as far as it is written, each character of it decoded once."""
+    """Decodes the ``text`` member of a JSON sentence while it arrives, each character once."""
 
     def __init__(self) -> None:
         self._string: list[str] = []  # the last string that was read
@@ -43,7 +43,7 @@ class _GrowingText:
         self._broken = False
 
     def take_character(self, c: str, *, quoted: bool, escaped: bool) -> None:
-        """Take a character of a sentence's JSON; whether a string holds it, behind a backslash."""
+        """Read a character of a sentence's JSON. quoted, escaped: where it stands."""
         if not quoted:
             if c == ":":
                 self._name, self._value = "".join(self._string), True
@@ -57,7 +57,7 @@ class _GrowingText:
                 self._pending += c
 
     def read_text(self) -> str:
-        """Give what was decoded; an escape, or half of a pair, waits for its end."""
+        """Return what was decoded; an escape, or half of a pair, waits for its end."""
         keep = _ESCAPE.search(self._pending)
         ready = self._pending[: keep.start(1)] if keep else self._pending
         if ready and not self._broken:
@@ -73,7 +73,7 @@ class StructuredDecoder:
     """Reads ``{"sentences": [{"text": …, "citations": […]}, …]}``."""
 
     def __init__(self, passages: int, *, growing: bool) -> None:
-        """Know how many passages there are, and whether beginnings are wanted too."""
+        """passages: how many may be cited. growing: also yield unfinished sentences."""
         self._passages, self._growing = passages, growing
         self._open: list[str] = []  # of the sentence that is being written
         self._depth, self._quoted, self._escaped, self._length = 0, False, False, 0
@@ -81,7 +81,7 @@ class StructuredDecoder:
         self.ended = False
 
     def feed(self, piece: str) -> Iterator[DecodedSentence]:
-        """Take what was written, and give the sentences it completes, then the growing one."""
+        """Read a piece of the reply; yield the sentences it completes, then the unfinished one."""
         self._length += len(piece)
         if self._length > LONGEST_ANSWER:
             raise EngineFailed("garbage", "The language model's answer has no end.")
@@ -94,11 +94,11 @@ class StructuredDecoder:
             yield DecodedSentence(self._growing_text.read_text(), (), is_complete=False)
 
     def end(self) -> Iterator[DecodedSentence]:
-        """Give what is left at the end: nothing, a sentence that was cut off is not one."""
+        """Yield nothing: a sentence that was cut off is dropped."""
         yield from ()
 
     def _take_character(self, c: str) -> bool:
-        """Take a character; tell whether it ends a sentence."""
+        """Read a character; return whether it ends a sentence."""
         if self._depth >= SENTENCE_DEPTH or (self._depth == SENTENCE_DEPTH - 1 and c == "{"):
             self._open.append(max(c, " "))  # grammars let bare controls into strings
             if self._growing:
@@ -150,7 +150,7 @@ class MarkedDecoder:
         self.ended = True  # plain text may end anywhere
 
     def feed(self, piece: str) -> Iterator[DecodedSentence]:
-        """Take what was written, and give the sentences it completes, then the growing one."""
+        """Read a piece of the reply; yield the sentences it completes, then the growing one."""
         text = _BLANKS.sub(_collapse_blanks, self._rest + piece)
         at, size = 0, len(text)
         while at < size:
@@ -180,7 +180,7 @@ class MarkedDecoder:
             yield DecodedSentence(self._beginning.strip(), (), is_complete=False)
 
     def end(self) -> Iterator[DecodedSentence]:
-        """Give the last sentence."""
+        """Yield the last sentence."""
         if self._marks and self._rest.strip() in {"", ".", "。"}:
             yield self._close_sentence()
             return

@@ -1,4 +1,4 @@
-"""Turn what a statement rests on into numbered citations, each place cited once. Pure."""
+"""Turn the quotes of a statement into numbered citations, each place cited once. Pure."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ MIN_SUPPORTED, MIN_PARTIAL = 0.5, 0.25  # of the words of a claim that its quote
 def cite_statement(
     statement: Statement, earlier: Sequence[Citation]
 ) -> tuple[Claim, tuple[Citation, ...]]:
-    """Give the quotes of a statement their numbers: its claim, and the citations that are new.
+    """Return a statement's claim, its quotes numbered, and the citations that are new.
 
-    known: citations of this answer so far. A place cited before keeps its number.
+    earlier: citations of this answer so far. A place cited before keeps its number.
     """
     places = {(c.uri, c.start, c.end, c.quote): c.number for c in earlier}
     new_citations: list[Citation] = []
@@ -36,7 +36,8 @@ def cite_statement(
 def format_claim(claim: Claim) -> str:
     """Write a claim with its marks.
 
-    >>> format_claim(Claim(text="Yes.", citations=(1, 2), support=1.0, verdict=Standing.MIN_SUPPORTED))
+    >>> claim = Claim(text="Yes.", citations=(1, 2), support=1.0, verdict=ClaimVerdict.SUPPORTED)
+    >>> format_claim(claim)
     'Yes. [1][2]'
     """
     marks = "".join(f"[{number}]" for number in claim.citations)

@@ -1,4 +1,4 @@
-"""Hold each sentence of a model against the passages it cites, before it counts.
+"""Check each sentence of a model against the passages it cites.
 
 Two measures that are not mixed: the share of its words, by weight, that a few sentences of the
 passages carry, and hard flags for what it states otherwise (numbers, units, dates, names,
@@ -65,7 +65,7 @@ class ClaimChecker:
     judge: EntailmentJudge | None = None
 
     def __call__(self, claim: str, cited: Sequence[Passage], question: str = "") -> Statement:
-        """Say how well passages carry a claim, and which sentences of them do.
+        """Check a claim against its passages; return a statement with support, quotes and verdict.
 
         question: its words are known to whoever reads the answer; they may name, not bear.
         """

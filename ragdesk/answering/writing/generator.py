@@ -1,4 +1,4 @@
-"""What a language model is to ragdesk: the protocol of a text generator, and its options."""
+"""The protocol of a text generator (a language model), and its options."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class GenerateText(Protocol):
 
 
 class Generator(GenerateText, Protocol):
-    """A model, and what is open for it."""
+    """A language model, and its open connections."""
 
     @property
     def model(self) -> str: ...

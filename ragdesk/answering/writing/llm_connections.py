@@ -151,7 +151,7 @@ class _AsyncioStream(httpcore.AsyncNetworkStream):
         self._writer.transport.abort()
 
     def get_extra_info(self, info: str) -> Any:
-        """Tell what the pool asks before it uses a connection again: whether anything has come.
+        """Return whether anything has come, which the pool asks before it reuses a connection.
 
         Between two answers that is its end, or the last words of a proxy before it.
         """

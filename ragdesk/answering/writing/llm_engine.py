@@ -1,4 +1,4 @@
-"""One language model for all collections of a process: its client, its places, its salts."""
+"""One language model for all collections of a process: its client, slots and cache salts."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ from ragdesk.errors import EngineFailed, Overloaded
 
 @dataclass(slots=True)
 class _LoopBinding:
-    """What belongs to one event loop."""
+    """The generator and the slots of one event loop."""
 
     loop: asyncio.AbstractEventLoop
     generator: Generator
@@ -42,8 +42,8 @@ class _LoopBinding:
 class LlmEngine:
     """Hands out the generator, a bounded number of times at once, to one event loop at a time.
 
-    make: opens the generator; it may block for minutes. ``start`` calls it before anyone asks, or
-    else the first question does.
+    open_generator: may block for minutes. ``start`` calls it before anyone asks, or else the first
+    question does.
     """
 
     options: GenerateOptions
@@ -59,7 +59,7 @@ class LlmEngine:
             self._bind_loop(await asyncio.to_thread(self.open_generator))
 
     def current_generator(self) -> Generator:
-        """Give the generator of this event loop."""
+        """Return the generator of this event loop."""
         return self._current_binding().generator
 
     def _current_binding(self) -> _LoopBinding:
@@ -75,15 +75,15 @@ class LlmEngine:
         return self._binding
 
     def admit(self) -> None:
-        """Turn a question down while too many wait. Raises Overloaded."""
+        """Refuse a question while too many wait. Raises Overloaded."""
         if self._current_binding().slots.locked() and self._waiting >= self.options.waiting:
             raise Overloaded("Every place at the language model is taken. Come again in a moment.")
 
     @asynccontextmanager
     async def reserve_slot(self, seconds: float | None = None) -> AsyncIterator[float]:
-        """Wait for a place, and give the seconds left to the first word. Raises EngineFailed.
+        """Wait for a place, and return the seconds left to the first word. Raises EngineFailed.
 
-        within: seconds for both, ``first_seconds`` where none are given.
+        seconds: for both, ``first_seconds`` where none are given.
         """
         places, clock = self._current_binding().slots, asyncio.get_running_loop().time
         start, seconds = clock(), self.options.first_seconds if seconds is None else seconds
@@ -117,13 +117,13 @@ class LlmEngine:
                     yield piece
 
     def cache_salt(self, collection: str, where: SearchFilter) -> str:
-        """Name who may see the same documents: their prompts may share an engine's cache."""
+        """Return a cache salt that only askers who may see the same documents share."""
         groups = "*" if where.groups is None else "\x1f".join(sorted(where.groups))
         key = f"{collection}\x1e{groups}".encode()
         return hashlib.blake2b(key, key=self._secret, digest_size=16).hexdigest()
 
     async def close(self) -> None:
-        """Let go of the generator of this event loop."""
+        """Close the generator of this event loop."""
         if self._binding and self._binding.loop is asyncio.get_running_loop():
             bound, self._binding = self._binding, None
             await bound.generator.close()

@@ -1,4 +1,4 @@
-"""Several addresses of one engine: the one with least to do is asked, a broken one rests.
+"""Choose among several servers of one language model; rest the broken ones.
 
 A breaker per address: after some failures in a row it is left alone, and asked for its health
 until it answers again. Nobody waits for an address that is known to be broken.
@@ -20,9 +20,9 @@ HealthProbe = Callable[[str], Awaitable[bool]]
 
 @dataclass(slots=True)
 class LlmServer:
-    """An address, how much it is doing, and how often it failed in a row.
+    """A language model's address, its active requests, and its failures in a row.
 
-    until: it asked to be left alone so long, on the monotonic clock.
+    paused_until: it asked to be left alone so long, on the monotonic clock.
     """
 
     url: str
@@ -34,11 +34,11 @@ class LlmServer:
 
     @property
     def pause_seconds(self) -> float:
-        """Give the seconds it still asks to be left alone; 0.0 for none."""
+        """Return the seconds for which it still asks to be paused; 0.0 for none."""
         return max(0.0, self.paused_until - time.monotonic())
 
     def pause(self, seconds: float) -> None:
-        """Leave it alone for some seconds, as it asked: it is well, and full."""
+        """Pause it for some seconds, as it asked: it is healthy, and full."""
         self.paused_until = max(self.paused_until, time.monotonic() + seconds)
 
     @contextmanager
@@ -61,9 +61,9 @@ class LlmPool:
         self._health_tasks: set[asyncio.Task[None]] = set()
 
     def choose_server(self, avoid: Collection[str] = ()) -> LlmServer:
-        """Give the address that does least; one of ``avoid`` only if no other is up.
+        """Return the least busy address; one of ``avoid`` only if no other is up.
 
-        One that asked to be left alone comes after those that did not: see ``Replica.wait``.
+        One that asked to be left alone comes after those that did not: see ``LlmServer.pause``.
         """
         available = [server for server in self.servers if not server.resting]
         if not available:
@@ -103,8 +103,10 @@ class LlmPool:
 def parse_retry_after(header: str) -> float:
     """Read ``Retry-After``, seconds or a date; 0.0 for none, nonsense, or more than a minute.
 
-    >>> parse_retry_after("2"), parse_retry_after(""), parse_retry_after("3600"), parse_retry_after("soon")
-    (2.0, 0.0, 0.0, 0.0)
+    >>> parse_retry_after("2")
+    2.0
+    >>> parse_retry_after(""), parse_retry_after("3600"), parse_retry_after("soon")
+    (0.0, 0.0, 0.0)
     >>> parse_retry_after("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT")
     0.0
     """

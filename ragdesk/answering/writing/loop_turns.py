@@ -1,4 +1,4 @@
-"""Turns at the event loop: who computes on it for long lets the others go on in between.
+"""Yield to the event loop when one task computes for long.
 
 What a foreign server sends is cut into small pieces; thousands of them may lie ready at once, and
 taking them one after the other would never wait, so nobody else would be served meanwhile.
@@ -13,7 +13,7 @@ TURN_SECONDS = 0.01  # seconds: a request that waits so long behind another noti
 
 @dataclass(slots=True)
 class LoopTurns:
-    """Knows since when one task computes. began: on the monotonic clock."""
+    """Measures how long one task has computed without a pause. started: on the monotonic clock."""
 
     started: float = field(default_factory=time.monotonic)
 

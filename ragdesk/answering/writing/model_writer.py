@@ -51,16 +51,16 @@ class ModelWriter:
 
     @property
     def model(self) -> str:
-        """Name the model."""
+        """Return the model's name."""
         return self.engine.current_generator().model
 
     @property
     def follow_up(self) -> GenerateText:
-        """Give the model that rewrites follow-up questions, in a place of its own."""
+        """Return the model that rewrites follow-up questions, in a place of its own."""
         return self.engine.generate_short
 
     def admit(self) -> None:
-        """Turn a question down while too many wait. Raises Overloaded."""
+        """Refuse a question while too many wait. Raises Overloaded."""
         self.engine.admit()
 
     async def __call__(
@@ -167,7 +167,7 @@ async def _check_in_thread(work: Callable[[DecodedSentence], _T], sentence: Deco
 class _AnswerInProgress:
     """An answer while it is written.
 
-    growing: the sentence that is shown while it is written. ahead: sentences that claim nothing,
+    growing: the sentence that is shown while it is written. pending: sentences that claim nothing,
     and wait for one that does: alone they are no answer.
     """
 
@@ -193,7 +193,7 @@ class _AnswerInProgress:
         return self.prompt.user
 
     def take_sentence(self, sentence: DecodedSentence) -> list[_WriterPart]:
-        """Take a sentence, or its beginning, and give what is to be told of it."""
+        """Take a decoded sentence or its beginning; return the parts that may be sent."""
         if not sentence.is_complete:
             new = self.growing.grow(sentence.text)
             return [new] if new else []
@@ -230,7 +230,7 @@ class _AnswerInProgress:
         return self.verify(text, cited, self.question)
 
     def finish(self) -> list[_WriterPart]:
-        """Give what was kept to the end, and what is to be noted."""
+        """Return the kept sentences at the end, and the note on them."""
         parts: list[_WriterPart] = []
         if not self.rejected:
             parts += self.kept

@@ -1,4 +1,4 @@
-"""Let a language model write: a client of any OpenAI-compatible server, first of all vLLM's.
+"""A client of any OpenAI-compatible server, first of all vLLM's: has a model write answers.
 
 Only what our own schema holds is sent. Deadlines stand for reaching the server, for the first
 words, for silence between words, and for the whole; one retry happens, and only before the
@@ -72,11 +72,11 @@ class OpenAIGenerator:
 
     @property
     def model(self) -> str:
-        """Name the model; empty until a server was asked."""
+        """Return the model's name; empty until a server was asked."""
         return self._model
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self._replicas.close()
         await self._http.aclose()
 

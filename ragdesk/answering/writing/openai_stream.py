@@ -70,7 +70,7 @@ async def _read_body(response: "httpx.Response", max_bytes: int) -> bytes:
 
 
 async def _iter_events(response: "httpx.Response", tokens: int) -> AsyncGenerator[bytes, None]:
-    """Cut a stream into the data of its events. Raises EngineFailed for one without end.
+    """Split a stream into the data of its events. Raises EngineFailed for one without end.
 
     tokens: that were asked for; they bound how much may come.
     """

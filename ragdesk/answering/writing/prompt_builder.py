@@ -44,7 +44,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def order_outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """Put the best first, the second best last, and so on inwards: the middle is read worst."""
+    """Order the best first, the second best last, and so on: models read the middle worst."""
     return (*passages[::2], *reversed(passages[1::2]))
 
 
@@ -52,9 +52,9 @@ def order_outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
 class PromptBuilder:
     """Writes prompts for one model.
 
-    count: tokens of a text. answer: tokens kept free for what the model writes. sentences: that
-    it may write at most. structured: whether the engine can be held to a JSON schema. repairs:
-    whether it may be asked to write one of its sentences anew, which takes room too.
+    count_tokens: of a text. answer_tokens: kept free for what the model writes. sentences: that it
+    may write at most. structured: whether the engine can be held to a JSON schema. repairs: whether
+    it may be asked to write one of its sentences anew, which takes room too.
     """
 
     options: GroundOptions

@@ -1,4 +1,4 @@
-"""Take out of a model's words what is more than words: links, images, markup, marks of its own.
+"""Remove links, images and markup from a model's text.
 
 A document may order the model to leak what it reads through an address. The desk's links are its
 citations and nothing else, so none is let through; whoever shows the text need not be careful.
@@ -20,12 +20,13 @@ _BRACKET_TABLE = str.maketrans("[]<>`", "()‹›'")
 
 
 def sanitize_text(text: str, known_text: str = "") -> str:
-    """Give the words of a text. known: the passages; a bare address that stands there may stay.
+    """Sanitize a text. known_text: the passages; a bare address that stands there may stay.
 
     What is done to a stretch without spaces depends on that stretch alone, so a text may be
     cleaned while it grows: see ``GrowingSanitizer``.
 
-    >>> sanitize_text("See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example", "me@a.example")
+    >>> text = "See ![x](https://evil.example/?q=1) <b>now</b> [9], me@a.example"
+    >>> sanitize_text(text, known_text="me@a.example")
     'See … ‹b›now‹/b› (9), me@a.example'
     """
     words = " ".join(strip_invisible(text).split())
@@ -52,7 +53,7 @@ class GrowingSanitizer:
     _gap_pending: bool = False  # white space was met, and no word after it yet
 
     def grow(self, text: str) -> str:
-        """Take the text as it stands now, and give what can be shown of it beyond the last time.
+        """Return the sanitized text that became safe to show since the last call.
 
         What was read is not read again: a word of 60,000 letters that came one at a time would
         be, 60,000 times.
@@ -77,7 +78,7 @@ class GrowingSanitizer:
 
 
 def _settled_length(text: str) -> int:
-    """Say how far a growing text will not be seen otherwise any more."""
+    """Return the length of the part of a growing text that more characters cannot change."""
     end = len(text)
     while end and "!" <= text[end - 1] <= "~":
         end -= 1

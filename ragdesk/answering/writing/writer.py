@@ -1,4 +1,4 @@
-"""What writes an answer: the protocol that the extractive and the model's writer implement."""
+"""The protocol of an answer's writer, implemented by extraction and by a language model."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
@@ -12,7 +12,7 @@ WriterPart = str | Statement | WriterNote
 
 
 class Writer(Protocol):
-    """Says what the passages say about a question, a statement at a time, each with its quotes.
+    """Writes what the passages say about a question, statement by statement, with quotes.
 
     Words of a statement may come before it, as they are written. ``admit`` turns a question down
     before anything is done for it; a failure is an EngineFailed.

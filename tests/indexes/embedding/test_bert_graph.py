@@ -17,7 +17,7 @@ from indexes.embedding import bert_graph, model_files, on_torch, onnx_export
 from indexes.embedding.embedder import EmbedOptions, open_embedder
 
 TEXTS = ["refund card", "a refund: days", "card " * 90, "query", ""]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_first_export_imports_no_torch(tmp_path, cache):
     order = {**asdict(found), "folder": str(found.folder), "target": str(tmp_path / "graph.onnx")}
     program = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
-        "from indexes import export; export.main()"
+        "from indexes.embedding import onnx_export; onnx_export.main()"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     asked = [sys.executable, "-c", program, json.dumps({**order, "int8": True})]

@@ -28,7 +28,7 @@ TEXTS = [
     "a",
     "",
 ]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +50,24 @@ def test_the_packaged_model_is_described_by_its_card(packaged):
 
 
 def test_vectors_are_unit_length_and_in_order(packaged):
-    vectors = packaged.passages(TEXTS)
+    vectors = packaged.embed_passages(TEXTS)
     assert vectors.shape == (len(TEXTS), 384)
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert packaged.passages([]).shape == (0, 384)
+    assert packaged.embed_passages([]).shape == (0, 384)
 
 
 @settings(max_examples=10)
 @given(chosen=st.lists(st.sampled_from(TEXTS), max_size=6))
 def test_a_vector_does_not_depend_on_its_neighbours(chosen, packaged):
-    together = packaged.passages(chosen)
+    together = packaged.embed_passages(chosen)
     for text, vector in zip(chosen, together, strict=True):
-        assert unlike(packaged.query(text), vector) <= 1e-6
+        assert unlike(packaged.embed_query(text), vector) <= 1e-6
 
 
 def test_it_finds_what_means_the_same(packaged):
-    passages = packaged.passages(TEXTS[:4])
-    asked = packaged.query("How long can I get my money back?")
+    passages = packaged.embed_passages(TEXTS[:4])
+    asked = packaged.embed_query("How long can I get my money back?")
     assert (passages @ asked).argmax() == 0
 
 
@@ -76,7 +76,7 @@ def test_int8_stays_near_sentence_transformers(packaged, cache):
     assert torch.card.revision == packaged.card.revision.removesuffix(
         f"-int8.{onnx_export.EXPORT_RECIPE}"
     )
-    cosine = (packaged.passages(TEXTS[:4]) * torch.embed_passages(TEXTS[:4])).sum(axis=1)
+    cosine = (packaged.embed_passages(TEXTS[:4]) * torch.embed_passages(TEXTS[:4])).sum(axis=1)
     assert cosine.min() > 0.98
 
 
@@ -84,7 +84,7 @@ def test_asking_imports_no_torch_once_the_model_is_exported(packaged, cache):
     program = (
         "import sys; from pathlib import Path\n"
         "from indexes.embedding.embedder import EmbedOptions, open_embedder\n"
-        f"open_embedder(EmbedOptions(device='cpu'), Path({str(cache)!r})).query('refund?')\n"
+        f"open_embedder(EmbedOptions(device='cpu'), Path({str(cache)!r})).embed_query('refund?')\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx', 'scipy', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -120,7 +120,7 @@ def test_a_model_of_ones_own_runs_in_fp32_like_sentence_transformers(tiny, tmp_p
 def test_settings_say_what_a_model_reads(tiny, tmp_path, packaged):
     options = EmbedOptions(model=str(tiny), device="cpu", backend="torch", reads_cjk=True)
     assert open_embedder(options, tmp_path).card.reads_cjk
-    assert count_matches(packaged.passages) <= 4
+    assert count_matches(packaged.embed_passages) <= 4
 
 
 def test_the_test_of_chinese_is_passed_by_meaning():
@@ -166,26 +166,26 @@ def tokenizer(cache):
 
 
 def test_tokens_are_counted_without_limit_or_padding(tokenizer):
-    assert tokenizer.count("Refunds take 14 days.") == 6
-    assert tokenizer.count("退款") == 2
-    assert tokenizer.count("") == 0
-    assert tokenizer.count("word " * 5_000) == 5_000
+    assert tokenizer.count_tokens("Refunds take 14 days.") == 6
+    assert tokenizer.count_tokens("退款") == 2
+    assert tokenizer.count_tokens("") == 0
+    assert tokenizer.count_tokens("word " * 5_000) == 5_000
 
 
 @settings(max_examples=50)
 @given(text=st.text(alphabet="ab .,\n\t退😀\u3000é\u200b", max_size=300))
 def test_cuts_ascend_and_begin_with_something(text, tokenizer):
-    cuts = list(tokenizer.cuts(text))
+    cuts = list(tokenizer.token_starts(text))
     assert cuts == sorted(cuts)
     assert all(0 <= at < len(text) for at in cuts)
-    assert len(tokenizer.cuts("x" + " " * 500)) > 500 / LONGEST_WORD_PIECE
+    assert len(tokenizer.token_starts("x" + " " * 500)) > 500 / LONGEST_WORD_PIECE
 
 
 def test_a_long_text_is_counted_like_its_lines(tokenizer):
     line = "You have 30 days, and then some: 退款需要三天。\n"
-    assert tokenizer.count(line * 2_000) == 2_000 * tokenizer.count(line)
-    once = list(tokenizer.cuts(line))
-    assert list(tokenizer.cuts(line * 2_000))[-len(once) :] == [
+    assert tokenizer.count_tokens(line * 2_000) == 2_000 * tokenizer.count_tokens(line)
+    once = list(tokenizer.token_starts(line))
+    assert list(tokenizer.token_starts(line * 2_000))[-len(once) :] == [
         1_999 * len(line) + at for at in once
     ]
 

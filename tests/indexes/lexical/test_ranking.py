@@ -196,19 +196,19 @@ def test_removed_entries_are_not_counted(tmp_path):
 
 
 def test_postings_are_what_was_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(index_writer, "BLOCK", 5)  # many blocks, as a large build has
+    monkeypatch.setattr(index_writer, "BLOCK_TOKENS", 5)  # many blocks, as a large build has
     rng = random.Random(5)  # noqa: S311 (seeded data)
     entries = [rng.choices(TERMS, k=rng.randint(0, 6)) for _ in range(50)]
     (segment,) = opened(tmp_path, [entries])
     assert (segment.count, segment.length) == (50, sum(map(len, entries)))
     assert segment.lengths.tolist() == list(map(len, entries))
     for term in TERMS:
-        rows, counts = segment.postings(term)
+        rows, counts = segment.find_postings(term)
         expected = [(i, e.count(term)) for i, e in enumerate(entries) if term in e]
         assert list(zip(rows.tolist(), counts.tolist(), strict=True)) == expected
-        assert segment.df(term) == len(expected)
-    assert segment.df("absent") == 0
-    assert [len(part) for part in segment.postings("")] == [0, 0]
+        assert segment.count_holders(term) == len(expected)
+    assert segment.count_holders("absent") == 0
+    assert [len(part) for part in segment.find_postings("")] == [0, 0]
 
 
 @given(
@@ -222,9 +222,9 @@ def test_the_files_are_the_same_bit_by_bit_however_little_memory_there_is(
 ):
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
         write_lexical_index(Path(place, "whole"), entries)
-        patch.setattr(index_writer, "BLOCK", block)
-        patch.setattr(index_writer, "AT_ONCE", terms)
-        patch.setattr(index_writer, "POSTINGS", postings_at_once)
+        patch.setattr(index_writer, "BLOCK_TOKENS", block)
+        patch.setattr(index_writer, "MERGED_TERMS", terms)
+        patch.setattr(index_writer, "MERGED_POSTINGS", postings_at_once)
         write_lexical_index(Path(place, "merged"), entries)
         for name in postings.POSTINGS_FILES:
             files = [Path(place, made, f"{name}.npy") for made in ("whole", "merged")]
@@ -237,7 +237,7 @@ def test_the_files_are_the_same_bit_by_bit_however_little_memory_there_is(
 
 def test_a_term_that_is_counted_very_often_is_kept_at_the_most_that_fits(tmp_path):
     (segment,) = opened(tmp_path, [[["a"] * 70_000, ["a", "b"]]])
-    assert segment.postings("a")[1].tolist() == [65_535, 1]
+    assert segment.find_postings("a")[1].tolist() == [65_535, 1]
     assert (segment.peaks.tolist(), segment.shortest.tolist()) == ([65_535, 1], [2, 2])
 
 

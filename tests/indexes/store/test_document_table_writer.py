@@ -26,7 +26,7 @@ MOMENTS = ("", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2028-01-01T00:00
 @pytest.fixture
 def layered(monkeypatch):
     """Small tables are shared too, as large ones are."""
-    monkeypatch.setattr(document_table_writer, "SMALL", 0)
+    monkeypatch.setattr(document_table_writer, "SMALL_TABLE", 0)
 
 
 @st.composite
@@ -53,16 +53,16 @@ def listings(draw):
 def told(table):
     """Everything that a table says, in the order in which it says it where that is promised."""
     return {
-        "all": list(table.all()),
-        "named": [table.named(f"{uri}{n}") for uri in URIS for n in range(4)],
-        "at": [table.at("api", f"{uri}{n}") for uri in URIS for n in range(4)],
-        "by_id": [table.by_id(f"id{n}") for n in range(12)],
-        "counts": table.counts(),
-        "within": list(table.within(["s2", "s1"])),
-        "outside": [sorted(table.outside(moment)) for moment in MOMENTS],
-        "turns": [table.turns(moment) for moment in MOMENTS],
+        "iter_all": list(table.iter_all()),
+        "named": [table.list_by_uri(f"{uri}{n}") for uri in URIS for n in range(4)],
+        "at": [table.find_in_source("api", f"{uri}{n}") for uri in URIS for n in range(4)],
+        "by_id": [table.find_by_id(f"id{n}") for n in range(12)],
+        "counts": table.count_by_segment(),
+        "within": list(table.iter_in_segments(["s2", "s1"])),
+        "outside": [sorted(table.list_invalid_ranges(moment)) for moment in MOMENTS],
+        "turns": [table.find_next_change(moment) for moment in MOMENTS],
         "where": [
-            sorted(table.where(asked))
+            sorted(table.filter_ranges(asked))
             for asked in (
                 SearchFilter(),
                 SearchFilter(groups=frozenset()),

@@ -202,14 +202,14 @@ def test_a_generation_rolled_back_does_not_return_when_its_heir_is_damaged(colle
 
 def test_one_writer_at_a_time_and_a_dead_one_frees_the_lock(collection):
     code = (
-        "import sys, time, pathlib\nfrom indexes import generations\n"
-        "with generations.writing(pathlib.Path(sys.argv[1])):\n"
+        "import sys, time, pathlib\nfrom indexes.store.locks import lock_collection\n"
+        "with lock_collection(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-c", code, collection],
         stdout=subprocess.PIPE,
-        cwd=Path(generations.__file__).parents[1],
+        cwd=Path(generations.__file__).parents[2],
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
         for job in (
@@ -299,12 +299,12 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(collection, name):
     (collection / name).unlink(missing_ok=True)
     os.mkfifo(collection / name)
     code = (
-        "import sys, pathlib\nfrom indexes import generations, upkeep\n"
+        "import sys, pathlib\nfrom indexes.store.locks import lock_collection\nfrom indexes.upkeep.verify import verify_collection\n"
         "from indexes.index import Index\nc = pathlib.Path(sys.argv[1])\n"
-        "Index.open(c).close()\nupkeep.verify(c)\n"
-        "with generations.writing(c):\n    pass\n"
+        "Index.open(c).close()\nverify_collection(c)\n"
+        "with lock_collection(c):\n    pass\n"
     )
-    root = Path(generations.__file__).parents[1]
+    root = Path(generations.__file__).parents[2]
     command = [sys.executable, "-c", code, collection]
     done = subprocess.run(command, cwd=root, capture_output=True, timeout=60, check=False)  # noqa: S603, our own code
     assert (b"LOCK" in done.stderr) == (name == "LOCK")

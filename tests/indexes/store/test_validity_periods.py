@@ -25,16 +25,16 @@ def index(tmp_path):
 
 
 def at(index, now):
-    index._permitted._current._clock = lambda: now[0]
+    index._masks._periods._clock = lambda: now[0]
 
 
 def found(index, mask=None):
     query = HashEmbedder().embed_query("prices of coffee")
     hits = [
-        index.lexical(tokenize_text("prices"), k=9, mask=mask),
-        index.dense(query, k=9, mask=mask),
+        index.search_lexical(tokenize_text("prices"), k=9, mask=mask),
+        index.search_dense(query, k=9, mask=mask),
     ]
-    uris = [{chunk.uri for chunk in index.chunks(part.rows)} for part in hits]
+    uris = [{chunk.uri for chunk in index.read_chunks(part.rows)} for part in hits]
     assert uris[0] == uris[1]
     return uris[0] - {"always.md"}
 
@@ -52,9 +52,9 @@ def test_a_document_is_found_in_its_time_and_the_clock_moves_on(index):
     ]:
         now[0] = moment
         assert found(index) == wanted
-        assert found(index, index.mask(SearchFilter())) == wanted
-        assert found(index, index.mask(SearchFilter(paths=("s", "a")))) == wanted
-        assert index.mask(SearchFilter(uris=frozenset({"spring.md"}))).count == (
+        assert found(index, index.make_mask(SearchFilter())) == wanted
+        assert found(index, index.make_mask(SearchFilter(paths=("s", "a")))) == wanted
+        assert index.make_mask(SearchFilter(uris=frozenset({"spring.md"}))).count == (
             "spring.md" in wanted
         )
 
@@ -62,9 +62,9 @@ def test_a_document_is_found_in_its_time_and_the_clock_moves_on(index):
 def test_what_holds_or_not_changes_no_score(index):
     rows = np.arange(4)
     at(index, ["2026-04-01T00:00:00Z"])
-    spring = index.lexical_scores(tokenize_text("prices coffee"), rows)
+    spring = index.score_lexical(tokenize_text("prices coffee"), rows)
     at(index, ["2026-07-01T00:00:00Z"])
-    assert index.lexical_scores(tokenize_text("prices coffee"), rows).tolist() == spring.tolist()
+    assert index.score_lexical(tokenize_text("prices coffee"), rows).tolist() == spring.tolist()
 
 
 def test_validity_is_published_and_carried_along(tmp_path):

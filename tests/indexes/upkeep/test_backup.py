@@ -75,7 +75,7 @@ def test_a_backup_taken_while_others_publish_is_of_one_generation(made, tmp_path
             garbage.collect_garbage(collection, keep=1)
         return real(*given)
 
-    monkeypatch.setattr(backup, "_add", add)
+    monkeypatch.setattr(backup, "_add_member", add)
     backup.write_backup(collection, tmp_path / "kb.rdb")
     assert digest(collection) != before
     restore.restore_backup(tmp_path / "kb.rdb", tmp_path / "again")
@@ -152,7 +152,7 @@ def test_parts_are_restored_onto_another_disk(made, tmp_path, monkeypatch, name,
         (collection / name).symlink_to(place)
         before = sorted(place.rglob("*"))
         if fails:
-            monkeypatch.setattr(generations, "publish", full_disk)
+            monkeypatch.setattr(generations, "publish_generation", full_disk)
             with pytest.raises(OSError, match="No space"):
                 restore.restore_backup(made[1], collection)
             assert sorted(place.rglob("*")) == before

@@ -19,7 +19,7 @@ from indexes.index import Index
 from indexes.store import failpoints, generations, locks, manifest
 from indexes.upkeep import backup, restore, verify
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 TABLE = "generation/documents.sqlite"
 WORDS = "Refund in 30 days\nTo your card"
 

@@ -79,7 +79,7 @@ def test_what_is_cleared_while_it_is_verified_is_no_damage(collection, monkeypat
         retention.clear_generations(folder, kept)
         return real(folder, number)
 
-    monkeypatch.setattr(verify, "_damage", meanwhile)
+    monkeypatch.setattr(verify, "list_damage", meanwhile)
     assert verify.verify_collection(collection) == []
     assert generations.list_generations(collection) == [3]
 

@@ -82,11 +82,11 @@ def test_a_full_disk_is_noticed(tmp_path, limit):
     """FAISS's own writer says nothing: it fits 48 kB of vectors into any file."""
     code = (
         "import resource, signal, sys, pathlib, numpy as np\n"
-        "from indexes import dense\n"
+        "from indexes.vectors import faiss_index\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "vectors = np.eye(100, dtype=np.float32).repeat(5, axis=0)[:, :]\n"
-        "try: dense.write(pathlib.Path(sys.argv[1]), vectors, np.arange(500))\n"
+        "try: faiss_index.write_vectors(pathlib.Path(sys.argv[1]), vectors, np.arange(500))\n"
         "except OSError as error: print('noticed', error.errno)\n"
     )
     done = subprocess.run(  # noqa: S603 - our own code, in a process that may be limited

@@ -47,13 +47,13 @@ class Deaf:
 
 
 def put(host):
-    if host.near is not None:
-        return Deaf(host.near)
+    if host.inverted is not None:
+        return Deaf(host.inverted)
     half = faiss.IndexScalarQuantizer(
         host.dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
-    half.train(host.view()[:1])
-    half.add(host.view())
+    half.train(host.all_vectors()[:1])
+    half.add(host.all_vectors())
     return Deaf(half)
 
 
@@ -73,7 +73,7 @@ def written(vectors, rows, how):
 
 def make(opened, how):
     def made(self, vectors, rows):
-        return opened().take(written(vectors, rows, how), "one")
+        return opened().take_index(written(vectors, rows, how), "one")
 
     return made
 
@@ -115,7 +115,7 @@ def test_forbidden_canaries_never_come_back(opened, how, share):
         allowed[:, None], clustered(4000), unit(secret + 0.02 * random.standard_normal((4000, DIM)))
     ).astype(np.float32)
     host = written(vectors, np.arange(4000), how)
-    index = opened().take(host, "one")
+    index = opened().take_index(host, "one")
     assert not allowed[index.search(secret, 3).rows].any()  # nothing else hides them
     for k in (1, 10, 300, 4000):
         found = index.search(secret, k, mask=allowed)
@@ -134,7 +134,7 @@ def test_canaries_of_another_group_stay_out_of_a_collection(opened, tmp_path):
     ]
     publish(tmp_path / "kb", *held)
     with Index.open(tmp_path / "kb") as near, Index.open(tmp_path / "kb") as far:
-        far.move_vectors(opened().take)
+        far.move_vectors(opened().take_index)
         assert isinstance(far.segments[0].dense, GpuIndex)
         for text in ("words 1", "words 2", "words 33"):
             vector = HashEmbedder().embed_query(text)
@@ -157,7 +157,7 @@ def test_half_precision_costs_no_hit(opened):
     random = np.random.default_rng(3)
     vectors = unit(np.ones(DIM) + 1e-4 * random.standard_normal((1500, DIM)))
     host = written(vectors, np.arange(1500), "flat")
-    index = opened().take(host, "one")
+    index = opened().take_index(host, "one")
     for query in (*vectors[:3], 1e20 * vectors[4], 1e-20 * vectors[5]):
         found, wanted = index.search(query, 10), host.search(query, 10)
         assert found.rows.tolist() == wanted.rows.tolist()
@@ -165,7 +165,7 @@ def test_half_precision_costs_no_hit(opened):
 
 
 def searches(index):
-    return index._card._held[index._token].searches
+    return index._card._indexes[index._token].searches
 
 
 def test_a_wide_filter_is_searched_on_the_card_and_a_narrow_one_is_gathered():
@@ -210,7 +210,7 @@ def test_a_card_that_takes_nothing_or_breaks_is_left(caplog):
     )
     index = on_cpu().take_index(host, "one")
     assert not index.fallback
-    index._card._held[index._token].broken = True
+    index._card._indexes[index._token].broken = True
     for _ in range(2):
         assert index.search(query, 10).rows.tolist() == host.search(query, 10).rows.tolist()
     assert index.fallback == "the GPU failed: Error in some kernel"

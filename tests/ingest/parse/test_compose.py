@@ -14,17 +14,17 @@ WORDS = st.text(
 )
 PIECES = st.lists(
     st.one_of(
-        st.tuples(st.just("heading"), st.integers(1, 6), WORDS),
-        st.tuples(st.just("paragraph"), WORDS),
-        st.tuples(st.just("items"), st.lists(WORDS, max_size=4)),
+        st.tuples(st.just("add_heading"), st.integers(1, 6), WORDS),
+        st.tuples(st.just("add_paragraph"), WORDS),
+        st.tuples(st.just("add_list"), st.lists(WORDS, max_size=4)),
         st.tuples(
-            st.just("table"),
+            st.just("add_table"),
             st.lists(WORDS, max_size=3),
             st.lists(st.lists(WORDS, max_size=4), max_size=3),
         ),
-        st.tuples(st.just("code"), WORDS),
-        st.tuples(st.just("faq"), WORDS, WORDS),
-        st.tuples(st.just("page"), WORDS),
+        st.tuples(st.just("add_code"), WORDS),
+        st.tuples(st.just("add_faq_entry"), WORDS, WORDS),
+        st.tuples(st.just("begin_page"), WORDS),
     ),
     max_size=12,
 )
@@ -36,7 +36,7 @@ def test_whatever_is_written_every_block_is_exactly_its_text(pieces):
     spans = []
     for name, *rest in pieces:
         span = getattr(composer, name)(*rest)
-        if name != "page":
+        if name != "begin_page":
             spans.append(span)
     try:
         document = composer.build_document(title="T", media_type="text/plain")

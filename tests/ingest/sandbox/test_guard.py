@@ -40,7 +40,7 @@ def write(folder: Path, name: str, content: str | bytes) -> Raw:
 
 def outcomes(pool: Guard, raws: list[Raw]) -> dict[str, str | ParsedDocument]:
     found = {}
-    for one, outcome in pool.parse_files(raws, make_id=lambda raw: f"id of {raw.uri}"):
+    for one, outcome in pool.parse_files(raws, make_id=lambda raw, _: f"id of {raw.uri}"):
         found[one.uri] = outcome.reason if isinstance(outcome, Skipped) else outcome
     return found
 
@@ -51,7 +51,7 @@ def test_documents_come_back_split_exactly_and_in_their_order(tmp_path):
     ]
 
     with guard(workers=2) as pool:
-        found = list(pool.parse_files(raws, make_id=lambda raw: f"id of {raw.uri}"))
+        found = list(pool.parse_files(raws, make_id=lambda raw, _: f"id of {raw.uri}"))
 
     assert [one.uri for one, _ in found] == [one.uri for one in raws]
     for one, outcome in found:
@@ -140,7 +140,7 @@ def test_a_child_that_only_waits_is_ended(tmp_path, endless):
 def test_a_document_is_not_blamed_for_a_child_that_was_spent_before(tmp_path):
     raws = [write(tmp_path, f"{n}.md", f"Refunds take {n} days.") for n in range(3)]
     with guard() as pool:
-        run = pool.parse_files(iter(raws), make_id=lambda raw: raw.uri)
+        run = pool.parse_files(iter(raws), make_id=lambda raw, _: raw.uri)
         assert isinstance(next(run)[1], ParsedDocument)
         workers()[0].kill()
         assert all(isinstance(outcome, ParsedDocument) for _, outcome in run)
@@ -154,7 +154,7 @@ from ingest.sandbox.guard import Guard, GuardOptions
 guard = Guard(GuardOptions(workers=1), tokenizer=Path(sys.argv[1]), split={})
 with guard:
     raw = Raw(uri="x", source="s", file=Path(sys.argv[2]), digest="d", size=1)
-    list(guard.run([raw], name=lambda raw: "id"))
+    list(guard.parse_files([raw], make_id=lambda raw: "id"))
 """
 
 
@@ -172,7 +172,7 @@ def test_children_die_with_their_parent_even_amid_a_document(endless):
 def test_leaving_early_ends_everything(tmp_path, endless):
     with guard(workers=2) as pool:
         good = write(tmp_path, "good.md", "Refunds take 30 days.")
-        run = pool.parse_files([good, raw(endless), good], make_id=lambda raw: raw.uri)
+        run = pool.parse_files([good, raw(endless), good], make_id=lambda raw, _: raw.uri)
         assert isinstance(next(run)[1], ParsedDocument)
     assert not workers()
 
@@ -193,7 +193,7 @@ def test_work_is_taken_only_a_little_ahead(tmp_path):
             yield file
 
     with guard() as pool:
-        run = pool.parse_files(files(), make_id=lambda raw: raw.uri)
+        run = pool.parse_files(files(), make_id=lambda raw, _: raw.uri)
         next(run)
         time.sleep(0.2)
         assert len(asked) < 50
@@ -278,7 +278,7 @@ def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
         started.append(names)
         return begin(pool, names)
 
-    monkeypatch.setattr(Guard, "_start", start)
+    monkeypatch.setattr(Guard, "_start_child", start)
     raws = [
         write(tmp_path, "a.md", "# A\n\nWords."),
         write(
@@ -300,14 +300,14 @@ def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
 
 def test_a_child_for_text_alone_imports_no_parser_of_another_format():
     program = (
-        "import sys; import ingest.sandbox.worker; from ingest.parse import table\n"
-        "text = table.prepare(['a.md', 'b.html', 'c'])\n"
+        "import sys; import ingest.sandbox.worker; from ingest.parse import registry\n"
+        "text = registry.prepare_parsers(['a.md', 'b.html', 'c'])\n"
         "print(sorted({'pypdf', 'pypdfium2', 'openpyxl', 'numpy'} & set(sys.modules)))\n"
         "assert 'application/pdf' not in text and 'text/html' in text\n"
-        "assert table.prepare(['B.PDF']) == text | {'application/pdf'}\n"
-        "assert table.prepare(None) == set(table.PARSERS)"
+        "assert registry.prepare_parsers(['B.PDF']) == text | {'application/pdf'}\n"
+        "assert registry.prepare_parsers(None) == set(registry.PARSERS)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(  # noqa: S603 - the program above
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )

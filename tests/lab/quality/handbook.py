@@ -22,7 +22,7 @@ from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.results import write_section
 
-HANDBOOK = Path(__file__).parents[1] / "handbook"
+HANDBOOK = Path(__file__).parents[3] / "eval" / "handbook"
 ALONE = {"focus": 0.0, "context": 0.0, "name": 0.0}  # no sentence, name or neighbour is looked at
 WAYS = {"bm25": {"dense": 0.0, **ALONE}, "dense": {"lexical": 0.0, **ALONE}, "ragdesk": {}}
 Figures = Mapping[str, Estimate]

@@ -32,7 +32,7 @@ from ragdesk.settings import Settings
 from tests.lab.quality.handbook import HANDBOOK, cases
 from tests.lab.results import write_section
 
-WRITER = Path(__file__).parents[2] / "tests" / "scripted_writer.py"
+WRITER = Path(__file__).parents[2] / "scripted_writer.py"
 
 
 @contextlib.contextmanager
