@@ -51,8 +51,8 @@ COLUMNS = (
 WRITERS, ASKERS, BROKEN = 2, 2, 3  # of each collection; in all; in all
 EVERY = 5.0  # seconds between two samples
 PROMISES = (
-    "lost", "lost after a remedy", "leak", "5xx", "no answer", "wrong key let in", "job failed",
-    "job without end", "stream without end", "damage not told by verify", "no remedy", "restarted",
+    "lost", "lost after a remedy", "leak", "5xx that was not due", "no answer", "wrong key let in",
+    "job failed", "job without end", "stream without end", "damage not told by verify", "no remedy", "restarted",
     "not as acknowledged at the end", "damaged at the end", "did not stop", "uploads left",
     "grew",
 )  # fmt: skip

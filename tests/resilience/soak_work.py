@@ -115,9 +115,10 @@ class World:
         self.count(f"{status // 100}xx")
         if status >= 500:
             due = status == 503 and ("retry-after" in reply.headers or bool(self.damaged))
-            self.count("503 that was due" if due else "5xx that was not due")
-            if not due:
-                self.fail("5xx", f"{asked}: {status} {body[:200]}")
+            if due:
+                self.count("503 that was due")
+            else:
+                self.fail("5xx that was not due", f"{asked}: {status} {body[:200]}")
         if who == "public":
             for canary in set(CANARY.findall(body)):
                 _, staff = self.owners.get(canary, ("", False))

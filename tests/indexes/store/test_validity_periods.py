@@ -54,7 +54,7 @@ def test_a_document_is_found_in_its_time_and_the_clock_moves_on(index):
         assert found(index) == wanted
         assert found(index, index.make_mask(SearchFilter())) == wanted
         assert found(index, index.make_mask(SearchFilter(paths=("s", "a")))) == wanted
-        assert index.make_mask(SearchFilter(uris=frozenset({"spring.md"}))).count == (
+        assert index.make_mask(SearchFilter(uris=frozenset({"spring.md"}))).count_chunks == (
             "spring.md" in wanted
         )
 
