@@ -118,7 +118,9 @@ def parts(folder: Path, home: Path) -> Parts:
             guard.parse_files(raws[:1], make_id=lambda raw, _: raw.digest)
         )  # the child's imports are past
         began = time.perf_counter()
-        found = [outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw, _: raw.digest)]
+        found = [
+            outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw, _: raw.digest)
+        ]
         parse = time.perf_counter() - began
     documents = [one for one in found if isinstance(one, ParsedDocument)]
     chunks = [c for one in documents for c in one.chunks if embedder.card.can_embed(c.text)]
