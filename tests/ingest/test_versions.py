@@ -23,6 +23,7 @@ from ingest.errors import IngestError
 from ingest.job import IngestJob
 from ingest.parse.parser_table import PARSER_TABLE
 from ingest.sandbox import child
+from ingest.sandbox.guard import GuardOptions
 
 ROOT = Path(__file__).parents[2]
 MARKDOWN = "text/markdown"
@@ -36,7 +37,7 @@ PARSER_TABLE["{MARKDOWN}"] = replace(PARSER_TABLE["{MARKDOWN}"], version=2)
 @pytest.fixture
 def fresh_job(job) -> IngestJob:
     """A job that starts children of its own, as one of another version has to."""
-    return replace(job, running_guard=None)
+    return replace(job, running_guard=None, guard=GuardOptions(workers=1))
 
 
 @pytest.fixture
@@ -126,6 +127,51 @@ def test_a_newer_splitter_reads_all_again_when_one_document_is_put(
     assert job.put("up.md", put).is_quiet
 
 
+def test_what_has_to_stay_as_it_was_is_tried_again_by_the_next_job(
+    fresh_job, kb, tmp_path, monkeypatch
+):
+    job = fresh_job
+    job.run([kb])
+    good = write(tmp_path, {"good": "# Up\n\nWords."}) / "good"
+    broken = write(tmp_path, {"broken": "%PDF-1.7 this is no PDF"}) / "broken"
+    job.put("up.md", good)
+    raise_markdown(monkeypatch)
+    start_newer_children(monkeypatch, tmp_path / "newer", NEWER_MARKDOWN)
+
+    report = job.put("up.md", broken)
+    assert [skip.uri for skip in report.skipped] == ["up.md"]
+    assert report.reread.count == 3  # those of kb; the former version of this one stays
+    assert reading_of(job)["parsers"][MARKDOWN] == 1
+
+    assert job.delete("none.md").reread.count == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert job.delete("none.md").is_quiet
+
+
+def reading_of(job: IngestJob) -> dict:
+    with Index.open(job.collection) as index:
+        return index.reading
+
+
+def test_a_few_outdated_documents_are_not_most_of_their_source(
+    fresh_job, kb, tmp_path, monkeypatch
+):
+    """Their originals are gone, and only they are to be read again: 1 of 3 may be removed."""
+    job = fresh_job
+    write(kb, {"a.csv": "a,b\n1,2\n", "b.csv": "a,b\n3,4\n"})
+    for name in ("refunds.md", "shipping.md"):
+        (kb / name).unlink()
+    job.run([kb])
+    with Index.open(job.collection) as index:
+        (lost,) = [d.digest for d in index.iter_documents() if d.media_type == MARKDOWN]
+    (job.collection / "originals" / lost).unlink()
+    raise_markdown(monkeypatch)
+    start_newer_children(monkeypatch, tmp_path / "newer", NEWER_MARKDOWN)
+    put = write(tmp_path, {"up": "a,b\n5,6\n"}) / "up"
+    report = job.put("up.csv", put)
+    assert (report.added, report.removed, report.documents) == (1, 1, 4)
+
+
 def test_outdated_words_are_off_and_vectors_answer(job, kb, other_stems_later):
     job.run([kb])
     other_stems_later()
@@ -188,15 +234,13 @@ def other_stems_later(request):
 
 def test_a_restore_keeps_how_documents_were_read(job, kb, tmp_path):
     job.run([kb])
-    with Index.open(job.collection) as index:
-        reading = index.reading
+    reading = reading_of(job)
     assert reading["parsers"][MARKDOWN] == PARSER_TABLE[MARKDOWN].version
     file = tmp_path / "copy.tar"
     backup.write_backup(job.collection, file)
     other = job.collection.with_name("other")
     restore.restore_backup(file, other)
-    with Index.open(other) as index:
-        assert index.reading == reading
+    assert reading_of(replace(job, collection=other)) == reading
 
 
 def test_a_comment_in_any_source_file_changes_no_document(job, kb, tmp_path):
