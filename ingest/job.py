@@ -174,6 +174,13 @@ class IngestJob:
         """
         return self._change_document(source, uri, None, None, admit)
 
+    def count_outdated(self, index: Index) -> int:
+        """Count the published documents that the next job reads again by newer versions."""
+        detector = self._change_detector(index, {})
+        if index.reading == detector.reading.to_facts():
+            return 0
+        return sum(map(detector.is_outdated, index.iter_documents()))
+
     def compact(
         self, *, everything: bool = False, on_progress: ProgressCallback = ignore_progress
     ) -> PublishResult:

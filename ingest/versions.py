@@ -16,7 +16,7 @@ from typing import Any, Self
 from ingest import split
 from ingest.parse import parser_table
 
-UNNOTED = "its versions were not noted (ragdesk 0.1.0)"
+UNNOTED = "no versions were noted with them (ragdesk 0.1.0)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,8 @@ class SelfTest:
                 with Index.open(desks.collection_folder(name), card=desks.embedder.card) as index:
                     observed = f"generation {index.generation}, {index.total:,} chunks"
                     index.check_canary(desks.embedder.embed_passages([CANARY_TEXT])[0])
+                    if count := desks.make_job(name).count_outdated(index):
+                        observed += f"; the next ingest reads {count:,} documents by newer versions"
                     refused = "; ".join(index.refused)
                     outdated = index.words_outdated
             except WordsOutdated as error:

@@ -238,7 +238,7 @@ def _version_lines(report: JobReport, *, plan: bool) -> Iterator[str]:
     done = "would be" if plan else "were"
     if reread := report.reread:
         reasons = "; ".join(reread.reasons)
-        yield f"Of these, {reread.count:,} {done} read again with the same bytes: {reasons}."
+        yield f"Of these, {reread.count:,} {done} read once more from the same bytes: {reasons}."
     if report.words_rebuilt:
         yield (
             f"The words of {report.words_rebuilt:,} chunks {done} written anew, as another version "

@@ -13,6 +13,7 @@ from indexes.upkeep import verify
 from ingest.versions import UNNOTED
 from ragdesk.answering import calibration
 from ragdesk.assemble import Workspace
+from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 
@@ -71,12 +72,17 @@ def test_its_calibration_is_read(home):
 def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source, packaged):
     desks = Workspace(home, Settings(), packaged)
     before = _texts(home, packaged)
+    (finding,) = SelfTest(desks).collections()
+    assert (finding.state, finding.remedy) == ("ok", "")
+    assert f"the next ingest reads {FACTS['documents']} documents by newer" in finding.found
     report = desks.make_job("default").run([source])
     # It hashed its source files where versions are noted now, so all is read once more, and is equal.
     assert (report.added, report.removed, report.embedded) == (0, 0, 0)
     assert report.changed == report.reread.count == FACTS["documents"]
     assert report.reread.reasons == (UNNOTED,)
     assert report.words_rebuilt == 0
+    (finding,) = SelfTest(desks).collections()
+    assert "next ingest" not in finding.found
     again = desks.make_job("default").run([source])
     assert (again.changed, again.reread) == (0, None)
     assert _texts(home, packaged) == before
