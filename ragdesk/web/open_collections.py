@@ -364,9 +364,9 @@ class OpenCollections:
         return {name: place.outage for name, place in self._sorted_places() if place.outage}
 
     def words_outdated(self) -> list[str]:
-        """List the collections that answer by their vectors alone, as their words are outdated."""
+        """Return the names of collections whose words are outdated: vectors alone answer."""
         shared = [(name, place.shared) for name, place in self._sorted_places()]
-        return [name for name, one in shared if one and one.collection.index.words_outdated]
+        return [name for name, lease in shared if lease and lease.collection.index.words_outdated]
 
     @property
     def listing(self) -> Outage | None:

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write = parser.parse_args(arguments).write
     cases = list_cases()
     problems = (
-        write_outputs(cases) if write else [text for one in cases if (text := find_problem(one))]
+        write_outputs(cases) if write else [text for case in cases if (text := find_problem(case))]
     )
     sys.stdout.writelines(f"{problem}\n" for problem in problems)
     return 1 if problems else 0

@@ -131,8 +131,8 @@ def read_document(facts: dict[str, Any]) -> Document:
     blocks = []
     for block in facts["blocks"]:
         question = block["question"]
-        given = {"path": tuple(block["path"]), "question": question and tuple(question)}
-        blocks.append(Block(**{**block, **given}))
+        spans = {"path": tuple(block["path"]), "question": question and tuple(question)}
+        blocks.append(Block(**{**block, **spans}))
     names = ("title", "text", "media_type", "language")
     return Document(**{name: facts[name] for name in names}, blocks=tuple(blocks))
 

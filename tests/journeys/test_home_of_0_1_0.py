@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from indexes.index import Index
 from indexes.upkeep import verify
 from ingest.versions import UNNOTED
 from ragdesk.answering import calibration
 from ragdesk.assemble import Workspace
+from ragdesk.cli.main import cli
 from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
@@ -107,3 +109,13 @@ def _written(home, text):
     file = home / "body"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def test_the_command_line_says_that_it_is_read_once_more(home, source, cache):
+    (home / "models").symlink_to(cache)
+    result = CliRunner().invoke(cli, ["--home", str(home), "ingest", str(source), "--plan"])
+    assert result.exit_code == 0, result.output
+    assert (
+        f"Of these, {FACTS['documents']} would be read once more from the same bytes: "
+        "no versions were noted with them (ragdesk 0.1.0)." in result.stdout
+    )

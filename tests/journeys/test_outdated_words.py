@@ -76,7 +76,7 @@ def run(tmp_path, cache) -> Callable[..., Result]:
 
 def collection_finding(result: Result) -> dict[str, str]:
     findings = json.loads(result.stdout)["findings"]
-    return next(one for one in findings if one["what"] == "collection default")
+    return next(finding for finding in findings if finding["what"] == "collection default")
 
 
 def test_vectors_answer_and_the_next_ingest_writes_the_words(run, tmp_path, change_stems):
@@ -88,16 +88,16 @@ def test_vectors_answer_and_the_next_ingest_writes_the_words(run, tmp_path, chan
     answer = json.loads(run("ask", ASKED, "--json").stdout)
     assert (answer["outcome"], answer["degraded"]) == ("answered", True)
     assert answer["degraded_reason"].startswith("words_outdated: ")
-    assert {name for one in answer["passages"] for name in one["found_by"]} == {"dense"}
+    assert {name for passage in answer["passages"] for name in passage["found_by"]} == {"dense"}
     assert "Degraded: words_outdated" in run("ask", ASKED).stdout
     finding = collection_finding(run("doctor", "--json"))
     assert finding["state"] == "note"
     assert finding["remedy"] == "Write them anew: ragdesk ingest PATH --collection default"
 
     assert "chunks would be written anew" in run("ingest", kb, "--plan").stdout
-    told = run("ingest", kb).stdout
-    assert "2 unchanged" in told
-    assert "chunks were written anew, as another version wrote them" in told
+    report = run("ingest", kb).stdout
+    assert "2 unchanged" in report
+    assert "chunks were written anew, as another version wrote them" in report
     assert not json.loads(run("ask", ASKED, "--json").stdout)["degraded"]
     assert collection_finding(run("doctor", "--json"))["state"] == "ok"
 
@@ -117,8 +117,8 @@ def test_without_vectors_it_is_exit_3_until_the_next_ingest(run, tmp_path, chang
     assert "ragdesk ingest PATH" in collection_finding(ill)["remedy"]
 
     assert run("ingest", kb, model="none").exit_code == 0
-    asked = "Within how many hours do parcels leave your warehouse?"
-    answer = json.loads(run("ask", asked, "--json", model="none").stdout)
+    parcels = "Within how many hours do parcels leave your warehouse?"
+    answer = json.loads(run("ask", parcels, "--json", model="none").stdout)
     assert (answer["outcome"], answer["degraded"]) == ("answered", False)
 
 
