@@ -124,11 +124,14 @@ async def readyz(request: Request) -> Response:
     not_served = [
         {"status": status.get(name, "closed"), **outage.json()}
         | ({"collection": name} if sees_names else {})
-        | (_words_remedy(name, sees_names=sees_names) if outage.code == WORDS_OUTDATED else {})
+        | {"next_step": _words_remedy(outage.code, name if sees_names else "NAME")}
         for name, outage in outages.items()
     ]
     degraded = [
-        {"reason": WORDS_OUTDATED, **_words_remedy(name, sees_names=sees_names)}
+        {
+            "reason": WORDS_OUTDATED,
+            "next_step": _words_remedy(WORDS_OUTDATED, name if sees_names else "NAME"),
+        }
         | ({"collection": name} if sees_names else {})
         for name in state.open_collections.words_outdated()
     ]
@@ -146,8 +149,8 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(body, 200 if ready else 503)
 
 
-def _words_remedy(name: str, *, sees_names: bool) -> dict[str, str]:
-    return {"next_step": format_words_remedy(name if sees_names else "NAME")}
+def _words_remedy(code: str, name: str) -> str | None:
+    return format_words_remedy(name) if code == WORDS_OUTDATED else None
 
 
 def _sees_all_collections(request: Request) -> bool:
