@@ -12,7 +12,7 @@ PAPERS = sorted(
     paper
     for folder in (ROOT, *(ROOT / name for name in (*ROOMS, "tests")))
     for paper in (folder.glob("*.md") if folder == ROOT else folder.rglob("*.md"))
-    if "fixtures" not in paper.parts and "documents" not in paper.parts
+    if not {"fixtures", "documents", "inputs"} & set(paper.parts)  # those are material of tests
 )
 FILE_NAMES = {file.name for name in (*ROOMS, "tests") for file in (ROOT / name).rglob("*.*")}
 OF_THE_OPERATOR = {"ragdesk.toml"}  # files that no checkout holds
