@@ -20,7 +20,9 @@ Folding and stems are part of it, and so are the libraries that decide them (Ope
 interpreter's Unicode). Words in an index are found only by the tokens that wrote them.
 """
 MOST_CACHED_RUNS = 1 << 16  # runs whose spelling is kept
-LONGEST_CACHED_RUN, MOST_CACHED_TOKENS = 24, 7  # of the longest: some 45 MB at the most
+# of the longest: some 45 MB at the most
+LONGEST_CACHED_RUN = 24
+MOST_CACHED_TOKENS = 7
 
 
 # A run is a word or an identifier with its inner marks. Counts are bounded: a hostile text
