@@ -13,7 +13,7 @@ from indexes.index import Index
 from indexes.upkeep import verify
 from ingest.versions import UNNOTED
 from ragdesk.answering import calibration
-from ragdesk.assemble import Workspace
+from ragdesk.assemble import EXTRA_FILES, Workspace
 from ragdesk.cli.main import cli
 from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
@@ -40,7 +40,7 @@ def source():
 
 def test_it_verifies_and_holds_what_it_held(home):
     collection = home / "collections" / "default"
-    assert verify.verify_collection(collection) == []
+    assert verify.verify_collection(collection, extra_files=EXTRA_FILES) == []
     with Index.open(collection) as index:
         assert not index.refused
         assert not index.words_outdated
