@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = write_table(styles)
     print(table)
     if options.write:
-        write_section("How the code reads", "python -m tests.lab.style --write", table)
+        write_section("Style of the code", "python -m tests.lab.style --write", table)
     if options.names:
         for name, count in count_repeated(read_modules(own))[1].most_common():
             print(f"{count:3} {name}")
