@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Self
 
@@ -37,8 +38,14 @@ from indexes.store.restricted_documents import RestrictedDocumentTable
 from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
 from indexes.store.segments import Segment, describe_embedder_mismatch
 from indexes.vectors.faiss_index import FaissIndex, Vectors
+from indexes.vectors.faiss_store import SegmentSearcher
 from indexes.vectors.vector_index import VectorIndex
-from indexes.vectors.vector_store import DocumentEntries, SearchScope, VectorReplica, VectorStore
+from indexes.vectors.vector_store import (
+    GenerationVectors,
+    SearchScope,
+    VectorSearcher,
+    VectorStore,
+)
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
 _REOPENED = 8  # times CURRENT may move on while it is being opened
@@ -83,7 +90,8 @@ class Index:
 
     def _prepare_masks(self) -> None:
         """Compute the masks of what may be found: tombstones, and removals since."""
-        self._replica: VectorReplica | None = None
+        self._segment_searcher = SegmentSearcher(self.segments)
+        self._searcher: VectorSearcher = self._segment_searcher
         gone = [(name, *row_range) for name, ranges in self.dead.items() for row_range in ranges]
         if isinstance(self.documents, RestrictedDocumentTable):
             gone += self.documents.removed_ranges
@@ -216,18 +224,35 @@ class Index:
         self.documents.close()
         self._lock.close()
         # Whoever still names this index (a cycle, a traceback) must not keep its arrays mapped.
-        del self._layout, self._ranking, self._masks, self._live, self._replica
+        del self._layout, self._ranking, self._masks, self._live
+        del self._segment_searcher, self._searcher
 
-    def use_replica(self, store: VectorStore, collection: str) -> bool:
-        """Search vectors in the store's replica from now on; return whether it is complete.
+    def use_vector_store(self, store: VectorStore) -> bool:
+        """Search vectors in a store from now on, if it has all of this generation; return that.
 
-        An incomplete one is not used. Replicas know who might see a document when it was
-        published, not who may now.
+        Else the segments are searched. So they are where access has changed since the publish: a
+        copy knows who might see a document then, not who may now.
         """
-        if self.access:
+        if self.access and store.copies_vectors:
             return False
-        self._replica = store.open_replica(collection, self.checksum, self.sums["vectors"])
-        return self._replica is not None
+        searcher = store.open_vectors(self.generation_vectors())
+        if searcher is not None:
+            self._searcher = searcher
+        return searcher is not None
+
+    def generation_vectors(self) -> GenerationVectors:
+        """Return what a vector store is given of this generation. Valid while this is open."""
+        return GenerationVectors(
+            collection=self._collection.name,
+            checksum=self.checksum,
+            count=self.sums["vectors"],
+            dim=self.segments[0].dense.dim if self.segments else 0,
+            segments=self.segments,
+            iter_entries=lambda: (
+                content_digest.collect_entries(self._layout, listed)
+                for listed in self.iter_documents()
+            ),
+        )
 
     def move_vectors(self, place: Callable[[FaissIndex, str], VectorIndex]) -> None:
         """Replace each segment's vector index, for instance by one on a GPU (``on_gpu``)."""
@@ -266,10 +291,6 @@ class Index:
     def fallbacks(self) -> tuple[str, ...]:
         """Return why segments that should be searched on a card are not (empty is healthy)."""
         return tuple(filter(None, (part.dense.fallback for part in self.segments)))
-
-    def read_entries(self, listed: ListedDocument) -> DocumentEntries:
-        """Return the entries of a document that have a vector, as replicas hold them."""
-        return content_digest.collect_entries(self._layout, listed)
 
     def describe_mismatch(self, card: EmbedderCard) -> str | None:
         """Describe how an embedder differs from the one that built this; None where it does not."""
@@ -319,35 +340,32 @@ class Index:
     ) -> Hits:
         """Find the k chunks nearest to a unit vector (dim,). Scores are cosines.
 
-        questions: look at FAQ questions only. Raises ValueError for another dimension.
+        A vector that is zero or not finite is near nothing. questions: look at FAQ questions only.
+        Raises ValueError for another dimension, VectorsUnreachable.
         """
         if questions and not self._layout.has_questions:
             return Hits.empty()
-        if self._replica and (mask is None or mask.where is not None):
-            return self._search_replica(
-                vector, k, mask or self.make_mask(SearchFilter()), questions=questions
-            )
-        allowed = self._masks.entry_masks(mask, questions=questions)
-        hits = [
-            self._layout.to_chunk_hits(
-                i, part.dense.search(vector, part.most_views * k, mask=allowed[i]), k
-            )
-            for i, part in enumerate(self.segments)
-        ]
-        return merge_hits(hits, k)
-
-    def _search_replica(
-        self, vector: Vectors, k: int, mask: SearchMask, *, questions: bool
-    ) -> Hits:
-        """Search the replica for entries of this generation."""
-        scope = SearchScope(where=mask.where or SearchFilter(), now=mask.now, questions=questions)
-        entry_hits = (
-            self._replica.search_scope(vector, self._layout.most_views * k, scope)
-            if self._replica
-            else Hits.empty()
+        self._check_dimension(vector)
+        if k <= 0 or not np.isfinite(vector).all() or not np.any(vector):
+            return Hits.empty()
+        if mask is None:
+            mask = self.make_mask(SearchFilter())
+        scope = SearchScope(
+            where=mask.where or SearchFilter(),
+            now=mask.now,
+            questions=questions,
+            entry_masks=partial(self._masks.entry_masks, mask, questions=questions),
         )
+        # Flags that somebody has put together are described by no filter: no store can take them.
+        searcher = self._segment_searcher if mask.where is None else self._searcher
+        entry_hits = searcher.search_vectors(vector, k, scope)
         parts = self._layout.split_hits(entry_hits)
         return merge_hits([self._layout.to_chunk_hits(i, own, k) for i, own in parts], k)
+
+    def _check_dimension(self, vector: Vectors) -> None:
+        dim = self.segments[0].dense.dim if self.segments else len(vector)
+        if len(vector) != dim:
+            raise ValueError(f"The query has {len(vector)} dimensions, the index {dim}.")
 
     def score_lexical(
         self,
