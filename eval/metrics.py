@@ -16,14 +16,14 @@ NOT_ANSWERED = "the answer was not given"
 def _with_evidence(measure: Callable[[AnsweredCase], float]) -> Callable[[AnsweredCase], Score]:
     """Apply a metric only to cases whose evidence is known and whose reply lists passages."""
 
-    def score(asked: AnsweredCase) -> Score:
-        if not asked.case.answerable:
+    def score(answered_case: AnsweredCase) -> Score:
+        if not answered_case.case.answerable:
             return skip_metric("no answer in the documents")
-        if asked.lost:
+        if answered_case.lost:
             return Score(None, "error", "evidence not in the documents: ragdesk eval lint")
-        if not asked.places:
+        if not answered_case.places:
             return skip_metric("no evidence is known")
-        return Score(measure(asked))
+        return Score(measure(answered_case))
 
     return score
 
@@ -33,12 +33,12 @@ def _with_answer(
 ) -> Callable[[AnsweredCase], Score]:
     """Apply a metric only to answers that were given and that claim something."""
 
-    def score(asked: AnsweredCase) -> Score:
-        if not asked.is_answered:
+    def score(answered_case: AnsweredCase) -> Score:
+        if not answered_case.is_answered:
             return skip_metric(NOT_ANSWERED)
-        if not asked.claims:
+        if not answered_case.claims:
             return skip_metric("the answer claims nothing")
-        value = measure(asked)
+        value = measure(answered_case)
         return skip_metric(why) if value is None else Score(value)
 
     return score
@@ -51,15 +51,19 @@ def _evidence_ranking(answered_case: AnsweredCase) -> list[int]:
 
 
 def _recall_metric(k: int) -> Callable[[AnsweredCase], float]:
-    def recall(asked: AnsweredCase) -> float:
-        found = {piece for pieces in asked.evidence_by_passage[:k] for piece in pieces}
-        return len(found) / len(asked.places)
+    def recall(answered_case: AnsweredCase) -> float:
+        pieces_covered = {
+            piece for pieces in answered_case.evidence_by_passage[:k] for piece in pieces
+        }
+        return len(pieces_covered) / len(answered_case.places)
 
     return recall
 
 
 def _hit_metric(k: int) -> Callable[[AnsweredCase], float]:
-    return lambda asked: float(any(place <= k for place in _evidence_ranking(asked)))
+    return lambda answered_case: float(
+        any(place <= k for place in _evidence_ranking(answered_case))
+    )
 
 
 def _ndcg_metric(answered_case: AnsweredCase) -> float:
@@ -79,23 +83,23 @@ def _average_precision_metric(answered_case: AnsweredCase) -> float:
 def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[AnsweredCase], Score]:
     """Make a metric over characters: those shared, those of the evidence, those of passages."""
 
-    def score(asked: AnsweredCase) -> Score:
-        known = _with_evidence(lambda _: 0.0)(asked)
-        placed = [place for place in asked.places if place.spans]
-        offsets = [p for p in asked.reply.passages if p.start is not None and p.end is not None]
+    def score(answered_case: AnsweredCase) -> Score:
+        known = _with_evidence(lambda _: 0.0)(answered_case)
+        placed = [place for place in answered_case.places if place.spans]
+        offsets = [
+            p for p in answered_case.reply.passages if p.start is not None and p.end is not None
+        ]
         if known.value is None:
             return known
-        if not placed or len(offsets) < len(asked.reply.passages):
+        if not placed or len(offsets) < len(answered_case.reply.passages):
             return skip_metric("no offsets are known")
         shared = want = have = 0
         for uri in sorted({place.uri for place in placed} | {p.uri for p in offsets}):
             ours = [(p.start or 0, p.end or 0) for p in offsets if p.uri == uri]
             gold = [_closest_span(place, ours) for place in placed if place.uri == uri]
             shared += evidence_spans.count_shared_characters(ours, gold)
-            want, have = (
-                want + evidence_spans.count_characters(gold),
-                have + evidence_spans.count_characters(ours),
-            )
+            want += evidence_spans.count_characters(gold)
+            have += evidence_spans.count_characters(ours)
         return Score(measure(shared, want, have))
 
     return score
@@ -133,11 +137,11 @@ def _must_include(answered_case: AnsweredCase) -> Score:
 def _must_not(answered_case: AnsweredCase) -> Score:
     if not answered_case.case.must_not_include:
         return skip_metric("nothing is forbidden")
-    said = any(
-        answer_metrics.contains_phrase(answered_case.reply.text, one)
-        for one in answered_case.case.must_not_include
+    has_forbidden = any(
+        answer_metrics.contains_phrase(answered_case.reply.text, phrase)
+        for phrase in answered_case.case.must_not_include
     )
-    return Score(float(said))
+    return Score(float(has_forbidden))
 
 
 def is_answer_right(answered_case: AnsweredCase) -> float | None:
@@ -146,7 +150,8 @@ def is_answer_right(answered_case: AnsweredCase) -> float | None:
     By what must be said, else by the words of the reference, else by whether it cites the
     evidence. An answer where the documents hold none is wrong.
     """
-    case, text = answered_case.case, answered_case.reply.text
+    case = answered_case.case
+    text = answered_case.reply.text
     if not case.answerable:
         return 0.0
     if case.must_include:
@@ -189,8 +194,11 @@ def make_support_check(answered_case: AnsweredCase) -> citation_metrics.Carries:
     """Make the check whether quotes support a sentence, from the words of the run."""
 
     def check(sentence: str, quotes: Sequence[str]) -> bool:
-        held = faithfulness.collect_knowledge(quotes)
-        if faithfulness.compute_support(sentence, held, answered_case.idf) < faithfulness.SUPPORTED:
+        knowledge = faithfulness.collect_knowledge(quotes)
+        if (
+            faithfulness.compute_support(sentence, knowledge, answered_case.idf)
+            < faithfulness.SUPPORTED
+        ):
             return False
         return not list_violations(sentence, quotes, answered_case.idf, answered_case.name_context)
 
@@ -199,17 +207,17 @@ def make_support_check(answered_case: AnsweredCase) -> citation_metrics.Carries:
 
 def _faithfulness_metric(answered_case: AnsweredCase) -> float:
     return faithfulness.compute_knowledge_precision(
-        [one.text for one in answered_case.claims],
+        [claim.text for claim in answered_case.claims],
         answered_case.source_knowledge,
         answered_case.idf,
     )
 
 
 def _unsupported(answered_case: AnsweredCase) -> float:
-    said = [one.text for one in answered_case.claims]
+    claims = [claim.text for claim in answered_case.claims]
     return len(
-        faithfulness.list_unsupported(said, answered_case.source_knowledge, answered_case.idf)
-    ) / len(said)
+        faithfulness.list_unsupported(claims, answered_case.source_knowledge, answered_case.idf)
+    ) / len(claims)
 
 
 def _violations(answered_case: AnsweredCase) -> float:
@@ -217,8 +225,8 @@ def _violations(answered_case: AnsweredCase) -> float:
     sources += [cited.quote for cited in answered_case.reply.citations]
     return float(
         any(
-            list_violations(one.text, sources, answered_case.idf, answered_case.name_context)
-            for one in answered_case.claims
+            list_violations(claim.text, sources, answered_case.idf, answered_case.name_context)
+            for claim in answered_case.claims
         )
     )
 

@@ -26,7 +26,8 @@ from reportlab.platypus import (
 from reportlab.platypus.tableofcontents import TableOfContents
 
 ROOM = Path(__file__).parent
-SOURCES, DOCUMENTS = ROOM / "sources", ROOM / "documents"
+SOURCES = ROOM / "sources"
+DOCUMENTS = ROOM / "documents"
 
 
 class TextBlock(NamedTuple):
@@ -72,7 +73,8 @@ class Manual(BaseDocTemplate):
         level = {"Heading1": 0, "Heading2": 1}.get(style.name if style else "")
         if level is None or flowable.getPlainText() == "Contents":
             return
-        text, key = flowable.getPlainText(), f"h{id(flowable)}"
+        text = flowable.getPlainText()
+        key = f"h{id(flowable)}"
         self.canv.bookmarkPage(key)
         self.canv.addOutlineEntry(text, key, level=level)
         self.notify("TOCEntry", (level, text, self.page, key))

@@ -14,7 +14,9 @@ from indexes.text.scripts import _HAN, HAN, HANGUL, KANA, LETTER
 from indexes.text.word_forms import LONGEST_TERM, is_identifier, spell_terms, stem_word
 
 MOST_CACHED_RUNS = 1 << 16  # runs whose spelling is kept
-LONGEST_CACHED_RUN, MOST_CACHED_TOKENS = 24, 7  # of the longest: some 45 MB at the most
+# of the longest: some 45 MB at the most
+LONGEST_CACHED_RUN = 24
+MOST_CACHED_TOKENS = 7
 
 
 # A run is a word or an identifier with its inner marks. Counts are bounded: a hostile text
@@ -27,6 +29,7 @@ _RUN = re.compile(
 _NAMED = re.compile(
     r"(?:#\s?|\b(?:order|error|code|invoice|ticket|case|sku|ref|item)\s?(?:no\.?|number|code|id)?\s?[#:]?\s?"
     r"|(?:订单|错误|编号|代码|工单|发票|单号|报错)[号码]?\s?[:#]?\s?)(\d{2,})(?![\d.,%]*\d)"
+    rf"(?![{LETTER}])"  # else it is a part of a token, and could not be looked up
 )
 
 _STOP_EN = (

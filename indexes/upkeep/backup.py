@@ -178,7 +178,8 @@ def _make_listing(generation: Generation, members: Mapping[str, tuple[Path, int,
 
 def _tar_member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.size, member.mode = size, 0o600
+    member.size = size
+    member.mode = 0o600
     return member
 
 
@@ -186,7 +187,8 @@ class _HashingReader(io.RawIOBase):
     """Reads a file, and sums up what was read."""
 
     def __init__(self, content: IO[bytes]) -> None:
-        self.digest, self._content = hashlib.sha256(), content
+        self.digest = hashlib.sha256()
+        self._content = content
 
     def read(self, size: int = -1) -> bytes:
         piece = self._content.read(size)

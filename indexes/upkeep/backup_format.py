@@ -23,7 +23,8 @@ from indexes.store.paths import (
 from indexes.store.strict_json import check_integer, check_text, parse_json
 from indexes.upkeep.tar_reader import TarReader
 
-BACKUP_LISTING, BACKUP_FORMAT = "BACKUP.json", 1
+BACKUP_LISTING = "BACKUP.json"
+BACKUP_FORMAT = 1
 
 
 _GENERATION = "generation"

@@ -118,7 +118,8 @@ def _unpack_backup(file: Path, place: Path) -> Generation:
 
 def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: BackupFiles) -> None:
     """Check a backup's claimed size against the file (a bomb) and against free disk space."""
-    about, total = os.fstat(content.fileno()), sum(size for size, _ in files.values())
+    about = os.fstat(content.fileno())
+    total = sum(size for size, _ in files.values())
     real = 512 * about.st_blocks or about.st_size  # some file systems do not count blocks
     if total > about.st_size or about.st_size > _RATIO * real + _SPARE:
         raise IndexDamaged(f"{file} says that it holds more than it does.")
@@ -156,10 +157,8 @@ def _install_parts(
     place: Path, generation: Generation, collection: Path, *, old_groups: bool
 ) -> int:
     """Put the parts in their places, and publish their generation; all of it, or nothing."""
-    parent, table = (
-        generations.read_current_number(collection),
-        generation.folder / documents.TABLE_FILE,
-    )
+    parent = generations.read_current_number(collection)
+    table = generation.folder / documents.TABLE_FILE
     regrouped = list(rollback.collect_regrouped(collection, table, old_groups=old_groups))
     before = generations.find_whole_table(collection, parent) if parent else None
     access = access_log.compare_tables(before, table, regrouped)

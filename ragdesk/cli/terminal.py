@@ -46,12 +46,12 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
         to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
     if answer.citations:
         to.print()
-    texts = {passage.chunk.id: passage.chunk for passage in answer.passages}
+    passages = {passage.chunk: passage for passage in answer.passages}
     for mark in answer.citations:
-        chunk = texts.get(mark.chunk)
+        passage = passages.get(mark.chunk)
         lead = f"[{mark.number}] "
         to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
-        body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
+        body, start = (passage.text, mark.start - passage.start) if passage else (mark.quote, 0)
         _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
     if answer.choices:
         to.print()
@@ -61,14 +61,18 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     if answer.outcome is Outcome.NOT_FOUND and answer.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
-        chunks = (found.chunk for found in answer.passages)
-        places = dict.fromkeys((c.title, c.path, c.page, c.uri) for c in chunks)
+        places = dict.fromkeys((p.title, p.path, p.page, p.uri) for p in answer.passages)
         for place in list(places)[:3]:
             to.print(_format_source("  · ", *place))
 
 
 def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their order
-    lead: str, title: str, path: Sequence[str], page: int | None, uri: str, version: str = ""
+    lead: str,
+    title: str,
+    path: Sequence[str],
+    page: int | None,
+    uri: str,
+    version: str | None = None,
 ) -> Text:
     headings = [heading for heading in path if heading != title]
     place = "".join(f" › {heading}" for heading in headings)
@@ -90,10 +94,8 @@ def _print_indented(to: Console, text: Text) -> None:
 def _quote_in_context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
     """Cut a window around the quote, at spaces where there are any, and mark the quote."""
     end = start + len(mark.quote)
-    before, after = (
-        body[max(0, start - CONTEXT_CHARACTERS) : start],
-        body[end : end + CONTEXT_CHARACTERS],
-    )
+    before = body[max(0, start - CONTEXT_CHARACTERS) : start]
+    after = body[end : end + CONTEXT_CHARACTERS]
     if start > CONTEXT_CHARACTERS:
         before = "…" + re.sub(r"^\S{0,20}\s", "", before)
     if end + CONTEXT_CHARACTERS < len(body):
@@ -114,7 +116,8 @@ def print_passages(to: Console, passages: Iterable[Passage]) -> None:
     """Print passages, best first."""
     empty = True
     for rank, passage in enumerate(passages, start=1):
-        empty, chunk = False, passage.chunk
+        empty = False
+        chunk = passage.chunk
         to.print(_format_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
         by = ", ".join(sorted(passage.found_by))
         to.print(Text(f"    {passage.score:.3f}  {by}", "dim"))

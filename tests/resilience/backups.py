@@ -41,7 +41,9 @@ class Tally:
 
 def taken(folder: Path, count: int, *, seed: int) -> Tally:
     """Take so many backups under publishes, and damage as many."""
-    collection, tally, ended = folder / "c", Tally(), threading.Event()
+    collection = folder / "c"
+    tally = Tally()
+    ended = threading.Event()
     publish(collection, 1, aside=True)
 
     def work() -> None:
@@ -53,7 +55,7 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
     thread.start()
     try:
         for number in range(count):
-            _one(folder, collection, number, tally)
+            _try_backup(folder, collection, number, tally)
     finally:
         ended.set()
         thread.join()
@@ -61,16 +63,22 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
     return tally
 
 
-def _one(folder: Path, collection: Path, number: int, tally: Tally) -> None:
-    file, again = folder / f"{number}.rdb", folder / "again"
-    told = backup.write_backup(collection, file)
+def _try_backup(folder: Path, collection: Path, number: int, tally: Tally) -> None:
+    file = folder / f"{number}.rdb"
+    again = folder / "again"
+    report = backup.write_backup(collection, file)
     restore.restore_backup(file, again)
     tally.taken += 1
-    with Index.open(again) as index, Index.open_generation(collection, told.generation) as original:
+    with (
+        Index.open(again) as index,
+        Index.open_generation(collection, report.generation) as original,
+    ):
         tally.equal += index.digest_content() == original.digest_content()
-        held = {listed.uri: index.read_text(listed.uri) for listed in index.iter_documents()}
-    step = int(str(held["state.md"]).rpartition("step")[2])
-    tally.whole += held == texts(step) and not verify.verify_collection(again)
+        texts_by_uri = {
+            listed.uri: index.read_text(listed.uri) for listed in index.iter_documents()
+        }
+    step = int(str(texts_by_uri["state.md"]).rpartition("step")[2])
+    tally.whole += texts_by_uri == texts(step) and not verify.verify_collection(again)
     shutil.rmtree(again)
 
 
@@ -78,9 +86,10 @@ def _damage(folder: Path, tally: Tally, count: int, dice: np.random.Generator) -
     for number in range(count):
         file = folder / f"{number}.rdb"
         with tarfile.open(file) as archive:  # headers and contents; between them lies filling
-            spans = [(one.offset, one.offset_data + one.size) for one in archive]
+            spans = [(member.offset, member.offset_data + member.size) for member in archive]
         start, end = spans[int(dice.integers(len(spans)))]
-        body, at = bytearray(file.read_bytes()), int(dice.integers(start, end))
+        body = bytearray(file.read_bytes())
+        at = int(dice.integers(start, end))
         if number % 2:
             body = body[:at]
         else:
@@ -112,11 +121,13 @@ def main() -> None:
     )
     parser.add_argument("--backups", type=int, default=50)
     parser.add_argument("--seed", type=int, default=20261123)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        text = body(taken(Path(folder), asked.backups, seed=asked.seed))
+        text = body(taken(Path(folder), options.backups, seed=options.seed))
     print(text)
-    command = f"python -m tests.resilience.backups --backups {asked.backups} --seed {asked.seed}"
+    command = (
+        f"python -m tests.resilience.backups --backups {options.backups} --seed {options.seed}"
+    )
     write_section(TITLE, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 
