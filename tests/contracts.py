@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fakes import CARD, HashEmbedder, document, publish
 
-from indexes.chunk import ALWAYS_VALID, SearchFilter, Validity
+from indexes.chunk import ALWAYS_VALID, Chunk, Passage, SearchFilter, Validity
 from indexes.errors import VectorsUnreachable
 from indexes.index import Index
 from indexes.search_results import Hits, select_best
@@ -363,6 +363,40 @@ class VectorCopyContract(VectorStoreContract):
                     step()
         with self.open(store, tmp_path / "far") as index:
             assert len(index.search_dense(vector, k=1)) == 1
+
+
+class RerankerContract:
+    """A reranker. ``rerank(depth)`` opens one, ``texts`` are some that it can read: heirs set both."""
+
+    rerank: Callable
+    texts: tuple[str, ...]
+
+    def passages(self, texts):
+        chunks = [
+            Chunk(document="d", uri="d.md", title="", text=text, start=0, end=len(text))
+            for text in texts
+        ]
+        return [Passage(chunk=c, score=0.9 - n / 10) for n, c in enumerate(chunks)]
+
+    def test_all_passages_come_back_with_scores_that_do_not_rise(self):
+        passages = self.passages(self.texts)
+        for depth in (3, len(passages), 99):
+            ordered = self.rerank(depth)(self.texts[2], passages)
+            assert {p.chunk.text for p in ordered} == set(self.texts)
+            assert [p.chunk for p in ordered[depth:]] == [p.chunk for p in passages[depth:]]
+            scores = [p.score for p in ordered]
+            assert scores == sorted(scores, reverse=True)
+            assert 0 <= min(scores) <= max(scores) <= 1
+
+    def test_a_passage_scores_the_same_in_whatever_company(self):
+        rerank = self.rerank(99)
+        together = {p.chunk.text: p.score for p in rerank(self.texts[0], self.passages(self.texts))}
+        for text in self.texts:
+            (alone,) = rerank(self.texts[0], self.passages([text]))
+            assert alone.score == pytest.approx(together[text], abs=1e-5)
+
+    def test_nothing_is_ordered_as_nothing(self):
+        assert self.rerank(3)("anything", []) == ()
 
 
 class EmbedderContract:
