@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,12 +25,12 @@ from indexes.errors import (
 from indexes.store import document_table as documents
 from indexes.store import (
     durability,
-    extra_files,
     generations,
     locks,
     manifest,
     past_limits,
 )
+from indexes.store.extra_files import ExtraFile, list_file_problems
 from indexes.store.generations import Generation
 from indexes.store.paths import (
     ORIGINALS_FOLDER,
@@ -44,9 +44,6 @@ from indexes.upkeep.backup_format import (
     BACKUP_FORMAT,
     BACKUP_LISTING,
     checksum_listing,
-    iter_backup_members,
-    open_backup,
-    read_listing,
 )
 
 _PIECE = 1 << 20
@@ -64,8 +61,12 @@ class BackupSummary:
     size: int
 
 
-def write_backup(collection: Path, file: Path) -> BackupSummary:
+def write_backup(
+    collection: Path, file: Path, *, extra_files: Sequence[ExtraFile] = ()
+) -> BackupSummary:
     """Write the generation that answers into one new file; an ingest may go on meanwhile.
+
+    extra_files: of the rooms above, to be kept with it where they are there.
 
     Raises FileExistsError for a file that is there, IndexNotFound, IndexDamaged for a part that is
     not as it was written or is missing, OSError when the disk is full; then no file is left.
@@ -75,13 +76,16 @@ def write_backup(collection: Path, file: Path) -> BackupSummary:
         raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
     if file.exists():
         raise FileExistsError(f"{file} is there already. Name another file.")
-    if damage := list(extra_files.list_file_problems(collection)):  # it could not be restored
+    if damage := list(list_file_problems(collection, extra_files)):  # it could not be restored
         raise IndexDamaged(damage[0])
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     draft = file.with_name(f"{durability.UNFINISHED_PREFIX}{file.name}")
     with _marked(folder):  # so that it is not cleared away under our hands
         generation = generations.read_generation(collection, number)
         members = dict(_generation_files(collection, generation))
+        for extra_file in extra_files:
+            if (collection / extra_file.name).is_file():
+                members[extra_file.name] = _measure_file(collection / extra_file.name)
         limits = draft.with_name(f"{draft.name}.limits")
         try:
             members |= _limits(collection, limits)
@@ -99,16 +103,6 @@ def write_backup(collection: Path, file: Path) -> BackupSummary:
     return _summarise_backup(json.loads(listing), file)
 
 
-def verify_backup(file: Path) -> BackupSummary:
-    """Read a whole backup, check every sum, and tell what it holds. Raises IndexDamaged."""
-    with open_backup(file) as (_, archive):
-        facts, files = read_listing(file, archive)
-        for _, pieces in iter_backup_members(file, archive, files):
-            for _ in pieces:
-                pass
-    return _summarise_backup(facts, file)
-
-
 def _generation_files(
     collection: Path, generation: generations.Generation
 ) -> Iterator[tuple[str, tuple[Path, int, str]]]:
@@ -124,9 +118,6 @@ def _generation_files(
         original = original_file(collection, digest)
         if original.is_file():  # a collection that was built without files has none
             yield f"{ORIGINALS_FOLDER}/{digest}", (original, original.stat().st_size, digest)
-    for name in extra_files.NAMES:
-        if (collection / name).is_file():
-            yield name, _measure_file(collection / name)
 
 
 def _limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:

@@ -10,7 +10,6 @@ from indexes.errors import IndexDamaged, IndexesError, IndexNotFound, tells_abse
 from indexes.store import (
     access_log,
     durability,
-    extra_files,
     generations,
     locks,
     manifest,
@@ -19,13 +18,16 @@ from indexes.store import (
 from indexes.store import document_table as documents
 from indexes.store.chunk_store import ChunkStore
 from indexes.store.document_table import DocumentTable, ListedDocument
+from indexes.store.extra_files import ExtraFile, list_file_problems
 from indexes.store.paths import ORIGINALS_FOLDER, open_plain, original_file, segment_folder
 from indexes.store.row_layout import RowLayout
 from indexes.store.segments import Segment
 from indexes.upkeep import format_check
 
 
-def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
+def verify_collection(
+    collection: Path, *, extra_files: Sequence[ExtraFile] = (), lacking: bool = False
+) -> list[str]:
     """Read every file of every generation anew and name all that is wrong with it.
 
     In a generation that is whole, every chunk is also held against the text of its document. One
@@ -52,7 +54,7 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
                 digests = None  # what it lists is not known
             elif digests is not None:
                 digests[number] = _read_digests(collection, number)
-    findings.update(dict.fromkeys(extra_files.list_file_problems(collection)))
+    findings.update(dict.fromkeys(list_file_problems(collection, extra_files)))
     least = generations.limits_revision(collection)
     findings.update(dict.fromkeys(past_limits.list_limit_problems(collection, least=least)))
     needed = {} if lacking else digests or {}

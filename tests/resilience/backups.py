@@ -21,6 +21,7 @@ from indexes.errors import IndexDamaged
 from indexes.index import Index
 from indexes.store import generations
 from indexes.upkeep import backup, restore, verify
+from ragdesk.assemble import EXTRA_FILES
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT, publish, texts
 
@@ -66,8 +67,8 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
 def _try_backup(folder: Path, collection: Path, number: int, tally: Tally) -> None:
     file = folder / f"{number}.rdb"
     again = folder / "again"
-    report = backup.write_backup(collection, file)
-    restore.restore_backup(file, again)
+    report = backup.write_backup(collection, file, extra_files=EXTRA_FILES)
+    restore.restore_backup(file, again, extra_files=EXTRA_FILES)
     tally.taken += 1
     with (
         Index.open(again) as index,
@@ -78,7 +79,9 @@ def _try_backup(folder: Path, collection: Path, number: int, tally: Tally) -> No
             listed.uri: index.read_text(listed.uri) for listed in index.iter_documents()
         }
     step = int(str(texts_by_uri["state.md"]).rpartition("step")[2])
-    tally.whole += texts_by_uri == texts(step) and not verify.verify_collection(again)
+    tally.whole += texts_by_uri == texts(step) and not verify.verify_collection(
+        again, extra_files=EXTRA_FILES
+    )
     shutil.rmtree(again)
 
 
@@ -97,7 +100,7 @@ def _damage(folder: Path, tally: Tally, count: int, dice: np.random.Generator) -
         (folder / "bad.rdb").write_bytes(body)
         tally.damaged += 1
         try:
-            restore.restore_backup(folder / "bad.rdb", folder / "bad")
+            restore.restore_backup(folder / "bad.rdb", folder / "bad", extra_files=EXTRA_FILES)
         except IndexDamaged:
             tally.refused += not generations.list_generations(folder / "bad")
         shutil.rmtree(folder / "bad", ignore_errors=True)

@@ -41,6 +41,7 @@ from indexes.store import document_table_writer
 from indexes.text.tokens import tokenize_text
 from indexes.upkeep import backup, history, restore, verify
 from indexes.vectors import faiss_index
+from ragdesk.assemble import EXTRA_FILES
 from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def make(folder: Path) -> Path:
     group = {"weights": {"best": 1.5}, "intercept": -2.25, "floor": 0.5}
     told_of = {"groups": {"*": group, "en": group}, "sketch": ["0123456789ab"]}
     (collection / "calibration.json").write_text(json.dumps(told_of))
-    backup.write_backup(collection, folder / "good.rdb")
+    backup.write_backup(collection, folder / "good.rdb", extra_files=EXTRA_FILES)
     return folder / "good.rdb"
 
 
@@ -195,7 +196,7 @@ def use(collection: Path, number: int, jail: Path) -> None:
             index.read_document(listed)
         index.digest_content()
     history.list_history(collection)
-    backup.write_backup(collection, jail / "again.rdb")
+    backup.write_backup(collection, jail / "again.rdb", extra_files=EXTRA_FILES)
     (jail / "again.rdb").unlink()
 
 
@@ -210,8 +211,8 @@ def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str
     watch.on = True
     try:
         with deadline(DEADLINE):
-            number = restore.restore_backup(file, collection)
-            problems = verify.verify_collection(collection)
+            number = restore.restore_backup(file, collection, extra_files=EXTRA_FILES)
+            problems = verify.verify_collection(collection, extra_files=EXTRA_FILES)
             use(collection, number, jail)
         outcome = f"taken, and verify says {problems[0]}" if problems else "taken"
         if all(LACKS in problem for problem in problems):  # as after a backup that lacked some
@@ -254,7 +255,7 @@ def work(jail: Path, seeds: range) -> None:
     def stand() -> Path:
         shutil.rmtree(jail / "home")
         (jail / "home").mkdir()
-        restore.restore_backup(jail / "first.rdb", base)
+        restore.restore_backup(jail / "first.rdb", base, extra_files=EXTRA_FILES)
         return base
 
     whole = attempt((jail / "first.rdb").read_bytes(), jail, None, watch)

@@ -24,6 +24,7 @@ from indexes.index import Index
 from indexes.store import failpoints, generations
 from indexes.store.document_table import ListedDocument
 from indexes.upkeep import backup, garbage, restore, rollback, verify
+from ragdesk.assemble import EXTRA_FILES
 from tests.fakes import document, publish
 from tests.lab.results import write_section
 from tests.resilience.publish import RESILIENCY
@@ -65,7 +66,7 @@ class History:
             self._judge(before, brought)
         elif act == "backup":
             file = self._folder / f"{self._number}.rdb"
-            backup.write_backup(self.collection, file)
+            backup.write_backup(self.collection, file, extra_files=EXTRA_FILES)
             self._backups.append((file, before))
         else:
             self._publish(
@@ -111,7 +112,7 @@ class History:
         if not self._backups:
             return {}
         file, documents = self._random.choice(self._backups)
-        restore.restore_backup(file, self.collection)
+        restore.restore_backup(file, self.collection, extra_files=EXTRA_FILES)
         return documents
 
     def _go_back(self) -> Held:
@@ -165,7 +166,9 @@ def run(histories: int, seed: int, steps: int = 14) -> Counter[str]:
             history = History(Path(folder), seed + number)
             for _ in range(steps):
                 history.go_on()
-            count["unsound"] += bool(verify.verify_collection(history.collection))
+            count["unsound"] += bool(
+                verify.verify_collection(history.collection, extra_files=EXTRA_FILES)
+            )
             count += history.count
     return count
 

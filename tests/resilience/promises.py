@@ -20,6 +20,7 @@ from indexes.store import manifest
 from indexes.store.segments import CANARY_TEXT
 from indexes.upkeep import verify
 from indexes.upkeep.compaction import MergePolicy
+from ragdesk.assemble import EXTRA_FILES
 from tests.fakes import CARD, HashEmbedder, document, publish
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
@@ -81,7 +82,7 @@ def histories(folder: Path, count: int, *, seed: int, steps: int = 8) -> Histori
             outcome.steps += 1
             wanted = {line for text, _ in documents.values() for line in text.split("\n")}
             outcome.divergences += there != documents or words != wanted
-        outcome.divergences += bool(verify.verify_collection(collection))
+        outcome.divergences += bool(verify.verify_collection(collection, extra_files=EXTRA_FILES))
         shutil.rmtree(collection)
     return outcome
 

@@ -29,6 +29,7 @@ from indexes.store import failpoints
 from indexes.upkeep import backup, restore, verify
 from ingest.job import IngestJob
 from ingest.sandbox.guard import GuardOptions
+from ragdesk.assemble import EXTRA_FILES
 from tests.fakes import HashEmbedder, document, publish
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
@@ -96,7 +97,7 @@ def built(place: Path) -> int:
 
 def restored(place: Path) -> int:
     """Restore the backup that lies there."""
-    restore.restore_backup(place / "kb.rdb", place / "c")
+    restore.restore_backup(place / "kb.rdb", place / "c", extra_files=EXTRA_FILES)
     return 0
 
 
@@ -184,7 +185,7 @@ class Trial:
         publish(base / "c", document("same.md", "Words of same, 14 days."), limited)
         if kind == "restore":
             publish(folder / "source", document("same.md", "Other words."), document("b.md", "B."))
-            backup.write_backup(folder / "source", base / "kb.rdb")
+            backup.write_backup(folder / "source", base / "kb.rdb", extra_files=EXTRA_FILES)
         if kind == "job":
             shutil.rmtree(base / "c")
             self._done(base)
@@ -223,7 +224,7 @@ class Trial:
             wrong.append("the next job failed")
         if digest(place / "c") != self.after:
             wrong.append("the next job made something else")
-        wrong += verify.verify_collection(place / "c")
+        wrong += verify.verify_collection(place / "c", extra_files=EXTRA_FILES)
         again = int((place / "embedded").read_text(encoding="ascii") or 0)
         shutil.rmtree(place)
         return Outcome(where, mode, reached, answers, again, tuple(wrong))
