@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import IO, Self
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from indexes.access_masks import AccessMasks
 from indexes.chunk import Chunk, DocumentRecord, SearchFilter
+from indexes.dense_search import DenseSearch
 from indexes.embedding.embedder import EmbedderCard
 from indexes.errors import (
     BaseDamaged,
@@ -40,14 +40,8 @@ from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
 from indexes.store.segments import Segment, describe_embedder_mismatch
 from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex, Vectors
-from indexes.vectors.faiss_store import SegmentSearcher
 from indexes.vectors.vector_index import VectorIndex
-from indexes.vectors.vector_store import (
-    GenerationVectors,
-    SearchScope,
-    VectorSearcher,
-    VectorStore,
-)
+from indexes.vectors.vector_store import GenerationVectors, VectorStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
 _FLAT_WEIGHT = 1.0  # of a word, where none can be told from the index
@@ -98,8 +92,6 @@ class Index:
 
     def _prepare_masks(self) -> None:
         """Compute the masks of what may be found: tombstones, and removals since."""
-        self._segment_searcher = SegmentSearcher(self.segments)
-        self._searcher: VectorSearcher = self._segment_searcher
         gone = [(name, *row_range) for name, ranges in self.dead.items() for row_range in ranges]
         if isinstance(self.documents, RestrictedDocumentTable):
             gone += self.documents.removed_ranges
@@ -108,6 +100,7 @@ class Index:
         live = self._live.entries if gone else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
         self._masks = AccessMasks(self._layout, self.documents, self._live, self._ranking)
+        self._dense_search = DenseSearch(self._layout, self._masks)
 
     @classmethod
     def open(cls, collection: Path, *, card: EmbedderCard | None = None) -> Self:
@@ -235,8 +228,7 @@ class Index:
         self.documents.close()
         self._lock.close()
         # Whoever still names this index (a cycle, a traceback) must not keep its arrays mapped.
-        del self._layout, self._ranking, self._masks, self._live
-        del self._segment_searcher, self._searcher
+        del self._layout, self._ranking, self._masks, self._live, self._dense_search
 
     def use_vector_store(self, store: VectorStore) -> bool:
         """Search vectors in a store from now on, if it has all of this generation; return that.
@@ -248,7 +240,7 @@ class Index:
             return False
         searcher = store.open_vectors(self.generation_vectors())
         if searcher is not None:
-            self._searcher = searcher
+            self._dense_search.searcher = searcher
         return searcher is not None
 
     def generation_vectors(self) -> GenerationVectors:
@@ -354,29 +346,9 @@ class Index:
         A vector that is zero or not finite is near nothing. questions: look at FAQ questions only.
         Raises ValueError for another dimension, VectorsUnreachable.
         """
-        if questions and not self._layout.has_questions:
-            return Hits.empty()
-        self._check_dimension(vector)
-        if k <= 0 or not np.isfinite(vector).all() or not np.any(vector):
-            return Hits.empty()
         if mask is None:
             mask = self.make_mask(SearchFilter())
-        scope = SearchScope(
-            where=mask.where or SearchFilter(),
-            now=mask.now,
-            questions=questions,
-            entry_masks=partial(self._masks.entry_masks, mask, questions=questions),
-        )
-        # Flags that somebody has put together are described by no filter: no store can take them.
-        searcher = self._segment_searcher if mask.where is None else self._searcher
-        entry_hits = searcher.search_vectors(vector, k, scope)
-        parts = self._layout.split_hits(entry_hits)
-        return merge_hits([self._layout.to_chunk_hits(i, own, k) for i, own in parts], k)
-
-    def _check_dimension(self, vector: Vectors) -> None:
-        dim = self.segments[0].dense.dim if self.segments else len(vector)
-        if len(vector) != dim:
-            raise ValueError(f"The query has {len(vector)} dimensions, the index {dim}.")
+        return self._dense_search.search_chunks(vector, k, mask, questions=questions)
 
     def score_lexical(
         self,
