@@ -16,6 +16,7 @@ import numpy as np
 
 from indexes.access_masks import AccessMasks
 from indexes.chunk import Chunk, DocumentRecord, SearchFilter
+from indexes.dense_search import DenseSearch
 from indexes.embedding.embedder import EmbedderCard
 from indexes.errors import (
     BaseDamaged,
@@ -40,7 +41,7 @@ from indexes.store.segments import Segment, describe_embedder_mismatch
 from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex, Vectors
 from indexes.vectors.vector_index import VectorIndex
-from indexes.vectors.vector_store import DocumentEntries, SearchScope, VectorReplica, VectorStore
+from indexes.vectors.vector_store import GenerationVectors, VectorStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
 _FLAT_WEIGHT = 1.0  # of a word, where none can be told from the index
@@ -91,7 +92,6 @@ class Index:
 
     def _prepare_masks(self) -> None:
         """Compute the masks of what may be found: tombstones, and removals since."""
-        self._replica: VectorReplica | None = None
         gone = [(name, *row_range) for name, ranges in self.dead.items() for row_range in ranges]
         if isinstance(self.documents, RestrictedDocumentTable):
             gone += self.documents.removed_ranges
@@ -100,6 +100,7 @@ class Index:
         live = self._live.entries if gone else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
         self._masks = AccessMasks(self._layout, self.documents, self._live, self._ranking)
+        self._dense_search = DenseSearch(self._layout, self._masks)
 
     @classmethod
     def open(cls, collection: Path, *, card: EmbedderCard | None = None) -> Self:
@@ -227,18 +228,34 @@ class Index:
         self.documents.close()
         self._lock.close()
         # Whoever still names this index (a cycle, a traceback) must not keep its arrays mapped.
-        del self._layout, self._ranking, self._masks, self._live, self._replica
+        del self._layout, self._ranking, self._masks, self._live, self._dense_search
 
-    def use_replica(self, store: VectorStore, collection: str) -> bool:
-        """Search vectors in the store's replica from now on; return whether it is complete.
+    def use_vector_store(self, store: VectorStore) -> bool:
+        """Search vectors in a store from now on, if it has all of this generation; return that.
 
-        An incomplete one is not used. Replicas know who might see a document when it was
-        published, not who may now.
+        Else the segments are searched. So they are where access has changed since the publish: a
+        copy knows who might see a document then, not who may now.
         """
-        if self.access:
+        if self.access and store.copies_vectors:
             return False
-        self._replica = store.open_replica(collection, self.checksum, self.sums["vectors"])
-        return self._replica is not None
+        searcher = store.open_vectors(self.generation_vectors())
+        if searcher is not None:
+            self._dense_search.searcher = searcher
+        return searcher is not None
+
+    def generation_vectors(self) -> GenerationVectors:
+        """Return what a vector store is given of this generation. Valid while this is open."""
+        return GenerationVectors(
+            collection=self._collection.name,
+            checksum=self.checksum,
+            count=self.sums["vectors"],
+            dim=self.segments[0].dense.dim if self.segments else 0,
+            segments=self.segments,
+            iter_entries=lambda: (
+                content_digest.collect_entries(self._layout, listed)
+                for listed in self.iter_documents()
+            ),
+        )
 
     def move_vectors(self, place: Callable[[FaissIndex, str], VectorIndex]) -> None:
         """Replace each segment's vector index, for instance by one on a GPU (``on_gpu``)."""
@@ -277,10 +294,6 @@ class Index:
     def fallbacks(self) -> tuple[str, ...]:
         """Return why segments that should be searched on a card are not (empty is healthy)."""
         return tuple(filter(None, (part.dense.fallback for part in self.segments)))
-
-    def read_entries(self, listed: ListedDocument) -> DocumentEntries:
-        """Return the entries of a document that have a vector, as replicas hold them."""
-        return content_digest.collect_entries(self._layout, listed)
 
     def describe_mismatch(self, card: EmbedderCard) -> str | None:
         """Describe how an embedder differs from the one that built this; None where it does not."""
@@ -330,35 +343,12 @@ class Index:
     ) -> Hits:
         """Find the k chunks nearest to a unit vector (dim,). Scores are cosines.
 
-        questions: look at FAQ questions only. Raises ValueError for another dimension.
+        A vector that is zero or not finite is near nothing. questions: look at FAQ questions only.
+        Raises ValueError for another dimension, VectorsUnreachable.
         """
-        if questions and not self._layout.has_questions:
-            return Hits.empty()
-        if self._replica and (mask is None or mask.where is not None):
-            return self._search_replica(
-                vector, k, mask or self.make_mask(SearchFilter()), questions=questions
-            )
-        allowed = self._masks.entry_masks(mask, questions=questions)
-        hits = [
-            self._layout.to_chunk_hits(
-                i, part.dense.search(vector, part.most_views * k, mask=allowed[i]), k
-            )
-            for i, part in enumerate(self.segments)
-        ]
-        return merge_hits(hits, k)
-
-    def _search_replica(
-        self, vector: Vectors, k: int, mask: SearchMask, *, questions: bool
-    ) -> Hits:
-        """Search the replica for entries of this generation."""
-        scope = SearchScope(where=mask.where or SearchFilter(), now=mask.now, questions=questions)
-        entry_hits = (
-            self._replica.search_scope(vector, self._layout.most_views * k, scope)
-            if self._replica
-            else Hits.empty()
-        )
-        parts = self._layout.split_hits(entry_hits)
-        return merge_hits([self._layout.to_chunk_hits(i, own, k) for i, own in parts], k)
+        if mask is None:
+            mask = self.make_mask(SearchFilter())
+        return self._dense_search.search_chunks(vector, k, mask, questions=questions)
 
     def score_lexical(
         self,

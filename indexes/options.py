@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from indexes.vectors.store_registry import VECTOR_STORES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexesOptions:
@@ -25,7 +27,7 @@ class IndexesOptions:
         is.
     """
 
-    backend: Literal["faiss", "milvus"] = "faiss"
+    backend: str = "faiss"
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     uri: str = ""
     token: str = field(default="", metadata={"secret": True})
@@ -35,6 +37,8 @@ class IndexesOptions:
     keep_most: int = 200
 
     def __post_init__(self) -> None:
+        if self.backend not in VECTOR_STORES:
+            raise ValueError(f"backend must be one of {', '.join(VECTOR_STORES)}")
         for name in ("keep_generations", "keep_hours", "keep_most"):
             if not getattr(self, name) >= 0:  # nan is no number of hours either
                 raise ValueError(f"{name} must not be negative")

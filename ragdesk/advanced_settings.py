@@ -33,7 +33,7 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "faq",
         "same",
     ),
-    "rerank": ("depth",),
+    "rerank": ("backend", "depth"),
     "extract": (
         "passages",
         "second",

@@ -22,6 +22,8 @@ from indexes.store.access_log import AccessChanges
 from indexes.store.document_table import ListedDocument
 from indexes.store.generations import collect_access_since, list_generations
 from indexes.upkeep.retention import Retention
+from indexes.vectors.store_registry import open_vector_store
+from indexes.vectors.vector_store import VectorStore
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.runners import RunnerFactory, RunnerKind
@@ -43,7 +45,6 @@ from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
     from indexes.vectors.on_gpu import GpuCard
-    from indexes.vectors.on_milvus import MilvusStore
 
 log = logging.getLogger("ragdesk")
 EXTRA_FILES = (SOURCES_EXTRA_FILE, CALIBRATION_EXTRA_FILE)  # of a collection, beside its index
@@ -150,20 +151,16 @@ class Workspace:
             if self.engine is not None:
                 await self.engine.close()
         finally:
-            if store := self.__dict__.pop("store", None):  # one that was never used is not opened
+            if store := self.__dict__.pop("vector_store", None):  # none is opened to be closed
                 store.close()
 
     @cached_property
-    def store(self) -> "MilvusStore | None":
-        """Connect to the vector store, if there is an external one. Raises ModelMissing."""
-        options = self.settings.indexes
-        if options.backend == "faiss":
-            return None
-        from indexes.vectors.on_milvus import MilvusStore  # noqa: PLC0415 - an extra, and seconds
-
-        if not options.uri:
-            raise SettingsError('indexes.uri names no Milvus. Set it, or backend = "faiss".')
-        return MilvusStore(options)
+    def vector_store(self) -> VectorStore:
+        """Open the vector store that settings name. Raises ModelMissing, VectorsUnreachable."""
+        try:
+            return open_vector_store(self.settings.indexes)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
 
     @cached_property
     def card(self) -> "GpuCard | None":
@@ -176,9 +173,9 @@ class Workspace:
         return open_gpu(device)
 
     def replicate_collection(self, collection: str) -> None:
-        """Bring the replica of a collection up to date, where there is to be one."""
-        if self.store:
-            replicate_vectors(self.collection_folder(collection), self.store)
+        """Bring the copy of a collection's vectors up to date, where there is to be one."""
+        if self.vector_store.copies_vectors:
+            replicate_vectors(self.collection_folder(collection), self.vector_store)
 
     def collection_folder(self, collection: str) -> Path:
         """Return a collection's folder. Its name was checked at the door."""
@@ -228,7 +225,8 @@ class Workspace:
             index.move_vectors(card.take_index)
         documents = tuple(index.iter_documents())
         _warn_of_drift(collection, calibration, documents)
-        if self.store and index.sums["vectors"] and not index.use_replica(self.store, collection):
+        store = self.vector_store
+        if index.sums["vectors"] and not index.use_vector_store(store):
             log.warning(
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )

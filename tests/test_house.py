@@ -47,7 +47,7 @@ DOORS = {
     "selectolax": {"ingest/parse/markup/html_tree.py"},
     "sentence_transformers": {
         "indexes/embedding/on_torch.py",
-        "ragdesk/answering/retrieval/reranker.py",
+        "ragdesk/answering/retrieval/cross_encoder.py",
     },
     "sklearn": {"eval/calibrate.py"},
     "starlette": {"ragdesk/web"},

@@ -1,3 +1,4 @@
+import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,6 +69,8 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
         ("", {"RAGDESK_SERVE__PORT__X": "4"}, "Unknown setting"),
         ("", {"RAGDESK_SERVE__PORT": "many"}, r"serve\.port \(RAGDESK_SERVE__PORT\): .*integer"),
         ("[serve]\nport = 70000\n", {}, "port must lie between 0 and 65535"),
+        ('[indexes]\nbackend = "x"\n', {}, "backend must be one of faiss, milvus"),
+        ('[advanced.rerank]\nbackend = "x"\n', {}, "backend must be one of cross-encoder"),
         ("[serve\n", {}, "is not TOML"),
         ('home = "/data"\n', {}, "home is set by --home"),
         ('[serve]\nport = "x"\n', {}, r"serve\.port \(.*r\.toml\)"),
@@ -135,7 +138,7 @@ def test_each_advanced_setting_is_still_read_from_its_old_place(tmp_path, capsys
         lines.append(f"[{table}]")
         for key in keys:
             value = getattr(getattr(default, table), key)
-            text = "true" if value in {None, True} else value
+            text = "true" if value is None else json.dumps(value)
             lines.append(f"{key} = {text}")
             moves.append(f"[{table}] {key} is now [advanced.{table}] {key}")
 

@@ -7,17 +7,23 @@ which is there for other clients, point at it. A reader counts too before it tru
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from indexes.errors import ModelMissing, VectorsUnreachable
 from indexes.options import IndexesOptions
-from indexes.search_results import Hits, RowMask, Rows, Scores, select_best
+from indexes.search_results import Hits, Scores, select_best
 from indexes.vectors.faiss_index import EXACT_UP_TO, Vectors
-from indexes.vectors.milvus_filter import format_filter, format_literal
-from indexes.vectors.vector_store import DocumentEntries, SearchScope
+from indexes.vectors.milvus_filter import format_filter
+from indexes.vectors.vector_store import (
+    DocumentEntries,
+    GenerationVectors,
+    SearchScope,
+    VectorSearcher,
+    VectorStore,
+)
 
 try:
     from pymilvus import DataType, MilvusClient
@@ -33,10 +39,12 @@ _GROUPS, _GROUP = 1_024, 1_024  # groups of a document, bytes of a group's name
 _TEXTS = ("uri", "media_type", "language", "starts", "ends")
 
 
-class MilvusStore:
-    """The replicas of a desk in one Milvus."""
+class MilvusStore(VectorStore):
+    """The copies of a desk's generations in one Milvus. Raises ValueError where none is named."""
 
     def __init__(self, options: IndexesOptions) -> None:
+        if not options.uri:
+            raise ValueError('indexes.uri names no Milvus. Set it, or backend = "faiss".')
         self._prefix = options.prefix
         with _naming_milvus(options.uri):
             self._client = MilvusClient(uri=options.uri, token=options.token)
@@ -61,50 +69,43 @@ class MilvusStore:
                     return name
         return None
 
-    def open_replica(self, collection: str, checksum: str, count: int) -> "MilvusReplica | None":
-        """Return the replica of a generation, if all of it is there."""
-        name = self._replica_name(collection, checksum)
+    def open_vectors(self, generation: GenerationVectors) -> "MilvusSearcher | None":
+        """Return what searches the physical collection of a generation, if all of it is there."""
+        name = self._physical_name(generation.collection, generation.checksum)
         with _naming_milvus(self._uri):
-            if not self._client.has_collection(name) or self._count_rows(name) != count:
+            if not self._is_whole(name, generation.count):
                 return None
             self._client.load_collection(name)
-        return MilvusReplica(self._client, name, count, self._uri)
+        return MilvusSearcher(self._client, self._uri, name, generation)
 
-    def publish_replica(
-        self,
-        collection: str,
-        checksum: str,
-        entries: Iterable[DocumentEntries],
-        *,
-        dim: int,
-        count: int,
-    ) -> "MilvusReplica":
-        """Make a replica of a generation, and point the alias at it once all of it is there.
+    def publish_vectors(self, generation: GenerationVectors) -> None:
+        """Copy a generation, and point the alias at the copy once all of it is there.
 
         Raises VectorsUnreachable; then the alias is as it was.
         """
-        name = self._replica_name(collection, checksum)
+        name = self._physical_name(generation.collection, generation.checksum)
+        count = generation.count
         with _naming_milvus(self._uri):
-            if not self._client.has_collection(name) or self._count_rows(name) != count:
-                self._fill_replica(
-                    name, entries, dim, "FLAT" if count <= EXACT_UP_TO else "AUTOINDEX"
-                )
+            if not self._is_whole(name, count):
+                how = "FLAT" if count <= EXACT_UP_TO else "AUTOINDEX"
+                self._fill_collection(name, generation.iter_entries(), generation.dim, how)
             if (there := self._count_rows(name)) != count:
                 raise VectorsUnreachable(f"Milvus holds {there} of {count} vectors in {name}.")
-            self._point_alias(self._alias_name(collection), name)
-        return MilvusReplica(self._client, name, count, self._uri)
+            self._point_alias(self._alias_name(generation.collection), name)
 
-    def clear_replicas(self, collection: str, keep: Iterable[str]) -> list[str]:
-        """Drop the replicas of all generations but those of some checksums, and the aliased one."""
-        kept = {self._replica_name(collection, checksum) for checksum in keep}
+    def remove_vectors(self, collection: str, keep: frozenset[str]) -> None:
+        """Drop the copies of all generations but those of some checksums, and the aliased one."""
+        kept = {self._physical_name(collection, checksum) for checksum in keep}
         kept.add(self.find_aliased(collection) or "")
-        gone = [name for name in self.list_names(collection) if name not in kept]
         with _naming_milvus(self._uri):
-            for name in gone:
-                self._client.drop_collection(name)
-        return gone
+            for name in self.list_names(collection):
+                if name not in kept:
+                    self._client.drop_collection(name)
 
-    def _fill_replica(
+    def _is_whole(self, name: str, count: int) -> bool:
+        return bool(self._client.has_collection(name)) and self._count_rows(name) == count
+
+    def _fill_collection(
         self, name: str, entries: Iterable[DocumentEntries], dim: int, how: str
     ) -> None:
         self._client.drop_collection(name)  # an unfinished one; of none, nothing
@@ -153,98 +154,49 @@ class MilvusStore:
         digest = hashlib.sha256(collection.encode()).hexdigest()[:8]
         return f"{self._prefix}_{collection.replace('-', '_')}_{digest}"
 
-    def _replica_name(self, collection: str, checksum: str) -> str:
+    def _physical_name(self, collection: str, checksum: str) -> str:
         return f"{self._alias_name(collection)}_g_{checksum[:24]}"
 
 
-class MilvusReplica:
-    """One physical collection, whole. Any thread may search."""
+class MilvusSearcher(VectorSearcher):
+    """Searches one physical collection that is whole."""
 
-    def __init__(self, client: MilvusClient, name: str, count: int, uri: str) -> None:
-        self.name, self.count = name, count
-        self._client, self._uri = client, uri
-        fields = client.describe_collection(name)["fields"]
-        self.dim = next(int(f["params"]["dim"]) for f in fields if f["name"] == "vector")
+    def __init__(
+        self, client: MilvusClient, uri: str, name: str, generation: GenerationVectors
+    ) -> None:
+        self._client = client
+        self._uri = uri
+        self._name = name
+        self._count = generation.count
+        self._most_views = generation.most_views
 
-    def search_scope(self, vector: Vectors, k: int, scope: SearchScope) -> Hits:
-        """Find the k nearest entries that may be found."""
-        return self._search_rows(vector, k, format_filter(scope))
+    def search_vectors(self, vector: Vectors, k: int, scope: SearchScope) -> Hits:
+        """Find as many entries in scope as k chunks can have, and score them anew.
 
-    def search(self, query: Vectors, k: int, *, mask: RowMask | None = None) -> Hits:
-        """Find the k nearest of the rows that a mask allows. For small collections: rows travel."""
-        if mask is None:
-            return self._search_rows(query, k, "")
-        rows = np.flatnonzero(mask).tolist()
-        return self._search_rows(
-            query, k, f"row in [{', '.join(map(format_literal, rows))}]" if rows else None
-        )
-
-    def score_rows(self, query: Vectors, rows: Rows) -> Scores:
-        """Score the given rows (n,) exactly; NaN for a row that has no vector."""
-        scores = np.full(len(rows), np.nan, np.float32)
-        for at in range(0, len(rows), MOST_HITS):
-            part = np.asarray(rows)[at : at + MOST_HITS]
-            vectors = self._read_vectors(part.tolist())
-            for place, row in enumerate(part.tolist(), start=at):
-                if row in vectors:
-                    scores[place] = _score_vectors(vectors[row][None], query)[0]
-        return scores
-
-    def vectors_at(self, places: Rows | Sequence[int]) -> Vectors:
-        """Copy the vectors at some places (n,): places count in the order of rows."""
-        reply = self._client.query(
-            self.name,
-            filter="row >= 0",
-            output_fields=["row"],
-            limit=MOST_HITS,
-            consistency_level=STRONG_CONSISTENCY,
-        )
-        rows = np.sort(np.array([hit["row"] for hit in reply], np.int64))
-        vectors_by_row = self._read_vectors(rows[np.asarray(places)].tolist())
-        return np.stack([vectors_by_row[row] for row in rows[np.asarray(places)].tolist()])
-
-    def _read_vectors(self, rows: Sequence[int]) -> dict[int, Vectors]:
-        if not rows:
-            return {}
-        with _naming_milvus(self._uri):
-            reply = self._client.get(
-                self.name,
-                ids=list(rows),
-                output_fields=["vector"],
-                consistency_level=STRONG_CONSISTENCY,
-            )
-        return {int(hit["row"]): np.asarray(hit["vector"], np.float32) for hit in reply}
-
-    def _search_rows(self, query: Vectors, k: int, where: str | None) -> Hits:
-        """Search, score what was found anew, and go on until the k-th place has no open tie."""
-        vector = np.asarray(query, np.float32).reshape(-1)
-        if len(vector) != self.dim:
-            raise ValueError(f"The query has {len(vector)} dimensions, the index {self.dim}.")
-        limit = min(k + 16, MOST_HITS)
-        if k <= 0 or where is None or not self.count or not _has_direction(vector):
-            return select_best(np.empty(0, np.int64), np.empty(0, np.float32), 0)
+        Goes on until the last place has no open tie.
+        """
+        wanted = self._most_views * k
+        most = min(MOST_HITS, self._count)
+        limit = min(wanted + 16, most)
+        where = format_filter(scope)
         while True:
             with _naming_milvus(self._uri):
                 (reply,) = self._client.search(
-                    self.name,
+                    self._name,
                     data=[vector.tolist()],
-                    limit=min(limit, self.count),
+                    limit=limit,
                     filter=where,
                     output_fields=["vector"],
                     consistency_level=STRONG_CONSISTENCY,
                 )
             rows = np.array([hit["row"] for hit in reply], np.int64)
             vectors = np.array([hit["entity"]["vector"] for hit in reply], np.float32)
-            scores = _score_vectors(vectors.reshape(len(rows), self.dim), vector)
-            hits = select_best(rows, scores, k)
-            whole = len(rows) < limit or limit >= MOST_HITS or limit >= self.count
-            if whole or hits.scores[-1] > scores.min():
+            scores = _score_vectors(vectors.reshape(len(rows), len(vector)), vector)
+            hits = select_best(rows, scores, wanted)
+            is_whole = len(rows) < limit or limit >= most
+            if is_whole or hits.scores[-1] > scores.min():
                 return hits
-            limit = min(2 * limit, MOST_HITS)
-
-
-def _has_direction(vector: Vectors) -> bool:
-    return bool(np.isfinite(vector).all() and vector.any())
+            limit = min(2 * limit, most)
 
 
 def _score_vectors(vectors: Vectors, query: Vectors) -> Scores:

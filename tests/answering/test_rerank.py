@@ -1,11 +1,21 @@
-"""A cross-encoder of random weights: its order and its scale, whatever the question."""
+"""A cross-encoder of random weights, and a reranker of ten lines, under one contract."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from answering_words import WORDS
+from contracts import RerankerContract
 
-from indexes.chunk import Chunk, Passage
 from indexes.errors import ModelMissing
-from ragdesk.answering.retrieval.reranker import RerankOptions, open_reranker
+from ragdesk.answering.retrieval.reranker import (
+    RERANKERS,
+    Reranker,
+    RerankOptions,
+    open_reranker,
+    order_passages,
+)
+from ragdesk.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -25,35 +35,48 @@ def folder(tmp_path_factory):
     return folder
 
 
-def passages(*texts: str) -> list[Passage]:
-    made = [
-        Chunk(document="d", uri="d.md", title="", text=text, start=0, end=len(text))
-        for text in texts
-    ]
-    return [Passage(chunk=c, score=0.9 - n / 10) for n, c in enumerate(made)]
+class TestCrossEncoder(RerankerContract):
+    texts = tuple(" ".join(WORDS[n : n + 4]) for n in range(6))
+
+    @pytest.fixture(autouse=True)
+    def use(self, folder):
+        self.rerank = lambda depth: open_reranker(RerankOptions(model=str(folder), depth=depth))
 
 
-def test_all_passages_come_back_with_scores_that_do_not_rise(folder):
-    rerank = open_reranker(RerankOptions(model=str(folder), depth=3))
-    held = passages(*(" ".join(WORDS[n : n + 4]) for n in range(5)))
+class WordReranker(Reranker):
+    """Scores a passage by the share of the question's words that it holds."""
 
-    ordered = rerank(" ".join(WORDS[:3]), held)
+    def __init__(self, options):
+        self.depth = options.depth
 
-    assert {p.chunk.text for p in ordered} == {p.chunk.text for p in held}
-    assert [p.chunk.text for p in ordered[3:]] == [p.chunk.text for p in held[3:]]
-    scores = [p.score for p in ordered]
-    assert scores == sorted(scores, reverse=True)
-    assert 0 < min(scores) <= max(scores) < 1
+    def __call__(self, question, passages):
+        words = set(question.split())
+        head = [set(p.chunk.indexed_text.split()) for p in passages[: self.depth]]
+        return order_passages(passages, [len(words & own) / len(words) for own in head])
 
 
-def test_a_passage_scores_the_same_in_whatever_company(folder):
-    rerank = open_reranker(RerankOptions(model=str(folder)))
-    texts = [" ".join(WORDS[n : n + 5]) for n in range(6)]
-    together = {p.chunk.text: p.score for p in rerank(WORDS[0], passages(*texts))}
+class TestALineOfTheTable(RerankerContract):
+    texts = TestCrossEncoder.texts
 
-    for text in texts:
-        (alone,) = rerank(WORDS[0], passages(text))
-        assert alone.score == pytest.approx(together[text], abs=1e-5)
+    @pytest.fixture(autouse=True)
+    def use(self, monkeypatch):
+        monkeypatch.setitem(RERANKERS, "words", f"{__name__}:WordReranker")
+        environ = {
+            "RAGDESK_ADVANCED__RERANK__BACKEND": "words",
+            "RAGDESK_RERANK__MODEL": "any",
+        }
+        loaded = load_settings(home=Path("nowhere"), config=None, environ=environ)
+        options = loaded.settings.rerank
+        self.rerank = lambda depth: open_reranker(replace(options, depth=depth))
+
+    def test_the_line_chooses(self):
+        best, *_ = self.rerank(99)(self.texts[3], self.passages(self.texts))
+        assert best.chunk.text == self.texts[3]
+
+
+def test_a_reranker_that_is_not_in_the_table_is_refused_by_name():
+    with pytest.raises(ValueError, match="backend must be one of cross-encoder"):
+        RerankOptions(backend="elsewhere")
 
 
 def test_pickled_weights_are_never_read(folder, tmp_path):

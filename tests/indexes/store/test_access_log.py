@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import HashEmbedder, document, publish
+from sqlite_vectors import SqliteVectorStore
 
 from indexes.chunk import SearchFilter
 from indexes.errors import IndexDamaged
 from indexes.index import Index
+from indexes.options import IndexesOptions
 from indexes.store import access_log, generations, manifest
 from indexes.text.tokens import tokenize_text
 from indexes.upkeep import backup, garbage, restore, rollback
+from indexes.vectors.faiss_store import FaissStore
 
 STAFF = frozenset({"staff"})
 ANYBODY, MEMBER = SearchFilter(groups=frozenset()), SearchFilter(groups=STAFF)
@@ -99,7 +102,12 @@ def test_where_nobody_knows_only_administrators_are_let_in(collection, harm):
         assert visible(index, ANYBODY) == visible(index, MEMBER) == set()
         assert len(visible(index, SearchFilter())) == 4
         assert "administrators" in index.refused[-1]
-        assert not index.use_replica(None, "c")  # a replica knows the groups of its day
+        store = SqliteVectorStore(IndexesOptions(uri=str(collection / "copy.db")))
+        with Index.open_generation(collection, 1) as whole:
+            store.publish_vectors(whole.generation_vectors())
+            assert whole.use_vector_store(store)
+        assert not index.use_vector_store(store)  # a copy knows the groups of its day
+        assert index.use_vector_store(FaissStore(IndexesOptions()))
 
 
 def test_a_home_without_logs_is_told_by_a_table_that_is_whole(collection):

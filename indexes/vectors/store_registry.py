@@ -1,0 +1,25 @@
+"""Choose the vector store that settings name. Another one is a file of its own and a line here."""
+
+import pkgutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexes.options import IndexesOptions
+    from indexes.vectors.vector_store import VectorStore
+
+# By ``[indexes] backend``: the class to call with IndexesOptions. By name, as a store is imported
+# only where it is used: its library is an extra, and takes seconds.
+VECTOR_STORES = {
+    "faiss": "indexes.vectors.faiss_store:FaissStore",
+    "milvus": "indexes.vectors.on_milvus:MilvusStore",
+}
+
+
+def open_vector_store(options: "IndexesOptions") -> "VectorStore":
+    """Open the store that the options name.
+
+    Raises ModelMissing where its library is not installed, VectorsUnreachable, and ValueError for
+    an option that it cannot do without.
+    """
+    store: VectorStore = pkgutil.resolve_name(VECTOR_STORES[options.backend])(options)
+    return store
