@@ -132,3 +132,18 @@ def test_a_step_does_not_import_a_way():
                 assert file in {f"{d.replace('.', '/')}.py" for d in doors}, (
                     f"{file} imports {name}"
                 )
+
+
+def test_a_question_is_analysed_in_one_place():
+    analysis = {"detect_language", "find_identifiers", "QuestionType", "asks_for_list"}
+    places = {
+        "ragdesk/answering/retrieval/question_analysis.py": analysis,
+        "ragdesk/answering/follow_up.py": {"detect_language"},  # of the turns before it
+    }
+    for file, tree, _ in files():
+        if not file.startswith("ragdesk/"):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                names = {alias.name for alias in node.names} & analysis
+                assert names <= places.get(file, set()), f"{file} imports {names}: read `analysis`"

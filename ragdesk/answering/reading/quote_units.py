@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 
 from indexes.chunk import Chunk, Span
-from indexes.text.folding import normalise_text
 
 QUOTED_ITEMS = 8  # of a list are said at once; a longer one is answered by the item that fits
 QUOTED_LIST_LENGTH = 700  # of a list that is said whole
@@ -18,24 +17,11 @@ _QUOTE_ITEM = re.compile(
 )
 _LEAD_IN = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
 _QUESTION_END = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
-_LIST_QUESTION = re.compile(
-    r"\bhow (?:do|can|should|to)\b|\bsteps?\b|\blist\b|\bwhat are\b|\bwhich (?:\w+ )?\w+s\b"
-    r"|怎[么样]|如何|步骤|哪些|流程|方法|清单"
-)
 _LEANING_START = re.compile(
     r"\W*(?:(?:he|she|it|they|this|these|that|those|his|her|its|their|such|both|then|also|however"
     r"|otherwise|the (?:latter|former|same))\b|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
     re.IGNORECASE,
 )
-
-
-def asks_for_list(question: str) -> bool:
-    """Tell whether a question asks for several things or steps, which a list may hold.
-
-    >>> asks_for_list("How do I reset it?"), asks_for_list("多少钱？")
-    (True, False)
-    """
-    return bool(_LIST_QUESTION.search(normalise_text(question)))
 
 
 def leans_on_previous(sentence: str) -> bool:
