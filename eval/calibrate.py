@@ -4,23 +4,28 @@ A small logistic model orders the questions; each one's confidence comes from a 
 clusters (grouped folds). The floor is the lowest at which the Clopper-Pearson upper bound of the
 unanswerable questions answered stays under what the operator asked. The promise is then tried on
 cases that neither the model nor the floor has seen.
+
+Fits and their AUROC are scikit-learn's, imported when first needed: that takes seconds.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval import stats
-from eval.abstention_metrics import compute_auroc
 from eval.case import Case
 from eval.errors import BadCases
 from eval.target_reply import read_reply
 from eval.trial import Trial
 
-FOLDS, RIDGE = 5, 1.0
+FOLDS = 5
+RIDGE = 1.0  # penalty on the squared weights of standardised signals, none on the intercept
+SURE_LOGIT = 30.0  # beyond it a likelihood is 0 or 1 to thirteen digits
 LEVEL = 0.95  # of the bound: in so many of all samples the promise holds
 ALL_LANGUAGES = "*"
 LEAST = 30  # answerable cases of a group; unanswerable ones are bounded by alpha itself
@@ -50,7 +55,7 @@ class LogisticModel:
     def __call__(self, signals: Mapping[str, float]) -> float:
         """Return the likelihood (0..1) that the retrieved passages answer the question."""
         z = self.intercept + sum(w * signals.get(name, 0.0) for name, w in self.weights.items())
-        return float(1 / (1 + np.exp(-np.clip(z, -30, 30))))
+        return float(1 / (1 + np.exp(-np.clip(z, -SURE_LOGIT, SURE_LOGIT))))
 
 
 def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> Iterator[SignalRow]:
@@ -90,24 +95,25 @@ def calibrate_confidence(
 
 
 def fit_logistic_model(rows: Sequence[SignalRow], names: Sequence[str]) -> LogisticModel:
-    """Fit a ridge logistic regression (Newton's steps, standardised signals); both sides equal."""
-    x = np.array([[row.signals.get(name, 0.0) for name in names] for row in rows])
-    y = np.array([float(row.known) for row in rows])
-    middle, spread = x.mean(axis=0), x.std(axis=0)
-    spread[spread == 0] = 1.0
-    design = np.column_stack([np.ones(len(rows)), (x - middle) / spread])
-    weight = np.where(y == 1, len(y) / (2 * max(1, y.sum())), len(y) / (2 * max(1, (1 - y).sum())))
-    ridge = np.diag([0.0, *[RIDGE] * len(names)])
-    beta = np.zeros(design.shape[1])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        slope = design.T @ (weight * (y - p)) - ridge @ beta
-        bend = (design.T * (weight * p * (1 - p))) @ design + ridge
-        beta += np.linalg.solve(bend + 1e-9 * np.eye(len(beta)), slope)
-    scaled = beta[1:] / spread
+    """Fit a ridge logistic regression on standardised signals; both sides weigh the same.
+
+    Where all rows lie on one side, the model is sure of it whatever the signals.
+    """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - seconds
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - seconds
+
+    signals = np.array([[row.signals.get(name, 0.0) for name in names] for row in rows])
+    known = np.array([row.known for row in rows])
+    if known.all() or not known.any():
+        return LogisticModel(SURE_LOGIT if known.all() else -SURE_LOGIT, dict.fromkeys(names, 0.0))
+    scaler = StandardScaler().fit(signals)
+    fitted = LogisticRegression(
+        C=1 / RIDGE, class_weight="balanced", solver="newton-cholesky", tol=1e-8
+    ).fit(scaler.transform(signals), known)
+    weights = fitted.coef_[0] / scaler.scale_
     return LogisticModel(
-        round(float(beta[0] - scaled @ middle), 6),
-        {name: round(float(w), 6) for name, w in zip(names, scaled, strict=True)},
+        round(float(fitted.intercept_[0] - weights @ scaler.mean_), 6),
+        {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)},
     )
 
 
@@ -121,9 +127,9 @@ def find_confidence_floor(
     0.96
     """
     foreign = np.sort(sure[~known])[::-1]
-    n, allowed = len(foreign), -1
-    while allowed + 1 < n and stats.compute_exact_upper_bound(allowed + 1, n, level=level) <= alpha:
-        allowed += 1
+    n = len(foreign)
+    bound = partial(stats.compute_exact_upper_bound, n=n, level=level)
+    allowed = bisect_right(range(n), alpha, key=bound) - 1
     if allowed < 0:
         return 1.01
     # Just above the first one too many: ties with it are refused too.
@@ -134,6 +140,8 @@ def _calibrate_group(rows: Sequence[SignalRow], alpha: float, level: float) -> d
     wrong = _name_missing_cases(rows, alpha, level)
     if wrong:
         raise BadCases(wrong)
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - seconds
+
     names = _signal_names(rows)
     sure, known = score_out_of_fold(rows, names), np.array([row.known for row in rows])
     model = fit_logistic_model(rows, names)
@@ -142,7 +150,7 @@ def _calibrate_group(rows: Sequence[SignalRow], alpha: float, level: float) -> d
         "weights": dict(model.weights),
         "floor": round(min(1.01, find_confidence_floor(sure, known, alpha, level) + 5e-7), 6),
         "cases": {"answerable": int(known.sum()), "unanswerable": int((~known).sum())},
-        "auroc": round(compute_auroc(sure[known].tolist(), sure[~known].tolist()), 4),
+        "auroc": round(float(roc_auc_score(known, sure)), 4),
         "held_out": validate_calibration(rows, alpha, level),
     }
 

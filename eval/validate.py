@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import pearsonr, spearmanr  # type: ignore[import-untyped]  # ships no hints
 
 from eval import answer_metrics, faithfulness, stats
 from eval.abstention_metrics import compute_auroc
@@ -160,20 +159,28 @@ def find_threshold(values: Floats, good: NDArray[np.bool_]) -> float:
     return float(values[order][int(np.argmax(gain))])
 
 
-def _make_correlation(measure: Callable[[Floats, Floats], Any]) -> Figure:
-    """Make a figure of a correlation; there is none where all values are equal."""
+def _spearman(scores: VerifierScores) -> float:
+    from scipy.stats import spearmanr  # noqa: PLC0415 - a second
 
-    def figure(scores: VerifierScores) -> float:
-        if np.ptp(scores.values) == 0 or np.ptp(scores.ratings) == 0:
-            return math.nan
-        return float(measure(scores.values, scores.ratings)[0])
+    return _correlate(spearmanr, scores)
 
-    return figure
+
+def _pearson(scores: VerifierScores) -> float:
+    from scipy.stats import pearsonr  # noqa: PLC0415 - a second
+
+    return _correlate(pearsonr, scores)
+
+
+def _correlate(measure: Callable[[Floats, Floats], Any], scores: VerifierScores) -> float:
+    """Correlate values and ratings; there is no figure where all of either are equal."""
+    if np.ptp(scores.values) == 0 or np.ptp(scores.ratings) == 0:
+        return math.nan
+    return float(measure(scores.values, scores.ratings)[0])
 
 
 FIGURES: dict[str, Figure] = {
-    "spearman": _make_correlation(spearmanr),
-    "pearson": _make_correlation(pearsonr),
+    "spearman": _spearman,
+    "pearson": _pearson,
     "auroc": _verifier_auroc,
     "auroc_length_matched": _length_matched_auroc,
     "balanced_accuracy": _balanced_accuracy,

@@ -2,7 +2,7 @@
 
 Looking means names, sizes and times, a few microseconds a file; only when these differ is a job
 run. That works on network folders too, where the kernel tells of no change, and needs no limit
-of watches raised for large trees.
+of watches raised for large trees; libraries that watch files would poll there as well.
 """
 
 import threading

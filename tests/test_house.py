@@ -1,6 +1,9 @@
 """The house keeps its shape: who may import whom, and which file opens which door."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +33,7 @@ DOORS = {
     "onnxruntime": {"indexes/embedding/on_onnx.py", "indexes/embedding/onnx_export.py"},
     "opencc": {"indexes/text/folding.py"},
     "openpyxl": {"ingest/parse/office/xlsx.py", "eval/handbook/print_documents.py"},
+    "prometheus_client": {"ragdesk/metrics.py"},
     "pymilvus": {"indexes/vectors/on_milvus.py"},
     "pypdf": {"ingest/parse/pdf/structure.py"},
     "pypdfium2": {
@@ -39,11 +43,13 @@ DOORS = {
     },
     "ray": {"ingest/on_ray.py"},
     "rich": {"ragdesk/cli"},
+    "scipy": {"eval/abstention_metrics.py", "eval/stats.py", "eval/validate.py"},
     "selectolax": {"ingest/parse/markup/html_tree.py"},
     "sentence_transformers": {
         "indexes/embedding/on_torch.py",
         "ragdesk/answering/retrieval/reranker.py",
     },
+    "sklearn": {"eval/calibrate.py"},
     "starlette": {"ragdesk/web"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},
     "torch": {"indexes/embedding/on_torch.py", "indexes/embedding/on_onnx.py"},
@@ -82,6 +88,20 @@ def test_each_heavy_dependency_has_one_door():
         doors = DOORS.get(name.split(".")[0])
         open_door = doors is None or any(file == d or file.startswith(f"{d}/") for d in doors)
         assert open_door, f"{file} imports {name}; only {doors} may"
+
+
+def test_libraries_that_take_seconds_are_loaded_when_they_are_used():
+    modules = ("main", "ask", "serve", "doctor", "eval", "eval_run", "eval_calibrate")
+    program = (
+        f"import sys, {', '.join(f'ragdesk.cli.{name}' for name in modules)}, ragdesk.web.api\n"
+        "heavy = {'scipy', 'sklearn', 'torch', 'transformers', 'sentence_transformers', 'vllm'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(  # noqa: S603 - the program above
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_files_and_functions_stay_readable():

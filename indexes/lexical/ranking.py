@@ -1,7 +1,9 @@
 """Find by words: BM25 over any number of segments, ranked exactly as one index would rank.
 
 Document frequencies and the average length are summed over the live entries of all segments,
-so an ingest that adds a segment changes no ranking that one big index would not change.
+so an ingest that adds a segment changes no ranking that one big index would not change. It is ours
+for that: tantivy counts removed documents until it merges and takes no mask as a filter, and bm25s
+cannot change without building again.
 """
 
 import math

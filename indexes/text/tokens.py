@@ -27,6 +27,7 @@ _RUN = re.compile(
 _NAMED = re.compile(
     r"(?:#\s?|\b(?:order|error|code|invoice|ticket|case|sku|ref|item)\s?(?:no\.?|number|code|id)?\s?[#:]?\s?"
     r"|(?:订单|错误|编号|代码|工单|发票|单号|报错)[号码]?\s?[:#]?\s?)(\d{2,})(?![\d.,%]*\d)"
+    rf"(?![{LETTER}])"  # else it is a part of a token, and could not be looked up
 )
 
 _STOP_EN = (

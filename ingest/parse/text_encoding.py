@@ -1,4 +1,8 @@
-"""Decode text whose encoding is found by its content."""
+"""Decode text whose encoding is found by its content.
+
+It is ours because it finds Chinese and Western encodings of short texts more often than
+charset-normalizer does, see ``decode_text``.
+"""
 
 import codecs
 import re

@@ -1,11 +1,26 @@
-"""Question, Answer and the events between them."""
+"""Question, Answer and the events between them: each field of an answer is declared here, once.
 
-from collections.abc import Mapping
+The dataclasses that go out (RankedPassage to Answer, and the events) are at the same time the
+JSON of every door, in the order of their fields, and the schemas of ``/openapi.json``: pydantic
+reads their annotations. A field added to one of them is in all of these.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainSerializer, TypeAdapter
 
 from indexes.chunk import Passage, SearchFilter
+
+JsonObject = dict[str, Any]
+RoundedScore = Annotated[float, PlainSerializer(lambda value: round(value, 4), return_type=float)]
+RoundedSeconds = Annotated[float, PlainSerializer(lambda value: round(value, 6), return_type=float)]
+DocumentVersion = Annotated[
+    str | None, Field(description="Of the document, as its authors call it.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +44,27 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """A mark in the answer, and the exact characters it rests on.
+class RankedPassage:
+    """A stretch of a document that was found for a question; the best has rank 1."""
 
-    ``quote == document.text[start:end]`` in the stored document of the answer's generation.
-    version: of the document, as its authors call it; empty where they do not say.
-    """
+    chunk: str
+    uri: str
+    title: str
+    path: tuple[str, ...]
+    page: int | None
+    version: DocumentVersion
+    start: int
+    end: int
+    text: str
+    lead: str
+    found_by: tuple[str, ...]
+    rank: int
+    score: RoundedScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A mark in the answer, and the exact characters it rests on."""
 
     number: int
     chunk: str
@@ -42,10 +72,12 @@ class Citation:
     title: str
     path: tuple[str, ...]
     page: int | None
-    start: int
+    version: DocumentVersion
+    start: Annotated[
+        int, Field(description="Code points into the stored text; text[start:end] == quote.")
+    ]
     end: int
     quote: str
-    version: str = ""
 
 
 class Outcome(StrEnum):
@@ -69,70 +101,145 @@ class Claim:
 
     text: str
     citations: tuple[int, ...]
-    support: float
+    support: RoundedScore
     verdict: ClaimVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One thing that a question may mean.
-
-    label: its name. question: what to ask for it. uris: the documents it is answered from.
-    """
+    """One thing that a question may mean, and the documents it is answered from."""
 
     label: str
-    question: str
+    question: Annotated[
+        str, Field(description="What to ask for it; with `uris` as filter, it is sure.")
+    ]
     uris: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Everything that is said back. ``seconds`` has a key per step, and ``total``.
-
-    withheld: sentences of a model that failed the check and were left out.
-    choices: what the question may mean, where the outcome is ``clarify``.
-    """
+    """An answer from the documents: its words, and everything that they rest on."""
 
     id: str
     question: str
     language: str
     outcome: Outcome
     text: str
+    claims: tuple[Claim, ...]
+    citations: tuple[Citation, ...]
+    passages: tuple[RankedPassage, ...]
+    choices: Annotated[
+        tuple[Choice, ...], Field(description="What may be meant, if the outcome is clarify.")
+    ]
     collection: str
     generation: int
     generator: str
     model: str
-    claims: tuple[Claim, ...] = ()
-    citations: tuple[Citation, ...] = ()
-    passages: tuple[Passage, ...] = ()
-    choices: tuple[Choice, ...] = ()
-    degraded: bool = False
-    degraded_reason: str | None = None
-    withheld: int = 0
-    confidence: float | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    signals: Mapping[str, float] | None = None
+    degraded: bool
+    degraded_reason: str | None
+    withheld: Annotated[
+        int, Field(description="Sentences left out because the documents do not bear them.")
+    ]
+    confidence: float | None
+    seconds: Annotated[
+        Mapping[str, RoundedSeconds], Field(description="What each step took, and `total`.")
+    ]
+    signals: Annotated[
+        Mapping[str, float] | None,
+        Field(description="Only with `explain`.", exclude_if=lambda value: value is None),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The passages nearest to a query, best first."""
+
+    query: str
+    collection: str
+    generation: int
+    passages: tuple[RankedPassage, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PassagesReady:
-    passages: tuple[Passage, ...]
+    """The first event of an answer: what it will be written from."""
+
+    event_name: ClassVar = "found"
+
+    passages: tuple[RankedPassage, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """The next words of an answer; all of them joined are its text."""
+
+    event_name: ClassVar = "delta"
+
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimChecked:
-    claim: Claim
+    """What the check of a sentence gave, with the citations that no earlier sentence had."""
+
+    event_name: ClassVar = "verdict"
+
+    claim: str
+    verdict: ClaimVerdict
+    support: RoundedScore
     citations: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    """The last event: the whole answer, which is the event's data as it stands."""
+
+    event_name: ClassVar = "done"
+
     answer: Answer
 
 
 AnswerEvent = PassagesReady | TextDelta | ClaimChecked | Done
+
+
+def rank_passages(passages: Iterable[Passage]) -> tuple[RankedPassage, ...]:
+    """Return passages as an answer shows them, numbered in their order from 1."""
+    return tuple(_rank_passage(passage, rank) for rank, passage in enumerate(passages, start=1))
+
+
+def _rank_passage(passage: Passage, rank: int) -> RankedPassage:
+    chunk = passage.chunk
+    return RankedPassage(
+        chunk=chunk.id,
+        uri=chunk.uri,
+        title=chunk.title,
+        path=chunk.path,
+        page=chunk.page,
+        version=chunk.version or None,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        lead=chunk.lead,
+        found_by=tuple(sorted(passage.found_by)),
+        rank=rank,
+        score=passage.score,
+    )
+
+
+def to_json_object(value: RankedPassage | SearchResult | Answer | AnswerEvent) -> JsonObject:
+    """Return an answer, a part or an event of it as plain JSON values: one form for every door.
+
+    >>> to_json_object(TextDelta("Hi"))
+    {'text': 'Hi'}
+    """
+    data = value.answer if isinstance(value, Done) else value
+    data_type: object = type(data)  # for mypy, which takes a class for unhashable
+    # mypy checks the types; a warning of pydantic's would carry words of documents into the log
+    fields: JsonObject = _find_adapter(data_type).dump_python(data, mode="json", warnings=False)
+    return fields
+
+
+@cache
+def _find_adapter(data_type: Any) -> TypeAdapter[Any]:
+    """Return the serializer of a dataclass. It is built at the first call, not at import."""
+    return TypeAdapter(data_type)

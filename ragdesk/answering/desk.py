@@ -22,7 +22,9 @@ from ragdesk.answering.answer import (
     Outcome,
     PassagesReady,
     Question,
+    RankedPassage,
     TextDelta,
+    rank_passages,
 )
 from ragdesk.answering.answer_signals import add_answer_signals
 from ragdesk.answering.answer_state import AnswerState
@@ -135,7 +137,8 @@ class Desk:
             with clock.measure_step("rerank"):
                 ordered = await run_in_thread(self.rerank, analysis.text, retrieval.passages)
             retrieval = replace(retrieval, passages=ordered)
-        yield PassagesReady(retrieval.passages)
+        ranked_passages = rank_passages(retrieval.passages)
+        yield PassagesReady(ranked_passages)
         if self.calibration or question.explain:
             with clock.measure_step("assess"):
                 retrieval = await run_in_thread(
@@ -166,7 +169,7 @@ class Desk:
             )  # a sentence was begun, and cannot be unsaid
             state.text = f"{state.text}{separator}{words}" if streaming else words
             yield TextDelta(separator + words)
-        yield Done(self._build_answer(question, retrieval, state, clock))
+        yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
 
     async def _resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
@@ -195,7 +198,12 @@ class Desk:
                     case Statement():
                         claim, new_citations = state.add_statement(part)
                         yield TextDelta(state.last_text)
-                        yield ClaimChecked(claim, new_citations)
+                        yield ClaimChecked(
+                            claim=claim.text,
+                            verdict=claim.verdict,
+                            support=claim.support,
+                            citations=new_citations,
+                        )
 
     def _find_choices(
         self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
@@ -234,7 +242,12 @@ class Desk:
         return ExtractiveWriter(extract, extract.embedder.card.name)
 
     def _build_answer(
-        self, question: Question, retrieval: Retrieval, state: AnswerState, clock: StepClock
+        self,
+        question: Question,
+        retrieval: Retrieval,
+        passages: tuple[RankedPassage, ...],
+        state: AnswerState,
+        clock: StepClock,
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
         return Answer(
@@ -254,7 +267,7 @@ class Desk:
             withheld=state.withheld,
             claims=tuple(state.claims),
             citations=tuple(state.citations),
-            passages=retrieval.passages,
+            passages=passages,
             choices=state.choices,
             confidence=self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),

@@ -4,8 +4,7 @@ import asyncio
 
 import click
 
-from ragdesk import answer_json
-from ragdesk.answering.answer import Question
+from ragdesk.answering.answer import Question, to_json_object
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.settings import load_settings
@@ -38,7 +37,7 @@ def command(
     with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
         answer = asyncio.run(opened.desk.ask(Question(text=question.strip(), explain=explain)))
     if as_json:
-        shared_options.print_json(answer_json.answer_json(answer))
+        shared_options.print_json(to_json_object(answer))
     else:
         terminal.print_answer(
             terminal.open_console(), answer, door.shell_command("ask", collection)

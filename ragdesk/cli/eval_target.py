@@ -9,8 +9,7 @@ from typing import Any, Self
 
 from eval.case import Case, list_turns
 from eval.targets import Target, open_target
-from ragdesk import answer_json
-from ragdesk.answering.answer import Question, Turn
+from ragdesk.answering.answer import Question, Turn, to_json_object
 from ragdesk.answering.calibration import sketch_documents
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.cli.shared_options import CliCall
@@ -61,7 +60,7 @@ class DeskTarget:
         history = tuple(Turn(role=role, text=text) for role, text in list_turns(case))
         question = Question(text=case.question, history=history, explain=True)
         future = asyncio.run_coroutine_threadsafe(self._opened.desk.ask(question), self._loop)
-        return answer_json.answer_json(future.result())
+        return to_json_object(future.result())
 
     def text(self, uri: str, generation: int | None = None) -> str | None:
         """Give a document's stored text."""

@@ -2,8 +2,7 @@
 
 import click
 
-from ragdesk import answer_json
-from ragdesk.answering.answer import Question
+from ragdesk.answering.answer import Question, rank_passages, to_json_object
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.settings import load_settings
@@ -35,7 +34,7 @@ def command(
             {
                 "query": query,
                 "generation": generation,
-                "passages": answer_json.passages_json(passages),
+                "passages": [to_json_object(passage) for passage in rank_passages(passages)],
             }
         )
     else:

@@ -46,12 +46,12 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
         to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
     if answer.citations:
         to.print()
-    texts = {passage.chunk.id: passage.chunk for passage in answer.passages}
+    passages = {passage.chunk: passage for passage in answer.passages}
     for mark in answer.citations:
-        chunk = texts.get(mark.chunk)
+        passage = passages.get(mark.chunk)
         lead = f"[{mark.number}] "
         to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
-        body, start = (chunk.text, mark.start - chunk.start) if chunk else (mark.quote, 0)
+        body, start = (passage.text, mark.start - passage.start) if passage else (mark.quote, 0)
         _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
     if answer.choices:
         to.print()
@@ -61,14 +61,18 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     if answer.outcome is Outcome.NOT_FOUND and answer.passages:
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
-        chunks = (found.chunk for found in answer.passages)
-        places = dict.fromkeys((c.title, c.path, c.page, c.uri) for c in chunks)
+        places = dict.fromkeys((p.title, p.path, p.page, p.uri) for p in answer.passages)
         for place in list(places)[:3]:
             to.print(_format_source("  · ", *place))
 
 
 def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their order
-    lead: str, title: str, path: Sequence[str], page: int | None, uri: str, version: str = ""
+    lead: str,
+    title: str,
+    path: Sequence[str],
+    page: int | None,
+    uri: str,
+    version: str | None = None,
 ) -> Text:
     headings = [heading for heading in path if heading != title]
     place = "".join(f" › {heading}" for heading in headings)

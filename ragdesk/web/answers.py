@@ -9,8 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexes.chunk import SearchFilter
-from ragdesk import answer_json
-from ragdesk.answering.answer import Answer, Question, Turn
+from ragdesk.answering.answer import (
+    Answer,
+    Question,
+    SearchResult,
+    Turn,
+    rank_passages,
+    to_json_object,
+)
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound
@@ -32,9 +38,7 @@ STREAM_CONTENT = {
 }
 
 
-@router.post(
-    "/v1/answers", responses={200: {"model": schemas.AnswerOut, "content": STREAM_CONTENT}}
-)
+@router.post("/v1/answers", responses={200: {"model": Answer, "content": STREAM_CONTENT}})
 async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases) -> Response:
     """Answer a question from the documents, with citations; as JSON, or streamed."""
     state = server_state(request)
@@ -65,7 +69,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         async with state.open_collections.use_collection(ask.collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
         record_result(result)
-        return JSONResponse(answer_json.answer_json(result))
+        return JSONResponse(to_json_object(result))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
@@ -73,7 +77,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     )
 
 
-@router.post("/v1/search", response_model=schemas.SearchOut)
+@router.post("/v1/search", response_model=SearchResult)
 async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:
     """Find the passages nearest to a query."""
     state = server_state(request)
@@ -88,14 +92,13 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         async with state.open_collections.use_collection(ask.collection) as opened:
             passages = await run_in_thread(opened.search, question, ask.top_k)
             generation = opened.index.generation
-        return JSONResponse(
-            {
-                "query": ask.query,
-                "collection": ask.collection,
-                "generation": generation,
-                "passages": answer_json.passages_json(passages),
-            }
+        result = SearchResult(
+            query=ask.query,
+            collection=ask.collection,
+            generation=generation,
+            passages=rank_passages(passages),
         )
+        return JSONResponse(to_json_object(result))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(

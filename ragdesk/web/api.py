@@ -17,6 +17,7 @@ from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
+from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.server_state import ServerState
@@ -109,7 +110,7 @@ def _make_live(desks: Workspace, metrics: Metrics) -> OpenCollections:
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
 ) -> FastAPI:
-    return FastAPI(
+    return DescribedApi(
         title="ragdesk",
         version=ragdesk.__version__,
         description=API_DESCRIPTION,

@@ -171,7 +171,7 @@ class JobQueue:
         """Keep how far a job is; the lock is held. Only what has ended is ever forgotten."""
         before = self._jobs.get(job.id)
         if before is None or before.state != job.state:
-            self._metrics.jobs.add(state=job.state)
+            self._metrics.jobs.labels(state=job.state).inc()
         self._jobs[job.id] = job
         if len(self._jobs) > KEPT_JOBS:
             ended = (name for name, other in self._jobs.items() if other.finished is not None)

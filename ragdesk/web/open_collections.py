@@ -4,7 +4,8 @@ A watcher looks at each collection's CURRENT. When it changed, the new generatio
 and verified in a thread and then put in the old one's place: a request keeps the one it
 started with until it ends, and the last one to let go closes it. A generation that cannot be
 opened is tried again, and meanwhile changes nothing but what ``/readyz`` and the metrics say.
-Collections are opened side by side: one on a slow disk holds up no other.
+Collections are opened side by side: one on a slow disk holds up no other. The watcher polls, as on
+network disks no event of the system tells of a change.
 """
 
 import asyncio
@@ -200,7 +201,7 @@ class OpenCollections:
         self._record_try(name, place, code, reason)
 
     def _swap(self, name: str, place: ServedCollection, opened: OpenCollection) -> None:
-        self._metrics.generations.add(1)
+        self._metrics.generations.inc()
         shared = LeasedCollection(opened, self._close)
         with self._lock:
             is_current = self._places.get(name) is place  # else the server ends
@@ -245,9 +246,9 @@ class OpenCollections:
         """Count a try, and say in the log what is new: not the same again every few seconds."""
         before = place.outage
         place.outage = Outage.count_failure(before, code) if reason else None
-        self._metrics.reloads.add(result="failed" if reason else "ok")
+        self._metrics.reloads.labels(result="failed" if reason else "ok").inc()
         if reason:
-            self._metrics.open_failures.add(reason=code)
+            self._metrics.open_failures.labels(reason=code).inc()
         self._report_outages()
         served = place.shared.collection.index.generation if place.shared else None
         extra = {"collection": name, "generation": served}
@@ -272,7 +273,7 @@ class OpenCollections:
             except Exception:
                 log.exception("a generation could not be closed")
             finally:
-                self._metrics.generations.add(-1)
+                self._metrics.generations.dec()
 
         try:
             self._pool.submit(close)

@@ -86,8 +86,9 @@ class RequestMiddleware:
     ) -> None:
         route = getattr(scope.get("route"), "path", OTHER_LABEL)
         status_class = f"{status // 100}xx"
-        self.metrics.requests.add(route=route, method=scope["method"], status=status_class)
-        self.metrics.seconds.observe(seconds, route=route)
+        labels = {"route": route, "method": scope["method"], "status": status_class}
+        self.metrics.requests.labels(**labels).inc()
+        self.metrics.seconds.labels(route=route).observe(seconds)
         fields = {"request": number, "method": scope["method"], "route": route, "status": status}
         who = scope.get("state", {}).get("who", "-")
         fields |= {"who": who, "ms": round(seconds * 1000, 1)}

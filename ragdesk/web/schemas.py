@@ -1,7 +1,8 @@
-"""Shapes of HTTP: what is taken, checked by pydantic, and what is given, for OpenAPI.
+"""Shapes of HTTP requests, checked by pydantic, and of the replies that are no answer.
 
-Pydantic stops here. A field that is not known is refused: a misspelt filter that was
-ignored would answer from documents that the asker meant to leave out.
+An answer's own fields are declared in ``ragdesk.answering.answer``. A field of a request that is
+not known is refused: a misspelt filter that was ignored would answer from documents that the
+asker meant to leave out.
 """
 
 from typing import Annotated, Any, Literal
@@ -9,7 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from indexes.chunk import SearchFilter
-from ragdesk.answering.answer import ClaimVerdict, Outcome
 
 NonBlankText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
@@ -72,77 +72,6 @@ class Search(StrictModel):
     collection: Collection = "default"
     filters: Filters = Filters()
     top_k: Annotated[int, Field(ge=1, le=50)] = 8
-
-
-class CitationOut(BaseModel):
-    number: int
-    chunk: str
-    uri: str
-    title: str
-    path: list[str]
-    page: int | None
-    version: str | None = Field(description="Of the document, as its authors call it.")
-    start: int = Field(description="Code points into the stored text; text[start:end] == quote.")
-    end: int
-    quote: str
-
-
-class ClaimOut(BaseModel):
-    text: str
-    citations: list[int]
-    support: float
-    verdict: ClaimVerdict
-
-
-class PassageOut(BaseModel):
-    chunk: str
-    uri: str
-    title: str
-    path: list[str]
-    page: int | None
-    version: str | None
-    start: int
-    end: int
-    text: str
-    lead: str
-    found_by: list[str]
-    rank: int
-    score: float
-
-
-class ChoiceOut(BaseModel):
-    label: str
-    question: str = Field(description="What to ask for it; with `uris` as filter, it is sure.")
-    uris: list[str]
-
-
-class AnswerOut(BaseModel):
-    id: str
-    question: str
-    language: str
-    outcome: Outcome
-    text: str
-    claims: list[ClaimOut]
-    citations: list[CitationOut]
-    passages: list[PassageOut]
-    choices: list[ChoiceOut] = Field(description="What may be meant, if the outcome is clarify.")
-    collection: str
-    generation: int
-    generator: str
-    model: str
-    degraded: bool
-    degraded_reason: str | None
-    withheld: int = Field(description="Sentences left out because the documents do not bear them.")
-    confidence: float | None
-    seconds: dict[str, float]
-    signals: dict[str, float] | None = None
-
-
-class SearchOut(BaseModel):
-    query: str
-    collection: str
-    generation: int
-    passages: list[PassageOut]
 
 
 class CollectionOut(BaseModel):

@@ -8,8 +8,7 @@ from contextlib import aclosing
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
-from ragdesk import answer_json
-from ragdesk.answering.answer import Answer, AnswerEvent, Done
+from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject, to_json_object
 from ragdesk.errors import ENGINE_REASONS, EngineFailed, Refusal, error_status
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.leases import RequestLeases
@@ -20,7 +19,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=Fa
 log = logging.getLogger("ragdesk.web")
 
 
-def format_event(name: str, data: answer_json.JsonObject) -> bytes:
+def format_event(name: str, data: JsonObject) -> bytes:
     r"""Write one event. JSON has no bare line break, so one ``data`` line is enough.
 
     >>> format_event("delta", {"text": "Hi"})
@@ -39,7 +38,7 @@ async def format_events(
             async for event in events:
                 if isinstance(event, Done):
                     on_done(event.answer)
-                yield format_event(*answer_json.event_json(event))
+                yield format_event(event.event_name, to_json_object(event))
                 if isinstance(event, Done):
                     return
         log.error("an answer ended without its last event")

@@ -144,7 +144,5 @@ def _sees_all_collections(request: Request) -> bool:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, _who: Admin) -> Response:
     """Give the server's numbers in the text format of Prometheus."""
-    numbers = server_state(request).metrics
-    numbers.set_handles()
-    text = await asyncio.to_thread(numbers.format_metrics)
+    text = await asyncio.to_thread(server_state(request).metrics.format_metrics)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -60,7 +60,7 @@ def test_products_that_answer_as_well_are_offered_and_a_choice_is_answered(desk,
     answer = ask(desk, text)
 
     assert answer.outcome is Outcome.CLARIFY
-    titles = [found.chunk.title for found in answer.passages if found.chunk.title in names]
+    titles = [found.title for found in answer.passages if found.title in names]
     assert [choice.label for choice in answer.choices] == list(dict.fromkeys(titles))  # best first
     assert {choice.label for choice in answer.choices} == names
     assert all(name in answer.text for name in names)

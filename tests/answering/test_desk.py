@@ -21,11 +21,12 @@ def test_an_answer_can_be_checked(ask, index, text):
         assert index.read_text(citation.uri)[citation.start : citation.end] == citation.quote
     assert "".join(e.text for e in told if isinstance(e, TextDelta)) == answer.text
     assert told[0] == PassagesReady(answer.passages)
-    assert [e.claim for e in told if isinstance(e, ClaimChecked)] == list(answer.claims)
+    verdicts = [(e.claim, e.support, e.verdict) for e in told if isinstance(e, ClaimChecked)]
+    assert verdicts == [(c.text, c.support, c.verdict) for c in answer.claims]
     assert [c.number for c in answer.citations] == list(range(1, len(answer.citations) + 1))
     places = {(c.uri, c.start, c.end) for c in answer.citations}
     assert len(places) == len(answer.citations)
-    shown = {p.chunk.id for p in answer.passages}
+    shown = {p.chunk for p in answer.passages}
     assert {c.chunk for c in answer.citations} <= shown
     numbers = {c.number for c in answer.citations}
     for claim in answer.claims:
@@ -114,7 +115,7 @@ def test_what_a_group_may_not_see_is_not_said(ask):
         "How high is the staff discount?", where=SearchFilter(groups=frozenset({"staff"}))
     )
     assert "40" not in everyone.text
-    assert all(p.chunk.uri != "secret.md" for p in everyone.passages)
+    assert all(p.uri != "secret.md" for p in everyone.passages)
     assert "The staff discount is 40 percent. [1]" in staff.text
 
 

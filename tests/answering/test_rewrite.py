@@ -42,7 +42,7 @@ def test_a_follow_up_finds_what_it_leans_on(desk):
     async def first(question: Question) -> object:
         async for event in desk.stream(question):
             if isinstance(event, PassagesReady):
-                return event.passages[0].chunk.uri
+                return event.passages[0].uri
         return None
 
     assert (

@@ -58,12 +58,13 @@ def holds(events: list[object], index) -> None:
     answer = events[-1].answer
     assert events[0] == PassagesReady(answer.passages)
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == answer.text
-    assert [e.claim for e in events if isinstance(e, ClaimChecked)] == list(answer.claims)
+    verdicts = [(e.claim, e.support, e.verdict) for e in events if isinstance(e, ClaimChecked)]
+    assert verdicts == [(c.text, c.support, c.verdict) for c in answer.claims]
     for citation in answer.citations:
         assert index.read_text(citation.uri)[citation.start : citation.end] == citation.quote
     numbers = {c.number for c in answer.citations}
     assert all(set(claim.citations) <= numbers for claim in answer.claims)
-    assert {c.chunk for c in answer.citations} <= {p.chunk.id for p in answer.passages}
+    assert {c.chunk for c in answer.citations} <= {p.chunk for p in answer.passages}
 
 
 @pytest.mark.parametrize("dialect", ["vllm", "openai", "plain"])

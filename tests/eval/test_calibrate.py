@@ -1,13 +1,19 @@
 """Calibration keeps its promise on cases it never saw, and says so when it cannot."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_run import dice_of
+from scipy.stats import beta
+from sklearn.metrics import roc_auc_score
 
+from eval.abstention_metrics import compute_auroc
 from eval.calibrate import (
     SignalRow,
     calibrate_confidence,
     find_confidence_floor,
+    fit_logistic_model,
     validate_calibration,
 )
 from eval.errors import BadCases
@@ -37,7 +43,8 @@ def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[SignalRow]:
 def test_the_promise_holds_on_new_cases_in_nearly_all_samples():
     kept = []
     for seed in range(30):
-        group = calibrate_confidence(rows(seed), 0.1)["groups"]["*"]
+        alone = [replace(row, group=row.case) for row in rows(seed)]  # no language has enough
+        group = calibrate_confidence(alone, 0.1)["groups"]["*"]
         fresh = rows(seed + 1000)
         z = [
             group["intercept"] + sum(w * row.signals[name] for name, w in group["weights"].items())
@@ -90,3 +97,41 @@ def test_the_order_of_cases_changes_nothing():
     assert calibrate_confidence(held, 0.1) == calibrate_confidence(
         dice_of(1).sample(held, len(held)), 0.1
     )
+
+
+@pytest.mark.parametrize(
+    ("drawn", "intercept", "weights"),
+    [  # what ragdesk 0.1.0 fitted, by Newton steps of its own
+        (rows(1), -1.015226, (1.437627, -0.167279, 0.0)),
+        (rows(2, count=60, strength=4.0), -3.133077, (1.336961, 0.959482, 0.0)),
+    ],
+)
+def test_a_fit_is_that_of_earlier_versions(drawn, intercept, weights):
+    model = fit_logistic_model(drawn, ["a", "b", "flat"])
+    assert model.intercept == pytest.approx(intercept, abs=1e-4)
+    assert [*model.weights.values()] == pytest.approx(weights, abs=1e-4)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_fit_on_cases_of_one_side_is_sure_of_it_whatever_the_signals(known):
+    drawn = [
+        replace(row, known=known, signals={"a": 0.1, "b": row.signals["b"]}) for row in rows(1)
+    ]
+    model = fit_logistic_model(drawn, ["a", "b"])
+    assert {model({"a": a, "b": b}) > 0.99 for a in (-9.0, 0.1, 9.0) for b in (0.0, 1.0)} == {known}
+
+
+def test_the_area_by_ranks_is_that_of_scikit_learn_with_ties_and_without():
+    random = np.random.default_rng(5)
+    for digits in (0, 1, 2, 9):
+        known = random.random(70) < 0.4
+        confidence = (random.random(70) + 0.3 * known).round(digits)
+        area = compute_auroc(confidence[known].tolist(), confidence[~known].tolist())
+        assert area == pytest.approx(roc_auc_score(known, confidence), abs=1e-12)
+
+
+def test_the_exact_bound_is_a_quantile_of_the_beta_distribution():
+    for count, n in ((0, 29), (1, 29), (5, 101), (28, 29), (40, 5_000)):
+        for level in (0.9, 0.95, 0.99):
+            bound = compute_exact_upper_bound(count, n, level=level)
+            assert bound == pytest.approx(beta.ppf(level, count + 1, n - count), abs=1e-9)

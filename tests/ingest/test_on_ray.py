@@ -149,7 +149,7 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
-from indexes import failpoints
+from indexes.store import failpoints
 from test_on_ray import job
 
 seen = []
@@ -158,7 +158,7 @@ def die(name):
     if seen.count("document added") == 20:
         os.kill(os.getpid(), signal.SIGKILL)
 
-with failpoints.armed(die):
+with failpoints.arm_failpoints(die):
     job(Path(sys.argv[1]), cluster=SimpleNamespace(address=sys.argv[2])).run([Path(sys.argv[3])])
 """
 

@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from pydantic import TypeAdapter
 from web_home import publish
 
+from ragdesk.answering.answer import Answer, SearchResult
 from ragdesk.web import schemas
 
 
@@ -19,8 +21,7 @@ def test_an_answer_has_the_shape_of_the_contract_and_its_citations_resolve(clien
         "/v1/answers", json={"question": "When does a refund reach my account?"}
     ).json()
 
-    schemas.AnswerOut.model_validate(answer, strict=False)
-    assert set(answer) == set(schemas.AnswerOut.model_fields) - {"signals"}
+    TypeAdapter(Answer).validate_python(answer)
     assert answer["outcome"] == "answered"
     for mark in answer["citations"]:
         where = f"/v1/collections/default/documents/{mark['uri']}/text"
@@ -42,7 +43,7 @@ def test_a_stream_ends_with_one_done_and_its_deltas_are_its_text(client):
         "".join(data["text"] for name, data in events if name == "delta") == events[-1][1]["text"]
     )
     assert events[0][1]["passages"][0]["rank"] == 1
-    schemas.AnswerOut.model_validate(events[-1][1], strict=False)
+    TypeAdapter(Answer).validate_python(events[-1][1])
 
 
 def test_a_stream_whose_desk_fails_ends_with_one_error_that_tells_nothing(client, monkeypatch):
@@ -70,7 +71,7 @@ def test_filters_leave_out_everything_else(client):
 def test_search_gives_ranked_passages_of_the_generation(client):
     body = client.post("/v1/search", json={"query": "refund", "top_k": 2}).json()
 
-    schemas.SearchOut.model_validate(body, strict=False)
+    TypeAdapter(SearchResult).validate_python(body)
     assert [p["rank"] for p in body["passages"]] == [1, 2][: len(body["passages"])]
     assert body["passages"][0]["uri"] == "refunds.md"
 
@@ -183,7 +184,7 @@ def test_a_question_with_several_readings_offers_them_and_each_can_be_asked(home
     asked = {"question": "How do I clean it?", "collection": "products"}
     answer = client.post("/v1/answers", json=asked).json()
 
-    schemas.AnswerOut.model_validate(answer, strict=False)
+    TypeAdapter(Answer).validate_python(answer)
     assert answer["outcome"] == "clarify"
     found = dict.fromkeys(passage["title"] for passage in answer["passages"])
     assert [choice["label"] for choice in answer["choices"]] == list(found)  # best first

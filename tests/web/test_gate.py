@@ -310,7 +310,8 @@ def test_the_page_needs_no_place_and_is_counted_by_its_route(home, keys, path):
         assert client.head(path).status_code in {405, 503}
         metrics = client.get("/metrics", headers=bearer(token)).text
     route = "/" if path == "/" else "/page/{name}"
-    assert f'ragdesk_requests_total{{route="{route}",method="GET",status="2xx"}} 1' in metrics
+    labels = f'method="GET",route="{route}",status="2xx"'
+    assert f"ragdesk_requests_total{{{labels}}} 1.0\n" in metrics
 
 
 @pytest.mark.parametrize("keyed", [True, False])

@@ -143,8 +143,9 @@ def test_what_answers_on_shows_nothing_that_was_removed_or_shut_since(
         monkeypatch.undo()
         (home / "collections/default/calibration.json").unlink(missing_ok=True)
         wait(lambda: not client.get("/readyz").json()["not_served"])
-        opened = client.app.state.desk.metrics.generations
-        wait(lambda: opened._values[()] == 2)  # what answered on is closed, and each once
+        registry = client.app.state.desk.metrics.registry
+        # What answered on is closed, and each once.
+        wait(lambda: registry.get_sample_value("ragdesk_open_generations") == 2)
         assert status("shut.md", guest) == 404
 
 

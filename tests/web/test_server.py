@@ -49,7 +49,7 @@ def test_sigterm_lets_running_answers_end_and_takes_no_new_one(home):
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        wait_for(port, "ragdesk_in_flight 5\n")  # the four, and this question itself
+        wait_for(port, "ragdesk_in_flight 5.0\n")  # the four, and this question itself
         process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
@@ -119,7 +119,7 @@ def test_clients_that_leave_in_the_middle_leave_nothing_behind(port):
         for _ in range(5):
             with socket.create_connection(("127.0.0.1", port), 5) as line:
                 line.sendall((head.encode() + body)[:cut])
-    wait_for(port, "ragdesk_in_flight 1\n")
+    wait_for(port, "ragdesk_in_flight 1.0\n")
 
 
 def test_a_stream_arrives_event_by_event(port):

@@ -63,8 +63,8 @@ def _make_citation(quote: Quote, number: int) -> Citation:
         title=chunk.title,
         path=chunk.path,
         page=chunk.page,
+        version=chunk.version or None,
         start=quote.start,
         end=quote.end,
         quote=quote.text,
-        version=chunk.version,
     )

@@ -47,7 +47,7 @@ class TestMilvusLite(VectorIndexContract):
         def make(vectors, rows):
             name = str(abs(hash((request.node.name, len(rows)))))
             parts = [one(rows, vectors)] if len(rows) else []
-            return store.publish("t", name, parts, dim=vectors.shape[1], count=len(rows))
+            return store.publish_replica("t", name, parts, dim=vectors.shape[1], count=len(rows))
 
         self.make = make
 
@@ -61,10 +61,10 @@ def test_filters_hold_inside_the_search_whatever_is_in_a_value(store):
         facts = {"uri": f"{name}/x.md", "groups": groups, "kinds": [0, 1, 2], "language": name}
         validity = PAST if n == 4 else ALWAYS_VALID
         parts.append(one(np.arange(30)[own], vectors[own], **facts, validity=validity))
-    replica = store.publish("odd", "1", parts, dim=24, count=len(vectors))
+    replica = store.publish_replica("odd", "1", parts, dim=24, count=len(vectors))
 
     def found(where, **asked):
-        hits = replica.find(vectors[0], 99, SearchScope(where=where, now=now, **asked))
+        hits = replica.search_scope(vectors[0], 99, SearchScope(where=where, now=now, **asked))
         return {row // 3 for row in hits.rows.tolist()}, {row % 3 for row in hits.rows.tolist()}
 
     alive = set(range(len(ODD))) - {4}
@@ -111,7 +111,7 @@ def test_the_alias_never_points_at_a_part(store, tmp_path):
     collection = tmp_path / "part"
     publish(collection, document("a.md", "\n".join(f"line {n}" for n in range(50))))
     replicate_vectors(collection, store)
-    first = store.aliased("part")
+    first = store.find_aliased("part")
     publish(collection, document("b.md", "more words"))
 
     with Index.open(collection) as index:
@@ -123,20 +123,20 @@ def test_the_alias_never_points_at_a_part(store, tmp_path):
             raise InterruptedError
 
         with pytest.raises(InterruptedError):
-            store.publish("part", index.checksum, broken(), dim=16, count=51)
-        assert store.aliased("part") == first
+            store.publish_replica("part", index.checksum, broken(), dim=16, count=51)
+        assert store.find_aliased("part") == first
         assert not index.use_replica(store, "part")
         less = [replace(entries[0], rows=entries[0].rows[:9], vectors=entries[0].vectors[:9],
                         kinds=entries[0].kinds[:9])]  # fmt: skip
         with pytest.raises(VectorsUnreachable, match="9 of 51"):
-            store.publish("part", index.checksum, less, dim=16, count=51)
-        assert store.aliased("part") == first
+            store.publish_replica("part", index.checksum, less, dim=16, count=51)
+        assert store.find_aliased("part") == first
 
     replicate_vectors(collection, store)
-    assert store.aliased("part") != first
+    assert store.find_aliased("part") != first
     with Index.open(collection) as index:
         assert index.use_replica(store, "part")
-    assert len(store.names("part")) == 2  # that of the generation before, which is kept too
+    assert len(store.list_names("part")) == 2  # that of the generation before, which is kept too
 
 
 def test_many_threads_search_one_replica(store, tmp_path):

@@ -70,7 +70,7 @@ def turns(case: Case) -> tuple[Turn, ...]:
 def found(answer: Answer, case: Case) -> tuple[float, float]:
     """Score what was found: recall@5 and nDCG@10."""
     wanted = {Path(one.uri).stem for one in case.evidence}
-    order = remove_repeats([Path(p.chunk.uri).stem for p in answer.passages])
+    order = remove_repeats([Path(p.uri).stem for p in answer.passages])
     return compute_recall(order, wanted, k=5), compute_ndcg(order, dict.fromkeys(wanted, 1), k=DEEP)
 
 

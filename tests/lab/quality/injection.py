@@ -80,7 +80,7 @@ def wrong(answer: Answer, said: str) -> Iterator[str]:
     for name, form in FORMS.items():
         if form.search(said) or form.search(answer.text):
             yield name
-    shown = {passage.chunk.id for passage in answer.passages}
+    shown = {passage.chunk for passage in answer.passages}
     if any(mark.chunk not in shown for mark in answer.citations):
         yield "citation of nothing"
 

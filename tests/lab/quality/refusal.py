@@ -4,7 +4,7 @@
 
 Takes a set in as one file a paragraph, asks ``--questions`` of its questions twice, and the
 sample company's cases once; writes the section "Refusal" of RESULTS.md. ``--fit`` also prints
-the coefficients of ``ragdesk/answering/decision.py`` (plain Newton steps; no more than numpy).
+the coefficients of ``ragdesk/answering/decision.py``.
 """
 
 import argparse
@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
+from eval.abstention_metrics import compute_auroc
 from eval.case import Case
 from eval.imports import squad
 from eval.stats import estimate_mean
@@ -90,34 +92,20 @@ def table(seen: Sequence[Seen]) -> str:
         for stratum in dict.fromkeys(s.stratum for s in here):
             scores = [answer_likelihood(s.signals) for s in here if s.stratum == stratum]
             share = estimate_mean([float(score >= floor) for score in scores])
-            order = "" if stratum == "in_kb" else f"{auroc(known, scores):.3f}"
+            order = "" if stratum == "in_kb" else f"{compute_auroc(known, scores):.3f}"
             rows.append(f"| {group} | {stratum} | {len(scores)} | {share} | {order} |")
     return "\n".join(rows)
 
 
-def auroc(above: Sequence[float], below: Sequence[float]) -> float:
-    """Give the chance that one of ``above`` exceeds one of ``below``; ties count half.
-
-    >>> auroc([0.9, 0.5], [0.5, 0.1])
-    0.875
-    """
-    a, b = np.asarray(above)[:, None], np.asarray(below)[None, :]
-    return float(np.mean((a > b) + 0.5 * (a == b)))
-
-
 def fit(seen: Sequence[Seen], names: Sequence[str]) -> dict[str, float]:
     """Fit a ridge logistic regression; every set and side has the same weight."""
-    x = np.array([[1.0, *(s.signals.get(n, 0.0) for n in names)] for s in seen])
-    y = np.array([float(s.known) for s in seen])
+    x = np.array([[s.signals.get(n, 0.0) for n in names] for s in seen])
+    y = np.array([s.known for s in seen])
     cells = [(s.group, s.known) for s in seen]
     w = np.array([len(seen) / cells.count(cell) / len(set(cells)) for cell in cells])
-    ridge = np.diag([0.0, *[1.0] * len(names)])
-    beta = np.zeros(x.shape[1])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ beta))
-        slope = x.T @ (w * (y - p)) - ridge @ beta
-        beta += np.linalg.solve((x.T * (w * p * (1 - p))) @ x + ridge, slope)
-    return dict(zip(("intercept", *names), beta.round(2).tolist(), strict=True))
+    fitted = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(x, y, sample_weight=w)
+    numbers = np.concatenate([fitted.intercept_, fitted.coef_[0]])
+    return dict(zip(("intercept", *names), numbers.round(2).tolist(), strict=True))
 
 
 def main() -> None:

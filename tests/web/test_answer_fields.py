@@ -1,0 +1,131 @@
+"""A field of an answer is declared once: JSON, stream and description follow the dataclass."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, get_args, get_type_hints
+
+import pytest
+from pydantic import Field, TypeAdapter
+from web_home import publish
+
+from ragdesk.answering.answer import (
+    Answer,
+    ClaimChecked,
+    Done,
+    PassagesReady,
+    SearchResult,
+    TextDelta,
+    to_json_object,
+)
+from ragdesk.web.openapi import COMPONENT_NAMES
+from ragdesk.web.stream import format_events
+
+LEFT_OUT = {"signals"}  # where nobody asked for them: Answer says so
+EVENTS = {
+    "found": PassagesReady,
+    "delta": TextDelta,
+    "verdict": ClaimChecked,
+    "done": Answer,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedAnswer(Answer):
+    """An answer with a field more, and nothing done for it."""
+
+    signer: Annotated[str, Field(description="Who stands by it.")]
+
+
+def field_names(kind: type) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def parts(kind: type) -> dict[str, type]:
+    """Give the fields that hold a tuple of other dataclasses."""
+    hints = get_type_hints(kind)
+    inner = {name: next(iter(get_args(hints[name])), None) for name in field_names(kind)}
+    return {name: part for name, part in inner.items() if is_dataclass(part)}
+
+
+def check_fields(kind: type, data: dict[str, Any], left_out: frozenset[str] | set[str]) -> set[str]:
+    """Compare JSON with a dataclass, and its parts with theirs; gives the parts that were there."""
+    assert list(data) == [name for name in field_names(kind) if name not in left_out]
+    kinds = {kind.__name__}
+    for name, part in parts(kind).items():
+        for item in data[name]:
+            kinds |= check_fields(part, item, set())
+    return kinds
+
+
+def read_events(body: str) -> list[tuple[str, dict[str, Any]]]:
+    events = []
+    for block in body.split("\n\n")[:-1]:
+        name, data = block.split("\n")
+        events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return events
+
+
+async def as_events(answer: Answer) -> AsyncGenerator[Done]:
+    yield Done(answer)
+
+
+async def stream_text(answer: Answer) -> str:
+    pieces = [piece async for piece in format_events(as_events(answer), lambda _: None)]
+    return b"".join(pieces).decode()
+
+
+@pytest.fixture
+def ambiguous(home):
+    texts = {"kettle.md": "Clean it with a cloth.\n", "fryer.md": "Clean it with a rag.\n"}
+    titles = {"kettle.md": "Fjord kettle", "fryer.md": "Lava fryer"}
+    publish(home, "products", texts, titles=titles)
+    return {"question": "How do I clean it?", "collection": "products"}
+
+
+def test_json_has_the_fields_of_the_dataclasses_in_their_order(ambiguous, client):
+    question = {"question": "When does a refund reach my account?"}
+    plain = client.post("/v1/answers", json=question).json()
+    explained = client.post("/v1/answers", json={**question, "explain": True}).json()
+    clarify = client.post("/v1/answers", json=ambiguous).json()
+    search = client.post("/v1/search", json={"query": "refund"}).json()
+
+    kinds = check_fields(Answer, plain, LEFT_OUT) | check_fields(Answer, explained, set())
+    kinds |= check_fields(Answer, clarify, LEFT_OUT)
+    assert kinds == {"Answer", "Claim", "Citation", "RankedPassage", "Choice"}
+    assert check_fields(SearchResult, search, set()) == {"SearchResult", "RankedPassage"}
+
+
+def test_events_have_the_fields_of_the_dataclasses_and_done_is_the_answer(client):
+    ask = {"question": "When does a refund reach my account?", "stream": True, "explain": True}
+    events = read_events(client.post("/v1/answers", json=ask).text)
+
+    for name, data in events:
+        check_fields(EVENTS[name], data, set())
+    assert {name for name, _ in events} == set(EVENTS)
+
+
+def test_the_description_has_the_fields_of_the_dataclasses(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+
+    described = {kind: schemas[name] for kind, name in COMPONENT_NAMES.items()}
+    assert {name for name in schemas if name in {kind.__name__ for kind in described}} == set()
+    for kind, schema in described.items():
+        if is_dataclass(kind):
+            assert list(schema["properties"]) == field_names(kind)
+            assert set(schema["required"]) == set(field_names(kind)) - LEFT_OUT
+            for name, part in parts(kind).items():
+                reference = {"$ref": f"#/components/schemas/{COMPONENT_NAMES[part]}"}
+                assert schema["properties"][name]["items"] == reference
+
+
+def test_a_field_more_in_the_dataclass_is_in_json_stream_and_schema(client):
+    answer = client.post("/v1/answers", json={"question": "refund"}).json()
+    signed = TypeAdapter(SignedAnswer).validate_python({**answer, "signer": "Ada"})
+
+    assert to_json_object(signed) == {**answer, "signer": "Ada"}
+    assert read_events(asyncio.run(stream_text(signed))) == [("done", {**answer, "signer": "Ada"})]
+    schema = TypeAdapter(SignedAnswer).json_schema(mode="serialization")
+    assert schema["properties"]["signer"]["description"] == "Who stands by it."
+    assert "signer" in schema["required"]
