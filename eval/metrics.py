@@ -3,27 +3,28 @@
 from collections.abc import Callable, Hashable, Sequence
 
 from eval import answer_metrics, citation_metrics, evidence_spans, faithfulness, ranking_metrics
-from eval.evidence import EvidencePlace, Span
+from eval.evidence import EvidencePlace
 from eval.scoring_types import AnsweredCase, Better, Metric, Score, skip_metric
 from eval.violations import list_violations
+from indexes.text.sentences import Span
 
 CUTS = (1, 3, 8)
 DEPTH = 10
-RIGHT = 0.5  # of the reference's words, where nothing names what must be said
+RIGHT_SHARE = 0.5  # of the reference's words, where nothing names what must be said
 NOT_ANSWERED = "the answer was not given"
 
 
 def _with_evidence(measure: Callable[[AnsweredCase], float]) -> Callable[[AnsweredCase], Score]:
     """Apply a metric only to cases whose evidence is known and whose reply lists passages."""
 
-    def score(asked: AnsweredCase) -> Score:
-        if not asked.case.answerable:
+    def score(answered_case: AnsweredCase) -> Score:
+        if not answered_case.case.answerable:
             return skip_metric("no answer in the documents")
-        if asked.lost:
+        if answered_case.lost:
             return Score(None, "error", "evidence not in the documents: ragdesk eval lint")
-        if not asked.places:
+        if not answered_case.places:
             return skip_metric("no evidence is known")
-        return Score(measure(asked))
+        return Score(measure(answered_case))
 
     return score
 
@@ -33,12 +34,12 @@ def _with_answer(
 ) -> Callable[[AnsweredCase], Score]:
     """Apply a metric only to answers that were given and that claim something."""
 
-    def score(asked: AnsweredCase) -> Score:
-        if not asked.is_answered:
+    def score(answered_case: AnsweredCase) -> Score:
+        if not answered_case.is_answered:
             return skip_metric(NOT_ANSWERED)
-        if not asked.claims:
+        if not answered_case.claims:
             return skip_metric("the answer claims nothing")
-        value = measure(asked)
+        value = measure(answered_case)
         return skip_metric(why) if value is None else Score(value)
 
     return score
@@ -51,15 +52,17 @@ def _evidence_ranking(answered_case: AnsweredCase) -> list[int]:
 
 
 def _recall_metric(k: int) -> Callable[[AnsweredCase], float]:
-    def recall(asked: AnsweredCase) -> float:
-        found = {piece for pieces in asked.evidence_by_passage[:k] for piece in pieces}
-        return len(found) / len(asked.places)
+    def recall(answered_case: AnsweredCase) -> float:
+        found = {piece for pieces in answered_case.evidence_by_passage[:k] for piece in pieces}
+        return len(found) / len(answered_case.places)
 
     return recall
 
 
 def _hit_metric(k: int) -> Callable[[AnsweredCase], float]:
-    return lambda asked: float(any(place <= k for place in _evidence_ranking(asked)))
+    return lambda answered_case: float(
+        any(place <= k for place in _evidence_ranking(answered_case))
+    )
 
 
 def _ndcg_metric(answered_case: AnsweredCase) -> float:
@@ -79,13 +82,15 @@ def _average_precision_metric(answered_case: AnsweredCase) -> float:
 def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[AnsweredCase], Score]:
     """Make a metric over characters: those shared, those of the evidence, those of passages."""
 
-    def score(asked: AnsweredCase) -> Score:
-        known = _with_evidence(lambda _: 0.0)(asked)
-        placed = [place for place in asked.places if place.spans]
-        offsets = [p for p in asked.reply.passages if p.start is not None and p.end is not None]
+    def score(answered_case: AnsweredCase) -> Score:
+        known = _with_evidence(lambda _: 0.0)(answered_case)
+        placed = [place for place in answered_case.places if place.spans]
+        offsets = [
+            p for p in answered_case.reply.passages if p.start is not None and p.end is not None
+        ]
         if known.value is None:
             return known
-        if not placed or len(offsets) < len(asked.reply.passages):
+        if not placed or len(offsets) < len(answered_case.reply.passages):
             return skip_metric("no offsets are known")
         shared = want = have = 0
         for uri in sorted({place.uri for place in placed} | {p.uri for p in offsets}):
@@ -153,7 +158,8 @@ def is_answer_right(answered_case: AnsweredCase) -> float | None:
         return float(answer_metrics.compute_included_share(text, case.must_include) == 1.0)
     if case.reference:
         return float(
-            answer_metrics.compute_answer_recall(text, case.reference, answered_case.idf) >= RIGHT
+            answer_metrics.compute_answer_recall(text, case.reference, answered_case.idf)
+            >= RIGHT_SHARE
         )
     return _cited_evidence(answered_case) if answered_case.places else None
 

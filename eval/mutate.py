@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["number", "unit", "date", "entity", "negation"]
-KINDS: tuple[Kind, ...] = ("number", "unit", "date", "entity", "negation")
+MUTATION_KINDS: tuple[Kind, ...] = ("number", "unit", "date", "entity", "negation")
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,/:-])(?:\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"

@@ -11,13 +11,13 @@ from typing import Any
 
 from eval import faithfulness, stats
 from eval.imports.rated import RatedText
-from eval.mutate import KINDS, Mutation, list_entities, mutate_sentence
+from eval.mutate import MUTATION_KINDS, Mutation, list_entities, mutate_sentence
 from eval.target_reply import split_marked_text
 from eval.validate import compute_idf
 from eval.violations import LABEL, list_violations
 from indexes.text.coverage import Idf
 
-SEED = 20261123
+MUTATION_SEED = 20261123
 LABELLED = "entity_in_label"  # of a list item: labels order an answer and count as no claim
 Counts = dict[str, list[float]]
 
@@ -31,9 +31,9 @@ def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
     good = [one for one in rated if one.rating == best and any(map(str.strip, one.sources))]
     idf = compute_idf([source for one in rated for source in one.sources])
     names = list_entities([source for one in rated for source in one.sources])
-    dice = random.Random(SEED)  # noqa: S311, nothing is kept secret by it
+    dice = random.Random(MUTATION_SEED)  # noqa: S311, nothing is kept secret by it
     found: Counts = {
-        kind: [] for kind in (*KINDS, LABELLED, "citation_swapped", "citation_dropped")
+        kind: [] for kind in (*MUTATION_KINDS, LABELLED, "citation_swapped", "citation_dropped")
     }
     alarms: Counts = {"texts": [], "sentences": []}
     for one in good:
@@ -47,7 +47,7 @@ def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
         if said:
             alarms["texts"].append(float(any(flagged)))
         for sentence, before in zip(said, flagged, strict=True):
-            for kind in KINDS:
+            for kind in MUTATION_KINDS:
                 broken = mutate_sentence(sentence, kind, dice, names)
                 if broken:
                     met = bool(_flag_mutations(broken.after, one, idf) - before)

@@ -292,15 +292,15 @@ def _fill_body(value: Any, case: Case) -> Any:
         "lang": case.lang,
     }
 
-    def fill(one: Any) -> Any:
-        if isinstance(one, Mapping):
-            return {name: fill(inner) for name, inner in one.items()}
-        if isinstance(one, list):
-            return [fill(inner) for inner in one]
-        if not isinstance(one, str):
-            return one
-        alone = _WHOLE.fullmatch(one)
-        return values[alone[1]] if alone else _WHOLE.sub(lambda m: str(values[m[1]]), one)
+    def fill(template: Any) -> Any:
+        if isinstance(template, Mapping):
+            return {name: fill(inner) for name, inner in template.items()}
+        if isinstance(template, list):
+            return [fill(inner) for inner in template]
+        if not isinstance(template, str):
+            return template
+        alone = _WHOLE.fullmatch(template)
+        return values[alone[1]] if alone else _WHOLE.sub(lambda m: str(values[m[1]]), template)
 
     return fill(value)
 

@@ -13,9 +13,10 @@ from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 
-from indexes.chunk import Chunk, ChunkKind, Span
+from indexes.chunk import Chunk, ChunkKind
 from indexes.embedding.tokenizer import Tokenizer
 from indexes.text.scripts import detect_language
+from indexes.text.sentences import Span
 from ingest.chunk_context import LeadWriter
 from ingest.document import Block, Document
 from ingest.token_breaks import mark_token_breaks

@@ -58,6 +58,26 @@ DOORS = {
     "vllm": {"ragdesk/answering/writing/on_vllm.py"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 500, 60
+# Names that stand in more than one module, each with its reason.
+SHARED_NAMES = {
+    "T": "a type variable: each module declares its own",
+    "command": "click's: the verb that a module of ragdesk/cli is",
+    "log": "a logger: each module's own",
+    "main": "where a program begins",
+    "parse": "the one entry of each parser: the registry calls it by this name",
+    "router": "FastAPI's: the routes of a module",
+}
+NO_NAMES = frozenset(
+    ["found", "held", "told", "said", "given", "met", "asked", "seen", "one", "every", "near"]
+)
+# Names that go out as they stand: settings, options of the command line, JSON, run files.
+NAMES_OF_CONTRACT = {
+    ("eval/trial.py", "Trial.asked"): "run.jsonl",
+    ("ragdesk/answering/clarify.py", "ClarifyOptions.near"): "a setting",
+    ("ragdesk/answering/retrieval/retriever.py", "RetrieveOptions.near"): "a setting",
+    ("ragdesk/cli/ingest.py", "command.every"): "an option: --every",
+    ("ragdesk/installation_check.py", "Finding.found"): "doctor --json",
+}
 
 
 def files() -> Iterator[tuple[str, ast.Module, str]]:
@@ -152,6 +172,69 @@ def test_a_step_does_not_import_a_way():
                 assert file in {f"{d.replace('.', '/')}.py" for d in doors}, (
                     f"{file} imports {name}"
                 )
+
+
+def test_a_public_name_stands_in_one_module():
+    places: dict[str, list[str]] = {}
+    for file, tree, _ in files():
+        for name in _defined_names(tree):
+            if not name.startswith("_"):
+                places.setdefault(name, []).append(file)
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert shared.keys() == SHARED_NAMES.keys(), {
+        name: shared.get(name, "stands in one module: take it off the list")
+        for name in shared.keys() ^ SHARED_NAMES.keys()
+    }
+
+
+def _defined_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the functions, classes and constants of a module; what it imports is not its own."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+    yield from _assigned_names(tree.body)
+
+
+def _assigned_names(body: list[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        match statement:
+            case ast.Assign():
+                for target in statement.targets:
+                    yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+
+
+def test_a_name_is_a_noun_of_the_field_and_no_participle_or_pronoun():
+    bad = []
+    for file, tree, _ in files():
+        bad += [f"{file}: module" for part in Path(file).with_suffix("").parts if part in NO_NAMES]
+        for owner, name in _public_names(tree):
+            if name in NO_NAMES and (file, f"{owner}.{name}") not in NAMES_OF_CONTRACT:
+                bad.append(f"{file}: {owner}.{name}")
+    assert not bad
+
+
+def _public_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield (owner, name) of public classes, functions, parameters and fields, in lower case."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef():
+                yield "module", node.name.lower()
+                for field in _assigned_names(node.body):
+                    yield node.name, field
+            case ast.Attribute(value=ast.Name(id="self"), ctx=ast.Store()):
+                yield "self", node.attr
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name.strip("_") == node.name:
+                yield "module", node.name
+                yield from ((node.name, name) for name in _parameters(node))
+            case ast.FunctionDef(name="__init__" | "__call__"):
+                yield from ((node.name, name) for name in _parameters(node))
+
+
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    return (inner.arg for inner in ast.walk(node.args) if isinstance(inner, ast.arg))
 
 
 def test_a_question_is_analysed_in_one_place():

@@ -25,8 +25,8 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tableofcontents import TableOfContents
 
-ROOM = Path(__file__).parent
-SOURCES, DOCUMENTS = ROOM / "sources", ROOM / "documents"
+HANDBOOK_FOLDER = Path(__file__).parent
+SOURCE_FOLDER, DOCUMENT_FOLDER = HANDBOOK_FOLDER / "sources", HANDBOOK_FOLDER / "documents"
 
 
 class TextBlock(NamedTuple):
@@ -142,7 +142,7 @@ PRINTS: tuple[tuple[Callable[[Path, Path, str], None], str, str, str], ...] = (
 def main() -> None:
     """Print every file of the handbook that is not plain text."""
     for print_one, source, file, title in PRINTS:
-        print_one(SOURCES / source, DOCUMENTS / file, title)
+        print_one(SOURCE_FOLDER / source, DOCUMENT_FOLDER / file, title)
 
 
 if __name__ == "__main__":

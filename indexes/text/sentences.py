@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from indexes.chunk import Span
-
+Span = tuple[int, int]
 LONG_SENTENCE = 240  # columns (a Han character counts two) from which a semicolon ends a sentence
 ROW_COLUMNS = 400  # columns up to which a table row stays one piece
 WRAPPED_COLUMNS = 50  # columns that a line of wrapped prose has at least

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from indexes.chunk import SearchFilter, Validity
-from indexes.search_results import Hits, Rows
-from indexes.vectors.faiss_index import Vectors
+from indexes.search_results import Hits, Rows, Vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ list item and a table row are sentences of their own.
 import re
 from collections.abc import Sequence
 
-from indexes.chunk import Chunk, Span
+from indexes.chunk import Chunk
+from indexes.text.sentences import Span
 
 QUOTED_ITEMS = 8  # of a list are said at once; a longer one is answered by the item that fits
 QUOTED_LIST_LENGTH = 700  # of a list that is said whole

@@ -15,8 +15,9 @@ from itertools import chain
 
 import numpy as np
 
-from indexes.chunk import Chunk, Passage, Span
+from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
+from indexes.text.sentences import Span
 from ragdesk.answering.reading import quote_units
 from ragdesk.answering.retrieval.passage_words import (
     SentenceWords,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from indexes.chunk import Passage
-from indexes.vectors.faiss_index import Vectors
+from indexes.search_results import Vectors
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
 
 

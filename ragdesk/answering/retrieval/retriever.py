@@ -17,10 +17,9 @@ from indexes.chunk import Chunk, Finder, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.search_results import Rows, Scores
+from indexes.search_results import Rows, Scores, Vectors
 from indexes.store.row_layout import RowFlags, SearchMask
 from indexes.text.scripts import reads_without_cjk
-from indexes.vectors.faiss_index import Vectors
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.near_duplicates import collapse_duplicates
 from ragdesk.answering.retrieval.passage_words import (
