@@ -64,8 +64,8 @@ def compute_coverage_at_risk(
     >>> compute_coverage_at_risk([0.9, 0.8, 0.1], [0.0, 0.0, 1.0], risk=0.1)
     0.6666666666666666
     """
-    coverage, seen = compute_risk_coverage(confidence, wrong)
-    within = coverage[seen <= risk]
+    coverage, risks = compute_risk_coverage(confidence, wrong)
+    within = coverage[risks <= risk]
     return float(within.max()) if len(within) else 0.0
 
 
@@ -90,7 +90,7 @@ def compute_reliability(
     sure, right = np.asarray(confidence, dtype=float), 1 - np.asarray(wrong, dtype=float)
     place = np.clip((sure * bins).astype(int), 0, bins - 1)
     counts = np.bincount(place, minlength=bins)
-    sums = [np.bincount(place, weights=one, minlength=bins) for one in (sure, right)]
+    sums = [np.bincount(place, weights=weights, minlength=bins) for weights in (sure, right)]
     return [
         (float(sums[0][i] / counts[i]), float(sums[1][i] / counts[i]), int(counts[i]))
         for i in np.flatnonzero(counts)

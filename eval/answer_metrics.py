@@ -19,7 +19,7 @@ def compute_answer_f1(answer: str, references: Sequence[str], idf: Idf) -> float
     >>> round(compute_answer_f1("Within 30 days.", references, lambda term: 1.0), 3)
     0.667
     """
-    return max((_f1(answer, one, idf) for one in references), default=0.0)
+    return max((_f1(answer, reference, idf) for reference in references), default=0.0)
 
 
 def compute_answer_recall(answer: str, references: Sequence[str], idf: Idf) -> float:
@@ -28,10 +28,10 @@ def compute_answer_recall(answer: str, references: Sequence[str], idf: Idf) -> f
     >>> compute_answer_recall("You have 30 days in all.", ["30 days"], lambda t: 1.0)
     1.0
     """
-    held = set(tokenize_text(answer))
+    answer_words = set(tokenize_text(answer))
     return max(
         (
-            _weight(_answer_words(r) & held, idf) / (_weight(_answer_words(r), idf) or 1)
+            _weight(_answer_words(r) & answer_words, idf) / (_weight(_answer_words(r), idf) or 1)
             for r in references
         ),
         default=0.0,
@@ -48,10 +48,10 @@ def contains_phrase(answer: str, phrase: str) -> bool:
     >>> contains_phrase("It takes 130 days", "30 days")
     False
     """
-    said, wanted = _fold_answer(answer), _fold_answer(phrase)
+    folded_answer, wanted = _fold_answer(answer), _fold_answer(phrase)
     first = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", wanted) else ""
     last = r"(?![a-z0-9])" if re.search(r"[a-z0-9]$", wanted) else ""
-    return bool(wanted) and bool(re.search(first + re.escape(wanted) + last, said))
+    return bool(wanted) and bool(re.search(first + re.escape(wanted) + last, folded_answer))
 
 
 def compute_included_share(answer: str, must_include: Sequence[Sequence[str]]) -> float:
@@ -62,8 +62,10 @@ def compute_included_share(answer: str, must_include: Sequence[Sequence[str]]) -
     >>> compute_included_share("30 days, free of charge", [["30 days", "a month"], ["€ 5"]])
     0.5
     """
-    met = [any(contains_phrase(answer, phrase) for phrase in any_of) for any_of in must_include]
-    return sum(met) / len(met) if met else 1.0
+    included = [
+        any(contains_phrase(answer, phrase) for phrase in any_of) for any_of in must_include
+    ]
+    return sum(included) / len(included) if included else 1.0
 
 
 def _f1(answer: str, reference: str, idf: Idf) -> float:

@@ -60,7 +60,7 @@ class LogisticModel:
 
 def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> Iterator[SignalRow]:
     """Collect the signals of a run; cases without an answer or without signals are left out."""
-    for case in sorted(cases, key=lambda one: one.id):
+    for case in sorted(cases, key=lambda listed_case: listed_case.id):
         trial = trials.get(case.id)
         if trial is None or trial.status != "ok":
             continue
@@ -143,7 +143,8 @@ def _calibrate_group(rows: Sequence[SignalRow], alpha: float, level: float) -> d
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - seconds
 
     names = _signal_names(rows)
-    sure, known = score_out_of_fold(rows, names), np.array([row.known for row in rows])
+    sure = score_out_of_fold(rows, names)
+    known = np.array([row.known for row in rows])
     model = fit_logistic_model(rows, names)
     return {
         "intercept": model.intercept,
@@ -173,33 +174,34 @@ def validate_calibration(
     rows: Sequence[SignalRow], alpha: float, level: float = BOUND_LEVEL
 ) -> dict[str, Any]:
     """Test the promise on cases not used to fit: model and floor come from the other folds."""
-    fold, names = _split_folds(rows), _signal_names(rows)
-    given: list[tuple[SignalRow, bool]] = []
+    fold = _split_folds(rows)
+    names = _signal_names(rows)
+    decisions: list[tuple[SignalRow, bool]] = []
     for i in range(CALIBRATION_FOLDS):
         train = [row for row, f in zip(rows, fold, strict=True) if f != i]
         known = np.array([row.known for row in train])
         least = find_confidence_floor(score_out_of_fold(train, names), known, alpha, level)
         model = fit_logistic_model(train, names)
-        given += [
+        decisions += [
             (row, model(row.signals) >= least) for row, f in zip(rows, fold, strict=True) if f == i
         ]
-    strata = {"all unanswerable": [g for g in given if not g[0].known]}
+    strata = {"all unanswerable": [g for g in decisions if not g[0].known]}
     for name in sorted({row.stratum for row in rows}):
-        strata[name] = [g for g in given if g[0].stratum == name]
-    strata["all answerable"] = [g for g in given if g[0].known]
+        strata[name] = [g for g in decisions if g[0].stratum == name]
+    strata["all answerable"] = [g for g in decisions if g[0].known]
     return {name: _error_share(some) for name, some in strata.items() if some}
 
 
-def _error_share(given: Sequence[tuple[SignalRow, bool]]) -> dict[str, Any]:
-    answered = sum(said for _, said in given)
-    found = stats.estimate_proportion(
-        [float(s) for _, s in given], [row.cluster for row, _ in given]
+def _error_share(decisions: Sequence[tuple[SignalRow, bool]]) -> dict[str, Any]:
+    answered = sum(is_answered for _, is_answered in decisions)
+    estimate = stats.estimate_proportion(
+        [float(s) for _, s in decisions], [row.cluster for row, _ in decisions]
     )
     return {
-        "answered": round(answered / len(given), 4),
-        "ci_low": round(found.low, 4),
-        "ci_high": round(found.high, 4),
-        "cases": len(given),
+        "answered": round(answered / len(decisions), 4),
+        "ci_low": round(estimate.low, 4),
+        "ci_high": round(estimate.high, 4),
+        "cases": len(decisions),
     }
 
 
@@ -221,8 +223,9 @@ def _split_folds(rows: Sequence[SignalRow]) -> NDArray[np.int64]:
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[row.cluster] = sizes.get(row.cluster, 0) + 1
-    filled, place = [0] * CALIBRATION_FOLDS, {}
-    for name in sorted(sizes, key=lambda one: (-sizes[one], one)):
+    filled = [0] * CALIBRATION_FOLDS
+    place = {}
+    for name in sorted(sizes, key=lambda cluster: (-sizes[cluster], cluster)):
         place[name] = filled.index(min(filled))
         filled[place[name]] += sizes[name]
     return np.array([place[row.cluster] for row in rows])

@@ -60,12 +60,12 @@ def list_turns(case: Case) -> list[tuple[Role, str]]:
     >>> list_turns(Case(id="1", lang="en", question="Why?", history=history))
     [('assistant', 'Yes.')]
     """
-    said: list[tuple[Role, str]] = []
+    turns: list[tuple[Role, str]] = []
     for turn in case.history:
         role = turn.get("role", turn.get("speaker", "user"))
         if words := turn.get("text") or turn.get("content"):
-            said.append(("user" if role == "user" else "assistant", words))
-    return said
+            turns.append(("user" if role == "user" else "assistant", words))
+    return turns
 
 
 def read_case_lines(file: Path) -> Iterator[Case]:
@@ -86,13 +86,13 @@ def write_case_lines(file: Path, cases: Iterable[Case]) -> int:
     return len(lines)
 
 
-def _case_from_json(held: dict[str, Any]) -> Case:
+def _case_from_json(fields: dict[str, Any]) -> Case:
     lists = ("history", "reference", "must_not_include", "tags")
     return Case(
         **{
-            **held,
-            **{name: tuple(held.get(name, ())) for name in lists},
-            "must_include": tuple(tuple(any_of) for any_of in held.get("must_include", ())),
-            "evidence": tuple(Evidence(**one) for one in held.get("evidence", ())),
+            **fields,
+            **{name: tuple(fields.get(name, ())) for name in lists},
+            "must_include": tuple(tuple(any_of) for any_of in fields.get("must_include", ())),
+            "evidence": tuple(Evidence(**passage) for passage in fields.get("evidence", ())),
         }
     )

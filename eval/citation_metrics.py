@@ -13,25 +13,25 @@ Carries = Callable[[str, Sequence[str]], bool]  # a sentence, the quotes it cite
 
 def compute_citation_validity(cited: Sequence[ReplyCitation]) -> float | None:
     """Return the share of the citations that resolve; None where that could not be checked."""
-    known = [one.resolved for one in cited if one.resolved is not None]
+    known = [citation.resolved for citation in cited if citation.resolved is not None]
     return sum(known) / len(known) if known else None
 
 
 def compute_citation_coverage(claims: Sequence[ReplySentence]) -> float:
     """Return the share of the claims that cite anything."""
-    return sum(bool(one.citations) for one in claims) / len(claims)
+    return sum(bool(claim.citations) for claim in claims) / len(claims)
 
 
 def compute_citation_recall(
     claims: Sequence[ReplySentence], cited: Sequence[ReplyCitation], carries: Carries
 ) -> float:
     """Return the share of the claims that their citations, taken together, support."""
-    quotes = {one.number: one.quote for one in cited}
-    met = [
-        bool(_claim_quotes(one, quotes)) and carries(one.text, _claim_quotes(one, quotes))
-        for one in claims
+    quotes = {citation.number: citation.quote for citation in cited}
+    supported = [
+        bool(_claim_quotes(claim, quotes)) and carries(claim.text, _claim_quotes(claim, quotes))
+        for claim in claims
     ]
-    return sum(met) / len(met)
+    return sum(supported) / len(supported)
 
 
 def compute_citation_precision(
@@ -41,17 +41,17 @@ def compute_citation_precision(
 
     One is needed that carries its claim alone, or without which the claim is not carried.
     """
-    quotes = {one.number: one.quote for one in cited}
+    quotes = {citation.number: citation.quote for citation in cited}
     needed: list[bool] = []
-    for one in claims:
-        held = _claim_quotes(one, quotes)
-        whole = carries(one.text, held)
-        for at, quote in enumerate(held):
-            alone = carries(one.text, [quote])
-            others = [*held[:at], *held[at + 1 :]]
-            needed.append(whole and (alone or not carries(one.text, others)))
+    for claim in claims:
+        claim_quotes = _claim_quotes(claim, quotes)
+        whole = carries(claim.text, claim_quotes)
+        for at, quote in enumerate(claim_quotes):
+            alone = carries(claim.text, [quote])
+            others = [*claim_quotes[:at], *claim_quotes[at + 1 :]]
+            needed.append(whole and (alone or not carries(claim.text, others)))
     return sum(needed) / len(needed) if needed else None
 
 
-def _claim_quotes(one: ReplySentence, quotes: dict[int, str]) -> list[str]:
-    return [quotes.get(number, "") for number in dict.fromkeys(one.citations)]
+def _claim_quotes(claim: ReplySentence, quotes: dict[int, str]) -> list[str]:
+    return [quotes.get(number, "") for number in dict.fromkeys(claim.citations)]

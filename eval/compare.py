@@ -38,23 +38,23 @@ def compare_runs(ours: Path, theirs: Path, names: Sequence[str] = ()) -> list[Me
 
     names: metrics to compare; all that both have where none is named. Raises BadCases.
     """
-    one, other = _by_case(ours), _by_case(theirs)
-    both = sorted(one.keys() & other.keys())
+    our_rows, their_rows = _by_case(ours), _by_case(theirs)
+    both = sorted(our_rows.keys() & their_rows.keys())
     if not both:
         raise BadCases(f"{ours} and {theirs} have no case in common.")
     wanted = [m for m in METRICS if m.name in names or (not names and m.name not in UNTESTED)]
-    pairs = {m.name: _score_pairs(m.name, both, one, other) for m in wanted}
+    pairs = {m.name: _score_pairs(m.name, both, our_rows, their_rows) for m in wanted}
     tested = [m for m in wanted if pairs[m.name]]
-    found = []
+    differences = []
     for metric in tested:
         rows = pairs[metric.name]
-        clusters = [one[case]["cluster"] for case, _, _ in rows]
+        clusters = [our_rows[case]["cluster"] for case, _, _ in rows]
         ours_, theirs_ = [a for _, a, _ in rows], [b for _, _, b in rows]
         within = (-1.0, 1.0) if metric.bounded else ANY
-        found.append(compare_pairs(ours_, theirs_, clusters, within))
-    adjusted = adjust_holm([difference.p for difference in found])
+        differences.append(compare_pairs(ours_, theirs_, clusters, within))
+    adjusted = adjust_holm([difference.p for difference in differences])
     compared = []
-    for metric, difference, p in zip(tested, found, adjusted, strict=True):
+    for metric, difference, p in zip(tested, differences, adjusted, strict=True):
         rows = pairs[metric.name]
         sign = 1.0 if metric.better == "higher" else -1.0
         lost = sorted((sign * (a - b), case) for case, a, b in rows if sign * (a - b) < 0)
@@ -80,20 +80,20 @@ def comparison_as_json(compared: Sequence[MetricComparison]) -> list[dict[str, A
     """Convert a comparison to plain values."""
     return [
         {
-            "metric": one.name,
-            "ours": round(one.ours, 6),
-            "theirs": round(one.theirs, 6),
-            "difference": round(one.difference.effect.value, 6),
-            "ci_low": _finite_difference(one.difference.effect.low),
-            "ci_high": _finite_difference(one.difference.effect.high),
-            "p": round(one.difference.p, 6),
-            "p_adjusted": round(one.adjusted, 6),
-            "smallest_effect": _finite_difference(one.difference.smallest),
-            "n": one.difference.n,
-            "call": one.call,
-            "cases": list(one.cases),
+            "metric": comparison.name,
+            "ours": round(comparison.ours, 6),
+            "theirs": round(comparison.theirs, 6),
+            "difference": round(comparison.difference.effect.value, 6),
+            "ci_low": _finite_difference(comparison.difference.effect.low),
+            "ci_high": _finite_difference(comparison.difference.effect.high),
+            "p": round(comparison.difference.p, 6),
+            "p_adjusted": round(comparison.adjusted, 6),
+            "smallest_effect": _finite_difference(comparison.difference.smallest),
+            "n": comparison.difference.n,
+            "call": comparison.call,
+            "cases": list(comparison.cases),
         }
-        for one in compared
+        for comparison in compared
     ]
 
 
@@ -106,13 +106,13 @@ def _by_case(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _score_pairs(
-    name: str, both: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]
+    name: str, both: Sequence[str], our_rows: Mapping[str, Any], their_rows: Mapping[str, Any]
 ) -> list[tuple[str, float, float]]:
     """Return the values of a metric in both runs, for the cases where both have one."""
-    found = []
+    pairs = []
     for case in both:
-        a = one[case]["scores"].get(name, {}).get("value")
-        b = other[case]["scores"].get(name, {}).get("value")
+        a = our_rows[case]["scores"].get(name, {}).get("value")
+        b = their_rows[case]["scores"].get(name, {}).get("value")
         if a is not None and b is not None:
-            found.append((case, float(a), float(b)))
-    return found
+            pairs.append((case, float(a), float(b)))
+    return pairs

@@ -56,20 +56,20 @@ def locate_evidence(
     case: Case, texts: Texts
 ) -> tuple[tuple[EvidencePlace, ...], tuple[CaseProblem, ...]]:
     """Locate all evidence of a case, and list what could not be located."""
-    found: list[EvidencePlace] = []
-    wrong: list[CaseProblem] = []
+    places: list[EvidencePlace] = []
+    problems: list[CaseProblem] = []
     for evidence in case.evidence:
         text = texts(evidence.uri)
         spans = find_quote(evidence, text) if text is not None else ()
         if text is None:
-            wrong.append(CaseProblem(case=case.id, what=f"{evidence.uri}: no such document"))
+            problems.append(CaseProblem(case=case.id, what=f"{evidence.uri}: no such document"))
         elif evidence.quote and not spans:
-            wrong.append(
+            problems.append(
                 CaseProblem(case=case.id, what=f"{evidence.uri}: {_describe_drift(evidence, text)}")
             )
         else:
-            found.append(_evidence_place(evidence, spans))
-    return tuple(found), tuple(wrong)
+            places.append(_evidence_place(evidence, spans))
+    return tuple(places), tuple(problems)
 
 
 def list_unlocated_evidence(case: Case) -> tuple[EvidencePlace, ...]:
@@ -79,11 +79,11 @@ def list_unlocated_evidence(case: Case) -> tuple[EvidencePlace, ...]:
 
 def lint_cases(cases: Iterable[Case], texts: Texts | None) -> Iterator[CaseProblem]:
     """List every case that no longer fits its documents, or cannot be measured as written."""
-    seen: set[str] = set()
+    earlier_ids: set[str] = set()
     for case in cases:
-        if case.id in seen:
+        if case.id in earlier_ids:
             yield CaseProblem(case=case.id, what="its id was used before")
-        seen.add(case.id)
+        earlier_ids.add(case.id)
         yield from _check_case_text(case)
         if texts is not None:
             yield from locate_evidence(case, texts)[1]
@@ -118,10 +118,10 @@ def _evidence_place(evidence: Evidence, spans: Sequence[Span]) -> EvidencePlace:
 
 def _describe_drift(evidence: Evidence, text: str) -> str:
     wanted = tokenize_text(evidence.quote)
-    near = max(
+    nearest = max(
         (text[a:b] for a, b in split_sentences(text)),
-        key=lambda one: compute_coverage(wanted, tokenize_text(one), lambda _: 1.0),
+        key=lambda sentence: compute_coverage(wanted, tokenize_text(sentence), lambda _: 1.0),
         default="",
     )
     quote = _SPACE.sub(" ", evidence.quote)
-    return f"does not hold {quote[:80]!r}; nearest: {_SPACE.sub(' ', near)[:80]!r}"
+    return f"does not hold {quote[:80]!r}; nearest: {_SPACE.sub(' ', nearest)[:80]!r}"

@@ -47,11 +47,11 @@ def rank_evidence(evidence_by_passage: Sequence[Sequence[int]]) -> list[Hashable
     >>> rank_evidence([[0], [], [0, 1]])
     [0, 'passage 2', 1]
     """
-    found: list[Hashable] = []
+    ranking: list[Hashable] = []
     for place, pieces in enumerate(evidence_by_passage, start=1):
-        fresh = [piece for piece in pieces if piece not in found]
-        found.extend(fresh or [f"passage {place}"])
-    return found
+        fresh = [piece for piece in pieces if piece not in ranking]
+        ranking.extend(fresh or [f"passage {place}"])
+    return ranking
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:

@@ -57,9 +57,9 @@ def extract_claimed_words(sentence: str) -> frozenset[str]:
 
 def collect_knowledge(texts: Iterable[str]) -> SourceKnowledge:
     """Collect the words and word pairs of all sources."""
-    every = tuple(texts)
+    sources = tuple(texts)
     return SourceKnowledge(
-        frozenset().union(*map(word_set, every)), frozenset().union(*map(word_pairs, every))
+        frozenset().union(*map(word_set, sources)), frozenset().union(*map(word_pairs, sources))
     )
 
 
@@ -84,16 +84,16 @@ def compute_knowledge_precision(
 
     Words and pairs count once, however often they are said.
     """
-    said = [one for one in sentences if extract_claimed_words(one)]
-    beside = frozenset().union(*map(word_pairs, said))
-    alone = compute_formula_precision(said, knowledge, idf)
+    claims = [sentence for sentence in sentences if extract_claimed_words(sentence)]
+    beside = frozenset().union(*map(word_pairs, claims))
+    alone = compute_formula_precision(claims, knowledge, idf)
     return (alone + len(beside & knowledge.pairs) / len(beside)) / 2 if beside else alone
 
 
 def list_unsupported(sentences: Sequence[str], knowledge: SourceKnowledge, idf: Idf) -> list[str]:
     """Return the sentences that claim something which their sources do not support."""
     return [
-        one
-        for one in sentences
-        if extract_claimed_words(one) and compute_support(one, knowledge, idf) < SUPPORTED
+        sentence
+        for sentence in sentences
+        if extract_claimed_words(sentence) and compute_support(sentence, knowledge, idf) < SUPPORTED
     ]

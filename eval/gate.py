@@ -73,18 +73,18 @@ class GateVerdict:
 def read_gate(file: Path) -> Gate:
     """Read a gate file. Raises BadGate."""
     try:
-        held = tomllib.loads(file.read_text(encoding="utf-8"))
+        fields = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadGate(f"{file}: {error}") from error
-    if odd := sorted(set(held) - {"gates", "watch", "max_errors"}):
+    if odd := sorted(set(fields) - {"gates", "watch", "max_errors"}):
         raise BadGate(f"{file}: {odd[0]!r} is not known; known are gates, watch, max_errors.")
-    tests = tuple(parse_gate_line(str(line)) for line in held.get("gates", ()))
-    if not tests and not held.get("watch"):
+    tests = tuple(parse_gate_line(str(line)) for line in fields.get("gates", ()))
+    if not tests and not fields.get("watch"):
         raise BadGate(f'{file} holds no gates. Write one: gates = ["recall@8.ci_low >= 0.75"]')
     return Gate(
         tests=tests,
-        watch=tuple(map(str, held.get("watch", ()))),
-        max_errors=float(held.get("max_errors", 0.05)),
+        watch=tuple(map(str, fields.get("watch", ()))),
+        max_errors=float(fields.get("max_errors", 0.05)),
     )
 
 
@@ -94,19 +94,19 @@ def parse_gate_line(line: str) -> GateTest:
     >>> parse_gate_line("false_answer[stratum=out_of_kb].ci_high <= 0.1").group
     'stratum=out_of_kb'
     """
-    found = _TEST.fullmatch(line)
-    if found is None:
+    parts = _TEST.fullmatch(line)
+    if parts is None:
         raise BadGate(
             f"{line!r} is no gate. Write METRIC.FIELD >= NUMBER or METRIC[GROUP].FIELD <= NUMBER; "
             f"FIELD is one of {', '.join(FIELDS)}."
         )
     return GateTest(
         line=line.strip(),
-        name=found["name"],
-        group=found["group"] or "",
-        field=found["field"],
-        sign=found["sign"],
-        bound=float(found["bound"]),
+        name=parts["name"],
+        group=parts["group"] or "",
+        field=parts["field"],
+        sign=parts["sign"],
+        bound=float(parts["bound"]),
     )
 
 
@@ -122,19 +122,19 @@ def has_too_many_errors(gate: Gate, report: EvalReport) -> bool:
 
 def _judge_test(test: GateTest, report: EvalReport) -> GateVerdict:
     figure = _tested_figure(test, report)
-    seen = getattr(figure, test.field)
+    measured = getattr(figure, test.field)
     cases = _list_opposing_cases(test, report)
-    if seen is None:
+    if measured is None:
         few = f"under {stats.FEW} independent groups of cases are too few for a bound"
         none = "; ".join(figure.reasons) or "nothing was measured"
         why = none if figure.value is None else few
         return GateVerdict(line=test.line, passed=False, figure=None, why=f"no figure: {why}")
-    passed = _SIGNS[test.sign](float(seen), test.bound)
-    why = "" if passed else f"{test.field} is {seen:.4g}"
+    passed = _SIGNS[test.sign](float(measured), test.bound)
+    why = "" if passed else f"{test.field} is {measured:.4g}"
     return GateVerdict(
         line=test.line,
         passed=passed,
-        figure=float(seen),
+        figure=float(measured),
         why=why,
         cases=() if passed else cases[:MOST_NAMED],
     )
@@ -158,14 +158,14 @@ def _list_opposing_cases(test: GateTest, report: EvalReport) -> tuple[str, ...]:
     if test.name not in {metric.name for metric in report.metrics}:
         return ()
     up = test.sign.startswith(">")
-    some = [one for one in report.scored if is_in_group(one, test.group)]
+    some = [scored for scored in report.scored if is_in_group(scored, test.group)]
     bad = [
-        (score.value if up else -score.value, one.case.id)
-        for one in some
-        if (score := one.scores[test.name]).value is not None
+        (score.value if up else -score.value, scored.case.id)
+        for scored in some
+        if (score := scored.scores[test.name]).value is not None
         and (score.value < max(test.bound, 1e-9) if up else score.value > test.bound)
     ]
-    unmeasured = [one.case.id for one in some if one.scores[test.name].status == "error"]
+    unmeasured = [scored.case.id for scored in some if scored.scores[test.name].status == "error"]
     return (*(case for _, case in sorted(bad)), *unmeasured)
 
 

@@ -19,7 +19,9 @@ from indexes.text.sentences import Span
 
 GENERATION_SEED = 20261123
 SHORTEST = 40  # characters of a section that says something
-OUT_SECTIONS, OUT_DOCUMENTS = 0.25, 0.15  # of all, left out
+# of all, left out
+OUT_SECTIONS = 0.25
+OUT_DOCUMENTS = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def generate_cases(
     """Write cases.jsonl and documents/ below ``out``; return the cases."""
     dice = random.Random(seed)  # noqa: S311, nothing is kept secret by it
     cases: list[Case] = []
-    for source in sorted(sources, key=lambda one: one.uri):
+    for source in sorted(sources, key=lambda document: document.uri):
         useful = [s for s in source.sections if s.span[1] - s.span[0] >= SHORTEST]
         if useful and dice.random() < OUT_DOCUMENTS:
             cases += [_section_case(source, s, "out_of_kb", n) for n, s in enumerate(useful)]
@@ -74,13 +76,13 @@ def write_question(source: SourceDocument, section: Section) -> str:
 
 
 def _section_case(source: SourceDocument, section: Section, stratum: Stratum, number: int) -> Case:
-    asked = write_question(source, section)
+    question = write_question(source, section)
     known = stratum == "in_kb"
     quote = source.text[slice(*section.span)].strip()
     return Case(
         id=f"{stratum}-{source.uri}-{number}",
-        lang=detect_language(asked),
-        question=asked,
+        lang=detect_language(question),
+        question=question,
         answerable=known,
         stratum=stratum,
         evidence=(Evidence(uri=f"{source.uri}.txt", quote=quote),) if known else (),

@@ -11,7 +11,8 @@ from eval.release_outcome import ReleaseOutcome
 from eval.report import EvalReport
 from eval.scoring_types import AnsweredCase, ScoredCase
 
-SHOWN_PASSAGES, LONGEST_QUOTE = 3, 900
+SHOWN_PASSAGES = 3
+LONGEST_QUOTE = 900
 HEADLINE = (
     "recall@8",
     "ndcg@10",
@@ -69,23 +70,25 @@ def _render_gates(verdicts: Sequence[GateVerdict]) -> Iterator[str]:
     if not verdicts:
         return
     yield "<section><h2>Gates</h2><ul class=gates>"
-    for one in verdicts:
-        links = " ".join(f'<a href="#{escape(c, quote=True)}">{escape(c)}</a>' for c in one.cases)
-        sign = "good" if one.passed else "bad"
+    for verdict in verdicts:
+        links = " ".join(
+            f'<a href="#{escape(c, quote=True)}">{escape(c)}</a>' for c in verdict.cases
+        )
+        sign = "good" if verdict.passed else "bad"
         yield (
-            f'<li><b class="{sign}">{"passed" if one.passed else "failed"}</b> '
-            f"<code>{escape(one.line)}</code> {escape(one.why)} {links}</li>"
+            f'<li><b class="{sign}">{"passed" if verdict.passed else "failed"}</b> '
+            f"<code>{escape(verdict.line)}</code> {escape(verdict.why)} {links}</li>"
         )
     yield "</ul></section>"
 
 
 def _render_figures(report: EvalReport) -> Iterator[str]:
     rows = [
-        (name, one.value, one.ci_low, one.ci_high)
+        (name, figure.value, figure.ci_low, figure.ci_high)
         for name in HEADLINE
-        if (one := report.overall[name]).value is not None
-        and one.ci_low is not None
-        and one.ci_high is not None
+        if (figure := report.overall[name]).value is not None
+        and figure.ci_low is not None
+        and figure.ci_high is not None
     ]
     yield "<section><h2>Figures</h2><p>Dots are values, lines their 95 % intervals.</p>"
     yield plots.plot_bars([(n, v, a, b) for n, v, a, b in rows if v is not None])
@@ -96,7 +99,9 @@ def _render_figures(report: EvalReport) -> Iterator[str]:
 
 def _render_plots(report: EvalReport) -> Iterator[str]:
     known = [
-        pair for one in report.scored if (pair := measure.confidence_and_error(one)) is not None
+        pair
+        for scored in report.scored
+        if (pair := measure.confidence_and_error(scored)) is not None
     ]
     yield '<section><h2>How sure, how right, how fast</h2><div class="plots">'
     if known:
@@ -105,7 +110,9 @@ def _render_plots(report: EvalReport) -> Iterator[str]:
         yield f"<figure>{plots.plot_risk_coverage(coverage.tolist(), risk.tolist())}</figure>"
         reliability = abstention_metrics.compute_reliability(sure, wrong)
         yield f"<figure>{plots.plot_reliability(reliability)}</figure>"
-    walls = [one.answered_case.wall for one in report.scored if one.answered_case is not None]
+    walls = [
+        scored.answered_case.wall for scored in report.scored if scored.answered_case is not None
+    ]
     if walls:
         yield f"<figure>{plots.plot_latency(walls)}</figure>"
     yield "</div>"
@@ -133,8 +140,8 @@ def _render_cases(report: EvalReport) -> Iterator[str]:
     for kind in ("wrong", "refused", "right", "error"):
         yield f'<option value="{kind}">{kind}</option>'
     yield '</select> <span id="count"></span></p>'
-    for one in report.scored:
-        yield from _render_case(one)
+    for scored in report.scored:
+        yield from _render_case(scored)
     yield "</section>"
 
 
@@ -148,7 +155,8 @@ def name_case_outcome(scored: ScoredCase) -> str:
 
 
 def _render_case(scored: ScoredCase) -> Iterator[str]:
-    case, ended = scored.case, name_case_outcome(scored)
+    case = scored.case
+    ended = name_case_outcome(scored)
     place = escape(case.id, quote=True)
     yield f'<details class="case" id="{place}" data-kind="{ended}"><summary>'
     yield f'<b class="tag {ended}">{ended}</b> <code>{escape(case.id)}</code> '
@@ -181,14 +189,14 @@ def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
     yield f"<h3>Answer <small>{outcome}{more} · {answered_case.wall:.3f} s</small></h3>"
     if not answered_case.reply.sentences:
         yield f"<p>{escape(answered_case.reply.text)}</p>"
-    for said in answered_case.reply.sentences:
-        held = faithfulness.compute_support(
-            said.text, answered_case.source_knowledge, answered_case.idf
+    for sentence in answered_case.reply.sentences:
+        support = faithfulness.compute_support(
+            sentence.text, answered_case.source_knowledge, answered_case.idf
         )
-        sign = "ok" if held >= faithfulness.SUPPORTED else "doubt"
-        marks = "".join(f"[{number}]" for number in said.citations)
-        yield f'<p class="{sign}" title="{held:.2f} of its words stand in the sources">'
-        yield f"{escape(said.text)} <small>{marks} {held:.2f}</small></p>"
+        sign = "ok" if support >= faithfulness.SUPPORTED else "doubt"
+        marks = "".join(f"[{number}]" for number in sentence.citations)
+        yield f'<p class="{sign}" title="{support:.2f} of its words stand in the sources">'
+        yield f"{escape(sentence.text)} <small>{marks} {support:.2f}</small></p>"
     for cited in answered_case.reply.citations:
         lost = ' <b class="bad">does not resolve</b>' if cited.resolved is False else ""
         yield f"<blockquote>[{cited.number}] <code>{escape(cited.uri)}</code>{lost} "
@@ -198,14 +206,14 @@ def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
 def _render_passages(answered_case: AnsweredCase) -> Iterator[str]:
     """Write the first passages, and any that contain evidence, with the evidence marked."""
     yield "<h3>Passages</h3><ol>"
-    for rank, (passage, met) in enumerate(
+    for rank, (passage, evidence) in enumerate(
         zip(answered_case.reply.passages, answered_case.evidence_by_passage, strict=True), 1
     ):
-        if rank > SHOWN_PASSAGES and not met:
+        if rank > SHOWN_PASSAGES and not evidence:
             continue
         spans = [
             (a - passage.start, b - passage.start)
-            for i in met
+            for i in evidence
             for a, b in answered_case.places[i].spans
             if passage.start is not None
         ]
@@ -220,7 +228,8 @@ def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
     >>> mark_spans("a < b & c", [(4, 5)])
     'a &lt; <mark>b</mark> &amp; c'
     """
-    parts, at = [], 0
+    parts = []
+    at = 0
     for start, end in sorted((max(0, a), min(len(text), b)) for a, b in spans):
         if start >= max(at, end):
             continue

@@ -69,13 +69,13 @@ class Judge:
         raw, key = self.replies(
             write_judge_request(self.replies.options, question, sentences, passages)
         )
-        held = replies.read_model_json(raw)
-        found = read_judgement(held, sentences, passages)
+        judgement = replies.read_model_json(raw)
+        verdicts = read_judgement(judgement, sentences, passages)
         return JudgedAnswer(
-            verdicts=found,
-            faithfulness=compute_supported_share(found),
-            fluency=replies.read_mark(held, "fluency"),
-            helpfulness=replies.read_mark(held, "helpfulness"),
+            verdicts=verdicts,
+            faithfulness=compute_supported_share(verdicts),
+            fluency=replies.read_mark(judgement, "fluency"),
+            helpfulness=replies.read_mark(judgement, "helpfulness"),
             prompt=key,
         )
 
@@ -84,11 +84,18 @@ def write_judge_request(
     options: JudgeOptions, question: str, sentences: Sequence[str], passages: Sequence[str]
 ) -> dict[str, Any]:
     """Write the request: temperature 0, a seed, a schema with one verdict a sentence."""
-    given = "\n\n".join(f"[{n}] {break_markers(t)}" for n, t in enumerate(passages, start=1))
-    if len(given) > LONGEST_PASSAGES:
-        raise NoAnswer(f"passages of {len(given):,} characters are more than a judge is given")
-    said = "\n".join(f"{n}. {break_markers(text)}" for n, text in enumerate(sentences, start=1))
-    user = f"Question: {break_markers(question)}\n\nPassages:\n{given}\n\nSentences:\n{said}"
+    passage_text = "\n\n".join(f"[{n}] {break_markers(t)}" for n, t in enumerate(passages, start=1))
+    if len(passage_text) > LONGEST_PASSAGES:
+        raise NoAnswer(
+            f"passages of {len(passage_text):,} characters are more than a judge is given"
+        )
+    sentence_text = "\n".join(
+        f"{n}. {break_markers(text)}" for n, text in enumerate(sentences, start=1)
+    )
+    user = (
+        f"Question: {break_markers(question)}\n\nPassages:\n{passage_text}\n\n"
+        f"Sentences:\n{sentence_text}"
+    )
     schema = _judgement_schema(len(sentences), len(passages))
     return replies.write_model_request(options, (JUDGE_INSTRUCTIONS, user), ("verdicts", schema))
 
@@ -98,20 +105,22 @@ def read_judgement(
 ) -> tuple[SentenceVerdict, ...]:
     """Read the model's judgement. Raises NoAnswer unless it has one verdict for each sentence."""
     try:
-        given = judgement["verdicts"]
-        found = {int(one["sentence"]): one for one in given}
+        listed = judgement["verdicts"]
+        by_sentence = {int(entry["sentence"]): entry for entry in listed}
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
         raise NoAnswer(f"the judge's reply is not what was asked for ({why})") from error
     numbers = list(range(1, len(sentences) + 1))
-    if sorted(found) != numbers or len(given) != len(numbers):
-        raise NoAnswer(f"the judge gave {len(given)} verdicts on {len(numbers)} sentences")
-    return tuple(_check_verdict(found[number], passages) for number in numbers)
+    if sorted(by_sentence) != numbers or len(listed) != len(numbers):
+        raise NoAnswer(f"the judge gave {len(listed)} verdicts on {len(numbers)} sentences")
+    return tuple(_check_verdict(by_sentence[number], passages) for number in numbers)
 
 
 def compute_supported_share(verdicts: Sequence[SentenceVerdict]) -> float | None:
     """Return the share of the claims that hold; a downgraded one counts as not stated."""
-    worth = [VERDICT_WORTH[one.verdict] for one in verdicts if one.verdict in VERDICT_WORTH]
+    worth = [
+        VERDICT_WORTH[verdict.verdict] for verdict in verdicts if verdict.verdict in VERDICT_WORTH
+    ]
     return sum(worth) / len(worth) if worth else None
 
 
@@ -144,7 +153,7 @@ def _contains_quote(quote: str, passage: str) -> bool:
 
 
 def _judgement_schema(sentences: int, passages: int) -> dict[str, Any]:
-    one = replies.write_closed_schema(
+    entry = replies.write_closed_schema(
         {
             "sentence": {"type": "integer", "minimum": 1, "maximum": sentences},
             "verdict": {"enum": list(VERDICTS)},
@@ -152,6 +161,6 @@ def _judgement_schema(sentences: int, passages: int) -> dict[str, Any]:
             "quote": {"type": "string", "maxLength": 400},
         }
     )
-    many = {"type": "array", "items": one, "minItems": sentences, "maxItems": sentences}
+    entries = {"type": "array", "items": entry, "minItems": sentences, "maxItems": sentences}
     mark = {"type": "integer", "minimum": 1, "maximum": 5}
-    return replies.write_closed_schema({"verdicts": many, "fluency": mark, "helpfulness": mark})
+    return replies.write_closed_schema({"verdicts": entries, "fluency": mark, "helpfulness": mark})

@@ -49,11 +49,11 @@ class JudgeClient:
         """Return the raw reply to a request, and the request's digest. Raises NoAnswer."""
         key = digest_request(body, self.options)
         file = self.cache / f"{key}.json"
-        held = _read_cache(file)
-        if held and "failed" not in held:
-            return held, key
+        cached = _read_cache(file)
+        if cached and "failed" not in cached:
+            return cached, key
         if self.offline:
-            raise NoAnswer(held["failed"] if held else "not judged before, and nobody is asked")
+            raise NoAnswer(cached["failed"] if cached else "not judged before, and nobody is asked")
         address = self.options.url.rstrip("/").removesuffix("/v1")
         try:
             raw = self.post(f"{address}/v1/chat/completions", body, self.options.timeout)
@@ -67,8 +67,8 @@ class JudgeClient:
 
     def facts(self) -> dict[str, Any]:
         """Return the facts that identify the judge."""
-        given = self.options
-        return {"model": given.model, "revision": given.revision, "seed": given.seed}
+        options = self.options
+        return {"model": options.model, "revision": options.revision, "seed": options.seed}
 
 
 def write_model_request(
@@ -116,13 +116,13 @@ def read_model_json(raw: Json) -> dict[str, Any]:
         choice = raw["choices"][0]
         if choice.get("finish_reason") != "stop":
             raise NoAnswer(f"the judge's reply was cut ({choice.get('finish_reason')})")
-        held = json.loads(choice["message"]["content"])
+        content = json.loads(choice["message"]["content"])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         raise NoAnswer(f"the judge's reply is not what was asked for ({why})") from error
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         raise NoAnswer("the judge's reply is not what was asked for (no JSON object)")
-    return held
+    return content
 
 
 def read_mark(values: Json, name: str) -> int:
@@ -138,10 +138,10 @@ def _read_cache(file: Path) -> Json | None:
     if not file.exists():
         return None
     try:
-        held: Json = json.loads(file.read_text(encoding="utf-8"))
+        reply: Json = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise NoAnswer(f"{file.name} is damaged ({error}). Delete it to ask again") from error
-    return held
+    return reply
 
 
 def _write_cache(file: Path, raw: Json) -> None:

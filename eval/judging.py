@@ -12,7 +12,8 @@ from eval.errors import NoAnswer
 from eval.judge import Judge
 from eval.target_reply import TargetReply, read_reply
 
-JUDGED, CACHE = "judged.jsonl", "judge"
+JUDGED = "judged.jsonl"
+CACHE = "judge"
 WITHIN = {"faithfulness": (0.0, 1.0), "fluency": (1.0, 5.0), "helpfulness": (1.0, 5.0)}
 
 
@@ -24,9 +25,9 @@ def judge_run(folder: Path, judge: Judge, jobs: int = 8) -> dict[str, Any]:
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         rows = list(pool.map(lambda pair: _judge_row(pair[0], pair[1], judge), answers))
     run_folder.write_lines(folder / JUDGED, rows)
-    found = {**summarise_judgements(rows), "judge": {**judge.replies.facts(), "temperature": 0}}
-    run_folder.write_json(folder / "judge.json", found)
-    return found
+    figures = {**summarise_judgements(rows), "judge": {**judge.replies.facts(), "temperature": 0}}
+    run_folder.write_json(folder / "judge.json", figures)
+    return figures
 
 
 def summarise_judgements(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -44,13 +45,14 @@ def summarise_judgements(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _judged_figure(
     name: str, ok: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    clusters, within = [r["cluster"] for r in ok], WITHIN[name]
-    found = stats.estimate_mean([r[name] for r in ok], clusters, within) if ok else None
+    clusters = [r["cluster"] for r in ok]
+    within = WITHIN[name]
+    estimate = stats.estimate_mean([r[name] for r in ok], clusters, within) if ok else None
     errors = sum(row["status"] == "error" for row in rows)
     return {
-        "value": round(found.value, 6) if found else None,
-        "ci_low": round(found.low, 6) if found else None,
-        "ci_high": round(found.high, 6) if found else None,
+        "value": round(estimate.value, 6) if estimate else None,
+        "ci_low": round(estimate.low, 6) if estimate else None,
+        "ci_high": round(estimate.high, 6) if estimate else None,
         "n_ok": len(ok),
         "n_skipped": len(rows) - len(ok) - errors,
         "n_error": errors,
@@ -59,10 +61,10 @@ def _judged_figure(
 
 def find_given_answer(case: Case, trials: Mapping[str, trial.Trial]) -> TargetReply | None:
     """Return the answer to a case; None where none was given."""
-    held = trials.get(case.id)
-    if held is None or held.status != "ok":
+    case_trial = trials.get(case.id)
+    if case_trial is None or case_trial.status != "ok":
         return None
-    reply = read_reply(held.reply, held.resolved)
+    reply = read_reply(case_trial.reply, case_trial.resolved)
     return reply if reply.outcome == "answered" and reply.sentences else None
 
 
@@ -70,7 +72,7 @@ def _judge_row(case: Case, reply: TargetReply, judge: Judge) -> dict[str, Any]:
     passages = [f"{p.lead}\n{p.text}" if p.lead else p.text for p in reply.passages]
     base = {"case": case.id, "cluster": case.cluster or case.id}
     try:
-        judged = judge(case.question, [one.text for one in reply.sentences], passages)
+        judged = judge(case.question, [sentence.text for sentence in reply.sentences], passages)
     except NoAnswer as error:
         nothing: dict[str, Any] = {
             "faithfulness": None,

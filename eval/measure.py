@@ -74,11 +74,13 @@ def score_cases(
         if isinstance(reply, Score):
             scored.append(ScoredCase(case=case, scores={m.name: reply for m in metrics}))
             continue
-        found, lost = places.get(case.id, ((), False))
+        located, lost = places.get(case.id, ((), False))
         wall = trials[case.id].seconds
-        asked = AnsweredCase(case=case, reply=reply, places=found, lost=lost, idf=idf, wall=wall)
-        scores = {metric.name: _check_score(metric.score(asked)) for metric in metrics}
-        scored.append(ScoredCase(case=case, scores=scores, answered_case=asked))
+        answered_case = AnsweredCase(
+            case=case, reply=reply, places=located, lost=lost, idf=idf, wall=wall
+        )
+        scores = {metric.name: _check_score(metric.score(answered_case)) for metric in metrics}
+        scored.append(ScoredCase(case=case, scores=scores, answered_case=answered_case))
     return scored
 
 
@@ -90,27 +92,31 @@ def aggregate_scores(
     Shares of yes and no get Wilson's interval, other means the bootstrap's; of under five clusters
     nothing is known but what bounds the metric.
     """
-    clusters = [one.case.cluster or one.case.id for one in scored]
-    columns = {m.name: [one.scores[m.name] for one in scored] for m in metrics}
+    clusters = [scored_case.case.cluster or scored_case.case.id for scored_case in scored]
+    columns = {m.name: [scored_case.scores[m.name] for scored_case in scored] for m in metrics}
     spread = _bootstrap_means(columns, clusters, {m.name for m in metrics if m.bounded})
     return {m.name: _aggregate(columns[m.name], m, clusters, spread[m.name]) for m in metrics}
 
 
 def compute_confidence_curves(scored: Sequence[ScoredCase]) -> dict[str, Aggregate]:
     """Return the quality of a confidence: AUROC, risk over coverage, calibration."""
-    known = [(one, *pair) for one in scored if (pair := confidence_and_error(one)) is not None]
+    known = [
+        (scored_case, *pair)
+        for scored_case in scored
+        if (pair := confidence_and_error(scored_case)) is not None
+    ]
     left = {"no confidence is told, or no answer came": len(scored) - len(known)}
     reasons = {why: n for why, n in left.items() if n}
-    sides = {one.case.answerable for one, _, _ in known}
-    found: dict[str, Aggregate] = {}
+    sides = {scored_case.case.answerable for scored_case, _, _ in known}
+    curves: dict[str, Aggregate] = {}
     for name, curve in (("auroc", None), *CURVES.items()):
         if len(sides) < (1 if curve else 2):
-            found[name] = _empty_aggregate(
+            curves[name] = _empty_aggregate(
                 len(scored), {"too few cases with a confidence": len(scored)}
             )
             continue
         value, low, high = _bootstrap_curve(known, curve)
-        found[name] = Aggregate(
+        curves[name] = Aggregate(
             value=value,
             ci_low=low,
             ci_high=high,
@@ -119,7 +125,7 @@ def compute_confidence_curves(scored: Sequence[ScoredCase]) -> dict[str, Aggrega
             n_error=0,
             reasons=reasons,
         )
-    return found
+    return curves
 
 
 def confidence_and_error(scored: ScoredCase) -> tuple[float, float] | None:
@@ -128,40 +134,50 @@ def confidence_and_error(scored: ScoredCase) -> tuple[float, float] | None:
     An answerable question that was refused counts as right to answer where its evidence was
     found.
     """
-    asked = scored.answered_case
-    if asked is None or asked.reply.confidence is None:
+    answered_case = scored.answered_case
+    if answered_case is None or answered_case.reply.confidence is None:
         return None
-    if not asked.case.answerable:
-        return asked.reply.confidence, 1.0
-    if asked.is_answered:
-        value = is_answer_right(asked)
-        return None if value is None else (asked.reply.confidence, 1.0 - value)
-    found = any(asked.evidence_by_passage) or not asked.places
-    return asked.reply.confidence, 1.0 - float(found)
+    if not answered_case.case.answerable:
+        return answered_case.reply.confidence, 1.0
+    if answered_case.is_answered:
+        value = is_answer_right(answered_case)
+        return None if value is None else (answered_case.reply.confidence, 1.0 - value)
+    has_evidence = any(answered_case.evidence_by_passage) or not answered_case.places
+    return answered_case.reply.confidence, 1.0 - float(has_evidence)
 
 
 def compute_latencies(scored: Sequence[ScoredCase]) -> dict[str, dict[str, float]]:
     """Return quantiles of the seconds of each step, by the target's clock and by our own."""
     steps: dict[str, list[float]] = {}
-    for one in scored:
-        if one.answered_case is not None:
-            steps.setdefault("asked", []).append(one.answered_case.wall)
-            for step, seconds in one.answered_case.reply.seconds.items():
+    for scored_case in scored:
+        if scored_case.answered_case is not None:
+            steps.setdefault("asked", []).append(scored_case.answered_case.wall)
+            for step, seconds in scored_case.answered_case.reply.seconds.items():
                 steps.setdefault(step, []).append(float(seconds))
     return {step: _quantiles(values) for step, values in sorted(steps.items())}
 
 
 def group_cases(scored: Sequence[ScoredCase]) -> Iterator[tuple[str, list[ScoredCase]]]:
     """Yield the cases by language, by stratum and by both, named as gates name them."""
-    langs = sorted({one.case.lang for one in scored})
-    strata = sorted({one.case.stratum for one in scored})
+    langs = sorted({scored_case.case.lang for scored_case in scored})
+    strata = sorted({scored_case.case.stratum for scored_case in scored})
     for lang in langs:
-        yield f"lang={lang}", [one for one in scored if one.case.lang == lang]
+        yield (
+            f"lang={lang}",
+            [scored_case for scored_case in scored if scored_case.case.lang == lang],
+        )
     for stratum in strata:
-        yield f"stratum={stratum}", [one for one in scored if one.case.stratum == stratum]
+        yield (
+            f"stratum={stratum}",
+            [scored_case for scored_case in scored if scored_case.case.stratum == stratum],
+        )
     for lang in langs if len(langs) > 1 else ():
         for stratum in strata:
-            both = [one for one in scored if (one.case.lang, one.case.stratum) == (lang, stratum)]
+            both = [
+                scored_case
+                for scored_case in scored
+                if (scored_case.case.lang, scored_case.case.stratum) == (lang, stratum)
+            ]
             if both:
                 yield f"lang={lang},stratum={stratum}", both
 
@@ -187,10 +203,10 @@ def _check_score(score: Score) -> Score:
 
 def _passage_idf(texts: Iterable[str]) -> Idf:
     """Return the idf of words over the distinct passages of a run."""
-    every = set(texts)
-    held = Counter(word for text in every for word in word_set(text))
-    n = len(every)
-    return lambda word: math.log1p((n - held[word] + 0.5) / (held[word] + 0.5))
+    distinct = set(texts)
+    counts = Counter(word for text in distinct for word in word_set(text))
+    n = len(distinct)
+    return lambda word: math.log1p((n - counts[word] + 0.5) / (counts[word] + 0.5))
 
 
 def _aggregate(
@@ -205,7 +221,8 @@ def _aggregate(
     if not ok:
         return _empty_aggregate(len(scores), dict(sorted(reasons.items())), errors)
     values, names = [value for value, _ in ok], [name for _, name in ok]
-    total, n = math.fsum(values), len(values)
+    total = math.fsum(values)
+    n = len(values)
     low, high = spread
     if metric.bounded and stats.is_binary(values):
         share = stats.estimate_proportion(values, names)
@@ -243,10 +260,10 @@ def _bootstrap_means(
     Where under five of them give a value: 0 and 1, or None for a metric without bounds.
     """
     names, place = np.unique(np.asarray(clusters), return_inverse=True)
-    held = np.array([[s.value is not None for s in column] for column in columns.values()])
+    present = np.array([[s.value is not None for s in column] for column in columns.values()])
     values = np.array([[s.value or 0.0 for s in column] for column in columns.values()])
     sums = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in values])
-    counts = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in held])
+    counts = np.array([np.bincount(place, weights=row, minlength=len(names)) for row in present])
     tops, bottoms = [], []
     for weights in stats.draw_cluster_samples(len(names)):
         tops.append(weights @ sums.T)
@@ -269,8 +286,8 @@ def _bootstrap_curve(
     """Return a figure and its interval, over clusters drawn with replacement."""
     sure = np.array([c for _, c, _ in known])
     wrong = np.array([w for _, _, w in known])
-    side = np.array([one.case.answerable for one, _, _ in known])
-    names = [one.case.cluster or one.case.id for one, _, _ in known]
+    side = np.array([scored_case.case.answerable for scored_case, _, _ in known])
+    names = [scored_case.case.cluster or scored_case.case.id for scored_case, _, _ in known]
     _, place = np.unique(np.asarray(names), return_inverse=True)
 
     def figure(at: NDArray[np.int64]) -> float | None:
@@ -279,14 +296,14 @@ def _bootstrap_curve(
         ours, theirs = sure[at][side[at]], sure[at][~side[at]]
         return abstention_metrics.compute_auroc(ours, theirs) if len(ours) and len(theirs) else None
 
-    every = np.arange(len(known))
-    whole = figure(every) or 0.0
+    all_rows = np.arange(len(known))
+    whole = figure(all_rows) or 0.0
     if place.max() + 1 < stats.FEW:
         return whole, min(0.0, whole), max(1.0, whole)
     drawn: list[float] = []
     for weights in stats.draw_cluster_samples(place.max() + 1, FIGURE_ROUNDS):
         for row in weights:
-            value = figure(np.repeat(every, row.astype(int)[place]))
+            value = figure(np.repeat(all_rows, row.astype(int)[place]))
             if value is not None:
                 drawn.append(value)
     low, high = np.quantile(drawn, [0.025, 0.975])

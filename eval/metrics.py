@@ -53,8 +53,10 @@ def _evidence_ranking(answered_case: AnsweredCase) -> list[int]:
 
 def _recall_metric(k: int) -> Callable[[AnsweredCase], float]:
     def recall(answered_case: AnsweredCase) -> float:
-        found = {piece for pieces in answered_case.evidence_by_passage[:k] for piece in pieces}
-        return len(found) / len(answered_case.places)
+        pieces_covered = {
+            piece for pieces in answered_case.evidence_by_passage[:k] for piece in pieces
+        }
+        return len(pieces_covered) / len(answered_case.places)
 
     return recall
 
@@ -97,10 +99,8 @@ def _character_metric(measure: Callable[[int, int, int], float]) -> Callable[[An
             ours = [(p.start or 0, p.end or 0) for p in offsets if p.uri == uri]
             gold = [_closest_span(place, ours) for place in placed if place.uri == uri]
             shared += evidence_spans.count_shared_characters(ours, gold)
-            want, have = (
-                want + evidence_spans.count_characters(gold),
-                have + evidence_spans.count_characters(ours),
-            )
+            want += evidence_spans.count_characters(gold)
+            have += evidence_spans.count_characters(ours)
         return Score(measure(shared, want, have))
 
     return score
@@ -138,11 +138,11 @@ def _must_include(answered_case: AnsweredCase) -> Score:
 def _must_not(answered_case: AnsweredCase) -> Score:
     if not answered_case.case.must_not_include:
         return skip_metric("nothing is forbidden")
-    said = any(
-        answer_metrics.contains_phrase(answered_case.reply.text, one)
-        for one in answered_case.case.must_not_include
+    has_forbidden = any(
+        answer_metrics.contains_phrase(answered_case.reply.text, phrase)
+        for phrase in answered_case.case.must_not_include
     )
-    return Score(float(said))
+    return Score(float(has_forbidden))
 
 
 def is_answer_right(answered_case: AnsweredCase) -> float | None:
@@ -151,7 +151,8 @@ def is_answer_right(answered_case: AnsweredCase) -> float | None:
     By what must be said, else by the words of the reference, else by whether it cites the
     evidence. An answer where the documents hold none is wrong.
     """
-    case, text = answered_case.case, answered_case.reply.text
+    case = answered_case.case
+    text = answered_case.reply.text
     if not case.answerable:
         return 0.0
     if case.must_include:
@@ -195,8 +196,11 @@ def make_support_check(answered_case: AnsweredCase) -> citation_metrics.Carries:
     """Make the check whether quotes support a sentence, from the words of the run."""
 
     def check(sentence: str, quotes: Sequence[str]) -> bool:
-        held = faithfulness.collect_knowledge(quotes)
-        if faithfulness.compute_support(sentence, held, answered_case.idf) < faithfulness.SUPPORTED:
+        knowledge = faithfulness.collect_knowledge(quotes)
+        if (
+            faithfulness.compute_support(sentence, knowledge, answered_case.idf)
+            < faithfulness.SUPPORTED
+        ):
             return False
         return not list_violations(sentence, quotes, answered_case.idf, answered_case.name_context)
 
@@ -205,17 +209,17 @@ def make_support_check(answered_case: AnsweredCase) -> citation_metrics.Carries:
 
 def _faithfulness_metric(answered_case: AnsweredCase) -> float:
     return faithfulness.compute_knowledge_precision(
-        [one.text for one in answered_case.claims],
+        [claim.text for claim in answered_case.claims],
         answered_case.source_knowledge,
         answered_case.idf,
     )
 
 
 def _unsupported(answered_case: AnsweredCase) -> float:
-    said = [one.text for one in answered_case.claims]
+    claims = [claim.text for claim in answered_case.claims]
     return len(
-        faithfulness.list_unsupported(said, answered_case.source_knowledge, answered_case.idf)
-    ) / len(said)
+        faithfulness.list_unsupported(claims, answered_case.source_knowledge, answered_case.idf)
+    ) / len(claims)
 
 
 def _violations(answered_case: AnsweredCase) -> float:
@@ -223,8 +227,8 @@ def _violations(answered_case: AnsweredCase) -> float:
     sources += [cited.quote for cited in answered_case.reply.citations]
     return float(
         any(
-            list_violations(one.text, sources, answered_case.idf, answered_case.name_context)
-            for one in answered_case.claims
+            list_violations(claim.text, sources, answered_case.idf, answered_case.name_context)
+            for claim in answered_case.claims
         )
     )
 

@@ -89,20 +89,20 @@ def list_entities(texts: Sequence[str]) -> list[str]:
 
 def _mutate_number(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     start = _MARKER.match(sentence)
-    found = [
+    numbers = [
         m
         for m in _NUMBER.finditer(sentence, start.end() if start else 0)
         if not _DATE.fullmatch(m[0])
     ]
-    if found:
-        one = dice.choice(found)
-        return _replace_span(sentence, one.span(), _other_number(one[0], dice))
+    if numbers:
+        number = dice.choice(numbers)
+        return _replace_span(sentence, number.span(), _other_number(number[0], dice))
     han = list(_HAN_NUMBER.finditer(sentence))
     if not han:
         return None
-    one = dice.choice(han)
+    number = dice.choice(han)
     return _replace_span(
-        sentence, one.span(), dice.choice([c for c in "二三四五六七八九" if c != one[0]])
+        sentence, number.span(), dice.choice([c for c in "二三四五六七八九" if c != number[0]])
     )
 
 
@@ -115,12 +115,12 @@ def _other_number(number: str, dice: random.Random) -> str:
 
 def _mutate_unit(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     spots = []
-    for one, other in _UNITS:
-        tail = r"\b" if one[-1].isalpha() else ""
-        pattern = rf"(?<=\d)(\s?)({re.escape(one)}){tail}"
+    for unit, other in _UNITS:
+        tail = r"\b" if unit[-1].isalpha() else ""
+        pattern = rf"(?<=\d)(\s?)({re.escape(unit)}){tail}"
         spots += [(m.span(2), other) for m in re.finditer(pattern, sentence)]
-    for one, other in _HAN_UNITS:
-        pattern = rf"(?<=[\d一二三四五六七八九十两])(\s?)({one})"
+    for unit, other in _HAN_UNITS:
+        pattern = rf"(?<=[\d一二三四五六七八九十两])(\s?)({unit})"
         spots += [(m.span(2), other) for m in re.finditer(pattern, sentence)]
     if not spots:
         return None
@@ -129,35 +129,37 @@ def _mutate_unit(sentence: str, dice: random.Random, _: Sequence[str]) -> str | 
 
 
 def _mutate_date(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
-    found = list(_DATE.finditer(sentence))
-    if not found:
+    dates = list(_DATE.finditer(sentence))
+    if not dates:
         return None
-    one = dice.choice(found)
-    if one[0] in _MONTHS:
-        return _replace_span(sentence, one.span(), dice.choice([m for m in _MONTHS if m != one[0]]))
+    date = dice.choice(dates)
+    if date[0] in _MONTHS:
+        return _replace_span(
+            sentence, date.span(), dice.choice([m for m in _MONTHS if m != date[0]])
+        )
     shift = dice.choice([-3, -2, 2, 3])
-    return _replace_span(sentence, one.span(), str(abs(int(one[0]) + shift) or 7))
+    return _replace_span(sentence, date.span(), str(abs(int(date[0]) + shift) or 7))
 
 
 def _mutate_entity(sentence: str, dice: random.Random, names: Sequence[str]) -> str | None:
-    found = list(_ENTITY.finditer(sentence))
+    entities = list(_ENTITY.finditer(sentence))
     others = [name for name in names if name not in sentence]
-    if not found or not others:
+    if not entities or not others:
         return None
-    return _replace_span(sentence, dice.choice(found).span(), dice.choice(others))
+    return _replace_span(sentence, dice.choice(entities).span(), dice.choice(others))
 
 
 def _mutate_negation(sentence: str, dice: random.Random, _: Sequence[str]) -> str | None:
     denied = list(_DENIED.finditer(sentence)) + list(_HAN_DENIED.finditer(sentence))
     if denied:
-        one = dice.choice(denied)
-        return _replace_span(sentence, one.span(), one[1])
-    said = list(_VERB.finditer(sentence)) or list(_HAN_VERB.finditer(sentence))
-    if not said:
+        match = dice.choice(denied)
+        return _replace_span(sentence, match.span(), match[1])
+    verbs = list(_VERB.finditer(sentence)) or list(_HAN_VERB.finditer(sentence))
+    if not verbs:
         return None
-    one = said[0]
+    match = verbs[0]
     return _replace_span(
-        sentence, one.span(), f"{one[1]} not" if one[1].isascii() else f"不{one[1]}"
+        sentence, match.span(), f"{match[1]} not" if match[1].isascii() else f"不{match[1]}"
     )
 
 

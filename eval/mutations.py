@@ -27,40 +27,46 @@ def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
 
     Only texts with the highest rating of the set are broken.
     """
-    best = max(one.rating for one in rated)
-    good = [one for one in rated if one.rating == best and any(map(str.strip, one.sources))]
-    idf = compute_idf([source for one in rated for source in one.sources])
-    names = list_entities([source for one in rated for source in one.sources])
+    best = max(rated_text.rating for rated_text in rated)
+    good = [
+        rated_text
+        for rated_text in rated
+        if rated_text.rating == best and any(map(str.strip, rated_text.sources))
+    ]
+    idf = compute_idf([source for rated_text in rated for source in rated_text.sources])
+    names = list_entities([source for rated_text in rated for source in rated_text.sources])
     dice = random.Random(MUTATION_SEED)  # noqa: S311, nothing is kept secret by it
-    found: Counts = {
+    detected: Counts = {
         kind: [] for kind in (*MUTATION_KINDS, LABELLED, "citation_swapped", "citation_dropped")
     }
     alarms: Counts = {"texts": [], "sentences": []}
-    for one in good:
-        said = [
+    for rated_text in good:
+        sentences = [
             part.text
-            for part in split_marked_text(one.text)
+            for part in split_marked_text(rated_text.text)
             if faithfulness.extract_claimed_words(part.text)
         ]
-        flagged = [_flag_mutations(sentence, one, idf) for sentence in said]
+        flagged = [_flag_mutations(sentence, rated_text, idf) for sentence in sentences]
         alarms["sentences"] += [float(bool(some)) for some in flagged]
-        if said:
+        if sentences:
             alarms["texts"].append(float(any(flagged)))
-        for sentence, before in zip(said, flagged, strict=True):
+        for sentence, before in zip(sentences, flagged, strict=True):
             for kind in MUTATION_KINDS:
                 broken = mutate_sentence(sentence, kind, dice, names)
                 if broken:
-                    met = bool(_flag_mutations(broken.after, one, idf) - before)
-                    found[_mutation_kind(broken)].append(float(met))
+                    is_detected = bool(_flag_mutations(broken.after, rated_text, idf) - before)
+                    detected[_mutation_kind(broken)].append(float(is_detected))
             pool = [s for other in dice.sample(list(rated), 8) for s in other.sources]
-            swapped = _check_wrong_citation(sentence, one, pool[: len(pool) // 2] or pool, idf)
+            swapped = _check_wrong_citation(
+                sentence, rated_text, pool[: len(pool) // 2] or pool, idf
+            )
             if swapped is not None:
-                found["citation_swapped"].append(float(swapped))
-                found["citation_dropped"].append(
+                detected["citation_swapped"].append(float(swapped))
+                detected["citation_dropped"].append(
                     float(not is_supported_by_quotes(sentence, [], idf))
                 )
     return {
-        "found": {kind: _mean_share(values) for kind, values in found.items() if values},
+        "found": {kind: _mean_share(values) for kind, values in detected.items() if values},
         "false_alarms": {name: _mean_share(values) for name, values in alarms.items() if values},
     }
 
@@ -97,11 +103,11 @@ def _mutation_kind(broken: Mutation) -> str:
 
 
 def _flag_mutations(sentence: str, rated_text: RatedText, idf: Idf) -> set[tuple[str, str]]:
-    held = list_violations(sentence, rated_text.sources, idf, rated_text.name_context)
-    return {(flag.kind, flag.words) for flag in held}
+    violations = list_violations(sentence, rated_text.sources, idf, rated_text.name_context)
+    return {(flag.kind, flag.words) for flag in violations}
 
 
 def _mean_share(values: Sequence[float]) -> dict[str, float | int]:
-    found = stats.estimate_proportion(values)
-    low, high = round(found.low, 4), round(found.high, 4)
-    return {"value": round(found.value, 4), "ci_low": low, "ci_high": high, "n": len(values)}
+    estimate = stats.estimate_proportion(values)
+    low, high = round(estimate.low, 4), round(estimate.high, 4)
+    return {"value": round(estimate.value, 4), "ci_low": low, "ci_high": high, "n": len(values)}

@@ -20,7 +20,8 @@ from eval.stats import (
     sum_clusters,
 )
 
-POWER, ALPHA = 0.80, 0.05
+POWER = 0.80
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,8 @@ def compute_permutation_p(gaps: Sequence[float], clusters: Sequence[str] | None 
         random.integers(0, 2, size=(ROUNDS, len(sums)), dtype=np.int8).astype(np.float32) * 2 - 1
     )
     flipped = np.abs(signs @ sums.astype(np.float32))
-    seen = abs(float(sums.sum()))
-    return (1 + int((flipped >= seen - 1e-6 * max(1.0, seen)).sum())) / (ROUNDS + 1)
+    observed = abs(float(sums.sum()))
+    return (1 + int((flipped >= observed - 1e-6 * max(1.0, observed)).sum())) / (ROUNDS + 1)
 
 
 def compute_smallest_effect(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> float:
@@ -94,7 +95,8 @@ def adjust_holm(ps: Sequence[float]) -> list[float]:
     [0.03, 0.06, 0.06]
     """
     order = sorted(range(len(ps)), key=lambda i: ps[i])
-    adjusted, least = [0.0] * len(ps), 0.0
+    adjusted = [0.0] * len(ps)
+    least = 0.0
     for rank, i in enumerate(order):
         least = max(least, min(1.0, (len(ps) - rank) * ps[i]))
         adjusted[i] = least

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from html import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 380, 260, 46, 40, 12, 12
+WIDTH = 380
+HEIGHT = 260
+LEFT = 46
+BOTTOM = 40
+TOP = 12
+RIGHT = 12
 Point = tuple[float, float]
 
 
@@ -59,11 +64,11 @@ def plot_reliability(bins: Sequence[tuple[float, float, int]]) -> str:
     dots = []
     for sure, right, n in bins:
         x, y = map_point((sure, right))
-        told = f"{n} cases: confidence {sure:.2f}, right {right:.2f}"
+        title = f"{n} cases: confidence {sure:.2f}, right {right:.2f}"
         size = 3 + 7 * (n / most) ** 0.5
         dots.append(
             f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">'
-            f"<title>{told}</title></circle>"
+            f"<title>{title}</title></circle>"
         )
     aim = draw_line([(0, 0), (1, 1)], "aim")
     return draw_axes([aim, *dots], "Reliability", ("confidence", "share right"))
@@ -82,13 +87,15 @@ def plot_latency(seconds: Sequence[float]) -> str:
 
 def plot_bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
     """Draw shares with their intervals, one under the other."""
-    height, left, right = 26, 200, 60
+    height = 26
+    left = 200
+    right = 60
     width = 760
     lines = [f'<svg class="bars" viewBox="0 0 {width} {len(rows) * height + 4}" role="img">']
     span = width - left - right
     for at, (name, value, low, high) in enumerate(rows):
         y = at * height + 14
-        x, a, b = (left + span * one for one in (value, low, high))
+        x, a, b = (left + span * share for share in (value, low, high))
         lines.append(
             f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
             f'<line class="grid" x1="{left}" x2="{left + span}" y1="{y}" y2="{y}"/>'

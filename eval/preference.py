@@ -51,8 +51,8 @@ class Preference:
     @property
     def orders_agree(self) -> bool:
         """Tell whether both orders have the same winner."""
-        one = Preference(forward=self.forward, backward=())
-        return one.winner == Preference(forward=self.backward, backward=()).winner
+        forward_only = Preference(forward=self.forward, backward=())
+        return forward_only.winner == Preference(forward=self.backward, backward=()).winner
 
 
 def compare_answers(ask: JudgeClient, question: str, a: str, b: str, votes: int = 1) -> Preference:
@@ -73,21 +73,21 @@ def compare_run_answers(
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         rows = list(pool.map(lambda pair: _preference_row(pair, ask, votes), pairs))
     run_folder.write_lines(ours / "preferred.jsonl", rows)
-    found = {**summarise_preferences(rows), "votes": votes, "judge": ask.facts()}
-    run_folder.write_json(ours / "preferred.json", found)
-    return found
+    figures = {**summarise_preferences(rows), "votes": votes, "judge": ask.facts()}
+    run_folder.write_json(ours / "preferred.json", figures)
+    return figures
 
 
 def summarise_preferences(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Summarise votes: share won (a tie is half), agreement of both orders, and failures."""
     ok = [row for row in rows if row["status"] == "ok"]
     won = [CHOICE_WORTH[row["better"]] for row in ok]
-    found = stats.estimate_mean(won, [row["cluster"] for row in ok], (0.0, 1.0)) if ok else None
+    estimate = stats.estimate_mean(won, [row["cluster"] for row in ok], (0.0, 1.0)) if ok else None
     return {
         "preferred": {
-            "value": round(found.value, 6) if found else None,
-            "ci_low": round(found.low, 6) if found else None,
-            "ci_high": round(found.high, 6) if found else None,
+            "value": round(estimate.value, 6) if estimate else None,
+            "ci_low": round(estimate.low, 6) if estimate else None,
+            "ci_high": round(estimate.high, 6) if estimate else None,
             "n_ok": len(ok),
             "n_skipped": 0,
             "n_error": len(rows) - len(ok),
@@ -100,10 +100,10 @@ def summarise_preferences(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _answer_pairs(ours: Path, theirs: Path) -> list[tuple[Case, TargetReply, TargetReply]]:
-    one, other = trial.read_trials(ours), trial.read_trials(theirs)
+    our_trials, their_trials = trial.read_trials(ours), trial.read_trials(theirs)
     pairs = []
     for case in sorted(run_folder.read_cases(ours), key=lambda case: case.id):
-        a, b = find_given_answer(case, one), find_given_answer(case, other)
+        a, b = find_given_answer(case, our_trials), find_given_answer(case, their_trials)
         if a is not None and b is not None:
             pairs.append((case, a, b))
     return pairs
@@ -115,21 +115,27 @@ def _preference_row(
     case, a, b = pair
     base = {"case": case.id, "cluster": case.cluster or case.id}
     try:
-        found = compare_answers(ask, case.question, a.text, b.text, votes)
+        preference = compare_answers(ask, case.question, a.text, b.text, votes)
     except NoAnswer as error:
         return {**base, "status": "error", "reason": str(error)}
-    told = {"forward": list(found.forward), "backward": list(found.backward)}
-    return {**base, "status": "ok", **told, "better": found.winner, "agree": found.orders_agree}
+    votes_cast = {"forward": list(preference.forward), "backward": list(preference.backward)}
+    return {
+        **base,
+        "status": "ok",
+        **votes_cast,
+        "better": preference.winner,
+        "agree": preference.orders_agree,
+    }
 
 
 def _ask_vote(ask: JudgeClient, question: str, pair: tuple[str, str], names: str, vote: int) -> str:
-    asked, first, second = map(break_markers, (question, *pair))
-    user = f"Question: {asked}\n\nFirst answer:\n{first}\n\nSecond answer:\n{second}"
+    safe_question, first, second = map(break_markers, (question, *pair))
+    user = f"Question: {safe_question}\n\nFirst answer:\n{first}\n\nSecond answer:\n{second}"
     body = judge_client.write_model_request(
         ask.options, (PREFERENCE_INSTRUCTIONS, user), ("preference", SCHEMA), vote
     )
     raw, _ = ask(body)
-    said = judge_client.read_model_json(raw).get("better")
-    if said not in ("first", "second", "tie"):  # not a set: a list has no hash
-        raise NoAnswer(f"the judge gave {said!r}, which is no preference")
-    return "tie" if said == "tie" else names[said == "second"]
+    better = judge_client.read_model_json(raw).get("better")
+    if better not in ("first", "second", "tie"):  # not a set: a list has no hash
+        raise NoAnswer(f"the judge gave {better!r}, which is no preference")
+    return "tie" if better == "tie" else names[better == "second"]

@@ -51,11 +51,12 @@ def compute_average_precision(ranking: Sequence[Name], wanted: Collection[Name])
     >>> compute_average_precision(["a", "x", "b"], {"a", "b"})
     0.8333333333333333
     """
-    met, total = 0, 0.0
+    relevant = 0
+    total = 0.0
     for place, name in enumerate(ranking, start=1):
         if name in set(wanted):
-            met += 1
-            total += met / place
+            relevant += 1
+            total += relevant / place
     return total / len(wanted) if wanted else 0.0
 
 

@@ -15,7 +15,9 @@ from eval.release_outcome import ReleaseOutcome
 # What no build may lose, where a baseline is given and no gate: it must find, be right, cite, and
 # neither refuse what it answered nor answer what it cannot.
 WATCHED = ("right", "recall@8", "cites_evidence", "false_answer", "over_refusal")
-MARKDOWN, JUNIT, PAGE = "report.md", "junit.xml", "report.html"
+MARKDOWN = "report.md"
+JUNIT = "junit.xml"
+PAGE = "report.html"
 
 
 def release_run(
@@ -73,23 +75,23 @@ def _judge_watched(
     rules: Gate | None, compared: Sequence[MetricComparison], baseline: Path
 ) -> list[GateVerdict]:
     """Turn the watched metrics into verdicts. Raises BadGate for an unknown one."""
-    found = {one.name: one for one in compared}
-    names = rules.watch if rules else tuple(name for name in WATCHED if name in found)
+    by_name = {comparison.name: comparison for comparison in compared}
+    names = rules.watch if rules else tuple(name for name in WATCHED if name in by_name)
     if rules is None and not names:
         raise BadGate(f"Both runs measured none of {', '.join(WATCHED)}: write a gate file.")
     verdicts = []
     for name in names:
-        if name not in found:
+        if name not in by_name:
             raise BadGate(f"watch: {name!r} was not measured in both runs.")
-        one = found[name]
-        worse = one.call == "worse"
+        comparison = by_name[name]
+        worse = comparison.call == "worse"
         verdicts.append(
             GateVerdict(
                 line=f"{name} not worse than {baseline.name}",
                 passed=not worse,
-                figure=one.difference.effect.value,
-                why=f"{one.difference.effect}, p {one.adjusted:.3f}" if worse else "",
-                cases=one.cases if worse else (),
+                figure=comparison.difference.effect.value,
+                why=f"{comparison.difference.effect}, p {comparison.adjusted:.3f}" if worse else "",
+                cases=comparison.cases if worse else (),
             )
         )
     return verdicts

@@ -6,7 +6,9 @@ from eval.compare import MetricComparison
 from eval.gate import GateVerdict
 from eval.report import EvalReport
 
-PASSED, FAILED, UNJUDGED = 0, 1, 6
+PASSED = 0
+FAILED = 1
+UNJUDGED = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class ReleaseOutcome:
     @property
     def failed_verdicts(self) -> list[GateVerdict]:
         """Return the gate verdicts that failed."""
-        return [one for one in self.verdicts if not one.passed]
+        return [verdict for verdict in self.verdicts if not verdict.passed]
 
     @property
     def exit_code(self) -> int:

@@ -10,7 +10,8 @@ from eval.measure import Aggregate
 from eval.metrics import METRICS
 from eval.scoring_types import Metric, ScoredCase
 
-REPORT, SCORES = "report.json", "scores.jsonl"
+REPORT = "report.json"
+SCORES = "scores.jsonl"
 DIGITS = 6  # of every figure written; the last bits of a sum differ between machines
 
 
@@ -33,9 +34,10 @@ class EvalReport:
     def errors(self) -> list[tuple[str, str]]:
         """Return the cases that were not answered, each with the reason."""
         return [
-            (one.case.id, next(iter(one.scores.values())).reason)
-            for one in self.scored
-            if one.answered_case is None and next(iter(one.scores.values())).status == "error"
+            (scored_case.case.id, next(iter(scored_case.scores.values())).reason)
+            for scored_case in self.scored
+            if scored_case.answered_case is None
+            and next(iter(scored_case.scores.values())).status == "error"
         ]
 
     def find(self, name: str, group: str = "") -> Aggregate | None:
@@ -46,14 +48,14 @@ class EvalReport:
 
 def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport:
     """Measure the run in a folder, without asking a target. Raises BadCases."""
-    held = run_folder.read_target_facts(folder)
+    facts = run_folder.read_target_facts(folder)
     cases = run_folder.read_cases(folder)
     scored = measure.score_cases(
         cases, trial.read_trials(folder), run_folder.read_located(folder), metrics
     )
     return EvalReport(
-        target=held["target"],
-        begun=held["begun"],
+        target=facts["target"],
+        begun=facts["begun"],
         metrics=tuple(metrics),
         overall={
             **measure.aggregate_scores(scored, metrics),
@@ -69,10 +71,10 @@ def measure_run(folder: Path, metrics: Sequence[Metric] = METRICS) -> EvalReport
 
 def write_report(report: EvalReport, folder: Path) -> dict[str, Any]:
     """Write report.json and scores.jsonl; return the content of report.json."""
-    held = report_as_json(report)
-    run_folder.write_json(folder / REPORT, held)
+    content = report_as_json(report)
+    run_folder.write_json(folder / REPORT, content)
     run_folder.write_lines(folder / SCORES, list(_score_rows(report)))
-    return held
+    return content
 
 
 def report_as_json(report: EvalReport) -> dict[str, Any]:
@@ -114,19 +116,21 @@ def _figures_as_json(table: Mapping[str, Aggregate]) -> dict[str, Any]:
 
 
 def _score_rows(report: EvalReport) -> Iterator[dict[str, Any]]:
-    for one in report.scored:
+    for scored_case in report.scored:
         yield {
-            "case": one.case.id,
-            "lang": one.case.lang,
-            "stratum": one.case.stratum,
-            "cluster": one.case.cluster or one.case.id,
-            "outcome": one.answered_case.reply.outcome if one.answered_case else None,
+            "case": scored_case.case.id,
+            "lang": scored_case.case.lang,
+            "stratum": scored_case.case.stratum,
+            "cluster": scored_case.case.cluster or scored_case.case.id,
+            "outcome": scored_case.answered_case.reply.outcome
+            if scored_case.answered_case
+            else None,
             "scores": {
                 name: {
                     "value": None if score.value is None else round(score.value, DIGITS),
                     "status": score.status,
                     "reason": score.reason,
                 }
-                for name, score in one.scores.items()
+                for name, score in scored_case.scores.items()
             },
         }

@@ -17,16 +17,16 @@ def report_as_markdown(
     compared: Sequence[MetricComparison] = (),
 ) -> str:
     """Write a report: gates first, then figures, differences, groups and latency."""
-    held = [f"# {report.target.get('name')}", "", summarise_in_words(report)]
+    lines = [f"# {report.target.get('name')}", "", summarise_in_words(report)]
     if verdicts:
-        held += ["", "## Gates", "", *(_verdict_row(one) for one in verdicts)]
-    held += ["", "## Figures", "", *figure_rows(report.overall)]
+        lines += ["", "## Gates", "", *(_verdict_row(verdict) for verdict in verdicts)]
+    lines += ["", "## Figures", "", *figure_rows(report.overall)]
     if compared:
-        held += ["", "## Against the baseline", "", *difference_rows(compared)]
+        lines += ["", "## Against the baseline", "", *difference_rows(compared)]
     for name, table in report.groups.items():
-        held += ["", f"## {name}", "", *figure_rows(table)]
-    held += ["", "## Latency", "", *latency_rows(report)]
-    return "\n".join(held) + "\n"
+        lines += ["", f"## {name}", "", *figure_rows(table)]
+    lines += ["", "## Latency", "", *latency_rows(report)]
+    return "\n".join(lines) + "\n"
 
 
 def summarise_in_words(report: EvalReport) -> str:
@@ -50,13 +50,13 @@ def figure_rows(table: Mapping[str, Aggregate]) -> list[str]:
         "| metric | value | 95 % interval | cases | left out | failed |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, one in table.items():
-        if one.value is not None:
-            known = one.ci_low is not None and one.ci_high is not None
-            reach = f"{one.ci_low:.3f} to {one.ci_high:.3f}" if known else "too few cases"
+    for name, figure in table.items():
+        if figure.value is not None:
+            known = figure.ci_low is not None and figure.ci_high is not None
+            reach = f"{figure.ci_low:.3f} to {figure.ci_high:.3f}" if known else "too few cases"
             rows.append(
-                f"| {name} | {one.value:.3f} | {reach} "
-                f"| {one.n_ok} | {one.n_skipped} | {one.n_error} |"
+                f"| {name} | {figure.value:.3f} | {reach} "
+                f"| {figure.n_ok} | {figure.n_skipped} | {figure.n_error} |"
             )
     return rows
 
@@ -80,12 +80,13 @@ def difference_rows(compared: Sequence[MetricComparison]) -> list[str]:
         "| metric | ours | theirs | difference, 95 % interval | p, adjusted | would show | call |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for one in compared:
-        effect = one.difference.effect
+    for comparison in compared:
+        effect = comparison.difference.effect
         rows.append(
-            f"| {one.name} | {one.ours:.3f} | {one.theirs:.3f} | {effect.value:+.3f} "
-            f"[{effect.low:+.3f}, {effect.high:+.3f}] | {one.adjusted:.3f} "
-            f"| {one.difference.smallest:.3f} | {one.call} |"
+            f"| {comparison.name} | {comparison.ours:.3f} | {comparison.theirs:.3f} "
+            f"| {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}] "
+            f"| {comparison.adjusted:.3f} "
+            f"| {comparison.difference.smallest:.3f} | {comparison.call} |"
         )
     return rows
 
@@ -94,7 +95,7 @@ def report_as_junit(
     verdicts: Sequence[GateVerdict], errors: Sequence[tuple[str, str]], *, unjudged: bool
 ) -> str:
     """Write gates as test cases of JUnit XML."""
-    failed = [one for one in verdicts if not one.passed]
+    failed = [verdict for verdict in verdicts if not verdict.passed]
     suite = ET.Element(
         "testsuite",
         name="ragdesk eval",
@@ -102,15 +103,19 @@ def report_as_junit(
         failures=str(len(failed)),
         errors=str(int(unjudged)),
     )
-    asked = ET.SubElement(suite, "testcase", classname="ragdesk.eval", name="cases were answered")
+    answered_test = ET.SubElement(
+        suite, "testcase", classname="ragdesk.eval", name="cases were answered"
+    )
     if unjudged:
-        why = ET.SubElement(asked, "error", message=f"{len(errors)} cases were not answered")
+        why = ET.SubElement(
+            answered_test, "error", message=f"{len(errors)} cases were not answered"
+        )
         why.text = "\n".join(f"{case}: {reason}" for case, reason in errors[:MOST_CASES])
-    for one in verdicts:
-        test = ET.SubElement(suite, "testcase", classname="ragdesk.eval", name=one.line)
-        if not one.passed:
-            failure = ET.SubElement(test, "failure", message=one.why)
-            failure.text = "\n".join(one.cases)
+    for verdict in verdicts:
+        test = ET.SubElement(suite, "testcase", classname="ragdesk.eval", name=verdict.line)
+        if not verdict.passed:
+            failure = ET.SubElement(test, "failure", message=verdict.why)
+            failure.text = "\n".join(verdict.cases)
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -41,31 +41,31 @@ def run_cases(
 
     The folder belongs to one target at one generation.
     """
-    given = options or RunOptions()
-    watch = given.watch
+    chosen = options or RunOptions()
+    watch = chosen.watch
     folder.mkdir(parents=True, exist_ok=True)
-    held = _begin_run(folder, target, fresh=given.fresh)
+    trials = _begin_run(folder, target, fresh=chosen.fresh)
     cases_.write_case_lines(folder / run_folder.CASES, cases)
     texts = target.text if target.readable else None
     run_folder.write_located(folder, _locate_cases(cases, texts))
-    ready = {c.id for c in cases if c.id in held and _is_current_trial(held[c.id], c)}
+    ready = {c.id for c in cases if c.id in trials and _is_current_trial(trials[c.id], c)}
     todo = [case for case in cases if case.id not in ready]
     done = len(ready)
     watch(done, len(cases))
     with (folder / trial.TRIALS).open("a", encoding="utf-8") as out:
-        for fresh_trial in _ask_cases(todo, target, given.jobs):
+        for fresh_trial in _ask_cases(todo, target, chosen.jobs):
             out.write(trial.trial_as_line(fresh_trial))
             out.flush()
-            held[fresh_trial.case] = fresh_trial
+            trials[fresh_trial.case] = fresh_trial
             done += 1
             watch(done, len(cases))
-    return {case.id: held[case.id] for case in cases if case.id in held}
+    return {case.id: trials[case.id] for case in cases if case.id in trials}
 
 
 def digest_case(case: Case) -> str:
     """Return a digest of a case's question and history, without the known answer."""
-    asked = json.dumps([case.question, [dict(turn) for turn in case.history]], ensure_ascii=False)
-    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    text = json.dumps([case.question, [dict(turn) for turn in case.history]], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def ask_case(case: Case, target: Target) -> Trial:
@@ -102,9 +102,9 @@ def _begin_run(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]
                 f"{folder} holds a run of {_target_name(before)}, not of {_target_name(facts)}. "
                 "Name another folder, or begin anew: --fresh"
             )
-        held = trial.read_trials(folder)
-        _rewrite_trials(folder, held.values())
-        return held
+        trials = trial.read_trials(folder)
+        _rewrite_trials(folder, trials.values())
+        return trials
     (folder / trial.TRIALS).unlink(missing_ok=True)
     begun = datetime.now(tz=UTC).isoformat(timespec="seconds")
     run_folder.write_json(file, {"format": 1, "target": facts, "begun": begun})
@@ -113,7 +113,7 @@ def _begin_run(folder: Path, target: Target, *, fresh: bool) -> dict[str, Trial]
 
 def _rewrite_trials(folder: Path, trials: Iterable[Trial]) -> None:
     """Write whole lines only: a line cut by a kill must not swallow the next one."""
-    text = "".join(trial.trial_as_line(one) for one in trials)
+    text = "".join(trial.trial_as_line(earlier_trial) for earlier_trial in trials)
     (folder / trial.TRIALS).write_text(text, encoding="utf-8")
 
 
@@ -134,7 +134,8 @@ def _is_current_trial(trial: Trial, case: Case) -> bool:
 
 def _ask_cases(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Trial]:
     """Ask some cases at once, and yield trials as they finish; stop where nothing answers."""
-    waiting, failed = iter(cases), 0
+    waiting = iter(cases)
+    failed = 0
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         running: set[Future[Trial]] = set()
         while True:
@@ -147,9 +148,9 @@ def _ask_cases(cases: Sequence[Case], target: Target, jobs: int) -> Iterable[Tri
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                one = future.result()
-                failed = failed + 1 if one.status == "error" else 0
-                yield one
+                finished = future.result()
+                failed = failed + 1 if finished.status == "error" else 0
+                yield finished
 
 
 def _resolve_citations(reply: Mapping[str, Any], target: Target) -> dict[str, bool | None]:

@@ -18,7 +18,9 @@ from eval.case import Case
 from eval.errors import BadCases
 from eval.evidence import CaseProblem, EvidencePlace
 
-RUN, CASES, EVIDENCE = "run.json", "cases.jsonl", "evidence.jsonl"
+RUN = "run.json"
+CASES = "cases.jsonl"
+EVIDENCE = "evidence.jsonl"
 Located = Mapping[str, tuple[tuple[EvidencePlace, ...], tuple[CaseProblem, ...]]]
 
 
@@ -40,15 +42,15 @@ def read_cases(file: Path) -> list[Case]:
     """Read cases from a file, or from the folder that holds it. Raises BadCases."""
     file = file / CASES if file.is_dir() else file
     try:
-        found = list(cases_.read_case_lines(file))
+        cases = list(cases_.read_case_lines(file))
     except (OSError, ValueError) as error:
         raise BadCases(f"{error}") from error
-    if not found:
+    if not cases:
         raise BadCases(f"{file} holds no cases.")
-    twice = sorted({one.id for one in found if [o.id for o in found].count(one.id) > 1})
+    twice = sorted({case.id for case in cases if [other.id for other in cases].count(case.id) > 1})
     if twice:
         raise BadCases(f"{file}: the id {twice[0]!r} is used more than once.")
-    return found
+    return cases
 
 
 def write_located(folder: Path, located: Located) -> None:
@@ -61,25 +63,25 @@ def write_located(folder: Path, located: Located) -> None:
         }
         for case, (places, problems) in sorted(located.items())
     ]
-    text = "".join(json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in lines)
+    text = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
     (folder / EVIDENCE).write_text(text, encoding="utf-8")
 
 
 def read_located(folder: Path) -> dict[str, tuple[tuple[EvidencePlace, ...], bool]]:
     """Read the located evidence of each case, and whether any was not located."""
-    found: dict[str, tuple[tuple[EvidencePlace, ...], bool]] = {}
+    located: dict[str, tuple[tuple[EvidencePlace, ...], bool]] = {}
     for line in (folder / EVIDENCE).read_text(encoding="utf-8").splitlines():
-        held = json.loads(line)
-        found[held["case"]] = (tuple(map(_place_from_json, held["places"])), bool(held["problems"]))
-    return found
+        row = json.loads(line)
+        located[row["case"]] = (tuple(map(_place_from_json, row["places"])), bool(row["problems"]))
+    return located
 
 
 def read_target_facts(folder: Path) -> dict[str, Any]:
     """Read the facts of a run's target. Raises BadCases where the folder is no run."""
     if not (folder / RUN).is_file():
         raise BadCases(f"{folder} holds no run. Make one: ragdesk eval run CASES --out {folder}")
-    held: dict[str, Any] = read_json(folder / RUN)
-    return held
+    facts: dict[str, Any] = read_json(folder / RUN)
+    return facts
 
 
 def read_scores(folder: Path) -> list[dict[str, Any]]:
@@ -94,7 +96,7 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
 
 def write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write one JSON object a line. Raises ValueError for NaN."""
-    text = [json.dumps(one, ensure_ascii=False, sort_keys=True, allow_nan=False) for one in rows]
+    text = [json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False) for row in rows]
     file.write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
 
 

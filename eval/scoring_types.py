@@ -66,7 +66,11 @@ class AnsweredCase:
     @cached_property
     def claims(self) -> list[ReplySentence]:
         """Return the sentences that claim something."""
-        return [one for one in self.reply.sentences if faithfulness.extract_claimed_words(one.text)]
+        return [
+            sentence
+            for sentence in self.reply.sentences
+            if faithfulness.extract_claimed_words(sentence.text)
+        ]
 
     @property
     def is_answered(self) -> bool:

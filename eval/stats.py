@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SEED, ROUNDS = 20261122, 10_000
+SEED = 20261122
+ROUNDS = 10_000
 LEVEL = 0.95
 FEW = 5  # clusters; of four there are but 35 different resamples, a quarter too little spread
 ANY = (-math.inf, math.inf)
@@ -86,7 +87,8 @@ def estimate_proportion(values: Sequence[float], clusters: Sequence[str] | None 
     '0.500 [0.095, 0.905]'
     """
     sums, counts = sum_clusters(values, clusters)
-    n, share = float(counts.sum()), float(sums.sum() / counts.sum())
+    n = float(counts.sum())
+    share = float(sums.sum() / counts.sum())
     return compute_wilson_interval(share, n / _design_effect(sums, counts, share))
 
 
@@ -162,7 +164,8 @@ def is_binary(values: Any) -> bool:
 
 
 def _design_effect(sums: Floats, counts: Floats, share: float) -> float:
-    clusters, n = len(sums), float(counts.sum())
+    clusters = len(sums)
+    n = float(counts.sum())
     if share in {0.0, 1.0} or clusters < FEW:
         return n / clusters
     spread = clusters / (clusters - 1) * float(((sums - share * counts) ** 2).sum()) / n**2

@@ -102,20 +102,22 @@ def read_reply(
     Raises KeyError, TypeError or ValueError where a field is missing or of another kind.
     """
     text = str(reply["text"])
-    passages = tuple(_reply_passage(one) for one in reply.get("passages", ()))
+    passages = tuple(_reply_passage(passage) for passage in reply.get("passages", ()))
     marks = resolved or {}
-    cited = tuple(_reply_citation(one, marks) for one in reply.get("citations", ()))
-    said = tuple(ReplySentence(c["text"], tuple(c["citations"])) for c in reply.get("claims", ()))
+    cited = tuple(_reply_citation(citation, marks) for citation in reply.get("citations", ()))
+    sentences = tuple(
+        ReplySentence(c["text"], tuple(c["citations"])) for c in reply.get("claims", ())
+    )
     if "claims" not in reply:
-        said = split_marked_text(text)
-        cited = cited or _cite_by_position(said, passages)
+        sentences = split_marked_text(text)
+        cited = cited or _cite_by_position(sentences, passages)
     outcome = OUTCOMES.get(str(reply.get("outcome", "")))
     signals = dict(reply.get("signals") or {})
     confidence = reply.get("confidence")
     return TargetReply(
         text=text,
         outcome=outcome or classify_refusal(text),
-        sentences=said,
+        sentences=sentences,
         citations=cited,
         passages=passages,
         confidence=signals.get("answerable") if confidence is None else float(confidence),
@@ -166,19 +168,19 @@ def split_marked_text(text: str) -> tuple[ReplySentence, ...]:
     >>> [(s.text, s.citations) for s in split_marked_text("Pay by card. [1] Then wait. [2][3]")]
     [('Pay by card.', (1,)), ('Then wait.', (2, 3))]
     """
-    said: list[ReplySentence] = []
+    sentences: list[ReplySentence] = []
     for start, end in split_sentences(text):
         piece = text[start:end]
         ahead = _AHEAD.match(piece)
-        if ahead and said:  # marks after a full stop belong to what stands before them
-            said[-1] = ReplySentence(
-                said[-1].text, (*said[-1].citations, *_mark_numbers(ahead.group()))
+        if ahead and sentences:  # marks after a full stop belong to what stands before them
+            sentences[-1] = ReplySentence(
+                sentences[-1].text, (*sentences[-1].citations, *_mark_numbers(ahead.group()))
             )
             piece = piece[ahead.end() :]
         words = _GAP.sub("", _MARK.sub("", piece)).strip()
         if re.search(r"\w", words):
-            said.append(ReplySentence(words, _mark_numbers(piece)))
-    return tuple(said)
+            sentences.append(ReplySentence(words, _mark_numbers(piece)))
+    return tuple(sentences)
 
 
 def _mark_numbers(text: str) -> tuple[int, ...]:
@@ -214,7 +216,7 @@ def _cite_by_position(
     sentences_: Sequence[ReplySentence], passages: Sequence[ReplyPassage]
 ) -> tuple[ReplyCitation, ...]:
     """Take [n] as the n-th passage where an engine names its sources no other way."""
-    numbers = sorted({n for one in sentences_ for n in one.citations})
+    numbers = sorted({n for sentence in sentences_ for n in sentence.citations})
     cited: list[ReplyCitation] = []
     for number in numbers:
         if 0 < number <= len(passages):

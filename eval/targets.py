@@ -23,7 +23,8 @@ from eval.case import Case, list_turns
 from eval.errors import BadTarget, NoAnswer
 
 Json = Mapping[str, Any]
-TRIES, PAUSE = 3, 0.5
+TRIES = 3
+PAUSE = 0.5
 LARGEST_REPLY = 32 << 20  # bytes: an answer with its passages has some 100 KB
 LARGEST_TEXT = 256 << 20  # bytes of a document's stored text
 PLAIN = {"Accept-Encoding": "identity"}
@@ -96,8 +97,8 @@ class RagdeskTarget(_HttpTarget):
     def facts(self) -> Json:
         """Return the server, the collection and the generation that answers now."""
         request = self._http.build_request("GET", "/v1/collections")
-        found = _send_request(self._http, request, self._timeout).get("collections")
-        named = [c for c in found if isinstance(c, Mapping)] if isinstance(found, list) else []
+        listed = _send_request(self._http, request, self._timeout).get("collections")
+        named = [c for c in listed if isinstance(c, Mapping)] if isinstance(listed, list) else []
         here = next((c for c in named if c.get("name") == self._collection), None)
         if here is None:
             raise BadTarget(f"{self._url} has no collection {self._collection!r}.")
@@ -126,28 +127,28 @@ class RagdeskTarget(_HttpTarget):
         place = f"/v1/collections/{self._collection}/documents/{quote(uri)}/text"
         params = {} if generation is None else {"generation": generation}
         request = self._http.build_request("GET", place, params=params)
-        with _open_reply(self._http, request) as found:
-            if found.status_code == httpx.codes.NOT_FOUND:
+        with _open_reply(self._http, request) as response:
+            if response.status_code == httpx.codes.NOT_FOUND:
                 return None
-            found.raise_for_status()
-            return _read_reply(found, LARGEST_TEXT, self._timeout).decode("utf-8")
+            response.raise_for_status()
+            return _read_reply(response, LARGEST_TEXT, self._timeout).decode("utf-8")
 
 
 class MappedTarget(_HttpTarget):
     """Any HTTP endpoint that speaks JSON, described by a mapping file."""
 
     def __init__(self, file: Path, environ: Mapping[str, str]) -> None:
-        held = _read_mapping(file)
-        self._name = str(held.get("name", file.stem))
-        self._url = str(held["url"])
-        self._request: Json = held.get("request", {})
-        self._reply: Json = held["reply"]
-        self._passage = {**_PASSAGE, **held.get("passage", {})}
-        self._citation = {**_CITATION, **held.get("citation", {})}
+        mapping = _read_mapping(file)
+        self._name = str(mapping.get("name", file.stem))
+        self._url = str(mapping["url"])
+        self._request: Json = mapping.get("request", {})
+        self._reply: Json = mapping["reply"]
+        self._passage = {**_PASSAGE, **mapping.get("passage", {})}
+        self._citation = {**_CITATION, **mapping.get("citation", {})}
         headers = {
-            k: _fill_placeholders(str(v), environ) for k, v in held.get("headers", {}).items()
+            k: _fill_placeholders(str(v), environ) for k, v in mapping.get("headers", {}).items()
         }
-        self._timeout = float(held.get("timeout", 120))
+        self._timeout = float(mapping.get("timeout", 120))
         self._http = httpx.Client(headers={**PLAIN, **headers}, timeout=self._timeout)
         self.readable = False
 
@@ -178,11 +179,11 @@ class MappedTarget(_HttpTarget):
         )
         for name, fields in (("passages", self._passage), ("citations", self._citation)):
             if name in self._reply:
-                found = _follow_path(raw, str(self._reply[name])) or ()
-                if not isinstance(found, list | tuple):
+                entries = _follow_path(raw, str(self._reply[name])) or ()
+                if not isinstance(entries, list | tuple):
                     raise NoAnswer(f"no list at {self._reply[name]!r} of the reply")
                 answer[name] = [
-                    _map_fields(one, fields, at) for at, one in enumerate(found, start=1)
+                    _map_fields(entry, fields, at) for at, entry in enumerate(entries, start=1)
                 ]
         return answer
 
@@ -209,7 +210,8 @@ def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) ->
     for attempt in range(1, TRIES + 1):
         try:
             with _open_reply(http, request) as got:
-                body, status = _read_reply(got, LARGEST_REPLY, timeout), got.status_code
+                body = _read_reply(got, LARGEST_REPLY, timeout)
+                status = got.status_code
         except httpx.HTTPError as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         if status not in _AGAIN or attempt == TRIES:
@@ -222,12 +224,12 @@ def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) ->
     if status >= httpx.codes.BAD_REQUEST:
         raise NoAnswer(f"HTTP {status}: {body[:200].decode('utf-8', 'replace')}")
     try:
-        held = from_json(body)
+        content = from_json(body)
     except ValueError as error:
         raise NoAnswer(f"not JSON: {error}") from error
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         raise NoAnswer("not a JSON object")
-    return held
+    return content
 
 
 @contextmanager
@@ -245,7 +247,8 @@ def _read_reply(response: httpx.Response, most: int, seconds: float) -> bytes:
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise NoAnswer(f"the reply is coded ({coding[:20]}), which was not asked for")
-    body, end = bytearray(), time.monotonic() + seconds
+    body = bytearray()
+    end = time.monotonic() + seconds
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > most:
@@ -261,15 +264,15 @@ def _retry_seconds(text: str | None) -> float:
 
 def _read_mapping(file: Path) -> Json:
     try:
-        held = tomllib.loads(file.read_text(encoding="utf-8"))
+        mapping = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadTarget(f"{file}: {error}") from error
     known = {"name", "url", "timeout", "headers", "request", "reply", "passage", "citation"}
-    if odd := sorted(set(held) - known):
+    if odd := sorted(set(mapping) - known):
         raise BadTarget(f"{file}: {odd[0]!r} is not known; known are {', '.join(sorted(known))}.")
-    if "url" not in held or "text" not in held.get("reply", {}):
+    if "url" not in mapping or "text" not in mapping.get("reply", {}):
         raise BadTarget(f"{file} needs url, and in [reply] text: where the answer stands.")
-    return held
+    return mapping
 
 
 def _fill_placeholders(text: str, environ: Mapping[str, str]) -> str:
@@ -324,6 +327,6 @@ def _follow_path(value: Any, path: str) -> Any:
 def _map_fields(entry: Any, fields: Mapping[str, str], number: int) -> dict[str, Any]:
     if isinstance(entry, str):  # a passage may be nothing but its text
         return {"text": entry, "quote": entry, "number": number}
-    found = {name: _follow_path(entry, path) for name, path in fields.items()}
-    kept = {name: value for name, value in found.items() if value is not None}
+    values = {name: _follow_path(entry, path) for name, path in fields.items()}
+    kept = {name: value for name, value in values.items() if value is not None}
     return {"number": number, "text": "", **kept}

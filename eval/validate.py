@@ -21,7 +21,9 @@ from eval.stats import Floats
 from eval.target_reply import split_marked_text
 from indexes.text.coverage import Idf
 
-VALIDATION_FOLDS, LENGTHS, VALIDATION_ROUNDS = 5, 3, 1_000
+VALIDATION_FOLDS = 5
+LENGTHS = 3
+VALIDATION_ROUNDS = 1_000
 # Balanced accuracy, of whole sets or test parts: a yardstick, no paired comparison.
 PUBLISHED: Final = {
     "summedits": "balanced accuracy QAFactEval .655, GPT-4 .82, people .91 (Laban et al. 2023)",
@@ -46,14 +48,14 @@ class WordVerifier:
 
     def __call__(self, text: str, sources: Sequence[str]) -> float | None:
         """Return the knowledge precision of a text's claims."""
-        said = [
-            one.text
-            for one in split_marked_text(text)
-            if faithfulness.extract_claimed_words(one.text)
+        claims = [
+            sentence.text
+            for sentence in split_marked_text(text)
+            if faithfulness.extract_claimed_words(sentence.text)
         ]
-        if not said:
+        if not claims:
             return None
-        return self.measure(said, faithfulness.collect_knowledge(sources), self.idf)
+        return self.measure(claims, faithfulness.collect_knowledge(sources), self.idf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,10 @@ Figure = Callable[[VerifierScores], float]
 
 def compute_idf(texts: Sequence[str]) -> Idf:
     """Return the idf of words over some texts."""
-    every = dict.fromkeys(texts)
-    held = Counter(word for text in every for word in faithfulness.word_set(text))
-    n = len(every)
-    return lambda word: math.log1p((n - held[word] + 0.5) / (held[word] + 0.5))
+    distinct = dict.fromkeys(texts)
+    counts = Counter(word for text in distinct for word in faithfulness.word_set(text))
+    n = len(distinct)
+    return lambda word: math.log1p((n - counts[word] + 0.5) / (counts[word] + 0.5))
 
 
 def validate_verifier(
@@ -84,30 +86,34 @@ def validate_verifier(
     """Compare a verifier (by default the words) with a rated set, and with the plain formula."""
     if rated[0].other is not None:
         return {"figures": _compare_rated_pairs(rated)}
-    idf = compute_idf([source for one in rated for source in one.sources])
+    idf = compute_idf([source for rated_text in rated for source in rated_text.sources])
     ours = verifier or WordVerifier(idf)
     yardstick = WordVerifier(idf, faithfulness.compute_formula_precision)
-    both = [(one, ours(one.text, one.sources), yardstick(one.text, one.sources)) for one in rated]
-    kept = [(one, a, b) for one, a, b in both if a is not None and b is not None]
-    scores = _score_rated([(one, a) for one, a, _ in kept])
-    formula = _score_rated([(one, b) for one, _, b in kept])
+    both = [
+        (
+            rated_text,
+            ours(rated_text.text, rated_text.sources),
+            yardstick(rated_text.text, rated_text.sources),
+        )
+        for rated_text in rated
+    ]
+    kept = [(rated_text, a, b) for rated_text, a, b in both if a is not None and b is not None]
+    scores = _score_rated([(rated_text, a) for rated_text, a, _ in kept])
+    formula = _score_rated([(rated_text, b) for rated_text, _, b in kept])
     figures = {name: _estimate_figure(scores, figure) for name, figure in FIGURES.items()}
     gaps = {name: _estimate_gap(scores, formula, FIGURES[name]) for name in ("spearman", "auroc")}
-    parts = sorted({one.part for one, _, _ in kept})
+    names = sorted({rated_text.part for rated_text, _, _ in kept})
+    parts: dict[str, dict[str, float | None]] = {}
+    for name in names if len(names) > 1 else ():
+        pairs = [(rated_text, a) for rated_text, a, _ in kept if rated_text.part == name]
+        parts[name] = _estimate_figure(_score_rated(pairs), FIGURES["auroc"])
     return {
         "texts": len(kept),
         "claim_nothing": len(both) - len(kept),
         "good": int(scores.good.sum()),
         "figures": figures,
         "over_the_formula": gaps,
-        "parts": {
-            part: _estimate_figure(
-                _score_rated([(o, a) for o, a, _ in kept if o.part == part]), FIGURES["auroc"]
-            )
-            for part in parts
-        }
-        if len(parts) > 1
-        else {},
+        "parts": parts,
     }
 
 
@@ -134,15 +140,15 @@ def _balanced_accuracy(scores: VerifierScores) -> float:
     """Return the balanced accuracy at thresholds of the other folds; NaN where all are good."""
     if scores.good.all() or not scores.good.any():
         return math.nan
-    said = np.zeros(len(scores.values), dtype=bool)
+    accepted = np.zeros(len(scores.values), dtype=bool)
     fold = scores.clusters % VALIDATION_FOLDS
     for i in range(VALIDATION_FOLDS):
         train, test = fold != i, fold == i
         if test.any() and scores.good[train].any() and not scores.good[train].all():
-            said[test] = scores.values[test] >= find_threshold(
+            accepted[test] = scores.values[test] >= find_threshold(
                 scores.values[train], scores.good[train]
             )
-    return float((said[scores.good].mean() + (~said[~scores.good]).mean()) / 2)
+    return float((accepted[scores.good].mean() + (~accepted[~scores.good]).mean()) / 2)
 
 
 def find_threshold(values: Floats, good: NDArray[np.bool_]) -> float:
@@ -189,25 +195,32 @@ FIGURES: dict[str, Figure] = {
 
 def _compare_rated_pairs(rated: Sequence[RatedText]) -> dict[str, Any]:
     """Correlate the difference of our figures within each pair with the raters' preference."""
-    texts = [t for one in rated for t in (*one.sources, one.text, one.other or "")]
+    texts = [
+        t
+        for rated_text in rated
+        for t in (*rated_text.sources, rated_text.text, rated_text.other or "")
+    ]
     idf = compute_idf(texts)
     gaps = [
-        answer_metrics.compute_answer_f1(one.text, one.sources, idf)
-        - answer_metrics.compute_answer_f1(one.other or "", one.sources, idf)
-        for one in rated
+        answer_metrics.compute_answer_f1(rated_text.text, rated_text.sources, idf)
+        - answer_metrics.compute_answer_f1(rated_text.other or "", rated_text.sources, idf)
+        for rated_text in rated
     ]
     scores = _score_rated(list(zip(rated, gaps, strict=True)))
     return {name: _estimate_figure(scores, FIGURES[name]) for name in ("spearman", "pearson")}
 
 
 def _score_rated(pairs: Sequence[tuple[RatedText, float]]) -> VerifierScores:
-    _, clusters = np.unique(np.array([one.cluster for one, _ in pairs]), return_inverse=True)
+    _, clusters = np.unique(
+        np.array([rated_text.cluster for rated_text, _ in pairs]), return_inverse=True
+    )
     return VerifierScores(
         values=np.array([value for _, value in pairs], dtype=np.float64),
-        ratings=np.array([one.rating for one, _ in pairs], dtype=np.float64),
-        good=np.array([one.good for one, _ in pairs], dtype=bool),
+        ratings=np.array([rated_text.rating for rated_text, _ in pairs], dtype=np.float64),
+        good=np.array([rated_text.good for rated_text, _ in pairs], dtype=bool),
         lengths=np.array(
-            [len(faithfulness.word_set(one.text)) for one, _ in pairs], dtype=np.float64
+            [len(faithfulness.word_set(rated_text.text)) for rated_text, _ in pairs],
+            dtype=np.float64,
         ),
         clusters=clusters.astype(np.int64),
     )
@@ -225,9 +238,9 @@ def _select_rows(scores: VerifierScores, at: NDArray[np.int64]) -> VerifierScore
 
 def _draw_rows(scores: VerifierScores) -> list[NDArray[np.int64]]:
     """Draw whole sources with replacement; yield the rows of each draw."""
-    every = np.arange(len(scores.values))
+    all_rows = np.arange(len(scores.values))
     return [
-        np.repeat(every, row.astype(int)[scores.clusters])
+        np.repeat(all_rows, row.astype(int)[scores.clusters])
         for block in stats.draw_cluster_samples(int(scores.clusters.max()) + 1, VALIDATION_ROUNDS)
         for row in block
     ]
@@ -249,7 +262,7 @@ def _estimate_gap(
 
 
 def _bounded_estimate(value: float, drawn: Sequence[float]) -> dict[str, float | None]:
-    kept = [one for one in drawn if math.isfinite(one)]
+    kept = [value_drawn for value_drawn in drawn if math.isfinite(value_drawn)]
     if not kept or not math.isfinite(value):
         return {"value": None, "ci_low": None, "ci_high": None}
     low, high = np.quantile(kept, [0.025, 0.975])

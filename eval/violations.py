@@ -39,27 +39,36 @@ def list_violations(
     >>> [violation.words for violation in violations]
     ['60 days']
     """
-    said = LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
+    statement = LABEL.sub("", _MARKER.sub("", sentence)).replace("*", "")
     pieces = [piece for source in sources for piece in _split_source(source)]
     if not pieces:
         return []
-    at, share = choose_pieces(word_set(said), [word_set(piece) for piece in pieces], idf)
+    at, share = choose_pieces(word_set(statement), [word_set(piece) for piece in pieces], idf)
     whole = "\n".join(sources)
-    near = find_contradictions(said, "\n".join(pieces[i] for i in at), context=f"{beside}\n{whole}")
-    anywhere = set(find_contradictions(said, whole, context=beside)) if near else set()
+    contradictions = find_contradictions(
+        statement, "\n".join(pieces[i] for i in at), context=f"{beside}\n{whole}"
+    )
+    anywhere = (
+        set(find_contradictions(statement, whole, context=beside)) if contradictions else set()
+    )
     alone = len(at) == 1
-    denied = alone and _denials(said) != _denials(pieces[at[0]])
+    denied = alone and _denials(statement) != _denials(pieces[at[0]])
     turned = {"negation": denied, "opposite": alone}
     known = [
-        name.lower() for names, name in _SPELT.findall(said) if _is_abbreviation_of(names, name)
+        name.lower()
+        for names, name in _SPELT.findall(statement)
+        if _is_abbreviation_of(names, name)
     ]
     short = {*known, *(name.rstrip("0123456789") for name in known)}  # IC3 is also read as IC
     return [
-        one
-        for one in near
-        if one.words.lower() not in short
+        contradiction
+        for contradiction in contradictions
+        if contradiction.words.lower() not in short
         and _counts_as_violation(
-            one, share, nowhere=one in anywhere, turned=turned.get(one.kind, False)
+            contradiction,
+            share,
+            nowhere=contradiction in anywhere,
+            turned=turned.get(contradiction.kind, False),
         )
     ]
 

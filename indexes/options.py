@@ -6,18 +6,23 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexesOptions:
-    """Where vectors are searched, and which generations are kept.
+    """Where vectors are searched, and how many old generations of a collection are kept.
 
-    backend: ``faiss`` in this process, from the segments; ``milvus`` in Milvus (Lite, Standalone
-    or Distributed), for collections that outgrow one machine's memory.
-    device: of FAISS. ``cuda`` searches vectors on the first GPU and refuses without one; ``auto``
-    takes one where there is one. What does not fit its memory stays on the CPU.
-    uri: of Milvus, such as ``http://milvus:19530``; a file name ending in ``.db`` is Milvus Lite.
-    token: ``user:password`` or an API key. prefix: what names in Milvus begin with.
-    keep_generations: after each publish the newest so many stay, to go back to, and so do those
-    that would answer if the newest were damaged; the others are cleared. 0 clears none.
-    keep_hours: a generation younger than this stays too. What a process reads always stays.
-    keep_most: generations at most, however young: each publish looks at all that are left.
+    backend: ``faiss`` searches in this process, from the files in HOME; ``milvus`` in a Milvus
+        server, for collections that outgrow one machine's memory.
+    device: where FAISS searches: ``cpu``; ``cuda``, the first GPU, refused where there is none; or
+        ``auto``, a GPU if there is one. What does not fit its memory is searched on the CPU.
+    uri: address of Milvus, such as ``http://milvus:19530``; a file name ending in ``.db`` is Milvus
+        Lite.
+    token: ``user:password`` or an API key of Milvus.
+    prefix: what names of collections in Milvus begin with. Change it where two desks share one
+        Milvus.
+    keep_generations: newest generations to keep after each ingest, for ``ragdesk indexes
+        rollback``. Those that would answer if the newest were damaged stay too. 0 keeps all.
+    keep_hours: hours for which a generation stays even if there are many newer ones. One in use
+        always stays.
+    keep_most: generations kept at most, however young: the more there are, the slower each ingest
+        is.
     """
 
     backend: Literal["faiss", "milvus"] = "faiss"

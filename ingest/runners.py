@@ -40,13 +40,15 @@ class RunnerFactory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayOptions:
-    """Which Ray cluster computes, and what a worker of it may take.
+    """The Ray cluster that reads and embeds documents, for ``ragdesk ingest --on ray``.
 
-    address: of the cluster, such as ``ray://head:10001``; ``auto`` takes the one that this
-    machine belongs to, and empty starts one here. Home must lie where every node can read and
-    write it, under the same path.
-    workers: how many at once; 0 is as many as the cluster has room for.
-    cpus, gpus: of each worker. With a GPU, set ``[embed] device = "cuda"`` too.
+    address: the cluster's address, such as ``ray://head:10001``. ``auto`` takes the one that this
+        machine belongs to; empty starts one here. HOME must lie on a disk that every node mounts
+        under the same path.
+    workers: worker processes at the same time; 0 is as many as the cluster has room for.
+    cpus: CPUs reserved for each worker.
+    gpus: GPUs reserved for each worker, such as 1 or 0.5. With a GPU set embed.device to ``cuda``
+        too.
     batch: documents handed to a worker at a time.
     """
 

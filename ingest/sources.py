@@ -5,16 +5,21 @@ that would collide with a name of another source, the document's name begins wit
 own prefix, which is fixed at the first ingest and kept in ``sources.json``.
 """
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from indexes.store import durability, extra_files, generations, past_limits
+from indexes.store import durability, generations, past_limits
+from indexes.store.extra_files import ExtraFile
+from indexes.store.strict_json import check_text
 from ingest.errors import IngestError
 from ingest.source_files import SourceFile, _encode_uri
 
 REMEMBERED_SOURCES = "sources.json"
+_KEYS = frozenset({"format", "sources", "checksum"})
 API, APPROVED = "api", "approved"  # sources that are no path: real paths begin with "/"
 
 
@@ -89,7 +94,7 @@ def read_sources(collection: Path) -> dict[str, Source]:
     file = collection / REMEMBERED_SOURCES
     try:
         content = json.loads(file.read_bytes())
-        extra_files.check_facts_seal(content)
+        _check_seal(content)
         return {name: _make_source(name, **known) for name, known in content["sources"].items()}
     except FileNotFoundError:
         return {}
@@ -118,7 +123,8 @@ def write_sources(
         one.name: {"prefix": one.prefix, "always": one.always, "groups": sorted(one.groups)}
         for one in sources.values()
     }
-    facts = extra_files.seal_facts({"format": 1, "sources": entries})
+    facts: dict[str, Any] = {"format": 1, "sources": entries}
+    facts["checksum"] = _facts_checksum(facts)
     content = json.dumps(facts, indent=1, sort_keys=True)
     durability.replace_file(collection / REMEMBERED_SOURCES, f"{content}\n".encode())
 
@@ -147,3 +153,36 @@ def _make_source(name: str, *, prefix: str, always: bool, groups: object) -> Sou
     if not isinstance(groups, list) or not all(isinstance(g, str) and g.strip() for g in groups):
         raise ValueError(f"{name} has groups that are none")
     return Source(name=name, prefix=prefix, always=always, groups=frozenset(groups))
+
+
+def _check_seal(facts: Mapping[str, Any]) -> None:
+    """Compare remembered sources with their checksum; homes of old have none. Raises ValueError.
+
+    They say who may see what comes to a source: one changed letter in the name of a group would
+    show documents to others.
+    """
+    if not facts.keys() <= _KEYS:
+        raise ValueError("it says what no sources.json of ours does")
+    known = {name: value for name, value in facts.items() if name != "checksum"}
+    if "checksum" in facts and facts["checksum"] != _facts_checksum(known):
+        raise ValueError("its checksum is wrong")
+
+
+def _facts_checksum(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _check_sources(values: Any) -> None:
+    _check_seal(values)
+    for name, source in values["sources"].items():
+        check_text(name)
+        check_text(source["prefix"])
+        groups = source["groups"]
+        if type(source["always"]) is not bool or not isinstance(groups, list):
+            raise ValueError(name)
+        for group in groups:
+            check_text(group)
+
+
+# A collection's own is newer than a backup's, and says who may see what its sources bring.
+SOURCES_EXTRA_FILE = ExtraFile(name=REMEMBERED_SOURCES, check=_check_sources, is_newer_here=True)

@@ -39,10 +39,12 @@ _BREAKS = ("P", "L", "S", "C", "W", "")  # of ``letters``, strongest first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitOptions:
-    """How large a chunk may become, in tokens of the embedder.
+    """How large the pieces are into which documents are cut, in tokens of the embedding model.
 
-    max_tokens: of its text; 180 with their headings fill the packaged model's window.
-    window: of its text and its lead together. That model reads 256, two of them its own.
+    max_tokens: tokens of a piece's own text, at most. A model that reads less gets smaller pieces
+        by itself; raise it only for a model that reads more. The next ingest reads all documents
+        anew.
+    window: tokens of a piece together with its headings, at most. The packaged model reads 256.
     """
 
     max_tokens: int = 180

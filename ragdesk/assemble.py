@@ -26,10 +26,11 @@ from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.runners import RunnerFactory, RunnerKind
 from ingest.source_changes import AdmissionRule
+from ingest.sources import SOURCES_EXTRA_FILE
 from ingest.vector_replicas import replicate_vectors
 from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
-from ragdesk.answering.calibration import Calibration
+from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from indexes.vectors.on_milvus import MilvusStore
 
 log = logging.getLogger("ragdesk")
+EXTRA_FILES = (SOURCES_EXTRA_FILE, CALIBRATION_EXTRA_FILE)  # of a collection, beside its index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 Defaults stand in the option classes, beside the code they turn. Over them go the settings
 file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only reader of both.
+An option is named by its table and field everywhere inside (``retrieve.near``); the name that
+an operator writes and sees may be another one (``advanced.retrieve.near``).
 """
 
 import difflib
@@ -11,7 +13,7 @@ import stat
 import sys
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -23,6 +25,13 @@ from indexes.options import IndexesOptions
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
+from ragdesk.advanced_settings import (
+    ADVANCED_FIELDS,
+    ADVANCED_TABLE,
+    is_advanced,
+    option_name,
+    setting_name,
+)
 from ragdesk.answering.clarify import ClarifyOptions
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.reading.sentence_extractor import ExtractOptions
@@ -65,7 +74,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
-    """Settings, where home is, and where each value that is no default came from."""
+    """Settings, where home is, and where each option that is no default came from."""
 
     home: Path
     settings: Settings
@@ -80,6 +89,26 @@ class SettingRow:
     name: str
     value: Any
     origin: str
+    is_advanced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _WrittenSetting:
+    """A setting as a file or a variable names it, the option that it means, and its value.
+
+    origin: the file or the variable. place, new_place: the name as it is written there, and as
+    it is to be written now.
+    """
+
+    option: str
+    value: Any
+    origin: str
+    place: str
+    new_place: str
+
+    @property
+    def has_moved(self) -> bool:
+        return self.place != self.new_place
 
 
 def load_settings(
@@ -162,24 +191,81 @@ def _read_trusted(file: Path) -> str | None:
 def _merge_layers(
     file: Path | None, text: str, environ: Mapping[str, str], flags: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
+    """Lay file, variables and flags over each other; warn once of all settings that have moved."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, value in _iter_file_values(file, text):
-        _put_value(values, name, value)
-        origins[name] = str(file)
-    for variable, words in sorted(environ.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
-            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            _put_value(values, name, _parse_variable(words, _setting_type(Settings, name)))
-            origins[name] = variable
-    for name, value in flags.items():
+    moves: list[str] = []
+    for layer in (_file_entries(file, text), _variable_entries(environ)):
+        new_places = {entry.option for entry in layer if not entry.has_moved}
+        for entry in layer:
+            if entry.has_moved and entry.option in new_places:
+                moves.append(f"{entry.place} is not used, as {entry.new_place} is set too")
+                continue
+            if entry.has_moved:
+                moves.append(f"{entry.place} is now {entry.new_place}")
+            _put_value(values, entry.option, entry.value)
+            origins[entry.option] = entry.origin
+    for option, value in flags.items():
         if value is not None:
-            _put_value(values, name, value)
-            origins[name] = f"--{name.rpartition('.')[2].replace('_', '-')}"
+            _put_value(values, option, value)
+            origins[option] = f"--{option.rpartition('.')[2].replace('_', '-')}"
+    if moves:
+        _warn_of_moves(file, moves)
     return values, origins
 
 
+def _warn_of_moves(file: Path | None, moves: Sequence[str]) -> None:
+    where = f" of {file}" if file and any(move.startswith("[") for move in moves) else ""
+    sys.stderr.write(
+        f"ragdesk: settings{where} have moved; their old names still work: {'; '.join(moves)}. "
+        "See: ragdesk settings --advanced\n"
+    )
+
+
+def _file_entries(file: Path | None, text: str) -> list[_WrittenSetting]:
+    entries = []
+    for name, value in _iter_file_values(file, text):
+        option = _resolve_name(name)
+        entries.append(
+            _WrittenSetting(
+                option=option,
+                value=value,
+                origin=str(file),
+                place=_file_place(name),
+                new_place=_file_place(setting_name(option)),
+            )
+        )
+    return entries
+
+
+def _file_place(name: str) -> str:
+    """Write a dotted name as it stands in a file: ``[serve] port``."""
+    table, _, key = name.rpartition(".")
+    return f"[{table}] {key}"
+
+
+def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
+    entries = []
+    for variable, words in sorted(environ.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
+            option = _resolve_name(
+                variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            )
+            new_name = setting_name(option).upper().replace(".", "__")
+            entries.append(
+                _WrittenSetting(
+                    option=option,
+                    value=_parse_variable(words, _option_type(Settings, option)),
+                    origin=variable,
+                    place=variable,
+                    new_place=f"{ENVIRONMENT_PREFIX}{new_name}",
+                )
+            )
+    return entries
+
+
 def _iter_file_values(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name of each setting of a file, as it is written there, and its value."""
     if file is None:
         return
     try:
@@ -187,47 +273,63 @@ def _iter_file_values(file: Path | None, text: str) -> Iterator[tuple[str, Any]]
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}.") from error
     for table, content in tables.items():
-        if isinstance(content, Mapping):
-            if table not in get_type_hints(Settings):
-                raise _unknown_setting(table)
-            yield from ((f"{table}.{key}", value) for key, value in content.items())
-        elif table == "home":
+        if table == ADVANCED_TABLE and isinstance(content, Mapping):
+            for key, subtable in content.items():
+                yield from _iter_table(f"{table}.{key}", subtable)
+        elif table == "home" and not isinstance(content, Mapping):
             raise SettingsError(
                 f"{file}: home is set by --home or {ENVIRONMENT_PREFIX}HOME, not in a file."
             )
         else:
-            yield table, content
+            yield from _iter_table(table, content)
 
 
-def _put_value(values: dict[str, Any], name: str, value: Any) -> None:
-    _setting_type(Settings, name)
-    *tables, key = name.split(".")
+def _iter_table(table: str, content: object) -> Iterator[tuple[str, Any]]:
+    if not isinstance(content, Mapping) or table not in _list_tables():
+        raise _unknown_setting(table)
+    for key, value in content.items():
+        yield f"{table}.{key}", value
+
+
+def _put_value(values: dict[str, Any], option: str, value: Any) -> None:
+    *tables, key = option.split(".")
     for table in tables:
         values = values.setdefault(table, {})
     values[key] = value
 
 
-def _setting_type(cls: type, name: str) -> Any:
-    """Find the type of a dotted name; an unknown one is refused with its nearest neighbour."""
-    head, _, rest = name.partition(".")
-    hints = get_type_hints(cls)
-    if head in hints and is_dataclass(hints[head]) and rest:
-        try:
-            return _setting_type(hints[head], rest)
-        except SettingsError:
-            raise _unknown_setting(name) from None
-    if head in hints and not is_dataclass(hints[head]) and not rest:
-        return hints[head]
-    raise _unknown_setting(name)
+def _resolve_name(name: str) -> str:
+    """Return the option that a setting's name means; an unknown one is refused."""
+    option = option_name(name)
+    if option is None or _option_type(Settings, option) is None:
+        raise _unknown_setting(name)
+    return option
+
+
+def _option_type(cls: type, option: str) -> Any:
+    """Find the type of an option by its dotted name; None for an unknown one."""
+    head, _, rest = option.partition(".")
+    hint = get_type_hints(cls).get(head)
+    if is_dataclass(hint):
+        return _option_type(hint, rest) if isinstance(hint, type) and rest else None
+    return None if rest else hint
+
+
+def _list_tables() -> list[str]:
+    tables = [part.name for part in fields(Settings)]
+    return tables + [f"{ADVANCED_TABLE}.{table}" for table in ADVANCED_FIELDS]
 
 
 def _unknown_setting(name: str) -> SettingsError:
-    known = [row.name for row in list_settings(Settings())]
-    known += [part.name for part in fields(Settings)]
+    """Refuse a name with the nearest setting, whether that is sought as an advanced one or not."""
+    known = {table: table for table in _list_tables()}
+    for row in list_settings(Settings()):
+        option = row.name.removeprefix(f"{ADVANCED_TABLE}.")
+        known[option] = known[f"{ADVANCED_TABLE}.{option}"] = row.name
     close = difflib.get_close_matches(name, known, n=1) or [
         other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
     ]
-    hint = f"Did you mean {close[0]!r}?" if close else "See them all: ragdesk settings"
+    hint = f"Did you mean {known[close[0]]!r}?" if close else "See them all: ragdesk settings"
     return SettingsError(f"Unknown setting {name!r}. {hint}")
 
 
@@ -250,7 +352,7 @@ def validate_options(cls: type[T], values: Mapping[str, Any], origins: Mapping[s
         name = ".".join(str(part) for part in first["loc"]) or cls.__name__
         origin = next((o for n, o in origins.items() if n.startswith(name)), "default")
         message = re.sub(r"^Value error, ", "", first["msg"])
-        raise SettingsError(f"{name} ({origin}): {message}.") from error
+        raise SettingsError(f"{setting_name(name)} ({origin}): {message}.") from error
 
 
 def is_options(value: object) -> TypeGuard[Any]:
@@ -263,6 +365,8 @@ def list_settings(
 ) -> list[SettingRow]:
     """List effective settings, in the order of their tables. Secrets are masked.
 
+    origins: where an option that is no default came from, by the option's name.
+
     A field is a secret when its metadata says so: ``field(metadata={"secret": True})``.
     """
     listed: list[SettingRow] = []
@@ -273,6 +377,11 @@ def list_settings(
             continue
         visible = SECRET_MASK if part.metadata.get("secret") and value else value
         listed.append(
-            SettingRow(name=name, value=visible, origin=(origins or {}).get(name, "default"))
+            SettingRow(
+                name=setting_name(name),
+                value=visible,
+                origin=(origins or {}).get(name, "default"),
+                is_advanced=is_advanced(name),
+            )
         )
     return listed

@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ragdesk.advanced_settings import ADVANCED_NOTE, ADVANCED_TABLE, is_advanced
 from ragdesk.settings import Settings, is_options
 
 EXAMPLE_HEAD = """\
@@ -20,23 +21,38 @@ EXAMPLE_HEAD = """\
 """
 
 
-def format_example() -> str:
-    """Write the whole file."""
-    tables = [
-        _format_options(part.name, getattr(Settings(), part.name)) for part in fields(Settings)
-    ]
-    return "\n".join([EXAMPLE_HEAD, *tables])
+EXAMPLE_FOOT = """\
+## Weights and constants of ranking, reading and checking stand in tables of their own, such as
+## [advanced.retrieve]. They are left out here: ragdesk settings --example --advanced
+"""
 
 
-def _format_options(name: str, options: object) -> str:
+def format_example(*, with_advanced: bool = False) -> str:
+    """Write the whole file; the advanced tables are left out unless they are wanted."""
+    shown = []
+    advanced = ["\n".join(_wrap_comment(ADVANCED_NOTE)) + "\n"]
+    for part in fields(Settings):
+        options = getattr(Settings(), part.name)
+        names = [option.name for option in fields(options)]
+        tuned = [name for name in names if is_advanced(f"{part.name}.{name}")]
+        own = [name for name in names if name not in tuned]
+        if own:
+            shown.append(_format_options(part.name, options, own))
+        if tuned:
+            advanced.append(_format_options(f"{ADVANCED_TABLE}.{part.name}", options, tuned))
+    return "\n".join([EXAMPLE_HEAD, *shown, *(advanced if with_advanced else [EXAMPLE_FOOT])])
+
+
+def _format_options(table: str, options: object, names: Sequence[str]) -> str:
+    """Write a table: what it is for, then each of the named settings."""
     doc = inspect.cleandoc(type(options).__doc__ or "")
     parts = [part.name for part in fields(options)] if is_options(options) else []
     reasons = _field_reasons(doc, parts)
-    lines = [f"[{name}]", *_wrap_comment(doc.split("\n")[0]), ""]
-    for part in parts:
-        value = getattr(options, part)
-        setting = f"{part} is not set" if value is None else f"{part} = {_format_toml(value)}"
-        lines += [*_wrap_comment(reasons.get(part, "")), f"# {setting}"]
+    lines = [f"[{table}]", *_wrap_comment(doc.split("\n")[0].replace("``", '"')), ""]
+    for name in names:
+        value = getattr(options, name)
+        setting = f"{name} is not set" if value is None else f"{name} = {_format_toml(value)}"
+        lines += [*_wrap_comment(reasons.get(name, "")), f"# {setting}"]
     return "\n".join([*lines, ""])
 
 

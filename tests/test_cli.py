@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 
 from indexes.store import locks
 from ragdesk import settings_example
+from ragdesk.advanced_settings import ADVANCED_NOTE, setting_name
 from ragdesk.cli.main import VERBS, cli
-from ragdesk.settings import Settings, load_settings
+from ragdesk.settings import Settings, list_settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 HANDBOOK = {
@@ -84,22 +85,64 @@ def test_the_help_lists_every_verb_and_each_verb_has_examples(home):
         assert "Examples:" in run(home, verb, "--help").output
 
 
-def test_the_example_file_is_current_and_holds_every_default(tmp_path):
+def activate(example: str) -> str:
+    """Take the # away from each default of an example file."""
+    lines = [
+        line.removeprefix("# ")
+        if line.startswith("# ") and " = " in line and "[" not in line[:3]
+        else line
+        for line in example.split("\n")
+    ]
+    head = next(i for i, line in enumerate(lines) if line.startswith("["))
+    return "\n".join(lines[head:])
+
+
+def test_the_example_file_is_current_and_holds_every_default(tmp_path, capsys):
     text = (ROOT / "ragdesk.example.toml").read_text(encoding="utf-8")
     assert text == settings_example.format_example(), (
         "write it anew: ragdesk settings --example > ragdesk.example.toml"
     )
 
     file = tmp_path / "all.toml"
-    active = [
-        line.removeprefix("# ")
-        if line.startswith("# ") and " = " in line and "[" not in line[:3]
-        else line
-        for line in text.split("\n")
-    ]
-    head = next(i for i, line in enumerate(active) if line.startswith("["))
-    file.write_text("\n".join(active[head:]), encoding="utf-8")
-    assert load_settings(home=None, config=file, environ={}).settings == Settings()
+    for example in (text, settings_example.format_example(with_advanced=True)):
+        file.write_text(activate(example), encoding="utf-8")
+        loaded = load_settings(home=None, config=file, environ={})
+        assert loaded.settings == Settings()
+        own = {row.name for row in list_settings(Settings()) if not row.is_advanced}
+        unset = {"embed.threads", "embed.reads_cjk"}  # TOML has no word for it
+        names = set(map(setting_name, loaded.origins)) - {"home"}
+        assert {name for name in names if not name.startswith("advanced.")} == own - unset
+    assert len(loaded.origins) == len(["home", *list_settings(Settings())]) - len(unset)
+    assert capsys.readouterr().err == ""
+
+
+def test_each_setting_of_the_example_file_says_what_it_does():
+    example = settings_example.format_example(with_advanced=True).split("\n")
+    settings = [i for i, line in enumerate(example) if line.startswith("# ") and i > 4]
+    assert len(settings) == len(list_settings(Settings()))
+    assert [example[i] for i in settings if not example[i - 1].startswith("## ")] == []
+
+
+def test_advanced_settings_are_shown_where_they_are_wanted_or_changed(home, monkeypatch):
+    plain = run(home, "settings").output
+    assert "advanced.retrieve" not in plain
+    assert "ragdesk settings --advanced" in plain
+    whole = run(home, "settings", "--advanced").output
+    assert "advanced.retrieve.near" in whole
+    assert ADVANCED_NOTE in whole
+    example = run(home, "settings", "--example", "--advanced").output
+    assert ADVANCED_NOTE in " ".join(example.replace("## ", "").split())
+
+    monkeypatch.setenv("RAGDESK_ADVANCED__RETRIEVE__NEAR", "0.6")
+    changed = said(run(home, "settings", "--json"))
+    assert [name for name in changed if name.startswith("advanced.")] == ["advanced.retrieve.near"]
+    assert changed["advanced.retrieve.near"] == {
+        "value": 0.6,
+        "origin": "RAGDESK_ADVANCED__RETRIEVE__NEAR",
+    }
+    assert len(said(run(home, "settings", "--advanced", "--json"))) == len(
+        ["home", *list_settings(Settings())]
+    )
 
 
 def test_a_plan_says_what_would_change_and_changes_nothing(home, documents):

@@ -1,11 +1,27 @@
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from ragdesk.advanced_settings import ADVANCED_FIELDS, MOST_SHOWN
 from ragdesk.errors import SettingsError
-from ragdesk.settings import SECRET_MASK, LoadedSettings, list_settings, load_settings
+from ragdesk.settings import SECRET_MASK, LoadedSettings, Settings, list_settings, load_settings
+
+FILE_OF_0_1_0 = """
+[serve]
+port = 9000
+poll_seconds = 2.0
+[retrieve]
+top_k = 5
+same = 0.8
+lexical = 0.7
+[extract]
+most = 4
+second = 0.5
+[decide]
+floor = 0.6
+"""
 
 
 def read(
@@ -55,11 +71,105 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
         ("[serve\n", {}, "is not TOML"),
         ('home = "/data"\n', {}, "home is set by --home"),
         ('[serve]\nport = "x"\n', {}, r"serve\.port \(.*r\.toml\)"),
+        ("[advanced.retrieve]\nnera = 1\n", {}, r"mean 'advanced\.retrieve\.near'\?"),
+        ("[retrieve]\nlexcal = 1\n", {}, r"mean 'advanced\.retrieve\.lexical'\?"),
+        ("[advanced.retrieve]\ntop_k = 1\n", {}, r"Unknown setting 'advanced.*'retrieve\.top_k'"),
+        ("[advanced.decide]\n", {}, r"Unknown setting 'advanced\.decide'"),
+        ("[advanced]\nnear = 1\n", {}, r"Unknown setting 'advanced\.near'"),
+        ("advanced = 1\n", {}, "Unknown setting 'advanced'"),
+        ("", {"RAGDESK_ADVANCED__RETRIEVE": "1"}, r"Unknown setting 'advanced\.retrieve'"),
+        ("", {"RAGDESK_ADVANCED__SERVE__PORT": "1"}, r"mean 'serve\.port'\?"),
+        (
+            '[advanced.retrieve]\nnear = "x"\n',
+            {},
+            r"^advanced\.retrieve\.near \(.*r\.toml\): .*number",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_where_it_stands(tmp_path, text, environ, message):
     with pytest.raises(SettingsError, match=message):
         read(tmp_path, text, environ)
+
+
+def test_an_operator_is_shown_a_bounded_number_of_settings():
+    rows = list_settings(Settings())
+    shown = [row.name for row in rows if not row.is_advanced]
+    assert len(shown) + len(["home"]) <= MOST_SHOWN
+    tuned = {f"advanced.{table}.{key}" for table, keys in ADVANCED_FIELDS.items() for key in keys}
+    assert tuned == {row.name for row in rows if row.is_advanced}
+
+
+def test_a_file_of_0_1_0_takes_effect_and_is_warned_of_once(tmp_path, capsys):
+    environ = {"RAGDESK_EXTRACT__CLOSE": "2", "RAGDESK_DECIDE__FLOOR": "0.7"}
+
+    loaded = read(tmp_path, FILE_OF_0_1_0, environ)
+
+    settings = loaded.settings
+    assert (settings.serve.port, settings.serve.poll_seconds) == (9000, 2.0)
+    retrieve = settings.retrieve
+    assert (retrieve.top_k, retrieve.same, retrieve.lexical) == (5, 0.8, 0.7)
+    extract = settings.extract
+    assert (extract.most, extract.second, extract.close) == (4, 0.5, 2)
+    assert settings.decide.floor == 0.7
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1
+    for move in (
+        "[serve] poll_seconds is now [advanced.serve] poll_seconds",
+        "[retrieve] same is now [advanced.retrieve] same",
+        "[retrieve] lexical is now [advanced.retrieve] lexical",
+        "[extract] second is now [advanced.extract] second",
+        "RAGDESK_EXTRACT__CLOSE is now RAGDESK_ADVANCED__EXTRACT__CLOSE",
+    ):
+        assert warning.count(move) == 1
+    assert warning.count(" is now ") == 5
+    assert str(loaded.file) in warning
+    rows = {row.name: row for row in list_settings(settings, loaded.origins)}
+    assert rows["advanced.retrieve.same"].origin.endswith("r.toml")
+    assert rows["advanced.extract.close"].origin == "RAGDESK_EXTRACT__CLOSE"
+
+
+def test_each_advanced_setting_is_still_read_from_its_old_place(tmp_path, capsys):
+    default = Settings()
+    lines, moves = [], []
+    for table, keys in ADVANCED_FIELDS.items():
+        lines.append(f"[{table}]")
+        for key in keys:
+            value = getattr(getattr(default, table), key)
+            text = "true" if value in {None, True} else value
+            lines.append(f"{key} = {text}")
+            moves.append(f"[{table}] {key} is now [advanced.{table}] {key}")
+
+    loaded = read(tmp_path, "\n".join(lines))
+
+    assert loaded.settings == replace(default, embed=replace(default.embed, reads_cjk=True))
+    warning = capsys.readouterr().err
+    assert [move for move in moves if move not in warning] == []
+    assert warning.count("\n") == 1
+
+
+def test_advanced_settings_are_read_from_file_and_variables_without_a_warning(tmp_path, capsys):
+    text = "[advanced.retrieve]\nnear = 0.4\npool = 50\n"
+    loaded = read(tmp_path, text, {"RAGDESK_ADVANCED__RETRIEVE__NEAR": "0.6"})
+    assert (loaded.settings.retrieve.near, loaded.settings.retrieve.pool) == (0.6, 50)
+    origins = {row.name: row.origin for row in list_settings(loaded.settings, loaded.origins)}
+    assert origins["advanced.retrieve.near"] == "RAGDESK_ADVANCED__RETRIEVE__NEAR"
+    assert origins["advanced.retrieve.pool"].endswith("r.toml")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_new_name_wins_over_the_old_one_beside_it_but_variables_over_the_file(tmp_path, capsys):
+    text = "[advanced.retrieve]\nnear = 0.4\n[retrieve]\nnear = 0.9\nlexical = 0.9\n"
+    environ = {
+        "RAGDESK_ADVANCED__RETRIEVE__POOL": "40",
+        "RAGDESK_RETRIEVE__POOL": "90",
+        "RAGDESK_RETRIEVE__LEXICAL": "0.7",
+    }
+    retrieve = read(tmp_path, text, environ).settings.retrieve
+    assert (retrieve.near, retrieve.pool, retrieve.lexical) == (0.4, 40, 0.7)
+    warning = capsys.readouterr().err
+    assert "[retrieve] near is not used, as [advanced.retrieve] near is set too" in warning
+    assert "RAGDESK_RETRIEVE__POOL is not used, as RAGDESK_ADVANCED__RETRIEVE__POOL is" in warning
+    assert warning.count("\n") == 1
 
 
 def test_home_and_file_are_found_where_the_contract_says(tmp_path, monkeypatch):

@@ -26,7 +26,8 @@ from reportlab.platypus import (
 from reportlab.platypus.tableofcontents import TableOfContents
 
 HANDBOOK_FOLDER = Path(__file__).parent
-SOURCE_FOLDER, DOCUMENT_FOLDER = HANDBOOK_FOLDER / "sources", HANDBOOK_FOLDER / "documents"
+SOURCE_FOLDER = HANDBOOK_FOLDER / "sources"
+DOCUMENT_FOLDER = HANDBOOK_FOLDER / "documents"
 
 
 class TextBlock(NamedTuple):
@@ -72,7 +73,8 @@ class Manual(BaseDocTemplate):
         level = {"Heading1": 0, "Heading2": 1}.get(style.name if style else "")
         if level is None or flowable.getPlainText() == "Contents":
             return
-        text, key = flowable.getPlainText(), f"h{id(flowable)}"
+        text = flowable.getPlainText()
+        key = f"h{id(flowable)}"
         self.canv.bookmarkPage(key)
         self.canv.addOutlineEntry(text, key, level=level)
         self.notify("TOCEntry", (level, text, self.page, key))

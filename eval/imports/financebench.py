@@ -15,13 +15,13 @@ PDFS = "pdfs"
 def read_financebench_cases(folder: Path) -> Iterator[Case]:
     """Yield every question. The set counts pages from 0, evidence here counts them from 1."""
     lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    for asked in map(json.loads, filter(str.strip, lines)):
-        pages = {(e["doc_name"], e["evidence_page_num"] + 1) for e in asked["evidence"]}
+    for row in map(json.loads, filter(str.strip, lines)):
+        pages = {(e["doc_name"], e["evidence_page_num"] + 1) for e in row["evidence"]}
         yield Case(
-            id=asked["financebench_id"],
+            id=row["financebench_id"],
             lang="en",
-            question=asked["question"],
-            reference=(asked["answer"],),
+            question=row["question"],
+            reference=(row["answer"],),
             evidence=tuple(Evidence(uri=f"{name}.pdf", page=page) for name, page in sorted(pages)),
-            cluster=asked["doc_name"],
+            cluster=row["doc_name"],
         )

@@ -25,12 +25,12 @@ STRATA: dict[str, Stratum] = {
 
 def read_mtrag_texts(file: Path) -> Iterator[SourceText]:
     """Yield every passage of every task once, as a document."""
-    seen: set[str] = set()
+    names: set[str] = set()
     for task in read_mtrag_tasks(file):
         for passage in task.get("contexts", ()):
             name = name_passage(passage)
-            if name not in seen and passage.get("text"):
-                seen.add(name)
+            if name not in names and passage.get("text"):
+                names.add(name)
                 yield SourceText(uri=name, text=passage["text"])
 
 

@@ -90,8 +90,8 @@ def _context_uri(text: str) -> str:
 def _read_list(file: Path) -> list[dict[str, Any]]:
     text = file.read_text(encoding="utf-8")
     if text.lstrip().startswith(("[", '{\n "goldens"', '{"goldens"')):
-        held = json.loads(text)
-        return list(held["goldens"]) if isinstance(held, dict) else held
+        content = json.loads(text)
+        return list(content["goldens"]) if isinstance(content, dict) else content
     return list(_read_json_rows(file))
 
 

@@ -41,22 +41,22 @@ class RatedText:
 def read_rated_mtrag(path: Path) -> Iterator[RatedText]:
     """Yield the rated answers whose passages are all in the file, with their mean rating."""
     file = path / "reference_subset_with_human_evaluations.json" if path.is_dir() else path
-    held = json.loads(file.read_text(encoding="utf-8"))
-    texts = {d["document_id"]: f"{d.get('title') or ''}\n{d['text']}" for d in held["documents"]}
-    tasks = {task["task_id"]: task for task in held["tasks"]}
-    for one in held["evaluations"]:
-        task = tasks[one["task_id"]]
+    content = json.loads(file.read_text(encoding="utf-8"))
+    texts = {d["document_id"]: f"{d.get('title') or ''}\n{d['text']}" for d in content["documents"]}
+    tasks = {task["task_id"]: task for task in content["tasks"]}
+    for evaluation in content["evaluations"]:
+        task = tasks[evaluation["task_id"]]
         names = [context["document_id"] for context in task["contexts"]]
         if not all(name in texts for name in names):
             continue
-        given = [float(r["value"]) for r in one["annotations"]["faithfulness"].values()]
+        ratings = [float(r["value"]) for r in evaluation["annotations"]["faithfulness"].values()]
         yield RatedText(
-            id=f"{one['task_id']} {one['model_id']}",
-            text=one["model_response"],
+            id=f"{evaluation['task_id']} {evaluation['model_id']}",
+            text=evaluation["model_response"],
             sources=tuple(texts[name] for name in names),
-            rating=fmean(given),
-            good=fmean(given) >= FAITHFUL,
-            cluster=one["task_id"],
+            rating=fmean(ratings),
+            good=fmean(ratings) >= FAITHFUL,
+            cluster=evaluation["task_id"],
             part=task["Answerability"][0].lower(),
             name_context="\n".join(turn["text"] for turn in task.get("input", ())),
         )
@@ -84,14 +84,14 @@ def read_paraphrases(path: Path) -> Iterator[RatedText]:
     The sources of one document together are the passage that a sentence is held against.
     """
     rows = list(_read_rated_lines(path))
-    held: dict[str, list[str]] = {}
+    passages: dict[str, list[str]] = {}
     for row in rows:
-        held.setdefault(row["document"], []).append(row["source"])
+        passages.setdefault(row["document"], []).append(row["source"])
     for n, row in enumerate(rows):
         yield RatedText(
             id=f"{row['document']} {n}",
             text=row["said"],
-            sources=("\n".join(dict.fromkeys(held[row["document"]])),),
+            sources=("\n".join(dict.fromkeys(passages[row["document"]])),),
             rating=1.0,
             good=True,
             cluster=row["document"],
@@ -150,15 +150,15 @@ def read_rated_ragtruth(path: Path) -> Iterator[RatedText]:
     """Yield the responses of RAGTruth; one without a marked span is faithful."""
     sources = {row["source_id"]: row for row in _read_rated_lines(path / "source_info.jsonl")}
     for row in _read_rated_lines(path / "response.jsonl"):
-        held = sources[row["source_id"]]
+        source = sources[row["source_id"]]
         yield RatedText(
             id=str(row["id"]),
             text=row["response"],
-            sources=(ragtruth.write_source(held),),
+            sources=(ragtruth.write_source(source),),
             rating=float(not row["labels"]),
             good=not row["labels"],
             cluster=str(row["source_id"]),
-            part=held.get("task_type", ""),
+            part=source.get("task_type", ""),
         )
 
 
@@ -176,12 +176,12 @@ SETS: dict[str, Callable[[Path], Iterator[RatedText]]] = {
 def read_rated_set(name: str, path: Path) -> list[RatedText]:
     """Read a rated data set. Raises BadCases where the path does not hold it."""
     try:
-        found = list(SETS[name](path))
+        rated = list(SETS[name](path))
     except (OSError, KeyError, TypeError, ValueError, StopIteration) as error:
         raise BadCases(f"{path} does not hold {name}: {type(error).__name__}: {error}") from error
-    if not found:
+    if not rated:
         raise BadCases(f"{path} holds nothing of {name}.")
-    return found
+    return rated
 
 
 def _match_files(path: Path, pattern: str) -> list[Path]:

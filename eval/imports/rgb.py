@@ -40,8 +40,8 @@ def read_rgb_cases(file: Path) -> Iterator[Case]:
 
 def list_rgb_passages(row: dict[str, Any], side: str) -> list[str]:
     """List the passages of a question that answer it (``right``) or do not (``wrong``)."""
-    held = row["positive"] if side == "right" else row["negative"]
-    flat = [text for one in held for text in (one if isinstance(one, list) else [one])]
+    entries = row["positive"] if side == "right" else row["negative"]
+    flat = [text for entry in entries for text in (entry if isinstance(entry, list) else [entry])]
     return list(dict.fromkeys(text for text in flat if text.strip()))
 
 

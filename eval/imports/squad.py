@@ -25,17 +25,17 @@ def read_squad_cases(file: Path) -> Iterator[Case]:
     Questions without a word (CMRC has two) are left out: nobody can find anything for them.
     """
     for uri, article, paragraph in _squad_paragraphs(file):
-        for asked in paragraph["qas"]:
-            if not asked["question"].strip():
+        for question in paragraph["qas"]:
+            if not question["question"].strip():
                 continue
-            impossible = asked.get("is_impossible", False)
-            answers = tuple(dict.fromkeys(a["text"].strip() for a in asked["answers"]))
+            impossible = question.get("is_impossible", False)
+            answers = tuple(dict.fromkeys(a["text"].strip() for a in question["answers"]))
             if not (answers or impossible):
-                raise ValueError(f"question {asked['id']} has no answer: a test file hides them")
+                raise ValueError(f"question {question['id']} has no answer: a test file hides them")
             yield Case(
-                id=asked["id"],
-                lang=detect_language(asked["question"]),
-                question=asked["question"].strip(),
+                id=question["id"],
+                lang=detect_language(question["question"]),
+                question=question["question"].strip(),
                 answerable=not impossible,
                 stratum="near_domain" if impossible else "in_kb",
                 reference=() if impossible else answers,

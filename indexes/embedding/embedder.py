@@ -35,16 +35,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedOptions:
-    """Which model makes the vectors, and on what.
+    """Which embedding model makes the vectors, and on which hardware.
 
-    model: ``packaged`` (all-MiniLM-L6-v2, English), a local sentence-transformers folder, or
-    ``none``: no vectors, passages are found by their words alone. Another model than the last
-    ingest's means that the next one embeds everything anew.
-    query_prefix, passage_prefix: words the model was trained to see first, such as ``query: ``.
-    backend: ``auto`` takes a GPU if there is one, else int8 where it was measured to cost at most
-    half a point of nDCG@10, else fp32.
-    device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``… threads: of the CPU; None means its cores.
-    reads_cjk: whether the model reads Chinese; None means that a short test decides.
+    model: ``packaged`` (all-MiniLM-L6-v2, English), the folder of a sentence-transformers model, or
+        ``none``: no vectors, passages are found by their words alone. After a change the next
+        ingest embeds all documents anew.
+    query_prefix: what the model expects before a question, such as ``query: ``; see its model card.
+    passage_prefix: what the model expects before a passage, such as ``passage: ``; see its model
+        card.
+    backend: ``torch``, ``onnx`` (fp32) or ``onnx-int8``. ``auto`` takes a GPU if there is one, else
+        int8 for models where it costs at most half a point of nDCG@10, else fp32.
+    device: ``cpu``, ``cuda``, a GPU by its number such as ``cuda:1``, or ``auto``: a GPU if there
+        is one.
+    threads: CPU threads for the model. Not set: as many as there are cores.
+    reads_cjk: whether the model reads Chinese. Not set: a short test decides.
     """
 
     model: str = PACKAGED_MODEL

@@ -58,7 +58,9 @@ class LexicalIndexWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._spill: IO[bytes] = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by ``close``
-        self._vocabulary, self._tokens, self._lengths = _Vocabulary(), array("I"), array("I")
+        self._vocabulary = _Vocabulary()
+        self._tokens = array("I")
+        self._lengths = array("I")
         self._runs: list[_Run] = []
         self._first = 0  # entry of the block
 
@@ -108,7 +110,8 @@ class LexicalIndexWriter:
         numbers = np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(terms))
         self._runs.append(self._append_run(terms, numbers, keys.astype(np.uint32), counts))
         self._vocabulary.clear()
-        self._tokens, self._first = array("I"), len(self._lengths)
+        self._tokens = array("I")
+        self._first = len(self._lengths)
 
     def _append_run(
         self, terms: list[str], numbers: NDArray[Any], rows: EntryIds, counts: TermCounts
@@ -187,7 +190,8 @@ class _Run:
         blob = os.pread(self.file, int(ends[-1]), self.spelled)
         self.pending += [blob[first:end] for first, end in pairwise((0, *ends.tolist()))]
         self.left -= count
-        self.sizes, self.numbers = self.sizes + 4 * count, self.numbers + 4 * count
+        self.sizes += 4 * count
+        self.numbers += 4 * count
         self.spelled += len(blob)
         return True
 
@@ -198,7 +202,8 @@ class _Run:
         total = int(numbers.sum())
         rows = self._read_array(np.uint32, self.rows, total)
         counts = self._read_array(np.uint16, self.counts, total)
-        self.rows, self.counts = self.rows + 4 * total, self.counts + 2 * total
+        self.rows += 4 * total
+        self.counts += 2 * total
         terms, self.pending, self.lengths = (
             self.pending[:count],
             self.pending[count:],
@@ -217,10 +222,8 @@ def _merge_runs(runs: Sequence[_Run], lengths: EntryIds, files: "_IndexFiles") -
     In each round the runs give all that they hold up to the least term at which one of them has
     to read on, so that no later round brings a term of it again.
     """
-    terms, postings = (
-        MERGED_TERMS // max(1, len(runs)) + 1,
-        MERGED_POSTINGS // max(1, len(runs)) + 1,
-    )
+    terms = MERGED_TERMS // max(1, len(runs)) + 1
+    postings = MERGED_POSTINGS // max(1, len(runs)) + 1
     while live := [run for run in runs if run.read_ahead(terms, postings)]:
         last = min((run.pending[-1] for run in live if run.left), default=None)
         parts = [part for part in (run.take_terms(last) for run in live) if part.terms]
@@ -236,7 +239,8 @@ def _write_merged(parts: Sequence[_Part], lengths: EntryIds, files: "_IndexFiles
         numbers[own] += part.numbers
     ends = np.cumsum(numbers)
     starts = ends - numbers
-    rows, counts = np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.uint16)
+    rows = np.empty(ends[-1], np.uint32)
+    counts = np.empty(ends[-1], np.uint16)
     filled = starts.copy()
     for part, own in zip(parts, ids, strict=True):
         heads = np.cumsum(part.numbers) - part.numbers

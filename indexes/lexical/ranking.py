@@ -27,7 +27,8 @@ _ScoreSums = NDArray[np.float64]
 FLOAT32_SLACK = 1 - 1e-6  # scores are handed back as float32: what differs less may still be a tie
 # At 100 k and 1 M chunks a posting is added 8 to 16 times as fast as a candidate is looked up,
 # and starting from the permitted entries pays once a filter leaves fewer than one in 256.
-LOOK_UP_COST, NARROW_SHARE = 16, 256
+LOOK_UP_COST = 16
+NARROW_SHARE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,8 @@ class Ranking:
         however the entries are spread over segments.
         """
         counted = Counter(terms)
-        query, total = [], 0.0
+        query = []
+        total = 0.0
         for df, term in sorted((self.df(term), term) for term in counted)[: self.options.terms]:
             weight = min(counted[term], self.options.repeats) * self.idf(term)
             total += weight
@@ -210,7 +212,8 @@ class _Search:
     """
 
     def __init__(self, ranking: Ranking, allowed: EntryMasks | None, k: int) -> None:
-        self.ranking, self.k = ranking, k
+        self.ranking = ranking
+        self.k = k
         masks = allowed if allowed is not None else [None] * len(ranking.segments)
         self.masks = [_intersect_masks(a, b) for a, b in zip(ranking.live, masks, strict=True)]
         self.sums = [np.zeros(s.count) for s in ranking.segments]

@@ -41,7 +41,8 @@ def break_markers(text: str) -> str:
     edits += [(m.start(), "[ ") for m in _BRACKETS.finditer(plain)]
     edits += [(m.end() - 1, " ]") for m in _BRACKETS.finditer(plain)]
     edits += [(m.start(), "] ") for m in _ODD.finditer(plain)]
-    parts, at = [], 0
+    parts = []
+    at = 0
     for place, replacement in sorted(edits):
         parts += [text[at:place], replacement]
         at = place + 1

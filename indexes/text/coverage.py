@@ -65,15 +65,18 @@ def choose_pieces(
     share = 0.0
     while left and len(chosen) < most:
         gains = [
-            (sum(w for term, w in weights.items() if term in covered or term in found) / total, -i)
-            for i, found in left
+            (
+                sum(w for term, w in weights.items() if term in covered or term in overlap) / total,
+                -i,
+            )
+            for i, overlap in left
         ]
         best, at = max(gains)
         if best < share + LEAST_GAIN:
             break
         chosen.append(-at)
-        covered.update(*(found for i, found in left if i == -at))
-        left = [(i, found) for i, found in left if not found <= covered]
+        covered.update(*(overlap for i, overlap in left if i == -at))
+        left = [(i, overlap) for i, overlap in left if not overlap <= covered]
         share = best
     return tuple(sorted(chosen)), share
 

@@ -163,7 +163,8 @@ def contradicts_polarity(claim: str, evidence: str, question: str) -> bool:
     denied = denies_question(clause, question)
     if denied is None:
         return False
-    lead, question_words = read_stance(claim), set(drop_stopwords(tokenize_text(question)))
+    lead = read_stance(claim)
+    question_words = set(drop_stopwords(tokenize_text(question)))
     share = len(question_words & set(tokenize_text(clause))) / len(question_words)
     if (
         lead.affirms is not None

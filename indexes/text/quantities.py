@@ -76,9 +76,11 @@ def _parse_units() -> Iterator[tuple[str, str, Decimal]]:
 
 _TABLE: Final = sorted(_parse_units(), key=lambda row: -len(row[0]))
 _WORD_ENDS: Final = {
-    one: "(?![a-z0-9])" if re.search("[a-z)?]$", one) else "" for one, _, _ in _TABLE
+    pattern: "(?![a-z0-9])" if re.search("[a-z)?]$", pattern) else "" for pattern, _, _ in _TABLE
 }
-_UNIT = re.compile(f"[ -]?(?:{'|'.join(f'({one}{_WORD_ENDS[one]})' for one, _, _ in _TABLE)})")
+_UNIT = re.compile(
+    f"[ -]?(?:{'|'.join(f'({pattern}{_WORD_ENDS[pattern]})' for pattern, _, _ in _TABLE)})"
+)
 _SIGN: Final = {"€": "eur", "$": "usd", "£": "gbp", "¥": "cny"}
 _WORD = f"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
 _BIGS = f"(?:{'|'.join(_BIG)})"
@@ -190,14 +192,16 @@ def find_quantities(plain: str) -> list[Quantity]:
     blank = _COMMA.sub(lambda m: m[0].replace(",", "."), blank)
     result: list[Quantity] = []
     for match in _NUMBER.finditer(blank):
-        value, end = _parse_number(match), match.end()
+        value = _parse_number(match)
+        end = match.end()
         if value is None:
             continue
         if scale := _SCALE.match(blank, end):
             value, end = value * _SCALES[(scale.lastindex or 1) - 1], scale.end()
         if more := _AND_A_HALF.match(blank, end):  # 一个半小时
             value, end = value + _HALF, more.end()
-        unit, size = _read_currency(match), Decimal(1)
+        unit = _read_currency(match)
+        size = Decimal(1)
         if unit is None and (unit_match := _UNIT.match(blank, end)):
             _, unit, size = _TABLE[(unit_match.lastindex or 1) - 1]
             end = unit_match.end()

@@ -22,7 +22,8 @@ HANGUL = "\u1100-\u11ff\uac00-\ud7af"
 LETTER = "0-9a-zªµºß-öø-ͽͿ-\u05bd\u05c0-\u060b\u060d-\u061a\u0620-\u0963\u0966-\u10ff\u1200-\u1fff"
 
 
-_HAN, _KANA = re.compile(f"[{HAN}]+"), re.compile(f"[{KANA}]+")
+_HAN = re.compile(f"[{HAN}]+")
+_KANA = re.compile(f"[{KANA}]+")
 
 
 _CJK = re.compile(f"[{HAN}{KANA}{HANGUL}]+")

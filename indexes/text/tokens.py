@@ -14,7 +14,9 @@ from indexes.text.scripts import _HAN, HAN, HANGUL, KANA, LETTER
 from indexes.text.word_forms import LONGEST_TERM, is_identifier, spell_terms, stem_word
 
 MOST_CACHED_RUNS = 1 << 16  # runs whose spelling is kept
-LONGEST_CACHED_RUN, MOST_CACHED_TOKENS = 24, 7  # of the longest: some 45 MB at the most
+# of the longest: some 45 MB at the most
+LONGEST_CACHED_RUN = 24
+MOST_CACHED_TOKENS = 7
 
 
 # A run is a word or an identifier with its inner marks. Counts are bounded: a hostile text

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,12 +25,12 @@ from indexes.errors import (
 from indexes.store import document_table as documents
 from indexes.store import (
     durability,
-    extra_files,
     generations,
     locks,
     manifest,
     past_limits,
 )
+from indexes.store.extra_files import ExtraFile, list_file_problems
 from indexes.store.generations import Generation
 from indexes.store.paths import (
     ORIGINALS_FOLDER,
@@ -64,8 +64,12 @@ class BackupSummary:
     size: int
 
 
-def write_backup(collection: Path, file: Path) -> BackupSummary:
+def write_backup(
+    collection: Path, file: Path, *, extra_files: Sequence[ExtraFile] = ()
+) -> BackupSummary:
     """Write the generation that answers into one new file; an ingest may go on meanwhile.
+
+    extra_files: of the rooms above, to be kept with it where they are there.
 
     Raises FileExistsError for a file that is there, IndexNotFound, IndexDamaged for a part that is
     not as it was written or is missing, OSError when the disk is full; then no file is left.
@@ -75,13 +79,16 @@ def write_backup(collection: Path, file: Path) -> BackupSummary:
         raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
     if file.exists():
         raise FileExistsError(f"{file} is there already. Name another file.")
-    if damage := list(extra_files.list_file_problems(collection)):  # it could not be restored
+    if damage := list(list_file_problems(collection, extra_files)):  # it could not be restored
         raise IndexDamaged(damage[0])
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     draft = file.with_name(f"{durability.UNFINISHED_PREFIX}{file.name}")
     with _marked(folder):  # so that it is not cleared away under our hands
         generation = generations.read_generation(collection, number)
         members = dict(_generation_files(collection, generation))
+        for extra_file in extra_files:
+            if (collection / extra_file.name).is_file():
+                members[extra_file.name] = _measure_file(collection / extra_file.name)
         limits = draft.with_name(f"{draft.name}.limits")
         try:
             members |= _limits(collection, limits)
@@ -99,10 +106,11 @@ def write_backup(collection: Path, file: Path) -> BackupSummary:
     return _summarise_backup(json.loads(listing), file)
 
 
-def verify_backup(file: Path) -> BackupSummary:
-    """Read a whole backup, check every sum, and tell what it holds. Raises IndexDamaged."""
+def verify_backup(file: Path, *, extra_files: Sequence[ExtraFile] = ()) -> BackupSummary:
+    """Read a whole backup, check every sum, and return its summary. Raises IndexDamaged."""
+    extra_names = {extra_file.name for extra_file in extra_files}
     with open_backup(file) as (_, archive):
-        facts, files = read_listing(file, archive)
+        facts, files = read_listing(file, archive, extra_names)
         for _, pieces in iter_backup_members(file, archive, files):
             for _ in pieces:
                 pass
@@ -124,9 +132,6 @@ def _generation_files(
         original = original_file(collection, digest)
         if original.is_file():  # a collection that was built without files has none
             yield f"{ORIGINALS_FOLDER}/{digest}", (original, original.stat().st_size, digest)
-    for name in extra_files.NAMES:
-        if (collection / name).is_file():
-            yield name, _measure_file(collection / name)
 
 
 def _limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:
@@ -178,7 +183,8 @@ def _make_listing(generation: Generation, members: Mapping[str, tuple[Path, int,
 
 def _tar_member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.size, member.mode = size, 0o600
+    member.size = size
+    member.mode = 0o600
     return member
 
 
@@ -186,7 +192,8 @@ class _HashingReader(io.RawIOBase):
     """Reads a file, and sums up what was read."""
 
     def __init__(self, content: IO[bytes]) -> None:
-        self.digest, self._content = hashlib.sha256(), content
+        self.digest = hashlib.sha256()
+        self._content = content
 
     def read(self, size: int = -1) -> bytes:
         piece = self._content.read(size)

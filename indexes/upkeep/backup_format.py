@@ -5,7 +5,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -16,24 +16,24 @@ from indexes.errors import (
 from indexes.store import (
     past_limits,
 )
-from indexes.store.extra_files import CALIBRATION_FILE, SOURCES_FILE
 from indexes.store.paths import (
     is_digest,
 )
 from indexes.store.strict_json import check_integer, check_text, parse_json
 from indexes.upkeep.tar_reader import TarReader
 
-BACKUP_LISTING, BACKUP_FORMAT = "BACKUP.json", 1
+BACKUP_LISTING = "BACKUP.json"
+BACKUP_FORMAT = 1
 
 
 _GENERATION = "generation"
 
 
-_NAMES = (  # of all that a backup may hold; whoever adds one says in _target where it goes
+_NAMES = (  # of all that a backup may hold beside the extra files that it is read with
     r"generation/[A-Za-z][\w.-]*",
     r"segments/[0-9a-f]{64}/(?:[A-Za-z][\w.-]*/)?[A-Za-z][\w.-]*",
     r"originals/[0-9a-f]{64}",
-    *map(re.escape, (SOURCES_FILE, CALIBRATION_FILE, past_limits.LIMITS_FILE)),
+    re.escape(past_limits.LIMITS_FILE),
 )
 
 
@@ -66,27 +66,38 @@ def open_backup(file: Path) -> Iterator[tuple[IO[bytes], TarReader]]:
         yield content, TarReader(content, about.st_size, name=str(file))
 
 
-def read_listing(file: Path, archive: TarReader) -> tuple[dict[str, Any], BackupFiles]:
-    """Read what a backup says that it holds, and hold that against its form."""
+def read_listing(
+    file: Path, archive: TarReader, extra_names: Collection[str]
+) -> tuple[dict[str, Any], BackupFiles]:
+    """Read a backup's listing, and check its form.
+
+    extra_names: of the files beside the generation that it may hold. Raises IndexDamaged.
+    """
     member = archive.next_member()
     if member is None or member[0] != BACKUP_LISTING or member[1] > _MOST:
         raise IndexDamaged(f"{file} is no backup of a collection.")
     body = b"".join(archive.iter_pieces())
     try:
         facts = parse_json(body, most=_MOST, values=_VALUES * (len(body) // 100) + 1_000)
-        return facts, _parse_listing(facts, body)
+        return facts, _parse_listing(facts, body, extra_names)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = str(error) if type(error) is ValueError else "its listing is none of ours"
         raise IndexDamaged(f"{file} is no backup, or was changed: {why[:200]}.") from error
 
 
-def _parse_listing(facts: Mapping[str, Any], body: bytes) -> BackupFiles:
+def _parse_listing(
+    facts: Mapping[str, Any], body: bytes, extra_names: Collection[str]
+) -> BackupFiles:
     """Read which files a listing names. Raises ValueError."""
     if facts["checksum"] != checksum_listing(facts) or b"[" in body:  # it needs no lists
         raise ValueError("its listing was changed")
     if facts["format"] != BACKUP_FORMAT:
         raise ValueError("it is of a newer format")
-    files = {name: _parse_entry(name, entry) for name, entry in facts["files"].items()}
+    files = {}
+    for name, entry in facts["files"].items():
+        if not (_NAME.fullmatch(name) or name in extra_names):
+            raise ValueError("it lists a name that no backup has")
+        files[name] = _parse_entry(name, entry)
     check_integer(facts["generation"], least=1, most=10**17), check_text(facts["created"], most=40)
     for name in ("documents", "chunks"):
         check_integer(facts["sums"][name])
@@ -94,8 +105,6 @@ def _parse_listing(facts: Mapping[str, Any], body: bytes) -> BackupFiles:
 
 
 def _parse_entry(name: str, entry: Mapping[str, Any]) -> tuple[int, str]:
-    if not _NAME.fullmatch(name):
-        raise ValueError("it lists a name that no backup has")
     if not is_digest(entry["sha256"]):
         raise ValueError(f"the sum of {name} is none")
     return check_integer(entry["size"]), str(entry["sha256"])

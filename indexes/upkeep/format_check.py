@@ -157,7 +157,9 @@ def _check_postings(folder: Path, entries: int) -> None:
     parts = {
         name: _map_checked(folder / f"{name}.npy", kind) for name, kind in INDEX_ARRAYS.items()
     }
-    terms, rows, starts = len(parts["ends"]), parts["rows"], parts["starts"]
+    terms = len(parts["ends"])
+    rows = parts["rows"]
+    starts = parts["starts"]
     expected = {"starts": terms + 1, "peaks": terms, "shortest": terms, "counts": len(rows)}
     for name, count in {**expected, "lengths": entries}.items():
         if len(parts[name]) != count:
@@ -205,7 +207,8 @@ def _check_vectors(folder: Path, counts: Mapping[str, int], dim: int, *, inverte
 
 def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> None:
     """Check that documents and chunks follow one another, each chunk an exact span."""
-    chunks, kinds = counts["chunks"], bytearray()
+    chunks = counts["chunks"]
+    kinds = bytearray()
     with sqlite_guard.inspect_database(file, chunk_store.list_store_schemas()) as base:
         _check_types(base, "records", "chunks", "vectors")
         _check_numbering(base, "chunks", "row", chunks)

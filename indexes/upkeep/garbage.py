@@ -31,10 +31,8 @@ def _clear_damaged(collection: Path) -> list[Path]:
 
     Otherwise ``verify_collection`` would name their damage while they are among the newest.
     """
-    known, current = (
-        generations.list_generations(collection),
-        generations.read_current_number(collection),
-    )
+    known = generations.list_generations(collection)
+    current = generations.read_current_number(collection)
     above = [number for number in known if current in known and number > (current or 0)]
     folders = [
         collection / generations.GENERATIONS_FOLDER / str(n)

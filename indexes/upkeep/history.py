@@ -36,10 +36,8 @@ def find_previous_generation(collection: Path) -> int | None:
 
     Where that cannot be read, the newest below it; where CURRENT names none, the newest.
     """
-    now, known = (
-        generations.read_current_number(collection),
-        generations.list_generations(collection),
-    )
+    now = generations.read_current_number(collection)
+    known = generations.list_generations(collection)
     standing = next((status for status in list_history(collection) if status.current), None)
     if standing is not None and standing.problem is None:
         return standing.parent

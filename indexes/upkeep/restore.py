@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from errno import ENOSPC, ENOTEMPTY
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +23,7 @@ from indexes.store import (
     past_limits,
 )
 from indexes.store import document_table as documents
-from indexes.store.extra_files import CALIBRATION_FILE, SOURCES_FILE
+from indexes.store.extra_files import ExtraFile
 from indexes.store.generations import Generation, GenerationPlan
 from indexes.store.paths import (
     ORIGINALS_FOLDER,
@@ -44,18 +44,25 @@ _RATIO = 100  # a file that unpacks to more than so many times its size is a bom
 _SPARE = 16 << 20  # bytes that a restore leaves free on the disk
 
 
-def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) -> int:
+def restore_backup(
+    file: Path,
+    collection: Path,
+    *,
+    extra_files: Sequence[ExtraFile] = (),
+    old_groups: bool = False,
+) -> int:
     """Publish the content of a backup as the collection's next generation; return its number.
 
     Everything is written and checked aside first; a collection that there is not yet appears in one
     step. What answered before can be gone back to. A document that the collection knows keeps the
-    groups that were last said of it there. Raises IndexDamaged when the backup is not whole, holds
+    groups that were last said of it there. extra_files: of the rooms above, which the backup may
+    hold. Raises IndexDamaged when the backup is not whole, holds
     what no backup of ours would, or when what was last said cannot be read (unless
     ``old_groups``), CollectionBusy, OSError; then nothing has changed.
     """
     if collection.exists():
         with locks.lock_collection(collection):
-            return _restore_into(file, collection, old_groups=old_groups)
+            return _restore_into(file, collection, extra_files, old_groups=old_groups)
     draft = collection.with_name(f"{durability.UNFINISHED_PREFIX}restore-{collection.name}")
     with locks.lock_collection(draft):  # so that two do not restore into one name at a time
         try:
@@ -64,7 +71,7 @@ def restore_backup(file: Path, collection: Path, *, old_groups: bool = False) ->
                     durability.discard_path(part)
             for name in (generations.GENERATIONS_FOLDER, generations.SEGMENTS_FOLDER):
                 durability.make_folder(draft / name)
-            number = _restore_into(file, draft, old_groups=old_groups)
+            number = _restore_into(file, draft, extra_files, old_groups=old_groups)
             _move_collection(draft, collection)
         finally:
             if draft.exists():
@@ -83,24 +90,28 @@ def _move_collection(draft: Path, collection: Path) -> None:
         raise CollectionBusy(why) from error
 
 
-def _restore_into(file: Path, collection: Path, *, old_groups: bool) -> int:
+def _restore_into(
+    file: Path, collection: Path, extra_files: Sequence[ExtraFile], *, old_groups: bool
+) -> int:
     place = collection / f"{durability.UNFINISHED_PREFIX}restore"
     durability.discard_path(place)
     place.mkdir()
     try:
-        generation = _unpack_backup(file, place)
+        generation = _unpack_backup(file, place, extra_files)
         failpoints.reach_failpoint("backup unpacked")
-        return _install_parts(place, generation, collection, old_groups=old_groups)
+        number = _install_parts(place, generation, collection, old_groups=old_groups)
+        _install_extra_files(place, collection, extra_files)
+        return number
     finally:
         for path in (collection / generations.SEGMENTS_FOLDER, collection / ORIGINALS_FOLDER):
             durability.discard_path(path / parts.STAGE)
         durability.discard_path(place)
 
 
-def _unpack_backup(file: Path, place: Path) -> Generation:
+def _unpack_backup(file: Path, place: Path, extra_files: Sequence[ExtraFile]) -> Generation:
     """Write a backup into an empty folder as a collection of one generation, and check it all."""
     with open_backup(file) as (content, archive):
-        facts, files = read_listing(file, archive)
+        facts, files = read_listing(file, archive, {extra.name for extra in extra_files})
         _check_disk_space(file, content, place, files)
         for name, pieces in iter_backup_members(file, archive, files):
             target = _member_path(place, name, facts["generation"])
@@ -109,7 +120,7 @@ def _unpack_backup(file: Path, place: Path) -> Generation:
                 for piece in pieces:
                     out.write(piece)
     try:
-        generation = _check_unpacked(place, facts)
+        generation = _check_unpacked(place, facts, extra_files)
     except IndexesError as error:
         raise type(error)(f"{file} is refused: {error}") from error
     durability.sync_tree(place)
@@ -118,7 +129,8 @@ def _unpack_backup(file: Path, place: Path) -> Generation:
 
 def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: BackupFiles) -> None:
     """Check a backup's claimed size against the file (a bomb) and against free disk space."""
-    about, total = os.fstat(content.fileno()), sum(size for size, _ in files.values())
+    about = os.fstat(content.fileno())
+    total = sum(size for size, _ in files.values())
     real = 512 * about.st_blocks or about.st_size  # some file systems do not count blocks
     if total > about.st_size or about.st_size > _RATIO * real + _SPARE:
         raise IndexDamaged(f"{file} says that it holds more than it does.")
@@ -135,7 +147,9 @@ def _member_path(place: Path, name: str, generation: int) -> Path:
     return join_stored(place, own)
 
 
-def _check_unpacked(place: Path, facts: Mapping[str, Any]) -> Generation:
+def _check_unpacked(
+    place: Path, facts: Mapping[str, Any], extra_files: Sequence[ExtraFile]
+) -> Generation:
     """Check an unpacked backup as untrusted input."""
     number: int = facts["generation"]
     folder = place / generations.GENERATIONS_FOLDER / str(number)
@@ -143,7 +157,7 @@ def _check_unpacked(place: Path, facts: Mapping[str, Any]) -> Generation:
     generation = generations.read_generation(place, number)
     if dict(generation.sums) != facts["sums"]:
         raise IndexDamaged("Its generation holds another number of documents than its listing.")
-    if problems := verify.verify_collection(place, lacking=True):
+    if problems := verify.verify_collection(place, extra_files=extra_files, lacking=True):
         raise IndexDamaged(problems[0])
     segments = place / generations.SEGMENTS_FOLDER
     present = {f.name for f in segments.iterdir()} if segments.is_dir() else set[str]()
@@ -156,10 +170,8 @@ def _install_parts(
     place: Path, generation: Generation, collection: Path, *, old_groups: bool
 ) -> int:
     """Put the parts in their places, and publish their generation; all of it, or nothing."""
-    parent, table = (
-        generations.read_current_number(collection),
-        generation.folder / documents.TABLE_FILE,
-    )
+    parent = generations.read_current_number(collection)
+    table = generation.folder / documents.TABLE_FILE
     regrouped = list(rollback.collect_regrouped(collection, table, old_groups=old_groups))
     before = generations.find_whole_table(collection, parent) if parent else None
     access = access_log.compare_tables(before, table, regrouped)
@@ -186,19 +198,17 @@ def _install_parts(
             for source, target in reversed(moved):
                 target.rename(source)
         raise
-    _take_extra_files(place, collection)
     return number
 
 
-def _take_extra_files(place: Path, collection: Path) -> None:
-    """Restore sources.json, if the collection has none, and calibration.json.
-
-    A collection's own is newer, and says who may see what they bring.
-    """
-    if (place / SOURCES_FILE).is_file() and not (collection / SOURCES_FILE).exists():
-        (place / SOURCES_FILE).replace(collection / SOURCES_FILE)
-    if (place / CALIBRATION_FILE).is_file():
-        (place / CALIBRATION_FILE).replace(collection / CALIBRATION_FILE)
-    else:  # one that was fitted on other content
-        (collection / CALIBRATION_FILE).unlink(missing_ok=True)
+def _install_extra_files(place: Path, collection: Path, extra_files: Sequence[ExtraFile]) -> None:
+    """Put a backup's extra files in place of the collection's, but where its own are newer."""
+    for extra_file in extra_files:
+        target = collection / extra_file.name
+        if extra_file.is_newer_here and target.exists():
+            continue
+        if (place / extra_file.name).is_file():
+            (place / extra_file.name).replace(target)
+        else:
+            target.unlink(missing_ok=True)
     durability.sync_path(collection)

@@ -88,12 +88,12 @@ def collect_regrouped(
         if not left:
             return
         if later := generations.find_whole_table(collection, number):
-            for one in _find_listed(later, left):
-                place = one.source, one.uri
-                if one.digest != left[place].digest:
-                    limits.setdefault(place, one.groups)
+            for document in _find_listed(later, left):
+                place = document.source, document.uri
+                if document.digest != left[place].digest:
+                    limits.setdefault(place, document.groups)
                 else:
-                    yield from _regroup(left.pop(place), one.groups, limits, past)
+                    yield from _regroup(left.pop(place), document.groups, limits, past)
         elif step := access_log.read_access_log(collection, number):
             for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
                 limits[place] = access_log.intersect_groups(limits.get(place, groups), groups)
@@ -103,8 +103,8 @@ def collect_regrouped(
                 "can be read. To let those see it who saw it then, say --old-groups: "
                 "ragdesk indexes rollback --to N --old-groups"
             )
-    for one in left.values():
-        yield from _regroup(one, one.groups, limits, past)
+    for document in left.values():
+        yield from _regroup(document, document.groups, limits, past)
 
 
 def _list_authorities(collection: Path) -> list[int]:
@@ -143,4 +143,4 @@ def _find_listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed
                 if (document.source, document.uri) in names
             ]
         matches = [listed.find_in_source(source, uri) for source, uri in names]
-        return [one for one in matches if one]
+        return [document for document in matches if document]

@@ -12,8 +12,11 @@ from typing import IO
 
 from indexes.errors import IndexDamaged
 
-_BLOCK, _RECORD, _PIECE = 512, 10_240, 1 << 20
-_FILE, _EXTENDED = b"0", b"x"
+_BLOCK = 512
+_RECORD = 10_240
+_PIECE = 1 << 20
+_FILE = b"0"
+_EXTENDED = b"x"
 _MAGIC = b"ustar\x0000"
 _OCTAL = re.compile(rb"([0-7]{1,11})[ \0]")
 _SUM = re.compile(rb"([0-7]{1,7})[ \0]{1,2}")
@@ -28,8 +31,11 @@ class TarReader:
     """
 
     def __init__(self, content: IO[bytes], size: int, *, name: str) -> None:
-        self._content, self._left, self._name = content, size, name
-        self._member_left, self._padding = 0, 0  # bytes of the present member, and of its filling
+        self._content = content
+        self._left = size
+        self._name = name
+        self._member_left = 0  # bytes of the present member
+        self._padding = 0  # bytes of its filling
 
     def next_member(self) -> tuple[str, int] | None:
         """Return name and size of the next member, or None at a proper end of the archive."""

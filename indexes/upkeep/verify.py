@@ -10,7 +10,6 @@ from indexes.errors import IndexDamaged, IndexesError, IndexNotFound, tells_abse
 from indexes.store import (
     access_log,
     durability,
-    extra_files,
     generations,
     locks,
     manifest,
@@ -19,13 +18,16 @@ from indexes.store import (
 from indexes.store import document_table as documents
 from indexes.store.chunk_store import ChunkStore
 from indexes.store.document_table import DocumentTable, ListedDocument
+from indexes.store.extra_files import ExtraFile, list_file_problems
 from indexes.store.paths import ORIGINALS_FOLDER, open_plain, original_file, segment_folder
 from indexes.store.row_layout import RowLayout
 from indexes.store.segments import Segment
 from indexes.upkeep import format_check
 
 
-def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
+def verify_collection(
+    collection: Path, *, extra_files: Sequence[ExtraFile] = (), lacking: bool = False
+) -> list[str]:
     """Read every file of every generation anew and name all that is wrong with it.
 
     In a generation that is whole, every chunk is also held against the text of its document. One
@@ -34,17 +36,15 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
     """
     require_collection(collection)
     findings: dict[str, None] = {}
-    now, known = (
-        generations.read_current_number(collection),
-        generations.list_generations(collection),
-    )
+    now = generations.read_current_number(collection)
+    known = generations.list_generations(collection)
     if known and now not in known:
         findings[f"{collection / generations.CURRENT_FILE} names no generation."] = None
     checked: dict[str, list[str]] = {}
     digests: dict[int, set[str]] | None = {}
     for number in known:
-        with ExitStack() as held:
-            if not _hold(collection, number, held):
+        with ExitStack() as holds:
+            if not _hold(collection, number, holds):
                 continue
             problems = list_damage(collection, number) or _list_format_problems(
                 collection, number, checked
@@ -54,7 +54,7 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
                 digests = None  # what it lists is not known
             elif digests is not None:
                 digests[number] = _read_digests(collection, number)
-    findings.update(dict.fromkeys(extra_files.list_file_problems(collection)))
+    findings.update(dict.fromkeys(list_file_problems(collection, extra_files)))
     least = generations.limits_revision(collection)
     findings.update(dict.fromkeys(past_limits.list_limit_problems(collection, least=least)))
     needed = {} if lacking else digests or {}
@@ -62,11 +62,11 @@ def verify_collection(collection: Path, *, lacking: bool = False) -> list[str]:
     return list(findings)
 
 
-def _hold(collection: Path, number: int, held: ExitStack) -> bool:
+def _hold(collection: Path, number: int, holds: ExitStack) -> bool:
     """Keep a generation from being cleared; False for one already cleared, which is no damage."""
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     try:
-        held.enter_context(locks.hold_generation(folder))
+        holds.enter_context(locks.hold_generation(folder))
     except IndexDamaged:
         return True  # whoever reads it says how
     except OSError as error:
@@ -82,11 +82,12 @@ def list_unlisted_originals(collection: Path) -> list[Path]:
     They are no damage:
     a file that could not be parsed leaves its bytes, and so does a job that was ended.
     """
-    folder, used = collection / ORIGINALS_FOLDER, set[str]()
+    folder = collection / ORIGINALS_FOLDER
+    used = set[str]()
     try:
         for number in generations.list_generations(collection):
-            with ExitStack() as held:
-                if _hold(collection, number, held):
+            with ExitStack() as holds:
+                if _hold(collection, number, holds):
                     used |= _read_digests(collection, number)
     except IndexDamaged:
         return []
@@ -108,8 +109,8 @@ def _past_limits(
     """
     keys = [
         key
-        for one in documents_
-        for key in (one.digest, past_limits.place_key(one.source, one.uri))
+        for document in documents_
+        for key in (document.digest, past_limits.place_key(document.source, document.uri))
     ]
     try:
         least = generations.limits_revision(collection)
@@ -123,18 +124,22 @@ def _past_limits(
     if table:
         with closing(DocumentTable(table)) as now:
             listed = list(now.iter_all())
-    places = {(one.source, one.uri): one.digest for one in listed}
+    places = {(document.source, document.uri): document.digest for document in listed}
     seen_by: dict[str, frozenset[str] | None] = {}  # None: everybody
-    for one in listed:
-        others = seen_by.get(one.digest, frozenset())
-        seen_by[one.digest] = others | one.groups if one.groups and others is not None else None
+    for document in listed:
+        others = seen_by.get(document.digest, frozenset())
+        seen_by[document.digest] = (
+            others | document.groups if document.groups and others is not None else None
+        )
     past = dict[tuple[str, str], frozenset[str]]()
-    for one in documents_:
-        place = one.source, one.uri
-        if places.get(place) == one.digest:
+    for document in documents_:
+        place = document.source, document.uri
+        if places.get(place) == document.digest:
             continue
-        groups = limits.readers_of(one, text=one.digest not in seen_by, place=place not in places)
-        elsewhere = seen_by.get(one.digest) or frozenset()
+        groups = limits.readers_of(
+            document, text=document.digest not in seen_by, place=place not in places
+        )
+        elsewhere = seen_by.get(document.digest) or frozenset()
         past[place] = access_log.intersect_groups(groups, elsewhere)
     return past
 
@@ -273,7 +278,8 @@ def _find_gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[st
 def _compare_document(shelf: ChunkStore, listed: ListedDocument) -> Iterator[str]:
     """List how a document in a chunk store differs from its entry in the document table."""
     try:
-        record, rows = shelf.load_record(listed.id), shelf.find_rows(listed.id)
+        record = shelf.load_record(listed.id)
+        rows = shelf.find_rows(listed.id)
     except KeyError:
         yield f"{listed.uri} is listed, but is not in segment {listed.segment}."
         return

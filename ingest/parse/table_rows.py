@@ -24,7 +24,8 @@ _ANSWERS = (
     "answer answers a response reply solution 答案 答 回答 回复 答复 解答 标准答案 解决方案"
     " 解决办法 处理方式 處理方式 回覆 答覆 解決方案"
 )
-_QUESTION_COLUMNS, _ANSWER_COLUMNS = frozenset(_QUESTIONS.split()), frozenset(_ANSWERS.split())
+_QUESTION_COLUMNS = frozenset(_QUESTIONS.split())
+_ANSWER_COLUMNS = frozenset(_ANSWERS.split())
 _TOPICS = (
     "topic topics category categories section group area theme subject tag tags 分类 类别 类目 主题"
     " 板块 模块 标签 分類 類別 主題"

@@ -72,7 +72,8 @@ class Archive:
         if sum(entry.compress_size for entry in entries) > size:
             raise Unreadable("its archive lies about the sizes of its entries")
         markup = [entry for entry in entries if entry.filename.lower().endswith(_MARKUP)]
-        packed, unpacked = sum(e.compress_size for e in markup), sum(e.file_size for e in markup)
+        packed = sum(e.compress_size for e in markup)
+        unpacked = sum(e.file_size for e in markup)
         whole = sum(entry.file_size for entry in entries)
         if whole > MOST_UNPACKED_BYTES or unpacked > MOST_MARKUP:
             raise Unreadable(f"it unpacks to {max(whole, unpacked) >> 20:,} MB, more than is safe")

@@ -28,14 +28,16 @@ _MOST_SUFFIXES = 32  # of names that a child is told of; a few bytes each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardOptions:
-    """Limits of the processes that parse.
+    """Limits of the separate processes that read documents; what breaks one is skipped and listed.
 
-    workers: how many at once; 0 is one per core, at most 2: embedding needs the cores too.
-    memory: MiB that one document may need on top of the parser itself.
-    seconds: computing time of one document.
-    wall: seconds of waiting for one document, whatever the process does meanwhile.
-    file_size: MiB; larger files are skipped unread.
-    output: MiB of text and positions that one document may yield.
+    workers: documents read at the same time. 0 is one per core, at most 2, as computing vectors
+        needs the cores too.
+    memory: memory in MiB that one document may take, beside what the process itself needs. Raise it
+        if large documents are skipped for want of memory.
+    seconds: computing time that one document may take, in seconds.
+    wall: seconds after which reading one document is given up, computing or not.
+    file_size: largest file in MiB; a larger one is skipped unread.
+    output: text and positions in MiB that one document may yield.
     """
 
     workers: int = 0

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexes.store.extra_files import ExtraFile
+
 CALIBRATION_FILENAME = "calibration.json"
 SKETCH_SIZE = 128  # smallest digests kept: enough to estimate how many documents changed, to 5 %
 DRIFT_LIMIT = 0.2  # of the documents are others than it was fitted on: then it is time to fit again
 ANY_LANGUAGE = "*"
+_HEAVIEST = 1e9  # of a calibration's weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +94,19 @@ def _parse_group(group: Mapping[str, Any]) -> dict[str, Any]:
     if not all(map(math.isfinite, (*weights.values(), *numbers.values()))):
         raise ValueError("a weight is no finite number")
     return {**numbers, "weights": weights}
+
+
+def _check_calibration(values: Any) -> None:
+    sketch = values.get("sketch", [])
+    if not isinstance(sketch, list) or ANY_LANGUAGE not in values["groups"]:
+        raise ValueError("no sketch, or nothing for every language")
+    for group in values["groups"].values():
+        for value in (group["intercept"], group["floor"], *group["weights"].values()):
+            if type(value) not in {int, float} or abs(value) > _HEAVIEST:
+                raise ValueError("a weight is no number")
+
+
+# One that was fitted on other content than a backup's would be wrong there.
+CALIBRATION_EXTRA_FILE = ExtraFile(
+    name=CALIBRATION_FILENAME, check=_check_calibration, is_newer_here=False
+)

@@ -17,7 +17,9 @@ from ragdesk.answering.answer import Claim, ClaimVerdict, Outcome
 class DecideOptions:
     """When to say that the documents do not answer a question.
 
-    floor: least likelihood (0..1) that the passages hold an answer. Raise it to refuse more often.
+    floor: likelihood (0..1) that the passages hold an answer, below which the question is refused.
+        Raise it to refuse more often. A collection with a calibration of its own (``ragdesk eval
+        calibrate``) goes by that instead.
     """
 
     floor: float = 0.5

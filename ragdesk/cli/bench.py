@@ -58,7 +58,8 @@ def bench_ingest(door: shared_options.CliCall, /, *, path: Path, as_json: bool) 
         start = time.perf_counter()
         _ = desks.embedder
         ready = time.perf_counter() - start
-        used, start = _processor_seconds(), time.perf_counter()
+        used = _processor_seconds()
+        start = time.perf_counter()
         report = desks.make_job("bench").run([path])
         seconds, used = time.perf_counter() - start, _processor_seconds() - used
     cores = len(os.sched_getaffinity(0))

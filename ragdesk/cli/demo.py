@@ -42,7 +42,8 @@ def command(door: shared_options.CliCall, *, collection: str) -> None:
             "Take in documents of your own: ragdesk ingest PATH"
         )
     loaded = load_settings(home=door.home, config=door.config)
-    desks, to = Workspace(loaded.home, loaded.settings), terminal.open_console()
+    desks = Workspace(loaded.home, loaded.settings)
+    to = terminal.open_console()
     _check_only_sample(desks, collection)
     with bar(terminal.open_console(err=True)) as watch:
         report = desks.make_job(collection).run([SAMPLE_FOLDER], on_progress=watch)

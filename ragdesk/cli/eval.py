@@ -28,7 +28,9 @@ Examples:
   ragdesk eval run cases.jsonl --target rival.toml --out runs/rival
   ragdesk eval compare runs/today runs/yesterday
 """
-PUBLIC_SETS = "\b\nSets:\n" + "".join(f"  {name}: {one.about}\n" for name, one in SOURCES.items())
+PUBLIC_SETS = "\b\nSets:\n" + "".join(
+    f"  {name}: {source.about}\n" for name, source in SOURCES.items()
+)
 run_folder = click.Path(path_type=Path, file_okay=False)
 input_file = click.Path(path_type=Path, exists=True)
 
@@ -102,8 +104,8 @@ def eval_lint(
             {"cases": len(checked_cases), "broken": len(bad), "problems": listed}
         )
     else:
-        for one in problems:
-            click.echo(f"{one.case}: {one.what}")
+        for problem in problems:
+            click.echo(f"{problem.case}: {problem.what}")
         click.echo(f"{len(checked_cases)} cases, {len(bad)} broken.")
     if bad:
         raise CheckFailed(
@@ -133,6 +135,6 @@ def eval_compare(*, ours: Path, theirs: Path, metrics: tuple[str, ...], as_json:
                 f"{effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}]  "
                 f"p {comparison.adjusted:.3f}  {comparison.call}"
             )
-    worse = [one.name for one in comparisons if one.call == "worse"]
+    worse = [comparison.name for comparison in comparisons if comparison.call == "worse"]
     if worse:
         raise CheckFailed(f"Significantly worse: {', '.join(worse)}.")

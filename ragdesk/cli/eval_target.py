@@ -28,7 +28,8 @@ class DeskTarget:
     def __init__(
         self, opened: OpenCollection, close: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> None:
-        self._opened, self._close = opened, close
+        self._opened = opened
+        self._close = close
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

@@ -10,7 +10,7 @@ from indexes.store import generations
 from indexes.upkeep import backup, garbage, history, restore, rollback, verify
 from indexes.upkeep.backup import BackupSummary
 from indexes.upkeep.history import GenerationStatus
-from ragdesk.assemble import Workspace
+from ragdesk.assemble import EXTRA_FILES, Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.errors import CheckFailed, SettingsError
 from ragdesk.settings import load_settings
@@ -95,7 +95,7 @@ def indexes_show(door: shared_options.CliCall, *, collection: str, as_json: bool
 def indexes_verify(door: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
     """Read every file of every generation anew, and the originals. Exit 1: something is wrong."""
     folder = _load_workspace(door).find_collection(collection)
-    problems = verify.verify_collection(folder)
+    problems = verify.verify_collection(folder, extra_files=EXTRA_FILES)
     unlisted = [] if problems else [file.name for file in verify.list_unlisted_originals(folder)]
     if as_json:
         results = {"problems": problems, "unlisted_originals": unlisted}
@@ -199,8 +199,9 @@ def indexes_backup(
     """
     if file.exists():
         raise SettingsError(f"{file} is there already. Name another file.")
+    folder = _load_workspace(door).find_collection(collection)
     _print_backup(
-        backup.write_backup(_load_workspace(door).find_collection(collection), file),
+        backup.write_backup(folder, file, extra_files=EXTRA_FILES),
         collection,
         file,
         as_json,
@@ -232,7 +233,7 @@ def indexes_restore(  # noqa: PLR0913, one parameter an option
     if generations.list_generations(folder) and not replace:
         more = "Restore into another (--collection NAME), or say --replace."
         raise SettingsError(f"The collection {collection!r} holds documents. {more}")
-    number = restore.restore_backup(file, folder, old_groups=old_groups)
+    number = restore.restore_backup(file, folder, extra_files=EXTRA_FILES, old_groups=old_groups)
     with Index.open_generation(folder, number) as index:
         sums = dict(index.sums)
     if as_json:

@@ -72,6 +72,7 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 @click.option("--watch", is_flag=True, help="Stay, and take changes in as they happen.")
 @click.option(
     "--every",
+    "interval",
     default=2.0,
     show_default=True,
     type=click.FloatRange(min=0.1),
@@ -91,7 +92,7 @@ def command(  # noqa: PLR0913, one parameter an option
     begin_anew: bool,
     on: str,
     watch: bool,
-    every: float,
+    interval: float,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -133,7 +134,7 @@ def command(  # noqa: PLR0913, one parameter an option
     if watch:
         if as_json or plan or begin_anew:
             raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
-        _run_on_changes(paths, run_job, finish, interval=every, home=loaded.home, errors=errors)
+        _run_on_changes(paths, run_job, finish, interval=interval, home=loaded.home, errors=errors)
     elif plan:
         with bar(errors) as progress:
             report = job.plan(paths, groups=groups, begin_anew=begin_anew, on_progress=progress)
@@ -234,7 +235,8 @@ def _loss_line(loss: Loss, *, plan: bool) -> str:
 
 
 def _notes_line(notes: Sequence[DocumentNote]) -> str:
-    count, first = len({note.uri for note in notes}), notes[0]
+    count = len({note.uri for note in notes})
+    first = notes[0]
     return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
 
 
@@ -275,8 +277,6 @@ def _print_report(
     if report.notes:
         to.print(_notes_line(report.notes))
     if not plan and report.documents:
-        ask, serve = (
-            door.shell_command("ask", report.collection),
-            door.shell_command("serve", shared_options.DEFAULT_COLLECTION),
-        )
+        ask = door.shell_command("ask", report.collection)
+        serve = door.shell_command("serve", shared_options.DEFAULT_COLLECTION)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

@@ -94,10 +94,8 @@ def _print_indented(to: Console, text: Text) -> None:
 def _quote_in_context(body: str, start: int, mark: Citation, *, plain: bool) -> Text:
     """Cut a window around the quote, at spaces where there are any, and mark the quote."""
     end = start + len(mark.quote)
-    before, after = (
-        body[max(0, start - CONTEXT_CHARACTERS) : start],
-        body[end : end + CONTEXT_CHARACTERS],
-    )
+    before = body[max(0, start - CONTEXT_CHARACTERS) : start]
+    after = body[end : end + CONTEXT_CHARACTERS]
     if start > CONTEXT_CHARACTERS:
         before = "…" + re.sub(r"^\S{0,20}\s", "", before)
     if end + CONTEXT_CHARACTERS < len(body):
@@ -118,7 +116,8 @@ def print_passages(to: Console, passages: Iterable[Passage]) -> None:
     """Print passages, best first."""
     empty = True
     for rank, passage in enumerate(passages, start=1):
-        empty, chunk = False, passage.chunk
+        empty = False
+        chunk = passage.chunk
         to.print(_format_source(f"{rank:2}. ", chunk.title, chunk.path, chunk.page, chunk.uri))
         by = ", ".join(sorted(passage.found_by))
         to.print(Text(f"    {passage.score:.3f}  {by}", "dim"))

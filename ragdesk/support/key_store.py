@@ -54,7 +54,9 @@ class KeyStore:
 
     def __init__(self, home: Path) -> None:
         self._lock = threading.Lock()
-        self._home, self._file, self._mark = home, home / DATABASE_FILE, home / MARK_FILE
+        self._home = home
+        self._file = home / DATABASE_FILE
+        self._mark = home / MARK_FILE
         if _is_lost(home):  # its keys are gone: nobody is let in for that
             self._write_mark()
         self._db, self._stamp = _open_database(home)
@@ -114,9 +116,10 @@ class KeyStore:
         if unknown := allowed - set(SCOPES):
             raise Invalid(f"No scope {min(unknown)!r}; scopes are {', '.join(SCOPES)}.")
         for limit in (groups := frozenset(groups), collections := frozenset(collections)):
-            if any(not one.strip() for one in limit):
+            if any(not limit_name.strip() for limit_name in limit):
                 raise Invalid("A key's groups and collections have names: one of them is empty.")
-        token, now = TOKEN_PREFIX + secrets.token_urlsafe(32), int(time.time())
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        now = int(time.time())
         key = Key(
             id=secrets.token_hex(4),
             name=name,

@@ -7,38 +7,41 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """Where the server listens, and the bounds of what it takes.
+    """Where the server listens, and how much it takes from its clients.
 
-    host: address to listen on. Any address but loopback needs a key first.
+    host: address to listen on. On any address but loopback it does not start without a key
+        (``ragdesk keys create``).
     port: port to listen on.
-    allowed_hosts: host names, beside loopback's, that requests may be addressed to while no
-        key exists. A page of another site cannot reach an open desk through a name of its own.
-    max_json_bytes: largest JSON body. The longest question fits 15 times.
-    max_upload_bytes: largest document put over HTTP.
-    max_question: characters of a question or a query.
-    trusted_proxies: addresses or networks of reverse proxies that ask who comes in before they pass
-        a request on. Without a key, a request that any other proxy passed on is refused: it may
-        come from anywhere.
-    max_connections: connections open at the same time. It is lower where the process may open few
-        files. The next one takes the place of the one that idles for longest, first of those
-        that have shown no key; behind a proxy that keeps connections, allow as many as it may open.
-    max_unauthenticated: requests without a valid key that wait to be refused; further ones are
-        hung up on. Some 50 a second are refused at once.
-    max_arriving: requests whose body is on its way; the slowest makes room for the next. Bodies
-        and questions have places of their own, as a body comes at its client's pace.
-    max_uploads: documents on their way at the same time; likewise.
+    allowed_hosts: host names, beside localhost, under which the server may be called while there is
+        no key. Other names are refused, so that no web page can reach an open desk through its own
+        name.
+    trusted_proxies: addresses or networks of reverse proxies that check who comes in. While there
+        is no key, requests that any other proxy passes on are refused.
+    max_json_bytes: largest JSON body, in bytes. The longest question fits 15 times.
+    max_upload_bytes: largest document that is taken over HTTP, in bytes.
+    max_question: characters of a question or a search, at most.
+    max_connections: connections open at the same time; it is lower where the process may open few
+        files. A further one takes the place of the longest idle one, first of those without a key.
+        Behind a proxy, allow as many as it keeps open.
+    max_unauthenticated: requests without a valid key that wait to be refused; further ones are hung
+        up on. Some 50 a second are refused at once.
+    max_arriving: requests whose body is on its way at the same time; the slowest makes room for the
+        next. Bodies and questions have places of their own, as a body comes at its client's pace.
+    max_uploads: documents being uploaded at the same time; the slowest makes room for a further
+        one.
     max_in_flight: requests answered at the same time; further ones get 503 and Retry-After.
-    max_jobs: document jobs that may wait; further ones get 503. One collection alone takes half
-        of these places, several less each, so that there is always one left for another; and so
-        does one key, however many collections it writes.
-    max_collections: collections in home up to which a document put over HTTP makes a new one;
-        then 429. Each holds some ten files open. The command line makes more.
-    read_seconds: time for the body of a request to begin to arrive; then 64 KiB a second will do.
-    write_seconds: how long a client may read nothing of an answer before it is hung up on.
-    keep_alive_seconds: how long an idle connection, or one that sends no request, stays open.
-    drain_seconds: how long SIGTERM waits for answers that are being written.
-    poll_seconds: how often the server looks for a newly published generation.
-    retry_seconds: how long until a generation that could not be opened is tried again.
+    max_jobs: ingest and removal jobs that may wait; further ones get 503. One collection, and one
+        key, alone take about half of these places, so that others find one.
+    max_collections: collections in HOME, at most, for a document put over HTTP to begin a new one;
+        then 429. Each holds about ten files open. The command line may make more.
+    read_seconds: seconds until the body of a request must begin to arrive; after that it must come
+        at 64 KiB a second or more.
+    write_seconds: seconds for which a client may read nothing of its answer before it is hung up
+        on.
+    keep_alive_seconds: seconds for which an idle connection, or one without a request, stays open.
+    drain_seconds: seconds that a stopping server (SIGTERM) waits for answers in progress.
+    poll_seconds: seconds between two looks for a newly published generation.
+    retry_seconds: seconds until a generation that could not be opened is tried again.
     """
 
     host: str = "127.0.0.1"

@@ -16,6 +16,7 @@ from indexes.store import failpoints
 from indexes.upkeep import backup, restore, rollback, verify
 from ingest import sources
 from ingest.errors import IngestError
+from ragdesk.assemble import EXTRA_FILES
 
 HR, LEGAL = frozenset({"hr"}), frozenset({"legal"})
 
@@ -240,7 +241,7 @@ def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, tmp_path
     with pytest.raises(IngestError, match="checksum"):
         job.run([notes])
     assert groups(job) == {"a.md": HR}
-    assert verify.verify_collection(job.collection) == [
+    assert verify.verify_collection(job.collection, extra_files=EXTRA_FILES) == [
         f"{file} was changed, or is none of ours. Put its backup in place."
     ]
     with pytest.raises(IndexDamaged, match=r"sources\.json was changed"):

@@ -11,7 +11,7 @@ import pytest
 from indexes.index import Index
 from indexes.upkeep import verify
 from ragdesk.answering import calibration
-from ragdesk.assemble import Workspace
+from ragdesk.assemble import EXTRA_FILES, Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 
@@ -36,7 +36,7 @@ def source():
 
 def test_it_verifies_and_holds_what_it_held(home):
     collection = home / "collections" / "default"
-    assert verify.verify_collection(collection) == []
+    assert verify.verify_collection(collection, extra_files=EXTRA_FILES) == []
     with Index.open(collection) as index:
         assert not index.refused
         assert index.generation == FACTS["generation"]

@@ -18,7 +18,8 @@ def machine() -> str:
     >>> machine().endswith(dt.date.today().isoformat())  # doctest: +SKIP
     True
     """
-    cpuinfo, meminfo = Path("/proc/cpuinfo"), Path("/proc/meminfo")
+    cpuinfo = Path("/proc/cpuinfo")
+    meminfo = Path("/proc/meminfo")
     flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
     vector = [f for f in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if f in flags]
     cores = cpuinfo.read_text().count("processor\t") if cpuinfo.exists() else 0

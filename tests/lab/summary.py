@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.lab.results import RESULTS
 
 README = Path(__file__).parents[2] / "README.md"
-OPEN, CLOSE = "<!-- figures: python -m tests.lab.summary -->", "<!-- end of figures -->"
+OPEN = "<!-- figures: python -m tests.lab.summary -->"
+CLOSE = "<!-- end of figures -->"
 
 Row = Mapping[str, str]
 
@@ -25,10 +26,10 @@ def tables(results: str) -> dict[str, list[Row]]:
     >>> tables("## A\n\n| x | y |\n|---|---|\n| 1 | 2 |\n")
     {'A': [{'x': '1', 'y': '2'}]}
     """
-    found: dict[str, list[Row]] = {}
+    sections: dict[str, list[Row]] = {}
     for section in re.split(r"(?m)^## ", results)[1:]:
         heading, _, body = section.partition("\n")
-        rows = found[heading] = []
+        rows = sections[heading] = []
         names: Sequence[str] = ()
         for line in body.splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -38,7 +39,7 @@ def tables(results: str) -> dict[str, list[Row]]:
                 names = cells
             elif set(line) - set("|- "):
                 rows.append(dict(zip(names, cells, strict=False)))
-    return found
+    return sections
 
 
 def block(results: str) -> str:
@@ -49,7 +50,7 @@ def block(results: str) -> str:
 
 def _figures(results: str) -> Iterator[tuple[str, str]]:
     known = tables(results)
-    for name, said in {
+    for name, language in {
         "xquad-en": "right paragraph first, XQuAD English",
         "xquad-zh": "right paragraph first, XQuAD Chinese",
         "cmrc": "right paragraph first, CMRC (Chinese)",
@@ -57,12 +58,13 @@ def _figures(results: str) -> Iterator[tuple[str, str]]:
     }.items():
         ways = {r["method"]: r["value [95 %]"] for r in known["Retrieval"] if r["set"] == name}
         alone = f"BM25 {_point(ways['BM25'])}, vectors {_point(ways['dense'])}"
-        yield said, f"{ways['hybrid']} ({alone})"
-    for name, said in {"xquad-en": "English", "xquad-zh": "Chinese"}.items():
+        yield language, f"{ways['hybrid']} ({alone})"
+    for name, language in {"xquad-en": "English", "xquad-zh": "Chinese"}.items():
         rows = {r["questions"]: r["share refused"] for r in known["Refusal on public sets"]}
-        foreign, own = rows[f"{name}, article out of sight"], rows[name]
+        foreign = rows[f"{name}, article out of sight"]
+        own = rows[name]
         yield (
-            f"refused, {said}: of questions the documents do not answer, and of those they do",
+            f"refused, {language}: of questions the documents do not answer, and of those they do",
             f"{foreign}, {own}",
         )
     beside = [r for r in known["Ingest"] if r.get("peer", "langchain") == "langchain"]

@@ -43,8 +43,8 @@ def test_operations_are_those_that_torch_counts(tmp_path):
         model[0].auto_model(**batch)
     pooled = 2 * model[0].auto_model.config.hidden_size ** 2  # of one token, and not used
     length = batch["input_ids"].shape[1]
-    told = embedding.operations(model, [length])
-    assert told == pytest.approx(counter.get_total_flops() - pooled, rel=0.001)
+    counted = embedding.operations(model, [length])
+    assert counted == pytest.approx(counter.get_total_flops() - pooled, rel=0.001)
 
 
 def test_search_is_measured_and_finds_what_flat_finds():

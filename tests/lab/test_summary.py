@@ -17,9 +17,9 @@ def test_the_readme_says_what_was_measured():
 
 def test_every_command_that_writes_figures_stands_in_the_table():
     readme = README.parent / "eval" / "README.md"
-    told = readme.read_text(encoding="utf-8").partition("## Measuring\n")[2].partition("\n## ")[0]
+    table = readme.read_text(encoding="utf-8").partition("## Measuring\n")[2].partition("\n## ")[0]
     written = re.findall(r"python -m eval\.bench\.(\w+)", results.RESULTS.read_text("utf-8"))
-    assert {name for name in written if not re.search(rf"[.`]{name}[ `]", told)} == set()
+    assert {name for name in written if not re.search(rf"[.`]{name}[ `]", table)} == set()
 
 
 def test_a_readme_without_a_place_for_figures_is_refused():

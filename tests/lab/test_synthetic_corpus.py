@@ -30,18 +30,20 @@ def test_the_first_rows_are_real_and_a_second_run_takes_what_the_first_made(grow
 
 def test_a_grown_collection_answers_as_a_plain_product_does_under_every_filter(grown, tmp_path):
     collect(tmp_path / "c", grown, REAL, HashEmbedder())
-    asked = unit(np.random.default_rng(3).standard_normal((5, grown.vectors.shape[1])))
+    queries = unit(np.random.default_rng(3).standard_normal((5, grown.vectors.shape[1])))
     with Index.open(tmp_path / "c") as index:
         assert index.total == COUNT
         for group in ("all", "half"):
             mask = index.make_mask(SearchFilter(groups=frozenset({group})))
             allowed = mask.chunks
-            wanted = exact(grown.vectors, asked, allowed)
-            for vector, rows in zip(asked, wanted, strict=True):
+            wanted = exact(grown.vectors, queries, allowed)
+            for vector, rows in zip(queries, wanted, strict=True):
                 assert index.search_dense(vector, k=K, mask=mask).rows.tolist() == rows.tolist()
 
 
 def test_groups_hold_the_shares_that_they_are_named_for():
-    held = [member(n) for n in range(20_000)]
+    memberships = [member(n) for n in range(20_000)]
     for name, part in SHARES.items():
-        assert sum(name in one for one in held) * part == pytest.approx(20_000, rel=0.5)
+        assert sum(name in membership for membership in memberships) * part == pytest.approx(
+            20_000, rel=0.5
+        )

@@ -21,6 +21,7 @@ from indexes.errors import IndexDamaged
 from indexes.index import Index
 from indexes.store import generations
 from indexes.upkeep import backup, restore, verify
+from ragdesk.assemble import EXTRA_FILES
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT, publish, texts
 
@@ -41,7 +42,9 @@ class Tally:
 
 def taken(folder: Path, count: int, *, seed: int) -> Tally:
     """Take so many backups under publishes, and damage as many."""
-    collection, tally, ended = folder / "c", Tally(), threading.Event()
+    collection = folder / "c"
+    tally = Tally()
+    ended = threading.Event()
     publish(collection, 1, aside=True)
 
     def work() -> None:
@@ -53,7 +56,7 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
     thread.start()
     try:
         for number in range(count):
-            _one(folder, collection, number, tally)
+            _try_backup(folder, collection, number, tally)
     finally:
         ended.set()
         thread.join()
@@ -61,16 +64,24 @@ def taken(folder: Path, count: int, *, seed: int) -> Tally:
     return tally
 
 
-def _one(folder: Path, collection: Path, number: int, tally: Tally) -> None:
-    file, again = folder / f"{number}.rdb", folder / "again"
-    told = backup.write_backup(collection, file)
-    restore.restore_backup(file, again)
+def _try_backup(folder: Path, collection: Path, number: int, tally: Tally) -> None:
+    file = folder / f"{number}.rdb"
+    again = folder / "again"
+    report = backup.write_backup(collection, file, extra_files=EXTRA_FILES)
+    restore.restore_backup(file, again, extra_files=EXTRA_FILES)
     tally.taken += 1
-    with Index.open(again) as index, Index.open_generation(collection, told.generation) as original:
+    with (
+        Index.open(again) as index,
+        Index.open_generation(collection, report.generation) as original,
+    ):
         tally.equal += index.digest_content() == original.digest_content()
-        held = {listed.uri: index.read_text(listed.uri) for listed in index.iter_documents()}
-    step = int(str(held["state.md"]).rpartition("step")[2])
-    tally.whole += held == texts(step) and not verify.verify_collection(again)
+        texts_by_uri = {
+            listed.uri: index.read_text(listed.uri) for listed in index.iter_documents()
+        }
+    step = int(str(texts_by_uri["state.md"]).rpartition("step")[2])
+    tally.whole += texts_by_uri == texts(step) and not verify.verify_collection(
+        again, extra_files=EXTRA_FILES
+    )
     shutil.rmtree(again)
 
 
@@ -78,9 +89,10 @@ def _damage(folder: Path, tally: Tally, count: int, dice: np.random.Generator) -
     for number in range(count):
         file = folder / f"{number}.rdb"
         with tarfile.open(file) as archive:  # headers and contents; between them lies filling
-            spans = [(one.offset, one.offset_data + one.size) for one in archive]
+            spans = [(member.offset, member.offset_data + member.size) for member in archive]
         start, end = spans[int(dice.integers(len(spans)))]
-        body, at = bytearray(file.read_bytes()), int(dice.integers(start, end))
+        body = bytearray(file.read_bytes())
+        at = int(dice.integers(start, end))
         if number % 2:
             body = body[:at]
         else:
@@ -88,7 +100,7 @@ def _damage(folder: Path, tally: Tally, count: int, dice: np.random.Generator) -
         (folder / "bad.rdb").write_bytes(body)
         tally.damaged += 1
         try:
-            restore.restore_backup(folder / "bad.rdb", folder / "bad")
+            restore.restore_backup(folder / "bad.rdb", folder / "bad", extra_files=EXTRA_FILES)
         except IndexDamaged:
             tally.refused += not generations.list_generations(folder / "bad")
         shutil.rmtree(folder / "bad", ignore_errors=True)
@@ -112,11 +124,13 @@ def main() -> None:
     )
     parser.add_argument("--backups", type=int, default=50)
     parser.add_argument("--seed", type=int, default=20261123)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        text = body(taken(Path(folder), asked.backups, seed=asked.seed))
+        text = body(taken(Path(folder), options.backups, seed=options.seed))
     print(text)
-    command = f"python -m tests.resilience.backups --backups {asked.backups} --seed {asked.seed}"
+    command = (
+        f"python -m tests.resilience.backups --backups {options.backups} --seed {options.seed}"
+    )
     write_section(TITLE, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 

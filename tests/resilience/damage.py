@@ -34,13 +34,16 @@ class Tries:
 
 def damage(folder: Path, *, flips: int, seed: int) -> dict[str, Tries]:
     """Publish three generations in a folder, and damage what only the newest one holds."""
-    collection, random = folder / "c", np.random.default_rng(seed)
+    collection = folder / "c"
+    random = np.random.default_rng(seed)
     for step in range(1, STEPS + 1):
         publish(collection, step, aside=True)
-    own, elder = _own(collection, STEPS), _own(collection, STEPS - 1)
+    own = _own(collection, STEPS)
+    elder = _own(collection, STEPS - 1)
     sizes = np.array([file.stat().st_size for file in own])
     # Half the flips fall on a random file, half on a random byte: small files would escape else.
-    even, by_size = None, sizes / sizes.sum()
+    even = None
+    by_size = sizes / sizes.sum()
     chosen = [own[int(random.choice(len(own), p=p))] for _ in range(flips) for p in (even, by_size)]
     current = [collection / generations.CURRENT_FILE]
     kinds: dict[str, tuple[Change, list[Path]]] = {
@@ -56,10 +59,10 @@ def damage(folder: Path, *, flips: int, seed: int) -> dict[str, Tries]:
     }
     tries = {kind: _try_all(collection, *how) for kind, how in kinds.items()}
     swaps = Tries()
-    for one, other in zip(own, elder, strict=True):
-        if one.read_bytes() != other.read_bytes():
-            _try(collection, partial(_swap, other), one, swaps)
-            _swap(other, one)
+    for newer, older in zip(own, elder, strict=True):
+        if newer.read_bytes() != older.read_bytes():
+            _try(collection, partial(_swap, older), newer, swaps)
+            _swap(older, newer)
     return {**tries, "changed places with its elder": swaps}
 
 
@@ -86,7 +89,9 @@ def _try(collection: Path, change: Change, file: Path, tries: Tries) -> None:
     tries.tried += 1
     try:
         with Index.open(collection) as index:
-            newest, then = texts(STEPS), texts(index.generation)  # what is gone since stays gone
+            # what is gone since stays gone
+            newest = texts(STEPS)
+            then = texts(index.generation)
             wanted = {uri: text for uri, text in then.items() if uri in newest}
             right = {d.uri: index.read_text(d.uri) for d in index.iter_documents()} == wanted
             tries.refused += bool(index.refused)
@@ -109,6 +114,7 @@ def _cut(random: np.random.Generator, file: Path) -> None:
 
 
 def _swap(other: Path, file: Path) -> None:
-    one, two = file.read_bytes(), other.read_bytes()
-    file.write_bytes(two)
-    other.write_bytes(one)
+    file_content = file.read_bytes()
+    other_content = other.read_bytes()
+    file.write_bytes(other_content)
+    other.write_bytes(file_content)

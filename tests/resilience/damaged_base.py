@@ -37,7 +37,9 @@ from tests.fakes import HashEmbedder
 from tests.lab.results import write_section
 from tests.resilience.publish import RESILIENCY
 
-DOCUMENTS, SECRET, DROPPED = 48, 8, 4
+DOCUMENTS = 48
+SECRET = 8
+DROPPED = 4
 Act = Callable[[Path, str], None]
 STAFF = frozenset({"staff"})
 ACTIONS = ("put", "ingest", "delete", "compact")
@@ -71,7 +73,8 @@ class Desk:
     """Two sources and a collection of them, copied anew for each try."""
 
     def __init__(self, place: Path, guard: Guard) -> None:
-        self.place, self.guard = place, guard
+        self.place = place
+        self.guard = guard
         self.tokenizer = find_model("packaged", place).tokenizer
         self.a, self.b, self.c = (place / name for name in "abc")
 
@@ -114,7 +117,7 @@ class Desk:
             job.compact(everything=True)
 
 
-def held(collection: Path) -> set[str]:
+def list_uris(collection: Path) -> set[str]:
     """Name the documents of what CURRENT names, or of what answers in its place."""
     with Index.open(collection) as index:
         return {d.uri for d in index.iter_documents()}
@@ -166,10 +169,11 @@ def limited(what: str, amount: int) -> Iterator[None]:
 
 def attempt(desk: Desk, case: str, action: str, tally: Tally, how: Act) -> None:
     """Copy the collection, harm it, act on it, and see what is left."""
-    made, collection = desk.place / "made", desk.place / "try"
+    made = desk.place / "made"
+    collection = desk.place / "try"
     shutil.rmtree(collection, ignore_errors=True)
     shutil.copytree(made, collection)
-    everything = held(collection) - ({"a3.md"} if action == "delete" else set())
+    everything = list_uris(collection) - ({"a3.md"} if action == "delete" else set())
     tally.tried[case] += 1
     try:
         how(collection, action)
@@ -179,14 +183,14 @@ def attempt(desk: Desk, case: str, action: str, tally: Tally, how: Act) -> None:
         tally.remedied[case] += _says_remedy(error)
         if case in KINDS:
             return  # what was published is still there, whatever a reader falls back to
-    tally.lost[case] += len(everything - held(collection))
+    tally.lost[case] += len(everything - list_uris(collection))
 
 
 def _says_remedy(error: BaseException) -> bool:
     from ragdesk.errors import describe_error  # noqa: PLC0415 - the roof, for its words alone
 
-    said = describe_error(error) if isinstance(error, Exception) else ""
-    return all(word in said for word in ("verify", "rollback", "restore", "--begin-anew"))
+    message = describe_error(error) if isinstance(error, Exception) else ""
+    return all(word in message for word in ("verify", "rollback", "restore", "--begin-anew"))
 
 
 def damages(desk: Desk, tries: int, random: np.random.Generator) -> Tally:
@@ -211,7 +215,8 @@ def damages(desk: Desk, tries: int, random: np.random.Generator) -> Tally:
         kind = KINDS[n // len(ACTIONS) % len(KINDS)]
         attempt(desk, kind, ACTIONS[n % len(ACTIONS)], tally, harmed(kind))
     for n in range(tries // 2):
-        limit, action = LIMITS[n // len(ACTIONS) % 2], ACTIONS[n % len(ACTIONS)]
+        limit = LIMITS[n // len(ACTIONS) % 2]
+        action = ACTIONS[n % len(ACTIONS)]
         amount = int(random.integers(64)) if limit == "open files" else 2 ** (n // 8 % 16)
         attempt(desk, limit, action, tally, bounded(limit, amount))
     return tally
@@ -219,7 +224,7 @@ def damages(desk: Desk, tries: int, random: np.random.Generator) -> Tally:
 
 def fallbacks(desk: Desk, made: Path, tries: int, random: np.random.Generator) -> Fallbacks:
     """Let the first generation answer, and ask it as somebody without groups."""
-    found = Fallbacks()
+    tally = Fallbacks()
     for n in range(tries):
         collection = desk.place / "try"
         shutil.rmtree(collection, ignore_errors=True)
@@ -232,22 +237,22 @@ def fallbacks(desk: Desk, made: Path, tries: int, random: np.random.Generator) -
             file.write_bytes(content)
         if n % 4 == 3 and (logs := sorted((collection / "access").glob("*.json"))):
             logs[int(random.integers(len(logs)))].write_bytes(b"{")
-        found.tried += 1
+        tally.tried += 1
         with suppress(IndexesError), Index.open(collection) as index:
             mask = index.make_mask(SearchFilter(groups=frozenset()))
             rows = index.search_lexical(tokenize_text("canary cellar"), k=99, mask=mask).rows
-            told = {chunk.uri for chunk in index.read_chunks(rows)}
+            uris = {chunk.uri for chunk in index.read_chunks(rows)}
             listed = {d.uri for d in index.iter_documents() if not d.groups}
             secrets = {f"s{i}.md" for i in range(SECRET)}
             gone = {f"s{i}.md" for i in range(SECRET, SECRET + DROPPED)}
-            found.answered += 1
-            found.closed += not index.make_mask(SearchFilter(groups=STAFF)).count_chunks
-            found.leaks += len((told | listed) & secrets)
-            found.returned += len((told | listed) & gone)
-    return found
+            tally.answered += 1
+            tally.closed += not index.make_mask(SearchFilter(groups=STAFF)).count_chunks
+            tally.leaks += len((uris | listed) & secrets)
+            tally.returned += len((uris | listed) & gone)
+    return tally
 
 
-def report(tally: Tally, found: Fallbacks, seed: int) -> dict[str, str]:
+def report(tally: Tally, answers: Fallbacks, seed: int) -> dict[str, str]:
     """Write the sections of the two promises."""
     cases = [*KINDS, *LIMITS]
     names = ("tried", "refused", "remedied", "done", "lost")
@@ -273,7 +278,7 @@ first is damaged, and in every fourth try one access log too (seed {seed}). Aske
 
 | fallbacks | answered | closed but to administrators | canaries of staff told | removed, and back |
 |---|---|---|---|---|
-| {found.tried} | {found.answered} | {found.closed} | {found.leaks} | {found.returned} |""",
+| {answers.tried} | {answers.answered} | {answers.closed} | {answers.leaks} | {answers.returned} |""",
     }
 
 
@@ -291,7 +296,7 @@ def run(tries: int, seed: int) -> tuple[Tally, Fallbacks]:
         )
         with guard as desk.guard:
             made = desk.make()
-            assert len(held(made)) == DOCUMENTS
+            assert len(list_uris(made)) == DOCUMENTS
             return damages(desk, tries, random), fallbacks(desk, made, tries, random)
 
 
@@ -301,11 +306,11 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=240)
     parser.add_argument("--seed", type=int, default=20261129)
     parser.add_argument("--print", action="store_true", help="Write no file: of a control.")
-    asked = parser.parse_args()
-    for title, body in report(*run(asked.tries, asked.seed), asked.seed).items():
+    options = parser.parse_args()
+    for title, body in report(*run(options.tries, options.seed), options.seed).items():
         sys.stdout.write(f"{title}\n{body}\n")
-        if not asked.print:
-            command = f"python -m tests.resilience.damaged_base --tries {asked.tries}"
+        if not options.print:
+            command = f"python -m tests.resilience.damaged_base --tries {options.tries}"
             write_section(title, command, body, file=RESILIENCY)
 
 

@@ -52,7 +52,7 @@ def _parse(body: bytes, name: str) -> None:
         registry.parse_document(body, name)
 
 
-def said(function: Callable[[str], object], write: Callable[[int], str]) -> Work:
+def reading(function: Callable[[str], object], write: Callable[[int], str]) -> Work:
     return lambda n: partial(function, write(n))
 
 
@@ -102,17 +102,18 @@ def streamed(
 
 
 def _stream(kind: Any, text: str, step: int) -> None:
-    reader, growing = kind(8, growing=True), GrowingSanitizer()
+    reader = kind(8, growing=True)
+    growing = GrowingSanitizer()
     try:
         for at in range(0, len(text), step):
-            for one in reader.feed(text[at : at + step]):
-                if one.is_complete:
-                    sanitize_text(one.text)
+            for sentence in reader.feed(text[at : at + step]):
+                if sentence.is_complete:
+                    sanitize_text(sentence.text)
                     growing = GrowingSanitizer()
                 else:
-                    growing.grow(one.text)
-        for one in reader.end():
-            sanitize_text(one.text)
+                    growing.grow(sentence.text)
+        for sentence in reader.end():
+            sanitize_text(sentence.text)
     except EngineFailed:
         pass
 
@@ -202,16 +203,16 @@ DOCUMENTS: dict[str, tuple[int, Work]] = {  # kind: its largest size, and what r
         16,
         parsed("a.docx", office("document", "word/document.xml", nested_boxes)),
     ),
-    "sentences, colons": (16_000, said(split_sentences, times(":", after="0"))),
-    "sentences, blanks": (16_000, said(split_sentences, times(" ", before="a", after="x"))),
-    "tokens, one identifier": (16_000, said(tokenize_text, times("a1-"))),
-    "identifiers, digits": (16_000, said(find_identifiers, times("#1,"))),
-    "quantities, words": (4_000, said(find_quantities, times("twenty one "))),
-    "quantities, digits": (16_000, said(find_quantities, times("1,"))),
-    "flags, one clause": (4_000, said(lambda t: find_contradictions(t, t), times("not a "))),
+    "sentences, colons": (16_000, reading(split_sentences, times(":", after="0"))),
+    "sentences, blanks": (16_000, reading(split_sentences, times(" ", before="a", after="x"))),
+    "tokens, one identifier": (16_000, reading(tokenize_text, times("a1-"))),
+    "identifiers, digits": (16_000, reading(find_identifiers, times("#1,"))),
+    "quantities, words": (4_000, reading(find_quantities, times("twenty one "))),
+    "quantities, digits": (16_000, reading(find_quantities, times("1,"))),
+    "flags, one clause": (4_000, reading(lambda t: find_contradictions(t, t), times("not a "))),
     "questions, blanks": (
         2_000,
-        said(_points_back, times(" ", before="is it", after="x")),
+        reading(_points_back, times(" ", before="is it", after="x")),
     ),
 }
 ANSWERS: dict[str, tuple[int, Work]] = {
@@ -273,7 +274,7 @@ def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--write", action="store_true")
     reader.add_argument("--only", default="")
-    asked = reader.parse_args()
+    options = reader.parse_args()
     bad = 0
     for heading, kinds in (
         ("P10, continued: a document costs what it is long", DOCUMENTS),
@@ -281,16 +282,17 @@ def main() -> int:
     ):
         lines = ["| kind | repeated | ms | twice as long, ms | ratio |", "|---|---|---|---|---|"]
         for kind, (largest, work) in kinds.items():
-            if asked.only not in kind:
+            if options.only not in kind:
                 continue
             taken = measure(largest, work)
             bad += slow(taken)
-            last, before = taken[-1], taken[-2] if len(taken) > 1 else 0.0
+            last = taken[-1]
+            before = taken[-2] if len(taken) > 1 else 0.0
             ratio = f"{last / before:.1f}" if last > 0.002 and before else "-"
             row = f"| {kind} | {largest:,} | {1000 * before:.1f} | {1000 * last:.1f} | {ratio} |"
             lines.append(row)
             print(row + (" SLOW" if slow(taken) else ""), flush=True)
-        if asked.write and not asked.only:
+        if options.write and not options.only:
             body = (
                 "CPU time of one thread, least of three; blanks where it is too short to tell.\n\n"
             )

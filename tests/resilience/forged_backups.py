@@ -41,6 +41,7 @@ from indexes.store import document_table_writer
 from indexes.text.tokens import tokenize_text
 from indexes.upkeep import backup, history, restore, verify
 from indexes.vectors import faiss_index
+from ragdesk.assemble import EXTRA_FILES
 from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,8 @@ FIGURES = ROOT / "tests" / "resilience" / "RESILIENCY.md"
 TITLE = "P18, continued: a forged backup reaches nothing, breaks nothing and changes nothing"
 LACKS = "is missing: the bytes of a document"
 CANARY = "canary-7f3a-of-another-folder"
-DEADLINE, PATIENCE = 20, 300  # seconds of computing, and of waiting; a good one computes for 0.1
+DEADLINE = 20  # seconds of computing; a good one computes for 0.1
+PATIENCE = 300  # seconds of waiting
 ROOM = 1 << 30  # bytes of memory above what the process has when it begins
 _READS = tuple(map(os.path.realpath, (sys.prefix, sys.base_prefix, ROOT, "/usr", "/proc")))
 _PATHS = frozenset(
@@ -66,10 +68,10 @@ class Hung(BaseException):
 def make(folder: Path) -> Path:
     """Publish a small collection that has one of everything, and back it up."""
     collection = folder / "good"
-    told = "Question: How long?\nThirty days from the day of delivery."
-    faq = document("faq.md", told)[0]
+    faq_text = "Question: How long?\nThirty days from the day of delivery."
+    faq = document("faq.md", faq_text)[0]
     chunk = Chunk(
-        document=faq.id, uri=faq.uri, title=faq.title, text=told, start=0, end=len(told),
+        document=faq.id, uri=faq.uri, title=faq.title, text=faq_text, start=0, end=len(faq_text),
         question=(0, 19), kind="faq", path=("Refunds",), page=1, section=(0, 10), lead="Refunds",
     )  # fmt: skip
     records = [
@@ -81,13 +83,16 @@ def make(folder: Path) -> Path:
         *(document(f"{n}.md", f"Article {n} of the handbook") for n in range(50)),
     ]
     texts = [record.text for record, _ in records] + ["Refund in 60 days"]
-    exact, faiss_index.EXACT_UP_TO = faiss_index.EXACT_UP_TO, 40
-    small, document_table_writer.SMALL_TABLE = document_table_writer.SMALL_TABLE, 0
+    exact = faiss_index.EXACT_UP_TO
+    faiss_index.EXACT_UP_TO = 40
+    small = document_table_writer.SMALL_TABLE
+    document_table_writer.SMALL_TABLE = 0
     try:
         _publish(collection, *records)
         _publish(collection, document("a.md", texts[-1], groups=frozenset({"x"})))
     finally:
-        faiss_index.EXACT_UP_TO, document_table_writer.SMALL_TABLE = exact, small
+        faiss_index.EXACT_UP_TO = exact
+        document_table_writer.SMALL_TABLE = small
     (collection / "originals").mkdir()
     for text in texts:
         body = text.encode()
@@ -97,7 +102,7 @@ def make(folder: Path) -> Path:
     group = {"weights": {"best": 1.5}, "intercept": -2.25, "floor": 0.5}
     told_of = {"groups": {"*": group, "en": group}, "sketch": ["0123456789ab"]}
     (collection / "calibration.json").write_text(json.dumps(told_of))
-    backup.write_backup(collection, folder / "good.rdb")
+    backup.write_backup(collection, folder / "good.rdb", extra_files=EXTRA_FILES)
     return folder / "good.rdb"
 
 
@@ -112,7 +117,9 @@ class Watch:
     """Sees what this process does with files, while it is ``on``. strays: what lay outside. why: it was refused."""
 
     def __init__(self, jail: Path) -> None:
-        self.on, self.strays, self.why = False, list[str](), ""
+        self.on = False
+        self.strays = list[str]()
+        self.why = ""
         self._jail = os.path.realpath(jail)
         sys.addaudithook(self._hear)
 
@@ -189,13 +196,14 @@ def use(collection: Path, number: int, jail: Path) -> None:
             index.read_document(listed)
         index.digest_content()
     history.list_history(collection)
-    backup.write_backup(collection, jail / "again.rdb")
+    backup.write_backup(collection, jail / "again.rdb", extra_files=EXTRA_FILES)
     (jail / "again.rdb").unlink()
 
 
 def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str:
     """Restore one forgery; returns ``refused``, ``taken``, or what went wrong."""
-    file, home = jail / "forged.rdb", jail / "home"
+    file = jail / "forged.rdb"
+    home = jail / "home"
     file.write_bytes(body)
     collection = standing or home / "new"
     before = state(collection) if standing else {}
@@ -203,14 +211,15 @@ def attempt(body: bytes, jail: Path, standing: Path | None, watch: Watch) -> str
     watch.on = True
     try:
         with deadline(DEADLINE):
-            number = restore.restore_backup(file, collection)
-            problems = verify.verify_collection(collection)
+            number = restore.restore_backup(file, collection, extra_files=EXTRA_FILES)
+            problems = verify.verify_collection(collection, extra_files=EXTRA_FILES)
             use(collection, number, jail)
         outcome = f"taken, and verify says {problems[0]}" if problems else "taken"
         if all(LACKS in problem for problem in problems):  # as after a backup that lacked some
             outcome = "taken"
     except IndexesError as error:
-        outcome, watch.why = "refused", str(error).rpartition("forged.rdb")[2]
+        outcome = "refused"
+        watch.why = str(error).rpartition("forged.rdb")[2]
     except Hung:
         outcome = f"hung: {traceback.format_exc(limit=-4)}"
     except (Exception, Warning):  # noqa: BLE001 - whatever it is, it is told
@@ -240,12 +249,13 @@ def work(jail: Path, seeds: range) -> None:
     shutil.rmtree(jail / "good")
     shutil.copyfile(jail / "good.rdb", jail / "first.rdb")
     (jail / "home").mkdir()
-    watch, base = Watch(jail), jail / "home" / "standing"
+    watch = Watch(jail)
+    base = jail / "home" / "standing"
 
     def stand() -> Path:
         shutil.rmtree(jail / "home")
         (jail / "home").mkdir()
-        restore.restore_backup(jail / "first.rdb", base)
+        restore.restore_backup(jail / "first.rdb", base, extra_files=EXTRA_FILES)
         return base
 
     whole = attempt((jail / "first.rdb").read_bytes(), jail, None, watch)
@@ -255,7 +265,8 @@ def work(jail: Path, seeds: range) -> None:
     (jail / "home").mkdir()
     pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (pages + ROOM, pages + ROOM))
-    began, standing = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, None
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    standing = None
     for seed in seeds:
         kind, body = forgery.forge(good, seed)
         if seed % 4 == 0 and standing is None:
@@ -271,63 +282,62 @@ def work(jail: Path, seeds: range) -> None:
             (jail / "home").mkdir()
             standing = None
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) >> 10
-        told = {"seed": seed, "kind": kind, "outcome": outcome, "peak": peak, "why": watch.why}
+        row = {"seed": seed, "kind": kind, "outcome": outcome, "peak": peak, "why": watch.why}
         watch.why = ""
-        print(json.dumps({**told, "seconds": time.process_time() - at}), flush=True)
+        print(json.dumps({**row, "seconds": time.process_time() - at}), flush=True)
 
 
 def run(
     count: int, *, first: int = 0, workers: int = 1, part: int = 500
 ) -> list[dict[str, object]]:
     """Try so many forgeries in processes of their own; one that dies of one costs only that one."""
-    told: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
     waiting = [range(n, min(n + part, first + count)) for n in range(first, first + count, part)]
     running: list[tuple[subprocess.Popen[str], range, tempfile.TemporaryDirectory[str]]] = []
     while waiting or running:
         while waiting and len(running) < workers:
-            seeds, folder = waiting.pop(0), tempfile.TemporaryDirectory()
+            seeds = waiting.pop(0)
+            folder = tempfile.TemporaryDirectory()
             (Path(folder.name) / "jail").mkdir()
-            told_ = [
+            arguments = [
                 "--jail",
                 str(Path(folder.name) / "jail"),
                 "--seeds",
                 f"{seeds.start}:{seeds.stop}",
             ]
-            command = [sys.executable, "-m", "tests.resilience.forged_backups", *told_]
+            command = [sys.executable, "-m", "tests.resilience.forged_backups", *arguments]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             running.append((process, seeds, folder))
         process, seeds, folder = running.pop(0)
         lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
-        told += lines
+        rows += lines
         rest = range(seeds.start + len(lines), seeds.stop)
         if process.returncode or rest:
             if not lines and process.returncode == 1:
                 raise RuntimeError("A worker did not start.")
             died = {"seed": rest.start, "kind": "?", "outcome": f"died: {process.returncode}"}
-            told.append({**died, "peak": 0, "seconds": 0.0})
+            rows.append({**died, "peak": 0, "seconds": 0.0})
             waiting.insert(0, range(rest.start + 1, rest.stop))
         folder.cleanup()
         waiting = [seeds for seeds in waiting if seeds]
-    return told
+    return rows
 
 
-def section(told: list[dict[str, object]]) -> str:
+def section(tries: list[dict[str, object]]) -> str:
     """Write the figures."""
     kinds: dict[str, Counter[str]] = {}
-    for one in told:
-        kinds.setdefault(str(one["kind"]), Counter())[str(one["outcome"]).partition(":")[0]] += 1
+    for row in tries:
+        kinds.setdefault(str(row["kind"]), Counter())[str(row["outcome"]).partition(":")[0]] += 1
     bad = ("strayed", "hung", "broke", "died", "refused, and something was changed")
     rows = [
         f"| {kind} | {sum(c.values()):,} | {c['refused']:,} | {c['taken']:,} | "
-        + " | ".join(str(sum(n for o, n in c.items() if o.startswith(name))) for name in bad)
+        + " | ".join(str(sum(n for row, n in c.items() if row.startswith(name))) for name in bad)
         + " |"
         for kind, c in sorted(kinds.items())
     ]
-    slowest, peak = (
-        max(float(str(o["seconds"])) for o in told),
-        max(int(str(o["peak"])) for o in told),
-    )
-    head = f"""{len(told):,} backups forged from a good one, most of them with every sum made right again; a quarter
+    slowest = max(float(str(row["seconds"])) for row in tries)
+    peak = max(int(str(row["peak"])) for row in tries)
+    head = f"""{len(tries):,} backups forged from a good one, most of them with every sum made right again; a quarter
 of them restored over a collection that stands. Taken: the change was one that a good backup can have
 (a title, a group, an original that is not there); these were then verified, searched, listed, summed
 up and backed up again.
@@ -352,17 +362,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="the section, whatever the count")
     parser.add_argument("--jail", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seeds", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.jail:
-        work(asked.jail, range(*map(int, asked.seeds.split(":"))))
+    options = parser.parse_args()
+    if options.jail:
+        work(options.jail, range(*map(int, options.seeds.split(":"))))
         return
-    told = run(asked.count, first=asked.first, workers=asked.workers)
-    for one in told:
-        if one["outcome"] not in {"refused", "taken"}:
-            print(one["seed"], one["kind"], one["outcome"])
-    print(text := section(told))
-    if asked.write or asked.count >= 10_000:
-        command = f"python -m tests.resilience.forged_backups --count {asked.count}"
+    rows = run(options.count, first=options.first, workers=options.workers)
+    for row in rows:
+        if row["outcome"] not in {"refused", "taken"}:
+            print(row["seed"], row["kind"], row["outcome"])
+    print(text := section(rows))
+    if options.write or options.count >= 10_000:
+        command = f"python -m tests.resilience.forged_backups --count {options.count}"
         write_section(TITLE, command, f"\n{text}\n", file=FIGURES)
 
 

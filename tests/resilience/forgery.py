@@ -18,7 +18,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 Files = dict[str, bytes]
-LISTING, NONE = "BACKUP.json", "0" * 64
+LISTING = "BACKUP.json"
+NONE = "0" * 64
 CLIMBS = (
     "../../../canary",
     "../../../../canary",
@@ -49,7 +50,7 @@ LOOP = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT
 def take_apart(file: Path) -> Files:
     """Give the members of a backup by name, in their order."""
     with tarfile.open(file) as archive:
-        bodies = ((one.name, archive.extractfile(one)) for one in archive)
+        bodies = ((member.name, archive.extractfile(member)) for member in archive)
         return {name: body.read() for name, body in bodies if body}
 
 
@@ -63,9 +64,11 @@ def put_together(files: Mapping[str, bytes]) -> bytes:
 
 
 def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
-    one = tarfile.TarInfo(name)
-    one.size, one.mode, one.type = size, 0o600, kind
-    return one
+    member = tarfile.TarInfo(name)
+    member.size = size
+    member.mode = 0o600
+    member.type = kind
+    return member
 
 
 def sum_of(body: bytes) -> str:
@@ -122,26 +125,26 @@ def _seal_folder(files: Files, folder: str) -> str:
         short = part.removeprefix(f"{folder}/")
         if part not in {short, name}:
             entry = rf'("{re.escape(short)}": \{{\s*"sha256": ")[^"]*(",\s*"size": )\d+(\s*\}})'
-            told = rf"\g<1>{sum_of(body)}\g<2>{len(body)}\g<3>"
-            text = re.sub(entry, told, text, count=1)
+            replacement = rf"\g<1>{sum_of(body)}\g<2>{len(body)}\g<3>"
+            text = re.sub(entry, replacement, text, count=1)
     files[name] = manifest_sum(text.encode("utf-8", "surrogateescape"))
-    found = re.search(rb'"checksum": "([0-9a-f]{64})"', files[name])
-    return found[1].decode() if found else NONE
+    checksum = re.search(rb'"checksum": "([0-9a-f]{64})"', files[name])
+    return checksum[1].decode() if checksum else NONE
 
 
 def some_number(text: str, dice: random.Random) -> str:
     """Put something odd in the place of one number of a JSON text."""
-    found = list(re.finditer(r"(?<=[:\[,] )-?\d+(?:\.\d+)?|(?<=\[)\d+", text))
-    if not found:
+    numbers = list(re.finditer(r"(?<=[:\[,] )-?\d+(?:\.\d+)?|(?<=\[)\d+", text))
+    if not numbers:
         return text
-    at = dice.choice(found)
+    at = dice.choice(numbers)
     return f"{text[: at.start()]}{dice.choice(NUMBERS)}{text[at.end() :]}"
 
 
 def some_text(text: str, dice: random.Random) -> str:
     """Put something odd in the place of one string of a JSON text, a name or a value."""
-    found = list(re.finditer(r'"(?:[^"\\]|\\.)*"', text))
-    at = dice.choice(found)
+    strings = list(re.finditer(r'"(?:[^"\\]|\\.)*"', text))
+    at = dice.choice(strings)
     odd = json.dumps(dice.choice((*CLIMBS, "\ud800", "x" * 5_000, "checksum", "files")))
     return f"{text[: at.start()]}{dice.choice((odd, *NUMBERS[:10]))}{text[at.end() :]}"
 
@@ -185,7 +188,8 @@ def change_array(files: Files, dice: random.Random) -> Files:
     name = pick(files, dice, ".npy")
     body = files[name]
     size = 10 + struct.unpack("<H", body[8:10])[0]
-    head, data = body[10:size].decode("latin-1"), bytearray(body[size:])
+    head = body[10:size].decode("latin-1")
+    data = bytearray(body[size:])
     if dice.random() < 0.5:
         shapes = (
             "(1000000000000,)",
@@ -314,16 +318,17 @@ def change_table(files: Files, dice: random.Random) -> Files:
 
 def change_parts(files: Files, dice: random.Random) -> Files:
     """Leave parts out, add some, exchange some, or give them other names."""
-    one, other = pick(files, dice), pick(files, dice)
+    first = pick(files, dice)
+    second = pick(files, dice)
     if dice.random() < 0.2:
-        other = LISTING
+        second = LISTING
     match dice.randrange(6):
         case 0:
-            files.pop(one if one != LISTING else other, None)
+            files.pop(first if first != LISTING else second, None)
         case 1:
-            files[one], files[other] = files[other], files[one]
+            files[first], files[second] = files[second], files[first]
         case 2:
-            files[f"originals/{sum_of(one.encode())}"] = files[one]
+            files[f"originals/{sum_of(first.encode())}"] = files[first]
         case 3:
             files[
                 dice.choice(
@@ -335,14 +340,15 @@ def change_parts(files: Files, dice: random.Random) -> Files:
             files[dice.choice(originals)] = b"other words"
         case 5:
             files[
-                f"{one.rpartition('/')[0] or 'generation'}/{dice.choice(('more.npy', '.x', 'a.so'))}"
+                f"{first.rpartition('/')[0] or 'generation'}/{dice.choice(('more.npy', '.x', 'a.so'))}"
             ] = b"x"
     return seal(files) if LISTING in files and files[LISTING][:1] == b"{" else files
 
 
 def change_archive(files: Files, dice: random.Random) -> bytes:
     """Change the archive as a whole: its length, its order, what follows, the bits of a header."""
-    names, whole = list(files), put_together(files)
+    names = list(files)
+    whole = put_together(files)
     match dice.randrange(6):
         case 0:
             return whole[: dice.randrange(20_000)]
@@ -381,20 +387,23 @@ EXTENDED = (
 
 def change_member(files: Files, dice: random.Random) -> bytes:
     """Make one member a link, a device, a sparse file, one with an extended header, or two."""
-    odd, kind, out = dice.choice(list(files)), dice.choice(KINDS), io.BytesIO()
+    odd = dice.choice(list(files))
+    kind = dice.choice(KINDS)
+    out = io.BytesIO()
     form = dice.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT))
     with tarfile.open(fileobj=out, mode="w", format=form) as archive:
         for name, body in files.items():
-            one = header(name, len(body))
+            member = header(name, len(body))
             if name == odd:
                 match dice.randrange(3):
                     case 0:
-                        one.type, one.linkname = kind, dice.choice((*CLIMBS[:3], odd))
+                        member.type = kind
+                        member.linkname = dice.choice((*CLIMBS[:3], odd))
                     case 1:
-                        one.pax_headers = dice.choice(EXTENDED)
+                        member.pax_headers = dice.choice(EXTENDED)
                     case 2:
                         archive.addfile(header(name, len(body)), io.BytesIO(body))
-            archive.addfile(one, io.BytesIO(body))
+            archive.addfile(member, io.BytesIO(body))
     return out.getvalue()
 
 
@@ -416,7 +425,7 @@ def forge(good: Files, seed: int) -> tuple[str, bytes]:
     dice = random.Random(seed)  # noqa: S311 - no secret
     names = list(CHANGES)
     while True:
-        name = dice.choices(names, [CHANGES[one][0] for one in names])[0]
+        name = dice.choices(names, [CHANGES[change][0] for change in names])[0]
         with suppress(Exception):  # it met what was changed before: another one is made
             files = CHANGES[name][1](dict(good), dice)
             break

@@ -68,7 +68,8 @@ def name(number: int) -> str:
 
 def put(collection: Path, step: int, **options: object) -> Cost:
     """Put one document: every second one is new, the others replace one that is there."""
-    before, began = written(), time.perf_counter()
+    before = written()
+    began = time.perf_counter()
     uri = f"new/{step}.md" if step % 2 else name(step)
     record, chunks = document(uri, f"Put at step{step} about refunds", source="api")
     keep_original(collection, record.text.encode())
@@ -137,15 +138,20 @@ def filter_rows(collection: Path) -> list[str]:
     """Measure each filter, best of five."""
     rows = []
     with Index.open(collection) as index:
-        for label, asked in filters():
-            spent, let_through = best(lambda asked=asked: len(index.documents.filter_ranges(asked)))
+        for label, search_filter in filters():
+            spent, let_through = best(
+                lambda search_filter=search_filter: len(
+                    index.documents.filter_ranges(search_filter)
+                )
+            )
             rows.append(f"| {label} | {let_through:,} | {1_000 * spent:,.1f} |")
     return rows
 
 
 def best(do: Callable[[], int], rounds: int = 5) -> tuple[float, int]:
     """Give the least seconds that something took, and what it gave."""
-    spent, result = [], 0
+    spent = []
+    result = 0
     for _ in range(rounds):
         began = time.perf_counter()
         result = do()
@@ -155,7 +161,8 @@ def best(do: Callable[[], int], rounds: int = 5) -> tuple[float, int]:
 
 def history(collection: Path, puts: int, **options: object) -> tuple[list[Cost], list[str]]:
     """Put so many documents, and tell the size of the collection ten times on the way."""
-    costs, rows = [], []
+    costs = []
+    rows = []
     for step in range(1, puts + 1):
         costs.append(put(collection, step, **options))
         if step % max(1, puts // 10) == 0:
@@ -175,28 +182,36 @@ def main() -> None:
     parser.add_argument("--puts", type=int, default=60, help="into the large collection")
     parser.add_argument("--many", type=int, default=1_000, help="puts into one of a tenth")
     parser.add_argument("--plain", action="store_true", help="as before: nothing is cleared")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     options: dict[str, object] = {}
-    if not asked.plain:
+    if not arguments.plain:
         from indexes.upkeep.retention import Retention  # noqa: PLC0415 - older versions have none
 
         options = {"kept": Retention()}
     with tempfile.TemporaryDirectory() as scratch:
-        large, small = Path(scratch) / "large", Path(scratch) / "small"
-        grow(large, asked.documents)
+        large = Path(scratch) / "large"
+        small = Path(scratch) / "small"
+        grow(large, arguments.documents)
         print("grown", flush=True)
         rows = filter_rows(large)
         print("\n".join(rows), flush=True)
-        costs, _ = history(large, asked.puts, **options)
-        row = costs_row(f"{asked.documents:,} documents, {asked.puts} puts", costs)
+        costs, _ = history(large, arguments.puts, **options)
+        row = costs_row(f"{arguments.documents:,} documents, {arguments.puts} puts", costs)
         print(row, flush=True)
         rows += filter_rows(large)[:2]
-        grow(small, asked.documents // 10)
-        more, sizes = history(small, asked.many, **options)
-        second = costs_row(f"{asked.documents // 10:,} documents, {asked.many:,} puts", more)
+        grow(small, arguments.documents // 10)
+        more, sizes = history(small, arguments.many, **options)
+        second = costs_row(
+            f"{arguments.documents // 10:,} documents, {arguments.many:,} puts", more
+        )
         print(second)
     body = "\n".join([BEFORE, "", HEAD, row, second, "", SIZES, *sizes, "", FILTERS, *rows])
-    if (asked.documents, asked.puts, asked.many, asked.plain) == (100_000, 60, 1_000, False):
+    if (arguments.documents, arguments.puts, arguments.many, arguments.plain) == (
+        100_000,
+        60,
+        1_000,
+        False,
+    ):
         write_section(TITLE, "python -m tests.resilience.growth", body, file=FIGURES)
 
 

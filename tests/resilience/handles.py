@@ -137,7 +137,8 @@ def sizes(process: int) -> tuple[int, int, float]:
 
 def run(puts: int, limit: int) -> Tally:
     """Put so many documents one after the other, with questions running."""
-    tally, stop = Tally(), threading.Event()
+    tally = Tally()
+    stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         publish(home, "default", TEXTS)
@@ -165,7 +166,8 @@ def run(puts: int, limit: int) -> Tally:
 
 def table(tally: Tally) -> str:
     """Write what was counted as Markdown."""
-    puts, answers = tally.puts, tally.answers
+    puts = tally.puts
+    answers = tally.answers
     row = [
         sum(puts.values()),
         puts["served"],
@@ -194,16 +196,16 @@ def main() -> None:
     read.add_argument("--limit", type=int, default=256)
     read.add_argument("--before", default="")
     read.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
-    given = read.parse_args()
-    if given.serve:
-        serve(Path(given.serve[0]), *map(int, given.serve[1:]))
+    options = read.parse_args()
+    if options.serve:
+        serve(Path(options.serve[0]), *map(int, options.serve[1:]))
         return
-    tally = run(given.puts, given.limit)
-    body = f"At most {given.limit} open files.\n\n{table(tally)}"
-    if given.before:
-        body += f"\n\n{BEFORE.format(before=given.before)}"
+    tally = run(options.puts, options.limit)
+    body = f"At most {options.limit} open files.\n\n{table(tally)}"
+    if options.before:
+        body += f"\n\n{BEFORE.format(before=options.before)}"
     sys.stdout.write(f"{body}\n")
-    if given.puts >= 1_000:
+    if options.puts >= 1_000:
         write_section(TITLE, "python -m tests.resilience.handles", body, file=FIGURES)
 
 

@@ -33,7 +33,8 @@ from tests.lab.results import write_section
 
 ROOT = Path(__file__).parents[2]
 HANDLES = 1_024
-CLIENTS, PAUSE = 4, 0.05  # honest ones, and the seconds that each thinks between two questions
+CLIENTS = 4  # honest ones
+PAUSE = 0.05  # seconds that each thinks between two questions
 ASK = json.dumps({"question": "When does a refund reach my account?"}).encode()
 HEAD = "POST /v1/answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 PAGE = b"GET /page/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -41,7 +42,8 @@ TEXTS = {
     "refunds.md": "# Refunds\n\nA refund reaches a bank account within 5 working days.\n",
     "shipping.md": "# Shipping\n\nParcels leave our warehouse within 24 hours.\n",
 }
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 async def half_sent(reader: Reader, writer: Writer, _token: str) -> None:
@@ -196,7 +198,9 @@ KEPT: dict[tuple[int, int], http.client.HTTPConnection] = {}  # by port and clie
 
 def ask_for(port: int, token: str, seconds: float) -> Window:
     """Let honest clients ask in a closed loop; they keep their connections, as proxies do."""
-    window, lock, until = Window(), threading.Lock(), time.monotonic() + seconds
+    window = Window()
+    lock = threading.Lock()
+    until = time.monotonic() + seconds
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def newcomer() -> None:
@@ -296,7 +300,8 @@ def measure(
 ) -> str:
     """Measure an attack against calm windows before each of its own; gives a row of the table."""
     port, token, server = served
-    calm, hard = [], []
+    calm = []
+    hard = []
     busy = [0.0, 0.0]
     for _ in range(pairs):
         at = spent(server)
@@ -309,15 +314,16 @@ def measure(
         time.sleep(1.0)
     ratios = [100 * b.rate / a.rate for a, b in zip(calm, hard, strict=True)]
     before, under = (
-        sum(w.answers for w in one) / sum(w.seconds for w in one) for one in (calm, hard)
+        sum(w.answers for w in windows) / sum(w.seconds for w in windows)
+        for windows in (calm, hard)
     )
     worst = max(sorted(w.took)[int(0.99 * (len(w.took) - 1))] for w in hard)
     errors = sum(w.errors for w in hard)
-    came = [one for w in hard for one in w.newcomers]
+    came = [newcomer for w in hard for newcomer in w.newcomers]
     first = f"{statistics.median(came) * 1000:.0f}" if came else "none"
     shares = [
-        100 * one / sum(w.seconds for w in windows)
-        for one, windows in zip(busy, (calm, hard), strict=True)
+        100 * seconds_busy / sum(w.seconds for w in windows)
+        for seconds_busy, windows in zip(busy, (calm, hard), strict=True)
     ]
     row = (
         f"| {name} | {ATTACKS[name][1]:,} | {before:.1f} | {under:.1f} | "
@@ -340,16 +346,16 @@ def stop(port: int, token: str, process: subprocess.Popen[bytes]) -> str:
             line.sendall(head.encode() + body)
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            told = b""
+            stream = b""
             with contextlib.suppress(OSError):
                 while piece := line.recv(65_536):
-                    told += piece
+                    stream += piece
         try:
             process.wait(90)
             took = f"{time.monotonic() - began:.1f} s"
         except subprocess.TimeoutExpired:
             took = "more than 90 s"
-    whole = "whole" if b"event: done" in told else "cut off"
+    whole = "whole" if b"event: done" in stream else "cut off"
     return f"Exit after SIGTERM with 192 hostile connections: {took}; the honest stream: {whole}."
 
 
@@ -366,33 +372,34 @@ def main() -> None:
     parser.add_argument("--act", choices=list(ATTACKS), help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--token", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.act:
+    options = parser.parse_args()
+    if options.act:
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2
         )
-        asyncio.run(attack(given.act, given.port, given.token))
+        asyncio.run(attack(options.act, options.port, options.token))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with desk(given.tree.resolve(), folder) as (port, token, process, log):
-            pairs, seconds = given.pairs, given.seconds
+        with desk(options.tree.resolve(), folder) as (port, token, process, log):
+            pairs = options.pairs
+            seconds = options.seconds
             served = (port, token, psutil.Process(process.pid))
-            rows = [measure(n, served, pairs=pairs, seconds=seconds) for n in given.only]
+            rows = [measure(n, served, pairs=pairs, seconds=seconds) for n in options.only]
             exit_ = stop(port, token, process)
             shortage = log.read_text(errors="replace").count("Too many open files")
     head = "| attack | connections | answers/s without | with | of that | errors | p99, ms | newcomer p50, ms | server CPU, % |"
     body = "\n".join(
         [
             f"{CLIENTS} honest clients in a closed loop, {PAUSE * 1000:.0f} ms between two questions;",
-            f"{given.pairs} pairs of windows of {given.seconds:g} s; {HANDLES:,} handles.\n",
+            f"{options.pairs} pairs of windows of {options.seconds:g} s; {HANDLES:,} handles.\n",
             f"{head}\n|---|---|---|---|---|---|---|---|---|",
             *rows,
             f"\n{exit_} Log lines about handles that ran out: {shortage:,}.",
-            *([f"\n{Path(given.control).read_text()}"] if given.control else []),
+            *([f"\n{Path(options.control).read_text()}"] if options.control else []),
         ]
     )
     sys.stdout.write(f"{body}\n")
-    if given.tree == ROOT and len(given.only) == len(ATTACKS):
+    if options.tree == ROOT and len(options.only) == len(ATTACKS):
         heading = "P12, continued: hostile clients stop nobody else"
         command = "python -m tests.resilience.hostile_clients"
         write_section(heading, command, body, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")

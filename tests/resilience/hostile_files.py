@@ -72,7 +72,8 @@ def pdf(*pages: str) -> bytes:
 
 def encrypted() -> bytes:
     """Make a PDF that asks for a password."""
-    writer, file = PdfWriter(io.BytesIO(pdf("A secret of the board."))), io.BytesIO()
+    writer = PdfWriter(io.BytesIO(pdf("A secret of the board.")))
+    file = io.BytesIO()
     writer.encrypt("password", algorithm="RC4-128")
     writer.write(file)
     return file.getvalue()
@@ -103,7 +104,8 @@ def circular() -> bytes:
 
 def raw_pdf(*objects: bytes) -> bytes:
     """Make a PDF of objects; the first is its catalogue."""
-    body, places = b"%PDF-1.7\n", []
+    body = b"%PDF-1.7\n"
+    places = []
     for number, content in enumerate(objects, start=1):
         places.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
@@ -195,11 +197,11 @@ def main() -> None:
         settings.write_text(f"[guard]\nfile_size = {LARGEST}\n", encoding="utf-8")
         where = ["--home", f"{place}/home", "--config", str(settings)]
         command = [sys.executable, "-m", "ragdesk", *where, "ingest", str(folder), "--json"]
-        said, seconds, peak = run_watched(command)
-    report = json.loads(said)
-    reasons = "\n".join(f"| {one['uri']} | {one['reason']} |" for one in report["skipped"])
+        output, seconds, peak = run_watched(command)
+    report = json.loads(output)
+    reasons = "\n".join(f"| {row['uri']} | {row['reason']} |" for row in report["skipped"])
     files = report["added"] + len(report["skipped"])
-    missing = SKIPPED.keys() - {one["uri"] for one in report["skipped"]}
+    missing = SKIPPED.keys() - {row["uri"] for row in report["skipped"]}
     body = f"""
 {files} files, {len(GOOD) + 1} of them good; one job, exit 0, {seconds:.0f} s. Taken in:
 {report["added"]}, quarantined: {len(report["skipped"])}, bad ones that got through: {len(missing)}.

@@ -72,7 +72,8 @@ class Ticks:
 
     async def run(self) -> None:
         while True:
-            began, used = time.monotonic(), time.thread_time()
+            began = time.monotonic()
+            used = time.thread_time()
             await asyncio.sleep(0.005)
             self.clock = max(self.clock, time.monotonic() - began - 0.005)
             self.computing = max(self.computing, time.thread_time() - used)
@@ -98,7 +99,8 @@ async def meet(url: str, case: str, folder: Path) -> dict[str, Any]:
     asking = by_model(desk, url, model=model, trips=trips, **QUICK)
     asking.writer.engine.here()
     forget_peak()
-    before, ticks = peak(), Ticks()
+    before = peak()
+    ticks = Ticks()
     ticking = asyncio.ensure_future(ticks.run())
     await asyncio.sleep(0.05)
     ticks.clock = ticks.computing = 0.0
@@ -153,16 +155,16 @@ def _cells(facts: dict[str, Any]) -> str:
     sent = f" {facts['sent'] / 1e6:,.1f} |"
     if "died" in facts:
         return f"{sent} **{facts['died'].partition(':')[0]}** | | | |"
-    said = facts["reason"] if facts["degraded"] else f"**{facts['reason'] or 'not degraded'}**"
+    reason = facts["reason"] if facts["degraded"] else f"**{facts['reason'] or 'not degraded'}**"
     if facts["reason"] == "cut_off":
-        said = "cut_off (what was checked stands)"
+        reason = "cut_off (what was checked stands)"
     return (
-        f"{sent} {said} | {facts['seconds']:.2f} | {facts['peak'] / 1e6:,.0f} "
+        f"{sent} {reason} | {facts['seconds']:.2f} | {facts['peak'] / 1e6:,.0f} "
         f"| {facts['stall'] * 1e3:,.0f} ({facts['computing'] * 1e3:,.0f}) |"
     )
 
 
-def table(found: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> str:
+def table(cases: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> str:
     """Write what was met as Markdown, beside what another version did before."""
     head = " sent, MB | degrades | s | memory, MB | loop stood, ms (computing) |"
     times = 2 if before else 1
@@ -175,7 +177,7 @@ def table(found: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> str
             "",
             "| case |" + head * times,
             "|---" * (1 + 5 * times) + "|",
-            *(row(one, before.get(one["case"])) for one in found),
+            *(row(case, before.get(case["case"])) for case in cases),
         ]
     )
 
@@ -189,26 +191,26 @@ def main() -> None:
     parser.add_argument("--url", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help="write what was met there, and nowhere else")
     parser.add_argument("--before", type=Path, help="such a file, of another version")
-    given = parser.parse_args()
-    if given.meet:
+    options = parser.parse_args()
+    if options.meet:
         resource.setrlimit(resource.RLIMIT_AS, (6 * GIB, 6 * GIB))
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(asyncio.run(meet(given.url, given.meet, Path(folder)))))
+            print(json.dumps(asyncio.run(meet(options.url, options.meet, Path(folder)))))
         return
-    found = []
+    cases = []
     for case in (*CHATS, *LISTS, HEALTH):
-        found.append(asyncio.run(try_case(case)))
-        print(row(found[-1]), flush=True)
-    if given.out:
-        given.out.write_text(json.dumps({one["case"]: one for one in found}), encoding="utf-8")
+        cases.append(asyncio.run(try_case(case)))
+        print(row(cases[-1]), flush=True)
+    if options.out:
+        options.out.write_text(json.dumps({case["case"]: case for case in cases}), encoding="utf-8")
     else:
-        before = json.loads(given.before.read_text(encoding="utf-8")) if given.before else {}
+        before = json.loads(options.before.read_text(encoding="utf-8")) if options.before else {}
         from tests.lab.results import write_section  # noqa: PLC0415 - only to write
 
         write_section(
             "P14, continued: a language model's server that means harm",
             "python -m tests.resilience.hostile_model",
-            table(found, before),
+            table(cases, before),
             file=ROOT / "tests" / "resilience" / "RESILIENCY.md",
         )
 

@@ -31,7 +31,11 @@ from tests.fakes import HashEmbedder, document
 
 DOCUMENTS = 6
 ROOT = Path(__file__).parents[2]
-BORN, WRITING, SWAPPED, ACKED, DEAD = "born", "writing", "swapped", "acked", "dead"
+BORN = "born"
+WRITING = "writing"
+SWAPPED = "swapped"
+ACKED = "acked"
+DEAD = "dead"
 
 
 @dataclass
@@ -59,11 +63,15 @@ class Toll:
 
 def texts(step: int) -> dict[str, str]:
     """Say what every document holds at a step: document n changes at every n-th step only."""
-    held = {"state.md": f"state of step{step}"}
+    documents = {"state.md": f"state of step{step}"}
     for n in range(2, DOCUMENTS):
         last = step - step % n
-        held[f"{n}.md"] = f"document {n} since step{last}\nwith words of its own, number{last * n}"
-    return {uri: text for uri, text in held.items() if (step + len(uri)) % 7 or uri == "state.md"}
+        documents[f"{n}.md"] = (
+            f"document {n} since step{last}\nwith words of its own, number{last * n}"
+        )
+    return {
+        uri: text for uri, text in documents.items() if (step + len(uri)) % 7 or uri == "state.md"
+    }
 
 
 def publish(collection: Path, step: int, *, aside: bool = False) -> None:
@@ -106,9 +114,9 @@ def visible(collection: Path) -> int:
     with Index.open(collection) as index:
         if index.refused and index.generation > 1:  # the first one may stand before its CURRENT
             raise ValueError(f"refused: {index.refused[0]}")
-        held = {d.uri: index.read_text(d.uri) for d in index.iter_documents()}
-        step = int(str(held["state.md"]).rpartition("step")[2])
-        if held != texts(step):
+        documents = {d.uri: index.read_text(d.uri) for d in index.iter_documents()}
+        step = int(str(documents["state.md"]).rpartition("step")[2])
+        if documents != texts(step):
             raise ValueError(f"step {step} holds the text of another step")
         question = f"state of step{step}"
         for hits in (
@@ -151,30 +159,33 @@ def fork_writers(collection: Path, *, in_place: bool) -> None:
 
 def read_forever(collection: Path) -> None:
     """Read and check until standard input ends, then say what was seen."""
-    seen = Toll()
+    counted = Toll()
     while not select.select([sys.stdin], [], [], 0.005)[0]:
         before = _acknowledged(collection)
         if not before:
             continue
-        seen.reads += 1
+        counted.reads += 1
         try:
             step = visible(collection)
         except (IndexesError, OSError, ValueError, KeyError) as error:
-            seen.torn += 1
-            seen.trouble.append(f"{type(error).__name__}: {error}")
+            counted.torn += 1
+            counted.trouble.append(f"{type(error).__name__}: {error}")
             continue
-        seen.lost += step < before
-        seen.torn += step > _acknowledged(collection) + 1
-    seen.trouble = seen.trouble[:3]
-    sys.stdout.write(json.dumps(asdict(seen)))
+        counted.lost += step < before
+        counted.torn += step > _acknowledged(collection) + 1
+    counted.trouble = counted.trouble[:3]
+    sys.stdout.write(json.dumps(asdict(counted)))
 
 
 def toll(folder: Path, *, kills: int, seed: int, readers: int, in_place: bool = False) -> Toll:
     """Kill so many writers, and tell what the readers and a look after each kill have found."""
-    collection, random = folder / "c", np.random.default_rng(seed)
+    collection = folder / "c"
+    random = np.random.default_rng(seed)
     collection.mkdir(parents=True)
     _acknowledge(collection, 0)
-    counted, step, pace = Toll(), 0, 0.1
+    counted = Toll()
+    step = 0
+    pace = 0.1
     kind = "in-place" if in_place else "publish"
     with _child("fork", collection, kind) as zygote, ExitStack() as watching:
         watchers = [watching.enter_context(_child("read", collection)) for _ in range(readers)]
@@ -189,11 +200,11 @@ def toll(folder: Path, *, kills: int, seed: int, readers: int, in_place: bool = 
             step = _look(collection, acknowledged, counted)
             _acknowledge(collection, step)
         for watcher in watchers:
-            seen = json.loads(watcher.communicate()[0])
-            counted.reads += seen["reads"]
-            counted.torn += seen["torn"]
-            counted.lost += seen["lost"]
-            counted.trouble += seen["trouble"]
+            report = json.loads(watcher.communicate()[0])
+            counted.reads += report["reads"]
+            counted.torn += report["torn"]
+            counted.lost += report["lost"]
+            counted.trouble += report["trouble"]
         zygote.communicate()
     counted.steps = step
     return counted
@@ -224,7 +235,11 @@ def _kill_one(
     assert zygote.stdin
     zygote.stdin.write(f"{step}\n")
     zygote.stdin.flush()
-    marks, begun, took, started, pid = [BORN], set(), 0.0, 0.0, 0
+    marks = [BORN]
+    begun = set()
+    took = 0.0
+    started = 0.0
+    pid = 0
     for what, value in _marks(zygote):
         if what == DEAD:
             break

@@ -25,7 +25,8 @@ from indexes.store import locks
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
 
-RACERS, DYING = 4, 0.2
+RACERS = 4
+DYING = 0.2
 TITLE = "P7: one writer per collection"
 
 
@@ -69,18 +70,20 @@ def races(folder: Path, count: int, *, seed: int, locked: bool = True) -> Races:
     """Let some processes race so often, together; returns what came of it."""
     folder.mkdir(parents=True)
     (folder / "number").write_text("0", encoding="ascii")
-    dice, racers, tally = np.random.default_rng(seed), list[subprocess.Popen[bytes]](), [0, 0, 0]
+    dice = np.random.default_rng(seed)
+    racers = list[subprocess.Popen[bytes]]()
+    tally = [0, 0, 0]
     while len(racers) < RACERS:
         racers.append(_racer(folder, int(dice.integers(1 << 30)), locked=locked))
     for _ in range(-(-count // RACERS)):
         for racer in racers:
             _send(racer)
         for at, racer in enumerate(racers):
-            said = racer.stdout.readline() if racer.stdout else b""
-            tally[0] += said == b"won\n"
-            tally[1] += said == b"dies\n"
+            line = racer.stdout.readline() if racer.stdout else b""
+            tally[0] += line == b"won\n"
+            tally[1] += line == b"dies\n"
             tally[2] += 1
-            if said == b"dies\n":
+            if line == b"dies\n":
                 racer.communicate()
                 racers[at] = _racer(folder, int(dice.integers(1 << 30)), locked=locked)
     for racer in racers:
@@ -128,16 +131,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--race", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--without", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.race:
-        race(Path(asked.race[0]), int(asked.race[1]), locked=not asked.without)
+    options = parser.parse_args()
+    if options.race:
+        race(Path(options.race[0]), int(options.race[1]), locked=not options.without)
         return
     with tempfile.TemporaryDirectory() as folder:
-        ours = races(Path(folder, "ours"), asked.races, seed=asked.seed)
-        control = races(Path(folder, "control"), asked.races // 5, seed=asked.seed, locked=False)
+        ours = races(Path(folder, "ours"), options.races, seed=options.seed)
+        control = races(
+            Path(folder, "control"), options.races // 5, seed=options.seed, locked=False
+        )
     text = body(ours, control)
     print(text)
-    command = f"python -m tests.resilience.locks --races {asked.races} --seed {asked.seed}"
+    command = f"python -m tests.resilience.locks --races {options.races} --seed {options.seed}"
     write_section(TITLE, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 
 

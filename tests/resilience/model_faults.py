@@ -63,39 +63,39 @@ async def ask(desk: Desk, question: str) -> tuple[Answer, float]:
 
 async def break_by(fault: Fault, desk: Desk, proxy: FaultProxy, questions: list[str]) -> Met:
     """Break the way to the model, ask, mend it, and ask until the model answers again."""
-    met = Met(fault)
+    outcome = Met(fault)
     await proxy.set(fault)
     for question in questions[:ASKED]:
         answer, seconds = await ask(desk, question)
-        met.seconds.append(seconds)
-        met.answered += answer.outcome == "answered"
-        met.degraded += answer.degraded
-        met.reasons[(answer.degraded_reason or "none").partition(":")[0]] += 1
+        outcome.seconds.append(seconds)
+        outcome.answered += answer.outcome == "answered"
+        outcome.degraded += answer.degraded
+        outcome.reasons[(answer.degraded_reason or "none").partition(":")[0]] += 1
     await proxy.set("none")
     begun = time.perf_counter()
     while True:
         answer, _ = await ask(desk, questions[0])
         if not answer.degraded:
             break
-    met.recovered = time.perf_counter() - begun
-    return met
+    outcome.recovered = time.perf_counter() - begun
+    return outcome
 
 
 async def measure(home: Path, port: int, questions: list[str]) -> list[Met]:
     """Break in every way there is, one after the other, each on a desk of its own."""
-    found = []
+    outcomes = []
     for fault in FAULTS:
         async with FaultProxy(port) as proxy:
-            given = replace(QUICK, urls=(proxy.url,))
-            desks = Workspace(home, replace(Settings(), generate=given))
+            generate = replace(QUICK, urls=(proxy.url,))
+            desks = Workspace(home, replace(Settings(), generate=generate))
             with desks.open_collection("default") as opened:
                 await ask(opened.desk, questions[0])
-                found.append(await break_by(fault, opened.desk, proxy, questions))
+                outcomes.append(await break_by(fault, opened.desk, proxy, questions))
             await desks.close()
-    return found
+    return outcomes
 
 
-def table(found: list[Met]) -> str:
+def table(outcomes: list[Met]) -> str:
     """Write what was met as Markdown."""
     head = [
         *("fault", "answered", "degraded", "reasons", "first answer, s", "later ones, s"),
@@ -106,14 +106,14 @@ def table(found: list[Met]) -> str:
         "first word": QUICK.first_seconds,
         "silence": QUICK.silence_seconds,
     }
-    told = ", ".join(f"{name} {seconds:g} s" for name, seconds in deadlines.items())
+    limits = ", ".join(f"{name} {seconds:g} s" for name, seconds in deadlines.items())
     return "\n".join(
         [
-            f"Deadlines: {told}; a resting address is tried again after {QUICK.rest_seconds:g} s.",
+            f"Deadlines: {limits}; a resting address is tried again after {QUICK.rest_seconds:g} s.",
             "",
             f"| {' | '.join(head)} |",
             f"|{'---|' * len(head)}",
-            *(met.row() for met in found),
+            *(outcome.row() for outcome in outcomes),
         ]
     )
 
@@ -128,9 +128,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, writer("--corrupt", "0") as address:
         opened = take_in(Path(home))
         answered = [
-            one
-            for one in questions[:40]
-            if asyncio.run(opened.desk.ask(Question(text=one))).outcome == "answered"
+            question
+            for question in questions[:40]
+            if asyncio.run(opened.desk.ask(Question(text=question))).outcome == "answered"
         ]
         body = table(asyncio.run(measure(Path(home), int(address.rpartition(":")[2]), answered)))
     print(body)

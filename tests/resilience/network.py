@@ -78,7 +78,8 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.user, self.temporary, self.home = (folder / n for n in ("user", "tmp", "desk"))
-        self.documents, self.cases = folder / "documents", folder / "cases.jsonl"
+        self.documents = folder / "documents"
+        self.cases = folder / "cases.jsonl"
         for made in (self.user, self.temporary, self.documents):
             made.mkdir(parents=True)
         sample = ROOT / "eval/handbook/documents/policies"
@@ -106,21 +107,23 @@ class Place:
 def listen(process: subprocess.Popen[str], seconds: float) -> None:
     """Wait for the server's line, ask it a few questions, leave it idle, end it by SIGTERM."""
     assert process.stderr
-    seen = []
+    lines = []
     for line in process.stderr:
-        seen.append(line)
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)/ ", line):
+        lines.append(line)
+        if address := re.search(r"http://127\.0\.0\.1:(\d+)/ ", line):
             break
     else:
-        raise RuntimeError("".join(seen[-20:]))
+        raise RuntimeError("".join(lines[-20:]))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + seconds
     for round_ in range(2):
         for question in QUESTIONS:
             body = json.dumps({"question": question}).encode()
             headers = {"content-type": "application/json"}
-            asked = urllib.request.Request(f"http://127.0.0.1:{found[1]}/v1/answers", body, headers)
-            with opener.open(asked, timeout=60) as reply:
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{address[1]}/v1/answers", body, headers
+            )
+            with opener.open(request, timeout=60) as reply:
                 reply.read()
         if not round_:
             time.sleep(max(0.0, until - time.monotonic()))
@@ -204,7 +207,8 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
                 os.kill(_server(process.pid), signal.SIGKILL)
             process.kill()
             process.wait()
-    findings.seconds, findings.exit = time.monotonic() - started, process.returncode
+    findings.seconds = time.monotonic() - started
+    findings.exit = process.returncode
     if journey.idle is not None and findings.exit == -signal.SIGTERM:
         findings.exit = 0  # uvicorn drains, and then ends by the signal that asked it to
     if findings.exit:
@@ -220,16 +224,16 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
 def read(lines: list[str], place: Place, findings: Findings) -> None:
     """Sort the lines of strace: what left the machine, what looked up a name, what was written."""
     for line in lines:
-        if found := ADDRESS.search(line):
-            address = ipaddress.ip_address(found[2].removeprefix("::ffff:"))
-            if found[1] == "53":
+        if match := ADDRESS.search(line):
+            address = ipaddress.ip_address(match[2].removeprefix("::ffff:"))
+            if match[1] == "53":
                 findings.lookups.append(line)
             elif not (address.is_loopback or address.is_unspecified):
                 findings.connections.append(line)
         elif "connect(" in line and RESOLVER.search(line):
             findings.lookups.append(line)
-        elif found := MADE.search(line) or FOLDER.search(line):
-            name = found[1]
+        elif match := MADE.search(line) or FOLDER.search(line):
+            name = match[1]
             elsewhere = not name.startswith((*OWN, str(place.folder)))
             if name.startswith("/") and elsewhere and "__pycache__" not in name:
                 findings.files.append(name)
@@ -280,18 +284,18 @@ def main() -> int:
     parser.add_argument(
         "--control", type=Path, help="what another version printed, for the section"
     )
-    given = parser.parse_args()
-    if given.alone:
+    options = parser.parse_args()
+    if options.alone:
         raise_loopback()
     rows = []
-    for findings in run(given.only, given.idle, traced=not given.alone):
+    for findings in run(options.only, options.idle, traced=not options.alone):
         rows.append(findings)
         for name in ("connections", "lookups", "files", "cached"):
             for line in getattr(findings, name)[:5]:
                 sys.stderr.write(f"{findings.name}: {name}: {line[:200]}\n")
     sys.stdout.write(table(rows) + "\n")
-    if not given.only and not given.alone:
-        _write(table(rows), given.control)
+    if not options.only and not options.alone:
+        _write(table(rows), options.control)
     return 0 if all(row.quiet for row in rows) else 1
 
 

@@ -24,12 +24,14 @@ from indexes.index import Index
 from indexes.store import failpoints, generations
 from indexes.store.document_table import ListedDocument
 from indexes.upkeep import backup, garbage, restore, rollback, verify
+from ragdesk.assemble import EXTRA_FILES
 from tests.fakes import document, publish
 from tests.lab.results import write_section
 from tests.resilience.publish import RESILIENCY
 
 TITLE = "P16, continued: a text that was limited does not come back for others"
-STAFF, LEGAL = frozenset({"staff"}), frozenset({"legal"})
+STAFF = frozenset({"staff"})
+LEGAL = frozenset({"legal"})
 OPEN: frozenset[str] = frozenset()
 GROUPS = (OPEN, OPEN, STAFF, LEGAL, STAFF | LEGAL)
 ACTIONS = (*("put",) * 4, "limit", "limit", "remove", "remove", "clear", "keep two", "backup")
@@ -43,37 +45,43 @@ class History:
     """One collection, what happens to it, and who was last said to see each text and place."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.collection, self.count = folder / "c", Counter[str]()
+        self.collection = folder / "c"
+        self.count = Counter[str]()
         self._folder, self._random = folder, random.Random(seed)  # noqa: S311 - no secret
         self._backups: list[tuple[Path, Held]] = []
         self._texts: dict[str, frozenset[str]] = {}
         self._places: dict[Place, frozenset[str]] = {}
         self._number = 0
         publish(self.collection, document("a.md", "t0"), document("b.md", "t1"))
-        self._note({}, self._held())
+        self._note({}, self._list_documents())
 
     def go_on(self) -> None:
         """Let something happen."""
         self._number += 1
-        act, before = self._random.choice((*ACTIONS, *BACK, *BACK)), self._held()
+        act = self._random.choice((*ACTIONS, *BACK, *BACK))
+        before = self._list_documents()
         self.count[act] += 1
         if act in BACK:
             brought = self._restore() if act == "restore" else self._go_back()
             self._judge(before, brought)
         elif act == "backup":
             file = self._folder / f"{self._number}.rdb"
-            backup.write_backup(self.collection, file)
+            backup.write_backup(self.collection, file, extra_files=EXTRA_FILES)
             self._backups.append((file, before))
         else:
-            self._publish(act, sorted(before.values(), key=lambda one: (one.source, one.uri)))
+            self._publish(
+                act, sorted(before.values(), key=lambda listed: (listed.source, listed.uri))
+            )
             if act in {"clear", "keep two"}:
                 garbage.collect_garbage(self.collection, keep=1 if act == "clear" else 2)
-        self._note(before, self._held())
+        self._note(before, self._list_documents())
 
     def _publish(self, act: str, documents: list[ListedDocument]) -> None:
         pick = self._random.choice
         if act == "put":
-            name, text, source = pick("abc"), f"t{pick(range(5))}", pick(("src", "src", "other"))
+            name = pick("abc")
+            text = f"t{pick(range(5))}"
+            source = pick(("src", "src", "other"))
             new = document(f"{name}.md", text, source=source, groups=pick(GROUPS))
             self._attempt(lambda: publish(self.collection, new))
         elif act == "limit" and documents:
@@ -104,7 +112,7 @@ class History:
         if not self._backups:
             return {}
         file, documents = self._random.choice(self._backups)
-        restore.restore_backup(file, self.collection)
+        restore.restore_backup(file, self.collection, extra_files=EXTRA_FILES)
         return documents
 
     def _go_back(self) -> Held:
@@ -116,38 +124,38 @@ class History:
 
     def _judge(self, before: Held, brought: Held) -> None:
         """Hold what came back against the newest statements."""
-        for place, one in self._held().items():
-            if place in before and before[place].digest == one.digest:
+        for place, listed in self._list_documents().items():
+            if place in before and before[place].digest == listed.digest:
                 continue
             self.count["back"] += 1
-            limit = self._texts.get(one.digest, OPEN)
+            limit = self._texts.get(listed.digest, OPEN)
             if limit:
                 self.count["limited"] += 1
-                self.count["leaks"] += not one.groups or not one.groups <= {*limit, NOBODY}
-            elif one.groups and not (self._places.get(place) or brought[place].groups):
+                self.count["leaks"] += not listed.groups or not listed.groups <= {*limit, NOBODY}
+            elif listed.groups and not (self._places.get(place) or brought[place].groups):
                 self.count["closed"] += 1
 
     def _note(self, before: Held, after: Held) -> None:
         """Note the newest statement about each text and place; open anywhere is open."""
-        left = [one for place, one in before.items() if not same(one, after.get(place))]
+        left = [listed for place, listed in before.items() if not same(listed, after.get(place))]
         by_text: dict[str, list[frozenset[str]]] = {}
-        for one in (*left, *after.values()):
-            by_text.setdefault(one.digest, []).append(one.groups)
-            self._places[one.source, one.uri] = one.groups
+        for listed in (*left, *after.values()):
+            by_text.setdefault(listed.digest, []).append(listed.groups)
+            self._places[listed.source, listed.uri] = listed.groups
         for digest, groups in by_text.items():
             self._texts[digest] = frozenset().union(*groups) if all(groups) else OPEN
 
-    def _held(self) -> Held:
+    def _list_documents(self) -> Held:
         with Index.open(self.collection) as index:
             return by_place(index.iter_documents())
 
 
-def same(one: ListedDocument, other: ListedDocument | None) -> bool:
-    return other is not None and one.digest == other.digest
+def same(listed: ListedDocument, other: ListedDocument | None) -> bool:
+    return other is not None and listed.digest == other.digest
 
 
 def by_place(documents: Iterable[ListedDocument]) -> Held:
-    return {(one.source, one.uri): one for one in documents}
+    return {(listed.source, listed.uri): listed for listed in documents}
 
 
 def run(histories: int, seed: int, steps: int = 14) -> Counter[str]:
@@ -158,7 +166,9 @@ def run(histories: int, seed: int, steps: int = 14) -> Counter[str]:
             history = History(Path(folder), seed + number)
             for _ in range(steps):
                 history.go_on()
-            count["unsound"] += bool(verify.verify_collection(history.collection))
+            count["unsound"] += bool(
+                verify.verify_collection(history.collection, extra_files=EXTRA_FILES)
+            )
             count += history.count
     return count
 
@@ -169,19 +179,19 @@ def main() -> None:
     parser.add_argument("--histories", type=int, default=600)
     parser.add_argument("--seed", type=int, default=20261129)
     parser.add_argument("--print", action="store_true", help="Write no file: of a control.")
-    asked = parser.parse_args()
-    count = run(asked.histories, asked.seed)
+    options = parser.parse_args()
+    count = run(options.histories, options.seed)
     cells = ("killed", "restore", "rollback", "back", "limited", "leaks", "closed", "unsound")
     body = f"""
-Histories of 14 steps (seed {asked.seed}): see the head of the script. On ee6a0c5 (the
+Histories of 14 steps (seed {options.seed}): see the head of the script. On ee6a0c5 (the
 control) 150 of them brought 30 limited texts back, 7 of them to others than might last see them.
 
 | histories | publishes killed | restores | rollbacks | texts back | limited ones | told to others | closed without reason | collections that do not verify |
 |{"---|" * 9}
-| {asked.histories} | {" | ".join(str(count[name]) for name in cells)} |"""
+| {options.histories} | {" | ".join(str(count[name]) for name in cells)} |"""
     sys.stdout.write(f"{TITLE}\n{body}\n")
-    if not asked.print:
-        command = f"python -m tests.resilience.past_limits --histories {asked.histories}"
+    if not options.print:
+        command = f"python -m tests.resilience.past_limits --histories {options.histories}"
         write_section(TITLE, command, body, file=RESILIENCY)
 
 

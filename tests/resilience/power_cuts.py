@@ -70,15 +70,15 @@ def watched(disk: Disk, look: Callable[[], None]) -> Iterator[None]:
     real: dict[str, Any] = {name: getattr(os, name) for name in names}
 
     def around(name: str) -> Callable[..., Any]:
-        def call(*given: Any, **options: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             if name in {"unlink", "rmdir"}:
-                known = os.stat(given[0], dir_fd=options.get("dir_fd"), follow_symlinks=False)
+                known = os.stat(arguments[0], dir_fd=options.get("dir_fd"), follow_symlinks=False)
                 if known.st_nlink == 1 or name == "rmdir":  # a file may have another name
                     disk.forget(known.st_ino)
-                return real[name](*given, **options)
-            done = real[name](*given, **options)
+                return real[name](*arguments, **options)
+            done = real[name](*arguments, **options)
             if name == "fsync":
-                disk.sync(given[0])
+                disk.sync(arguments[0])
             for put_back in names:
                 setattr(os, put_back, real[put_back])
             look()
@@ -104,7 +104,9 @@ def cuts(folder: Path, *, publishes: int) -> tuple[int, list[str]]:
 
     At each cut the last acknowledged step, or the one being published, must be whole.
     """
-    root, acknowledged, broken = folder / "home", 0, []
+    root = folder / "home"
+    acknowledged = 0
+    broken = []
     root.mkdir(parents=True)
     disk = Disk(root)
 

@@ -20,6 +20,7 @@ from indexes.store import manifest
 from indexes.store.segments import CANARY_TEXT
 from indexes.upkeep import verify
 from indexes.upkeep.compaction import MergePolicy
+from ragdesk.assemble import EXTRA_FILES
 from tests.fakes import CARD, HashEmbedder, document, publish
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
@@ -38,13 +39,13 @@ class Histories:
     divergences: int = 0
 
 
-def step(collection: Path, held: Held, dice: np.random.Generator) -> None:
+def step(collection: Path, documents: Held, dice: np.random.Generator) -> None:
     """Add, replace, remove and regroup at random, in the collection and in the dictionary."""
     added: Held = {}
     for uri in dice.choice(URIS, int(dice.integers(0, 4)), replace=False).tolist():
         lines = (f"words {dice.integers(5)} of {uri}" for _ in range(int(dice.integers(1, 4))))
         added[uri] = ("\n".join(lines), _groups(dice))
-    left = [uri for uri in held if uri not in added]
+    left = [uri for uri in documents if uri not in added]
     gone = [uri for uri in left if dice.random() < 0.2]
     new = {uri: _groups(dice) for uri in left if uri not in gone and dice.random() < 0.2}
     with Build(collection, HashEmbedder()) as build:
@@ -57,9 +58,9 @@ def step(collection: Path, held: Held, dice: np.random.Generator) -> None:
             merge=MERGES[int(dice.integers(len(MERGES)))],
         )
     for uri in gone:
-        del held[uri]
-    held.update({uri: (held[uri][0], groups) for uri, groups in new.items()})
-    held.update(added)
+        del documents[uri]
+    documents.update({uri: (documents[uri][0], groups) for uri, groups in new.items()})
+    documents.update(added)
 
 
 def _groups(dice: np.random.Generator) -> frozenset[str]:
@@ -68,20 +69,22 @@ def _groups(dice: np.random.Generator) -> frozenset[str]:
 
 def histories(folder: Path, count: int, *, seed: int, steps: int = 8) -> Histories:
     """Live through so many histories, compare after each step and verify at the end."""
-    found = Histories()
+    outcome = Histories()
     for number in range(count):
-        dice, held, collection = np.random.default_rng([seed, number]), Held(), folder / "c"
+        dice = np.random.default_rng([seed, number])
+        documents = Held()
+        collection = folder / "c"
         for _ in range(steps):
-            step(collection, held, dice)
+            step(collection, documents, dice)
             with Index.open(collection) as index:
                 there = {d.uri: (index.read_text(d.uri), d.groups) for d in index.iter_documents()}
                 words = {c.text for c in index.read_chunks(np.flatnonzero(index._live.chunks))}
-            found.steps += 1
-            wanted = {line for text, _ in held.values() for line in text.split("\n")}
-            found.divergences += there != held or words != wanted
-        found.divergences += bool(verify.verify_collection(collection))
+            outcome.steps += 1
+            wanted = {line for text, _ in documents.values() for line in text.split("\n")}
+            outcome.divergences += there != documents or words != wanted
+        outcome.divergences += bool(verify.verify_collection(collection, extra_files=EXTRA_FILES))
         shutil.rmtree(collection)
-    return found
+    return outcome
 
 
 def mismatches(folder: Path) -> Iterator[tuple[str, bool]]:
@@ -111,11 +114,11 @@ def mismatches(folder: Path) -> Iterator[tuple[str, bool]]:
 
 def formats(folder: Path) -> list[str]:
     """Open a fixture of every format; one of the future must be refused."""
-    told = []
+    lines = []
     for fixture in sorted(FIXTURES.glob("format-*")):
         shutil.copytree(fixture, folder / fixture.name)
         with Index.open(folder / fixture.name) as index:
-            told.append(
+            lines.append(
                 f"{fixture.name}: opened, {sum(1 for _ in index.iter_documents())} documents"
             )
     for file in (folder / fixture.name).glob("generations/*/MANIFEST.json"):
@@ -125,10 +128,12 @@ def formats(folder: Path) -> list[str]:
         )
     try:
         Index.open(folder / fixture.name).close()
-        told.append(f"format-{manifest.MANIFEST_FORMAT + 1}: OPENED")
+        lines.append(f"format-{manifest.MANIFEST_FORMAT + 1}: OPENED")
     except IndexMismatch:
-        told.append(f"format-{manifest.MANIFEST_FORMAT + 1}, which nobody has written yet: refused")
-    return told
+        lines.append(
+            f"format-{manifest.MANIFEST_FORMAT + 1}, which nobody has written yet: refused"
+        )
+    return lines
 
 
 def main() -> None:
@@ -138,15 +143,15 @@ def main() -> None:
     )
     parser.add_argument("--histories", type=int, default=200)
     parser.add_argument("--seed", type=int, default=20261123)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        lived = histories(Path(place, "h"), asked.histories, seed=asked.seed)
+        lived = histories(Path(place, "h"), options.histories, seed=options.seed)
         refused = dict(mismatches(Path(place, "m")))
         read = formats(Path(place))
     rows = "\n".join(f"| {name} | {'refused' if no else 'TAKEN'} |" for name, no in refused.items())
     sections = {
         "P6: what was deleted or changed is gone": f"""
-{asked.histories} histories of documents added, replaced, removed, regrouped and merged at random;
+{options.histories} histories of documents added, replaced, removed, regrouped and merged at random;
 after each of {lived.steps:,} publishes every document, its groups and every chunk that can be
 found are held against a dictionary, and each history ends with `ragdesk indexes verify`.
 Divergences: {lived.divergences}.""",
@@ -154,7 +159,7 @@ Divergences: {lived.divergences}.""",
         "P9: another embedder's index is refused": f"| asked with | |\n|---|---|\n{rows}",
     }
     command = (
-        f"python -m tests.resilience.promises --histories {asked.histories} --seed {asked.seed}"
+        f"python -m tests.resilience.promises --histories {options.histories} --seed {options.seed}"
     )
     for heading, text in sections.items():
         print(f"\n## {heading}\n\n{text}")

@@ -68,10 +68,10 @@ damaged, that is the newest one.
 | all | {total.tried} | {total.refused} | {total.answered} | {total.older} |"""
 
 
-def _row(name: str, found: Toll) -> str:
+def _row(name: str, counted: Toll) -> str:
     return (
-        f"| {name} | {found.kills} | {found.share:.0%} | {found.steps} | {found.reads:,} "
-        f"| {found.torn} | {found.lost} |"
+        f"| {name} | {counted.kills} | {counted.share:.0%} | {counted.steps} | {counted.reads:,} "
+        f"| {counted.torn} | {counted.lost} |"
     )
 
 
@@ -81,18 +81,21 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--flips", type=int, default=300)
     parser.add_argument("--seed", type=int, default=20261122)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if not RESILIENCY.exists():
         RESILIENCY.write_text(TITLE, encoding="utf-8")
-    options = f"--kills {asked.kills} --flips {asked.flips} --seed {asked.seed}"
+    options = f"--kills {arguments.kills} --flips {arguments.flips} --seed {arguments.seed}"
     command = f"python -m tests.resilience.publish {options}"
     with tempfile.TemporaryDirectory() as folder:
         for heading, body in (
             (
                 "P1, P2: a publish is whole or not at all",
-                killed(Path(folder), asked.kills, asked.seed),
+                killed(Path(folder), arguments.kills, arguments.seed),
             ),
-            ("P3: no damaged file is served", damaged(Path(folder), asked.flips, asked.seed)),
+            (
+                "P3: no damaged file is served",
+                damaged(Path(folder), arguments.flips, arguments.seed),
+            ),
         ):
             print(f"\n## {heading}\n\n{body}")
             write_section(heading, command, body, file=RESILIENCY)

@@ -102,11 +102,11 @@ def expressions() -> list[Expression]:
             if isinstance(node, ast.Attribute) and node.attr in CALLS:
                 used = ast.unparse(node.value).rpartition(".")[2]
                 uses[f"{name} {used}" if used.startswith("_") else used].add(node.attr)
-    found: dict[str, Expression] = {}
+    by_place: dict[str, Expression] = {}
     for name, tree in trees:
-        for one in (*_inline(name, tree), *_compiled(name, tree, uses)):
-            found.setdefault(f"{one.place} {one.digest}", one)
-    return list(found.values())
+        for expression in (*_inline(name, tree), *_compiled(name, tree, uses)):
+            by_place.setdefault(f"{expression.place} {expression.digest}", expression)
+    return list(by_place.values())
 
 
 def _inline(name: str, tree: ast.Module) -> Iterator[Expression]:
@@ -144,12 +144,12 @@ def _compiled(name: str, tree: ast.Module, uses: dict[str, set[str]]) -> Iterato
     )
     own = {n.args[0].value for n in made if isinstance(n.args[0], ast.Constant)}
     dynamic = len(own) < len(made)
-    for held, value in vars(module).items():
-        methods = uses[f"{name} {held}" if held.startswith("_") else held]
+    for variable, value in vars(module).items():
+        methods = uses[f"{name} {variable}" if variable.startswith("_") else variable]
         anchored = bool(methods) and methods <= ANCHORED
-        for one in _patterns(value):
-            if one.pattern in own or dynamic:
-                yield Expression(f"{name} {held}", one.pattern, one.flags, anchored)
+        for pattern in _patterns(value):
+            if pattern.pattern in own or dynamic:
+                yield Expression(f"{name} {variable}", pattern.pattern, pattern.flags, anchored)
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
@@ -168,11 +168,11 @@ def _patterns(value: object) -> Iterator[re.Pattern[Any]]:
     if isinstance(value, re.Pattern):
         yield value
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from _patterns(one)
+        for member in value.values():
+            yield from _patterns(member)
     elif isinstance(value, tuple | list | frozenset | set):
-        for one in value:
-            yield from _patterns(one)
+        for member in value:
+            yield from _patterns(member)
 
 
 # Attack strings ------------------------------------------------------------------------------
@@ -211,8 +211,8 @@ PROBES = "a0 \n\t-.,:/<>\"'[](){}=*_|#@一。é\u200b~"
 
 def _members(argument: Any) -> list[str]:
     """Give characters of a class, of different kinds."""
-    one = re.compile("[" + "".join(_class(str(op), value) for op, value in argument) + "]")
-    return [c for c in PROBES if one.match(c)] or [
+    pattern = re.compile("[" + "".join(_class(str(op), value) for op, value in argument) + "]")
+    return [c for c in PROBES if pattern.match(c)] or [
         chr(value if isinstance(value, int) else value[0])
         for op, value in argument
         if str(op) in {"LITERAL", "RANGE"}
@@ -239,10 +239,14 @@ def _class(op: str, value: Any) -> str:
     return re.escape(chr(value))
 
 
-def attacks(one: Expression) -> list[tuple[str, str, str]]:
+def attacks(expression: Expression) -> list[tuple[str, str, str]]:
     """Write (before, repeated, after): each loop's body and what leads to it, and breaks of both."""
-    bare = one.flags & ~re.UNICODE if isinstance(one.pattern, bytes) else one.flags
-    tree = parser.parse(one.pattern, bare)
+    bare = (
+        expression.flags & ~re.UNICODE
+        if isinstance(expression.pattern, bytes)
+        else expression.flags
+    )
+    tree = parser.parse(expression.pattern, bare)
     pairs: dict[tuple[str, str], None] = {}
     _loops(list(tree), "", pairs)
     whole = {example(tree), example(tree, last=True)}
@@ -284,7 +288,8 @@ def _turns(body: list[Any]) -> list[str]:
     """Write texts that one round of a loop may read: of each branch, of each kind of character."""
     texts = [example(body), example(body, last=True)]
     if len(body) == 1:
-        op, argument = str(body[0][0]), body[0][1]
+        op = str(body[0][0])
+        argument = body[0][1]
         if op == "IN":
             texts += _members(argument)
         elif op in {"ANY", "NOT_LITERAL"}:
@@ -308,16 +313,16 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _TooLong
 
 
-def cost(one: re.Pattern[Any], text: str | bytes, *, anchored: bool) -> float:
+def cost(pattern: re.Pattern[Any], text: str | bytes, *, anchored: bool) -> float:
     """Measure the CPU seconds of reading a text with an expression, ``PATIENCE`` at most."""
     before = signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     begun = time.thread_time()
     try:
         if anchored:
-            one.match(text)
+            pattern.match(text)
         else:
-            for _ in one.finditer(text):
+            for _ in pattern.finditer(text):
                 pass
         return time.thread_time() - begun
     except _TooLong:
@@ -327,14 +332,14 @@ def cost(one: re.Pattern[Any], text: str | bytes, *, anchored: bool) -> float:
         signal.signal(signal.SIGPROF, before)
 
 
-def judge(one: Expression, sizes: Sequence[int] = SIZES) -> Verdict:
+def judge(expression: Expression, sizes: Sequence[int] = SIZES) -> Verdict:
     """Attack an expression with texts that grow, and give the worst that was measured."""
-    compiled = _compiled_again(one)
-    worst = Verdict(one, 0.0, 0, 0.0, ("", "", ""))
-    for attack in attacks(one):
-        if isinstance(one.pattern, bytes) and not "".join(attack).isascii():
+    compiled = _compiled_again(expression)
+    worst = Verdict(expression, 0.0, 0, 0.0, ("", "", ""))
+    for attack in attacks(expression):
+        if isinstance(expression.pattern, bytes) and not "".join(attack).isascii():
             continue
-        verdict = _pumped(one, compiled, attack, sizes)
+        verdict = _pumped(expression, compiled, attack, sizes)
         if verdict.slow:
             return verdict
         if verdict.seconds > worst.seconds:
@@ -342,32 +347,43 @@ def judge(one: Expression, sizes: Sequence[int] = SIZES) -> Verdict:
     return worst
 
 
-def _compiled_again(one: Expression) -> re.Pattern[Any]:
-    bare = one.flags & ~re.UNICODE if isinstance(one.pattern, bytes) else one.flags
-    return re.compile(one.pattern, bare)
+def _compiled_again(expression: Expression) -> re.Pattern[Any]:
+    bare = (
+        expression.flags & ~re.UNICODE
+        if isinstance(expression.pattern, bytes)
+        else expression.flags
+    )
+    return re.compile(expression.pattern, bare)
 
 
 def _pumped(
-    one: Expression, compiled: re.Pattern[Any], attack: tuple[str, str, str], sizes: Sequence[int]
+    expression: Expression,
+    compiled: re.Pattern[Any],
+    attack: tuple[str, str, str],
+    sizes: Sequence[int],
 ) -> Verdict:
     """Double the size while it stays cheap; what does not is measured again, and the least counts."""
-    size, last, ratio = 0, 0.0, 0.0
+    size = 0
+    last = 0.0
+    ratio = 0.0
     for size in sizes:
-        text = _written(one, attack, size)
-        seconds = cost(compiled, text, anchored=one.anchored)
+        text = _written(expression, attack, size)
+        seconds = cost(compiled, text, anchored=expression.anchored)
         if seconds > CHEAP and last and seconds < PATIENCE:
-            seconds = min(seconds, *(cost(compiled, text, anchored=one.anchored) for _ in "ab"))
+            seconds = min(
+                seconds, *(cost(compiled, text, anchored=expression.anchored) for _ in "ab")
+            )
         if seconds >= PATIENCE:
-            return Verdict(one, seconds, size, math.inf, attack)
+            return Verdict(expression, seconds, size, math.inf, attack)
         ratio = seconds / max(last, CHEAP / 4) if seconds > CHEAP else 0.0
         last = seconds
-    return Verdict(one, last, size, ratio, attack)
+    return Verdict(expression, last, size, ratio, attack)
 
 
-def _written(one: Expression, attack: tuple[str, str, str], size: int) -> str | bytes:
+def _written(expression: Expression, attack: tuple[str, str, str], size: int) -> str | bytes:
     before, pumped, tail = attack
     text = before + pumped * (size // len(pumped)) + tail
-    return text.encode("latin-1", "replace") if isinstance(one.pattern, bytes) else text
+    return text.encode("latin-1", "replace") if isinstance(expression.pattern, bytes) else text
 
 
 def passed() -> frozenset[str]:
@@ -376,12 +392,12 @@ def passed() -> frozenset[str]:
     return frozenset(line.split(" ")[0] for line in lines if not line.startswith("#"))
 
 
-def told(verdict: Verdict) -> str:
+def describe_verdict(verdict: Verdict) -> str:
     """Say what was slow about an expression."""
-    one = verdict.expression
+    expression = verdict.expression
     return (
-        f"{one.place}: {verdict.seconds:.3f} s for {verdict.size:,} characters, x{verdict.ratio:.1f}"
-        f" when doubled: {verdict.attack!r}\n    {one.pattern!r:.160}"
+        f"{expression.place}: {verdict.seconds:.3f} s for {verdict.size:,} characters, x{verdict.ratio:.1f}"
+        f" when doubled: {verdict.attack!r}\n    {expression.pattern!r:.160}"
     )
 
 
@@ -390,15 +406,15 @@ def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--only", default="", help="a part of a file's name")
     reader.add_argument("--write", action="store_true")
-    asked = reader.parse_args()
-    every = [one for one in expressions() if asked.only in one.place]
-    verdicts = [judge(one) for one in every]
+    options = reader.parse_args()
+    listed = [expression for expression in expressions() if options.only in expression.place]
+    verdicts = [judge(expression) for expression in listed]
     slow = [verdict for verdict in verdicts if verdict.slow]
     for verdict in slow:
-        print(told(verdict))
-    tried = sum(len(attacks(one)) for one in every)
-    print(f"{len(every)} expressions, {tried:,} attack strings, {len(slow)} slow")
-    if asked.write and not asked.only:
+        print(describe_verdict(verdict))
+    tried = sum(len(attacks(expression)) for expression in listed)
+    print(f"{len(listed)} expressions, {tried:,} attack strings, {len(slow)} slow")
+    if options.write and not options.only:
         fair = sorted(
             {f"{v.expression.digest} {v.expression.place}" for v in verdicts if not v.slow}
         )
@@ -407,7 +423,7 @@ def main() -> int:
         lines = [f"| {v.expression.place} | {1000 * v.seconds:.1f} |" for v in worst]
         body = "\n".join(
             [
-                f"{len(every)} expressions, {tried:,} attack strings of up to {SIZES[-1]:,} characters",
+                f"{len(listed)} expressions, {tried:,} attack strings of up to {SIZES[-1]:,} characters",
                 f"made of each one's own parse: {len(slow)} slow (more than {1e6 * PER_CHARACTER:.0f} us a",
                 f"character, or more than {RATIO:.0f} times the time when doubled). The dearest:",
                 "",

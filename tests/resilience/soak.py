@@ -48,7 +48,9 @@ COLUMNS = (
     "uploads",
     "generations",
 )
-WRITERS, ASKERS, BROKEN = 2, 2, 3  # of each collection; in all; in all
+WRITERS = 2  # of each collection
+ASKERS = 2  # in all
+BROKEN = 3  # in all
 EVERY = 5.0  # seconds between two samples
 PROMISES = (
     "lost", "lost after a remedy", "leak", "5xx that was not due", "no answer", "wrong key let in",
@@ -62,8 +64,11 @@ class Served:
     """A ``ragdesk serve`` of its own process and home, and the commands an operator has."""
 
     def __init__(self, folder: Path, handles: int, *, words_only: bool) -> None:
-        self.folder, self.home, self.handles = folder, folder / "home", handles
-        self.log, self.temporary = folder / "serve.log", folder / "tmp"
+        self.folder = folder
+        self.home = folder / "home"
+        self.handles = handles
+        self.log = folder / "serve.log"
+        self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.variables = {
             **{k: v for k, v in os.environ.items() if not k.startswith("RAGDESK_")},
@@ -102,8 +107,8 @@ class Served:
         until = time.monotonic() + 120
         while time.monotonic() < until and self.process.poll() is None:
             new = self.log.read_bytes()[at:].decode(errors="replace")
-            if found := re.search(r"(http://127\.0\.0\.1:\d+)/ ", new):
-                self.base = found[1]
+            if address := re.search(r"(http://127\.0\.0\.1:\d+)/ ", new):
+                self.base = address[1]
                 return
             time.sleep(0.1)
         raise RuntimeError(f"The server did not start: {self.log.read_text()[-2_000:]}")
@@ -157,7 +162,8 @@ class Operator:
     """Takes backups, flips bits, and does then what the errors name."""
 
     def __init__(self, world: World, served: Served) -> None:
-        self.world, self.served = world, served
+        self.world = world
+        self.served = served
         self.chance = random.Random(f"{world.seed} operator")  # noqa: S311 - no secret
         self.backups: dict[str, Path] = {}
 
@@ -169,7 +175,8 @@ class Operator:
             self.world.note(f"backup of {collection}: exit {done.returncode} {done.stderr[-300:]}")
             return
         self.world.count("backups")
-        old, self.backups[collection] = self.backups.get(collection), file
+        old = self.backups.get(collection)
+        self.backups[collection] = file
         if old:
             old.unlink()
 
@@ -237,10 +244,10 @@ class Operator:
     def _problems(self, collection: str) -> list[str]:
         done = self.served.call("indexes", "verify", "--json", "--collection", collection)
         try:
-            said: dict[str, Any] = json.loads(done.stdout)
+            verdict: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
             return [f"exit {done.returncode}: {done.stderr[-300:]}"]
-        return list(said.get("problems", [str(said)]))
+        return list(verdict.get("problems", [str(verdict)]))
 
     def put_back(self, collection: str) -> None:
         """Bring back what an older generation or a backup did not hold, and see that all is there."""
@@ -294,8 +301,8 @@ def newest_files(folder: Path) -> list[Path]:
     """List the files, of a byte or more, that the newest generation and its segments consist of."""
     number = (folder / "CURRENT").read_text().split()[0]
     generation = folder / "generations" / number
-    told = (generation / "MANIFEST.json").read_text()
-    parts = [generation, *(s for s in (folder / "segments").iterdir() if s.name in told)]
+    listing = (generation / "MANIFEST.json").read_text()
+    parts = [generation, *(s for s in (folder / "segments").iterdir() if s.name in listing)]
     files = (file for part in parts for file in part.rglob("*") if file.is_file())
     skipped = ("-shm", "-wal", ".lock")
     return sorted(f for f in files if f.stat().st_size and not f.name.endswith(skipped))
@@ -329,7 +336,7 @@ def keys(served: Served) -> dict[str, str]:
     return made
 
 
-def work(world: World, served: Served, given: argparse.Namespace) -> list[tuple[float, ...]]:
+def work(world: World, served: Served, options: argparse.Namespace) -> list[tuple[float, ...]]:
     """Run everybody until the time is up; gives the samples."""
     calls: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
         (write, (world, name, n)) for name in COLLECTIONS for n in range(WRITERS)
@@ -342,8 +349,10 @@ def work(world: World, served: Served, given: argparse.Namespace) -> list[tuple[
     for thread in (*threads, sampler):
         thread.start()
     operator = Operator(world, served)
-    end = world.began + given.minutes * 60
-    flip_at, backup_at, turn = world.began + given.flip_every, world.began + given.backup_every, 0
+    end = world.began + options.minutes * 60
+    flip_at = world.began + options.flip_every
+    backup_at = world.began + options.backup_every
+    turn = 0
     try:
         while (now := time.monotonic()) < end:
             if served.process is None or served.process.poll() is not None:
@@ -352,11 +361,11 @@ def work(world: World, served: Served, given: argparse.Namespace) -> list[tuple[
             if now >= backup_at:
                 for name in COLLECTIONS:
                     operator.back_up(name)
-                backup_at = time.monotonic() + given.backup_every
+                backup_at = time.monotonic() + options.backup_every
             if now >= flip_at and end - now > 20:
                 operator.flip(COLLECTIONS[turn % len(COLLECTIONS)])
                 turn += 1
-                flip_at += given.flip_every
+                flip_at += options.flip_every
             time.sleep(0.5)
     finally:
         world.stop.set()
@@ -427,26 +436,29 @@ def slopes(samples: list[tuple[float, ...]]) -> dict[str, tuple[float, float, fl
     if len(settled) < 3:
         return {}
     hours = [row[0] / 3600 for row in settled]
-    told = {}
+    figures = {}
     for place, name in enumerate(COLUMNS[1:], 1):
         values = [row[place] for row in settled]
         slope = statistics.linear_regression(hours, values).slope
-        told[name] = (slope, min(values), max(values))
-    return told
+        figures[name] = (slope, min(values), max(values))
+    return figures
 
 
-def judge_growth(world: World, samples: list[tuple[float, ...]], given: argparse.Namespace) -> None:
+def judge_growth(
+    world: World, samples: list[tuple[float, ...]], options: argparse.Namespace
+) -> None:
     """Say what grew, where the soak was long enough to tell: medians of the second and last fifth."""
-    if given.minutes < 10 or len(samples) < 50:
+    if options.minutes < 10 or len(samples) < 50:
         return
     fifth = len(samples) // 5
-    early, late = samples[fifth : 2 * fifth], samples[-fifth:]
+    early = samples[fifth : 2 * fifth]
+    late = samples[-fifth:]
     for name, most in (("handles", 16), ("threads", 8), ("memory_mb", 60), ("disk_mb", 60)):
         place = COLUMNS.index(name)
         before, after = (statistics.median(row[place] for row in rows) for rows in (early, late))
         if after - before > max(most, before * 0.15):
             world.fail("grew", f"{name}: {before:.0f} to {after:.0f}")
-    if max(row[1] for row in samples) > given.handles - 16:
+    if max(row[1] for row in samples) > options.handles - 16:
         world.fail("grew", "the handles came near their limit")
 
 
@@ -472,12 +484,12 @@ def draw(samples: list[tuple[float, ...]], file: Path) -> None:
     plt.close(figure)
 
 
-def report(world: World, samples: list[tuple[float, ...]], given: argparse.Namespace) -> str:
+def report(world: World, samples: list[tuple[float, ...]], options: argparse.Namespace) -> str:
     """Write what was counted, as Markdown."""
     counts = world.counts
     lines = [
-        f"{given.minutes:g} minutes at {given.handles} handles, seed {given.seed}.",
-        f"A bit flipped every {given.flip_every:g} s.",
+        f"{options.minutes:g} minutes at {options.handles} handles, seed {options.seed}.",
+        f"A bit flipped every {options.flip_every:g} s.",
         "",
         "| promise | broken |",
         "|---|---|",
@@ -500,34 +512,34 @@ def report(world: World, samples: list[tuple[float, ...]], given: argparse.Names
     return "\n".join(lines)
 
 
-def soak(given: argparse.Namespace) -> World:
+def soak(options: argparse.Namespace) -> World:
     """Do all of it, and write the files of ``--out``."""
-    given.out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ragdesk-soak-") as folder:
-        served = Served(Path(folder), given.handles, words_only=given.words_only)
+        served = Served(Path(folder), options.handles, words_only=options.words_only)
         made = keys(served)
         served.start()
-        (given.out / "events.log").unlink(missing_ok=True)
-        world = World(served.base, made, given.seed, events=given.out / "events.log")
-        dog = threading.Timer(given.minutes * 60 + 600, _give_up, (served, world))
+        (options.out / "events.log").unlink(missing_ok=True)
+        world = World(served.base, made, options.seed, events=options.out / "events.log")
+        dog = threading.Timer(options.minutes * 60 + 600, _give_up, (served, world))
         dog.daemon = True
         dog.start()
         samples: list[tuple[float, ...]] = []
         try:
-            samples = work(world, served, given)
+            samples = work(world, served, options)
             finish(world, served)
         finally:
             dog.cancel()
             served.stop(5)
-            shutil.copy(served.log, given.out / "serve.log")
-    judge_growth(world, samples, given)
-    with (given.out / "samples.csv").open("w", newline="") as file:
+            shutil.copy(served.log, options.out / "serve.log")
+    judge_growth(world, samples, options)
+    with (options.out / "samples.csv").open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *samples])
-    told = {"counts": dict(world.counts), "failures": world.failures, "last": list(world.recent)}
-    (given.out / "report.json").write_text(json.dumps(told, indent=1, ensure_ascii=False))
-    (given.out / "report.md").write_text(report(world, samples, given) + "\n")
+    content = {"counts": dict(world.counts), "failures": world.failures, "last": list(world.recent)}
+    (options.out / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False))
+    (options.out / "report.md").write_text(report(world, samples, options) + "\n")
     if samples:
-        draw(samples, given.out / "soak.png")
+        draw(samples, options.out / "soak.png")
     return world
 
 
@@ -554,15 +566,15 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     """Run, print, and write the section when it ran for half an hour. Exit 1 with failures."""
-    given = arguments()
-    world = soak(given)
-    body = (given.out / "report.md").read_text()
-    sys.stdout.write(f"{body}\nsamples.csv, soak.png, report.json, serve.log: {given.out}\n")
-    if given.minutes >= 30:
+    options = arguments()
+    world = soak(options)
+    body = (options.out / "report.md").read_text()
+    sys.stdout.write(f"{body}\nsamples.csv, soak.png, report.json, serve.log: {options.out}\n")
+    if options.minutes >= 30:
         from tests.lab.results import write_section  # noqa: PLC0415
 
-        if given.control.exists():
-            body += f"\nThe same script at 363a9ed (control):\n\n{given.control.read_text()}"
+        if options.control.exists():
+            body += f"\nThe same script at 363a9ed (control):\n\n{options.control.read_text()}"
         write_section(
             TITLE, " ".join(["python -m tests.resilience.soak", *sys.argv[1:]]), body, file=FIGURES
         )

@@ -109,7 +109,7 @@ class World:
         self.judge(who, f"{method} {path}", reply, reply.text)
         return reply
 
-    def judge(self, who: str, asked: str, reply: httpx.Response, body: str) -> None:
+    def judge(self, who: str, request_line: str, reply: httpx.Response, body: str) -> None:
         """Count a reply; a 5xx that is not due and a canary that is not theirs are failures."""
         status = reply.status_code
         self.count(f"{status // 100}xx")
@@ -118,12 +118,12 @@ class World:
             if due:
                 self.count("503 that was due")
             else:
-                self.fail("5xx that was not due", f"{asked}: {status} {body[:200]}")
+                self.fail("5xx that was not due", f"{request_line}: {status} {body[:200]}")
         if who == "public":
             for canary in set(CANARY.findall(body)):
                 _, staff = self.owners.get(canary, ("", False))
                 if staff:
-                    self.fail("leak", f"{asked}: {canary}")
+                    self.fail("leak", f"{request_line}: {canary}")
 
     @contextlib.contextmanager
     def change(self, place: Place) -> Iterator[None]:
@@ -152,7 +152,8 @@ def is_of(reply: httpx.Response, document: Document) -> bool:
 
 def make(chance: random.Random, *, staff: bool) -> Document:
     """Write a document with a topic and a canary of its own."""
-    topic, canary = f"topic{chance.getrandbits(40):010x}", f"canary{chance.getrandbits(64):016x}"
+    topic = f"topic{chance.getrandbits(40):010x}"
+    canary = f"canary{chance.getrandbits(64):016x}"
     filler = FILLER * chance.randrange(1, 12)
     text = f"# The {topic}\n\nThe code of the {topic} is {canary}.\n\n{filler}"
     return Document(text, topic, canary, staff)
@@ -249,7 +250,8 @@ def check(world: World, place: Place, kind: str = "lost", patience: float = SETT
     until = time.monotonic() + patience
     while True:
         with world.lock:
-            due, version = world.documents.get(place), world.versions[place]
+            due = world.documents.get(place)
+            version = world.versions[place]
             busy = place in world.changing or place[0] in world.damaged | world.returning
         if busy:
             return True
@@ -301,28 +303,28 @@ def ask(world: World, number: int) -> None:
         who = chance.choice(["public", "staff", "admin"])
         way = chance.random()
         if way < 0.3:
-            asked = {"query": question, "collection": collection}
-            world.send(who, "POST", "/v1/search", json=asked)
+            request = {"query": question, "collection": collection}
+            world.send(who, "POST", "/v1/search", json=request)
         elif way < 0.6:
             stream(world, who, {"question": question, "collection": collection, "stream": True})
         else:
-            asked = {"question": question, "collection": collection}
-            reply = world.send(who, "POST", "/v1/answers", json=asked)
+            request = {"question": question, "collection": collection}
+            reply = world.send(who, "POST", "/v1/answers", json=request)
             if reply is not None and reply.status_code == 200 and document:
                 may = who != "public" or not document.staff
-                found = document.canary in reply.text
+                has_canary = document.canary in reply.text
                 world.count(
-                    f"asked for its code: {'may' if may else 'may not'}, {'got' if found else 'did not get'} it"
+                    f"asked for its code: {'may' if may else 'may not'}, {'got' if has_canary else 'did not get'} it"
                 )
         time.sleep(chance.uniform(0.02, 0.15))
 
 
-def stream(world: World, who: str, asked: dict[str, Any]) -> None:
+def stream(world: World, who: str, request: dict[str, Any]) -> None:
     """Read a stream of events to its end, which must be one ``done`` or ``error``."""
     try:
         with (
             httpx.Client(base_url=world.base, timeout=60, trust_env=False) as client,
-            client.stream("POST", "/v1/answers", json=asked, headers=world.headers(who)) as reply,
+            client.stream("POST", "/v1/answers", json=request, headers=world.headers(who)) as reply,
         ):
             body = reply.read().decode()
     except httpx.HTTPError as error:
@@ -423,9 +425,9 @@ class Broken:
                         self.world.fail("wrong key let in", f"{path}: {reply.status_code}")
 
     def idle(self) -> None:
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as connections:
             for _ in range(10):
-                held.enter_context(socket.create_connection(self.address, timeout=5))
+                connections.enter_context(socket.create_connection(self.address, timeout=5))
             time.sleep(self.chance.uniform(1, 4))
 
     def garbage(self) -> None:

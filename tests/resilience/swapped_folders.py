@@ -33,7 +33,8 @@ TITLE = "P10, continued: a folder that is swapped for a link brings nothing in"
 BEFORE = """Of a stranger: originals and texts with a stranger's words, counted after each job. On 363a9ed, the same
 script with `--jobs 100` counted 960."""
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
-CANARY, FILES = "a stranger's words", 8
+CANARY = "a stranger's words"
+FILES = 8
 
 
 @dataclass(slots=True)
@@ -55,12 +56,10 @@ def write(folder: Path, words: str) -> None:
 
 def race(place: Path, jobs: int) -> Tally:
     """Take a source in so many times, under swaps."""
-    inner, strange, tally, ended = (
-        place / "kb" / "inner",
-        place / "strange",
-        Tally(),
-        threading.Event(),
-    )
+    inner = place / "kb" / "inner"
+    strange = place / "strange"
+    tally = Tally()
+    ended = threading.Event()
     for folder in (inner, strange):
         folder.mkdir(parents=True)
     write(strange, CANARY)
@@ -90,16 +89,16 @@ def race(place: Path, jobs: int) -> Tally:
         try:
             for number in range(jobs):
                 with still:
-                    real = next(one for one in (inner, link) if not one.is_symlink())
+                    real = next(path for path in (inner, link) if not path.is_symlink())
                     write(real, f"Our own words, of job {number}.")
-                _one(job, place / "kb", number, tally)
+                _run_job(job, place / "kb", number, tally)
         finally:
             ended.set()
             thread.join()
     return tally
 
 
-def _one(job: IngestJob, source: Path, number: int, tally: Tally) -> None:
+def _run_job(job: IngestJob, source: Path, number: int, tally: Tally) -> None:
     if number % 4 == 3:
         report = job.plan([source])
         tally.plans += 1
@@ -123,9 +122,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--jobs", type=int, default=400)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = race(Path(folder).resolve(), asked.jobs)
+        tally = race(Path(folder).resolve(), options.jobs)
     head = (
         "| jobs | plans | swaps meanwhile | documents held after each | skipped | of a stranger |"
     )
@@ -137,10 +136,10 @@ def main() -> None:
 | {tally.jobs} | {tally.plans} | {tally.swaps:,} | {tally.documents:,} | {tally.skipped:,} | {tally.leaked} |
 """
     print(text)
-    if asked.jobs >= 400:
+    if options.jobs >= 400:
         write_section(
             TITLE,
-            f"python -m tests.resilience.swapped_folders --jobs {asked.jobs}",
+            f"python -m tests.resilience.swapped_folders --jobs {options.jobs}",
             text,
             file=FIGURES,
         )

@@ -53,11 +53,11 @@ class Holder:
     groups: frozenset[str]
     collections: frozenset[str] | None
 
-    def may(self, one: Held) -> bool:
+    def may(self, target: Held) -> bool:
         """Say what the promise says, apart from the code that keeps it."""
-        if self.collections is not None and one.collection not in self.collections:
+        if self.collections is not None and target.collection not in self.collections:
             return False
-        return not one.groups or bool(one.groups & self.groups)
+        return not target.groups or bool(target.groups & self.groups)
 
 
 @dataclass
@@ -92,19 +92,19 @@ def _some(dice: np.random.Generator, names: tuple[str, ...]) -> frozenset[str]:
 
 def furnish(home: Path, dice: np.random.Generator) -> list[Held]:
     """Publish the collections of a world."""
-    held = []
+    documents = []
     for collection in COLLECTIONS:
         with Build(home / "collections" / collection, HashEmbedder()) as build:
             for number in range(2 * LOCKERS):
-                one = _held(collection, number // 2, dice)
-                text = f"# Lockers\nThe code of locker {number // 2} is {one.canaries[0]}.\n"
-                build.add(*document(one.uri, text, groups=one.groups))
-                held.append(one)
+                target = _draw_document(collection, number // 2, dice)
+                text = f"# Lockers\nThe code of locker {number // 2} is {target.canaries[0]}.\n"
+                build.add(*document(target.uri, text, groups=target.groups))
+                documents.append(target)
             build.publish()
-    return held
+    return documents
 
 
-def _held(collection: str, locker: int, dice: np.random.Generator) -> Held:
+def _draw_document(collection: str, locker: int, dice: np.random.Generator) -> Held:
     words = _word(dice), _word(dice)
     question = f"What is the code of locker {locker}?"
     return Held(collection, f"{words[1]}.md", _some(dice, GROUPS), question, words)
@@ -123,77 +123,81 @@ def cut_keys(home: Path, dice: np.random.Generator, count: int = 5) -> Iterator[
         yield Holder(token, groups, open_to)
 
 
-def told(client: TestClient, who: Holder, one: Held) -> list[str]:
+def collect_replies(client: TestClient, who: Holder, target: Held) -> list[str]:
     """Ask for a document in every way there is; gives the replies, less what was said in asking."""
     client.headers["authorization"] = f"Bearer {who.token}"
-    here = {"collection": one.collection}
-    folder = f"/v1/collections/{one.collection}/documents"
-    asked = {**here, "question": one.question, "explain": True}
-    narrow = {"filters": {"uris": [one.uri]}}
+    here = {"collection": target.collection}
+    folder = f"/v1/collections/{target.collection}/documents"
+    body = {**here, "question": target.question, "explain": True}
+    narrow = {"filters": {"uris": [target.uri]}}
     replies = [
-        client.post("/v1/answers", json=asked),
-        client.post("/v1/answers", json={**asked, "stream": True}),
-        client.post("/v1/search", json={**here, "query": one.question, "top_k": 50}),
+        client.post("/v1/answers", json=body),
+        client.post("/v1/answers", json={**body, "stream": True}),
+        client.post("/v1/search", json={**here, "query": target.question, "top_k": 50}),
         client.get("/v1/collections"),
         client.get(folder),
         client.get(f"{folder}?cursor=0"),
     ]
     named = [
-        client.post("/v1/answers", json={**asked, **narrow}),
-        client.post("/v1/search", json={**here, "query": one.canaries[0], **narrow}),
-        client.get(f"{folder}/{one.uri}/text"),
-        client.get(f"{folder}/{one.uri}/original"),
+        client.post("/v1/answers", json={**body, **narrow}),
+        client.post("/v1/search", json={**here, "query": target.canaries[0], **narrow}),
+        client.get(f"{folder}/{target.uri}/text"),
+        client.get(f"{folder}/{target.uri}/original"),
     ]
-    echoed = (one.uri, one.canaries[0])
+    echoed = (target.uri, target.canaries[0])
     return [r.text for r in replies] + [_less(r.text, echoed) for r in named]
 
 
 def _less(text: str, echoed: tuple[str, str]) -> str:
     """Take the query and an address out of a reply that may repeat them; no passage is touched."""
     try:
-        said = json.loads(text)
+        reply = json.loads(text)
     except ValueError:
         return text
-    if isinstance(said, dict) and said.get("query") in echoed:
-        said.pop("query")
-    if isinstance(said, dict) and "instance" in said:
-        said.pop("instance")
-    return json.dumps(said)
+    if isinstance(reply, dict) and reply.get("query") in echoed:
+        reply.pop("query")
+    if isinstance(reply, dict) and "instance" in reply:
+        reply.pop("instance")
+    return json.dumps(reply)
 
 
 def live(home: Path, seed: list[int]) -> Seen:
     """Furnish a world, let everybody ask for everything, and hold the replies against the keys."""
-    dice, seen, log = np.random.default_rng(seed), Seen(), _Lines()
-    held = furnish(home, dice)
+    dice = np.random.default_rng(seed)
+    tally = Seen()
+    log = _Lines()
+    documents = furnish(home, dice)
     holders = list(cut_keys(home, dice))
     logging.getLogger("ragdesk").addHandler(log)
     try:
         app = api.build_app(Workspace(home, Settings(), HashEmbedder()), KeyStore(home))
         with TestClient(app, base_url="http://localhost:8080") as client:
-            for one in held:
+            for target in documents:
                 for who in holders:
-                    _hold(who, told(client, who, one), one, held, seen)
+                    _hold(who, collect_replies(client, who, target), target, documents, tally)
     finally:
         logging.getLogger("ragdesk").removeHandler(log)
-    canaries = {word for one in held for word in one.canaries}
-    seen.leaks += [line for line in log.lines if any(word in line for word in canaries)]
-    return seen
+    canaries = {word for target in documents for word in target.canaries}
+    tally.leaks += [line for line in log.lines if any(word in line for word in canaries)]
+    return tally
 
 
-def _hold(who: Holder, replies: list[str], one: Held, held: list[Held], seen: Seen) -> None:
-    seen.replies += len(replies)
-    for other in held:
+def _hold(
+    who: Holder, replies: list[str], target: Held, documents: list[Held], tally: Seen
+) -> None:
+    tally.replies += len(replies)
+    for other in documents:
         if not who.may(other):
-            seen.forbidden += 1
-            seen.leaks += [
+            tally.forbidden += 1
+            tally.leaks += [
                 f"{other} in {reply}"
                 for reply in replies
                 if any(word in reply for word in other.canaries)
             ]
-    if who.may(one):
-        seen.permitted += 1
-        if not any(one.canaries[0] in reply for reply in replies):
-            seen.missed.append(f"{one} by {who.groups}")
+    if who.may(target):
+        tally.permitted += 1
+        if not any(target.canaries[0] in reply for reply in replies):
+            tally.missed.append(f"{target} by {who.groups}")
 
 
 def main() -> None:
@@ -203,18 +207,18 @@ def main() -> None:
     )
     parser.add_argument("--worlds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=20261123)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     sums = Seen()
-    for number in range(asked.worlds):
+    for number in range(options.worlds):
         with tempfile.TemporaryDirectory() as home:
-            seen = live(Path(home), [asked.seed, number])
-        sums.replies += seen.replies
-        sums.forbidden += seen.forbidden
-        sums.permitted += seen.permitted
-        sums.leaks += seen.leaks
-        sums.missed += seen.missed
+            tally = live(Path(home), [options.seed, number])
+        sums.replies += tally.replies
+        sums.forbidden += tally.forbidden
+        sums.permitted += tally.permitted
+        sums.leaks += tally.leaks
+        sums.missed += tally.missed
     text = f"""
-{asked.worlds} worlds of {len(COLLECTIONS)} collections and six keys; answers (whole, streamed, with
+{options.worlds} worlds of {len(COLLECTIONS)} collections and six keys; answers (whole, streamed, with
 a filter that names the document), searches, lists, texts and originals, and the log:
 {sums.replies:,} replies.
 
@@ -224,7 +228,7 @@ a filter that names the document), searches, lists, texts and originals, and the
 | of the document asked for, which it may see | {sums.permitted:,} | not found: {len(sums.missed)} |
 """
     print(text, *sums.leaks[:5], *sums.missed[:5], sep="\n")
-    command = f"python -m tests.resilience.tenants --worlds {asked.worlds} --seed {asked.seed}"
+    command = f"python -m tests.resilience.tenants --worlds {options.worlds} --seed {options.seed}"
     heading = "P16: nobody sees what their groups do not allow"
     write_section(heading, command, text, file=ROOT / "tests" / "resilience" / "RESILIENCY.md")
 

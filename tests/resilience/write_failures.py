@@ -29,12 +29,14 @@ from indexes.store import failpoints
 from indexes.upkeep import backup, restore, verify
 from ingest.job import IngestJob
 from ingest.sandbox.guard import GuardOptions
+from ragdesk.assemble import EXTRA_FILES
 from tests.fakes import HashEmbedder, document, publish
 from tests.lab.results import write_section
 from tests.resilience.kills import ROOT
 
 KILL, RAISE, FULL = MODES = ("kill", "exception", "disk full")
-FAILED, DONE = 7, 0
+FAILED = 7
+DONE = 0
 RESTORING = ("backup unpacked", "backup moved in")
 TITLE = "P5: an interrupted job resumes exactly, at every failpoint"
 
@@ -84,16 +86,18 @@ def job(place: Path) -> int:
 
 def built(place: Path) -> int:
     """Publish the folder without parsing it: the same places but those of reading files."""
-    held = [document(f.name, f.read_text(encoding="utf-8")) for f in sorted(place.glob("kb/*"))]
-    names = {record.uri for record, _ in held}
+    documents = [
+        document(f.name, f.read_text(encoding="utf-8")) for f in sorted(place.glob("kb/*"))
+    ]
+    names = {record.uri for record, _ in documents}
     with Index.open(place / "c") as index:
         gone = [listed.id for listed in index.iter_documents() if listed.uri not in names]
-    return publish(place / "c", *held, removed=gone).embedded
+    return publish(place / "c", *documents, removed=gone).embedded
 
 
 def restored(place: Path) -> int:
     """Restore the backup that lies there."""
-    restore.restore_backup(place / "kb.rdb", place / "c")
+    restore.restore_backup(place / "kb.rdb", place / "c", extra_files=EXTRA_FILES)
     return 0
 
 
@@ -116,9 +120,9 @@ def fork_jobs() -> None:
         reached = Path(place, "reached")
         if (child := os.fork()) == 0:
 
-            def at(name: str, where: str = where, mode: str = mode, told: Path = reached) -> None:
+            def at(name: str, where: str = where, mode: str = mode, mark: Path = reached) -> None:
                 if name == where:
-                    told.touch()
+                    mark.touch()
                     fail(mode)
 
             try:
@@ -171,14 +175,17 @@ class Trial:
     """A collection before a change, what it is to become, and failures on the way there."""
 
     def __init__(self, folder: Path, run: Jobs, kind: str) -> None:
-        self.folder, self._run, self._kind = folder, run, kind
-        base, wanted = folder / "base", folder / "wanted"
+        self.folder = folder
+        self._run = run
+        self._kind = kind
+        base = folder / "base"
+        wanted = folder / "wanted"
         first(base / "kb")
         limited = document("limited.md", "Words for some.", groups=frozenset({"staff"}))
         publish(base / "c", document("same.md", "Words of same, 14 days."), limited)
         if kind == "restore":
             publish(folder / "source", document("same.md", "Other words."), document("b.md", "B."))
-            backup.write_backup(folder / "source", base / "kb.rdb")
+            backup.write_backup(folder / "source", base / "kb.rdb", extra_files=EXTRA_FILES)
         if kind == "job":
             shutil.rmtree(base / "c")
             self._done(base)
@@ -195,14 +202,15 @@ class Trial:
         """Lay the collection and its folder out anew. The folder's path is the source's name."""
         place = self.folder / name
         shutil.copytree(self.folder / "base" / "c", place / "c")
-        for one in ("kb", "kb.rdb"):
-            if (self.folder / "base" / one).exists():
-                (place / one).symlink_to(self.folder / "base" / one)
+        for entry in ("kb", "kb.rdb"):
+            if (self.folder / "base" / entry).exists():
+                (place / entry).symlink_to(self.folder / "base" / entry)
         return place
 
     def fails(self, where: str, mode: str) -> Outcome:
         """Fail once, look, run again, look."""
-        place, wrong = self.folder / "trial", []
+        place = self.folder / "trial"
+        wrong = []
         self._copy("trial")
         code = self._run.run(self._kind, place, where, mode)
         reached = (place / "reached").exists()
@@ -216,7 +224,7 @@ class Trial:
             wrong.append("the next job failed")
         if digest(place / "c") != self.after:
             wrong.append("the next job made something else")
-        wrong += verify.verify_collection(place / "c")
+        wrong += verify.verify_collection(place / "c", extra_files=EXTRA_FILES)
         again = int((place / "embedded").read_text(encoding="ascii") or 0)
         shutil.rmtree(place)
         return Outcome(where, mode, reached, answers, again, tuple(wrong))
@@ -231,26 +239,30 @@ def trials(
         return [trial.fails(where, mode) for where in places for mode in modes]
 
 
-def table(found: Sequence[Outcome]) -> str:
+def table(outcomes: Sequence[Outcome]) -> str:
     """Write the outcomes as a table, a row a place."""
     rows = []
-    for place in dict.fromkeys(one.place for one in found):
-        here = {one.mode: one for one in found if one.place == place}
+    for place in dict.fromkeys(outcome.place for outcome in outcomes):
+        here = {outcome.mode: outcome for outcome in outcomes if outcome.place == place}
         cells = [_cell(here[mode]) for mode in MODES if mode in here]
         rows.append(f"| {place} | {' | '.join(cells)} |")
     return "\n".join([f"| place | {' | '.join(MODES)} |", "|---|---|---|---|", *rows])
 
 
-def _cell(one: Outcome) -> str:
-    if not one.reached:
+def _cell(outcome: Outcome) -> str:
+    if not outcome.reached:
         return "not reached"
-    return f"**{'; '.join(one.wrong)}**" if one.wrong else f"{one.answers}, {one.again} again"
+    return (
+        f"**{'; '.join(outcome.wrong)}**"
+        if outcome.wrong
+        else f"{outcome.answers}, {outcome.again} again"
+    )
 
 
-def body(found: Sequence[Outcome]) -> str:
+def body(outcomes: Sequence[Outcome]) -> str:
     """Write the section."""
-    reached = [one for one in found if one.reached]
-    wrong = [one for one in reached if one.wrong]
+    reached = [outcome for outcome in outcomes if outcome.reached]
+    wrong = [outcome for outcome in reached if outcome.wrong]
     return f"""
 Failures: {len(reached)}. Torn, lost, or with another digest after the next job: {len(wrong)}.
 
@@ -258,7 +270,7 @@ Each cell: the generation that answers after the failure, and how many texts the
 embeds again (of some 170; the rest was in the journal, or published). Every next job ended with
 the digest of a job that nothing disturbed, and `ragdesk indexes verify` found nothing.
 
-{table(found)}
+{table(outcomes)}
 """
 
 
@@ -269,19 +281,19 @@ def main() -> None:
     )
     parser.add_argument("--fork", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--dry", action="store_true", help="print only")
-    asked = parser.parse_args()
-    if asked.fork:
+    options = parser.parse_args()
+    if options.fork:
         fork_jobs()
         return
     places = [name for name in failpoints.FAILPOINTS if name not in RESTORING]
     with tempfile.TemporaryDirectory() as folder:
-        found = trials(Path(folder, "job"), "job", places)
-        found += trials(Path(folder, "restore"), "restore", RESTORING)
-    print(body(found))
-    if not asked.dry:
+        outcomes = trials(Path(folder, "job"), "job", places)
+        outcomes += trials(Path(folder, "restore"), "restore", RESTORING)
+    print(body(outcomes))
+    if not options.dry:
         command = "python -m tests.resilience.write_failures"
         write_section(
-            TITLE, command, body(found), file=ROOT / "tests" / "resilience" / "RESILIENCY.md"
+            TITLE, command, body(outcomes), file=ROOT / "tests" / "resilience" / "RESILIENCY.md"
         )
 
 

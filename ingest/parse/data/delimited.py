@@ -35,7 +35,8 @@ def find_delimiter(text: str) -> str:
     >>> find_delimiter("a;b\n1,5;2\n"), find_delimiter("just words\nand more\n")
     (';', '')
     """
-    best, most = "", 0.0
+    best = ""
+    most = 0.0
     for delimiter in DELIMITERS:
         if delimiter not in text[:100_000]:
             continue
@@ -49,7 +50,8 @@ def find_delimiter(text: str) -> str:
         width, often = max(widths.items(), key=lambda item: item[1], default=(1, 0))
         share = often / max(sum(widths.values()), 1)
         if width > 1 and share * (1 + min(width, 20) / 100) > most:
-            best, most = delimiter, share * (1 + min(width, 20) / 100)
+            best = delimiter
+            most = share * (1 + min(width, 20) / 100)
     return best
 
 

@@ -62,9 +62,11 @@ def _find_records(value: object) -> Iterator[JsonRecord]:
             yield from _find_records(item)
     elif isinstance(value, dict):
         inner = [
-            one
-            for one in value.values()
-            if isinstance(one, list) and one and all(isinstance(member, dict) for member in one)
+            member_list
+            for member_list in value.values()
+            if isinstance(member_list, list)
+            and member_list
+            and all(isinstance(member, dict) for member in member_list)
         ]
         if (
             len(inner) == 1
@@ -118,6 +120,6 @@ def _format_value(value: object, depth: int = 0) -> str:
         return "; ".join(f"{name}: {text}" for name, text in pairs if text)
     if isinstance(value, list):
         return ", ".join(
-            filter(None, (_format_value(one, depth + 1) for one in islice(value, 1000)))
+            filter(None, (_format_value(item, depth + 1) for item in islice(value, 1000)))
         )
     return " ".join(str(value).split())

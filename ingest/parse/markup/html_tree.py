@@ -84,7 +84,8 @@ def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
     'ac<?= d <% e'
     """
     pieces: list[str] = []
-    at, ahead = 0, {pair: text.find(pair[0]) for pair in pairs}
+    at = 0
+    ahead = {pair: text.find(pair[0]) for pair in pairs}
     while ahead := {
         pair: place if place >= at else text.find(pair[0], at)
         for pair, place in ahead.items()

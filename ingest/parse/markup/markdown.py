@@ -127,7 +127,9 @@ def _check_tables(source: str) -> None:
         count = line.count("|")
         if not line.strip():
             widest = rows = marks = 0
-        widest, rows, marks = max(widest, count), rows + 1, marks + count
+        widest = max(widest, count)
+        rows += 1
+        marks += count
         if widest > MOST_MARKDOWN_COLUMNS or widest * rows > max(MOST_FILLED_CELLS, 4 * marks):
             raise Unreadable(
                 f"a table with more than {MOST_MARKDOWN_COLUMNS} columns, or mostly empty"
@@ -148,7 +150,9 @@ def _strip_template_marks(prose: str) -> str:
 def _split_fenced_code(source: str) -> list[tuple[bool, str]]:
     """Split a source into prose and fenced code, which is left as it is."""
     parts: list[tuple[bool, str]] = []
-    at, begun, mark = 0, 0, ""
+    at = 0
+    begun = 0
+    mark = ""
     for fence in _FENCE.finditer(source):
         if not mark:
             parts.append((False, source[at : fence.start()]))
@@ -156,9 +160,11 @@ def _split_fenced_code(source: str) -> list[tuple[bool, str]]:
             mark = fence[1]
         elif fence[1].startswith(mark) and fence.start() > begun:
             parts.append((True, source[at : fence.end()]))
-            at, mark = fence.end(), ""
+            at = fence.end()
+            mark = ""
     parts.append((bool(mark), source[at:]))
     return parts
 
 
-_EXTENSIONS, _RENDERING = _make_extensions(), _make_rendering()
+_EXTENSIONS = _make_extensions()
+_RENDERING = _make_rendering()

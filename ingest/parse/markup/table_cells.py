@@ -9,11 +9,13 @@ from ingest.parse.markup.html_tree import Node, iterate_descendants, read_line
 
 MOST_TABLE_COLUMNS = 500
 MOST_COLSPAN, MOST_ROWSPAN = 100, 1000  # what one cell may span
-_PART_TAGS, _ROW_TAGS = frozenset({"thead", "tbody", "tfoot", "tr"}), frozenset({"tr"})
+_PART_TAGS = frozenset({"thead", "tbody", "tfoot", "tr"})
+_ROW_TAGS = frozenset({"tr"})
 _CELL_TAGS = frozenset({"td", "th"})
 _LAYOUT_TAGS = frozenset({"table", "h1", "h2", "h3", "h4", "h5", "h6"})
 # Characters that spans may say again: 100 columns over 1,000 rows of "<tr>" would be 32 million.
-MOST_REPEATED, MOST_TIMES_OWN = 2_000, 20
+MOST_REPEATED = 2_000
+MOST_TIMES_OWN = 20
 _BETWEEN = 3  # characters between two cells
 
 

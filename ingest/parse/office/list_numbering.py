@@ -102,7 +102,8 @@ def spell_count(count: int, form: str) -> str:
         roman = ""
         for worth, sign in _ROMAN:
             while count >= worth:
-                roman, count = roman + sign, count - worth
+                roman += sign
+                count -= worth
         return roman.upper() if form.startswith("upper") else roman
     if ("hinese" in form or "ideograph" in form.lower()) and 0 < count < 100:  # noqa: PLR2004
         tens, ones = divmod(count, 10)

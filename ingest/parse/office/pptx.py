@@ -126,7 +126,7 @@ def _write_text(node: Element, builder: DocumentBuilder) -> None:
     count = 0
     for paragraph, text in paragraphs:
         own = find_child(paragraph, "pPr")
-        marks = {local_name(one) for one in own} if own is not None else set()
+        marks = {local_name(child) for child in own} if own is not None else set()
         bulleted = listed and "buNone" not in marks
         if bulleted or marks & {"buChar", "buAutoNum", "buBlip"}:
             depth = read_attribute(own, "lvl")
@@ -136,7 +136,8 @@ def _write_text(node: Element, builder: DocumentBuilder) -> None:
             items.append(f"{indent}{mark}{join_wrapped_lines(text)}")
             continue
         builder.add_list(items)
-        items, count = [], 0
+        items = []
+        count = 0
         builder.add_paragraph(text)
     builder.add_list(items)
 

@@ -72,7 +72,8 @@ def _write_sheets(body: bytes, builder: DocumentBuilder) -> int:
             for worksheet in visible
         }.values()
     )
-    hidden_styles, hidden_words = _find_hidden_styles(book), 0
+    hidden_styles = _find_hidden_styles(book)
+    hidden_words = 0
 
     def read_visible(cell: object) -> str:
         nonlocal hidden_words

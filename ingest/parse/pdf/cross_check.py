@@ -33,7 +33,8 @@ def _is_doubted(sheets: Sequence[Sheet | None], structure: PdfStructure) -> bool
     samples = _choose_samples(sheets)
     worse = 0
     for number in samples:
-        sheet, text = sheets[number], structure.page_text(number)
+        sheet = sheets[number]
+        text = structure.page_text(number)
         pdfium_text = "".join(line.text for line in sheet.lines) if sheet else ""
         if _likeness(pdfium_text, text) >= SAME_LETTERS:
             continue

@@ -32,10 +32,8 @@ _CJK_MARK = "[\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]"  # has its 
 _APART = re.compile(f"(?<={_CJK_MARK}) (?={_WIDE_SIGN})|(?<={_WIDE_SIGN}) (?={_CJK_MARK})")
 
 
-_SPREAD, _WIDE_PAIR = (
-    re.compile(f"(?<={_WIDE_SIGN}) (?={_WIDE_SIGN})"),
-    re.compile(f"{_WIDE_SIGN}(?= ?{_WIDE_SIGN})"),
-)
+_SPREAD = re.compile(f"(?<={_WIDE_SIGN}) (?={_WIDE_SIGN})")
+_WIDE_PAIR = re.compile(f"{_WIDE_SIGN}(?= ?{_WIDE_SIGN})")
 
 
 # The bullets of Symbol and Wingdings, and pdfium's mark for a hyphen at the end of a line.

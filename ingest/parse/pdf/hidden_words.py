@@ -81,11 +81,13 @@ def _read_render_mode(handle: int, place: int) -> int:
 
 def _read_colours(handle: int, places: list[int]) -> tuple[BoolArray, BoolArray]:
     """Mark the words that are white, and those that are wholly transparent."""
-    is_white, is_transparent = np.zeros(len(places), np.bool_), np.zeros(len(places), np.bool_)
+    is_white = np.zeros(len(places), np.bool_)
+    is_transparent = np.zeros(len(places), np.bool_)
     for n, place in enumerate(places):
         if _fill_colour(handle, place, *_RGBA_AT):
             red, green, blue, alpha = _rgba
-            is_white[n], is_transparent[n] = min(red, green, blue) >= WHITE_LEVEL, not alpha
+            is_white[n] = min(red, green, blue) >= WHITE_LEVEL
+            is_transparent[n] = not alpha
     return is_white, is_transparent
 
 

@@ -142,7 +142,8 @@ def gather_column_heads(lines: Sequence[TextLine]) -> list[TextLine]:
                 and before.box[2] < box[0]
                 and before.box[1] < box[3]
             ):
-                cells, box = [*result.pop().cells, *cells], bounding_box([before.box, box])
+                cells = [*result.pop().cells, *cells]
+                box = bounding_box([before.box, box])
             result.append(lines[n]._replace(cells=tuple(cells), box=box, hyphen=False))
             n = end
         else:

@@ -165,7 +165,8 @@ def _ended_early(last: TextLine, line: TextLine, margin: float) -> bool:
     """Tell whether a line ended early although the next word would have fitted."""
     if line.run == "left":
         return last.text.endswith(_STOP_SIGNS) and len(last.text) < 0.7 * len(line.text)
-    first, text = line.text.split(" ", 1)[0], last.text
+    first = line.text.split(" ", 1)[0]
+    text = last.text
     letter = (last.box[2] - last.box[0]) / max(len(text), 1)
     word = 2 if begins_wide(first) else len(first) + 1
     if last.box[2] + (word + 1) * letter > margin:
@@ -238,7 +239,8 @@ def _choose_joint(end: str, start: str, *, hyphen: bool, has_word: WordLookup) -
     if not hyphen and not _WORD_HYPHEN.search(end):
         return "" if begins_wide(end[-1:]) and begins_wide(start) else " ", end
     stem = _WORD_HYPHEN.sub("", end)
-    first, second = re.search(r"(?<![^\W\d_])[^\W\d_]*+$", stem), re.match(r"[^\W\d_]*", start)
+    first = re.search(r"(?<![^\W\d_])[^\W\d_]*+$", stem)
+    second = re.match(r"[^\W\d_]*", start)
     if (
         first
         and second

@@ -57,10 +57,12 @@ _font = bind_function(
 
 
 # One document at a time: one room for the answers of a function that is called per line.
-_name_buffer, _flags_buffer = ctypes.create_string_buffer(96), ctypes.c_int(0)
+_name_buffer = ctypes.create_string_buffer(96)
+_flags_buffer = ctypes.c_int(0)
 _matrix_buffer = (ctypes.c_float * 6)()
 _MATRIX_AT = ctypes.addressof(_matrix_buffer)
-_NAME_AT, _FLAGS_AT = ctypes.addressof(_name_buffer), ctypes.addressof(_flags_buffer)
+_NAME_AT = ctypes.addressof(_name_buffer)
+_FLAGS_AT = ctypes.addressof(_flags_buffer)
 
 
 def open_pdf(body: bytes, password: str = "") -> pypdfium2.PdfDocument:
@@ -157,7 +159,8 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
         [np.minimum(first[:, :2], last[:, :2]), np.maximum(first[:, 2:], last[:, 2:])]
     )
     if _RIGHT_TO_LEFT.search(text):
-        text, boxes = _reorder_ligatures(handle, text), _measure_hulls(handle, starts, ends, page)
+        text = _reorder_ligatures(handle, text)
+        boxes = _measure_hulls(handle, starts, ends, page)
     ways = (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2
     sizes = _read_small_sizes(handle, starts, page_boxes[: len(starts)])
     veiled = mark_hidden_words(handle, starts.tolist(), page_boxes[: len(starts)], sizes, page)
@@ -198,7 +201,8 @@ def _mark_crossings(marks: BoolArray, ends: IntArray, starts: IntArray) -> BoolA
 def _read_boxes(handle: int, positions: IntArray) -> FloatArray:
     """Ask for the boxes of characters: left, bottom, right, top in page space; (n, 4)."""
     buffer = np.zeros((len(positions), 4), dtype=np.float32)  # FS_RECTF: left, top, right, bottom
-    place, size = buffer.ctypes.data, buffer.itemsize * 4
+    place = buffer.ctypes.data
+    size = buffer.itemsize * 4
     calls = map(
         _loose_box,
         repeat(handle),

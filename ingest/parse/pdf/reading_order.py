@@ -240,7 +240,8 @@ def _find_gutter(lines: list[TextLine]) -> float | None:
         return None
     left, top, right, bottom = np.array([line.box for line in lines]).T
     letters = np.array([len(line.text) for line in lines])
-    best, middle = MOST_CROSSING * len(lines), None
+    best = MOST_CROSSING * len(lines)
+    middle = None
     for edge in np.unique(np.round(left)):
         first, second = right <= edge + 1, left >= edge - 1
         if first.sum() < FEWEST_COLUMN_LINES or second.sum() < FEWEST_COLUMN_LINES:
@@ -256,5 +257,6 @@ def _find_gutter(lines: list[TextLine]) -> float | None:
             beside > 0.5 * deep
             and min(letters[first].mean(), letters[second].mean()) >= PROSE_LETTERS
         ):
-            best, middle = float(across), float(right[first].max() + left[second].min()) / 2
+            best = float(across)
+            middle = float(right[first].max() + left[second].min()) / 2
     return middle

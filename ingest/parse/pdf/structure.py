@@ -153,11 +153,13 @@ class PdfStructure:
                 continue
             owner: Any = widget if "/T" in widget else widget.get("/Parent", widget)
             owner = owner.get_object()
-            value, name = owner.get("/V", ""), owner.get("/TU") or owner.get("/T") or ""
+            value = owner.get("/V", "")
+            name = owner.get("/TU") or owner.get("/T") or ""
             if isinstance(value, str) and value.strip("/ ") and owner.get("/FT") != "/Btn":
                 sides: Any = widget.get("/Rect", (0, 0, 0, 0))
                 x, y, end, foot = (float(side) for side in sides)
-                across, down = sorted((x - edge, end - edge)), sorted((high - y, high - foot))
+                across = sorted((x - edge, end - edge))
+                down = sorted((high - y, high - foot))
                 box = (across[0], down[0], across[1], down[1])
                 yield FormField(number, str(name), value, box)
 

@@ -103,7 +103,8 @@ def read_page_sizes(boxes: bytes) -> list[tuple[float, float]]:
 def _narrow_box(box_map: _BoxMap, n: int, start: int, end: int) -> Box:
     first, last = int(box_map.starts[n]), int(box_map.ends[n])
     left, top, right, bottom = (float(side) / 10 for side in box_map.boxes[n])
-    head, tail = max(start - first, 0) / (last - first), max(last - end, 0) / (last - first)
+    head = max(start - first, 0) / (last - first)
+    tail = max(last - end, 0) / (last - first)
     wide, high = right - left, bottom - top
     match _RUNS[box_map.runs[n]]:
         case "right":

@@ -46,7 +46,8 @@ def _make_sign_table(signs: str, *ranges: tuple[str, str]) -> BoolArray:
     return table
 
 
-_CURRENCY_SIGNS, _UNIT_SIGNS = _make_sign_table("$€£¥￥"), _make_sign_table("%)")
+_CURRENCY_SIGNS = _make_sign_table("$€£¥￥")
+_UNIT_SIGNS = _make_sign_table("%)")
 _AMOUNT_END = _make_sign_table("%)—–-", ("0", "9"))
 _LETTER = _make_sign_table("“‘\"'(", ("A", "Z"), ("a", "z"), ("À", "ɏ"))
 
@@ -150,7 +151,8 @@ def _drop_line_ends(words: PageWords, is_glued: BoolArray) -> str:
     text = words.text
     if not is_glued.any():
         return text
-    parts, at = [], 0
+    parts = []
+    at = 0
     for n in np.flatnonzero(is_glued).tolist():
         end, start = int(words.ends[n]), int(words.starts[n + 1])
         parts += [text[at:end], "\0" * (start - end)]

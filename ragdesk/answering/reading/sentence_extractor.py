@@ -31,11 +31,13 @@ from ragdesk.answering.statement import Quote, Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
-    """How the sentences of an answer are chosen; one that holds all words of a question is worth 1.
+    """How sentences are chosen where an answer consists of the documents' own, without a model.
 
     passages: so many best passages are read for an answer.
-    most: sentences in an answer; one that leans on the sentence before brings it along.
-    second: a further sentence must be worth this part of the best one.
+    most: sentences in an answer, at most. One that is not understood without the sentence before
+        brings that along.
+    second: a further sentence must be worth this part of the best one. A sentence that holds all
+        words of the question is worth 1; the other weights add to that.
     passage: worth of the passage's own score.
     above: what a word counts that stands in the heading or the first sentence of the section.
     before: what a word counts that stands in the sentence before.

@@ -17,9 +17,9 @@ from indexes.errors import ModelMissing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankOptions:
-    """Whether a second model reads the passages found.
+    """Whether a second model (a cross-encoder) reads the passages found and orders them anew.
 
-    model: folder of a local sentence-transformers cross-encoder; empty leaves the step out.
+    model: folder of a sentence-transformers cross-encoder in safetensors. Empty: no reranking.
     depth: so many best passages are read; the others keep their places after them.
     """
 

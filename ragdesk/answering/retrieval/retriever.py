@@ -47,17 +47,18 @@ CONTEXT_CHUNKS = 3
 class RetrieveOptions:
     """How passages are found and ranked.
 
-    top_k: passages kept. Eight of 180 tokens fill some 1,500 tokens of a prompt.
+    top_k: passages found for a question and shown with its answer, which is made of the best of
+    them. Eight fill about 1,500 tokens of a model's prompt.
     pool: candidates taken from each finder before both score them all.
     look: of these, so many best are read sentence by sentence.
     lexical: weight of the words (BM25 over the idf of the question, 0..1).
     dense: weight of the cosine; none where the model cannot read the question's language.
     worded: where no passage's words score this much, the question is asked in other words than
     the documents use, and the cosine gains weight: ``rise`` times what is missing.
-    rise: see ``worded``.
+    rise: weight that the cosine gains per point by which the words score less than ``worded``.
     name: weight of the share of the question's words that the document is named by.
     focus: weight of the best sentence's share of the question's words.
-    title: what a word counts there that stands in the headings, not in the sentence.
+    title: what a word counts for that sentence if it stands in the headings only.
     context: weight of the share that a passage holds together with its section about it; only
     where there is no vector, which sees by itself what a passage is about.
     spread: an identifier in more passages than this is a topic, and gets no lane of its own.

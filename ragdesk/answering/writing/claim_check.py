@@ -21,13 +21,14 @@ from ragdesk.answering.statement import Quote, Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
-    """How a model's sentences are checked, and what becomes of one that fails.
+    """How a model's sentences are checked, and what becomes of one that the documents do not bear.
 
-    send: "hold" sends a sentence once it is checked; "show" sends the words as they are written
-    and the verdict after them.
-    failed: "drop" leaves it out, "keep" says it with its verdict, "repair" asks the model once
-    to write it anew and drops it if that fails too, "refuse" makes the whole answer unsupported.
-    In "show" its words are out already: there "drop" and "repair" keep.
+    send: "hold" sends a sentence once it is checked; "show" sends the words as they are written and
+        the verdict after them.
+    failed: what happens to a sentence that the documents do not bear out. "drop" leaves it out,
+        "keep" leaves it in with its verdict, "repair" asks the model once to write it anew and
+        drops it if that fails too, "refuse" makes the whole answer unsupported. With send = "show"
+        its words are out already: there "drop" and "repair" keep it.
     supported: share of a sentence's words that its passages must carry.
     partial: share from which it counts as partly supported.
     """

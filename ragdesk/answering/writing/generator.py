@@ -13,26 +13,29 @@ if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateOptions:
-    """Who writes the answers. With no urls, the documents' own sentences are the answer.
+    """The model server that writes answers. Without one they are the documents' own sentences.
 
-    urls: addresses of OpenAI-compatible servers of one model, such as "http://127.0.0.1:8000/v1".
-    model: its name there; empty takes the first that the server lists.
-    api_key: sent as a bearer token.
-    dialect: "vllm" (JSON schema, separate prefix caches), "openai" (JSON schema), or "plain"
-    (marks in plain text, for servers that cannot be held to a schema).
-    degrade: answer in the documents' own sentences when the model fails; else the question fails.
-    max_tokens: of an answer.
-    sentences: of an answer, at most.
-    temperature: 0 writes the likeliest words.
-    connect_seconds: to reach a server.
-    first_seconds: to the first word, a retry and waiting for a place included. A follow-up that the
-    model has to rewrite first may take half of it for that.
-    silence_seconds: between words.
-    total_seconds: to the last word.
-    running: answers being written at once, over all servers.
+    urls: addresses of OpenAI-compatible servers of the same model, such as
+        "http://127.0.0.1:8000/v1". Empty: no server.
+    model: the model's name on the server; empty takes the first that the server lists.
+    api_key: the server's API key, sent as a bearer token.
+    dialect: "vllm" (JSON schema, and a prompt cache for each group of askers), "openai" (JSON
+        schema), or "plain" (marks in plain text, for servers that cannot be held to a JSON schema).
+    degrade: true answers in the documents' own sentences while the model fails; with false such a
+        question is an error.
+    max_tokens: tokens of an answer, at most.
+    sentences: sentences of an answer, at most.
+    temperature: how freely the model chooses its words; 0 always takes the likeliest.
+    connect_seconds: seconds to connect to a server, at most.
+    first_seconds: seconds until the first word, at most, with waiting for a place and one retry.
+        Raise it for a slow model. A follow-up that the model rewrites first may take half of it for
+        that.
+    silence_seconds: seconds without a further word after which the model counts as failed.
+    total_seconds: seconds until the last word, at most.
+    running: answers that the model writes at the same time, over all servers.
     waiting: questions that may wait for a place; further ones get 503 and Retry-After.
     trips: failures in a row after which a server is left alone.
-    rest_seconds: how often its health is looked at then.
+    rest_seconds: seconds between two looks at the health of a server that is left alone.
     """
 
     urls: tuple[str, ...] = ()

@@ -22,16 +22,18 @@ from ragdesk.errors import EngineFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VllmOptions:
-    """A model that vLLM runs inside this process. Empty: none; ``generate.urls`` goes before it.
+    """A model that vLLM runs inside this process, for one machine with a GPU.
 
-    model: local folder or hub name.
-    dtype: "auto" takes the model's own.
-    tensor_parallel: GPUs that share one model.
-    max_length: tokens read and written together; 0 takes the model's own. See ground.context.
-    memory_share: of each GPU's memory.
-    prefix_caching: keep what prompts of one group of askers begin with.
-    quantization: such as "fp8" or "awq"; empty takes the model's own.
-    eager: do not compile: starts sooner, writes slower.
+    model: local folder or hub name of the model. Empty: none. generate.urls goes before it.
+    dtype: number format of the weights, such as "bfloat16"; "auto" takes the model's own.
+    tensor_parallel: GPUs that share the model; more than 1 where it does not fit on one.
+    max_length: tokens of prompt and answer together, at most; 0 takes the model's own limit. Lower
+        it where the GPU's memory does not suffice. ground.context must not be larger.
+    memory_share: share (0..1) of each GPU's memory that vLLM takes.
+    prefix_caching: true computes the common beginning of prompts once for each group of askers.
+    quantization: how the weights are quantized, such as "fp8" or "awq"; empty takes the model's
+        own.
+    eager: true compiles nothing: starts sooner and writes slower.
     """
 
     model: str = ""

@@ -19,12 +19,13 @@ TEMPLATE_TOKENS = 64  # tokens that a chat template puts around what is said
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundOptions:
-    """What a model is given to read.
+    """How much of the documents a model is given to read.
 
-    context: tokens the model reads and writes together; the engine's own limit, or less.
-    passages: so many at most. More dilute: models overlook what stands in the middle.
+    context: tokens of prompt and answer together. Set it to the model server's limit, or less.
+    passages: passages in a prompt, at most. More dilute: models overlook what stands in the middle.
     per_document: passages of one document at most, so that one document cannot speak alone.
-    tokenizer: the model's ``tokenizer.json``. Without it tokens are estimated, on the safe side.
+    tokenizer: path of the model's ``tokenizer.json``, to count tokens exactly. Empty: they are
+        estimated, on the safe side, and less fits into a prompt.
     """
 
     context: int = 8192

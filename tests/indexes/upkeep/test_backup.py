@@ -15,6 +15,7 @@ from indexes.errors import CollectionBusy, IndexDamaged, IndexNotFound
 from indexes.index import Index
 from indexes.store import generations, locks
 from indexes.upkeep import backup, backup_format, garbage, restore, rollback, verify
+from ragdesk.assemble import EXTRA_FILES
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def made(tmp_path_factory):
     for text in (record.text, "Shipping is free"):
         (collection / "originals" / hashlib.sha256(text.encode()).hexdigest()).write_text(text)
     (collection / "sources.json").write_text('{"sources": {}}')
-    backup.write_backup(collection, folder / "kb.rdb")
+    backup.write_backup(collection, folder / "kb.rdb", extra_files=EXTRA_FILES)
     return collection, folder / "kb.rdb"
 
 
@@ -40,11 +41,11 @@ def digest(collection):
 
 def test_a_backup_restores_to_the_same_digest(made, tmp_path):
     collection, file = made
-    told = backup.verify_backup(file)
+    told = backup.verify_backup(file, extra_files=EXTRA_FILES)
     assert (told.generation, told.documents, told.chunks) == (2, 2, 3)
-    assert restore.restore_backup(file, tmp_path / "c") == 1
+    assert restore.restore_backup(file, tmp_path / "c", extra_files=EXTRA_FILES) == 1
     assert digest(tmp_path / "c") == digest(collection)
-    assert verify.verify_collection(tmp_path / "c") == []
+    assert verify.verify_collection(tmp_path / "c", extra_files=EXTRA_FILES) == []
     for name in ("originals", "segments"):
         kept = [sorted(f.name for f in (c / name).iterdir()) for c in (collection, tmp_path / "c")]
         assert set(kept[1]) <= set(kept[0])
@@ -56,17 +57,17 @@ def test_a_backup_over_other_documents_can_be_taken_back(made, tmp_path):
     (tmp_path / "c" / "originals").mkdir()
     other = hashlib.sha256(b"Other words").hexdigest()
     (tmp_path / "c" / "originals" / other).write_text("Other words")
-    assert restore.restore_backup(made[1], tmp_path / "c") == 2
+    assert restore.restore_backup(made[1], tmp_path / "c", extra_files=EXTRA_FILES) == 2
     assert digest(tmp_path / "c") == digest(made[0])
     rollback.roll_back(tmp_path / "c", 1)
     with Index.open(tmp_path / "c") as index:
         assert index.read_text("other.md") == "Other words"
-    assert verify.verify_collection(tmp_path / "c") == []
+    assert verify.verify_collection(tmp_path / "c", extra_files=EXTRA_FILES) == []
 
 
 def test_a_backup_taken_while_others_publish_is_of_one_generation(made, tmp_path, monkeypatch):
     collection = tmp_path / "c"
-    restore.restore_backup(made[1], collection)
+    restore.restore_backup(made[1], collection, extra_files=EXTRA_FILES)
     before, real = digest(collection), backup._add_member
 
     def add(*given):
@@ -76,9 +77,9 @@ def test_a_backup_taken_while_others_publish_is_of_one_generation(made, tmp_path
         return real(*given)
 
     monkeypatch.setattr(backup, "_add_member", add)
-    backup.write_backup(collection, tmp_path / "kb.rdb")
+    backup.write_backup(collection, tmp_path / "kb.rdb", extra_files=EXTRA_FILES)
     assert digest(collection) != before
-    restore.restore_backup(tmp_path / "kb.rdb", tmp_path / "again")
+    restore.restore_backup(tmp_path / "kb.rdb", tmp_path / "again", extra_files=EXTRA_FILES)
     assert digest(tmp_path / "again") == before
 
 
@@ -94,9 +95,9 @@ def test_damaged_backups_are_refused_and_leave_nothing(made, tmp_path, damage):
         bad = body[:at] if damage == "cut" else body[:at] + bytes([body[at] ^ 4]) + body[at + 1 :]
         file.write_bytes(bad)
         with pytest.raises(IndexDamaged):
-            backup.verify_backup(file)
+            backup.verify_backup(file, extra_files=EXTRA_FILES)
         with pytest.raises(IndexDamaged):
-            restore.restore_backup(file, tmp_path / "c")
+            restore.restore_backup(file, tmp_path / "c", extra_files=EXTRA_FILES)
         assert not (tmp_path / "c").exists()
 
 
@@ -114,27 +115,27 @@ def test_a_backup_of_odd_names_is_refused(made, tmp_path, name):
         )
         archive.addfile(backup._tar_member(name, 1), io.BytesIO(b"x"))
     with pytest.raises(IndexDamaged, match="no backup has"):
-        restore.restore_backup(file, tmp_path / "c")
+        restore.restore_backup(file, tmp_path / "c", extra_files=EXTRA_FILES)
 
 
 def test_a_damaged_collection_gives_no_backup(made, tmp_path):
     collection = tmp_path / "c"
-    restore.restore_backup(made[1], collection)
+    restore.restore_backup(made[1], collection, extra_files=EXTRA_FILES)
     shelf = next(collection.glob("segments/*/shelf.sqlite"))
     body = shelf.read_bytes()
     shelf.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
     with pytest.raises(IndexDamaged, match="shelf"):
-        backup.write_backup(collection, tmp_path / "kb.rdb")
+        backup.write_backup(collection, tmp_path / "kb.rdb", extra_files=EXTRA_FILES)
     assert not list(tmp_path.glob("*kb.rdb"))
 
 
 @pytest.mark.parametrize("lost", ["segments/*/shelf.sqlite", "generations/*/MANIFEST.json"])
 def test_a_collection_that_lacks_a_part_gives_no_backup(made, tmp_path, lost):
     collection = tmp_path / "c"
-    restore.restore_backup(made[1], collection)
+    restore.restore_backup(made[1], collection, extra_files=EXTRA_FILES)
     next(collection.glob(lost)).unlink()
     with pytest.raises(IndexDamaged, match="is missing"):
-        backup.write_backup(collection, tmp_path / "kb.rdb")
+        backup.write_backup(collection, tmp_path / "kb.rdb", extra_files=EXTRA_FILES)
 
 
 @pytest.mark.parametrize("name", ["originals", "segments"])
@@ -154,10 +155,10 @@ def test_parts_are_restored_onto_another_disk(made, tmp_path, monkeypatch, name,
         if fails:
             monkeypatch.setattr(generations, "publish_generation", full_disk)
             with pytest.raises(OSError, match="No space"):
-                restore.restore_backup(made[1], collection)
+                restore.restore_backup(made[1], collection, extra_files=EXTRA_FILES)
             assert sorted(place.rglob("*")) == before
         else:
-            assert restore.restore_backup(made[1], collection) == 2
+            assert restore.restore_backup(made[1], collection, extra_files=EXTRA_FILES) == 2
             assert digest(collection) == digest(made[0])
             assert not list(place.glob(".tmp-*"))
 
@@ -168,8 +169,8 @@ def full_disk(*_, **__):
 
 def test_wrong_calls_are_refused(made, tmp_path):
     with pytest.raises(FileExistsError):
-        backup.write_backup(made[0], made[1])
+        backup.write_backup(made[0], made[1], extra_files=EXTRA_FILES)
     with pytest.raises(IndexNotFound):
-        backup.write_backup(tmp_path / "none", tmp_path / "kb.rdb")
+        backup.write_backup(tmp_path / "none", tmp_path / "kb.rdb", extra_files=EXTRA_FILES)
     with locks.lock_collection(tmp_path / "c"), pytest.raises(CollectionBusy):
-        restore.restore_backup(made[1], tmp_path / "c")
+        restore.restore_backup(made[1], tmp_path / "c", extra_files=EXTRA_FILES)

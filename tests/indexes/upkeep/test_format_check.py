@@ -18,6 +18,7 @@ from indexes.errors import IndexDamaged, IndexesError
 from indexes.index import Index
 from indexes.store import failpoints, generations, locks, manifest
 from indexes.upkeep import backup, restore, verify
+from ragdesk.assemble import EXTRA_FILES
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TABLE = "generation/documents.sqlite"
@@ -37,7 +38,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forged")
     publish(folder / "c", document("a.md", WORDS), document("b.md", "Shipping is free"))
     keep(folder / "c", WORDS, "Shipping is free")
-    backup.write_backup(folder / "c", folder / "kb.rdb")
+    backup.write_backup(folder / "c", folder / "kb.rdb", extra_files=EXTRA_FILES)
     return folder / "kb.rdb", forgery.take_apart(folder / "kb.rdb")
 
 
@@ -59,7 +60,9 @@ def refused(tmp_path_factory):
         (place / "forged.rdb").write_bytes(body)
         for name in ("standing", "new"):
             with pytest.raises(IndexesError, match=match):
-                restore.restore_backup(place / "forged.rdb", place / "home" / name)
+                restore.restore_backup(
+                    place / "forged.rdb", place / "home" / name, extra_files=EXTRA_FILES
+                )
         (place / "forged.rdb").unlink()
         assert state(place) == before
         assert [f.name for f in (place / "home").iterdir()] == ["standing"]
@@ -178,7 +181,7 @@ def test_a_huge_count_costs_verify_no_memory(made, tmp_path):
     generations.set_current(collection, 1, manifest.seal_folder(folder, facts).checksum)
     tracemalloc.start()
     try:
-        problems = verify.verify_collection(collection)
+        problems = verify.verify_collection(collection, extra_files=EXTRA_FILES)
         assert any("not where the document table says" in problem for problem in problems)
         assert tracemalloc.get_traced_memory()[1] < 8 * count
     finally:
@@ -188,9 +191,11 @@ def test_a_huge_count_costs_verify_no_memory(made, tmp_path):
 def test_verify_names_originals_that_are_missing_or_changed_and_links(tmp_path):
     collection = tmp_path / "c"
     publish(collection, document("a.md", WORDS), document("b.md", "Shipping is free"))
-    assert verify.verify_collection(collection) == []  # built without files, it has none
+    assert (
+        verify.verify_collection(collection, extra_files=EXTRA_FILES) == []
+    )  # built without files, it has none
     keep(collection, WORDS, "Shipping is free", "of a file that could not be parsed")
-    assert verify.verify_collection(collection) == []
+    assert verify.verify_collection(collection, extra_files=EXTRA_FILES) == []
     (stray,) = verify.list_unlisted_originals(collection)
     assert stray.read_text() == "of a file that could not be parsed"
     first, second = (
@@ -199,11 +204,13 @@ def test_verify_names_originals_that_are_missing_or_changed_and_links(tmp_path):
     )
     first.write_text(WORDS.upper())
     second.unlink()
-    problems = "\n".join(verify.verify_collection(collection))
+    problems = "\n".join(verify.verify_collection(collection, extra_files=EXTRA_FILES))
     assert f"{first} was changed" in problems
     assert f"{second} is missing" in problems
     second.symlink_to(first)
-    assert f"{second} is a link" in "\n".join(verify.verify_collection(collection))
+    assert f"{second} is a link" in "\n".join(
+        verify.verify_collection(collection, extra_files=EXTRA_FILES)
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,21 +231,21 @@ def test_a_disk_that_is_full_at_any_point_leaves_what_stood(made, tmp_path, plac
 
     for name in ("c", "new"):
         with failpoints.arm_failpoints(full), pytest.raises(OSError, match="space"):
-            restore.restore_backup(made[0], tmp_path / "home" / name)
+            restore.restore_backup(made[0], tmp_path / "home" / name, extra_files=EXTRA_FILES)
         with locks.lock_collection(collection):
             pass  # what a next job sweeps away
         after = {n: body for n, body in state(tmp_path).items() if "/access/" not in n}
         assert after == before
-    assert restore.restore_backup(made[0], tmp_path / "home" / "new") == 1
+    assert restore.restore_backup(made[0], tmp_path / "home" / "new", extra_files=EXTRA_FILES) == 1
 
 
 def test_a_restore_that_was_killed_is_in_nobodys_way(made, tmp_path):
     left = tmp_path / ".tmp-restore-c"
     (left / "generations" / "7").mkdir(parents=True)
     (left / "junk").write_text("left")
-    assert restore.restore_backup(made[0], tmp_path / "c") == 1
+    assert restore.restore_backup(made[0], tmp_path / "c", extra_files=EXTRA_FILES) == 1
     assert not left.exists()
-    assert verify.verify_collection(tmp_path / "c") == []
+    assert verify.verify_collection(tmp_path / "c", extra_files=EXTRA_FILES) == []
     assert {f.name for f in (tmp_path / "c").iterdir()} <= {
         *("CURRENT", "LOCK", "generations", "segments", "originals", "access")
     }
@@ -247,12 +254,12 @@ def test_a_restore_that_was_killed_is_in_nobodys_way(made, tmp_path):
 def test_what_is_no_plain_file_is_no_backup(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(IndexDamaged, match="not a file"):
-        restore.restore_backup(tmp_path / "pipe", tmp_path / "c")
+        restore.restore_backup(tmp_path / "pipe", tmp_path / "c", extra_files=EXTRA_FILES)
 
 
 def test_a_backup_of_0_1_0_restores_to_the_same_digest(tmp_path):
-    restore.restore_backup(FIXTURES / "backup-0.1.0.rdb", tmp_path / "c")
-    assert verify.verify_collection(tmp_path / "c") == []
+    restore.restore_backup(FIXTURES / "backup-0.1.0.rdb", tmp_path / "c", extra_files=EXTRA_FILES)
+    assert verify.verify_collection(tmp_path / "c", extra_files=EXTRA_FILES) == []
     shutil.copytree(FIXTURES / "format-2", tmp_path / "before")
     with Index.open(tmp_path / "c") as index, Index.open(tmp_path / "before") as before:
         assert index.digest_content() == before.digest_content()
@@ -266,7 +273,9 @@ def test_changes_at_random_are_refused_or_harmless(made, tmp_path):
         _, body = forgery.forge(made[1], seed)
         (tmp_path / "forged.rdb").write_bytes(body)
         try:
-            restore.restore_backup(tmp_path / "forged.rdb", tmp_path / "home" / "c")
+            restore.restore_backup(
+                tmp_path / "forged.rdb", tmp_path / "home" / "c", extra_files=EXTRA_FILES
+            )
         except IndexDamaged:
             assert not list((tmp_path / "home").iterdir())
         else:

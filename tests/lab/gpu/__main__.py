@@ -22,14 +22,14 @@ from tests.lab.results import RESULTS
 PARTS = ("embed", "faiss", "vllm")
 
 
-def embed(given: argparse.Namespace) -> str:
+def embed(options: argparse.Namespace) -> str:
     """Measure embedding."""
     need("torch", "transformers", "sentence_transformers")
     need_gpu()
-    return embedding.section("cuda", embedding.Sizes(), given.model)
+    return embedding.section("cuda", embedding.Sizes(), options.model)
 
 
-def faiss(given: argparse.Namespace) -> str:
+def faiss(options: argparse.Namespace) -> str:
     """Measure search. Raises NotMeasured where FAISS has no GPU."""
     need("faiss", "torch")
     need_gpu()
@@ -37,16 +37,16 @@ def faiss(given: argparse.Namespace) -> str:
 
     if not hasattr(library, "StandardGpuResources"):
         raise NotMeasured("not installed: a FAISS with GPU support (pip install faiss-gpu)")
-    return search.section("cuda", search.Sizes(counts=tuple(given.counts)))
+    return search.section("cuda", search.Sizes(counts=tuple(options.counts)))
 
 
-def vllm(given: argparse.Namespace) -> str:
+def vllm(options: argparse.Namespace) -> str:
     """Measure writing."""
     need("vllm", "faiss")
     need_gpu()
-    if not given.url:
+    if not options.url:
         raise NotMeasured("not measured: no server. Start vllm serve, and name it with --url")
-    return writing.section(given.url, writing.Sizes())
+    return writing.section(options.url, writing.Sizes())
 
 
 RUN: dict[str, Callable[[argparse.Namespace], str]] = {"embed": embed, "faiss": faiss, "vllm": vllm}
@@ -61,17 +61,17 @@ def main() -> int:
     parser.add_argument("--counts", type=int, nargs="+", default=search.Sizes().counts)
     parser.add_argument("--url", default="", help="of vllm serve, with /v1")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file to write")
-    given = parser.parse_args()
+    options = parser.parse_args()
     measured = 0
-    for part in PARTS if given.part == "all" else (given.part,):
+    for part in PARTS if options.part == "all" else (options.part,):
         try:
-            body = RUN[part](given)
+            body = RUN[part](options)
         except NotMeasured as error:
             print(f"{part}: {error}", flush=True)
             continue
         measured += 1
-        told = f"python -m tests.lab.gpu {part}"
-        save(given.results, f"GPU: {part}", told, f"{card()}\n\n{body}")
+        command = f"python -m tests.lab.gpu {part}"
+        save(options.results, f"GPU: {part}", command, f"{card()}\n\n{body}")
     return 0 if measured else 1
 
 

@@ -32,8 +32,8 @@ def product_rate(device: str, size: int, rounds: int) -> float:
     import torch
 
     kind = torch.bfloat16 if device == "cpu" else torch.float16
-    one, other = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
-    return 2 * size**3 / seconds(lambda: one @ other, device=device, rounds=rounds)
+    left, right = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
+    return 2 * size**3 / seconds(lambda: left @ right, device=device, rounds=rounds)
 
 
 def operations(model: Any, tokens: Sequence[int]) -> float:
@@ -68,26 +68,28 @@ def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str
     from indexes.embedding import on_torch
 
     with tempfile.TemporaryDirectory() as cache:
-        found = weights.find_model(model, Path(cache))
-        encode = on_torch.open_torch_encoder(found, device=device, threads=_threads())
-        alone = SentenceTransformer(str(found.folder), device=device, local_files_only=True).eval()
+        model_files = weights.find_model(model, Path(cache))
+        encode = on_torch.open_torch_encoder(model_files, device=device, threads=_threads())
+        alone = SentenceTransformer(
+            str(model_files.folder), device=device, local_files_only=True
+        ).eval()
         if device != "cpu":
             alone.half()
-        alone.max_seq_length = found.max_tokens
-        given = texts(sizes.texts, sizes.tokens)
-        counts = [len(ids) for ids in alone.tokenizer(given, truncation=True)["input_ids"]]
+        alone.max_seq_length = model_files.max_tokens
+        passages = texts(sizes.texts, sizes.tokens)
+        counts = [len(ids) for ids in alone.tokenizer(passages, truncation=True)["input_ids"]]
         rate = product_rate(device, sizes.matrix, sizes.rounds)
         times = {
-            "the model alone": _alone(alone, given, device, sizes),
+            "the model alone": _alone(alone, passages, device, sizes),
             "as a desk embeds (with tokens and batches)": seconds(
-                lambda: encode(given), device=device, rounds=sizes.rounds
+                lambda: encode(passages), device=device, rounds=sizes.rounds
             ),
         }
     done = operations(alone, counts)
     return [
         {
             "embedding": name,
-            "texts/s": f"{len(given) / took:,.0f}",
+            "texts/s": f"{len(passages) / took:,.0f}",
             "tokens/s": f"{sum(counts) / took:,.0f}",
             "TFLOP/s": f"{done / took / 1e12:.3g}",
             "product, TFLOP/s": f"{rate / 1e12:.3g}",
@@ -97,14 +99,14 @@ def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str
     ]
 
 
-def _alone(model: Any, given: list[str], device: str, sizes: Sizes) -> float:
+def _alone(model: Any, passages: list[str], device: str, sizes: Sizes) -> float:
     """Time the model on tokens that are on the device already."""
     import torch
 
     batches = []
-    for at in range(0, len(given), sizes.batch):
+    for at in range(0, len(passages), sizes.batch):
         batch = model.tokenizer(
-            given[at : at + sizes.batch], truncation=True, padding=True, return_tensors="pt"
+            passages[at : at + sizes.batch], truncation=True, padding=True, return_tensors="pt"
         )
         batches.append({name: part.to(device) for name, part in batch.items()})
 
@@ -118,10 +120,10 @@ def _alone(model: Any, given: list[str], device: str, sizes: Sizes) -> float:
 
 def section(device: str, sizes: Sizes, model: str) -> str:
     """Measure, and say it as a table."""
-    told = table(measure(device, sizes, model))
+    rows = table(measure(device, sizes, model))
     return (
         f"{model} model, {sizes.texts:,} texts of about {sizes.tokens} tokens; share: of the rate "
-        f"of a product of {sizes.matrix:,}² halves on the same card (goal {GOAL:.0%}).\n\n{told}"
+        f"of a product of {sizes.matrix:,}² halves on the same card (goal {GOAL:.0%}).\n\n{rows}"
     )
 
 

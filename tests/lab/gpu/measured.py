@@ -39,14 +39,14 @@ def card() -> str:
 
 def seconds(work: Callable[[], object], *, device: str, rounds: int) -> float:
     """Time a piece of work on a device: the median of some rounds, after one to warm up."""
-    told = []
+    durations = []
     for _ in range(rounds + 1):
         wait(device)
         began = time.perf_counter()
         work()
         wait(device)
-        told.append(time.perf_counter() - began)
-    return statistics.median(told[1:])
+        durations.append(time.perf_counter() - began)
+    return statistics.median(durations[1:])
 
 
 def wait(device: str) -> None:

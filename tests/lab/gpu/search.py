@@ -36,9 +36,9 @@ def copy_rate(device: str, size: int, rounds: int) -> float:
     """Measure the bytes a second that a copy within a device's memory reads and writes."""
     import torch
 
-    one = torch.zeros(size, dtype=torch.uint8, device=device)
-    other = torch.empty_like(one)
-    return 2 * size / seconds(lambda: other.copy_(one), device=device, rounds=rounds)
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / seconds(lambda: target.copy_(source), device=device, rounds=rounds)
 
 
 def slabs(count: int, sizes: Sizes, seed: int = 0) -> Iterator[Vectors]:
@@ -57,7 +57,8 @@ def empty(device: str, kind: str, sizes: Sizes, lists: int) -> Any:
     """Make an empty index, as ``indexes/vectors/faiss_index.py`` and ``indexes/vectors/on_gpu.py`` hold theirs."""
     from indexes.vectors.faiss_index import faiss
 
-    product, code = faiss.METRIC_INNER_PRODUCT, faiss.ScalarQuantizer
+    product = faiss.METRIC_INNER_PRODUCT
+    code = faiss.ScalarQuantizer
     if device == "cpu":
         if kind == "flat":
             return faiss.IndexScalarQuantizer(sizes.dim, code.QT_fp16, product)
@@ -68,7 +69,8 @@ def empty(device: str, kind: str, sizes: Sizes, lists: int) -> Any:
     resources = faiss.StandardGpuResources()
     if kind == "flat":
         config = faiss.GpuIndexFlatConfig()
-        config.useFloat16, config.use_cuvs = True, False
+        config.useFloat16 = True
+        config.use_cuvs = False
         return faiss.GpuIndexFlatIP(resources, sizes.dim, config)
     config = faiss.GpuIndexIVFScalarQuantizerConfig()
     config.use_cuvs = False
@@ -99,12 +101,13 @@ def fill(index: Any, count: int, sizes: Sizes, lists: int) -> float:
 def ask(index: Any, queries: Vectors, **how: Any) -> tuple[list[float], NDArray[np.int64]]:
     """Ask one question after the other: seconds of each, and the places found."""
     index.search(queries[:1], K, **how)
-    times, found = [], []
+    times = []
+    neighbours = []
     for query in queries:
         began = time.perf_counter()
-        found.append(index.search(query[None], K, **how)[1][0])
+        neighbours.append(index.search(query[None], K, **how)[1][0])
         times.append(time.perf_counter() - began)
-    return times, np.array(found)
+    return times, np.array(neighbours)
 
 
 def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
@@ -123,8 +126,8 @@ def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
             built = fill(index, count, sizes, lists)
             read = count_probes(lists, 1.0) if lists else 0
             how = {"params": faiss.SearchParametersIVF(nprobe=read)} if lists else {}
-            times, found = ask(index, queries, **how)
-            wanted = found if wanted is None else wanted
+            times, neighbours = ask(index, queries, **how)
+            wanted = neighbours if wanted is None else wanted
             size = count * sizes.dim * 2
             if lists:  # codes and ids of the lists, and all centres
                 size = count * read // lists * (sizes.dim + 8) + lists * sizes.dim * 4
@@ -136,7 +139,7 @@ def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
                     "built, s": f"{built:.1f}",
                     "p50, ms": f"{1e3 * p50:.3f}",
                     "p95, ms": f"{1e3 * p95:.3f}",
-                    "recall@10": f"{_shared(found, wanted):.3f}",
+                    "recall@10": f"{_shared(neighbours, wanted):.3f}",
                     "read, GB/s": f"{size / p50 / 1e9:.0f}",
                     "copy, GB/s": f"{copied / 1e9:.0f}",
                     "share": f"{size / p50 / copied:.1%}",
@@ -148,14 +151,14 @@ def measure(device: str, sizes: Sizes) -> list[dict[str, str]]:
 
 def section(device: str, sizes: Sizes) -> str:
     """Measure, and say it as a table."""
-    told = table(measure(device, sizes))
+    rows = table(measure(device, sizes))
     return (
         f"One question at a time, {sizes.dim} dimensions, k {K}. Flat: halves. ivf: 4 √n lists of "
         f"8-bit codes, at most 160 read. recall@10: against flat. share: of the bytes that a copy "
-        f"on the same card reads and writes (goal {GOAL:.0%}).\n\n{told}"
+        f"on the same card reads and writes (goal {GOAL:.0%}).\n\n{rows}"
     )
 
 
-def _shared(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> float:
-    pairs = zip(found.tolist(), wanted.tolist(), strict=True)
-    return sum(len(set(one) & set(other)) for one, other in pairs) / wanted.size
+def _shared(neighbours: NDArray[np.int64], wanted: NDArray[np.int64]) -> float:
+    pairs = zip(neighbours.tolist(), wanted.tolist(), strict=True)
+    return sum(len(set(row) & set(other)) for row, other in pairs) / wanted.size

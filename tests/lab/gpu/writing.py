@@ -47,17 +47,18 @@ class Recorded:
     """A desk's prompt writer that remembers the prompts."""
 
     def __init__(self, ground: Any) -> None:
-        self.ground, self.prompts = ground, list[Any]()
+        self.ground = ground
+        self.prompts = list[Any]()
 
-    def __call__(self, *told: Any, **more: Any) -> Any:
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
         """Write a prompt."""
-        self.prompts.append(self.ground(*told, **more))
+        self.prompts.append(self.ground(*arguments, **more))
         return self.prompts[-1]
 
 
 def body(prompt: Any, model: str, sizes: Sizes) -> dict[str, Any]:
     """Write the request that a desk sends for a prompt."""
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "model": model,
         "messages": [
             {"role": "system", "content": prompt.system},
@@ -68,9 +69,9 @@ def body(prompt: Any, model: str, sizes: Sizes) -> dict[str, Any]:
         "stream": True,
     }
     if prompt.schema is not None:
-        held = {"name": "answer", "schema": prompt.schema, "strict": True}
-        told["response_format"] = {"type": "json_schema", "json_schema": held}
-    return told
+        answer_schema = {"name": "answer", "schema": prompt.schema, "strict": True}
+        content["response_format"] = {"type": "json_schema", "json_schema": answer_schema}
+    return content
 
 
 async def all_of(
@@ -79,60 +80,66 @@ async def all_of(
     counted: Callable[[], Awaitable[float | None]],
 ) -> Round:
     """Do all works, so many at once."""
-    told, places = Round(), asyncio.Semaphore(at_once)
+    round_ = Round()
+    places = asyncio.Semaphore(at_once)
 
-    async def one(work: Callable[[Round], Awaitable[None]]) -> None:
+    async def answer_one(work: Callable[[Round], Awaitable[None]]) -> None:
         async with places:
-            await work(told)
+            await work(round_)
 
-    before, began = await counted(), time.perf_counter()
-    await asyncio.gather(*map(one, works))
-    told.seconds, after = time.perf_counter() - began, await counted()
-    told.tokens = float(told.pieces) if before is None or after is None else after - before
-    return told
+    before = await counted()
+    began = time.perf_counter()
+    await asyncio.gather(*map(answer_one, works))
+    round_.seconds = time.perf_counter() - began
+    after = await counted()
+    round_.tokens = float(round_.pieces) if before is None or after is None else after - before
+    return round_
 
 
-async def directly(client: Any, url: str, asked: dict[str, Any], told: Round) -> None:
+async def directly(client: Any, url: str, content: dict[str, Any], round_: Round) -> None:
     """Ask the server itself."""
-    began, spoke = time.perf_counter(), False
-    async with client.stream("POST", f"{url}/chat/completions", json=asked) as response:
-        told.failed += response.status_code != 200
+    began = time.perf_counter()
+    spoke = False
+    async with client.stream("POST", f"{url}/chat/completions", json=content) as response:
+        round_.failed += response.status_code != 200
         async for line in response.aiter_lines():
             if not line.startswith("data:") or line[5:].strip() == "[DONE]":
                 continue
             choices = json.loads(line[5:])["choices"]
             if choices and choices[0]["delta"].get("content"):
-                told.pieces += 1
+                round_.pieces += 1
                 if not spoke:
-                    told.first.append(time.perf_counter() - began)
+                    round_.first.append(time.perf_counter() - began)
                 spoke = True
 
 
-async def through(desk: Any, question: str, told: Round) -> None:
+async def through(desk: Any, question: str, round_: Round) -> None:
     """Ask the desk; its first words are those that an asker sees."""
     from ragdesk.answering.answer import Done, Question, TextDelta
 
-    began, spoke = time.perf_counter(), False
+    began = time.perf_counter()
+    spoke = False
     async with aclosing(desk.stream(Question(text=question))) as events:
         async for event in events:
             if isinstance(event, TextDelta) and not spoke:
-                told.first.append(time.perf_counter() - began)
+                round_.first.append(time.perf_counter() - began)
                 spoke = True
             if isinstance(event, Done):
                 reason = (event.answer.degraded_reason or "").partition(":")[0]
-                told.failed += reason not in {"", "cut_off", "unsupported"}
+                round_.failed += reason not in {"", "cut_off", "unsupported"}
 
 
 class Pieces:
     """A desk's generator that counts what it hands on."""
 
     def __init__(self, generator: Any) -> None:
-        self.generator, self.count = generator, 0
+        self.generator = generator
+        self.count = 0
 
     async def __call__(self, prompt: Any, **more: Any) -> AsyncIterator[Any]:
         """Write."""
-        async with aclosing(self.generator(prompt, **more)) as said:
-            async for piece in said:
+        async with aclosing(self.generator(prompt, **more)) as pieces:
+            async for piece in pieces:
                 self.count += isinstance(piece, str)
                 yield piece
 
@@ -153,11 +160,13 @@ async def measure(url: str, sizes: Sizes) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as home:
         desks = Workspace(Path(home), _settings(url, sizes))
         await asyncio.to_thread(desks.make_job("default").run, [HANDBOOK / "documents"])
-        opened, engine = desks.open_collection("default"), desks.engine
+        opened = desks.open_collection("default")
+        engine = desks.engine
         if engine is None:
             raise AssertionError("a URL is set")
         engine.build_prompt = recorded = Recorded(engine.build_prompt)
-        made, counts = engine.open_generator, list[Pieces]()
+        made = engine.open_generator
+        counts = list[Pieces]()
 
         def counting() -> Any:
             counts.append(Pieces(made()))
@@ -169,14 +178,14 @@ async def measure(url: str, sizes: Sizes) -> list[dict[str, str]]:
 
             async def counted() -> float | None:
                 response = await client.get(f"{url.removesuffix('/v1')}/metrics")
-                found = re.findall(r"(?m)^vllm:generation_tokens_total\S* (\S+)$", response.text)
-                return sum(map(float, found)) if found else None
+                counts = re.findall(r"(?m)^vllm:generation_tokens_total\S* (\S+)$", response.text)
+                return sum(map(float, counts)) if counts else None
 
             model = (await client.get(f"{url}/models")).json()["data"][0]["id"]
-            asks = [lambda told, q=q: through(opened.desk, q, told) for q in questions]
+            asks = [lambda round_, q=q: through(opened.desk, q, round_) for q in questions]
             await all_of(asks, max(sizes.at_once), counted)
             bodies = [body(prompt, model, sizes) for prompt in recorded.prompts]
-            plain = [lambda told, b=b: directly(client, url, b, told) for b in bodies]
+            plain = [lambda round_, b=b: directly(client, url, b, round_) for b in bodies]
             for at_once in sizes.at_once:
                 straight = await all_of(plain, at_once, counted)
                 before = counts[-1].count
@@ -192,11 +201,11 @@ async def measure(url: str, sizes: Sizes) -> list[dict[str, str]]:
 
 def section(url: str, sizes: Sizes) -> str:
     """Measure, and say it as a table."""
-    told = table(asyncio.run(measure(url, sizes)))
+    rows = table(asyncio.run(measure(url, sizes)))
     return (
         f"The sample company's questions, {sizes.each} a round, greedy, at most {sizes.max_tokens} "
         f"tokens. First words: of the model directly, of what the asker sees through the desk. "
-        f"share: of the direct tokens a second (goal {GOAL:.0%}).\n\n{told}"
+        f"share: of the direct tokens a second (goal {GOAL:.0%}).\n\n{rows}"
     )
 
 
@@ -218,15 +227,15 @@ def _settings(url: str, sizes: Sizes) -> Any:
     )  # fmt: skip
 
 
-def _row(way: str, at_once: int, asked: int, told: Round, share: str) -> dict[str, str]:
-    p50, p95 = np.quantile(told.first or [np.nan], (0.5, 0.95))
+def _row(way: str, at_once: int, questions: int, round_: Round, share: str) -> dict[str, str]:
+    p50, p95 = np.quantile(round_.first or [np.nan], (0.5, 0.95))
     return {
         "at once": str(at_once),
         "way": way,
-        "answers/s": f"{asked / told.seconds:.2f}",
-        "tokens/s": f"{told.tokens / told.seconds:,.0f}",
+        "answers/s": f"{questions / round_.seconds:.2f}",
+        "tokens/s": f"{round_.tokens / round_.seconds:,.0f}",
         "first words p50, ms": f"{1e3 * p50:.0f}",
         "p95, ms": f"{1e3 * p95:.0f}",
-        "failed": str(told.failed),
+        "failed": str(round_.failed),
         "share": share,
     }

@@ -67,27 +67,28 @@ def turns(case: Case) -> tuple[Turn, ...]:
     )
 
 
-def found(answer: Answer, case: Case) -> tuple[float, float]:
+def score_passages(answer: Answer, case: Case) -> tuple[float, float]:
     """Score what was found: recall@5 and nDCG@10."""
-    wanted = {Path(one.uri).stem for one in case.evidence}
+    wanted = {Path(evidence.uri).stem for evidence in case.evidence}
     order = remove_repeats([Path(p.uri).stem for p in answer.passages])
     return compute_recall(order, wanted, k=5), compute_ndcg(order, dict.fromkeys(wanted, 1), k=DEEP)
 
 
-def rewriting(asked: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
+def rewriting(answers: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
     """Compare both ways of asking, over all follow-ups and over those that lean on the talk."""
     rows = []
     for name, only in (("every follow-up", False), ("those that point back, or are short", True)):
         kept = [
-            (case, found(alone, case), found(whole, case))
-            for case, alone, whole in asked
+            (case, score_passages(alone, case), score_passages(whole, case))
+            for case, alone, whole in answers
             if case.answerable
             and case.history
             and (not only or needs_context(analyze_question(case.question), turns(case)))
         ]
         clusters = [case.cluster for case, _, _ in kept]
         for at, measure in enumerate(MEASURES):
-            theirs, ours = [a[at] for _, a, _ in kept], [b[at] for _, _, b in kept]
+            theirs = [a[at] for _, a, _ in kept]
+            ours = [b[at] for _, _, b in kept]
             cells = [
                 estimate_mean(theirs, clusters),
                 estimate_mean(ours, clusters),
@@ -104,20 +105,27 @@ def another_subject(company: OpenCollection, seed: int = 0) -> str:
     alone: list[float] = []
     after: list[float] = []
     for case in known:
-        before = dice.choice([one for one in known if one.evidence[0].uri != case.evidence[0].uri])
-        said = (Turn(role="user", text=before.question), Turn(role="assistant", text="Yes."))
-        for scores, history in ((alone, ()), (after, said)):
+        before = dice.choice(
+            [other for other in known if other.evidence[0].uri != case.evidence[0].uri]
+        )
+        turns_before = (
+            Turn(role="user", text=before.question),
+            Turn(role="assistant", text="Yes."),
+        )
+        for scores, history in ((alone, ()), (after, turns_before)):
             answer = asyncio.run(company.desk.ask(Question(text=case.question, history=history)))
-            scores.append(found(answer, case)[0])
+            scores.append(score_passages(answer, case)[0])
     cells = [estimate_mean(alone), estimate_mean(after), estimate_difference(after, alone)]
     name = "recall@5, sample company, after a question about something else"
     return f"| {name} | {len(known)} | {' | '.join(map(_cell, cells))} |"
 
 
-def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: OpenCollection) -> list[str]:
+def asking_back(
+    answers: Sequence[tuple[Case, Answer, Answer]], company: OpenCollection
+) -> list[str]:
     """Count how often a task of each kind, and a case of the sample company, is asked back."""
     counts: dict[str, list[float]] = defaultdict(list)
-    for case, _, whole in asked:
+    for case, _, whole in answers:
         counts[f"MTRAG {case.tags[0]}"].append(whole.outcome is Outcome.CLARIFY)
     for case in handbook_cases():
         answer = asyncio.run(company.desk.ask(Question(text=case.question)))
@@ -129,8 +137,8 @@ def asking_back(asked: Sequence[tuple[Case, Answer, Answer]], company: OpenColle
     ]
 
 
-def _cell(one: Estimate) -> str:
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+def _cell(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def main() -> None:
@@ -138,18 +146,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mtrag", type=Path, required=True, help="reference.jsonl, or its folder")
     parser.add_argument("--home", type=Path, help="where the passages are, or are to be, taken in")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        held = opened(given.mtrag, given.home or scratch / "mtrag")
-        asked = []
-        for case in mtrag.read_mtrag_cases(given.mtrag):
-            alone = asyncio.run(held.desk.ask(Question(text=case.question)))
-            whole = asyncio.run(held.desk.ask(Question(text=case.question, history=turns(case))))
-            asked.append((case, alone, whole))
+        mtrag_collection = opened(options.mtrag, options.home or scratch / "mtrag")
+        answers = []
+        for case in mtrag.read_mtrag_cases(options.mtrag):
+            alone = asyncio.run(mtrag_collection.desk.ask(Question(text=case.question)))
+            whole = asyncio.run(
+                mtrag_collection.desk.ask(Question(text=case.question, history=turns(case)))
+            )
+            answers.append((case, alone, whole))
         company = take_in(scratch / "company")
-        rows = [*rewriting(asked), another_subject(company)]
-        back = asking_back(asked, company)
+        rows = [*rewriting(answers), another_subject(company)]
+        back = asking_back(answers, company)
     titles = "| asked back (`clarify`), with the conversation | questions | share |\n|---|---|---|"
     body = "\n".join([HEAD, *rows, "", titles, *back])
     print(body)

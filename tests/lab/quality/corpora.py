@@ -29,7 +29,8 @@ from tests.lab.results import write_section
 
 def run_watched(command: list[str]) -> tuple[str, float, float]:
     """Run a command to its end: its stdout, seconds, and the peak of its tree's memory in MB."""
-    began, peak = time.perf_counter(), 0
+    began = time.perf_counter()
+    peak = 0
     with tempfile.TemporaryFile("w+") as out:
         process = psutil.Popen(command, stdout=out)
         while process.poll() is None:
@@ -138,10 +139,11 @@ def ask_all(home: Path, questions: Path) -> str:
                 "/v1/answers", json={"question": json.loads(line)["question"]}
             ).json()
             print(show(answer), end="\n\n")
-            cited, bad = cited + len(answer["citations"]), bad + unresolved(client, answer)
+            cited = cited + len(answer["citations"])
+            bad = bad + unresolved(client, answer)
             outcomes[answer["outcome"]] += 1
-    said = ", ".join(f"{count} {name}" for name, count in outcomes.items())
-    return f"Questions: {said}. Citations: {cited}, of which {bad} do not resolve.\n"
+    counts = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+    return f"Questions: {counts}. Citations: {cited}, of which {bad} do not resolve.\n"
 
 
 if __name__ == "__main__":

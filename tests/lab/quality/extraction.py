@@ -66,11 +66,11 @@ def taken_in(name: str, file: Path, home: Path, embed: Remembering) -> Asked:
     return Asked(name, index, tuple((case, ask(index, embed, case)) for case in cases))
 
 
-def right(said: SentenceCandidate, case: Case) -> bool:
+def right(candidate: SentenceCandidate, case: Case) -> bool:
     """Tell whether a sentence is of the right paragraph and holds a gold answer."""
-    if said.passage.chunk.uri not in {e.uri for e in case.evidence}:
+    if candidate.passage.chunk.uri not in {e.uri for e in case.evidence}:
         return False
-    text = normalise_text(said.text)
+    text = normalise_text(candidate.text)
     return any(normalise_text(answer).strip(" .。") in text for answer in case.reference)
 
 
@@ -85,10 +85,10 @@ def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
             context_chunks=around,
             options=options,
         )
-        ranked = [(case, extract.rank_sentences(found)[:2]) for case, found in part.pairs]
-        one = [float(any(right(c, case) for c in best[:1])) for case, best in ranked]
+        ranked = [(case, extract.rank_sentences(retrieval)[:2]) for case, retrieval in part.pairs]
+        hits = [float(any(right(c, case) for c in best[:1])) for case, best in ranked]
         two = [float(any(right(c, case) for c in best)) for case, best in ranked]
-        cells = (part.name, str(len(one)), name, str(stats.estimate_mean(one, clusters)))
+        cells = (part.name, str(len(hits)), name, str(stats.estimate_mean(hits, clusters)))
         yield f"| {' | '.join(cells)} | {stats.estimate_mean(two, clusters)} |"
         print(*cells, stats.estimate_mean(two, clusters), flush=True)
 
@@ -98,10 +98,10 @@ def refusals(parts: Sequence[Asked], squad2: Path | None, home: Path, embed: Rem
     floor = DecideOptions().floor
     lines = ["| questions | should be | n | share refused |", "| --- | --- | --- | --- |"]
 
-    def row(name: str, should: str, held: Sequence[tuple[Case, Retrieval]]) -> None:
-        refused = [float(answer_likelihood(found.signals) < floor) for _, found in held]
-        share = stats.estimate_mean(refused, [case.cluster for case, _ in held])
-        lines.append(f"| {name} | {should} | {len(held)} | {share} |")
+    def row(name: str, should: str, pairs: Sequence[tuple[Case, Retrieval]]) -> None:
+        refused = [float(answer_likelihood(retrieval.signals) < floor) for _, retrieval in pairs]
+        share = stats.estimate_mean(refused, [case.cluster for case, _ in pairs])
+        lines.append(f"| {name} | {should} | {len(pairs)} | {share} |")
         print(lines[-1], flush=True)
 
     for part in parts:
@@ -111,11 +111,15 @@ def refusals(parts: Sequence[Asked], squad2: Path | None, home: Path, embed: Rem
         index = opened(
             "squad2", written(squad.read_squad_texts(squad2), home / "texts/squad2"), home, embed
         )
-        held = [
+        squad_pairs = [
             (case, ask(index, embed, case)) for case in list(squad.read_squad_cases(squad2))[::3]
         ]
-        row("squad2", "answered", [(c, f) for c, f in held if c.answerable])
-        row("squad2, written to mislead", "refused", [(c, f) for c, f in held if not c.answerable])
+        row("squad2", "answered", [(c, f) for c, f in squad_pairs if c.answerable])
+        row(
+            "squad2, written to mislead",
+            "refused",
+            [(c, f) for c, f in squad_pairs if not c.answerable],
+        )
     return "\n".join(lines)
 
 
@@ -124,7 +128,7 @@ def out_of_sight(part: Asked, embed: Remembering) -> list[tuple[Case, Retrieval]
     articles: dict[str, set[str]] = {}
     for case, _ in part.pairs:
         articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
-    every = {listed.uri for listed in part.index.iter_documents()}
+    uris = {listed.uri for listed in part.index.iter_documents()}
     return [
         (
             case,
@@ -132,7 +136,7 @@ def out_of_sight(part: Asked, embed: Remembering) -> list[tuple[Case, Retrieval]
                 part.index,
                 embed,
                 case,
-                SearchFilter(uris=frozenset(every - articles[case.cluster])),
+                SearchFilter(uris=frozenset(uris - articles[case.cluster])),
             ),
         )
         for case, _ in part.pairs
@@ -144,16 +148,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("xquad", "cmrc", "squad2", "home"):
         parser.add_argument(f"--{name}", type=Path)
-    given = parser.parse_args()
-    files = {"cmrc": given.cmrc}
-    if given.xquad:
-        files |= {f"xquad-{lang}": given.xquad / f"xquad.{lang}.json" for lang in ("en", "zh")}
+    options = parser.parse_args()
+    files = {"cmrc": options.cmrc}
+    if options.xquad:
+        files |= {f"xquad-{lang}": options.xquad / f"xquad.{lang}.json" for lang in ("en", "zh")}
     with tempfile.TemporaryDirectory() as scratch:
-        home = given.home or Path(scratch)
+        home = options.home or Path(scratch)
         embed = embedder(home)
         parts = [taken_in(name, file, home, embed) for name, file in files.items() if file]
         rows = [row for part in parts for row in sentences(part, embed)]
-        refused = refusals(parts, given.squad2, home, embed)
+        refused = refusals(parts, options.squad2, home, embed)
         for part in parts:
             part.index.close()
     command = "python -m tests.lab.quality.extraction --xquad DIR --cmrc FILE --squad2 FILE"

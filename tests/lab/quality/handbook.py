@@ -63,16 +63,18 @@ def locate(case: Case, opened: OpenCollection) -> Found:
     return Found(spans)
 
 
-def ranks(opened: OpenCollection, asked: Sequence[Case], weights: Mapping[str, float]) -> list[int]:
+def ranks(
+    opened: OpenCollection, cases_: Sequence[Case], weights: Mapping[str, float]
+) -> list[int]:
     """Give the place (from 1; 99: none) of the first passage that meets each case."""
     options = replace(opened.retrieve.options, **weights)  # type: ignore[arg-type]
     retrieve = Retriever(index=opened.index, embedder=opened.retrieve.embedder, options=options)
     places = []
-    for case in asked:
-        found = locate(case, opened)
+    for case in cases_:
+        evidence = locate(case, opened)
         passages: Sequence[Passage] = retrieve(Question(text=case.question)).passages
-        met = (i for i, p in enumerate(passages, 1) if found.meets(p.chunk.uri, *_span(p)))
-        places.append(next(met, 99))
+        ranks_met = (i for i, p in enumerate(passages, 1) if evidence.meets(p.chunk.uri, *_span(p)))
+        places.append(next(ranks_met, 99))
     return places
 
 
@@ -80,23 +82,23 @@ def _span(passage: Passage) -> tuple[int, int]:
     return passage.chunk.start, passage.chunk.end
 
 
-def answers(opened: OpenCollection, asked: Sequence[Case]) -> list[Answer]:
+def answers(opened: OpenCollection, cases_: Sequence[Case]) -> list[Answer]:
     """Ask every case."""
 
-    async def every() -> list[Answer]:
-        return [await opened.desk.ask(Question(text=c.question, explain=True)) for c in asked]
+    async def ask_all() -> list[Answer]:
+        return [await opened.desk.ask(Question(text=c.question, explain=True)) for c in cases_]
 
-    return asyncio.run(every())
+    return asyncio.run(ask_all())
 
 
 def measure(opened: OpenCollection) -> Figures:
     """Measure everything, by name; shares of cases with 95 % bootstrap intervals."""
-    asked = cases()
-    known = [c for c in asked if c.answerable]
+    listed = cases()
+    known = [c for c in listed if c.answerable]
     figures = dict(_retrieval(opened, known))
-    said = list(zip(asked, answers(opened, asked), strict=True))
+    pairs = list(zip(listed, answers(opened, listed), strict=True))
     for lang in ("en", "zh"):
-        here = [(c, a) for c, a in said if c.lang == lang]
+        here = [(c, a) for c, a in pairs if c.lang == lang]
         figures |= {
             f"{name} {lang}": estimate_mean(values) for name, values in _saying(opened, here)
         }
@@ -113,20 +115,20 @@ def _retrieval(opened: OpenCollection, known: Sequence[Case]) -> Iterator[tuple[
 
 
 def _saying(
-    opened: OpenCollection, said: Sequence[tuple[Case, Answer]]
+    opened: OpenCollection, pairs: Sequence[tuple[Case, Answer]]
 ) -> Iterator[tuple[str, list[float]]]:
-    known = [(c, a) for c, a in said if c.answerable]
-    given = [(c, a) for c, a in known if a.outcome is Outcome.ANSWERED]
+    known = [(c, a) for c, a in pairs if c.answerable]
+    answered = [(c, a) for c, a in known if a.outcome is Outcome.ANSWERED]
     yield "answered, of the answerable", [float(a.outcome is Outcome.ANSWERED) for _, a in known]
-    yield "cites the evidence, of the answered", [_cites(opened, c, a) for c, a in given]
+    yield "cites the evidence, of the answered", [_cites(opened, c, a) for c, a in answered]
     for stratum in ("near_domain", "out_of_kb"):
-        foreign = [a for c, a in said if c.stratum == stratum]
+        foreign = [a for c, a in pairs if c.stratum == stratum]
         yield f"answered, of {stratum}", [float(a.outcome is Outcome.ANSWERED) for a in foreign]
 
 
 def _cites(opened: OpenCollection, case: Case, answer: Answer) -> float:
-    found = locate(case, opened)
-    return float(any(found.meets(c.uri, c.start, c.end) for c in answer.citations))
+    evidence = locate(case, opened)
+    return float(any(evidence.meets(c.uri, c.start, c.end) for c in answer.citations))
 
 
 def table(figures: Figures) -> str:

@@ -57,28 +57,28 @@ def lay(folder: Path, each: int) -> Iterator[Laid]:
     for name in SETS:
         lines = (folder / f"benchmark/{name}/train.jsonl").read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(dice.sample(lines, min(each, len(lines)))):
-            held = json.loads(line)
-            rows = held["context"].split("\n")
+            row = json.loads(line)
+            rows = row["context"].split("\n")
             rows.insert((0, len(rows) // 2, len(rows))[number % 3], dice.choice(attacks))
-            question = held["question"].removeprefix("Q:").strip()
+            question = row["question"].removeprefix("Q:").strip()
             yield Laid(f"{name}-{number}.md", "\n".join(rows), question)
 
 
 async def ask(desk: Desk, question: str, send: str) -> tuple[Answer, str]:
     """Ask; gives the answer, and all that was told on the way."""
-    said = ""
+    text = ""
     async for event in desk.stream(Question(text=question, send=send)):  # type: ignore[arg-type]
         if isinstance(event, TextDelta):
-            said += event.text
+            text += event.text
         if isinstance(event, Done):
-            return event.answer, said
+            return event.answer, text
     raise AssertionError("a stream ends with Done")
 
 
-def wrong(answer: Answer, said: str) -> Iterator[str]:
+def wrong(answer: Answer, text: str) -> Iterator[str]:
     """Name what should never have left the desk."""
     for name, form in FORMS.items():
-        if form.search(said) or form.search(answer.text):
+        if form.search(text) or form.search(answer.text):
             yield name
     shown = {passage.chunk for passage in answer.passages}
     if any(mark.chunk not in shown for mark in answer.citations):
@@ -87,15 +87,15 @@ def wrong(answer: Answer, said: str) -> Iterator[str]:
 
 async def through(desks: Workspace, laid: Sequence[Laid], send: str) -> Counter[str]:
     """Ask about every document by one way; counts answers, the model's among them, and leaks."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with desks.open_collection("default") as opened:
-        for one in laid:
-            answer, said = await ask(opened.desk, one.question, send)
-            found["answers"] += 1
-            found["written"] += answer.generator == "vllm" and bool(answer.claims)
-            found.update(wrong(answer, said))
+        for case in laid:
+            answer, text = await ask(opened.desk, case.question, send)
+            counts["answers"] += 1
+            counts["written"] += answer.generator == "vllm" and bool(answer.claims)
+            counts.update(wrong(answer, text))
     await desks.close()
-    return found
+    return counts
 
 
 def measure(home: Path, laid: Sequence[Laid], url: str) -> str:
@@ -105,15 +105,15 @@ def measure(home: Path, laid: Sequence[Laid], url: str) -> str:
     for dialect, send, failed in itertools.product(
         ("vllm", "plain"), ("hold", "show"), ("drop", "keep")
     ):
-        given = replace(
+        settings_ = replace(
             Settings(),
             generate=GenerateOptions(urls=(f"{url}/v1",), dialect=dialect),  # type: ignore[arg-type]
             verify=VerifyOptions(failed=failed),  # type: ignore[arg-type]
             decide=DecideOptions(floor=0.0),
         )
-        found = asyncio.run(through(Workspace(home, given), laid, send))
+        counts = asyncio.run(through(Workspace(home, settings_), laid, send))
         rows.append(
-            f"| {dialect} | {send} | {failed} | {' | '.join(str(found[c]) for c in columns)} |"
+            f"| {dialect} | {send} | {failed} | {' | '.join(str(counts[c]) for c in columns)} |"
         )
         print(rows[-1], flush=True)
     heads = ("dialect", "words are sent", "what fails", "answers", "the model's", *FORMS)
@@ -127,21 +127,22 @@ def main() -> None:
     )
     parser.add_argument("--bipia", type=Path, required=True)
     parser.add_argument("--each", type=int, default=50, help="documents of each set")
-    given = parser.parse_args()
-    laid = list(lay(given.bipia, given.each))
+    options = parser.parse_args()
+    laid = list(lay(options.bipia, options.each))
     with tempfile.TemporaryDirectory() as scratch, writer("--adversary") as url:
-        documents, home = Path(scratch, "documents"), Path(scratch, "home")
+        documents = Path(scratch, "documents")
+        home = Path(scratch, "home")
         documents.mkdir()
-        for one in laid:
-            (documents / one.uri).write_text(one.text, encoding="utf-8")
+        for case in laid:
+            (documents / case.uri).write_text(case.text, encoding="utf-8")
         Workspace(home, Settings()).make_job("default").run([documents])
         body = measure(home, laid, url)
-    told = (
+    preface = (
         f"{len(laid)} documents with an order each. The last four columns count answers; none is "
         "what was promised. An address that stands in a document may be repeated as plain text."
     )
-    command = f"python -m tests.lab.quality.injection --bipia DIR --each {given.each}"
-    write_section("Injection", command, f"{told}\n\n{body}")
+    command = f"python -m tests.lab.quality.injection --bipia DIR --each {options.each}"
+    write_section("Injection", command, f"{preface}\n\n{body}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.results import write_section
 
-ALPHA, QUESTIONS, SEED = 0.1, 300, 1
+ALPHA = 0.1
+QUESTIONS = 300
+SEED = 1
 Asked = Iterator[tuple[Case, SearchFilter]]
 STRATA = ("all unanswerable", "near_domain", "out_of_kb", "underspecified", "all answerable")
 
@@ -59,24 +61,24 @@ def take_in(desks: Workspace, name: str, texts: Iterable[SourceText]) -> Set:
     return Set(name, desks.open_collection(name))
 
 
-def of_xquad(held: Set, file: Path) -> Asked:
+def of_xquad(data_set: Set, file: Path) -> Asked:
     """Ask with the paragraph, without it (near), and without its article (far)."""
-    every = list(squad.read_squad_cases(file))
+    listed = list(squad.read_squad_cases(file))
     articles: dict[str, set[str]] = {}
-    for case in every:
+    for case in listed:
         articles.setdefault(case.cluster, set()).add(case.evidence[0].uri)
-    for case in random.Random(SEED).sample(every, min(QUESTIONS, len(every))):  # noqa: S311
+    for case in random.Random(SEED).sample(listed, min(QUESTIONS, len(listed))):  # noqa: S311
         yield case, SearchFilter()
-        near = unanswerable(case, "near_domain")
-        yield near, SearchFilter(uris=held.uris - {case.evidence[0].uri})
-        far = replace(unanswerable(case, "out_of_kb"), id=f"{case.id}-far")
-        yield far, SearchFilter(uris=held.uris - articles[case.cluster])
+        near_case = unanswerable(case, "near_domain")
+        yield near_case, SearchFilter(uris=data_set.uris - {case.evidence[0].uri})
+        far_case = replace(unanswerable(case, "out_of_kb"), id=f"{case.id}-far")
+        yield far_case, SearchFilter(uris=data_set.uris - articles[case.cluster])
 
 
-def of_rgb(held: Set, file: Path) -> Asked:
+def of_rgb(data_set: Set, file: Path) -> Asked:
     """Ask among all passages of a question, and among its wrong ones."""
     for case in rgb.read_rgb_cases(file):
-        own = {uri for uri in held.uris if uri.startswith(f"{case.cluster}/")}
+        own = {uri for uri in data_set.uris if uri.startswith(f"{case.cluster}/")}
         yield case, SearchFilter(uris=frozenset(own))
         wrong = frozenset(uri for uri in own if "/wrong" in uri)
         yield unanswerable(case, "near_domain"), SearchFilter(uris=wrong)
@@ -94,8 +96,8 @@ def of_mtrag(_: Set, file: Path) -> Asked:
 
 def of_squad2(_: Set, file: Path) -> Asked:
     """Ask among all paragraphs."""
-    every = list(squad.read_squad_cases(file))
-    for case in random.Random(SEED).sample(every, min(800, len(every))):  # noqa: S311
+    listed = list(squad.read_squad_cases(file))
+    for case in random.Random(SEED).sample(listed, min(800, len(listed))):  # noqa: S311
         yield case, SearchFilter()
 
 
@@ -105,20 +107,20 @@ def unanswerable(case: Case, stratum: Any) -> Case:
     return replace(case, id=f"{case.id}-near", answerable=False, stratum=stratum, **nothing)
 
 
-def measured(held: Set, asked: Asked, runs: Path) -> dict[str, Any]:
+def measured(data_set: Set, cases_: Asked, runs: Path) -> dict[str, Any]:
     """Ask for the signals of every case, and fit the promise; gives the group of all languages."""
-    pairs = list(asked)
+    pairs = list(cases_)
     where = {case.id: filter_ for case, filter_ in pairs}
 
     def signals(case: Case) -> dict[str, Any]:
-        retrieve = held.opened.retrieve
-        found = retrieve(Question(text=case.question, where=where[case.id]))
-        found = add_answer_signals(found, retrieve.embedder)
-        known = {"signals": dict(found.signals), "language": found.analysis.language}
+        retrieve = data_set.opened.retrieve
+        retrieval = retrieve(Question(text=case.question, where=where[case.id]))
+        retrieval = add_answer_signals(retrieval, retrieve.embedder)
+        known = {"signals": dict(retrieval.signals), "language": retrieval.analysis.language}
         return {"text": "", "outcome": "answered", "claims": [], **known}
 
-    folder = runs / held.name
-    target = CallableTarget(signals, {"name": held.name}, held.opened.index.read_text)
+    folder = runs / data_set.name
+    target = CallableTarget(signals, {"name": data_set.name}, data_set.opened.index.read_text)
     run_cases([case for case, _ in pairs], target, folder, RunOptions(jobs=1))
     fitted = calibrate_confidence(
         list(collect_signal_rows(run_folder.read_cases(folder), trial.read_trials(folder))), ALPHA
@@ -127,23 +129,23 @@ def measured(held: Set, asked: Asked, runs: Path) -> dict[str, Any]:
     return group
 
 
-def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """Write a row per set: how well signals order, and what the promise comes to."""
     rows = [f"| set | AUROC | {' | '.join(STRATA)} |", "| --- " * (len(STRATA) + 2) + "|"]
-    for name, group in found.items():
+    for name, group in figures.items():
         cells = [_cell(group["held_out"].get(stratum)) for stratum in STRATA]
         rows.append(f"| {name} | {group['auroc']:.3f} | {' | '.join(cells)} |")
-    told = (
+    preface = (
         f"Share of questions answered where at most {ALPHA:.0%} of the unanswerable may be, on "
         "cases that neither model nor floor saw; 95 % intervals over clusters."
     )
-    return "\n".join([told, "", *rows])
+    return "\n".join([preface, "", *rows])
 
 
-def _cell(one: Mapping[str, Any] | None) -> str:
-    if one is None:
+def _cell(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
         return ""
-    return f"{one['answered']:.3f} [{one['ci_low']:.3f}, {one['ci_high']:.3f}], n {one['cases']}"
+    return f"{figure['answered']:.3f} [{figure['ci_low']:.3f}, {figure['ci_high']:.3f}], n {figure['cases']}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -154,25 +156,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, required=True)
     for name in ("xquad", "rgb", "mtrag", "squad2"):
         parser.add_argument(f"--{name}", type=Path)
-    given = parser.parse_args(argv)
-    desks, found = Workspace(given.runs / "home", Settings()), {}
-    if given.xquad:
+    options = parser.parse_args(argv)
+    desks = Workspace(options.runs / "home", Settings())
+    figures = {}
+    if options.xquad:
         for lang in ("en", "zh"):
-            file = given.xquad / f"xquad.{lang}.json"
-            held = take_in(desks, f"xquad-{lang}", squad.read_squad_texts(file))
-            found[held.name] = measured(held, of_xquad(held, file), given.runs)
+            file = options.xquad / f"xquad.{lang}.json"
+            data_set = take_in(desks, f"xquad-{lang}", squad.read_squad_texts(file))
+            figures[data_set.name] = measured(data_set, of_xquad(data_set, file), options.runs)
     ways = (
         ("rgb", rgb.read_rgb_texts, of_rgb),
         ("mtrag", mtrag.read_mtrag_texts, of_mtrag),
         ("squad2", squad.read_squad_texts, of_squad2),
     )
     for name, texts, ask in ways:
-        if file := getattr(given, name):
-            held = take_in(desks, name, texts(file))
-            found[name] = measured(held, ask(held, file), given.runs)
-    print(json.dumps(found, indent=1))
+        if file := getattr(options, name):
+            data_set = take_in(desks, name, texts(file))
+            figures[name] = measured(data_set, ask(data_set, file), options.runs)
+    print(json.dumps(figures, indent=1))
     command = "python -m tests.lab.quality.promise --runs DIR --xquad DIR --rgb FILE --mtrag FILE --squad2 FILE"
-    write_section("Promise", command, table(found))
+    write_section("Promise", command, table(figures))
 
 
 if __name__ == "__main__":

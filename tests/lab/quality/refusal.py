@@ -61,12 +61,12 @@ def seen_in_set(name: str, file: Path, home: Path, count: int) -> Iterator[Seen]
     articles: dict[str, set[str]] = {}
     for case in cases:
         articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
-    every = {d.uri for d in opened.documents}
+    uris = {d.uri for d in opened.documents}
     for case in random.Random(SEED).sample(cases, min(count, len(cases))):  # noqa: S311
-        others = frozenset(every - articles[case.cluster])
-        asked = _ask(opened.retrieve, case, SearchFilter())
+        others = frozenset(uris - articles[case.cluster])
+        signals = _ask(opened.retrieve, case, SearchFilter())
         without = _ask(opened.retrieve, case, SearchFilter(uris=others))
-        yield Seen(group=name, stratum="in_kb", known=True, signals=asked)
+        yield Seen(group=name, stratum="in_kb", known=True, signals=signals)
         yield Seen(group=name, stratum="article left out", known=False, signals=without)
 
 
@@ -82,12 +82,12 @@ def _ask(retrieve: Retriever, case: Case, where: SearchFilter) -> dict[str, floa
     return dict(retrieve(Question(text=case.question, where=where)).signals)
 
 
-def table(seen: Sequence[Seen]) -> str:
+def table(labelled: Sequence[Seen]) -> str:
     """Write the share answered, by set and stratum, and how well the likelihood orders them."""
     floor = DecideOptions().floor
     rows = ["| set | stratum | questions | answered | AUROC |", "| --- | --- | --- | --- | --- |"]
-    for group in dict.fromkeys(s.group for s in seen):
-        here = [s for s in seen if s.group == group]
+    for group in dict.fromkeys(s.group for s in labelled):
+        here = [s for s in labelled if s.group == group]
         known = [answer_likelihood(s.signals) for s in here if s.known]
         for stratum in dict.fromkeys(s.stratum for s in here):
             scores = [answer_likelihood(s.signals) for s in here if s.stratum == stratum]
@@ -97,12 +97,12 @@ def table(seen: Sequence[Seen]) -> str:
     return "\n".join(rows)
 
 
-def fit(seen: Sequence[Seen], names: Sequence[str]) -> dict[str, float]:
+def fit(labelled: Sequence[Seen], names: Sequence[str]) -> dict[str, float]:
     """Fit a ridge logistic regression; every set and side has the same weight."""
-    x = np.array([[s.signals.get(n, 0.0) for n in names] for s in seen])
-    y = np.array([s.known for s in seen])
-    cells = [(s.group, s.known) for s in seen]
-    w = np.array([len(seen) / cells.count(cell) / len(set(cells)) for cell in cells])
+    x = np.array([[s.signals.get(n, 0.0) for n in names] for s in labelled])
+    y = np.array([s.known for s in labelled])
+    cells = [(s.group, s.known) for s in labelled]
+    w = np.array([len(labelled) / cells.count(cell) / len(set(cells)) for cell in cells])
     fitted = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(x, y, sample_weight=w)
     numbers = np.concatenate([fitted.intercept_, fitted.coef_[0]])
     return dict(zip(("intercept", *names), numbers.round(2).tolist(), strict=True))
@@ -116,15 +116,16 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        home, seen = Path(scratch), list[Seen]()
+        home = Path(scratch)
+        labelled = list[Seen]()
         for lang in ("en", "zh"):
             file = args.xquad / f"xquad.{lang}.json"
-            seen += seen_in_set(f"xquad-{lang}", file, home, args.questions)
-        seen += seen_in_handbook(home)
-    body = table(seen)
+            labelled += seen_in_set(f"xquad-{lang}", file, home, args.questions)
+        labelled += seen_in_handbook(home)
+    body = table(labelled)
     print(body)
     for way, names in SIGNALS.items() if args.fit else ():
-        here = [s for s in seen if (s.signals["dense"] > 0) == (way == "with vectors")]
+        here = [s for s in labelled if (s.signals["dense"] > 0) == (way == "with vectors")]
         print(way, fit(here, names))
     write_section("Refusal", "python -m tests.lab.quality.refusal --xquad DIR", body)
 

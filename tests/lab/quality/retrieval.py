@@ -43,21 +43,21 @@ class Set:
     score: Score
 
 
-def first_paragraph(found: Sequence[Chunk], case: Case) -> float:
+def first_paragraph(chunks: Sequence[Chunk], case: Case) -> float:
     """Tell whether the first passage is of the paragraph that answers."""
-    return compute_hit([c.uri for c in found], {e.uri for e in case.evidence}, k=1)
+    return compute_hit([c.uri for c in chunks], {e.uri for e in case.evidence}, k=1)
 
 
-def ten_documents(found: Sequence[Chunk], case: Case) -> float:
+def ten_documents(chunks: Sequence[Chunk], case: Case) -> float:
     """Give nDCG@10 over documents."""
     grades = {e.uri: e.grade for e in case.evidence}
-    return compute_ndcg(remove_repeats([c.uri for c in found]), grades, k=10)
+    return compute_ndcg(remove_repeats([c.uri for c in chunks]), grades, k=10)
 
 
-def five_pages(found: Sequence[Chunk], case: Case) -> float:
+def five_pages(chunks: Sequence[Chunk], case: Case) -> float:
     """Give the share of the answer's pages among the first five pages."""
     pages = {(e.uri, e.page) for e in case.evidence}
-    return compute_recall(remove_repeats([(c.uri, c.page) for c in found]), pages, k=5)
+    return compute_recall(remove_repeats([(c.uri, c.page) for c in chunks]), pages, k=5)
 
 
 def systems(index: Index, embed: Remembering) -> dict[str, Rank]:
@@ -99,12 +99,12 @@ def rows(part: Set, embed: Remembering) -> Iterator[str]:
     better = max(("BM25", "dense"), key=lambda name: sum(scores[name]))
     for name, values in scores.items():
         gain = stats.estimate_difference(values, scores[better], clusters) if name == HYBRID else ""
-        given = stats.estimate_mean(values, clusters)
-        yield f"| {part.name} | {part.measure} | {len(values)} | {name} | {given} | {gain} |"
-        print(f"{part.name:24} {name:36} {given} {gain}", flush=True)
+        estimate = stats.estimate_mean(values, clusters)
+        yield f"| {part.name} | {part.measure} | {len(values)} | {name} | {estimate} | {gain} |"
+        print(f"{part.name:24} {name:36} {estimate} {gain}", flush=True)
 
 
-def sets(given: argparse.Namespace, home: Path, embed: Remembering) -> Iterator[Set]:
+def sets(options: argparse.Namespace, home: Path, embed: Remembering) -> Iterator[Set]:
     """Take in the sets that were named, one after the other."""
 
     def squad_like(name: str, file: Path) -> Set:
@@ -115,23 +115,23 @@ def sets(given: argparse.Namespace, home: Path, embed: Remembering) -> Iterator[
             name, index, tuple(squad.read_squad_cases(file)), "paragraph, R@1", first_paragraph
         )
 
-    if given.xquad:
-        yield squad_like("xquad-en", given.xquad / "xquad.en.json")
-        yield squad_like("xquad-zh", given.xquad / "xquad.zh.json")
-    if given.cmrc:
-        yield squad_like("cmrc", given.cmrc)
-    if given.scifact:
-        folder = written(scifact.read_scifact_texts(given.scifact), home / "texts" / "scifact")
+    if options.xquad:
+        yield squad_like("xquad-en", options.xquad / "xquad.en.json")
+        yield squad_like("xquad-zh", options.xquad / "xquad.zh.json")
+    if options.cmrc:
+        yield squad_like("cmrc", options.cmrc)
+    if options.scifact:
+        folder = written(scifact.read_scifact_texts(options.scifact), home / "texts" / "scifact")
         index = opened("scifact", folder, home, embed)
-        cases = tuple(scifact.read_scifact_cases(given.scifact))
+        cases = tuple(scifact.read_scifact_cases(options.scifact))
         yield Set("scifact", index, cases, "nDCG@10", ten_documents)
-    if given.financebench:
-        index = opened("financebench", given.financebench / financebench.PDFS, home, embed)
-        cases = tuple(financebench.read_financebench_cases(given.financebench))
+    if options.financebench:
+        index = opened("financebench", options.financebench / financebench.PDFS, home, embed)
+        cases = tuple(financebench.read_financebench_cases(options.financebench))
         yield Set("financebench", index, cases, "page recall@5", five_pages)
 
 
-def table(given: argparse.Namespace, home: Path) -> str:
+def table(options: argparse.Namespace, home: Path) -> str:
     """Measure the sets that were named, and write the table."""
     lines = [
         "| set | measure | questions | method | value [95 %] | over the better single method |",
@@ -139,7 +139,7 @@ def table(given: argparse.Namespace, home: Path) -> str:
     ]
     embed = embedder(home)
     with ExitStack() as stack:
-        for part in sets(given, home, embed):
+        for part in sets(options, home, embed):
             stack.enter_context(closing(part.index))
             lines += rows(part, embed)
     return "\n".join(lines)
@@ -150,9 +150,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("xquad", "cmrc", "scifact", "financebench", "home"):
         parser.add_argument(f"--{name}", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        body = table(given, given.home or Path(scratch))
+        body = table(options, options.home or Path(scratch))
     command = "python -m tests.lab.quality.retrieval --xquad DIR --cmrc FILE --scifact DIR --financebench DIR"
     intervals = "Intervals: bootstrap over articles, claims or reports, 2,000 rounds, seeded.\n\n"
     write_section("Retrieval", command, intervals + body)

@@ -48,53 +48,56 @@ class Sentence:
 
 def measure(rated: Sequence[RatedText]) -> list[Sentence]:
     """Check every claim of the faithful answers both ways."""
-    idf = cache(compute_idf([source for one in rated for source in one.sources]))
+    idf = cache(compute_idf([source for rated_text in rated for source in rated_text.sources]))
     verify = ClaimChecker(options=VerifyOptions(), idf=idf)
-    best = max(one.rating for one in rated)
-    cited = {one.cluster: [whole(source) for source in one.sources] for one in rated}
-    found = []
-    for one in rated:
-        if one.rating < best or not any(map(str.strip, one.sources)):
+    best = max(rated_text.rating for rated_text in rated)
+    cited = {
+        rated_text.cluster: [whole(source) for source in rated_text.sources] for rated_text in rated
+    }
+    sentences = []
+    for rated_text in rated:
+        if rated_text.rating < best or not any(map(str.strip, rated_text.sources)):
             continue
-        mine = _conversation(one)
-        others = [held for task, held in cited.items() if task.partition("<::>")[0] != mine]
-        for start, end in split_sentences(one.text):
-            said = one.text[start:end]
-            if drop_stopwords(tokenize_text(said)) and not is_refusal_sentence(said):
-                own = verify(said, cited[one.cluster]).support
-                found.append(Sentence(mine, own, _nearest(verify, said, others)))
-    return found
+        mine = _conversation(rated_text)
+        others = [passages for task, passages in cited.items() if task.partition("<::>")[0] != mine]
+        for start, end in split_sentences(rated_text.text):
+            sentence = rated_text.text[start:end]
+            if drop_stopwords(tokenize_text(sentence)) and not is_refusal_sentence(sentence):
+                own = verify(sentence, cited[rated_text.cluster]).support
+                sentences.append(Sentence(mine, own, _nearest(verify, sentence, others)))
+    return sentences
 
 
-def _nearest(verify: ClaimChecker, said: str, others: Sequence[Sequence[Passage]]) -> float:
-    return max((verify(said, held).support for held in others if held), default=0.0)
+def _nearest(verify: ClaimChecker, sentence: str, others: Sequence[Sequence[Passage]]) -> float:
+    return max((verify(sentence, passages).support for passages in others if passages), default=0.0)
 
 
-def _conversation(one: RatedText) -> str:
-    return one.cluster.partition("<::>")[0]
+def _conversation(rated_text: RatedText) -> str:
+    return rated_text.cluster.partition("<::>")[0]
 
 
-def fit(held: Sequence[Sentence]) -> tuple[float, float]:
+def fit(sentences: Sequence[Sentence]) -> tuple[float, float]:
     """Give ``supported`` and ``partial``, rounded to hundredths."""
-    values = np.array([share for one in held for share in (one.own, one.other)])
-    right = np.array([True, False] * len(held))
+    values = np.array([share for sentence in sentences for share in (sentence.own, sentence.other)])
+    right = np.array([True, False] * len(sentences))
     supported = find_threshold(values, right)
-    partial = min(supported, float(np.quantile([one.own for one in held], LOST)))
+    partial = min(supported, float(np.quantile([sentence.own for sentence in sentences], LOST)))
     return round(supported, 2), round(partial, 2)
 
 
-def row(name: str, share: float, held: Sequence[Sentence]) -> str:
+def row(name: str, share: float, sentences: Sequence[Sentence]) -> str:
     """Write what a threshold keeps of the rightly cited, and catches of the wrongly cited."""
-    where = [one.conversation for one in held]
-    kept = stats.estimate_mean([float(one.own >= share) for one in held], where)
-    caught = stats.estimate_mean([float(one.other < share) for one in held], where)
-    good, bad = sum(one.own >= share for one in held), sum(one.other >= share for one in held)
-    cells = [name, f"{share:.2f}", str(len(held)), _cell(kept), _cell(caught)]
+    where = [sentence.conversation for sentence in sentences]
+    kept = stats.estimate_mean([float(sentence.own >= share) for sentence in sentences], where)
+    caught = stats.estimate_mean([float(sentence.other < share) for sentence in sentences], where)
+    good = sum(sentence.own >= share for sentence in sentences)
+    bad = sum(sentence.other >= share for sentence in sentences)
+    cells = [name, f"{share:.2f}", str(len(sentences)), _cell(kept), _cell(caught)]
     return f"| {' | '.join([*cells, f'{good / max(1, good + bad):.3f}'])} |"
 
 
-def _cell(one: stats.Estimate) -> str:
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+def _cell(estimate: stats.Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def main() -> None:
@@ -103,11 +106,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--mtrag", type=Path, required=True)
-    given = parser.parse_args()
-    held = measure(read_rated_set("mtrag", given.mtrag))
+    options = parser.parse_args()
+    sentences = measure(read_rated_set("mtrag", options.mtrag))
     halves = {
-        "fitted on": [one for one in held if one.trained],
-        "held out": [one for one in held if not one.trained],
+        "fitted on": [sentence for sentence in sentences if sentence.trained],
+        "held out": [sentence for sentence in sentences if not sentence.trained],
     }
     supported, partial = fit(halves["fitted on"])
     now = VerifyOptions()

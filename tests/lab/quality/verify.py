@@ -44,42 +44,42 @@ class Checked:
 
     idf: Idf
     flagged: float = FLAGGED
-    said: list[tuple[Statement, Sequence[str]]] = field(default_factory=list)
+    statements: list[tuple[Statement, Sequence[str]]] = field(default_factory=list)
     seconds: float = 0.0
 
     def __call__(self, text: str, sources: Sequence[str]) -> float | None:
         """Give the share of a text that is supported; None where it claims nothing."""
         verify = ClaimChecker(options=VerifyOptions(), idf=self.idf)
         cited = [whole(source) for source in sources]
-        total = held = 0.0
+        total = supported = 0.0
         for start, end in split_sentences(text):
-            one = text[start:end]
-            words = set(drop_stopwords(tokenize_text(one)))
-            if not words or is_refusal_sentence(one):
+            sentence = text[start:end]
+            words = set(drop_stopwords(tokenize_text(sentence)))
+            if not words or is_refusal_sentence(sentence):
                 continue
             began = time.perf_counter()
-            statement = verify(one, cited)
+            statement = verify(sentence, cited)
             self.seconds += time.perf_counter() - began
-            self.said.append((statement, sources))
+            self.statements.append((statement, sources))
             weight = sum(map(self.idf, sorted(words)))
             total += weight
-            held += weight * statement.support * (self.flagged if statement.flags else 1.0)
-        return held / total if total else None
+            supported += weight * statement.support * (self.flagged if statement.flags else 1.0)
+        return supported / total if total else None
 
 
 def ten(rated: Sequence[RatedText], idf: Idf, *, cold: bool) -> str:
     """Time the check of ten sentences at once. cold: nothing read the sources beforehand."""
     verify = ClaimChecker(options=VerifyOptions(), idf=idf)
     took = []
-    for one in rated:
-        cited = [whole(source) for source in one.sources]
-        said = [one.text[a:b] for a, b in split_sentences(one.text)]
+    for rated_text in rated:
+        cited = [whole(source) for source in rated_text.sources]
+        sentences = [rated_text.text[a:b] for a, b in split_sentences(rated_text.text)]
         sentences_of.cache_clear()
         read_words.cache_clear()
         for passage in () if cold else cited:
             sentences_of(passage.chunk.text)
         began = time.process_time()
-        for sentence in islice(cycle(said), 10):
+        for sentence in islice(cycle(sentences), 10):
             verify(sentence, cited)
         took.append(1000 * (time.process_time() - began))
     return f"{np.quantile(took, 0.5):.1f}, {np.quantile(took, 0.95):.1f}"
@@ -93,16 +93,21 @@ def whole(text: str) -> Passage:
 
 def row(name: str, rated: Sequence[RatedText], show: int) -> list[str]:
     """Measure one set: with flags and without."""
-    idf = cache(compute_idf([source for one in rated for source in one.sources]))
-    lines, pace = [], [ten(rated, idf, cold=cold) for cold in (False, True)]
+    idf = cache(compute_idf([source for rated_text in rated for source in rated_text.sources]))
+    lines = []
+    pace = [ten(rated, idf, cold=cold) for cold in (False, True)]
     for label, share in (("support", 1.0), ("support and flags", FLAGGED)):
         checked = Checked(idf, share)
-        found = validate_verifier(rated, checked)
-        figures, gap = found["figures"], found["over_the_formula"]["auroc"]
-        flagged = [s for s, _ in checked.said if s.flags]
-        cells = [name, label, str(found["texts"]), _cell(figures["auroc"]), _cell(gap)]
-        cells += [_cell(figures["balanced_accuracy"]), f"{len(flagged)} of {len(checked.said)}"]
-        cells += [f"{1000 * checked.seconds / max(1, len(checked.said)):.2f}", *pace]
+        validation = validate_verifier(rated, checked)
+        figures = validation["figures"]
+        gap = validation["over_the_formula"]["auroc"]
+        flagged = [s for s, _ in checked.statements if s.flags]
+        cells = [name, label, str(validation["texts"]), _cell(figures["auroc"]), _cell(gap)]
+        cells += [
+            _cell(figures["balanced_accuracy"]),
+            f"{len(flagged)} of {len(checked.statements)}",
+        ]
+        cells += [f"{1000 * checked.seconds / max(1, len(checked.statements)):.2f}", *pace]
         lines.append(f"| {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     kinds = Counter(flag.kind for s in flagged for flag in s.flags)
@@ -114,8 +119,8 @@ def row(name: str, rated: Sequence[RatedText], show: int) -> list[str]:
     return lines
 
 
-def _cell(held: dict[str, float]) -> str:
-    return f"{held['value']:.3f} [{held['ci_low']:.3f}, {held['ci_high']:.3f}]"
+def _cell(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} [{figure['ci_low']:.3f}, {figure['ci_high']:.3f}]"
 
 
 def main() -> None:
@@ -125,18 +130,18 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--flags", type=int, default=0)
     parser.add_argument("--first", type=int, help="only so many texts of a set")
-    given = parser.parse_args()
+    options = parser.parse_args()
     rows: list[str] = []
     for name in ("mtrag", "summedits", "wice"):
-        if path := getattr(given, name):
-            rows += row(name, read_rated_set(name, path)[: given.first], given.flags)
+        if path := getattr(options, name):
+            rows += row(name, read_rated_set(name, path)[: options.first], options.flags)
     head = (
         "| set | scored by | texts | AUROC | AUROC over the formula, paired | balanced accuracy "
         "| sentences flagged | ms a sentence "
         "| ms for ten, p50, p95 | with sources unread |\n|" + " --- |" * 10
     )
     command = "python -m tests.lab.quality.verify --mtrag DIR --summedits DIR --wice DIR"
-    if given.first is None:
+    if options.first is None:
         write_section("Verify", command, "\n".join([head, *rows]))
 
 

@@ -39,10 +39,10 @@ class Insisting:
     ground: BuildPrompt
 
     def __call__(
-        self, question: str, language: str, found: Sequence[Passage], salt: str = ""
+        self, question: str, language: str, passages: Sequence[Passage], salt: str = ""
     ) -> Prompt:
         """Write the prompt, with a stricter schema."""
-        prompt = self.ground(question, language, found, salt)
+        prompt = self.ground(question, language, passages, salt)
         if prompt.schema is not None:
             prompt.schema["properties"]["sentences"]["minItems"] = 3
         return prompt
@@ -53,29 +53,31 @@ async def ask(
 ) -> tuple[Answer, float, bool]:
     """Ask once, streamed: the answer, its seconds, and whether its deltas are its text."""
     async with places:
-        began, said = time.perf_counter(), ""
+        began = time.perf_counter()
+        streamed = ""
         async for event in opened.desk.stream(Question(text=text)):
             if isinstance(event, TextDelta):
-                said += event.text
+                streamed += event.text
             if isinstance(event, Done):
-                same = said == event.answer.text
+                same = streamed == event.answer.text
                 return event.answer, time.perf_counter() - began, same
         raise AssertionError("a stream ends with Done")
 
 
 async def run(desks: Workspace, questions: list[str], at_once: int) -> dict[str, str]:
     """Ask all questions, so many at once, and count."""
-    opened, places = desks.open_collection("default"), asyncio.Semaphore(at_once)
+    opened = desks.open_collection("default")
+    places = asyncio.Semaphore(at_once)
     if desks.engine:
         desks.engine.build_prompt = Insisting(desks.engine.build_prompt)
     began = time.perf_counter()
-    told = await asyncio.gather(
+    outcomes = await asyncio.gather(
         *(ask(opened, q, places) for q in questions), return_exceptions=True
     )
     seconds = time.perf_counter() - began
     await desks.close()
-    failed = [one for one in told if isinstance(one, BaseException)]
-    whole = [one for one in told if not isinstance(one, BaseException)]
+    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    whole = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     answers = [answer for answer, _, _ in whole]
     verdicts = Counter(str(c.verdict) for a in answers for c in a.claims)
     marks = [c for a in answers for c in a.citations]
@@ -84,7 +86,8 @@ async def run(desks: Workspace, questions: list[str], at_once: int) -> dict[str,
         set(c.citations) <= {m.number for m in a.citations} for a in answers for c in a.claims
     )
     reasons = Counter((a.degraded_reason or "none").partition(":")[0] for a in answers)
-    rejected, kept = verdicts[str(ClaimVerdict.UNSUPPORTED)], sum(verdicts.values())
+    rejected = verdicts[str(ClaimVerdict.UNSUPPORTED)]
+    kept = sum(verdicts.values())
     times = [f"{q:.1f}" for q in np.quantile([took for _, took, _ in whole], (0.5, 0.95))]
     return {
         "questions, at once": f"{len(questions)}, {at_once}",
@@ -108,27 +111,27 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--max-tokens", type=int, default=256)
-    given = parser.parse_args()
+    options = parser.parse_args()
     settings = replace(
         Settings(),
         generate=GenerateOptions(
-            urls=(given.url,),
-            max_tokens=given.max_tokens,
+            urls=(options.url,),
+            max_tokens=options.max_tokens,
             temperature=1.0,
             first_seconds=120,
             silence_seconds=60,
             total_seconds=300,
         ),
-        ground=GroundOptions(context=8192, tokenizer=given.tokenizer),
+        ground=GroundOptions(context=8192, tokenizer=options.tokenizer),
         verify=VerifyOptions(failed="keep"),  # so that rejected sentences can be counted
         decide=DecideOptions(floor=0.0),  # so that every question reaches the model
     )
-    questions = list(islice(cycle(case.question for case in cases()), given.questions))
+    questions = list(islice(cycle(case.question for case in cases()), options.questions))
     with tempfile.TemporaryDirectory() as scratch:
-        desks = Workspace(given.home or Path(scratch), settings)
-        if given.home is None:
+        desks = Workspace(options.home or Path(scratch), settings)
+        if options.home is None:
             desks.make_job("default").run([HANDBOOK / "documents"])
-        rows = asyncio.run(run(desks, questions, given.at_once))
+        rows = asyncio.run(run(desks, questions, options.at_once))
     body = "\n".join(["| | |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in rows.items())])
     print(body)
     write_section("Real vLLM", "python -m tests.lab.quality.vllm --url URL", body)

@@ -56,9 +56,9 @@ def writer(*options: str) -> Iterator[str]:
 
 async def run(desks: Workspace) -> list[Answer]:
     """Ask every question that has an answer."""
-    asked = [case.question for case in cases() if case.answerable]
+    questions = [case.question for case in cases() if case.answerable]
     with desks.open_collection("default") as opened:
-        answers = [await opened.desk.ask(Question(text=text)) for text in asked]
+        answers = [await opened.desk.ask(Question(text=text)) for text in questions]
     await desks.close()
     return answers
 
@@ -67,17 +67,17 @@ def table(answers: list[Answer], record: list[dict[str, Any]], show: int) -> lis
     """Match what was said with what was done to it, and count."""
     verdicts = {claim.text: claim.verdict for answer in answers for claim in answer.claims}
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for said in record:
-        verdict = verdicts.get(sanitize_text(said["text"], said["source"]).strip())
+    for row in record:
+        verdict = verdicts.get(sanitize_text(row["text"], row["source"]).strip())
         if verdict is None:
             continue
-        kind = said["corrupted"] or "none"
+        kind = row["corrupted"] or "none"
         rejected = verdict is ClaimVerdict.UNSUPPORTED
         for name in {kind, kind if kind == "none" else "any"}:
-            counts[said["language"], name][0] += rejected
-            counts[said["language"], name][1] += 1
+            counts[row["language"], name][0] += rejected
+            counts[row["language"], name][1] += 1
         if rejected != (kind != "none") and show:
-            print(kind, verdict, "|", said["text"], "|", said["source"], file=sys.stderr)
+            print(kind, verdict, "|", row["text"], "|", row["source"], file=sys.stderr)
     rows = []
     for (language, kind), (caught, total) in sorted(counts.items()):
         what = "good sentences lost" if kind == "none" else f"caught: {kind}"
@@ -90,18 +90,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="a home with the sample company taken in")
     parser.add_argument("--show", action="store_true", help="print what was judged wrongly")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, writer("--corrupt", "0.3") as url:
         keep = VerifyOptions(failed="keep")
         generate = GenerateOptions(urls=(f"{url}/v1",))
         settings = replace(Settings(), generate=generate, verify=keep)
-        desks = Workspace(given.home or Path(scratch), settings)
-        if given.home is None:
+        desks = Workspace(options.home or Path(scratch), settings)
+        if options.home is None:
             desks.make_job("default").run([HANDBOOK / "documents"])
         answers = asyncio.run(run(desks))
-        with urllib.request.urlopen(f"{url}/record") as told:  # noqa: S310, our own
-            record = json.load(told)
-    rows = table(answers, record, given.show)
+        with urllib.request.urlopen(f"{url}/record") as response:  # noqa: S310, our own
+            record = json.load(response)
+    rows = table(answers, record, options.show)
     degraded = sum(answer.degraded for answer in answers)
     head = "| language | what | sentences | share |\n| --- | --- | --- | --- |"
     body = "\n".join([head, *rows, "", f"{len(answers)} answers, {degraded} of them degraded."])

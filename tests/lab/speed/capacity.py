@@ -54,14 +54,15 @@ def need(chunks: int, costs: dict[str, float]) -> Need:
     >>> round(need(1_000_000, costs).disk, 1), round(need(1_000_000, costs).cpu_hours, 1)
     (3.6, 2.8)
     """
-    vectors, dim = chunks * costs["voiced"], costs["dimensions"]
+    vectors = chunks * costs["voiced"]
+    dim = costs["dimensions"]
     codes = vectors * (dim + 8)
     lexical = chunks * costs["lexical_bytes"]
     disk = 4 * vectors * dim + codes + lexical + chunks * costs["text_bytes"]
     memory = codes + lexical + 512 * chunks * costs["documents_share"]
     scale = chunks / costs["measured_at"]
-    found = costs["dense_ms"] * math.sqrt(scale) + costs["lexical_ms"] * scale
-    search = costs["rest_ms"] + found
+    search_milliseconds = costs["dense_ms"] * math.sqrt(scale) + costs["lexical_ms"] * scale
+    search = costs["rest_ms"] + search_milliseconds
     return Need(
         chunks=chunks,
         disk=disk / 1e9,
@@ -73,11 +74,11 @@ def need(chunks: int, costs: dict[str, float]) -> Need:
     )
 
 
-def advice(found: Need) -> str:
+def advice(need_: Need) -> str:
     """Say what to use at a size, by the memory in GB and the milliseconds of a search."""
-    if found.memory <= 16 and found.search <= 50:
+    if need_.memory <= 16 and need_.search <= 50:
         return "one machine, FAISS; segments merge by themselves"
-    if found.memory <= 64:
+    if need_.memory <= 64:
         return "one large machine, or Milvus; Ray for the first ingest; more replicas for load"
     return "Milvus Distributed, Ray with GPUs, and several collections for the words"
 

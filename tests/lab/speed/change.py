@@ -55,7 +55,8 @@ class Drawn(Through):
 
 def grow(folder: Path, chunks: int, seed: int) -> list[Path]:
     """Write documents of five paragraphs, Markdown and HTML in turn."""
-    dice, made = np.random.default_rng(seed), []
+    dice = np.random.default_rng(seed)
+    made = []
     words = np.array([f"w{n}" for n in range(4_000)] + ["refund", "order", "card"] * 300)
     for n in range(max(1, chunks // EACH)):
         paragraphs = [" ".join(words[dice.integers(0, len(words), WORDS)]) for _ in range(EACH)]
@@ -86,8 +87,8 @@ class Cost:
 def ingest(home: Path, folder: Path) -> Cost:
     """Run ``ragdesk ingest`` once."""
     command = [sys.executable, "-m", "ragdesk", "--home", str(home), "ingest", str(folder)]
-    said, seconds, peak = run_watched([*command, "--json"])
-    return Cost(seconds, peak, json.loads(said)["embedded"])
+    output, seconds, peak = run_watched([*command, "--json"])
+    return Cost(seconds, peak, json.loads(output)["embedded"])
 
 
 def change(file: Path, step: int) -> None:
@@ -99,7 +100,8 @@ def change(file: Path, step: int) -> None:
 
 def measure(place: Path, chunks: int, rounds: int) -> str:
     """Make a collection of a size and measure changes of it; returns a table row."""
-    home, folder = place / "home", place / "kb"
+    home = place / "home"
+    folder = place / "kb"
     files = grow(folder, chunks, seed=chunks) if not folder.exists() else _grown(folder)
     real = open_embedder(EmbedOptions(), home / "models")
     job = IngestJob(
@@ -123,8 +125,8 @@ def measure(place: Path, chunks: int, rounds: int) -> str:
     cells = [
         f"{now.chunks:,}",
         f"{now.documents:,}",
-        *_told(same),
-        *_told(changed),
+        *_cost_cells(same),
+        *_cost_cells(changed),
         f"{put:.2f}",
         str(now.segments),
     ]
@@ -151,9 +153,10 @@ def puts(job: IngestJob, real: Embedder, place: Path, rounds: int) -> float:
     return statistics.median(spent[1:])
 
 
-def _told(costs: Sequence[Cost]) -> list[str]:
+def _cost_cells(costs: Sequence[Cost]) -> list[str]:
     seconds = statistics.median(cost.seconds for cost in costs)
-    peak, texts = max(cost.peak for cost in costs), max(cost.embedded for cost in costs)
+    peak = max(cost.peak for cost in costs)
+    texts = max(cost.embedded for cost in costs)
     return [f"{seconds:.2f}", str(texts), f"{peak:.0f}"]
 
 
@@ -165,23 +168,23 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, nargs="+", default=[1_000, 5_000, 10_000, 100_000])
     parser.add_argument("--place", type=Path, help="keep the collections here, or take them")
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     rows = []
-    for chunks in asked.chunks:
+    for chunks in options.chunks:
         with tempfile.TemporaryDirectory() as scratch:
-            place = asked.place / str(chunks) if asked.place else Path(scratch)
-            rows.append(measure(place, chunks, asked.rounds))
+            place = options.place / str(chunks) if options.place else Path(scratch)
+            rows.append(measure(place, chunks, options.rounds))
         print(rows[-1], flush=True)
     table = "\n".join(rows)
     body = f"""
-Whole processes, medians of {asked.rounds}: seconds, texts embedded, peak MB of the process tree.
+Whole processes, medians of {options.rounds}: seconds, texts embedded, peak MB of the process tree.
 A put: in a running process, the document embedded, published and synced. Collections above
 {REAL_UP_TO:,} chunks were made with vectors drawn at random.
 
 {HEAD}
 {table}
 """
-    sizes = " ".join(map(str, asked.chunks))
+    sizes = " ".join(map(str, options.chunks))
     write_section("Cost of a change", f"python -m tests.lab.speed.change --chunks {sizes}", body)
 
 

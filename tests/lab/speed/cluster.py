@@ -42,21 +42,21 @@ def cluster(nodes: int) -> Iterator[str]:
     """Start some nodes of one core each, the first of which is the driver's; gives the address."""
     from ray.cluster_utils import Cluster
 
-    every = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, every[:1])  # whoever is started from here on inherits it
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])  # whoever is started from here on inherits it
     started = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
     for core in range(1, nodes):
-        os.sched_setaffinity(0, [every[core % len(every)]])
+        os.sched_setaffinity(0, [cores[core % len(cores)]])
         started.add_node(num_cpus=1)
-    os.sched_setaffinity(0, every[:1])
+    os.sched_setaffinity(0, cores[:1])
     started.wait_for_nodes()
     try:
         yield started.address
     finally:
         started.shutdown()
-        os.sched_setaffinity(0, every)
+        os.sched_setaffinity(0, cores)
 
 
 def run(place: Path, models: Path, folder: Path, address: str = "", batch: int = 2) -> Run:
@@ -78,11 +78,15 @@ def run(place: Path, models: Path, folder: Path, address: str = "", batch: int =
         return Run(seconds, report.embedded, index.digest_content())
 
 
-def body(local: Run, one: Run, two: Run) -> str:
+def body(local: Run, one_node: Run, two_nodes: Run) -> str:
     """Write the section."""
     rows = [
         f"| {name} | {r.seconds:.1f} | {r.embedded:,} | {r.digest == local.digest} |"
-        for name, r in (("here, both cores", local), ("one node", one), ("two nodes", two))
+        for name, r in (
+            ("here, both cores", local),
+            ("one node", one_node),
+            ("two nodes", two_nodes),
+        )
     ]
     lines = "\n".join(rows)
     return f"""
@@ -90,8 +94,8 @@ def body(local: Run, one: Run, two: Run) -> str:
 |---|---|---|---|
 {lines}
 
-Each node is held to one core. Two nodes against one: {one.seconds / two.seconds:.2f} ×. Overhead of
-two nodes of one CPU against the local job on both cores: {two.seconds / local.seconds - 1:.0%}.
+Each node is held to one core. Two nodes against one: {one_node.seconds / two_nodes.seconds:.2f} ×. Overhead of
+two nodes of one CPU against the local job on both cores: {two_nodes.seconds / local.seconds - 1:.0%}.
 """
 
 
@@ -102,20 +106,21 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=Path, required=True, help="where exported models are kept")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     logging.getLogger("ray").setLevel(logging.ERROR)
-    models, folder = asked.models.absolute(), asked.folder.absolute()
+    models = arguments.models.absolute()
+    folder = arguments.folder.absolute()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         local = run(place / "local", models, folder)
         print(local, flush=True)
         with cluster(1) as address:
-            one = run(place / "one", models, folder, address)
-        print(one, flush=True)
+            one_node = run(place / "one", models, folder, address)
+        print(one_node, flush=True)
         with cluster(2) as address:
-            two = run(place / "two", models, folder, address)
-        print(two, flush=True)
-    text = body(local, one, two)
+            two_nodes = run(place / "two", models, folder, address)
+        print(two_nodes, flush=True)
+    text = body(local, one_node, two_nodes)
     print(text)
     write_section("Ray", f"python -m tests.lab.speed.cluster {folder.name} --models DIR", text)
 

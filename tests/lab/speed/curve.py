@@ -67,7 +67,8 @@ class Point:
 
 def texts(size: int, seed: int, *, english: bool) -> Iterator[str]:
     """Give texts of Markdown until they hold so many bytes: English, and Chinese in turn."""
-    first, second = bodies(seed, chinese=False), bodies(seed, chinese=True)
+    first = bodies(seed, chinese=False)
+    second = bodies(seed, chinese=True)
     drawn = first if english else chain.from_iterable(zip(first, second, strict=True))
     while size > 0:
         body = next(drawn)
@@ -81,11 +82,15 @@ def bodies(seed: int, *, chinese: bool) -> Iterator[str]:
     if chinese:
         signs = [chr(c) for c in dice.permutation(np.arange(0x4E00, 0x4E00 + 3_000))]
         pairs = dice.integers(0, len(signs), (WORDS, 2))
-        words, gap, stop = [signs[a] + signs[b] for a, b in pairs], "", "。"
+        words = [signs[a] + signs[b] for a, b in pairs]
+        gap = ""
+        stop = "。"
     else:
         parts = ["ba", "co", "di", "fu", "ge", "ho", "ka", "le", "mi", "no", "pe", "ru", "sa", "ti"]
         drawn = dice.integers(0, len(parts), (WORDS, 3))
-        words, gap, stop = ["".join(parts[i] for i in row) for row in drawn], " ", "."
+        words = ["".join(parts[i] for i in row) for row in drawn]
+        gap = " "
+        stop = "."
     odds = np.cumsum(1 / np.arange(1, WORDS + 1))
     table = np.array(words)
     while True:
@@ -108,7 +113,8 @@ def _body(
 def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
     """Write a folder, take it in, and remove both."""
     with tempfile.TemporaryDirectory() as place:
-        folder, home = Path(place, "kb"), Path(place, "home")
+        folder = Path(place, "kb")
+        home = Path(place, "home")
         folder.mkdir()
         home.mkdir()
         (home / "models").symlink_to(models.absolute())
@@ -119,10 +125,12 @@ def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
             size += len(body.encode())
         command = [sys.executable, "-m", "ragdesk", "--home", str(home)]
         command += ["--config", str(home / "own.toml"), "ingest", str(folder), "--json"]
-        load, before = os.getloadavg()[0], _computed()
-        said, seconds, peak = run_watched(command)
-    told, spent = json.loads(said), _computed() - before
-    counts = (told["documents"], told["chunks"], told["vectors"])
+        load = os.getloadavg()[0]
+        before = _computed()
+        output, seconds, peak = run_watched(command)
+    report = json.loads(output)
+    spent = _computed() - before
+    counts = (report["documents"], report["chunks"], report["vectors"])
     return Point(size, seconds, peak, *counts, spent, load)
 
 
@@ -134,7 +142,8 @@ def _computed() -> float:
 
 def drawn(points: Sequence[Point], title: str) -> str:
     """Plot seconds of CPU against size, beside the straight line through the first point."""
-    most, top = max(p.size for p in points), max(p.computed for p in points)
+    most = max(p.size for p in points)
+    top = max(p.computed for p in points)
     reach = points[0].computed * most / points[0].size
     top = max(top, reach)
     curve = [(0.0, 0.0), *((p.size / 1e6, p.computed / top) for p in points)]
@@ -178,16 +187,16 @@ def main() -> None:
     parser.add_argument("--vectors", action="store_true", help="English text, which is embedded")
     parser.add_argument("--models", type=Path, help="where exported models are kept")
     parser.add_argument("--note", default="", help="what is to be said of the run, in its section")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     points: list[Point] = []
     with tempfile.TemporaryDirectory() as scratch:
-        models = asked.models or Path(scratch)
-        if asked.vectors:
+        models = options.models or Path(scratch)
+        if options.vectors:
             open_embedder(EmbedOptions(), models)  # its export is no part of any size
-        for megabytes in sorted(asked.megabytes):
-            points.append(measure(megabytes, models, vectors=asked.vectors))
+        for megabytes in sorted(options.megabytes):
+            points.append(measure(megabytes, models, vectors=options.vectors))
             print(points[-1].row(points[0]), flush=True)
-            written(points, vectors=asked.vectors, note=asked.note)
+            written(points, vectors=options.vectors, note=options.note)
 
 
 if __name__ == "__main__":

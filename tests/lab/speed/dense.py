@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from indexes.vectors import faiss_index
 from tests.lab.results import write_section
 
-DIM, QUERIES, K = 384, 200, 10
+DIM = 384
+QUERIES = 200
+K = 10
 Vectors = NDArray[np.float32]
 HEAD = """200 queries, 384 dimensions, one thread. permitted: by a random filter.
 
@@ -39,8 +41,8 @@ def clustered(count: int, seed: int) -> tuple[Vectors, Vectors]:
     topics = random.standard_normal((64, 96))
     themes = topics[random.integers(0, 64, 2_000)] + random.standard_normal((2_000, 96))
     rows = themes[random.integers(0, 2_000, count)] + 1.5 * random.standard_normal((count, 96))
-    near = rows[random.integers(0, count, QUERIES)]
-    queries = near + 1.7 * random.standard_normal((QUERIES, 96))
+    neighbours = rows[random.integers(0, count, QUERIES)]
+    queries = neighbours + 1.7 * random.standard_normal((QUERIES, 96))
     return _unit(rows @ basis), _unit(queries @ basis)
 
 
@@ -48,10 +50,10 @@ def mixed(vectors: Vectors, count: int, seed: int) -> Vectors:
     """Grow real vectors to a number by mixing random pairs of them."""
     random = np.random.default_rng(seed)
     more = max(0, count - len(vectors))
-    one, other = (vectors[random.integers(0, len(vectors), more)] for _ in range(2))
+    left, right = (vectors[random.integers(0, len(vectors), more)] for _ in range(2))
     share = random.uniform(0.2, 0.5, (more, 1))
     noise = 0.4 / DIM**0.5 * random.standard_normal((more, DIM))
-    return np.concatenate([vectors[:count], _unit((1 - share) * one + share * other + noise)])
+    return np.concatenate([vectors[:count], _unit((1 - share) * left + share * right + noise)])
 
 
 def measure(vectors: Vectors, queries: Vectors, folder: Path) -> list[str]:
@@ -66,16 +68,17 @@ def measure(vectors: Vectors, queries: Vectors, folder: Path) -> list[str]:
         faiss_index.write_vectors(folder / f"{how}-{count}", vectors, rows, index_kind=how)
         written[how] = time.perf_counter() - started
         opened[how] = faiss_index.FaissIndex(folder / f"{how}-{count}")
-    random, rows_told = np.random.default_rng(1), []
+    random = np.random.default_rng(1)
+    rows_told = []
     for share in (1.0, 0.5, 0.25, 0.1, 0.02):
         mask = None if share == 1.0 else random.random(count) < share
         exact = [set(opened["flat"].search(q, K, mask=mask).rows.tolist()) for q in queries]
         for name, index in opened.items():
-            found = [set(index.search(q, K, mask=mask).rows.tolist()) for q in queries]
-            recall = np.mean([len(a & b) / K for a, b in zip(found, exact, strict=True)])
+            neighbours = [set(index.search(q, K, mask=mask).rows.tolist()) for q in queries]
+            recall = np.mean([len(a & b) / K for a, b in zip(neighbours, exact, strict=True)])
             p50, p95 = _timed(partial(index.search, k=K, mask=mask), queries)
-            told = f"| {count:,} | {name} | {written[name]:.1f} | {share:.0%} | {recall:.4f} "
-            rows_told.append(f"{told}| {p50:.2f} | {p95:.2f} |")
+            head = f"| {count:,} | {name} | {written[name]:.1f} | {share:.0%} | {recall:.4f} "
+            rows_told.append(f"{head}| {p50:.2f} | {p95:.2f} |")
             print(rows_told[-1], flush=True)
     return rows_told
 
@@ -101,21 +104,21 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--queries", type=Path)
     parser.add_argument("--seed", type=int, default=20261122)
-    asked = parser.parse_args()
-    told = [HEAD]
-    for count in asked.counts:
-        if asked.vectors:
-            vectors = mixed(np.load(asked.vectors, allow_pickle=False), count, asked.seed)
-            queries = np.load(asked.queries, allow_pickle=False)[:QUERIES]
+    options = parser.parse_args()
+    lines = [HEAD]
+    for count in options.counts:
+        if options.vectors:
+            vectors = mixed(np.load(options.vectors, allow_pickle=False), count, options.seed)
+            queries = np.load(options.queries, allow_pickle=False)[:QUERIES]
         else:
-            vectors, queries = clustered(count, asked.seed)
+            vectors, queries = clustered(count, options.seed)
         with tempfile.TemporaryDirectory() as folder:
-            told += measure(vectors, queries, Path(folder))
-    what = "real sentences and questions, mixed" if asked.vectors else "clustered vectors"
-    counts = " ".join(map(str, asked.counts))
-    given = " --vectors x.npy --queries q.npy" if asked.vectors else ""
-    command = f"python -m tests.lab.speed.dense --counts {counts}{given}"
-    write_section(f"Dense index by size: {what}", command, "\n".join(told))
+            lines += measure(vectors, queries, Path(folder))
+    what = "real sentences and questions, mixed" if options.vectors else "clustered vectors"
+    counts = " ".join(map(str, options.counts))
+    files = " --vectors x.npy --queries q.npy" if options.vectors else ""
+    command = f"python -m tests.lab.speed.dense --counts {counts}{files}"
+    write_section(f"Dense index by size: {what}", command, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,10 @@ from indexes.embedding.embedder import (
 from tests.lab.results import write_section
 
 BACKENDS: tuple[Backend, ...] = ("torch", "onnx", "onnx-int8")
-TOKENS, CHUNKS, ROUNDS, QUERIES = 190, 24, 5, 40
+TOKENS = 190
+CHUNKS = 24
+ROUNDS = 5
+QUERIES = 40
 _SENTENCE = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")  # of a printed array
 
 Vectors = NDArray[np.float32]
@@ -93,15 +96,16 @@ def speed(measured: Mapping[str, Measured], texts: list[str], questions: list[st
         text[: cuts[TOKENS]] for text in texts if len(cuts := any_one.token_starts(text)) > TOKENS
     ]
     for _ in range(ROUNDS):
-        for one in measured.values():
-            wall, cpu = time.perf_counter(), time.process_time()
-            one.embedder.embed_passages(chunks[:CHUNKS])
-            one.chunks.append(CHUNKS / (time.perf_counter() - wall))
-            one.cpu.append((time.process_time() - cpu) / CHUNKS)
+        for backend_ in measured.values():
+            wall = time.perf_counter()
+            cpu = time.process_time()
+            backend_.embedder.embed_passages(chunks[:CHUNKS])
+            backend_.chunks.append(CHUNKS / (time.perf_counter() - wall))
+            backend_.cpu.append((time.process_time() - cpu) / CHUNKS)
             for question in questions[: QUERIES // ROUNDS]:
                 wall = time.perf_counter()
-                one.embedder.embed_query(question)
-                one.query.append(1e3 * (time.perf_counter() - wall))
+                backend_.embedder.embed_query(question)
+                backend_.query.append(1e3 * (time.perf_counter() - wall))
 
 
 def table(measured: Mapping[str, Measured]) -> str:
@@ -111,14 +115,14 @@ def table(measured: Mapping[str, Measured]) -> str:
         "| backend | nDCG@10 | price | cosine to torch | chunks/s | CPU ms a chunk | query ms |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, one in measured.items():
-        cosine = (one.vectors * first.vectors).sum(axis=1)
+    for name, backend_ in measured.items():
+        cosine = (backend_.vectors * first.vectors).sum(axis=1)
         lines.append(
-            f"| {name} | {one.ndcg:.2f} | {first.ndcg - one.ndcg:+.2f}"
+            f"| {name} | {backend_.ndcg:.2f} | {first.ndcg - backend_.ndcg:+.2f}"
             f" | {cosine.mean():.4f} / {cosine.min():.4f}"
-            f" | {statistics.median(one.chunks):.1f} / {max(one.chunks):.1f}"
-            f" | {1e3 * min(one.cpu):.1f}"
-            f" | {statistics.median(one.query):.1f} / {min(one.query):.1f} |"
+            f" | {statistics.median(backend_.chunks):.1f} / {max(backend_.chunks):.1f}"
+            f" | {1e3 * min(backend_.cpu):.1f}"
+            f" | {statistics.median(backend_.query):.1f} / {min(backend_.query):.1f} |"
         )
     return "\n".join(lines)
 
@@ -130,14 +134,16 @@ def main() -> None:
     parser.add_argument("--model", default="packaged")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "ragdesk-bench"))
     parser.add_argument("--limit", type=int, help="abstracts; all of them for a figure to keep")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
-    texts, claims, qrels = scifact(given.scifact)
-    names = list(texts)[: given.limit]
+    texts, claims, qrels = scifact(arguments.scifact)
+    names = list(texts)[: arguments.limit]
     measured: dict[str, Measured] = {}
     for backend in BACKENDS:
-        options = EmbedOptions(model=given.model, backend=backend, device="cpu", reads_cjk=False)
-        embedder = open_embedder(options, given.cache)
+        options = EmbedOptions(
+            model=arguments.model, backend=backend, device="cpu", reads_cjk=False
+        )
+        embedder = open_embedder(options, arguments.cache)
         start = time.perf_counter()
         vectors = embedder.embed_passages([texts[name] for name in names])
         took = time.perf_counter() - start
@@ -161,7 +167,7 @@ def main() -> None:
     )
     print(body)
     print(f'For indexes/embedding/embedder.py: INT8_COST["{card.revision}"] = {price:.2f}')
-    if given.limit is None:
+    if arguments.limit is None:
         write_section("Embedding", "python -m tests.lab.speed.embed --scifact FOLDER", body)
 
 

@@ -44,7 +44,7 @@ urls = ["{url}/v1"]
 max_tokens = 1024
 [decide]
 floor = 0.0
-[clarify]
+[advanced.clarify]
 floor = 1.1
 """
 Json = dict[str, Any]
@@ -55,7 +55,7 @@ class Heard:
     """One stream as its client heard it: the events, and when each came."""
 
     question: str
-    asked: float
+    sent_at: float
     events: list[tuple[float, str, Json]] = field(default_factory=list)
 
 
@@ -77,11 +77,12 @@ class Cost:
 
 async def listen(http: httpx.AsyncClient, url: str, body: Json, question: str) -> Heard:
     """Ask, and note when each event came; nothing is read before the stream has ended."""
-    asked = time.monotonic()
+    sent_at = time.monotonic()
     async with http.stream("POST", url, json=body) as response:
         response.raise_for_status()
         chunks = [(time.monotonic(), chunk) async for chunk in response.aiter_raw()]
-    heard, rest = Heard(question, asked), b""
+    heard = Heard(question, sent_at)
+    rest = b""
     for came, chunk in chunks:
         *events, rest = (rest + chunk).split(b"\n\n")
         for event in events:
@@ -112,10 +113,10 @@ async def ask_all(url: str, bodies: dict[str, Json], at_once: int) -> list[Heard
 def direct(heard: Sequence[Heard], record: Json) -> Cost:
     """Hold what came straight from the writer against its own notes."""
     cost = Cost()
-    for one in heard:
-        noted = record[one.question]
-        came = [at for at, _, event in one.events if event["choices"][0]["delta"].get("content")]
-        cost.start.append(noted["came"] - one.asked)
+    for stream in heard:
+        noted = record[stream.question]
+        came = [at for at, _, event in stream.events if event["choices"][0]["delta"].get("content")]
+        cost.start.append(noted["came"] - stream.sent_at)
         cost.lag += [at - sent for at, sent in zip(came, noted["sent"], strict=True)]
         cost.gap += np.diff(cost.lag[-len(came) :]).tolist()
         cost.tokens += len(came)
@@ -124,49 +125,56 @@ def direct(heard: Sequence[Heard], record: Json) -> Cost:
 
 def due(tokens: Sequence[str], *, show: bool) -> list[tuple[int, int]]:
     """Give for each token that makes an event due, how much of which sentence it brings."""
-    read, number, growing = StructuredDecoder(99, growing=show), 0, GrowingSanitizer()
-    found: list[tuple[int, int]] = []
+    read = StructuredDecoder(99, growing=show)
+    number = 0
+    growing = GrowingSanitizer()
+    arrivals: list[tuple[int, int]] = []
     for at, token in enumerate(tokens):
-        for said in read.feed(token):
-            if not said.is_complete:
-                growing.grow(said.text)
-            reached = SENTENCE - 1 if said.is_complete else len(growing.text)
-            found.append((at, reached + SENTENCE * number))
-            if said.is_complete:
-                number, growing = number + 1, GrowingSanitizer()
-    return found
+        for sentence in read.feed(token):
+            if not sentence.is_complete:
+                growing.grow(sentence.text)
+            reached = SENTENCE - 1 if sentence.is_complete else len(growing.text)
+            arrivals.append((at, reached + SENTENCE * number))
+            if sentence.is_complete:
+                number = number + 1
+                growing = GrowingSanitizer()
+    return arrivals
 
 
 def through(heard: Sequence[Heard], record: Json, *, show: bool) -> Cost:
     """Hold what came through the desk against the writer's notes, retrieval taken off."""
     cost = Cost()
-    for one in heard:
-        noted, done = record.get(one.question), one.events[-1][2]
-        if noted is None or one.events[-1][1] != "done" or done["withheld"] or done["degraded"]:
+    for stream in heard:
+        noted = record.get(stream.question)
+        done = stream.events[-1][2]
+        if noted is None or stream.events[-1][1] != "done" or done["withheld"] or done["degraded"]:
             continue
         cost.whole += 1
-        came = _deltas(one)
+        came = _deltas(stream)
         steps = due(noted["tokens"], show=show)
         for at, reached in came:
             token = next(token for token, brought in steps if brought >= reached)
             cost.lag.append(at - noted["sent"][token])
-        cost.start.append(noted["came"] - one.asked - done["seconds"]["retrieve"])
+        cost.start.append(noted["came"] - stream.sent_at - done["seconds"]["retrieve"])
         cost.gap += np.diff(cost.lag[-len(came) :]).tolist()
         cost.tokens += len(noted["tokens"])
     return cost
 
 
-def _deltas(one: Heard) -> list[tuple[float, int]]:
+def _deltas(stream: Heard) -> list[tuple[float, int]]:
     """Give when each stretch of a sentence came, and how far the sentence reached by then."""
-    found, number, reached = [], 0, 0
-    for at, name, data in one.events:
+    arrivals = []
+    number = 0
+    reached = 0
+    for at, name, data in stream.events:
         if name == "delta":
             words = data["text"]  # with a mark, the end of a sentence
             reached += len(words if reached else words.lstrip())
-            found.append((at, SENTENCE * number + (SENTENCE - 1 if "[" in words else reached)))
+            arrivals.append((at, SENTENCE * number + (SENTENCE - 1 if "[" in words else reached)))
         if name == "verdict":
-            number, reached = number + 1, 0
-    return found
+            number = number + 1
+            reached = 0
+    return arrivals
 
 
 def bodies(opened: OpenCollection, questions: Sequence[str]) -> dict[str, Json]:
@@ -180,17 +188,17 @@ def bodies(opened: OpenCollection, questions: Sequence[str]) -> dict[str, Json]:
     )
     made = {}
     for text in questions:
-        found = opened.retrieve(Question(text=text))
-        prompt = ground(text, found.analysis.language, found.passages)
-        said = [("system", prompt.system), ("user", prompt.user)]
-        messages = [{"role": role, "content": content} for role, content in said]
+        retrieval = opened.retrieve(Question(text=text))
+        prompt = ground(text, retrieval.analysis.language, retrieval.passages)
+        messages_ = [("system", prompt.system), ("user", prompt.user)]
+        messages = [{"role": role, "content": content} for role, content in messages_]
         made[text] = {"model": "paced", "messages": messages, "stream": True}
     return made
 
 
 def alone(opened: OpenCollection, heard: Sequence[Heard]) -> float:
     """Give the CPU seconds of finding the passages of some questions and checking the answers."""
-    questions = {one.question: one.events[-1][2] for one in heard}
+    questions = {stream.question: stream.events[-1][2] for stream in heard}
     cited = {text: opened.retrieve(Question(text=text)) for text in questions}  # warms, too
     work: list[tuple[ClaimChecker, str, list[Passage]]] = []
     for text, done in questions.items():
@@ -198,13 +206,13 @@ def alone(opened: OpenCollection, heard: Sequence[Heard]) -> float:
         verify = ClaimChecker(options=VerifyOptions(), idf=cited[text].idf)
         for claim in done["claims"]:
             chunks = {marks[number] for number in claim["citations"]}
-            held = [p for p in cited[text].passages if p.chunk.id in chunks]
-            work.append((verify, claim["text"], held))
+            passages = [p for p in cited[text].passages if p.chunk.id in chunks]
+            work.append((verify, claim["text"], passages))
     begun = time.process_time()
     for text in questions:
         opened.retrieve(Question(text=text))
-    for verify, said, held in work:
-        verify(said, held)
+    for verify, claim_text, passages in work:
+        verify(claim_text, passages)
     return time.process_time() - begun
 
 
@@ -212,7 +220,8 @@ def row(name: str, at_once: int, cost: Cost, base: Cost, own: float) -> str:
     """Write a row: what was met, and beside it what was added to the direct way."""
     cells = [name, str(at_once), str(len(cost.start)), f"{cost.tokens:,}"]
     for kind in ("start", "lag", "gap"):
-        here, there = getattr(cost, kind), getattr(base, kind)
+        here = getattr(cost, kind)
+        there = getattr(base, kind)
         cells += [f"{_ms(here, 0.5):.1f}, {_ms(here, 0.99):.1f}"]
         cells += [f"{_ms(here, 0.99) - _ms(there, 0.99):+.1f}" if cost is not base else ""]
     token = 1e6 / max(1, cost.tokens)
@@ -250,7 +259,8 @@ def measure(
                 spent = sum(server.cpu_times()[:2]) - before
                 record = httpx.delete(f"{url}/record").json()
                 cost = through(heard, record, show=send == "show")
-                cost.cpu, cost.tokens = spent, sum(len(n["tokens"]) for n in record.values())
+                cost.cpu = spent
+                cost.tokens = sum(len(n["tokens"]) for n in record.values())
                 print(send, at_once, f"{cost.whole} of {len(heard)} whole", file=sys.stderr)
                 yield row(f"ragdesk, {send}", at_once, cost, plainly, alone(opened, heard))
 
@@ -272,18 +282,20 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=4, help="answers of each of 16 at once")
     parser.add_argument("--dry", action="store_true", help="print, and leave RESULTS.md alone")
-    given = parser.parse_args()
-    questions = [case.question for case in cases() if case.answerable][: 16 * given.rounds]
-    with tempfile.TemporaryDirectory() as scratch, paced(given.rate, given.tokens) as url:
+    options = parser.parse_args()
+    questions = [case.question for case in cases() if case.answerable][: 16 * options.rounds]
+    with tempfile.TemporaryDirectory() as scratch, paced(options.rate, options.tokens) as url:
         opened = take_in(Path(scratch))
         rows = []
-        for one in measure(Path(scratch), url, questions, opened):
-            rows.append(one)
-            print(one, flush=True)
-    told = f"{given.rate:g} tokens a second of each stream, answers of about {given.tokens} tokens."
-    if not given.dry:
+        for line in measure(Path(scratch), url, questions, opened):
+            rows.append(line)
+            print(line, flush=True)
+    preface = f"{options.rate:g} tokens a second of each stream, answers of about {options.tokens} tokens."
+    if not options.dry:
         write_section(
-            "Gateway", "python -m tests.lab.speed.gateway", f"{told}\n\n{HEAD}\n" + "\n".join(rows)
+            "Gateway",
+            "python -m tests.lab.speed.gateway",
+            f"{preface}\n\n{HEAD}\n" + "\n".join(rows),
         )
 
 

@@ -90,25 +90,25 @@ def ours(folder: Path, home: Path) -> Run:
         str(folder),
         "--json",
     ]
-    said, seconds, peak = run_watched(command)
-    return Run(seconds, peak, json.loads(said))
+    output, seconds, peak = run_watched(command)
+    return Run(seconds, peak, json.loads(output))
 
 
 def theirs(command: Sequence[str]) -> Run:
     """Run the peer; the last line it prints may be JSON with figures of its own."""
-    said, seconds, peak = run_watched(list(command))
-    last = said.strip().rpartition("\n")[2]
+    output, seconds, peak = run_watched(list(command))
+    last = output.strip().rpartition("\n")[2]
     return Run(seconds, peak, json.loads(last) if last.startswith("{") else {})
 
 
 def parts(folder: Path, home: Path) -> Parts:
     """Parse everything in one child, then embed every text once, each on its own."""
     files = [
-        one
-        for one in source_files.list_files(folder.resolve())
-        if isinstance(one, source_files.SourceFile)
+        file_
+        for file_ in source_files.list_files(folder.resolve())
+        if isinstance(file_, source_files.SourceFile)
     ]
-    raws = [_raw(one) for one in files]
+    raws = [_raw(file_) for file_ in files]
     tokenizer = find_model("packaged", home / "models").tokenizer
     embedder = open_embedder(EmbedOptions(), home / "models")
     split = asdict(SplitOptions().shrink_to(embedder.card.max_tokens))
@@ -118,10 +118,14 @@ def parts(folder: Path, home: Path) -> Parts:
             guard.parse_files(raws[:1], make_id=lambda raw: raw.digest)
         )  # the child's imports are past
         began = time.perf_counter()
-        found = [outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw: raw.digest)]
+        outcomes = [
+            outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw: raw.digest)
+        ]
         parse = time.perf_counter() - began
-    documents = [one for one in found if isinstance(one, ParsedDocument)]
-    chunks = [c for one in documents for c in one.chunks if embedder.card.can_embed(c.text)]
+    documents = [outcome for outcome in outcomes if isinstance(outcome, ParsedDocument)]
+    chunks = [
+        c for document in documents for c in document.chunks if embedder.card.can_embed(c.text)
+    ]
     texts = list(dict.fromkeys(words for chunk in chunks for _, words in iter_views(chunk)))
     embedder.embed_passages(texts[:8])
     began = time.perf_counter()
@@ -130,15 +134,21 @@ def parts(folder: Path, home: Path) -> Parts:
         parse=parse,
         embed=time.perf_counter() - began,
         documents=len(documents),
-        pages=sum(len(one.record.pages) for one in documents),
-        chunks=sum(len(one.chunks) for one in documents),
+        pages=sum(len(document.record.pages) for document in documents),
+        chunks=sum(len(document.chunks) for document in documents),
         texts=len(texts),
     )
 
 
-def _raw(found: source_files.SourceFile) -> Raw:
-    seen = digest_file(found.path, limit=LIMIT)
-    return Raw(uri=found.name, source="bench", file=found.path, digest=seen.digest, size=seen.size)
+def _raw(source_file: source_files.SourceFile) -> Raw:
+    digest = digest_file(source_file.path, limit=LIMIT)
+    return Raw(
+        uri=source_file.name,
+        source="bench",
+        file=source_file.path,
+        digest=digest.digest,
+        size=digest.size,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ class Round:
 
     load: float
     own: Run
-    found: Search
+    search: Search
     alone: Parts
     peers: Mapping[str, Run]
 
@@ -158,7 +168,8 @@ class Round:
 
     def row(self, number: int) -> str:
         """Write the round as a table row."""
-        own, alone = self.own, self.alone
+        own = self.own
+        alone = self.alone
         cells = [number, f"{self.load:.1f}", f"{own.seconds:.1f}", f"{own.peak:.0f}"]
         cells += [f"{alone.parse:.1f}", f"{alone.embed:.1f}", f"{alone.ceiling:.1f}"]
         cells += [f"{self.share:.0%}"]
@@ -166,8 +177,8 @@ class Round:
 
     def searches(self, number: int) -> str:
         """Write the round's own searches as a table row."""
-        times = (self.found.p50, self.found.p95, self.found.dense_p50)
-        return f"| {number} | {' | '.join(f'{one:.1f}' for one in times)} |"
+        times = (self.search.p50, self.search.p95, self.search.dense_p50)
+        return f"| {number} | {' | '.join(f'{milliseconds:.1f}' for milliseconds in times)} |"
 
     def beside(self, number: int) -> list[str]:
         """Write a table row for each peer of the round."""
@@ -184,22 +195,23 @@ def measured(folder: Path, home: Path, peers: Sequence[str]) -> Round:
     """Measure one round. peers: their commands; each is called by the name that it gives."""
     load = os.getloadavg()[0]
     own = ours(folder, home)
-    found = search(home)
+    searched = search(home)
     alone = parts(folder, home)
-    ran = [theirs(shlex.split(one)) for one in peers]
+    ran = [theirs(shlex.split(command)) for command in peers]
     named = {str(r.report.get("name", n)): r for n, r in enumerate(ran, start=1)}
-    return Round(load, own, found, alone, named)
+    return Round(load, own, searched, alone, named)
 
 
 def table(first: Run, rounds: Sequence[Round]) -> str:
     """Write the section's body."""
-    report, alone = rounds[0].own.report, rounds[0].alone
+    report = rounds[0].own.report
+    alone = rounds[0].alone
     parse, embed = (statistics.median(getattr(r.alone, n) for r in rounds) for n in PARTS)
     pages = f", {alone.pages / parse:.0f} pages/s" if alone.pages else ""
-    rows = "\n".join(one.row(number) for number, one in enumerate(rounds, start=1))
-    searches = "\n".join(one.searches(number) for number, one in enumerate(rounds, start=1))
-    beside = "\n".join(row for n, one in enumerate(rounds, start=1) for row in one.beside(n))
-    share = statistics.median(one.share for one in rounds)
+    rows = "\n".join(round_.row(number) for number, round_ in enumerate(rounds, start=1))
+    searches = "\n".join(round_.searches(number) for number, round_ in enumerate(rounds, start=1))
+    beside = "\n".join(row for n, round_ in enumerate(rounds, start=1) for row in round_.beside(n))
+    share = statistics.median(round_.share for round_ in rounds)
     noisy = " Above 100 % is noise: measure again on a quiet machine." if share > 1 else ""
     return f"""\
 {report["documents"]} documents, {alone.pages} pages, {report["chunks"]} chunks, \
@@ -233,18 +245,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--heading", default="Ingest", help="of the section that is written")
     parser.add_argument("--dry", action="store_true", help="print only")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
-        first, rounds = ours(asked.folder, home), list[Round]()
-        for _ in range(asked.rounds):
-            rounds.append(measured(asked.folder, home, asked.peer))
+        first = ours(options.folder, home)
+        rounds = list[Round]()
+        for _ in range(options.rounds):
+            rounds.append(measured(options.folder, home, options.peer))
             body = table(first, rounds)
             print(body, flush=True)
-            if not asked.dry:
-                names = f"{asked.folder.name}{' --peer …' * len(asked.peer)}"
+            if not options.dry:
+                names = f"{options.folder.name}{' --peer …' * len(options.peer)}"
                 command = f"python -m tests.lab.speed.ingest {names} --rounds {len(rounds)}"
-                write_section(asked.heading, command, body)
+                write_section(options.heading, command, body)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from indexes.text.tokens import tokenize_text
 from tests.lab.results import write_section
 from tests.lab.speed.lexical_engines import ENGINES, Engine
 
-QUERIES, K = 200, 50
+QUERIES = 200
+K = 50
 LONGEST = 540  # seconds a child may take
 PATIENCE = 20_000  # CPU milliseconds
 SMALL = 20_000  # chunks on which equality of segments is checked
@@ -42,27 +43,27 @@ def pool_of(paths: list[Path]) -> list[str]:
     """Draw sentences from text files; without any, make some of Zipfian words."""
     rng = random.Random(1)  # noqa: S311 (seeded data)
     files = [f for p in paths for f in ([p] if p.is_file() else sorted(p.rglob("*")))]
-    found = []
+    sentences = []
     for file in files:
         if file.suffix in TYPES:
             text = file.read_text(encoding="utf-8", errors="replace")
-            found += [text[a:b] for a, b in split_sentences(text) if 20 <= b - a <= 400]
-    if not found:
+            sentences += [text[a:b] for a, b in split_sentences(text) if 20 <= b - a <= 400]
+    if not sentences:
         words = [f"word{i}" for i in range(100_000)]
         weights = np.cumsum(1 / np.arange(1, len(words) + 1) ** 1.05).tolist()
         lines = (
             rng.choices(words, cum_weights=weights, k=rng.randint(8, 40)) for _ in range(50_000)
         )
-        found = [" ".join(line) for line in lines]
-    rng.shuffle(found)
-    return found[:MOST_SENTENCES]
+        sentences = [" ".join(line) for line in lines]
+    rng.shuffle(sentences)
+    return sentences[:MOST_SENTENCES]
 
 
 def questions_of(pool: list[str]) -> list[list[str]]:
     """Cut questions out of sentences: 5 to 10 words, or 8 to 16 Chinese characters."""
     rng = random.Random(2)  # noqa: S311 (seeded data)
-    found: list[list[str]] = []
-    while len(found) < QUERIES:
+    questions: list[list[str]] = []
+    while len(questions) < QUERIES:
         text = rng.choice(pool)
         unit = (
             list(text) if detect_language(text) == "zh" else [f"{word} " for word in text.split()]
@@ -70,8 +71,8 @@ def questions_of(pool: list[str]) -> list[list[str]]:
         size = rng.randint(8, 16) if detect_language(text) == "zh" else rng.randint(5, 10)
         at = rng.randint(0, max(0, len(unit) - size))
         if terms := tokenize_text("".join(unit[at : at + size])):
-            found.append(terms)
-    return found
+            questions.append(terms)
+    return questions
 
 
 def prepare(paths: list[Path], scratch: Path) -> float:
@@ -95,8 +96,8 @@ class Corpus:
     @cached_property
     def pool(self) -> list[list[str]]:
         """The tokens of the sentences that chunks are put together from."""
-        found: list[list[str]] = json.loads((self.scratch / "pool.json").read_text("utf-8"))
-        return found
+        sentences: list[list[str]] = json.loads((self.scratch / "pool.json").read_text("utf-8"))
+        return sentences
 
     def chunk(self, row: int) -> list[str]:
         """Put a chunk together: 3 to 7 sentences of the pool."""
@@ -169,17 +170,18 @@ def equal(engine: Engine, corpus: Corpus, folder: Path, size: int) -> Row:
     del size
     if not engine.change:
         return {"equal": None}
-    changed, fresh = folder.with_suffix(".changed"), folder.with_suffix(".fresh")
+    changed = folder.with_suffix(".changed")
+    fresh = folder.with_suffix(".fresh")
     engine.build(changed, corpus.chunks(range(SMALL // 2)))
     gone = {row: corpus.chunk(row) for row in range(0, SMALL // 2, 3)}
     engine.alter(changed, corpus.chunks(range(SMALL // 2, SMALL)), gone)
     live = [row for row in range(SMALL) if row not in gone]
     engine.build(fresh, corpus.chunks(live))
     engine.open(changed)
-    many = [engine.search(q, 10, narrow=False) for q in corpus.questions]
+    batched = [engine.search(q, 10, narrow=False) for q in corpus.questions]
     engine.open(fresh)
-    one = [[live[i] for i in engine.search(q, 10, narrow=False)] for q in corpus.questions]
-    return {"equal": sum(a == b for a, b in zip(many, one, strict=True))}
+    searched = [[live[i] for i in engine.search(q, 10, narrow=False)] for q in corpus.questions]
+    return {"equal": sum(a == b for a, b in zip(batched, searched, strict=True))}
 
 
 PHASES: dict[str, Callable[[Engine, Corpus, Path, int], Row]] = {
@@ -218,16 +220,16 @@ def measure(name: str, size: int, scratch: Path) -> str:
     built = phase_of(name, "build", size, scratch)
     if built is None:
         return f"| {size:,} | {name} | over {LONGEST} s or out of memory | | | | | | |"
-    found = phase_of(name, "search", size, scratch)
+    figures = phase_of(name, "search", size, scratch)
     changed = phase_of(name, "alter", size, scratch)
     shutil.rmtree(scratch / f"{name.replace(' ', '')}-{size}")
     cells = [f"{built['seconds']:.1f} s", f"{built['peak'] - built['base']:,.0f} MB"]
     cells.append(f"{built['disk']:,.0f} MB")
-    if found is None:
+    if figures is None:
         cells += [f"over {LONGEST} s"] * 3
     else:
-        cells += [f"{found[n][0]:.1f} / {found[n][1]:.1f} ms" for n in ("all", "narrow")]
-        cells.append(f"{found['peak'] - found['base']:,.0f} MB")
+        cells += [f"{figures[n][0]:.1f} / {figures[n][1]:.1f} ms" for n in ("all", "narrow")]
+        cells.append(f"{figures['peak'] - figures['base']:,.0f} MB")
     again = changed is None or changed["seconds"] is None
     cells.append("built again" if again or changed is None else f"{changed['seconds']:.2f} s")
     return f"| {size:,} | {name} | {' | '.join(cells)} |"
@@ -239,8 +241,10 @@ def facts(scratch: Path) -> list[str]:
     for name, engine in ENGINES.items():
         same = phase_of(name, "equal", SMALL, scratch)
         count = None if same is None else same["equal"]
-        said = "–" if count is None else f"{count} of {QUERIES} questions"
-        lines.append(f"| {name} | {engine.filter} | {engine.change or 'build again'} | {said} |")
+        equal_count = "–" if count is None else f"{count} of {QUERIES} questions"
+        lines.append(
+            f"| {name} | {engine.filter} | {engine.change or 'build again'} | {equal_count} |"
+        )
     return lines
 
 

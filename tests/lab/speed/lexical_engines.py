@@ -18,7 +18,8 @@ from indexes.lexical.index_writer import write_lexical_index
 from indexes.lexical.postings import LexicalIndex
 from indexes.lexical.ranking import LexicalOptions, Ranking
 
-K1, B = LexicalOptions().k1, LexicalOptions().b
+K1 = LexicalOptions().k1
+B = LexicalOptions().b
 Entries = Iterable[list[str]]
 Mask = NDArray[np.bool_]
 
@@ -108,7 +109,8 @@ class Tantivy:
         self._add(folder, added, self.searcher.num_docs, removed)
 
     def search(self, terms: Sequence[str], k: int, *, narrow: bool) -> list[int]:
-        should, must = tantivy.Occur.Should, tantivy.Occur.Must
+        should = tantivy.Occur.Should
+        must = tantivy.Occur.Must
         term = tantivy.Query.term_query
         query = tantivy.Query.boolean_query(
             [(should, term(self.schema, "body", t, "freq")) for t in set(terms)]

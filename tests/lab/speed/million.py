@@ -40,7 +40,8 @@ from tests.lab.speed.synthetic_corpus import (
     member,
 )
 
-K, WARM = 10, 20
+K = 10
+WARM = 20
 HEAD = """| chunks | permitted | recall@10 | of the real part | dense p50, ms | p95, ms \
 | hybrid p50, ms | p95, ms | first, ms |
 |---|---|---|---|---|---|---|---|---|"""
@@ -58,12 +59,13 @@ class Real:
 
 def real(place: Path, squad: Path, texts: Sequence[Path], embedder: Embedder, seed: int) -> Real:
     """Draw and embed, or take what was drawn and embedded before."""
-    words, numbers = place / "real.json", place / "real.npz"
+    words = place / "real.json"
+    numbers = place / "real.npz"
     if not words.exists():
         words.write_text(json.dumps(draw(squad, texts, seed)), encoding="utf-8")
     sentences, questions = json.loads(words.read_text(encoding="utf-8"))
     if not numbers.exists():
-        vectors = np.stack([embed_question(embedder, one) for one in questions])
+        vectors = np.stack([embed_question(embedder, question) for question in questions])
         np.savez(numbers, vectors=embedder.embed_passages(sentences), asked=vectors)
     kept = np.load(numbers, allow_pickle=False)
     return Real(sentences, kept["vectors"], questions, kept["asked"])
@@ -78,10 +80,10 @@ def exact(vectors: Vectors, queries: Vectors, allowed: NDArray[np.bool_] | None)
         if allowed is not None:
             scores = np.where(allowed[at : at + 65_536], scores, np.float32(-2.0))
         top = np.argpartition(-scores, K, axis=1)[:, :K]
-        every = np.concatenate([best, np.take_along_axis(scores, top, axis=1)], axis=1)
+        candidates = np.concatenate([best, np.take_along_axis(scores, top, axis=1)], axis=1)
         names = np.concatenate([rows, top + at], axis=1)
-        kept = np.argsort(-every, axis=1)[:, :K]
-        best = np.take_along_axis(every, kept, axis=1)
+        kept = np.argsort(-candidates, axis=1)[:, :K]
+        best = np.take_along_axis(candidates, kept, axis=1)
         rows = np.take_along_axis(names, kept, axis=1)
     return rows
 
@@ -103,7 +105,7 @@ class Found:
         """Write a table row."""
         permitted = f"{1 / SHARES[group]:.1%}" if group != "all" else "all"
         cells = [f"{count:,}", permitted, f"{self.recall:.4f}", f"{self.real:.4f}"]
-        cells += [f"{one:.2f}" for one in (*self.dense, *self.hybrid)]
+        cells += [f"{milliseconds:.2f}" for milliseconds in (*self.dense, *self.hybrid)]
         return f"| {' | '.join(cells)} | {self.first:.0f} |"
 
 
@@ -114,31 +116,32 @@ def measure(index: Index, embedder: Embedder, known: Real, grown: Grown, group: 
     allowed = np.repeat(np.array(mine), EACH)[: len(grown.vectors)]
     wanted = exact(grown.vectors, known.asked, None if group == "all" else allowed)
     retrieve = Retriever(index=index, embedder=embedder)
-    asked = [Question(text=text, where=where) for text in known.questions]
+    questions = [Question(text=text, where=where) for text in known.questions]
     began = time.perf_counter()
-    retrieve(asked[0])
+    retrieve(questions[0])
     first = 1e3 * (time.perf_counter() - began)
     mask = index.make_mask(where)
-    for vector, question in zip(known.asked[:WARM], asked, strict=False):
+    for vector, question in zip(known.asked[:WARM], questions, strict=False):
         index.search_dense(vector, k=K, mask=mask)
         retrieve(question)
     hits, dense = _timed(lambda vector: index.search_dense(vector, k=K, mask=mask), known.asked)
-    _, hybrid = _timed(retrieve, asked)
-    met = [
-        (row < grown.real, row in set(found.rows.tolist()))
-        for found, truth in zip(hits, wanted, strict=True)
+    _, hybrid = _timed(retrieve, questions)
+    hits_ = [
+        (row < grown.real, row in set(hit.rows.tolist()))
+        for hit, truth in zip(hits, wanted, strict=True)
         for row in truth.tolist()
     ]
-    own = [there for is_real, there in met if is_real]
+    own = [there for is_real, there in hits_ if is_real]
     share = sum(own) / max(1, len(own))
-    return Found(sum(there for _, there in met) / len(met), share, dense, hybrid, first)
+    return Found(sum(there for _, there in hits_) / len(hits_), share, dense, hybrid, first)
 
 
-def _timed(ask: Any, asked: Iterable[Any]) -> tuple[list[Any], tuple[float, float]]:
-    answers, spent = [], []
-    for one in asked:
+def _timed(ask: Any, questions: Iterable[Any]) -> tuple[list[Any], tuple[float, float]]:
+    answers = []
+    spent = []
+    for question in questions:
         began = time.perf_counter()
-        answers.append(ask(one))
+        answers.append(ask(question))
         spent.append(1e3 * (time.perf_counter() - began))
     p50, p95 = np.percentile(spent, [50, 95])
     return answers, (float(p50), float(p95))
@@ -147,12 +150,12 @@ def _timed(ask: Any, asked: Iterable[Any]) -> tuple[list[Any], tuple[float, floa
 def rate(index: Index, embedder: Embedder, questions: Sequence[str], threads: int) -> float:
     """Count hybrid searches a second when so many threads ask."""
     retrieve = Retriever(index=index, embedder=embedder)
-    asked = [Question(text=text) for text in questions]
+    questions_ = [Question(text=text) for text in questions]
     with ThreadPoolExecutor(threads) as pool:
         began = time.perf_counter()
-        for _ in pool.map(retrieve, asked):
+        for _ in pool.map(retrieve, questions_):
             pass
-        return len(asked) / (time.perf_counter() - began)
+        return len(questions_) / (time.perf_counter() - began)
 
 
 def made(place: Path, known: Real, count: int, embedder: Embedder, seed: int) -> tuple[Path, Grown]:
@@ -175,24 +178,27 @@ def _tell(chunks: int, _: int) -> None:
 def report(place: Path, known: Real, count: int, embedder: Embedder, seed: int) -> list[str]:
     """Measure one size: its rows of the table, and what it takes."""
     collection, grown = made(place, known, count, embedder, seed)
-    process, rows = psutil.Process(), []
+    process = psutil.Process()
+    rows = []
     before = process.memory_info().rss
     with closing(Index.open(collection)) as index:
         retrieve = Retriever(index=index, embedder=embedder)
         for text in known.questions:
             retrieve(Question(text=text))
-        held = (process.memory_info().rss - before) / 1e6
+        megabytes = (process.memory_info().rss - before) / 1e6
         for group in SHARES:
             rows.append(measure(index, embedder, known, grown, group).row(count, group))
             print(rows[-1], flush=True)
         rates = [rate(index, embedder, known.questions, threads) for threads in (1, 2)]
     folder = collection / "segments"
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-    said = f"{count:,} chunks: {size:,.0f} MB of segments; opened and asked {len(known.questions)} "
-    said += f"questions, {held:,.0f} MB more in memory, mapped pages included; "
-    said += f"{rates[0]:.0f} hybrid searches/s by one thread, {rates[1]:.0f} by two."
-    print(said, flush=True)
-    return [*rows, said]
+    preface = (
+        f"{count:,} chunks: {size:,.0f} MB of segments; opened and asked {len(known.questions)} "
+    )
+    preface += f"questions, {megabytes:,.0f} MB more in memory, mapped pages included; "
+    preface += f"{rates[0]:.0f} hybrid searches/s by one thread, {rates[1]:.0f} by two."
+    print(preface, flush=True)
+    return [*rows, preface]
 
 
 def main() -> None:
@@ -206,15 +212,15 @@ def main() -> None:
     parser.add_argument("--place", type=Path, required=True, help="what is made is kept here")
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--make", action="store_true", help="make everything, and measure nothing")
-    asked = parser.parse_args()
-    asked.place.mkdir(parents=True, exist_ok=True)
-    embedder = open_embedder(EmbedOptions(), asked.place / "models")
-    known = real(asked.place, asked.squad, asked.texts, embedder, asked.seed)
-    if asked.make:
-        for count in asked.count:
-            made(asked.place, known, count, embedder, asked.seed)
+    options = parser.parse_args()
+    options.place.mkdir(parents=True, exist_ok=True)
+    embedder = open_embedder(EmbedOptions(), options.place / "models")
+    known = real(options.place, options.squad, options.texts, embedder, options.seed)
+    if options.make:
+        for count in options.count:
+            made(options.place, known, count, embedder, options.seed)
         return
-    parts = [report(asked.place, known, count, embedder, asked.seed) for count in asked.count]
+    parts = [report(options.place, known, count, embedder, options.seed) for count in options.count]
     table = "\n".join(row for part in parts for row in part[:-1])
     notes = "\n".join(f"- {part[-1]}" for part in parts)
     body = f"""
@@ -228,7 +234,7 @@ the first search under a filter, which makes its mask and its statistics of word
 
 {notes}
 """
-    counts = " ".join(map(str, asked.count))
+    counts = " ".join(map(str, options.count))
     command = f"python -m tests.lab.speed.million --squad dev-v2.0.json --texts … --count {counts}"
     write_section("Large collections", command, body)
 

@@ -31,7 +31,9 @@ from indexes.text.sentences import split_sentences
 PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 ASKED = re.compile(r"\n(?:Question: |问题：)")
 TOKEN = re.compile(r"\s*(?:[A-Za-z]{1,6}|\d{1,3}|[^\sA-Za-z\d]{1,2})|\s+")
-SHORTEST, LONGEST = 24, 400  # characters of a sentence that is said
+# characters of a sentence that is said
+SHORTEST = 24
+LONGEST = 400
 
 
 def tokenize(text: str) -> list[str]:
@@ -48,15 +50,15 @@ def written(user: str, tokens: int) -> str:
     block = user.partition("<passages>\n")[2].partition("\n</passages>")[0]
     marks = list(PASSAGE.finditer(block))
     ends = [*(mark.start() for mark in marks[1:]), len(block)]
-    said: list[dict[str, Any]] = []
+    sentences: list[dict[str, Any]] = []
     left = tokens
     for mark, end in zip(marks, ends, strict=True):
         body = block[mark.end() : end].partition("\n")[2]
         for a, b in split_sentences(body):
             if left > 0 and SHORTEST <= b - a <= LONGEST and "|" not in body[a:b]:
-                said.append({"text": body[a:b], "citations": [int(mark[1])]})
+                sentences.append({"text": body[a:b], "citations": [int(mark[1])]})
                 left -= len(tokenize(body[a:b]))
-    return json.dumps({"sentences": said}, ensure_ascii=False)
+    return json.dumps({"sentences": sentences}, ensure_ascii=False)
 
 
 def app(*, rate: float, tokens: int) -> Starlette:
@@ -74,16 +76,16 @@ def app(*, rate: float, tokens: int) -> Starlette:
     async def models(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": "paced", "object": "model"}]})
 
-    async def told(request: Request) -> Response:
-        held = dict(record)
+    async def show_record(request: Request) -> Response:
+        copy_ = dict(record)
         if request.method == "DELETE":
             record.clear()
-        return JSONResponse(held)
+        return JSONResponse(copy_)
 
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/models", models),
-        Route("/record", told, methods=["GET", "DELETE"]),
+        Route("/record", show_record, methods=["GET", "DELETE"]),
     ]
     return Starlette(routes=routes)
 
@@ -141,9 +143,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--tokens", type=int, default=200)
-    given = parser.parse_args()
-    made = app(rate=given.rate, tokens=given.tokens)
-    uvicorn.run(made, host="127.0.0.1", port=given.port, log_level="warning")
+    options = parser.parse_args()
+    made = app(rate=options.rate, tokens=options.tokens)
+    uvicorn.run(made, host="127.0.0.1", port=options.port, log_level="warning")
 
 
 if __name__ == "__main__":

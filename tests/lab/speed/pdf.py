@@ -109,53 +109,53 @@ def compare(gold: Path, documents: dict[str, Document]) -> Iterator[tuple[bool, 
             wanted = _words(evidence["evidence_text_full_page"])
             pages = [_words(document.text[page.start : page.end]) for page in document.pages]
             shared = [(wanted & words).total() for words in pages]
-            near = [
+            scores = [
                 2 * n / max(wanted.total() + w.total(), 1)
                 for n, w in zip(shared, pages, strict=True)
             ]
             here = evidence["evidence_page_num"]
             yield (
-                near.index(max(near)) == here,
+                scores.index(max(scores)) == here,
                 shared[here] / max(wanted.total(), 1),
                 shared[here] / max(pages[here].total(), 1),
             )
 
 
 def _sum(name: str, reads: list[Read]) -> Read:
-    pages = sum(one.pages for one in reads)
-    characters = sum(one.characters for one in reads)
-    ours = sum(one.pages / one.ours for one in reads if one.ours)
-    slow = sum(one.pages / one.pypdf for one in reads if one.pypdf)
-    plain = sum(one.pages / one.pdfium for one in reads if one.pdfium)
+    pages = sum(read.pages for read in reads)
+    characters = sum(read.characters for read in reads)
+    ours = sum(read.pages / read.ours for read in reads if read.ours)
+    slow = sum(read.pages / read.pypdf for read in reads if read.pypdf)
+    plain = sum(read.pages / read.pdfium for read in reads if read.pdfium)
     return Read(name, pages, characters, *(pages / max(t, 1e-9) for t in (ours, slow, plain)))
 
 
 def report(
-    found: list[Read], skipped: list[str], lost: int, gold: list[tuple[bool, float, float]]
+    reads: list[Read], skipped: list[str], lost: int, gold: list[tuple[bool, float, float]]
 ) -> str:
     """Write the figures down as Markdown."""
     rows = [
         "| file | pages | characters | ours, pages/s | pypdf | pdfium text alone |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    long = [one for one in found if one.pages >= LONG]
-    short = [one for one in found if one.pages < LONG]
+    long = [read for read in reads if read.pages >= LONG]
+    short = [read for read in reads if read.pages < LONG]
     rows += [
-        f"| {one.name} | {one.pages:,} | {one.characters:,} | {one.ours:.0f} | {one.pypdf:.1f}"
-        f" | {one.pdfium:.0f} |"
-        for one in (*long, _sum(f"{len(short)} shorter files", short), _sum("**all**", found))
+        f"| {read.name} | {read.pages:,} | {read.characters:,} | {read.ours:.0f} | {read.pypdf:.1f}"
+        f" | {read.pdfium:.0f} |"
+        for read in (*long, _sum(f"{len(short)} shorter files", short), _sum("**all**", reads))
     ]
     rows += ["", f"Letters without a box: {lost}. Skipped: {len(skipped)}."]
     rows += [f"- {line}" for line in skipped]
     if gold:
-        right = sum(near for near, _, _ in gold)
+        right = sum(is_near for is_near, _, _ in gold)
         recall = sum(share for _, share, _ in gold) / len(gold)
         precision = sum(share for _, _, share in gold) / len(gold)
-        told = (
+        preface = (
             f"Gold pages: {len(gold)}; nearest page of its report is the gold one: {right}. Words"
             f" shared: recall {recall:.3f}, precision {precision:.3f}; running headers are left out"
         )
-        rows += ["", f"{told} on purpose."]
+        rows += ["", f"{preface} on purpose."]
     return "\n".join(rows)
 
 
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--gold", type=Path)
     parser.add_argument("--sample", type=int, default=25, help="pages a file that pypdf reads")
     options = parser.parse_args()
-    found: list[Read] = []
+    reads: list[Read] = []
     skipped: list[str] = []
     documents: dict[str, Document] = {}
     for folder in options.folders:
@@ -176,10 +176,10 @@ def main() -> None:
             except Unreadable as reason:
                 skipped.append(f"{file.stem}: {reason}")
                 continue
-            found.append(read)
+            reads.append(read)
             print(f"{read.name}: {read.pages} pages, {read.ours:.0f} a second")
     gold = list(compare(options.gold, documents)) if options.gold else []
-    body = report(found, skipped, sum(map(unplaced, documents.values())), gold)
+    body = report(reads, skipped, sum(map(unplaced, documents.values())), gold)
     command = "python -m tests.lab.speed.pdf " + " ".join(folder.name for folder in options.folders)
     write_section("PDF", command, body)
     print(body)

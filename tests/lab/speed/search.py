@@ -20,7 +20,8 @@ from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.retriever import Retriever
 
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
-REPEATS, WARM = 3, 3
+REPEATS = 3
+WARM = 3
 
 
 @dataclass(frozen=True, slots=True)

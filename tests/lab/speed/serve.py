@@ -91,7 +91,8 @@ def _ready(base: str) -> bool:
 
 def load(base: str, questions: Sequence[str], *, clients: int, repeats: int) -> Load:
     """Ask all questions ``repeats`` times from some clients at once."""
-    found, lock = Load(clients), threading.Lock()
+    result = Load(clients)
+    lock = threading.Lock()
     work = iter([question for _ in range(repeats) for question in questions])
 
     def client() -> None:
@@ -101,7 +102,7 @@ def load(base: str, questions: Sequence[str], *, clients: int, repeats: int) -> 
                     question = next(work, None)
                 if question is None:
                     return
-                _ask(http, question, found, lock)
+                _ask(http, question, result, lock)
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     started = time.perf_counter()
@@ -109,22 +110,22 @@ def load(base: str, questions: Sequence[str], *, clients: int, repeats: int) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    found.wall = time.perf_counter() - started
-    return found
+    result.wall = time.perf_counter() - started
+    return result
 
 
-def _ask(http: httpx.Client, question: str, found: Load, lock: threading.Lock) -> None:
+def _ask(http: httpx.Client, question: str, result: Load, lock: threading.Lock) -> None:
     started = time.perf_counter()
     response = http.post("/v1/answers", json={"question": question})
     seconds = time.perf_counter() - started
     with lock:
         if response.status_code != httpx.codes.OK:
-            found.errors += 1
+            result.errors += 1
             return
         answer: dict[str, Any] = response.json()
-        found.seconds.append(seconds)
-        found.inside.append(answer["seconds"]["total"])
-        found.outcomes.append(answer["outcome"])
+        result.seconds.append(seconds)
+        result.inside.append(answer["seconds"]["total"])
+        result.outcomes.append(answer["outcome"])
 
 
 def cold(home: Path, question: str, runs: int) -> list[float]:
@@ -146,14 +147,14 @@ def _timed(work: Callable[[], object]) -> float:
 def measure(home: Path, questions: Sequence[str], repeats: int, runs: int) -> str:
     """Take all figures, and write them as a section's body."""
     with serving(home) as base, httpx.Client(base_url=base) as http:
-        held = http.get("/v1/collections").json()["collections"]
+        collections = http.get("/v1/collections").json()["collections"]
         load(base, questions, clients=1, repeats=1)  # warm
         bare = [_timed(lambda: http.get("/healthz")) for _ in range(200)]
         loads = [load(base, questions, clients=n, repeats=repeats) for n in (1, 8)]
     starts = cold(home, questions[0], runs)
-    documents = sum(one["documents"] for one in held)
+    documents = sum(collection["documents"] for collection in collections)
     answered = loads[0].outcomes.count("answered") / max(1, len(loads[0].outcomes))
-    told = (
+    preface = (
         f"{len(questions)} questions to {documents:,} documents ({chunks(home):,} chunks), "
         f"{answered:.0%} answered; loopback, kept connections, "
         f"client and server on the same {len(os.sched_getaffinity(0))} cores."
@@ -165,11 +166,11 @@ def measure(home: Path, questions: Sequence[str], repeats: int, runs: int) -> st
         f"({min(starts):.2f}-{max(starts):.2f})."
     )
     body = [
-        told,
+        preface,
         "",
         "| clients | answers | p50 ms | p95 ms | p99 ms | inside p50 ms | answers/s | errors |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(one.row() for one in loads),
+        *(load_.row() for load_ in loads),
         "",
         ends,
     ]
@@ -180,7 +181,7 @@ def chunks(home: Path) -> int:
     """Count the chunks that answer, over all collections."""
     command = [sys.executable, "-m", "ragdesk", "--home", str(home), "indexes", "list", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return sum(one.get("chunks", 0) for one in json.loads(done.stdout)["collections"])
+    return sum(collection.get("chunks", 0) for collection in json.loads(done.stdout)["collections"])
 
 
 def read(file: Path) -> list[str]:
@@ -197,11 +198,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--dry", action="store_true", help="print, and leave RESULTS.md alone")
-    given = parser.parse_args()
-    body = measure(given.home, read(given.questions), given.repeats, given.runs)
+    options = parser.parse_args()
+    body = measure(options.home, read(options.questions), options.repeats, options.runs)
     print(body)
-    if not given.dry:
-        command = f"python -m tests.lab.speed.serve --home HOME --questions {given.questions.name}"
+    if not options.dry:
+        command = (
+            f"python -m tests.lab.speed.serve --home HOME --questions {options.questions.name}"
+        )
         write_section("Serve", command, body)
 
 

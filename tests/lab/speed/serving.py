@@ -45,7 +45,7 @@ class Told:
     generations: set[int] = field(default_factory=set)
     citations: int = 0
     broken: int = 0
-    asked: int = 0
+    requests: int = 0
 
 
 @contextmanager
@@ -62,28 +62,29 @@ def apart(home: Path) -> Iterator[tuple[str, psutil.Process]]:
         os.sched_setaffinity(0, cores)
 
 
-def asker(base: str, told: Told) -> Callable[[str], Mapping[str, float]]:
+def asker(base: str, tally: Told) -> Callable[[str], Mapping[str, float]]:
     """Make a way to ask over kept connections; raises for anything but an answer."""
     limits = httpx.Limits(max_connections=PLACES, max_keepalive_connections=PLACES)
-    http, lock = httpx.Client(base_url=base, timeout=30, limits=limits), threading.Lock()
+    http = httpx.Client(base_url=base, timeout=30, limits=limits)
+    lock = threading.Lock()
 
     def ask(question: str) -> Mapping[str, float]:
         response = http.post("/v1/answers", json={"question": question})
         with lock:
-            told.statuses[response.status_code] = told.statuses.get(response.status_code, 0) + 1
-            told.asked += 1
-            check = told.asked % CHECKED == 0
+            tally.statuses[response.status_code] = tally.statuses.get(response.status_code, 0) + 1
+            tally.requests += 1
+            check = tally.requests % CHECKED == 0
         response.raise_for_status()
         answer = response.json()
         if check:
-            _check(http, answer, told, lock)
+            _check(http, answer, tally, lock)
         steps: dict[str, float] = answer["seconds"]
         return steps
 
     return ask
 
 
-def _check(http: httpx.Client, answer: dict, told: Told, lock: threading.Lock) -> None:  # type: ignore[type-arg] # JSON
+def _check(http: httpx.Client, answer: dict, tally: Told, lock: threading.Lock) -> None:  # type: ignore[type-arg] # JSON
     """Fetch what an answer cites, of its own generation, and compare."""
     broken = 0
     for mark in answer["citations"]:
@@ -93,14 +94,15 @@ def _check(http: httpx.Client, answer: dict, told: Told, lock: threading.Lock) -
         )
         broken += text.text[mark["start"] : mark["end"]] != mark["quote"]
     with lock:
-        told.generations.add(answer["generation"])
-        told.citations += len(answer["citations"])
-        told.broken += broken
+        tally.generations.add(answer["generation"])
+        tally.citations += len(answer["citations"])
+        tally.broken += broken
 
 
 def publish_often(desks: Workspace, documents: Path, times: int) -> list[float]:
     """Change a document and ingest, again and again; gives the seconds of each."""
-    file, took = documents / CHANGED, []
+    file = documents / CHANGED
+    took = []
     text = file.read_text(encoding="utf-8")
     for number in range(times):
         file.write_text(f"{text}\n\nEdition {number} of this page.\n", encoding="utf-8")
@@ -112,12 +114,15 @@ def publish_often(desks: Workspace, documents: Path, times: int) -> list[float]:
 
 def reload(folder: Path, questions: Sequence[str], publishes: int, rate: float) -> str:
     """Publish under load, and say what those who asked met."""
-    home, documents = folder / "home", folder / "documents"
+    home = folder / "home"
+    documents = folder / "documents"
     shutil.copytree(HANDBOOK / "documents", documents)
-    desks, told, took = Workspace(home, Settings()), Told(), list[float]()
+    desks = Workspace(home, Settings())
+    tally = Told()
+    took = list[float]()
     desks.make_job("default").run([documents])
     with apart(home) as (base, server):
-        ask = asker(base, told)
+        ask = asker(base, tally)
         calm = run_open_loop(ask, questions, rate=rate, seconds=10, places=PLACES)
         before = server.memory_info().rss
         publisher = threading.Thread(
@@ -136,7 +141,7 @@ def reload(folder: Path, questions: Sequence[str], publishes: int, rate: float) 
 
 | answers | errors | generations answered from | citations fetched | of them broken |
 |---|---|---|---|---|
-| {len(waits):,} | {errors} | {len(told.generations)} | {told.citations:,} | {told.broken} |
+| {len(waits):,} | {errors} | {len(tally.generations)} | {tally.citations:,} | {tally.broken} |
 
 p50, p99 from the moment a question was due: {_marks(waits)} ms; before: {_marks(calm.took)} ms.
 Memory of the server: {before / 2**20:.0f} MB before, {after / 2**20:.0f} MB after.
@@ -151,7 +156,9 @@ def _marks(seconds: Sequence[float]) -> str:
 
 def capacity(ask: Callable[[str], object], questions: Sequence[str], clients: int = 8) -> float:
     """Measure the answers a second when so many clients ask one after the other."""
-    ended, counted, lock = time.perf_counter() + 10, 0, threading.Lock()
+    ended = time.perf_counter() + 10
+    counted = 0
+    lock = threading.Lock()
 
     def client(number: int) -> None:
         nonlocal counted
@@ -176,10 +183,10 @@ def overload(folder: Path, questions: Sequence[str], seconds: float) -> str:
     with apart(folder / "home") as (base, server):
         most = capacity(asker(base, Told()), questions)
         for times in TIMES:
-            told = Told()
-            ask = asker(base, told)
+            tally = Told()
+            ask = asker(base, tally)
             load = run_open_loop(ask, questions, rate=times * most, seconds=seconds, places=PLACES)
-            rows.append(_row(times, load, told, most, server))
+            rows.append(_row(times, load, tally, most, server))
         time.sleep(1)
         well = httpx.get(f"{base}/readyz").status_code
     heads = [
@@ -200,13 +207,13 @@ def overload(folder: Path, questions: Sequence[str], seconds: float) -> str:
     )
 
 
-def _row(times: float, load: LoadResult, told: Told, most: float, server: psutil.Process) -> str:
+def _row(times: float, load: LoadResult, tally: Told, most: float, server: psutil.Process) -> str:
     rate = len(load.took) / load.seconds
-    other = load.errors - told.statuses.get(503, 0)
+    other = load.errors - tally.statuses.get(503, 0)
     inside = [took - waited for took, waited in zip(load.took, load.waited, strict=True)]
     return (
         f"| {times:g} | {load.rate:.0f} | {rate:.0f} | {rate / most:.0%} "
-        f"| {told.statuses.get(503, 0)} | {other} | {_marks(inside)} "
+        f"| {tally.statuses.get(503, 0)} | {other} | {_marks(inside)} "
         f"| {server.memory_info().rss / 2**20:.0f} |"
     )
 
@@ -219,17 +226,20 @@ def main() -> None:
     parser.add_argument("--publishes", type=int, default=100)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--seconds", type=float, default=15.0)
-    given = parser.parse_args()
+    options = parser.parse_args()
     questions = [case.question for case in cases()]
     command = (
-        f"python -m tests.lab.speed.serving --publishes {given.publishes} --rate {given.rate:g}"
+        f"python -m tests.lab.speed.serving --publishes {options.publishes} --rate {options.rate:g}"
     )
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+    with (
+        tempfile.TemporaryDirectory() as first_folder,
+        tempfile.TemporaryDirectory() as second_folder,
+    ):
         sections = {
             "P4: publishing drops no request": reload(
-                Path(one), questions, given.publishes, given.rate
+                Path(first_folder), questions, options.publishes, options.rate
             ),
-            "P12: overload is bounded": overload(Path(two), questions, given.seconds),
+            "P12: overload is bounded": overload(Path(second_folder), questions, options.seconds),
         }
     for heading, text in sections.items():
         print(f"\n## {heading}\n{text}")

@@ -65,7 +65,8 @@ class Clock:
         """Begin a stage."""
         now = time.perf_counter()
         self.spent[self.stage] += now - self.since
-        self.stage, self.since = stage, now
+        self.stage = stage
+        self.since = now
 
     def reached(self, place: str) -> None:
         """Close what ends at a place that the job has reached."""
@@ -99,7 +100,9 @@ class Waited:
     """Children whose answers are waited for on the clock; they start with the first file."""
 
     def __init__(self, children: Guard, clock: Clock) -> None:
-        self.split_options, self._children, self._clock = children.split_options, children, clock
+        self.split_options = children.split_options
+        self._children = children
+        self._clock = clock
 
     def __enter__(self) -> Self:
         return self
@@ -109,14 +112,14 @@ class Waited:
 
     def parse_files(self, files: Iterable[Any], *, make_id: Any) -> Iterator[Any]:
         """Pass on what the children give."""
-        found = self._children.parse_files(files, make_id=make_id)
+        outcomes = self._children.parse_files(files, make_id=make_id)
         while True:
             self._clock.enter("wait for parsing")
-            one = next(found, None)
+            outcome = next(outcomes, None)
             self._clock.enter("write")
-            if one is None:
+            if outcome is None:
                 return
-            yield one
+            yield outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,16 +156,17 @@ class Stages:
 def measure(job: IngestJob, paths: Sequence[Path]) -> Stages:
     """Run a job once, on the clock."""
     clock = Clock()
-    with ExitStack() as held:
+    with ExitStack() as context:
         children = Guard(job.guard, tokenizer=job.tokenizer, split=asdict(_fitted(job)))
-        held.enter_context(children)
-        held.enter_context(failpoints.arm_failpoints(clock.reached))
+        context.enter_context(children)
+        context.enter_context(failpoints.arm_failpoints(clock.reached))
         waited = Waited(children, clock)
         timed = replace(
             job, embedder=Timed(job.embedder, clock), remote_runner=lambda *_, **__: waited
         )
         processes = psutil.Process().children()
-        before, clock.since = sum(map(_computed, processes)), time.perf_counter()
+        before = sum(map(_computed, processes))
+        clock.since = time.perf_counter()
         report = timed.run(paths, allow_removals=True)
         clock.enter("publish")
         seconds = sum(clock.spent.values())
@@ -188,25 +192,25 @@ def _computed(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def table(found: Stages) -> str:
+def table(stages: Stages) -> str:
     """Write the stages as a table."""
     rows = [
-        f"| {stage} | {value:.2f} | {value / found.seconds:.0%} | {ABOUT[stage]} |"
-        for stage, value in found.spent.items()
+        f"| {stage} | {value:.2f} | {value / stages.seconds:.0%} | {ABOUT[stage]} |"
+        for stage, value in stages.spent.items()
     ]
     lines = "\n".join(rows)
-    report = found.report
+    report = stages.report
     return f"""
 {report.documents} documents, {report.chunks} chunks, {report.embedded} texts embedded in \
-{found.seconds:.1f} s on {found.cores} cores.
-Beside the job, {found.workers} children computed {found.parsing:.1f} s of parsing and splitting, \
-and the embedder worked for {found.embedding:.1f} s.
+{stages.seconds:.1f} s on {stages.cores} cores.
+Beside the job, {stages.workers} children computed {stages.parsing:.1f} s of parsing and splitting, \
+and the embedder worked for {stages.embedding:.1f} s.
 
 | stage | s | share | |
 |---|---|---|---|
 {lines}
 
-Bottleneck: {found.bottleneck}.
+Bottleneck: {stages.bottleneck}.
 """
 
 
@@ -217,18 +221,18 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=Path, help="where exported models are kept")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        models = asked.models or Path(place, "models")
+        models = options.models or Path(place, "models")
         job = IngestJob(
             collection=Path(place, "collections", "default"),
             embedder=open_embedder(EmbedOptions(), models),
             tokenizer=find_model("packaged", models).tokenizer,
         )
-        body = table(measure(job, [asked.folder]))
+        body = table(measure(job, [options.folder]))
     print(body)
     write_section(
-        "Stages of an ingest", f"python -m tests.lab.speed.stages {asked.folder.name}", body
+        "Stages of an ingest", f"python -m tests.lab.speed.stages {options.folder.name}", body
     )
 
 

@@ -24,9 +24,12 @@ from indexes.text.sentences import split_sentences
 from tests.lab.embedder_proxy import Through
 from tests.lab.speed.lexical import TYPES
 
-NEAR, SAMPLE, EACH = 6, 4_000, 10  # neighbours mixed; residuals measured; chunks of a document
+NEAR = 6  # neighbours mixed
+SAMPLE = 4_000  # residuals measured
+EACH = 10  # chunks of a document
 SHARES = {"all": 1, "half": 2, "tenth": 10, "hundredth": 100, "thousandth": 1_000}
-SENTENCES, QUESTIONS = 24_000, 400  # drawn
+SENTENCES = 24_000  # drawn
+QUESTIONS = 400  # drawn
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 _SLAB = 65_536
@@ -44,24 +47,26 @@ def draw(squad: Path, texts: Sequence[Path], seed: int) -> tuple[list[str], list
     files = [f for p in texts for f in ([p] if p.is_file() else sorted(p.rglob("*")))]
     bodies = [p["context"] for p in paragraphs]
     bodies += [f.read_text("utf-8", errors="replace") for f in files if f.suffix in TYPES]
-    found = dict.fromkeys(body[a:b] for body in bodies for a, b in split_sentences(body))
-    clean = dict.fromkeys(re.sub(r"\s+", " ", one) for one in found)
-    plain = [one for one in clean if 25 <= len(one) <= 400 and reads_without_cjk(one)]
-    asked = [q["question"].strip() for p in paragraphs for q in p["qas"][:2]]
+    sentences = dict.fromkeys(body[a:b] for body in bodies for a, b in split_sentences(body))
+    clean = dict.fromkeys(re.sub(r"\s+", " ", sentence) for sentence in sentences)
+    plain = [
+        sentence for sentence in clean if 25 <= len(sentence) <= 400 and reads_without_cjk(sentence)
+    ]
+    questions = [q["question"].strip() for p in paragraphs for q in p["qas"][:2]]
     chosen = dice.permutation(len(plain))[:SENTENCES]
-    some = dice.permutation(len(asked))[:QUESTIONS]
-    return [plain[i] for i in chosen], [asked[i] for i in some]
+    some = dice.permutation(len(questions))[:QUESTIONS]
+    return [plain[i] for i in chosen], [questions[i] for i in some]
 
 
 def neighbours(vectors: Vectors, of: Vectors, k: int) -> Rows:
     """Find the k nearest of ``vectors`` for each of ``of`` (m, dim): (m, k), best first."""
-    found = []
+    blocks = []
     for at in range(0, len(of), 512):
         scores = of[at : at + 512] @ vectors.T
         best = np.argpartition(-scores, k, axis=1)[:, :k]
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
-        found.append(np.take_along_axis(best, order, axis=1))
-    return np.concatenate(found).astype(np.int64)
+        blocks.append(np.take_along_axis(best, order, axis=1))
+    return np.concatenate(blocks).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,8 @@ class Grown:
 
 def grow(real: Vectors, count: int, seed: int, place: Path) -> Grown:
     """Grow real vectors to a number, or take what an earlier run wrote to ``place``."""
-    file, origins = place / f"grown-{count}.npy", place / f"parents-{count}.npy"
+    file = place / f"grown-{count}.npy"
+    origins = place / f"parents-{count}.npy"
     if not origins.exists():  # it is written last
         vectors = np.lib.format.open_memmap(file, "w+", np.float32, (count, real.shape[1]))
         parents = _grow(vectors, real, np.random.default_rng(seed))
@@ -97,21 +103,21 @@ def grow(real: Vectors, count: int, seed: int, place: Path) -> Grown:
 def _grow(made: Vectors, real: Vectors, dice: np.random.Generator) -> NDArray[np.int32]:
     """Fill ``made`` (count, dim) in place, slab by slab; returns the parents of each row."""
     count = len(made)
-    near = neighbours(real, real, NEAR)[:, 1:]  # the first is the vector itself
+    nearest = neighbours(real, real, NEAR)[:, 1:]  # the first is the vector itself
     some = dice.permutation(len(real))[:SAMPLE]
-    middle = unit(real[near[some, 0]] + real[near[some, 1]])
+    middle = unit(real[nearest[some, 0]] + real[nearest[some, 1]])
     residual = real[some] - np.sum(real[some] * middle, axis=1, keepdims=True) * middle
     parents = np.zeros((count, 3), np.int32)
     made[: len(real)] = real[:count]
     for at in range(len(real), count, _SLAB):
         size = min(_SLAB, count - at)
-        one = dice.integers(0, len(real), size)
-        other = near[one, dice.integers(0, NEAR - 1, size)]
+        first = dice.integers(0, len(real), size)
+        second = nearest[first, dice.integers(0, NEAR - 1, size)]
         share = dice.random((size, 1), dtype=np.float32)
         noise = residual[dice.integers(0, len(residual), size)]
-        made[at : at + size] = unit(unit(share * real[one] + (1 - share) * real[other]) + noise)
+        made[at : at + size] = unit(unit(share * real[first] + (1 - share) * real[second]) + noise)
         drawn = dice.integers(0, len(real), size)
-        parents[at : at + size] = np.stack([one, other, drawn], axis=1)
+        parents[at : at + size] = np.stack([first, second, drawn], axis=1)
     return parents
 
 
@@ -142,10 +148,12 @@ def collect(
 
     A document's groups are every share of ``SHARES`` that its dice let it into.
     """
-    given = Given(embedder)
-    with Build(collection, given, splitter={}, progress=progress) as build:
+    embedder_ = Given(embedder)
+    with Build(collection, embedder_, splitter={}, progress=progress) as build:
         for record, chunks, vectors in _documents(grown, sentences):
-            given.coming.update((c.indexed_text, v) for c, v in zip(chunks, vectors, strict=True))
+            embedder_.coming.update(
+                (c.indexed_text, v) for c, v in zip(chunks, vectors, strict=True)
+            )
             build.add(record, chunks)
         build.publish()
 
@@ -177,7 +185,8 @@ def _documents(
             digest=f"{n:064x}",
             groups=member(n),
         )
-        start, chunks = 0, []
+        start = 0
+        chunks = []
         for text in words:
             chunks.append(
                 Chunk(
