@@ -1,6 +1,7 @@
 """The house keeps its shape: who may import whom, and which file opens which door."""
 
 import ast
+import re
 import os
 import subprocess
 import sys
@@ -248,3 +249,16 @@ def test_a_question_is_analysed_in_one_place():
             if isinstance(node, ast.ImportFrom):
                 names = {alias.name for alias in node.names} & analysis
                 assert names <= places.get(file, set()), f"{file} imports {names}: read `analysis`"
+
+
+def test_what_a_han_character_is_stands_in_one_place():
+    wider = {  # with kana and wide punctuation: characters that take the width of two
+        "ingest/parse/pdf/drawn_text.py",
+        "ingest/parse/pdf/page_model.py",
+        "ingest/parse/text_cleaning.py",
+    }
+    stored = {"ingest/parse/faq_detection.py"}  # decides what is stored: goes with its parser
+    for file, _, source in files():
+        if file not in {"indexes/text/scripts.py", *wider, *stored}:
+            spelt = re.search(r"\\u(?:3400|4e00)-\\u9f", source)
+            assert not spelt, f"{file} spells out what Han is: take HAN of indexes.text.scripts"

@@ -8,14 +8,13 @@ import re
 from collections.abc import Sequence
 
 from indexes.chunk import Chunk
+from indexes.text.list_items import starts_list_item
 from indexes.text.sentences import Span
 
 QUOTED_ITEMS = 8  # of a list are said at once; a longer one is answered by the item that fits
 QUOTED_LIST_LENGTH = 700  # of a list that is said whole
 
-_QUOTE_ITEM = re.compile(
-    r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、]|第[一二三四五六七八九十\d]+步)"
-)
+_STEP_ITEM = re.compile(r"\s*第[一二三四五六七八九十\d]+步")
 _LEAD_IN = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
 _QUESTION_END = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
 _LEANING_START = re.compile(
@@ -36,7 +35,7 @@ def leans_on_previous(sentence: str) -> bool:
 
 def is_list_item(sentence: str) -> bool:
     """Tell whether a sentence is an item of a list."""
-    return bool(_QUOTE_ITEM.match(sentence))
+    return starts_list_item(sentence) or bool(_STEP_ITEM.match(sentence))
 
 
 def is_question_sentence(sentence: str) -> bool:

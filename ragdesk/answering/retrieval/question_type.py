@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from indexes.text.folding import normalise_text
+from indexes.text.scripts import HAN
 
 _AMOUNT_QUESTION = (
     r"\bhow (?:many|much|long|old|far|big|large|tall|high|often|deep|wide|heavy|fast|soon|late)\b"
@@ -51,9 +52,7 @@ _TIME_ANSWER = (
     r"|after|before|during|until|since)s?\b|[一二三四五六七八九十两][年月日天周]|小时|分钟|年代|时期"
     r"|期间|[之以][后前]|[初末]期|同年|当[时日]|次日|[春夏秋冬朝]|时代"
 )
-_PERSON_ANSWER = (
-    r"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+|[\u4e00-\u9fff]·[\u4e00-\u9fff]|[者师家员帝王长部司队]"
-)
+_PERSON_ANSWER = rf"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+|[{HAN}]·[{HAN}]|[者师家员帝王长部司队]"
 _PLACE_ANSWER = (
     r"\b(?:in|at|near|from|to|across|within|of|under) (?:the )?[A-Z]"
     r"|[省市县区国州岛镇村山河湖街路港]|[>→]"
