@@ -1,8 +1,8 @@
 """The house keeps its shape: who may import whom, and which file opens which door."""
 
 import ast
-import re
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
