@@ -54,7 +54,8 @@ class PublishResult:
     """The result of a publish: counts of the whole generation, and the texts newly embedded.
 
     changed: False when there was nothing to write and the generation is the one before.
-    resumed: texts whose vectors a job before had left in the journal.
+    resumed: texts whose vectors a job before had left in the journal. words_rebuilt: chunks whose
+    words were of another version of the tokens, and were written anew from their stored text.
     """
 
     generation: int
@@ -63,6 +64,7 @@ class PublishResult:
     vectors: int
     embedded: int
     resumed: int = 0
+    words_rebuilt: int = 0
     changed: bool = True
 
 
@@ -120,6 +122,7 @@ class Build:
         self._splitter, self._progress, self._retention = splitter, progress, retention
         self._begin_anew = begin_anew
         self._number: int | None = None
+        self._words_rebuilt = 0
         self._draft: SegmentDraft | None = None
         self._added: dict[str, ListedDocument] = {}
         self._resources = ExitStack()
@@ -178,12 +181,14 @@ class Build:
         removed: Collection[str] = (),
         groups: Mapping[str, frozenset[str]] = _NO_GROUPS,
         merge: MergePolicy = "small",
+        reading: Mapping[str, Any] | None = None,
     ) -> PublishResult:
         """Publish the added documents, without the removed ones, with new groups for some.
 
         removed, groups: by record id. merge: which segments become one on this occasion, see
-        ``compact``. Raises ValueError for an id nobody knows, OSError when anything cannot be
-        written or synced; then the base still stands.
+        ``compact``; those whose words are of another version of the tokens always do. reading: how
+        all documents are read from now on; None leaves what the base says. Raises ValueError for an
+        id nobody knows, OSError when anything cannot be written or synced; then the base stands.
         """
         gone = self._find_removed(set(removed))
         regrouped = self._find_regrouped(groups, gone)
@@ -203,6 +208,7 @@ class Build:
             plan,
             access=_make_access_changes(gone.values(), listed, regrouped),
             limits=self._limits(gone.values(), listed),
+            reading=reading or (self.base.reading if self.base else None),
         )
         table = self.base.documents.file if self.base and not self.stale_reason else None
         number = generations.publish_generation(
@@ -276,6 +282,7 @@ class Build:
         if not self.base:
             return []
         if self.stale_reason:  # an index never mixes vectors of two embedders
+            self._words_rebuilt = 0
             return [part.digest for part in self.base.segments]
         lost = dict.fromkeys((part.digest for part in self.base.segments), 0)
         for name, ranges in self.base.dead.items():
@@ -284,7 +291,10 @@ class Build:
             lost[document.segment] += document.count
         parts = self.base.segments
         sizes = [SegmentSize(p.digest, p.chunks, p.chunks - lost[p.digest]) for p in parts]
-        return choose_segments([size for size in sizes if size.live], merge)
+        outdated = [part.digest for part in parts if not part.has_current_words]
+        self._words_rebuilt = sum(size.live for size in sizes if size.digest in outdated)
+        chosen = choose_segments([size for size in sizes if size.live], merge)
+        return list(dict.fromkeys([*outdated, *chosen]))
 
     def _copy_documents(self, merged: Collection[str], gone: set[str]) -> None:
         """Write the documents of some segments again; only another embedder embeds them again."""
@@ -360,7 +370,12 @@ class Build:
         embedded = self.journal.received + (self._draft.embedded if self._draft else 0)
         resumed = self.journal.used if self._draft else 0
         return PublishResult(
-            generation=number, embedded=embedded, resumed=resumed, changed=changed, **counts
+            generation=number,
+            embedded=embedded,
+            resumed=resumed,
+            words_rebuilt=self._words_rebuilt if changed else 0,
+            changed=changed,
+            **counts,
         )
 
     def _get_draft(self) -> SegmentDraft:

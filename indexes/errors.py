@@ -3,6 +3,7 @@
 IndexesError
 ├── IndexNotFound      no collection, or no generation in it
 ├── IndexMismatch      built by another embedder, or in another format
+│   └── WordsOutdated  its words are of another version, and it has nothing else to be found by
 ├── IndexDamaged       a file is missing, cut or changed
 │   └── BaseDamaged    a write is refused, as what it would start from cannot be read whole
 ├── CollectionBusy     another job holds the collection
@@ -31,6 +32,10 @@ class IndexNotFound(IndexesError):
 
 class IndexMismatch(IndexesError):
     """The index was built by another embedder, or in a format this version does not read."""
+
+
+class WordsOutdated(IndexMismatch):
+    """An index without vectors, whose words were written by another version of the tokens."""
 
 
 class IndexDamaged(IndexesError):

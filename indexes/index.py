@@ -23,6 +23,7 @@ from indexes.errors import (
     IndexesError,
     IndexMismatch,
     IndexNotFound,
+    WordsOutdated,
     tells_absence,
 )
 from indexes.lexical.ranking import Ranking
@@ -36,22 +37,27 @@ from indexes.store.paths import segment_folder
 from indexes.store.restricted_documents import RestrictedDocumentTable
 from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
 from indexes.store.segments import Segment, describe_embedder_mismatch
+from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
 from indexes.vectors.vector_store import DocumentEntries, SearchScope, VectorReplica, VectorStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
+_FLAT_WEIGHT = 1.0  # of a word, where none can be told from the index
 _REOPENED = 8  # times CURRENT may move on while it is being opened
 
 
 class Index:
     """One generation of a collection, open for searching.
 
-    generation: its number. refused: why newer generations were passed over, or what a fallback
+    generation: its number. reading: the versions that its documents were read by, as ``Generation``
+    has them. refused: why newer generations were passed over, or what a fallback
     would need is lost (empty is healthy).
     access: what holds of its documents now, where it answers in the place of a newer one.
     total: live chunks. segments: see ``Segment``. damage: what a search that failed found wrong
     with the files that it reads from; None so far.
+    words_outdated: words of some segment are of another version of the tokens than a question is
+    made of. Then words find and weigh nothing, and the vectors answer alone.
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class Index:
         self._check = threading.Lock()
         self._collection = generation.folder.parents[1]
         self.segments = tuple(parts)
+        self.words_outdated = not all(part.has_current_words for part in parts)
+        self.reading = generation.reading
         table = generation.folder / document_table.TABLE_FILE
         self.documents = RestrictedDocumentTable(table, access) if access else DocumentTable(table)
         self._lock = lock
@@ -100,7 +108,8 @@ class Index:
         An older one answers without what was removed since, and to those who may see it now.
         card: the embedder that questions will come from; an index built by another is refused.
         Raises IndexNotFound where there is none, or what was wrong with the newest one when
-        none is good; OSError when the machine cannot read it now (a failing disk is passed over).
+        none is good (WordsOutdated, where the embedder has no vectors either); OSError when the
+        machine cannot read it now (a failing disk is passed over).
         """
         lost = generations.limits_problems(collection)
         for _ in range(_REOPENED):
@@ -192,6 +201,8 @@ class Index:
                 for digest in generation.segments:
                     part = Segment(segment_folder(collection, digest), card=card)
                     parts.append(opened.enter_context(closing(part)))
+                if card and card.words_only:
+                    _refuse_outdated_words(parts)
                 index = cls(generation, parts, lock, access)
             except OSError as error:
                 if not tells_absence(error):
@@ -305,7 +316,7 @@ class Index:
 
         terms: as ``text.tokens`` spells them. questions: look at FAQ questions only.
         """
-        if questions and not self._layout.has_questions:
+        if self.words_outdated or (questions and not self._layout.has_questions):
             return Hits.empty()
         allowed = self._masks.entry_masks(mask, questions=questions)
         ranking = self._masks.choose_ranking(mask)
@@ -359,6 +370,8 @@ class Index:
     ) -> Scores:
         """Score chunk rows (n,) as ``search_lexical`` does; 0 for a row without the terms."""
         query, best_scores = list(terms), np.zeros(len(rows), dtype=np.float32)
+        if self.words_outdated:
+            return best_scores
         ranking = self._masks.choose_ranking(mask)
         for i, entries, places in self._layout.find_entries(rows, questions=questions):
             scores = ranking.score(query, entries + self._layout.entry_starts[i])
@@ -366,7 +379,12 @@ class Index:
         return best_scores
 
     def find_terms(self, terms: Sequence[str], rows: Rows) -> RowFlags:
-        """Return which terms stand in which chunk rows (n,): booleans (n, terms)."""
+        """Return which terms may stand in which chunk rows (n,): booleans (n, terms).
+
+        All may where the words are outdated: whoever reads the text itself will know.
+        """
+        if self.words_outdated:
+            return np.ones((len(rows), len(terms)), dtype=np.bool_)
         flags = np.zeros((len(rows), len(terms)), dtype=np.bool_)
         for i, entries, places in self._layout.find_entries(rows, questions=False):
             entry_flags = self._ranking.mark_terms(terms, entries + self._layout.entry_starts[i])
@@ -381,7 +399,12 @@ class Index:
         return best_scores
 
     def idf(self, term: str, mask: SearchMask | None = None) -> float:
-        """Return the idf of a term among the live entries that the asker may see."""
+        """Return the idf of a term among the live entries that the asker may see.
+
+        All terms weigh the same where the words are outdated.
+        """
+        if self.words_outdated:
+            return _FLAT_WEIGHT
         return self._masks.choose_ranking(mask).idf(term)
 
     def read_chunks(self, rows: Iterable[int]) -> list[Chunk]:
@@ -462,3 +485,13 @@ class Index:
 
     def _chunk_store(self, listed: ListedDocument) -> ChunkStore:
         return self.segments[self._layout.find_segment(listed.segment)].chunk_store
+
+
+def _refuse_outdated_words(parts: Sequence[Segment]) -> None:
+    """Refuse words that a question's would miss. Raises WordsOutdated."""
+    for part in parts:
+        if not part.has_current_words:
+            raise WordsOutdated(
+                f"Its words are of version {part.tokens_version}, questions are asked by version "
+                f"{tokens.TOKENS_VERSION}, and it has no vectors to be found by."
+            )

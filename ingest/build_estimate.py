@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class BuildEstimate:
         self._collection, self._base, self._embedder = collection, base, embedder
         self._card = embedder.card
         self._stale = bool(base and base.describe_mismatch(self._card))
-        self._documents = self._chunks = self._vectors = 0
+        self._documents = self._chunks = self._vectors = self._words_rebuilt = 0
         self._texts: set[bytes] = set()
         self._document_keys: set[tuple[str, str]] = set()
         self._segments = {part.digest: part for part in base.segments} if base else {}
@@ -40,10 +41,14 @@ class BuildEstimate:
         self._count_chunks(chunks)
 
     def publish(
-        self, *, removed: Collection[str] = (), groups: Mapping[str, frozenset[str]] | None = None
+        self,
+        *,
+        removed: Collection[str] = (),
+        groups: Mapping[str, frozenset[str]] | None = None,
+        reading: Mapping[str, Any] | None = None,
     ) -> PublishResult:
         """Return what the build would have published. Its generation is the one of now, or 0."""
-        del groups  # who may see a document changes no count
+        del groups, reading  # who may see a document, and how it was read, change no count
         removed_ids = set(removed)
         for listed in self._base.iter_documents() if self._base else ():
             if (
@@ -60,6 +65,7 @@ class BuildEstimate:
             vectors=self._vectors,
             embedded=len(new) - len(resumed),
             resumed=len(resumed),
+            words_rebuilt=self._words_rebuilt,
             changed=False,
         )
 
@@ -70,6 +76,8 @@ class BuildEstimate:
             self._count_chunks(self._base.read_document(listed)[1])
             return
         self._chunks += listed.count
+        if not self._segments[listed.segment].has_current_words:
+            self._words_rebuilt += listed.count
         chunk_range = [listed.first, listed.first + listed.count]
         owners = self._segments[listed.segment].owners
         entries = np.searchsorted(owners, np.array(chunk_range, dtype=owners.dtype))

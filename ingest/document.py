@@ -1,5 +1,6 @@
 """What a source yields (Raw), and what a parser makes of it: Block, Document or Skipped."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -116,3 +117,5 @@ class ParsedDocument:
 
 
 ParseOutcome = ParsedDocument | Skipped
+MakeDocumentId = Callable[[Raw, str], str]
+"""Gives the id of a file's document, once its media type is known."""

@@ -12,6 +12,7 @@ from typing import Self
 from indexes.store.access_log import intersect_groups
 from indexes.store.document_table import ListedDocument
 from ingest.document import Raw
+from ingest.versions import ReadingVersions
 
 _NO_LIMITS: Mapping[str, frozenset[str]] = {}
 
@@ -51,13 +52,13 @@ class DocumentChanges:
         return {document.uri for document in self.removed if document.digest not in added_digests}
 
 
-def make_document_id(raw: Raw, pipeline: str) -> str:
+def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str:
     """Return the id of a version of a document.
 
-    It is made of source, uri, bytes, validity and processing pipeline. The embedder takes no part:
-    embedding anew keeps every id.
+    It is made of source, uri, bytes, validity and the versions that documents of its media type are
+    read by. The embedder takes no part: embedding anew keeps every id.
     """
-    text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{pipeline}"
+    text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{reading.name_for(media_type)}"
     if raw.validity:
         text += "".join(f"\x1f{part}" for part in astuple(raw.validity))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -67,7 +68,7 @@ def compare_files(
     files: Iterable[Raw],
     published: Iterable[ListedDocument],
     *,
-    pipeline: str,
+    reading: ReadingVersions,
     groups: frozenset[str] | None,
     limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
 ) -> DocumentChanges:
@@ -91,7 +92,7 @@ def compare_files(
         document = published_by_uri.pop(raw.uri, None)
         if document is None:
             added.append(raw)
-        elif document.id == make_document_id(raw, pipeline):
+        elif document.id == make_document_id(raw, document.media_type, reading):
             unchanged.append(document)
         else:
             changed.append(replace(raw, groups=limited(document)))

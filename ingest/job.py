@@ -20,11 +20,11 @@ from indexes.index import Index
 from indexes.store.generations import CURRENT_FILE
 from indexes.store.paths import original_file
 from indexes.upkeep.retention import Retention
-from ingest import document_changes, source_files, sources, versions
+from ingest import document_changes, source_files, sources
 from ingest.build_estimate import BuildEstimate
 from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
-from ingest.job_report import JobReport
+from ingest.job_report import JobReport, RereadDocuments
 from ingest.local_runner import LocalRunnerOpener
 from ingest.originals import FileDigest, Originals, digest_file
 from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
@@ -32,6 +32,7 @@ from ingest.runners import Runner, RunnerFactory
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.source_changes import AdmissionRule, ChangeDetector, SourceChanges
 from ingest.split import SplitOptions
+from ingest.versions import ReadingVersions
 
 GroupNames = frozenset[str]
 OriginalKeeper = Callable[..., FileDigest]
@@ -43,7 +44,11 @@ class Sink(Protocol):
 
     def add(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None: ...
     def publish(
-        self, *, removed: Collection[str], groups: Mapping[str, GroupNames]
+        self,
+        *,
+        removed: Collection[str],
+        groups: Mapping[str, GroupNames],
+        reading: Mapping[str, Any] | None,
     ) -> PublishResult: ...
 
 
@@ -96,9 +101,8 @@ class IngestJob:
             self._build(meter, begin_anew=begin_anew) as build,
         ):
             known_sources = sources.read_sources(self.collection)
-            source_changes = self._change_detector(build.base, known_sources).compare_sources(
-                listing, groups
-            )
+            detector = self._change_detector(build.base, known_sources)
+            source_changes = detector.compare_sources(listing, groups)
             if not allow_removals:
                 _refuse_mass_removal(source_changes, ())
             runner = self._remote_opener(build) or local_runner
@@ -111,7 +115,7 @@ class IngestJob:
                 known_sources,
                 sources.restrict_sources(known_sources, used_sources),
             )
-            report = self._publish(build, source_changes, skipped, started)
+            report = self._publish(build, detector, source_changes, skipped, started)
             sources.write_sources(self.collection, known_sources, used_sources)
             for one in source_changes:
                 if one.digest_cache:
@@ -139,7 +143,7 @@ class IngestJob:
             source_changes = detector.compare_sources(listing, groups)
             sink = BuildEstimate(self.collection, base, self.embedder)
             skipped = self._add_documents(sink, source_changes, meter, keep_file=digest_file)
-            report = self._publish(sink, source_changes, skipped, started)
+            report = self._publish(sink, detector, source_changes, skipped, started)
             notes, blocked = tuple(meter.notes), _find_refusal(source_changes, skipped)
             return replace(report, blocked=blocked, notes=notes, loss=base_loss)
 
@@ -170,6 +174,13 @@ class IngestJob:
         """
         return self._change_document(source, uri, None, None, admit)
 
+    def count_outdated(self, index: Index) -> int:
+        """Count the published documents that the next job reads again by newer versions."""
+        detector = self._change_detector(index, {})
+        if index.reading == detector.reading.to_facts():
+            return 0
+        return sum(map(detector.is_outdated, index.iter_documents()))
+
     def compact(
         self, *, everything: bool = False, on_progress: ProgressCallback = ignore_progress
     ) -> PublishResult:
@@ -197,22 +208,20 @@ class IngestJob:
     ) -> JobReport:
         started, meter = time.monotonic(), ProgressMeter(ignore_progress)
         with self._build(meter) as build:
-            source_changes = self._change_detector(build.base, {}).compare_document(
-                source, uri, file, groups, admit
-            )
+            detector = self._change_detector(build.base, {})
+            source_changes = detector.compare_document(source, uri, file, groups, admit)
             skipped = self._add_documents(build, source_changes, meter)
             _refuse_mass_removal(
                 source_changes[1:], skipped
             )  # other sources, which are read again with other settings
-            report = self._publish(build, source_changes, skipped, started)
+            report = self._publish(build, detector, source_changes, skipped, started)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes))
 
     def _build(self, meter: ProgressMeter, *, begin_anew: bool = False) -> Build:
-        facts = {**self._split_options(), "way": self._pipeline_digest()}
         return Build(
             self.collection,
             self.embedder,
-            splitter=facts,
+            splitter=self._split_options(),
             progress=meter.count_texts,
             retention=self.retention,
             begin_anew=begin_anew,
@@ -232,8 +241,8 @@ class IngestJob:
         standard = self.collection.parent.name == "collections"
         return self.collection.parents[1] if standard else self.collection
 
-    def _pipeline_digest(self) -> str:
-        return versions.compute_pipeline_digest(self.tokenizer, self._split_options())
+    def _reading(self) -> ReadingVersions:
+        return ReadingVersions.of_code(self.tokenizer, self._split_options())
 
     def _split_options(self) -> dict[str, Any]:
         """Return the splitter's options, reduced to this embedder's window."""
@@ -246,7 +255,7 @@ class IngestJob:
             base=base,
             collection=self.collection,
             known_sources=known_sources,
-            pipeline_digest=self._pipeline_digest(),
+            reading=self._reading(),
             limit=self.guard.file_size,
         )
 
@@ -308,11 +317,13 @@ class IngestJob:
                         real=is_source_file,
                     )
 
-        pipeline_digest = self._pipeline_digest()
+        reading = self._reading()
         with open_runner([raw.uri for raw in files]) as active_runner:
             for raw, outcome in active_runner.parse_files(
                 keep_files(),
-                make_id=lambda raw: document_changes.make_document_id(raw, pipeline_digest),
+                make_id=lambda raw, media_type: document_changes.make_document_id(
+                    raw, media_type, reading
+                ),
             ):
                 if isinstance(outcome, Skipped):
                     yield replace(outcome, source=raw.source)
@@ -343,6 +354,7 @@ class IngestJob:
     def _publish(
         self,
         sink: Sink,
+        detector: ChangeDetector,
         source_changes: Sequence[SourceChanges],
         skipped: Sequence[Skipped],
         started: float,
@@ -356,7 +368,9 @@ class IngestJob:
         changes = [survey.changes for survey in source_changes]
         groups = {name: g for one in changes for name, g in one.groups.items()}
         published = sink.publish(
-            removed=[document.id for document in removed_documents], groups=groups
+            removed=[document.id for document in removed_documents],
+            groups=groups,
+            reading=_settle_reading(detector, source_changes, skipped),
         )
         return JobReport(
             collection=self.collection.name,
@@ -380,7 +394,40 @@ class IngestJob:
             resumed=published.resumed,
             seconds=time.monotonic() - started,
             changes=tuple(_collect_change_marks(source_changes, skipped)),
+            reread=_count_rereads(detector, source_changes, skipped),
+            words_rebuilt=published.words_rebuilt,
         )
+
+
+def _settle_reading(
+    detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> dict[str, Any] | None:
+    """Return how all documents are read from now on; None where older ones have to stay.
+
+    These could not be looked at, or their new version not be read: the next job tries again.
+    """
+    for change in source_changes:
+        staying = [*change.changes.unchanged, *change.retained_documents(skipped)]
+        if any(map(detector.is_outdated, staying)):
+            return None
+    return detector.reading.to_facts()
+
+
+def _count_rereads(
+    detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> RereadDocuments | None:
+    """Count the documents that are changed by a newer version alone, and say what is newer."""
+    count, reasons = 0, dict[str, None]()
+    for change in source_changes:
+        failed_uris = change.failed_uris(skipped)
+        for raw in change.changes.changed:
+            document = change.published[raw.uri]
+            if raw.uri in failed_uris or document.digest != raw.digest:
+                continue
+            if differences := detector.list_differences(document):
+                count += 1
+                reasons.update(dict.fromkeys(differences))
+    return RereadDocuments(count=count, reasons=tuple(reasons)) if count else None
 
 
 def _find_refusal(

@@ -8,6 +8,17 @@ from ingest.document import DocumentNote, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RereadDocuments:
+    """Documents whose bytes are what they were, and that were read again all the same.
+
+    count: how many. reasons: what is otherwise than when they were read before, in words.
+    """
+
+    count: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
     """The changes that a job made, or would make.
 
@@ -19,6 +30,8 @@ class JobReport:
     notes: of documents of this job that were taken in, what a person should know.
     blocked: of a plan, why the job itself would refuse. due: whether segments are to be merged.
     loss: what was let go of, where a damaged collection was begun anew.
+    reread: those of the changed documents, of other sources too, that a newer version reads again.
+    words_rebuilt: chunks whose words another version had written, and that were written anew.
     """
 
     collection: str
@@ -39,11 +52,13 @@ class JobReport:
     due: bool = False
     notes: tuple[DocumentNote, ...] = ()
     loss: Loss | None = None
+    reread: RereadDocuments | None = None
+    words_rebuilt: int = 0
 
     @property
     def is_quiet(self) -> bool:
         """Tell whether nothing happened: no change, and nothing skipped."""
-        return not self.changes and not self.skipped
+        return not (self.changes or self.skipped or self.words_rebuilt)
 
     def to_json(self, *, plan: bool = False) -> dict[str, Any]:
         """Return the report as JSON values. plan: with each change, and why it would be refused."""
@@ -59,4 +74,6 @@ class JobReport:
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),
             **({"loss": asdict(self.loss)} if self.loss else {}),
+            **({"reread": asdict(self.reread)} if self.reread else {}),
+            **({"words_rebuilt": self.words_rebuilt} if self.words_rebuilt else {}),
         }

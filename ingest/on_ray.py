@@ -26,10 +26,12 @@ from indexes.embedding.embedder import Embedder
 from indexes.errors import ModelMissing
 from indexes.store import segments, vector_journal
 from indexes.store.chunk_store import ChunkStore
-from ingest.document import ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.errors import IngestError
 from ingest.runners import RayOptions, RunnerFactory
 from ingest.sandbox.child_protocol import pack_record, unpack_document, unpack_frame, unpack_notes
 from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.versions import list_code_versions
 
 try:
     import ray
@@ -76,10 +78,8 @@ class RayWorker:
     def __call__(self, batch: BatchColumns) -> BatchColumns:
         """Compute some documents: a frame of each, and the part with their new vectors."""
         files = [_raw_from_json(json.loads(row)) for row in batch["raw"]]
-        names = dict(zip(files, batch["name"], strict=True))
         outcomes = [
-            result
-            for _, result in self._guard.parse_files(files, make_id=lambda raw: str(names[raw]))
+            result for _, result in self._guard.parse_files(files, make_id=lambda _, __: "")
         ]
         part = self._embed(
             [
@@ -91,10 +91,10 @@ class RayWorker:
         )
         return {  # as Ray Data wants it: a column each
             "raw": batch["raw"],
-            "name": batch["name"],
             "frame": np.array([_outcome_frame(one) for one in outcomes], dtype=object),
             "skipped": np.array([_skip_reason(one) for one in outcomes], dtype=object),
             "part": np.array([part] * len(outcomes), dtype=object),
+            "versions": np.array([_describe_versions()] * len(outcomes), dtype=object),
         }
 
     def _embed(self, chunks: Sequence[Chunk]) -> str:
@@ -137,14 +137,19 @@ class RayRunner:
         self._setting, self._options, self._build = setting, options, build
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Yield the files in their order, each with its outcome; their vectors are noted."""
-        items = [{"raw": json.dumps(_raw_to_json(raw)), "name": make_id(raw)} for raw in files]
+        items = [{"raw": json.dumps(_raw_to_json(raw))} for raw in files]
         if not items:
             return
         taken = {""}
         for row in self._compute_rows(items).iter_rows():
+            if row["versions"] != _describe_versions():
+                raise IngestError(
+                    "A node of the Ray cluster reads documents by other versions than this machine."
+                    " Nothing was changed. Install the same ragdesk on all nodes."
+                )
             if (part := str(row["part"])) not in taken:
                 taken.add(part)
                 self._build.journal.take_part(part)
@@ -153,7 +158,8 @@ class RayRunner:
                 yield raw, Skipped(uri=raw.uri, reason=str(row["skipped"]))
                 continue
             header, parts = unpack_frame(_bytes_reader(row["frame"]), limit=_LARGEST_FRAME)
-            record, chunks = unpack_document(header, parts, raw=raw, record_id=str(row["name"]))
+            record_id = make_id(raw, str(header["media_type"]))
+            record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
             yield raw, ParsedDocument(record=record, chunks=chunks, notes=unpack_notes(header))
 
     def _compute_rows(self, items: Sequence[Mapping[str, str]]) -> Any:
@@ -243,6 +249,10 @@ def _raw_from_json(fields: Mapping[str, Any]) -> Raw:
         "validity": fields["validity"] and Validity(**fields["validity"]),
     }
     return Raw(**{**fields, **facts})
+
+
+def _describe_versions() -> str:
+    return json.dumps(list_code_versions(), sort_keys=True)
 
 
 def _outcome_frame(outcome: ParseOutcome) -> bytes:

@@ -4,14 +4,14 @@ A runner parses and splits, and may embed; it writes nothing but parts of the jo
 alone decides what is published.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from indexes.build import Build
-from ingest.document import ParseOutcome, Raw
+from ingest.document import MakeDocumentId, ParseOutcome, Raw
 from ingest.sandbox.guard import GuardOptions
 
 RunnerKind = Literal["local", "ray"]
@@ -25,7 +25,7 @@ class Runner(Protocol):
         """The options of the splitter."""
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Yield the files in their order, each with its outcome."""
 

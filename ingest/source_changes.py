@@ -22,6 +22,7 @@ from ingest.errors import IngestError, Unreadable, to_unreadable
 from ingest.source_files import Listing, SourceFile
 from ingest.sources import Source
 from ingest.validity import SIDECAR, read_sidecar
+from ingest.versions import UNNOTED, ReadingVersions
 
 SIBLING_MARK = "~"  # between a source and the number of a document that stands beside a hidden one
 AdmissionRule = Callable[
@@ -110,13 +111,13 @@ class ChangeDetector:
     """Detect the changes of sources for one job.
 
     base: what is published now, or None. collection: its folder. known_sources: the remembered
-    sources. pipeline_digest: see ``compute_pipeline_digest``. limit: MiB of a file at most.
+    sources. reading: how documents are read now. limit: MiB of a file at most.
     """
 
     base: Index | None
     collection: Path
     known_sources: Mapping[str, Source]
-    pipeline_digest: str
+    reading: ReadingVersions
     limit: int
 
     def compare_sources(
@@ -207,18 +208,12 @@ class ChangeDetector:
     def _outdated_sources(
         self, source_names: Collection[str], excluded_document: tuple[str, str]
     ) -> list[SourceChanges]:
-        """Return the documents of other sources that another pipeline processed.
+        """Return the documents of other sources that were read by other versions or settings.
 
-        A collection never mixes two ways from bytes to chunks, so these are read again too, from
-        the bytes that were kept.
+        A collection never mixes two ways from bytes to chunks of one media type, so these are read
+        again too, from the bytes that were kept.
         """
-        splitter_facts = (
-            [part.facts.get("splitter", {}) for part in self.base.segments] if self.base else []
-        )
-        if self.base is None or all(
-            facts.get("way", self.pipeline_digest) == self.pipeline_digest
-            for facts in splitter_facts
-        ):
+        if self.base is None or self.base.reading == self.reading.to_facts():
             return []
         documents_by_source: dict[str, dict[str, ListedDocument]] = {}
         for document in self.base.iter_documents():
@@ -227,14 +222,38 @@ class ChangeDetector:
                 and (document.source, document.uri) != excluded_document
             ):
                 documents_by_source.setdefault(document.source, {})[document.uri] = document
-        return [
-            SourceChanges(
-                source=self.known_sources.get(name) or Source(name=name, prefix=""),
-                published=documents,
-                changes=DocumentChanges(changed=tuple(map(self._original_of, documents.values()))),
-            )
-            for name, documents in sorted(documents_by_source.items())
-        ]
+        source_changes = []
+        for name, documents in sorted(documents_by_source.items()):
+            outdated = filter(self.is_outdated, documents.values())
+            if changed := tuple(map(self._original_of, outdated)):
+                source = self.known_sources.get(name) or Source(name=name, prefix="")
+                changes = DocumentChanges(changed=changed)
+                source_changes.append(
+                    SourceChanges(source=source, published=documents, changes=changes)
+                )
+        return source_changes
+
+    def list_differences(self, document: ListedDocument) -> tuple[str, ...]:
+        """Describe how a published document was read otherwise than now; empty where it was not."""
+        if self.base is None:
+            return ()
+        if self.base.reading is not None:
+            return self.reading.list_differences(self.base.reading, document.media_type)
+        # 0.1.0 hashed its code instead, and whoever wrote neither said nothing of reading.
+        hashed = any("way" in part.facts.get("splitter", {}) for part in self.base.segments)
+        return (UNNOTED,) if hashed else ()
+
+    def is_outdated(self, document: ListedDocument) -> bool:
+        """Tell whether a published document was read otherwise than now, so far as is known.
+
+        Its id can tell better than the generation, which speaks of all documents of a type.
+        """
+        if not self.list_differences(document):
+            return False
+        original = self._original_of(document)
+        return document.id != document_changes.make_document_id(
+            original, document.media_type, self.reading
+        )
 
     def _original_of(self, document: ListedDocument) -> Raw:
         file = original_file(self.collection, document.digest)
@@ -285,7 +304,7 @@ class ChangeDetector:
         empty_cache = DigestCache(self.collection, source)
         raws, skipped = self._digest_files(files, source, groups or frozenset(), empty_cache)
         changes = document_changes.compare_files(
-            raws, own_documents if raws else (), pipeline=self.pipeline_digest, groups=groups
+            raws, own_documents if raws else (), reading=self.reading, groups=groups
         )
         return [replace(change, changes=changes, skipped=tuple(skipped)), *others]
 
@@ -312,7 +331,7 @@ class ChangeDetector:
             if isinstance(one, Skipped)
         ]
         changes = document_changes.compare_files(
-            raws, published.values(), pipeline=self.pipeline_digest, groups=groups, limits=inner
+            raws, published.values(), reading=self.reading, groups=groups, limits=inner
         )
         closed_folders = {one.uri for one in skipped_entries if one.uri.endswith("/")}
         return SourceChanges(

@@ -20,7 +20,7 @@ from ingest.source_files import SourceFile, _encode_uri
 
 REMEMBERED_SOURCES = "sources.json"
 _KEYS = frozenset({"format", "sources", "checksum"})
-API, APPROVED = "api", "approved"  # sources that are no path: real paths begin with "/"
+API = "api"  # a source that is no path: real paths begin with "/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,12 @@ from ingest.token_breaks import mark_token_breaks
 if TYPE_CHECKING:  # imported with the first long paragraph: 0.3 s of every child's start
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+SPLIT_VERSION = 1
+"""The version of how documents are cut: raise it by hand where any document gives other chunks.
+
+Chunks are their spans and what stands above them (lead, section, kind, language), so it is also of
+``token_breaks``, ``chunk_context``, sentences and languages. Every document is read again then.
+"""
 _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal shares
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
 _LONGEST_LABEL = (

@@ -1,44 +1,69 @@
-"""Name the code that turns bytes into chunks, so that documents are read again when it changes."""
+"""Name the versions that documents are read by; a newer one reads again those that it concerns.
+
+No source text is hashed: a comment changes no document, and a change that matters is a number
+that somebody raised, which ``tests/golden`` asks for. What is data and not code, as the tokenizer's
+file, goes by its digest. Texts that come out the same are not embedded again, so a new version
+costs parsing only.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-_INGEST_FOLDER = Path(__file__).parent
+from ingest import split
+from ingest.parse import parser_table
 
-
-_CODE_FILES = (  # with the parsers, what decides a document's text and where its chunks end
-    *(
-        _INGEST_FOLDER / name
-        for name in ("split.py", "token_breaks.py", "chunk_context.py", "validity.py")
-    ),
-    *(
-        _INGEST_FOLDER.parent / "indexes" / name
-        for name in ("text/tokens.py", "text/sentences.py", "embedding/tokenizer.py")
-    ),
-)
+UNNOTED = "no versions were noted with them (ragdesk 0.1.0)"
 
 
-def compute_pipeline_digest(tokenizer: Path, split: Mapping[str, Any]) -> str:
-    """Return a digest of what turns bytes into chunks: parser code, splitter options, tokenizer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingVersions:
+    """All that decides what becomes of a document's bytes, but for the bytes.
 
-    Another way makes every document a changed one; texts that come out the same are not
-    embedded again, so a new release costs parsing only.
+    options: the splitter's. tokenizer: SHA-256 of the file whose tokens it counts. split: version
+    of the splitter. parsers: versions by media type.
     """
-    options = json.dumps(dict(split), sort_keys=True)
-    text = f"{options}\x1f{_file_digest(tokenizer)}\x1f{_code_digest()}"
-    return hashlib.sha256(text.encode()).hexdigest()
+
+    options: Mapping[str, Any]
+    tokenizer: str
+    split: int
+    parsers: Mapping[str, int]
+
+    @classmethod
+    def of_code(cls, tokenizer: Path, options: Mapping[str, Any]) -> Self:
+        """Return the versions of this program, with these settings of the splitter."""
+        digest = hashlib.sha256(tokenizer.read_bytes()).hexdigest()
+        return cls(options=dict(options), tokenizer=digest, **list_code_versions())
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return them as a manifest keeps them."""
+        return asdict(self)
+
+    def name_for(self, media_type: str) -> str:
+        """Return a name for the way in which documents of one media type are read."""
+        options = json.dumps(dict(self.options), sort_keys=True)
+        parser = self.parsers.get(media_type, 0)
+        return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}"
+
+    def list_differences(self, facts: Mapping[str, Any], media_type: str) -> tuple[str, ...]:
+        """Describe how documents of one media type were read otherwise, by a manifest's facts."""
+        parsers = facts.get("parsers")
+        older = parsers.get(media_type, 0) if isinstance(parsers, dict) else 0
+        pairs = (
+            ("settings of the splitter", facts.get("options"), dict(self.options)),
+            ("tokenizer", facts.get("tokenizer"), self.tokenizer),
+        )
+        differences = [f"other {name}" for name, before, now in pairs if before != now]
+        if (before := facts.get("split")) != self.split:
+            differences.append(f"splitter version {before} is now {self.split}")
+        if (now := self.parsers.get(media_type, 0)) != older:
+            differences.append(f"parser of {media_type} version {older} is now {now}")
+        return tuple(differences)
 
 
-@cache
-def _code_digest() -> str:
-    """Name our own code, once: an upgrade under a running process is the next one's to notice."""
-    files = (*_CODE_FILES, *sorted((_INGEST_FOLDER / "parse").rglob("*.py")))
-    return "".join(map(_file_digest, files))
-
-
-def _file_digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def list_code_versions() -> dict[str, Any]:
+    """Return the versions of this program's parsers and splitter; all processes share them."""
+    return {"split": split.SPLIT_VERSION, "parsers": parser_table.list_parser_versions()}

@@ -37,6 +37,7 @@ from indexes.errors import (
     IndexMismatch,
     IndexNotFound,
     ModelMissing,
+    WordsOutdated,
 )
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
 
@@ -93,6 +94,22 @@ ENGINE_REASONS = {
     "cut_off": "the answer reached its length limit and was cut off",
     "unsupported": "the documents do not bear what the language model wrote",
 }
+
+
+WORDS_OUTDATED = "words_outdated"
+WORDS_REASON = (
+    "its words were written by another version, so vectors alone find passages; "
+    "ragdesk ingest writes them anew"
+)
+
+
+def format_words_remedy(collection: str) -> str:
+    """Say the command that writes a collection's words anew.
+
+    >>> format_words_remedy("hr")
+    'ragdesk ingest PATH --collection hr'
+    """
+    return f"ragdesk ingest PATH --collection {collection}"
 
 
 class Refusal(RagdeskError):
@@ -206,6 +223,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     Overloaded: ErrorStatus("overloaded", 503, 2),
     DiskFull: ErrorStatus("disk_full", 507, 2),
     IndexNotFound: ErrorStatus("index_not_found", 404, 3),
+    WordsOutdated: ErrorStatus(WORDS_OUTDATED, 503, 3),
     IndexMismatch: ErrorStatus("index_mismatch", 503, 3),
     IndexDamaged: ErrorStatus("index_damaged", 503, 3),
     IndexesError: ErrorStatus("index_unusable", 503, 3),
@@ -220,6 +238,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
 
 NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
+    WordsOutdated: "Write its words anew: ragdesk ingest PATH",
     BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
     "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
     "--replace; or let go of all the collection holds: ragdesk ingest PATH --begin-anew",
@@ -245,6 +264,8 @@ def describe_error(error: Exception) -> str:
 # the server. A refusal and what is the matter with a document speak for themselves.
 ELSEWHERE: dict[type[Exception], str] = {
     IndexNotFound: "No such collection, or none that holds a generation.",
+    WordsOutdated: "The collection's words are of another version. Its operator writes them anew: "
+    "ragdesk ingest PATH.",
     IndexMismatch: "The collection was built in another way than this server reads.",
     BaseDamaged: f"The collection is damaged. {NEXT_STEPS[BaseDamaged]}.",
     IndexDamaged: "The collection is damaged; nothing was changed.",

@@ -10,10 +10,11 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from indexes.embedding import model_files
-from indexes.errors import IndexesError
+from indexes.errors import IndexesError, WordsOutdated
 from indexes.index import Index
 from indexes.store.segments import CANARY_TEXT
 from ragdesk.assemble import Workspace
+from ragdesk.errors import WORDS_OUTDATED, format_words_remedy
 from ragdesk.installation_check import Finding, FindingState, run_checks
 from ragdesk.settings import load_settings
 from ragdesk.support.key_store import DATABASE_FILE, KeyStore
@@ -108,13 +109,23 @@ class SelfTest:
                 with Index.open(desks.collection_folder(name), card=desks.embedder.card) as index:
                     observed = f"generation {index.generation}, {index.total:,} chunks"
                     index.check_canary(desks.embedder.embed_passages([CANARY_TEXT])[0])
+                    if count := desks.make_job(name).count_outdated(index):
+                        observed += f"; the next ingest reads {count:,} documents by newer versions"
                     refused = "; ".join(index.refused)
+                    outdated = index.words_outdated
+            except WordsOutdated as error:
+                remedy = f"Write its words anew: {format_words_remedy(name)}"
+                yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
+                continue
             except IndexesError as error:
                 remedy = "ragdesk indexes verify, then rollback, or restore FILE --replace"
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
             step = "An older one answers. See: ragdesk indexes verify"
             remedy = step if refused and "ragdesk " not in refused else ""
+            if outdated and not refused:
+                refused = f"{observed}; {WORDS_OUTDATED}: its words are of another version and off"
+                remedy = f"Write them anew: {format_words_remedy(name)}"
             state: FindingState = "note" if refused else "ok"
             yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.metrics import MetricWrapperBase
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome
-from ragdesk.errors import ENGINE_REASONS
+from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED
 from ragdesk.handles import count_handles, handle_limit
 from ragdesk.outage import OUTAGE_CODES, Outage
 
@@ -81,8 +81,9 @@ class Metrics:
         )
         self.degraded = self._add_counter(
             "ragdesk_degraded_total",
-            "Answers a language model did not write, or not to their end, by reason.",
-            reason=tuple(ENGINE_REASONS),
+            "Answers a language model did not write, or not to their end, or found by vectors "
+            "alone, by reason.",
+            reason=(*ENGINE_REASONS, WORDS_OUTDATED),
         )
         self.sentences = self._add_counter(
             "ragdesk_sentences_total",

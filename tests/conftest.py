@@ -10,7 +10,7 @@ from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
 from ragdesk.assemble import OpenCollection
 from tests.lab.quality import handbook
 
-# A busy machine is no failure: timings live in eval/bench.
+# A busy machine is no failure: timings are for tests/lab.
 settings.register_profile("ragdesk", deadline=None)
 settings.load_profile("ragdesk")
 

@@ -421,6 +421,11 @@ def test_a_collection_is_merged_backed_up_and_restored(filled, tmp_path):
     assert said(run(filled, "indexes", "restore", file, "-c", "copy", "--json"))["documents"] == 3
     assert run(filled, "indexes", "restore", file, "--replace").exit_code == 0
     assert run(filled, "indexes", "verify", "-c", "copy").exit_code == 0
+    sources = [filled / "collections" / name / "sources.json" for name in ("default", "copy")]
+    assert sources[0].read_bytes() == sources[1].read_bytes()
+    sources[1].write_text("{}", encoding="utf-8")
+    assert run(filled, "indexes", "verify", "-c", "copy").exit_code == 1
+    assert run(filled, "indexes", "backup", tmp_path / "no.rdb", "-c", "copy").exit_code == 3
     file.write_bytes(file.read_bytes()[:5_000])
     assert run(filled, "indexes", "restore", file, "-c", "other").exit_code == 3
 

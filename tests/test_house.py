@@ -103,6 +103,13 @@ def test_rooms_import_downwards():
             assert target in MAY_IMPORT[room], f"{file} imports {name}"
 
 
+def test_no_room_imports_the_tests_or_the_laboratory():
+    tests = {"tests", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
+    assert [
+        f"{file} imports {name}" for file, name in imports() if name.split(".")[0] in tests
+    ] == []
+
+
 def test_each_heavy_dependency_has_one_door():
     for file, name in imports():
         doors = DOORS.get(name.split(".")[0])

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from eval.case import Case, Evidence
 
-PDFS = "pdfs"
-
 
 def read_financebench_cases(folder: Path) -> Iterator[Case]:
     """Yield every question. The set counts pages from 0, evidence here counts them from 1."""

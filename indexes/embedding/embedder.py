@@ -30,6 +30,10 @@ Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
 INT8_COST = {"d49d18d6557c5b76": 0.18}  # all-MiniLM-L6-v2: packaged
 ACCEPTED_COST = 0.5  # points of nDCG@10: the price at which twice the speed is taken
 
+# Raise one by hand where pooling, prefixes or normalising change what the same model gives:
+# collections of another number are embedded anew. The export of int8 has a number of its own.
+EMBEDDING_RECIPES = {"fp32": 1, "int8": 1, "none": 1}
+
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +68,8 @@ class EmbedOptions:
 class EmbedderCard:
     """The identity of an embedder: vectors of equal cards may be mixed.
 
+    recipe: counts the ways in which this code made vectors with a model of that revision.
+
     revision: digest of the model's files, and ``-int8`` with its recipe's number where the
     vectors are not those of fp32 (cosine 0.99). fp32 and fp16 vectors may be mixed (0.999999).
     max_tokens: pieces of a text that are read, two special ones included. words_only: there is
@@ -73,6 +79,7 @@ class EmbedderCard:
     name: str
     revision: str
     dim: int
+    recipe: int = 1
     normalised: bool = True
     query_prefix: str = ""
     passage_prefix: str = ""
@@ -179,7 +186,8 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
         _log.warning("%s Going on with torch.", error)
         return _open_on_torch(options, model, cache, threads)
     revision = f"-int8.{onnx_export.EXPORT_RECIPE}" if backend == "onnx-int8" else ""
-    return _open_local(options, model, cache, encode, revision)
+    recipe = EMBEDDING_RECIPES["int8" if backend == "onnx-int8" else "fp32"]
+    return _open_local(options, model, cache, encode, revision, recipe=recipe)
 
 
 def embed_question(embedder: Embedder, text: str) -> Vectors:
@@ -196,6 +204,7 @@ def _words_only_card(model: ModelFiles) -> EmbedderCard:
         name=NO_MODEL,
         revision="1",
         dim=1,
+        recipe=EMBEDDING_RECIPES[NO_MODEL],
         max_tokens=model.max_tokens,
         reads_cjk=False,
         words_only=True,
@@ -226,11 +235,17 @@ def _open_on_torch(options: EmbedOptions, model: ModelFiles, cache: Path, thread
     from indexes.embedding import on_torch  # noqa: PLC0415 - importing torch takes seconds
 
     encode = on_torch.open_torch_encoder(model, device=options.device, threads=threads)
-    return _open_local(options, model, cache, encode, "")
+    return _open_local(options, model, cache, encode, "", recipe=EMBEDDING_RECIPES["fp32"])
 
 
-def _open_local(
-    options: EmbedOptions, model: ModelFiles, cache: Path, encode: TextEncoder, revision: str
+def _open_local(  # noqa: PLR0913, each is another fact of the embedder
+    options: EmbedOptions,
+    model: ModelFiles,
+    cache: Path,
+    encode: TextEncoder,
+    revision: str,
+    *,
+    recipe: int,
 ) -> Embedder:
     reads = options.reads_cjk
     if reads is None:
@@ -241,6 +256,7 @@ def _open_local(
         name=model.name,
         revision=model.digest[:16] + revision,
         dim=encode(["dimension"]).shape[1],
+        recipe=recipe,
         query_prefix=options.query_prefix,
         passage_prefix=options.passage_prefix,
         max_tokens=model.max_tokens,

@@ -288,15 +288,3 @@ def _intersect_masks(mask: RowMask | None, other: RowMask | None) -> RowMask | N
     if mask is None or other is None:
         return other if mask is None else mask
     return mask & other
-
-
-def search_segments(
-    segments: Sequence[LexicalIndex],
-    terms: Iterable[str],
-    *,
-    k: int,
-    live: EntryMasks | None = None,
-    allowed: EntryMasks | None = None,
-) -> Hits:
-    """Search segments once; who searches often keeps a ``Ranking``, which remembers its sums."""
-    return Ranking(segments, live=live).search(terms, k=k, allowed=allowed)

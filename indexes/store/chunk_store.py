@@ -74,11 +74,6 @@ class ChunkStoreWriter:
         row = self._base.execute("SELECT row FROM vectors WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else int(row[0])
 
-    def iter_chunks(self) -> Iterator[Chunk]:
-        """Read all chunks back in the order of their rows."""
-        for row in self._base.execute(f"{_CHUNK} ORDER BY chunks.row"):
-            yield _parse_chunk(row)[1]
-
     def finish_file(self) -> None:
         """Write what is still held back, and close the file."""
         self._execute("COMMIT")
@@ -145,10 +140,6 @@ class ChunkStore:
         if not rows:
             raise KeyError(identity)
         return int(rows[0][0]), int(rows[0][1])
-
-    def load_chunk(self, row: int) -> Chunk:
-        """Return the chunk of one row."""
-        return self.load_chunks([row])[0]
 
     def load_chunks(self, rows: Iterable[int]) -> list[Chunk]:
         """Return the chunks of some rows, in the order asked for."""

@@ -37,6 +37,7 @@ TOMBSTONES_FILE = "tombstones.json"
 _SUMS = frozenset({"documents", "chunks", "entries", "vectors", "tokens"})
 _LONGEST_LINE = 200  # bytes of CURRENT
 _MOST_DEAD = 64 << 20  # bytes: five million ranges
+READING = "reading"  # of a manifest: the versions by which its documents were read
 LIMITS = "limits"  # of a manifest: the revision of the past limits that its content rests on
 _log = logging.getLogger(__name__)
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
@@ -52,6 +53,8 @@ class Generation:
     segments: their digests, in the order in which rows are counted. parent: what it was made
     from. created: UTC, ISO 8601. dead: per segment, (first row, rows) of removed documents.
     sums: documents, chunks, entries, vectors and tokens that are live. checksum: of its manifest.
+    reading: the versions and settings by which all of its documents were read, as whoever reads
+    documents names them; None where they were not noted.
     """
 
     number: int
@@ -62,6 +65,7 @@ class Generation:
     dead: RowRanges
     sums: Mapping[str, int]
     checksum: str
+    reading: Mapping[str, Any] | None = None
 
 
 def list_generations(collection: Path) -> list[int]:
@@ -129,6 +133,7 @@ def read_generation(collection: Path, number: int) -> Generation:
         dead=dead,
         sums=sealed.facts["sums"],
         checksum=sealed.checksum,
+        reading=sealed.facts.get(READING),
     )
 
 
@@ -165,6 +170,8 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
         check_integer(facts["parent"])
     check_text(facts["created"], most=40)
     check_integer(facts.get(LIMITS, 0))
+    if not isinstance(facts.get(READING, {}), dict):
+        raise ValueError("it does not say how its documents were read")  # noqa: TRY004 - a file's fault
 
 
 def read_tombstones(file: Path) -> dict[str, list[tuple[int, int]]]:
@@ -186,7 +193,7 @@ class GenerationPlan:
 
     access: what it changes against its parent; None where that is not known, so that nobody but
     administrators would be let in, should an older generation have to answer in its place.
-    limits: which texts become past ones, or are opened again.
+    limits: which texts become past ones, or are opened again. reading: see Generation.
     """
 
     parent: int | None
@@ -195,6 +202,7 @@ class GenerationPlan:
     sums: Mapping[str, int]
     access: AccessChanges | None = None
     limits: LimitChange = UNCHANGED
+    reading: Mapping[str, Any] | None = None
 
 
 def publish_generation(
@@ -233,6 +241,8 @@ def publish_generation(
         "sums": dict(plan.sums),
         LIMITS: limits.revision,
     }
+    if plan.reading is not None:
+        facts[READING] = dict(plan.reading)
     form = manifest.MANIFEST_FORMAT if shared else manifest.PLAIN_FORMAT
     sealed = manifest.seal_folder(draft, facts, known=shared, form=form)
     failpoints.reach_failpoint("generation sealed")

@@ -25,7 +25,7 @@ from indexes.search_results import Vectors
 from indexes.store import durability, failpoints, segments
 from indexes.store.chunk_store import ChunkStoreWriter
 from indexes.store.vector_journal import hash_text
-from indexes.text.tokens import tokenize_text
+from indexes.text import tokens
 from indexes.vectors import faiss_index
 
 SLAB_ENTRIES = 256  # entries embedded at a time
@@ -125,7 +125,7 @@ class SegmentDraft:
             self._send_slab()
         for chunk in chunks:  # while what was sent is embedded
             for _, words in iter_views(chunk):
-                self._words.add_entry(tokenize_text(words))
+                self._words.add_entry(tokens.tokenize_text(words))
         return first, len(chunks)
 
     def finish_segment(self, facts: Mapping[str, Any]) -> str:
@@ -151,7 +151,13 @@ class SegmentDraft:
         }
         card = segments.embedder_facts(self._embedder.card)
         canary = segments.canary_facts(self._embedder.embed_passages([segments.CANARY_TEXT])[0])
-        own = {"counts": counts, "embedder": card, "canary": canary, "dense": index_kind}
+        own = {
+            "counts": counts,
+            "embedder": card,
+            "canary": canary,
+            "dense": index_kind,
+            "tokens": tokens.TOKENS_VERSION,
+        }
         return segments.seal_segment(self.folder, {**facts, **own})
 
     def discard(self) -> None:

@@ -22,6 +22,7 @@ from indexes.search_results import Vectors
 from indexes.store import manifest
 from indexes.store.chunk_store import ChunkStore
 from indexes.store.strict_json import check_integer
+from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
 
@@ -66,13 +67,23 @@ def embedder_facts(card: EmbedderCard) -> dict[str, Any]:
         "revision": card.revision,
         "dim": card.dim,
         "normalised": card.normalised,
+        "recipe": card.recipe,
         "prefixes": {"query": card.query_prefix, "passage": card.passage_prefix},
     }
+
+
+def read_tokens_version(facts: Mapping[str, Any]) -> int:
+    """Return the version of the tokens that a segment's words are; 0.1.0 named none.
+
+    Raises ValueError where a manifest names no version.
+    """
+    return check_integer(facts.get("tokens", 1))
 
 
 def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> str | None:
     """Describe how an embedder differs from the one a manifest names; None where it does not."""
     wanted, built_by = embedder_facts(card), str(facts.get("name"))
+    facts = {"recipe": 1, **facts}  # 0.1.0 named none
     if built_by != card.name and NO_MODEL in {built_by, card.name}:
         made = "without vectors" if built_by == NO_MODEL else f"with vectors of {built_by}"
         asks = "none" if card.name == NO_MODEL else f"vectors of {card.name}"
@@ -86,8 +97,8 @@ class Segment:
     """A segment, its files verified, open for reading by any thread.
 
     chunks, entries: how many. most_views: entries of one chunk, at most. owners (entries,): the
-    chunk row of each entry, ascending. kinds (entries,): its view. Raises IndexDamaged naming the
-    file, or IndexMismatch.
+    chunk row of each entry, ascending. kinds (entries,): its view. tokens_version: of the tokens
+    that its words are. Raises IndexDamaged naming the file, or IndexMismatch.
     """
 
     def __init__(self, folder: Path, *, card: EmbedderCard | None = None) -> None:
@@ -99,7 +110,7 @@ class Segment:
         self.facts = sealed.facts
         if card and (difference := describe_embedder_mismatch(sealed.facts["embedder"], card)):
             raise IndexMismatch(f"{folder / manifest.MANIFEST_FILE}: {difference}.")
-        self.chunks, self.entries = _read_counts(folder, sealed.facts)
+        self.chunks, self.entries, self.tokens_version = _read_counts(folder, sealed.facts)
         self.owners: NDArray[np.uint32] = _map_entries(folder / OWNERS_FILE, self.entries)
         self.kinds: NDArray[np.uint8] = _map_entries(folder / KINDS_FILE, self.entries)
         if self.entries and int(self.owners[-1]) != self.chunks - 1:
@@ -117,6 +128,11 @@ class Segment:
         self._closed = True
         self.chunk_store.close()
         del self.owners, self.kinds, self.lexical, self.dense
+
+    @property
+    def has_current_words(self) -> bool:
+        """Tell whether its words are the tokens that a question is made of today."""
+        return self.tokens_version == tokens.TOKENS_VERSION
 
     @property
     def canary(self) -> Vectors:
@@ -152,17 +168,18 @@ def canary_facts(vector: Vectors) -> str:
     return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
 
 
-def _read_counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int]:
-    """Read the numbers of chunks and entries; arrays are made of them. Raises IndexDamaged."""
+def _read_counts(folder: Path, facts: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Read the numbers of chunks and entries, and the tokens' version. Raises IndexDamaged."""
     try:
         counts = facts["counts"]
         chunks = check_integer(counts["chunks"])
         entries = check_integer(counts["entries"], least=chunks, most=MOST_VIEWS * chunks)
+        tokens_version = read_tokens_version(facts)
     except (ValueError, KeyError, TypeError) as error:
         raise IndexDamaged(
             f"{folder / manifest.MANIFEST_FILE} does not count its chunks."
         ) from error
-    return chunks, entries
+    return chunks, entries, tokens_version
 
 
 def _map_entries(file: Path, count: int) -> NDArray[Any]:

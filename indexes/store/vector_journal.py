@@ -31,7 +31,10 @@ def hash_text(text: str) -> bytes:
 
 def journal_folder(collection: Path, card: EmbedderCard, canary: Vectors) -> Path:
     """Return the folder of one embedder's journal."""
-    facts = json.dumps(segments.embedder_facts(card), sort_keys=True).encode()
+    named = segments.embedder_facts(card)
+    if named["recipe"] == 1:
+        del named["recipe"]  # as 0.1.0 named it, whose journals are gone on with
+    facts = json.dumps(named, sort_keys=True).encode()
     name = hashlib.sha256(facts + canary.astype("<f4").tobytes()).hexdigest()[:32]
     return collection / JOURNAL_FOLDER / name
 

@@ -6,7 +6,7 @@ sentence for an answer, checking a claim and measuring faithfulness all count th
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from indexes.text.tokens import drop_stopwords, tokenize_text
+from indexes.text.tokens import drop_stopwords
 
 Idf = Callable[[str], float]
 LEAST_GAIN = 0.1  # of a claim, that a further piece must carry
@@ -24,20 +24,6 @@ def compute_coverage(question: Iterable[str], text: Iterable[str], idf: Idf) -> 
     question_terms = set(question)
     wanted = set(drop_stopwords(question_terms)) or question_terms
     return _weighted_share(wanted, set(text), idf)
-
-
-def compute_carried_share(sentence: str, text: str, idf: Idf) -> float:
-    """Return the share (0..1, by idf) of a sentence's content tokens that a text contains.
-
-    Called knowledge precision where the text is what an answer was given from: AUROC .885
-    against the human labels of MTRAG. A sentence without content claims nothing: 1.0.
-
-    >>> text = "A refund takes 3 days."
-    >>> compute_carried_share("Refunds take three days.", text, lambda term: 1.0)
-    0.75
-    """
-    claim_terms = set(drop_stopwords(tokenize_text(sentence)))
-    return _weighted_share(claim_terms, set(tokenize_text(text)), idf) if claim_terms else 1.0
 
 
 def choose_pieces(

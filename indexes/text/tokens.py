@@ -13,6 +13,12 @@ from indexes.text.folding import normalise_text
 from indexes.text.scripts import _HAN, HAN, HANGUL, KANA, LETTER
 from indexes.text.word_forms import LONGEST_TERM, is_identifier, spell_terms, stem_word
 
+TOKENS_VERSION = 1
+"""The version of what ``tokenize_text`` gives: raise it by hand where any text gives other tokens.
+
+Folding and stems are part of it, and so are the libraries that decide them (OpenCC, Snowball, the
+interpreter's Unicode). Words in an index are found only by the tokens that wrote them.
+"""
 MOST_CACHED_RUNS = 1 << 16  # runs whose spelling is kept
 # of the longest: some 45 MB at the most
 LONGEST_CACHED_RUN = 24

@@ -44,9 +44,6 @@ from indexes.upkeep.backup_format import (
     BACKUP_FORMAT,
     BACKUP_LISTING,
     checksum_listing,
-    iter_backup_members,
-    open_backup,
-    read_listing,
 )
 
 _PIECE = 1 << 20
@@ -104,17 +101,6 @@ def write_backup(
             draft.unlink(missing_ok=True)
             limits.unlink(missing_ok=True)
     return _summarise_backup(json.loads(listing), file)
-
-
-def verify_backup(file: Path, *, extra_files: Sequence[ExtraFile] = ()) -> BackupSummary:
-    """Read a whole backup, check every sum, and return its summary. Raises IndexDamaged."""
-    extra_names = {extra_file.name for extra_file in extra_files}
-    with open_backup(file) as (_, archive):
-        facts, files = read_listing(file, archive, extra_names)
-        for _, pieces in iter_backup_members(file, archive, files):
-            for _ in pieces:
-                pass
-    return _summarise_backup(facts, file)
 
 
 def _generation_files(

@@ -29,6 +29,7 @@ from indexes.store.segments import (
     LEXICAL_FOLDER,
     OWNERS_FILE,
     VECTORS_FOLDER,
+    read_tokens_version,
 )
 from indexes.store.strict_json import check_integer, check_text, parse_json
 from indexes.vectors import faiss_file_check, faiss_index
@@ -132,6 +133,8 @@ def _read_segment_facts(facts: Mapping[str, Any]) -> tuple[dict[str, int], int, 
         check_text(value)
     if type(embedder["normalised"]) is not bool or not isinstance(facts["splitter"], dict):
         raise ValueError("its embedder or splitter is not named as ours are")
+    check_integer(embedder.get("recipe", 1))
+    read_tokens_version(facts)
     try:
         canary = base64.b64decode(check_text(facts["canary"]), validate=True)
     except binascii.Error as error:

@@ -180,6 +180,7 @@ def _install_parts(
         segments=generation.segments,
         dead=generation.dead,
         sums=generation.sums,
+        reading=generation.reading,
         access=access,
         limits=verify.limits_of_going(collection, table, regrouped),
     )

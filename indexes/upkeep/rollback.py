@@ -62,6 +62,7 @@ def roll_back(collection: Path, generation: int, *, old_groups: bool = False) ->
             segments=target.segments,
             dead=target.dead,
             sums=target.sums,
+            reading=target.reading,
             access=access,
             limits=limits,
         )

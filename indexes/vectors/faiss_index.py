@@ -40,7 +40,7 @@ _THREADS = int(faiss.omp_get_max_threads())
 
 
 def choose_index_kind(count: int) -> IndexKind:
-    """Choose how so many vectors are searched; see the README for what was measured."""
+    """Choose how so many vectors are searched; see DECISIONS.md for what was measured."""
     return "flat" if count <= EXACT_UP_TO else "ivf"
 
 

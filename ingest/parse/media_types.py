@@ -13,7 +13,6 @@ from ingest.parse.data import delimited
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-ODF = "application/vnd.oasis.opendocument."
 
 HEAD_CHARACTERS = 65_536  # characters of a text that are looked at
 

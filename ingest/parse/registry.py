@@ -1,8 +1,8 @@
-"""Map media types to parsers, and give a reason for types that none reads.
+"""Parse a document of any media type, and give a reason for types that no parser reads.
 
-Parsers of text are imported with this file. Those of other formats bring libraries that take
-longer to import than most files to read (0.4 s together), so each comes with its first file; who
-limits a process prepares it before, so that the limits measure the document alone.
+Parsers bring libraries that take longer to import than most files to read (0.4 s together), so each
+comes with its first file; who limits a process prepares it before, so that the limits measure the
+document alone. Which parser reads which type stands in ``parser_table.py``.
 """
 
 from collections.abc import Callable, Collection
@@ -12,33 +12,17 @@ from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.errors import Unreadable
-from ingest.parse import media_types, plain_text
-from ingest.parse.data import delimited, json_records, subtitles
-from ingest.parse.markup import html, markdown
-
-_LATE_PARSERS = {  # media type: its file, and how names of such documents end
-    "application/pdf": ("pdf.reader", {".pdf"}),
-    media_types.DOCX: ("office.docx", {".docx", ".docm", ".dotx"}),
-    media_types.PPTX: ("office.pptx", {".pptx", ".pptm", ".ppsx"}),
-    media_types.XLSX: ("office.xlsx", {".xlsx", ".xlsm"}),
-    "application/epub+zip": ("markup.epub", {".epub"}),
-    "message/rfc822": ("mail.message", {".eml", ".mht", ".mhtml"}),
-}
+from ingest.parse import media_types
+from ingest.parse.parser_table import PARSER_TABLE
 
 
-def _parse_late(name: str, body: bytes, uri: str) -> Document:
-    document: Document = import_module(f"ingest.parse.{name}").parse(body, uri)
+def _run_parser(module: str, body: bytes, uri: str) -> Document:
+    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri)
     return document
 
 
 PARSERS: dict[str, Callable[[bytes, str], Document]] = {
-    delimited.CSV_TYPE: delimited.parse,
-    html.HTML_TYPE: html.parse,
-    markdown.MARKDOWN_TYPE: markdown.parse,
-    plain_text.TEXT_TYPE: plain_text.parse,
-    json_records.JSON_LINES_TYPE: json_records.parse,
-    subtitles.SUBTITLES_TYPE: subtitles.parse,
-    **{kind: partial(_parse_late, name) for kind, (name, _) in _LATE_PARSERS.items()},
+    media_type: partial(_run_parser, row.module) for media_type, row in PARSER_TABLE.items()
 }
 
 _REASONS = {
@@ -81,10 +65,14 @@ class ParserNotPrepared(Exception):
 def prepare_parsers(names: Collection[str] | None) -> frozenset[str]:
     """Import the parsers of documents of these names (None: of all); returns their types."""
     ends = None if names is None else {PurePosixPath(name.lower()).suffix for name in names}
-    late = {k: name for k, (name, own) in _LATE_PARSERS.items() if ends is None or own & ends}
-    for name in late.values():
-        import_module(f"ingest.parse.{name}")
-    return frozenset(PARSERS.keys() - _LATE_PARSERS.keys() | late.keys())
+    rows = {
+        media_type: row
+        for media_type, row in PARSER_TABLE.items()
+        if not row.suffixes or ends is None or row.suffixes & ends
+    }
+    for row in rows.values():
+        import_module(f"ingest.parse.{row.module}")
+    return frozenset(rows)
 
 
 def read_media_type(body: bytes, uri: str) -> str:

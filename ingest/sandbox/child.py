@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 
 from ingest.errors import IngestError
 from ingest.sandbox.child_protocol import pack_frame, unpack_frame
+from ingest.versions import list_code_versions
 
 _START_SECONDS = 120.0  # seconds for the child's imports; 2 on an idle machine
 _PROCESS_ENDED = "the process has ended"
@@ -105,12 +106,18 @@ class Child:
         if self._ready:
             return
         try:
-            unpack_frame(self._read_exactly, limit=self._limit)
+            greeting, _ = unpack_frame(self._read_exactly, limit=self._limit)
         except (EOFError, TimeoutError) as error:
             stderr_bytes = b"" if isinstance(error, TimeoutError) else self._err.read(1 << 16)
             self.end_process()
             last = stderr_bytes.decode(errors="replace").strip().rpartition("\n")[2] or repr(error)
             raise IngestError(f"The parser process does not start: {last}") from error
+        if greeting.get("versions") != list_code_versions():
+            self.end_process()
+            raise IngestError(
+                "The parser process is of another version than this one: ragdesk was replaced "
+                "while it ran. Nothing was changed. Start it again, as with: ragdesk serve"
+            )
         self._ready = True
 
     def _send_frame(self, frame: Sequence[bytes]) -> None:

@@ -10,13 +10,13 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from ingest.document import ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
 from ingest.sandbox.child import Child, ParseFailure
 from ingest.sandbox.child_protocol import unpack_document, unpack_notes
 
@@ -119,20 +119,20 @@ class Guard:
         return ready and self.workers >= min(count_workers(options), len(names))
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: Callable[[Raw], str]
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Parse files, several at once; yield them in their order, each with its outcome.
 
-        make_id: returns the id that a file's record is to bear. Files are asked for only a little
-        ahead, and answers that nobody takes make parsing pause, so memory stays bounded.
-        Raises IngestError when no child can start.
+        make_id: returns the id of a file's document, once its media type is known. Files are asked
+        for only a little ahead, and answers that nobody takes make parsing pause, so memory stays
+        bounded. Raises IngestError when no child can start.
         """
         waiting: deque[tuple[Raw, _Answer]] = deque()
         try:
             for raw in files:
                 while waiting and self._is_full(waiting):
                     yield self._await_outcome(*waiting.popleft())
-                waiting.append((raw, self._pool.submit(self._parse_file, raw, make_id(raw))))
+                waiting.append((raw, self._pool.submit(self._parse_file, raw, make_id)))
             while waiting:
                 yield self._await_outcome(*waiting.popleft())
         finally:  # whoever leaves early wants no further answers
@@ -146,17 +146,18 @@ class Guard:
     def _await_outcome(self, raw: Raw, answer: _Answer) -> tuple[Raw, ParseOutcome]:
         return raw, answer.result()[0]
 
-    def _parse_file(self, raw: Raw, record_id: str) -> tuple[ParseOutcome, int]:
+    def _parse_file(self, raw: Raw, make_id: MakeDocumentId) -> tuple[ParseOutcome, int]:
         """Parse one file in a child (in a thread of the pool); return the outcome and its size."""
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
-        answer = self._ask_child(raw, record_id)
+        answer = self._ask_child(raw)
         if isinstance(answer, ParseFailure):
             return Skipped(uri=raw.uri, reason=answer.reason), 0
         header, parts = answer
         if "unreadable" in header:
             return Skipped(uri=raw.uri, reason=str(header["unreadable"])[:500]), 0
+        record_id = make_id(raw, str(header.get("media_type")))
         try:
             document_record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
             document_notes = unpack_notes(header)
@@ -167,34 +168,31 @@ class Guard:
             map(len, parts)
         ) + 500 * len(chunks)
 
-    def _ask_child(self, raw: Raw, record_id: str) -> tuple[Any, Any] | ParseFailure:
+    def _ask_child(self, raw: Raw) -> tuple[Any, Any] | ParseFailure:
         """Have an idle child parse a file; try a fresh one if earlier documents exhausted it."""
         child = self._idle.get()
         try:
             if child.has_ended:
                 child = self._replace_child(child)
             served = child.served_count
-            answer = self._parse_in_child(child, raw, record_id)
+            answer = self._parse_in_child(child, raw)
             if (
                 isinstance(answer, ParseFailure)
                 and (served or answer.retired)
                 and not answer.timed_out
             ):
                 child = self._replace_child(child)
-                answer = self._parse_in_child(child, raw, record_id)
+                answer = self._parse_in_child(child, raw)
             return answer
         finally:
             self._idle.put(child)
 
-    def _parse_in_child(
-        self, child: Child, raw: Raw, record_id: str
-    ) -> tuple[Any, Any] | ParseFailure:
+    def _parse_in_child(self, child: Child, raw: Raw) -> tuple[Any, Any] | ParseFailure:
         options = self._options
         request = {
             "file": str(raw.file.absolute()),
             "real": raw.real,
             "uri": raw.uri,
-            "record": record_id,
             "seconds": options.seconds,
         }
         return child.request_parse(request, wall=options.wall)

@@ -24,6 +24,7 @@ from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_par
 from ingest.safe_open import open_regular_file
 from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_frame
 from ingest.split import SplitOptions, split_document
+from ingest.versions import list_code_versions
 
 LARGEST_REQUEST = 1 << 20  # bytes of a request at most
 _MOST_FILES = 64  # open at once; parsers need a few
@@ -41,7 +42,7 @@ def main() -> None:
     options = SplitOptions(**setting["split"])
     tokenizer.count_tokens("A first word, so that the tokenizer allocates before the limit is set.")
     page_limit = limit_memory(setting["memory"])
-    _write_frame(answers, pack_frame({"ready": True}))
+    _write_frame(answers, pack_frame({"ready": True, "versions": list_code_versions()}))
     while True:
         try:
             request, _ = unpack_frame(_exact_reader(requests), limit=LARGEST_REQUEST)
@@ -86,7 +87,7 @@ def answer_request(
         chunks = split_document(
             document,
             uri=request["uri"],
-            record_id=request["record"],
+            record_id="",  # the job names it, once it knows the media type
             tokenizer=tokenizer,
             options=options,
         )

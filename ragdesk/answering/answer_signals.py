@@ -3,7 +3,7 @@
 Retrieval's own signals say how near the best passage is. These read on: whether a sentence speaks
 of what was asked and also names a thing of the kind asked for that the question does not hold,
 in how many documents, and whether it means the same. On their own they decide nothing; weights
-come from ``ragdesk eval calibrate``. What each brings is in eval/README.md.
+come from ``ragdesk eval calibrate``. What each brings is in eval/DECISIONS.md.
 """
 
 from collections.abc import Callable, Collection

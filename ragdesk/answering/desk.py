@@ -52,7 +52,7 @@ from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.answering.writing.writer import Writer, WriterPart
-from ragdesk.errors import ENGINE_REASONS, EngineFailed
+from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED, WORDS_REASON, EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
 
@@ -250,6 +250,9 @@ class Desk:
         clock: StepClock,
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
+        degraded_reason = _degraded_reason(
+            state.reason, words_outdated=self.retrieve.index.words_outdated
+        )
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
@@ -260,10 +263,8 @@ class Desk:
             generation=self.retrieve.index.generation,
             generator=state.writer.generator,
             model=state.writer.model,
-            degraded=bool(state.reason),
-            degraded_reason=f"{state.reason}: {ENGINE_REASONS[state.reason]}"
-            if state.reason
-            else None,
+            degraded=degraded_reason is not None,
+            degraded_reason=degraded_reason,
             withheld=state.withheld,
             claims=tuple(state.claims),
             citations=tuple(state.citations),
@@ -273,6 +274,14 @@ class Desk:
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
         )
+
+
+def _degraded_reason(engine_reason: str, *, words_outdated: bool) -> str | None:
+    """Say why an answer may be worse than it could be, code first; the model's reason leads."""
+    reasons = {engine_reason: ENGINE_REASONS[engine_reason]} if engine_reason else {}
+    if words_outdated:
+        reasons[WORDS_OUTDATED] = WORDS_REASON
+    return "; ".join(f"{code}: {words}" for code, words in reasons.items()) or None
 
 
 def _claimless_text(state: AnswerState, language: str) -> str:

@@ -234,6 +234,19 @@ def _loss_line(loss: Loss, *, plan: bool) -> str:
     return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
 
 
+def _version_lines(report: JobReport, *, plan: bool) -> Iterator[str]:
+    """Say what a newer version of the program does to what is published."""
+    done = "would be" if plan else "were"
+    if reread := report.reread:
+        reasons = "; ".join(reread.reasons)
+        yield f"Of these, {reread.count:,} {done} read once more from the same bytes: {reasons}."
+    if report.words_rebuilt:
+        yield (
+            f"The words of {report.words_rebuilt:,} chunks {done} written anew, as another version "
+            "wrote them; nothing is parsed or embedded for that."
+        )
+
+
 def _notes_line(notes: Sequence[DocumentNote]) -> str:
     count = len({note.uri for note in notes})
     first = notes[0]
@@ -257,6 +270,8 @@ def _print_report(
     to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
     if plan:
         _list_changes(to, report)
+    for news in _version_lines(report, plan=plan):
+        to.print(news, soft_wrap=True)
     if report.loss:
         to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
     if report.blocked:

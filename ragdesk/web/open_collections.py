@@ -364,6 +364,11 @@ class OpenCollections:
         """Return the outage of each collection whose newest generation is not served."""
         return {name: place.outage for name, place in self._sorted_places() if place.outage}
 
+    def words_outdated(self) -> list[str]:
+        """Return the names of collections whose words are outdated: vectors alone answer."""
+        shared = [(name, place.shared) for name, place in self._sorted_places()]
+        return [name for name, lease in shared if lease and lease.collection.index.words_outdated]
+
     @property
     def listing(self) -> Outage | None:
         """Return the outage of the list of collections, while new ones cannot be noticed."""

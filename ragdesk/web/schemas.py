@@ -121,6 +121,15 @@ class NotServedOut(BaseModel):
     reason: str = Field(description="Code of what stops it.")
     since: str = Field(description="When that began, UTC.")
     failures: int = Field(description="How often it was tried.")
+    next_step: str | None = Field(default=None, description="What the operator types.")
+
+
+class DegradedOut(BaseModel):
+    """A collection that is served, and could answer better."""
+
+    collection: str | None = Field(default=None, description="Its name, for administrators alone.")
+    reason: str = Field(description="Code of what is off.")
+    next_step: str = Field(description="What the operator types.")
 
 
 class ReadyOut(BaseModel):
@@ -130,6 +139,7 @@ class ReadyOut(BaseModel):
     behind: int = Field(description="Those of them that an older generation answers.")
     restricted: int = Field(description="Those of them that answer administrators alone.")
     not_served: list[NotServedOut]
+    degraded: list[DegradedOut] = Field(description="Those that answer by less than they could.")
 
 
 class ProblemOut(BaseModel):

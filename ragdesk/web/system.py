@@ -11,7 +11,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import HomeUnusable, NotFound, Refusal
+from ragdesk.errors import (
+    WORDS_OUTDATED,
+    HomeUnusable,
+    NotFound,
+    Refusal,
+    format_words_remedy,
+)
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
 from ragdesk.web.auth import require_scope
@@ -102,7 +108,8 @@ async def readyz(request: Request) -> Response:
     One collection that cannot be served does not take the others away; it is listed under
     ``not_served`` with its reason, and by its name for whoever may see all of them. behind:
     collections that an older generation answers. restricted: those of them that answer
-    administrators alone, as nobody knows who may see them now.
+    administrators alone, as nobody knows who may see them now. degraded: collections that answer
+    by their vectors alone, as another version wrote their words, and what writes them anew.
     """
     state = server_state(request)
     status, outages = state.open_collections.status(), state.open_collections.outages()
@@ -117,7 +124,16 @@ async def readyz(request: Request) -> Response:
     not_served = [
         {"status": status.get(name, "closed"), **outage.json()}
         | ({"collection": name} if sees_names else {})
+        | {"next_step": _words_remedy(outage.code, name if sees_names else "NAME")}
         for name, outage in outages.items()
+    ]
+    degraded = [
+        {
+            "reason": WORDS_OUTDATED,
+            "next_step": _words_remedy(WORDS_OUTDATED, name if sees_names else "NAME"),
+        }
+        | ({"collection": name} if sees_names else {})
+        for name in state.open_collections.words_outdated()
     ]
     if listing and not not_served:  # they would say the same
         not_served.append({"status": "closed", **listing.json()})
@@ -128,8 +144,13 @@ async def readyz(request: Request) -> Response:
         "behind": states["behind"] + states["restricted"],
         "restricted": states["restricted"],
         "not_served": not_served,
+        "degraded": degraded,
     }
     return JSONResponse(body, 200 if ready else 503)
+
+
+def _words_remedy(code: str, name: str) -> str | None:
+    return format_words_remedy(name) if code == WORDS_OUTDATED else None
 
 
 def _sees_all_collections(request: Request) -> bool:

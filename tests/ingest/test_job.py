@@ -23,6 +23,7 @@ from ingest.job_report import JobReport
 from ingest.progress import JobProgress
 from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
+from ingest.versions import ReadingVersions
 
 COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
 OPEN = frozenset[str]()
@@ -387,6 +388,7 @@ def test_progress_is_told(job, kb):
 
 
 digests = st.sampled_from(["1", "2"])
+READING = ReadingVersions(options={}, tokenizer="", split=1, parsers={})
 
 
 @given(
@@ -400,7 +402,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
 
     documents = [
         ListedDocument(
-            id=document_changes.make_document_id(raw(uri, digest), "way"),
+            id=document_changes.make_document_id(raw(uri, digest), "", READING),
             uri=uri,
             source="s",
             title="",
@@ -416,7 +418,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
     ]
     files = [raw(uri, digest) for uri, digest in after.items()]
 
-    changes = document_changes.compare_files(files, documents, pipeline="way", groups=groups)
+    changes = document_changes.compare_files(files, documents, reading=READING, groups=groups)
 
     stays = {d.uri: d.digest for d in changes.unchanged}
     comes = {one.uri: one.digest for one in changes.files_to_parse}

@@ -68,10 +68,10 @@ def test_a_deleted_document_comes_back_to_those_who_last_saw_it(job, notes):
 
 def test_a_restored_backup_opens_nothing_that_was_closed_since(job, notes, tmp_path):
     job.run([notes])
-    backup.write_backup(job.collection, tmp_path / "open.tar")
+    backup.write_backup(job.collection, tmp_path / "open.tar", extra_files=EXTRA_FILES)
     job.run([notes], groups=HR)
 
-    restore.restore_backup(tmp_path / "open.tar", job.collection)
+    restore.restore_backup(tmp_path / "open.tar", job.collection, extra_files=EXTRA_FILES)
 
     assert groups(job) == {"a.md": HR}
     job.run([notes])
@@ -80,7 +80,7 @@ def test_a_restored_backup_opens_nothing_that_was_closed_since(job, notes, tmp_p
 
 def test_a_file_that_is_no_backup_makes_no_collection(tmp_path):
     with pytest.raises(OSError, match="none"):
-        restore.restore_backup(tmp_path / "none.tar", tmp_path / "never")
+        restore.restore_backup(tmp_path / "none.tar", tmp_path / "never", extra_files=EXTRA_FILES)
     assert not (tmp_path / "never").exists()
 
 
@@ -172,10 +172,10 @@ def test_without_its_memory_a_source_keeps_who_may_see_it(job, notes):
 
 def test_a_restored_source_keeps_who_may_see_it_beside_others(job, notes, kb, tmp_path):
     job.run([notes], groups=HR)
-    backup.write_backup(job.collection, tmp_path / "hr.tar")
+    backup.write_backup(job.collection, tmp_path / "hr.tar", extra_files=EXTRA_FILES)
     other = replace(job, collection=job.collection.with_name("other"))
     other.run([kb])
-    restore.restore_backup(tmp_path / "hr.tar", other.collection)
+    restore.restore_backup(tmp_path / "hr.tar", other.collection, extra_files=EXTRA_FILES)
     gain(notes)
     other.run([notes])
     assert groups(other) == {"a.md": HR, "b.md": HR}
@@ -245,7 +245,7 @@ def test_a_changed_letter_in_the_groups_of_a_source_is_told(job, notes, tmp_path
         f"{file} was changed, or is none of ours. Put its backup in place."
     ]
     with pytest.raises(IndexDamaged, match=r"sources\.json was changed"):
-        backup.write_backup(job.collection, tmp_path / "b.rdb")
+        backup.write_backup(job.collection, tmp_path / "b.rdb", extra_files=EXTRA_FILES)
 
 
 def test_a_changed_bit_of_remembered_sources_is_told_wherever_it_is(job, notes):

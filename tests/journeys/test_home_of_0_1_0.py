@@ -7,11 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from indexes.index import Index
 from indexes.upkeep import verify
+from ingest.versions import UNNOTED
 from ragdesk.answering import calibration
 from ragdesk.assemble import EXTRA_FILES, Workspace
+from ragdesk.cli.main import cli
+from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 
@@ -39,6 +43,7 @@ def test_it_verifies_and_holds_what_it_held(home):
     assert verify.verify_collection(collection, extra_files=EXTRA_FILES) == []
     with Index.open(collection) as index:
         assert not index.refused
+        assert not index.words_outdated
         assert index.generation == FACTS["generation"]
         assert index.digest_content() == FACTS["digest"]
         assert index.sums["chunks"] == FACTS["chunks"]
@@ -69,11 +74,19 @@ def test_its_calibration_is_read(home):
 def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source, packaged):
     desks = Workspace(home, Settings(), packaged)
     before = _texts(home, packaged)
+    (finding,) = SelfTest(desks).collections()
+    assert (finding.state, finding.remedy) == ("ok", "")
+    assert f"the next ingest reads {FACTS['documents']} documents by newer" in finding.found
     report = desks.make_job("default").run([source])
-    # Parsers that changed since read every document anew (ingest/document_changes.py); what they say is equal.
-    assert (report.added, report.removed) == (0, 0)
-    assert report.changed in {0, FACTS["documents"]}
-    assert report.embedded == 0
+    # It hashed its source files where versions are noted now, so all is read once more, and is equal.
+    assert (report.added, report.removed, report.embedded) == (0, 0, 0)
+    assert report.changed == report.reread.count == FACTS["documents"]
+    assert report.reread.reasons == (UNNOTED,)
+    assert report.words_rebuilt == 0
+    (finding,) = SelfTest(desks).collections()
+    assert "next ingest" not in finding.found
+    again = desks.make_job("default").run([source])
+    assert (again.changed, again.reread) == (0, None)
     assert _texts(home, packaged) == before
     desks.change_document(
         "default", "desk/new.md", _written(home, "A new page of the desk."), frozenset()
@@ -96,3 +109,13 @@ def _written(home, text):
     file = home / "body"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def test_the_command_line_says_that_it_is_read_once_more(home, source, cache):
+    (home / "models").symlink_to(cache)
+    result = CliRunner().invoke(cli, ["--home", str(home), "ingest", str(source), "--plan"])
+    assert result.exit_code == 0, result.output
+    assert (
+        f"Of these, {FACTS['documents']} would be read once more from the same bytes: "
+        "no versions were noted with them (ragdesk 0.1.0)." in result.stdout
+    )

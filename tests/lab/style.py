@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.lab.results import write_section
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ragdesk", "ingest", "indexes", "eval")
 VAGUE = frozenset(
@@ -181,12 +183,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tree", type=Path, default=ROOT, help="a checkout of ragdesk")
     parser.add_argument("--beside", type=Path, nargs="*", default=[])
+    parser.add_argument("--before", type=Path, help="an older checkout, to stand before this one")
     parser.add_argument("--names", action="store_true")
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args(arguments)
     own = [options.tree / package for package in PACKAGES]
-    styles = {"ragdesk": measure_style(own)}
+    styles = {}
+    if options.before:
+        older = [options.before / package for package in PACKAGES]
+        styles["ragdesk before"] = measure_style(older)
+    styles["ragdesk"] = measure_style(own)
     styles |= {folder.name: measure_style([folder]) for folder in options.beside}
-    print(write_table(styles))
+    table = write_table(styles)
+    print(table)
+    if options.write:
+        write_section("How the code reads", "python -m tests.lab.style --write", table)
     if options.names:
         for name, count in count_repeated(read_modules(own))[1].most_common():
             print(f"{count:3} {name}")

@@ -21,8 +21,6 @@ RunDirection = Literal[
     "right", "left", "down", "up"
 ]  # where a line runs to: English, Arabic, vertical Chinese
 
-WHOLE_PAGE = (0.0, 0.0, 1e5, 1e5)
-
 
 # Named tuples: a report of 500 pages has 100,000 of these, and they are made five times faster.
 class LineCell(NamedTuple):

@@ -108,7 +108,11 @@ class _Candidates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retriever:
-    """Finds passages in one generation. Any thread may call."""
+    """Finds passages in one generation. Any thread may call.
+
+    Where the index's words are outdated there is no lane of names, FAQ entries are looked for by
+    vectors, and words weigh nothing in the ranking but where the stored text itself is read.
+    """
 
     index: Index
     embedder: Embedder
@@ -241,6 +245,8 @@ class Retriever:
         """Return the weight of the cosine: 0 without a vector, more where words match little."""
         if vector is None:
             return 0.0
+        if self.index.words_outdated:  # the words say nothing, not even that they meet little
+            return self.options.dense
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
         return self.options.dense * (1 + self.options.rise * missing)
 
@@ -279,7 +285,8 @@ class Retriever:
             term_weights, vector, mask, lanes, max(options.pool, look)
         )
         trust = self._cosine_weight(vector, candidates.lexical)
-        scores = weigh_scores([(options.lexical, candidates.lexical), (trust, candidates.dense)])
+        words_weight = 0.0 if self.index.words_outdated else options.lexical
+        scores = weigh_scores([(words_weight, candidates.lexical), (trust, candidates.dense)])
         in_lanes = np.array([row in lanes for row in candidates.rows.tolist()], dtype=np.bool_)
         contenders = np.flatnonzero(_can_reach_top(scores, options.name, look) | in_lanes)
         chunks = dict(
@@ -297,7 +304,7 @@ class Retriever:
         positions = np.union1d(best, np.flatnonzero(in_lanes)).tolist()
         rows, total = (
             candidates.rows[positions],
-            options.lexical + trust + options.name + options.focus,
+            words_weight + trust + options.name + options.focus,
         )
         if vector is None:
             scores[positions] += options.context * self._context_shares(term_weights, rows)

@@ -17,7 +17,7 @@ from indexes.errors import IndexDamaged
 from indexes.lexical import index_writer, postings
 from indexes.lexical.index_writer import write_lexical_index
 from indexes.lexical.postings import LexicalIndex
-from indexes.lexical.ranking import LexicalOptions, Ranking, search_segments
+from indexes.lexical.ranking import LexicalOptions, Ranking
 from indexes.text.tokens import tokenize_text
 
 TERMS = ["a", "b", "c", "d", "e", "é", "退"]
@@ -52,6 +52,10 @@ def opened(folder, parts):
         write_lexical_index(Path(folder) / str(i), part)
         segments.append(LexicalIndex.open(Path(folder) / str(i)))
     return segments
+
+
+def search_segments(segments, query, *, k, live=None, allowed=None):
+    return Ranking(segments, live=live).search(query, k=k, allowed=allowed)
 
 
 @st.composite

@@ -58,7 +58,6 @@ def test_what_is_shelved_comes_back(tmp_path_factory, data):
     for record, chunks in held:
         writer.put_document(record, chunks)
     everything = [chunk for _, chunks in held for chunk in chunks]
-    assert list(writer.iter_chunks()) == everything
     writer.finish_file()
     with ChunkStore(file) as shelf:
         rows = list(range(len(everything)))
@@ -101,7 +100,7 @@ def test_unknown_names_are_told_apart_from_damage(file):
             with pytest.raises(KeyError):
                 ask("nobody")
         with pytest.raises(KeyError):
-            shelf.load_chunk(1_000)
+            shelf.load_chunks([1_000])
 
 
 def test_more_rows_than_a_statement_takes(file):
@@ -112,7 +111,7 @@ def test_more_rows_than_a_statement_takes(file):
 
 def test_threads_share_a_shelf(file):
     with ChunkStore(file) as shelf, ThreadPoolExecutor(8) as pool:
-        texts = list(pool.map(lambda row: shelf.load_chunk(row).text, range(1_000)))
+        texts = list(pool.map(lambda row: shelf.load_chunks([row])[0].text, range(1_000)))
     assert texts == [f"line {row // 20} {row % 20}" for row in range(1_000)]
 
 

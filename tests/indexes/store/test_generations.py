@@ -98,9 +98,18 @@ def swap_manifests(collection, number):
     (folder(collection, number) / "MANIFEST.json").write_bytes(old.read_bytes())
 
 
+def forge_reading(collection, number):
+    """Say in a manifest with a sum of its own that documents were read by a list."""
+    place = folder(collection, number)
+    facts = {**manifest.read_manifest(place).facts, "reading": ["text/plain", 1]}
+    (place / "MANIFEST.json").unlink()
+    generations.set_current(collection, number, manifest.seal_folder(place, facts).checksum)
+
+
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
+        (forge_reading, "describes no generation: it does not say how its documents were read"),
         (break_manifest, r"3/MANIFEST.json"),
         (break_table, "3/documents.sqlite"),
         (break_vectors, "vectors.faiss"),

@@ -7,9 +7,10 @@ from fakes import CARD, HashEmbedder, document
 from indexes.chunk import Chunk
 from indexes.chunk_views import iter_views
 from indexes.errors import IndexDamaged, IndexesError
-from indexes.store import segments
+from indexes.store import manifest, segments
 from indexes.store.segment_draft import SLAB_ENTRIES, SegmentDraft
 from indexes.store.segments import Segment
+from indexes.text.tokens import TOKENS_VERSION
 
 
 def written(folder, held, embedder=None, known=lambda digests: {}, progress=None):
@@ -46,13 +47,25 @@ def test_what_a_segment_holds_stands_in_its_manifest(tmp_path):
         "revision": "1",
         "dim": 16,
         "normalised": True,
+        "recipe": 1,
         "prefixes": {"query": "", "passage": ""},
     }
+    assert segment.facts["tokens"] == segment.tokens_version == TOKENS_VERSION
     assert segment.facts["splitter"] == {"max_tokens": 180}
     assert (segment.chunks, segment.entries, segment.dense.count) == (4, 4, 4)
     assert np.array_equal(segment.canary, HashEmbedder().embed_passages([segments.CANARY_TEXT])[0])
     assert draft.embedded == 3
     segment.close()
+
+
+@pytest.mark.parametrize("version", ["2", -1, True, None, [1]])
+def test_words_of_a_version_that_is_no_number_are_damage(tmp_path, version):
+    folder, _ = written(tmp_path, HELD)
+    facts = {**manifest.read_manifest(folder).facts, "tokens": version}
+    (folder / manifest.MANIFEST_FILE).unlink()
+    digest = manifest.seal_folder(folder, facts).checksum
+    with pytest.raises(IndexDamaged, match="does not count"):
+        Segment(folder.rename(tmp_path / digest))
 
 
 def test_the_same_documents_make_the_same_segment(tmp_path):

@@ -1,3 +1,7 @@
+import hashlib
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import CARD, HashEmbedder, document, publish
@@ -6,7 +10,13 @@ from indexes.build import Build
 from indexes.index import Index
 from indexes.store import failpoints
 from indexes.store.segments import CANARY_TEXT
-from indexes.store.vector_journal import JOURNAL_FOLDER, LEAST_TEXTS, VectorJournal, hash_text
+from indexes.store.vector_journal import (
+    JOURNAL_FOLDER,
+    LEAST_TEXTS,
+    VectorJournal,
+    hash_text,
+    journal_folder,
+)
 
 CANARY_VECTOR = HashEmbedder().embed_query(CANARY_TEXT)
 TEXTS = [f"words number{n}" for n in range(3 * LEAST_TEXTS)]
@@ -49,6 +59,17 @@ def test_damaged_parts_are_left_out_and_removed(tmp_path, damage):
     part.write_bytes(changed[damage])
     assert VectorJournal(tmp_path, CARD, CANARY_VECTOR).inherited == 0
     assert not part.exists()
+
+
+def test_a_journal_of_0_1_0_is_gone_on_with_and_another_recipe_has_its_own(tmp_path):
+    older = {
+        "name": CARD.name, "revision": CARD.revision, "dim": CARD.dim, "normalised": True,
+        "prefixes": {"query": "", "passage": ""},
+    }  # fmt: skip
+    body = json.dumps(older, sort_keys=True).encode() + CANARY_VECTOR.astype("<f4").tobytes()
+    name = hashlib.sha256(body).hexdigest()[:32]
+    assert journal_folder(tmp_path, CARD, CANARY_VECTOR).name == name
+    assert journal_folder(tmp_path, replace(CARD, recipe=2), CANARY_VECTOR).name != name
 
 
 def test_another_embedder_takes_nothing_over(tmp_path):

@@ -40,7 +40,7 @@ def write(folder: Path, name: str, content: str | bytes) -> Raw:
 
 def outcomes(pool: Guard, raws: list[Raw]) -> dict[str, str | ParsedDocument]:
     found = {}
-    for one, outcome in pool.parse_files(raws, make_id=lambda raw: f"id of {raw.uri}"):
+    for one, outcome in pool.parse_files(raws, make_id=lambda raw, _: f"id of {raw.uri}"):
         found[one.uri] = outcome.reason if isinstance(outcome, Skipped) else outcome
     return found
 
@@ -51,7 +51,7 @@ def test_documents_come_back_split_exactly_and_in_their_order(tmp_path):
     ]
 
     with guard(workers=2) as pool:
-        found = list(pool.parse_files(raws, make_id=lambda raw: f"id of {raw.uri}"))
+        found = list(pool.parse_files(raws, make_id=lambda raw, _: f"id of {raw.uri}"))
 
     assert [one.uri for one, _ in found] == [one.uri for one in raws]
     for one, outcome in found:
@@ -140,7 +140,7 @@ def test_a_child_that_only_waits_is_ended(tmp_path, endless):
 def test_a_document_is_not_blamed_for_a_child_that_was_spent_before(tmp_path):
     raws = [write(tmp_path, f"{n}.md", f"Refunds take {n} days.") for n in range(3)]
     with guard() as pool:
-        run = pool.parse_files(iter(raws), make_id=lambda raw: raw.uri)
+        run = pool.parse_files(iter(raws), make_id=lambda raw, _: raw.uri)
         assert isinstance(next(run)[1], ParsedDocument)
         workers()[0].kill()
         assert all(isinstance(outcome, ParsedDocument) for _, outcome in run)
@@ -172,7 +172,7 @@ def test_children_die_with_their_parent_even_amid_a_document(endless):
 def test_leaving_early_ends_everything(tmp_path, endless):
     with guard(workers=2) as pool:
         good = write(tmp_path, "good.md", "Refunds take 30 days.")
-        run = pool.parse_files([good, raw(endless), good], make_id=lambda raw: raw.uri)
+        run = pool.parse_files([good, raw(endless), good], make_id=lambda raw, _: raw.uri)
         assert isinstance(next(run)[1], ParsedDocument)
     assert not workers()
 
@@ -193,7 +193,7 @@ def test_work_is_taken_only_a_little_ahead(tmp_path):
             yield file
 
     with guard() as pool:
-        run = pool.parse_files(files(), make_id=lambda raw: raw.uri)
+        run = pool.parse_files(files(), make_id=lambda raw, _: raw.uri)
         next(run)
         time.sleep(0.2)
         assert len(asked) < 50

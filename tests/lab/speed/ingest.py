@@ -115,11 +115,11 @@ def parts(folder: Path, home: Path) -> Parts:
     guard = Guard(GuardOptions(workers=1), tokenizer=tokenizer, split=split)
     with guard:
         list(
-            guard.parse_files(raws[:1], make_id=lambda raw: raw.digest)
+            guard.parse_files(raws[:1], make_id=lambda raw, _: raw.digest)
         )  # the child's imports are past
         began = time.perf_counter()
         outcomes = [
-            outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw: raw.digest)
+            outcome for _, outcome in guard.parse_files(raws, make_id=lambda raw, _: raw.digest)
         ]
         parse = time.perf_counter() - began
     documents = [outcome for outcome in outcomes if isinstance(outcome, ParsedDocument)]
