@@ -288,7 +288,7 @@ class IngestJob:
                 meter.count_document(len(outcome.chunks))
                 meter.add_notes(outcome.record.uri, outcome.notes)
         originals.sync()
-        return sorted(skipped, key=lambda one: one.uri)
+        return sorted(skipped, key=lambda skip: skip.uri)
 
     def _parse_files(
         self, files: Sequence[Raw], keep_file: OriginalKeeper, open_runner: RunnerOpener

@@ -14,8 +14,8 @@ import numpy as np
 
 from indexes.errors import ModelMissing, VectorsUnreachable
 from indexes.options import IndexesOptions
-from indexes.search_results import Hits, Scores, select_best
-from indexes.vectors.faiss_index import EXACT_UP_TO, Vectors
+from indexes.search_results import Hits, Scores, Vectors, select_best
+from indexes.vectors.faiss_index import EXACT_UP_TO
 from indexes.vectors.milvus_filter import format_filter
 from indexes.vectors.vector_store import (
     DocumentEntries,

@@ -49,7 +49,7 @@ class BodyArrivals:
             slow = [other for other in self._all if now - other.started >= STALL_SECONDS]
             if not slow:
                 raise Overloaded("Too many bodies are on their way. Come again soon.")
-            slowest = min(slow, key=lambda one: one.rate(now))
+            slowest = min(slow, key=lambda slot: slot.rate(now))
             self._all.discard(slowest)
             slowest.is_over = True
             slowest.clock.reschedule(asyncio.get_running_loop().time())
