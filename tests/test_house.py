@@ -59,6 +59,7 @@ DOORS = {
     "vllm": {"ragdesk/answering/writing/on_vllm.py"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 500, 60
+LONG_FILES: dict[str, str] = {}  # a file that is longer, and the reason why it is not split
 # Names that stand in more than one module, each with its reason.
 SHARED_NAMES = {
     "T": "a type variable: each module declares its own",
@@ -134,7 +135,7 @@ def test_libraries_that_take_seconds_are_loaded_when_they_are_used():
 def test_files_and_functions_stay_readable():
     long = []
     for file, tree, source in files():
-        if (lines := source.count("\n")) > LONGEST_FILE:
+        if (lines := source.count("\n")) > LONGEST_FILE and file not in LONG_FILES:
             long.append(f"{file}: {lines} lines")
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
