@@ -17,7 +17,8 @@ VECTOR_STORES = {
 def open_vector_store(backend: str, options: Any) -> "VectorStore":
     """Open a store by its name in the table.
 
-    options: IndexesOptions, which reads the table to check the name and so stands above it. Raises ModelMissing where its library is not installed, VectorsUnreachable, and ValueError for
+    options: IndexesOptions, which reads the table to check the name, and so is not imported here.
+    Raises ModelMissing where its library is not installed, VectorsUnreachable, and ValueError for
     an option that it cannot do without.
     """
     store: VectorStore = pkgutil.resolve_name(VECTOR_STORES[backend])(options)
