@@ -11,7 +11,7 @@ import threading
 
 import httpx
 import pytest
-from served import served
+from server_process import served
 
 from ragdesk.log_queue import QUEUE_BYTES, QueueHandler
 from ragdesk.log_repeats import COUNTED_KINDS, Repeats, classify_record

@@ -2,9 +2,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from answering_words import WORDS
 from hypothesis import given
 from hypothesis import strategies as st
+from question_words import WORDS
 
 from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import Question

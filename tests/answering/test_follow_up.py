@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from by_model import by_model
 from engines import running
+from model_desk import by_model
 from scripted_writer import app
 
 from ragdesk.answering.answer import PassagesReady, Question, Turn

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from made_run import dice_of
+from seeded_run import dice_of
 
 from eval import handbook
 from eval.imports.rated import RatedText, read_rated_set

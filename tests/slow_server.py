@@ -1,4 +1,4 @@
-"""``python serve_slowly.py HOME PORT SECONDS [HANDLES]``: serve HOME, each answer taking so long."""
+"""``python slow_server.py HOME PORT SECONDS [HANDLES]``: serve HOME, each answer taking so long."""
 
 import resource
 import sys
