@@ -51,10 +51,12 @@ class SqliteVectorSearcher(VectorSearcher):
         self.sizes = [segment.entries for segment in generation.segments]
 
     def search_vectors(self, vector, k, scope):
-        rows, vectors = zip(*self.store.execute(f"SELECT row, vector {OWN}", self.own), strict=True)
-        matrix = np.frombuffer(b"".join(vectors), np.float32).reshape(len(rows), -1)
-        scores = (matrix.astype(np.float64) @ vector).astype(np.float32)
+        found = self.store.execute(f"SELECT row, vector {OWN}", self.own)
+        rows = np.array([row for row, _ in found], dtype=np.int64)
+        matrix = np.array([np.frombuffer(blob, np.float32) for _, blob in found])
+        scores = (matrix.reshape(-1, len(vector)).astype(float) @ vector).astype(np.float32)
         masks = zip(self.sizes, scope.entry_masks(), strict=True)
-        flags = np.concatenate([np.ones(n, bool) if mask is None else mask for n, mask in masks])
-        allowed = flags[list(rows)]
-        return select_best(np.array(rows)[allowed], scores[allowed], k * self.most_views)
+        allowed = (
+            np.concatenate([[], *[np.ones(n) if m is None else m for n, m in masks]])[rows] > 0
+        )
+        return select_best(rows[allowed], scores[allowed], k * self.most_views)
