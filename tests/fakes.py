@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from indexes.build import Build, PublishResult
 from indexes.chunk import Chunk, DocumentRecord
 from indexes.embedding.embedder import EmbedderCard
 from indexes.index import Index
+from indexes.lexical.index_writer import LexicalIndexWriter
 
 Document = tuple[DocumentRecord, list[Chunk]]
 
@@ -94,3 +95,11 @@ def answering(collection: Path) -> tuple[int, tuple[str, ...]]:
     with Index.open(collection) as index:
         assert index.read_text("state.md") == f"state {index.generation}"
         return index.generation, index.refused
+
+
+def write_lexical_index(folder: Path, entries: Iterable[Sequence[str]]) -> None:
+    """Write the inverted index of entries, numbered from 0, into a folder."""
+    with LexicalIndexWriter(folder) as writer:
+        for entry in entries:
+            writer.add_entry(entry)
+        writer.finish_index()

@@ -8,7 +8,7 @@ their beginnings, some of each at a time, and what is merged goes straight to it
 import os
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -37,14 +37,6 @@ _MOST = np.iinfo(np.uint16).max  # a count above it is kept as that
 
 EntryIds = NDArray[np.uint32]
 TermCounts = NDArray[np.uint16]
-
-
-def write_lexical_index(folder: Path, entries: Iterable[Sequence[str]]) -> None:
-    """Write the index of entries, numbered from 0, into a folder. See ``LexicalIndexWriter``."""
-    with LexicalIndexWriter(folder) as writer:
-        for entry in entries:
-            writer.add_entry(entry)
-        writer.finish_index()
 
 
 class LexicalIndexWriter:

@@ -133,10 +133,6 @@ class GpuCard:
         """Free the card's memory of what nobody searches any more, without waiting for a search."""
         self._in_thread(bool)
 
-    def count_indexes(self) -> int:
-        """Count the indexes that are here."""
-        return self._in_thread(self._indexes.__len__)
-
     def _bring_index(self, token: int, host: FaissIndex) -> str:
         lists = 0 if host.inverted is None else int(host.inverted.nlist)
         wanted = estimate_bytes(host.kind, host.count, host.dim, lists)

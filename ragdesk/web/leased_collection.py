@@ -39,11 +39,6 @@ class LeasedCollection:
             self._users += 1
         return LeasedCollection(view, lambda _: self.release(), self)
 
-    @property
-    def user_count(self) -> int:
-        """Count who uses it now; 0 once it is closed, or about to be."""
-        return self._users
-
     def acquire(self) -> bool:
         """Become one more user; False when it is closed already."""
         with self._lock:

@@ -80,10 +80,10 @@ def test_views_of_what_answers_on_do_not_keep_each_other(home, keys):
             views.append(weakref.ref(place.shared))
 
         assert [view() is not None for view in views] == [False, True]
-        assert source.user_count == 1  # the view that answers
+        assert source._users == 1  # the view that answers
         (home / "collections/default/calibration.json").unlink()
         change(client, "PUT", "3.md")
-        assert source.user_count == 0
+        assert source._users == 0
         assert views[-1]() is None
 
 

@@ -22,8 +22,6 @@ from ingest.parse.pdf.pdfium_words import open_pdf, read_sheets
 from ingest.parse.pdf.running_lines import drop_running_lines
 from ingest.parse.pdf.structure import PdfStructure
 
-PDF_TYPE = "application/pdf"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfOptions:

@@ -10,12 +10,12 @@ from pathlib import Path
 import bm25s
 import numpy as np
 import pytest
+from fakes import write_lexical_index
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes.errors import IndexDamaged
 from indexes.lexical import index_writer, postings
-from indexes.lexical.index_writer import write_lexical_index
 from indexes.lexical.postings import LexicalIndex
 from indexes.lexical.ranking import LexicalOptions, Ranking
 from indexes.text.tokens import tokenize_text

@@ -14,9 +14,9 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from indexes.lexical.index_writer import write_lexical_index
 from indexes.lexical.postings import LexicalIndex
 from indexes.lexical.ranking import LexicalOptions, Ranking
+from tests.fakes import write_lexical_index
 
 K1 = LexicalOptions().k1
 B = LexicalOptions().b

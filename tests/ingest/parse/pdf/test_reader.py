@@ -11,7 +11,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 
 from ingest.errors import Unreadable
 from ingest.parse.pdf import structure
-from ingest.parse.pdf.reader import PDF_TYPE, PdfOptions, parse
+from ingest.parse.pdf.reader import PdfOptions, parse
 from ingest.parse.pdf.text_boxes import find_boxes, read_page_sizes
 
 PAGE = made.lines("A page with some text on it.", "It has a second line.")
@@ -30,7 +30,7 @@ def test_pages_have_their_spans_and_printed_labels():
     for n, page in enumerate(document.pages):
         assert document.text[page.start : page.end] == f"This is page number {'abcde'[n]} of five."
     assert [block.page for block in document.blocks] == [1, 2, 3, 4, 5]
-    assert (document.media_type, document.language) == (PDF_TYPE, "en")
+    assert (document.media_type, document.language) == ("application/pdf", "en")
 
 
 @pytest.mark.parametrize(

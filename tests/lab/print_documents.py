@@ -1,6 +1,6 @@
-"""Print the handbook's PDF, Word and Excel files from the texts in ``sources/``.
+"""Print the handbook's PDF, Word and Excel files from the texts in ``handbook_sources/``.
 
-Run ``python -m eval.handbook.print_documents`` after a change of a source; the files are kept in
+Run ``python -m tests.lab.print_documents`` after a change of a source; the files are kept in
 the repository, so that the demo needs no printer. Needs the ``dev`` extra (reportlab).
 """
 
@@ -25,9 +25,8 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tableofcontents import TableOfContents
 
-HANDBOOK_FOLDER = Path(__file__).parent
-SOURCE_FOLDER = HANDBOOK_FOLDER / "sources"
-DOCUMENT_FOLDER = HANDBOOK_FOLDER / "documents"
+SOURCE_FOLDER = Path(__file__).with_name("handbook_sources")
+DOCUMENT_FOLDER = Path(__file__).parents[2] / "eval" / "handbook" / "documents"
 
 
 class TextBlock(NamedTuple):
