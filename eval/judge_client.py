@@ -59,9 +59,8 @@ class JudgeClient:
         try:
             raw = self.post(f"{address}/v1/chat/completions", body, self.options.timeout)
         except NoAnswer as error:
-            _write_cache(
-                file, {"failed": str(error)}
-            )  # a replay tells the same; the next run asks again
+            # A replay gives the same failure; the next run asks again.
+            _write_cache(file, {"failed": str(error)})
             raise
         _write_cache(file, raw)
         return raw, key

@@ -30,8 +30,6 @@ _HEADER = re.compile(
     rb"\{'descr': '(<f[48]|<[iu][248]|\|[iu]1|\|b1)', 'fortran_order': False, "
     rb"'shape': \((\d{1,15}), ?(\d{0,15})\), \} *\n"
 )
-
-
 _libc = ctypes.CDLL(None, use_errno=True)
 _map, _unmap = _libc.mmap, _libc.munmap
 _map.argtypes = (

@@ -51,10 +51,7 @@ class BuildEstimate:
         del groups, reading  # who may see a document, and how it was read, change no count
         removed_ids = set(removed)
         for listed in self._base.iter_documents() if self._base else ():
-            if (
-                listed.id not in removed_ids
-                and (listed.source, listed.uri) not in self._document_keys
-            ):
+            if listed.id not in removed_ids and listed.place not in self._document_keys:
                 self._count_unchanged(listed)
         new = self._texts - self._known_texts()
         resumed = new & self._journaled_texts()

@@ -14,8 +14,7 @@ from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.paths import original_file
 from ingest import document_changes, sources
-from ingest.digest_cache import CACHE_FOLDER as SEEN
-from ingest.digest_cache import DigestCache
+from ingest.digest_cache import CACHE_FOLDER, DigestCache
 from ingest.document import Raw, Skipped
 from ingest.document_changes import DocumentChanges
 from ingest.errors import IngestError, Unreadable, to_unreadable
@@ -195,7 +194,7 @@ class ChangeDetector:
         """Tell whether there were sources, and nothing says any more which groups they had."""
         if (self.collection / sources.REMEMBERED_SOURCES).exists():
             return False
-        if (self.collection / SEEN).exists():
+        if (self.collection / CACHE_FOLDER).exists():
             return True  # a trace that only sources leave
         if self.base is None and (known := generations.list_generations(self.collection)):
             tables = (generations.find_whole_table(self.collection, n) for n in reversed(known))
@@ -217,10 +216,7 @@ class ChangeDetector:
             return []
         documents_by_source: dict[str, dict[str, ListedDocument]] = {}
         for document in self.base.iter_documents():
-            if (
-                document.source not in source_names
-                and (document.source, document.uri) != excluded_document
-            ):
+            if document.source not in source_names and document.place != excluded_document:
                 documents_by_source.setdefault(document.source, {})[document.uri] = document
         source_changes = []
         for name, documents in sorted(documents_by_source.items()):

@@ -14,8 +14,6 @@ from ingest.safe_open import LIST_FLAGS, open_real_path
 from ingest.validity import SIDECAR
 
 _PRIVATE = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})  # made by systems, for themselves
-
-
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -87,7 +85,7 @@ def list_files(root: Path, *, excluded_folder: Path | None = None) -> list[Sourc
         )
     else:
         empty = root.is_file() and root.stat().st_size == 0
-        entries = [] if empty else [SourceFile(name=_encode_uri(root.name), path=root, real=True)]
+        entries = [] if empty else [SourceFile(name=encode_uri(root.name), path=root, real=True)]
     if not any(isinstance(entry, SourceFile) for entry in entries):
         why = f" ({entries[0].reason})" if entries and isinstance(entries[0], Skipped) else ""
         raise SourceUnreadable(f"{root} holds no file to read{why}. Nothing was changed.")
@@ -103,7 +101,7 @@ def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFil
             entries = _list_folder(folder)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
-            yield Skipped(uri=f"{_encode_uri(above or '.')}/".replace("//", "/"), reason=why)
+            yield Skipped(uri=f"{encode_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
         names = {entry for entry, _, _ in entries}
         yield from _find_stray_sidecars(names, above)
@@ -116,14 +114,14 @@ def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFil
             elif status:
                 alone = f"{entry}{SIDECAR}" not in names
                 yield SourceFile(
-                    name=_encode_uri(name),
+                    name=encode_uri(name),
                     path=path,
                     status=status,
                     has_no_sidecar=alone,
                     real=True,
                 )
             else:
-                yield _check_entry(path, _encode_uri(name), root)
+                yield _check_entry(path, encode_uri(name), root)
 
 
 def _list_folder(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
@@ -176,20 +174,20 @@ def _find_stray_sidecars(names: Collection[str], above: str) -> Iterator[Skipped
             continue
         if not name.endswith(SIDECAR):
             reason = f"a sidecar's name ends in {SIDECAR}, in small letters"
-            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
+            yield Skipped(uri=encode_uri(f"{above}{name}"), reason=reason)
         elif name.removesuffix(SIDECAR) not in names:
             reason = f"a sidecar of {name.removesuffix(SIDECAR)}, which is not there"
-            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
+            yield Skipped(uri=encode_uri(f"{above}{name}"), reason=reason)
 
 
 def _is_private(name: str) -> bool:
     return name.startswith((".", "~$")) or name in _PRIVATE
 
 
-def _encode_uri(name: str) -> str:
+def encode_uri(name: str) -> str:
     r"""Write a file's name as a uri: what cannot be seen or is no Unicode is percent-encoded.
 
-    >>> _encode_uri("a b/退款.md"), _encode_uri("a\nb\udcff")
+    >>> encode_uri("a b/退款.md"), encode_uri("a\nb\udcff")
     ('a b/退款.md', 'a%0Ab%FF')
     """
     if name.isascii() and name.isprintable():

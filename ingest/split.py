@@ -31,9 +31,8 @@ Chunks are their spans and what stands above them (lead, section, kind, language
 """
 _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal shares
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
-_LONGEST_LABEL = (
-    24  # characters of a line without a full stop that is read as a label of what follows
-)
+# Characters of a line without a full stop that is read as a label of what follows.
+_LONGEST_LABEL = 24
 _ITEM = re.compile(
     r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、])"
 )

@@ -94,8 +94,6 @@ ENGINE_REASONS = {
     "cut_off": "the answer reached its length limit and was cut off",
     "unsupported": "the documents do not bear what the language model wrote",
 }
-
-
 WORDS_OUTDATED = "words_outdated"
 WORDS_REASON = (
     "its words were written by another version, so vectors alone find passages; "
@@ -234,8 +232,6 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     Unreadable: ErrorStatus("unreadable", 422, 4),
     IngestError: ErrorStatus("ingest", 500, 4),
 }
-
-
 NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
     WordsOutdated: "Write its words anew: ragdesk ingest PATH",

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import tokenizers
 
-LONGEST_WORD_PIECE = (
-    32  # characters that one piece may stand for; beyond, it counts by its characters
-)
+# Characters that one piece may stand for; beyond, it counts by its characters.
+LONGEST_WORD_PIECE = 32
 _FOUR = 4  # characters counted as a piece where the tokenizer sees none, or one endless word
 _SEGMENT = 4_096  # characters encoded at once: a tokenizer takes about 100 bytes for each
 _BATCH = 64

@@ -206,9 +206,8 @@ class SegmentDraft:
         for entry, text_key in slab.entries:
             vector = vectors.get(text_key)
             if vector is None and text_key not in slab.new:
-                vector = vectors[text_key] = self._read_vector(
-                    text_key
-                )  # an earlier slab's, which is back by now
+                # An earlier slab embedded this text, and has been written by now.
+                vector = vectors[text_key] = self._read_vector(text_key)
             if vector is not None:
                 if text_key in slab.new:
                     noted.setdefault(text_key, len(self._rows))

@@ -25,8 +25,11 @@ from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex, Vectors
 from indexes.vectors.vector_index import VectorIndex
 
-CHUNKS_FILE, LEXICAL_FOLDER, VECTORS_FOLDER = "shelf.sqlite", "lexical", "dense"
-OWNERS_FILE, KINDS_FILE = "entries.npy", "kinds.npy"
+CHUNKS_FILE = "shelf.sqlite"
+LEXICAL_FOLDER = "lexical"
+VECTORS_FOLDER = "dense"
+OWNERS_FILE = "entries.npy"
+KINDS_FILE = "kinds.npy"
 
 # Said to every embedder once, so that a model that was swapped under its old name is noticed.
 CANARY_TEXT = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"

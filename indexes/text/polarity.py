@@ -18,9 +18,8 @@ from indexes.text.contradictions import (
 from indexes.text.folding import normalise_text
 from indexes.text.tokens import drop_stopwords, tokenize_text
 
-LEAST_QUESTION_SHARE = (
-    0.8  # of a question's words, from which a clause speaks of just what was asked
-)
+# Of a question's words, from which a clause speaks of just what was asked.
+LEAST_QUESTION_SHARE = 0.8
 
 _END = r"\s*(?:[,，.。!！:：;；–—-]+(?!\s*\d)\s*|$)"
 _YES = (

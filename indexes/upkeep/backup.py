@@ -22,8 +22,8 @@ from indexes.errors import (
     IndexNotFound,
     tells_absence,
 )
-from indexes.store import document_table as documents
 from indexes.store import (
+    document_table,
     durability,
     generations,
     locks,
@@ -39,11 +39,11 @@ from indexes.store.paths import (
     original_file,
     segment_folder,
 )
+from indexes.store.strict_json import checksum_facts
 from indexes.upkeep.backup_format import (
-    _GENERATION,
     BACKUP_FORMAT,
     BACKUP_LISTING,
-    checksum_listing,
+    GENERATION_FOLDER,
 )
 
 _PIECE = 1 << 20
@@ -107,14 +107,16 @@ def _generation_files(
     collection: Path, generation: generations.Generation
 ) -> Iterator[tuple[str, tuple[Path, int, str]]]:
     """Yield the name, place, size and sum of every file that belongs to a generation."""
-    folders = {_GENERATION: generation.folder}
+    folders = {GENERATION_FOLDER: generation.folder}
     for digest in generation.segments:
         folders[f"{generations.SEGMENTS_FOLDER}/{digest}"] = segment_folder(collection, digest)
     for name, folder in folders.items():
         for part, (size, sha256) in manifest.read_manifest(folder).files.items():
             yield f"{name}/{part}", (join_stored(folder, part), size, sha256)
         yield f"{name}/{manifest.MANIFEST_FILE}", _measure_file(folder / manifest.MANIFEST_FILE)
-    for digest in sorted(documents.collect_digests([generation.folder / documents.TABLE_FILE])):
+    for digest in sorted(
+        document_table.collect_digests([generation.folder / document_table.TABLE_FILE])
+    ):
         original = original_file(collection, digest)
         if original.is_file():  # a collection that was built without files has none
             yield f"{ORIGINALS_FOLDER}/{digest}", (original, original.stat().st_size, digest)
@@ -164,7 +166,7 @@ def _make_listing(generation: Generation, members: Mapping[str, tuple[Path, int,
             name: {"size": size, "sha256": sum_} for name, (_, size, sum_) in members.items()
         },
     }
-    return json.dumps({**facts, "checksum": checksum_listing(facts)}, sort_keys=True).encode()
+    return json.dumps({**facts, "checksum": checksum_facts(facts)}, sort_keys=True).encode()
 
 
 def _tar_member(name: str, size: int) -> tarfile.TarInfo:

@@ -11,9 +11,8 @@ TableRow = Sequence[str]
 
 LONGEST_LABEL = 80  # characters of a column's name
 LONGEST_REPEATED_CELL = 100  # characters of a cell that is said again in each row it spans
-LONGEST_EXTRA_CELL = (
-    120  # characters of another column's value that is worth saying beside an answer
-)
+# Characters of another column's value that is worth saying beside an answer.
+LONGEST_EXTRA_CELL = 120
 HEADER_SAMPLE = 50  # rows looked at to tell a header from data
 
 _QUESTIONS = (

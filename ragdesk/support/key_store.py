@@ -17,26 +17,14 @@ from ragdesk.errors import HomeUnusable, Invalid, NotFound
 from ragdesk.support.access import SCOPES, Key
 
 Stamp = tuple[int, int, int, int]
-
-
 TOKEN_PREFIX = "rd_"  # noqa: S105, how every token begins
-
-
 DATABASE_FILE = "desk.sqlite"
-
-
 CLOSED_NAME = "closed"  # a name among the secrets, and the end of the name of the file beside
-
-
 MARK_FILE = f"{DATABASE_FILE}.{CLOSED_NAME}"
-
-
 MARK_TEXT = (
     "This desk had its first key: without one it lets nobody in, whatever becomes of desk.sqlite.\n"
     "To open it to the local user again, remove this file, desk.sqlite and desk.sqlite-*.\n"
 )
-
-
 MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS keys (

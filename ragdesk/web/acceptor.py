@@ -16,10 +16,9 @@ from ragdesk.web.connections import Connections
 
 ACCEPTS_AT_ONCE = 2  # connections taken in before what is under way goes on
 BACKLOG = 2_048  # further ones that the kernel keeps
-SLOW_PAUSE = (
-    0.002  # seconds between two while the strangers' pace is spent: longer, and some hundred
-)
-# strangers a second, who need not wait for their answers, fill the kernel's queue for everybody
+# Seconds between two accepts while the strangers' pace is spent: with a longer pause, some hundred
+# strangers a second, who need not wait for their answers, fill the kernel's queue for everybody.
+SLOW_PAUSE = 0.002
 ACCEPT_RETRY_SECONDS = 1.0  # seconds until the next try where no handle is left
 LOG_PAUSE_SECONDS = 60.0  # seconds between two lines about that
 SHORTAGE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

@@ -27,10 +27,10 @@ from ragdesk.support.access import Principal, split_names
 from ragdesk.web import cursors, schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import (
-    _check_groups,
-    _has_document,
+    check_groups,
     check_uri,
     find_document,
+    has_document,
     is_visible,
     read_document_text,
 )
@@ -55,9 +55,8 @@ GroupsParam = Annotated[
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
 ]
 DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
-COLLECTION_COUNTS = frozenset(
-    ("documents", "chunks", "vectors", "embedded", "resumed")
-)  # counts of a report
+# What a job's report counts of the whole collection.
+COLLECTION_COUNTS = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))
 NO_BODY_MESSAGE = "The body is empty. Send the bytes of the document as the body."
 LIST_WAIT_SECONDS = 2.0  # seconds that a list waits for a collection that was never opened
 RAW_BODY = {
@@ -209,8 +208,8 @@ async def put(
     if not has_body(request.scope):
         raise Invalid(NO_BODY_MESSAGE)
     group_names = frozenset[str]() if groups is None else split_names(groups)
-    _check_groups(group_names, who)
-    existed = await _has_document(state, collection, uri, who)
+    check_groups(group_names, who)
+    existed = await has_document(state, collection, uri, who)
     state.jobs.ensure_room(collection, who.name)
     _check_collections(state, collection)
     file = state.uploads.new_file()

@@ -32,12 +32,10 @@ from ragdesk.web.schemas import COLLECTION_PATTERN
 from ragdesk.web.volume import CollectionsVolume
 
 COLLECTION_NAME = re.compile(COLLECTION_PATTERN)
-OPENS_AT_ONCE = (
-    16  # collections that are opened at the same time: threads that mostly wait for a disk
-)
-START_WAIT = (
-    30.0  # seconds that a start waits for collections; the slower ones come in when they can
-)
+# Collections that are opened at the same time: threads that mostly wait for a disk.
+OPENS_AT_ONCE = 16
+# Seconds that a start waits for collections; the slower ones come in when they can.
+START_WAIT = 30.0
 log = logging.getLogger("ragdesk.web")
 CurrentStamp = tuple[int, ...]
 UNTRIED: CurrentStamp = ()

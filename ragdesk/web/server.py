@@ -30,9 +30,8 @@ from ragdesk.web.connections import KEYLESS_PAUSE, Connections
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.request_middleware import MAX_HEADER_BYTES
 
-SWITCH_INTERVAL = (
-    0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
-)
+# Seconds; by Python's 0.005 threads that compute hold up the words of streams.
+SWITCH_INTERVAL = 0.001
 LINGER_SECONDS = 2.0  # seconds in which what a refused client still sends is read and thrown away
 LINGER_BYTES = 1_048_576
 NO_ROOM_RESPONSE = (

@@ -76,9 +76,8 @@ def _is_layout(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
     """Tell whether a table only lays out a page: no header cells, and whole sections in it."""
     if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
         return False
-    return any(
-        node.tag in _LAYOUT_TAGS for node in iterate_descendants(table)
-    )  # to the first: they may nest
+    # Only up to the first one: tables may nest.
+    return any(node.tag in _LAYOUT_TAGS for node in iterate_descendants(table))
 
 
 def _read_rows(

@@ -42,8 +42,6 @@ _IS_SPACE[_SPACE_CODES] = True
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|cmbx|simhei|-medi", re.IGNORECASE)
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
-
-
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _loose_box = bind_function(pdfium.FPDFText_GetLooseCharBox, _pointer, _int, _pointer)
 _get_text = bind_function(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointer)
