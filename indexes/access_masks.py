@@ -27,7 +27,9 @@ class AccessMasks:
     def __init__(
         self, layout: RowLayout, table: DocumentTable, live: SearchMask, full_ranking: Ranking
     ) -> None:
-        self._layout, self._live, self._full_ranking = layout, live, full_ranking
+        self._layout = layout
+        self._live = live
+        self._full_ranking = full_ranking
         self._periods = PeriodClock(layout, table, live)
         # Bound to the parts and not to self: a cycle would keep a closed index mapped.
         masked = partial(_compute_mask, layout, table, self._periods)

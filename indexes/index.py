@@ -357,7 +357,8 @@ class Index:
         questions: bool = False,
     ) -> Scores:
         """Score chunk rows (n,) as ``search_lexical`` does; 0 for a row without the terms."""
-        query, best_scores = list(terms), np.zeros(len(rows), dtype=np.float32)
+        query = list(terms)
+        best_scores = np.zeros(len(rows), dtype=np.float32)
         if self.words_outdated:
             return best_scores
         ranking = self._masks.choose_ranking(mask)

@@ -23,7 +23,9 @@ class BuildEstimate:
     """
 
     def __init__(self, collection: Path, base: Index | None, embedder: Embedder) -> None:
-        self._collection, self._base, self._embedder = collection, base, embedder
+        self._collection = collection
+        self._base = base
+        self._embedder = embedder
         self._card = embedder.card
         self._stale = bool(base and base.describe_mismatch(self._card))
         self._documents = self._chunks = self._vectors = self._words_rebuilt = 0
@@ -93,7 +95,8 @@ class BuildEstimate:
         """Find the texts whose vectors the base holds."""
         if self._base is None or self._stale:
             return set()
-        texts, known_texts = list(self._texts), set[bytes]()
+        texts = list(self._texts)
+        known_texts = set[bytes]()
         for part in self._segments.values():
             known_texts.update(part.chunk_store.find_vector_rows(texts))
         return known_texts

@@ -415,7 +415,8 @@ def _count_rereads(
     detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> RereadDocuments | None:
     """Count the documents that are changed by a newer version alone, and say what is newer."""
-    count, reasons = 0, dict[str, None]()
+    count = 0
+    reasons = dict[str, None]()
     for change in source_changes:
         failed_uris = change.failed_uris(skipped)
         for raw in change.changes.changed:

@@ -65,7 +65,8 @@ class SourceChanges:
 
     def find_refusal(self, skipped: Sequence[Skipped]) -> str | None:
         """Return why the job needs --allow-removals, or None."""
-        failed_uris, lost_uris = self.failed_uris(skipped), self.changes.lost_uris
+        failed_uris = self.failed_uris(skipped)
+        lost_uris = self.changes.lost_uris
         count = sum(
             d.uri in lost_uris or d.uri in failed_uris for d in self.removed_documents(skipped)
         )
@@ -75,7 +76,8 @@ class SourceChanges:
 
     def change_marks(self, skipped: Sequence[Skipped]) -> dict[str, str]:
         """Return every change by uri, with its mark: + new, ~ changed, - gone."""
-        failed_uris, changes = self.failed_uris(skipped), self.changes
+        failed_uris = self.failed_uris(skipped)
+        changes = self.changes
         marks = {raw.uri: "+" for raw in changes.added if raw.uri not in failed_uris}
         marks |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed_uris}
         marks |= {d.uri: "~" for d in changes.unchanged if d.id in changes.groups}
@@ -98,7 +100,8 @@ def belongs_to_source(source: str, document_source: str) -> bool:
 
 
 def _free_source_name(source: str, taken_names: Collection[str]) -> str:
-    number, name = 1, source
+    number = 1
+    name = source
     while name in taken_names:
         number += 1
         name = f"{source}{SIBLING_MARK}{number}"
@@ -129,7 +132,8 @@ class ChangeDetector:
         What was said of a source holds for all of its documents, whatever became of them since: a
         generation that was gone back to may be of a time when others could see them.
         """
-        known_sources, source_changes = dict(self.known_sources), list[SourceChanges]()
+        known_sources = dict(self.known_sources)
+        source_changes = list[SourceChanges]()
         source_names = {str(root) for root, _ in listing}
         published = list(self.base.iter_documents()) if self.base else []
         taken_uris = {d.uri for d in published if d.source not in source_names}

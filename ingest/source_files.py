@@ -106,7 +106,8 @@ def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFil
         names = {entry for entry, _, _ in entries}
         yield from _find_stray_sidecars(names, above)
         for entry, is_folder, status in entries:
-            path, name = folder / entry, f"{above}{entry}"
+            path = folder / entry
+            name = f"{above}{entry}"
             if name.lower().endswith(SIDECAR):
                 continue
             if is_folder:

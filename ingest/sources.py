@@ -77,7 +77,8 @@ def settle_source(
     base = encode_uri(folder.name) or "source"
     others = {source.prefix for source in known_sources.values()}
     first_parts = {uri.partition("/")[0] for uri in taken_uris}
-    number, prefix = 1, f"{base}/"
+    number = 1
+    prefix = f"{base}/"
     while prefix in others or prefix.rstrip("/") in first_parts:
         number += 1
         prefix = f"{base}-{number}/"

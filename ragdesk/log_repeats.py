@@ -34,7 +34,8 @@ class Repeats:
     def __init__(
         self, interval: float = INTERVAL, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._interval, self._clock = interval, clock
+        self._interval = interval
+        self._clock = clock
         self._counts: dict[Hashable, _KindCount] = {}
 
     def admit(self, kind: Hashable, record: logging.LogRecord) -> bool:
@@ -58,7 +59,8 @@ class Repeats:
         A kind that goes on is counted from then on without a first line; one that ended is
         forgotten. early: of all kinds, as nothing will be counted any more.
         """
-        now, summaries = self._clock(), []
+        now = self._clock()
+        summaries = []
         for kind, count in [*self._counts.items()]:
             if now < count.end and not early:
                 continue
@@ -66,7 +68,8 @@ class Repeats:
                 del self._counts[kind]
                 continue
             summaries.append(_summarize_kind(kind, count, now - count.end + self._interval))
-            count.lines, count.end = 0, now + self._interval
+            count.lines = 0
+            count.end = now + self._interval
         return summaries
 
 

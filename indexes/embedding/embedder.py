@@ -117,7 +117,8 @@ class _TokenizerEmbedder:
     """Token counting for embedders; needs a tokenizer and no model."""
 
     def __init__(self, card: EmbedderCard, file: Path) -> None:
-        self.card, self._file = card, file
+        self.card = card
+        self._file = file
 
     def count_tokens(self, text: str) -> int:
         return self._tokenizer.count_tokens(text)

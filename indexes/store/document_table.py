@@ -39,8 +39,17 @@ CREATE INDEX IF NOT EXISTS readers_by_id ON readers (id);
 REMOVED_SCHEMA = "CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;"  # of changes
 _MOST_GROUPS = 1 << 20  # bytes of the names of one document's groups
 LISTED_FIELDS = (
-    *("id", "uri", "source", "title", "media_type", "language", "digest"),
-    *("groups", "segment", "first", "count"),
+    "id",
+    "uri",
+    "source",
+    "title",
+    "media_type",
+    "language",
+    "digest",
+    "groups",
+    "segment",
+    "first",
+    "count",
 )
 _LISTED = """SELECT id, uri, source, title, media_type, language, digest, groups, segment,
   first, count, {validity} FROM {schema}.documents {join} WHERE {where}{shown}"""

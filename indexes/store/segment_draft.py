@@ -71,8 +71,11 @@ class SegmentDraft:
         progress: EmbedProgress | None = None,
     ) -> None:
         folder.mkdir()
-        self.folder, self.embedded = folder, 0
-        self._embedder, self._known, self._progress = embedder, known, progress
+        self.folder = folder
+        self.embedded = 0
+        self._embedder = embedder
+        self._known = known
+        self._progress = progress
         self._note = note
         with ExitStack() as opened:  # where there is no handle for one of them, none stays open
             self._shelf = ChunkStoreWriter(folder / segments.CHUNKS_FILE)
@@ -81,7 +84,9 @@ class SegmentDraft:
             opened.callback(self._words.close)
             self._raw = (folder / _RAW).open("x+b")
             opened.pop_all()
-        self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
+        self._owners = array("I")
+        self._kinds = bytearray()
+        self._rows = array("q")
         self._slab: list[tuple[int, str]] = []
         self._pending_slabs: deque[_Slab] = deque()
         self._pending_keys: set[bytes] = set()  # keys of what was sent and is not back yet

@@ -84,7 +84,8 @@ def read_tokens_version(facts: Mapping[str, Any]) -> int:
 
 def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> str | None:
     """Describe how an embedder differs from the one a manifest names; None where it does not."""
-    wanted, built_by = embedder_facts(card), str(facts.get("name"))
+    wanted = embedder_facts(card)
+    built_by = str(facts.get("name"))
     facts = {"recipe": 1, **facts}  # 0.1.0 named none
     if built_by != card.name and NO_MODEL in {built_by, card.name}:
         made = "without vectors" if built_by == NO_MODEL else f"with vectors of {built_by}"

@@ -41,7 +41,8 @@ class Child:
 
     def __init__(self, setting: Mapping[str, Any], *, limit: int) -> None:
         self.served_count = 0
-        self._limit, self._deadline = limit, time.monotonic() + _START_SECONDS
+        self._limit = limit
+        self._deadline = time.monotonic() + _START_SECONDS
         self._out_of_memory = ParseFailure(
             f"needs more than {setting['memory'] >> 20} MiB of memory"
         )
@@ -127,7 +128,8 @@ class Child:
 
     def _read_exactly(self, size: int) -> bytes:
         pipe = self._out.fileno()
-        data, received = bytearray(size), 0
+        data = bytearray(size)
+        received = 0
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         while received < size:

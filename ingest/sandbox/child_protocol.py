@@ -14,7 +14,8 @@ from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Span, Validity
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]
-MOST_NOTES, LONGEST_NOTE = 8, 300
+MOST_NOTES = 8
+LONGEST_NOTE = 300
 _LENGTH = struct.Struct(">I")
 _KINDS = frozenset(get_args(ChunkKind))
 

@@ -36,11 +36,18 @@ from ragdesk.web.connections import RateLimit
 BEARER_SCHEME = "bearer"
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 LONGEST_TOKEN = 200
-PROXY_HEADERS = frozenset(  # what proxies say of whom they speak for
-    (
-        *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip"),
-        *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
-    )
+# Headers in which proxies name the client that they speak for.
+PROXY_HEADERS = frozenset(
+    [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+    ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
 KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
@@ -131,13 +138,16 @@ class AuthMiddleware:
     """
 
     def __init__(self, app: ASGIApp, gate: Authenticator, waiting: int) -> None:
-        self.app, self.gate, self.pace = app, gate, RateLimit()
+        self.app = app
+        self.gate = gate
+        self.pace = RateLimit()
         self.longest = waiting * self.pace.interval
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers, peer = Headers(scope=scope), scope.get("state", {}).get("connection")
+        headers = Headers(scope=scope)
+        peer = scope.get("state", {}).get("connection")
         try:
             self.gate.check_host(headers)
             self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
@@ -170,7 +180,8 @@ class AuthMiddleware:
             await asyncio.sleep(wait_seconds)
             raise
         if peer is not None:
-            peer.trusted, peer.owner = True, who.name
+            peer.trusted = True
+            peer.owner = who.name
 
 
 def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:

@@ -63,7 +63,8 @@ class RateLimit:
     """A rate limit: so many turns a second after a burst; the next ones wait."""
 
     def __init__(self, rate: float = REFUSALS_A_SECOND, burst: int = REFUSAL_BURST) -> None:
-        self.interval, self._burst_seconds = 1 / rate, (burst - 1) / rate
+        self.interval = 1 / rate
+        self._burst_seconds = (burst - 1) / rate
         self._due = 0.0
 
     def take_turn(self, longest: float = 0.0) -> float | None:
@@ -84,7 +85,9 @@ class Connections:
     """All connections of a server. At its ceiling, the longest idle one makes room."""
 
     def __init__(self, options: ServeOptions) -> None:
-        self.options, self.pace, self.refused = options, RateLimit(), 0
+        self.options = options
+        self.pace = RateLimit()
+        self.refused = 0
         self.ceiling = 0
         self.draining = False
         self._strangers = RateLimit()

@@ -70,7 +70,8 @@ RAW_BODY = {
 @router.get("/v1/collections", response_model=schemas.CollectionsOut)
 async def collections(request: Request, who: DocumentReader) -> Response:
     """List the collections that the key may ask, with the documents it may see in each."""
-    state, listed = server_state(request), []
+    state = server_state(request)
+    listed = []
     for name in await asyncio.to_thread(state.open_collections.list_names):
         if who.collections and name not in who.collections:
             continue
@@ -81,7 +82,8 @@ async def collections(request: Request, who: DocumentReader) -> Response:
                 asyncio.timeout(LIST_WAIT_SECONDS),
                 state.open_collections.use_collection(name) as opened,
             ):
-                count, generation = _count_visible_documents(opened, who), opened.index.generation
+                count = _count_visible_documents(opened, who)
+                generation = opened.index.generation
         except TimeoutError:  # it is being opened for the first time, from a slow disk
             continue
         listed.append({"name": name, "generation": generation, "documents": count})
@@ -111,7 +113,8 @@ async def documents(  # noqa: PLR0913, one parameter a part of the request
     visible_documents = [
         document for document in opened.documents[position:] if is_visible(document, who)
     ]
-    page, more = visible_documents[:limit], len(visible_documents) > limit
+    page = visible_documents[:limit]
+    more = len(visible_documents) > limit
     last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
     following = cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None
     return JSONResponse(
@@ -272,7 +275,8 @@ def _check_collections(state: ServerState, collection: str) -> None:
 
 
 async def _save_body(request: Request, file: Path, state: ServerState) -> bytes:
-    options, digest = state.options, hashlib.sha256()
+    options = state.options
+    digest = hashlib.sha256()
     with refuse_full_disk(), file.open("xb") as out:
         async for piece in iter_body(
             request,

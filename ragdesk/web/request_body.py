@@ -124,7 +124,8 @@ async def iter_body(
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > MAX_JSON_DIGITS or int(declared) > limit):
         raise too_large
-    size, started = 0, asyncio.get_running_loop().time()
+    size = 0
+    started = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(seconds) as clock:
             with arrivals.track(clock) as arrival:

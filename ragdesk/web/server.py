@@ -47,7 +47,8 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
         super().__init__(*args, **more)
         self.ledger = connections
-        self.trusted, self.owner = False, ""
+        self.trusted = False
+        self.owner = ""
         self.app_state = {**self.app_state, "connection": self}
         self._deadline: asyncio.TimerHandle | None = None
         self._postponed = False
@@ -94,7 +95,8 @@ class BoundedProtocol(H11Protocol):
         if self._under_way():
             self.ledger.mark_busy(self)
             if self._counted is not self.cycle:
-                self._counted, self._arrives_since = self.cycle, time.monotonic()
+                self._counted = self.cycle
+                self._arrives_since = time.monotonic()
                 self._received = 0
 
     def on_response_complete(self) -> None:

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 from ragdesk.errors import DiskFull
 
-UPLOADS_FOLDER, UPLOADS_LOCK = "uploads", "LOCK"
+UPLOADS_FOLDER = "uploads"
+UPLOADS_LOCK = "LOCK"
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 log = logging.getLogger("ragdesk.web")
 

@@ -244,10 +244,8 @@ def _apply_properties(style: Style, own: Element | None) -> Style:
         style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)
     numbers = find_child(own, "numPr")
     if numbers is not None:
-        number, depth = (
-            read_attribute(find_child(numbers, "numId")),
-            read_attribute(find_child(numbers, "ilvl")),
-        )
+        number = read_attribute(find_child(numbers, "numId"))
+        depth = read_attribute(find_child(numbers, "ilvl"))
         style = replace(
             style,
             number="" if number == "0" else number or style.number,

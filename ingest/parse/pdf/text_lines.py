@@ -32,7 +32,8 @@ SAME_LINE_SHARE = 0.4
 TURNED_HEIGHTS = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
 SMALLEST_SIZE = 0.5  # points
 TOUCHING_GAP = 0.1  # and closer than this they are one word, whatever stands between them
-FIRST_CJK, MOST_CJK = 0x2E80, 0.5  # of the words of a page
+FIRST_CJK = 0x2E80
+MOST_CJK = 0.5  # of the words of a page
 # How even the gaps of a stretched line are, least to widest, by their number; of four: 0.85.
 EVEN_GAPS = (2, 2, 0.97, 0.93)
 
