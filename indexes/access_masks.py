@@ -64,7 +64,7 @@ class AccessMasks:
 def _compute_mask(
     layout: RowLayout, table: DocumentTable, periods: PeriodClock, where: SearchFilter, since: str
 ) -> SearchMask:
-    """Answer a filter for the period that began ``since``, which names it among the remembered."""
+    """Compute the mask of a filter. since: when the validity period began; for the cache's key."""
     mask = layout.extend_mask(layout.mark_rows(table.filter_ranges(where)) & periods().mask.chunks)
     return replace(mask, where=where, now=since)
 

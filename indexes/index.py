@@ -231,8 +231,8 @@ class Index:
     def use_vector_store(self, store: VectorStore) -> bool:
         """Search vectors in a store from now on, if it has all of this generation; return that.
 
-        Else the segments are searched. So they are where access has changed since the publish: a
-        copy knows who might see a document then, not who may now.
+        Else the segments are searched, and also where access has changed since the publish: a copy
+        has the groups of that moment.
         """
         if self.access and store.copies_vectors:
             return False
@@ -370,7 +370,7 @@ class Index:
     def find_terms(self, terms: Sequence[str], rows: Rows) -> RowFlags:
         """Return which terms may stand in which chunk rows (n,): booleans (n, terms).
 
-        All may where the words are outdated: whoever reads the text itself will know.
+        All where the words are outdated: the caller finds out in the text.
         """
         if self.words_outdated:
             return np.ones((len(rows), len(terms)), dtype=np.bool_)

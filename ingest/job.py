@@ -83,10 +83,10 @@ class IngestJob:
     ) -> JobReport:
         """Mirror some sources into the collection.
 
-        groups: who may see all documents of these sources; None keeps what was said before.
-        begin_anew: let go of a collection that cannot be read whole; a whole one stays as it is.
-        Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
-        collection is as it was, but that a source which was to be seen by fewer will be.
+        groups: who may see all documents of these sources; None keeps the groups of before.
+        begin_anew: replace a collection that cannot be read whole; a whole one is kept. Raises
+        SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection is as
+        it was, except that groups which let fewer people in hold from then on.
         """
         started = time.monotonic()
         meter = ProgressMeter(on_progress)
@@ -161,7 +161,7 @@ class IngestJob:
         """Ingest one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
-        None keeps what was said before. admit: decides, once the collection is held, which
+        None keeps the groups of before. admit: decides, once the collection is held, which
         documents of the uri this is about, and the groups. Raises Unreadable when another source
         has that uri.
         """
@@ -272,7 +272,7 @@ class IngestJob:
     ) -> list[Skipped]:
         """Parse new and changed files and add them to the build; return the skipped ones.
 
-        keep_file: gets hold of the bytes to parse; by default they are copied to the originals.
+        keep_file: secures the bytes to parse; by default it copies them to the originals.
         """
         skipped = [entry for change in source_changes for entry in change.skipped]
         files = [raw for change in source_changes for raw in change.changes.files_to_parse]
@@ -402,7 +402,7 @@ def _settle_reading(
 ) -> dict[str, Any] | None:
     """Return how all documents are read from now on; None where older ones have to stay.
 
-    These could not be looked at, or their new version not be read: the next job tries again.
+    They stay where their originals cannot be read by the new versions: the next job tries again.
     """
     for change in source_changes:
         staying = [*change.changes.unchanged, *change.retained_documents(skipped)]

@@ -27,9 +27,9 @@ SIBLING_MARK = "~"  # between a source and the number of a document that stands 
 AdmissionRule = Callable[
     [Sequence[ListedDocument]], tuple[list[ListedDocument], frozenset[str] | None]
 ]
-"""Given all documents of a name: which of them a change is about, and whose the new one is.
+"""Takes all documents of a uri; returns those that a change is about, and its new groups.
 
-It is asked while the collection is held, and may raise: then nothing is changed.
+It is called while the collection is locked, and may raise: then nothing is changed.
 """
 
 
@@ -127,10 +127,8 @@ class ChangeDetector:
     ) -> list[SourceChanges]:
         """Compare folders and files with the published documents, one result per source.
 
-        groups: who may see them; None keeps what was said.
-
-        What was said of a source holds for all of its documents, whatever became of them since: a
-        generation that was gone back to may be of a time when others could see them.
+        groups: who may see them; None keeps the groups that are remembered for each source. These
+        hold for all of its documents: after a rollback, some may bear groups of an earlier time.
         """
         known_sources = dict(self.known_sources)
         source_changes = list[SourceChanges]()
@@ -195,7 +193,7 @@ class ChangeDetector:
         return frozenset()
 
     def _has_lost_memory(self, listed: Iterable[ListedDocument]) -> bool:
-        """Tell whether there were sources, and nothing says any more which groups they had."""
+        """Tell whether sources.json is missing, though there were sources before."""
         if (self.collection / sources.REMEMBERED_SOURCES).exists():
             return False
         if (self.collection / CACHE_FOLDER).exists():

@@ -1,4 +1,4 @@
-"""List the files of a source's path, and what among them is skipped."""
+"""List the files of a source's path, and those that are skipped, with the reason."""
 
 import os
 import stat
@@ -40,7 +40,7 @@ Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
-    excluded_folder: to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
+    excluded_folder: passed over inside a source, as the desk's own ``./var`` in ``.`` is.
     """
     return [
         (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
@@ -57,7 +57,7 @@ def list_newer_names(listing: Listing, reference: Path) -> list[str]:
     plain_files = (
         entry for _, entries in listing for entry in entries if isinstance(entry, SourceFile)
     )
-    return [one.name for one in plain_files if one.status and one.status.st_ctime_ns >= since]
+    return [file.name for file in plain_files if file.status and file.status.st_ctime_ns >= since]
 
 
 def resolve_paths(paths: Sequence[Path]) -> list[Path]:

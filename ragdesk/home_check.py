@@ -1,4 +1,4 @@
-"""Open the model, the home and every collection, and see whether they work."""
+"""The checks of ``ragdesk doctor`` that open the home, the model and every collection."""
 
 import shutil
 import time
@@ -36,7 +36,7 @@ class SelfTest:
     workspace: Workspace
 
     def home(self) -> Iterator[Finding]:
-        """Check whether it can be written, and has room."""
+        """Check whether the home can be written, and has room."""
         workspace = self.workspace
         home = workspace.home.absolute()
         at = next(folder for folder in (home, *home.parents) if folder.exists())
@@ -61,7 +61,7 @@ class SelfTest:
         yield Finding(what="home", state=state, found=observed, remedy=remedy)
 
     def model(self) -> Iterator[Finding]:
-        """Check whether it can be read, and was exported."""
+        """Check whether the model can be read, and was exported."""
         workspace = self.workspace
         try:
             model = model_files.find_model(workspace.settings.embed.model, workspace.models_folder)
@@ -78,7 +78,7 @@ class SelfTest:
         yield Finding(what="onnx cache", state="ok", found=cache)
 
     def embedder(self) -> Iterator[Finding]:
-        """Check whether its vectors make sense."""
+        """Check whether the embedder's vectors make sense."""
         workspace = self.workspace
         started = time.perf_counter()
         embedder = workspace.embedder
@@ -99,7 +99,7 @@ class SelfTest:
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
-        """Check whether each can be opened with this embedder."""
+        """Check whether each collection can be opened with this embedder."""
         workspace = self.workspace
         if not workspace.list_collections():
             yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
@@ -141,7 +141,11 @@ class SelfTest:
         usable = keys.has_valid_key()
         has_keys = keys.has_had_keys()
         keys.close()
-        observed = "valid ones stand" if usable else "none that is valid" if has_keys else "none"
+        observed = "none"
+        if usable:
+            observed = "valid ones stand"
+        elif has_keys:
+            observed = "none that is valid"
         remedy = (
             "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
         )

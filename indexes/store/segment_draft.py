@@ -41,8 +41,8 @@ EmbedProgress = Callable[[int, int], None]
 class _Slab:
     """Entries waiting for their vectors. chunks: number added when it was sent.
 
-    entries: of each its number and the key of its text. new: keys that this draft met first here.
-    known: their vectors as far as they are held. fresh, vectors: keys that are being embedded.
+    entries: number and text key of each. new: keys that no earlier slab of this draft had. known:
+    stored vectors, by key. fresh: keys of the texts that are being embedded, as ``vectors``.
     """
 
     entries: Sequence[tuple[int, bytes]]
@@ -56,8 +56,8 @@ class _Slab:
 class SegmentDraft:
     """Writes one segment into a folder of its own.
 
-    known: vectors of texts that are held already, by key. note: told what was embedded anew,
-    at once. progress: told the chunks done and the texts embedded, after each slab.
+    known: returns stored vectors of texts, by key. note: called at once with the vectors that were
+    embedded. progress: called with the chunks done and the texts embedded, after each slab.
     embedded: texts that the embedder was asked for.
     """
 

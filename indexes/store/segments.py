@@ -31,7 +31,7 @@ VECTORS_FOLDER = "dense"
 OWNERS_FILE = "entries.npy"
 KINDS_FILE = "kinds.npy"
 
-# Said to every embedder once, so that a model that was swapped under its old name is noticed.
+# Embedded once with every segment, so that a model that was swapped under its old name is noticed.
 CANARY_TEXT = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
 LEAST_COSINE = 0.999
 _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
@@ -40,10 +40,8 @@ _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would mo
 def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Vectors]:
     """Normalise vectors to length one, by key; zero and non-finite ones are left out.
 
-    One without a direction is left out.
-
-    given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
-    that is no document's fault, and an index without vectors would be worse than none.
+    vectors (n, dim): as an embedder made them. Raises IndexesError when fewer than half of them are
+    finite: that is no document's fault, and an index without vectors would be worse than none.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     finite = np.isfinite(vectors).all(axis=1)

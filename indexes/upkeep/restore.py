@@ -51,12 +51,12 @@ def restore_backup(
 ) -> int:
     """Publish the content of a backup as the collection's next generation; return its number.
 
-    Everything is written and checked aside first; a collection that there is not yet appears in one
-    step. What answered before can be gone back to. A document that the collection knows keeps the
-    groups that were last said of it there. extra_files: of the rooms above, which the backup may
-    hold. Raises IndexDamaged when the backup is not whole, holds
-    what no backup of ours would, or when what was last said cannot be read (unless
-    ``old_groups``), CollectionBusy, OSError; then nothing has changed.
+    Everything is written and checked aside first; a collection that does not exist yet appears in
+    one step, and one that does can be rolled back. A document that the collection knows keeps its
+    present access groups. extra_files: of the rooms above, which the backup may hold. Raises
+    IndexDamaged when the backup is not whole, holds what no backup of ours would, or when the
+    present groups cannot be read (unless ``old_groups``: then those of the backup hold),
+    CollectionBusy, OSError; then nothing has changed.
     """
     if collection.exists():
         with locks.lock_collection(collection):

@@ -71,11 +71,11 @@ def collect_regrouped(
 ) -> Iterator[ListedDocument]:
     """List the documents of a table whose access groups have changed since, with the groups of now.
 
-    The last word on a document is that of the newest generation which lists it; one whose table is
-    not whole, or that was cleared, speaks by its access log. Where another text has the name, or a
-    log does not tell of which text it speaks, the old text is for those alone whom all let in.
-    Raises IndexDamaged where neither table nor log can be read, unless ``old_groups`` lets what it
-    said be passed over. known: it and those below need not be known.
+    The groups of a document are those of the newest generation that lists it. Of a generation that
+    was cleared, or whose table is not whole, the access log is read instead. Where the text of a
+    document was replaced since, or a log does not say which text it means, the old text is only for
+    those whom the groups of both let in. Raises IndexDamaged where neither table nor log can be
+    read, unless ``old_groups``. known: of this generation and older ones neither is needed.
     """
     with closing(DocumentTable(table)) as old:
         left = {document.place: document for document in old.iter_all()}
@@ -106,10 +106,10 @@ def collect_regrouped(
 
 
 def _list_authorities(collection: Path) -> list[int]:
-    """List the generations that have a say in who may see what, newest first.
+    """List the generations whose table or access log says who may see what, newest first.
 
-    With those that were cleared and left a log; of others between, one of each gap, of which
-    nothing can be read.
+    Cleared ones count, as their logs are left. A gap between the numbers is listed by one number,
+    of which nothing can be read.
     """
     known = {*generations.list_generations(collection), *access_log.list_access_logs(collection)}
     gaps = {number - 1 for number in known if number > min(known)}

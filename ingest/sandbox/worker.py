@@ -78,7 +78,7 @@ def answer_request(
 ) -> list[bytes]:
     """Make the frame for one request: the parsed document, or why it was not taken in.
 
-    prepared: the types that this process reads. Raises NotPrepared for another.
+    prepared: the types that this process reads. Raises ParserNotPrepared for another.
     """
     try:
         body = _read_document(Path(request["file"]), real=request.get("real", False))

@@ -1,8 +1,8 @@
-"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles.
+"""Run the app under uvicorn, with limits on connections that are slow or idle.
 
-uvicorn's own timeout runs between requests only. Here a clock runs while headers arrive, no
-further request is begun while an answer waits to be read, a body that nobody will read is let
-run out and the connection closed, and what was not read in time is thrown away.
+uvicorn's own timeout runs between requests only. Here headers must arrive in time, no further
+request is begun while an answer waits to be read, a body that nobody will read is drained and its
+connection closed, and a connection whose client does not read its answer in time is ended.
 """
 
 import asyncio
