@@ -55,7 +55,7 @@ class RowLayout:
         return self._order[digest]
 
     def mark_rows(self, ranges: Iterable[tuple[str, int, int]]) -> RowFlags:
-        """Return flags set for the chunk rows of some ranges: segment, first row, number of rows."""
+        """Return flags set for the chunk rows of some ranges: segment, first row, how many."""
         flags = np.zeros(self.starts[-1], dtype=np.bool_)
         for digest, first, count in ranges:
             start = int(self.starts[self._order[digest]]) + first
