@@ -7,10 +7,10 @@ any order; ties never depend on it.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from eval.stats import Floats
 
 BINS = 10
-Floats = NDArray[np.float64]
 
 
 def compute_auroc(above: Sequence[float], below: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from indexes.text.coverage import Idf
 from indexes.text.folding import normalise_text
+from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, tokenize_text
 
 _SPACE = re.compile(r"\s+")
@@ -89,4 +90,4 @@ def _fold_answer(text: str) -> str:
     return _CJK_GAP.sub("", folded)
 
 
-_CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
+_CJK_GAP = re.compile(rf"(?<=[{HAN}]) | (?=[{HAN}])")

@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from eval import stats
 from eval.case import Case
 from eval.errors import BadCases
+from eval.stats import Floats
 from eval.target_reply import read_reply
 from eval.trial import Trial
 
-FOLDS = 5
+CALIBRATION_FOLDS = 5
 RIDGE = 1.0  # penalty on the squared weights of standardised signals, none on the intercept
 SURE_LOGIT = 30.0  # beyond it a likelihood is 0 or 1 to thirteen digits
-LEVEL = 0.95  # of the bound: in so many of all samples the promise holds
+BOUND_LEVEL = 0.95  # of the bound: in so many of all samples the promise holds
 ALL_LANGUAGES = "*"
 LEAST = 30  # answerable cases of a group; unanswerable ones are bounded by alpha itself
-OWN = frozenset({"answerable", "calibrated"})  # what the desk made of the signals itself
-Floats = NDArray[np.float64]
+DESK_SIGNALS = frozenset({"answerable", "calibrated"})  # what the desk made of the signals itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> I
         if trial is None or trial.status != "ok":
             continue
         reply = read_reply(trial.reply)
-        signals = {name: float(v) for name, v in reply.signals.items() if name not in OWN}
+        signals = {name: float(v) for name, v in reply.signals.items() if name not in DESK_SIGNALS}
         if signals:
             yield SignalRow(
                 case=case.id,
@@ -78,7 +78,7 @@ def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> I
 
 
 def calibrate_confidence(
-    rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
+    rows: Sequence[SignalRow], alpha: float, level: float = BOUND_LEVEL
 ) -> dict[str, Any]:
     """Fit each language group that has enough cases, and all cases together for the others.
 
@@ -118,7 +118,7 @@ def fit_logistic_model(rows: Sequence[SignalRow], names: Sequence[str]) -> Logis
 
 
 def find_confidence_floor(
-    sure: Floats, known: NDArray[np.bool_], alpha: float, level: float = LEVEL
+    sure: Floats, known: NDArray[np.bool_], alpha: float, level: float = BOUND_LEVEL
 ) -> float:
     """Return the lowest confidence from which answering keeps the promise; above 1: none does.
 
@@ -160,7 +160,7 @@ def score_out_of_fold(rows: Sequence[SignalRow], names: Sequence[str]) -> Floats
     """Return the confidence of each case by a model that saw no case of its cluster."""
     fold = _split_folds(rows)
     sure = np.zeros(len(rows))
-    for i in range(FOLDS):
+    for i in range(CALIBRATION_FOLDS):
         model = fit_logistic_model(
             [row for row, f in zip(rows, fold, strict=True) if f != i], names
         )
@@ -171,13 +171,13 @@ def score_out_of_fold(rows: Sequence[SignalRow], names: Sequence[str]) -> Floats
 
 
 def validate_calibration(
-    rows: Sequence[SignalRow], alpha: float, level: float = LEVEL
+    rows: Sequence[SignalRow], alpha: float, level: float = BOUND_LEVEL
 ) -> dict[str, Any]:
     """Test the promise on cases not used to fit: model and floor come from the other folds."""
     fold = _split_folds(rows)
     names = _signal_names(rows)
     decisions: list[tuple[SignalRow, bool]] = []
-    for i in range(FOLDS):
+    for i in range(CALIBRATION_FOLDS):
         train = [row for row, f in zip(rows, fold, strict=True) if f != i]
         known = np.array([row.known for row in train])
         least = find_confidence_floor(score_out_of_fold(train, names), known, alpha, level)
@@ -223,7 +223,7 @@ def _split_folds(rows: Sequence[SignalRow]) -> NDArray[np.int64]:
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[row.cluster] = sizes.get(row.cluster, 0) + 1
-    filled = [0] * FOLDS
+    filled = [0] * CALIBRATION_FOLDS
     place = {}
     for name in sorted(sizes, key=lambda cluster: (-sizes[cluster], cluster)):
         place[name] = filled.index(min(filled))

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from eval.case import Case, Evidence
 from indexes.text.coverage import compute_coverage
-from indexes.text.sentences import split_sentences
+from indexes.text.sentences import Span, split_sentences
 from indexes.text.tokens import tokenize_text
 
-Span = tuple[int, int]
 Texts = Callable[[str], str | None]  # the stored text of a document, by its uri
 _SPACE = re.compile(r"\s+")
 

@@ -3,7 +3,8 @@
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
 
-from eval.evidence import EvidencePlace, Span
+from eval.evidence import EvidencePlace
+from indexes.text.sentences import Span
 from indexes.text.tokens import tokenize_text
 
 SHARE = 0.8  # of a quote's words that a text without offsets must hold

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.case import Case, Evidence, Stratum, write_case_lines
-from eval.evidence import Span
 from eval.run_folder import CASES
 from indexes.text.scripts import detect_language
+from indexes.text.sentences import Span
 
-SEED = 20261123
+GENERATION_SEED = 20261123
 SHORTEST = 40  # characters of a section that says something
 OUT_SECTIONS = 0.25  # share of all sections that is left out
 OUT_DOCUMENTS = 0.15  # share of all documents
@@ -42,7 +42,9 @@ class SourceDocument:
     sections: tuple[Section, ...]
 
 
-def generate_cases(sources: Iterable[SourceDocument], out: Path, seed: int = SEED) -> list[Case]:
+def generate_cases(
+    sources: Iterable[SourceDocument], out: Path, seed: int = GENERATION_SEED
+) -> list[Case]:
     """Write cases.jsonl and documents/ below ``out``; return the cases."""
     dice = random.Random(seed)  # noqa: S311, nothing is kept secret by it
     cases: list[Case] = []

@@ -12,7 +12,7 @@ from eval.report import EvalReport
 from eval.scoring_types import AnsweredCase, ScoredCase
 
 SHOWN_PASSAGES = 3
-LONGEST = 900
+LONGEST_QUOTE = 900
 HEADLINE = (
     "recall@8",
     "ndcg@10",
@@ -200,7 +200,7 @@ def _render_answer(answered_case: AnsweredCase) -> Iterator[str]:
     for cited in answered_case.reply.citations:
         lost = ' <b class="bad">does not resolve</b>' if cited.resolved is False else ""
         yield f"<blockquote>[{cited.number}] <code>{escape(cited.uri)}</code>{lost} "
-        yield f"{escape(cited.quote[:LONGEST])}</blockquote>"
+        yield f"{escape(cited.quote[:LONGEST_QUOTE])}</blockquote>"
 
 
 def _render_passages(answered_case: AnsweredCase) -> Iterator[str]:
@@ -237,7 +237,7 @@ def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
         parts += [escape(text[at:start_]), f"<mark>{escape(text[start_:end])}</mark>"]
         at = end
     rest = text[at:]
-    return "".join([*parts, escape(rest[:LONGEST]), "…" if len(rest) > LONGEST else ""])
+    return "".join([*parts, escape(rest[:LONGEST_QUOTE]), "…" if len(rest) > LONGEST_QUOTE else ""])
 
 
 def _render_table(rows: Sequence[str]) -> str:

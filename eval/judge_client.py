@@ -6,15 +6,14 @@ A reply that was cut off, or is not the JSON that was asked for, is an error and
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.errors import NoAnswer
-from eval.targets import post_json
+from eval.targets import Json, post_json
 
-Json = Mapping[str, Any]
 WARM = 0.7
 
 

@@ -22,7 +22,9 @@ from eval.target_reply import TargetReply, read_reply
 from eval.trial import Trial
 from indexes.text.coverage import Idf
 
-ROUNDS = 1_000  # of the bootstrap of figures that are no means: they are computed anew each time
+FIGURE_ROUNDS = (
+    1_000  # of the bootstrap of figures that are no means: they are computed anew each time
+)
 Curve = Callable[[Sequence[float], Sequence[float]], float]
 CURVES: Mapping[str, Curve] = {
     "aurc": abstention_metrics.compute_aurc,
@@ -299,7 +301,7 @@ def _bootstrap_curve(
     if place.max() + 1 < stats.FEW:
         return whole, min(0.0, whole), max(1.0, whole)
     drawn: list[float] = []
-    for weights in stats.draw_cluster_samples(place.max() + 1, ROUNDS):
+    for weights in stats.draw_cluster_samples(place.max() + 1, FIGURE_ROUNDS):
         for row in weights:
             value = figure(np.repeat(all_rows, row.astype(int)[place]))
             if value is not None:

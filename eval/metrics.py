@@ -3,13 +3,14 @@
 from collections.abc import Callable, Hashable, Sequence
 
 from eval import answer_metrics, citation_metrics, evidence_spans, faithfulness, ranking_metrics
-from eval.evidence import EvidencePlace, Span
+from eval.evidence import EvidencePlace
 from eval.scoring_types import AnsweredCase, Better, Metric, Score, skip_metric
 from eval.violations import list_violations
+from indexes.text.sentences import Span
 
 CUTS = (1, 3, 8)
 DEPTH = 10
-RIGHT = 0.5  # of the reference's words, where nothing names what must be said
+RIGHT_SHARE = 0.5  # of the reference's words, where nothing names what must be said
 NOT_ANSWERED = "the answer was not given"
 
 
@@ -158,7 +159,8 @@ def is_answer_right(answered_case: AnsweredCase) -> float | None:
         return float(answer_metrics.compute_included_share(text, case.must_include) == 1.0)
     if case.reference:
         return float(
-            answer_metrics.compute_answer_recall(text, case.reference, answered_case.idf) >= RIGHT
+            answer_metrics.compute_answer_recall(text, case.reference, answered_case.idf)
+            >= RIGHT_SHARE
         )
     return _cited_evidence(answered_case) if answered_case.places else None
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["number", "unit", "date", "entity", "negation"]
-KINDS: tuple[Kind, ...] = ("number", "unit", "date", "entity", "negation")
+MUTATION_KINDS: tuple[Kind, ...] = ("number", "unit", "date", "entity", "negation")
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,/:-])(?:\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"
     r"(?![A-Za-z0-9_/:-]|,\d| ?[年月日号])"
 )
-_MARKER = re.compile(r"\s*\(?\d{1,2}[.)]\s")  # of a list: no number of anything
+_MARKER = re.compile(r"\s*\(?\d{1,2}[.)]\s")  # numbers of a list alone: no number of anything
 _HAN_NUMBER = re.compile(
     r"(?<![一二三四五六七八九十百千万第两零])[二三四五六七八九十](?=[个天日小分周月年元次台件份人])"
 )

@@ -11,13 +11,13 @@ from typing import Any
 
 from eval import faithfulness, stats
 from eval.imports.rated import RatedText
-from eval.mutate import KINDS, Mutation, list_entities, mutate_sentence
+from eval.mutate import MUTATION_KINDS, Mutation, list_entities, mutate_sentence
 from eval.target_reply import split_marked_text
 from eval.validate import compute_idf
 from eval.violations import LABEL, list_violations
 from indexes.text.coverage import Idf
 
-SEED = 20261123
+MUTATION_SEED = 20261123
 LABELLED = "entity_in_label"  # of a list item: labels order an answer and count as no claim
 Counts = dict[str, list[float]]
 
@@ -35,9 +35,9 @@ def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
     ]
     idf = compute_idf([source for rated_text in rated for source in rated_text.sources])
     names = list_entities([source for rated_text in rated for source in rated_text.sources])
-    dice = random.Random(SEED)  # noqa: S311, nothing is kept secret by it
+    dice = random.Random(MUTATION_SEED)  # noqa: S311, nothing is kept secret by it
     detected: Counts = {
-        kind: [] for kind in (*KINDS, LABELLED, "citation_swapped", "citation_dropped")
+        kind: [] for kind in (*MUTATION_KINDS, LABELLED, "citation_swapped", "citation_dropped")
     }
     alarms: Counts = {"texts": [], "sentences": []}
     for rated_text in good:
@@ -51,7 +51,7 @@ def run_mutation_suite(rated: Sequence[RatedText]) -> dict[str, Any]:
         if sentences:
             alarms["texts"].append(float(any(flagged)))
         for sentence, before in zip(sentences, flagged, strict=True):
-            for kind in KINDS:
+            for kind in MUTATION_KINDS:
                 broken = mutate_sentence(sentence, kind, dice, names)
                 if broken:
                     is_detected = bool(_flag_mutations(broken.after, rated_text, idf) - before)

@@ -9,9 +9,9 @@ from eval import evidence_spans, faithfulness
 from eval.case import Case
 from eval.evidence import EvidencePlace
 from eval.target_reply import ReplySentence, TargetReply
+from eval.trial import Status
 from indexes.text.coverage import Idf
 
-Status = Literal["ok", "skipped", "error"]
 Better = Literal["higher", "lower"]
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from indexes.text.folding import normalise_text
 from indexes.text.sentences import split_sentences
 
-Outcome = Literal["answered", "abstained", "undetermined"]
-OUTCOMES: Mapping[str, Outcome] = {
+ReplyOutcome = Literal["answered", "abstained", "undetermined"]
+OUTCOMES: Mapping[str, ReplyOutcome] = {
     "answered": "answered",
     "not_found": "abstained",
     "unsupported": "abstained",
@@ -84,7 +84,7 @@ class TargetReply:
     """An answer as the metrics read it. confidence: 0..1 that answering is right, if known."""
 
     text: str
-    outcome: Outcome
+    outcome: ReplyOutcome
     sentences: tuple[ReplySentence, ...] = ()
     citations: tuple[ReplyCitation, ...] = ()
     passages: tuple[ReplyPassage, ...] = ()
@@ -127,7 +127,7 @@ def read_reply(
     )
 
 
-def classify_refusal(text: str) -> Outcome:
+def classify_refusal(text: str) -> ReplyOutcome:
     """Classify a text as answer or refusal by its words alone.
 
     >>> classify_refusal("You have 30 days.")

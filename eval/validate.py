@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from eval import answer_metrics, faithfulness, stats
 from eval.abstention_metrics import compute_auroc
 from eval.imports.rated import RatedText
+from eval.stats import Floats
 from eval.target_reply import split_marked_text
 from indexes.text.coverage import Idf
 
-FOLDS = 5
+VALIDATION_FOLDS = 5
 LENGTHS = 3
-ROUNDS = 1_000
+VALIDATION_ROUNDS = 1_000
 # Balanced accuracy, of whole sets or test parts: a yardstick, no paired comparison.
 PUBLISHED: Final = {
     "summedits": "balanced accuracy QAFactEval .655, GPT-4 .82, people .91 (Laban et al. 2023)",
     "wice": "balanced accuracy T5-3B .817, GPT-4 .787 (on claims of Kamoi et al. 2023)",
 }
-Floats = NDArray[np.float64]
 
 
 class Verifier(Protocol):
@@ -141,8 +141,8 @@ def _balanced_accuracy(scores: VerifierScores) -> float:
     if scores.good.all() or not scores.good.any():
         return math.nan
     accepted = np.zeros(len(scores.values), dtype=bool)
-    fold = scores.clusters % FOLDS
-    for i in range(FOLDS):
+    fold = scores.clusters % VALIDATION_FOLDS
+    for i in range(VALIDATION_FOLDS):
         train, test = fold != i, fold == i
         if test.any() and scores.good[train].any() and not scores.good[train].all():
             accepted[test] = scores.values[test] >= find_threshold(
@@ -241,7 +241,7 @@ def _draw_rows(scores: VerifierScores) -> list[NDArray[np.int64]]:
     all_rows = np.arange(len(scores.values))
     return [
         np.repeat(all_rows, row.astype(int)[scores.clusters])
-        for block in stats.draw_cluster_samples(int(scores.clusters.max()) + 1, ROUNDS)
+        for block in stats.draw_cluster_samples(int(scores.clusters.max()) + 1, VALIDATION_ROUNDS)
         for row in block
     ]
 

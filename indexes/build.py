@@ -18,6 +18,7 @@ from indexes.chunk import Chunk, DocumentRecord
 from indexes.embedding.embedder import Embedder
 from indexes.errors import BaseDamaged, IndexDamaged, IndexesError, IndexMismatch
 from indexes.index import Index
+from indexes.search_results import Vectors
 from indexes.store import (
     access_log,
     durability,
@@ -40,7 +41,6 @@ from indexes.store.vector_journal import VectorJournal
 from indexes.upkeep import retention
 from indexes.upkeep.compaction import MergePolicy, SegmentSize, choose_segments
 from indexes.upkeep.retention import Retention
-from indexes.vectors.faiss_index import Vectors
 
 _RECORD_FIELDS = (
     *("id", "uri", "source", "title", "media_type", "language", "digest", "groups", "validity"),

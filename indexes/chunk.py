@@ -9,7 +9,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-Span = tuple[int, int]
+from indexes.text.sentences import Span
+
 ChunkKind = Literal["prose", "list", "table", "code", "faq"]
 Finder = Literal["dense", "lexical", "identifier", "question"]
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from indexes.access_masks import AccessMasks
 from indexes.chunk import SearchFilter
-from indexes.search_results import Hits, merge_hits
+from indexes.search_results import Hits, Vectors, merge_hits
 from indexes.store.row_layout import RowLayout, SearchMask
-from indexes.vectors.faiss_index import Vectors
 from indexes.vectors.faiss_store import SegmentSearcher
 from indexes.vectors.vector_store import SearchScope, VectorSearcher
 

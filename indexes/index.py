@@ -28,7 +28,7 @@ from indexes.errors import (
     tells_absence,
 )
 from indexes.lexical.ranking import Ranking
-from indexes.search_results import Hits, Rows, Scores, merge_hits
+from indexes.search_results import Hits, Rows, Scores, Vectors, merge_hits
 from indexes.store import content_digest, document_table, generations, locks, manifest
 from indexes.store.access_log import NO_ACCESS_CHANGES, AccessChanges
 from indexes.store.chunk_store import ChunkStore
@@ -39,7 +39,7 @@ from indexes.store.restricted_documents import RestrictedDocumentTable
 from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
 from indexes.store.segments import Segment, describe_embedder_mismatch
 from indexes.text import tokens
-from indexes.vectors.faiss_index import FaissIndex, Vectors
+from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
 from indexes.vectors.vector_store import GenerationVectors, VectorStore
 

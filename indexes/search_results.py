@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
 RowMask = NDArray[np.bool_]
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

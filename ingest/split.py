@@ -13,9 +13,11 @@ from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 
-from indexes.chunk import Chunk, ChunkKind, Span
+from indexes.chunk import Chunk, ChunkKind
 from indexes.embedding.tokenizer import Tokenizer
+from indexes.text.list_items import starts_list_item
 from indexes.text.scripts import detect_language
+from indexes.text.sentences import Span
 from ingest.chunk_context import LeadWriter
 from ingest.document import Block, Document
 from ingest.token_breaks import mark_token_breaks
@@ -33,9 +35,6 @@ _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal 
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
 # Characters of a line without a full stop that is read as a label of what follows.
 _LONGEST_LABEL = 24
-_ITEM = re.compile(
-    r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、])"
-)
 _TEXT_LINE = re.compile(r"[^\n]+")
 _FINAL = frozenset(".!?。！？…")
 _BREAKS = ("P", "L", "S", "C", "W", "")  # of ``mark_token_breaks``, strongest first
@@ -259,7 +258,7 @@ class _UnitPacker:
         """Join the lines of an item that goes on over several."""
         items: list[Span] = []
         for start, end in lines:
-            if items and not _ITEM.match(self._text, start, end):
+            if items and not starts_list_item(self._text, start, end):
                 items[-1] = (items[-1][0], end)
             else:
                 items.append((start, end))

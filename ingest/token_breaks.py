@@ -8,8 +8,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-from indexes.chunk import Span
-from indexes.text.sentences import split_sentences
+from indexes.text.sentences import Span, split_sentences
 
 _CLAUSE_ENDS = tuple(",;:)|，；、：）》")
 _FIRST_WIDE = "\u2e80"  # from here on, scripts are written without spaces

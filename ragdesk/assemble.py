@@ -158,7 +158,8 @@ class Workspace:
     def vector_store(self) -> VectorStore:
         """Open the vector store that settings name. Raises ModelMissing, VectorsUnreachable."""
         try:
-            return open_vector_store(self.settings.indexes)
+            options = self.settings.indexes
+            return open_vector_store(options.backend, options)
         except ValueError as error:
             raise SettingsError(str(error)) from error
 

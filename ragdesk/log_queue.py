@@ -13,9 +13,9 @@ from typing import Final
 
 from ragdesk.log_repeats import Repeats, classify_record
 
-ROOM = 1_048_576  # bytes of lines that wait to be read
+QUEUE_BYTES = 1_048_576  # bytes of lines that wait to be read
 ROOM_FOR_ERRORS = 262_144  # further bytes, for errors alone: a flood of warnings hides none
-LONGEST = 65_536  # characters of a line: a traceback fits
+LONGEST_LINE = 65_536  # characters of a line: a traceback fits
 CLOSING = 1.0  # seconds that the end of the process waits for the reader
 MANY = 50  # lines written with one call at most
 
@@ -65,10 +65,10 @@ class QueueHandler(logging.Handler):
             text = self.format(record)
         except Exception as error:  # noqa: BLE001, a line that cannot be made must be told as well
             text = f"a log line could not be made: {record.msg!r}: {type(error).__name__}: {error}"
-        return (text[:LONGEST] + "\n").encode(errors="backslashreplace")
+        return (text[:LONGEST_LINE] + "\n").encode(errors="backslashreplace")
 
     def _append(self, line: bytes, record: logging.LogRecord) -> None:
-        room = ROOM + ROOM_FOR_ERRORS * (record.levelno >= logging.ERROR)
+        room = QUEUE_BYTES + ROOM_FOR_ERRORS * (record.levelno >= logging.ERROR)
         if self._size + len(line) > room:
             self._dropped[record.levelname.lower()] += 1
             return

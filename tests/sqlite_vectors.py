@@ -47,14 +47,14 @@ class SqliteVectorStore(VectorStore):
 
 class SqliteVectorSearcher(VectorSearcher):
     def __init__(self, store, own, generation):
-        self.store, self.own, self.most_views = store, own, generation.most_views
-        self.sizes = [segment.entries for segment in generation.segments]
+        self.store, self.own, self.generation = store, own, generation
 
     def search_vectors(self, vector, k, scope):
-        rows, vectors = zip(*self.store.execute(f"SELECT row, vector {OWN}", self.own), strict=True)
-        matrix = np.frombuffer(b"".join(vectors), np.float32).reshape(len(rows), -1)
-        scores = (matrix.astype(np.float64) @ vector).astype(np.float32)
-        masks = zip(self.sizes, scope.entry_masks(), strict=True)
-        flags = np.concatenate([np.ones(n, bool) if mask is None else mask for n, mask in masks])
-        allowed = flags[list(rows)]
-        return select_best(np.array(rows)[allowed], scores[allowed], k * self.most_views)
+        found = self.store.execute(f"SELECT row, vector {OWN}", self.own)
+        rows = np.array([row for row, _ in found], dtype=np.int64)
+        matrix = np.array([np.frombuffer(blob, np.float32) for _, blob in found])
+        scores = (matrix.reshape(-1, len(vector)).astype(float) @ vector).astype(np.float32)
+        masks = zip(self.generation.segments, scope.entry_masks(), strict=True)
+        flags = [np.ones(part.entries) if mask is None else mask for part, mask in masks]
+        allowed = np.concatenate([[], *flags])[rows] > 0
+        return select_best(rows[allowed], scores[allowed], k * self.generation.most_views)

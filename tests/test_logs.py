@@ -11,10 +11,10 @@ import threading
 
 import httpx
 import pytest
-from served import served
+from server_process import served
 
-from ragdesk.log_queue import ROOM, QueueHandler
-from ragdesk.log_repeats import KINDS, Repeats, classify_record
+from ragdesk.log_queue import QUEUE_BYTES, QueueHandler
+from ragdesk.log_repeats import COUNTED_KINDS, Repeats, classify_record
 from ragdesk.logs import LineFormatter
 
 BAD = [
@@ -69,7 +69,7 @@ def test_a_stuck_reader_holds_up_nobody_and_is_told_how_much_it_missed(pipe, log
     fill(writer)
     os.set_blocking(writer, True)
     handler = attach(logger, writer)
-    text, count = "x" * 1_000, ROOM // 1_000 + 200
+    text, count = "x" * 1_000, QUEUE_BYTES // 1_000 + 200
 
     def flood() -> None:
         for number in range(count):
@@ -160,10 +160,10 @@ def test_no_client_makes_more_kinds_than_are_kept():
     repeats = Repeats()
     admitted = sum(
         repeats.admit(classify_record(one), one)
-        for n in range(KINDS * 4)
+        for n in range(COUNTED_KINDS * 4)
         for one in [record("ragdesk.web", "request", repeats=("/", n))]
     )
-    assert admitted == KINDS + 1
+    assert admitted == COUNTED_KINDS + 1
 
 
 def test_a_server_whose_log_nobody_reads_answers_and_ends(tmp_path):

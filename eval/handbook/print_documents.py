@@ -25,9 +25,9 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tableofcontents import TableOfContents
 
-ROOM = Path(__file__).parent
-SOURCES = ROOM / "sources"
-DOCUMENTS = ROOM / "documents"
+HANDBOOK_FOLDER = Path(__file__).parent
+SOURCE_FOLDER = HANDBOOK_FOLDER / "sources"
+DOCUMENT_FOLDER = HANDBOOK_FOLDER / "documents"
 
 
 class TextBlock(NamedTuple):
@@ -144,7 +144,7 @@ PRINTS: tuple[tuple[Callable[[Path, Path, str], None], str, str, str], ...] = (
 def main() -> None:
     """Print every file of the handbook that is not plain text."""
     for print_one, source, file, title in PRINTS:
-        print_one(SOURCES / source, DOCUMENTS / file, title)
+        print_one(SOURCE_FOLDER / source, DOCUMENT_FOLDER / file, title)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,22 @@ that cannot be exported); both give an Embedder.
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexes.embedding import model_cache, model_files
 from indexes.embedding.chinese_check import reads_chinese
-from indexes.embedding.model_files import NO_MODEL, PACKAGED_MODEL, ModelFiles
+from indexes.embedding.model_files import NO_MODEL, PACKAGED_MODEL, ModelFiles, TextEncoder
 from indexes.embedding.tokenizer import Tokenizer
 from indexes.errors import ModelMissing
+from indexes.search_results import Vectors
 from indexes.text.scripts import reads_without_cjk
 
-Vectors = NDArray[np.float32]
-Encode = Callable[[Sequence[str]], Vectors]
 Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
 
 # Points of nDCG@10 that int8 costs, by the digest of the model's files (first 16 characters).
@@ -144,7 +142,7 @@ class _WordsOnly(_TokenizerEmbedder):
 class _LocalEmbedder(_TokenizerEmbedder):
     """An embedder in this process; ``encode`` runs the model on one of the two engines."""
 
-    def __init__(self, card: EmbedderCard, encode: Encode, file: Path) -> None:
+    def __init__(self, card: EmbedderCard, encode: TextEncoder, file: Path) -> None:
         super().__init__(card, file)
         self._encode = encode
 
@@ -245,7 +243,7 @@ def _open_local(  # noqa: PLR0913, each is another fact of the embedder
     options: EmbedOptions,
     model: ModelFiles,
     cache: Path,
-    encode: Encode,
+    encode: TextEncoder,
     revision: str,
     *,
     recipe: int,

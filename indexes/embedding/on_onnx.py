@@ -6,7 +6,7 @@ embedded with it: int8 scales are taken per run, so in a batch they depend on th
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,15 +16,13 @@ import tokenizers
 from numpy.typing import NDArray
 
 from indexes.embedding import model_cache
-from indexes.embedding.model_files import ModelFiles
+from indexes.embedding.model_files import ModelFiles, TextEncoder
 from indexes.embedding.onnx_export import EXPORT_RECIPE, export_onnx_graph
 
 SMALL_MODEL = 400_000_000  # bytes of weights up to which one core serves one text
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
-
-def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: int) -> Encode:
+def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: int) -> TextEncoder:
     """Open a model, exported before or now; gives the function that makes unit vectors (n, dim).
 
     threads: CPU cores used in all. Raises ModelMissing when the model cannot be exported.

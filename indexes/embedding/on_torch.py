@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
-from indexes.embedding.model_files import ModelFiles
+from indexes.embedding.model_files import ModelFiles, TextEncoder
 from indexes.errors import ModelMissing
 
 BATCH_CPU = 8  # texts, sorted by length: 4-16 are alike on a CPU
 BATCH_GPU = 128
 MOST_ONNX_BYTES = 1_900_000_000  # bytes of weights that fit an ONNX file (2 GiB, protobuf's limit)
 _OPSET = 17
-
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 def has_gpu() -> bool:
@@ -38,7 +36,7 @@ def free_memory() -> int | None:
     return int(torch.cuda.mem_get_info(0)[0]) if has_gpu() else None
 
 
-def open_torch_encoder(weights: ModelFiles, *, device: str = "auto", threads: int) -> Encode:
+def open_torch_encoder(weights: ModelFiles, *, device: str = "auto", threads: int) -> TextEncoder:
     """Load a model; gives the function that makes unit vectors (n, dim) of n texts.
 
     On a GPU the weights are float16: cosine to float32 at least 0.999998 (40 abstracts).

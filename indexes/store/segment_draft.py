@@ -21,12 +21,12 @@ from indexes.chunk import Chunk, DocumentRecord
 from indexes.chunk_views import iter_views
 from indexes.embedding.embedder import Embedder
 from indexes.lexical.index_writer import LexicalIndexWriter
+from indexes.search_results import Vectors
 from indexes.store import durability, failpoints, segments
 from indexes.store.chunk_store import ChunkStoreWriter
 from indexes.store.vector_journal import hash_text
 from indexes.text import tokens
 from indexes.vectors import faiss_index
-from indexes.vectors.faiss_index import Vectors
 
 SLAB_ENTRIES = 256  # entries embedded at a time
 _AHEAD = 2  # slabs on their way at once

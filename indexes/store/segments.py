@@ -18,11 +18,12 @@ from indexes.embedding.model_files import NO_MODEL
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical.postings import LexicalIndex
 from indexes.mapped_arrays import map_array
+from indexes.search_results import Vectors
 from indexes.store import manifest
 from indexes.store.chunk_store import ChunkStore
 from indexes.store.strict_json import check_integer
 from indexes.text import tokens
-from indexes.vectors.faiss_index import FaissIndex, Vectors
+from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
 
 CHUNKS_FILE = "shelf.sqlite"

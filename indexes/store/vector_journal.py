@@ -14,15 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexes.embedding.embedder import EmbedderCard
+from indexes.search_results import Vectors
 from indexes.store import durability, failpoints, segments
 
 JOURNAL_FOLDER = "journal"
 LEAST_TEXTS = 64  # texts; fewer are embedded again sooner than their file is worth keeping
 _KEY = 16  # bytes of a text's digest
-Vectors = NDArray[np.float32]
 
 
 def hash_text(text: str) -> bytes:

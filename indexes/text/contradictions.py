@@ -25,6 +25,7 @@ from indexes.text.quantities import (
     find_per_units,
     find_quantities,
 )
+from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
 
 ContradictionKind = Literal[
@@ -95,10 +96,11 @@ _QUARTERS: Final = {
     f"q{n}": re.compile(rf"(?:{word}|{n}(?:st|nd|rd|th)) quarter|第{'一二三四'[n - 1]}季")
     for n, word in enumerate(_ORDINALS, 1)
 }
+# Takes off a bold heading as well, and no letter: "a) " may be a word of the claim.
 _ITEM = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)、．]\s*)?(?:\*\*[^*]*\*\*:?\s*)?")
 _NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)(?<![\w'’\"“*-])[A-Z][A-Za-zÀ-ÿ'’-]+")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{1,}")
-_HAN = re.compile(r"[\u4e00-\u9fff]")
+_HAN = re.compile(f"[{HAN}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from indexes.text.contradictions import (
     has_negation,
 )
 from indexes.text.folding import normalise_text
+from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, tokenize_text
 
 # Of a question's words, from which a clause speaks of just what was asked.
@@ -47,9 +48,9 @@ _ASKS = re.compile(
     r"(?:^|[,;.?!:]\s*|\band )(?:can|could|may|might|must|shall|should|do|does|did|is|are|was|were"
     r"|will|would|has|have|had|am)\b"
     r"|(?:can|could|may|do|does|is|are|will)n't |[吗嘛么][?？。!！\s]*$"
-    r"|是否|能否|可否|有无|([\u4e00-\u9fff])[不没]\1|可不可以"
+    rf"|是否|能否|可否|有无|([{HAN}])[不没]\1|可不可以"
 )
-_CHOICE = re.compile(r"([\u4e00-\u9fff])[不没](?=\1)|可不(?=可以)|有无|\bor not\b")
+_CHOICE = re.compile(rf"([{HAN}])[不没](?=\1)|可不(?=可以)|有无|\bor not\b")
 _MAIN = re.compile(r"(?<![a-z])(?:not|never|cannot)(?![a-z])|n't(?![a-z])|[不没]|无法|未")
 # Deny without a word of negation.
 _FORBIDS = re.compile(

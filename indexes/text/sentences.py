@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from indexes.chunk import Span
-
+Span = tuple[int, int]
 LONG_SENTENCE = 240  # columns (a Han character counts two) from which a semicolon ends a sentence
 ROW_COLUMNS = 400  # columns up to which a table row stays one piece
 WRAPPED_COLUMNS = 50  # columns that a line of wrapped prose has at least
@@ -22,6 +21,7 @@ _WIDE = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]"
 )
 _LINE = re.compile(r"[^\n\r\v\f\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x85\u2028\u2029]|$)")
+# Wider than an item of a list: headings, rows, boxes and labels begin a line of their own too.
 _MARKER = re.compile(
     r"\s*(?:[-*+•·▪◦●○■□–—>|]\s|\||#{1,6}\s|```|~~~|\[[ xX]\]"
     r"|[(（]?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4}|[一二三四五六七八九十]{1,3})[.)）、．](?!\d)|\d{1,2}(?:\.\d{1,2}){1,3}\s|第[一二三四五六七八九十百\d]{1,4}[章节条款项]|[QAqa问答][:：])"

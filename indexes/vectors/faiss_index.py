@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexes.errors import IndexDamaged, ModelMissing, tells_absence
 from indexes.mapped_arrays import map_array, map_bytes
-from indexes.search_results import Hits, RowMask, Rows, Scores, select_best
+from indexes.search_results import Hits, RowMask, Rows, Scores, Vectors, select_best
 
 try:
     import faiss as _faiss
@@ -24,7 +23,6 @@ except ImportError as error:  # pragma: no cover - the extras of pyproject.toml 
     raise ModelMissing(remedy) from error
 
 faiss: Any = _faiss  # its stubs leave out what its Python layer adds
-Vectors = NDArray[np.float32]
 IndexKind = Literal["flat", "ivf"]
 
 EXACT_UP_TO = 50_000  # vectors of a segment compared one by one; about 8 ms a query on one core

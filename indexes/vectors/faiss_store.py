@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from indexes.options import IndexesOptions
-from indexes.search_results import Hits, merge_hits
-from indexes.vectors.faiss_index import Vectors
+from indexes.search_results import Hits, Vectors, merge_hits
 from indexes.vectors.vector_store import (
     GenerationVectors,
     SearchScope,

@@ -20,13 +20,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from indexes.errors import ModelMissing
-from indexes.search_results import Hits, RowMask, Rows, Scores, select_best
+from indexes.search_results import Hits, RowMask, Rows, Scores, Vectors, select_best
 from indexes.vectors.faiss_index import (
     CANDIDATES_PER_HIT,
     DIRECT_UP_TO,
     FaissIndex,
     IndexKind,
-    Vectors,
     count_probes,
     faiss,
 )

@@ -14,8 +14,8 @@ import numpy as np
 
 from indexes.errors import ModelMissing, VectorsUnreachable
 from indexes.options import IndexesOptions
-from indexes.search_results import Hits, Scores, select_best
-from indexes.vectors.faiss_index import EXACT_UP_TO, Vectors
+from indexes.search_results import Hits, Scores, Vectors, select_best
+from indexes.vectors.faiss_index import EXACT_UP_TO
 from indexes.vectors.milvus_filter import format_filter
 from indexes.vectors.vector_store import (
     DocumentEntries,
@@ -35,6 +35,7 @@ STRONG_CONSISTENCY = "Strong"
 MOST_HITS = 16_384  # hits of one search that Milvus gives, and rows of one query
 _BATCH = 1_000  # entries of one insert: 1.5 MB of 384 dimensions; a message may have 64
 _LONGEST = 65_535  # bytes of a VARCHAR
+_LEAST_DIM = 2  # of a vector
 _GROUPS, _GROUP = 1_024, 1_024  # groups of a document, bytes of a group's name
 _TEXTS = ("uri", "media_type", "language", "starts", "ends")
 
@@ -88,7 +89,8 @@ class MilvusStore(VectorStore):
         with _naming_milvus(self._uri):
             if not self._is_whole(name, count):
                 how = "FLAT" if count <= EXACT_UP_TO else "AUTOINDEX"
-                self._fill_collection(name, generation.iter_entries(), generation.dim, how)
+                dim = generation.dim or _LEAST_DIM  # 0: of no documents
+                self._fill_collection(name, generation.iter_entries(), dim, how)
             if (there := self._count_rows(name)) != count:
                 raise VectorsUnreachable(f"Milvus holds {there} of {count} vectors in {name}.")
             self._point_alias(self._alias_name(generation.collection), name)
@@ -175,6 +177,8 @@ class MilvusSearcher(VectorSearcher):
 
         Goes on until the last place has no open tie.
         """
+        if not self._count:
+            return Hits.empty()
         wanted = self._most_views * k
         most = min(MOST_HITS, self._count)
         limit = min(wanted + 16, most)

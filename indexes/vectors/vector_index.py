@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from indexes.search_results import Hits, RowMask, Rows, Scores
-from indexes.vectors.faiss_index import IndexKind, Vectors
+from indexes.search_results import Hits, RowMask, Rows, Scores, Vectors
+from indexes.vectors.faiss_index import IndexKind
 
 
 class VectorIndex(Protocol):

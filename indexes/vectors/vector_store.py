@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from indexes.chunk import SearchFilter, Validity
-from indexes.search_results import Hits, RowMask, Rows
-from indexes.vectors.faiss_index import Vectors
+from indexes.search_results import Hits, RowMask, Rows, Vectors
 from indexes.vectors.vector_index import VectorIndex
 
 

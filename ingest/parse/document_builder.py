@@ -10,12 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from indexes.text.folding import strip_invisible
 from indexes.text.scripts import detect_language
+from indexes.text.sentences import Span
 from ingest.document import Block, BlockKind, Document, Page
 from ingest.errors import Unreadable
 from ingest.parse.faq_detection import is_question, merge_faq_blocks
 from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
-
-Span = tuple[int, int]
 
 # A parser runs in a limited child; these keep an ordinary process safe from its result too.
 MOST_CHARACTERS = 32_000_000

@@ -17,6 +17,7 @@ _QUESTION_WORDS = re.compile(
     r"|has|have)\b|.*(?:吗|呢|么|什么|怎么|怎样|如何|为何|哪|几|多少|多久|多长)",
     re.IGNORECASE,
 )
+# Narrower than the HAN of indexes.text: it decides what is stored, and changes with the parsers.
 _READER_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 _ANSWER_KINDS = frozenset({"paragraph", "list", "code"})
 

@@ -11,6 +11,7 @@ from ingest.parse.text_cleaning import join_wrapped_lines
 TEXT_TYPE = "text/plain"
 
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
+# Stricter than indexes.text.list_items (words must follow): it decides what is stored as a list.
 _ITEM_LINE = re.compile(
     r"\s*(?:[-*•·–]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)、])\s+\S|\s*[（(]?[一二三四五六七八九十]{1,3}[、)）]"
 )

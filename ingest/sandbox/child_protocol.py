@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, get_args
 
-from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Span, Validity
+from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Validity
+from indexes.text.sentences import Span
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]

@@ -33,7 +33,6 @@ class Turn:
 class Question:
     """What is asked, of which documents, and by whom (``where.groups``).
 
-    original_text: the question as it was asked, where ``text`` was rewritten to stand alone.
     send: whether a model's words are held until they are checked; None asks the settings.
     """
 
@@ -41,7 +40,6 @@ class Question:
     history: tuple[Turn, ...] = ()
     where: SearchFilter = field(default_factory=SearchFilter)
     explain: bool = False
-    original_text: str = ""
     send: Literal["hold", "show"] | None = None
 
 

@@ -6,14 +6,13 @@ in how many documents, and whether it means the same. On their own they decide n
 come from ``ragdesk eval calibrate``. What each brings is in eval/DECISIONS.md.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from indexes.chunk import Passage
 from indexes.embedding.embedder import Embedder
-from indexes.text.tokens import drop_stopwords, tokenize_text
+from indexes.text.tokens import drop_stopwords
 from ragdesk.answering.retrieval.passage_words import SentenceWords, analyze_sentences, chunk_words
-from ragdesk.answering.retrieval.question_type import QuestionType
 from ragdesk.answering.retrieval.result import Retrieval
 
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
@@ -50,7 +49,7 @@ def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
         for p in retrieval.passages
         for sentence in analyze_sentences(p.chunk.text)
     ]
-    if not lines or not retrieval.analysis.total:
+    if not lines or not retrieval.term_weights.total:
         return retrieval
     new_signals = {
         **_measure_answers(retrieval, lines),
@@ -60,12 +59,15 @@ def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
 
 
 def _measure_answers(retrieval: Retrieval, lines: list[_PassageSentence]) -> dict[str, float]:
-    asks, topic_share = QuestionType(retrieval.analysis.text), _weigh_topic(retrieval)
-    question_tokens = frozenset(tokenize_text(retrieval.analysis.text))
+    topic_share = _weigh_topic(retrieval)
+    answer_share = retrieval.analysis.question_type.answer_share
+    question_tokens = frozenset(retrieval.analysis.tokens)
     best_by_document: dict[str, float] = {}
     for line in lines:
         document = line.passage.chunk.document
-        worth = topic_share(line.sentence.words) * _answer_worth(line, asks, question_tokens)
+        worth = topic_share(line.sentence.words) * _answer_worth(
+            line, answer_share, question_tokens
+        )
         best_by_document[document] = max(best_by_document.get(document, 0.0), worth)
     best = sorted(best_by_document.values(), reverse=True)[:ANSWER_DOCUMENTS]
     return {
@@ -79,14 +81,9 @@ def _measure_answers(retrieval: Retrieval, lines: list[_PassageSentence]) -> dic
 
 def _weigh_topic(retrieval: Retrieval) -> Callable[[Collection[str]], float]:
     """Weigh what a question is about: its words without those that only ask."""
-    weights = retrieval.analysis.weights
-    about = {
-        term
-        for part in QuestionType.split_content(retrieval.analysis.text)
-        for term in drop_stopwords(tokenize_text(part))
-    }
-    content_weights: Mapping[str, float] = {term: w for term, w in weights.items() if term in about}
-    used_weights = content_weights if any(content_weights.values()) else weights
+    weights, topic_words = retrieval.term_weights.weights, retrieval.analysis.topic_words
+    topic_weights = {term: w for term, w in weights.items() if term in topic_words}
+    used_weights = topic_weights if any(topic_weights.values()) else weights
     total = sum(used_weights.values())
     return lambda text_words: (
         sum(w for term, w in used_weights.items() if term in text_words) / total
@@ -94,13 +91,13 @@ def _weigh_topic(retrieval: Retrieval) -> Callable[[Collection[str]], float]:
 
 
 def _answer_worth(
-    line: _PassageSentence, asks: QuestionType, question_tokens: Collection[str]
+    line: _PassageSentence, answer_share: Callable[[str], float], question_tokens: Collection[str]
 ) -> float:
     """Weigh (0..1) whether a sentence could be an answer."""
     if line.text.rstrip("\"'”’」』)） \n").endswith(("?", "？")):
         return 0.0
     own_words = sum(word not in question_tokens for word in drop_stopwords(line.sentence.words))
-    return (UNTYPED_WORTH + (1 - UNTYPED_WORTH) * asks.answer_share(line.text)) * min(
+    return (UNTYPED_WORTH + (1 - UNTYPED_WORTH) * answer_share(line.text)) * min(
         1.0, own_words / MIN_OWN_WORDS
     )
 
@@ -111,7 +108,7 @@ def _measure_meaning(
     """Compare the few likeliest sentences with the question, where the model reads it."""
     if retrieval.vector is None:
         return {"meant": 0.0, "both": 0.0}
-    word_share = retrieval.analysis.coverage
+    word_share = retrieval.term_weights.coverage
 
     def likelihood(line: _PassageSentence) -> float:
         return word_share(line.sentence.words) + COSINE_WORTH * (line.passage.dense or 0.0)

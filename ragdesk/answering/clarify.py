@@ -14,12 +14,10 @@ from typing import Final
 
 from indexes.chunk import Passage
 from indexes.text.folding import normalise_text
-from indexes.text.scripts import detect_language
 from indexes.text.tokens import drop_stopwords, tokenize_text
-from ragdesk.answering.answer import Choice, Turn
-from ragdesk.answering.follow_up import normalise_question
+from ragdesk.answering.answer import Choice, Question
 from ragdesk.answering.retrieval.passage_words import chunk_words
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
 from ragdesk.answering.retrieval.result import Retrieval
 
 
@@ -53,41 +51,44 @@ _SHORT_ZH = 5  # characters of content: 怎么清洗 names no thing at all
 
 
 def find_choices(
-    question: str, history: Sequence[Turn], retrieval: Retrieval, options: ClarifyOptions
+    question: Question, analysis: QuestionAnalysis, retrieval: Retrieval, options: ClarifyOptions
 ) -> tuple[Choice, ...]:
     """Return the choices to offer for a vague question, best first; () if it is clear.
 
-    question: as it was asked, before anything was carried over from the conversation.
+    analysis: of the question as it was asked, before anything was carried over from the
+    conversation.
     """
-    conversation = " ".join(turn.text for turn in history)
-    if not is_vague(question, conversation):
+    conversation = " ".join(turn.text for turn in question.history)
+    if not is_vague(analysis, conversation):
         return ()
     rivals = _group_rivals(retrieval, options.near)
-    known_words = frozenset(tokenize_text(f"{question} {retrieval.analysis.text} {conversation}"))
+    known_words = frozenset(tokenize_text(conversation)).union(
+        analysis.tokens, retrieval.analysis.tokens
+    )
     if not 1 < len(rivals) <= options.most or _are_distinguished(rivals, known_words):
         return ()
-    return tuple(_make_choice(question, passages) for passages in rivals.values())
+    return tuple(_make_choice(question.text, analysis, passages) for passages in rivals.values())
 
 
-def is_vague(question: str, conversation: str = "") -> bool:
+def is_vague(analysis: QuestionAnalysis, conversation: str = "") -> bool:
     """Tell whether a question points at a thing that neither it nor the talk before it names.
 
-    >>> is_vague("How do I clean it?"), is_vague("How do I clean the fryer?", "I have a fryer.")
-    (True, False)
-    >>> is_vague("怎么清洗？"), is_vague("空气炸锅怎么清洗？")
+    >>> from ragdesk.answering.retrieval.question_analysis import analyze_question
+    >>> is_vague(analyze_question("How do I clean it?"))
+    True
+    >>> is_vague(analyze_question("How do I clean the fryer?"), "I have a fryer.")
+    False
+    >>> is_vague(analyze_question("怎么清洗？")), is_vague(analyze_question("空气炸锅怎么清洗？"))
     (True, False)
     """
-    text = normalise_question(question)
-    if detect_language(question) == "zh":
-        short = (
-            len({word for word in drop_stopwords(tokenize_text(text)) if len(word) == 1})
-            < _SHORT_ZH
-        )
+    text = analysis.reference_text
+    if analysis.language == "zh":
+        short = len(analysis.reference_words) < _SHORT_ZH
         return not conversation and (short or bool(_PRONOUN_ZH.search(text)))
     known = frozenset(tokenize_text(conversation))
     if any(_is_new_thing(match[1], known) for match in _THING_EN.finditer(text)):
         return True
-    bare = not conversation and len(set(drop_stopwords(tokenize_text(text)))) <= FEW_WORDS
+    bare = not conversation and len(analysis.reference_words) <= FEW_WORDS
     return bare and bool(_PRONOUN_EN.search(text))
 
 
@@ -106,20 +107,22 @@ def _group_rivals(retrieval: Retrieval, min_share: float) -> dict[str, list[Pass
             best
             and good
             and _has_own_title(passage)
-            and _cover_same_words(best, passage, retrieval.analysis)
+            and _cover_same_words(best, passage, retrieval.term_weights)
         ):
             by_title.setdefault(normalise_text(passage.chunk.title), []).append(passage)
     return by_title
 
 
-def _cover_same_words(first: Passage, second: Passage, analysis: QuestionAnalysis) -> bool:
+def _cover_same_words(first: Passage, second: Passage, term_weights: TermWeights) -> bool:
     """Tell whether two passages hold the same words of a question, by weight, and enough of it."""
     first_words, second_words = (
-        chunk_words(passage.chunk).intersection(analysis.weights) for passage in (first, second)
+        chunk_words(passage.chunk).intersection(term_weights.weights) for passage in (first, second)
     )
-    any_weight = sum(analysis.weights[word] for word in first_words | second_words)
-    common_weight = sum(analysis.weights[word] for word in first_words & second_words)
-    return common_weight >= max(MIN_COMMON_SHARE * any_weight, MIN_QUESTION_SHARE * analysis.total)
+    any_weight = sum(term_weights.weights[word] for word in first_words | second_words)
+    common_weight = sum(term_weights.weights[word] for word in first_words & second_words)
+    return common_weight >= max(
+        MIN_COMMON_SHARE * any_weight, MIN_QUESTION_SHARE * term_weights.total
+    )
 
 
 def _has_own_title(passage: Passage) -> bool:
@@ -136,11 +139,11 @@ def _are_distinguished(rivals: Mapping[str, object], known: Collection[str]) -> 
     return any(word in known for name in names for word in name - shared)
 
 
-def _make_choice(question: str, passages: Sequence[Passage]) -> Choice:
+def _make_choice(question: str, analysis: QuestionAnalysis, passages: Sequence[Passage]) -> Choice:
     """Make the choice of one document name: label, full question, uris."""
     label = passages[0].chunk.title[:LABEL_LENGTH].strip()
     full_question = (
-        f"{question}（{label}）" if detect_language(question) == "zh" else f"{question} ({label})"
+        f"{question}（{label}）" if analysis.language == "zh" else f"{question} ({label})"
     )
     uris = tuple(dict.fromkeys(passage.chunk.uri for passage in passages))
     return Choice(label=label, question=full_question, uris=uris)

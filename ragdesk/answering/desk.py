@@ -44,6 +44,7 @@ from ragdesk.answering.messages import (
     localise_text,
 )
 from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.retrieval.reranker import Reranker
 from ragdesk.answering.retrieval.result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -125,14 +126,16 @@ class Desk:
         """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
+        original_analysis = await run_in_thread(analyze_question, question.text)
+        analysis = original_analysis
         if question.history:
             with clock.measure_step("rewrite"):
-                question = await self._resolve_follow_up(question)
+                analysis = await self._resolve_follow_up(question, original_analysis)
         with clock.measure_step("retrieve"):
-            retrieval = await run_in_thread(self.retrieve, question)
+            retrieval = await run_in_thread(self.retrieve, question, analysis)
         if self.rerank and retrieval.passages:
             with clock.measure_step("rerank"):
-                ordered = await run_in_thread(self.rerank, question.text, retrieval.passages)
+                ordered = await run_in_thread(self.rerank, analysis.text, retrieval.passages)
             retrieval = replace(retrieval, passages=ordered)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
@@ -143,7 +146,7 @@ class Desk:
                 )
 
         state = AnswerState(writer)
-        state.choices = self._find_choices(question, retrieval)
+        state.choices = self._find_choices(question, original_analysis, retrieval)
         with clock.measure_step("generate"):
             if not state.choices and self._is_answerable(retrieval):
                 try:
@@ -168,17 +171,18 @@ class Desk:
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
 
-    async def _resolve_follow_up(self, question: Question) -> Question:
+    async def _resolve_follow_up(
+        self, question: Question, analysis: QuestionAnalysis
+    ) -> QuestionAnalysis:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
-        if needs_context(question.text, question.history) and not refers_back(question.text):
-            retrieval = await run_in_thread(self.retrieve, question)
+        if needs_context(analysis, question.history) and not refers_back(analysis):
+            retrieval = await run_in_thread(self.retrieve, question, analysis)
             if answer_likelihood(retrieval.signals) >= STANDALONE_LIKELIHOOD:
-                return question
+                return analysis
         model = self.writer.follow_up if self.writer else None
         index = self.retrieve.index
         idf = partial(index.idf, mask=index.make_mask(question.where))
-        text = await rewrite_question(question.text, question.history, idf, model)
-        return replace(question, text=text, original_text=question.original_text or question.text)
+        return await rewrite_question(analysis, question.history, idf, model)
 
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
@@ -201,15 +205,15 @@ class Desk:
                             citations=new_citations,
                         )
 
-    def _find_choices(self, question: Question, retrieval: Retrieval) -> tuple[Choice, ...]:
+    def _find_choices(
+        self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
+    ) -> tuple[Choice, ...]:
         """Return the possible meanings of a question, where passages split between products."""
         if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
             retrieval
         ):
             return ()
-        return find_choices(
-            question.original_text or question.text, question.history, retrieval, self.clarify
-        )
+        return find_choices(question, analysis, retrieval, self.clarify)
 
     def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
@@ -251,7 +255,7 @@ class Desk:
         )
         return Answer(
             id=uuid.uuid4().hex,
-            question=question.original_text or question.text,
+            question=question.text,
             language=retrieval.analysis.language,
             outcome=_state_outcome(state),
             text=state.text,

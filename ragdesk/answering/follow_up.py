@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from indexes.text.coverage import Idf
-from indexes.text.folding import normalise_text
 from indexes.text.scripts import detect_language
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Turn
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
+from ragdesk.answering.threads import run_in_thread
 from ragdesk.answering.writing import prompts
 from ragdesk.answering.writing.generator import GenerateText
 from ragdesk.answering.writing.sanitize import sanitize_text
@@ -38,65 +39,48 @@ _BACK_REFERENCE = re.compile(
     r"|(?<![吉耳排利])[它他她]|[这那][个些样里儿款种]?|上述|前者|后者|同样|其[中他]|呢[?？]?$|^(?:那|还有|另外|如果是)",
 )
 
-_DEPARTMENT = re.compile(r"\bIT(?![\w?？.!])\s*")
 
-
-def refers_back(question: str) -> bool:
+def refers_back(analysis: QuestionAnalysis) -> bool:
     """Tell whether a question points at what was said before it: "And to Sweden?", "那会员呢？".
 
-    >>> refers_back("How much is that?"), refers_back("那会员呢？")
-    (True, True)
-    >>> refers_back("When is the shop open?")
+    >>> refers_back(analyze_question("How much is that?"))
+    True
+    >>> refers_back(analyze_question("那会员呢？"))
+    True
+    >>> refers_back(analyze_question("When is the shop open?"))
     False
     """
-    return len(_question_words(question)) <= LONG_QUESTION and bool(
-        _BACK_REFERENCE.search(normalise_question(question))
+    return len(analysis.counted_words) <= LONG_QUESTION and bool(
+        _BACK_REFERENCE.search(analysis.reference_text)
     )
 
 
-def normalise_question(question: str) -> str:
-    """Normalise a question without "IT", the department: in lower case it would refer back.
-
-    >>> normalise_question("Who approves IT purchases?"), normalise_question("CAN I RETURN IT?")
-    ('who approves purchases?', 'can i return it?')
-    """
-    without_department = question if question.isupper() else _DEPARTMENT.sub("", question)
-    return normalise_text(without_department).strip()
-
-
-def needs_context(question: str, history: Sequence[Turn]) -> bool:
+def needs_context(analysis: QuestionAnalysis, history: Sequence[Turn]) -> bool:
     """Tell whether a question may need the conversation before it: it points back, or is short.
 
     >>> before = [Turn(role="user", text="What does shipping to Norway cost?")]
-    >>> needs_context("And to Sweden?", before), needs_context("And to Sweden?", [])
+    >>> analysis = analyze_question("And to Sweden?")
+    >>> needs_context(analysis, before), needs_context(analysis, [])
     (True, False)
     """
     return bool(history) and (
-        len(_question_words(question)) <= SHORT_QUESTION or refers_back(question)
+        len(analysis.counted_words) <= SHORT_QUESTION or refers_back(analysis)
     )
 
 
-def _question_words(question: str) -> set[str]:
-    """Return the content words of a question; of a Chinese one, its characters."""
-    chinese = detect_language(question) == "zh"
-    return {
-        word for word in drop_stopwords(tokenize_text(question)) if not chinese or len(word) == 1
-    }
-
-
-def carry_words_over(question: str, history: Sequence[Turn], idf: Idf) -> str:
-    """Add to a question the rare words of the user's last turns that it lacks.
+def carry_words_over(analysis: QuestionAnalysis, history: Sequence[Turn], idf: Idf) -> str:
+    """Return a question with the rare words of the user's last turns that it lacks added.
 
     Turns in another language bring nothing: their words would find other documents.
 
     >>> before = [Turn(role="user", text="What does shipping to Norway cost?")]
-    >>> carry_words_over("And to Sweden?", before, lambda term: 1.0)
+    >>> carry_words_over(analyze_question("And to Sweden?"), before, lambda term: 1.0)
     'And to Sweden? What does shipping to Norway cost?'
     """
-    languages = {detect_language(question), "und"}
+    languages = {analysis.language, "und"}
     turns = (turn.text for turn in history[-CARRIED_TURNS:] if turn.role == "user")
     earlier_questions = [text for text in turns if detect_language(text) in languages]
-    known_words = set(tokenize_text(question))
+    known_words = set(analysis.tokens)
     added: list[str] = []
     room = CARRIED_WORDS
     for text in reversed(earlier_questions):
@@ -109,42 +93,44 @@ def carry_words_over(question: str, history: Sequence[Turn], idf: Idf) -> str:
             added.append(text.strip()[:LONGEST_REWRITE])
             known_words |= new_words
             room -= len(new_words)
-    return " ".join([question, *added])
+    return " ".join([analysis.text, *added])
 
 
 async def rewrite_question(
-    question: str, history: Sequence[Turn], idf: Idf, generator: GenerateText | None = None
-) -> str:
-    """Return the question as it is to be searched for and answered.
+    analysis: QuestionAnalysis,
+    history: Sequence[Turn],
+    idf: Idf,
+    generator: GenerateText | None = None,
+) -> QuestionAnalysis:
+    """Return the analysis of the question as it is to be searched for and answered.
 
     A model that fails, or writes a speech, changes nothing: then words are carried over.
     """
-    if not needs_context(question, history):
-        return question
+    if not needs_context(analysis, history):
+        return analysis
     if generator is not None:
         try:
-            standalone = await _rewrite_by_model(question, history, generator)
+            standalone = await _rewrite_by_model(analysis, history, generator)
         except EngineFailed:
-            standalone = ""
+            standalone = None
         if standalone:
             return standalone
-    return carry_words_over(question, history, idf)
+    return await run_in_thread(analyze_question, carry_words_over(analysis, history, idf))
 
 
-async def _rewrite_by_model(question: str, history: Sequence[Turn], generator: GenerateText) -> str:
+async def _rewrite_by_model(
+    analysis: QuestionAnalysis, history: Sequence[Turn], generator: GenerateText
+) -> QuestionAnalysis | None:
+    """Return the analysis of what a model wrote; None where that is no such question."""
     prompt = prompts.build_rewrite_prompt(
-        history[-CARRIED_TURNS:], question, detect_language(question)
+        history[-CARRIED_TURNS:], analysis.text, analysis.language
     )
     text = ""
     async with aclosing(generator(prompt)) as pieces:
         async for piece in pieces:
             text += piece if isinstance(piece, str) else ""
             if len(text) > LONGEST_REWRITE:
-                return ""
-    sanitized = sanitize_text(text.strip().removeprefix("U:").strip(), question)
-    return (
-        sanitized
-        if set(drop_stopwords(tokenize_text(sanitized)))
-        & set(drop_stopwords(tokenize_text(question)))
-        else ""
-    )
+                return None
+    sanitized = sanitize_text(text.strip().removeprefix("U:").strip(), analysis.text)
+    standalone = await run_in_thread(analyze_question, sanitized)
+    return standalone if standalone.content_words & analysis.content_words else None

@@ -15,7 +15,7 @@ import numpy as np
 
 WAITING = 256  # questions that may be under way at once; more are counted as turned away
 QUEUES = 0.5  # of the time: from this share of waiting on, waiting is what is slow
-Ask = Callable[[str], Mapping[str, float]]  # a question; the seconds of each step
+QuestionTimer = Callable[[str], Mapping[str, float]]  # a question; the seconds of each step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class LoadResult:
 
 
 def run_open_loop(
-    ask: Ask, questions: Sequence[str], *, rate: float, seconds: float, places: int
+    ask: QuestionTimer, questions: Sequence[str], *, rate: float, seconds: float, places: int
 ) -> LoadResult:
     """Ask ``rate`` questions a second, evenly, for some seconds; ``places`` answer at once."""
     lock = threading.Lock()
@@ -69,7 +69,7 @@ def run_open_loop(
     steps: dict[str, float] = {}
     errors = turned_away = 0
 
-    def one(question: str, due: float) -> None:
+    def ask_question(question: str, due: float) -> None:
         nonlocal under_way, errors
         begun = time.perf_counter()
         try:
@@ -97,7 +97,7 @@ def run_open_loop(
                 turned_away += full
                 under_way += not full
             if not full:
-                pool.submit(one, questions[n % len(questions)], due)
+                pool.submit(ask_question, questions[n % len(questions)], due)
     return LoadResult(
         rate=rate,
         seconds=time.perf_counter() - start,
@@ -116,11 +116,11 @@ def loads_as_markdown(loads: Sequence[LoadResult]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for load in loads:
-        one = load.as_json()
-        took = one["seconds"]
+        ask_question = load.as_json()
+        took = ask_question["seconds"]
         cells = [
             f"{load.rate:g}",
-            one["answered_per_second"],
+            ask_question["answered_per_second"],
             *(took.get(q, "") for q in ("p50", "p95", "p99")),
         ]
         cells += [load.errors, load.turned_away, load.bottleneck]

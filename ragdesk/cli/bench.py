@@ -14,7 +14,7 @@ from eval.case import Case
 from eval.targets import RagdeskTarget
 from ragdesk.answering.answer import Question
 from ragdesk.assemble import Workspace
-from ragdesk.bench.load import Ask, LoadResult, loads_as_markdown, run_open_loop
+from ragdesk.bench.load import LoadResult, QuestionTimer, loads_as_markdown, run_open_loop
 from ragdesk.cli import shared_options
 from ragdesk.errors import SettingsError
 from ragdesk.settings import load_settings
@@ -123,7 +123,7 @@ def bench_serve(*, url: str, collection: str, key: str, as_json: bool, **options
         _report_loads(ask, options, as_json=as_json)
 
 
-def _report_loads(ask: Ask, options: Mapping[str, Any], *, as_json: bool) -> None:
+def _report_loads(ask: QuestionTimer, options: Mapping[str, Any], *, as_json: bool) -> None:
     questions = _read_questions(options["questions"])
     places = 2 * len(os.sched_getaffinity(0)) + 6
     ask(questions[0])  # warm

@@ -1,8 +1,8 @@
 """``ragdesk eval judge``, ``ragdesk eval prefer``: let a language model judge stored runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -11,9 +11,9 @@ from eval.judge_client import JudgeClient, JudgeOptions
 from eval.judging import CACHE, judge_run
 from eval.preference import compare_run_answers
 from ragdesk.cli import shared_options
+from ragdesk.cli.shared_options import F
 from ragdesk.errors import TooManyErrors
 
-F = TypeVar("F", bound=Callable[..., Any])
 JUDGE_EXAMPLES = """
 \b
 Examples:

@@ -1,10 +1,9 @@
 """``ragdesk eval run``: ask every case, measure, and hold the figures against a gate."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -14,10 +13,10 @@ from eval.release_outcome import ReleaseOutcome
 from eval.run import RunOptions, run_cases
 from ragdesk.cli import shared_options
 from ragdesk.cli.eval_target import open_eval_target
+from ragdesk.cli.shared_options import F
 from ragdesk.errors import CheckFailed, TooManyErrors
 from ragdesk.handles import raise_handle_limit
 
-F = TypeVar("F", bound=Callable[..., Any])
 RUN_EXAMPLES = (
     """
 \b

@@ -1,9 +1,9 @@
 """What holds for every answer, whatever is asked."""
 
 import pytest
-from answering_words import WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from question_words import WORDS
 
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import ClaimChecked, Outcome, PassagesReady, TextDelta

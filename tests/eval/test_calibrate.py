@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_run import dice_of
 from scipy.stats import beta
+from seeded_run import dice_of
 from sklearn.metrics import roc_auc_score
 
 from eval.abstention_metrics import compute_auroc

@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from made_run import cases, documents, trials
 from playwright.sync_api import sync_playwright
+from seeded_run import cases, documents, trials
 
 from eval import case as cases_
 from eval import evidence, run_folder, trial

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 from engines import answering
-from made_run import cases, documents, stored
+from seeded_run import cases, documents, stored
 
 from eval.errors import NoAnswer
 from eval.judge import Judge, compute_supported_share, read_judgement

@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from made_run import cases, dice_of, documents, trials
+from seeded_run import cases, dice_of, documents, trials
 
 from eval import case as cases_
 from eval import evidence, gate, measure, report, report_tables, run_folder, trial

@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from made_run import dice_of
+from seeded_run import dice_of
 
 from eval import handbook
 from eval.imports.rated import RatedText, read_rated_set
-from eval.mutate import KINDS, mutate_sentence
+from eval.mutate import MUTATION_KINDS, mutate_sentence
 from eval.mutations import run_mutation_suite
 from eval.violations import list_violations
 
@@ -46,7 +46,7 @@ def test_an_amount_that_was_changed_is_found_in_every_paraphrase(kind):
     assert tried >= 4
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MUTATION_KINDS)
 def test_a_mutation_changes_one_thing_and_is_the_same_for_the_same_dice(kind):
     names = ["Lisbon", "Acme Corp"]
     for _, said in PAIRS:

@@ -3,7 +3,7 @@
 import ir_measures
 import pytest
 from ir_measures import AP, RR, R, Success, nDCG
-from made_run import dice_of
+from seeded_run import dice_of
 
 from eval import ranking_metrics
 

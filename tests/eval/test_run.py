@@ -5,7 +5,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from made_run import cases, documents, trials
+from seeded_run import cases, documents, trials
 
 from eval import report, run_folder, trial
 from eval.errors import BadCases, NoAnswer, UnsupportedCase

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 from engines import answering
-from served import served
+from server_process import served
 from web_home import REFUNDS, TEXTS, publish
 
 from eval import report

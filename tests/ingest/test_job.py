@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from fakes import CARD, HashEmbedder
+from folder_files import write
 from hypothesis import given
 from hypothesis import strategies as st
-from written import write
 
 from indexes.errors import CollectionBusy
 from indexes.index import Index

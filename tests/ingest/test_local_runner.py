@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from written import write
+from folder_files import write
 
 from ingest import source_files
 from ingest.sandbox.guard import Guard

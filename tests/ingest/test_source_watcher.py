@@ -2,7 +2,7 @@ import os
 import threading
 
 import pytest
-from written import write
+from folder_files import write
 
 from indexes.index import Index
 from indexes.store import generations

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import CARD, HashEmbedder
-from written import write
+from folder_files import write
 
 from indexes.errors import WordsOutdated
 from indexes.index import Index

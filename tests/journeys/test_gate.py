@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_run import dice_of
+from seeded_run import dice_of
 
 from eval import gate, run_folder, stats
 from eval.release import release_run

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from folder_files import write
 from starlette.testclient import TestClient
 from web_home import REFUNDS, publish, serving
-from written import write
 
 from indexes.embedding.embedder import EmbedOptions, open_embedder
 from indexes.text import tokens, word_forms

@@ -12,7 +12,7 @@ import pytest
 from engines import hesitating, running
 from fakes import HashEmbedder
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-from served import served
+from server_process import served
 from web_home import publish
 
 from ragdesk.answering.decision import DecideOptions

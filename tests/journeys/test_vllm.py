@@ -19,7 +19,7 @@ import httpx
 import pytest
 from engines import free_port, running
 from fakes import HashEmbedder
-from made_run import cases, documents, stored
+from seeded_run import cases, documents, stored
 from web_home import TEXTS, publish
 
 from eval.judge import Judge

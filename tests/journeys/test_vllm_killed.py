@@ -28,7 +28,7 @@ def test_the_desk_goes_on_in_the_documents_words_when_its_own_engine_is_killed(t
     subprocess.run(made, check=True, timeout=300)  # noqa: S603, of our own making
     publish(home, "default", TEXTS)
     done = subprocess.run(  # noqa: S603, of our own making
-        [str(PYTHON), str(ROOT / "tests/inside_vllm.py"), str(home), str(model)],
+        [str(PYTHON), str(ROOT / "tests/vllm_process.py"), str(home), str(model)],
         env={**os.environ, **QUIET, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
         capture_output=True,
         text=True,

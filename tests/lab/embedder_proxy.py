@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexes.embedding.embedder import Embedder, EmbedderCard, Vectors
+from indexes.embedding.embedder import Embedder, EmbedderCard
+from indexes.search_results import Vectors
 
 
 @dataclass

@@ -8,14 +8,9 @@ import numpy as np
 
 from eval.case import SourceText
 from indexes.embedding import model_files
-from indexes.embedding.embedder import (
-    Embedder,
-    EmbedOptions,
-    Vectors,
-    embed_question,
-    open_embedder,
-)
+from indexes.embedding.embedder import Embedder, EmbedOptions, embed_question, open_embedder
 from indexes.index import Index
+from indexes.search_results import Vectors
 from ingest.job import IngestJob
 from tests.lab.embedder_proxy import Through
 

@@ -24,6 +24,7 @@ from ingest.errors import Unreadable
 from ingest.parse import registry
 from ragdesk.answering.clarify import is_vague
 from ragdesk.answering.follow_up import refers_back
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.writing.answer_decoder import MarkedDecoder, StructuredDecoder
 from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
 from ragdesk.errors import EngineFailed
@@ -53,6 +54,11 @@ def _parse(body: bytes, name: str) -> None:
 
 def reading(function: Callable[[str], object], write: Callable[[int], str]) -> Work:
     return lambda n: partial(function, write(n))
+
+
+def _points_back(question: str) -> tuple[bool, bool]:
+    analysis = analyze_question(question)
+    return is_vague(analysis), refers_back(analysis)
 
 
 def office(
@@ -206,7 +212,7 @@ DOCUMENTS: dict[str, tuple[int, Work]] = {  # kind: its largest size, and what r
     "flags, one clause": (4_000, reading(lambda t: find_contradictions(t, t), times("not a "))),
     "questions, blanks": (
         2_000,
-        reading(lambda q: (is_vague(q), refers_back(q)), times(" ", before="is it", after="x")),
+        reading(_points_back, times(" ", before="is it", after="x")),
     ),
 }
 ANSWERS: dict[str, tuple[int, Work]] = {

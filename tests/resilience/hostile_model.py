@@ -23,9 +23,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
-from by_model import by_model  # noqa: E402 - the tests' own modules
 from fakes import CARD, HashEmbedder  # noqa: E402
 from hostile_server import CHATS, HEALTH, LISTS, HostileServer  # noqa: E402
+from model_desk import by_model  # noqa: E402 - the tests' own modules
 
 from indexes.build import Build  # noqa: E402
 from indexes.chunk import Chunk, DocumentRecord  # noqa: E402

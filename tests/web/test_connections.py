@@ -9,7 +9,7 @@ import time
 
 import httpx
 import pytest
-from served import served
+from server_process import served
 
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import acceptor

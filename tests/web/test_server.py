@@ -8,7 +8,7 @@ import time
 
 import httpx
 import pytest
-from served import served
+from server_process import served
 
 ASK = {"question": "When does a refund reach my account?", "stream": True}
 

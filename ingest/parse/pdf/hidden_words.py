@@ -14,12 +14,10 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
-Floats = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
+from ingest.parse.pdf.page_model import BoolArray, FloatArray
 
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 FILL_MODE = pdfium.FPDF_TEXTRENDERMODE_FILL
@@ -51,8 +49,8 @@ _RGBA_AT = [ctypes.addressof(_rgba) + 4 * n for n in range(4)]
 
 
 def mark_hidden_words(
-    handle: int, places: list[int], corners: Floats, sizes: Floats, page: pypdfium2.PdfPage
-) -> Marks:
+    handle: int, places: list[int], corners: FloatArray, sizes: FloatArray, page: pypdfium2.PdfPage
+) -> BoolArray:
     """Mark the words of a page that are hidden.
 
     places: of its first character. corners: its box in page space; (n, 4). sizes: of its font.
@@ -81,7 +79,7 @@ def _read_render_mode(handle: int, place: int) -> int:
     return int(_text_mode(text)) if text else FILL_MODE
 
 
-def _read_colours(handle: int, places: list[int]) -> tuple[Marks, Marks]:
+def _read_colours(handle: int, places: list[int]) -> tuple[BoolArray, BoolArray]:
     """Mark the words that are white, and those that are wholly transparent."""
     is_white = np.zeros(len(places), np.bool_)
     is_transparent = np.zeros(len(places), np.bool_)
@@ -110,7 +108,9 @@ def _is_scan(page: pypdfium2.PdfPage) -> bool:
     return bool(covered >= PICTURE_SHARE * width * height)
 
 
-def _mark_covered(corners: Floats, page: pypdfium2.PdfPage, tallest: float = math.inf) -> Marks:
+def _mark_covered(
+    corners: FloatArray, page: pypdfium2.PdfPage, tallest: float = math.inf
+) -> BoolArray:
     """Mark the words whose middle lies on a fill that is not white, or on a picture.
 
     tallest: times a word's height that such a thing is, at most.

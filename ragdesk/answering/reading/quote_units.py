@@ -7,35 +7,21 @@ list item and a table row are sentences of their own.
 import re
 from collections.abc import Sequence
 
-from indexes.chunk import Chunk, Span
-from indexes.text.folding import normalise_text
+from indexes.chunk import Chunk
+from indexes.text.list_items import starts_list_item
+from indexes.text.sentences import Span
 
 QUOTED_ITEMS = 8  # of a list are said at once; a longer one is answered by the item that fits
 QUOTED_LIST_LENGTH = 700  # of a list that is said whole
 
-_QUOTE_ITEM = re.compile(
-    r"\s*(?:[-*+•·–]\s|[(（]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十]{1,3})[.)）、]|第[一二三四五六七八九十\d]+步)"
-)
+_STEP_ITEM = re.compile(r"\s*第[一二三四五六七八九十\d]+步")
 _LEAD_IN = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
 _QUESTION_END = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
-_LIST_QUESTION = re.compile(
-    r"\bhow (?:do|can|should|to)\b|\bsteps?\b|\blist\b|\bwhat are\b|\bwhich (?:\w+ )?\w+s\b"
-    r"|怎[么样]|如何|步骤|哪些|流程|方法|清单"
-)
 _LEANING_START = re.compile(
     r"\W*(?:(?:he|she|it|they|this|these|that|those|his|her|its|their|such|both|then|also|however"
     r"|otherwise|the (?:latter|former|same))\b|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
     re.IGNORECASE,
 )
-
-
-def asks_for_list(question: str) -> bool:
-    """Tell whether a question asks for several things or steps, which a list may hold.
-
-    >>> asks_for_list("How do I reset it?"), asks_for_list("多少钱？")
-    (True, False)
-    """
-    return bool(_LIST_QUESTION.search(normalise_text(question)))
 
 
 def leans_on_previous(sentence: str) -> bool:
@@ -49,7 +35,7 @@ def leans_on_previous(sentence: str) -> bool:
 
 def is_list_item(sentence: str) -> bool:
     """Tell whether a sentence is an item of a list."""
-    return bool(_QUOTE_ITEM.match(sentence))
+    return starts_list_item(sentence) or bool(_STEP_ITEM.match(sentence))
 
 
 def is_question_sentence(sentence: str) -> bool:

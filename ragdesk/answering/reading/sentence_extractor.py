@@ -15,15 +15,16 @@ from itertools import chain
 
 import numpy as np
 
-from indexes.chunk import Chunk, Passage, Span
+from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
+from indexes.text.sentences import Span
 from ragdesk.answering.reading import quote_units
 from ragdesk.answering.retrieval.passage_words import (
     SentenceWords,
     analyze_sentences,
     heading_words,
 )
-from ragdesk.answering.retrieval.question_type import QuestionType
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.result import Retrieval
 from ragdesk.answering.statement import Quote, Statement
 
@@ -94,16 +95,15 @@ class SentenceExtractor:
         ranked = self.rank_sentences(retrieval)
         if not ranked or ranked[0].worth <= 0:
             return []
-        return self._make_statements(retrieval.analysis.text, self._choose_sentences(ranked))
+        return self._make_statements(retrieval.analysis, self._choose_sentences(ranked))
 
     def rank_sentences(self, retrieval: Retrieval) -> list[SentenceCandidate]:
         """Return all sentences of the best passages, best first."""
         passages = retrieval.passages[: self.options.passages]
         weights = _weigh_terms(retrieval)
-        asks = QuestionType(retrieval.analysis.text)
         ranked = sorted(
             chain.from_iterable(
-                self._weigh_sentences(passage, rank, weights, asks)
+                self._weigh_sentences(passage, rank, weights, retrieval.analysis)
                 for rank, passage in enumerate(passages)
             ),
             key=lambda candidate: (-candidate.worth, candidate.rank, candidate.position),
@@ -111,7 +111,11 @@ class SentenceExtractor:
         return self._compare_by_model(ranked, retrieval)
 
     def _weigh_sentences(
-        self, passage: Passage, rank: int, weights: Mapping[str, float], asks: QuestionType
+        self,
+        passage: Passage,
+        rank: int,
+        weights: Mapping[str, float],
+        analysis: QuestionAnalysis,
     ) -> Iterator[SentenceCandidate]:
         """Weigh the sentences of a passage; a question that nothing follows is none of them."""
         sentences, options = analyze_sentences(passage.chunk.text), self.options
@@ -121,9 +125,9 @@ class SentenceExtractor:
         for at, sentence in enumerate(sentences):
             text = passage.chunk.text[sentence.start : sentence.end]
             worth = options.passage * passage.score
-            worth += options.figures * asks.has_question_numbers(
+            worth += options.figures * analysis.numbers_stand_in(
                 text
-            ) + options.kind * asks.count_answer_types(text)
+            ) + options.kind * analysis.question_type.count_answer_types(text)
             for term, weight in weights.items():
                 context_share = options.above * (term in above) + options.before * (term in before)
                 worth += weight * (1.0 if term in sentence.words else min(context_share, 1.0))
@@ -182,7 +186,7 @@ class SentenceExtractor:
         return chosen[:most]
 
     def _make_statements(
-        self, question: str, chosen: Sequence[SentenceCandidate]
+        self, analysis: QuestionAnalysis, chosen: Sequence[SentenceCandidate]
     ) -> list[Statement]:
         """Quote the chosen sentences with what they need, in the order of the documents."""
         order = list(dict.fromkeys(c.passage.chunk.document for c in chosen))
@@ -191,7 +195,7 @@ class SentenceExtractor:
         for candidate in chosen:
             quotes = [
                 Quote(candidate.passage, start, end, text)
-                for start, end, text in self._quote_spans(question, candidate)
+                for start, end, text in self._quote_spans(candidate, whole_list=analysis.wants_list)
                 if not _is_covered(covered, candidate.passage.chunk.document, start, end)
             ]
             covered += [(candidate.passage.chunk.document, q.start, q.end) for q in quotes]
@@ -204,7 +208,7 @@ class SentenceExtractor:
         ]
 
     def _quote_spans(
-        self, question: str, candidate: SentenceCandidate
+        self, candidate: SentenceCandidate, *, whole_list: bool
     ) -> Iterator[tuple[int, int, str]]:
         """Yield the document spans to quote for a sentence: itself, its list or table header."""
         chunk = candidate.passage.chunk
@@ -217,7 +221,7 @@ class SentenceExtractor:
             yield *row_span, candidate.text
             return
         for start, end in quote_units.quote_spans(
-            chunk.text, spans, candidate.position, whole=quote_units.asks_for_list(question)
+            chunk.text, spans, candidate.position, whole=whole_list
         ):
             yield chunk.start + start, chunk.start + end, chunk.text[start:end]
 
@@ -226,13 +230,13 @@ def _weigh_terms(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
     """Weigh the question's words by the sentences of the passages found; the sum is 1."""
     sentences = [s for p in retrieval.passages[:depth] for s in analyze_sentences(p.chunk.text)]
     sentence_counts = Counter(
-        term for s in sentences for term in s.words if term in retrieval.analysis.weights
+        term for s in sentences for term in s.words if term in retrieval.term_weights.weights
     )
     idf = {
         term: math.log1p(
             (len(sentences) - sentence_counts[term] + 0.5) / (sentence_counts[term] + 0.5)
         )
-        for term in retrieval.analysis.weights
+        for term in retrieval.term_weights.weights
     }
     total = sum(idf.values()) or 1.0
     return {term: weight / total for term, weight in idf.items()}

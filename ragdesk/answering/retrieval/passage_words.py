@@ -12,7 +12,7 @@ from functools import lru_cache
 from indexes.chunk import Chunk
 from indexes.text.sentences import split_sentences
 from indexes.text.tokens import tokenize_text
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
+from ragdesk.answering.retrieval.question_analysis import TermWeights
 
 _NAME_MARKS = re.compile(r"[/_.-]+")
 _CACHED_PASSAGES = 512  # passages; each some 30 KB of words
@@ -80,19 +80,21 @@ def _token_set(text: str) -> frozenset[str]:
     return frozenset(tokenize_text(text))
 
 
-def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: float) -> float:
+def best_sentence_share(term_weights: TermWeights, chunk: Chunk, title_weight: float) -> float:
     """Return the share (0..1) of the question that the best sentence of a passage covers.
 
     title_weight: what a word counts that stands in the headings above the sentence instead.
     """
-    heading_share = analysis.coverage(heading_words(chunk)) if title_weight else 0.0
+    heading_share = term_weights.coverage(heading_words(chunk)) if title_weight else 0.0
     if not heading_share:
-        return max((analysis.coverage(s.words) for s in analyze_sentences(chunk.text)), default=0.0)
+        return max(
+            (term_weights.coverage(s.words) for s in analyze_sentences(chunk.text)), default=0.0
+        )
     above_words = heading_words(chunk)
     return max(
         (
-            (1 - title_weight) * analysis.coverage(s.words)
-            + title_weight * analysis.coverage(s.words | above_words)
+            (1 - title_weight) * term_weights.coverage(s.words)
+            + title_weight * term_weights.coverage(s.words | above_words)
             for s in analyze_sentences(chunk.text)
         ),
         default=title_weight * heading_share,
@@ -100,18 +102,18 @@ def best_sentence_share(analysis: QuestionAnalysis, chunk: Chunk, title_weight: 
 
 
 def bound_sentence_share(
-    analysis: QuestionAnalysis, chunk: Chunk, term_presence: Collection[bool], title_weight: float
+    term_weights: TermWeights, chunk: Chunk, term_presence: Collection[bool], title_weight: float
 ) -> float:
     """Return an upper bound of ``best_sentence_share`` from the passage's indexed terms alone.
 
-    term_presence: of each of ``analysis.weights``, in their order, whether the passage's indexed
-    words contain it.
+    term_presence: of each of ``term_weights.weights``, in their order, whether the passage's
+    indexed words contain it.
     """
     inside = {
-        term for term, present in zip(analysis.weights, term_presence, strict=True) if present
+        term for term, present in zip(term_weights.weights, term_presence, strict=True) if present
     }
     if not title_weight:
-        return analysis.coverage(inside)
-    return (1 - title_weight) * analysis.coverage(inside) + title_weight * analysis.coverage(
-        inside | heading_words(chunk)
-    )
+        return term_weights.coverage(inside)
+    return (1 - title_weight) * term_weights.coverage(
+        inside
+    ) + title_weight * term_weights.coverage(inside | heading_words(chunk))

@@ -1,14 +1,23 @@
-"""Analyse a question once: language, words, names, numbers.
+"""Analyse a question once, into the one value that every step of its answer reads. Pure.
 
-Its content words with their weights, its names, numbers and periods.
+Retrieval, follow-ups, the question back, the choice of sentences and the signals all need its
+language, words, names and numbers. How much a word is worth depends on the index and on what the
+asker may see: ``weigh_terms`` is the second step.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from indexes.text.scripts import detect_language
+from indexes.text.folding import normalise_text, strip_invisible
+from indexes.text.scripts import Language, detect_language
 from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
+from ragdesk.answering.retrieval.question_type import (
+    QuestionType,
+    asks_for_list,
+    extract_numbers,
+    split_content,
+)
 
 # "Q2", "FY2024", "2Q24", "24h": a stretch of time that many documents speak of, no name of a thing,
 # as "H100" is.
@@ -16,23 +25,49 @@ _PERIOD = re.compile(
     r"(?:[fc]y)?\d{0,4}[qh][1-4]?(?:[fc]y\d{2,4}|(?:19|20)\d\d)?"
     r"|\d{1,4}[qh](?:[fc]y)?\d{0,4}|[fc]y\d{0,4}(?:[qh][1-4]|[1-4][qh])?"
 )
+_DEPARTMENT = re.compile(r"\bIT(?![\w?？.!])\s*")
 
 
-_HAN_LETTER = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionAnalysis:
-    """A question, analysed for the search.
+    """A question with everything that its words alone tell.
 
-    terms: its content words as the index spells them, in order, repeated as asked. weights: what
-    each is worth (idf). identifiers: names that must be met exactly. total: sum of the weights.
+    text: the question without invisible characters. tokens: all its words as the index spells
+    them, in order. terms: those it is searched for by, its content words, or all where it has
+    none. content_words: its distinct content words. counted_words: of a Chinese question, only
+    the single characters of these; their number says how short it is. identifiers: names that a
+    passage must hold exactly. topic_words: content words outside of what only asks ("how many").
+    reference_text: lower case, without "IT" the department, to look for "it" in.
+    reference_words: the counted words of that. wants_list: several things or steps are asked for.
     """
 
     text: str
-    language: str
+    language: Language
+    tokens: tuple[str, ...]
     terms: tuple[str, ...]
+    content_words: frozenset[str]
+    counted_words: frozenset[str]
     identifiers: tuple[str, ...]
+    numbers: frozenset[str]
+    question_type: QuestionType
+    topic_words: frozenset[str]
+    reference_text: str
+    reference_words: frozenset[str]
+    wants_list: bool
+
+    def numbers_stand_in(self, sentence: str) -> bool:
+        """Tell whether the question holds numbers and a sentence holds them all."""
+        return bool(self.numbers) and self.numbers <= extract_numbers(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class TermWeights:
+    """What each term of a question is worth (idf), and the sum of that.
+
+    terms: in order, repeated as they were asked.
+    """
+
+    terms: tuple[str, ...]
     weights: Mapping[str, float]
     total: float
 
@@ -43,57 +78,89 @@ class QuestionAnalysis:
         return sum(w for term, w in self.weights.items() if term in words) / self.total
 
 
-def analyze_question(text: str, idf: Callable[[str], float]) -> QuestionAnalysis:
-    """Read a question. One of function words alone is searched for by these.
+def analyze_question(question: str) -> QuestionAnalysis:
+    """Analyse a question as somebody wrote it.
 
-    >>> analysis = analyze_question("What is the refund window?", lambda term: 2.0)
-    >>> analysis.terms, analysis.total, analysis.coverage({"refund"})
-    (('refund', 'window'), 4.0, 0.5)
+    >>> analysis = analyze_question("What is the refund window of ORD-17 in Q2?")
+    >>> analysis.terms[:2], analysis.identifiers, analysis.language
+    (('refund', 'window'), ('ord-17',), 'en')
     """
-    question_tokens = tokenize_text(text)
-    terms = tuple(drop_stopwords(question_tokens) or question_tokens)
-    weights = {term: idf(term) for term in dict.fromkeys(terms)}
+    text = strip_invisible(question)
+    plain = normalise_text(text)
+    language = detect_language(text)
+    tokens = tuple(tokenize_text(text))
+    content_terms = tuple(drop_stopwords(tokens))
+    content_words = frozenset(content_terms)
+    counted_words = _count_by_language(content_words, language)
+    reference_text = _drop_department(text, plain)
+    reference_words = counted_words
+    if len(reference_text) != len(plain.strip()):
+        words = frozenset(drop_stopwords(tokenize_text(reference_text)))
+        reference_words = _count_by_language(words, language)
+    topic_words = {
+        word for part in split_content(plain) for word in drop_stopwords(tokenize_text(part))
+    }
     return QuestionAnalysis(
         text=text,
-        language=detect_language(text),
-        terms=terms,
+        language=language,
+        tokens=tokens,
+        terms=content_terms or tokens,
+        content_words=content_words,
+        counted_words=counted_words,
         identifiers=tuple(n for n in find_identifiers(text) if not _PERIOD.fullmatch(n)),
-        weights=weights,
-        total=sum(weights.values()),
+        numbers=extract_numbers(text),
+        question_type=QuestionType(text),
+        topic_words=frozenset(topic_words),
+        reference_text=reference_text,
+        reference_words=reference_words,
+        wants_list=asks_for_list(plain),
     )
 
 
-def keep_shared_terms(
-    analysis: QuestionAnalysis, idf: Callable[[str], float]
-) -> QuestionAnalysis | None:
-    """Keep what a text in any language could hold: Latin words, numbers, identifiers.
+def weigh_terms(terms: Sequence[str], idf: Callable[[str], float]) -> TermWeights:
+    """Weigh each distinct term by its idf in an index.
 
-    None when nothing is left: then the question cannot meet a text of another language.
+    >>> weights = weigh_terms(["refund", "window"], lambda term: 2.0)
+    >>> weights.total, weights.coverage({"refund"})
+    (4.0, 0.5)
     """
-    terms = tuple(term for term in analysis.terms if not _HAN_LETTER.search(term))
-    if not terms:
-        return None
     weights = {term: idf(term) for term in dict.fromkeys(terms)}
-    return QuestionAnalysis(
-        text=analysis.text,
-        language=analysis.language,
-        terms=terms,
-        identifiers=analysis.identifiers,
-        weights=weights,
-        total=sum(weights.values()),
-    )
+    return TermWeights(tuple(terms), weights, sum(weights.values()))
 
 
-def question_likeness(analysis: QuestionAnalysis, other: str, idf: Callable[[str], float]) -> float:
+def question_likeness(term_weights: TermWeights, other: str, idf: Callable[[str], float]) -> float:
     """Return how much a question and another one have in common (0..1), both ways, by idf.
 
-    >>> analysis = analyze_question("How do I reset my password?", lambda term: 1.0)
-    >>> question_likeness(analysis, "How can I reset the password of a phone?", lambda term: 1.0)
+    >>> def idf(term: str) -> float:
+    ...     return 1.0
+    >>> term_weights = weigh_terms(analyze_question("How do I reset my password?").terms, idf)
+    >>> question_likeness(term_weights, "How can I reset the password of a phone?", idf)
     0.8
     """
-    other_analysis = analyze_question(other, idf)
+    tokens = tokenize_text(other)
+    other_weights = weigh_terms(drop_stopwords(tokens) or tokens, idf)
     common_weight = sum(
-        weight for term, weight in analysis.weights.items() if term in other_analysis.weights
+        weight for term, weight in term_weights.weights.items() if term in other_weights.weights
     )
-    total = analysis.total + other_analysis.total
+    total = term_weights.total + other_weights.total
     return 2 * common_weight / total if total else 0.0
+
+
+def _drop_department(text: str, plain: str) -> str:
+    """Normalise a question without "IT", the department: in lower case it would refer back.
+
+    >>> question = "Who approves IT purchases?"
+    >>> _drop_department(question, question.lower())
+    'who approves purchases?'
+    >>> _drop_department("CAN I RETURN IT?", "can i return it?")
+    'can i return it?'
+    """
+    if text.isupper():
+        return plain.strip()
+    without_department, count = _DEPARTMENT.subn("", text)
+    return normalise_text(without_department).strip() if count else plain.strip()
+
+
+def _count_by_language(words: frozenset[str], language: Language) -> frozenset[str]:
+    """Keep of Chinese words the single characters: pairs of them say the same again."""
+    return frozenset(word for word in words if len(word) == 1) if language == "zh" else words

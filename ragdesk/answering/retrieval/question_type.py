@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from indexes.text.folding import normalise_text
+from indexes.text.scripts import HAN
 
 _AMOUNT_QUESTION = (
     r"\bhow (?:many|much|long|old|far|big|large|tall|high|often|deep|wide|heavy|fast|soon|late)\b"
@@ -33,6 +34,11 @@ _PLACE_QUESTION = (
 )
 _REASON_QUESTION = r"\bwhy\b|\bwhat (?:caused|causes|is the reason)\b|为什么|为何|何以|原因|怎么会"
 
+_LIST_QUESTION: Final = re.compile(
+    r"\bhow (?:do|can|should|to)\b|\bsteps?\b|\blist\b|\bwhat are\b|\bwhich (?:\w+ )?\w+s\b"
+    r"|怎[么样]|如何|步骤|哪些|流程|方法|清单"
+)
+
 _AMOUNT_ANSWER = (
     r"\d|(?<![a-z])(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen"
     r"|fourteen|fifteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
@@ -46,9 +52,7 @@ _TIME_ANSWER = (
     r"|after|before|during|until|since)s?\b|[一二三四五六七八九十两][年月日天周]|小时|分钟|年代|时期"
     r"|期间|[之以][后前]|[初末]期|同年|当[时日]|次日|[春夏秋冬朝]|时代"
 )
-_PERSON_ANSWER = (
-    r"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+|[\u4e00-\u9fff]·[\u4e00-\u9fff]|[者师家员帝王长部司队]"
-)
+_PERSON_ANSWER = rf"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+|[{HAN}]·[{HAN}]|[者师家员帝王长部司队]"
 _PLACE_ANSWER = (
     r"\b(?:in|at|near|from|to|across|within|of|under) (?:the )?[A-Z]"
     r"|[省市县区国州岛镇村山河湖街路港]|[>→]"
@@ -85,6 +89,26 @@ def extract_numbers(text: str) -> frozenset[str]:
     return frozenset(f.replace(",", "") for f in _NUMBER_PATTERN.findall(normalise_text(text)))
 
 
+def split_content(plain: str) -> list[str]:
+    """Split a normalised question at its question words ("how many", "what"); these are dropped.
+
+    >>> split_content("长城建于哪一年?")
+    ['长城建于', '?']
+    >>> split_content("who built it?")
+    ['', ' built it?']
+    """
+    return _ASKING_WORDS.split(plain)
+
+
+def asks_for_list(plain: str) -> bool:
+    """Tell whether a normalised question asks for several things or steps, as a list holds.
+
+    >>> asks_for_list("how do i reset it?"), asks_for_list("多少钱?")
+    (True, False)
+    """
+    return bool(_LIST_QUESTION.search(plain))
+
+
 class QuestionType:
     """Reads a question once; counts how far a sentence names the kind of thing it asks for."""
 
@@ -95,19 +119,7 @@ class QuestionType:
             for question_pattern, answer_pattern, raw in _CUES
             if question_pattern.search(plain)
         ]
-        self._question_numbers = extract_numbers(question)
         self._question_things = [_find_answers(cue, question, plain) for cue in self._cues]
-
-    @staticmethod
-    def split_content(question: str) -> list[str]:
-        """Split a question at its question words ("how many", "what"), which are dropped.
-
-        >>> QuestionType.split_content("长城建于哪一年？")
-        ['长城建于', '?']
-        >>> QuestionType.split_content("Who built it?")
-        ['', ' built it?']
-        """
-        return _ASKING_WORDS.split(normalise_text(question))
 
     def answer_share(self, sentence: str) -> float:
         """Return the share (0..1) of the kinds asked for that a sentence names anew.
@@ -142,10 +154,6 @@ class QuestionType:
             bool(answer_pattern.search(sentence if raw else plain))
             for answer_pattern, raw in self._cues
         )
-
-    def has_question_numbers(self, sentence: str) -> bool:
-        """Tell whether the question holds numbers and the sentence holds them all."""
-        return bool(self._question_numbers) and self._question_numbers <= extract_numbers(sentence)
 
 
 def _find_answers(cue: tuple[re.Pattern[str], bool], text: str, plain: str) -> set[str]:

@@ -4,20 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from indexes.chunk import Passage
-from indexes.vectors.faiss_index import Vectors
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
+from indexes.search_results import Vectors
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
     """The passages retrieved for a question, best first.
 
-    idf: weighs words over what the asker may see. vector: of the question, or None where the
-    model cannot read it. signals: numbers that tell how sure one may be. duplicates: per chunk id,
-    the passages left out because they say the same.
+    analysis: of the question as it was searched for. idf: weighs words over what the asker may
+    see. term_weights: the question's terms weighed by it. vector: of the question, or None where
+    the model cannot read it. signals: numbers that tell how sure one may be. duplicates: per chunk
+    id, the passages left out because they say the same.
     """
 
     analysis: QuestionAnalysis
+    term_weights: TermWeights
     idf: Callable[[str], float]
     vector: Vectors | None
     passages: tuple[Passage, ...]

@@ -17,12 +17,9 @@ from indexes.chunk import Chunk, Finder, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.search_results import Rows, Scores
+from indexes.search_results import Rows, Scores, Vectors
 from indexes.store.row_layout import RowFlags, SearchMask
-from indexes.text.folding import strip_invisible
 from indexes.text.scripts import reads_without_cjk
-from indexes.text.tokens import drop_stopwords
-from indexes.vectors.faiss_index import Vectors
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.near_duplicates import collapse_duplicates
 from ragdesk.answering.retrieval.passage_words import (
@@ -33,8 +30,10 @@ from ragdesk.answering.retrieval.passage_words import (
 )
 from ragdesk.answering.retrieval.question_analysis import (
     QuestionAnalysis,
+    TermWeights,
     analyze_question,
     question_likeness,
+    weigh_terms,
 )
 from ragdesk.answering.retrieval.ranking import PriorityLanes, iter_best_first, order_with_lanes
 from ragdesk.answering.retrieval.result import Retrieval
@@ -119,41 +118,50 @@ class Retriever:
     embedder: Embedder
     options: RetrieveOptions = RetrieveOptions()
 
-    def __call__(self, question: Question, *, top_k: int | None = None) -> Retrieval:
+    def __call__(
+        self,
+        question: Question,
+        analysis: QuestionAnalysis | None = None,
+        *,
+        top_k: int | None = None,
+    ) -> Retrieval:
         """Find the passages for a question, best first, within what ``question.where`` permits.
 
+        analysis: of the text to search for; None analyses the question's own.
         Raises IndexDamaged where files that are mapped have changed under it.
         """
         try:
-            return self._retrieve(question, top_k)
+            return self._retrieve(question, analysis or analyze_question(question.text), top_k)
         except (ArithmeticError, LookupError, ValueError) as error:
             if damage := self.index.find_damage():
                 raise IndexDamaged(damage) from error
             raise
 
-    def _retrieve(self, question: Question, top_k: int | None) -> Retrieval:
+    def _retrieve(
+        self, question: Question, analysis: QuestionAnalysis, top_k: int | None
+    ) -> Retrieval:
         limit = top_k or self.options.top_k
-        text = strip_invisible(question.text)
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
-        analysis = analyze_question(text, idf)
-        vector = self._embed_question(text)
+        term_weights = weigh_terms(analysis.terms, idf)
+        vector = self._embed_question(analysis.text)
         lanes = PriorityLanes(
-            self._find_named_rows(analysis, mask), self._find_faq_rows(analysis, vector, mask)
+            self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
         )
         ranked = self._rank_candidates(
-            analysis, vector, mask, lanes, max(self.options.look, 2 * limit)
+            term_weights, vector, mask, lanes, max(self.options.look, 2 * limit)
         )
         groups = collapse_duplicates(
-            ranked, min_share=self.options.same, limit=limit, question_words=analysis.weights
+            ranked, min_share=self.options.same, limit=limit, question_words=term_weights.weights
         )
         passages = tuple(passage for passage, _ in groups)
         return Retrieval(
             analysis=analysis,
+            term_weights=term_weights,
             idf=idf,
             vector=vector,
             passages=passages,
-            signals=_measure_signals(analysis, passages, lanes),
+            signals=_measure_signals(analysis, term_weights, passages, lanes),
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
         )
 
@@ -179,10 +187,10 @@ class Retriever:
         return name_shares
 
     def _find_faq_rows(
-        self, analysis: QuestionAnalysis, vector: Vectors | None, mask: SearchMask
+        self, term_weights: TermWeights, vector: Vectors | None, mask: SearchMask
     ) -> dict[int, float]:
         """Find FAQ entries whose question is nearly the given one, with their likeness."""
-        hits = [self.index.search_lexical(analysis.terms, k=3, mask=mask, questions=True)]
+        hits = [self.index.search_lexical(term_weights.terms, k=3, mask=mask, questions=True)]
         if vector is not None:
             hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
         rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
@@ -191,7 +199,9 @@ class Retriever:
         for row, chunk, cosine in zip(
             rows.tolist(), self.index.read_chunks(rows), cosines, strict=True
         ):
-            similarity = max(question_likeness(analysis, _question_text(chunk), idf), float(cosine))
+            similarity = max(
+                question_likeness(term_weights, _question_text(chunk), idf), float(cosine)
+            )
             if similarity >= self.options.faq:
                 similarities[row] = similarity
         return similarities
@@ -205,14 +215,14 @@ class Retriever:
 
     def _gather_candidates(
         self,
-        analysis: QuestionAnalysis,
+        term_weights: TermWeights,
         vector: Vectors | None,
         mask: SearchMask,
         lanes: PriorityLanes,
         pool: int,
     ) -> _Candidates:
         """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
-        hits = [self.index.search_lexical(analysis.terms, k=pool, mask=mask)]
+        hits = [self.index.search_lexical(term_weights.terms, k=pool, mask=mask)]
         rows_by_finder: dict[Finder, Collection[int]] = {
             "lexical": hits[0].rows.tolist(),
             "identifier": lanes.name_shares,
@@ -226,7 +236,7 @@ class Retriever:
         )
         return _Candidates(
             rows,
-            self.index.score_lexical(analysis.terms, rows, mask=mask),
+            self.index.score_lexical(term_weights.terms, rows, mask=mask),
             self._score_cosines(vector, rows),
             {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )
@@ -240,7 +250,7 @@ class Retriever:
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
         return self.options.dense * (1 + self.options.rise * missing)
 
-    def _context_shares(self, analysis: QuestionAnalysis, rows: Rows) -> Scores:
+    def _context_shares(self, term_weights: TermWeights, rows: Rows) -> Scores:
         """Return the share of the question in each row (n,) and in its section about it (n,)."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
@@ -256,14 +266,14 @@ class Retriever:
             b[section_ids[b] == own_section]
             for b, own_section in zip(beside, own_sections, strict=True)
         ]
-        term_presence = self.index.find_terms([*analysis.weights], all_rows)
+        term_presence = self.index.find_terms([*term_weights.weights], all_rows)
         covered = np.array([term_presence[place].any(axis=0) for place in places])
-        shares = covered @ np.array([*analysis.weights.values()])
-        return np.asarray(shares / (analysis.total or 1.0), dtype=np.float32)
+        shares = covered @ np.array([*term_weights.weights.values()])
+        return np.asarray(shares / (term_weights.total or 1.0), dtype=np.float32)
 
     def _rank_candidates(
         self,
-        analysis: QuestionAnalysis,
+        term_weights: TermWeights,
         vector: Vectors | None,
         mask: SearchMask,
         lanes: PriorityLanes,
@@ -271,7 +281,9 @@ class Retriever:
     ) -> Iterator[Passage]:
         """Order the candidates: all by words, vectors and names, the best by sentences too."""
         options = self.options
-        candidates = self._gather_candidates(analysis, vector, mask, lanes, max(options.pool, look))
+        candidates = self._gather_candidates(
+            term_weights, vector, mask, lanes, max(options.pool, look)
+        )
         trust = self._cosine_weight(vector, candidates.lexical)
         words_weight = 0.0 if self.index.words_outdated else options.lexical
         scores = weigh_scores([(words_weight, candidates.lexical), (trust, candidates.dense)])
@@ -285,7 +297,7 @@ class Retriever:
             )
         )
         scores[contenders] += [
-            options.name * analysis.coverage(document_name_words(chunk))
+            options.name * term_weights.coverage(document_name_words(chunk))
             for chunk in chunks.values()
         ]
         best = contenders[np.argsort(-scores[contenders], kind="stable")[:look]]
@@ -295,10 +307,10 @@ class Retriever:
             words_weight + trust + options.name + options.focus,
         )
         if vector is None:
-            scores[positions] += options.context * self._context_shares(analysis, rows)
+            scores[positions] += options.context * self._context_shares(term_weights, rows)
             total += options.context
         ranked = self._rank_by_sentences(
-            analysis, rows, [chunks[i] for i in positions], scores[positions].tolist()
+            term_weights, rows, [chunks[i] for i in positions], scores[positions].tolist()
         )
         ranked_passages = (
             (
@@ -311,23 +323,24 @@ class Retriever:
 
     def _rank_by_sentences(
         self,
-        analysis: QuestionAnalysis,
+        term_weights: TermWeights,
         rows: Rows,
         chunks: Sequence[Chunk],
         scores: Sequence[float],
     ) -> Iterator[tuple[int, float]]:
         """Yield places in ``rows`` (n,) best first, by what is known and their best sentence."""
         options = self.options
-        term_presence = self.index.find_terms([*analysis.weights], rows)
+        term_presence = self.index.find_terms([*term_weights.weights], rows)
         shares = [
-            bound_sentence_share(analysis, c, h, options.title)
+            bound_sentence_share(term_weights, c, h, options.title)
             for c, h in zip(chunks, term_presence, strict=True)
         ]
         return iter_best_first(
             rows.tolist(),
             [base + options.focus * above for base, above in zip(scores, shares, strict=True)],
             lambda i: (
-                scores[i] + options.focus * best_sentence_share(analysis, chunks[i], options.title)
+                scores[i]
+                + options.focus * best_sentence_share(term_weights, chunks[i], options.title)
             ),
         )
 
@@ -346,7 +359,10 @@ def _question_text(chunk: Chunk) -> str:
 
 
 def _measure_signals(
-    analysis: QuestionAnalysis, passages: Sequence[Passage], lanes: PriorityLanes
+    analysis: QuestionAnalysis,
+    term_weights: TermWeights,
+    passages: Sequence[Passage],
+    lanes: PriorityLanes,
 ) -> dict[str, float]:
     """Measure how well the best passages fit; all in 0..1 but ``words``, a count.
 
@@ -360,11 +376,13 @@ def _measure_signals(
         "gap": best.score - after if best else 0.0,
         "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
         "dense": max((p.dense or 0.0 for p in passages), default=0.0),
-        "focus": max((best_sentence_share(analysis, p.chunk, 0.0) for p in passages), default=0.0),
-        "coverage": analysis.coverage(chunk_words(chunk)) if chunk else 0.0,
+        "focus": max(
+            (best_sentence_share(term_weights, p.chunk, 0.0) for p in passages), default=0.0
+        ),
+        "coverage": term_weights.coverage(chunk_words(chunk)) if chunk else 0.0,
         "named": max(lanes.name_shares.values(), default=0.0),
         "names": float(bool(analysis.identifiers)),
         "faq": max(lanes.faq_likeness.values(), default=0.0),
         "same_language": float(chunk is not None and chunk.language == analysis.language),
-        "words": float(len(set(drop_stopwords(analysis.terms)))),
+        "words": float(len(analysis.content_words)),
     }

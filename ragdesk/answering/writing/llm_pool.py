@@ -69,7 +69,13 @@ class LlmPool:
         if not available:
             raise EngineFailed("resting", "No language model answers; they are being watched.")
         return min(
-            available, key=lambda one: (one.url in avoid, one.pause_seconds, one.active, one.since)
+            available,
+            key=lambda replica: (
+                replica.url in avoid,
+                replica.pause_seconds,
+                replica.active,
+                replica.since,
+            ),
         )
 
     def note_success(self, server: LlmServer) -> None:

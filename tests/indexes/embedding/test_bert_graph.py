@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-from tiny import tiny_bert
+from tiny_encoder import tiny_bert
 
 from indexes.embedding import bert_graph, model_files, on_torch, onnx_export
 from indexes.embedding.embedder import EmbedOptions, open_embedder

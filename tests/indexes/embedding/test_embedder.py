@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import tiny_bert
+from tiny_encoder import tiny_bert
 
 from indexes.embedding import model_files, onnx_export
 from indexes.embedding.chinese_check import count_matches, reads_chinese

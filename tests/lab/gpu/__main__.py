@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.gpu import embedding, search, writing
-from tests.lab.gpu.measured import NotMeasured, card, need, need_gpu, save
+from tests.lab.gpu.figures import NotMeasured, card, need, need_gpu, save
 from tests.lab.results import RESULTS
 
 PARTS = ("embed", "faiss", "vllm")

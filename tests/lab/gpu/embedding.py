@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.gpu.measured import need, seconds, table
+from tests.lab.gpu.figures import need, seconds, table
 
 GOAL = 0.40  # of the matrix product's rate
 WORDS = ("refund", "order", "account", "within", "days", "paid", "customer", "asked", "by", "post")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.lab.gpu.measured import need, seconds, table
+from tests.lab.gpu.figures import need, seconds, table
 
 GOAL = 0.70  # of the copy's rate
 K = 10

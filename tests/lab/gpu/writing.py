@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.lab.gpu.measured import need, table
+from tests.lab.gpu.figures import need, table
 
 GOAL = 0.95  # of the direct tokens a second
 

@@ -24,6 +24,7 @@ from eval.ranking_metrics import compute_ndcg, compute_recall, remove_repeats
 from eval.stats import Estimate, estimate_difference, estimate_mean, estimate_proportion
 from ragdesk.answering.answer import Answer, Outcome, Question, Turn
 from ragdesk.answering.follow_up import needs_context
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import cases as handbook_cases
@@ -82,7 +83,7 @@ def rewriting(answers: Sequence[tuple[Case, Answer, Answer]]) -> list[str]:
             for case, alone, whole in answers
             if case.answerable
             and case.history
-            and (not only or needs_context(case.question, turns(case)))
+            and (not only or needs_context(analyze_question(case.question), turns(case)))
         ]
         clusters = [case.cluster for case, _, _ in kept]
         for at, measure in enumerate(MEASURES):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from parsed import zipped
+from document_checks import zipped
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"

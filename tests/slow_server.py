@@ -1,4 +1,4 @@
-"""``python serve_slowly.py HOME PORT SECONDS [HANDLES]``: serve HOME, each answer taking so long."""
+"""``python slow_server.py HOME PORT SECONDS [HANDLES]``: serve HOME, each answer taking so long."""
 
 import resource
 import sys
@@ -10,6 +10,7 @@ from fakes import HashEmbedder
 
 from ragdesk import logs
 from ragdesk.answering.answer import Question
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
@@ -22,9 +23,15 @@ from ragdesk.web.limits import ServeOptions
 def main(home: Path, port: int, seconds: float) -> None:
     find = Retriever.__call__
 
-    def slowly(self: Retriever, question: Question, *, top_k: int | None = None) -> Retrieval:
+    def slowly(
+        self: Retriever,
+        question: Question,
+        analysis: QuestionAnalysis | None = None,
+        *,
+        top_k: int | None = None,
+    ) -> Retrieval:
         time.sleep(seconds)
-        return find(self, question, top_k=top_k)
+        return find(self, question, analysis, top_k=top_k)
 
     Retriever.__call__ = slowly  # type: ignore[method-assign]
     options = ServeOptions(port=port, keep_alive_seconds=1, read_seconds=1.0, drain_seconds=15)

@@ -1,7 +1,7 @@
 import pytest
+from document_checks import asked, sound
 from hypothesis import given
 from hypothesis import strategies as st
-from parsed import asked, sound
 
 from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder

@@ -4,9 +4,9 @@ import asyncio
 import time
 
 import pytest
-from by_model import RETURNED, by_model
 from engines import running
 from fault_proxy import FAULTS, FaultProxy
+from model_desk import RETURNED, by_model
 from scripted_writer import app
 from starlette.responses import Response
 

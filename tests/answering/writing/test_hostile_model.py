@@ -5,8 +5,8 @@ import contextlib
 import json
 
 import pytest
-from by_model import RETURNED, by_model
 from hostile_server import HEALTH, LISTS, HostileServer
+from model_desk import RETURNED, by_model
 
 from ragdesk.answering.answer import Question
 from ragdesk.answering.writing.generator import GenerateOptions

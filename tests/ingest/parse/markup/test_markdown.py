@@ -1,9 +1,9 @@
 import contextlib
 
 import pytest
+from document_checks import asked, path_of, said, sound
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parsed import asked, path_of, said, sound
 
 from ingest.document import Document
 from ingest.errors import Unreadable

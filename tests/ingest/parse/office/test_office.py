@@ -3,9 +3,9 @@ import io
 import zipfile
 
 import pytest
-from made_office import cell, deck, listed, par, relations, run, shape, slide, word
+from document_checks import asked, path_of, said, sound, zipped
+from office_files import cell, deck, listed, par, relations, run, shape, slide, word
 from openpyxl import Workbook
-from parsed import asked, path_of, said, sound, zipped
 
 from ingest.document import Document
 from ingest.errors import Unreadable

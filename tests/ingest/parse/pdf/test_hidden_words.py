@@ -3,10 +3,10 @@
 import io
 
 import pytest
-from made_office import par, word
-from made_pdf import HEIGHT, both, lines, made, picture
+from office_files import par, word
 from openpyxl import Workbook
 from openpyxl.styles import Color, Font, PatternFill
+from pdf_files import HEIGHT, both, lines, made, picture
 
 from ingest.document import Document
 from ingest.parse.markup import html, markdown

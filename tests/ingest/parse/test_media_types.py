@@ -1,6 +1,6 @@
 import pytest
-from made_office import deck, par, relations, shape, slide, word
-from parsed import sound, zipped
+from document_checks import sound, zipped
+from office_files import deck, par, relations, shape, slide, word
 
 from ingest.errors import Unreadable
 from ingest.parse import registry

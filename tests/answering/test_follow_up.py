@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from by_model import by_model
 from engines import running
+from model_desk import by_model
 from scripted_writer import app
 
 from ragdesk.answering.answer import PassagesReady, Question, Turn
 from ragdesk.answering.follow_up import needs_context, rewrite_question
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 
 NORWAY = (
     Turn(role="user", text="What does shipping to Norway cost?"),
@@ -31,9 +32,10 @@ REFUND = (Turn(role="user", text="退款几天到账？"), Turn(role="assistant"
     ],
 )  # fmt: skip
 def test_only_what_leans_is_rewritten(question, history, wanted):
-    assert needs_context(question, history) is wanted
-    alone = asyncio.run(rewrite_question(question, history, lambda _: 1.0))
-    assert (alone != question) is wanted
+    analysis = analyze_question(question)
+    assert needs_context(analysis, history) is wanted
+    standalone = asyncio.run(rewrite_question(analysis, history, lambda _: 1.0))
+    assert (standalone.text != question) is wanted
 
 
 def test_a_follow_up_finds_what_it_leans_on(desk):

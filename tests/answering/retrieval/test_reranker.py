@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from answering_words import WORDS
 from contracts import RerankerContract
+from question_words import WORDS
 
 from indexes.errors import ModelMissing
 from ragdesk.answering.retrieval.reranker import (

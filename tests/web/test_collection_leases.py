@@ -15,6 +15,7 @@ from fakes import HashEmbedder
 from web_home import publish, serving
 
 from ragdesk.answering.answer import Question
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
@@ -178,15 +179,21 @@ def test_a_search_whose_request_was_cancelled_ends_before_its_files_are_closed(
     find, begun, go = Retriever.__call__, threading.Event(), threading.Event()
     ends: list[object] = []
 
-    def slowly(self: Retriever, question: Question, *, top_k: int | None = None) -> object:
+    def slowly(
+        self: Retriever,
+        question: Question,
+        analysis: QuestionAnalysis | None = None,
+        *,
+        top_k: int | None = None,
+    ) -> object:
         begun.set()
         go.wait(30)
         try:
-            ends.append(find(self, question, top_k=top_k).passages)
+            ends.append(find(self, question, analysis, top_k=top_k).passages)
         except BaseException as error:
             ends.append(error)
             raise
-        return find(self, question, top_k=top_k)
+        return find(self, question, analysis, top_k=top_k)
 
     with monkeypatch.context() as slow:
         slow.setattr(Retriever, "__call__", slowly)

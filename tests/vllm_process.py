@@ -1,6 +1,6 @@
 """Run a desk whose model is inside its own process, and tell what happened as one JSON document.
 
-    python tests/inside_vllm.py HOME MODEL      (in the environment that `make vllm-cpu` makes)
+    python tests/vllm_process.py HOME MODEL      (in the environment that `make vllm-cpu` makes)
 
 HOME holds the collection "default". Asks three questions at once, leaves a fourth in the middle,
 asks again, and asks once more when vLLM's own process was killed.

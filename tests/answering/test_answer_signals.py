@@ -2,15 +2,18 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from answering_words import WORDS
 from hypothesis import given
 from hypothesis import strategies as st
+from question_words import WORDS
 
 from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import Question
 from ragdesk.answering.answer_signals import add_answer_signals
 from ragdesk.answering.calibration import Calibration
-from ragdesk.answering.retrieval.question_analysis import analyze_question
+from ragdesk.answering.retrieval.question_analysis import (
+    analyze_question,
+    weigh_terms,
+)
 from ragdesk.answering.retrieval.result import Retrieval
 
 ADDED = {"topic", "topic_all", "told", "told_all", "meant", "both"}
@@ -26,9 +29,10 @@ def found(question: str, *texts: str) -> Retrieval:
         )
         for uri, text in ((f"{n}.md", text) for n, text in enumerate(texts))
     )
-    asked = analyze_question(question, lambda _: 1.0)
+    analysis = analyze_question(question)
     return Retrieval(
-        analysis=asked,
+        analysis=analysis,
+        term_weights=weigh_terms(analysis.terms, lambda _: 1.0),
         idf=lambda _: 1.0,
         vector=None,
         passages=passages,

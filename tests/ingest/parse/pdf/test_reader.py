@@ -2,7 +2,7 @@
 
 import io
 
-import made_pdf as made
+import pdf_files as made
 import pypdf
 import pytest
 from hypothesis import given, settings

@@ -5,8 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from by_model import RETURNED, by_model
 from engines import running
+from model_desk import RETURNED, by_model
 from scripted_writer import app
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse

@@ -24,7 +24,7 @@ def served(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     limits = [str(home), str(port), str(slow), str(handles)]
-    command = [sys.executable, str(HERE / "serve_slowly.py"), *limits]
+    command = [sys.executable, str(HERE / "slow_server.py"), *limits]
     where = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
     with contextlib.ExitStack() as files:
         told = files.enter_context(log.open("wb")) if log else subprocess.PIPE

@@ -1,7 +1,7 @@
 """Words become lines, lines come into order, and what they say is left as it was."""
 
-import made_pdf as made
 import numpy as np
+import pdf_files as made
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

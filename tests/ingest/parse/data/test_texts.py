@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from parsed import asked, path_of, said, sound, zipped
+from document_checks import asked, path_of, said, sound, zipped
 
 from ingest.errors import Unreadable
 from ingest.parse import plain_text, text_encoding
