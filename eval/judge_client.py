@@ -37,7 +37,7 @@ class JudgeOptions:
 class JudgeClient:
     """Asks a judging model. cache: folder of raw replies. offline: ask nobody, only replay.
 
-    A failure is kept too: offline it is told again, otherwise it is tried again.
+    A failure is kept too: offline it is raised again, otherwise the request is sent again.
     """
 
     options: JudgeOptions

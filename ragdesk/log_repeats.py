@@ -1,4 +1,4 @@
-"""Limit log lines that anybody can cause at will: written at the first, then counted."""
+"""Limit log lines that any client can cause: the first is written, further ones are counted."""
 
 import logging
 import re
@@ -56,8 +56,8 @@ class Repeats:
     def summarize(self, *, early: bool = False) -> list[logging.LogRecord]:
         """Make one record of each kind whose interval ended and that came again in it.
 
-        A kind that goes on is counted from then on without a first line; one that ended is
-        forgotten. early: of all kinds, as nothing will be counted any more.
+        A kind that came again is counted on without a new first line; others are forgotten.
+        early: summarise kinds whose interval has not ended too, as the log is closed.
         """
         now = self._clock()
         summaries = []
@@ -76,8 +76,8 @@ class Repeats:
 def classify_record(record: logging.LogRecord) -> Hashable | None:
     """Return the kind of a record; None for one that is always written.
 
-    Ours say so themselves. What libraries say (an unreadable request, say) is told apart by its
-    words without numbers, and by where its exception was raised.
+    Records of ours name their kind in ``repeats``. Those of libraries (an unreadable request, say)
+    are of one kind where logger, level, words without numbers and the place of the exception agree.
     """
     own = record.name.partition(".")[0] in OWN_LOGGERS
     repeats = getattr(record, "repeats", None)

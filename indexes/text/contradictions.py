@@ -3,8 +3,8 @@
 Compared are numbers, dates, names, negation, modality and opposites.
 
 A sentence in which 30 days became 60, or "may" became "must", shares all its other words with
-its source, so a share of words cannot tell. Flags stand beside such a share and are not
-averaged in. English and Chinese. Pure.
+its source, so a share of words hardly moves. Contradictions are listed beside such a share and not
+averaged into it. English and Chinese. Pure.
 """
 
 import re

@@ -65,7 +65,7 @@ class Child:
     ) -> tuple[Any, Any] | ParseFailure:
         """Send one request and wait for its answer, at most ``wall`` seconds.
 
-        Returns its header and parts, or Trouble, after which the process has ended.
+        Returns its header and parts, or a ParseFailure, after which the process has ended.
         Raises IngestError when the process cannot start at all.
         """
         self._wait_until_ready()
@@ -92,7 +92,7 @@ class Child:
         self._process.kill()
 
     def end_process(self) -> None:
-        """End the process and close its pipes. Calling it again is fine; nobody may be asking."""
+        """End the process and close its pipes; again is harmless. No request may be under way."""
         self.kill()
         self._process.wait()
         for pipe in (self._in, self._out, self._err):

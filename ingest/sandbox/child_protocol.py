@@ -1,7 +1,7 @@
 """The frames that a job and its limited children exchange over a pipe.
 
-A frame is a length, a JSON header, and raw parts whose lengths the header names. A child reads
-hostile files and may be made to say anything, so the job checks every number it is told.
+A frame is a length, a JSON header, and raw parts whose lengths the header names. A child
+reads hostile files, which may make it send anything, so the job checks every number in a frame.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Authentication of requests: the host asked for, the key shown, the scope a route needs.
+"""Authentication of requests: their host, their key, and the scope that a route needs.
 
-Without a key a desk on loopback is open to the local user; from the first key on it asks
-for one. While it is open, a page of another site must not reach it: its host name has to be
-ours (against DNS rebinding), and its origin too, and no proxy may have passed it on that was
-not named: behind one, everybody is on loopback.
+A desk on loopback that never had a key is open to the local user; from its first key on every
+request needs one. While it is open, pages of other sites must not reach it: host and origin of a
+request have to be ours (against DNS rebinding), and only a proxy that the settings name may pass it
+on, as behind a proxy everybody comes from loopback.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Authenticator:
 
     @property
     def is_open(self) -> bool:
-        """Read at each request: the first key closes an open desk."""
+        """Tell whether requests need no key. Read at each request: the first key closes a desk."""
         return self.loopback and not self.keys.has_had_keys()
 
     def authenticate(self, authorization: str | None) -> Principal:
@@ -112,7 +112,7 @@ class Authenticator:
             raise Forbidden("Pages of other sites may not use an open desk.")
 
     def check_proxy(self, headers: Headers, address: str) -> None:
-        """Refuse what a proxy passed on, while no key is asked for. Raises Forbidden."""
+        """Refuse what a proxy passed on, while requests need no key. Raises Forbidden."""
         names = {name.lower() for name in headers}
         passed_on = names & PROXY_HEADERS or any(n.startswith(PROXY_HEADER_PREFIX) for n in names)
         if passed_on and self.is_open and not self._trusts(address):
@@ -134,7 +134,7 @@ class Authenticator:
 class AuthMiddleware:
     """ASGI middleware: host, proxy and key of every request are checked before anything is read.
 
-    Whoever shows no valid key waits for a turn to be told so, ``waiting`` at most at a time.
+    Requests without a valid key are refused at a limited rate; ``waiting`` wait at most.
     """
 
     def __init__(self, app: ASGIApp, gate: Authenticator, waiting: int) -> None:

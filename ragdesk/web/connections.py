@@ -1,8 +1,8 @@
 """The connections of a server: how many there are, and which one makes room for another.
 
-A connection costs a handle, so there are fewer than the process may open. A request costs a
-place only while it is being answered: its body arrives, and its answer is read, at the client's
-pace, which must not be everybody's. Where something is full, the one that idles makes room.
+A connection costs a file handle, so there are fewer than the process may open. A request takes a
+slot only while it is being answered, not while its body arrives or its answer is read, which both
+take as long as the client likes. Where all connections are taken, the longest idle one is closed.
 """
 
 import asyncio

@@ -21,11 +21,11 @@ def is_visible(document: ListedDocument, who: Principal) -> bool:
 
 
 def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
-    """Make the check of a job that is about to change something, for who asked, as of now.
+    """Make the rule by which a job decides which documents of a uri its owner may change now.
 
-    A name that is hidden from them is like a free one: their document stands beside the hidden
-    one. Raises NotFound where the document they meant is hidden by now, or gone and to be deleted;
-    Forbidden or NotFound where the key may no longer do this.
+    A uri whose document is hidden from the owner is treated as free: the new document stands beside
+    the hidden one. The rule raises NotFound where the document that was to be changed is hidden or
+    gone by now. Raises Forbidden or NotFound where the key may no longer do this.
     """
     check_access(who, "write", job.collection)
     check_groups(job.groups, who)

@@ -1,7 +1,7 @@
-"""Documents put and deleted over HTTP: jobs, done in the background.
+"""The queue of jobs that put and delete documents over HTTP, done in the background.
 
-Those of one collection are done one after the other, as one process may hold a collection;
-different collections go side by side, in turn. A job whose collection another process holds takes
+Jobs of one collection run one after the other, as one process may hold a collection; those of
+different collections run side by side, in turn. A job whose collection another process holds takes
 no thread while it waits. Jobs live in this process: after a restart an unknown job id is a 404,
 and putting the same bytes again is harmless.
 """
@@ -34,10 +34,10 @@ log = logging.getLogger("ragdesk.web")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentJob:
-    """A change of one document, and how far it is. ``body`` None deletes.
+    """A change of one document, and how far it is.
 
-    existed: whether its document was there when the job was asked for.
-    waits_for, waits_since: what holds up a job that was begun, and from when on.
+    body: the file with the new bytes; None deletes the document. existed: whether the document was
+    there when the job was submitted. waits_for, waits_since: what holds the job up, and since when.
     """
 
     id: str
@@ -151,7 +151,7 @@ class JobQueue:
         return job
 
     def get_job(self, name: str) -> DocumentJob | None:
-        """Find a job by its id."""
+        """Return a job by its id, or None."""
         with self._condition:
             return self._jobs.get(name)
 

@@ -1,11 +1,10 @@
 """Keep every collection open at its newest good generation.
 
-A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
-and verified in a thread and then put in the old one's place: a request keeps the one it
-started with until it ends, and the last one to let go closes it. A generation that cannot be
-opened is tried again, and meanwhile changes nothing but what ``/readyz`` and the metrics say.
-Collections are opened side by side: one on a slow disk holds up no other. The watcher polls, as on
-network disks no event of the system tells of a change.
+A watcher polls each collection's CURRENT file, as network disks send no events. When it changed,
+the new generation is opened and verified in a thread and takes the old one's place. A request keeps
+the generation that it started with; the last request on a replaced one closes it. A generation that
+cannot be opened is tried again; until then the old one answers, and ``/readyz`` and the metrics say
+so. Collections are opened side by side, so that one on a slow disk delays no other.
 """
 
 import asyncio
@@ -47,8 +46,9 @@ UNREADABLE: CurrentStamp = (-2,)  # whether a CURRENT stands cannot be told now
 class ServedCollection:
     """The served state of a collection, and its CURRENT file when last tried.
 
-    lock: who opens this collection, or removes it. outage: why its newest generation is not
-    served. error: why none is.
+    lock: held by the thread that opens or removes this collection. stamp, tried_at: the state of
+    CURRENT at the last try, and when that was. shared: the generation that is served. outage: why
+    its newest generation is not. error: why none is.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
