@@ -79,6 +79,19 @@ def _write_faq_row(
     builder.close_sections(level)
 
 
+def merge_header_rows(heads: Sequence[TableRow]) -> list[str]:
+    """Join header rows column by column, each text once.
+
+    >>> merge_header_rows([["Plan", "Revenue"], ["", "2024"]])
+    ['Plan', 'Revenue 2024']
+    """
+    header = []
+    for n in range(max(map(len, heads))):
+        column = [row[n] for row in heads if n < len(row) and row[n]]
+        header.append(" ".join(dict.fromkeys(column)))
+    return header
+
+
 def find_faq_columns(header: TableRow) -> tuple[int, int] | None:
     """Find the columns of questions and answers by their names, in English or Chinese.
 
