@@ -177,7 +177,7 @@ class StrictRoute(APIRoute):
                 if kind != "application/json":
                     raise WrongMedia("Send JSON, with Content-Type: application/json.")
                 await strict.json()  # here, for FastAPI makes one 400 of every error it meets there
-                request.state.visit.take()
+                request.state.slot.take()
             return await handle(strict)
 
         return handle_strictly

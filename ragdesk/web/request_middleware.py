@@ -116,16 +116,16 @@ class SlotMiddleware:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         state = scope.setdefault("state", {})
-        state["visit"] = visit = SlotLease(self.places, state.get("connection"))
+        state["slot"] = slot = SlotLease(self.places, state.get("connection"))
         try:
             if not has_body(scope) and scope["path"] not in ALWAYS_ANSWERED:
-                visit.take()
+                slot.take()
         except Refusal as error:
             return await problems.error_response(error)(scope, receive, send)
         try:
             return await self.app(scope, receive, send)
         finally:
-            visit.give_back()
+            slot.give_back()
 
 
 def has_body(scope: Scope) -> bool:
