@@ -1,7 +1,7 @@
 """Citation recall and precision, as ALCE defines them (Gao et al., 2023).
 
-Whether a quote carries a sentence is asked of a ``carries``; ours counts words and looks for
-hard contradictions. Another one, a trained verifier, fits the same slot.
+Whether quotes carry a sentence is decided by a callable (``Carries``). Ours counts words and looks
+for contradictions; a trained verifier could take its place.
 """
 
 from collections.abc import Callable, Sequence

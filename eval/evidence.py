@@ -1,6 +1,7 @@
 """Locate the evidence of cases in the documents as they are now.
 
-A quote survives re-chunking; a document that drifted away from its case is named.
+A quote is found again whatever the chunks are; where a document no longer contains it, the case is
+reported as a problem.
 """
 
 import re

@@ -19,9 +19,8 @@ from indexes.text.sentences import Span
 
 GENERATION_SEED = 20261123
 SHORTEST = 40  # characters of a section that says something
-# of all, left out
-OUT_SECTIONS = 0.25
-OUT_DOCUMENTS = 0.15
+OUT_SECTIONS = 0.25  # share of all sections that is left out
+OUT_DOCUMENTS = 0.15  # share of all documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eval import judge_client as replies
+from eval import judge_client
 from eval.case import Evidence
 from eval.errors import NoAnswer
 from eval.evidence import find_quote
@@ -69,13 +69,13 @@ class Judge:
         raw, key = self.replies(
             write_judge_request(self.replies.options, question, sentences, passages)
         )
-        judgement = replies.read_model_json(raw)
+        judgement = judge_client.read_model_json(raw)
         verdicts = read_judgement(judgement, sentences, passages)
         return JudgedAnswer(
             verdicts=verdicts,
             faithfulness=compute_supported_share(verdicts),
-            fluency=replies.read_mark(judgement, "fluency"),
-            helpfulness=replies.read_mark(judgement, "helpfulness"),
+            fluency=judge_client.read_mark(judgement, "fluency"),
+            helpfulness=judge_client.read_mark(judgement, "helpfulness"),
             prompt=key,
         )
 
@@ -97,7 +97,9 @@ def write_judge_request(
         f"Sentences:\n{sentence_text}"
     )
     schema = _judgement_schema(len(sentences), len(passages))
-    return replies.write_model_request(options, (JUDGE_INSTRUCTIONS, user), ("verdicts", schema))
+    return judge_client.write_model_request(
+        options, (JUDGE_INSTRUCTIONS, user), ("verdicts", schema)
+    )
 
 
 def read_judgement(
@@ -153,7 +155,7 @@ def _contains_quote(quote: str, passage: str) -> bool:
 
 
 def _judgement_schema(sentences: int, passages: int) -> dict[str, Any]:
-    entry = replies.write_closed_schema(
+    entry = judge_client.write_closed_schema(
         {
             "sentence": {"type": "integer", "minimum": 1, "maximum": sentences},
             "verdict": {"enum": list(VERDICTS)},
@@ -163,4 +165,6 @@ def _judgement_schema(sentences: int, passages: int) -> dict[str, Any]:
     )
     entries = {"type": "array", "items": entry, "minItems": sentences, "maxItems": sentences}
     mark = {"type": "integer", "minimum": 1, "maximum": 5}
-    return replies.write_closed_schema({"verdicts": entries, "fluency": mark, "helpfulness": mark})
+    return judge_client.write_closed_schema(
+        {"verdicts": entries, "fluency": mark, "helpfulness": mark}
+    )

@@ -37,7 +37,7 @@ class JudgeOptions:
 class JudgeClient:
     """Asks a judging model. cache: folder of raw replies. offline: ask nobody, only replay.
 
-    A failure is kept too: offline it is told again, otherwise it is tried again.
+    A failure is kept too: offline it is raised again, otherwise the request is sent again.
     """
 
     options: JudgeOptions
@@ -58,9 +58,8 @@ class JudgeClient:
         try:
             raw = self.post(f"{address}/v1/chat/completions", body, self.options.timeout)
         except NoAnswer as error:
-            _write_cache(
-                file, {"failed": str(error)}
-            )  # a replay tells the same; the next run asks again
+            # A replay gives the same failure; the next run asks again.
+            _write_cache(file, {"failed": str(error)})
             raise
         _write_cache(file, raw)
         return raw, key

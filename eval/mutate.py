@@ -1,7 +1,8 @@
 """Mutate true sentences in known ways, to test which errors a check detects.
 
-Each way changes one thing and leaves all other words: a share of words cannot tell, so it is the
-hard flags that are tried. What a way cannot break, it leaves alone (None). Seeded by the caller.
+Each way changes one thing and leaves all other words, so a share of words hardly moves: it is the
+detection of contradictions that is tested. A sentence that a way does not fit gives None. Seeded
+by the caller.
 """
 
 import random
@@ -22,8 +23,18 @@ _HAN_NUMBER = re.compile(
     r"(?<![一二三四五六七八九十百千万第两零])[二三四五六七八九十](?=[个天日小分周月年元次台件份人])"
 )
 _MONTHS = [
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ]
 _DATE = re.compile(
     rf"\b(?:{'|'.join(_MONTHS)})\b(?= \d|,? \d{{4}})|(?<=\d )(?:{'|'.join(_MONTHS)})\b"

@@ -1,7 +1,7 @@
 """Paired tests of two runs: permutation test, Holm's correction, smallest visible effect.
 
-A test that finds nothing says little unless it is told what it could have found: so every
-comparison also gives the smallest effect that this set would have shown. The permutation test
+A test without a finding means little unless one knows what it could have shown, so every comparison
+also gives the smallest effect that this set would have shown. The permutation test
 stays ours, as scipy's flips single cases and not whole clusters; Holm is not in scipy.
 """
 

@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eval import case as cases_
 from eval import evidence, run_folder, trial
-from eval.case import Case
+from eval.case import Case, write_case_lines
 from eval.errors import BadCases, NoAnswer, UnsupportedCase
 from eval.targets import Target
 from eval.trial import Trial
@@ -45,7 +44,7 @@ def run_cases(
     watch = chosen.watch
     folder.mkdir(parents=True, exist_ok=True)
     trials = _begin_run(folder, target, fresh=chosen.fresh)
-    cases_.write_case_lines(folder / run_folder.CASES, cases)
+    write_case_lines(folder / run_folder.CASES, cases)
     texts = target.text if target.readable else None
     run_folder.write_located(folder, _locate_cases(cases, texts))
     ready = {c.id for c in cases if c.id in trials and _is_current_trial(trials[c.id], c)}

@@ -8,13 +8,13 @@ report.json, scores.jsonl, report.md, report.html, junit.xml   what was measured
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eval import case as cases_
-from eval.case import Case
+from eval.case import Case, read_case_lines
 from eval.errors import BadCases
 from eval.evidence import CaseProblem, EvidencePlace
 
@@ -42,12 +42,13 @@ def read_cases(file: Path) -> list[Case]:
     """Read cases from a file, or from the folder that holds it. Raises BadCases."""
     file = file / CASES if file.is_dir() else file
     try:
-        cases = list(cases_.read_case_lines(file))
+        cases = list(read_case_lines(file))
     except (OSError, ValueError) as error:
         raise BadCases(f"{error}") from error
     if not cases:
         raise BadCases(f"{file} holds no cases.")
-    twice = sorted({case.id for case in cases if [other.id for other in cases].count(case.id) > 1})
+    counts = Counter(case.id for case in cases)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise BadCases(f"{file}: the id {twice[0]!r} is used more than once.")
     return cases
@@ -101,4 +102,5 @@ def write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _place_from_json(values: Mapping[str, Any]) -> EvidencePlace:
-    return EvidencePlace(**{**values, "spans": tuple((a, b) for a, b in values["spans"])})
+    spans = tuple((start, end) for start, end in values["spans"])
+    return EvidencePlace(**{**values, "spans": spans})

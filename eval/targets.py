@@ -209,17 +209,17 @@ def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) ->
     """Send a request, again where the server asks for it; every failure is a NoAnswer."""
     for attempt in range(1, TRIES + 1):
         try:
-            with _open_reply(http, request) as got:
-                body = _read_reply(got, LARGEST_REPLY, timeout)
-                status = got.status_code
+            with _open_reply(http, request) as response:
+                body = _read_reply(response, LARGEST_REPLY, timeout)
+                status = response.status_code
         except httpx.HTTPError as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         if status not in _AGAIN or attempt == TRIES:
             break
         time.sleep(
-            min(5.0, float(_retry_seconds(got.headers.get("retry-after"))) or PAUSE * attempt)
+            min(5.0, float(_retry_seconds(response.headers.get("retry-after"))) or PAUSE * attempt)
         )
-    if got.is_redirect:
+    if response.is_redirect:
         raise NoAnswer(f"HTTP {status}: it sends us elsewhere; name its own address")
     if status >= httpx.codes.BAD_REQUEST:
         raise NoAnswer(f"HTTP {status}: {body[:200].decode('utf-8', 'replace')}")
@@ -235,11 +235,11 @@ def _send_request(http: httpx.Client, request: httpx.Request, timeout: float) ->
 @contextmanager
 def _open_reply(http: httpx.Client, request: httpx.Request) -> Iterator[httpx.Response]:
     """Send a request, and open its reply without reading it; no redirect is followed."""
-    got = http.send(request, stream=True, follow_redirects=False)
+    response = http.send(request, stream=True, follow_redirects=False)
     try:
-        yield got
+        yield response
     finally:
-        got.close()
+        response.close()
 
 
 def _read_reply(response: httpx.Response, most: int, seconds: float) -> bytes:

@@ -27,7 +27,9 @@ class AccessMasks:
     def __init__(
         self, layout: RowLayout, table: DocumentTable, live: SearchMask, full_ranking: Ranking
     ) -> None:
-        self._layout, self._live, self._full_ranking = layout, live, full_ranking
+        self._layout = layout
+        self._live = live
+        self._full_ranking = full_ranking
         self._periods = PeriodClock(layout, table, live)
         # Bound to the parts and not to self: a cycle would keep a closed index mapped.
         masked = partial(_compute_mask, layout, table, self._periods)
@@ -62,7 +64,7 @@ class AccessMasks:
 def _compute_mask(
     layout: RowLayout, table: DocumentTable, periods: PeriodClock, where: SearchFilter, since: str
 ) -> SearchMask:
-    """Answer a filter for the period that began ``since``, which names it among the remembered."""
+    """Compute the mask of a filter. since: when the validity period began; for the cache's key."""
     mask = layout.extend_mask(layout.mark_rows(table.filter_ranges(where)) & periods().mask.chunks)
     return replace(mask, where=where, now=since)
 

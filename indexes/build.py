@@ -118,8 +118,11 @@ class Build:
         self.loss: Loss | None = None
         self.stale_reason: str | None = None
         self.merge_due = False
-        self._collection, self._embedder = collection, embedder
-        self._splitter, self._progress, self._retention = splitter, progress, retention
+        self._collection = collection
+        self._embedder = embedder
+        self._splitter = splitter
+        self._progress = progress
+        self._retention = retention
         self._begin_anew = begin_anew
         self._number: int | None = None
         self._words_rebuilt = 0
@@ -141,7 +144,8 @@ class Build:
             except BaseDamaged:
                 if not self._begin_anew:
                     raise
-                base, self.loss = None, measure_loss(self._collection)
+                base = None
+                self.loss = measure_loss(self._collection)
             self.base = resources.enter_context(base) if base else None
             self._check_limits()
             canary = self._embedder.embed_passages([segments.CANARY_TEXT])[0]
@@ -155,7 +159,7 @@ class Build:
         self._resources.close()
 
     def _check_limits(self) -> None:
-        """Refuse to go on, before anything costs time, where a publish could not be noted."""
+        """Raise BaseDamaged early where the limits of past texts cannot be read at the publish."""
         try:
             least = generations.limits_revision(self._collection)
             past_limits.read_limits(self._collection, least=least)
@@ -186,9 +190,10 @@ class Build:
         """Publish the added documents, without the removed ones, with new groups for some.
 
         removed, groups: by record id. merge: which segments become one on this occasion, see
-        ``compact``; those whose words are of another version of the tokens always do. reading: how
-        all documents are read from now on; None leaves what the base says. Raises ValueError for an
-        id nobody knows, OSError when anything cannot be written or synced; then the base stands.
+        ``choose_segments``; those whose words are of another version of the tokens always do.
+        reading: how all documents are read from now on; None leaves what the base says. Raises
+        ValueError for an id nobody knows, OSError when anything cannot be written or synced; then
+        the base stands.
         """
         gone = self._find_removed(set(removed))
         regrouped = self._find_regrouped(groups, gone)
@@ -237,7 +242,7 @@ class Build:
             if step := access_log.read_access_log(self._collection, number):
                 for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
                     places[past_limits.place_key(*place)] = groups
-        taken = {past_limits.place_key(one.source, one.uri) for one in listed}
+        taken = {past_limits.place_key(*one.place) for one in listed}
         shut = {key: groups for key, groups in places.items() if groups and key not in taken}
         return LimitChange(closing=shut)
 
@@ -247,9 +252,7 @@ class Build:
             return {}
         table = self.base.documents
         matches = [table.find_by_id(identity) for identity in {*removed, *self._added}]
-        matches += [
-            table.find_in_source(document.source, document.uri) for document in self._added.values()
-        ]
+        matches += [table.find_in_source(*document.place) for document in self._added.values()]
         return {document.id: document for document in matches if document}
 
     def _find_regrouped(
@@ -314,9 +317,8 @@ class Build:
         failpoints.reach_failpoint("segment sealed")
         final = segment_folder(self._collection, digest)
         if final.exists() and manifest.list_problems(final, digest):
-            durability.discard_path(
-                final
-            )  # of the same content, but damaged: the draft is its cure
+            # It is of the same content, but damaged: the draft takes its place.
+            durability.discard_path(final)
         if not final.exists():
             durability.move_folder(self._draft.folder, final)
         failpoints.reach_failpoint("segment named")
@@ -444,5 +446,5 @@ def _make_access_changes(
     What is new to the base needs no entry: no older generation holds it, or its removal was noted.
     """
     changed = access_log.compare_documents(gone, listed)
-    groups = {(document.source, document.uri): document.groups for document in regrouped}
+    groups = {document.place: document.groups for document in regrouped}
     return replace(changed, groups={**changed.groups, **groups})

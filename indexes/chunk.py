@@ -1,7 +1,7 @@
 """The types of an index: Chunk, DocumentRecord, Passage, SearchFilter.
 
-A chunk knows where it came from, so a citation can be written from the chunk
-alone: no second look-up is needed on a question's way. Offsets are Unicode code
+A chunk knows its place in its document, so that a citation can be written from the chunk
+alone, without a second look-up while a question waits. Offsets are Unicode code
 points into the stored text of its document, and ``text == document.text[start:end]``.
 """
 
@@ -130,7 +130,7 @@ class SearchFilter:
     An empty field does not restrict.
 
     groups: what the asker belongs to; None means an asker who may see all (the local operator).
-    paths: prefixes of uris. kinds of media, languages and uris: any of those named.
+    paths: prefixes of uris. media_types, languages, uris: any of those named.
     """
 
     groups: frozenset[str] | None = None

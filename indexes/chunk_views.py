@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from indexes.chunk import Chunk
 
 WHOLE_VIEW, QUESTION_VIEW, ANSWER_VIEW = 0, 1, 2
-
-
 MOST_VIEWS = 3  # at most, of one chunk
 
 

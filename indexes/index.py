@@ -44,7 +44,7 @@ from indexes.vectors.vector_index import VectorIndex
 from indexes.vectors.vector_store import GenerationVectors, VectorStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
-_FLAT_WEIGHT = 1.0  # of a word, where none can be told from the index
+_FLAT_WEIGHT = 1.0  # idf of every term while the words are outdated
 _REOPENED = 8  # times CURRENT may move on while it is being opened
 
 
@@ -52,9 +52,9 @@ class Index:
     """One generation of a collection, open for searching.
 
     generation: its number. reading: the versions that its documents were read by, as ``Generation``
-    has them. refused: why newer generations were passed over, or what a fallback
-    would need is lost (empty is healthy).
-    access: what holds of its documents now, where it answers in the place of a newer one.
+    has them. refused: why newer generations were passed over, or why a fallback would be shut to
+    all but administrators (empty is healthy). access: removals and group changes since, where it
+    answers in the place of a newer one.
     total: live chunks. segments: see ``Segment``. damage: what a search that failed found wrong
     with the files that it reads from; None so far.
     words_outdated: words of some segment are of another version of the tokens than a question is
@@ -68,12 +68,12 @@ class Index:
         lock: IO[bytes],
         access: AccessChanges = NO_ACCESS_CHANGES,
     ) -> None:
-        self.generation, self.created, self.parent = (
-            generation.number,
-            generation.created,
-            generation.parent,
-        )
-        self.sums, self.dead, self.checksum = generation.sums, generation.dead, generation.checksum
+        self.generation = generation.number
+        self.created = generation.created
+        self.parent = generation.parent
+        self.sums = generation.sums
+        self.dead = generation.dead
+        self.checksum = generation.checksum
         self.access = access
         self.refused: tuple[str, ...] = ()
         self.damage: str | None = None
@@ -159,10 +159,8 @@ class Index:
         an older one lacks would be lost with the next publish. Raises OSError when the machine
         cannot read it now.
         """
-        known, now = (
-            generations.list_generations(collection),
-            generations.read_current_number(collection),
-        )
+        known = generations.list_generations(collection)
+        now = generations.read_current_number(collection)
         unnamed = not (collection / generations.CURRENT_FILE).exists()
         if now is None and unnamed and not known:
             return None
@@ -233,8 +231,8 @@ class Index:
     def use_vector_store(self, store: VectorStore) -> bool:
         """Search vectors in a store from now on, if it has all of this generation; return that.
 
-        Else the segments are searched. So they are where access has changed since the publish: a
-        copy knows who might see a document then, not who may now.
+        Else the segments are searched, and also where access has changed since the publish: a copy
+        has the groups of that moment.
         """
         if self.access and store.copies_vectors:
             return False
@@ -277,8 +275,8 @@ class Index:
     def find_damage(self) -> str | None:
         """Read the segments' files anew after a search failed; names what changed in them, or None.
 
-        They are mapped: a bit that turns on the disk turns here. They are read once, as a question
-        that fails for another reason must not cost that each time.
+        They are mapped into memory, so a search meets what was damaged since they were opened. They
+        are read once only, as a question may fail for other reasons again and again.
         """
         with self._check:
             if not self._is_checked:
@@ -359,7 +357,8 @@ class Index:
         questions: bool = False,
     ) -> Scores:
         """Score chunk rows (n,) as ``search_lexical`` does; 0 for a row without the terms."""
-        query, best_scores = list(terms), np.zeros(len(rows), dtype=np.float32)
+        query = list(terms)
+        best_scores = np.zeros(len(rows), dtype=np.float32)
         if self.words_outdated:
             return best_scores
         ranking = self._masks.choose_ranking(mask)
@@ -371,7 +370,7 @@ class Index:
     def find_terms(self, terms: Sequence[str], rows: Rows) -> RowFlags:
         """Return which terms may stand in which chunk rows (n,): booleans (n, terms).
 
-        All may where the words are outdated: whoever reads the text itself will know.
+        All where the words are outdated: the caller finds out in the text.
         """
         if self.words_outdated:
             return np.ones((len(rows), len(terms)), dtype=np.bool_)

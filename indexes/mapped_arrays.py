@@ -30,8 +30,6 @@ _HEADER = re.compile(
     rb"\{'descr': '(<f[48]|<[iu][248]|\|[iu]1|\|b1)', 'fortran_order': False, "
     rb"'shape': \((\d{1,15}), ?(\d{0,15})\), \} *\n"
 )
-
-
 _libc = ctypes.CDLL(None, use_errno=True)
 _map, _unmap = _libc.mmap, _libc.munmap
 _map.argtypes = (
@@ -91,7 +89,8 @@ def _read_npy_header(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]
     match = _HEADER.fullmatch(content.read(size))
     if not match:
         raise ValueError("it is no array of ours")
-    kind, shape = np.dtype(match[1].decode()), tuple(int(n) for n in match.groups()[1:] if n)
+    kind = np.dtype(match[1].decode())
+    shape = tuple(int(n) for n in match.groups()[1:] if n)
     if math.prod(shape) * kind.itemsize != os.fstat(content.fileno()).st_size - content.tell():
         raise ValueError("it is not as large as it says")
     return kind, shape

@@ -1,6 +1,6 @@
-"""Move parts of a collection (segments, originals) into place that were made elsewhere.
+"""Move segments and originals that were unpacked elsewhere into their places in a collection.
 
-An operator may have put a folder of them on another disk, where no rename leads from this one.
+An operator may keep one of these folders on another disk, onto which no rename leads.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ STAGE = f"{durability.UNFINISHED_PREFIX}restore"
 def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path, Path]]) -> None:
     """Move new parts into place, and whole ones over damaged ones.
 
-    moved: told of every move, in their order, so that they can be taken back.
+    moved: gets every move as (from, to), in order, so that the caller can take them back.
     """
     if not (place / name).is_dir():
         return

@@ -23,7 +23,9 @@ class BuildEstimate:
     """
 
     def __init__(self, collection: Path, base: Index | None, embedder: Embedder) -> None:
-        self._collection, self._base, self._embedder = collection, base, embedder
+        self._collection = collection
+        self._base = base
+        self._embedder = embedder
         self._card = embedder.card
         self._stale = bool(base and base.describe_mismatch(self._card))
         self._documents = self._chunks = self._vectors = self._words_rebuilt = 0
@@ -51,10 +53,7 @@ class BuildEstimate:
         del groups, reading  # who may see a document, and how it was read, change no count
         removed_ids = set(removed)
         for listed in self._base.iter_documents() if self._base else ():
-            if (
-                listed.id not in removed_ids
-                and (listed.source, listed.uri) not in self._document_keys
-            ):
+            if listed.id not in removed_ids and listed.place not in self._document_keys:
                 self._count_unchanged(listed)
         new = self._texts - self._known_texts()
         resumed = new & self._journaled_texts()
@@ -96,7 +95,8 @@ class BuildEstimate:
         """Find the texts whose vectors the base holds."""
         if self._base is None or self._stale:
             return set()
-        texts, known_texts = list(self._texts), set[bytes]()
+        texts = list(self._texts)
+        known_texts = set[bytes]()
         for part in self._segments.values():
             known_texts.update(part.chunk_store.find_vector_rows(texts))
         return known_texts

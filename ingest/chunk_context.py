@@ -1,6 +1,6 @@
-"""Write the context line of a chunk: document title, headings and table header.
+"""Write the lead of a chunk: document title, headings and table header above its text.
 
-Never quoted, always indexed.
+It is embedded, indexed and shown to a model with the chunk, and never quoted.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,15 @@ class LeadWriter:
     """Write the leads of one document's chunks; token positions of headings are cached."""
 
     def __init__(self, title: str, tokenizer: Tokenizer) -> None:
-        self._title, self._tokenizer = " ".join(title.split()), tokenizer
+        self._title = " ".join(title.split())
+        self._tokenizer = tokenizer
         self._cuts: dict[str, Sequence[int]] = {}
 
     def write_lead(self, path: Sequence[str], last_line: str, max_tokens: int) -> str:
         """Write a lead of at most `max_tokens` tokens: `Title > H1 > H2`, and `last_line` under it.
 
-        The title is left out where the first heading holds it. What does not fit goes from the
-        outside: the nearest heading says most about a chunk.
+        The title is left out where the first heading contains it. What does not fit is dropped from
+        the outermost heading inwards, as the nearest one says most about a chunk.
         """
         max_tokens = max(max_tokens, 0)
         last_line = self._truncate(last_line, int(max_tokens * _HEADER_SHARE))
@@ -42,10 +43,10 @@ class LeadWriter:
         return "\n".join(filter(None, (LEAD_SEPARATOR.join(reversed(parts)), last_line)))
 
     def _truncate(self, text: str, max_tokens: int) -> str:
-        while (
-            len(cuts := self._token_starts(text)) > max_tokens
-        ):  # half a word may be more pieces than before
+        cuts = self._token_starts(text)
+        while len(cuts) > max_tokens:  # again, as half a word may be more pieces than before
             text = text[: cuts[max_tokens]].rstrip()
+            cuts = self._token_starts(text)
         return text
 
     def _token_starts(self, text: str) -> Sequence[int]:

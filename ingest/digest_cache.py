@@ -22,10 +22,8 @@ from ingest.originals import FileDigest, digest_file
 
 CACHE_FOLDER = "seen"
 _HEAD = ["format", 2]
-_LINE_VALUES, _SPARE_LINES = (
-    5,
-    64,
-)  # values of a line, without its name; lines that may be too many in any case
+_LINE_VALUES = 5  # of a line, without its name
+_SPARE_LINES = 64  # lines that may be too many in any case
 _GRAIN = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
 FileStamp = tuple[int, int, int, int]
 
@@ -38,10 +36,8 @@ def file_stamp(status: stat_result) -> FileStamp:
 class DigestCache:
     """Cache the SHA-256 of one source's files, so that unchanged files are not read again.
 
-    Written by `save`.
-
-    Its file holds lines of JSON, each with a comma: a name, then what was seen of it, or nothing
-    where it is gone. Of two lines of a name the later one holds.
+    ``save`` writes it to a file of JSON lines, each with a comma: a name, then its stamp and
+    digest, or nothing where the file is gone. Of two lines of a name the later one holds.
     """
 
     def __init__(self, collection: Path, source: str) -> None:
@@ -57,9 +53,8 @@ class DigestCache:
                 self._cached_entries = {
                     path: mark for path, mark in entries.items() if len(mark) == _LINE_VALUES
                 }
-                self._lines = (
-                    len(lines) if content.endswith(b",\n") else 0
-                )  # else torn: no more to it
+                is_whole = content.endswith(b",\n")  # nothing is appended to a torn file
+                self._lines = len(lines) if is_whole else 0
         self._current_entries: dict[str, list[object]] = {}
 
     def find_digest(
@@ -87,7 +82,8 @@ class DigestCache:
 
     def save(self) -> None:
         """Write the entries that changed since the cache was read. Raises OSError."""
-        cached, current = self._cached_entries, self._current_entries
+        cached = self._cached_entries
+        current = self._current_entries
         new_lines: list[list[object]] = [
             [name, *mark] for name, mark in current.items() if cached.get(name) is not mark
         ]

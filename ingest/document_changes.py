@@ -106,10 +106,7 @@ def compare_files(
 
 
 def describe_mass_removal(source: str, *, document_count: int, removed_count: int) -> str | None:
-    """Return why a job must not go on (it would remove more than half of a source), or None.
-
-    Else None.
-    """
+    """Return why a job must not go on (it would remove more than half of a source), or None."""
     if removed_count * 2 <= document_count:
         return None
     return (

@@ -83,12 +83,13 @@ class IngestJob:
     ) -> JobReport:
         """Mirror some sources into the collection.
 
-        groups: who may see all documents of these sources; None keeps what was said before.
-        begin_anew: let go of a collection that cannot be read whole; a whole one stays as it is.
-        Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the
-        collection is as it was, but that a source which was to be seen by fewer will be.
+        groups: who may see all documents of these sources; None keeps the groups of before.
+        begin_anew: replace a collection that cannot be read whole; a whole one is kept. Raises
+        SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection is as
+        it was, except that groups which let fewer people in hold from then on.
         """
-        started, meter = time.monotonic(), ProgressMeter(on_progress)
+        started = time.monotonic()
+        meter = ProgressMeter(on_progress)
         listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
         local_runner = self._local_opener()
         newer_names = (
@@ -117,9 +118,9 @@ class IngestJob:
             )
             report = self._publish(build, detector, source_changes, skipped, started)
             sources.write_sources(self.collection, known_sources, used_sources)
-            for one in source_changes:
-                if one.digest_cache:
-                    one.digest_cache.save()
+            for change in source_changes:
+                if change.digest_cache:
+                    change.digest_cache.save()
             notes = tuple(meter.notes)
             return replace(report, due=build.merge_due, notes=notes, loss=build.loss)
 
@@ -135,7 +136,8 @@ class IngestJob:
 
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
-        started, meter = time.monotonic(), ProgressMeter(on_progress)
+        started = time.monotonic()
+        meter = ProgressMeter(on_progress)
         listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
         base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
@@ -144,8 +146,8 @@ class IngestJob:
             sink = BuildEstimate(self.collection, base, self.embedder)
             skipped = self._add_documents(sink, source_changes, meter, keep_file=digest_file)
             report = self._publish(sink, detector, source_changes, skipped, started)
-            notes, blocked = tuple(meter.notes), _find_refusal(source_changes, skipped)
-            return replace(report, blocked=blocked, notes=notes, loss=base_loss)
+            blocked = _find_refusal(source_changes, skipped)
+            return replace(report, blocked=blocked, notes=tuple(meter.notes), loss=base_loss)
 
     def put(
         self,
@@ -159,7 +161,7 @@ class IngestJob:
         """Ingest one document, whose bytes are those of ``file``; one of that uri is replaced.
 
         What cannot be parsed is skipped, and the former version stays. groups: who may see it;
-        None keeps what was said before. admit: decides, once the collection is held, which
+        None keeps the groups of before. admit: decides, once the collection is held, which
         documents of the uri this is about, and the groups. Raises Unreadable when another source
         has that uri.
         """
@@ -206,14 +208,14 @@ class IngestJob:
         groups: GroupNames | None,
         admit: AdmissionRule | None,
     ) -> JobReport:
-        started, meter = time.monotonic(), ProgressMeter(ignore_progress)
+        started = time.monotonic()
+        meter = ProgressMeter(ignore_progress)
         with self._build(meter) as build:
             detector = self._change_detector(build.base, {})
             source_changes = detector.compare_document(source, uri, file, groups, admit)
             skipped = self._add_documents(build, source_changes, meter)
-            _refuse_mass_removal(
-                source_changes[1:], skipped
-            )  # other sources, which are read again with other settings
+            # The others are sources that are read again with other settings.
+            _refuse_mass_removal(source_changes[1:], skipped)
             report = self._publish(build, detector, source_changes, skipped, started)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes))
 
@@ -270,10 +272,10 @@ class IngestJob:
     ) -> list[Skipped]:
         """Parse new and changed files and add them to the build; return the skipped ones.
 
-        keep_file: gets hold of the bytes to parse; by default they are copied to the originals.
+        keep_file: secures the bytes to parse; by default it copies them to the originals.
         """
         skipped = [entry for change in source_changes for entry in change.skipped]
-        files = [raw for survey in source_changes for raw in survey.changes.files_to_parse]
+        files = [raw for change in source_changes for raw in change.changes.files_to_parse]
         originals = Originals(self.collection)
         meter.start_work(len(files))
         open_runner = open_runner or self._local_opener()
@@ -306,9 +308,8 @@ class IngestJob:
                 except Unreadable as error:
                     missing.append(Skipped(uri=raw.uri, reason=str(error), source=raw.source))
                 else:
-                    is_source_file = (
-                        raw.real and original.file == raw.file
-                    )  # a plan parses the very file
+                    # A plan copies nothing, so it parses the source's own file.
+                    is_source_file = raw.real and original.file == raw.file
                     yield replace(
                         raw,
                         file=original.file,
@@ -332,10 +333,7 @@ class IngestJob:
         yield from missing
 
     def _check_original(self, raw: Raw, original: FileDigest) -> None:
-        """Raise Unreadable if a stored original no longer has its digest.
-
-        Raises Unreadable.
-        """
+        """Raise Unreadable if a stored original no longer has its digest."""
         if raw.file == original_file(self.collection, raw.digest) and original.digest != raw.digest:
             raise Unreadable("its kept original is damaged; ingest its source again")
 
@@ -404,7 +402,7 @@ def _settle_reading(
 ) -> dict[str, Any] | None:
     """Return how all documents are read from now on; None where older ones have to stay.
 
-    These could not be looked at, or their new version not be read: the next job tries again.
+    They stay where their originals cannot be read by the new versions: the next job tries again.
     """
     for change in source_changes:
         staying = [*change.changes.unchanged, *change.retained_documents(skipped)]
@@ -417,7 +415,8 @@ def _count_rereads(
     detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> RereadDocuments | None:
     """Count the documents that are changed by a newer version alone, and say what is newer."""
-    count, reasons = 0, dict[str, None]()
+    count = 0
+    reasons = dict[str, None]()
     for change in source_changes:
         failed_uris = change.failed_uris(skipped)
         for raw in change.changes.changed:

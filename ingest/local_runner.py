@@ -27,8 +27,11 @@ class LocalRunnerOpener:
     ) -> None:
         if shared_guard and shared_guard.split_options != split:
             raise ValueError("The running guard splits by other options than this job.")
-        self._options, self._tokenizer, self._split = options, tokenizer, split
-        self._shared_guard, self._early_guard = shared_guard, shared_guard
+        self._options = options
+        self._tokenizer = tokenizer
+        self._split = split
+        self._shared_guard = shared_guard
+        self._early_guard = shared_guard
 
     def __call__(self, names: Sequence[str]) -> AbstractContextManager[Runner]:
         """Return the running guard, where it suits; else start the children that the files need."""

@@ -1,4 +1,4 @@
-"""Parse, split and embed on a Ray cluster; the only door to Ray.
+"""Parse, split and embed on a Ray cluster. The only file that imports Ray.
 
 A worker is an actor with a limited child that parses and an embedder. It takes a few documents,
 embeds the texts that nobody knows yet, writes the vectors as one part of the journal, and hands
@@ -13,7 +13,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,8 @@ BatchColumns = dict[str, Any]
 class RayWorkerSetting:
     """The setting of a Ray worker, the same on every node.
 
-    embedder: opens the embedder. shelves: of the segments whose vectors can be taken over.
-    folder: where parts of the journal go.
+    embedder: opens the embedder. shelves: files of the chunk stores that name the vectors which are
+    published already. folder: where parts of the journal go.
     """
 
     embedder: Callable[[], Embedder]
@@ -64,35 +64,33 @@ class RayWorker:
     """An actor that parses, splits and embeds."""
 
     def __init__(self, setting: RayWorkerSetting) -> None:
-        self._setting, self._resources = setting, ExitStack()
-        options = GuardOptions(**{**asdict(setting.guard), "workers": 1})
+        self._setting = setting
+        self._resources = ExitStack()
+        options = replace(setting.guard, workers=1)
         guard = Guard(options, tokenizer=setting.tokenizer, split=setting.split)
         self._guard = self._resources.enter_context(guard)
         self._embedder = setting.embedder()
-        self._shelves = [
+        self._chunk_stores = [
             self._resources.enter_context(closing(ChunkStore(file))) for file in setting.shelves
         ]
         self._known: set[bytes] = set()
         self._recall_journal()
 
     def __call__(self, batch: BatchColumns) -> BatchColumns:
-        """Compute some documents: a frame of each, and the part with their new vectors."""
+        """Parse and embed a batch; return a frame of each document, and their journal part."""
         files = [_raw_from_json(json.loads(row)) for row in batch["raw"]]
         outcomes = [
             result for _, result in self._guard.parse_files(files, make_id=lambda _, __: "")
         ]
-        part = self._embed(
-            [
-                c
-                for outcome in outcomes
-                if isinstance(outcome, ParsedDocument)
-                for c in outcome.chunks
-            ]
-        )
+        chunks: list[Chunk] = []
+        for outcome in outcomes:
+            if isinstance(outcome, ParsedDocument):
+                chunks.extend(outcome.chunks)
+        part = self._embed(chunks)
         return {  # as Ray Data wants it: a column each
             "raw": batch["raw"],
-            "frame": np.array([_outcome_frame(one) for one in outcomes], dtype=object),
-            "skipped": np.array([_skip_reason(one) for one in outcomes], dtype=object),
+            "frame": np.array([_outcome_frame(outcome) for outcome in outcomes], dtype=object),
+            "skipped": np.array([_skip_reason(outcome) for outcome in outcomes], dtype=object),
             "part": np.array([part] * len(outcomes), dtype=object),
             "versions": np.array([_describe_versions()] * len(outcomes), dtype=object),
         }
@@ -106,8 +104,8 @@ class RayWorker:
             for _, words in iter_views(chunk)
         }
         new = [key for key in texts if key not in self._known]
-        for shelf in self._shelves:
-            known = shelf.find_vector_rows(new)
+        for chunk_store in self._chunk_stores:
+            known = chunk_store.find_vector_rows(new)
             new = [key for key in new if key not in known]
         if not new:
             return ""
@@ -123,7 +121,8 @@ class RayWorker:
 
     def _recall_journal(self) -> None:
         """Note the vectors that an interrupted job has left."""
-        folder, dim = self._setting.folder, self._embedder.card.dim
+        folder = self._setting.folder
+        dim = self._embedder.card.dim
         for file in folder.iterdir() if folder.is_dir() else ():
             if not file.name.startswith("."):  # another worker's, half written
                 self._known.update(vector_journal.read_part_keys(file, dim) or ())
@@ -134,7 +133,9 @@ class RayRunner:
 
     def __init__(self, setting: RayWorkerSetting, options: RayOptions, build: Build) -> None:
         self.split_options = dict(setting.split)
-        self._setting, self._options, self._build = setting, options, build
+        self._setting = setting
+        self._options = options
+        self._build = build
 
     def parse_files(
         self, files: Iterable[Raw], *, make_id: MakeDocumentId
@@ -243,12 +244,16 @@ def _raw_to_json(raw: Raw) -> dict[str, Any]:
 
 
 def _raw_from_json(fields: Mapping[str, Any]) -> Raw:
-    facts = {
-        "file": Path(fields["file"]),
-        "groups": frozenset(fields["groups"]),
-        "validity": fields["validity"] and Validity(**fields["validity"]),
-    }
-    return Raw(**{**fields, **facts})
+    validity = fields["validity"]
+    return Raw(
+        uri=fields["uri"],
+        source=fields["source"],
+        digest=fields["digest"],
+        size=fields["size"],
+        file=Path(fields["file"]),
+        groups=frozenset(fields["groups"]),
+        validity=Validity(**validity) if validity else None,
+    )
 
 
 def _describe_versions() -> str:
@@ -266,7 +271,8 @@ def _skip_reason(outcome: ParseOutcome) -> str:
 
 
 def _bytes_reader(body: bytes) -> Callable[[int], bytes]:
-    view, at = memoryview(body), 0
+    view = memoryview(body)
+    at = 0
 
     def read(size: int) -> bytes:
         nonlocal at

@@ -41,7 +41,8 @@ def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
 
     real: no part of its path may be a link.
     """
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    size = 0
     with _open_unchecked(path, real=real) as file:
         status = os.fstat(file.fileno())
         for piece in _read_limited(file, limit):
@@ -71,7 +72,9 @@ class Originals:
                 file_digest.digest, file_digest.size, join_stored(self._folder, file_digest.digest)
             )
         durability.make_folder(self._folder)
-        draft, digest, size = self._folder / _DRAFT, hashlib.sha256(), 0
+        draft = self._folder / _DRAFT
+        digest = hashlib.sha256()
+        size = 0
         try:
             draft.unlink(missing_ok=True)
             with draft.open("xb") as copy, _open_unchecked(path, real=real) as file:
@@ -124,7 +127,8 @@ def _open_unchecked(path: Path, *, real: bool) -> Iterator[FileIO]:
 def _read_limited(file: FileIO, limit: int) -> Iterator[bytes]:
     """Read a file piece by piece, whatever happens to it meanwhile. Raises Unreadable."""
     try:
-        size, stated_size = 0, os.fstat(file.fileno()).st_size
+        size = 0
+        stated_size = os.fstat(file.fileno()).st_size
         while size <= limit * _MIB and stated_size <= limit * _MIB:
             piece = file.read(_MIB)
             if not piece:

@@ -14,8 +14,7 @@ from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.paths import original_file
 from ingest import document_changes, sources
-from ingest.digest_cache import CACHE_FOLDER as SEEN
-from ingest.digest_cache import DigestCache
+from ingest.digest_cache import CACHE_FOLDER, DigestCache
 from ingest.document import Raw, Skipped
 from ingest.document_changes import DocumentChanges
 from ingest.errors import IngestError, Unreadable, to_unreadable
@@ -28,9 +27,9 @@ SIBLING_MARK = "~"  # between a source and the number of a document that stands 
 AdmissionRule = Callable[
     [Sequence[ListedDocument]], tuple[list[ListedDocument], frozenset[str] | None]
 ]
-"""Given all documents of a name: which of them a change is about, and whose the new one is.
+"""Takes all documents of a uri; returns those that a change is about, and its new groups.
 
-It is asked while the collection is held, and may raise: then nothing is changed.
+It is called while the collection is locked, and may raise: then nothing is changed.
 """
 
 
@@ -66,7 +65,8 @@ class SourceChanges:
 
     def find_refusal(self, skipped: Sequence[Skipped]) -> str | None:
         """Return why the job needs --allow-removals, or None."""
-        failed_uris, lost_uris = self.failed_uris(skipped), self.changes.lost_uris
+        failed_uris = self.failed_uris(skipped)
+        lost_uris = self.changes.lost_uris
         count = sum(
             d.uri in lost_uris or d.uri in failed_uris for d in self.removed_documents(skipped)
         )
@@ -76,7 +76,8 @@ class SourceChanges:
 
     def change_marks(self, skipped: Sequence[Skipped]) -> dict[str, str]:
         """Return every change by uri, with its mark: + new, ~ changed, - gone."""
-        failed_uris, changes = self.failed_uris(skipped), self.changes
+        failed_uris = self.failed_uris(skipped)
+        changes = self.changes
         marks = {raw.uri: "+" for raw in changes.added if raw.uri not in failed_uris}
         marks |= {raw.uri: "~" for raw in changes.changed if raw.uri not in failed_uris}
         marks |= {d.uri: "~" for d in changes.unchanged if d.id in changes.groups}
@@ -99,7 +100,8 @@ def belongs_to_source(source: str, document_source: str) -> bool:
 
 
 def _free_source_name(source: str, taken_names: Collection[str]) -> str:
-    number, name = 1, source
+    number = 1
+    name = source
     while name in taken_names:
         number += 1
         name = f"{source}{SIBLING_MARK}{number}"
@@ -125,12 +127,11 @@ class ChangeDetector:
     ) -> list[SourceChanges]:
         """Compare folders and files with the published documents, one result per source.
 
-        groups: who may see them; None keeps what was said.
-
-        What was said of a source holds for all of its documents, whatever became of them since: a
-        generation that was gone back to may be of a time when others could see them.
+        groups: who may see them; None keeps the groups that are remembered for each source. These
+        hold for all of its documents: after a rollback, some may bear groups of an earlier time.
         """
-        known_sources, source_changes = dict(self.known_sources), list[SourceChanges]()
+        known_sources = dict(self.known_sources)
+        source_changes = list[SourceChanges]()
         source_names = {str(root) for root, _ in listing}
         published = list(self.base.iter_documents()) if self.base else []
         taken_uris = {d.uri for d in published if d.source not in source_names}
@@ -192,10 +193,10 @@ class ChangeDetector:
         return frozenset()
 
     def _has_lost_memory(self, listed: Iterable[ListedDocument]) -> bool:
-        """Tell whether there were sources, and nothing says any more which groups they had."""
+        """Tell whether sources.json is missing, though there were sources before."""
         if (self.collection / sources.REMEMBERED_SOURCES).exists():
             return False
-        if (self.collection / SEEN).exists():
+        if (self.collection / CACHE_FOLDER).exists():
             return True  # a trace that only sources leave
         if self.base is None and (known := generations.list_generations(self.collection)):
             tables = (generations.find_whole_table(self.collection, n) for n in reversed(known))
@@ -217,10 +218,7 @@ class ChangeDetector:
             return []
         documents_by_source: dict[str, dict[str, ListedDocument]] = {}
         for document in self.base.iter_documents():
-            if (
-                document.source not in source_names
-                and (document.source, document.uri) != excluded_document
-            ):
+            if document.source not in source_names and document.place != excluded_document:
                 documents_by_source.setdefault(document.source, {})[document.uri] = document
         source_changes = []
         for name, documents in sorted(documents_by_source.items()):

@@ -1,4 +1,4 @@
-"""List the files of a source's path, and what among them is skipped."""
+"""List the files of a source's path, and those that are skipped, with the reason."""
 
 import os
 import stat
@@ -14,8 +14,6 @@ from ingest.safe_open import LIST_FLAGS, open_real_path
 from ingest.validity import SIDECAR
 
 _PRIVATE = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})  # made by systems, for themselves
-
-
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -42,7 +40,7 @@ Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
-    excluded_folder: to pass over where it lies in a source: the desk's own, ``./var`` in ``.``.
+    excluded_folder: passed over inside a source, as the desk's own ``./var`` in ``.`` is.
     """
     return [
         (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
@@ -59,7 +57,7 @@ def list_newer_names(listing: Listing, reference: Path) -> list[str]:
     plain_files = (
         entry for _, entries in listing for entry in entries if isinstance(entry, SourceFile)
     )
-    return [one.name for one in plain_files if one.status and one.status.st_ctime_ns >= since]
+    return [file.name for file in plain_files if file.status and file.status.st_ctime_ns >= since]
 
 
 def resolve_paths(paths: Sequence[Path]) -> list[Path]:
@@ -87,7 +85,7 @@ def list_files(root: Path, *, excluded_folder: Path | None = None) -> list[Sourc
         )
     else:
         empty = root.is_file() and root.stat().st_size == 0
-        entries = [] if empty else [SourceFile(name=_encode_uri(root.name), path=root, real=True)]
+        entries = [] if empty else [SourceFile(name=encode_uri(root.name), path=root, real=True)]
     if not any(isinstance(entry, SourceFile) for entry in entries):
         why = f" ({entries[0].reason})" if entries and isinstance(entries[0], Skipped) else ""
         raise SourceUnreadable(f"{root} holds no file to read{why}. Nothing was changed.")
@@ -103,12 +101,13 @@ def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFil
             entries = _list_folder(folder)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; what was taken in from it stays"
-            yield Skipped(uri=f"{_encode_uri(above or '.')}/".replace("//", "/"), reason=why)
+            yield Skipped(uri=f"{encode_uri(above or '.')}/".replace("//", "/"), reason=why)
             continue
         names = {entry for entry, _, _ in entries}
         yield from _find_stray_sidecars(names, above)
         for entry, is_folder, status in entries:
-            path, name = folder / entry, f"{above}{entry}"
+            path = folder / entry
+            name = f"{above}{entry}"
             if name.lower().endswith(SIDECAR):
                 continue
             if is_folder:
@@ -116,14 +115,14 @@ def _walk_folder(root: Path, excluded_folder: Path | None) -> Iterator[SourceFil
             elif status:
                 alone = f"{entry}{SIDECAR}" not in names
                 yield SourceFile(
-                    name=_encode_uri(name),
+                    name=encode_uri(name),
                     path=path,
                     status=status,
                     has_no_sidecar=alone,
                     real=True,
                 )
             else:
-                yield _check_entry(path, _encode_uri(name), root)
+                yield _check_entry(path, encode_uri(name), root)
 
 
 def _list_folder(folder: Path) -> list[tuple[str, bool, os.stat_result | None]]:
@@ -176,20 +175,20 @@ def _find_stray_sidecars(names: Collection[str], above: str) -> Iterator[Skipped
             continue
         if not name.endswith(SIDECAR):
             reason = f"a sidecar's name ends in {SIDECAR}, in small letters"
-            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
+            yield Skipped(uri=encode_uri(f"{above}{name}"), reason=reason)
         elif name.removesuffix(SIDECAR) not in names:
             reason = f"a sidecar of {name.removesuffix(SIDECAR)}, which is not there"
-            yield Skipped(uri=_encode_uri(f"{above}{name}"), reason=reason)
+            yield Skipped(uri=encode_uri(f"{above}{name}"), reason=reason)
 
 
 def _is_private(name: str) -> bool:
     return name.startswith((".", "~$")) or name in _PRIVATE
 
 
-def _encode_uri(name: str) -> str:
+def encode_uri(name: str) -> str:
     r"""Write a file's name as a uri: what cannot be seen or is no Unicode is percent-encoded.
 
-    >>> _encode_uri("a b/退款.md"), _encode_uri("a\nb\udcff")
+    >>> encode_uri("a b/退款.md"), encode_uri("a\nb\udcff")
     ('a b/退款.md', 'a%0Ab%FF')
     """
     if name.isascii() and name.isprintable():

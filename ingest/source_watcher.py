@@ -63,7 +63,9 @@ def watch_sources(  # noqa: PLR0913, what to run, and how
     moment.
     """
     processed: FileSnapshot | None = None
-    last_snapshot, since, is_unavailable = processed, 0.0, False
+    last_snapshot = processed
+    since = 0.0
+    is_unavailable = False
     while not stop.is_set():
         try:
             now = snapshot_files(paths, excluded_folder=excluded_folder)
@@ -75,7 +77,8 @@ def watch_sources(  # noqa: PLR0913, what to run, and how
             stop.wait(options.interval)
             continue
         if now != last_snapshot:
-            last_snapshot, since = now, time.monotonic()
+            last_snapshot = now
+            since = time.monotonic()
         is_first = processed is None
         if (
             now != processed

@@ -5,7 +5,6 @@ that would collide with a name of another source, the document's name begins wit
 own prefix, which is fixed at the first ingest and kept in ``sources.json``.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from typing import Any
 
 from indexes.store import durability, generations, past_limits
 from indexes.store.extra_files import ExtraFile
-from indexes.store.strict_json import check_text
+from indexes.store.strict_json import check_text, checksum_facts
 from ingest.errors import IngestError
-from ingest.source_files import SourceFile, _encode_uri
+from ingest.source_files import SourceFile, encode_uri
 
 REMEMBERED_SOURCES = "sources.json"
 _KEYS = frozenset({"format", "sources", "checksum"})
@@ -75,10 +74,11 @@ def settle_source(
     if source := known_sources.get(str(root)):
         return source
     folder = root if root.is_dir() else root.parent
-    base = _encode_uri(folder.name) or "source"
+    base = encode_uri(folder.name) or "source"
     others = {source.prefix for source in known_sources.values()}
     first_parts = {uri.partition("/")[0] for uri in taken_uris}
-    number, prefix = 1, f"{base}/"
+    number = 1
+    prefix = f"{base}/"
     while prefix in others or prefix.rstrip("/") in first_parts:
         number += 1
         prefix = f"{base}-{number}/"
@@ -124,7 +124,7 @@ def write_sources(
         for one in sources.values()
     }
     facts: dict[str, Any] = {"format": 1, "sources": entries}
-    facts["checksum"] = _facts_checksum(facts)
+    facts["checksum"] = checksum_facts(facts)
     content = json.dumps(facts, indent=1, sort_keys=True)
     durability.replace_file(collection / REMEMBERED_SOURCES, f"{content}\n".encode())
 
@@ -163,13 +163,8 @@ def _check_seal(facts: Mapping[str, Any]) -> None:
     """
     if not facts.keys() <= _KEYS:
         raise ValueError("it says what no sources.json of ours does")
-    known = {name: value for name, value in facts.items() if name != "checksum"}
-    if "checksum" in facts and facts["checksum"] != _facts_checksum(known):
+    if "checksum" in facts and facts["checksum"] != checksum_facts(facts):
         raise ValueError("its checksum is wrong")
-
-
-def _facts_checksum(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _check_sources(values: Any) -> None:

@@ -33,12 +33,11 @@ Chunks are their spans and what stands above them (lead, section, kind, language
 """
 _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal shares
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
-_LONGEST_LABEL = (
-    24  # characters of a line without a full stop that is read as a label of what follows
-)
+# Characters of a line without a full stop that is read as a label of what follows.
+_LONGEST_LABEL = 24
 _TEXT_LINE = re.compile(r"[^\n]+")
 _FINAL = frozenset(".!?。！？…")
-_BREAKS = ("P", "L", "S", "C", "W", "")  # of ``letters``, strongest first
+_BREAKS = ("P", "L", "S", "C", "W", "")  # of ``mark_token_breaks``, strongest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,9 @@ def split_document(
     lead_writer = LeadWriter(document.title, tokenizer)
     chunks = []
     for units in packer.pack_units(_pair_with_sections(document)):
-        block, start, end = units[0].block, units[0].start, units[-1].end
+        block = units[0].block
+        start = units[0].start
+        end = units[-1].end
         text = document.text[start:end]
         repeated_line = "" if units[0].repeated_line in text else units[0].repeated_line
         question = block.question
@@ -190,7 +191,9 @@ class _UnitPacker:
     """Makes units of blocks and packs them. cuts: where the tokens of the text begin."""
 
     def __init__(self, text: str, cuts: Sequence[int], limit: int) -> None:
-        self._text, self._cuts, self._limit = text, cuts, limit
+        self._text = text
+        self._cuts = cuts
+        self._limit = limit
 
     def count_span_tokens(self, start: int, end: int) -> int:
         """Count the tokens that begin in a span."""
@@ -219,13 +222,15 @@ class _UnitPacker:
     def _make_units(self, blocks: Sequence[tuple[Block, Span]]) -> Iterator[_Unit]:
         last_unit: _Unit | None = None
         for block, section in blocks:
-            above, limit = block.header, self._limit
+            above = block.header
+            limit = self._limit
             if block.question:
                 above = self._text[slice(*block.question)]
             elif block.kind == "list" and last_unit and last_unit.section == section:
                 size = self.count_span_tokens(last_unit.start, last_unit.end)
                 if _introduces_next(self._text, last_unit) and size <= _LEADS_IN:
-                    above, limit = self._text[last_unit.start : last_unit.end], self._limit - size
+                    above = self._text[last_unit.start : last_unit.end]
+                    limit = self._limit - size
             whole = self.count_span_tokens(block.start, block.end) <= limit
             parts = [(block.start, block.end)] if whole else self._split_block(block)
             for part in parts:

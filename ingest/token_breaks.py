@@ -20,11 +20,8 @@ def mark_token_breaks(
 ) -> str:
     """Return a string with one letter for each token of a span: the kind of break after it.
 
-    A break is that of a paragraph, a line, a sentence, a clause, a word, or none.
-
-    cuts: where the tokens of the text begin.
-
-    question: of an FAQ entry; its answer begins in the chunk of its question.
+    cuts: where the tokens of the text begin. question: of an FAQ entry; no sentence break follows
+    it, so that its answer begins in the chunk of its question.
     """
     sentence_starts = {start + first for first, _ in split_sentences(text[start:end])}
     if question:
@@ -44,7 +41,10 @@ def mark_token_breaks(
         while n < len(places) and places[n] == at:  # a character may be several tokens
             if n:
                 lines = pieces[n - 1].count("\n")
-                breaks[n - 1] = "S" if not lines else "P" if lines > 1 else "L"
+                if lines > 1:
+                    breaks[n - 1] = "P"
+                else:
+                    breaks[n - 1] = "L" if lines else "S"
             n += 1
     return "".join(breaks)
 
@@ -57,7 +57,8 @@ class _PieceBreaks(dict[str, str]):
 
     def __missing__(self, piece: str) -> str:
         word = piece.rstrip()
-        spaced, wide = word != piece, word[-1:] >= _FIRST_WIDE
+        spaced = word != piece
+        wide = word[-1:] >= _FIRST_WIDE
         letter = "W" if spaced or wide else "x"
         if word.endswith(_CLAUSE_ENDS) and (spaced or wide):
             letter = "C"

@@ -1,4 +1,4 @@
-"""Name the versions that documents are read by; a newer one reads again those that it concerns.
+"""The versions of parsers, splitter and tokenizer; a newer one re-reads what it concerns.
 
 No source text is hashed: a comment changes no document, and a change that matters is a number
 that somebody raised, which ``tests/golden`` asks for. What is data and not code, as the tokenizer's
@@ -21,7 +21,7 @@ UNNOTED = "no versions were noted with them (ragdesk 0.1.0)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingVersions:
-    """All that decides what becomes of a document's bytes, but for the bytes.
+    """All that decides, beside its bytes, how a document is parsed and split.
 
     options: the splitter's. tokenizer: SHA-256 of the file whose tokens it counts. split: version
     of the splitter. parsers: versions by media type.
@@ -39,11 +39,11 @@ class ReadingVersions:
         return cls(options=dict(options), tokenizer=digest, **list_code_versions())
 
     def to_facts(self) -> dict[str, Any]:
-        """Return them as a manifest keeps them."""
+        """Return the versions as plain values, as a manifest keeps them."""
         return asdict(self)
 
     def name_for(self, media_type: str) -> str:
-        """Return a name for the way in which documents of one media type are read."""
+        """Return a text that names all versions by which documents of one media type are read."""
         options = json.dumps(dict(self.options), sort_keys=True)
         parser = self.parsers.get(media_type, 0)
         return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}"

@@ -77,7 +77,9 @@ class EngineFailed(RagdeskError):
         self, reason: str, message: str, *, can_retry: bool = True, retry_after: float = 0.0
     ) -> None:
         super().__init__(message)
-        self.reason, self.can_retry, self.retry_after = reason, can_retry, retry_after
+        self.reason = reason
+        self.can_retry = can_retry
+        self.retry_after = retry_after
 
 
 ENGINE_REASONS = {
@@ -94,8 +96,6 @@ ENGINE_REASONS = {
     "cut_off": "the answer reached its length limit and was cut off",
     "unsupported": "the documents do not bear what the language model wrote",
 }
-
-
 WORDS_OUTDATED = "words_outdated"
 WORDS_REASON = (
     "its words were written by another version, so vectors alone find passages; "
@@ -234,8 +234,6 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     Unreadable: ErrorStatus("unreadable", 422, 4),
     IngestError: ErrorStatus("ingest", 500, 4),
 }
-
-
 NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
     WordsOutdated: "Write its words anew: ragdesk ingest PATH",
@@ -256,7 +254,8 @@ def describe_error(error: Exception) -> str:
     >>> describe_error(IndexMismatch("It was built by another embedder."))
     'It was built by another embedder. Take the documents in again: ragdesk ingest PATH'
     """
-    message, step = str(error), NEXT_STEPS.get(type(error), "")
+    message = str(error)
+    step = NEXT_STEPS.get(type(error), "")
     return f"{message} {step}" if step and "ragdesk " not in message else message
 
 
@@ -294,8 +293,6 @@ def public_words(error: Exception) -> str:
 
 def error_status(error: BaseException) -> ErrorStatus:
     """Return an error's code, HTTP status and exit code; unknown errors are ``internal``.
-
-    Unknown errors are ``internal``.
 
     What the machine cannot do now (handles, memory, disk, permissions) is ``machine``.
 

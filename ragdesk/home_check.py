@@ -1,4 +1,4 @@
-"""Open the model, the home and every collection, and see whether they work."""
+"""The checks of ``ragdesk doctor`` that open the home, the model and every collection."""
 
 import shutil
 import time
@@ -33,12 +33,12 @@ def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
 class SelfTest:
     """Checks one home."""
 
-    desks: Workspace
+    workspace: Workspace
 
     def home(self) -> Iterator[Finding]:
-        """Check whether it can be written, and has room."""
-        desks = self.desks
-        home = desks.home.absolute()
+        """Check whether the home can be written, and has room."""
+        workspace = self.workspace
+        home = workspace.home.absolute()
         at = next(folder for folder in (home, *home.parents) if folder.exists())
         try:
             with TemporaryFile(dir=at):
@@ -61,10 +61,10 @@ class SelfTest:
         yield Finding(what="home", state=state, found=observed, remedy=remedy)
 
     def model(self) -> Iterator[Finding]:
-        """Check whether it can be read, and was exported."""
-        desks = self.desks
+        """Check whether the model can be read, and was exported."""
+        workspace = self.workspace
         try:
-            model = model_files.find_model(desks.settings.embed.model, desks.models_folder)
+            model = model_files.find_model(workspace.settings.embed.model, workspace.models_folder)
         except IndexesError as error:
             yield Finding(what="model", state="bad", found=str(error), remedy="See embed.model.")
             return
@@ -73,15 +73,15 @@ class SelfTest:
             return
         observed = f"{model.name}, reads {model.max_tokens} tokens"
         yield Finding(what="model", state="ok", found=observed)
-        exported = sorted((desks.models_folder).glob("*.onnx"))
+        exported = sorted((workspace.models_folder).glob("*.onnx"))
         cache = ", ".join(file.name for file in exported) or "none yet; made at first use, some 3 s"
         yield Finding(what="onnx cache", state="ok", found=cache)
 
     def embedder(self) -> Iterator[Finding]:
-        """Check whether its vectors make sense."""
-        desks = self.desks
+        """Check whether the embedder's vectors make sense."""
+        workspace = self.workspace
         started = time.perf_counter()
-        embedder = desks.embedder
+        embedder = workspace.embedder
         if embedder.card.words_only:
             return
         texts = ["How do I return an order?", "Sending goods back", "The weather in Oslo"]
@@ -99,17 +99,19 @@ class SelfTest:
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
-        """Check whether each can be opened with this embedder."""
-        desks = self.desks
-        if not desks.list_collections():
+        """Check whether each collection can be opened with this embedder."""
+        workspace = self.workspace
+        if not workspace.list_collections():
             yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
-        for name in desks.list_collections():
+        for name in workspace.list_collections():
             what = f"collection {name}"
             try:
-                with Index.open(desks.collection_folder(name), card=desks.embedder.card) as index:
+                with Index.open(
+                    workspace.collection_folder(name), card=workspace.embedder.card
+                ) as index:
                     observed = f"generation {index.generation}, {index.total:,} chunks"
-                    index.check_canary(desks.embedder.embed_passages([CANARY_TEXT])[0])
-                    if count := desks.make_job(name).count_outdated(index):
+                    index.check_canary(workspace.embedder.embed_passages([CANARY_TEXT])[0])
+                    if count := workspace.make_job(name).count_outdated(index):
                         observed += f"; the next ingest reads {count:,} documents by newer versions"
                     refused = "; ".join(index.refused)
                     outdated = index.words_outdated
@@ -131,14 +133,19 @@ class SelfTest:
 
     def keys(self) -> Iterator[Finding]:
         """Check whether anybody could ask over HTTP."""
-        desks = self.desks
-        if not (desks.home / DATABASE_FILE).is_file():
+        workspace = self.workspace
+        if not (workspace.home / DATABASE_FILE).is_file():
             yield Finding(what="keys", state="ok", found="none: the desk is open on loopback only")
             return
-        keys = KeyStore(desks.home)
-        usable, has_keys = keys.has_valid_key(), keys.has_had_keys()
+        keys = KeyStore(workspace.home)
+        usable = keys.has_valid_key()
+        has_keys = keys.has_had_keys()
         keys.close()
-        observed = "valid ones stand" if usable else "none that is valid" if has_keys else "none"
+        observed = "none"
+        if usable:
+            observed = "valid ones stand"
+        elif has_keys:
+            observed = "none that is valid"
         remedy = (
             "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
         )

@@ -1,7 +1,7 @@
-"""Check Python, libraries and machine; report what is missing and how to get it.
+"""The checks of ``ragdesk doctor`` that need no import: Python, libraries and machine.
 
 These looks need nothing but the standard library, so that they work where an import would
-fail; those that open the model and the collections are in ``selftest``.
+fail; those that open the model and the collections are in ``home_check``.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""Limit log lines that anybody can cause at will: written at the first, then counted."""
+"""Limit log lines that any client can cause: the first is written, further ones are counted."""
 
 import logging
 import re
@@ -34,7 +34,8 @@ class Repeats:
     def __init__(
         self, interval: float = INTERVAL, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._interval, self._clock = interval, clock
+        self._interval = interval
+        self._clock = clock
         self._counts: dict[Hashable, _KindCount] = {}
 
     def admit(self, kind: Hashable, record: logging.LogRecord) -> bool:
@@ -55,10 +56,11 @@ class Repeats:
     def summarize(self, *, early: bool = False) -> list[logging.LogRecord]:
         """Make one record of each kind whose interval ended and that came again in it.
 
-        A kind that goes on is counted from then on without a first line; one that ended is
-        forgotten. early: of all kinds, as nothing will be counted any more.
+        A kind that came again is counted on without a new first line; others are forgotten.
+        early: summarise kinds whose interval has not ended too, as the log is closed.
         """
-        now, summaries = self._clock(), []
+        now = self._clock()
+        summaries = []
         for kind, count in [*self._counts.items()]:
             if now < count.end and not early:
                 continue
@@ -66,15 +68,16 @@ class Repeats:
                 del self._counts[kind]
                 continue
             summaries.append(_summarize_kind(kind, count, now - count.end + self._interval))
-            count.lines, count.end = 0, now + self._interval
+            count.lines = 0
+            count.end = now + self._interval
         return summaries
 
 
 def classify_record(record: logging.LogRecord) -> Hashable | None:
     """Return the kind of a record; None for one that is always written.
 
-    Ours say so themselves. What libraries say (an unreadable request, say) is told apart by its
-    words without numbers, and by where its exception was raised.
+    Records of ours name their kind in ``repeats``. Those of libraries (an unreadable request, say)
+    are of one kind where logger, level, words without numbers and the place of the exception agree.
     """
     own = record.name.partition(".")[0] in OWN_LOGGERS
     repeats = getattr(record, "repeats", None)

@@ -1,4 +1,4 @@
-"""Numbers about the server, counted and written by prometheus-client. Label sets are closed.
+"""The metrics of the server, by prometheus-client. Label sets are closed.
 
 Every ``Metrics`` has a registry of its own: two apps of one process count apart, and nothing that
 other code of the process registers is shown.
@@ -99,7 +99,7 @@ class Metrics:
         )
 
     def _add_opening(self) -> None:
-        """Add what tells of generations that are open, or cannot be opened, and of handles."""
+        """Add the families about opened generations, outages and file handles."""
         self.reloads = self._add_counter(
             "ragdesk_reloads_total",
             "New generations looked at, by result.",
@@ -163,7 +163,7 @@ class Metrics:
             self.sentences.labels(verdict="withheld").inc(answer.withheld)
 
     def set_outages(self, outages: Sequence[Outage]) -> None:
-        """Set what says which newest generations cannot be served, and since when.
+        """Set the gauges of newest generations that cannot be served, and since when.
 
         A reason is shown from its first outage on: with 0 once there is none any more.
         """

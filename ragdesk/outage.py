@@ -29,7 +29,7 @@ OUTAGE_CODES = tuple(
 def outage_code(error: BaseException) -> str:
     """Return the code of why something could not be opened.
 
-    What the system said goes before what was made of it: too many open files are no damage.
+    An error of the system among its causes goes first: too many open files are no damage.
 
     >>> outage_code(OSError(errno.EMFILE, "Too many open files")), outage_code(ValueError())
     ('handles', 'internal')

@@ -371,7 +371,8 @@ def list_settings(
     """
     listed: list[SettingRow] = []
     for part in fields(options) if is_options(options) else ():
-        value, name = getattr(options, part.name), f"{under}{part.name}"
+        value = getattr(options, part.name)
+        name = f"{under}{part.name}"
         if is_options(value):
             listed += list_settings(value, origins, under=f"{name}.")
             continue

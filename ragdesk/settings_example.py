@@ -19,8 +19,6 @@ EXAMPLE_HEAD = """\
 # A variable wins over the file (RAGDESK_SERVE__PORT=9000), a flag over both.
 # What holds now, and why: ragdesk settings. Written by: ragdesk settings --example
 """
-
-
 EXAMPLE_FOOT = """\
 ## Weights and constants of ranking, reading and checking stand in tables of their own, such as
 ## [advanced.retrieve]. They are left out here: ragdesk settings --example --advanced

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.case import Case, Evidence, SourceText
+from eval.imports.json_lines import read_json_lines
 from indexes.text.scripts import detect_language
 
 
 def read_beir_texts(folder: Path) -> Iterator[SourceText]:
     """Yield every document of a BEIR corpus under its title."""
-    for row in _read_json_rows(folder / "corpus.jsonl"):
+    for row in read_json_lines(folder / "corpus.jsonl"):
         title = f"# {row['title']}\n\n" if row.get("title") else ""
         yield SourceText(uri=f"{row['_id']}.md", text=f"{title}{row['text']}\n")
 
@@ -31,7 +32,7 @@ def read_beir_cases(folder: Path) -> Iterator[Case]:
                 if int(row["score"]) > 0:
                     evidence = Evidence(uri=f"{row['corpus-id']}.md", grade=int(row["score"]))
                     judged[row["query-id"]].append(evidence)
-    for row in _read_json_rows(folder / "queries.jsonl"):
+    for row in read_json_lines(folder / "queries.jsonl"):
         if row["_id"] in judged:
             yield Case(
                 id=row["_id"],
@@ -92,9 +93,4 @@ def _read_list(file: Path) -> list[dict[str, Any]]:
     if text.lstrip().startswith(("[", '{\n "goldens"', '{"goldens"')):
         content = json.loads(text)
         return list(content["goldens"]) if isinstance(content, dict) else content
-    return list(_read_json_rows(file))
-
-
-def _read_json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
+    return list(read_json_lines(file))

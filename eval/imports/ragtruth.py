@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from eval.case import Case, Evidence, SourceText
+from eval.imports.json_lines import read_json_lines
 
 
 def read_ragtruth_texts(folder: Path) -> Iterator[SourceText]:
     """Yield every source as a document."""
-    for row in _read_ragtruth_rows(folder / "source_info.jsonl"):
+    for row in read_json_lines(folder / "source_info.jsonl"):
         yield SourceText(uri=f"{row['source_id']}.txt", text=write_source(row))
 
 
 def read_ragtruth_cases(folder: Path) -> Iterator[Case]:
     """Yield the questions of the question-answering part, with their source as evidence."""
-    for row in _read_ragtruth_rows(folder / "source_info.jsonl"):
+    for row in read_json_lines(folder / "source_info.jsonl"):
         if row.get("task_type") != "QA":
             continue
         info = row["source_info"]
@@ -40,8 +41,3 @@ def write_source(row: dict[str, Any]) -> str:
     if "passages" in info:
         return str(info["passages"])
     return json.dumps(info, ensure_ascii=False, indent=1)
-
-
-def _read_ragtruth_rows(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())

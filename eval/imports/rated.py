@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from eval.errors import BadCases
 from eval.imports import ragtruth
+from eval.imports.json_lines import read_json_lines
 
 FAITHFUL = 3.0  # of MTRAG's 1 to 4: a mean below counts as not faithful
 
@@ -83,7 +83,7 @@ def read_paraphrases(path: Path) -> Iterator[RatedText]:
 
     The sources of one document together are the passage that a sentence is held against.
     """
-    rows = list(_read_rated_lines(path))
+    rows = list(read_json_lines(path))
     passages: dict[str, list[str]] = {}
     for row in rows:
         passages.setdefault(row["document"], []).append(row["source"])
@@ -116,7 +116,7 @@ def read_summedits(path: Path) -> Iterator[RatedText]:
 def read_wice(path: Path) -> Iterator[RatedText]:
     """Yield claims of Wikipedia with the page they cite; partly supported is not supported."""
     for file in _match_files(path, "*.jsonl"):
-        for row in _read_rated_lines(file):
+        for row in read_json_lines(file):
             yield RatedText(
                 id=row["meta"]["id"],
                 text=row["claim"],
@@ -148,8 +148,8 @@ def read_begin(path: Path) -> Iterator[RatedText]:
 
 def read_rated_ragtruth(path: Path) -> Iterator[RatedText]:
     """Yield the responses of RAGTruth; one without a marked span is faithful."""
-    sources = {row["source_id"]: row for row in _read_rated_lines(path / "source_info.jsonl")}
-    for row in _read_rated_lines(path / "response.jsonl"):
+    sources = {row["source_id"]: row for row in read_json_lines(path / "source_info.jsonl")}
+    for row in read_json_lines(path / "response.jsonl"):
         source = sources[row["source_id"]]
         yield RatedText(
             id=str(row["id"]),
@@ -186,8 +186,3 @@ def read_rated_set(name: str, path: Path) -> list[RatedText]:
 
 def _match_files(path: Path, pattern: str) -> list[Path]:
     return sorted(path.rglob(pattern)) if path.is_dir() else [path]
-
-
-def _read_rated_lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())

@@ -21,7 +21,9 @@ from safetensors import SafetensorError, safe_open
 
 Array = NDArray[Any]
 
-OPSET, IR = 17, 8  # as the traced graphs
+# As in the traced graphs.
+OPSET = 17
+IR = 8
 _PARTS = ("Transformer", "Pooling", "Normalize")
 _REQUIRED_SETTINGS = {
     "transformer_task": "feature-extraction",
@@ -158,7 +160,8 @@ class _Graph:
     """Builds the ONNX graph; each method adds nodes and returns the name of its output."""
 
     def __init__(self, bert: BertConfig, weights: Mapping[str, Array]) -> None:
-        self._bert, self._weights = bert, weights
+        self._bert = bert
+        self._weights = weights
         ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "n"])
         out = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, bert.hidden])
         opset = helper.make_opsetid("", OPSET)

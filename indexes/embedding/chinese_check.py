@@ -1,7 +1,4 @@
-"""Test whether an embedding model understands Chinese, by ten questions and their answers.
-
-Ten questions and the sentences that answer them tell.
-"""
+"""Test whether an embedding model understands Chinese, by ten pairs of paraphrases."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,7 @@
 """Embed texts: the choice of model and engine, and what the model can read.
 
-``open_embedder`` chooses between the two doors, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and
-models that cannot be exported), and gives the same thing either way: an Embedder.
+``open_embedder`` chooses between two engines, ``on_onnx`` (CPU) and ``on_torch`` (GPU, and models
+that cannot be exported); both give an Embedder.
 """
 
 import logging
@@ -68,7 +68,7 @@ class EmbedOptions:
 class EmbedderCard:
     """The identity of an embedder: vectors of equal cards may be mixed.
 
-    recipe: counts the ways in which this code made vectors with a model of that revision.
+    recipe: version of the way in which this code makes vectors with a model.
 
     revision: digest of the model's files, and ``-int8`` with its recipe's number where the
     vectors are not those of fp32 (cosine 0.99). fp32 and fp16 vectors may be mixed (0.999999).
@@ -115,7 +115,8 @@ class _TokenizerEmbedder:
     """Token counting for embedders; needs a tokenizer and no model."""
 
     def __init__(self, card: EmbedderCard, file: Path) -> None:
-        self.card, self._file = card, file
+        self.card = card
+        self._file = file
 
     def count_tokens(self, text: str) -> int:
         return self._tokenizer.count_tokens(text)
@@ -139,7 +140,7 @@ class _WordsOnly(_TokenizerEmbedder):
 
 
 class _LocalEmbedder(_TokenizerEmbedder):
-    """An embedder in this process; ``encode`` is one of the doors."""
+    """An embedder in this process; ``encode`` runs the model on one of the two engines."""
 
     def __init__(self, card: EmbedderCard, encode: TextEncoder, file: Path) -> None:
         super().__init__(card, file)

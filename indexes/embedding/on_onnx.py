@@ -54,7 +54,8 @@ def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
     """Read the exported model; export it first where it is not there, or damaged."""
     kind = "int8" if int8 else "fp32"
     name = f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}"
-    file, seal = cache / f"{name}.onnx", cache / f"{name}.sha256"
+    file = cache / f"{name}.onnx"
+    seal = cache / f"{name}.sha256"
     if file.is_file() and seal.is_file():
         graph = file.read_bytes()
         if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes():
@@ -67,7 +68,8 @@ def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
 
 def _open_session(graph: bytes, *, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.enable_mem_pattern = False  # it is planned per shape, and every length is one
     return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -20,7 +20,8 @@ from sentence_transformers import SentenceTransformer
 from indexes.embedding.model_files import ModelFiles, TextEncoder
 from indexes.errors import ModelMissing
 
-BATCH_CPU, BATCH_GPU = 8, 128  # texts, sorted by length: 4-16 are alike on a CPU
+BATCH_CPU = 8  # texts, sorted by length: 4-16 are alike on a CPU
+BATCH_GPU = 128
 MOST_ONNX_BYTES = 1_900_000_000  # bytes of weights that fit an ONNX file (2 GiB, protobuf's limit)
 _OPSET = 17
 

@@ -60,7 +60,8 @@ def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
 def main() -> None:
     """Export the model that the only argument describes; the program of ``export_onnx_graph``."""
     order = json.loads(sys.argv[1])
-    target, int8 = Path(order.pop("target")), order.pop("int8")
+    target = Path(order.pop("target"))
+    int8 = order.pop("int8")
     from indexes.embedding import bert_graph  # noqa: PLC0415 - only an export needs onnx
 
     weights = ModelFiles(**{**order, "folder": Path(order["folder"])})

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import tokenizers
 
-LONGEST_WORD_PIECE = (
-    32  # characters that one piece may stand for; beyond, it counts by its characters
-)
+# Characters that one piece may stand for; beyond, it counts by its characters.
+LONGEST_WORD_PIECE = 32
 _FOUR = 4  # characters counted as a piece where the tokenizer sees none, or one endless word
 _SEGMENT = 4_096  # characters encoded at once: a tokenizer takes about 100 bytes for each
 _BATCH = 64
@@ -40,7 +39,8 @@ class Tokenizer:
         A word of 10 MB is one unknown piece to most models, and white space is none: a stretch
         of more than 32 characters counts one piece for every four, so that it can be cut.
         """
-        offsets, last = array("q"), 0
+        offsets = array("q")
+        last = 0
         for starts in self._encode_starts(text):
             far = max(map(sub, starts, chain((last,), starts)), default=0) > LONGEST_WORD_PIECE
             offsets.extend(_fill_gaps(starts, last) if far else starts)

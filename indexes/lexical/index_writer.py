@@ -151,8 +151,9 @@ class _Part:
 class _Run:
     """A sorted block in the unnamed file, read from its beginning.
 
-    left: terms that are not read yet. The next five are where the next term, its size, its number
-    of postings, and its first posting's entry and count lie. pending: terms read and not taken yet.
+    left: terms that are not read yet. spelled, sizes, numbers, rows, counts: offsets in the file of
+    the next term, its size, its number of postings, and its first posting's entry and count.
+    pending: terms read and not taken yet. lengths: the numbers of their postings.
     """
 
     file: int
@@ -196,11 +197,9 @@ class _Run:
         counts = self._read_array(np.uint16, self.counts, total)
         self.rows += 4 * total
         self.counts += 2 * total
-        terms, self.pending, self.lengths = (
-            self.pending[:count],
-            self.pending[count:],
-            self.lengths[count:],
-        )
+        terms = self.pending[:count]
+        self.pending = self.pending[count:]
+        self.lengths = self.lengths[count:]
         return _Part(terms, numbers, rows, counts)
 
     def _read_array(self, kind: Any, place: int, count: int) -> NDArray[Any]:

@@ -119,7 +119,7 @@ class Ranking:
         return select_best(rows, (sums / (total or 1.0)).astype(np.float32), k)
 
     def score(self, terms: Iterable[str], rows: Rows) -> Scores:
-        """Score the given entries (n,) as ``search_segments`` does; 0 where no term stands."""
+        """Score the given entries (n,) as ``search`` does; 0 where no term stands."""
         query, total = self._weigh_terms(terms)
         scores = np.zeros(len(rows))
         for i, (first, end) in enumerate(pairwise(self.starts)):

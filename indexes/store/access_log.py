@@ -6,7 +6,6 @@ over it: the documents that went since the generation before, and the new groups
 stayed. Where a file is missing or damaged, nobody knows, and only administrators are let in.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +18,10 @@ from indexes.errors import IndexDamaged, tells_absence
 from indexes.store import durability, failpoints
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.paths import open_plain
+from indexes.store.strict_json import checksum_facts
 
-ACCESS_LOG_FOLDER, ACCESS_LOG_FORMAT = "access", 1
+ACCESS_LOG_FOLDER = "access"
+ACCESS_LOG_FORMAT = 1
 _NAME = re.compile(r"([1-9][0-9]{0,17})\.json")
 _DocumentKey = tuple[str, str]  # source and uri of a document
 _Groups = frozenset[str]
@@ -52,30 +53,26 @@ class AccessChanges:
             place: names for place, names in later.groups.items() if place not in self.limits
         }
         new_text_limits = {
-            place: seen for place, seen in later.groups.items() if place in self.limits
+            place: names for place, names in later.groups.items() if place in self.limits
         }
-        groups, limits = (
-            {**self.groups, **old_text_groups},
-            {**self.limits, **new_text_limits, **later.limits},
-        )
+        groups = {**self.groups, **old_text_groups}
+        limits = {**self.limits, **new_text_limits, **later.limits}
         return AccessChanges(
             removed=removed,
-            groups={place: seen for place, seen in groups.items() if place not in removed},
-            limits={place: seen for place, seen in limits.items() if place not in removed},
+            groups={place: names for place, names in groups.items() if place not in removed},
+            limits={place: names for place, names in limits.items() if place not in removed},
             unknown_reason=self.unknown_reason or later.unknown_reason,
         )
 
     def effective_groups(self, document: ListedDocument) -> _Groups:
         """Return the groups that may see a document of the older generation today."""
-        place = document.source, document.uri
-        groups = self.groups.get(place, document.groups)
-        return intersect_groups(groups, self.limits[place]) if place in self.limits else groups
+        groups = self.groups.get(document.place, document.groups)
+        return intersect_groups(groups, self.limits.get(document.place, frozenset()))
 
 
 NO_ACCESS_CHANGES = AccessChanges()
-NOBODY_GROUPS = frozenset(
-    {"\0nobody"}
-)  # a group that no key can have: administrators look past groups
+# A group that no key can have: only administrators, who see every group, get past it.
+NOBODY_GROUPS = frozenset({"\0nobody"})
 _TableLookup = Callable[[int], Path | None]  # of a generation: its whole document table, or None
 
 
@@ -96,11 +93,12 @@ def compare_documents(
     before: Iterable[ListedDocument], after: Iterable[ListedDocument]
 ) -> AccessChanges:
     """Compare two lists of documents: which were removed, and whose access groups changed."""
-    now = {_document_key(document): document for document in after}
+    now = {document.place: document for document in after}
     removed = set[_DocumentKey]()
-    groups, limits = dict[_DocumentKey, _Groups](), dict[_DocumentKey, _Groups]()
+    groups = dict[_DocumentKey, _Groups]()
+    limits = dict[_DocumentKey, _Groups]()
     for document in before:
-        place = _document_key(document)
+        place = document.place
         if place not in now:
             removed.add(place)
         elif now[place].digest != document.digest:
@@ -119,11 +117,9 @@ def compare_tables(
     """
     if before is None:
         return None
-    groups = {_document_key(document): document.groups for document in regrouped}
+    groups = {document.place: document.groups for document in regrouped}
     with closing(DocumentTable(before)) as old_table, closing(DocumentTable(after)) as new_table:
-        now = (
-            replace(d, groups=groups.get(_document_key(d), d.groups)) for d in new_table.iter_all()
-        )
+        now = (replace(d, groups=groups.get(d.place, d.groups)) for d in new_table.iter_all())
         return compare_documents(old_table.iter_all(), now)
 
 
@@ -148,7 +144,7 @@ def write_access_log(
         "limits": _group_rows(access.limits),
     }
     durability.make_folder(file.parent)
-    body = json.dumps({**facts, "checksum": _log_checksum(facts)}, ensure_ascii=True).encode()
+    body = json.dumps({**facts, "checksum": checksum_facts(facts)}, ensure_ascii=True).encode()
     draft = file.with_name(f"{durability.UNFINISHED_PREFIX}{file.name}")
     draft.unlink(missing_ok=True)
     durability.write_file(draft, body)
@@ -166,8 +162,7 @@ def read_access_log(collection: Path, number: int) -> tuple[int, AccessChanges] 
     try:
         with open_plain(file) as content:  # a pipe in its place would never end
             facts: dict[str, Any] = json.loads(content.read())
-        known = {name: value for name, value in facts.items() if name != "checksum"}
-        if facts["checksum"] != _log_checksum(known) or facts["generation"] != number:
+        if facts["checksum"] != checksum_facts(facts) or facts["generation"] != number:
             return None
         groups, limits = (
             {(source, uri): frozenset(names) for source, uri, names in facts[kind]}
@@ -195,7 +190,8 @@ def collect_access_changes(
     """
     if (known := _collect_from_logs(collection, older, newer)) is not None:
         return known
-    since, at = NO_ACCESS_CHANGES, newer
+    since = NO_ACCESS_CHANGES
+    at = newer
     tried: set[int] = set()
     while at != older:
         tried.add(at)
@@ -214,7 +210,8 @@ def collect_access_changes(
 
 def _collect_from_logs(collection: Path, older: int, newer: int) -> AccessChanges | None:
     """Add up what the logs say since an older generation; None where they do not lead to it."""
-    since, at = NO_ACCESS_CHANGES, newer
+    since = NO_ACCESS_CHANGES
+    at = newer
     tried: set[int] = set()
     while at != older:
         tried.add(at)
@@ -260,11 +257,3 @@ def _list_log_files(collection: Path) -> list[Path]:
 
 def _group_rows(groups: Mapping[_DocumentKey, _Groups]) -> list[list[Any]]:
     return sorted([*place, sorted(names)] for place, names in groups.items())
-
-
-def _document_key(document: ListedDocument) -> _DocumentKey:
-    return document.source, document.uri
-
-
-def _log_checksum(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -21,8 +21,9 @@ from indexes.store.sqlite_table import SqliteTable
 from indexes.store.strict_json import parse_json
 
 TABLE_FILE = "documents.sqlite"
-BASE_FILE, CHANGES_FILE = "base.sqlite", "changes.sqlite"
-"""What takes its place: an older table, linked, and what has changed since; see ``delta``."""
+# These two take the place of a large one, see ``document_table_writer``.
+BASE_FILE = "base.sqlite"  # an older table, hard-linked
+CHANGES_FILE = "changes.sqlite"  # what has changed since
 TABLE_SCHEMA = """
 CREATE TABLE documents (id TEXT PRIMARY KEY, uri TEXT NOT NULL, source TEXT NOT NULL,
   title TEXT NOT NULL, media_type TEXT NOT NULL, language TEXT NOT NULL, digest TEXT NOT NULL,
@@ -38,8 +39,17 @@ CREATE INDEX IF NOT EXISTS readers_by_id ON readers (id);
 REMOVED_SCHEMA = "CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;"  # of changes
 _MOST_GROUPS = 1 << 20  # bytes of the names of one document's groups
 LISTED_FIELDS = (
-    *("id", "uri", "source", "title", "media_type", "language", "digest"),
-    *("groups", "segment", "first", "count"),
+    "id",
+    "uri",
+    "source",
+    "title",
+    "media_type",
+    "language",
+    "digest",
+    "groups",
+    "segment",
+    "first",
+    "count",
 )
 _LISTED = """SELECT id, uri, source, title, media_type, language, digest, groups, segment,
   first, count, {validity} FROM {schema}.documents {join} WHERE {where}{shown}"""
@@ -94,6 +104,11 @@ class ListedDocument:
     count: int
     validity: Validity = ALWAYS_VALID
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return source and uri, of which a collection has one document at a time."""
+        return self.source, self.uri
+
 
 def list_table_schemas(name: str = TABLE_FILE) -> tuple[schema.SchemaShape, ...]:
     """Return the schemas that a file of a document table ever had, oldest format first."""
@@ -142,7 +157,8 @@ class DocumentTable:
     """
 
     def __init__(self, file: Path) -> None:
-        self._file, base = file, file.with_name(BASE_FILE)
+        self._file = file
+        base = file.with_name(BASE_FILE)
         self._shared = base.exists() and not file.exists()
         self._table = SqliteTable(base if self._shared else file)
         try:
@@ -171,7 +187,8 @@ class DocumentTable:
 
     def iter_all(self) -> Iterator[ListedDocument]:
         """Yield every document, by uri."""
-        uri, source = "", ""
+        uri = ""
+        source = ""
         order = "ORDER BY uri, source LIMIT :page"
         while True:
             values = {"uri": uri, "source": source, "page": _PAGE}
@@ -179,7 +196,8 @@ class DocumentTable:
             yield from part
             if len(part) < _PAGE:
                 return
-            uri, source = part[-1].uri, part[-1].source
+            uri = part[-1].uri
+            source = part[-1].source
 
     def find_by_uri(self, uri: str) -> ListedDocument | None:
         """Return the document of a uri, or None."""
@@ -261,12 +279,15 @@ class DocumentTable:
         sought: list[prefix_ranges.PrefixRange] | None,
     ) -> list[tuple[str, int, int]]:
         """Return the rows of one file that a filter lets through. sought: as ranges of uris."""
-        only, values = "", dict[str, Any]()
+        only = ""
+        values = dict[str, Any]()
         if search_filter.groups is not None:
-            only, values["groups"] = layer.format_query(_GROUPS), _json_values(search_filter.groups)
+            only = layer.format_query(_GROUPS)
+            values["groups"] = _json_values(search_filter.groups)
         for name, condition in _NAMED.items():
             if wanted := getattr(search_filter, name):
-                only, values[name] = f"{only}{condition}", _json_values(wanted)
+                only += condition
+                values[name] = _json_values(wanted)
         if sought is not None:
             values["ranges"] = json.dumps(sought)
             if self._is_few(layer, values["ranges"]):
@@ -311,11 +332,9 @@ def collect_digests(files: Iterable[Path]) -> set[str]:
     What tables share is read once: a hundred generations of a large collection are hardly more
     work than one.
     """
-    known_digests, removed, places = (
-        set[str](),
-        dict[tuple[int, int], set[str]](),
-        dict[Any, Path](),
-    )
+    known_digests = set[str]()
+    removed = dict[tuple[int, int], set[str]]()
+    places = dict[tuple[int, int], Path]()
     for file in files:
         with closing(DocumentTable(file)) as table:
             about = table._table.file.stat()  # noqa: SLF001 - of this module

@@ -97,7 +97,8 @@ def _count_changed_rows(
     newer: Path | None, listed: Sequence[ListedDocument], gone: Collection[str]
 ) -> float:
     """Count the rows that the changes to an older table would take; a removed one is an eighth."""
-    left, removed = 0, 0
+    left = 0
+    removed = 0
     if newer:
         touched = json.dumps([*(document.id for document in listed), *gone])
         with closing(sqlite3.connect(make_readonly_uri(newer), uri=True)) as table:

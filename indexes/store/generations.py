@@ -41,8 +41,6 @@ READING = "reading"  # of a manifest: the versions by which its documents were r
 LIMITS = "limits"  # of a manifest: the revision of the past limits that its content rests on
 _log = logging.getLogger(__name__)
 _LINE = re.compile(r"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
-
-
 RowRanges = Mapping[str, Sequence[tuple[int, int]]]
 
 
@@ -103,10 +101,11 @@ def read_current_number(collection: Path) -> int | None:
 def order_generations(collection: Path) -> Iterator[int]:
     """List generations by preference: the current one, its ancestors, then every older one.
 
-    First the current one, then what it was made from, so that a generation that was rolled back
-    does not return; then every older one. Without a usable CURRENT: the newest first.
+    The ancestors come first so that a generation that was rolled back does not return. Without a
+    usable CURRENT: the newest first.
     """
-    known, now = list_generations(collection), read_current_number(collection)
+    known = list_generations(collection)
+    now = read_current_number(collection)
     tried: list[int] = []
     at = now
     while at in known and at not in tried:
@@ -118,10 +117,8 @@ def order_generations(collection: Path) -> Iterator[int]:
 
 def read_generation(collection: Path, number: int) -> Generation:
     """Read a generation's manifest and verify its files. Raises IndexDamaged, IndexMismatch."""
-    folder, sealed = (
-        generation_folder(collection, number),
-        read_generation_manifest(collection, number),
-    )
+    folder = generation_folder(collection, number)
+    sealed = read_generation_manifest(collection, number)
     manifest.verify_files(folder, sealed)
     dead = read_tombstones(folder / TOMBSTONES_FILE)
     return Generation(
@@ -138,7 +135,7 @@ def read_generation(collection: Path, number: int) -> Generation:
 
 
 def read_generation_manifest(collection: Path, number: int) -> manifest.Manifest:
-    """Read what a generation says of itself, and hold that against its form; no file is looked at.
+    """Read a generation's manifest and check its form; the files that it names are not read.
 
     Raises IndexDamaged, also for a manifest that belongs to something else, and IndexMismatch.
     """
@@ -157,7 +154,8 @@ def read_generation_manifest(collection: Path, number: int) -> manifest.Manifest
 
 def _check_facts(facts: Mapping[str, Any]) -> None:
     """Check the form of a generation's manifest. Raises ValueError."""
-    segments, sums = facts["segments"], facts["sums"]
+    segments = facts["segments"]
+    sums = facts["sums"]
     if not isinstance(segments, list) or not all(map(is_digest, segments)):
         raise ValueError("its segments are no digests")
     if len(set(segments)) != len(segments):
@@ -215,8 +213,8 @@ def publish_generation(
 ) -> int:
     """Write a generation with its document table and make it current; returns its number.
 
-    listed, base, gone: see ``delta.write``. The lock must be held, and the segments stand
-    under their final names. Raises OSError when anything cannot be written or synced: the old
+    listed, base, gone: see ``write_document_table``. The lock must be held, and the segments
+    stand under their final names. Raises OSError when anything cannot be written or synced: the old
     generation is then still the current one, unless the very last fsync failed, after which
     either may be; and IndexDamaged when the past limits cannot be read.
     """
@@ -296,7 +294,8 @@ def limits_revision(collection: Path) -> int:
 
     No publish lowers it: the newest whole one says it, and the current one after a rollback.
     """
-    revisions, now = [0], read_current_number(collection)
+    revisions = [0]
+    now = read_current_number(collection)
     for number in reversed(list_generations(collection)):
         try:
             revisions.append(read_generation_manifest(collection, number).facts.get(LIMITS, 0))
@@ -313,7 +312,7 @@ def limits_revision(collection: Path) -> int:
 def limits_problems(collection: Path) -> list[str]:
     """Return why the limits of past texts cannot be read.
 
-    What is restored is closed then.
+    While they cannot, only administrators see a text that comes back.
     """
     try:
         past_limits.read_limits(collection, least=limits_revision(collection))
@@ -348,7 +347,8 @@ def collect_access_since(collection: Path, number: int) -> AccessChanges:
 
 def _limit_past_texts(collection: Path, number: int, access: AccessChanges) -> AccessChanges:
     """Limit texts that were replaced since to those who might last see them."""
-    least, table = limits_revision(collection), find_whole_table(collection, number)
+    least = limits_revision(collection)
+    table = find_whole_table(collection, number)
     if not access.limits or table is None:
         past_limits.read_limits(collection, least=least)
         return access
@@ -357,8 +357,8 @@ def _limit_past_texts(collection: Path, number: int, access: AccessChanges) -> A
     limits = past_limits.look_up_limits(collection, (one.digest for one in replaced), least=least)
     now = dict(access.limits)
     for one in replaced:
-        place, groups = (one.source, one.uri), limits.readers_of(one, place=False)
-        now[place] = access_log.intersect_groups(now[place], groups)
+        groups = limits.readers_of(one, place=False)
+        now[one.place] = access_log.intersect_groups(now[one.place], groups)
     return replace(access, limits=now)
 
 
@@ -393,7 +393,8 @@ def sweep_collection(collection: Path) -> list[Path]:
         for f in place.iterdir()
         if f.name.startswith(durability.UNFINISHED_PREFIX)
     ]
-    known, now = list_generations(collection), read_current_number(collection)
+    known = list_generations(collection)
+    now = read_current_number(collection)
     try:
         used = {name for number in known for name in _read_segment_names(collection, number)}
         if now in known or not known:

@@ -28,9 +28,8 @@ MANIFEST_FILE = "MANIFEST.json"
 MANIFEST_FORMAT = 3  # 3: a generation's document table may be an older one, and what changed since
 PLAIN_FORMAT = 2  # 2: documents may say when they hold, and chunks bear their version
 MOST_MANIFEST_BYTES = 16 << 20  # bytes of a manifest
-LIBRARY_LOCKS = frozenset(
-    {".tantivy-meta.lock", ".tantivy-writer.lock"}
-)  # a library's own, never data
+# A library's own, never data.
+LIBRARY_LOCKS = frozenset({".tantivy-meta.lock", ".tantivy-writer.lock"})
 MOST_VERIFIED = 10_000  # files; a server that lives through many publishes must not grow
 _NONE = "0" * 64  # stands for the checksum while it is taken
 _MANY = 16 << 20  # bytes; below, two threads are no faster than one

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,12 @@ from indexes.store import durability
 from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.paths import is_digest, join_stored, read_plain
-from indexes.store.strict_json import check_integer, check_text, parse_json
+from indexes.store.strict_json import check_integer, check_text, checksum_facts, parse_json
+from indexes.store.validity_periods import utc_now
 
-LIMITS_FILE, LIMITS_FOLDER, FORMAT = "limits.json", "limits", 1
+LIMITS_FILE = "limits.json"
+LIMITS_FOLDER = "limits"
+FORMAT = 1
 MOST = 128 << 20  # bytes of it in a backup, where all entries lie in it: over a million
 _BYTES = 4  # of JSON, for each mark of it
 _INLINE = 500  # entries; more lie in files of their own
@@ -93,7 +95,7 @@ class Limits:
         """
         keys = [
             *([document.digest] if text else []),
-            *([place_key(*_document_place(document))] if place else []),
+            *([place_key(*document.place)] if place else []),
         ]
         groups: _Groups = frozenset()
         for key in keys:
@@ -113,21 +115,22 @@ def compare_limits(
 
     opens: what comes for everybody, or goes and was for everybody, has its last word by that.
     """
-    left = {(_document_place(one), one.digest): one for one in before}
-    come = [(one, left.pop((_document_place(one), one.digest), None)) for one in after]
-    taken = {_document_place(one) for one, _ in come}
-    texts, places = dict[str, _Groups](), dict[str, _Groups]()
+    left = {(one.place, one.digest): one for one in before}
+    come = [(one, left.pop((one.place, one.digest), None)) for one in after]
+    taken = {one.place for one, _ in come}
+    texts = dict[str, _Groups]()
+    places = dict[str, _Groups]()
     for one in left.values():
         if one.groups:
             texts[one.digest] = texts.get(one.digest, frozenset()) | one.groups
-            if _document_place(one) not in taken:
-                places[place_key(*_document_place(one))] = one.groups
+            if one.place not in taken:
+                places[place_key(*one.place)] = one.groups
     texts = {digest: groups - NOBODY_GROUPS or NOBODY_GROUPS for digest, groups in texts.items()}
     opening = set[str]()
     if opens:
         new = [one for one, same in come if same is None or same.groups != one.groups]
         free = [one for one in (*new, *left.values()) if not one.groups]
-        opening = {key for one in free for key in (one.digest, place_key(*_document_place(one)))}
+        opening = {key for one in free for key in (one.digest, place_key(*one.place))}
     shut = texts | places
     return LimitChange(closing=shut, opening=frozenset(opening - shut.keys()))
 
@@ -147,16 +150,17 @@ def compare_limit_tables(
 
 def replay_limits(tables: Sequence[Path]) -> dict[str, _Groups]:
     """Return who might last see the past texts of some document tables, oldest first."""
-    past, places = dict[str, _Groups](), dict[str, tuple[str, str]]()
+    past = dict[str, _Groups]()
+    places = dict[str, tuple[str, str]]()
     for before, after in pairwise(tables):
         with closing(DocumentTable(before)) as one, closing(DocumentTable(after)) as other:
             limited = one.limited()
-            at = {_document_place(document) for document in limited} | {*places.values()}
+            at = {document.place for document in limited} | {*places.values()}
             standing = [document for place in at if (document := other.find_in_source(*place))]
             change = compare_limits(limited, [*standing, *other.of_digests(past)])
-        past = {key: seen_by for key, seen_by in past.items() if key not in change.opening}
+        past = {key: groups for key, groups in past.items() if key not in change.opening}
         past |= change.closing
-        places |= {place_key(*_document_place(one)): _document_place(one) for one in limited}
+        places |= {place_key(*one.place): one.place for one in limited}
         places = {key: place for key, place in places.items() if key in past}
     return past
 
@@ -199,7 +203,7 @@ def look_up_limits(collection: Path, keys: Iterable[str], *, least: int = 0) -> 
 def _with_entries(
     collection: Path, least: int, give: Callable[[Limits], dict[str, Entry]]
 ) -> Limits:
-    """Read limits and entries that belong together, though both may be replaced meanwhile."""
+    """Read limits with matching entries, again where a writer replaces both meanwhile."""
     for _ in range(_AGAIN):
         limits = read_limits(collection, least=least)
         try:
@@ -216,7 +220,7 @@ def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
     What is noted already, and said again, is not written again.
     """
     known = limits.read_entries(shut)
-    now = _current_moment()
+    now = utc_now()
     new = {
         key: (groups, now)
         for key, groups in shut.items()
@@ -227,7 +231,7 @@ def note_closing(limits: Limits, shut: Mapping[str, _Groups]) -> Limits:
 
 def list_endings(limits: Limits, opening: Iterable[str]) -> dict[str, Entry]:
     """Return the entries that opening some keys ends. Raises IndexDamaged, OSError."""
-    now = _current_moment()
+    now = utc_now()
     return {
         key: (frozenset(), now) for key, entry in limits.read_entries(opening).items() if entry[0]
     }
@@ -257,7 +261,9 @@ def merge_limits(own: Limits, other: Limits) -> Limits:
 
     An older one does not close what was opened here since.
     """
-    known, new, now = own.read_all_entries(), dict[str, Entry](), _current_moment()
+    known = own.read_all_entries()
+    new = dict[str, Entry]()
+    now = utc_now()
     for key, (groups, moment) in other.read_all_entries().items():
         since = min(moment, now)  # whoever wrote the backup wrote its times too
         if key not in known:
@@ -308,7 +314,9 @@ def list_obsolete_parts(collection: Path) -> list[Path]:
 
 def _write_limits(limits: Limits, entries: Entries, sources: Mapping[str, _Groups]) -> Limits:
     """Write the parts that change, then the file that names them."""
-    collection, inline, parts = limits.collection, dict[str, Entry](), dict(limits.parts)
+    collection = limits.collection
+    inline = dict[str, Entry]()
+    parts = dict(limits.parts)
     if not parts and len(limits.inline.keys() | entries.keys()) <= _INLINE:
         inline = {**limits.inline, **entries}
     else:
@@ -356,10 +364,12 @@ def _read_part(collection: Path, digest: str) -> dict[str, Entry]:
 
 
 def _parse_limits(collection: Path, body: bytes) -> Limits:
-    """Read the file that names all. Raises ValueError, KeyError, TypeError, AttributeError."""
+    """Read ``limits.json``, which names the parts.
+
+    Raises ValueError, KeyError, TypeError, AttributeError.
+    """
     facts: dict[str, Any] = _limits_json(body)
-    known = {name: value for name, value in facts.items() if name != "checksum"}
-    if facts["checksum"] != _limits_checksum(known):
+    if facts["checksum"] != checksum_facts(facts):
         raise ValueError("its checksum is wrong")
     check_integer(facts["format"], least=FORMAT, most=FORMAT)
     parts = facts["parts"]
@@ -389,11 +399,7 @@ def _encode_limits(limits: Limits) -> bytes:
         "entries": _entry_rows(limits.inline),
         "parts": dict(limits.parts),
     }
-    return json.dumps({**facts, "checksum": _limits_checksum(facts)}, sort_keys=True).encode()
-
-
-def _limits_checksum(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**facts, "checksum": checksum_facts(facts)}, sort_keys=True).encode()
 
 
 def _entry_rows(entries: Entries) -> dict[str, list[Any]]:
@@ -417,11 +423,3 @@ def _parse_group_names(groups: object) -> _Groups:
 
 def _part(key: str) -> str:
     return key[:2]
-
-
-def _document_place(document: ListedDocument) -> tuple[str, str]:
-    return document.source, document.uri
-
-
-def _current_moment() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

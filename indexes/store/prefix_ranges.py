@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 PrefixRange = tuple[str, str | None]  # from here, and up to but without there; None has no end
 _LAST = "\U0010ffff"
-_SURROGATE, _BEHIND = "\ud800", "\ue000"  # no text holds a surrogate
+_SURROGATE = "\ud800"  # the first of those that no text holds
+_BEHIND = "\ue000"  # what comes after them
 
 
 def make_prefix_ranges(prefixes: Iterable[str]) -> list[PrefixRange] | None:

@@ -13,9 +13,9 @@ _Ranges = list[tuple[str, int, int]]
 
 
 class RestrictedDocumentTable(DocumentTable):
-    """Reads a document table without what is gone, and with the groups of now.
+    """Reads an older document table without removed documents, and with the groups of now.
 
-    access: what is different from the table. Methods are those of Documents.
+    access: what has changed since. It answers like the ``DocumentTable`` that it is.
     """
 
     def __init__(self, file: Path, access: AccessChanges) -> None:
@@ -36,7 +36,8 @@ class RestrictedDocumentTable(DocumentTable):
 
     def _load_changes(self, access: AccessChanges) -> None:
         """Find the documents that are gone, and those that others may see now."""
-        self._access, look_up = access, super().find_in_source
+        self._access = access
+        look_up = super().find_in_source
         removed = [look_up(*place) for place in sorted(access.removed)]
         regrouped = [look_up(*place) for place in sorted({*access.groups, *access.limits})]
         self._removed_documents = [document for document in removed if document]
@@ -105,7 +106,7 @@ class RestrictedDocumentTable(DocumentTable):
                 yield left
 
     def _restrict_document(self, document: ListedDocument | None) -> ListedDocument | None:
-        if document is None or (document.source, document.uri) in self._access.removed:
+        if document is None or document.place in self._access.removed:
             return None
         if self._access.unknown_reason:
             return replace(document, groups=NOBODY_GROUPS)

@@ -18,8 +18,8 @@ RowFlags = NDArray[np.bool_]
 class SearchMask:
     """What a search may find: a flag for each chunk row, and for each entry of each segment.
 
-    where, now: the filter and the moment that it stands for, for replicas; None for flags that
-    someone has put together.
+    where, now: the filter and the moment that it was made for, which a vector store filters by;
+    where is None for a mask that was made of flags.
     """
 
     chunks: RowFlags
@@ -55,7 +55,7 @@ class RowLayout:
         return self._order[digest]
 
     def mark_rows(self, ranges: Iterable[tuple[str, int, int]]) -> RowFlags:
-        """Raise the flag of every chunk row in some (segment, first row, rows)."""
+        """Return flags set for the chunk rows of some ranges: segment, first row, how many."""
         flags = np.zeros(self.starts[-1], dtype=np.bool_)
         for digest, first, count in ranges:
             start = int(self.starts[self._order[digest]]) + first

@@ -41,8 +41,8 @@ EmbedProgress = Callable[[int, int], None]
 class _Slab:
     """Entries waiting for their vectors. chunks: number added when it was sent.
 
-    entries: of each its number and the key of its text. new: keys that this draft met first here.
-    known: their vectors as far as they are held. fresh, vectors: keys that are being embedded.
+    entries: number and text key of each. new: keys that no earlier slab of this draft had. known:
+    stored vectors, by key. fresh: keys of the texts that are being embedded, as ``vectors``.
     """
 
     entries: Sequence[tuple[int, bytes]]
@@ -56,8 +56,8 @@ class _Slab:
 class SegmentDraft:
     """Writes one segment into a folder of its own.
 
-    known: vectors of texts that are held already, by key. note: told what was embedded anew,
-    at once. progress: told the chunks done and the texts embedded, after each slab.
+    known: returns stored vectors of texts, by key. note: called at once with the vectors that were
+    embedded. progress: called with the chunks done and the texts embedded, after each slab.
     embedded: texts that the embedder was asked for.
     """
 
@@ -71,8 +71,11 @@ class SegmentDraft:
         progress: EmbedProgress | None = None,
     ) -> None:
         folder.mkdir()
-        self.folder, self.embedded = folder, 0
-        self._embedder, self._known, self._progress = embedder, known, progress
+        self.folder = folder
+        self.embedded = 0
+        self._embedder = embedder
+        self._known = known
+        self._progress = progress
         self._note = note
         with ExitStack() as opened:  # where there is no handle for one of them, none stays open
             self._shelf = ChunkStoreWriter(folder / segments.CHUNKS_FILE)
@@ -81,7 +84,9 @@ class SegmentDraft:
             opened.callback(self._words.close)
             self._raw = (folder / _RAW).open("x+b")
             opened.pop_all()
-        self._owners, self._kinds, self._rows = array("I"), bytearray(), array("q")
+        self._owners = array("I")
+        self._kinds = bytearray()
+        self._rows = array("q")
         self._slab: list[tuple[int, str]] = []
         self._pending_slabs: deque[_Slab] = deque()
         self._pending_keys: set[bytes] = set()  # keys of what was sent and is not back yet
@@ -206,9 +211,8 @@ class SegmentDraft:
         for entry, text_key in slab.entries:
             vector = vectors.get(text_key)
             if vector is None and text_key not in slab.new:
-                vector = vectors[text_key] = self._read_vector(
-                    text_key
-                )  # an earlier slab's, which is back by now
+                # An earlier slab embedded this text, and has been written by now.
+                vector = vectors[text_key] = self._read_vector(text_key)
             if vector is not None:
                 if text_key in slab.new:
                     noted.setdefault(text_key, len(self._rows))

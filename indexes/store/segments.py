@@ -26,10 +26,13 @@ from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
 
-CHUNKS_FILE, LEXICAL_FOLDER, VECTORS_FOLDER = "shelf.sqlite", "lexical", "dense"
-OWNERS_FILE, KINDS_FILE = "entries.npy", "kinds.npy"
+CHUNKS_FILE = "shelf.sqlite"
+LEXICAL_FOLDER = "lexical"
+VECTORS_FOLDER = "dense"
+OWNERS_FILE = "entries.npy"
+KINDS_FILE = "kinds.npy"
 
-# Said to every embedder once, so that a model that was swapped under its old name is noticed.
+# Embedded once with every segment, so that a model that was swapped under its old name is noticed.
 CANARY_TEXT = "A refund of 49.90 € reaches your card within 14 days of order RD-20261. 退款 14 天。"
 LEAST_COSINE = 0.999
 _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would move its last bit
@@ -38,10 +41,8 @@ _UNIT = 1e-3  # so near to length one a vector stays as it is: dividing would mo
 def normalise_vectors(keys: Sequence[bytes], vectors: Vectors) -> dict[bytes, Vectors]:
     """Normalise vectors to length one, by key; zero and non-finite ones are left out.
 
-    One without a direction is left out.
-
-    given (n, dim): as an embedder made them. Raises IndexesError when it gave hardly any number:
-    that is no document's fault, and an index without vectors would be worse than none.
+    vectors (n, dim): as an embedder made them. Raises IndexesError when fewer than half of them are
+    finite: that is no document's fault, and an index without vectors would be worse than none.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     finite = np.isfinite(vectors).all(axis=1)
@@ -82,7 +83,8 @@ def read_tokens_version(facts: Mapping[str, Any]) -> int:
 
 def describe_embedder_mismatch(facts: Mapping[str, Any], card: EmbedderCard) -> str | None:
     """Describe how an embedder differs from the one a manifest names; None where it does not."""
-    wanted, built_by = embedder_facts(card), str(facts.get("name"))
+    wanted = embedder_facts(card)
+    built_by = str(facts.get("name"))
     facts = {"recipe": 1, **facts}  # 0.1.0 named none
     if built_by != card.name and NO_MODEL in {built_by, card.name}:
         made = "without vectors" if built_by == NO_MODEL else f"with vectors of {built_by}"

@@ -40,7 +40,8 @@ _MACHINE = {
 }
 _OBJECTS = 16  # of a schema; ours have five at most
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock
-_LEAST, _SPEED = 60.0, 1 << 20  # seconds a check may take, and bytes a second it must get through
+_LEAST = 60.0  # seconds that a check may take, however small the file
+_SPEED = 1 << 20  # bytes a second that it must get through
 
 
 def system_error(error: sqlite3.Error, file: Path) -> OSError | None:

@@ -4,9 +4,10 @@ Python's own decoder makes a list of 56 bytes of every ``[]``, takes NaN for a n
 the last of two equal names. Sizes are held against a limit first; what is odd is a ValueError.
 """
 
+import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_VALUES = 1 << 20  # of one text, unless its reader allows more
@@ -33,6 +34,12 @@ def parse_json(body: bytes, *, most: int, values: int = MOST_VALUES) -> Any:
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def checksum_facts(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 that a JSON file of ours bears in its ``checksum``, over all the rest."""
+    known = {name: value for name, value in facts.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 def check_integer(value: object, *, most: int = _LARGEST, least: int = 0) -> int:

@@ -45,19 +45,24 @@ class PeriodClock:
         *,
         clock: Callable[[], str] = utc_now,
     ) -> None:
-        self._layout, self._table, self._live, self._clock = layout, table, live, clock
+        self._layout = layout
+        self._table = table
+        self._live = live
+        self._clock = clock
         self._period = self._make_period(clock())
 
     def __call__(self) -> ValidityPeriod:
         """Return the period of this moment."""
-        now, period = self._clock(), self._period
+        now = self._clock()
+        period = self._period
         if not period.since <= now < period.until:
             self._period = period = self._make_period(now)
         return period
 
     def _make_period(self, now: str) -> ValidityPeriod:
         until = self._table.find_next_change(now) or FOREVER
-        outside, live = self._table.list_invalid_ranges(now), self._live
+        outside = self._table.list_invalid_ranges(now)
+        live = self._live
         if outside:
             live = self._layout.extend_mask(live.chunks & ~self._layout.mark_rows(outside))
         return ValidityPeriod(

@@ -69,7 +69,8 @@ def list_journal_keys(collection: Path, card: EmbedderCard, canary: Vectors) -> 
 
     No lock is needed: a part that vanishes meanwhile was published, or is begun anew.
     """
-    folder, text_keys = journal_folder(collection, card, canary), set[bytes]()
+    folder = journal_folder(collection, card, canary)
+    text_keys = set[bytes]()
     for file in folder.iterdir() if folder.is_dir() else ():
         with suppress(FileNotFoundError):
             text_keys.update(read_part_keys(file, card.dim) or ())
@@ -84,11 +85,10 @@ class VectorJournal:
     """
 
     def __init__(self, collection: Path, card: EmbedderCard, canary: Vectors) -> None:
-        self._top, self.folder = (
-            collection / JOURNAL_FOLDER,
-            journal_folder(collection, card, canary),
-        )
-        self._dim, self.received = card.dim, 0
+        self._top = collection / JOURNAL_FOLDER
+        self.folder = journal_folder(collection, card, canary)
+        self._dim = card.dim
+        self.received = 0
         self._places: dict[bytes, tuple[Path, int]] = {}
         self._open: dict[Path, Vectors] = {}
         self._old: frozenset[bytes] = frozenset()
@@ -117,7 +117,7 @@ class VectorJournal:
             for row, text_key in enumerate(part_keys)
             if text_key not in self._places
         ]
-        self._places.update((one, (file, row)) for one, row in new)
+        self._places.update((text_key, (file, row)) for text_key, row in new)
         self.received += len(new)
 
     def find_vectors(self, text_keys: Sequence[bytes]) -> dict[bytes, Vectors]:

@@ -3,8 +3,8 @@
 Compared are numbers, dates, names, negation, modality and opposites.
 
 A sentence in which 30 days became 60, or "may" became "must", shares all its other words with
-its source, so a share of words cannot tell. Flags stand beside such a share and are not
-averaged in. English and Chinese. Pure.
+its source, so a share of words hardly moves. Contradictions are listed beside such a share and not
+averaged into it. English and Chinese. Pure.
 """
 
 import re
@@ -32,12 +32,10 @@ ContradictionKind = Literal[
     "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
 ]
 _REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
-LEAST_MUTUAL_SHARE = (
-    0.4  # of both clauses' words: a long clause may hold a short claim and deny something else
-)
-LEAST_CLAUSE_SHARE = (
-    0.5  # of a claim's words that a clause must share to be what the claim is held against
-)
+# Of both clauses' words: a long clause may hold a short claim and deny something else.
+LEAST_MUTUAL_SHARE = 0.4
+# Of a claim's words that a clause must share to be what the claim is held against.
+LEAST_CLAUSE_SHARE = 0.5
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
 _CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
@@ -174,9 +172,8 @@ def _find_amounts(
 
 def _states_number(quantity: Quantity, text: str) -> bool:
     """Tell whether a number without a unit stands in a text, in digits or in words."""
-    digits = re.search(
-        rf"(?<![\d.,]){re.escape(quantity.text)}(?!\d|[.,]\d)", text
-    )  # no part of one
+    # Not a part of a longer number.
+    digits = re.search(rf"(?<![\d.,]){re.escape(quantity.text)}(?!\d|[.,]\d)", text)
     return bool(digits) or quantity.count in find_numbers(text)
 
 

@@ -1,7 +1,8 @@
-"""Yes and no: read the answer of a short sentence, and compare it with its evidence. Pure.
+"""Read the yes or no of a short sentence, and compare it with that of its evidence. Pure.
 
 "Yes." shares no word with anything, and "That is allowed." all of its words with a text that says
-"is not allowed": a share of words cannot tell, so the sides are compared. English and Chinese.
+"is not allowed". A share of words cannot check them, so yes and no are compared. English and
+Chinese.
 """
 
 import re
@@ -19,9 +20,8 @@ from indexes.text.folding import normalise_text
 from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, tokenize_text
 
-LEAST_QUESTION_SHARE = (
-    0.8  # of a question's words, from which a clause speaks of just what was asked
-)
+# Of a question's words, from which a clause speaks of just what was asked.
+LEAST_QUESTION_SHARE = 0.8
 
 _END = r"\s*(?:[,，.。!！:：;；–—-]+(?!\s*\d)\s*|$)"
 _YES = (

@@ -7,28 +7,16 @@ import re
 from typing import Literal
 
 Language = Literal["zh", "en", "und"]
-
-
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-
-
 KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"
-
-
 HANGUL = "\u1100-\u11ff\uac00-\ud7af"
 
 
 # Every other script, its combining marks included, without the punctuation between them.
 LETTER = "0-9a-zªµºß-öø-ͽͿ-\u05bd\u05c0-\u060b\u060d-\u061a\u0620-\u0963\u0966-\u10ff\u1200-\u1fff"
-
-
-_HAN = re.compile(f"[{HAN}]+")
+HAN_RUN = re.compile(f"[{HAN}]+")
 _KANA = re.compile(f"[{KANA}]+")
-
-
 _CJK = re.compile(f"[{HAN}{KANA}{HANGUL}]+")
-
-
 _LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]+")
 
 
@@ -43,7 +31,7 @@ def detect_language(text: str) -> Language:
     'und'
     """
     letters = sum(map(str.isalpha, text))
-    han, kana = _count_script_letters(_HAN, text), _count_script_letters(_KANA, text)
+    han, kana = _count_script_letters(HAN_RUN, text), _count_script_letters(_KANA, text)
     if han > 0.3 * letters and kana < 0.1 * han:
         return "zh"
     return "en" if letters and _count_script_letters(_LATIN, text) > 0.5 * letters else "und"

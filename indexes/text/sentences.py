@@ -14,9 +14,8 @@ ROW_COLUMNS = 400  # columns up to which a table row stays one piece
 WRAPPED_COLUMNS = 50  # columns that a line of wrapped prose has at least
 EVEN_SHARE = 0.85  # of the widest line: wrapped lines are about as wide, list items are not
 
-TAIL_CHARACTERS = (
-    40  # characters that are looked back at; a hostile line must not be scanned over and over
-)
+# Characters that are looked back at; a hostile line must not be scanned over and over.
+TAIL_CHARACTERS = 40
 
 _WIDE = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]"

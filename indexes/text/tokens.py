@@ -10,7 +10,7 @@ from itertools import chain
 from operator import add
 
 from indexes.text.folding import normalise_text
-from indexes.text.scripts import _HAN, HAN, HANGUL, KANA, LETTER
+from indexes.text.scripts import HAN, HAN_RUN, HANGUL, KANA, LETTER
 from indexes.text.word_forms import LONGEST_TERM, is_identifier, spell_terms, stem_word
 
 TOKENS_VERSION = 1
@@ -89,7 +89,7 @@ class _SpellingCache(dict[str, tuple[str, ...]]):
 def _spell_run(run: str) -> tuple[str, ...]:
     if run[0] < "\u3005" and not "\u1100" <= run[0] <= "\u11ff":
         return spell_terms(run)
-    single = run if _HAN.match(run) or len(run) == 1 else ""
+    single = run if HAN_RUN.match(run) or len(run) == 1 else ""
     return (*single, *map(add, run, run[1:]))
 
 
@@ -102,7 +102,7 @@ def is_han_pair(term: str) -> bool:
     >>> is_han_pair("退款"), is_han_pair("款"), is_han_pair("ok")
     (True, False, False)
     """
-    return len(term) == 2 and _HAN.fullmatch(term) is not None  # noqa: PLR2004 (a pair)
+    return len(term) == 2 and HAN_RUN.fullmatch(term) is not None  # noqa: PLR2004 (a pair)
 
 
 def find_identifiers(text: str) -> list[str]:

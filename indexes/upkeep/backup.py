@@ -1,10 +1,10 @@
 """Write a collection into one file, with the checksum of every part.
 
 The file is a plain tar archive. Its first member lists all others with size and SHA-256, and
-carries a sum over itself, so a cut or changed backup is told before anything of it is believed.
-Nor is a whole one believed: whoever writes a backup writes its sums too. So it is unpacked aside,
-under names of our own making, and held as a collection against all that ``verify`` knows. Only
-then is anything of it moved to where a reader could meet it.
+carries a checksum of itself, so a cut or changed backup is noticed before any of it is used.
+A matching checksum is not trusted either: whoever forges a backup writes its checksums too. So
+``restore`` unpacks it aside, under names of our own making, and checks it as ``verify`` checks a
+collection, before any of it is moved to where a reader finds it.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from indexes.errors import (
     IndexNotFound,
     tells_absence,
 )
-from indexes.store import document_table as documents
 from indexes.store import (
+    document_table,
     durability,
     generations,
     locks,
@@ -39,11 +39,11 @@ from indexes.store.paths import (
     original_file,
     segment_folder,
 )
+from indexes.store.strict_json import checksum_facts
 from indexes.upkeep.backup_format import (
-    _GENERATION,
     BACKUP_FORMAT,
     BACKUP_LISTING,
-    checksum_listing,
+    GENERATION_FOLDER,
 )
 
 _PIECE = 1 << 20
@@ -80,7 +80,7 @@ def write_backup(
         raise IndexDamaged(damage[0])
     folder = collection / generations.GENERATIONS_FOLDER / str(number)
     draft = file.with_name(f"{durability.UNFINISHED_PREFIX}{file.name}")
-    with _marked(folder):  # so that it is not cleared away under our hands
+    with _hold_generation(folder):  # so that no job clears it meanwhile
         generation = generations.read_generation(collection, number)
         members = dict(_generation_files(collection, generation))
         for extra_file in extra_files:
@@ -88,7 +88,7 @@ def write_backup(
                 members[extra_file.name] = _measure_file(collection / extra_file.name)
         limits = draft.with_name(f"{draft.name}.limits")
         try:
-            members |= _limits(collection, limits)
+            members |= _export_limits(collection, limits)
             listing = _make_listing(generation, members)
             with draft.open("wb") as out, tarfile.open(fileobj=out, mode="w|") as archive:
                 archive.addfile(_tar_member(BACKUP_LISTING, len(listing)), io.BytesIO(listing))
@@ -107,21 +107,23 @@ def _generation_files(
     collection: Path, generation: generations.Generation
 ) -> Iterator[tuple[str, tuple[Path, int, str]]]:
     """Yield the name, place, size and sum of every file that belongs to a generation."""
-    folders = {_GENERATION: generation.folder}
+    folders = {GENERATION_FOLDER: generation.folder}
     for digest in generation.segments:
         folders[f"{generations.SEGMENTS_FOLDER}/{digest}"] = segment_folder(collection, digest)
     for name, folder in folders.items():
         for part, (size, sha256) in manifest.read_manifest(folder).files.items():
             yield f"{name}/{part}", (join_stored(folder, part), size, sha256)
         yield f"{name}/{manifest.MANIFEST_FILE}", _measure_file(folder / manifest.MANIFEST_FILE)
-    for digest in sorted(documents.collect_digests([generation.folder / documents.TABLE_FILE])):
+    for digest in sorted(
+        document_table.collect_digests([generation.folder / document_table.TABLE_FILE])
+    ):
         original = original_file(collection, digest)
         if original.is_file():  # a collection that was built without files has none
             yield f"{ORIGINALS_FOLDER}/{digest}", (original, original.stat().st_size, digest)
 
 
-def _limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:
-    """Write the limits of past texts as one file, if there are any, and give it as a part."""
+def _export_limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:
+    """Write the limits of past texts as one file, if there are any; return it as a member."""
     least = generations.limits_revision(collection)
     limits = past_limits.read_all_limits(collection, least=least)
     if not limits.revision:
@@ -130,16 +132,16 @@ def _limits(collection: Path, file: Path) -> dict[str, tuple[Path, int, str]]:
     return {past_limits.LIMITS_FILE: _measure_file(file)}
 
 
-def _marked(folder: Path) -> IO[bytes]:
-    return _present(folder / manifest.MANIFEST_FILE, lambda _: locks.hold_generation(folder))
+def _hold_generation(folder: Path) -> IO[bytes]:
+    return _open_existing(folder / manifest.MANIFEST_FILE, lambda _: locks.hold_generation(folder))
 
 
-def _part(file: Path) -> IO[bytes]:
-    return _present(file, open_plain)
+def _open_part(file: Path) -> IO[bytes]:
+    return _open_existing(file, open_plain)
 
 
-def _present(file: Path, open_: Callable[[Path], IO[bytes]]) -> IO[bytes]:
-    """Open a file of a collection in some way. Raises IndexDamaged where it is not there."""
+def _open_existing(file: Path, open_: Callable[[Path], IO[bytes]]) -> IO[bytes]:
+    """Open a file of a collection with ``open_``. Raises IndexDamaged where it is missing."""
     try:
         return open_(file)
     except OSError as error:
@@ -149,7 +151,7 @@ def _present(file: Path, open_: Callable[[Path], IO[bytes]]) -> IO[bytes]:
 
 
 def _measure_file(file: Path) -> tuple[Path, int, str]:
-    with _part(file) as content:
+    with _open_part(file) as content:
         body = content.read()
     return file, len(body), hashlib.sha256(body).hexdigest()
 
@@ -164,7 +166,7 @@ def _make_listing(generation: Generation, members: Mapping[str, tuple[Path, int,
             name: {"size": size, "sha256": sum_} for name, (_, size, sum_) in members.items()
         },
     }
-    return json.dumps({**facts, "checksum": checksum_listing(facts)}, sort_keys=True).encode()
+    return json.dumps({**facts, "checksum": checksum_facts(facts)}, sort_keys=True).encode()
 
 
 def _tar_member(name: str, size: int) -> tarfile.TarInfo:
@@ -188,7 +190,7 @@ class _HashingReader(io.RawIOBase):
 
 
 def _add_member(archive: tarfile.TarFile, name: str, place: Path, size: int, sha256: str) -> None:
-    with _part(place) as content:
+    with _open_part(place) as content:
         summing = _HashingReader(content)
         try:
             archive.addfile(_tar_member(name, size), summing)

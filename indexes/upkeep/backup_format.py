@@ -1,7 +1,6 @@
 """Read a backup file as untrusted input: its listing, its members and their checksums."""
 
 import hashlib
-import json
 import os
 import re
 import stat
@@ -19,40 +18,22 @@ from indexes.store import (
 from indexes.store.paths import (
     is_digest,
 )
-from indexes.store.strict_json import check_integer, check_text, parse_json
+from indexes.store.strict_json import check_integer, check_text, checksum_facts, parse_json
 from indexes.upkeep.tar_reader import TarReader
 
 BACKUP_LISTING = "BACKUP.json"
 BACKUP_FORMAT = 1
-
-
-_GENERATION = "generation"
-
-
+GENERATION_FOLDER = "generation"  # the folder of the generation in a backup
 _NAMES = (  # of all that a backup may hold beside the extra files that it is read with
     r"generation/[A-Za-z][\w.-]*",
     r"segments/[0-9a-f]{64}/(?:[A-Za-z][\w.-]*/)?[A-Za-z][\w.-]*",
     r"originals/[0-9a-f]{64}",
     re.escape(past_limits.LIMITS_FILE),
 )
-
-
 _NAME = re.compile("|".join(_NAMES), re.ASCII)
-
-
 _MOST = 64 << 20  # bytes of a listing
-
-
 _VALUES = 6  # marks of JSON that the listing has for each file
-
-
 BackupFiles = Mapping[str, tuple[int, str]]  # name to size and SHA-256
-
-
-def checksum_listing(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 that a backup's listing must bear in its ``checksum``."""
-    known = {name: value for name, value in facts.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
@@ -89,7 +70,7 @@ def _parse_listing(
     facts: Mapping[str, Any], body: bytes, extra_names: Collection[str]
 ) -> BackupFiles:
     """Read which files a listing names. Raises ValueError."""
-    if facts["checksum"] != checksum_listing(facts) or b"[" in body:  # it needs no lists
+    if facts["checksum"] != checksum_facts(facts) or b"[" in body:  # it needs no lists
         raise ValueError("its listing was changed")
     if facts["format"] != BACKUP_FORMAT:
         raise ValueError("it is of a newer format")

@@ -13,9 +13,8 @@ from typing import Literal
 MERGE_FAN = 8  # segments of one tier that are merged
 LOWEST_TIER_CHUNKS = 128  # chunks; smaller segments are all of the lowest tier
 MOST_WASTE = 0.5  # share of removed rows from which a segment is written anew
-INLINE_CHUNKS = (
-    1_024  # chunks that a publish may write again by the way; about a quarter of a second
-)
+# Chunks that a publish may write again by the way; about a quarter of a second.
+INLINE_CHUNKS = 1_024
 MergePolicy = Literal["none", "small", "due", "all"]
 
 

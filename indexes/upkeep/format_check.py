@@ -35,9 +35,8 @@ from indexes.store.strict_json import check_integer, check_text, parse_json
 from indexes.vectors import faiss_file_check, faiss_index
 
 MOST_ROWS = 1 << 32  # chunks or entries of a segment: rows are 32 bits wide
-MOST_FACT_BYTES = (
-    16 << 20
-)  # bytes of what is known of a document: one with 100,000 pages has a tenth
+# Bytes of what is known of a document: one with 100,000 pages has a tenth.
+MOST_FACT_BYTES = 16 << 20
 _WIDEST = 1 << 16  # numbers of a vector
 _SLAB = 1 << 20
 _MOMENT = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?")
@@ -292,9 +291,8 @@ def _check_entry_arrays(folder: Path, kinds: bytes, counts: Mapping[str, int]) -
         raise ValueError("its entries are not the views of its chunks")
     chunk = -1
     for at in range(0, len(stored_kinds), _SLAB):
-        expected = chunk + np.cumsum(
-            stored_kinds[at : at + _SLAB] == WHOLE_VIEW
-        )  # the whole of a chunk is first
+        # The whole view of a chunk comes first, so each one begins the next chunk.
+        expected = chunk + np.cumsum(stored_kinds[at : at + _SLAB] == WHOLE_VIEW)
         if not np.array_equal(owners[at : at + _SLAB], expected):
             raise ValueError("its entries do not follow its chunks")
         chunk = int(expected[-1])

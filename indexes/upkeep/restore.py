@@ -15,6 +15,7 @@ from indexes.errors import (
 )
 from indexes.store import (
     access_log,
+    document_table,
     durability,
     failpoints,
     generations,
@@ -22,7 +23,6 @@ from indexes.store import (
     manifest,
     past_limits,
 )
-from indexes.store import document_table as documents
 from indexes.store.extra_files import ExtraFile
 from indexes.store.generations import Generation, GenerationPlan
 from indexes.store.paths import (
@@ -31,7 +31,7 @@ from indexes.store.paths import (
 )
 from indexes.upkeep import rollback, verify
 from indexes.upkeep.backup_format import (
-    _GENERATION,
+    GENERATION_FOLDER,
     BackupFiles,
     iter_backup_members,
     open_backup,
@@ -39,8 +39,6 @@ from indexes.upkeep.backup_format import (
 )
 
 _RATIO = 100  # a file that unpacks to more than so many times its size is a bomb
-
-
 _SPARE = 16 << 20  # bytes that a restore leaves free on the disk
 
 
@@ -53,12 +51,12 @@ def restore_backup(
 ) -> int:
     """Publish the content of a backup as the collection's next generation; return its number.
 
-    Everything is written and checked aside first; a collection that there is not yet appears in one
-    step. What answered before can be gone back to. A document that the collection knows keeps the
-    groups that were last said of it there. extra_files: of the rooms above, which the backup may
-    hold. Raises IndexDamaged when the backup is not whole, holds
-    what no backup of ours would, or when what was last said cannot be read (unless
-    ``old_groups``), CollectionBusy, OSError; then nothing has changed.
+    Everything is written and checked aside first; a collection that does not exist yet appears in
+    one step, and one that does can be rolled back. A document that the collection knows keeps its
+    present access groups. extra_files: of the rooms above, which the backup may hold. Raises
+    IndexDamaged when the backup is not whole, holds what no backup of ours would, or when the
+    present groups cannot be read (unless ``old_groups``: then those of the backup hold),
+    CollectionBusy, OSError; then nothing has changed.
     """
     if collection.exists():
         with locks.lock_collection(collection):
@@ -143,7 +141,11 @@ def _check_disk_space(file: Path, content: IO[bytes], place: Path, files: Backup
 def _member_path(place: Path, name: str, generation: int) -> Path:
     """Return the path of a member in a collection of its own."""
     kind, _, rest = name.partition("/")
-    own = f"{generations.GENERATIONS_FOLDER}/{generation}/{rest}" if kind == _GENERATION else name
+    own = (
+        f"{generations.GENERATIONS_FOLDER}/{generation}/{rest}"
+        if kind == GENERATION_FOLDER
+        else name
+    )
     return join_stored(place, own)
 
 
@@ -171,7 +173,7 @@ def _install_parts(
 ) -> int:
     """Put the parts in their places, and publish their generation; all of it, or nothing."""
     parent = generations.read_current_number(collection)
-    table = generation.folder / documents.TABLE_FILE
+    table = generation.folder / document_table.TABLE_FILE
     regrouped = list(rollback.collect_regrouped(collection, table, old_groups=old_groups))
     before = generations.find_whole_table(collection, parent) if parent else None
     access = access_log.compare_tables(before, table, regrouped)

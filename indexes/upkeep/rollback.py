@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexes.errors import IndexDamaged, IndexNotFound
-from indexes.store import access_log, generations, locks, past_limits
-from indexes.store import document_table as documents
+from indexes.store import access_log, document_table, generations, locks, past_limits
 from indexes.store.access_log import AccessChanges
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.generations import GenerationPlan
 from indexes.upkeep.verify import (
-    _past_limits,
+    collect_last_readers,
     limits_of_going,
     list_damage,
     renew_limits,
@@ -40,7 +39,7 @@ def roll_back(collection: Path, generation: int, *, old_groups: bool = False) ->
         if problems := list_damage(collection, generation):
             raise IndexDamaged(problems[0])
         target = generations.read_generation(collection, generation)
-        table = target.folder / documents.TABLE_FILE
+        table = target.folder / document_table.TABLE_FILE
         regrouped = list(
             collect_regrouped(collection, table, old_groups=old_groups, known=generation)
         )
@@ -54,9 +53,7 @@ def roll_back(collection: Path, generation: int, *, old_groups: bool = False) ->
             )
             generations.set_current(collection, generation, target.checksum)
             return generation
-        access = AccessChanges(
-            groups={(document.source, document.uri): document.groups for document in regrouped}
-        )
+        access = AccessChanges(groups={document.place: document.groups for document in regrouped})
         plan = GenerationPlan(
             parent=generation,
             segments=target.segments,
@@ -74,23 +71,23 @@ def collect_regrouped(
 ) -> Iterator[ListedDocument]:
     """List the documents of a table whose access groups have changed since, with the groups of now.
 
-    The last word on a document is that of the newest generation which lists it; one whose table is
-    not whole, or that was cleared, speaks by its access log. Where another text has the name, or a
-    log does not tell of which text it speaks, the old text is for those alone whom all let in.
-    Raises IndexDamaged where neither table nor log can be read, unless ``old_groups`` lets what it
-    said be passed over. known: it and those below need not be known.
+    The groups of a document are those of the newest generation that lists it. Of a generation that
+    was cleared, or whose table is not whole, the access log is read instead. Where the text of a
+    document was replaced since, or a log does not say which text it means, the old text is only for
+    those whom the groups of both let in. Raises IndexDamaged where neither table nor log can be
+    read, unless ``old_groups``. known: of this generation and older ones neither is needed.
     """
     with closing(DocumentTable(table)) as old:
-        left = {(document.source, document.uri): document for document in old.iter_all()}
+        left = {document.place: document for document in old.iter_all()}
     numbers = _list_authorities(collection)
-    past = _past_limits(collection, left.values(), numbers[:1], old_groups=old_groups)
+    past = collect_last_readers(collection, left.values(), numbers[:1], old_groups=old_groups)
     limits: dict[tuple[str, str], frozenset[str]] = {}
     for number in numbers:
         if not left:
             return
         if later := generations.find_whole_table(collection, number):
             for document in _find_listed(later, left):
-                place = document.source, document.uri
+                place = document.place
                 if document.digest != left[place].digest:
                     limits.setdefault(place, document.groups)
                 else:
@@ -109,10 +106,10 @@ def collect_regrouped(
 
 
 def _list_authorities(collection: Path) -> list[int]:
-    """List the generations that have a say in who may see what, newest first.
+    """List the generations whose table or access log says who may see what, newest first.
 
-    With those that were cleared and left a log; of others between, one of each gap, of which
-    nothing can be read.
+    Cleared ones count, as their logs are left. A gap between the numbers is listed by one number,
+    of which nothing can be read.
     """
     known = {*generations.list_generations(collection), *access_log.list_access_logs(collection)}
     gaps = {number - 1 for number in known if number > min(known)}
@@ -127,9 +124,7 @@ def _regroup(
     """Yield a document with its groups of now, if they changed. limits: by place."""
     now = groups
     for limit in limits:
-        now = access_log.intersect_groups(
-            now, limit.get((document.source, document.uri), frozenset())
-        )
+        now = access_log.intersect_groups(now, limit.get(document.place, frozenset()))
     if now != document.groups:
         yield replace(document, groups=now)
 
@@ -138,10 +133,6 @@ def _find_listed(table: Path, names: Collection[tuple[str, str]]) -> list[Listed
     """Return the documents of a table that have some names; of few, without reading all of it."""
     with closing(DocumentTable(table)) as listed:
         if len(names) > _MANY:
-            return [
-                document
-                for document in listed.iter_all()
-                if (document.source, document.uri) in names
-            ]
+            return [document for document in listed.iter_all() if document.place in names]
         matches = [listed.find_in_source(source, uri) for source, uri in names]
         return [document for document in matches if document]

@@ -56,7 +56,8 @@ class TarReader:
             raise self._format_error("a part of it is no plain file")
         if size > self._left:
             raise self._format_error("a part of it is larger than all that is left")
-        self._member_left, self._padding = size, -size % _BLOCK
+        self._member_left = size
+        self._padding = -size % _BLOCK
         return name, size
 
     def read_piece(self) -> bytes:
@@ -81,7 +82,8 @@ class TarReader:
 
     def _parse_header(self, block: bytes) -> tuple[bytes, str, int]:
         plain = block[:148] + b" " * 8 + block[156:]
-        total, size = _SUM.fullmatch(block[148:156]), _OCTAL.fullmatch(block[124:136])
+        total = _SUM.fullmatch(block[148:156])
+        size = _OCTAL.fullmatch(block[124:136])
         name, _, rest = block[:100].partition(b"\0")
         if not total or int(total[1], 8) != sum(plain) or block[257:265] != _MAGIC:
             raise self._format_error("a header is damaged, or of another kind of archive")

@@ -9,13 +9,13 @@ from pathlib import Path
 from indexes.errors import IndexDamaged, IndexesError, IndexNotFound, tells_absence
 from indexes.store import (
     access_log,
+    document_table,
     durability,
     generations,
     locks,
     manifest,
     past_limits,
 )
-from indexes.store import document_table as documents
 from indexes.store.chunk_store import ChunkStore
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.extra_files import ExtraFile, list_file_problems
@@ -79,8 +79,8 @@ def _hold(collection: Path, number: int, holds: ExitStack) -> bool:
 def list_unlisted_originals(collection: Path) -> list[Path]:
     """List the originals that no generation names; ``collect_garbage`` removes them.
 
-    They are no damage:
-    a file that could not be parsed leaves its bytes, and so does a job that was ended.
+    They are no damage: a file that could not be parsed leaves its bytes, and so does a job that
+    was ended.
     """
     folder = collection / ORIGINALS_FOLDER
     used = set[str]()
@@ -94,9 +94,9 @@ def list_unlisted_originals(collection: Path) -> list[Path]:
     return sorted(f for f in _list_original_files(folder) if f.name not in used)
 
 
-def _past_limits(
+def collect_last_readers(
     collection: Path,
-    documents_: Collection[ListedDocument],
+    documents: Collection[ListedDocument],
     newest: Sequence[int],
     *,
     old_groups: bool,
@@ -109,8 +109,8 @@ def _past_limits(
     """
     keys = [
         key
-        for document in documents_
-        for key in (document.digest, past_limits.place_key(document.source, document.uri))
+        for document in documents
+        for key in (document.digest, past_limits.place_key(*document.place))
     ]
     try:
         least = generations.limits_revision(collection)
@@ -124,7 +124,7 @@ def _past_limits(
     if table:
         with closing(DocumentTable(table)) as now:
             listed = list(now.iter_all())
-    places = {(document.source, document.uri): document.digest for document in listed}
+    places = {document.place: document.digest for document in listed}
     seen_by: dict[str, frozenset[str] | None] = {}  # None: everybody
     for document in listed:
         others = seen_by.get(document.digest, frozenset())
@@ -132,8 +132,8 @@ def _past_limits(
             others | document.groups if document.groups and others is not None else None
         )
     past = dict[tuple[str, str], frozenset[str]]()
-    for document in documents_:
-        place = document.source, document.uri
+    for document in documents:
+        place = document.place
         if places.get(place) == document.digest:
             continue
         groups = limits.readers_of(
@@ -189,8 +189,8 @@ def _list_format_problems(
 
 
 def _read_digests(collection: Path, number: int) -> set[str]:
-    return documents.collect_digests(
-        [collection / generations.GENERATIONS_FOLDER / str(number) / documents.TABLE_FILE]
+    return document_table.collect_digests(
+        [collection / generations.GENERATIONS_FOLDER / str(number) / document_table.TABLE_FILE]
     )
 
 
@@ -218,9 +218,8 @@ def _check_originals(collection: Path, digests: Mapping[int, Collection[str]]) -
         except FileNotFoundError:
             pass  # cleared meanwhile, or missing: told below, if it is needed
     if folder.is_dir():
-        standing = generations.list_generations(
-            collection
-        )  # others were cleared with their originals
+        # Others were cleared meanwhile, with their originals.
+        standing = generations.list_generations(collection)
         listed = {digest for number in standing for digest in digests.get(number, ())}
         for digest in sorted(listed - present):
             file = original_file(collection, digest)
@@ -232,7 +231,7 @@ def _compare_contents(collection: Path, number: int) -> Iterator[str]:
     generation = generations.read_generation(collection, number)
     with ExitStack() as opened:
         table = opened.enter_context(
-            closing(DocumentTable(generation.folder / documents.TABLE_FILE))
+            closing(DocumentTable(generation.folder / document_table.TABLE_FILE))
         )
         parts = {}
         for name in generation.segments:
@@ -275,11 +274,11 @@ def _find_gaps(part: Segment, claimed: Sequence[tuple[int, int]]) -> Iterator[st
         yield f"Segment {part.digest} has {part.chunks} rows; {at} of them are accounted for."
 
 
-def _compare_document(shelf: ChunkStore, listed: ListedDocument) -> Iterator[str]:
+def _compare_document(chunk_store: ChunkStore, listed: ListedDocument) -> Iterator[str]:
     """List how a document in a chunk store differs from its entry in the document table."""
     try:
-        record = shelf.load_record(listed.id)
-        rows = shelf.find_rows(listed.id)
+        record = chunk_store.load_record(listed.id)
+        rows = chunk_store.find_rows(listed.id)
     except KeyError:
         yield f"{listed.uri} is listed, but is not in segment {listed.segment}."
         return
@@ -288,7 +287,7 @@ def _compare_document(shelf: ChunkStore, listed: ListedDocument) -> Iterator[str
     names = ("uri", "source", "title", "media_type", "language", "digest")
     for name in names:
         if getattr(record, name) != getattr(listed, name):
-            yield f"{listed.uri}: its {name} on the shelf is another than in the document table."
+            yield f"{listed.uri}: its {name} in the chunk store is not that of the document table."
 
 
 def require_collection(collection: Path) -> None:

@@ -89,9 +89,8 @@ _MARKDOWN = (
     re.compile(r"^(?:[-*+]|\d+\.) \S", re.MULTILINE),
     re.compile(r"^> \S", re.MULTILINE),
 )
-_TABLE_RULE = re.compile(
-    r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE
-)  # below a table's header: no CSV has it
+# Below a table's header: no CSV has it.
+_TABLE_RULE = re.compile(r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE)
 _SUFFIX_TYPES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",

@@ -1,4 +1,4 @@
-"""Which parser reads which media type, and by which version: the one list of formats.
+"""The table of parsers: which one reads which media type, and its version.
 
 A version counts what a parser makes of the same bytes. Raise it by hand in the row of every type
 whose documents come out otherwise (text, blocks, title, language, pages): then the documents of
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 class ParserRow:
     """A parser: the module below ``ingest.parse`` with its ``parse(body, uri)``, and its version.
 
-    suffixes: how names of such documents end, where its libraries take long to import: it comes
-    with the first of them. Empty: it is always at hand.
+    suffixes: of the names of such documents, where its libraries take long to import: a child
+    imports them only if a file of the job has one. Empty: it is always imported.
     """
 
     module: str

@@ -1,8 +1,9 @@
 """Parse a document of any media type, and give a reason for types that no parser reads.
 
-Parsers bring libraries that take longer to import than most files to read (0.4 s together), so each
-comes with its first file; who limits a process prepares it before, so that the limits measure the
-document alone. Which parser reads which type stands in ``parser_table.py``.
+The libraries of the parsers take longer to import (0.4 s together) than most files to read, so each
+is imported with its first file. A limited process calls ``prepare_parsers`` before it sets its
+limits, so that these measure the document alone. Which parser reads which type stands in
+``parser_table.py``.
 """
 
 from collections.abc import Callable, Collection
@@ -76,14 +77,14 @@ def prepare_parsers(names: Collection[str] | None) -> frozenset[str]:
 
 
 def read_media_type(body: bytes, uri: str) -> str:
-    """Name a file's type by its content. Raises Unreadable when it is empty or no known format."""
+    """Return a file's media type by its content. Raises Unreadable for an empty or unknown one."""
     return media_types.detect_media_type(body, uri)
 
 
 def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
-    prepared: types that may be read in this process; for others it raises NotPrepared.
+    prepared: types that may be read in this process; for others it raises ParserNotPrepared.
     """
     kind = read_media_type(body, uri)
     parser = PARSERS.get(kind)

@@ -11,9 +11,8 @@ TableRow = Sequence[str]
 
 LONGEST_LABEL = 80  # characters of a column's name
 LONGEST_REPEATED_CELL = 100  # characters of a cell that is said again in each row it spans
-LONGEST_EXTRA_CELL = (
-    120  # characters of another column's value that is worth saying beside an answer
-)
+# Characters of another column's value that is worth saying beside an answer.
+LONGEST_EXTRA_CELL = 120
 HEADER_SAMPLE = 50  # rows looked at to tell a header from data
 
 _QUESTIONS = (
@@ -78,6 +77,19 @@ def _write_faq_row(
     else:
         builder.add_paragraph("\n".join([question or answer, *extras]))
     builder.close_sections(level)
+
+
+def merge_header_rows(heads: Sequence[TableRow]) -> list[str]:
+    """Join header rows column by column, each text once.
+
+    >>> merge_header_rows([["Plan", "Revenue"], ["", "2024"]])
+    ['Plan', 'Revenue 2024']
+    """
+    header = []
+    for n in range(max(map(len, heads))):
+        column = [row[n] for row in heads if n < len(row) and row[n]]
+        header.append(" ".join(dict.fromkeys(column)))
+    return header
 
 
 def find_faq_columns(header: TableRow) -> tuple[int, int] | None:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from indexes.text.folding import strip_invisible
 
 _BLANK_RUN = re.compile(r"[^\S\n]+")
-
-
 _LINE_ENDS = re.compile(r" ?\n[ \n]*")
 
 
@@ -16,17 +14,11 @@ _WIDE_RANGES = (
     "\u2e80-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f"
     "\uff01-\uff60\U00020000-\U000323af"
 )
-
-
 _WRAPPED = re.compile(rf"(?<=[{_WIDE_RANGES}])[^\S\n]*\n\s*(?=[{_WIDE_RANGES}])")
-
-
 _SILENT = re.compile(
     r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|emf|wmf)|(?:image|img|picture|screenshot|photo|图片)?[\s_-]*\d*",
     re.IGNORECASE,
 )
-
-
 _GUESSED = re.compile(r"automatically generated|AI-generated|自动生成", re.IGNORECASE)
 
 

@@ -14,9 +14,8 @@ from ingest.errors import Unreadable
 from ingest.parse.xml_tree import parse_xml
 
 MOST_ARCHIVE_ENTRIES = 20_000
-MOST_UNPACKED_BYTES = (
-    1 << 30
-)  # all entries, unpacked; most of it pictures, which are never unpacked
+# All entries, unpacked; most of it pictures, which are never unpacked.
+MOST_UNPACKED_BYTES = 1 << 30
 MOST_MARKUP = 160 << 20  # all XML and HTML, unpacked; a tree of it takes about eight times as much
 MOST_RATIO = 100  # text packs 3 to 20 times, spreadsheets of one value up to 60
 FREE_RATIO_BYTES = 1 << 20  # bytes that may be packed at any ratio

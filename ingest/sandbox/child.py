@@ -41,7 +41,8 @@ class Child:
 
     def __init__(self, setting: Mapping[str, Any], *, limit: int) -> None:
         self.served_count = 0
-        self._limit, self._deadline = limit, time.monotonic() + _START_SECONDS
+        self._limit = limit
+        self._deadline = time.monotonic() + _START_SECONDS
         self._out_of_memory = ParseFailure(
             f"needs more than {setting['memory'] >> 20} MiB of memory"
         )
@@ -64,7 +65,7 @@ class Child:
     ) -> tuple[Any, Any] | ParseFailure:
         """Send one request and wait for its answer, at most ``wall`` seconds.
 
-        Returns its header and parts, or Trouble, after which the process has ended.
+        Returns its header and parts, or a ParseFailure, after which the process has ended.
         Raises IngestError when the process cannot start at all.
         """
         self._wait_until_ready()
@@ -91,7 +92,7 @@ class Child:
         self._process.kill()
 
     def end_process(self) -> None:
-        """End the process and close its pipes. Calling it again is fine; nobody may be asking."""
+        """End the process and close its pipes; again is harmless. No request may be under way."""
         self.kill()
         self._process.wait()
         for pipe in (self._in, self._out, self._err):
@@ -127,7 +128,8 @@ class Child:
 
     def _read_exactly(self, size: int) -> bytes:
         pipe = self._out.fileno()
-        data, received = bytearray(size), 0
+        data = bytearray(size)
+        received = 0
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         while received < size:

@@ -1,7 +1,7 @@
 """The frames that a job and its limited children exchange over a pipe.
 
-A frame is a length, a JSON header, and raw parts whose lengths the header names. A child reads
-hostile files and may be made to say anything, so the job checks every number it is told.
+A frame is a length, a JSON header, and raw parts whose lengths the header names. A child
+reads hostile files, which may make it send anything, so the job checks every number in a frame.
 """
 
 import json
@@ -15,7 +15,8 @@ from indexes.text.sentences import Span
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]
-MOST_NOTES, LONGEST_NOTE = 8, 300
+MOST_NOTES = 8
+LONGEST_NOTE = 300
 _LENGTH = struct.Struct(">I")
 _KINDS = frozenset(get_args(ChunkKind))
 

@@ -81,7 +81,8 @@ class Guard:
         split: Mapping[str, Any],
         names: Collection[str] | None = None,
     ) -> None:
-        self._options, self.split_options = options, dict(split)
+        self._options = options
+        self.split_options = dict(split)
         self._suffixes = None if names is None else _collect_suffixes(names)
         self._setting = {
             "memory": options.memory * _MIB,

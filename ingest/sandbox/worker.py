@@ -1,10 +1,8 @@
-"""The process that parses: reads requests on stdin, answers with frames on stdout, under limits.
+"""The child process that parses: requests come on stdin, answers go as frames to stdout.
 
-Nothing else.
-
-Started as ``python -P -m ingest.sandbox.worker`` by the guard. It talks over its first input and
-output only, reads the one file it is told, writes none, and needs no network. Its limits are set
-after its own imports, so that they measure the document alone.
+The guard starts it as ``python -P -m ingest.sandbox.worker``. It reads only the file that a request
+names, writes none, and needs no network. Its limits are set after its own imports, so that they
+measure the document alone.
 """
 
 import contextlib
@@ -78,7 +76,7 @@ def answer_request(
 ) -> list[bytes]:
     """Make the frame for one request: the parsed document, or why it was not taken in.
 
-    prepared: the types that this process reads. Raises NotPrepared for another.
+    prepared: the types that this process reads. Raises ParserNotPrepared for another.
     """
     try:
         body = _read_document(Path(request["file"]), real=request.get("real", False))

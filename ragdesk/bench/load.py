@@ -62,7 +62,8 @@ def run_open_loop(
     ask: QuestionTimer, questions: Sequence[str], *, rate: float, seconds: float, places: int
 ) -> LoadResult:
     """Ask ``rate`` questions a second, evenly, for some seconds; ``places`` answer at once."""
-    lock, under_way = threading.Lock(), 0
+    lock = threading.Lock()
+    under_way = 0
     took: list[float] = []
     waited: list[float] = []
     steps: dict[str, float] = {}

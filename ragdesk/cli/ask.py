@@ -25,7 +25,7 @@ Examples:
 @shared_options.json_option
 @click.pass_obj
 def command(
-    door: shared_options.CliCall, *, question: str, collection: str, explain: bool, as_json: bool
+    call: shared_options.CliCall, *, question: str, collection: str, explain: bool, as_json: bool
 ) -> None:
     """Answer a question from the documents, each sentence with its source.
 
@@ -33,12 +33,12 @@ def command(
     """
     if not question.strip():
         raise click.BadParameter("ask something.", param_hint="QUESTION")
-    loaded = load_settings(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
         answer = asyncio.run(opened.desk.ask(Question(text=question.strip(), explain=explain)))
     if as_json:
         shared_options.print_json(to_json_object(answer))
     else:
         terminal.print_answer(
-            terminal.open_console(), answer, door.shell_command("ask", collection)
+            terminal.open_console(), answer, call.shell_command("ask", collection)
         )

@@ -17,7 +17,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.bench.load import LoadResult, QuestionTimer, loads_as_markdown, run_open_loop
 from ragdesk.cli import shared_options
 from ragdesk.errors import SettingsError
-from ragdesk.settings import load_settings as settings_of
+from ragdesk.settings import load_settings
 
 BENCH_EXAMPLES = """
 \b
@@ -50,17 +50,17 @@ def command() -> None:
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @shared_options.json_option
 @click.pass_obj
-def bench_ingest(door: shared_options.CliCall, /, *, path: Path, as_json: bool) -> None:
+def bench_ingest(call: shared_options.CliCall, /, *, path: Path, as_json: bool) -> None:
     """Take a folder into a collection that is thrown away, and say how fast."""
-    loaded = settings_of(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     with tempfile.TemporaryDirectory() as scratch:
-        desks = Workspace(Path(scratch), loaded.settings)
+        workspace = Workspace(Path(scratch), loaded.settings)
         start = time.perf_counter()
-        _ = desks.embedder
+        _ = workspace.embedder
         ready = time.perf_counter() - start
         used = _processor_seconds()
         start = time.perf_counter()
-        report = desks.make_job("bench").run([path])
+        report = workspace.make_job("bench").run([path])
         seconds, used = time.perf_counter() - start, _processor_seconds() - used
     cores = len(os.sched_getaffinity(0))
     busy = used / seconds / cores
@@ -88,10 +88,10 @@ def bench_ingest(door: shared_options.CliCall, /, *, path: Path, as_json: bool) 
 @shared_options.json_option
 @click.pass_obj
 def bench_search(
-    door: shared_options.CliCall, /, *, collection: str, as_json: bool, **options: Any
+    call: shared_options.CliCall, /, *, collection: str, as_json: bool, **options: Any
 ) -> None:
     """Search this home's collection in this process, at each rate."""
-    loaded = settings_of(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
 
         def ask(question: str) -> Mapping[str, float]:
@@ -152,6 +152,6 @@ def _read_questions(file: Path) -> list[str]:
 
 
 def _processor_seconds() -> float:
-    """Give the processor's seconds of this process and its ended children."""
+    """Return the processor's seconds of this process and its ended children."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system

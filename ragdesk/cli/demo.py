@@ -31,7 +31,7 @@ Examples:
 @click.command("demo", epilog=DEMO_EXAMPLES)
 @shared_options.collection_option
 @click.pass_obj
-def command(door: shared_options.CliCall, *, collection: str) -> None:
+def command(call: shared_options.CliCall, *, collection: str) -> None:
     """Take in the sample company's handbook, and ask it a question in English and in Chinese.
 
     Run it again as often as you like: what has not changed is not taken in again.
@@ -41,23 +41,23 @@ def command(door: shared_options.CliCall, *, collection: str) -> None:
             f"The sample company is not at {SAMPLE_FOLDER}: this installation came without it. "
             "Take in documents of your own: ragdesk ingest PATH"
         )
-    loaded = load_settings(home=door.home, config=door.config)
-    desks = Workspace(loaded.home, loaded.settings)
+    loaded = load_settings(home=call.home, config=call.config)
+    workspace = Workspace(loaded.home, loaded.settings)
     to = terminal.open_console()
-    _check_only_sample(desks, collection)
+    _check_only_sample(workspace, collection)
     with bar(terminal.open_console(err=True)) as watch:
-        report = desks.make_job(collection).run([SAMPLE_FOLDER], on_progress=watch)
+        report = workspace.make_job(collection).run([SAMPLE_FOLDER], on_progress=watch)
     to.print(
         f"{report.documents} documents of the sample company, {report.chunks:,} chunks, "
         f"generation {report.generation} ({report.seconds:.1f} s)."
     )
-    with desks.open_collection(collection) as opened:
+    with workspace.open_collection(collection) as opened:
         for question in DEMO_QUESTIONS:
             to.print()
             to.print(Text(f"› {question}", "bold"))
             to.print()
             answer = asyncio.run(opened.desk.ask(Question(text=question)))
-            terminal.print_answer(to, answer, door.shell_command("ask", collection))
+            terminal.print_answer(to, answer, call.shell_command("ask", collection))
     where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
     to.print()
     to.print(Text("Next:", "bold"))
@@ -66,11 +66,11 @@ def command(door: shared_options.CliCall, *, collection: str) -> None:
     to.print(f"  ragdesk{where} ingest PATH  your own documents")
 
 
-def _check_only_sample(desks: Workspace, collection: str) -> None:
+def _check_only_sample(workspace: Workspace, collection: str) -> None:
     """Keep the sample company out of a collection of somebody's own documents."""
-    if collection not in desks.list_collections():
+    if collection not in workspace.list_collections():
         return
-    with Index.open(desks.collection_folder(collection)) as index:
+    with Index.open(workspace.collection_folder(collection)) as index:
         foreign = any(
             document.source != str(SAMPLE_FOLDER.resolve()) for document in index.iter_documents()
         )

@@ -25,11 +25,11 @@ Examples:
 @click.command("doctor", epilog=DOCTOR_EXAMPLES)
 @shared_options.json_option
 @click.pass_obj
-def command(door: shared_options.CliCall, *, as_json: bool) -> None:
+def command(call: shared_options.CliCall, *, as_json: bool) -> None:
     """Check libraries, model, home and collections. Exit 1 when something does not work."""
     to = terminal.open_console()
     findings: list[Finding] = []
-    for finding in _iter_findings(door):
+    for finding in _iter_findings(call):
         findings.append(finding)
         if not as_json:
             mark, style = STATE_MARKS[finding.state]
@@ -42,15 +42,15 @@ def command(door: shared_options.CliCall, *, as_json: bool) -> None:
             {"ok": not bad, "findings": [asdict(finding) for finding in findings]}
         )
     if bad:
-        door.json = False  # the one document was written above
+        call.json = False  # the one document was written above
         raise CheckFailed(f"{bad} of {len(findings)} checks failed.")
 
 
-def _iter_findings(door: shared_options.CliCall) -> Iterator[Finding]:
+def _iter_findings(call: shared_options.CliCall) -> Iterator[Finding]:
     yield from installation_check.check_installation()
     try:
         home_check = importlib.import_module("ragdesk.home_check")
     except (ModelMissing, ImportError) as error:
         yield Finding(what="self-test", state="bad", found=f"cannot start: {error}")
         return
-    yield from home_check.check_home(door.home, door.config)
+    yield from home_check.check_home(call.home, call.config)

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from eval import compare, evidence
-from eval import run_folder as store
+from eval import compare, evidence, run_folder
 from eval.imports.registry import SOURCES, import_set
 from ragdesk.cli import (
     eval_calibrate,
@@ -31,7 +30,7 @@ Examples:
 PUBLIC_SETS = "\b\nSets:\n" + "".join(
     f"  {name}: {source.about}\n" for name, source in SOURCES.items()
 )
-run_folder = click.Path(path_type=Path, file_okay=False)
+folder_path = click.Path(path_type=Path, file_okay=False)
 input_file = click.Path(path_type=Path, exists=True)
 
 
@@ -55,7 +54,7 @@ command.add_command(eval_validate.command)
 @click.argument("name", type=click.Choice(list(SOURCES)))
 @click.argument("path", type=input_file)
 @click.option(
-    "--out", required=True, type=run_folder, help="Folder for cases.jsonl and documents/."
+    "--out", required=True, type=folder_path, help="Folder for cases.jsonl and documents/."
 )
 @shared_options.json_option
 def eval_import(*, name: str, path: Path, out: Path, as_json: bool) -> None:
@@ -65,7 +64,7 @@ def eval_import(*, name: str, path: Path, out: Path, as_json: bool) -> None:
         shared_options.print_json({"cases": cases, "documents": texts, "out": str(out)})
         return
     click.echo(
-        f"{cases:,} cases in {out / store.CASES}, {texts:,} documents in {out / 'documents'}"
+        f"{cases:,} cases in {out / run_folder.CASES}, {texts:,} documents in {out / 'documents'}"
     )
     if texts:
         click.echo(f"Next: ragdesk ingest {out / 'documents'} --collection {name}")
@@ -78,7 +77,7 @@ def eval_import(*, name: str, path: Path, out: Path, as_json: bool) -> None:
 @shared_options.json_option
 @click.pass_obj
 def eval_lint(
-    door: shared_options.CliCall,
+    call: shared_options.CliCall,
     /,
     *,
     cases: Path,
@@ -87,12 +86,12 @@ def eval_lint(
     **target_options: Any,
 ) -> None:
     """Name every case whose document drifted away from it, or that is written wrong."""
-    checked_cases = store.read_cases(cases)
+    checked_cases = run_folder.read_cases(cases)
     if no_documents:
         problems = list(evidence.lint_cases(checked_cases, None))
     else:
         with open_eval_target(
-            door, target_options["target"], target_options["collection"], target_options["key"]
+            call, target_options["target"], target_options["collection"], target_options["key"]
         ) as target:
             if not target.readable:
                 raise SettingsError("This target's documents cannot be read: --no-documents.")
@@ -114,8 +113,8 @@ def eval_lint(
 
 
 @command.command("compare")
-@click.argument("ours", type=run_folder)
-@click.argument("theirs", type=run_folder)
+@click.argument("ours", type=folder_path)
+@click.argument("theirs", type=folder_path)
 @click.option("--metric", "metrics", multiple=True, help="Compare this one; may be repeated.")
 @shared_options.json_option
 def eval_compare(*, ours: Path, theirs: Path, metrics: tuple[str, ...], as_json: bool) -> None:

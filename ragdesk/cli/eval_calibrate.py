@@ -35,7 +35,7 @@ Examples:
 @shared_options.json_option
 @click.pass_obj
 def command(
-    door: shared_options.CliCall, /, *, folder: Path, alpha: float, as_json: bool, **options: Any
+    call: shared_options.CliCall, /, *, folder: Path, alpha: float, as_json: bool, **options: Any
 ) -> None:
     """Fit when to answer on a stored run, and let the collection's desk use it.
 
@@ -50,7 +50,7 @@ def command(
     run_folder.write_json(folder / CALIBRATION_FILENAME, calibration)
     target_file = None
     if not options["print_only"]:
-        loaded = load_settings(home=door.home, config=door.config)
+        loaded = load_settings(home=call.home, config=call.config)
         place = Workspace(loaded.home, loaded.settings).find_collection(options["collection"])
         target_file = place / CALIBRATION_FILENAME
         run_folder.write_json(target_file, calibration)

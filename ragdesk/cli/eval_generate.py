@@ -26,13 +26,13 @@ Examples:
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 @shared_options.json_option
 @click.pass_obj
-def command(door: shared_options.CliCall, /, *, collection: str, out: Path, as_json: bool) -> None:
+def command(call: shared_options.CliCall, /, *, collection: str, out: Path, as_json: bool) -> None:
     """Make cases from the headings and FAQ entries of a collection.
 
     A quarter of the sections and some documents are left out of the copy that is written beside
     the cases: questions for them have no answer there. Ask about the copy, not the collection.
     """
-    loaded = load_settings(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
         cases = generate_cases(_iter_sources(opened), out)
     counts = {s: sum(c.stratum == s for c in cases) for s in ("in_kb", "near_domain", "out_of_kb")}

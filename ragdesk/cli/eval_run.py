@@ -79,7 +79,7 @@ def run_target_options(verb: F) -> F:
 @click.option("--cache-only", is_flag=True, help="Ask nobody: measure what the folder holds.")
 @shared_options.json_option
 @click.pass_obj
-def command(door: shared_options.CliCall, /, *, out: Path, as_json: bool, **options: Any) -> None:
+def command(call: shared_options.CliCall, /, *, out: Path, as_json: bool, **options: Any) -> None:
     """Ask every case, measure, and hold the figures against a gate.
 
     Writes report.json, report.md, report.html, junit.xml and scores.jsonl into the folder.
@@ -91,7 +91,7 @@ def command(door: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
     if not options["cache_only"]:
         if options["cases"] is None:
             raise click.UsageError("Name a file of cases, or measure again with --cache-only.")
-        _run_cases(door, out, options)
+        _run_cases(call, out, options)
     outcome = release_run(out, thresholds, options["baseline"])
     if as_json:
         shared_options.print_json(
@@ -115,10 +115,10 @@ def command(door: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
         )
 
 
-def _run_cases(door: shared_options.CliCall, out: Path, options: dict[str, Any]) -> None:
+def _run_cases(call: shared_options.CliCall, out: Path, options: dict[str, Any]) -> None:
     cases = run_folder.read_cases(options["cases"])
     with (
-        open_eval_target(door, options["target"], options["collection"], options["key"]) as target,
+        open_eval_target(call, options["target"], options["collection"], options["key"]) as target,
         click.progressbar(length=len(cases), label="Asking", file=sys.stderr) as progress,
     ):
 

@@ -71,7 +71,7 @@ class DeskTarget:
 
 @contextlib.contextmanager
 def open_eval_target(
-    door: CliCall, name: str | None, collection: str, key: str
+    call: CliCall, name: str | None, collection: str, key: str
 ) -> Iterator[Target]:
     """Open what is to be asked: an address, a mapping file, or this home's own desk.
 
@@ -81,10 +81,10 @@ def open_eval_target(
         with open_target(name, collection=collection, key=key, environ=os.environ) as remote:
             yield remote
         return
-    loaded = load_settings(home=door.home, config=door.config)
-    desks = Workspace(loaded.home, loaded.settings)
+    loaded = load_settings(home=call.home, config=call.config)
+    workspace = Workspace(loaded.home, loaded.settings)
     with (
-        desks.open_collection(collection) as home_collection,
-        DeskTarget(home_collection, desks.close) as target,
+        workspace.open_collection(collection) as home_collection,
+        DeskTarget(home_collection, workspace.close) as target,
     ):
         yield target

@@ -35,8 +35,8 @@ def command() -> None:
     """List, check, merge, back up and roll back what was published."""
 
 
-def _load_workspace(door: shared_options.CliCall) -> Workspace:
-    loaded = load_settings(home=door.home, config=door.config)
+def _load_workspace(call: shared_options.CliCall) -> Workspace:
+    loaded = load_settings(home=call.home, config=call.config)
     return Workspace(loaded.home, loaded.settings)
 
 
@@ -50,12 +50,12 @@ def _standing_cells(standing: GenerationStatus) -> list[object]:
 @command.command("list")
 @shared_options.json_option
 @click.pass_obj
-def indexes_list(door: shared_options.CliCall, *, as_json: bool) -> None:
+def indexes_list(call: shared_options.CliCall, *, as_json: bool) -> None:
     """List the collections, each with the generation that answers."""
-    desks = _load_workspace(door)
+    workspace = _load_workspace(call)
     histories = {
-        name: history.list_history(desks.collection_folder(name))
-        for name in desks.list_collections()
+        name: history.list_history(workspace.collection_folder(name))
+        for name in workspace.list_collections()
     }
     current = {name: next((s for s in all_ if s.current), None) for name, all_ in histories.items()}
     if as_json:
@@ -75,10 +75,10 @@ def indexes_list(door: shared_options.CliCall, *, as_json: bool) -> None:
 @shared_options.collection_option
 @shared_options.json_option
 @click.pass_obj
-def indexes_show(door: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
+def indexes_show(call: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
     """List the generations of a collection, oldest first."""
-    desks = _load_workspace(door)
-    standings = history.list_history(desks.find_collection(collection))
+    workspace = _load_workspace(call)
+    standings = history.list_history(workspace.find_collection(collection))
     if as_json:
         listed = [asdict(standing) for standing in standings]
         shared_options.print_json({"collection": collection, "generations": listed})
@@ -92,9 +92,9 @@ def indexes_show(door: shared_options.CliCall, *, collection: str, as_json: bool
 @shared_options.collection_option
 @shared_options.json_option
 @click.pass_obj
-def indexes_verify(door: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
+def indexes_verify(call: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
     """Read every file of every generation anew, and the originals. Exit 1: something is wrong."""
-    folder = _load_workspace(door).find_collection(collection)
+    folder = _load_workspace(call).find_collection(collection)
     problems = verify.verify_collection(folder, extra_files=EXTRA_FILES)
     unlisted = [] if problems else [file.name for file in verify.list_unlisted_originals(folder)]
     if as_json:
@@ -108,7 +108,7 @@ def indexes_verify(door: shared_options.CliCall, *, collection: str, as_json: bo
             "Go back to a whole one: ragdesk indexes rollback --to N; "
             "or take a backup: ragdesk indexes restore FILE --replace"
         )
-        door.json = False  # the one document was written above
+        call.json = False  # the one document was written above
         raise CheckFailed(f"{len(problems)} problems in {collection!r}. {more}")
     if not as_json:
         click.echo(f"{collection}: every file is as it was written.")
@@ -123,7 +123,7 @@ def indexes_verify(door: shared_options.CliCall, *, collection: str, as_json: bo
 @shared_options.json_option
 @click.pass_obj
 def indexes_rollback(
-    door: shared_options.CliCall,
+    call: shared_options.CliCall,
     *,
     collection: str,
     to: int | None,
@@ -131,7 +131,7 @@ def indexes_rollback(
     as_json: bool,
 ) -> None:
     """Answer from an earlier generation again, once all of it was read and found whole."""
-    folder = _load_workspace(door).find_collection(collection)
+    folder = _load_workspace(call).find_collection(collection)
     target = to if to is not None else history.find_previous_generation(folder)
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
@@ -155,17 +155,17 @@ def indexes_rollback(
 @shared_options.json_option
 @click.pass_obj
 def indexes_compact(
-    door: shared_options.CliCall, *, collection: str, everything: bool, as_json: bool
+    call: shared_options.CliCall, *, collection: str, everything: bool, as_json: bool
 ) -> None:
     """Merge segments that many small changes left. Nothing is embedded.
 
     An ingest merges small ones by the way, and what is due after it has published; this does it
     now, or with --all makes one segment of all.
     """
-    desks = _load_workspace(door)
-    folder = desks.find_collection(collection)
-    done = desks.make_job(collection).compact(everything=everything)
-    desks.replicate_collection(collection)
+    workspace = _load_workspace(call)
+    folder = workspace.find_collection(collection)
+    done = workspace.make_job(collection).compact(everything=everything)
+    workspace.replicate_collection(collection)
     current = next(
         standing
         for standing in history.list_history(folder)
@@ -191,7 +191,7 @@ def indexes_compact(
 @shared_options.json_option
 @click.pass_obj
 def indexes_backup(
-    door: shared_options.CliCall, *, file: Path, collection: str, as_json: bool
+    call: shared_options.CliCall, *, file: Path, collection: str, as_json: bool
 ) -> None:
     """Write the generation that answers, with its originals, into one FILE with checksums.
 
@@ -199,7 +199,7 @@ def indexes_backup(
     """
     if file.exists():
         raise SettingsError(f"{file} is there already. Name another file.")
-    folder = _load_workspace(door).find_collection(collection)
+    folder = _load_workspace(call).find_collection(collection)
     _print_backup(
         backup.write_backup(folder, file, extra_files=EXTRA_FILES),
         collection,
@@ -216,7 +216,7 @@ def indexes_backup(
 @shared_options.json_option
 @click.pass_obj
 def indexes_restore(  # noqa: PLR0913, one parameter an option
-    door: shared_options.CliCall,
+    call: shared_options.CliCall,
     *,
     file: Path,
     collection: str,
@@ -229,7 +229,7 @@ def indexes_restore(  # noqa: PLR0913, one parameter an option
     Every sum is checked first. With --replace, the generation that answered before is kept:
     ragdesk indexes rollback goes back to it.
     """
-    folder = _load_workspace(door).collection_folder(collection)
+    folder = _load_workspace(call).collection_folder(collection)
     if generations.list_generations(folder) and not replace:
         more = "Restore into another (--collection NAME), or say --replace."
         raise SettingsError(f"The collection {collection!r} holds documents. {more}")
@@ -260,12 +260,12 @@ def _print_backup(facts: BackupSummary, collection: str, file: Path, as_json: bo
 )
 @shared_options.json_option
 @click.pass_obj
-def indexes_gc(door: shared_options.CliCall, *, collection: str, keep: int, as_json: bool) -> None:
+def indexes_gc(call: shared_options.CliCall, *, collection: str, keep: int, as_json: bool) -> None:
     """Remove old generations, and what only they used. What is being read stays.
 
     Every publish clears the older ones by itself: see [indexes] keep_generations in the settings.
     """
-    folder = _load_workspace(door).find_collection(collection)
+    folder = _load_workspace(call).find_collection(collection)
     removed = [
         path.relative_to(folder).as_posix() for path in garbage.collect_garbage(folder, keep=keep)
     ]

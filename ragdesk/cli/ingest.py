@@ -19,16 +19,15 @@ from ingest.job import IngestJob
 from ingest.job_report import JobReport
 from ingest.progress import JobProgress, ProgressCallback, ignore_progress
 from ingest.runners import RunnerKind
-from ingest.source_watcher import WatchOptions
-from ingest.source_watcher import watch_sources as look_again
+from ingest.source_watcher import WatchOptions, watch_sources
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.errors import describe_error
 from ragdesk.handles import raise_handle_limit
 from ragdesk.settings import load_settings
 
-SHOWN_SKIPS = 10  # skipped files told one by one
-LISTED_CHANGES = 200  # changes of a plan told one by one
+SHOWN_SKIPS = 10  # skipped files that are listed
+LISTED_CHANGES = 200  # changes of a plan that are listed
 CHANGE_MARKS = {"+": "green", "~": "yellow", "-": "red"}
 INGEST_EXAMPLES = """
 \b
@@ -82,7 +81,7 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 @shared_options.json_option
 @click.pass_obj
 def command(  # noqa: PLR0913, one parameter an option
-    door: shared_options.CliCall,
+    call: shared_options.CliCall,
     *,
     paths: tuple[Path, ...],
     collection: str,
@@ -101,11 +100,11 @@ def command(  # noqa: PLR0913, one parameter an option
     What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
-    loaded = load_settings(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     raise_handle_limit()
     where: RunnerKind = "ray" if on == "ray" else "local"
-    desks = Workspace(loaded.home, loaded.settings)
-    job = desks.make_job(collection, on=where)
+    workspace = Workspace(loaded.home, loaded.settings)
+    job = workspace.make_job(collection, on=where)
     errors = terminal.open_console(err=True)
 
     def run_job() -> JobReport:
@@ -119,17 +118,17 @@ def command(  # noqa: PLR0913, one parameter an option
             )
 
     def finish(report: JobReport) -> None:
-        desks.replicate_collection(collection)
+        workspace.replicate_collection(collection)
         if not (quiet and report.is_quiet):
             print_report(report)
         if report.due and _merge_segments(job, errors):
-            desks.replicate_collection(collection)
+            workspace.replicate_collection(collection)
 
     def print_report(report: JobReport) -> None:
         if as_json:
             shared_options.print_json(report.to_json(plan=plan))
         else:
-            _print_report(terminal.open_console(), report, door, plan=plan)
+            _print_report(terminal.open_console(), report, call, plan=plan)
 
     if watch:
         if as_json or plan or begin_anew:
@@ -180,7 +179,7 @@ def _run_on_changes(  # noqa: PLR0913, what to run, and how
         errors.print(f"ragdesk: {error} Waiting for it.")
 
     options = WatchOptions(interval=interval, quiet_period=interval)
-    look_again(
+    watch_sources(
         paths,
         run_once,
         options=options,
@@ -262,7 +261,7 @@ def _list_changes(to: Console, report: JobReport) -> None:
 
 
 def _print_report(
-    to: Console, report: JobReport, door: shared_options.CliCall, *, plan: bool
+    to: Console, report: JobReport, call: shared_options.CliCall, *, plan: bool
 ) -> None:
     counts = ("added", "changed", "removed", "unchanged")
     parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
@@ -292,6 +291,6 @@ def _print_report(
     if report.notes:
         to.print(_notes_line(report.notes))
     if not plan and report.documents:
-        ask = door.shell_command("ask", report.collection)
-        serve = door.shell_command("serve", shared_options.DEFAULT_COLLECTION)
+        ask = call.shell_command("ask", report.collection)
+        serve = call.shell_command("serve", shared_options.DEFAULT_COLLECTION)
         to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

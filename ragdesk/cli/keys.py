@@ -50,7 +50,7 @@ def command() -> None:
 @shared_options.json_option
 @click.pass_obj
 def keys_create(  # noqa: PLR0913, one parameter an option
-    door: shared_options.CliCall,
+    call: shared_options.CliCall,
     *,
     name: str,
     scopes: tuple[str, ...],
@@ -60,7 +60,7 @@ def keys_create(  # noqa: PLR0913, one parameter an option
     as_json: bool,
 ) -> None:
     """Create a key, and show it this once."""
-    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+    with closing(KeyStore(load_settings(home=call.home, config=call.config).home)) as keys:
         key, token = keys.create(
             name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
         )
@@ -84,9 +84,9 @@ def keys_create(  # noqa: PLR0913, one parameter an option
 @command.command("list")
 @shared_options.json_option
 @click.pass_obj
-def keys_list(door: shared_options.CliCall, *, as_json: bool) -> None:
+def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
     """List every key ever made."""
-    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+    with closing(KeyStore(load_settings(home=call.home, config=call.config).home)) as keys:
         listed = keys.list_keys()
     if as_json:
         shared_options.print_json({"keys": [_key_as_json(key) for key in listed]})
@@ -114,9 +114,9 @@ def keys_list(door: shared_options.CliCall, *, as_json: bool) -> None:
 @click.argument("name", metavar="ID")
 @shared_options.json_option
 @click.pass_obj
-def keys_revoke(door: shared_options.CliCall, *, name: str, as_json: bool) -> None:
+def keys_revoke(call: shared_options.CliCall, *, name: str, as_json: bool) -> None:
     """Revoke a key; it is refused from the next request on."""
-    with closing(KeyStore(load_settings(home=door.home, config=door.config).home)) as keys:
+    with closing(KeyStore(load_settings(home=call.home, config=call.config).home)) as keys:
         key = keys.revoke(name)
     if as_json:
         shared_options.print_json(_key_as_json(key))

@@ -22,10 +22,10 @@ Examples:
 @shared_options.json_option
 @click.pass_obj
 def command(
-    door: shared_options.CliCall, *, query: str, collection: str, top_k: int, as_json: bool
+    call: shared_options.CliCall, *, query: str, collection: str, top_k: int, as_json: bool
 ) -> None:
     """Find the passages nearest to a query, by words and by meaning."""
-    loaded = load_settings(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
         passages = opened.search(Question(text=query), top_k)
     if as_json:

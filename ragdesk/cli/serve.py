@@ -24,21 +24,21 @@ Examples:
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on [8080].")
 @click.option("--log", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.pass_obj
-def command(door: shared_options.CliCall, *, host: str | None, port: int | None, log: str) -> None:
+def command(call: shared_options.CliCall, *, host: str | None, port: int | None, log: str) -> None:
     """Serve the HTTP API and the chat page until SIGTERM, then let running answers end.
 
     A generation that is published meanwhile is picked up without a dropped request.
     """
     flags = {"serve.host": host, "serve.port": port}
-    loaded = load_settings(home=door.home, config=door.config, flags=flags)
+    loaded = load_settings(home=call.home, config=call.config, flags=flags)
     options = loaded.settings.serve
     logs.start_logging(log)
     raise_handle_limit()
     keys = KeyStore(loaded.home)
     try:
         server.check_listen_address(options, keys)
-        desks = Workspace(loaded.home, loaded.settings)
-        _ = desks.engine  # what is wrong with its settings is said before anything listens
-        server.run_server(api.build_app(desks, keys), options)
+        workspace = Workspace(loaded.home, loaded.settings)
+        _ = workspace.engine  # what is wrong with its settings is said before anything listens
+        server.run_server(api.build_app(workspace, keys), options)
     finally:
         keys.close()

@@ -30,7 +30,7 @@ Examples:
 @shared_options.json_option
 @click.pass_obj
 def command(
-    door: shared_options.CliCall, *, as_example: bool, with_advanced: bool, as_json: bool
+    call: shared_options.CliCall, *, as_example: bool, with_advanced: bool, as_json: bool
 ) -> None:
     """Show each setting, its value, and where the value comes from. Secrets are masked.
 
@@ -39,7 +39,7 @@ def command(
     if as_example:
         click.echo(settings_example.format_example(with_advanced=with_advanced), nl=False)
         return
-    loaded = load_settings(home=door.home, config=door.config)
+    loaded = load_settings(home=call.home, config=call.config)
     rows = list_settings(loaded.settings, loaded.origins)
     listed = [
         row for row in rows if with_advanced or not row.is_advanced or row.origin != "default"

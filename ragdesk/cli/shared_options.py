@@ -1,4 +1,4 @@
-"""What came with a call before its verb, and the options that several verbs share."""
+"""The options before a verb (``CliCall``), and those that several verbs share."""
 
 import json as json_
 import shlex

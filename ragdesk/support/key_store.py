@@ -17,26 +17,14 @@ from ragdesk.errors import HomeUnusable, Invalid, NotFound
 from ragdesk.support.access import SCOPES, Key
 
 Stamp = tuple[int, int, int, int]
-
-
 TOKEN_PREFIX = "rd_"  # noqa: S105, how every token begins
-
-
 DATABASE_FILE = "desk.sqlite"
-
-
 CLOSED_NAME = "closed"  # a name among the secrets, and the end of the name of the file beside
-
-
 MARK_FILE = f"{DATABASE_FILE}.{CLOSED_NAME}"
-
-
 MARK_TEXT = (
     "This desk had its first key: without one it lets nobody in, whatever becomes of desk.sqlite.\n"
     "To open it to the local user again, remove this file, desk.sqlite and desk.sqlite-*.\n"
 )
-
-
 MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS keys (
@@ -62,9 +50,8 @@ class KeyStore:
         self._db, self._stamp = _open_database(home)
         self._closed = False  # once true, true for good
         if self.has_had_keys():
-            with contextlib.suppress(
-                HomeUnusable
-            ):  # of 0.1.0, and read-only: its rows tell as well
+            # A home of 0.1.0 may be read-only: there the rows of its keys stand for the mark.
+            with contextlib.suppress(HomeUnusable):
                 self._write_mark()
 
     def close(self) -> None:
@@ -74,10 +61,7 @@ class KeyStore:
 
     @contextlib.contextmanager
     def _report_errors(self) -> Iterator[None]:
-        """Raise HomeUnusable for every error of the database file in the block.
-
-        Raises HomeUnusable.
-        """
+        """Raise HomeUnusable for every error of the database file in the block."""
         try:
             self._follow_file()
             yield
@@ -218,7 +202,7 @@ def _open_database(home: Path) -> tuple[sqlite3.Connection, Stamp]:
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / DATABASE_FILE).exists():
-            _make(home / DATABASE_FILE)
+            _make_database_file(home / DATABASE_FILE)
         stamp = _file_stamp(home / DATABASE_FILE)
         return _migrate_database(
             sqlite3.connect(home / DATABASE_FILE, check_same_thread=False, timeout=10)
@@ -258,7 +242,7 @@ def _note_old_keys(db: sqlite3.Connection) -> None:
 def _key_from_row(row: sqlite3.Row) -> Key:
     """Read a key from a row. Raises ValueError for a row that we did not write."""
     scopes, groups, collections = (
-        _names(row[name]) for name in ("scopes", "groups", "collections")
+        _parse_names(row[name]) for name in ("scopes", "groups", "collections")
     )
     return Key(
         id=row["id"],
@@ -297,8 +281,11 @@ def _file_stamp(file: Path) -> Stamp:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _make(file: Path) -> None:
-    """Make the file, for its user alone, never empty under its name: that is one that was lost."""
+def _make_database_file(file: Path) -> None:
+    """Make the file, readable by its user alone; under its name it is never empty.
+
+    An empty one is taken for a database that was lost.
+    """
     draft = file.with_name(f"{durability.UNFINISHED_PREFIX}{secrets.token_hex(8)}-{DATABASE_FILE}")
     try:
         draft.touch(mode=0o600)
@@ -314,7 +301,7 @@ def _make(file: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _names(text: str) -> frozenset[str]:
+def _parse_names(text: str) -> frozenset[str]:
     names = json.loads(text)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("a key's scopes, groups or collections are no names")

@@ -1,7 +1,7 @@
 """Accept connections: few at a time, and slowly while strangers come and go in numbers.
 
-asyncio's own way takes in thousands at once, and where no handle is left it says so thousands of
-times a second, before it looks at what is under way.
+asyncio's own server accepts thousands at once, and where no handle is left it logs that thousands
+of times a second, before it goes on with the requests under way.
 """
 
 import asyncio
@@ -16,10 +16,9 @@ from ragdesk.web.connections import Connections
 
 ACCEPTS_AT_ONCE = 2  # connections taken in before what is under way goes on
 BACKLOG = 2_048  # further ones that the kernel keeps
-SLOW_PAUSE = (
-    0.002  # seconds between two while the strangers' pace is spent: longer, and some hundred
-)
-# strangers a second, who need not wait for their answers, fill the kernel's queue for everybody
+# Seconds between two accepts while the strangers' pace is spent: with a longer pause, some hundred
+# strangers a second, who need not wait for their answers, fill the kernel's queue for everybody.
+SLOW_PAUSE = 0.002
 ACCEPT_RETRY_SECONDS = 1.0  # seconds until the next try where no handle is left
 LOG_PAUSE_SECONDS = 60.0  # seconds between two lines about that
 SHORTAGE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -33,11 +32,14 @@ class Acceptor:
     def __init__(
         self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol], ledger: Connections
     ) -> None:
-        self._bound, self._protocol, self._connections = bound, protocol, ledger
+        self._bound = bound
+        self._protocol = protocol
+        self._connections = ledger
         self._loop = asyncio.get_running_loop()
         self._tasks = set[asyncio.Task[object]]()
         self._timer: asyncio.TimerHandle | None = None
-        self._count, self._logged_at = 0, -LOG_PAUSE_SECONDS
+        self._count = 0
+        self._logged_at = -LOG_PAUSE_SECONDS
         if DEFER_ACCEPT is not None:  # who connects and says nothing costs no handle and no time
             with contextlib.suppress(OSError):
                 bound.setsockopt(
@@ -64,7 +66,7 @@ class Acceptor:
         slowly = self._connections.is_crowded()
         for _ in range(1 if slowly else ACCEPTS_AT_ONCE):
             try:
-                line, _ = self._bound.accept()
+                connection, _ = self._bound.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -73,18 +75,18 @@ class Acceptor:
                 self._log_shortage(error)
                 self._pause(ACCEPT_RETRY_SECONDS)
                 return
-            line.setblocking(False)  # noqa: FBT003, the socket's own form
-            task = self._loop.create_task(self._hand_over(line))
+            connection.setblocking(False)  # noqa: FBT003, the socket's own form
+            task = self._loop.create_task(self._hand_over(connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if slowly:
             self._pause(SLOW_PAUSE)
 
-    async def _hand_over(self, line: socket.socket) -> None:
+    async def _hand_over(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol, line)
+            await self._loop.connect_accepted_socket(self._protocol, connection)
         except OSError:  # it left before it was greeted
-            line.close()
+            connection.close()
 
     def _log_shortage(self, error: OSError) -> None:
         """Log once that no handle is left, then count for a while."""
@@ -92,4 +94,5 @@ class Acceptor:
         if time.monotonic() - self._logged_at >= LOG_PAUSE_SECONDS:
             details = {"tries": self._count, "reason": str(error)}
             log.error("no connection can be accepted", extra=details)
-            self._count, self._logged_at = 0, time.monotonic()
+            self._count = 0
+            self._logged_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Routes of asking: answers and search."""
+"""Routes of answers and search."""
 
 import hashlib
 from collections.abc import Hashable
@@ -63,9 +63,8 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
             request, leases, opened.desk.stream(question), record_result
         )
 
-    async def build_response() -> (
-        Response
-    ):  # which may outlast its request, for others that wait for it
+    async def build_response() -> Response:
+        # A lease of its own: it may outlast its request, for others that wait for the same answer.
         async with state.open_collections.use_collection(ask.collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
         record_result(result)
@@ -86,9 +85,8 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
     opened = await leases.lease_collection(ask.collection)
     question = Question(text=ask.query, where=ask.filters.to_filter(who.groups))
 
-    async def build_response() -> (
-        Response
-    ):  # which may outlast its request, for others that wait for it
+    async def build_response() -> Response:
+        # A lease of its own: it may outlast its request, for others that wait for the same answer.
         async with state.open_collections.use_collection(ask.collection) as opened:
             passages = await run_in_thread(opened.search, question, ask.top_k)
             generation = opened.index.generation

@@ -24,33 +24,35 @@ from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
 ROUTERS = (answers.router, documents.router, system.router)
-ROUTES = tuple(sorted({getattr(route, "path", "") for one in ROUTERS for route in one.routes}))
+ROUTES = tuple(
+    sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
+)
 PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(desks: Workspace, keys: KeyStore) -> FastAPI:
+def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
-    options = desks.settings.serve
-    gate = _make_gate(options, keys)
+    options = workspace.settings.serve
+    authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
-    live = _make_live(desks, metrics)
+    open_collections = _make_open_collections(workspace, metrics)
 
     def run_job(job: DocumentJob) -> Mapping[str, Any]:
-        live.volume.check()
-        admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
-        report = desks.change_document(job.collection, job.uri, job.body, admit)
-        live.refresh(job.collection)  # who waits for the job reads what it wrote
+        open_collections.volume.check()
+        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
+        report = workspace.change_document(job.collection, job.uri, job.body, admit)
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
         return report
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        uploads = Uploads(desks.home)
+        uploads = Uploads(workspace.home)
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
             options=options,
-            gate=gate,
-            open_collections=live,
+            gate=authenticator,
+            open_collections=open_collections,
             jobs=jobs,
             uploads=uploads,
             metrics=metrics,
@@ -58,17 +60,17 @@ def build_app(desks: Workspace, keys: KeyStore) -> FastAPI:
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
-            ending.push_async_callback(desks.close)
-            ending.callback(live.close)
+            ending.push_async_callback(workspace.close)
+            ending.callback(open_collections.close)
             ending.callback(uploads.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             try:
-                await desks.start()
+                await workspace.start()
             except ModelMissing as error:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
-            await asyncio.to_thread(live.refresh_all, START_WAIT)
-            watcher = asyncio.create_task(live.watch())
+            await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
+            watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
             state.ready = True
             try:
@@ -77,7 +79,8 @@ def build_app(desks: Workspace, keys: KeyStore) -> FastAPI:
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.options, app.state.gate = options, gate
+    app.state.options = options
+    app.state.gate = authenticator
     for router in ROUTERS:
         app.include_router(router)
     problems.install_error_handlers(app)
@@ -85,25 +88,26 @@ def build_app(desks: Workspace, keys: KeyStore) -> FastAPI:
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(system.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=gate, waiting=options.max_unauthenticated)
+    app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
-def _make_gate(options: ServeOptions, keys: KeyStore) -> Authenticator:
+def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
     hosts = frozenset(options.allowed_hosts)
     return Authenticator(keys, is_loopback(options.host), hosts, options.trusted_proxies)
 
 
-def _make_live(desks: Workspace, metrics: Metrics) -> OpenCollections:
-    seconds, retry_seconds = desks.settings.serve.poll_seconds, desks.settings.serve.retry_seconds
+def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:
+    seconds = workspace.settings.serve.poll_seconds
+    retry_seconds = workspace.settings.serve.retry_seconds
     return OpenCollections(
-        desks.home,
-        desks.open_collection,
+        workspace.home,
+        workspace.open_collection,
         metrics,
         seconds=seconds,
         retry_seconds=retry_seconds,
-        restrict=desks.restrict_access,
+        restrict=workspace.restrict_access,
     )
 
 

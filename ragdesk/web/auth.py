@@ -1,9 +1,9 @@
-"""Authentication of requests: the host asked for, the key shown, the scope a route needs.
+"""Authentication of requests: their host, their key, and the scope that a route needs.
 
-Without a key a desk on loopback is open to the local user; from the first key on it asks
-for one. While it is open, a page of another site must not reach it: its host name has to be
-ours (against DNS rebinding), and its origin too, and no proxy may have passed it on that was
-not named: behind one, everybody is on loopback.
+A desk on loopback that never had a key is open to the local user; from its first key on every
+request needs one. While it is open, pages of other sites must not reach it: host and origin of a
+request have to be ours (against DNS rebinding), and only a proxy that the settings name may pass it
+on, as behind a proxy everybody comes from loopback.
 """
 
 import asyncio
@@ -36,11 +36,18 @@ from ragdesk.web.connections import RateLimit
 BEARER_SCHEME = "bearer"
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 LONGEST_TOKEN = 200
-PROXY_HEADERS = frozenset(  # what proxies say of whom they speak for
-    (
-        *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip"),
-        *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
-    )
+# Headers in which proxies name the client that they speak for.
+PROXY_HEADERS = frozenset(
+    [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+    ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
 KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
@@ -72,7 +79,7 @@ class Authenticator:
 
     @property
     def is_open(self) -> bool:
-        """Read at each request: the first key closes an open desk."""
+        """Tell whether requests need no key. Read at each request: the first key closes a desk."""
         return self.loopback and not self.keys.has_had_keys()
 
     def authenticate(self, authorization: str | None) -> Principal:
@@ -105,7 +112,7 @@ class Authenticator:
             raise Forbidden("Pages of other sites may not use an open desk.")
 
     def check_proxy(self, headers: Headers, address: str) -> None:
-        """Refuse what a proxy passed on, while no key is asked for. Raises Forbidden."""
+        """Refuse what a proxy passed on, while requests need no key. Raises Forbidden."""
         names = {name.lower() for name in headers}
         passed_on = names & PROXY_HEADERS or any(n.startswith(PROXY_HEADER_PREFIX) for n in names)
         if passed_on and self.is_open and not self._trusts(address):
@@ -127,17 +134,20 @@ class Authenticator:
 class AuthMiddleware:
     """ASGI middleware: host, proxy and key of every request are checked before anything is read.
 
-    Whoever shows no valid key waits for a turn to be told so, ``waiting`` at most at a time.
+    Requests without a valid key are refused at a limited rate; ``waiting`` wait at most.
     """
 
     def __init__(self, app: ASGIApp, gate: Authenticator, waiting: int) -> None:
-        self.app, self.gate, self.pace = app, gate, RateLimit()
+        self.app = app
+        self.gate = gate
+        self.pace = RateLimit()
         self.longest = waiting * self.pace.interval
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers, peer = Headers(scope=scope), scope.get("state", {}).get("connection")
+        headers = Headers(scope=scope)
+        peer = scope.get("state", {}).get("connection")
         try:
             self.gate.check_host(headers)
             self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
@@ -170,7 +180,8 @@ class AuthMiddleware:
             await asyncio.sleep(wait_seconds)
             raise
         if peer is not None:
-            peer.trusted, peer.owner = True, who.name
+            peer.trusted = True
+            peer.owner = who.name
 
 
 def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:

@@ -1,8 +1,8 @@
 """The connections of a server: how many there are, and which one makes room for another.
 
-A connection costs a handle, so there are fewer than the process may open. A request costs a
-place only while it is being answered: its body arrives, and its answer is read, at the client's
-pace, which must not be everybody's. Where something is full, the one that idles makes room.
+A connection costs a file handle, so there are fewer than the process may open. A request takes a
+slot only while it is being answered, not while its body arrives or its answer is read, which both
+take as long as the client likes. Where all connections are taken, the longest idle one is closed.
 """
 
 import asyncio
@@ -63,7 +63,8 @@ class RateLimit:
     """A rate limit: so many turns a second after a burst; the next ones wait."""
 
     def __init__(self, rate: float = REFUSALS_A_SECOND, burst: int = REFUSAL_BURST) -> None:
-        self.interval, self._burst_seconds = 1 / rate, (burst - 1) / rate
+        self.interval = 1 / rate
+        self._burst_seconds = (burst - 1) / rate
         self._due = 0.0
 
     def take_turn(self, longest: float = 0.0) -> float | None:
@@ -84,7 +85,9 @@ class Connections:
     """All connections of a server. At its ceiling, the longest idle one makes room."""
 
     def __init__(self, options: ServeOptions) -> None:
-        self.options, self.pace, self.refused = options, RateLimit(), 0
+        self.options = options
+        self.pace = RateLimit()
+        self.refused = 0
         self.ceiling = 0
         self.draining = False
         self._strangers = RateLimit()

@@ -21,14 +21,14 @@ def is_visible(document: ListedDocument, who: Principal) -> bool:
 
 
 def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
-    """Make the check of a job that is about to change something, for who asked, as of now.
+    """Make the rule by which a job decides which documents of a uri its owner may change now.
 
-    A name that is hidden from them is like a free one: their document stands beside the hidden
-    one. Raises NotFound where the document they meant is hidden by now, or gone and to be deleted;
-    Forbidden or NotFound where the key may no longer do this.
+    A uri whose document is hidden from the owner is treated as free: the new document stands beside
+    the hidden one. The rule raises NotFound where the document that was to be changed is hidden or
+    gone by now. Raises Forbidden or NotFound where the key may no longer do this.
     """
     check_access(who, "write", job.collection)
-    _check_groups(job.groups, who)
+    check_groups(job.groups, who)
 
     def admit(
         same_uri: Sequence[ListedDocument],
@@ -43,7 +43,8 @@ def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
     return admit
 
 
-def _check_groups(groups: frozenset[str], who: Principal) -> None:
+def check_groups(groups: frozenset[str], who: Principal) -> None:
+    """Raise Forbidden for groups that a limited key does not have itself."""
     if who.groups is not None and not groups <= who.groups:
         raise Forbidden("A key gives documents only to groups of its own.")
 
@@ -108,7 +109,7 @@ def check_uri(uri: str) -> None:
         raise Invalid(f"A uri is a path of plain names, at most {LONGEST_URI:,} characters.")
 
 
-async def _has_document(state: ServerState, collection: str, uri: str, who: Principal) -> bool:
+async def has_document(state: ServerState, collection: str, uri: str, who: Principal) -> bool:
     """Tell whether a document that one may see stands under a uri."""
     try:
         async with state.open_collections.use_collection(collection) as opened:

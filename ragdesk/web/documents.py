@@ -27,10 +27,10 @@ from ragdesk.support.access import Principal, split_names
 from ragdesk.web import cursors, schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import (
-    _check_groups,
-    _has_document,
+    check_groups,
     check_uri,
     find_document,
+    has_document,
     is_visible,
     read_document_text,
 )
@@ -55,9 +55,8 @@ GroupsParam = Annotated[
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
 ]
 DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
-COLLECTION_COUNTS = frozenset(
-    ("documents", "chunks", "vectors", "embedded", "resumed")
-)  # counts of a report
+# What a job's report counts of the whole collection.
+COLLECTION_COUNTS = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))
 NO_BODY_MESSAGE = "The body is empty. Send the bytes of the document as the body."
 LIST_WAIT_SECONDS = 2.0  # seconds that a list waits for a collection that was never opened
 RAW_BODY = {
@@ -71,7 +70,8 @@ RAW_BODY = {
 @router.get("/v1/collections", response_model=schemas.CollectionsOut)
 async def collections(request: Request, who: DocumentReader) -> Response:
     """List the collections that the key may ask, with the documents it may see in each."""
-    state, listed = server_state(request), []
+    state = server_state(request)
+    listed = []
     for name in await asyncio.to_thread(state.open_collections.list_names):
         if who.collections and name not in who.collections:
             continue
@@ -82,7 +82,8 @@ async def collections(request: Request, who: DocumentReader) -> Response:
                 asyncio.timeout(LIST_WAIT_SECONDS),
                 state.open_collections.use_collection(name) as opened,
             ):
-                count, generation = _count_visible_documents(opened, who), opened.index.generation
+                count = _count_visible_documents(opened, who)
+                generation = opened.index.generation
         except TimeoutError:  # it is being opened for the first time, from a slow disk
             continue
         listed.append({"name": name, "generation": generation, "documents": count})
@@ -112,7 +113,8 @@ async def documents(  # noqa: PLR0913, one parameter a part of the request
     visible_documents = [
         document for document in opened.documents[position:] if is_visible(document, who)
     ]
-    page, more = visible_documents[:limit], len(visible_documents) > limit
+    page = visible_documents[:limit]
+    more = len(visible_documents) > limit
     last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
     following = cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None
     return JSONResponse(
@@ -209,8 +211,8 @@ async def put(
     if not has_body(request.scope):
         raise Invalid(NO_BODY_MESSAGE)
     group_names = frozenset[str]() if groups is None else split_names(groups)
-    _check_groups(group_names, who)
-    existed = await _has_document(state, collection, uri, who)
+    check_groups(group_names, who)
+    existed = await has_document(state, collection, uri, who)
     state.jobs.ensure_room(collection, who.name)
     _check_collections(state, collection)
     file = state.uploads.new_file()
@@ -273,7 +275,8 @@ def _check_collections(state: ServerState, collection: str) -> None:
 
 
 async def _save_body(request: Request, file: Path, state: ServerState) -> bytes:
-    options, digest = state.options, hashlib.sha256()
+    options = state.options
+    digest = hashlib.sha256()
     with refuse_full_disk(), file.open("xb") as out:
         async for piece in iter_body(
             request,

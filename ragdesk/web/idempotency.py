@@ -26,7 +26,7 @@ LONGEST_KEY = 128
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyCache:
-    """Answers by who asked, for what, under which key."""
+    """Responses by asker, route and idempotency key."""
 
     entries: OrderedDict[RequestKey, tuple[bytes, Hashable, asyncio.Task[Response]]] = field(
         default_factory=OrderedDict

@@ -1,7 +1,7 @@
-"""Documents put and deleted over HTTP: jobs, done in the background.
+"""The queue of jobs that put and delete documents over HTTP, done in the background.
 
-Those of one collection are done one after the other, as one process may hold a collection;
-different collections go side by side, in turn. A job whose collection another process holds takes
+Jobs of one collection run one after the other, as one process may hold a collection; those of
+different collections run side by side, in turn. A job whose collection another process holds takes
 no thread while it waits. Jobs live in this process: after a restart an unknown job id is a 404,
 and putting the same bytes again is harmless.
 """
@@ -34,10 +34,10 @@ log = logging.getLogger("ragdesk.web")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentJob:
-    """A change of one document, and how far it is. ``body`` None deletes.
+    """A change of one document, and how far it is.
 
-    existed: whether its document was there when the job was asked for.
-    waits_for, waits_since: what holds up a job that was begun, and from when on.
+    body: the file with the new bytes; None deletes the document. existed: whether the document was
+    there when the job was submitted. waits_for, waits_since: what holds the job up, and since when.
     """
 
     id: str
@@ -85,7 +85,9 @@ class JobQueue:
     """
 
     def __init__(self, work: RunJob, *, limit: int, metrics: Metrics) -> None:
-        self._work, self._metrics, self._limit = work, metrics, limit
+        self._work = work
+        self._metrics = metrics
+        self._limit = limit
         self._jobs: OrderedDict[str, DocumentJob] = OrderedDict()
         self._queues: OrderedDict[str, _CollectionQueue] = OrderedDict()  # whose turn it is, first
         self._turns: dict[str, int] = {}  # by key: the number of the last job begun
@@ -110,7 +112,7 @@ class JobQueue:
             self._check_room(collection, owner)
 
     def _check_room(self, collection: str, owner: str) -> None:
-        waiting = [self._jobs[name] for line in self._queues.values() for name in line.job_ids]
+        waiting = [self._jobs[name] for queue in self._queues.values() for name in queue.job_ids]
         free = self._limit - len(waiting)
         of_collection = sum(job.collection == collection for job in waiting)
         if of_collection >= free or sum(job.owner == owner for job in waiting) >= free:
@@ -149,7 +151,7 @@ class JobQueue:
         return job
 
     def get_job(self, name: str) -> DocumentJob | None:
-        """Find a job by its id."""
+        """Return a job by its id, or None."""
         with self._condition:
             return self._jobs.get(name)
 
@@ -190,35 +192,36 @@ class JobQueue:
         with self._condition:
             while not self._ended:
                 now = time.monotonic()
-                lines = [line for line in self._queues.values() if not line.busy]
-                ready = [line for line in lines if line.retry_at <= now]
+                queues = [queue for queue in self._queues.values() if not queue.busy]
+                ready = [queue for queue in queues if queue.retry_at <= now]
                 if ready:
                     return self._begin(min(ready, key=self._turn))
-                self._condition.wait(min((line.retry_at - now for line in lines), default=None))
+                self._condition.wait(min((queue.retry_at - now for queue in queues), default=None))
         return None
 
-    def _turn(self, line: _CollectionQueue) -> int:
+    def _turn(self, queue: _CollectionQueue) -> int:
         """Return the number of the last turn of the key that owns a collection's next job."""
-        return self._turns.get(self._jobs[line.job_ids[0]].owner, 0)
+        return self._turns.get(self._jobs[queue.job_ids[0]].owner, 0)
 
-    def _begin(self, line: _CollectionQueue) -> DocumentJob:
-        job = replace(self._jobs[line.job_ids[0]], state="running")
+    def _begin(self, queue: _CollectionQueue) -> DocumentJob:
+        job = replace(self._jobs[queue.job_ids[0]], state="running")
         self._queues.move_to_end(job.collection)
-        line.busy = True
+        queue.busy = True
         self._turns[job.owner] = next(self._numbers)
         self._store_job(job)
         return job
 
     def _advance_queue(self, job: DocumentJob, *, retry: bool) -> None:
         """Queue a collection's next job, or the same one again in a moment."""
-        line = self._queues[job.collection]
-        line.busy = False
+        queue = self._queues[job.collection]
+        queue.busy = False
         if retry:
-            line.retry_at = time.monotonic() + RETRY_PAUSE
+            queue.retry_at = time.monotonic() + RETRY_PAUSE
             return
-        line.job_ids.popleft()
-        line.retry_at, line.give_up_at = 0.0, None
-        if not line.job_ids:
+        queue.job_ids.popleft()
+        queue.retry_at = 0.0
+        queue.give_up_at = None
+        if not queue.job_ids:
             del self._queues[job.collection]
 
     def _run_job(self, job: DocumentJob) -> bool:
@@ -243,11 +246,12 @@ class JobQueue:
     def _may_wait(self, job: DocumentJob) -> bool:
         """Note that a job waits for its collection, unless it has waited long enough."""
         with self._condition:
-            line, now = self._queues[job.collection], time.monotonic()
-            line.give_up_at = line.give_up_at or now + COLLECTION_WAIT
+            queue = self._queues[job.collection]
+            now = time.monotonic()
+            queue.give_up_at = queue.give_up_at or now + COLLECTION_WAIT
             since = job.waits_since or time.time()
             self._store_job(replace(job, waits_for=OTHER_JOB, waits_since=since))
-            return now < line.give_up_at and not self._ended
+            return now < queue.give_up_at and not self._ended
 
 
 def _fail_job(job: DocumentJob, error: Exception) -> DocumentJob:

@@ -1,7 +1,7 @@
 """Count the users of an opened generation, so that the last one closes it.
 
-The collector is not asked: at the thresholds of a server it may look at the oldest objects hours
-later, and each generation holds some ten files.
+This is not left to Python's garbage collector: with the thresholds of a server it may come to the
+oldest objects hours later, and each generation holds some ten files.
 """
 
 import contextlib

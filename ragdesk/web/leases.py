@@ -1,4 +1,4 @@
-"""Keep the collections of a request open until its answer has been sent, or never will be."""
+"""Keep the collections of a request open until its answer was sent or given up."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,12 +15,13 @@ from ragdesk.web.server_state import server_state
 class RequestLeases:
     """The collections that one request uses, and what else is to be ended with it."""
 
-    def __init__(self, live: OpenCollections, ending: contextlib.AsyncExitStack) -> None:
-        self._live, self._ending = live, ending
+    def __init__(self, collections: OpenCollections, ending: contextlib.AsyncExitStack) -> None:
+        self._collections = collections
+        self._ending = ending
 
     async def lease_collection(self, name: str) -> OpenCollection:
         """Return the open collection that answers. Raises NotFound, or why it cannot be opened."""
-        return await self._ending.enter_async_context(self._live.use_collection(name))
+        return await self._ending.enter_async_context(self._collections.use_collection(name))
 
     def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
         """Await ``close`` at the end, before what was opened earlier is closed."""

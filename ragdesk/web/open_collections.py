@@ -1,11 +1,10 @@
 """Keep every collection open at its newest good generation.
 
-A watcher looks at each collection's CURRENT. When it changed, the new generation is opened
-and verified in a thread and then put in the old one's place: a request keeps the one it
-started with until it ends, and the last one to let go closes it. A generation that cannot be
-opened is tried again, and meanwhile changes nothing but what ``/readyz`` and the metrics say.
-Collections are opened side by side: one on a slow disk holds up no other. The watcher polls, as on
-network disks no event of the system tells of a change.
+A watcher polls each collection's CURRENT file, as network disks send no events. When it changed,
+the new generation is opened and verified in a thread and takes the old one's place. A request keeps
+the generation that it started with; the last request on a replaced one closes it. A generation that
+cannot be opened is tried again; until then the old one answers, and ``/readyz`` and the metrics say
+so. Collections are opened side by side, so that one on a slow disk delays no other.
 """
 
 import asyncio
@@ -32,12 +31,10 @@ from ragdesk.web.schemas import COLLECTION_PATTERN
 from ragdesk.web.volume import CollectionsVolume
 
 COLLECTION_NAME = re.compile(COLLECTION_PATTERN)
-OPENS_AT_ONCE = (
-    16  # collections that are opened at the same time: threads that mostly wait for a disk
-)
-START_WAIT = (
-    30.0  # seconds that a start waits for collections; the slower ones come in when they can
-)
+# Collections that are opened at the same time: threads that mostly wait for a disk.
+OPENS_AT_ONCE = 16
+# Seconds that a start waits for collections; the slower ones come in when they can.
+START_WAIT = 30.0
 log = logging.getLogger("ragdesk.web")
 CurrentStamp = tuple[int, ...]
 UNTRIED: CurrentStamp = ()
@@ -49,8 +46,9 @@ UNREADABLE: CurrentStamp = (-2,)  # whether a CURRENT stands cannot be told now
 class ServedCollection:
     """The served state of a collection, and its CURRENT file when last tried.
 
-    lock: who opens this collection, or removes it. outage: why its newest generation is not
-    served. error: why none is.
+    lock: held by the thread that opens or removes this collection. stamp, tried_at: the state of
+    CURRENT at the last try, and when that was. shared: the generation that is served. outage: why
+    its newest generation is not. error: why none is.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -80,9 +78,12 @@ class OpenCollections:
     ) -> None:
         self._home = home / "collections"
         self.volume = CollectionsVolume(self._home)
-        self._open, self._restrict, self._metrics = open_, restrict, metrics
+        self._open = open_
+        self._restrict = restrict
+        self._metrics = metrics
         self._spare_handles = SpareHandles()
-        self._seconds, self._retry_seconds = seconds, retry_seconds
+        self._seconds = seconds
+        self._retry_seconds = retry_seconds
         self._places: dict[str, ServedCollection] = {}
         self._refreshes: dict[str, Future[None]] = {}
         self._lock = threading.Lock()  # of the two above; never held while anything is opened
@@ -163,25 +164,29 @@ class OpenCollections:
             self._report_outages()
             log.info("a collection was removed", extra={"collection": name})
         elif place.stamp != UNTRIED or place.error is None or self._is_due(place, UNTRIED):
-            place.stamp, place.tried_at, place.error = (
-                UNTRIED,
-                time.monotonic(),
-                _drop_frames(error),
-            )
+            place.stamp = UNTRIED
+            place.tried_at = time.monotonic()
+            place.error = _drop_frames(error)
             self._record_try(name, place, outage_code(error), str(error))
 
     def _stamp(self, name: str) -> CurrentStamp | None:
         """Return the state of a collection's CURRENT file; None where there is no collection."""
         try:
             try:
-                seen = (self._home / name / "CURRENT").stat()
+                status = (self._home / name / "CURRENT").stat()
             except OSError as error:
                 if not tells_absence(error):
                     raise
                 return UNNAMED_STAMP if list_generations(self._home / name) else None
         except OSError:  # a collection may well be there
             return UNREADABLE
-        return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size
+        return (
+            status.st_dev,
+            status.st_ino,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_size,
+        )
 
     def _try_open(self, name: str, place: ServedCollection, stamp: CurrentStamp) -> None:
         error: Exception | None = None
@@ -197,7 +202,9 @@ class OpenCollections:
             code, reason = "index_damaged", "; ".join(opened.index.refused)
         if not reason and stamp in (UNNAMED_STAMP, UNREADABLE):
             stamp = UNTRIED  # CURRENT came meanwhile: should it go again, that is to be noticed
-        place.stamp, place.tried_at, place.error = stamp, time.monotonic(), error
+        place.stamp = stamp
+        place.tried_at = time.monotonic()
+        place.error = error
         self._record_try(name, place, code, reason)
 
     def _swap(self, name: str, place: ServedCollection, opened: OpenCollection) -> None:
@@ -260,9 +267,10 @@ class OpenCollections:
 
     def _report_outages(self) -> None:
         with self._lock:
-            places = [*self._places.values()]
-            troubles = [place.outage for place in places if place.outage]
-            self._metrics.set_outages(troubles or [*filter(None, [self._listing])])
+            outages = [place.outage for place in self._places.values() if place.outage]
+            if not outages and self._listing:
+                outages = [self._listing]
+            self._metrics.set_outages(outages)
 
     def _close(self, opened: OpenCollection) -> None:
         """Close a generation in a thread: unmapping a large one must hold up no stream."""
@@ -294,15 +302,16 @@ class OpenCollections:
         """Begin to refresh every collection whose CURRENT changed, or that is to be tried again."""
         due = []
         for name in {*self._places, *self._list()}:
-            place, stamp = self._places.get(name), self._stamp(name)
+            place = self._places.get(name)
+            stamp = self._stamp(name)
             if place is None or stamp is None or self._is_due(place, stamp):
                 with contextlib.suppress(Overloaded):  # it is stopping: nothing is due any more
                     due.append(self._start_refresh(name))
         with self._lock:
             self._refreshes = {n: item for n, item in self._refreshes.items() if not item.done()}
-        shared = [place.shared for place in [*self._places.values()]]
-        fallen = sum(len(one.collection.index.fallbacks) for one in shared if one)
-        self._metrics.fallbacks.set(fallen)
+        leases = [place.shared for place in [*self._places.values()]]
+        fallbacks = sum(len(lease.collection.index.fallbacks) for lease in leases if lease)
+        self._metrics.fallbacks.set(fallbacks)
         return due
 
     def _list(self) -> list[str]:
@@ -312,7 +321,8 @@ class OpenCollections:
             names = self.list_names()
             self.volume.check()
         except OSError as error:  # no handle is left, say: what is served goes on
-            names, code = [], outage_code(error)
+            names = []
+            code = outage_code(error)
             self._listing = Outage.count_failure(before, code)
             if before is None or before.code != code:
                 extra = {"code": code, "reason": str(error)}
@@ -354,9 +364,10 @@ class OpenCollections:
             shared.release()
 
     def status(self) -> dict[str, str]:
-        """Return of each collection whether it is served: ok, behind, closed, or opening.
+        """Return the state of each collection: ok, behind, restricted, closed or opening.
 
-        restricted: behind, and for administrators alone, as nobody knows who may see it now.
+        behind: an older generation answers. restricted: it answers administrators alone, as nobody
+        knows who may see it now. closed: none can be opened.
         """
         return {name: _serving_status(place) for name, place in self._sorted_places()}
 

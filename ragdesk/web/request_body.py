@@ -124,7 +124,8 @@ async def iter_body(
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > MAX_JSON_DIGITS or int(declared) > limit):
         raise too_large
-    size, started = 0, asyncio.get_running_loop().time()
+    size = 0
+    started = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(seconds) as clock:
             with arrivals.track(clock) as arrival:
@@ -176,7 +177,7 @@ class StrictRoute(APIRoute):
                 if kind != "application/json":
                     raise WrongMedia("Send JSON, with Content-Type: application/json.")
                 await strict.json()  # here, for FastAPI makes one 400 of every error it meets there
-                request.state.visit.take()
+                request.state.slot.take()
             return await handle(strict)
 
         return handle_strictly

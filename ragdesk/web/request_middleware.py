@@ -41,12 +41,16 @@ class RequestMiddleware:
     """ASGI middleware, the outermost one."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics, self.running = app, metrics, 0
+        self.app = app
+        self.metrics = metrics
+        self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        started, status, number = time.perf_counter(), 499, secrets.token_hex(8)
+        started = time.perf_counter()
+        status = 499
+        number = secrets.token_hex(8)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -100,27 +104,28 @@ class RequestMiddleware:
 class SlotMiddleware:
     """ASGI middleware, the innermost one: so many requests are answered at the same time.
 
-    One that brings a body takes its place when that is in, see ``strict``: it comes at its
-    client's pace.
+    One that brings a body takes its place once that has arrived, see ``StrictRoute``: bodies come
+    at their client's pace.
     """
 
     def __init__(self, app: ASGIApp, places: RequestSlots) -> None:
-        self.app, self.places = app, places
+        self.app = app
+        self.places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         state = scope.setdefault("state", {})
-        state["visit"] = visit = SlotLease(self.places, state.get("connection"))
+        state["slot"] = slot = SlotLease(self.places, state.get("connection"))
         try:
             if not has_body(scope) and scope["path"] not in ALWAYS_ANSWERED:
-                visit.take()
+                slot.take()
         except Refusal as error:
             return await problems.error_response(error)(scope, receive, send)
         try:
             return await self.app(scope, receive, send)
         finally:
-            visit.give_back()
+            slot.give_back()
 
 
 def has_body(scope: Scope) -> bool:

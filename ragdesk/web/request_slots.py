@@ -1,6 +1,6 @@
-"""Bound the requests and the bytes of bodies that the server holds at a time.
+"""Bound the requests and the bodies on their way that the server holds at a time.
 
-Take room back from clients that stall.
+Where all room is taken, clients that stall lose theirs.
 """
 
 import asyncio
@@ -39,7 +39,8 @@ class BodyArrivals:
     """Bodies on their way, so many at most: the slowest makes room for the next."""
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._all = limit, set[BodyArrival]()
+        self._limit = limit
+        self._all = set[BodyArrival]()
 
     @contextmanager
     def track(self, clock: asyncio.Timeout) -> Iterator[BodyArrival]:
@@ -49,7 +50,7 @@ class BodyArrivals:
             slow = [other for other in self._all if now - other.started >= STALL_SECONDS]
             if not slow:
                 raise Overloaded("Too many bodies are on their way. Come again soon.")
-            slowest = min(slow, key=lambda slot: slot.rate(now))
+            slowest = min(slow, key=lambda arrival: arrival.rate(now))
             self._all.discard(slowest)
             slowest.is_over = True
             slowest.clock.reschedule(asyncio.get_running_loop().time())
@@ -65,14 +66,15 @@ class RequestSlots:
     """Requests that are being answered, so many at most."""
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.running = limit, 0
+        self.limit = limit
+        self.running = 0
 
 
 @dataclass(eq=False, slots=True)
 class SlotLease:
-    """The place of one request: taken once its body is there, returned at its end.
+    """The slot of one request: taken once its body has arrived, given back at its end.
 
-    peer: the connection it came over, where that is known.
+    places: all slots. peer: the connection it came over, where that is known.
     """
 
     places: RequestSlots

@@ -1,4 +1,4 @@
-"""Shapes of HTTP requests, checked by pydantic, and of the replies that are no answer.
+"""The models of HTTP requests, checked by pydantic, and of all replies but answers.
 
 An answer's own fields are declared in ``ragdesk.answering.answer``. A field of a request that is
 not known is refused: a misspelt filter that was ignored would answer from documents that the
@@ -32,7 +32,7 @@ class Filters(StrictModel):
     uris: ShortTexts = []
 
     def to_filter(self, groups: frozenset[str] | None) -> SearchFilter:
-        """Make a Filter for someone of ``groups``."""
+        """Make a SearchFilter for an asker of ``groups``."""
         return SearchFilter(
             groups=groups,
             paths=tuple(self.paths),

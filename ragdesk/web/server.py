@@ -1,8 +1,8 @@
-"""Run the app under uvicorn: bounded, patient with what runs, impatient with what idles.
+"""Run the app under uvicorn, with limits on connections that are slow or idle.
 
-uvicorn's own timeout runs between requests only. Here a clock runs while headers arrive, no
-further request is begun while an answer waits to be read, a body that nobody will read is let
-run out and the connection closed, and what was not read in time is thrown away.
+uvicorn's own timeout runs between requests only. Here headers must arrive in time, no further
+request is begun while an answer waits to be read, a body that nobody will read is drained and its
+connection closed, and a connection whose client does not read its answer in time is ended.
 """
 
 import asyncio
@@ -30,9 +30,8 @@ from ragdesk.web.connections import KEYLESS_PAUSE, Connections
 from ragdesk.web.limits import ServeOptions
 from ragdesk.web.request_middleware import MAX_HEADER_BYTES
 
-SWITCH_INTERVAL = (
-    0.001  # seconds; by Python's 0.005 threads that compute hold up the words of streams
-)
+# Seconds; by Python's 0.005 threads that compute hold up the words of streams.
+SWITCH_INTERVAL = 0.001
 LINGER_SECONDS = 2.0  # seconds in which what a refused client still sends is read and thrown away
 LINGER_BYTES = 1_048_576
 NO_ROOM_RESPONSE = (
@@ -48,7 +47,8 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
         super().__init__(*args, **more)
         self.ledger = connections
-        self.trusted, self.owner = False, ""
+        self.trusted = False
+        self.owner = ""
         self.app_state = {**self.app_state, "connection": self}
         self._deadline: asyncio.TimerHandle | None = None
         self._postponed = False
@@ -95,7 +95,8 @@ class BoundedProtocol(H11Protocol):
         if self._under_way():
             self.ledger.mark_busy(self)
             if self._counted is not self.cycle:
-                self._counted, self._arrives_since = self.cycle, time.monotonic()
+                self._counted = self.cycle
+                self._arrives_since = time.monotonic()
                 self._received = 0
 
     def on_response_complete(self) -> None:

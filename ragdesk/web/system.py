@@ -112,7 +112,8 @@ async def readyz(request: Request) -> Response:
     by their vectors alone, as another version wrote their words, and what writes them anew.
     """
     state = server_state(request)
-    status, outages = state.open_collections.status(), state.open_collections.outages()
+    status = state.open_collections.status()
+    outages = state.open_collections.outages()
     states = Counter(status.values())
     served = sum(states[name] for name in SERVED_STATES)
     listing = state.open_collections.listing
@@ -120,7 +121,8 @@ async def readyz(request: Request) -> Response:
     try:
         sees_names = _sees_all_collections(request)
     except HomeUnusable:  # nobody's key can be read, so nobody can ask
-        sees_names, ready = False, False
+        sees_names = False
+        ready = False
     not_served = [
         {"status": status.get(name, "closed"), **outage.json()}
         | ({"collection": name} if sees_names else {})

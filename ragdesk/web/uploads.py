@@ -17,7 +17,8 @@ from typing import IO, Any
 
 from ragdesk.errors import DiskFull
 
-UPLOADS_FOLDER, UPLOADS_LOCK = "uploads", "LOCK"
+UPLOADS_FOLDER = "uploads"
+UPLOADS_LOCK = "LOCK"
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 log = logging.getLogger("ragdesk.web")
 
@@ -26,7 +27,7 @@ class Uploads:
     """The upload folder of one server. Clears what dead servers left when it is made.
 
     Where home cannot be written there is none, and the server answers questions all the same.
-    folder: None then.
+    ``folder`` is None then.
     """
 
     def __init__(self, home: Path) -> None:
@@ -41,10 +42,8 @@ class Uploads:
     def _make_folder(self) -> Path:
         top = self._home / UPLOADS_FOLDER
         top.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (top / UPLOADS_LOCK).open(
-            "ab"
-        ) as gate:  # so that no folder is seen before it is locked
-            fcntl.flock(gate, fcntl.LOCK_EX)
+        with (top / UPLOADS_LOCK).open("ab") as top_lock:
+            fcntl.flock(top_lock, fcntl.LOCK_EX)  # so that none clears a folder before it is locked
             freed = sum(_clear_folder(folder) for folder in top.iterdir() if folder.is_dir())
             folder = top / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
@@ -59,10 +58,10 @@ class Uploads:
     def new_file(self) -> Path:
         """Return the path of a new file. Raises DiskFull, OSError where home is read-only."""
         with refuse_full_disk():
-            stands = self.folder is not None and self.folder.is_dir()  # else removed by hand, say
-            return (
-                self.folder if self.folder and stands else self._make_folder()
-            ) / secrets.token_hex(8)
+            folder = self.folder
+            if folder is None or not folder.is_dir():  # it was removed by hand, say
+                folder = self._make_folder()
+            return folder / secrets.token_hex(8)
 
     def close(self) -> None:
         """Remove everything."""
@@ -94,7 +93,7 @@ def _lock_folder(folder: Path) -> IO[bytes]:
 
 
 def _clear_folder(folder: Path) -> int:
-    """Remove a folder that no living server holds; gives the bytes that this frees."""
+    """Remove a folder that no living server holds; return the bytes that this frees."""
     try:
         lock = _lock_folder(folder)
     except OSError:  # held, or not ours

@@ -1,7 +1,7 @@
 """The folder of all collections, which may be on a disk that comes and goes.
 
-Where a disk is unmounted its mount point remains, an empty folder: that is not a desk whose
-collections were all removed, and nothing is to be written there that its return would hide.
+An unmounted disk leaves its mount point, an empty folder. That must not be taken for a desk whose
+collections were all removed, and nothing may be written there: the mounted disk would hide it.
 """
 
 import errno
@@ -27,12 +27,12 @@ class CollectionsVolume:
         move whole homes.
         """
         try:
-            seen = self._folder.stat()
+            status = self._folder.stat()
         except FileNotFoundError:
             if self._identity is None:  # a new home: the first publish makes it
                 return
             raise OSError(errno.EIO, GONE) from None
-        identity = seen.st_dev, seen.st_ino
+        identity = status.st_dev, status.st_ino
         if self._identity not in (None, identity) and not any(self._folder.iterdir()):
             raise OSError(errno.EIO, GONE)
         self._identity = identity

@@ -94,7 +94,10 @@ def _wraps_content(form: Node) -> bool:
 
 @dataclass(slots=True)
 class _ElementSize:
-    """The size of an element: visible characters, those of links, links, and those to the page."""
+    """The size of an element: its visible characters, and its links.
+
+    link_length: characters within links. page_links: links to places of the same page.
+    """
 
     length: int = 0
     link_length: int = 0

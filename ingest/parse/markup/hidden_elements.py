@@ -8,49 +8,25 @@ from ingest.parse.markup.html_tree import Node, Tree, remove_between, walk_tree
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.
 _HIDDEN = "[hidden],[aria-hidden=true],[style],.sr-only,.visually-hidden,.screen-reader-text"
-
-
 _INVISIBLE_STYLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0\d*)?(?:;|$|!)"
     r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
     r"|text-indent:-\d{3,}|(?:left|top|right):-\d{4,}|clip:rect\(0|clip-path:inset\((?:50|100)%"
     r"|(?:max-)?height:0(?:px)?(?:;|$|!)"
 )
-
-
 _FAINT = re.compile(
     r"opacity:0(?:\.0\d*)?(?:;|$|!)"
     r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
 )
-
-
 _READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
-
-
 _PAPER = "#ffffff"
-
-
 _UNKNOWN = "?"  # a ground that a style sheet may give
-
-
 _CLEAR = {"transparent", "#ffffff00", "#00000000", "#fff0", "#0000"}
-
-
 _NAMED_COLOURS = {"white": _PAPER, "black": "#000000", "snow": "#fffafa", "whitesmoke": "#f5f5f5"}
-
-
 _COMMENT = (("/*", "*/"),)
-
-
 _MEDIA = re.compile(r"@media[^{]*+(?:\{(?:[^{}]*\{[^{}]*\})*|\Z)")
-
-
 _CSS_RULE = re.compile(r"\{([^{}]{1,2000}+)\}")
-
-
 _SELECTORS = 500  # characters before a rule
-
-
 _SIMPLE = re.compile(r"[.#][\w-]+")
 
 

@@ -34,9 +34,8 @@ _TEMPLATE_MARKS = re.compile(
     r"|(?<![ \t])[ \t]*+\{#[\w-]++\}(?=[ \t]*+$)",
     re.MULTILINE,
 )
-_TARGET = re.compile(
-    r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)"
-)  # a link whose address is a variable
+# A link whose address is a variable.
+_TARGET = re.compile(r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)")
 _MODULE = re.compile(
     r"^(?:import\s.+?from\s*['\"].+|import\s+['\"].+|export\s+(?:default|const|let|function)\b.+)$",
     re.MULTILINE,

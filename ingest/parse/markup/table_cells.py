@@ -49,7 +49,7 @@ def write_markup_table(table: Node, builder: DocumentBuilder, unseen: Collection
     if caption is not None:
         builder.add_paragraph(read_line(caption, unseen))
     table_rows.write_table(
-        builder, body or heads, header=_merge_header_rows(heads) if heads and body else None
+        builder, body or heads, header=_make_header(heads) if heads and body else None
     )
     return True
 
@@ -76,9 +76,8 @@ def _is_layout(table: Node, rows: list[tuple[bool, list[Node]]]) -> bool:
     """Tell whether a table only lays out a page: no header cells, and whole sections in it."""
     if any(head or any(cell.tag == "th" for cell in cells) for head, cells in rows):
         return False
-    return any(
-        node.tag in _LAYOUT_TAGS for node in iterate_descendants(table)
-    )  # to the first: they may nest
+    # Only up to the first one: tables may nest.
+    return any(node.tag in _LAYOUT_TAGS for node in iterate_descendants(table))
 
 
 def _read_rows(
@@ -143,10 +142,8 @@ def _read_span(cell: Node, name: str, limit: int) -> int:
     return min(max(int(value), 1), limit) if value.isdecimal() and len(value) <= 9 else 1  # noqa: PLR2004
 
 
-def _merge_header_rows(heads: list[list[str]]) -> list[str]:
-    """Join the header rows column by column: ``Revenue`` over ``2024`` is ``Revenue 2024``."""
+def _make_header(heads: list[list[str]]) -> list[str]:
+    """Make one header of a table's header rows; in a single one, repeated cells stay once."""
     if len(heads) == 1:
         return ["" if n and text == heads[0][n - 1] else text for n, text in enumerate(heads[0])]
-    width = max(map(len, heads))
-    columns = ([row[n] for row in heads if n < len(row) and row[n]] for n in range(width))
-    return [" ".join(dict.fromkeys(column)) for column in columns]
+    return table_rows.merge_header_rows(heads)

@@ -177,7 +177,7 @@ class _BlockReader:
         head = [text for row, text in zip(rows, texts, strict=True) if _is_header_row(row)]
         if head and texts[: len(head)] == head and len(texts) > len(head):
             table_rows.write_table(
-                self.builder, texts[len(head) :], header=_merge_header_cells(head)
+                self.builder, texts[len(head) :], header=table_rows.merge_header_rows(head)
             )
         else:
             table_rows.write_table(self.builder, texts)
@@ -244,10 +244,8 @@ def _apply_properties(style: Style, own: Element | None) -> Style:
         style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)
     numbers = find_child(own, "numPr")
     if numbers is not None:
-        number, depth = (
-            read_attribute(find_child(numbers, "numId")),
-            read_attribute(find_child(numbers, "ilvl")),
-        )
+        number = read_attribute(find_child(numbers, "numId"))
+        depth = read_attribute(find_child(numbers, "ilvl"))
         style = replace(
             style,
             number="" if number == "0" else number or style.number,
@@ -266,9 +264,3 @@ def _find_table(node: Element) -> Element | None:
 
 def _is_header_row(row: Element) -> bool:
     return is_on(find_child(row, "trPr", "tblHeader"))
-
-
-def _merge_header_cells(heads: list[list[str]]) -> list[str]:
-    width = max(map(len, heads))
-    columns = ([row[n] for row in heads if n < len(row) and row[n]] for n in range(width))
-    return [" ".join(dict.fromkeys(column)) for column in columns]

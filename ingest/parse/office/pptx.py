@@ -17,9 +17,8 @@ SLIDES_TYPE = PPTX
 
 _TITLE_PLACEHOLDERS = frozenset({"title", "ctrTitle"})
 _SKIPPED_PLACEHOLDERS = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
-_BODY_PLACEHOLDERS = frozenset(
-    {"body", "obj", ""}
-)  # placeholders whose paragraphs have bullets by themselves
+# Placeholders whose paragraphs have bullets by themselves.
+_BODY_PLACEHOLDERS = frozenset({"body", "obj", ""})
 _SHAPE_TAGS = frozenset({"sp", "graphicFrame", "pic"})
 _ITEM_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[-•·–▪])\s")
 NOTES_HEADING = "Notes"

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from ingest.parse.pdf.page_model import LineCell, Sheet, TextLine
 from ingest.parse.pdf.structure import PdfStructure
 
-PAGES_PER_SAMPLE, MOST_SAMPLES = 150, 3
+PAGES_PER_SAMPLE = 150
+MOST_SAMPLES = 3
 SAME_LETTERS = 0.75  # of the letters of a page: 0.97 to 1.0 on ordinary files
 FAR_MORE_LETTERS = 4  # times the letters: text in a wrong encoding has twice as many
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import unicodedata
 from ingest.parse.text_cleaning import clean_text
 
 # Characters that are read as they are drawn; a page of only these needs no tidying.
-_NEEDS_TIDYING = re.compile("[^\\t\\n\\r -~¡-§©-¬®-³µ-ÿŒœŠšŽž‐-―‘-„†-•…™€\ufffe\0]")
+NEEDS_TIDYING = re.compile("[^\\t\\n\\r -~¡-§©-¬®-³µ-ÿŒœŠšŽž‐-―‘-„†-•…™€\ufffe\0]")
 
 
 # Ligatures and the shaped forms of Arabic letters: what was drawn, not what was written.
@@ -15,23 +15,11 @@ _SHAPED = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc]+")
 
 # TeX draws an accent, then its letter.
 _COMBINING = {"\u00a8": "\u0308", "\u00b4": "\u0301", "\u02c6": "\u0302", "\u02dc": "\u0303"}
-
-
 _ACCENT = re.compile("([\u00a8\u00b4\u02c6\u02dc]) ?([A-Za-z\u0131])")
-
-
 _DOT_LEADER = re.compile(r"(?:\s?[.·…․‥]){5,}\s?|_{4,}")
-
-
 _WIDE_SIGN = "[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
-
-
 _CJK_MARK = "[\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]"  # has its own white space
-
-
 _APART = re.compile(f"(?<={_CJK_MARK}) (?={_WIDE_SIGN})|(?<={_WIDE_SIGN}) (?={_CJK_MARK})")
-
-
 _SPREAD = re.compile(f"(?<={_WIDE_SIGN}) (?={_WIDE_SIGN})")
 _WIDE_PAIR = re.compile(f"{_WIDE_SIGN}(?= ?{_WIDE_SIGN})")
 

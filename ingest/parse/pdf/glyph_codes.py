@@ -11,8 +11,10 @@ import numpy.typing as npt
 from ingest.parse.pdf.page_model import BoolArray, CodeArray
 
 SUSPECT_SHARE = 0.04  # the part of control characters; blanks alone are every sixth letter
-LAST_ASCII_GLYPH, NO_BREAK_SPACE = 97, 172  # where the order leaves ASCII, and misses a glyph
-FIRST_GLYPH, LAST_GLYPH = 3, 222
+LAST_ASCII_GLYPH = 97  # after it the order leaves ASCII
+NO_BREAK_SPACE = 172  # a glyph that the order misses
+FIRST_GLYPH = 3
+LAST_GLYPH = 222
 _ORDINARY_CONTROLS = (0x09, 0x0A, 0x0D)
 
 
@@ -37,15 +39,15 @@ def mark_controls(codes: CodeArray) -> BoolArray:
 
 
 def has_suspect_font(codes: CodeArray) -> bool:
-    """Tell whether some font of a page may tell glyphs for letters."""
+    """Tell whether some font of a page may give glyph numbers in place of letters."""
     return bool(mark_controls(codes).sum() > SUSPECT_SHARE * len(codes) / 2)
 
 
 def read_glyph_codes(codes: CodeArray, fonts: npt.NDArray[np.int64]) -> CodeArray:
     """Turn the glyph numbers of suspect fonts into letters. fonts: (m,) which font each is of.
 
-    >>> told = np.array([36, 21, 17, 3, 36, 65], dtype=np.uint32)
-    >>> "".join(map(chr, read_glyph_codes(told, np.array([0, 0, 0, 0, 1, 1]))))
+    >>> codes = np.array([36, 21, 17, 3, 36, 65], dtype=np.uint32)
+    >>> "".join(map(chr, read_glyph_codes(codes, np.array([0, 0, 0, 0, 1, 1]))))
     'A2. $A'
     """
     read = codes.copy()

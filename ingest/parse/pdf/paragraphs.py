@@ -36,18 +36,14 @@ _FIRST_PARTS = frozenset(
 
 HEADING_SIZE = 1.13  # times the body: a heading's size
 MARGIN_REACH = 200  # points above and below in which lines of one edge share a margin
-CLOSEST_STEP, WIDEST_STEP = (
-    0.7,
-    2.8,
-)  # steps from line to line, in sizes: not overprinted, not apart
+CLOSEST_STEP = 0.7  # from line to line, in sizes: below it a line is overprinted
+WIDEST_STEP = 2.8  # above it a line stands apart
 SMALLEST_STEP = 0.5  # a step that does not lead down: the next column
 MOST_HEADING_LINES = 4  # lines
 MOST_HEADING_LETTERS = 180
 MARGIN_LINES = 5  # lines above and below that share a margin
-FEWEST_CHAIN_LINES, NARROWEST_CHAIN = (
-    3,
-    24,
-)  # lines, letters on average: a column of text, not of entries
+FEWEST_CHAIN_LINES = 3  # lines of a column of text; fewer may be entries of a table
+NARROWEST_CHAIN = 24  # letters of such a line, on average
 
 WordLookup = Callable[[str], bool]
 

@@ -28,7 +28,9 @@ from ingest.parse.pdf.text_lines import make_lines
 
 PDFIUM_HYPHEN = "\ufffe"  # pdfium's mark for a hyphen at a line's end
 FORCE_BOLD = 1 << 18  # font descriptor flag, ISO 32000-1 table 123
-FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE = 0xD800, 0xDFFF, 0x10FFFF
+FIRST_SURROGATE = 0xD800
+LAST_SURROGATE = 0xDFFF
+LAST_CODE = 0x10FFFF
 NEWLINE = 0x0A
 FARTHEST_POINT = 1e5  # points: what a damaged page says beyond is no place
 SMALLEST_WORD = 1.2  # points: what is drawn smaller hides words from readers, not from programs
@@ -42,8 +44,6 @@ _IS_SPACE[_SPACE_CODES] = True
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|cmbx|simhei|-medi", re.IGNORECASE)
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
-
-
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _loose_box = bind_function(pdfium.FPDFText_GetLooseCharBox, _pointer, _int, _pointer)
 _get_text = bind_function(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointer)

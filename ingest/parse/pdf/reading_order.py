@@ -23,7 +23,8 @@ MOST_LINES = 1_000  # of a page that is compared line by line
 LARGEST_SIGN = 1.05  # times the size of the words it stands at
 MOST_STRAYS = 0.25  # the part of a page's lines that is set apart before all are ordered anew
 PROSE_LETTERS = 14  # letters of a line, on average: fewer are cells of a table
-PAIR_CELLS, FEWEST_PAIRS = 2, 5  # cells of a line across two columns, and how many such lines
+PAIR_CELLS = 2  # cells of a line across two columns
+FEWEST_PAIRS = 5  # such lines, for the page to have columns
 FEWEST_COLUMN_LINES = 3  # lines make a column
 MOST_CROSSING = 0.4  # the part of a page's lines that may run across its columns
 

@@ -28,7 +28,8 @@ BOX_MAGIC = b"BOX1"
 MOST_RANGES = 8_000_000
 _RUNS: tuple[RunDirection, ...] = ("right", "left", "down", "up")
 _CODES = {run: code for code, run in enumerate(_RUNS)}
-_COLUMN_COUNT, _RANGE_BYTES = 7, 29  # of four bytes each, and one byte: bytes of a range
+_COLUMN_COUNT = 7  # of four bytes each
+_RANGE_BYTES = 29  # of a range: its columns and one byte
 _HEAD_BYTES = 8  # bytes of the two numbers at the head
 _LARGEST_LENGTH = 100_000  # a length in points beyond which a file lies
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ingest.parse.pdf.drawn_text import _NEEDS_TIDYING, tidy_ordinary_text, tidy_text
+from ingest.parse.pdf.drawn_text import NEEDS_TIDYING, tidy_ordinary_text, tidy_text
 from ingest.parse.pdf.page_model import (
     BoolArray,
     Box,
@@ -32,7 +32,8 @@ SAME_LINE_SHARE = 0.4
 TURNED_HEIGHTS = 3.0  # a word this many times as tall as its neighbour runs down the page beside it
 SMALLEST_SIZE = 0.5  # points
 TOUCHING_GAP = 0.1  # and closer than this they are one word, whatever stands between them
-FIRST_CJK, MOST_CJK = 0x2E80, 0.5  # of the words of a page
+FIRST_CJK = 0x2E80
+MOST_CJK = 0.5  # of the words of a page
 # How even the gaps of a stretched line are, least to widest, by their number; of four: 0.85.
 EVEN_GAPS = (2, 2, 0.97, 0.93)
 
@@ -74,7 +75,7 @@ def make_lines(
     spans = zip(words.starts[firsts].tolist(), words.ends[lasts].tolist(), strict=True)
     places = _measure_cells(words.boxes, firsts)
     view_boxes = places if run == "right" else _measure_cells(layout_boxes, firsts)
-    read = tidy_text if _NEEDS_TIDYING.search(text) else tidy_ordinary_text
+    read = tidy_text if NEEDS_TIDYING.search(text) else tidy_ordinary_text
     cells = [LineCell(read(text[a:b]), box) for (a, b), box in zip(spans, places, strict=True)]
     begins = [0, *(np.flatnonzero(row[firsts[1:] - 1]) + 1).tolist(), len(firsts)]
     heights = (layout_boxes[:, 3] - layout_boxes[:, 1]).tolist()

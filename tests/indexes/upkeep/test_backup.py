@@ -14,6 +14,7 @@ from fakes import document, publish
 from indexes.errors import CollectionBusy, IndexDamaged, IndexNotFound
 from indexes.index import Index
 from indexes.store import generations, locks
+from indexes.store.strict_json import checksum_facts
 from indexes.upkeep import backup, backup_format, garbage, restore, rollback, verify
 from ragdesk.assemble import EXTRA_FILES
 
@@ -102,7 +103,7 @@ def test_a_backup_of_odd_names_is_refused(made, tmp_path, name):
     file = tmp_path / "odd.rdb"
     facts = {"format": 1, "generation": 1, "created": "", "sums": {}, "files": {}}
     facts["files"][name] = {"size": 1, "sha256": 64 * "0"}
-    body = json.dumps({**facts, "checksum": backup_format.checksum_listing(facts)}).encode()
+    body = json.dumps({**facts, "checksum": checksum_facts(facts)}).encode()
     with tarfile.open(file, "w") as archive:
         import io  # noqa: PLC0415
 
