@@ -99,10 +99,7 @@ class OpenCollection:
 
 
 class Workspace:
-    """Opens a home's collections by its settings; one embedder serves all of them.
-
-    One embedder serves all collections.
-    """
+    """Opens a home's collections by its settings; one embedder serves all of them."""
 
     def __init__(self, home: Path, settings: Settings, embedder: Embedder | None = None) -> None:
         self.home, self.settings = home, settings

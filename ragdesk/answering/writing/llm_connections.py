@@ -2,7 +2,7 @@
 
 A model's tokens come one by one, so what it takes to read a few bytes is paid for every token.
 httpx's own way sets up a deadline and stops listening again around each read; deadlines stand in
-``generate.py``, and asyncio's streams bound what they take in ahead. Reading costs a third less
+``openai_client.py``, and asyncio's streams bound what they take in ahead. Reading costs a third less
 (``tests/lab/RESULTS.md``, Gateway). Addresses with TLS go httpx's own way.
 
 What comes is foreign: it is read a few KiB at a time, the event loop runs in between, and the head
