@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 from indexes.chunk import SearchFilter
-from indexes.lexical.ranking import Ranking
+from indexes.lexical.bm25 import Ranking
 from indexes.store.document_table import DocumentTable
 from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
 from indexes.store.validity_periods import PeriodClock

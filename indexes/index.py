@@ -27,7 +27,7 @@ from indexes.errors import (
     WordsOutdated,
     tells_absence,
 )
-from indexes.lexical.ranking import Ranking
+from indexes.lexical.bm25 import Ranking
 from indexes.search_results import Hits, Rows, Scores, Vectors, merge_hits
 from indexes.store import content_digest, document_table, generations, locks, manifest
 from indexes.store.access_log import NO_ACCESS_CHANGES, AccessChanges

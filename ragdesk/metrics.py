@@ -12,7 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome
 from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED
-from ragdesk.handles import count_handles, handle_limit
+from ragdesk.file_handles import count_handles, handle_limit
 from ragdesk.outage import OUTAGE_CODES, Outage
 
 OTHER_LABEL = "other"

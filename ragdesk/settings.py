@@ -42,7 +42,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
-from ragdesk.web.limits import ServeOptions
+from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
 DEFAULT_HOME = Path("var")

@@ -11,13 +11,13 @@ from fakes import HashEmbedder
 from ragdesk import logs
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api, server
-from ragdesk.web.limits import ServeOptions
+from ragdesk.web.serve_options import ServeOptions
 
 
 def main(home: Path, port: int, seconds: float) -> None:

@@ -14,7 +14,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
-from ragdesk.web.limits import ServeOptions
+from ragdesk.web.serve_options import ServeOptions
 
 REFUNDS = "# Refunds\nA refund reaches a bank account within 5 working days.\nGift cards are not refunded.\n"
 TEXTS = {

@@ -7,7 +7,6 @@ from errno import ENOSPC, ENOTEMPTY
 from pathlib import Path
 from typing import IO, Any
 
-from indexes import parts
 from indexes.errors import (
     CollectionBusy,
     IndexDamaged,
@@ -29,7 +28,7 @@ from indexes.store.paths import (
     ORIGINALS_FOLDER,
     join_stored,
 )
-from indexes.upkeep import rollback, verify
+from indexes.upkeep import part_moves, rollback, verify
 from indexes.upkeep.backup_format import (
     GENERATION_FOLDER,
     BackupFiles,
@@ -102,7 +101,7 @@ def _restore_into(
         return number
     finally:
         for path in (collection / generations.SEGMENTS_FOLDER, collection / ORIGINALS_FOLDER):
-            durability.discard_path(path / parts.STAGE)
+            durability.discard_path(path / part_moves.STAGE)
         durability.discard_path(place)
 
 
@@ -192,7 +191,7 @@ def _install_parts(
     moved: list[tuple[Path, Path]] = []
     try:
         for name in (generations.SEGMENTS_FOLDER, ORIGINALS_FOLDER):
-            parts.move_parts(place, collection, name, moved)
+            part_moves.move_parts(place, collection, name, moved)
         failpoints.reach_failpoint("backup moved in")
         past_limits.merge_limits(own, past_limits.read_all_limits(place))
         number = generations.publish_generation(collection, plan, regrouped, base=table)

@@ -13,7 +13,7 @@ from indexes.chunk import Passage
 from indexes.embedding.embedder import Embedder
 from indexes.text.tokens import drop_stopwords
 from ragdesk.answering.retrieval.passage_words import SentenceWords, analyze_sentences, chunk_words
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
 ANSWER_DOCUMENTS = 8  # over which an answer may be repeated

@@ -18,7 +18,7 @@ from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Choice, Question
 from ragdesk.answering.retrieval.passage_words import chunk_words
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

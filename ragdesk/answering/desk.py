@@ -46,11 +46,11 @@ from ragdesk.answering.messages import (
 from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.retrieval.reranker import Reranker
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.step_clock import StepClock
-from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED, WORDS_REASON, EngineFailed
 

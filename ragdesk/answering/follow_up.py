@@ -14,7 +14,7 @@ from indexes.text.scripts import detect_language
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Turn
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
-from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing import prompts
 from ragdesk.answering.writing.generator import GenerateText
 from ragdesk.answering.writing.sanitize import sanitize_text

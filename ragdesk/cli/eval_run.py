@@ -15,7 +15,7 @@ from ragdesk.cli import shared_options
 from ragdesk.cli.eval_target import open_eval_target
 from ragdesk.cli.shared_options import F
 from ragdesk.errors import CheckFailed, TooManyErrors
-from ragdesk.handles import raise_handle_limit
+from ragdesk.file_handles import raise_handle_limit
 
 RUN_EXAMPLES = (
     """

@@ -23,7 +23,7 @@ from ingest.source_watcher import WatchOptions, watch_sources
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.errors import describe_error
-from ragdesk.handles import raise_handle_limit
+from ragdesk.file_handles import raise_handle_limit
 from ragdesk.settings import load_settings
 
 SHOWN_SKIPS = 10  # skipped files that are listed

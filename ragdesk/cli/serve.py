@@ -5,7 +5,7 @@ import click
 from ragdesk import logs
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
-from ragdesk.handles import raise_handle_limit
+from ragdesk.file_handles import raise_handle_limit
 from ragdesk.settings import load_settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api, server

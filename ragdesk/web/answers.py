@@ -17,7 +17,7 @@ from ragdesk.answering.answer import (
     rank_passages,
     to_json_object,
 )
-from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal, check_access

@@ -12,18 +12,18 @@ from indexes.errors import ModelMissing
 from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
-from ragdesk.web import answers, document_access, documents, problems, schemas, system
+from ragdesk.web import answers, document_access, documents, health_routes, problems, schemas
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
-from ragdesk.web.limits import ServeOptions
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
+from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, documents.router, system.router)
+ROUTERS = (answers.router, documents.router, health_routes.router)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -87,7 +87,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
-    app.add_middleware(system.PageFiles)
+    app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app

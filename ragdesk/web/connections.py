@@ -12,8 +12,8 @@ import time
 from collections import Counter, OrderedDict
 from typing import Protocol
 
-from ragdesk.web.limits import ServeOptions
 from ragdesk.web.request_slots import STALL_SECONDS
+from ragdesk.web.serve_options import ServeOptions
 
 RESERVED_HANDLES = 256  # handles kept for files, or half of a small limit
 CHECK_SECONDS = 0.5  # seconds between two looks at what the clients read

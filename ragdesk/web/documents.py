@@ -20,7 +20,7 @@ from indexes.store.document_table import ListedDocument
 from indexes.store.paths import open_plain, original_file
 from ingest import sources
 from ingest.source_changes import belongs_to_source
-from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound, TooManyCollections
 from ragdesk.support.access import Principal, split_names

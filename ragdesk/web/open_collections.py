@@ -23,7 +23,7 @@ from indexes.store.access_log import AccessChanges
 from indexes.store.generations import collect_access_since, list_generations
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound, Overloaded
-from ragdesk.handles import SpareHandles
+from ragdesk.file_handles import SpareHandles
 from ragdesk.metrics import Metrics
 from ragdesk.outage import Outage, outage_code
 from ragdesk.web.leased_collection import LeasedCollection

@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from ragdesk.errors import BadRequest, Timeout, TooLarge, WrongMedia
 from ragdesk.web.connections import SLOWEST
-from ragdesk.web.limits import ServeOptions
 from ragdesk.web.request_slots import BodyArrivals
+from ragdesk.web.serve_options import ServeOptions
 
 MAX_JSON_DEPTH = 32
 MAX_JSON_DIGITS = 18  # what fits a signed 64-bit integer

@@ -27,8 +27,8 @@ from ragdesk.support.key_store import KeyStore
 from ragdesk.web.acceptor import Acceptor
 from ragdesk.web.auth import is_loopback
 from ragdesk.web.connections import KEYLESS_PAUSE, Connections
-from ragdesk.web.limits import ServeOptions
 from ragdesk.web.request_middleware import MAX_HEADER_BYTES
+from ragdesk.web.serve_options import ServeOptions
 
 # Seconds; by Python's 0.005 threads that compute hold up the words of streams.
 SWITCH_INTERVAL = 0.001

@@ -9,8 +9,8 @@ from ragdesk.metrics import Metrics
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
-from ragdesk.web.limits import ServeOptions
 from ragdesk.web.open_collections import OpenCollections
+from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.uploads import Uploads
 
 

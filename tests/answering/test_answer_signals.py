@@ -14,7 +14,7 @@ from ragdesk.answering.retrieval.question_analysis import (
     analyze_question,
     weigh_terms,
 )
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 ADDED = {"topic", "topic_all", "told", "told_all", "meant", "both"}
 

@@ -35,7 +35,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api, server
-from ragdesk.web.limits import ServeOptions
+from ragdesk.web.serve_options import ServeOptions
 from tests.lab.results import write_section
 
 FIGURES = Path(__file__).with_name("RESILIENCY.md")

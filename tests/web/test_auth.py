@@ -11,8 +11,8 @@ from ragdesk.errors import KeyRequired
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import server
 from ragdesk.web.api import ROUTERS
-from ragdesk.web.limits import ServeOptions
 from ragdesk.web.request_middleware import SlotMiddleware
+from ragdesk.web.serve_options import ServeOptions
 
 OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
 DOCUMENTS = "/v1/collections/default/documents"

@@ -20,10 +20,10 @@ from starlette.testclient import TestClient
 from web_home import publish, serving
 
 from ragdesk.assemble import OpenCollection, Workspace
-from ragdesk.handles import count_handles, raise_handle_limit
+from ragdesk.file_handles import count_handles, raise_handle_limit
 from ragdesk.settings import Settings
 from ragdesk.web import api, documents
-from ragdesk.web.limits import ServeOptions
+from ragdesk.web.serve_options import ServeOptions
 
 ASK = {"question": "How many days does a refund take?"}
 SEARCH_OTHER = {"query": "marmalade", "collection": "other"}

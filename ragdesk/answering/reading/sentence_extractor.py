@@ -25,7 +25,7 @@ from ragdesk.answering.retrieval.passage_words import (
     heading_words,
 )
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Quote, Statement
 
 

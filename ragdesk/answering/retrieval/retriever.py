@@ -22,6 +22,11 @@ from indexes.store.row_layout import RowFlags, SearchMask
 from indexes.text.scripts import reads_without_cjk
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.near_duplicates import collapse_duplicates
+from ragdesk.answering.retrieval.passage_order import (
+    PriorityLanes,
+    iter_best_first,
+    order_with_lanes,
+)
 from ragdesk.answering.retrieval.passage_words import (
     best_sentence_share,
     bound_sentence_share,
@@ -35,8 +40,7 @@ from ragdesk.answering.retrieval.question_analysis import (
     question_likeness,
     weigh_terms,
 )
-from ragdesk.answering.retrieval.ranking import PriorityLanes, iter_best_first, order_with_lanes
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
 
 CONTEXT_CHUNKS = 3

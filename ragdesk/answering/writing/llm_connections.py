@@ -2,8 +2,8 @@
 
 A model's tokens come one by one, so what it takes to read a few bytes is paid for every token.
 httpx's own way sets up a deadline and stops listening again around each read; deadlines stand in
-``openai_client.py``, and asyncio's streams bound what they take in ahead. Reading costs a third less
-(``tests/lab/RESULTS.md``, Gateway). Addresses with TLS go httpx's own way.
+``openai_client.py``, and asyncio's streams bound what they take in ahead. Reading costs a third
+less (``tests/lab/RESULTS.md``, Gateway). Addresses with TLS go httpx's own way.
 
 What comes is foreign: it is read a few KiB at a time, the event loop runs in between, and the head
 of a reply has an end (httpcore itself parses 64 KiB at once, and 100 interim replies a second).
@@ -19,7 +19,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from ragdesk.answering.writing.loop_turns import LoopTurns
+from ragdesk.answering.writing.event_loop_yield import LoopTurns
 
 READ_STEP = (
     4_096  # bytes read at once: as many as the parser of the protocol takes in 10 ms at the worst

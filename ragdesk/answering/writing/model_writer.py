@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from ragdesk.answering.answer import ClaimVerdict, Question
 from ragdesk.answering.retrieval.passage_words import has_words
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement, WriterNote
-from ragdesk.answering.threads import run_in_thread
+from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing import prompts
 from ragdesk.answering.writing.answer_decoder import (
     DecodedSentence,
@@ -19,9 +19,9 @@ from ragdesk.answering.writing.answer_decoder import (
     StructuredDecoder,
 )
 from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.event_loop_yield import LoopTurns
 from ragdesk.answering.writing.generator import Finish, GenerateText
 from ragdesk.answering.writing.llm_engine import LlmEngine
-from ragdesk.answering.writing.loop_turns import LoopTurns
 from ragdesk.answering.writing.prompt_builder import SENTENCE_CHARACTERS
 from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text

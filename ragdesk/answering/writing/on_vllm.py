@@ -1,7 +1,7 @@
 """vLLM inside this process, for one machine: no server, no port. The only door to the library.
 
-Install ``ragdesk[gpu]``. A separate ``vllm serve`` (``openai_client.py``) restarts without the desk and
-scales to replicas; this is for a box that runs one desk and one model.
+Install ``ragdesk[gpu]``. A separate ``vllm serve`` (``openai_client.py``) restarts without the desk
+and scales to replicas; this is for a box that runs one desk and one model.
 """
 
 import asyncio

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
+from ragdesk.answering.writing.event_loop_yield import LoopTurns
 from ragdesk.answering.writing.llm_pool import parse_retry_after
-from ragdesk.answering.writing.loop_turns import LoopTurns
 from ragdesk.errors import EngineFailed
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model

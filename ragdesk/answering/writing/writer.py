@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.writing.generator import GenerateText
 

@@ -27,7 +27,7 @@ from ragdesk.answering.reading.sentence_extractor import (
     SentenceCandidate,
     SentenceExtractor,
 )
-from ragdesk.answering.retrieval.result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from tests.lab.open_sets import Remembering, embedder, opened, written
 from tests.lab.results import write_section

@@ -1,7 +1,7 @@
 """The lexical engines that were held against each other, each behind the same five calls.
 
 All get the same tokens, made once by ``indexes.text.tokens``: only the engines differ. This is a
-bench, so it may import ``indexes.lexical.ranking``; nothing else in ``eval`` does.
+bench, so it may import ``indexes.lexical.bm25``; nothing else in ``eval`` does.
 """
 
 import sqlite3
@@ -14,8 +14,8 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
+from indexes.lexical.bm25 import LexicalOptions, Ranking
 from indexes.lexical.postings import LexicalIndex
-from indexes.lexical.ranking import LexicalOptions, Ranking
 from tests.fakes import write_lexical_index
 
 K1 = LexicalOptions().k1

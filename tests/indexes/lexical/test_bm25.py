@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from indexes.errors import IndexDamaged
 from indexes.lexical import index_writer, postings
+from indexes.lexical.bm25 import LexicalOptions, Ranking
 from indexes.lexical.postings import LexicalIndex
-from indexes.lexical.ranking import LexicalOptions, Ranking
 from indexes.text.tokens import tokenize_text
 
 TERMS = ["a", "b", "c", "d", "e", "é", "退"]
