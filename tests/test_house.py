@@ -270,3 +270,15 @@ def test_what_a_han_character_is_stands_in_one_place():
         if file not in {"indexes/text/scripts.py", *wider, *stored}:
             spelt = re.search(r"\\u(?:3400|4e00)-\\u9f", source)
             assert not spelt, f"{file} spells out what Han is: take HAN of indexes.text.scripts"
+
+
+def test_no_private_name_crosses_a_module():
+    private = [
+        f"{file} imports {alias.name} of {node.module}"
+        for file, tree, _ in files()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ROOMS
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert not private

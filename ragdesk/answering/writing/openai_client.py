@@ -21,11 +21,11 @@ from ragdesk.answering.writing.generator import Finish, GenerateOptions
 from ragdesk.answering.writing.llm_pool import LlmPool, LlmServer
 from ragdesk.answering.writing.openai_stream import (
     STREAM_CUT,
-    _has_content_coding,
-    _iter_events,
-    _parse_event,
-    _read_body,
-    _status_error,
+    has_content_coding,
+    iter_server_events,
+    make_status_error,
+    parse_server_event,
+    read_limited_body,
 )
 from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.errors import EngineFailed
@@ -122,13 +122,13 @@ class OpenAIGenerator:
             async with asyncio.timeout_at(first):
                 response = await self._send_prompt(replica, prompt)
             most = self._options.max_tokens
-            async with aclosing(response), aclosing(_iter_events(response, most)) as events:
+            async with aclosing(response), aclosing(iter_server_events(response, most)) as events:
                 clock = asyncio.get_running_loop().time
                 while True:
                     async with asyncio.timeout_at(deadline):
                         if clock() > deadline:
                             await asyncio.sleep(1)  # what lies ready would never be interrupted
-                        piece, stop = _parse_event(await anext(events, STREAM_CUT))
+                        piece, stop = parse_server_event(await anext(events, STREAM_CUT))
                     if piece:
                         yield piece
                         deadline = min(clock() + self._options.silence_seconds, end)
@@ -161,8 +161,8 @@ class OpenAIGenerator:
         response = await self._http.send(request, stream=True)
         if response.status_code != HTTP_OK:
             await response.aclose()
-            raise _status_error(response, replica.url)
-        if _has_content_coding(response):
+            raise make_status_error(response, replica.url)
+        if has_content_coding(response):
             await response.aclose()
             about = f"{replica.url} codes its replies although none is asked for: turn that off."
             raise EngineFailed("garbage", about)
@@ -190,7 +190,7 @@ class OpenAIGenerator:
     async def _fetch_model_name(self, replica: LlmServer) -> str:
         request = self._http.build_request("GET", f"{replica.url}/models", headers=CLOSE_HEADERS)
         async with aclosing(await self._open_response(request, replica)) as response:
-            body = await _read_body(response, LARGEST_LIST)
+            body = await read_limited_body(response, LARGEST_LIST)
         try:
             name = from_json(body)["data"][0]["id"]
         except (ValueError, KeyError, IndexError, TypeError) as error:

@@ -36,7 +36,8 @@ FAILED_STOPS = {"abort", "error"}
 STREAM_CUT = b""  # what stands for the end of a stream that did not say why it ends
 
 
-def _status_error(response: "httpx.Response", url: str) -> EngineFailed:
+def make_status_error(response: "httpx.Response", url: str) -> EngineFailed:
+    """Make the error of a reply that is no success, by its status."""
     status = response.status_code
     if status in {429, 503}:
         after = parse_retry_after(response.headers.get("retry-after", ""))
@@ -50,12 +51,13 @@ def _status_error(response: "httpx.Response", url: str) -> EngineFailed:
     return EngineFailed("refused", f"The language model failed ({status}).")
 
 
-def _has_content_coding(response: "httpx.Response") -> bool:
+def has_content_coding(response: "httpx.Response") -> bool:
+    """Tell whether a body is compressed, which is not asked for and not read."""
     coding = response.headers.get("content-encoding", "")
     return coding.strip().lower() not in {"", "identity"}
 
 
-async def _read_body(response: "httpx.Response", max_bytes: int) -> bytes:
+async def read_limited_body(response: "httpx.Response", max_bytes: int) -> bytes:
     """Read a whole reply. Raises EngineFailed for one of more bytes."""
     body = bytearray()
     turns = LoopTurns()
@@ -69,7 +71,9 @@ async def _read_body(response: "httpx.Response", max_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def _iter_events(response: "httpx.Response", tokens: int) -> AsyncGenerator[bytes, None]:
+async def iter_server_events(
+    response: "httpx.Response", tokens: int
+) -> AsyncGenerator[bytes, None]:
     """Split a stream into the data of its events. Raises EngineFailed for one without end.
 
     tokens: that were asked for; they bound how much may come.
@@ -99,7 +103,7 @@ def _check_bound(beyond: object) -> None:
         raise EngineFailed("garbage", "The language model's reply has no end.")
 
 
-def _parse_event(data: bytes) -> tuple[str, str]:
+def parse_server_event(data: bytes) -> tuple[str, str]:
     """Read an event: the words it adds, and why the model stopped, if it did."""
     if data == STREAM_CUT:
         raise EngineFailed("truncated", "The language model broke off.")
