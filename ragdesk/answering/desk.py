@@ -52,7 +52,8 @@ from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.threads import run_in_thread
 from ragdesk.answering.writing.writer import Writer, WriterPart
-from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED, WORDS_REASON, EngineFailed
+from ragdesk.degradation import format_degraded_reason
+from ragdesk.errors import EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
 
@@ -250,9 +251,7 @@ class Desk:
         clock: StepClock,
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
-        degraded_reason = _degraded_reason(
-            state.reason, words_outdated=self.retrieve.index.words_outdated
-        )
+        degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
@@ -274,14 +273,6 @@ class Desk:
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
         )
-
-
-def _degraded_reason(engine_reason: str, *, words_outdated: bool) -> str | None:
-    """Say why an answer may be worse than it could be, code first; the model's reason leads."""
-    reasons = {engine_reason: ENGINE_REASONS[engine_reason]} if engine_reason else {}
-    if words_outdated:
-        reasons[WORDS_OUTDATED] = WORDS_REASON
-    return "; ".join(f"{code}: {words}" for code, words in reasons.items()) or None
 
 
 def _claimless_text(state: AnswerState, language: str) -> str:

@@ -16,6 +16,7 @@ from indexes.text import tokens, word_forms
 from ragdesk.answering.retrieval import near_duplicates, passage_words
 from ragdesk.assemble import Workspace
 from ragdesk.cli.main import cli
+from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
@@ -26,6 +27,7 @@ HANDBOOK = {
 }
 ASKED = "How long does a refund take?"
 QUESTION = {"question": ASKED}
+LOCAL = "http://localhost:8080"
 
 
 def forget_words() -> None:
@@ -90,15 +92,20 @@ def test_vectors_answer_and_the_next_ingest_writes_the_words(run, tmp_path, chan
     assert answer["degraded_reason"].startswith("words_outdated: ")
     assert {name for passage in answer["passages"] for name in passage["found_by"]} == {"dense"}
     assert "Degraded: words_outdated" in run("ask", ASKED).stdout
+    found = run("search", "退款", "--json")
+    assert json.loads(found.stdout)["degraded_reason"] == answer["degraded_reason"]
+    assert f"Degraded: {answer['degraded_reason']}" in run("search", "退款").stderr
     finding = collection_finding(run("doctor", "--json"))
     assert finding["state"] == "note"
-    assert finding["remedy"] == "Write them anew: ragdesk ingest PATH --collection default"
+    assert finding["remedy"] == "Write its words anew: ragdesk ingest PATH --collection default"
 
     assert "chunks would be written anew" in run("ingest", kb, "--plan").stdout
     report = run("ingest", kb).stdout
     assert "2 unchanged" in report
     assert "chunks were written anew, as another version wrote them" in report
     assert not json.loads(run("ask", ASKED, "--json").stdout)["degraded"]
+    assert json.loads(run("search", ASKED, "--json").stdout)["degraded_reason"] is None
+    assert run("search", ASKED).stderr == ""
     assert collection_finding(run("doctor", "--json"))["state"] == "ok"
 
 
@@ -111,7 +118,9 @@ def test_without_vectors_it_is_exit_3_until_the_next_ingest(run, tmp_path, chang
     assert refused.exit_code == 3
     error = json.loads(refused.stdout)["error"]
     assert error["code"] == "words_outdated"
-    assert error["message"].endswith("Write its words anew: ragdesk ingest PATH")
+    step = "Write its words anew: ragdesk ingest PATH --collection default"
+    assert error["message"].endswith(step)
+    assert "Collection default: " in error["message"]
     ill = run("doctor", "--json", model="none")
     assert ill.exit_code == 1
     assert "ragdesk ingest PATH" in collection_finding(ill)["remedy"]
@@ -130,14 +139,18 @@ def test_a_server_says_so_in_answers_readiness_and_metrics(tmp_path, change_stem
     with serving(home, KeyStore(home)) as client:
         answer = client.post("/v1/answers", json=QUESTION).json()
         assert answer["degraded_reason"].startswith("words_outdated: ")
+        found = client.post("/v1/search", json={"query": ASKED}).json()
+        assert found["degraded_reason"] == answer["degraded_reason"]
         newer = client.post("/v1/answers", json={**QUESTION, "collection": "newer"}).json()
         assert not newer["degraded"]
+        found = client.post("/v1/search", json={"query": ASKED, "collection": "newer"}).json()
+        assert found["degraded_reason"] is None
         ready = client.get("/readyz")
         assert ready.status_code == 200
         assert ready.json()["degraded"] == [
             {
                 "reason": "words_outdated",
-                "next_step": "ragdesk ingest PATH --collection default",
+                "next_step": "ragdesk indexes compact --collection default",
                 "collection": "default",
             }
         ]
@@ -152,7 +165,7 @@ def test_a_server_does_not_serve_outdated_words_alone(tmp_path, cache, change_st
     desks.make_job("default").run([kb])
     change_stems()
     app = api.build_app(desks, KeyStore(home))
-    with TestClient(app, base_url="http://localhost:8080") as client:
+    with TestClient(app, base_url=LOCAL) as client:
         refused = client.post("/v1/answers", json=QUESTION)
         assert (refused.status_code, refused.json()["code"]) == (503, "words_outdated")
         ready = client.get("/readyz")
@@ -160,3 +173,45 @@ def test_a_server_does_not_serve_outdated_words_alone(tmp_path, cache, change_st
         (missing,) = ready.json()["not_served"]
         assert missing["reason"] == "words_outdated"
         assert missing["next_step"] == "ragdesk ingest PATH --collection default"
+
+
+def test_words_newer_than_the_program_ask_for_the_newer_program(tmp_path, run, cache, monkeypatch):
+    kb = write(tmp_path / "kb", HANDBOOK)
+    assert run("ingest", kb).exit_code == 0
+    assert run("ingest", kb, "-c", "words", model="none").exit_code == 0
+    monkeypatch.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION - 1)
+
+    step = "Start ragdesk again, in the newer version that wrote the words"
+    assert "ragdesk is to be started again" in run("search", ASKED).stderr
+    assert collection_finding(run("doctor", "--json"))["remedy"] == f"{step}."
+    refused = run("ask", ASKED, "-c", "words", model="none")
+    assert refused.exit_code == 3
+    assert refused.stderr.endswith(f" {step}.\n")
+    desks = Workspace(
+        tmp_path / "home", Settings(), open_embedder(EmbedOptions(device="cpu"), cache)
+    )
+    with TestClient(api.build_app(desks, KeyStore(desks.home)), base_url=LOCAL) as client:
+        (degraded,) = client.get("/readyz").json()["degraded"]
+        assert (degraded["reason"], degraded["next_step"]) == ("words_outdated", step)
+
+
+def test_an_older_generation_answers_for_one_with_newer_words(tmp_path, cache, monkeypatch):
+    """A server of the version before goes on; its newest generation is whole, and not damaged."""
+    home = tmp_path / "home"
+    none = open_embedder(EmbedOptions(model="none"), cache)
+    desks = Workspace(home, replace(Settings(), embed=EmbedOptions(model="none")), none)
+    kb = write(tmp_path / "kb", HANDBOOK)
+    desks.make_job("default").run([kb])
+    with monkeypatch.context() as newer_program:
+        newer_program.setattr(tokens, "TOKENS_VERSION", 2)
+        desks.make_job("default").run([kb])
+    with TestClient(api.build_app(desks, KeyStore(home)), base_url=LOCAL) as client:
+        assert client.post("/v1/answers", json=QUESTION).json()["generation"] == 1
+        (behind,) = client.get("/readyz").json()["not_served"]
+    assert (behind["status"], behind["reason"]) == ("behind", "words_outdated")
+    assert behind["next_step"].startswith("Start ragdesk again")
+    finding = next(iter(SelfTest(desks).collections()))
+    assert (finding.state, finding.remedy) == (
+        "note",
+        "An older one answers. Start ragdesk again, in the newer version that wrote the words.",
+    )
