@@ -88,7 +88,8 @@ class Desk:
 
     rerank: reads the passages found once more, or None. writer: who writes the answer; the
     documents' own sentences, chosen by ``extract``, where none is given. calibration: when to
-    answer, as fitted on this collection; it goes before ``decide.floor``. degrade: extraction steps
+    answer, as fitted on this collection; it goes before ``decide.floor`` while words find passages,
+    as its promise was fitted with them. degrade: extraction steps
     in when the writer fails. refuse: one unsupported sentence makes the answer unsupported.
     """
 
@@ -140,7 +141,7 @@ class Desk:
             retrieval = replace(retrieval, passages=ordered)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
-        if self.calibration or question.explain:
+        if self._valid_calibration or question.explain:
             with clock.measure_step("assess"):
                 retrieval = await run_in_thread(
                     add_answer_signals, retrieval, self.retrieve.embedder
@@ -218,17 +219,24 @@ class Desk:
 
     def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
-        if self.calibration is None:
+        calibration = self._valid_calibration
+        if calibration is None:
             return answer_likelihood(retrieval.signals) >= self.decide.floor
-        return (self._calibrated_confidence(retrieval) or 0.0) >= self.calibration.floor(
+        return (self._calibrated_confidence(retrieval) or 0.0) >= calibration.floor(
             retrieval.analysis.language
         )
 
+    @property
+    def _valid_calibration(self) -> Calibration | None:
+        """Return the calibration; None while words are off, which says nothing of that state."""
+        return None if self.retrieve.index.words_outdated else self.calibration
+
     def _calibrated_confidence(self, retrieval: Retrieval) -> float | None:
-        """Return the calibrated likelihood that there is an answer; None where none was fitted."""
-        if self.calibration is None:
+        """Return the calibrated likelihood that there is an answer; None where none holds."""
+        calibration = self._valid_calibration
+        if calibration is None:
             return None
-        return round(self.calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)
+        return round(calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)
 
     def _choose_writer(self) -> Writer:
         return self.writer or self._extractive_writer()
