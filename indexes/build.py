@@ -56,6 +56,7 @@ class PublishResult:
     changed: False when there was nothing to write and the generation is the one before.
     resumed: texts whose vectors a job before had left in the journal. words_rebuilt: chunks whose
     words were of another version of the tokens, and were written anew from their stored text.
+    stale_reason: why all texts were embedded anew, as ``Build`` has it; None where they were not.
     """
 
     generation: int
@@ -65,6 +66,7 @@ class PublishResult:
     embedded: int
     resumed: int = 0
     words_rebuilt: int = 0
+    stale_reason: str | None = None
     changed: bool = True
 
 
@@ -374,6 +376,7 @@ class Build:
             embedded=embedded,
             resumed=resumed,
             words_rebuilt=self._words_rebuilt if changed else 0,
+            stale_reason=self.stale_reason if changed else None,
             changed=changed,
             **counts,
         )

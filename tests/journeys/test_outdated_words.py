@@ -11,6 +11,7 @@ from folder_files import write
 from starlette.testclient import TestClient
 from web_home import REFUNDS, publish, serving
 
+from indexes.embedding import embedder
 from indexes.embedding.embedder import EmbedOptions, open_embedder
 from indexes.text import tokens, word_forms
 from ragdesk.answering.retrieval import near_duplicates, passage_words
@@ -215,3 +216,22 @@ def test_an_older_generation_answers_for_one_with_newer_words(tmp_path, cache, m
         "note",
         "An older one answers. Start ragdesk again, in the newer version that wrote the words.",
     )
+
+
+def test_another_recipe_of_the_embedder_is_told_with_its_reason(run, tmp_path, monkeypatch):
+    kb = write(tmp_path / "kb", HANDBOOK)
+    assert run("ingest", kb).exit_code == 0
+    newer = {name: number + 1 for name, number in embedder.EMBEDDING_RECIPES.items()}
+    monkeypatch.setattr(embedder, "EMBEDDING_RECIPES", newer)
+
+    finding = collection_finding(run("doctor", "--json"))
+    assert "recipe 1 is not 2" in finding["found"]
+    step = "Take the documents in again: ragdesk ingest PATH --collection default"
+    assert (finding["state"], finding["remedy"]) == ("bad", step)
+    assert "All vectors would be made anew: it was built by another embedder (" in (
+        run("ingest", kb, "--plan").stdout
+    )
+    report = json.loads(run("ingest", kb, "--json").stdout)
+    assert "recipe 1 is not 2" in report["embedder_change"]
+    assert collection_finding(run("doctor", "--json"))["state"] == "ok"
+    assert "embedder_change" not in json.loads(run("ingest", kb, "--json").stdout)
