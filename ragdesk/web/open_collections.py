@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexes.errors import WordsNewer, WordsOutdated, tells_absence
+from indexes.index import Index
 from indexes.store.access_log import AccessChanges
 from indexes.store.generations import collect_access_since, list_generations
 from ragdesk.assemble import OpenCollection
@@ -111,6 +112,23 @@ class OpenCollections:
                 if opened is not None:  # else it was swapped and closed this very moment
                     yield opened
                     return
+
+    @contextlib.asynccontextmanager
+    async def use_documents(self, name: str) -> AsyncIterator[Index]:
+        """Use a collection's index to look up documents that are about to be changed.
+
+        One that answers no question for its older words alone is opened too, as the publish of any
+        change writes them anew. Raises NotFound, or why the collection cannot be opened.
+        """
+        async with contextlib.AsyncExitStack() as ending:
+            try:
+                index = (await ending.enter_async_context(self.use_collection(name))).index
+            except WordsNewer:
+                raise
+            except WordsOutdated:
+                index = await asyncio.to_thread(Index.open, self._home / name)
+                ending.push_async_callback(asyncio.to_thread, index.close)
+            yield index
 
     async def _find_lease(self, name: str) -> LeasedCollection:
         place = self._places.get(name)

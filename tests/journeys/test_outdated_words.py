@@ -1,6 +1,7 @@
 """Words of another version: vectors answer, everybody is told, and the next ingest mends it."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from folder_files import write
+from httpx import Response
 from starlette.testclient import TestClient
 from web_home import REFUNDS, publish, serving
 
@@ -235,3 +237,74 @@ def test_another_recipe_of_the_embedder_is_told_with_its_reason(run, tmp_path, m
     assert "recipe 1 is not 2" in report["embedder_change"]
     assert collection_finding(run("doctor", "--json"))["state"] == "ok"
     assert "embedder_change" not in json.loads(run("ingest", kb, "--json").stdout)
+
+
+def test_a_change_over_http_mends_the_words_of_what_came_over_http(tmp_path, cache, change_stems):
+    home = tmp_path / "home"
+    none = open_embedder(EmbedOptions(model="none"), cache)
+    desks = Workspace(home, replace(Settings(), embed=EmbedOptions(model="none")), none)
+
+    def wait_for(client: TestClient, response: Response) -> str:
+        assert response.status_code == 202, response.json()
+        path = response.headers["location"]
+        for _ in range(600):
+            job = client.get(path).json()
+            if job["state"] in ("done", "failed"):
+                break
+            time.sleep(0.05)
+        return job["state"]
+
+    def put(client: TestClient, collection: str, uri: str) -> str:
+        documents = f"/v1/collections/{collection}/documents"
+        return wait_for(client, client.put(f"{documents}/{uri}", content=HANDBOOK[uri].encode()))
+
+    with TestClient(api.build_app(desks, KeyStore(home)), base_url=LOCAL) as client:
+        for collection, uri in (("puts", "refunds.md"), ("deletes", "refunds.md")):
+            assert put(client, collection, uri) == "done"
+        assert put(client, "deletes", "shipping.md") == "done"
+    change_stems()
+    with TestClient(api.build_app(desks, KeyStore(home)), base_url=LOCAL) as client:
+        missing = {one["collection"]: one for one in client.get("/readyz").json()["not_served"]}
+        step = "ragdesk indexes compact --collection puts"
+        assert missing["puts"]["next_step"] == step
+        question = {**QUESTION, "collection": "puts"}
+        refused = client.post("/v1/answers", json=question)
+        assert (refused.status_code, refused.json()["code"]) == (503, "words_outdated")
+        assert "ragdesk indexes compact" in refused.json()["detail"]
+        documents = "/v1/collections/deletes/documents"
+        assert client.delete(f"{documents}/none.md").status_code == 404
+        assert put(client, "puts", "shipping.md") == "done"
+        assert wait_for(client, client.delete(f"{documents}/shipping.md")) == "done"
+        for collection in ("puts", "deletes"):
+            desks.open_collection(collection).close()
+
+
+def test_compact_writes_words_anew_where_there_is_no_path(run, tmp_path, change_stems):
+    home = tmp_path / "home"
+    none = open_embedder(EmbedOptions(model="none"), tmp_path)
+    desks = Workspace(home, replace(Settings(), embed=EmbedOptions(model="none")), none)
+    desks.make_job("default").put("shipping.md", write(tmp_path, HANDBOOK) / "shipping.md")
+    change_stems()
+    step = "ragdesk indexes compact --collection default"
+    refused = run("search", "parcels", model="none")
+    assert refused.stderr.endswith(f"Write its words anew: {step}\n")
+    mended = run("indexes", "compact", model="none").stdout
+    assert "the words of 1 segment (1 chunk) were written anew; 1 segment in" in mended
+    assert "Parcels leave" in run("search", "parcels", model="none").stdout
+    report = json.loads(run("indexes", "compact", "--json", model="none").stdout)
+    assert (report["changed"], report["words_rebuilt"], report["segments_rebuilt"]) == (False, 0, 0)
+
+
+def test_a_way_back_to_outdated_words_says_so(run, tmp_path, change_stems):
+    kb = write(tmp_path / "kb", HANDBOOK)
+    assert run("ingest", kb, model="none").exit_code == 0
+    backup = tmp_path / "kb.rdb"
+    assert run("indexes", "backup", backup, model="none").exit_code == 0
+    change_stems()
+    assert run("ingest", kb, model="none").exit_code == 0
+    step = "ragdesk ingest PATH --collection default"
+    hint = f"until that is mended, no question is answered. Write its words anew: {step}\n"
+    assert run("indexes", "rollback", model="none").stdout.endswith(hint)
+    assert run("indexes", "restore", backup, "--replace", model="none").stdout.endswith(hint)
+    report = run("indexes", "restore", backup, "--replace", "--json", model="none").stdout
+    assert json.loads(report)["next_step"] == step
