@@ -196,6 +196,15 @@ def test_words_newer_than_the_program_ask_for_the_newer_program(tmp_path, run, c
     with TestClient(api.build_app(desks, KeyStore(desks.home)), base_url=LOCAL) as client:
         (degraded,) = client.get("/readyz").json()["degraded"]
         assert (degraded["reason"], degraded["next_step"]) == ("words_outdated", step)
+    none = open_embedder(EmbedOptions(model="none"), cache)
+    desks = Workspace(desks.home, replace(Settings(), embed=EmbedOptions(model="none")), none)
+    with TestClient(api.build_app(desks, KeyStore(desks.home)), base_url=LOCAL) as client:
+        outages = client.get("/readyz").json()["not_served"]
+        (missing,) = [one for one in outages if one["collection"] == "words"]
+        assert (missing["reason"], missing["next_step"]) == ("words_outdated", step)
+        put = client.put("/v1/collections/words/documents/a.md", content=b"# A")
+        assert (put.status_code, put.json()["code"]) == (503, "words_outdated")
+        assert "newer version than this server" in put.json()["detail"]
 
 
 def test_an_older_generation_answers_for_one_with_newer_words(tmp_path, cache, monkeypatch):
