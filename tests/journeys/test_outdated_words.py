@@ -200,7 +200,7 @@ def test_words_newer_than_the_program_ask_for_the_newer_program(tmp_path, run, c
     desks = Workspace(desks.home, replace(Settings(), embed=EmbedOptions(model="none")), none)
     with TestClient(api.build_app(desks, KeyStore(desks.home)), base_url=LOCAL) as client:
         outages = client.get("/readyz").json()["not_served"]
-        (missing,) = [one for one in outages if one["collection"] == "words"]
+        (missing,) = [outage for outage in outages if outage["collection"] == "words"]
         assert (missing["reason"], missing["next_step"]) == ("words_outdated", step)
         put = client.put("/v1/collections/words/documents/a.md", content=b"# A")
         assert (put.status_code, put.json()["code"]) == (503, "words_outdated")
@@ -273,7 +273,8 @@ def test_a_change_over_http_mends_the_words_of_what_came_over_http(tmp_path, cac
         assert put(client, "deletes", "shipping.md") == "done"
     change_stems()
     with TestClient(api.build_app(desks, KeyStore(home)), base_url=LOCAL) as client:
-        missing = {one["collection"]: one for one in client.get("/readyz").json()["not_served"]}
+        outages = client.get("/readyz").json()["not_served"]
+        missing = {outage["collection"]: outage for outage in outages}
         step = "ragdesk indexes compact --collection puts"
         assert missing["puts"]["next_step"] == step
         question = {**QUESTION, "collection": "puts"}
