@@ -55,7 +55,9 @@ class PublishResult:
 
     changed: False when there was nothing to write and the generation is the one before.
     resumed: texts whose vectors a job before had left in the journal. words_rebuilt: chunks whose
-    words were of another version of the tokens, and were written anew from their stored text.
+    words were of another version of the tokens, and were written anew from their stored text;
+    outdated_segments: how many segments these were in.
+    stale_reason: why all texts were embedded anew, as ``Build`` has it; None where they were not.
     """
 
     generation: int
@@ -65,6 +67,8 @@ class PublishResult:
     embedded: int
     resumed: int = 0
     words_rebuilt: int = 0
+    outdated_segments: int = 0
+    stale_reason: str | None = None
     changed: bool = True
 
 
@@ -125,7 +129,7 @@ class Build:
         self._retention = retention
         self._begin_anew = begin_anew
         self._number: int | None = None
-        self._words_rebuilt = 0
+        self._words_rebuilt = self._outdated_segments = 0
         self._draft: SegmentDraft | None = None
         self._added: dict[str, ListedDocument] = {}
         self._resources = ExitStack()
@@ -295,6 +299,7 @@ class Build:
         parts = self.base.segments
         sizes = [SegmentSize(p.digest, p.chunks, p.chunks - lost[p.digest]) for p in parts]
         outdated = [part.digest for part in parts if not part.has_current_words]
+        self._outdated_segments = len(outdated)
         self._words_rebuilt = sum(size.live for size in sizes if size.digest in outdated)
         chosen = choose_segments([size for size in sizes if size.live], merge)
         return list(dict.fromkeys([*outdated, *chosen]))
@@ -376,6 +381,8 @@ class Build:
             embedded=embedded,
             resumed=resumed,
             words_rebuilt=self._words_rebuilt if changed else 0,
+            outdated_segments=self._outdated_segments if changed else 0,
+            stale_reason=self.stale_reason if changed else None,
             changed=changed,
             **counts,
         )

@@ -3,7 +3,9 @@
 IndexesError
 ├── IndexNotFound      no collection, or no generation in it
 ├── IndexMismatch      built by another embedder, or in another format
+│   ├── FormatNewer    written in a format that this version does not read yet
 │   └── WordsOutdated  its words are of another version, and it has nothing else to be found by
+│       └── WordsNewer  a newer version of the program wrote them
 ├── IndexDamaged       a file is missing, cut or changed
 │   └── BaseDamaged    a write is refused, as what it would start from cannot be read whole
 ├── CollectionBusy     another job holds the collection
@@ -34,8 +36,16 @@ class IndexMismatch(IndexesError):
     """The index was built by another embedder, or in a format this version does not read."""
 
 
+class FormatNewer(IndexMismatch):
+    """A newer version of the program wrote the index, in a format that this one does not read."""
+
+
 class WordsOutdated(IndexMismatch):
     """An index without vectors, whose words were written by another version of the tokens."""
+
+
+class WordsNewer(WordsOutdated):
+    """Its words are newer than the program: a newer program reads them, an ingest is no cure."""
 
 
 class IndexDamaged(IndexesError):

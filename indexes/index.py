@@ -24,6 +24,7 @@ from indexes.errors import (
     IndexesError,
     IndexMismatch,
     IndexNotFound,
+    WordsNewer,
     WordsOutdated,
     tells_absence,
 )
@@ -58,7 +59,9 @@ class Index:
     total: live chunks. segments: see ``Segment``. damage: what a search that failed found wrong
     with the files that it reads from; None so far.
     words_outdated: words of some segment are of another version of the tokens than a question is
-    made of. Then words find and weigh nothing, and the vectors answer alone.
+    made of. Then words find and weigh nothing, and the vectors answer alone. words_newer: a newer
+    version of the program wrote some of them. refusal: the kind of the error for which the newest
+    generation was passed over; None where it was not.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Index:
         self.checksum = generation.checksum
         self.access = access
         self.refused: tuple[str, ...] = ()
+        self.refusal: type[Exception] | None = None
         self.damage: str | None = None
         self._is_checked = False
         self._check = threading.Lock()
         self._collection = generation.folder.parents[1]
         self.segments = tuple(parts)
         self.words_outdated = not all(part.has_current_words for part in parts)
+        self.words_newer = any(part.has_newer_words for part in parts)
         self.reading = generation.reading
         table = generation.folder / document_table.TABLE_FILE
         self.documents = RestrictedDocumentTable(table, access) if access else DocumentTable(table)
@@ -126,6 +131,7 @@ class Index:
             raise IndexNotFound(f"No index at {collection}. Build one: ragdesk ingest PATH")
         why = [opened.access.unknown_reason] if opened.access.unknown_reason else []
         opened.refused = (*map(str, problems), *(why or lost))
+        opened.refusal = type(problems[0]) if problems else None
         return opened
 
     @classmethod
@@ -477,10 +483,11 @@ class Index:
 
 
 def _refuse_outdated_words(parts: Sequence[Segment]) -> None:
-    """Refuse words that a question's would miss. Raises WordsOutdated."""
+    """Refuse words that a question's would miss. Raises WordsOutdated, WordsNewer."""
+    error_type = WordsNewer if any(part.has_newer_words for part in parts) else WordsOutdated
     for part in parts:
         if not part.has_current_words:
-            raise WordsOutdated(
+            raise error_type(
                 f"Its words are of version {part.tokens_version}, questions are asked by version "
                 f"{tokens.TOKENS_VERSION}, and it has no vectors to be found by."
             )

@@ -27,7 +27,7 @@ class BuildEstimate:
         self._base = base
         self._embedder = embedder
         self._card = embedder.card
-        self._stale = bool(base and base.describe_mismatch(self._card))
+        self._stale_reason = base.describe_mismatch(self._card) if base else None
         self._documents = self._chunks = self._vectors = self._words_rebuilt = 0
         self._texts: set[bytes] = set()
         self._document_keys: set[tuple[str, str]] = set()
@@ -65,13 +65,14 @@ class BuildEstimate:
             embedded=len(new) - len(resumed),
             resumed=len(resumed),
             words_rebuilt=self._words_rebuilt,
+            stale_reason=self._stale_reason,
             changed=False,
         )
 
     def _count_unchanged(self, listed: ListedDocument) -> None:
         """Count a document that stays; all of it is embedded anew by another embedder."""
         self._documents += 1
-        if self._base and self._stale:
+        if self._base and self._stale_reason:
             self._count_chunks(self._base.read_document(listed)[1])
             return
         self._chunks += listed.count
@@ -93,7 +94,7 @@ class BuildEstimate:
 
     def _known_texts(self) -> set[bytes]:
         """Find the texts whose vectors the base holds."""
-        if self._base is None or self._stale:
+        if self._base is None or self._stale_reason:
             return set()
         texts = list(self._texts)
         known_texts = set[bytes]()

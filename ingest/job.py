@@ -394,6 +394,7 @@ class IngestJob:
             changes=tuple(_collect_change_marks(source_changes, skipped)),
             reread=_count_rereads(detector, source_changes, skipped),
             words_rebuilt=published.words_rebuilt,
+            embedder_change=published.stale_reason,
         )
 
 

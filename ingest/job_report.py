@@ -32,6 +32,7 @@ class JobReport:
     loss: what was let go of, where a damaged collection was begun anew.
     reread: those of the changed documents, of other sources too, that a newer version reads again.
     words_rebuilt: chunks whose words another version had written, and that were written anew.
+    embedder_change: why every text was embedded anew, where another embedder made the vectors.
     """
 
     collection: str
@@ -54,11 +55,12 @@ class JobReport:
     loss: Loss | None = None
     reread: RereadDocuments | None = None
     words_rebuilt: int = 0
+    embedder_change: str | None = None
 
     @property
     def is_quiet(self) -> bool:
         """Tell whether nothing happened: no change, and nothing skipped."""
-        return not (self.changes or self.skipped or self.words_rebuilt)
+        return not (self.changes or self.skipped or self.words_rebuilt or self.embedder_change)
 
     def to_json(self, *, plan: bool = False) -> dict[str, Any]:
         """Return the report as JSON values. plan: with each change, and why it would be refused."""
@@ -76,4 +78,5 @@ class JobReport:
             **({"loss": asdict(self.loss)} if self.loss else {}),
             **({"reread": asdict(self.reread)} if self.reread else {}),
             **({"words_rebuilt": self.words_rebuilt} if self.words_rebuilt else {}),
+            **({"embedder_change": self.embedder_change} if self.embedder_change else {}),
         }

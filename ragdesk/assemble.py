@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Self
 from indexes.chunk import Passage
 from indexes.embedding import model_files
 from indexes.embedding.embedder import Embedder, open_embedder
-from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
+from indexes.errors import (
+    CollectionBusy,
+    IndexesError,
+    IndexNotFound,
+    WordsNewer,
+    WordsOutdated,
+)
 from indexes.index import Index
 from indexes.store.access_log import AccessChanges
 from indexes.store.document_table import ListedDocument
@@ -40,6 +46,7 @@ from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
 from ragdesk.answering.writing.model_writer import ModelWriter
 from ragdesk.answering.writing.writer import Writer
+from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.settings import Settings
 
@@ -202,10 +209,19 @@ class Workspace:
         calibration = _read_calibration(folder)
         card = self.card
         with contextlib.ExitStack() as failing:
-            index = failing.enter_context(Index.open(folder, card=self.embedder.card))
+            index = failing.enter_context(self._open_index(folder))
             opened = self._open_desk(index, collection, calibration, card)
             failing.pop_all()
         return opened
+
+    def _open_index(self, folder: Path) -> Index:
+        """Open a collection's index; an error about its words names the collection and the step."""
+        try:
+            return Index.open(folder, card=self.embedder.card)
+        except WordsOutdated as error:
+            remedy = find_words_remedy(folder, is_newer=isinstance(error, WordsNewer))
+            step = remedy.format_sentence(folder.name)
+            raise type(error)(f"Collection {folder.name}: {error} {step}") from error
 
     def restrict_access(self, opened: OpenCollection, access: AccessChanges) -> OpenCollection:
         """Return a view of an open collection with access changes, over the same files.

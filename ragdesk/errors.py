@@ -37,6 +37,7 @@ from indexes.errors import (
     IndexMismatch,
     IndexNotFound,
     ModelMissing,
+    WordsNewer,
     WordsOutdated,
 )
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
@@ -97,19 +98,6 @@ ENGINE_REASONS = {
     "unsupported": "the documents do not bear what the language model wrote",
 }
 WORDS_OUTDATED = "words_outdated"
-WORDS_REASON = (
-    "its words were written by another version, so vectors alone find passages; "
-    "ragdesk ingest writes them anew"
-)
-
-
-def format_words_remedy(collection: str) -> str:
-    """Say the command that writes a collection's words anew.
-
-    >>> format_words_remedy("hr")
-    'ragdesk ingest PATH --collection hr'
-    """
-    return f"ragdesk ingest PATH --collection {collection}"
 
 
 class Refusal(RagdeskError):
@@ -237,6 +225,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
 NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
     WordsOutdated: "Write its words anew: ragdesk ingest PATH",
+    WordsNewer: "Start ragdesk again, in the newer version that wrote the words.",
     BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
     "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
     "--replace; or let go of all the collection holds: ragdesk ingest PATH --begin-anew",
@@ -263,8 +252,10 @@ def describe_error(error: Exception) -> str:
 # the server. A refusal and what is the matter with a document speak for themselves.
 ELSEWHERE: dict[type[Exception], str] = {
     IndexNotFound: "No such collection, or none that holds a generation.",
+    WordsNewer: "The collection's words are of a newer version than this server. Its operator "
+    "starts it again, in that version.",
     WordsOutdated: "The collection's words are of another version. Its operator writes them anew: "
-    "ragdesk ingest PATH.",
+    "ragdesk ingest PATH, or ragdesk indexes compact where all documents came over HTTP.",
     IndexMismatch: "The collection was built in another way than this server reads.",
     BaseDamaged: f"The collection is damaged. {NEXT_STEPS[BaseDamaged]}.",
     IndexDamaged: "The collection is damaged; nothing was changed.",

@@ -10,11 +10,12 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from indexes.embedding import model_files
-from indexes.errors import IndexesError, WordsOutdated
+from indexes.errors import FormatNewer, IndexesError, IndexMismatch, WordsNewer, WordsOutdated
 from indexes.index import Index
 from indexes.store.segments import CANARY_TEXT
 from ragdesk.assemble import Workspace
-from ragdesk.errors import WORDS_OUTDATED, format_words_remedy
+from ragdesk.degradation import find_words_remedy
+from ragdesk.errors import WORDS_OUTDATED
 from ragdesk.installation_check import Finding, FindingState, run_checks
 from ragdesk.settings import load_settings
 from ragdesk.support.key_store import DATABASE_FILE, KeyStore
@@ -112,24 +113,40 @@ class SelfTest:
                     observed = f"generation {index.generation}, {index.total:,} chunks"
                     index.check_canary(workspace.embedder.embed_passages([CANARY_TEXT])[0])
                     if count := workspace.make_job(name).count_outdated(index):
-                        observed += f"; the next ingest reads {count:,} documents by newer versions"
-                    refused = "; ".join(index.refused)
-                    outdated = index.words_outdated
-            except WordsOutdated as error:
-                remedy = f"Write its words anew: {format_words_remedy(name)}"
-                yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
-                continue
+                        documents = "document" if count == 1 else "documents"
+                        observed += f"; the next ingest reads {count:,} {documents} "
+                        observed += "by newer versions"
+                    refused, refusal = "; ".join(index.refused), index.refusal
+                    outdated, newer = index.words_outdated, index.words_newer
             except IndexesError as error:
-                remedy = "ragdesk indexes verify, then rollback, or restore FILE --replace"
+                remedy = self._mismatch_remedy(name, type(error)) or (
+                    "ragdesk indexes verify, then rollback, or restore FILE --replace"
+                )
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
-            step = "An older one answers. See: ragdesk indexes verify"
-            remedy = step if refused and "ragdesk " not in refused else ""
-            if outdated and not refused:
+            remedy = ""
+            if refused and "ragdesk " not in refused:
+                step = self._mismatch_remedy(name, refusal) or "See: ragdesk indexes verify"
+                remedy = f"An older one answers. {step}"
+            elif outdated and not refused:
                 refused = f"{observed}; {WORDS_OUTDATED}: its words are of another version and off"
-                remedy = f"Write them anew: {format_words_remedy(name)}"
+                remedy = self._words_remedy(name, is_newer=newer)
             state: FindingState = "note" if refused else "ok"
             yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
+
+    def _words_remedy(self, name: str, *, is_newer: bool) -> str:
+        folder = self.workspace.collection_folder(name)
+        return find_words_remedy(folder, is_newer=is_newer).format_sentence(name)
+
+    def _mismatch_remedy(self, name: str, kind: type[Exception] | None) -> str:
+        """Return what mends a whole index of another version; "" where it is none, but damaged."""
+        if kind is None or not issubclass(kind, IndexMismatch):
+            return ""
+        if issubclass(kind, WordsOutdated):
+            return self._words_remedy(name, is_newer=issubclass(kind, WordsNewer))
+        if issubclass(kind, FormatNewer):
+            return "Install the version of ragdesk that wrote it, or a newer one."
+        return f"Take the documents in again: ragdesk ingest PATH --collection {name}"
 
     def keys(self) -> Iterator[Finding]:
         """Check whether anybody could ask over HTTP."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ragdesk.degradation import WordsRemedy
 from ragdesk.errors import ERROR_STATUSES, error_status
 
 ERRNO_CODES = {
@@ -53,18 +54,24 @@ def _iter_causes(error: BaseException) -> Iterator[BaseException]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A generation that cannot be served. since: when that began. count: how often it was tried."""
+    """A generation that cannot be served. since: when that began. count: how often it was tried.
+
+    words: what mends its words, where these are what is the matter.
+    """
 
     code: str
+    words: WordsRemedy | None = None
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     count: int = 1
 
     @classmethod
-    def count_failure(cls, before: "Outage | None", code: str) -> "Outage":
+    def count_failure(
+        cls, before: "Outage | None", code: str, words: WordsRemedy | None = None
+    ) -> "Outage":
         """Return the outage after one more failed try; it began with the first in a row."""
         if before is None:
-            return cls(code=code)
-        return replace(before, code=code, count=before.count + 1)
+            return cls(code=code, words=words)
+        return replace(before, code=code, words=words, count=before.count + 1)
 
     def json(self) -> dict[str, Any]:
         """Write it as JSON values."""

@@ -184,7 +184,7 @@ def test_an_answer_is_shown_with_its_source_and_its_quote_in_context(filled):
 
     found = said(run(filled, "search", "Iceland", "--json", "--top-k", "2"))
     assert found["passages"][0]["uri"] == "faq.csv"
-    assert set(found) == {"query", "generation", "passages"}
+    assert set(found) == {"query", "generation", "passages", "degraded_reason"}
 
 
 def test_a_question_the_documents_do_not_answer_is_said_to_be_one(filled):

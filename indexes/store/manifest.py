@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from indexes.errors import IndexDamaged, IndexesError, IndexMismatch, tells_absence
+from indexes.errors import FormatNewer, IndexDamaged, IndexesError, tells_absence
 from indexes.store import durability
 from indexes.store.paths import is_digest, join_stored, read_plain
 from indexes.store.strict_json import check_integer, parse_json
@@ -88,7 +88,7 @@ def seal_folder(
 def read_manifest(folder: Path) -> Manifest:
     """Read a folder's manifest and check the manifest itself, not yet the files it lists.
 
-    Raises IndexDamaged when it is missing, cut or changed, IndexMismatch when this version is too
+    Raises IndexDamaged when it is missing, cut or changed, FormatNewer when this version is too
     old for its format, and OSError when the machine cannot read it now.
     """
     file = folder / MANIFEST_FILE
@@ -103,7 +103,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise IndexDamaged(f"{file} is not a manifest: it was cut or changed.") from None
     if isinstance(least, int) and least > MANIFEST_FORMAT:
-        raise IndexMismatch(
+        raise FormatNewer(
             f"{file} needs format {least}; this version reads {MANIFEST_FORMAT}: upgrade."
         )
     return _parse_manifest(file, raw, content)

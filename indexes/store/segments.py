@@ -137,6 +137,11 @@ class Segment:
         return self.tokens_version == tokens.TOKENS_VERSION
 
     @property
+    def has_newer_words(self) -> bool:
+        """Tell whether a newer version of the program wrote its words."""
+        return self.tokens_version > tokens.TOKENS_VERSION
+
+    @property
     def canary(self) -> Vectors:
         """The vector (dim,) that the embedder gave the canary text."""
         return np.frombuffer(base64.b64decode(self.facts["canary"]), dtype="<f4")

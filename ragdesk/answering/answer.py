@@ -152,12 +152,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """The passages nearest to a query, best first."""
+    """The passages nearest to a query, best first.
+
+    degraded_reason: why better ones may be missing, code first; None where nothing is amiss.
+    """
 
     query: str
     collection: str
     generation: int
     passages: tuple[RankedPassage, ...]
+    degraded_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

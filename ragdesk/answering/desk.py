@@ -52,7 +52,8 @@ from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing.writer import Writer, WriterPart
-from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED, WORDS_REASON, EngineFailed
+from ragdesk.degradation import format_degraded_reason
+from ragdesk.errors import EngineFailed
 
 log = logging.getLogger("ragdesk.answering")
 
@@ -87,7 +88,8 @@ class Desk:
 
     rerank: reads the passages found once more, or None. writer: who writes the answer; the
     documents' own sentences, chosen by ``extract``, where none is given. calibration: when to
-    answer, as fitted on this collection; it goes before ``decide.floor``. degrade: extraction steps
+    answer, as fitted on this collection; it goes before ``decide.floor`` while words find passages,
+    as its promise was fitted with them. degrade: extraction steps
     in when the writer fails. refuse: one unsupported sentence makes the answer unsupported.
     """
 
@@ -139,7 +141,7 @@ class Desk:
             retrieval = replace(retrieval, passages=ordered)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
-        if self.calibration or question.explain:
+        if self._valid_calibration or question.explain:
             with clock.measure_step("assess"):
                 retrieval = await run_in_thread(
                     add_answer_signals, retrieval, self.retrieve.embedder
@@ -217,17 +219,24 @@ class Desk:
 
     def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
-        if self.calibration is None:
+        calibration = self._valid_calibration
+        if calibration is None:
             return answer_likelihood(retrieval.signals) >= self.decide.floor
-        return (self._calibrated_confidence(retrieval) or 0.0) >= self.calibration.floor(
+        return (self._calibrated_confidence(retrieval) or 0.0) >= calibration.floor(
             retrieval.analysis.language
         )
 
+    @property
+    def _valid_calibration(self) -> Calibration | None:
+        """Return the calibration; None while words are off, which says nothing of that state."""
+        return None if self.retrieve.index.words_outdated else self.calibration
+
     def _calibrated_confidence(self, retrieval: Retrieval) -> float | None:
-        """Return the calibrated likelihood that there is an answer; None where none was fitted."""
-        if self.calibration is None:
+        """Return the calibrated likelihood that there is an answer; None where none holds."""
+        calibration = self._valid_calibration
+        if calibration is None:
             return None
-        return round(self.calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)
+        return round(calibration.confidence(retrieval.signals, retrieval.analysis.language), 6)
 
     def _choose_writer(self) -> Writer:
         return self.writer or self._extractive_writer()
@@ -250,9 +259,7 @@ class Desk:
         clock: StepClock,
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
-        degraded_reason = _degraded_reason(
-            state.reason, words_outdated=self.retrieve.index.words_outdated
-        )
+        degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
@@ -274,14 +281,6 @@ class Desk:
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
         )
-
-
-def _degraded_reason(engine_reason: str, *, words_outdated: bool) -> str | None:
-    """Say why an answer may be worse than it could be, code first; the model's reason leads."""
-    reasons = {engine_reason: ENGINE_REASONS[engine_reason]} if engine_reason else {}
-    if words_outdated:
-        reasons[WORDS_OUTDATED] = WORDS_REASON
-    return "; ".join(f"{code}: {words}" for code, words in reasons.items()) or None
 
 
 def _claimless_text(state: AnswerState, language: str) -> str:

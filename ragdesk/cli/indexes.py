@@ -1,6 +1,6 @@
 """``ragdesk indexes``: what was published, whether it is whole, and the way back."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from indexes.upkeep.backup import BackupSummary
 from indexes.upkeep.history import GenerationStatus
 from ragdesk.assemble import EXTRA_FILES, Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import CheckFailed, SettingsError
 from ragdesk.settings import load_settings
 
@@ -45,6 +46,28 @@ def _standing_cells(standing: GenerationStatus) -> list[object]:
     created = standing.created[:16].replace("T", " ")  # UTC
     values = {name: getattr(standing, name) for name in STANDING_FIELDS} | {"created": created}
     return [*values.values(), state]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _WordsStep:
+    """The step that a generation with words of another version needs, alone and as a sentence."""
+
+    next_step: str
+    text: str
+
+
+def _find_words_step(folder: Path, generation: int) -> _WordsStep | None:
+    """Find what is to be done before a published generation answers at its best, if anything."""
+    with Index.open_generation(folder, generation) as index:
+        if not index.words_outdated:
+            return None
+        remedy = find_words_remedy(folder, is_newer=index.words_newer)
+        until = "vectors alone answer" if index.sums["vectors"] else "no question is answered"
+    sentence = remedy.format_sentence(folder.name)
+    return _WordsStep(
+        next_step=remedy.format_step(folder.name),
+        text=f"Its words are of another version; until that is mended, {until}. {sentence}",
+    )
 
 
 @command.command("list")
@@ -136,17 +159,20 @@ def indexes_rollback(
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
     number = rollback.roll_back(folder, target, old_groups=old_groups)
+    step = _find_words_step(folder, number)
     if as_json:
-        shared_options.print_json(
-            {"collection": collection, "generation": number, "content_of": target}
-        )
-    elif number == target:
+        facts = {"collection": collection, "generation": number, "content_of": target}
+        shared_options.print_json(facts | ({"next_step": step.next_step} if step else {}))
+        return
+    if number == target:
         click.echo(f"{collection}: generation {number} answers.")
     else:
         click.echo(
             f"{collection}: generation {number} answers: the texts of generation {target}, seen by "
             "those who may see them now."
         )
+    if step:
+        click.echo(step.text)
 
 
 @command.command("compact")
@@ -159,6 +185,7 @@ def indexes_compact(
 ) -> None:
     """Merge segments that many small changes left. Nothing is embedded.
 
+    Words that another version of ragdesk wrote are written anew, without the files they came from.
     An ingest merges small ones by the way, and what is due after it has published; this does it
     now, or with --all makes one segment of all.
     """
@@ -176,13 +203,24 @@ def indexes_compact(
             "generation": current.generation,
             "segments": current.segments,
             "changed": done.changed,
+            "words_rebuilt": done.words_rebuilt,
+            "segments_rebuilt": done.outdated_segments,
         }
         shared_options.print_json({"collection": collection, **facts})
     else:
         what = "merged" if done.changed else "nothing is due"
+        if rebuilt := done.outdated_segments:
+            chunks = _count_noun(done.words_rebuilt, "chunk")
+            what = f"the words of {_count_noun(rebuilt, 'segment')} ({chunks}) were written anew"
         click.echo(
-            f"{collection}: {what}; {current.segments} segments in generation {current.generation}."
+            f"{collection}: {what}; {_count_noun(current.segments, 'segment')} in generation "
+            f"{current.generation}."
         )
+
+
+def _count_noun(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 segment``, ``2 segments``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @command.command("backup")
@@ -236,11 +274,15 @@ def indexes_restore(  # noqa: PLR0913, one parameter an option
     number = restore.restore_backup(file, folder, extra_files=EXTRA_FILES, old_groups=old_groups)
     with Index.open_generation(folder, number) as index:
         sums = dict(index.sums)
+    step = _find_words_step(folder, number)
     if as_json:
-        shared_options.print_json({"collection": collection, "generation": number, **sums})
-    else:
-        summary = f"{sums['documents']:,} documents, {sums['chunks']:,} chunks"
-        click.echo(f"{collection}: generation {number} answers, with {summary}.")
+        facts = {"collection": collection, "generation": number, **sums}
+        shared_options.print_json(facts | ({"next_step": step.next_step} if step else {}))
+        return
+    summary = f"{sums['documents']:,} documents, {sums['chunks']:,} chunks"
+    click.echo(f"{collection}: generation {number} answers, with {summary}.")
+    if step:
+        click.echo(step.text)
 
 
 def _print_backup(facts: BackupSummary, collection: str, file: Path, as_json: bool) -> None:  # noqa: FBT001

@@ -239,6 +239,8 @@ def _version_lines(report: JobReport, *, plan: bool) -> Iterator[str]:
     if reread := report.reread:
         reasons = "; ".join(reread.reasons)
         yield f"Of these, {reread.count:,} {done} read once more from the same bytes: {reasons}."
+    if report.embedder_change:
+        yield f"All vectors {done} made anew: {report.embedder_change.rstrip('.')}."
     if report.words_rebuilt:
         yield (
             f"The words of {report.words_rebuilt:,} chunks {done} written anew, as another version "

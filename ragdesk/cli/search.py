@@ -5,6 +5,7 @@ import click
 from ragdesk.answering.answer import Question, rank_passages, to_json_object
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.degradation import format_degraded_reason
 from ragdesk.settings import load_settings
 
 SEARCH_EXAMPLES = """
@@ -28,14 +29,20 @@ def command(
     loaded = load_settings(home=call.home, config=call.config)
     with Workspace(loaded.home, loaded.settings).open_collection(collection) as opened:
         passages = opened.search(Question(text=query), top_k)
-    if as_json:
         generation = opened.index.generation
+        degraded_reason = format_degraded_reason(opened.index)
+    if as_json:
         shared_options.print_json(
             {
                 "query": query,
                 "generation": generation,
                 "passages": [to_json_object(passage) for passage in rank_passages(passages)],
+                "degraded_reason": degraded_reason,
             }
         )
     else:
+        if degraded_reason:
+            terminal.open_console(err=True).print(
+                f"Degraded: {degraded_reason}", style="yellow", soft_wrap=True
+            )
         terminal.print_passages(terminal.open_console(), passages)

@@ -19,6 +19,7 @@ from ragdesk.answering.answer import (
 )
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
+from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal, check_access
 from ragdesk.web import schemas, stream
@@ -90,11 +91,13 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         async with state.open_collections.use_collection(ask.collection) as opened:
             passages = await run_in_thread(opened.search, question, ask.top_k)
             generation = opened.index.generation
+            degraded_reason = format_degraded_reason(opened.index)
         result = SearchResult(
             query=ask.query,
             collection=ask.collection,
             generation=generation,
             passages=rank_passages(passages),
+            degraded_reason=degraded_reason,
         )
         return JSONResponse(to_json_object(result))
 

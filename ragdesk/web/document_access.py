@@ -112,9 +112,7 @@ def check_uri(uri: str) -> None:
 async def has_document(state: ServerState, collection: str, uri: str, who: Principal) -> bool:
     """Tell whether a document that one may see stands under a uri."""
     try:
-        async with state.open_collections.use_collection(collection) as opened:
-            return any(
-                is_visible(document, who) for document in opened.index.documents.list_by_uri(uri)
-            )
+        async with state.open_collections.use_documents(collection) as index:
+            return any(is_visible(document, who) for document in index.documents.list_by_uri(uri))
     except NotFound:
         return False  # the first document makes its collection

@@ -30,6 +30,7 @@ from ragdesk.web.document_access import (
     check_groups,
     check_uri,
     find_document,
+    find_in_generation,
     has_document,
     is_visible,
     read_document_text,
@@ -240,12 +241,11 @@ async def put(
 
 
 @router.delete(f"{DOCUMENTS_PATH}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
-async def delete(
-    collection: str, uri: str, request: Request, who: DocumentWriter, leases: Leases
-) -> Response:
+async def delete(collection: str, uri: str, request: Request, who: DocumentWriter) -> Response:
     """Take a document out that was put over HTTP."""
     state = server_state(request)
-    find_document(await leases.lease_collection(collection), uri, who)
+    async with state.open_collections.use_documents(collection) as index:
+        find_in_generation(index, uri, who)
     job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, existed=True)
     return accept_job(job)
 

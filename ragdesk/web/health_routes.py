@@ -16,7 +16,6 @@ from ragdesk.errors import (
     HomeUnusable,
     NotFound,
     Refusal,
-    format_words_remedy,
 )
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
@@ -126,16 +125,16 @@ async def readyz(request: Request) -> Response:
     not_served = [
         {"status": status.get(name, "closed"), **outage.json()}
         | ({"collection": name} if sees_names else {})
-        | {"next_step": _words_remedy(outage.code, name if sees_names else "NAME")}
+        | {"next_step": outage.words and outage.words.format_step(name if sees_names else "NAME")}
         for name, outage in outages.items()
     ]
     degraded = [
         {
             "reason": WORDS_OUTDATED,
-            "next_step": _words_remedy(WORDS_OUTDATED, name if sees_names else "NAME"),
+            "next_step": remedy.format_step(name if sees_names else "NAME"),
         }
         | ({"collection": name} if sees_names else {})
-        for name in state.open_collections.words_outdated()
+        for name, remedy in state.open_collections.words_outdated().items()
     ]
     if listing and not not_served:  # they would say the same
         not_served.append({"status": "closed", **listing.json()})
@@ -149,10 +148,6 @@ async def readyz(request: Request) -> Response:
         "degraded": degraded,
     }
     return JSONResponse(body, 200 if ready else 503)
-
-
-def _words_remedy(code: str, name: str) -> str | None:
-    return format_words_remedy(name) if code == WORDS_OUTDATED else None
 
 
 def _sees_all_collections(request: Request) -> bool:

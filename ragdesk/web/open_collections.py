@@ -18,11 +18,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexes.errors import tells_absence
+from indexes.errors import WordsNewer, WordsOutdated, tells_absence
+from indexes.index import Index
 from indexes.store.access_log import AccessChanges
 from indexes.store.generations import collect_access_since, list_generations
 from ragdesk.assemble import OpenCollection
-from ragdesk.errors import NotFound, Overloaded
+from ragdesk.degradation import WordsRemedy, find_words_remedy
+from ragdesk.errors import WORDS_OUTDATED, NotFound, Overloaded
 from ragdesk.file_handles import SpareHandles
 from ragdesk.metrics import Metrics
 from ragdesk.outage import Outage, outage_code
@@ -112,6 +114,23 @@ class OpenCollections:
                     yield opened
                     return
 
+    @contextlib.asynccontextmanager
+    async def use_documents(self, name: str) -> AsyncIterator[Index]:
+        """Use a collection's index to look up documents that are about to be changed.
+
+        One that answers no question for its older words alone is opened too, as the publish of any
+        change writes them anew. Raises NotFound, or why the collection cannot be opened.
+        """
+        async with contextlib.AsyncExitStack() as ending:
+            try:
+                index = (await ending.enter_async_context(self.use_collection(name))).index
+            except WordsNewer:
+                raise
+            except WordsOutdated:
+                index = await asyncio.to_thread(Index.open, self._home / name)
+                ending.push_async_callback(asyncio.to_thread, index.close)
+            yield index
+
     async def _find_lease(self, name: str) -> LeasedCollection:
         place = self._places.get(name)
         is_untried = place is None or (place.shared is None and place.error is None)
@@ -190,22 +209,28 @@ class OpenCollections:
 
     def _try_open(self, name: str, place: ServedCollection, stamp: CurrentStamp) -> None:
         error: Exception | None = None
+        refusal: type[Exception] | None = None
         reason = ""
         try:
             opened = self._open(name)
         except Exception as raised:  # noqa: BLE001, whatever the new one has, the old answers on
-            error = _drop_frames(raised)
+            error, refusal = _drop_frames(raised), type(raised)
             code, reason = outage_code(raised), str(raised) or type(raised).__name__
             self._restrict_former(name, place)
         else:
             self._swap(name, place, opened)
-            code, reason = "index_damaged", "; ".join(opened.index.refused)
+            refusal = opened.index.refusal
+            code, reason = _refusal_code(refusal), "; ".join(opened.index.refused)
         if not reason and stamp in (UNNAMED_STAMP, UNREADABLE):
             stamp = UNTRIED  # CURRENT came meanwhile: should it go again, that is to be noticed
         place.stamp = stamp
         place.tried_at = time.monotonic()
         place.error = error
-        self._record_try(name, place, code, reason)
+        words: WordsRemedy | None = None
+        if refusal is not None and issubclass(refusal, WordsOutdated):
+            is_newer = issubclass(refusal, WordsNewer)
+            words = find_words_remedy(self._home / name, is_newer=is_newer)
+        self._record_try(name, place, code, reason, words)
 
     def _swap(self, name: str, place: ServedCollection, opened: OpenCollection) -> None:
         self._metrics.generations.inc()
@@ -249,10 +274,17 @@ class OpenCollections:
         except OSError as error:
             return AccessChanges(unknown_reason=f"who may see what cannot be read now: {error}")
 
-    def _record_try(self, name: str, place: ServedCollection, code: str, reason: str) -> None:
+    def _record_try(
+        self,
+        name: str,
+        place: ServedCollection,
+        code: str,
+        reason: str,
+        words: WordsRemedy | None = None,
+    ) -> None:
         """Count a try, and say in the log what is new: not the same again every few seconds."""
         before = place.outage
-        place.outage = Outage.count_failure(before, code) if reason else None
+        place.outage = Outage.count_failure(before, code, words) if reason else None
         self._metrics.reloads.labels(result="failed" if reason else "ok").inc()
         if reason:
             self._metrics.open_failures.labels(reason=code).inc()
@@ -375,10 +407,14 @@ class OpenCollections:
         """Return the outage of each collection whose newest generation is not served."""
         return {name: place.outage for name, place in self._sorted_places() if place.outage}
 
-    def words_outdated(self) -> list[str]:
-        """Return the names of collections whose words are outdated: vectors alone answer."""
-        shared = [(name, place.shared) for name, place in self._sorted_places()]
-        return [name for name, lease in shared if lease and lease.collection.index.words_outdated]
+    def words_outdated(self) -> dict[str, WordsRemedy]:
+        """Return what mends the words of each collection that vectors alone answer."""
+        remedies = dict[str, WordsRemedy]()
+        for name, place in self._sorted_places():
+            if (lease := place.shared) and lease.collection.index.words_outdated:
+                is_newer = lease.collection.index.words_newer
+                remedies[name] = find_words_remedy(self._home / name, is_newer=is_newer)
+        return remedies
 
     @property
     def listing(self) -> Outage | None:
@@ -396,6 +432,13 @@ def _serving_status(place: ServedCollection) -> str:
     if place.shared.collection.index.access.unknown_reason:
         return "restricted"
     return "behind" if place.outage else "ok"
+
+
+def _refusal_code(refusal: type[Exception] | None) -> str:
+    """Return the code of why an older generation answers; another version of it is no damage."""
+    if refusal is not None and issubclass(refusal, WordsOutdated):
+        return WORDS_OUTDATED
+    return "index_damaged"
 
 
 def _drop_frames(error: Exception) -> Exception:

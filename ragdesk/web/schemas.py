@@ -121,7 +121,7 @@ class NotServedOut(BaseModel):
     reason: str = Field(description="Code of what stops it.")
     since: str = Field(description="When that began, UTC.")
     failures: int = Field(description="How often it was tried.")
-    next_step: str | None = Field(default=None, description="What the operator types.")
+    next_step: str | None = Field(default=None, description="What the operator types or does.")
 
 
 class DegradedOut(BaseModel):
@@ -129,7 +129,7 @@ class DegradedOut(BaseModel):
 
     collection: str | None = Field(default=None, description="Its name, for administrators alone.")
     reason: str = Field(description="Code of what is off.")
-    next_step: str = Field(description="What the operator types.")
+    next_step: str = Field(description="What the operator types or does.")
 
 
 class ReadyOut(BaseModel):

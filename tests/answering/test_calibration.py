@@ -8,6 +8,7 @@ import pytest
 from fakes import HashEmbedder
 from web_home import TEXTS, publish
 
+from indexes.text import tokens
 from ragdesk.answering import calibration
 from ragdesk.answering.answer import Outcome, Question
 from ragdesk.assemble import Workspace
@@ -45,6 +46,15 @@ def test_the_floor_decides_and_the_confidence_is_told(home):
     assert 0.5 <= given.confidence <= 1.0
     write(home, 1.01)
     assert ask(home).outcome is Outcome.NOT_FOUND
+
+
+def test_with_outdated_words_the_plain_floor_decides_without_a_confidence(home, monkeypatch):
+    write(home, 1.01)
+    assert ask(home).outcome is Outcome.NOT_FOUND
+    monkeypatch.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
+    answer = ask(home)
+    assert (answer.outcome, answer.confidence) == (Outcome.ANSWERED, None)
+    assert answer.degraded
 
 
 def test_a_drifted_collection_warns(home, caplog):

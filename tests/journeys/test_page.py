@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from server_process import served
 from web_home import publish
 
+from indexes.text import tokens
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
@@ -51,6 +52,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     titles = {"kettle.md": "Fjord kettle", "fryer.md": "Lava fryer"}
     publish(home, "products", products, titles)
     publish(home, "second", {"tea.md": tea, "codes.md": "E26 | Milk hose blocked\n"})
+    with pytest.MonkeyPatch.context() as other_program:
+        other_program.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
+        publish(home, "outdated", texts)
     return home
 
 
@@ -244,6 +248,12 @@ def test_the_promise_holds_whoever_writes(page):
         spoken = page.locator("body").inner_text()
         assert not [w for w in ("word for word", "quote your", "逐字", "摘自") if w in spoken]
         page.locator("#language").click()
+
+
+def test_outdated_words_are_not_told_as_a_missing_language_model(page):
+    page.locator("#collection").select_option("outdated")
+    ask(page, "When does a refund reach my bank account?")
+    expect(page.locator(".reply .note.soft")).to_contain_text("Found by meaning alone")
 
 
 def test_all_documents_are_listed_and_can_be_read_from_the_beginning(page):

@@ -96,7 +96,10 @@ export class Turn {
     this.#say();
     const note = NOTES[answer.outcome];
     this.status.replaceWith(...(note ? [el("p", { class: "note" }, say(note))] : []));
-    if (answer.degraded) this.words.before(el("p", { class: "note soft" }, say("degraded")));
+    if (answer.degraded) {
+      const why = answer.degraded_reason.startsWith("words_outdated") ? "wordsOutdated" : "degraded";
+      this.words.before(el("p", { class: "note soft" }, say(why)));
+    }
     this.#under(answer);
     if (answer.citations.length && !this.opened) sources.list(answer, { reveal: matchMedia("(min-width: 60rem)").matches });
   }
