@@ -110,7 +110,7 @@ class IngestJob:
             skipped = self._add_documents(build, source_changes, meter, open_runner=runner)
             if not allow_removals:
                 _refuse_mass_removal(source_changes, skipped)
-            used_sources = [change.source for change in source_changes]
+            used_sources = [change.source for change in source_changes if change.is_named]
             sources.write_sources(
                 self.collection,
                 known_sources,
@@ -214,8 +214,6 @@ class IngestJob:
             detector = self._change_detector(build.base, {})
             source_changes = detector.compare_document(source, uri, file, groups, admit)
             skipped = self._add_documents(build, source_changes, meter)
-            # The others are sources that are read again with other settings.
-            _refuse_mass_removal(source_changes[1:], skipped)
             report = self._publish(build, detector, source_changes, skipped, started)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes))
 
@@ -290,7 +288,7 @@ class IngestJob:
                 meter.count_document(len(outcome.chunks))
                 meter.add_notes(outcome.record.uri, outcome.notes)
         originals.sync()
-        return sorted(skipped, key=lambda skip: skip.uri)
+        return sorted(_note_retained(source_changes, skipped), key=lambda skip: skip.uri)
 
     def _parse_files(
         self, files: Sequence[Raw], keep_file: OriginalKeeper, open_runner: RunnerOpener
@@ -409,6 +407,24 @@ def _settle_reading(
         if any(map(detector.is_outdated, staying)):
             return None
     return detector.reading.to_facts()
+
+
+def _note_retained(
+    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> list[Skipped]:
+    """Say of each unreadable document of a source that the job is not about that it stays."""
+    retained_keys = {
+        (change.source.name, document.uri)
+        for change in source_changes
+        if not change.is_named
+        for document in change.retained_documents(skipped)
+    }
+    return [
+        replace(item, reason=f"{item.reason}; what was read of it before stays")
+        if (item.source, item.uri) in retained_keys
+        else item
+        for item in skipped
+    ]
 
 
 def _count_rereads(

@@ -38,6 +38,8 @@ class SourceChanges:
     """The changes that a job would make in one source.
 
     is_mirror: a document that can no longer be read goes; otherwise its former version stays.
+    is_named: the job is about this source; the documents of others are only read again, as a newer
+    version of the program reads them in another way.
     digest_cache: digests to be remembered for the next look.
     """
 
@@ -46,6 +48,7 @@ class SourceChanges:
     changes: DocumentChanges = field(default_factory=DocumentChanges)
     skipped: tuple[Skipped, ...] = ()
     is_mirror: bool = True
+    is_named: bool = True
     digest_cache: DigestCache | None = None
 
     def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
@@ -212,7 +215,8 @@ class ChangeDetector:
         """Return the documents of other sources that were read by other versions or settings.
 
         A collection never mixes two ways from bytes to chunks of one media type, so these are read
-        again too, from the bytes that were kept.
+        again too, from the bytes that were kept. Nobody asked for a change of theirs: one whose
+        bytes are gone, or that the newer version cannot read, stays as it was read before.
         """
         if self.base is None or self.base.reading == self.reading.to_facts():
             return []
@@ -227,7 +231,13 @@ class ChangeDetector:
                 source = self.known_sources.get(name) or Source(name=name, prefix="")
                 changes = DocumentChanges(changed=changed)
                 source_changes.append(
-                    SourceChanges(source=source, published=documents, changes=changes)
+                    SourceChanges(
+                        source=source,
+                        published=documents,
+                        changes=changes,
+                        is_mirror=False,
+                        is_named=False,
+                    )
                 )
         return source_changes
 

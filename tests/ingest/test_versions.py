@@ -153,23 +153,81 @@ def reading_of(job: IngestJob) -> dict:
         return index.reading
 
 
-def test_a_few_outdated_documents_are_not_most_of_their_source(
-    fresh_job, kb, tmp_path, monkeypatch
+STRICT_MARKDOWN = f"""
+{NEWER_MARKDOWN}
+from ingest.errors import Unreadable
+from ingest.parse.markup import markdown
+def refuse(*_, **__):
+    raise Unreadable("too old")
+markdown.parse = refuse
+"""
+
+
+@pytest.mark.parametrize("change", ["run", "put", "delete"])
+def test_documents_of_other_sources_stay_when_they_cannot_be_read_again(
+    fresh_job, kb, tmp_path, monkeypatch, change
 ):
-    """Their originals are gone, and only they are to be read again: 1 of 3 may be removed."""
     job = fresh_job
-    write(kb, {"a.csv": "a,b\n1,2\n", "b.csv": "a,b\n3,4\n"})
-    for name in ("refunds.md", "shipping.md"):
-        (kb / name).unlink()
     job.run([kb])
-    with Index.open(job.collection) as index:
-        (lost,) = [d.digest for d in index.iter_documents() if d.media_type == MARKDOWN]
-    (job.collection / "originals" / lost).unlink()
+    before = published(job)
+    lose_original(job, "refunds.md")
     raise_markdown(monkeypatch)
     start_newer_children(monkeypatch, tmp_path / "newer", NEWER_MARKDOWN)
-    put = write(tmp_path, {"up": "a,b\n5,6\n"}) / "up"
-    report = job.put("up.csv", put)
-    assert (report.added, report.removed, report.documents) == (1, 1, 4)
+    other = write(tmp_path / "other", {"up.csv": "a,b\n5,6\n"})
+
+    report = {
+        "run": lambda: job.run([other]),
+        "put": lambda: job.put("up.csv", other / "up.csv"),
+        "delete": lambda: job.delete("none.md"),
+    }[change]()
+
+    assert (report.removed, report.reread.count) == (0, 2)
+    (skip,) = report.skipped
+    assert skip.uri == "refunds.md"
+    assert skip.reason.endswith("; what was read of it before stays")
+    assert published(job)["refunds.md"] == before["refunds.md"]
+    assert reading_of(job)["parsers"][MARKDOWN] == 1
+
+    again = job.run([kb])  # its own source has the bytes
+    assert (again.changed, again.removed, again.skipped) == (1, 0, ())
+    assert reading_of(job)["parsers"][MARKDOWN] == 2
+
+
+def test_what_a_newer_parser_refuses_stays_in_other_sources(fresh_job, kb, tmp_path, monkeypatch):
+    job = fresh_job
+    job.run([kb])
+    before = published(job)
+    raise_markdown(monkeypatch)
+    start_newer_children(monkeypatch, tmp_path / "newer", STRICT_MARKDOWN)
+    other = write(tmp_path / "other", {"up.csv": "a,b\n5,6\n"})
+    plan, report = job.plan([other]), job.run([other])
+    assert (report.removed, plan.removed) == (0, 0)
+    assert plan.skipped == report.skipped
+    assert [skip.reason.partition(";")[0] for skip in report.skipped] == ["too old"] * 3
+    assert published(job).items() >= before.items()
+
+
+def lose_original(job: IngestJob, uri: str) -> None:
+    with Index.open(job.collection) as index:
+        (digest,) = [d.digest for d in index.iter_documents() if d.uri == uri]
+    (job.collection / "originals" / digest).unlink()
+
+
+def test_a_forgotten_source_that_is_only_read_again_is_not_taken_for_an_open_one(
+    fresh_job, kb, tmp_path, monkeypatch
+):
+    job, staff = fresh_job, frozenset({"staff"})
+    job.run([kb], groups=staff)
+    (job.collection / "sources.json").unlink()
+    raise_markdown(monkeypatch)
+    start_newer_children(monkeypatch, tmp_path / "newer", NEWER_MARKDOWN)
+    other = write(tmp_path / "other", {"up.csv": "a,b\n5,6\n"})
+    job.run([other], groups=frozenset({"sales"}))
+    write(kb, {"new.md": "# New\n\nWords."})
+    job.run([kb])
+    with Index.open(job.collection) as index:
+        groups = {d.uri: d.groups for d in index.iter_documents() if d.uri != "up.csv"}
+    assert set(groups.values()) == {staff}
 
 
 def test_outdated_words_are_off_and_vectors_answer(job, kb, other_stems_later):

@@ -96,6 +96,22 @@ def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source
         assert index.sums["documents"] == FACTS["documents"] + 1
 
 
+def test_a_job_removes_no_document_that_it_is_not_about(home, tmp_path, packaged):
+    """All of the home is read once more by any job; what has no original any more stays."""
+    collection, before = home / "collections" / "default", _texts(home, packaged)
+    lost = ["desk/goodwill.md", next(uri for uri in before if uri.endswith("warranty.md"))]
+    for uri in lost:
+        (collection / "originals" / before[uri][3]).unlink()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "new.md").write_text("# New\n\nA new page.\n", encoding="utf-8")
+    report = Workspace(home, Settings(), packaged).make_job("default").run([other])
+    assert (report.added, report.removed) == (1, 0)
+    assert [skip.uri for skip in report.skipped] == lost
+    after = _texts(home, packaged)
+    assert {uri: after[uri] for uri in before} == before
+
+
 def _texts(home, packaged):
     """Give every document's text, groups and passages; the passages' ids name who parsed them."""
     with Index.open(home / "collections" / "default", card=packaged.card) as index:
