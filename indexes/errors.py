@@ -3,7 +3,8 @@
 IndexesError
 ├── IndexNotFound      no collection, or no generation in it
 ├── IndexMismatch      built by another embedder, or in another format
-│   └── WordsOutdated  its words are of another version, and it has nothing else to be found by
+│   ├── WordsOutdated  its words are of another version, and it has nothing else to be found by
+│   └── ProgramOutdated a write is refused, as the program was replaced while this process ran
 ├── IndexDamaged       a file is missing, cut or changed
 │   └── BaseDamaged    a write is refused, as what it would start from cannot be read whole
 ├── CollectionBusy     another job holds the collection
@@ -36,6 +37,10 @@ class IndexMismatch(IndexesError):
 
 class WordsOutdated(IndexMismatch):
     """An index without vectors, whose words were written by another version of the tokens."""
+
+
+class ProgramOutdated(IndexMismatch):
+    """A write is refused: this process is older than the program on the disk, or than its index."""
 
 
 class IndexDamaged(IndexesError):

@@ -19,6 +19,7 @@ from indexes.errors import BaseDamaged, IndexMismatch, IndexNotFound
 from indexes.index import Index
 from indexes.store.generations import CURRENT_FILE
 from indexes.store.paths import original_file
+from indexes.store.segments import refuse_newer_segments
 from indexes.upkeep.retention import Retention
 from ingest import document_changes, source_files, sources
 from ingest.build_estimate import BuildEstimate
@@ -141,6 +142,7 @@ class IngestJob:
         listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
         base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
+            refuse_newer_segments(base.segments if base else (), self.embedder.card)
             detector = self._change_detector(base, sources.read_sources(self.collection))
             source_changes = detector.compare_sources(listing, groups)
             sink = BuildEstimate(self.collection, base, self.embedder)

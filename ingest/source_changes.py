@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from indexes.chunk import Validity
 from indexes.index import Index
+from indexes.program_versions import make_outdated_error
 from indexes.store import generations, past_limits
 from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
 from indexes.store.document_table import DocumentTable, ListedDocument
@@ -132,7 +133,9 @@ class ChangeDetector:
 
         groups: who may see them; None keeps the groups that are remembered for each source. These
         hold for all of its documents: after a rollback, some may bear groups of an earlier time.
+        Raises ProgramOutdated where newer versions read what is published.
         """
+        self._refuse_newer_reading()
         known_sources = dict(self.known_sources)
         source_changes = list[SourceChanges]()
         source_names = {str(root) for root, _ in listing}
@@ -165,6 +168,11 @@ class ChangeDetector:
             taken_uris |= {raw.uri for raw in source_changes[-1].changes.files_to_parse}
             taken_uris |= {document.uri for document in source_changes[-1].changes.unchanged}
         return [*source_changes, *self._outdated_sources(source_names, ("", ""))]
+
+    def _refuse_newer_reading(self) -> None:
+        facts = self.base.reading if self.base else None
+        if facts is not None and (newer := self.reading.describe_newer(facts)):
+            raise make_outdated_error(newer)
 
     def _infer_groups(
         self,
@@ -287,8 +295,10 @@ class ChangeDetector:
 
         admit: see ``AdmissionRule``. A document that it leaves out stays as it is, and the one that
         is put is taken in beside it. Raises Unreadable when another source has a document of that
-        name, and what ``admit`` raises.
+        name, ProgramOutdated where newer versions read what is published, and what ``admit``
+        raises.
         """
+        self._refuse_newer_reading()
         namesakes = self.base.documents.list_by_uri(uri) if self.base else []
         candidates, groups = admit(namesakes) if admit else (namesakes, groups)
         own_documents = [d for d in candidates if belongs_to_source(source, d.source)][:1]

@@ -37,6 +37,7 @@ from indexes.errors import (
     IndexMismatch,
     IndexNotFound,
     ModelMissing,
+    ProgramOutdated,
     WordsOutdated,
 )
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
@@ -237,6 +238,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
 NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
     WordsOutdated: "Write its words anew: ragdesk ingest PATH",
+    ProgramOutdated: "Start it again, as with: ragdesk serve",
     BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
     "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
     "--replace; or let go of all the collection holds: ragdesk ingest PATH --begin-anew",
@@ -265,6 +267,8 @@ ELSEWHERE: dict[type[Exception], str] = {
     IndexNotFound: "No such collection, or none that holds a generation.",
     WordsOutdated: "The collection's words are of another version. Its operator writes them anew: "
     "ragdesk ingest PATH.",
+    ProgramOutdated: "ragdesk was replaced by another version while this server ran. Nothing was "
+    "changed. Its operator starts it again: ragdesk serve.",
     IndexMismatch: "The collection was built in another way than this server reads.",
     BaseDamaged: f"The collection is damaged. {NEXT_STEPS[BaseDamaged]}.",
     IndexDamaged: "The collection is damaged; nothing was changed.",

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,13 @@ import pytest
 from fakes import CARD, HashEmbedder
 from folder_files import write
 
-from indexes.errors import WordsOutdated
+from indexes.errors import ProgramOutdated, WordsOutdated
 from indexes.index import Index
 from indexes.store import generations
 from indexes.store.segments import CANARY_TEXT
 from indexes.text import tokens, word_forms
 from indexes.upkeep import backup, restore, verify
 from ingest import split
-from ingest.errors import IngestError
 from ingest.job import IngestJob
 from ingest.parse.parser_table import PARSER_TABLE
 from ingest.sandbox import child
@@ -102,11 +102,69 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     assert (again.changed, again.unchanged, again.reread) == (0, 6, None)
 
 
-def test_a_child_of_another_version_is_refused(fresh_job, kb, monkeypatch):
-    raise_markdown(monkeypatch)
-    with pytest.raises(IngestError, match="replaced while it ran"):
+@pytest.mark.parametrize(
+    "program",
+    [
+        NEWER_MARKDOWN,
+        "from indexes.text import tokens\ntokens.TOKENS_VERSION = 2\n",
+        "from indexes.embedding import recipes\nrecipes.EXPORT_RECIPE = 2\n",
+        "from indexes.embedding import recipes\nrecipes.EMBEDDING_RECIPES['int8'] = 2\n",
+    ],
+)
+def test_a_child_of_another_version_is_refused(fresh_job, kb, tmp_path, monkeypatch, program):
+    start_newer_children(monkeypatch, tmp_path / "newer", program)
+    with pytest.raises(match=r"replaced while it ran.* Start it again"):
         fresh_job.run([kb])
     assert not generations.list_generations(fresh_job.collection)
+
+
+def list_writes(job: IngestJob, kb: Path) -> dict[str, Callable[[], object]]:
+    return {
+        "run": lambda: job.run([kb]),
+        "plan": lambda: job.plan([kb]),
+        "put": lambda: job.put("up.csv", kb / "faq/orders.csv"),
+        "delete": lambda: job.delete("none.md"),
+        "compact": lambda: job.compact(everything=True),
+    }
+
+
+@pytest.mark.parametrize("write_name", ["run", "plan", "put", "delete", "compact"])
+def test_a_process_older_than_the_words_does_not_turn_them_back(job, kb, monkeypatch, write_name):
+    job.run([kb])
+    with monkeypatch.context() as newer:
+        newer.setattr(tokens, "TOKENS_VERSION", 2)
+        assert job.run([kb]).words_rebuilt > 0
+    with pytest.raises(match=r"words of version 2.* Start it again"):
+        list_writes(job, kb)[write_name]()
+    with Index.open(job.collection) as index:
+        assert index.generation == 2
+        assert {segment.tokens_version for segment in index.segments} == {2}
+
+
+@pytest.mark.parametrize("write_name", ["run", "plan", "put", "delete"])
+def test_a_process_older_than_a_parser_does_not_turn_documents_back(
+    job, kb, monkeypatch, write_name
+):
+    with monkeypatch.context() as newer:
+        raise_markdown(newer)
+        job.run([kb])  # by children of this version, whose answers are alike
+    before = published(job)
+    with pytest.raises(match=r"parser of text/markdown of version 2.* Start it"):
+        list_writes(job, kb)[write_name]()
+    assert published(job) == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"recipe": 2}, {"revision": "0-int8.2"}], ids=["embedding", "export"]
+)
+def test_a_process_older_than_the_vectors_does_not_embed_all_again(job, kb, change):
+    own = replace(CARD, revision="0-int8.1")
+    old = replace(job, embedder=HashEmbedder(own))
+    replace(job, embedder=HashEmbedder(replace(own, **change))).run([kb])
+    with pytest.raises(match="vectors of a newer recipe"):
+        old.delete("none.md")
+    fp32 = replace(job, embedder=HashEmbedder(replace(CARD, revision="0")))
+    assert fp32.run([kb]).embedded > 0  # a choice of the settings
 
 
 def test_a_newer_splitter_reads_all_again_when_one_document_is_put(
