@@ -23,6 +23,7 @@ from indexes.store.segments import refuse_newer_segments
 from indexes.upkeep.retention import Retention
 from ingest import document_changes, source_files, sources
 from ingest.build_estimate import BuildEstimate
+from ingest.change_counts import count_changes, describe_document, note_retained
 from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
 from ingest.job_report import JobReport, RereadDocuments
@@ -217,7 +218,8 @@ class IngestJob:
             source_changes = detector.compare_document(source, uri, file, groups, admit)
             skipped = self._add_documents(build, source_changes, meter)
             report = self._publish(build, detector, source_changes, skipped, started)
-            return replace(report, due=build.merge_due, notes=tuple(meter.notes))
+            result = describe_document(source_changes[0], skipped, meter.notes)
+            return replace(report, due=build.merge_due, notes=tuple(meter.notes), document=result)
 
     def _build(self, meter: ProgressMeter, *, begin_anew: bool = False) -> Build:
         return Build(
@@ -288,9 +290,9 @@ class IngestJob:
             else:
                 sink.add(outcome.record, outcome.chunks)
                 meter.count_document(len(outcome.chunks))
-                meter.add_notes(outcome.record.uri, outcome.notes)
+                meter.add_notes(outcome.record, outcome.notes)
         originals.sync()
-        return sorted(_note_retained(source_changes, skipped), key=lambda skip: skip.uri)
+        return sorted(note_retained(source_changes, skipped), key=lambda skip: skip.uri)
 
     def _parse_files(
         self, files: Sequence[Raw], keep_file: OriginalKeeper, open_runner: RunnerOpener
@@ -358,13 +360,14 @@ class IngestJob:
         started: float,
     ) -> JobReport:
         """Publish what the sink took in, and report the counts."""
-        failed_keys = {(item.source, item.uri) for item in skipped}
         removed_documents = [
             document for change in source_changes for document in change.removed_documents(skipped)
         ]
-        retained_count = sum(len(survey.retained_documents(skipped)) for survey in source_changes)
-        changes = [survey.changes for survey in source_changes]
-        groups = {name: g for one in changes for name, g in one.groups.items()}
+        groups = {
+            name: allowed
+            for change in source_changes
+            for name, allowed in change.changes.groups.items()
+        }
         published = sink.publish(
             removed=[document.id for document in removed_documents],
             groups=groups,
@@ -374,17 +377,7 @@ class IngestJob:
             collection=self.collection.name,
             generation=published.generation or None,
             documents=published.documents,
-            added=sum(
-                (raw.source, raw.uri) not in failed_keys
-                for item_changes in changes
-                for raw in item_changes.added
-            ),
-            changed=sum(
-                (raw.source, raw.uri) not in failed_keys for c in changes for raw in c.changed
-            )
-            + len(groups),
-            removed=len(removed_documents),
-            unchanged=sum(len(one.unchanged) for one in changes) - len(groups) + retained_count,
+            **asdict(count_changes(source_changes, skipped)),
             chunks=published.chunks,
             vectors=published.vectors,
             embedded=published.embedded,
@@ -409,24 +402,6 @@ def _settle_reading(
         if any(map(detector.is_outdated, staying)):
             return None
     return detector.reading.to_facts()
-
-
-def _note_retained(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> list[Skipped]:
-    """Say of each unreadable document of a source that the job is not about that it stays."""
-    retained_keys = {
-        (change.source.name, document.uri)
-        for change in source_changes
-        if not change.is_named
-        for document in change.retained_documents(skipped)
-    }
-    return [
-        replace(item, reason=f"{item.reason}; what was read of it before stays")
-        if (item.source, item.uri) in retained_keys
-        else item
-        for item in skipped
-    ]
 
 
 def _count_rereads(

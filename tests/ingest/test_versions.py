@@ -113,7 +113,7 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
 )
 def test_a_child_of_another_version_is_refused(fresh_job, kb, tmp_path, monkeypatch, program):
     start_newer_children(monkeypatch, tmp_path / "newer", program)
-    with pytest.raises(match=r"replaced while it ran.* Start it again"):
+    with pytest.raises(ProgramOutdated, match=r"replaced while it ran.* Start it again"):
         fresh_job.run([kb])
     assert not generations.list_generations(fresh_job.collection)
 
@@ -134,7 +134,7 @@ def test_a_process_older_than_the_words_does_not_turn_them_back(job, kb, monkeyp
     with monkeypatch.context() as newer:
         newer.setattr(tokens, "TOKENS_VERSION", 2)
         assert job.run([kb]).words_rebuilt > 0
-    with pytest.raises(match=r"words of version 2.* Start it again"):
+    with pytest.raises(ProgramOutdated, match=r"words of version 2.* Start it again"):
         list_writes(job, kb)[write_name]()
     with Index.open(job.collection) as index:
         assert index.generation == 2
@@ -149,7 +149,7 @@ def test_a_process_older_than_a_parser_does_not_turn_documents_back(
         raise_markdown(newer)
         job.run([kb])  # by children of this version, whose answers are alike
     before = published(job)
-    with pytest.raises(match=r"parser of text/markdown of version 2.* Start it"):
+    with pytest.raises(ProgramOutdated, match=r"parser of text/markdown of version 2.* Start it"):
         list_writes(job, kb)[write_name]()
     assert published(job) == before
 
@@ -161,7 +161,7 @@ def test_a_process_older_than_the_vectors_does_not_embed_all_again(job, kb, chan
     own = replace(CARD, revision="0-int8.1")
     old = replace(job, embedder=HashEmbedder(own))
     replace(job, embedder=HashEmbedder(replace(own, **change))).run([kb])
-    with pytest.raises(match="vectors of a newer recipe"):
+    with pytest.raises(ProgramOutdated, match="vectors of a newer recipe"):
         old.delete("none.md")
     fp32 = replace(job, embedder=HashEmbedder(replace(CARD, revision="0")))
     assert fp32.run([kb]).embedded > 0  # a choice of the settings
