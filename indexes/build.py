@@ -138,7 +138,8 @@ class Build:
         """Take the lock and open the base. Raises CollectionBusy when another holds the lock.
 
         Raises BaseDamaged when the base cannot be read whole, so that no publish loses what stands;
-        IndexMismatch when a newer version wrote it; OSError when the machine cannot read it now.
+        IndexMismatch when a newer version wrote it (ProgramOutdated where only its words or vectors
+        are newer); OSError when the machine cannot read it now.
         """
         with ExitStack() as resources:
             resources.enter_context(locks.lock_collection(self._collection))
@@ -151,6 +152,8 @@ class Build:
                 base = None
                 self.loss = measure_loss(self._collection)
             self.base = resources.enter_context(base) if base else None
+            if self.base:
+                segments.refuse_newer_segments(self.base.segments, self._embedder.card)
             self._check_limits()
             canary = self._embedder.embed_passages([segments.CANARY_TEXT])[0]
             self.stale_reason = self._find_staleness(canary)

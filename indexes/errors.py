@@ -4,8 +4,9 @@ IndexesError
 ├── IndexNotFound      no collection, or no generation in it
 ├── IndexMismatch      built by another embedder, or in another format
 │   ├── FormatNewer    written in a format that this version does not read yet
-│   └── WordsOutdated  its words are of another version, and it has nothing else to be found by
-│       └── WordsNewer  a newer version of the program wrote them
+│   ├── WordsOutdated  its words are of another version, and it has nothing else to be found by
+│   │   └── WordsNewer  a newer version of the program wrote them
+│   └── ProgramOutdated a write is refused, as the program was replaced while this process ran
 ├── IndexDamaged       a file is missing, cut or changed
 │   └── BaseDamaged    a write is refused, as what it would start from cannot be read whole
 ├── CollectionBusy     another job holds the collection
@@ -46,6 +47,10 @@ class WordsOutdated(IndexMismatch):
 
 class WordsNewer(WordsOutdated):
     """Its words are newer than the program: a newer program reads them, an ingest is no cure."""
+
+
+class ProgramOutdated(IndexMismatch):
+    """A write is refused: this process is older than the program on the disk, or than its index."""
 
 
 class IndexDamaged(IndexesError):

@@ -79,10 +79,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentNote:
-    """A note, in words, on an ingested document that a person should know."""
+    """A note, in words, on an ingested document that a person should know.
+
+    source: the name of the source that it is of.
+    """
 
     uri: str
     note: str
+    source: str = ""
 
 
 def describe_hidden_words(words: int) -> tuple[str, ...]:

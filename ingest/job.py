@@ -19,9 +19,11 @@ from indexes.errors import BaseDamaged, IndexMismatch, IndexNotFound
 from indexes.index import Index
 from indexes.store.generations import CURRENT_FILE
 from indexes.store.paths import original_file
+from indexes.store.segments import refuse_newer_segments
 from indexes.upkeep.retention import Retention
 from ingest import document_changes, source_files, sources
 from ingest.build_estimate import BuildEstimate
+from ingest.change_counts import count_changes, describe_document, note_retained
 from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
 from ingest.job_report import JobReport, RereadDocuments
@@ -110,7 +112,7 @@ class IngestJob:
             skipped = self._add_documents(build, source_changes, meter, open_runner=runner)
             if not allow_removals:
                 _refuse_mass_removal(source_changes, skipped)
-            used_sources = [change.source for change in source_changes]
+            used_sources = [change.source for change in source_changes if change.is_named]
             sources.write_sources(
                 self.collection,
                 known_sources,
@@ -141,6 +143,7 @@ class IngestJob:
         listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
         base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
+            refuse_newer_segments(base.segments if base else (), self.embedder.card)
             detector = self._change_detector(base, sources.read_sources(self.collection))
             source_changes = detector.compare_sources(listing, groups)
             sink = BuildEstimate(self.collection, base, self.embedder)
@@ -214,10 +217,9 @@ class IngestJob:
             detector = self._change_detector(build.base, {})
             source_changes = detector.compare_document(source, uri, file, groups, admit)
             skipped = self._add_documents(build, source_changes, meter)
-            # The others are sources that are read again with other settings.
-            _refuse_mass_removal(source_changes[1:], skipped)
             report = self._publish(build, detector, source_changes, skipped, started)
-            return replace(report, due=build.merge_due, notes=tuple(meter.notes))
+            result = describe_document(source_changes[0], skipped, meter.notes)
+            return replace(report, due=build.merge_due, notes=tuple(meter.notes), document=result)
 
     def _build(self, meter: ProgressMeter, *, begin_anew: bool = False) -> Build:
         return Build(
@@ -288,9 +290,9 @@ class IngestJob:
             else:
                 sink.add(outcome.record, outcome.chunks)
                 meter.count_document(len(outcome.chunks))
-                meter.add_notes(outcome.record.uri, outcome.notes)
+                meter.add_notes(outcome.record, outcome.notes)
         originals.sync()
-        return sorted(skipped, key=lambda skip: skip.uri)
+        return sorted(note_retained(source_changes, skipped), key=lambda skip: skip.uri)
 
     def _parse_files(
         self, files: Sequence[Raw], keep_file: OriginalKeeper, open_runner: RunnerOpener
@@ -358,13 +360,14 @@ class IngestJob:
         started: float,
     ) -> JobReport:
         """Publish what the sink took in, and report the counts."""
-        failed_keys = {(item.source, item.uri) for item in skipped}
         removed_documents = [
             document for change in source_changes for document in change.removed_documents(skipped)
         ]
-        retained_count = sum(len(survey.retained_documents(skipped)) for survey in source_changes)
-        changes = [survey.changes for survey in source_changes]
-        groups = {name: g for one in changes for name, g in one.groups.items()}
+        groups = {
+            name: allowed
+            for change in source_changes
+            for name, allowed in change.changes.groups.items()
+        }
         published = sink.publish(
             removed=[document.id for document in removed_documents],
             groups=groups,
@@ -374,17 +377,7 @@ class IngestJob:
             collection=self.collection.name,
             generation=published.generation or None,
             documents=published.documents,
-            added=sum(
-                (raw.source, raw.uri) not in failed_keys
-                for item_changes in changes
-                for raw in item_changes.added
-            ),
-            changed=sum(
-                (raw.source, raw.uri) not in failed_keys for c in changes for raw in c.changed
-            )
-            + len(groups),
-            removed=len(removed_documents),
-            unchanged=sum(len(one.unchanged) for one in changes) - len(groups) + retained_count,
+            **asdict(count_changes(source_changes, skipped)),
             chunks=published.chunks,
             vectors=published.vectors,
             embedded=published.embedded,

@@ -1,5 +1,6 @@
 """The report of an ingest job, in the words of the HTTP API."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +20,28 @@ class RereadDocuments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCounts:
+    """How many documents a job adds, changes, removes and leaves, in some sources."""
+
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentResult:
+    """The result of a put or delete for its own document, whatever the job did to others.
+
+    skipped: it could not be read, and why. notes: what a person should know of it.
+    """
+
+    counts: ChangeCounts
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[DocumentNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
     """The changes that a job made, or would make.
 
@@ -33,6 +56,7 @@ class JobReport:
     reread: those of the changed documents, of other sources too, that a newer version reads again.
     words_rebuilt: chunks whose words another version had written, and that were written anew.
     embedder_change: why every text was embedded anew, where another embedder made the vectors.
+    document: of a put or delete, what it did to its own document.
     """
 
     collection: str
@@ -56,6 +80,7 @@ class JobReport:
     reread: RereadDocuments | None = None
     words_rebuilt: int = 0
     embedder_change: str | None = None
+    document: DocumentResult | None = None
 
     @property
     def is_quiet(self) -> bool:
@@ -70,8 +95,7 @@ class JobReport:
         )
         return {
             **{name: getattr(self, name) for name in names},
-            "skipped": [{"uri": item.uri, "reason": item.reason} for item in self.skipped],
-            "notes": [{"uri": one.uri, "note": one.note} for one in self.notes],
+            **_list_to_json(self.skipped, self.notes),
             "seconds": round(self.seconds, 3),
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),
@@ -80,3 +104,26 @@ class JobReport:
             **({"words_rebuilt": self.words_rebuilt} if self.words_rebuilt else {}),
             **({"embedder_change": self.embedder_change} if self.embedder_change else {}),
         }
+
+    def to_document_json(self) -> dict[str, Any]:
+        """Return the report of a put or delete without anything of other documents.
+
+        They may be read again by the same job, and are not everybody's to see or to count.
+        Raises ValueError for the report of another job.
+        """
+        if self.document is None:
+            raise ValueError("This job was not about one document.")
+        return {
+            "collection": self.collection,
+            "generation": self.generation,
+            **asdict(self.document.counts),
+            **_list_to_json(self.document.skipped, self.document.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def _list_to_json(skipped: Iterable[Skipped], notes: Iterable[DocumentNote]) -> dict[str, Any]:
+    return {
+        "skipped": [{"uri": item.uri, "reason": item.reason} for item in skipped],
+        "notes": [{"uri": item.uri, "note": item.note} for item in notes],
+    }

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from indexes.chunk import DocumentRecord
 from ingest.document import DocumentNote
 
 
@@ -71,9 +72,11 @@ class ProgressMeter:
             )
         )
 
-    def add_notes(self, uri: str, notes: Sequence[str]) -> None:
+    def add_notes(self, record: DocumentRecord, notes: Sequence[str]) -> None:
         """Keep the notes of a document."""
-        self.notes += [DocumentNote(uri=uri, note=note) for note in notes]
+        self.notes += [
+            DocumentNote(uri=record.uri, note=note, source=record.source) for note in notes
+        ]
 
     def count_texts(self, _chunks: int, embedded: int) -> None:
         """Note how many texts have their vectors."""

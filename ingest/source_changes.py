@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from indexes.chunk import Validity
 from indexes.index import Index
+from indexes.program_versions import make_outdated_error
 from indexes.store import generations, past_limits
 from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
 from indexes.store.document_table import DocumentTable, ListedDocument
@@ -38,6 +39,8 @@ class SourceChanges:
     """The changes that a job would make in one source.
 
     is_mirror: a document that can no longer be read goes; otherwise its former version stays.
+    is_named: the job is about this source; the documents of others are only read again, as a newer
+    version of the program reads them in another way.
     digest_cache: digests to be remembered for the next look.
     """
 
@@ -46,6 +49,7 @@ class SourceChanges:
     changes: DocumentChanges = field(default_factory=DocumentChanges)
     skipped: tuple[Skipped, ...] = ()
     is_mirror: bool = True
+    is_named: bool = True
     digest_cache: DigestCache | None = None
 
     def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
@@ -129,7 +133,9 @@ class ChangeDetector:
 
         groups: who may see them; None keeps the groups that are remembered for each source. These
         hold for all of its documents: after a rollback, some may bear groups of an earlier time.
+        Raises ProgramOutdated where newer versions read what is published.
         """
+        self._refuse_newer_reading()
         known_sources = dict(self.known_sources)
         source_changes = list[SourceChanges]()
         source_names = {str(root) for root, _ in listing}
@@ -162,6 +168,11 @@ class ChangeDetector:
             taken_uris |= {raw.uri for raw in source_changes[-1].changes.files_to_parse}
             taken_uris |= {document.uri for document in source_changes[-1].changes.unchanged}
         return [*source_changes, *self._outdated_sources(source_names, ("", ""))]
+
+    def _refuse_newer_reading(self) -> None:
+        facts = self.base.reading if self.base else None
+        if facts is not None and (newer := self.reading.describe_newer(facts)):
+            raise make_outdated_error(newer)
 
     def _infer_groups(
         self,
@@ -212,7 +223,8 @@ class ChangeDetector:
         """Return the documents of other sources that were read by other versions or settings.
 
         A collection never mixes two ways from bytes to chunks of one media type, so these are read
-        again too, from the bytes that were kept.
+        again too, from the bytes that were kept. Nobody asked for a change of theirs: one whose
+        bytes are gone, or that the newer version cannot read, stays as it was read before.
         """
         if self.base is None or self.base.reading == self.reading.to_facts():
             return []
@@ -227,7 +239,13 @@ class ChangeDetector:
                 source = self.known_sources.get(name) or Source(name=name, prefix="")
                 changes = DocumentChanges(changed=changed)
                 source_changes.append(
-                    SourceChanges(source=source, published=documents, changes=changes)
+                    SourceChanges(
+                        source=source,
+                        published=documents,
+                        changes=changes,
+                        is_mirror=False,
+                        is_named=False,
+                    )
                 )
         return source_changes
 
@@ -277,8 +295,10 @@ class ChangeDetector:
 
         admit: see ``AdmissionRule``. A document that it leaves out stays as it is, and the one that
         is put is taken in beside it. Raises Unreadable when another source has a document of that
-        name, and what ``admit`` raises.
+        name, ProgramOutdated where newer versions read what is published, and what ``admit``
+        raises.
         """
+        self._refuse_newer_reading()
         namesakes = self.base.documents.list_by_uri(uri) if self.base else []
         candidates, groups = admit(namesakes) if admit else (namesakes, groups)
         own_documents = [d for d in candidates if belongs_to_source(source, d.source)][:1]

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from indexes import program_versions
 from ingest import split
 from ingest.parse import parser_table
 
@@ -36,7 +37,7 @@ class ReadingVersions:
     def of_code(cls, tokenizer: Path, options: Mapping[str, Any]) -> Self:
         """Return the versions of this program, with these settings of the splitter."""
         digest = hashlib.sha256(tokenizer.read_bytes()).hexdigest()
-        return cls(options=dict(options), tokenizer=digest, **list_code_versions())
+        return cls(options=dict(options), tokenizer=digest, **list_reading_versions())
 
     def to_facts(self) -> dict[str, Any]:
         """Return the versions as plain values, as a manifest keeps them."""
@@ -63,7 +64,29 @@ class ReadingVersions:
             differences.append(f"parser of {media_type} version {older} is now {now}")
         return tuple(differences)
 
+    def describe_newer(self, facts: Mapping[str, Any]) -> str | None:
+        """Describe what read the documents of a manifest in a newer version than these; or None.
+
+        A media type that is not known here has no version to compare.
+        """
+        if isinstance(before := facts.get("split"), int) and before > self.split:
+            return f"splitter of version {before}, this one has {self.split}"
+        parsers = facts.get("parsers")
+        for media_type, before in parsers.items() if isinstance(parsers, dict) else ():
+            own = self.parsers.get(media_type)
+            if own is not None and isinstance(before, int) and before > own:
+                return f"parser of {media_type} of version {before}, this one has {own}"
+        return None
+
+
+def list_reading_versions() -> dict[str, Any]:
+    """Return the versions of this program's parsers and splitter."""
+    return {"split": split.SPLIT_VERSION, "parsers": parser_table.list_parser_versions()}
+
 
 def list_code_versions() -> dict[str, Any]:
-    """Return the versions of this program's parsers and splitter; all processes share them."""
-    return {"split": split.SPLIT_VERSION, "parsers": parser_table.list_parser_versions()}
+    """Return all versions of this program that decide what an ingest writes.
+
+    Every process of one job has the same: children that parse, and nodes that embed.
+    """
+    return {**list_reading_versions(), **program_versions.list_index_versions()}

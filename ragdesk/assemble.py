@@ -7,11 +7,11 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from indexes.chunk import Passage
 from indexes.embedding import model_files
@@ -32,6 +32,7 @@ from indexes.vectors.store_registry import open_vector_store
 from indexes.vectors.vector_store import VectorStore
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
+from ingest.job_report import JobReport
 from ingest.runners import RunnerFactory, RunnerKind
 from ingest.source_changes import AdmissionRule
 from ingest.sources import SOURCES_EXTRA_FILE
@@ -304,7 +305,7 @@ class Workspace:
 
     def change_document(
         self, collection: str, uri: str, body: Path | None, admit: AdmissionRule
-    ) -> Mapping[str, Any]:
+    ) -> JobReport:
         """Put one document of the source ``api``, or delete it, and report what changed.
 
         admit: decides, once the collection is held, which documents of the uri this is about, and
@@ -317,10 +318,9 @@ class Workspace:
             threading.Thread(
                 target=_compact_segments, args=(job,), name="compact", daemon=True
             ).start()
-        for skipped in report.skipped:
-            if skipped.uri == uri:
-                raise Unreadable(f"{uri}: {skipped.reason}")
-        return report.to_json()
+        for skipped in report.document.skipped if report.document else ():
+            raise Unreadable(f"{uri}: {skipped.reason}")
+        return report
 
 
 def _compact_segments(job: IngestJob) -> None:

@@ -37,6 +37,7 @@ from indexes.errors import (
     IndexMismatch,
     IndexNotFound,
     ModelMissing,
+    ProgramOutdated,
     WordsNewer,
     WordsOutdated,
 )
@@ -226,6 +227,7 @@ NEXT_STEPS: dict[type[Exception], str] = {
     IndexMismatch: "Take the documents in again: ragdesk ingest PATH",
     WordsOutdated: "Write its words anew: ragdesk ingest PATH",
     WordsNewer: "Start ragdesk again, in the newer version that wrote the words.",
+    ProgramOutdated: "Start it again, as with: ragdesk serve",
     BaseDamaged: "Nothing was changed. See what is whole: ragdesk indexes verify; go back to an "
     "older generation: ragdesk indexes rollback; take a backup: ragdesk indexes restore FILE "
     "--replace; or let go of all the collection holds: ragdesk ingest PATH --begin-anew",
@@ -256,6 +258,8 @@ ELSEWHERE: dict[type[Exception], str] = {
     "starts it again, in that version.",
     WordsOutdated: "The collection's words are of another version. Its operator writes them anew: "
     "ragdesk ingest PATH, or ragdesk indexes compact where all documents came over HTTP.",
+    ProgramOutdated: "ragdesk was replaced by another version while this server ran. Nothing was "
+    "changed. Its operator starts it again: ragdesk serve.",
     IndexMismatch: "The collection was built in another way than this server reads.",
     BaseDamaged: f"The collection is damaged. {NEXT_STEPS[BaseDamaged]}.",
     IndexDamaged: "The collection is damaged; nothing was changed.",

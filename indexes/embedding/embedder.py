@@ -17,6 +17,7 @@ import numpy as np
 from indexes.embedding import model_cache, model_files
 from indexes.embedding.chinese_check import reads_chinese
 from indexes.embedding.model_files import NO_MODEL, PACKAGED_MODEL, ModelFiles, TextEncoder
+from indexes.embedding.recipes import EMBEDDING_RECIPES, name_int8_revision
 from indexes.embedding.tokenizer import Tokenizer
 from indexes.errors import ModelMissing
 from indexes.search_results import Vectors
@@ -29,10 +30,6 @@ Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
 # tests/lab/RESULTS.md. A model that is not here runs in fp32, unless the settings say int8.
 INT8_COST = {"d49d18d6557c5b76": 0.18}  # all-MiniLM-L6-v2: packaged
 ACCEPTED_COST = 0.5  # points of nDCG@10: the price at which twice the speed is taken
-
-# Raise one by hand where pooling, prefixes or normalising change what the same model gives:
-# collections of another number are embedded anew. The export of int8 has a number of its own.
-EMBEDDING_RECIPES = {"fp32": 1, "int8": 1, "none": 1}
 
 _log = logging.getLogger(__name__)
 
@@ -175,7 +172,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     threads = options.threads or _count_cores()
     if backend == "torch":
         return _open_on_torch(options, model, cache, threads)
-    from indexes.embedding import on_onnx, onnx_export  # noqa: PLC0415 - a GPU desk need not have it
+    from indexes.embedding import on_onnx  # noqa: PLC0415 - a GPU desk need not have it
 
     try:
         encode = on_onnx.open_onnx_encoder(
@@ -186,7 +183,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
             raise
         _log.warning("%s Going on with torch.", error)
         return _open_on_torch(options, model, cache, threads)
-    revision = f"-int8.{onnx_export.EXPORT_RECIPE}" if backend == "onnx-int8" else ""
+    revision = name_int8_revision() if backend == "onnx-int8" else ""
     recipe = EMBEDDING_RECIPES["int8" if backend == "onnx-int8" else "fp32"]
     return _open_local(options, model, cache, encode, revision, recipe=recipe)
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from indexes.embedding import model_cache
 from indexes.embedding.model_files import ModelFiles, TextEncoder
-from indexes.embedding.onnx_export import EXPORT_RECIPE, export_onnx_graph
+from indexes.embedding.onnx_export import export_onnx_graph
+from indexes.embedding.recipes import EXPORT_RECIPE
 
 SMALL_MODEL = 400_000_000  # bytes of weights up to which one core serves one text
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from indexes.embedding.model_files import ModelFiles
 from indexes.errors import ModelMissing
 
-EXPORT_RECIPE = 1  # counts changes of export and quantisation that change vectors
 LEAST_TRACED_COSINE = 0.9999  # cosine of a traced graph in fp32 to the model itself, at least
 _LIMIT = 900.0  # seconds; 2 for the packaged model, 20 for one of its size that is traced
 _CPU = ["CPUExecutionProvider"]

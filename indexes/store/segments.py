@@ -5,7 +5,7 @@ and its answer alone, because customers write questions and a long answer drowns
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from indexes.chunk_views import MOST_VIEWS
 from indexes.embedding.embedder import EmbedderCard
 from indexes.embedding.model_files import NO_MODEL
+from indexes.embedding.recipes import split_revision
 from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
 from indexes.lexical.postings import LexicalIndex
 from indexes.mapped_arrays import map_array
+from indexes.program_versions import make_outdated_error
 from indexes.search_results import Vectors
 from indexes.store import manifest
 from indexes.store.chunk_store import ChunkStore
@@ -163,6 +165,33 @@ class Segment:
         places = np.repeat(np.arange(len(rows)), count)
         offsets = np.arange(len(places)) - np.repeat(np.cumsum(count) - count, count)
         return first[places] + offsets, places
+
+
+def refuse_newer_segments(segments: Iterable[Segment], card: EmbedderCard) -> None:
+    """Raise ProgramOutdated where a newer program wrote the words or the vectors of a segment.
+
+    card: of the embedder that this process writes with. Vectors of another model are no newer ones:
+    a change of the model is a choice of the settings.
+    """
+    for segment in segments:
+        if (version := segment.tokens_version) > tokens.TOKENS_VERSION:
+            raise make_outdated_error(
+                f"words of version {version}, this one writes {tokens.TOKENS_VERSION}"
+            )
+        made, own = segment.facts["embedder"], embedder_facts(card)
+        if _model_of(made) == _model_of(own) and _recipes_of(made) > _recipes_of(own):
+            raise make_outdated_error("vectors of a newer recipe")
+
+
+def _model_of(facts: Mapping[str, Any]) -> tuple[str, str]:
+    return str(facts.get("name")), split_revision(str(facts.get("revision")))[0]
+
+
+def _recipes_of(facts: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the recipes of export and embedding; 0.1.0 named none of embedding."""
+    recipe = facts.get("recipe", 1)
+    export = split_revision(str(facts.get("revision")))[1]
+    return export, recipe if isinstance(recipe, int) else 0
 
 
 def seal_segment(folder: Path, facts: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from indexes.errors import ProgramOutdated
 from ingest.errors import IngestError
 from ingest.sandbox.child_protocol import pack_frame, unpack_frame
 from ingest.versions import list_code_versions
@@ -115,7 +116,7 @@ class Child:
             raise IngestError(f"The parser process does not start: {last}") from error
         if greeting.get("versions") != list_code_versions():
             self.end_process()
-            raise IngestError(
+            raise ProgramOutdated(
                 "The parser process is of another version than this one: ragdesk was replaced "
                 "while it ran. Nothing was changed. Start it again, as with: ragdesk serve"
             )

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
 
 import ragdesk
 from indexes.errors import ModelMissing
+from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
@@ -38,7 +38,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
 
-    def run_job(job: DocumentJob) -> Mapping[str, Any]:
+    def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
         admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
         report = workspace.change_document(job.collection, job.uri, job.body, admit)

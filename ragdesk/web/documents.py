@@ -56,8 +56,6 @@ GroupsParam = Annotated[
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
 ]
 DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
-# What a job's report counts of the whole collection.
-COLLECTION_COUNTS = frozenset(("documents", "chunks", "vectors", "embedded", "resumed"))
 NO_BODY_MESSAGE = "The body is empty. Send the bytes of the document as the body."
 LIST_WAIT_SECONDS = 2.0  # seconds that a list waits for a collection that was never opened
 RAW_BODY = {
@@ -297,13 +295,9 @@ def accept_job(job: DocumentJob) -> Response:
 
 
 def job_json(job: DocumentJob, who: Principal | None = None) -> dict[str, Any]:
-    """Write a job as JSON values. To a limited key its report counts nothing of other documents."""
+    """Write a job as JSON values. To a limited key its report tells nothing of other documents."""
     values = {name: getattr(job, name) for name in schemas.JobOut.model_fields}
     if job.report is not None:
-        report = dict(job.report)
-        if who is not None and who.groups is not None:
-            report = {
-                name: value for name, value in report.items() if name not in COLLECTION_COUNTS
-            }
-        values["report"] = report
+        limited = who is None or who.groups is not None
+        values["report"] = job.report.to_document_json() if limited else job.report.to_json()
     return values

@@ -15,10 +15,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from indexes.errors import CollectionBusy
 from ingest.errors import Unreadable
+from ingest.job_report import JobReport
 from ragdesk.errors import Overloaded, Refusal, describe_error, error_status, public_words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
@@ -48,7 +49,7 @@ class DocumentJob:
     groups: frozenset[str] = frozenset()
     existed: bool = False
     state: JobState = "queued"
-    report: Mapping[str, Any] | None = None
+    report: JobReport | None = None
     error: Mapping[str, str] | None = None
     created: float = field(default_factory=time.time)
     finished: float | None = None
@@ -61,7 +62,7 @@ class DocumentJob:
         return "delete" if self.body is None else "put"
 
 
-RunJob = Callable[[DocumentJob], Mapping[str, Any]]
+RunJob = Callable[[DocumentJob], JobReport]
 
 
 @dataclass(slots=True)

@@ -459,6 +459,9 @@ def test_a_damaged_original_is_not_taken_for_the_document(job, kb, tmp_path):
     original = job.collection / "originals" / held(job)["b.md"].digest
     original.write_text("Words that nobody wrote.", encoding="utf-8")
     other = replace(job, split=SplitOptions(max_tokens=60), running_guard=None)
+    before = held(job)["b.md"]
     report = other.run([kb])
     assert [(one.uri, "damaged" in one.reason) for one in report.skipped] == [("b.md", True)]
-    assert "b.md" not in held(job)
+    assert held(job)["b.md"].id == before.id  # as it was read before
+    assert other.run([second]).changed == 1  # its source has the bytes
+    assert held(job)["b.md"].digest == before.digest

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,13 @@ import pytest
 from fakes import CARD, HashEmbedder
 from folder_files import write
 
-from indexes.errors import WordsOutdated
+from indexes.errors import ProgramOutdated, WordsOutdated
 from indexes.index import Index
 from indexes.store import generations
 from indexes.store.segments import CANARY_TEXT
 from indexes.text import tokens, word_forms
 from indexes.upkeep import backup, restore, verify
 from ingest import split
-from ingest.errors import IngestError
 from ingest.job import IngestJob
 from ingest.parse.parser_table import PARSER_TABLE
 from ingest.sandbox import child
@@ -102,11 +102,69 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     assert (again.changed, again.unchanged, again.reread) == (0, 6, None)
 
 
-def test_a_child_of_another_version_is_refused(fresh_job, kb, monkeypatch):
-    raise_markdown(monkeypatch)
-    with pytest.raises(IngestError, match="replaced while it ran"):
+@pytest.mark.parametrize(
+    "program",
+    [
+        NEWER_MARKDOWN,
+        "from indexes.text import tokens\ntokens.TOKENS_VERSION = 2\n",
+        "from indexes.embedding import recipes\nrecipes.EXPORT_RECIPE = 2\n",
+        "from indexes.embedding import recipes\nrecipes.EMBEDDING_RECIPES['int8'] = 2\n",
+    ],
+)
+def test_a_child_of_another_version_is_refused(fresh_job, kb, tmp_path, monkeypatch, program):
+    start_newer_children(monkeypatch, tmp_path / "newer", program)
+    with pytest.raises(ProgramOutdated, match=r"replaced while it ran.* Start it again"):
         fresh_job.run([kb])
     assert not generations.list_generations(fresh_job.collection)
+
+
+def list_writes(job: IngestJob, kb: Path) -> dict[str, Callable[[], object]]:
+    return {
+        "run": lambda: job.run([kb]),
+        "plan": lambda: job.plan([kb]),
+        "put": lambda: job.put("up.csv", kb / "faq/orders.csv"),
+        "delete": lambda: job.delete("none.md"),
+        "compact": lambda: job.compact(everything=True),
+    }
+
+
+@pytest.mark.parametrize("write_name", ["run", "plan", "put", "delete", "compact"])
+def test_a_process_older_than_the_words_does_not_turn_them_back(job, kb, monkeypatch, write_name):
+    job.run([kb])
+    with monkeypatch.context() as newer:
+        newer.setattr(tokens, "TOKENS_VERSION", 2)
+        assert job.run([kb]).words_rebuilt > 0
+    with pytest.raises(ProgramOutdated, match=r"words of version 2.* Start it again"):
+        list_writes(job, kb)[write_name]()
+    with Index.open(job.collection) as index:
+        assert index.generation == 2
+        assert {segment.tokens_version for segment in index.segments} == {2}
+
+
+@pytest.mark.parametrize("write_name", ["run", "plan", "put", "delete"])
+def test_a_process_older_than_a_parser_does_not_turn_documents_back(
+    job, kb, monkeypatch, write_name
+):
+    with monkeypatch.context() as newer:
+        raise_markdown(newer)
+        job.run([kb])  # by children of this version, whose answers are alike
+    before = published(job)
+    with pytest.raises(ProgramOutdated, match=r"parser of text/markdown of version 2.* Start it"):
+        list_writes(job, kb)[write_name]()
+    assert published(job) == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"recipe": 2}, {"revision": "0-int8.2"}], ids=["embedding", "export"]
+)
+def test_a_process_older_than_the_vectors_does_not_embed_all_again(job, kb, change):
+    own = replace(CARD, revision="0-int8.1")
+    old = replace(job, embedder=HashEmbedder(own))
+    replace(job, embedder=HashEmbedder(replace(own, **change))).run([kb])
+    with pytest.raises(ProgramOutdated, match="vectors of a newer recipe"):
+        old.delete("none.md")
+    fp32 = replace(job, embedder=HashEmbedder(replace(CARD, revision="0")))
+    assert fp32.run([kb]).embedded > 0  # a choice of the settings
 
 
 def test_a_newer_splitter_reads_all_again_when_one_document_is_put(
@@ -153,23 +211,81 @@ def reading_of(job: IngestJob) -> dict:
         return index.reading
 
 
-def test_a_few_outdated_documents_are_not_most_of_their_source(
-    fresh_job, kb, tmp_path, monkeypatch
+STRICT_MARKDOWN = f"""
+{NEWER_MARKDOWN}
+from ingest.errors import Unreadable
+from ingest.parse.markup import markdown
+def refuse(*_, **__):
+    raise Unreadable("too old")
+markdown.parse = refuse
+"""
+
+
+@pytest.mark.parametrize("change", ["run", "put", "delete"])
+def test_documents_of_other_sources_stay_when_they_cannot_be_read_again(
+    fresh_job, kb, tmp_path, monkeypatch, change
 ):
-    """Their originals are gone, and only they are to be read again: 1 of 3 may be removed."""
     job = fresh_job
-    write(kb, {"a.csv": "a,b\n1,2\n", "b.csv": "a,b\n3,4\n"})
-    for name in ("refunds.md", "shipping.md"):
-        (kb / name).unlink()
     job.run([kb])
-    with Index.open(job.collection) as index:
-        (lost,) = [d.digest for d in index.iter_documents() if d.media_type == MARKDOWN]
-    (job.collection / "originals" / lost).unlink()
+    before = published(job)
+    lose_original(job, "refunds.md")
     raise_markdown(monkeypatch)
     start_newer_children(monkeypatch, tmp_path / "newer", NEWER_MARKDOWN)
-    put = write(tmp_path, {"up": "a,b\n5,6\n"}) / "up"
-    report = job.put("up.csv", put)
-    assert (report.added, report.removed, report.documents) == (1, 1, 4)
+    other = write(tmp_path / "other", {"up.csv": "a,b\n5,6\n"})
+
+    report = {
+        "run": lambda: job.run([other]),
+        "put": lambda: job.put("up.csv", other / "up.csv"),
+        "delete": lambda: job.delete("none.md"),
+    }[change]()
+
+    assert (report.removed, report.reread.count) == (0, 2)
+    (skip,) = report.skipped
+    assert skip.uri == "refunds.md"
+    assert skip.reason.endswith("; what was read of it before stays")
+    assert published(job)["refunds.md"] == before["refunds.md"]
+    assert reading_of(job)["parsers"][MARKDOWN] == 1
+
+    again = job.run([kb])  # its own source has the bytes
+    assert (again.changed, again.removed, again.skipped) == (1, 0, ())
+    assert reading_of(job)["parsers"][MARKDOWN] == 2
+
+
+def test_what_a_newer_parser_refuses_stays_in_other_sources(fresh_job, kb, tmp_path, monkeypatch):
+    job = fresh_job
+    job.run([kb])
+    before = published(job)
+    raise_markdown(monkeypatch)
+    start_newer_children(monkeypatch, tmp_path / "newer", STRICT_MARKDOWN)
+    other = write(tmp_path / "other", {"up.csv": "a,b\n5,6\n"})
+    plan, report = job.plan([other]), job.run([other])
+    assert (report.removed, plan.removed) == (0, 0)
+    assert plan.skipped == report.skipped
+    assert [skip.reason.partition(";")[0] for skip in report.skipped] == ["too old"] * 3
+    assert published(job).items() >= before.items()
+
+
+def lose_original(job: IngestJob, uri: str) -> None:
+    with Index.open(job.collection) as index:
+        (digest,) = [d.digest for d in index.iter_documents() if d.uri == uri]
+    (job.collection / "originals" / digest).unlink()
+
+
+def test_a_forgotten_source_that_is_only_read_again_is_not_taken_for_an_open_one(
+    fresh_job, kb, tmp_path, monkeypatch
+):
+    job, staff = fresh_job, frozenset({"staff"})
+    job.run([kb], groups=staff)
+    (job.collection / "sources.json").unlink()
+    raise_markdown(monkeypatch)
+    start_newer_children(monkeypatch, tmp_path / "newer", NEWER_MARKDOWN)
+    other = write(tmp_path / "other", {"up.csv": "a,b\n5,6\n"})
+    job.run([other], groups=frozenset({"sales"}))
+    write(kb, {"new.md": "# New\n\nWords."})
+    job.run([kb])
+    with Index.open(job.collection) as index:
+        groups = {d.uri: d.groups for d in index.iter_documents() if d.uri != "up.csv"}
+    assert set(groups.values()) == {staff}
 
 
 def test_outdated_words_are_off_and_vectors_answer(job, kb, other_stems_later):

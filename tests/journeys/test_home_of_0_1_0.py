@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from starlette.testclient import TestClient
 
 from indexes.index import Index
 from indexes.upkeep import verify
@@ -18,6 +19,7 @@ from ragdesk.cli.main import cli
 from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
+from ragdesk.web import api
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "home-0.1.0"
 FACTS = json.loads((FIXTURE / "facts.json").read_text(encoding="utf-8"))
@@ -94,6 +96,57 @@ def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source
     with Index.open(home / "collections" / "default", card=packaged.card) as index:
         assert {one.uri for one in index.iter_documents()} >= {"desk/new.md", *FACTS["groups"]}
         assert index.sums["documents"] == FACTS["documents"] + 1
+
+
+def test_a_job_removes_no_document_that_it_is_not_about(home, tmp_path, packaged):
+    """All of the home is read once more by any job; what has no original any more stays."""
+    collection, before = home / "collections" / "default", _texts(home, packaged)
+    lost = ["desk/goodwill.md", next(uri for uri in before if uri.endswith("warranty.md"))]
+    for uri in lost:
+        (collection / "originals" / before[uri][3]).unlink()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "new.md").write_text("# New\n\nA new page.\n", encoding="utf-8")
+    report = Workspace(home, Settings(), packaged).make_job("default").run([other])
+    assert (report.added, report.removed) == (1, 0)
+    assert [skip.uri for skip in report.skipped] == lost
+    after = _texts(home, packaged)
+    assert {uri: after[uri] for uri in before} == before
+
+
+@pytest.mark.parametrize("uri", ["desk/new.md", "desk/goodwill.md"])
+def test_a_limited_key_reads_nothing_of_other_documents_in_its_jobs(home, packaged, uri):
+    """The job reads all of the home once more; staff's goodwill.md cannot be, and stays."""
+    digest = _texts(home, packaged)["desk/goodwill.md"][3]
+    (home / "collections/default/originals" / digest).unlink()
+    keys = KeyStore(home)
+    _, outsider = keys.create("outsider", scopes=["ask", "write"], groups=["outsiders"])
+    _, admin = keys.create("admin", scopes=["ask", "write", "admin"])
+    app = api.build_app(Workspace(home, Settings(), packaged), keys)
+    with TestClient(app, base_url="http://localhost:8080") as client:
+        own = {"Authorization": f"Bearer {outsider}"}
+        place = f"/v1/collections/default/documents/{uri}"
+        job = client.put(place, content=b"# New\n\nA new page.\n", headers=own).json()
+        while not job["finished"]:
+            time.sleep(0.05)
+            job = client.get(f"/v1/jobs/{job['id']}", headers=own).json()
+        assert (job["state"], job["error"]) == ("done", None)
+        job["report"].pop("seconds")
+        assert job["report"] == {
+            "collection": "default",
+            "generation": FACTS["generation"] + 1,
+            "added": 1,
+            "changed": 0,
+            "removed": 0,
+            "unchanged": 0,
+            "skipped": [],
+            "notes": [],
+        }
+        all_seeing = {"Authorization": f"Bearer {admin}"}
+        report = client.get(f"/v1/jobs/{job['id']}", headers=all_seeing).json()["report"]
+        assert report["reread"]["count"] == report["changed"] == FACTS["documents"] - 1
+        assert [skip["uri"] for skip in report["skipped"]] == ["desk/goodwill.md"]
+        assert report["documents"] == FACTS["documents"] + 1
 
 
 def _texts(home, packaged):

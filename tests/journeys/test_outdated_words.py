@@ -15,6 +15,7 @@ from web_home import REFUNDS, publish, serving
 
 from indexes.embedding import embedder
 from indexes.embedding.embedder import EmbedOptions, open_embedder
+from indexes.index import Index
 from indexes.text import tokens, word_forms
 from ragdesk.answering.retrieval import near_duplicates, passage_words
 from ragdesk.assemble import Workspace
@@ -158,6 +159,30 @@ def test_a_server_says_so_in_answers_readiness_and_metrics(tmp_path, change_stem
             }
         ]
         assert 'ragdesk_degraded_total{reason="words_outdated"} 1' in client.get("/metrics").text
+
+
+def test_a_server_started_before_an_upgrade_does_not_turn_words_back(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    publish(home, "default", {"refunds.md": REFUNDS})
+    folder, place = home / "collections/default", "/v1/collections/default/documents"
+    with serving(home, KeyStore(home)) as client:
+        with monkeypatch.context() as newer:
+            newer.setattr(tokens, "TOKENS_VERSION", 2)
+            publish(home, "default", {"shipping.md": HANDBOOK["shipping.md"]})
+        for ask_change in (
+            lambda: client.put(f"{place}/new.md", content=b"# New\n\nA new page.\n"),
+            lambda: client.delete(f"{place}/refunds.md"),
+        ):
+            job = ask_change().json()
+            while not job["finished"]:
+                time.sleep(0.05)
+                job = client.get(f"/v1/jobs/{job['id']}").json()
+            assert (job["state"], job["error"]["code"]) == ("failed", "index_mismatch")
+            assert "ragdesk was replaced" in job["error"]["message"]
+            assert "starts it again: ragdesk serve" in job["error"]["message"]
+    with Index.open(folder) as index:
+        assert index.generation == 2
+        assert {segment.tokens_version for segment in index.segments} == {2}
 
 
 def test_a_server_does_not_serve_outdated_words_alone(tmp_path, cache, change_stems):

@@ -3,19 +3,34 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from web_home import serving
 
 from indexes.errors import CollectionBusy
 from indexes.store import locks
+from ingest.job_report import JobReport
 from ragdesk.errors import Overloaded
 from ragdesk.metrics import Metrics
 from ragdesk.web import jobs as module
 from ragdesk.web.jobs import JOB_THREADS, DocumentJob, JobQueue
+
+REPORT = JobReport(
+    collection="any",
+    generation=1,
+    documents=0,
+    added=0,
+    changed=0,
+    removed=0,
+    unchanged=0,
+    chunks=0,
+    vectors=0,
+    embedded=0,
+    skipped=(),
+    seconds=0.0,
+)
 
 
 class Work:
@@ -27,14 +42,14 @@ class Work:
         self.busy: set[str] = set()
         self.tries = 0
 
-    def __call__(self, job: DocumentJob) -> Mapping[str, Any]:
+    def __call__(self, job: DocumentJob) -> JobReport:
         self.tries += 1
         if job.collection in self.busy:
             raise CollectionBusy("Another job holds it.")
         if job.collection in self.slow:
             self.go.wait(30)
         self.done.append((job.collection, job.uri))
-        return {}
+        return REPORT
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_encoder import tiny_bert
 
-from indexes.embedding import model_files, onnx_export
+from indexes.embedding import model_files, recipes
 from indexes.embedding.chinese_check import count_matches, reads_chinese
 from indexes.embedding.embedder import EmbedOptions, open_embedder, open_tokenizer
 from indexes.embedding.tokenizer import LONGEST_WORD_PIECE
@@ -44,7 +44,7 @@ def unlike(one, other):
 def test_the_packaged_model_is_described_by_its_card(packaged):
     card = packaged.card
     assert (card.name, card.dim, card.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
-    assert card.revision.endswith(f"-int8.{onnx_export.EXPORT_RECIPE}")
+    assert card.revision.endswith(f"-int8.{recipes.EXPORT_RECIPE}")
     assert card.normalised
     assert not card.reads_cjk
 
@@ -74,7 +74,7 @@ def test_it_finds_what_means_the_same(packaged):
 def test_int8_stays_near_sentence_transformers(packaged, cache):
     torch = open_embedder(EmbedOptions(backend="torch", device="cpu"), cache)
     assert torch.card.revision == packaged.card.revision.removesuffix(
-        f"-int8.{onnx_export.EXPORT_RECIPE}"
+        f"-int8.{recipes.EXPORT_RECIPE}"
     )
     cosine = (packaged.embed_passages(TEXTS[:4]) * torch.embed_passages(TEXTS[:4])).sum(axis=1)
     assert cosine.min() > 0.98
