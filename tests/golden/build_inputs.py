@@ -1,0 +1,312 @@
+"""``PYTHONPATH=tests python -m tests.golden.build_inputs``: write the inputs that are no text.
+
+Their bytes are stored, so that another release of reportlab or openpyxl changes no input.
+"""
+
+import datetime as dt
+import io
+from collections.abc import Callable
+
+import office_files
+import openpyxl
+import pdf_files
+from openpyxl.styles import Font, PatternFill
+from pdf_files import LOREM, both, chinese, labelled, lines, made, row, wrapped
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.golden.current_outputs import INPUTS
+
+HALF = 205  # points: the width of a column of two
+LEFT, RIGHT = 72, 320  # points: where the two begin
+CLAIMS = (
+    "Send us the part that broke, a picture of the plate and the day on which you bought it, and "
+    "we answer within two days. A part that wears, such as a seal, a burr or a filter, is covered "
+    "for six months only; all the others for two years from the day they came to you by parcel. "
+)
+RATES = (
+    ("Net sales", "34,229", "35,355", "3.2%"),
+    ("Cost of goods sold", "(12,010)", "(11,950)", "0.5%"),
+    ("Gross margin", "22,219", "23,405", "5.3%"),
+    ("Salaries", "9,100", "9,400", "3.3%"),
+    ("Result before tax", "13,119", "14,005", "6.8%"),
+)
+PLACES = (72.0, 330.0, 420.0, 500.0)  # points: the columns of a table
+
+Draw = Callable[[Canvas, int], None]
+
+
+def draw_frame(canvas: Canvas, page: int) -> None:
+    """Draw a running head, a foot and a page number; the head a little lower on even pages."""
+    canvas.setFont("Helvetica", 9)
+    top = 36 if page % 2 else 41
+    canvas.drawString(72, pdf_files.HEIGHT - top, "Lava Coffee Handbook")
+    canvas.drawString(72, 60, "Version 4, May 2026")
+    canvas.drawCentredString(300, 30, f"Page {page + 1} of 6")
+    canvas.setFont("Helvetica", 11)
+
+
+def draw_columns(left: str, right: str, *, top: float, across: bool = False) -> Draw:
+    """Draw two columns of prose: the right column first, or row by row across both."""
+    first = wrapped(left, HALF, size=10)
+    second = wrapped(right, HALF, size=10)
+    if not across:
+        return both(
+            lines(*second, x=RIGHT, top=top, size=10, step=12),
+            lines(*first, x=LEFT, top=top, size=10, step=12),
+        )
+    rows = []
+    for number, pair in enumerate(zip(first, second, strict=False)):
+        place = top + 12 * number
+        rows += [
+            lines(pair[0], x=LEFT, top=place, size=10),
+            lines(pair[1], x=RIGHT, top=place, size=10),
+        ]
+    return both(*rows)
+
+
+def draw_table(top: float) -> Draw:
+    """Draw a table with stacked heads, amounts to the right and a label of two lines."""
+    heads = both(
+        lines("Year ended", "May 2025", x=290, top=top, size=10, step=12),
+        lines("Year ended", "May 2026", x=380, top=top, size=10, step=12),
+        lines("Change in", "per cent", x=460, top=top, size=10, step=12),
+    )
+    body = [
+        row(list(zip(PLACES, cells, strict=True)), top + 32 + 16 * number)
+        for number, cells in enumerate(RATES)
+    ]
+    label = both(
+        lines("Depreciation of machines and", x=72, top=top + 112, size=10),
+        row([(76.0, "of the roastery"), (330.0, "410"), (420.0, "395")], top + 122),
+    )
+    return both(lines("(Thousands of euros)", x=72, top=top - 16, size=10), heads, *body, label)
+
+
+def build_handbook() -> bytes:
+    """Make six pages: columns, a jump, a table, signs, lists, a gap between heads and body."""
+    signs = both(
+        lines("Descale twice a year", x=72, top=380, size=11),
+        lines("2", x=177, top=376, size=7),
+        lines("Use soft water only for this machine", x=72, top=400, size=11),
+        lines("(a)", x=60, top=397, size=7),
+        lines("*", x=150, top=417, size=7),
+        lines("Never open the boiler while it is hot", x=72, top=420, size=11),
+        lines("2 With citric acid, as the leaflet says.", x=72, top=700, size=8),
+        lines("(a) Below seven degrees of hardness.", x=72, top=712, size=8),
+    )
+    items = lines(
+        "1. Switch it off and pull the plug.",
+        "2. Let it cool down for half an hour.",
+        "(a) Take the tank out",
+        "(b) Rinse the tank and let it dry",
+        "• Only one bullet",
+        top=120,
+    )
+    return made(
+        both(
+            draw_frame,
+            lines("Claims and returns", top=90, size=18),
+            lines(*wrapped(LOREM, 450), top=120),
+            draw_columns(CLAIMS * 2, LOREM * 2, top=190, across=True),
+        ),
+        both(
+            draw_frame,
+            lines("Two columns under one head", top=90, size=14),
+            draw_columns(LOREM * 2, CLAIMS * 2, top=120),
+            lines(*wrapped(f"Across both columns. {CLAIMS}", 450, size=10), top=440, size=10),
+            draw_columns(CLAIMS, LOREM, top=520),
+        ),
+        both(
+            draw_frame,
+            lines("Results", top=90, size=14),
+            lines(*wrapped(LOREM, 450), top=115),
+            draw_table(200),
+            signs,
+        ),
+        both(
+            draw_frame,
+            items,
+            lines(*wrapped(CLAIMS, 450), top=220),
+            lines("12 34 56", x=72, top=775, size=9),
+            lines("Drawn last, read second", x=72, top=100, size=11),
+        ),
+        both(
+            draw_frame,
+            *[
+                lines(*(cells[column] for cells in RATES), x=PLACES[column], top=120, step=18)
+                for column in (3, 0, 2, 1)
+            ],
+            lines(*wrapped(LOREM, 300), top=300),
+            lines("See also", x=420, top=300, size=9),
+            lines("the leaflet", x=420, top=312, size=9),
+            lines("Chapters … 3", "Answers … 12", top=400),
+        ),
+        both(
+            draw_frame,
+            chinese("保修范围", "自购买之日起两年内，我们免费维修。", top=72),
+            lines("7", top=500),
+        ),
+        title="Handbook",
+    )
+
+
+def build_preface() -> bytes:
+    """Make four pages, two with roman numbers, with heads that stay and numbers that are none."""
+    pages = []
+    for number, label in enumerate(("i", "ii", "1", "2")):
+        head = "Price list" if number < 3 else "Price list of spare parts"
+        pages.append(
+            both(
+                lines(head, top=40, size=9),
+                lines("ab", x=400, top=40, size=9),
+                lines("Care notes", top=52, size=9),
+                lines(*wrapped(LOREM, 450), top=52 + 20 * (number % 2) + 14),
+                lines("2026", top=640),
+                lines(*wrapped(CLAIMS, 450), top=680),
+                lines("Big foot", top=780, size=16),
+                lines(f"- {label} -", x=290, top=810, size=9),
+            )
+        )
+    return labelled(made(*pages), 2)
+
+
+def build_leaflet() -> bytes:
+    """Make two pages whose heads repeat, and whose numbers follow the count of pages."""
+    return made(
+        *[
+            both(
+                lines("Leaflet of the scale", top=40, size=9),
+                lines(text, top=120),
+                lines(str(number), x=290, top=810, size=9),
+            )
+            for number, text in ((1, "Weigh the beans."), (2, "Tare the cup; see 1 again."))
+        ]
+    )
+
+
+def build_rates() -> bytes:
+    """Make a workbook: merged heads, dates, shares, prices, white words, hidden sheets."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Rates"
+    sheet.append(["Rates of the year"])
+    sheet.append([])
+    sheet.append([None, "Zone", "Parcel", None, "From", "Share", None, "Open"])
+    sheet.merge_cells("C3:D3")
+    sheet.append([None, "", "2 kg", "5 kg", "", "", None, ""])
+    day = dt.datetime.fromisoformat("2026-05-04")
+    sheet.append([None, "France", 4.9, 6, day, 0.195, None, True])
+    sheet.append(
+        [
+            None,
+            "Union",
+            9.9,
+            1234.5,
+            dt.datetime.fromisoformat("2026-05-04 08:30"),
+            0.5,
+            None,
+            False,
+        ]
+    )
+    sheet.append([None, "World", 1e16, 0.1 + 0.2, dt.time(9, 15), -0.02, None, None])
+    for line in (5, 6, 7):
+        sheet.cell(line, 3).number_format = '#,##0.00 "€"'
+        sheet.cell(line, 4).number_format = "[$¥-804]#,##0" if line > 5 else "$#,##0"
+        sheet.cell(line, 6).number_format = "0.0%"
+    sheet.cell(7, 3).number_format = "General"
+    sheet.append([])
+    sheet.append(["All rates with tax."])
+    sheet.append(["Next to it", "a second cell"])
+    sheet.append([None, None, "alone"])
+    whites = (
+        ("white", Font(color="FFFFFFFF"), None),
+        ("white on white", Font(color="FFFFFFFF"), PatternFill("solid", fgColor="FFFFFFFF")),
+        ("white on blue", Font(color="FFFFFFFF"), PatternFill("solid", fgColor="FF0000FF")),
+        ("nearly white", Font(color="FFEEEEEE"), None),
+        ("striped", Font(color="FFFFFFFF"), PatternFill("darkGray", fgColor="FFFFFFFF")),
+    )
+    second = book.create_sheet("Sheet2")
+    second.append(["Words", "Ground"])
+    for place, (text, font, fill) in enumerate(whites, start=2):
+        cell = second.cell(place, 1, text)
+        cell.font = font
+        if fill:
+            cell.fill = fill
+        second.cell(place, 2, "known")
+    book.create_sheet("Empty")
+    hidden = book.create_sheet("Costs")
+    hidden.append(["secret", "costs"])
+    hidden.sheet_state = "hidden"
+    return save_book(book)
+
+
+def build_single() -> bytes:
+    """Make a workbook of one unnamed sheet with questions and answers."""
+    book = openpyxl.Workbook()
+    book.active.append(["Question", "Answer", "Topic"])
+    book.active.append(["May I pay later?", "Within 14 days.", "Pay"])
+    book.active.append(["Only a question", None, "Pay"])
+    return save_book(book)
+
+
+def save_book(book: openpyxl.Workbook) -> bytes:
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def build_rules() -> bytes:
+    """Make a Word document: lists in lists, one item, merged cells, a note, a question."""
+    word, par, listed = office_files.word, office_files.par, office_files.listed
+    cell, run = office_files.cell, office_files.run
+    wide = '<w:gridSpan w:val="2"/>'
+    tall, more = '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
+    table = (
+        "<w:tbl>"
+        f"<w:tr><w:trPr><w:tblHeader/></w:trPr>{cell(par('Zone'))}{cell(par('Parcel'), own=wide)}</w:tr>"
+        f"<w:tr>{cell(par('France'), own=tall)}{cell(par('2 kg'))}{cell(par('4.90'))}</w:tr>"
+        f"<w:tr>{cell(par(''), own=more)}{cell(par('5 kg'))}{cell(par('6.90'), par('with tax'))}</w:tr>"
+        "</w:tbl>"
+    )
+    vanished = "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden words</w:t></w:r>"
+    white = '<w:r><w:rPr><w:color w:val="FFFFFF"/></w:rPr><w:t>white words</w:t></w:r>'
+    deleted = '<w:del w:id="1"><w:r><w:delText>deleted</w:delText></w:r></w:del>'
+    note = '<w:r><w:footnoteReference w:id="1"/></w:r>'
+    return word(
+        "".join(
+            (
+                par("House rules", "T"),
+                par("Opening", "H1"),
+                par("We open at seven.", "", ""),
+                f"<w:p>{run('Seen ')}{vanished}{white}{deleted}{note}{run('and read.')}</w:p>",
+                par("First", "", listed(1)),
+                par("inner", "", listed(1, 1)),
+                par("inner too", "", listed(1, 1)),
+                par("Second", "", listed(1)),
+                par("Between the lists."),
+                par("Starts again", "", listed(3)),
+                par("One item only", "L"),
+                par("Own heading", "H2b"),
+                table,
+                par("x = 1", "C"),
+                par("y = 2", "C"),
+                par("May I bring a dog?", "H2"),
+                par("Yes, on a lead."),
+            )
+        )
+    )
+
+
+BUILDERS: dict[str, Callable[[], bytes]] = {
+    "handbook.pdf": build_handbook,
+    "preface.pdf": build_preface,
+    "leaflet.pdf": build_leaflet,
+    "rates.xlsx": build_rates,
+    "single.xlsx": build_single,
+    "rules.docx": build_rules,
+}
+
+
+if __name__ == "__main__":
+    for name, build in BUILDERS.items():
+        (INPUTS / name).write_bytes(build())
