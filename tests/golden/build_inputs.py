@@ -10,7 +10,7 @@ from collections.abc import Callable
 import office_files
 import openpyxl
 import pdf_files
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Color, Font, PatternFill
 from pdf_files import LOREM, both, chinese, labelled, lines, made, row, wrapped
 from reportlab.pdfgen.canvas import Canvas
 
@@ -184,6 +184,223 @@ def build_leaflet() -> bytes:
     )
 
 
+def draw_hidden_words(canvas: Canvas, _: int) -> None:
+    """Draw words that are white, clear, tiny or unpainted, on paper and on dark ground."""
+    for number, (colour, alpha, size, mode, ground) in enumerate(
+        (
+            ((1, 1, 1), 1, 11, 0, None),
+            ((1, 1, 1), 1, 11, 0, (0, 0, 0.5)),
+            ((1, 1, 1), 1, 11, 0, (1, 1, 1)),
+            ((0, 0, 0), 0, 11, 0, None),
+            ((0, 0, 0), 0, 11, 0, (0, 0.5, 0)),
+            ((0, 0, 0), 1, 0.9, 0, None),
+            ((0, 0, 0), 1, 2, 0, None),
+            ((0, 0, 0), 1, 11, 3, None),
+            ((0, 0, 0), 1, 11, 2, None),
+            ((0.9, 0.9, 0.9), 1, 11, 0, None),
+        )
+    ):
+        top = pdf_files.HEIGHT - 130 - 24 * number
+        if ground:
+            canvas.setFillColorRGB(*ground, alpha=1)
+            canvas.rect(66, top - 4, 110, 16, stroke=0, fill=1)
+        canvas.setFillColorRGB(*colour, alpha=alpha)
+        text = canvas.beginText(72, top)
+        text.setFont("Helvetica", size)
+        text.setTextRenderMode(mode)
+        text.textOut(f"Kind {number} of words, and beyond the ground")
+        canvas.drawText(text)
+    canvas.setFillColorRGB(0, 0, 0, alpha=1)
+    text = canvas.beginText(72, 300)
+    text.setTextRenderMode(0)
+    text.textOut("All that follows is seen by everybody who reads the page.")
+    canvas.drawText(text)
+
+
+def draw_form(canvas: Canvas, _: int) -> None:
+    """Draw filled fields: two short ones alike, two long ones alike, an empty one."""
+    form = canvas.acroForm
+    long = "Please leave the parcel with the neighbours at number twelve. " * 5
+    for number, (name, value) in enumerate(
+        (
+            ("order", "A-1047"),
+            ("order", "A-1047"),
+            ("note", long),
+            ("note", long),
+            ("remark", long),
+            ("empty", " "),
+        )
+    ):
+        place = 500 - 40 * number
+        canvas.drawString(72, place + 5, f"Field {number}: ____________")
+        form.textfield(
+            name=f"{name}{number}", tooltip=name, value=value, x=220, y=place, maxlen=900
+        )
+
+
+def draw_chapter(canvas: Canvas, _: int) -> None:
+    """Draw a chapter with entries of the outline, one of them printed nowhere."""
+    for level, name, top in ((0, "Chapter one", 90), (1, "Part of it", 200), (1, "Unprinted", 300)):
+        canvas.bookmarkHorizontal(name, 0, pdf_files.HEIGHT - top + 12)
+        canvas.addOutlineEntry(name, name, level)
+    for text, top, font in (
+        ("Chapter one", 90, "Helvetica-Bold"),
+        ("Part of it", 200, "Helvetica"),
+        ("A bold line, which ends in a comma,", 400, "Helvetica-Bold"),
+        ("A bold sentence.", 430, "Helvetica-Bold"),
+        ("lower case in bold", 460, "Helvetica-Bold"),
+        ("A heading of two lines that goes on", 490, "Helvetica-Bold"),
+        ("until it is at its end", 504, "Helvetica-Bold"),
+        ("1234 56 %", 540, "Helvetica-Bold"),
+    ):
+        lines(text, top=top, font=font)(canvas, 0)
+    for top in (110, 220, 320, 560):
+        lines(*wrapped(CLAIMS, 440), top=top)(canvas, 0)
+
+
+def draw_paragraphs(canvas: Canvas, _: int) -> None:
+    """Draw paragraphs by indentation, by early ends, by hyphens and by distance."""
+    texts = wrapped(LOREM, 440)
+    for number in range(3):
+        for turn, text in enumerate(texts):
+            lines(text, x=72 if turn else 90, top=90 + 14 * (number * 3 + turn))(canvas, 0)
+    lines(
+        "The kettle comes with a stand, a long-",
+        "lasting filter and an inter-",
+        "national plug; the inter-",
+        "est of self-",
+        "employed people in a well-",
+        "known brand is high.",
+        "A short line.",
+        "Another short line, ended early",
+        "It begins with a capital letter and is the longest line of all that stand here now.",
+        "and one in lower case",
+        top=240,
+    )(canvas, 0)
+    for number, text in enumerate(("A centred line", "of a longer notice that", "goes on")):
+        canvas.drawCentredString(300, pdf_files.HEIGHT - 400 - 14 * number, text)
+    lines("Apart", "by a step", "of twenty", top=460, step=20)(canvas, 0)
+    text = canvas.beginText(72, 300)
+    text.setWordSpace(14)
+    text.textLines(
+        "A stretched line of words\nwhose gaps are wide and even\nand no cells of a table"
+    )
+    canvas.drawText(text)
+    text = canvas.beginText(72, 240)
+    text.setWordSpace(0)
+    text.textOut("Plain words after them.")
+    canvas.drawText(text)
+
+
+def draw_small_tables(canvas: Canvas, _: int) -> None:
+    """Draw tables: of one row, with a bold head, with labels between rows, with long labels."""
+    row([(72, "One"), (250, "row"), (400, "alone")], 100)(canvas, 0)
+    lines(*wrapped(CLAIMS, 440), top=140)(canvas, 0)
+    for x, text in ((72, "Plan"), (250, "Holds"), (400, "Owner")):
+        lines(text, x=x, top=200, font="Helvetica-Bold", size=10)(canvas, 0)
+    for number, cells in enumerate((("Basic", "one", "Ann"), ("Large", "three", "Bo"))):
+        row(list(zip((72, 280, 430), cells, strict=True)), 216 + 16 * number)(canvas, 0)
+    lines(*wrapped(LOREM, 440), top=270)(canvas, 0)
+    row([(72, "Item"), (330, "2025"), (420, "2026")], 340)(canvas, 0)
+    lines("Europe", top=356, size=10)(canvas, 0)
+    row([(84, "France"), (330, "$ 12"), (420, "$ 15")], 372)(canvas, 0)
+    row([(84, "Spain"), (330, "7%"), (420, "—")], 388)(canvas, 0)
+    lines("Elsewhere in the world", "and at sea", top=404, size=10, step=12)(canvas, 0)
+    row([(84, "Norway"), (330, "(3)"), (420, "4")], 432)(canvas, 0)
+    row([(72, "Far below"), (330, "1"), (420, "2")], 480)(canvas, 0)
+    row([(72, "and its row"), (330, "3"), (420, "4")], 496)(canvas, 0)
+    lines("Notes ........ 4", "Words and more words . . . . . 12", "Sign here ______", top=540)(
+        canvas, 0
+    )
+    row([(72, "•"), (200, "bullet")], 620)(canvas, 0)
+    row([(72, "1."), (200, "12.50")], 636)(canvas, 0)
+    row([(72, "2."), (200, "13.50")], 652)(canvas, 0)
+
+
+def draw_turned(canvas: Canvas, _: int) -> None:
+    """Draw lines that run up the page."""
+    canvas.rotate(90)
+    for number, text in enumerate(wrapped(CLAIMS, 500)):
+        canvas.drawString(90, -120 - 14 * number, text)
+
+
+def build_sampler() -> bytes:
+    """Make a page of each: hidden words, a form, an outline, paragraphs, tables, turned lines."""
+    return made(
+        draw_hidden_words,
+        draw_form,
+        draw_chapter,
+        draw_paragraphs,
+        draw_small_tables,
+        draw_turned,
+        chinese(*"竖排文字从右读起", top=100),
+    )
+
+
+def build_talk() -> bytes:
+    """Make slides: items in items, numbers, a table with merged cells, a chart, hidden shapes."""
+    shape, slide = office_files.shape, office_files.slide
+
+    def paragraph(text: str, own: str = "", level: str = "") -> str:
+        place = f' lvl="{level}"' if level else ""
+        return f"<a:p><a:pPr{place}>{own}</a:pPr><a:r><a:t>{text}</a:t></a:r></a:p>"
+
+    texts = (
+        paragraph("Plain first", "<a:buNone/>"),
+        paragraph("first", "<a:buAutoNum/>"),
+        paragraph("second", "<a:buAutoNum/>", "1"),
+        paragraph("bullet", '<a:buChar char="x"/>', "2"),
+        paragraph("too deep", '<a:buChar char="x"/>', "12"),
+        paragraph("in the body"),
+        paragraph("- marked"),
+    )
+    body = (
+        '<p:sp><p:nvSpPr><p:cNvPr id="1" name="x"/><p:nvPr><p:ph type="body"/></p:nvPr></p:nvSpPr>'
+        f"<p:txBody>{''.join(texts)}</p:txBody></p:sp>"
+    )
+
+    def tc(text: str, own: str = "") -> str:
+        return f"<a:tc{own}><a:txBody>{paragraph(text)}</a:txBody></a:tc>"
+
+    grid = "".join(
+        f"<a:tr>{cells}</a:tr>"
+        for cells in (
+            tc("Zone") + tc("Rates", ' gridSpan="2"') + tc("", ' hMerge="1"'),
+            tc("France", ' rowSpan="2"') + tc("2 kg") + tc("4.90"),
+            tc("", ' vMerge="1"') + tc("5 kg") + tc("6.90"),
+        )
+    )
+
+    def table(own: str) -> str:
+        return f"<p:graphicFrame><a:graphic><a:tbl><a:tblPr{own}/>{grid}</a:tbl></a:graphic></p:graphicFrame>"
+
+    def points(name: str, *texts: str) -> str:
+        inner = "".join(f'<c:pt idx="{n}"><c:v>{text}</c:v></c:pt>' for n, text in enumerate(texts))
+        return f"<c:{name}>{inner}</c:{name}>"
+
+    series = "".join(
+        f"<c:ser>{points('tx', name)}{points('cat', 'May', 'June')}{points('val', *values)}</c:ser>"
+        for name, values in (("Beans", ("3", "4", "5")), ("Tea", ("1",)))
+    )
+    chart = f'<c:chartSpace xmlns:c="u">{series}</c:chartSpace>'
+    return office_files.deck(
+        slide(shape("House talk", holder="ctrTitle"), shape("By Ann", holder="subTitle"), body),
+        slide(shape("Rates", holder="title"), table(' firstRow="1"'), table("")),
+        slide(
+            shape("One item", holder="body"),
+            shape("Hidden", hidden=True),
+            shape("7", holder="sldNum"),
+            '<p:graphicFrame><c:chart r:id="r1"/></p:graphicFrame>',
+        ),
+        more={
+            "ppt/slides/_rels/slide3.xml.rels": office_files.relations(
+                {"../charts/c.xml": "chart"}
+            ),
+            "ppt/charts/c.xml": chart,
+        },
+    )
+
+
 def build_rates() -> bytes:
     """Make a workbook: merged heads, dates, shares, prices, white words, hidden sheets."""
     book = openpyxl.Workbook()
@@ -223,6 +440,11 @@ def build_rates() -> bytes:
         ("white on white", Font(color="FFFFFFFF"), PatternFill("solid", fgColor="FFFFFFFF")),
         ("white on blue", Font(color="FFFFFFFF"), PatternFill("solid", fgColor="FF0000FF")),
         ("nearly white", Font(color="FFEEEEEE"), None),
+        ("white by theme", Font(color=Color(theme=0)), None),
+        ("grey by theme", Font(color=Color(theme=0, tint=-0.5)), None),
+        ("black by theme", Font(color=Color(theme=1)), None),
+        ("white by number", Font(color=Color(indexed=9)), None),
+        ("black by number", Font(color=Color(indexed=8)), None),
         ("striped", Font(color="FFFFFFFF"), PatternFill("darkGray", fgColor="FFFFFFFF")),
     )
     second = book.create_sheet("Sheet2")
@@ -272,6 +494,17 @@ def build_rules() -> bytes:
     white = '<w:r><w:rPr><w:color w:val="FFFFFF"/></w:rPr><w:t>white words</w:t></w:r>'
     deleted = '<w:del w:id="1"><w:r><w:delText>deleted</w:delText></w:r></w:del>'
     note = '<w:r><w:footnoteReference w:id="1"/></w:r>'
+
+    def term(text: str) -> str:
+        return f"<m:r><m:t>{text}</m:t></m:r>"
+
+    formulas = (
+        f"<m:oMath><m:f><m:num>{term('a+b')}</m:num><m:den>{term('2')}</m:den></m:f></m:oMath>"
+        f"<m:oMath><m:f><m:num>{term('ab')}</m:num><m:den>{term('-')}</m:den></m:f></m:oMath>"
+        f"<m:oMath><m:sSup><m:e>{term('x')}</m:e><m:sup>{term('10')}</m:sup></m:sSup></m:oMath>"
+        f"<m:oMath><m:rad><m:e>{term('x-1')}</m:e></m:rad></m:oMath>"
+        f"<m:oMath><m:d><m:e>{term('u')}</m:e><m:e>{term('v')}</m:e></m:d></m:oMath>"
+    )
     return word(
         "".join(
             (
@@ -284,6 +517,11 @@ def build_rules() -> bytes:
                 par("inner too", "", listed(1, 1)),
                 par("Second", "", listed(1)),
                 par("Between the lists."),
+                f"<w:sdt><w:sdtContent>{par('In a control.')}{par('And more.')}</w:sdtContent></w:sdt>",
+                f"<w:ins>{par('An inserted paragraph.')}</w:ins><w:del>{par('A deleted one.')}</w:del>",
+                par("Of the body", "", '<w:outlineLvl w:val="9"/>'),
+                par("Of level nine", "", '<w:outlineLvl w:val="8"/>'),
+                f"<w:p>{formulas}</w:p>",
                 par("Starts again", "", listed(3)),
                 par("One item only", "L"),
                 par("Own heading", "H2b"),
@@ -301,6 +539,8 @@ BUILDERS: dict[str, Callable[[], bytes]] = {
     "handbook.pdf": build_handbook,
     "preface.pdf": build_preface,
     "leaflet.pdf": build_leaflet,
+    "sampler.pdf": build_sampler,
+    "talk.pptx": build_talk,
     "rates.xlsx": build_rates,
     "single.xlsx": build_single,
     "rules.docx": build_rules,

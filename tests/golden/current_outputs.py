@@ -46,13 +46,14 @@ FURTHER_FILES = {
     "text/markdown": ("lists.md",),
     "text/plain": ("letter.txt",),
     "application/jsonl": ("records.jsonl",),
-    "application/pdf": ("handbook.pdf", "preface.pdf", "leaflet.pdf"),
+    "application/pdf": ("handbook.pdf", "preface.pdf", "leaflet.pdf", "sampler.pdf"),
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ("rules.docx",),
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": (
         "rates.xlsx",
         "single.xlsx",
     ),
-    "message/rfc822": ("reply.eml",),
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ("talk.pptx",),
+    "message/rfc822": ("reply.eml", "styled.eml"),
 }
 """More inputs of a parser: each a case of its own, so that a new one needs no higher version."""
 
