@@ -172,7 +172,7 @@ def build_preface() -> bytes:
 
 def build_leaflet() -> bytes:
     """Make two pages whose heads repeat, and whose numbers follow the count of pages."""
-    return made(
+    body = made(
         *[
             both(
                 lines("Leaflet of the scale", top=40, size=9),
@@ -182,6 +182,7 @@ def build_leaflet() -> bytes:
             for number, text in ((1, "Weigh the beans."), (2, "Tare the cup; see 1 again."))
         ]
     )
+    return labelled(body, 1)
 
 
 def draw_hidden_words(canvas: Canvas, _: int) -> None:
@@ -324,6 +325,49 @@ def draw_turned(canvas: Canvas, _: int) -> None:
         canvas.drawString(90, -120 - 14 * number, text)
 
 
+def draw_signs_last(canvas: Canvas, _: int) -> None:
+    """Draw lines, and after all of them the footnote signs that stand at, before and in them."""
+    texts = (
+        "Descale it twice a year",
+        "Use soft water only for it",
+        "Never open the boiler while hot",
+        "Wipe the wand after every use of it",
+        "Empty the tray each evening",
+        "Keep the bill with this leaflet",
+    )
+    for number, text in enumerate(texts):
+        lines(text, top=120 + 30 * number, size=11)(canvas, 0)
+    for sign, x, top in (
+        ("2", 187, 116),
+        ("(a)", 54, 147),
+        ("*", 148, 176),
+        ("†", 251, 207),
+        ("3", 62, 237),
+        ("b)", 300, 266),
+        ("4", 300, 500),
+    ):
+        lines(sign, x=x, top=top, size=7)(canvas, 0)
+    lines(*wrapped(LOREM, 440), top=330)(canvas, 0)
+
+
+def draw_upwards(canvas: Canvas, _: int) -> None:
+    """Draw rows from the foot of the page to its head, the right cell of each first."""
+    for number, cells in enumerate(RATES * 2):
+        top = 500 - 24 * number
+        lines(cells[1], x=400, top=top + number % 2, size=10)(canvas, 0)
+        lines(cells[0], x=72, top=top, size=10)(canvas, 0)
+    lines("Close to its neighbour", top=560, size=10)(canvas, 0)
+    lines("a cell with more letters than an amount has", x=188, top=560, size=10)(canvas, 0)
+
+
+def draw_vertical(canvas: Canvas, _: int) -> None:
+    """Draw two columns of Chinese that are read downwards, the right one first."""
+    canvas.setFont(pdf_files.CHINESE, 12)
+    for column, text in enumerate(("竖排文字从右读起", "第二列在左边结束")):
+        for number, letter in enumerate(text):
+            canvas.drawString(300 - 30 * column, pdf_files.HEIGHT - 100 - 14 * number, letter)
+
+
 def build_sampler() -> bytes:
     """Make a page of each: hidden words, a form, an outline, paragraphs, tables, turned lines."""
     return made(
@@ -333,7 +377,9 @@ def build_sampler() -> bytes:
         draw_paragraphs,
         draw_small_tables,
         draw_turned,
-        chinese(*"竖排文字从右读起", top=100),
+        draw_signs_last,
+        draw_upwards,
+        both(chinese("横排", top=60), draw_vertical),
     )
 
 
@@ -374,6 +420,11 @@ def build_talk() -> bytes:
     def table(own: str) -> str:
         return f"<p:graphicFrame><a:graphic><a:tbl><a:tblPr{own}/>{grid}</a:tbl></a:graphic></p:graphicFrame>"
 
+    lone = (
+        '<p:graphicFrame><a:tbl><a:tblPr firstRow="1"/>'
+        f"<a:tr>{tc('One row')}{tc('only')}</a:tr></a:tbl></p:graphicFrame>"
+    )
+
     def points(name: str, *texts: str) -> str:
         inner = "".join(f'<c:pt idx="{n}"><c:v>{text}</c:v></c:pt>' for n, text in enumerate(texts))
         return f"<c:{name}>{inner}</c:{name}>"
@@ -385,7 +436,7 @@ def build_talk() -> bytes:
     chart = f'<c:chartSpace xmlns:c="u">{series}</c:chartSpace>'
     return office_files.deck(
         slide(shape("House talk", holder="ctrTitle"), shape("By Ann", holder="subTitle"), body),
-        slide(shape("Rates", holder="title"), table(' firstRow="1"'), table("")),
+        slide(shape("Rates", holder="title"), table(' firstRow="1"'), table(""), lone),
         slide(
             shape("One item", holder="body"),
             shape("Hidden", hidden=True),

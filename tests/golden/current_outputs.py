@@ -41,10 +41,20 @@ PARSED_FILES = {
 }
 
 FURTHER_FILES = {
-    "text/csv": ("prices.csv", "parts.tsv", "figures.csv", "topics.csv", "twins.csv", "bars.csv"),
-    "text/html": ("shop.html", "article.html", "shell.html", "main.html"),
+    "text/csv": (
+        "prices.csv",
+        "parts.tsv",
+        "figures.csv",
+        "topics.csv",
+        "twins.csv",
+        "bars.csv",
+        "only.csv",
+        "table.txt",
+        "ten.txt",
+    ),
+    "text/html": ("shop.html", "article.html", "shell.html", "main.html", "book.xhtml"),
     "text/markdown": ("lists.md",),
-    "text/plain": ("letter.txt",),
+    "text/plain": ("letter.txt", "pair.txt", "chinese.txt", "latin.txt", "wide.txt"),
     "application/jsonl": ("records.jsonl",),
     "application/pdf": ("handbook.pdf", "preface.pdf", "leaflet.pdf", "sampler.pdf"),
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ("rules.docx",),
