@@ -69,7 +69,7 @@ def draw_table(top: float) -> Draw:
     heads = both(
         lines("Year ended", "May 2025", x=290, top=top, size=10, step=12),
         lines("Year ended", "May 2026", x=380, top=top, size=10, step=12),
-        lines("Change in", "per cent", x=460, top=top, size=10, step=12),
+        lines("Change per-", "centage", x=460, top=top, size=10, step=12),
     )
     body = [
         row(list(zip(PLACES, cells, strict=True)), top + 32 + 16 * number)
@@ -153,7 +153,7 @@ def build_handbook() -> bytes:
 def build_preface() -> bytes:
     """Make four pages, two with roman numbers, with heads that stay and numbers that are none."""
     pages = []
-    for number, label in enumerate(("i", "ii", "1", "2")):
+    for number, label in enumerate(("- i -", "- ii -", "- 1 -", "p. 99")):
         head = "Price list" if number < 3 else "Price list of spare parts"
         pages.append(
             both(
@@ -164,7 +164,7 @@ def build_preface() -> bytes:
                 lines("2026", top=640),
                 lines(*wrapped(CLAIMS, 450), top=680),
                 lines("Big foot", top=780, size=16),
-                lines(f"- {label} -", x=290, top=810, size=9),
+                lines(label, x=290, top=810, size=9),
             )
         )
     return labelled(made(*pages), 2)
@@ -379,6 +379,7 @@ def build_sampler() -> bytes:
         draw_turned,
         draw_signs_last,
         draw_upwards,
+        pdf_files.picture,
         both(chinese("横排", top=60), draw_vertical),
     )
 
@@ -507,6 +508,7 @@ def build_rates() -> bytes:
             cell.fill = fill
         second.cell(place, 2, "known")
     book.create_sheet("Empty")
+    book.properties.title = "Microsoft Excel - rates"
     hidden = book.create_sheet("Costs")
     hidden.append(["secret", "costs"])
     hidden.sheet_state = "hidden"
