@@ -197,7 +197,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = write_table(styles)
     print(table)
     if options.write:
-        write_section("Style of the code", "python -m tests.lab.style --write", table)
+        shown = " ".join(
+            [
+                *(["--before TREE"] if options.before else []),
+                *(
+                    ["--beside", *(folder.name for folder in options.beside)]
+                    if options.beside
+                    else []
+                ),
+            ]
+        )
+        write_section("Style of the code", f"python -m tests.lab.style {shown} --write", table)
     if options.names:
         for name, count in count_repeated(read_modules(own))[1].most_common():
             print(f"{count:3} {name}")
