@@ -64,3 +64,17 @@ def test_contributing_holds_the_recipes():
         "A field of an answer",
         "A metric",
     ]
+
+
+@pytest.mark.parametrize("room", ["ragdesk", "ingest", "indexes", "eval"])
+def test_every_module_stands_in_a_map(room):
+    """Where a folder is a list of things alike, one a file, its name is enough."""
+    maps = [paper for paper in (ROOT / room).rglob("*.md") if paper.name != "DECISIONS.md"]
+    words = set(re.findall(r"\w+", "\n".join(paper.read_text(encoding="utf-8") for paper in maps)))
+    alike = {ROOT / "ragdesk" / "cli", ROOT / "eval" / "imports"}
+    missing = [
+        file.relative_to(ROOT).as_posix()
+        for file in sorted((ROOT / room).rglob("*.py"))
+        if file.parent not in alike and not file.stem.startswith("__") and file.stem not in words
+    ]
+    assert missing == []
