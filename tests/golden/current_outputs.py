@@ -107,43 +107,27 @@ def list_cases() -> list[GoldenCase]:
         ]
     return [
         *parsers,
-        GoldenCase(
-            name="splitter",
-            place="SPLIT_VERSION in ingest/split.py",
-            version=lambda: split.SPLIT_VERSION,
-            compute=split_inputs,
-        ),
-        GoldenCase(
-            name="splitter-texts",
-            place="SPLIT_VERSION in ingest/split.py",
-            version=lambda: split.SPLIT_VERSION,
-            compute=split_texts,
-        ),
-        GoldenCase(
-            name="sentences",
-            place="SPLIT_VERSION in ingest/split.py",
-            version=lambda: split.SPLIT_VERSION,
-            compute=split_into_sentences,
-        ),
-        GoldenCase(
-            name="tokens",
-            place="TOKENS_VERSION in indexes/text/tokens.py",
-            version=lambda: tokens.TOKENS_VERSION,
-            compute=tokenize_inputs,
-        ),
-        GoldenCase(
-            name="tokens-names",
-            place="TOKENS_VERSION in indexes/text/tokens.py",
-            version=lambda: tokens.TOKENS_VERSION,
-            compute=tokenize_names,
-        ),
-        GoldenCase(
-            name="identifiers",
-            place="TOKENS_VERSION in indexes/text/tokens.py",
-            version=lambda: tokens.TOKENS_VERSION,
-            compute=find_names,
-        ),
+        make_split_case("splitter", split_inputs),
+        make_split_case("splitter-texts", split_texts),
+        make_split_case("sentences", split_into_sentences),
+        make_tokens_case("tokens", tokenize_inputs),
+        make_tokens_case("tokens-names", tokenize_names),
+        make_tokens_case("identifiers", find_names),
     ]
+
+
+def make_split_case(name: str, compute: Callable[[], Any]) -> GoldenCase:
+    """Make a case of the splitter's version."""
+    place = "SPLIT_VERSION in ingest/split.py"
+    return GoldenCase(name=name, place=place, version=lambda: split.SPLIT_VERSION, compute=compute)
+
+
+def make_tokens_case(name: str, compute: Callable[[], Any]) -> GoldenCase:
+    """Make a case of the tokens' version."""
+    place = "TOKENS_VERSION in indexes/text/tokens.py"
+    return GoldenCase(
+        name=name, place=place, version=lambda: tokens.TOKENS_VERSION, compute=compute
+    )
 
 
 def make_parser_case(kind: str, name: str, compute: Callable[[], Any]) -> GoldenCase:

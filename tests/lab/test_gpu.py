@@ -55,7 +55,7 @@ def test_search_is_measured_and_finds_what_flat_finds():
     assert (flat["kind"], ivf["kind"]) == ("flat", "ivf")
     assert float(flat["recall@10"]) == 1
     assert 0.3 < float(ivf["recall@10"]) <= 1
-    assert flat["share"].endswith("%")  # how large is the machine's to say
+    assert float(flat["share"].rstrip("%")) >= 0  # how large is a matter of the machine's load
 
 
 @pytest.mark.filterwarnings("ignore")
