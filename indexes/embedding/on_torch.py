@@ -18,6 +18,8 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from indexes.embedding.model_files import ModelFiles, TextEncoder
+from indexes.embedding.quantised_weights import QuantisedWeights, dequantise_rows
+from indexes.embedding.unigram_tokenizer import UnigramTokenizer
 from indexes.errors import ModelMissing
 
 BATCH_CPU = 8  # texts, sorted by length: 4-16 are alike on a CPU
@@ -64,6 +66,77 @@ def open_torch_encoder(weights: ModelFiles, *, device: str = "auto", threads: in
         return unit
 
     return encode
+
+
+def open_word_table_encoder(
+    model: ModelFiles, *, device: str = "auto", threads: int
+) -> TextEncoder:
+    """Load the packaged multilingual model from its weights, as ``open_torch_encoder`` does others.
+
+    Raises ModelMissing when the device or the weights are not here.
+    """
+    if device == "auto":
+        device = "cuda" if has_gpu() else "cpu"
+    if model.weights is None:
+        raise ModelMissing(f"{model.name} on torch needs its weights: set embed.weights.")
+    bert: Any = _build_bert(QuantisedWeights(model.weights))  # transformers' hints fit no call
+    pieces = UnigramTokenizer(model.tokenizer)
+    try:
+        bert = bert.to(device)
+    except (AssertionError, RuntimeError) as error:
+        raise ModelMissing(f"{model.name} cannot run on device {device!r}: {error}") from error
+    if device == "cpu":
+        torch.set_num_threads(threads)
+    else:
+        bert.half()
+    size = BATCH_CPU if device == "cpu" else BATCH_GPU
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        ids = [pieces.encode(text, model.max_tokens) for text in texts]
+        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
+        vectors = np.empty((len(ids), bert.config.hidden_size), dtype=np.float32)
+        for first in range(0, len(ids), size):
+            rows = order[first : first + size]
+            vectors[rows] = _embed_batch(bert, [ids[row] for row in rows], device)
+        return vectors
+
+    return encode
+
+
+def _build_bert(weights: QuantisedWeights) -> Any:
+    """Build the model of transformers from the packaged weights, in fp32."""
+    sizes = weights.sizes
+    config = transformers.BertConfig(
+        vocab_size=sizes.vocabulary,
+        hidden_size=sizes.hidden,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.inner,
+        max_position_embeddings=sizes.positions,
+        type_vocab_size=sizes.kinds,
+        layer_norm_eps=sizes.epsilon,
+    )
+    bert: Any = transformers.BertModel(config, add_pooling_layer=False)
+    words = dequantise_rows(weights.read_word_rows())
+    state = {name: torch.from_numpy(array) for name, array in weights.read_matrices().items()}
+    state["embeddings.word_embeddings.weight"] = torch.from_numpy(words)
+    bert.load_state_dict(state, strict=False)
+    return bert.eval()
+
+
+def _embed_batch(bert: Any, ids: Sequence[Sequence[int]], device: str) -> NDArray[np.float32]:
+    """Embed texts given as ids: the mean of their token vectors, of length one (n, dim)."""
+    longest = max(map(len, ids))
+    padded = torch.zeros((len(ids), longest), dtype=torch.long)
+    mask = torch.zeros((len(ids), longest), dtype=torch.long)
+    for row, own in enumerate(ids):
+        padded[row, : len(own)] = torch.tensor(own)
+        mask[row, : len(own)] = 1
+    with torch.no_grad():
+        tokens = bert(input_ids=padded.to(device), attention_mask=mask.to(device)).last_hidden_state
+        weight = mask.to(device).unsqueeze(-1).to(tokens.dtype)
+        means = ((tokens * weight).sum(dim=1) / weight.sum(dim=1)).float()
+        return np.asarray(torch.nn.functional.normalize(means, dim=-1).cpu(), dtype=np.float32)
 
 
 def trace_onnx_graph(weights: ModelFiles, file: Path) -> Callable[[list[int]], NDArray[np.float32]]:

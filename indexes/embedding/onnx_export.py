@@ -29,7 +29,7 @@ def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
     """Make the graph: ids of one text (1, n) to its unit vector (1, dim). Raises ModelMissing."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "model.onnx")
-        order = {**asdict(weights), "folder": str(weights.folder), "target": str(target)}
+        order = {**asdict(weights), "target": target, "int8": int8}
         try:
             done = subprocess.run(  # noqa: S603 - this interpreter, this module
                 [
@@ -37,7 +37,7 @@ def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
                     "-P",
                     "-m",
                     "indexes.embedding.onnx_export",
-                    json.dumps({**order, "int8": int8}),
+                    json.dumps(order, default=str),
                 ],
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
                 cwd=folder,
@@ -63,7 +63,8 @@ def main() -> None:
     int8 = order.pop("int8")
     from indexes.embedding import bert_graph  # noqa: PLC0415 - only an export needs onnx
 
-    weights = ModelFiles(**{**order, "folder": Path(order["folder"])})
+    paths = {name: Path(order[name]) for name in ("folder", "tokenizer")}
+    weights = ModelFiles(**{**order, **paths})
     raw = target.with_name("raw.onnx")
     if not bert_graph.write_bert_graph(weights.folder, raw):
         from indexes.embedding import on_torch  # noqa: PLC0415 - seconds

