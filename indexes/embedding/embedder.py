@@ -188,7 +188,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     is_int8 = backend == "onnx-int8"
     try:
         if model.has_word_table:
-            encode = on_onnx.open_word_table_encoder(model, int8=is_int8, threads=threads)
+            encode = on_onnx.open_multilingual_encoder(model, int8=is_int8, threads=threads)
         else:
             encode = on_onnx.open_onnx_encoder(model, cache, int8=is_int8, threads=threads)
     except ModelMissing as error:
@@ -246,7 +246,7 @@ def _open_on_torch(options: EmbedOptions, model: ModelFiles, cache: Path, thread
     from indexes.embedding import on_torch  # noqa: PLC0415 - importing torch takes seconds
 
     open_encoder = (
-        on_torch.open_word_table_encoder if model.has_word_table else on_torch.open_torch_encoder
+        on_torch.open_multilingual_bert if model.has_word_table else on_torch.open_torch_encoder
     )
     encode = open_encoder(model, device=options.device, threads=threads)
     return _open_local(options, model, cache, encode, "", recipe=EMBEDDING_RECIPES["fp32"])
@@ -261,7 +261,7 @@ def _open_local(  # noqa: PLR0913, each is another fact of the embedder
     *,
     recipe: int,
 ) -> Embedder:
-    reads = options.reads_cjk
+    reads = model.reads_cjk if options.reads_cjk is None else options.reads_cjk
     if reads is None:
         file = cache / "reads-cjk" / model.digest[:32]
         answer = model_cache.remember_value(file, lambda: "yes" if reads_chinese(encode) else "no")

@@ -23,7 +23,7 @@ from onnx import TensorProto, helper
 from indexes.embedding.bert_graph import BertConfig, BertGraph
 from indexes.embedding.quantised_weights import QuantisedWeights
 
-Floats = NDArray[np.float32]
+Weights = NDArray[np.float32]
 
 RANGES_FILE = Path(__file__).with_name("activation_ranges.npz")
 """Greatest activations of each channel before each matrix, by ``tests.lab.quality.int8_recipe``."""
@@ -58,7 +58,7 @@ def convert_graph(weights: QuantisedWeights, file: Path, *, int8: bool) -> None:
     onnx.save(graph.build_model(), str(file))
 
 
-def read_activation_ranges() -> dict[str, Floats]:
+def read_activation_ranges() -> dict[str, Weights]:
     """Read the ranges that are packaged: by layer and place, one number a channel."""
     with np.load(RANGES_FILE, allow_pickle=False) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}
@@ -68,7 +68,7 @@ class _WordVectorGraph(BertGraph):
     """Adds what differs. ranges: by ``<layer>.<place>``; empty: nothing is made int8."""
 
     def __init__(
-        self, bert: BertConfig, weights: Mapping[str, Floats], ranges: Mapping[str, Floats]
+        self, bert: BertConfig, weights: Mapping[str, Weights], ranges: Mapping[str, Weights]
     ) -> None:
         super().__init__(bert, weights)
         self._ranges = ranges
@@ -123,11 +123,11 @@ class _WordVectorGraph(BertGraph):
         heads = self._add_contrib("MultiHeadAttention", parts, num_heads=self.bert.heads)
         return self._add_matrix(heads, out, out_bias)
 
-    def _read_linear(self, name: str) -> tuple[Floats, Floats]:
+    def _read_linear(self, name: str) -> tuple[Weights, Weights]:
         """Return the matrix (out, in) and the bias (out,) of a linear map."""
         return self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
 
-    def _find_scales(self, matrix: Floats, place: str) -> Floats | None:
+    def _find_scales(self, matrix: Weights, place: str) -> Weights | None:
         """Find what each channel is divided by before a product; None where nothing is int8."""
         if place not in self._ranges:
             return None
@@ -136,7 +136,7 @@ class _WordVectorGraph(BertGraph):
         scales = activations**share / np.maximum(np.abs(matrix).max(axis=0), 1e-4) ** (1 - share)
         return np.asarray(scales / np.exp(np.log(scales).mean()), dtype=np.float32)
 
-    def _add_product(self, tokens: str, matrix: Floats, bias: Floats, place: str) -> str:
+    def _add_product(self, tokens: str, matrix: Weights, bias: Weights, place: str) -> str:
         """Add a product whose input is evened out first."""
         scales = self._find_scales(matrix, place)
         if scales is not None:
@@ -144,7 +144,7 @@ class _WordVectorGraph(BertGraph):
             matrix = matrix * scales
         return self._add_matrix(tokens, matrix, bias)
 
-    def _add_matrix(self, tokens: str, matrix: Floats, bias: Floats) -> str:
+    def _add_matrix(self, tokens: str, matrix: Weights, bias: Weights) -> str:
         """Add a product with a matrix (out, in): int8 with a scale a row of it, or fp32."""
         if not self._ranges:
             product = self.add_node(

@@ -32,7 +32,7 @@ class ModelFiles:
     that a Tokenizer opens. query_prefix, passage_prefix: what belongs before a text, as far as the
     model itself says. has_word_table: it was converted, its word vectors lie in a file of their
     own; else it is a folder of sentence-transformers. weights: the file it was converted from,
-    where that is here.
+    where that is here. reads_cjk: whether it reads Chinese, where that is known.
     """
 
     name: str
@@ -45,6 +45,7 @@ class ModelFiles:
     passage_prefix: str = ""
     has_word_table: bool = False
     weights: Path | None = None
+    reads_cjk: bool | None = None
 
 
 def find_model(model: str, cache: Path, *, weights: str = "") -> ModelFiles:
@@ -106,6 +107,7 @@ def _find_multilingual(cache: Path, weights: str) -> ModelFiles | None:
         passage_prefix="passage: ",
         has_word_table=True,
         weights=file,
+        reads_cjk=True,
     )
 
 

@@ -54,7 +54,7 @@ def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: 
     return encode
 
 
-def open_word_table_encoder(model: ModelFiles, *, int8: bool, threads: int) -> TextEncoder:
+def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) -> TextEncoder:
     """Open the packaged multilingual model; gives the function that makes unit vectors (n, dim).
 
     threads: CPU cores used in all. Word vectors are read from their mapped file, so only what was

@@ -68,9 +68,7 @@ def open_torch_encoder(weights: ModelFiles, *, device: str = "auto", threads: in
     return encode
 
 
-def open_word_table_encoder(
-    model: ModelFiles, *, device: str = "auto", threads: int
-) -> TextEncoder:
+def open_multilingual_bert(model: ModelFiles, *, device: str = "auto", threads: int) -> TextEncoder:
     """Load the packaged multilingual model from its weights, as ``open_torch_encoder`` does others.
 
     Raises ModelMissing when the device or the weights are not here.

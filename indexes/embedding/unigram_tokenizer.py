@@ -29,6 +29,7 @@ _NO_KEY = -1
 _UNKNOWN_PENALTY = 10.0  # below the least score, as SentencePiece has it
 _CACHED_WORDS = 1 << 16  # some 20 MB at the most
 _LONGEST_CACHED_WORD = 24
+_MARKS = 4  # characters other than letters and digits that count as one piece at most
 _WORD = re.compile(f"{_SPACE}[^{_SPACE}]*|[^{_SPACE}]+")
 _MANY_SPACES = re.compile(" {2,}")
 
@@ -130,12 +131,14 @@ class UnigramTokenizer:
             if known + self._unknown_score > best[start + 1]:
                 best[start + 1] = known + self._unknown_score
                 begins[start + 1], keys[start + 1] = start, _NO_KEY
-        split: list[tuple[int, int]] = []
+        pieces: list[tuple[int, int, int]] = []
         end = size
         while end:
-            split.append((keys[end], begins[end]))
+            pieces.append((keys[end], begins[end], end))
             end = begins[end]
-        return tuple(key for key, _ in reversed(split)), tuple(at for _, at in reversed(split))
+        pieces.reverse()
+        starts = chain.from_iterable(_list_cuts(word, first, end) for _, first, end in pieces)
+        return tuple(key for key, _, _ in pieces), tuple(starts)
 
     def _iter_ids(self, keys: Sequence[int]) -> Iterator[int]:
         """Yield the ids of pieces; characters that are unknown in a row are one piece."""
@@ -183,6 +186,15 @@ def _mark_spaces(text: str) -> str:
     """
     padded = text if text.startswith(" ") or not text else f" {text}"
     return padded.replace(" ", _SPACE)
+
+
+def _list_cuts(word: str, first: int, end: int) -> Sequence[int]:
+    """List where a piece may be said to begin: a line of dots begins anew at every fourth.
+
+    Sixteen dots are one piece, and a chunk of such pieces would be no piece of a document.
+    """
+    is_marks = end - first > _MARKS and not any(map(str.isalnum, word[first:end]))
+    return range(first, end, _MARKS) if is_marks else (first,)
 
 
 def _list_words(spelled: str) -> list[str]:

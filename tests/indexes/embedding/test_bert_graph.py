@@ -71,13 +71,13 @@ def test_int8_makes_the_same_of_a_written_graph_and_of_a_traced_one(tmp_path, ca
 
 def test_a_first_export_imports_no_torch(tmp_path, cache):
     found = model_files.find_model("packaged-english", cache)
-    order = {**asdict(found), "folder": str(found.folder), "target": str(tmp_path / "graph.onnx")}
+    order = {**asdict(found), "target": tmp_path / "graph.onnx", "int8": True}
     program = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
         "from indexes.embedding import onnx_export; onnx_export.main()"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    asked = [sys.executable, "-c", program, json.dumps({**order, "int8": True})]
+    asked = [sys.executable, "-c", program, json.dumps(order, default=str)]
     subprocess.run(asked, env=environment, check=True)  # noqa: S603 - the program above
     assert (tmp_path / "graph.onnx").stat().st_size > 20_000_000
 

@@ -111,7 +111,7 @@ def test_a_question_finds_what_answers_it_in_the_other_language(packaged):
     passages = packaged.embed_passages(
         [
             "Refunds reach your card within five days.",
-            "我们的门店周日休息。",
+            "Our shops are shut on Sundays.",
             "The kettle holds two litres.",
         ]
     )
