@@ -79,7 +79,6 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=Path, metavar="DIR")
     parser.add_argument("--cases", type=Path, help="cases of the sample company; its own if none")
     parser.add_argument("--most", type=int, help="questions of each set at most, drawn by chance")
-    parser.add_argument("--only", help="sets whose name holds this text")
 
 
 def iter_sets(
@@ -87,8 +86,6 @@ def iter_sets(
 ) -> Iterator[RetrievalSet]:
     """Take in and yield the sets that were named; ``stack`` closes their collections."""
     for part in _iter_named_sets(options, shelf, stack):
-        if options.only and options.only not in part.name:
-            continue
         cases = part.cases
         if options.most and len(cases) > options.most:
             cases = tuple(random.Random(SEED).sample(cases, options.most))  # noqa: S311
