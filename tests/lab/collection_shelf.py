@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from indexes.embedding.embedder import EmbedderCard, EmbedOptions, open_embedder
+from indexes.embedding.embedder import (
+    Embedder,
+    EmbedderCard,
+    EmbedOptions,
+    open_embedder,
+)
 from indexes.search_results import Vectors
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
@@ -62,13 +67,16 @@ class QueryCache(Through):
 
 
 class CollectionShelf:
-    """Opens the collections of a bench under one embedder and one set of settings."""
+    """Opens the collections of a bench under one embedder and one set of settings.
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    embedder: the one that the settings name, where it is open already.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, embedder: Embedder | None = None) -> None:
         self.folder = folder
         self.settings = settings
         self.ingest_seconds = 0.0
-        embedder = open_embedder(settings.embed, folder / "models")
+        embedder = embedder or open_embedder(settings.embed, folder / "models")
         home = name_home(embedder.card)
         self.embedder = QueryCache(embedder, folder / "queries" / f"{home}.npz")
         self.embedder.load()
