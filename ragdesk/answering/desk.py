@@ -132,7 +132,7 @@ class Desk:
         analysis = original_analysis
         if question.history:
             with clock.measure_step("rewrite"):
-                analysis = await self._resolve_follow_up(question, original_analysis)
+                analysis = await self.resolve_follow_up(question, original_analysis)
         with clock.measure_step("retrieve"):
             retrieval = await run_in_thread(self.retrieve, question, analysis)
         if self.rerank and retrieval.passages:
@@ -173,7 +173,7 @@ class Desk:
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
 
-    async def _resolve_follow_up(
+    async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
     ) -> QuestionAnalysis:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""

@@ -126,7 +126,7 @@ def sets(options: argparse.Namespace, home: Path, embed: Remembering) -> Iterato
         cases = tuple(scifact.read_scifact_cases(options.scifact))
         yield Set("scifact", index, cases, "nDCG@10", ten_documents)
     if options.financebench:
-        index = opened("financebench", options.financebench / financebench.PDFS, home, embed)
+        index = opened("financebench", options.financebench / "pdfs", home, embed)
         cases = tuple(financebench.read_financebench_cases(options.financebench))
         yield Set("financebench", index, cases, "page recall@5", five_pages)
 
