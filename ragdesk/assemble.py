@@ -245,7 +245,12 @@ class Workspace:
             log.warning(
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )
-        retrieve = Retriever(index=index, embedder=self.embedder, options=self.settings.retrieve)
+        retrieve = Retriever(
+            index=index,
+            embedder=self.embedder,
+            options=self.settings.retrieve,
+            rerank=self.rerank,
+        )
         return OpenCollection(
             collection=collection,
             folder=self.collection_folder(collection),
@@ -254,7 +259,6 @@ class Workspace:
             desk=Desk(
                 retrieve=retrieve,
                 collection=collection,
-                rerank=self.rerank,
                 extract=self.settings.extract,
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
