@@ -26,7 +26,7 @@ from ragdesk.answering.answer import (
     TextDelta,
     rank_passages,
 )
-from ragdesk.answering.answer_signals import add_answer_signals
+from ragdesk.answering.answer_signals import add_answer_signals, describe_signal_versions
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.clarify import ClarifyOptions, find_choices
@@ -278,6 +278,9 @@ class Desk:
             confidence=self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
+            signal_versions=(
+                describe_signal_versions(self.retrieve.embedder.card) if question.explain else None
+            ),
         )
 
 

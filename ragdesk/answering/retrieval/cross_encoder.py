@@ -19,7 +19,7 @@ from ragdesk.errors import SettingsError
 
 BATCH = 8  # pairs a pass, sorted by length: larger ones pad more and gain nothing on a few cores
 ACTIVATIONS = frozenset({"Sigmoid", "Identity"})  # that a logistic curve stands for
-SURE_LOGIT = 500.0  # beyond it a score is 0 or 1, and exp overflows soon after
+LARGEST_LOGIT = 500.0  # beyond it a score is 0 or 1, and exp overflows soon after
 
 
 class CrossEncoderReranker(Reranker):
@@ -63,7 +63,7 @@ class CrossEncoderReranker(Reranker):
         logits = np.asarray(raw, dtype=float).ravel()
         if not np.isfinite(logits).all():
             raise ValueError(f"The cross-encoder {self._folder} gave a score that is no number.")
-        scores = 1 / (1 + np.exp(-np.clip(logits, -SURE_LOGIT, SURE_LOGIT)))
+        scores = 1 / (1 + np.exp(-np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)))
         return order_passages(passages, scores.tolist())
 
     def _check_head(self) -> None:
