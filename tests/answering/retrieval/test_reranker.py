@@ -1,14 +1,19 @@
 """A cross-encoder of random weights, and a reranker of ten lines, under one contract."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from contracts import RerankerContract
+from fakes import HashEmbedder
 from question_words import WORDS
+from web_home import TEXTS, publish
 
 from indexes.errors import ModelMissing
+from indexes.text.tokens import tokenize_text
+from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.reranker import (
     RERANKERS,
     Reranker,
@@ -16,11 +21,12 @@ from ragdesk.answering.retrieval.reranker import (
     open_reranker,
     order_passages,
 )
+from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
-from ragdesk.settings import load_settings
+from ragdesk.settings import Settings, load_settings
 
 
-def save_cross_encoder(folder, *, texts=WORDS, **config):
+def save_cross_encoder(folder, *, kind="Bert", texts=WORDS, **config):
     """Save a cross-encoder of random weights that reads some words."""
     import transformers  # noqa: PLC0415 - seconds, for the tests that need it
 
@@ -30,8 +36,9 @@ def save_cross_encoder(folder, *, texts=WORDS, **config):
     transformers.set_seed(7)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     plain = {"intermediate_size": 16, "num_labels": 1, "initializer_range": 1.0}
-    shape = transformers.BertConfig(vocab_size=len(words), **{**sizes, **plain, **config})
-    transformers.BertForSequenceClassification(shape).save_pretrained(folder)
+    make_config = getattr(transformers, f"{kind}Config")
+    shape = make_config(vocab_size=len(words), pad_token_id=0, **{**sizes, **plain, **config})
+    getattr(transformers, f"{kind}ForSequenceClassification")(shape).save_pretrained(folder)
     return folder
 
 
@@ -130,8 +137,9 @@ def test_a_head_that_gives_no_single_score_is_refused_by_name(tmp_path, config, 
         open_reranker(RerankOptions(model=str(tmp_path)))
 
 
-def test_a_passage_longer_than_the_model_reads_is_cut(tmp_path):
-    save_cross_encoder(tmp_path, max_position_embeddings=16)
+@pytest.mark.parametrize("kind", ["Bert", "XLMRoberta"])
+def test_a_passage_longer_than_the_model_reads_is_cut(tmp_path, kind):
+    save_cross_encoder(tmp_path, kind=kind, max_position_embeddings=16)
     rerank = open_reranker(RerankOptions(model=str(tmp_path)))
     some, many = " ".join(WORDS[:20]), " ".join(WORDS * 40)
     passages = RerankerContract().passages([some, many])
@@ -155,3 +163,23 @@ def test_threads_share_a_model(folder):
 def test_a_depth_of_nothing_is_refused():
     with pytest.raises(ValueError, match="depth must be at least 1"):
         RerankOptions(depth=0)
+
+
+def test_searches_and_answers_go_by_the_model_that_settings_name(tmp_path):
+    texts = [word for text in TEXTS.values() for word in tokenize_text(text)]
+    model = tmp_path / "model"
+    model.mkdir()
+    save_cross_encoder(model, texts=texts)
+    publish(tmp_path, "default", TEXTS)
+    options = RerankOptions(model=str(model))
+    workspace = Workspace(tmp_path, Settings(rerank=options), HashEmbedder())
+    plain = Workspace(tmp_path, Settings(), HashEmbedder())
+    question = Question(text="When does a refund reach a bank account?")
+    with workspace.open_collection("default") as opened, plain.open_collection("default") as bare:
+        before = bare.search(question, 50)
+        ordered = open_reranker(options)(question.text, before)
+        assert [p.chunk for p in before] != [p.chunk for p in ordered]
+        assert [p.chunk for p in opened.search(question, 50)] == [p.chunk for p in ordered]
+        answer = asyncio.run(opened.desk.ask(question))
+    assert [p.chunk for p in answer.passages] == [p.chunk.id for p in ordered[:8]]
+    assert answer.seconds["rerank"] > 0
