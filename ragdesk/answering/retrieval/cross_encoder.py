@@ -41,7 +41,7 @@ class CrossEncoderReranker(Reranker):
 
         self.depth = options.depth
         self._folder = options.model
-        self._lock = threading.Lock()  # a tokenizer that pads is no thread's but one's
+        self._lock = threading.Lock()  # one pass fills all cores; two share them
         self._model = Model(
             options.model,
             local_files_only=True,
