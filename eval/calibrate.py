@@ -9,7 +9,7 @@ Fits and their AUROC are scikit-learn's, imported when first needed: that takes 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -75,6 +75,24 @@ def collect_signal_rows(cases: Sequence[Case], trials: Mapping[str, Trial]) -> I
                 known=case.answerable,
                 signals=signals,
             )
+
+
+def find_signal_versions(trials: Iterable[Trial]) -> Mapping[str, Any]:
+    """Return what the signals of a run depend on, as its engine says; empty where it says nothing.
+
+    Raises BadCases where the answers of one run differ in it: no model fits both.
+    """
+    versions: list[Mapping[str, Any]] = []
+    for trial in trials:
+        reply = read_reply(trial.reply) if trial.status == "ok" else None
+        if reply and reply.signals and reply.signal_versions not in versions:
+            versions.append(reply.signal_versions)
+    if len(versions) > 1:
+        raise BadCases(
+            "The answers of this run tell signals of different versions: the engine was changed "
+            "amid it. Ask all cases again: ragdesk eval run CASES --out DIR --fresh"
+        )
+    return versions[0] if versions else {}
 
 
 def calibrate_confidence(

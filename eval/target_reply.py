@@ -81,7 +81,11 @@ class ReplySentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetReply:
-    """An answer as the metrics read it. confidence: 0..1 that answering is right, if known."""
+    """An answer as the metrics read it.
+
+    confidence: 0..1 that answering is right, if known. signal_versions: what the engine says that
+    its signals depend on; those of others mean something else.
+    """
 
     text: str
     outcome: ReplyOutcome
@@ -90,6 +94,7 @@ class TargetReply:
     passages: tuple[ReplyPassage, ...] = ()
     confidence: float | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
+    signal_versions: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     language: str = ""
 
@@ -122,6 +127,7 @@ def read_reply(
         passages=passages,
         confidence=signals.get("answerable") if confidence is None else float(confidence),
         signals=signals,
+        signal_versions=dict(reply.get("signal_versions") or {}),
         seconds=dict(reply.get("seconds") or {}),
         language=str(reply.get("language", "")),
     )

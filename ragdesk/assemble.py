@@ -39,6 +39,7 @@ from ingest.sources import SOURCES_EXTRA_FILE
 from ingest.vector_replicas import replicate_vectors
 from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
+from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
@@ -239,13 +240,19 @@ class Workspace:
         if card:
             index.move_vectors(card.take_index)
         documents = tuple(index.iter_documents())
+        calibration = self._set_aside_outdated(collection, calibration)
         _warn_of_drift(collection, calibration, documents)
         store = self.vector_store
         if index.sums["vectors"] and not index.use_vector_store(store):
             log.warning(
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )
-        retrieve = Retriever(index=index, embedder=self.embedder, options=self.settings.retrieve)
+        retrieve = Retriever(
+            index=index,
+            embedder=self.embedder,
+            options=self.settings.retrieve,
+            rerank=self.rerank,
+        )
         return OpenCollection(
             collection=collection,
             folder=self.collection_folder(collection),
@@ -254,7 +261,6 @@ class Workspace:
             desk=Desk(
                 retrieve=retrieve,
                 collection=collection,
-                rerank=self.rerank,
                 extract=self.settings.extract,
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
@@ -266,6 +272,32 @@ class Workspace:
             documents=documents,
             release=card.free_dropped if card else None,
         )
+
+    @cached_property
+    def _outdated_calibrations(self) -> set[tuple[str, str]]:
+        """The collections whose calibration was set aside, and why: each is logged once."""
+        return set()
+
+    def _set_aside_outdated(
+        self, collection: str, calibration: Calibration | None
+    ) -> Calibration | None:
+        """Return a calibration that was fitted to this desk's signals; None for another one."""
+        if calibration is None:
+            return None
+        versions = describe_signal_versions(self.embedder.card)
+        difference = calibration.describe_mismatch(versions)
+        if difference is None:
+            return calibration
+        if (collection, difference) not in self._outdated_calibrations:
+            self._outdated_calibrations.add((collection, difference))
+            log.warning(
+                "The calibration of %s is set aside: %s. decide.floor decides, without a "
+                "confidence. %s",
+                collection,
+                difference,
+                calibrated.FIT_AGAIN,
+            )
+        return None
 
     def _missing_collection(self, collection: str) -> str:
         known = self.list_collections()
@@ -352,7 +384,8 @@ def _warn_of_drift(
     if drift > calibrated.DRIFT_LIMIT:
         log.warning(
             "The calibration of %s was fitted on other documents: about %.0f %% of them changed. "
-            "Fit it again: ragdesk eval run CASES --out DIR, then ragdesk eval calibrate DIR",
+            "%s",
             name,
             100 * drift,
+            calibrated.FIT_AGAIN,
         )

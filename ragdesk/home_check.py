@@ -13,6 +13,8 @@ from indexes.embedding import model_files
 from indexes.errors import FormatNewer, IndexesError, IndexMismatch, WordsNewer, WordsOutdated
 from indexes.index import Index
 from indexes.store.segments import CANARY_TEXT
+from ragdesk.answering.answer_signals import describe_signal_versions
+from ragdesk.answering.calibration import FIT_AGAIN, read_calibration
 from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import WORDS_OUTDATED
@@ -27,7 +29,9 @@ def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
     """Check the home, its model and its collections. Raises SettingsError."""
     loaded = load_settings(home=home, config=config)
     test = SelfTest(Workspace(loaded.home, loaded.settings))
-    return run_checks((test.home, test.model, test.embedder, test.collections, test.keys))
+    return run_checks(
+        (test.home, test.model, test.embedder, test.collections, test.calibrations, test.keys)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,26 @@ class SelfTest:
                 remedy = self._words_remedy(name, is_newer=newer)
             state: FindingState = "note" if refused else "ok"
             yield Finding(what=what, state=state, found=refused or observed, remedy=remedy)
+
+    def calibrations(self) -> Iterator[Finding]:
+        """Check whether each calibration was fitted to the signals of today's desk."""
+        workspace = self.workspace
+        for name in workspace.list_collections():
+            what = f"calibration {name}"
+            try:
+                calibration = read_calibration(workspace.collection_folder(name))
+            except ValueError as error:
+                remedy = "It keeps the collection from being opened."
+                yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
+                continue
+            if calibration is None:
+                continue
+            versions = describe_signal_versions(workspace.embedder.card)
+            if difference := calibration.describe_mismatch(versions):
+                observed = f"set aside: {difference}; decide.floor decides, without a confidence"
+                yield Finding(what=what, state="note", found=observed, remedy=f"{FIT_AGAIN}.")
+            else:
+                yield Finding(what=what, state="ok", found="decides when to answer")
 
     def _words_remedy(self, name: str, *, is_newer: bool) -> str:
         folder = self.workspace.collection_folder(name)

@@ -148,6 +148,14 @@ class Answer:
         Mapping[str, float] | None,
         Field(description="Only with `explain`.", exclude_if=lambda value: value is None),
     ] = None
+    signal_versions: Annotated[
+        Mapping[str, Any] | None,
+        Field(
+            description="Only with `explain`: embedder and version that the signals are of. A "
+            "calibration fitted on them holds for no other.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

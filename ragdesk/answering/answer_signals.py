@@ -8,13 +8,18 @@ come from ``ragdesk eval calibrate``. What each brings is in eval/DECISIONS.md.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from indexes.chunk import Passage
-from indexes.embedding.embedder import Embedder
+from indexes.embedding.embedder import Embedder, EmbedderCard
+from indexes.store.segments import embedder_facts
 from indexes.text.tokens import drop_stopwords
 from ragdesk.answering.retrieval.passage_words import SentenceWords, analyze_sentences, chunk_words
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
+# Raised by hand where a signal, here or in ``retrieve``, means something else than before: a
+# calibration that was fitted to another meaning is set aside. 2: cosines are normalised ones.
+SIGNALS_VERSION = 2
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
 ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
 MIN_OWN_WORDS = (
@@ -34,6 +39,11 @@ class _PassageSentence:
     @property
     def text(self) -> str:
         return self.passage.chunk.text[self.sentence.start : self.sentence.end]
+
+
+def describe_signal_versions(card: EmbedderCard) -> dict[str, Any]:
+    """Return what signals depend on beside the documents: the embedder, and what they mean."""
+    return {"embedder": embedder_facts(card), "signals": SIGNALS_VERSION}
 
 
 def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:

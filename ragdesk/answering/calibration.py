@@ -1,14 +1,15 @@
 """Read a collection's calibration: how sure an answer is, and the floor below which to refuse.
 
 The file lies in the collection's folder. It was fitted on the documents of that day: a desk that
-meets others keeps using it, and warns.
+meets others keeps using it, and warns. It was fitted to the signals of one embedder and one
+version: those of another mean something else, so there it is set aside, and that is said.
 """
 
 import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ CALIBRATION_FILENAME = "calibration.json"
 SKETCH_SIZE = 128  # smallest digests kept: enough to estimate how many documents changed, to 5 %
 DRIFT_LIMIT = 0.2  # of the documents are others than it was fitted on: then it is time to fit again
 ANY_LANGUAGE = "*"
+UNNOTED_VERSIONS: Mapping[str, Any] = {"signals": 1}  # of a calibration that names none
+FIT_AGAIN = "Fit it again: ragdesk eval run CASES --out DIR, then ragdesk eval calibrate DIR"
 _HEAVIEST = 1e9  # of a calibration's weights
 
 
@@ -25,11 +28,32 @@ _HEAVIEST = 1e9  # of a calibration's weights
 class Calibration:
     """One logistic model and floor per language; ``*`` is for every other one.
 
-    sketch: of the documents it was fitted on; empty where that is not known.
+    sketch: of the documents it was fitted on; empty where that is not known. versions: of the
+    embedder and of the signals that it was fitted to (``describe_signal_versions``).
     """
 
     groups: Mapping[str, Mapping[str, Any]]
     sketch: tuple[str, ...] = ()
+    versions: Mapping[str, Any] = field(default_factory=lambda: UNNOTED_VERSIONS)
+
+    def describe_mismatch(self, versions: Mapping[str, Any]) -> str | None:
+        """Describe for what other signals it was fitted; None where it was for these.
+
+        >>> Calibration({}).describe_mismatch({"embedder": {"name": "m"}, "signals": 2})
+        'it was fitted to signals of version 1, not 2'
+        """
+        own, other = self.versions.get("signals"), versions["signals"]
+        if own != other:
+            return f"it was fitted to signals of version {own}, not {other}"
+        fitted, used = self.versions.get("embedder", {}), versions["embedder"]
+        differences = [
+            f"{name} {fitted.get(name)!r}, not {used.get(name)!r}"
+            for name in sorted({*fitted, *used})
+            if fitted.get(name) != used.get(name)
+        ]
+        return (
+            f"it was fitted to another embedder ({'; '.join(differences)})" if differences else None
+        )
 
     def confidence(self, signals: Mapping[str, float], language: str) -> float:
         """Return the likelihood (0..1) that the retrieved passages answer the question."""
@@ -80,7 +104,9 @@ def read_calibration(collection: Path) -> Calibration | None:
         groups = {
             name: _parse_group(stored["groups"][name]) for name in (ANY_LANGUAGE, *stored["groups"])
         }
-        return Calibration(groups, tuple(map(str, stored.get("sketch", ()))))
+        versions = stored.get("versions", UNNOTED_VERSIONS)
+        _check_versions(versions)
+        return Calibration(groups, tuple(map(str, stored.get("sketch", ()))), versions)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{file} is no calibration ({type(error).__name__}: {error}). "
@@ -96,7 +122,18 @@ def _parse_group(group: Mapping[str, Any]) -> dict[str, Any]:
     return {**numbers, "weights": weights}
 
 
+def _check_versions(versions: Any) -> None:
+    is_well_formed = (
+        isinstance(versions, dict)
+        and type(versions.get("signals")) is int
+        and isinstance(versions.get("embedder", {}), dict)
+    )
+    if not is_well_formed:
+        raise ValueError("its versions are none")
+
+
 def _check_calibration(values: Any) -> None:
+    _check_versions(values.get("versions", UNNOTED_VERSIONS))
     sketch = values.get("sketch", [])
     if not isinstance(sketch, list) or ANY_LANGUAGE not in values["groups"]:
         raise ValueError("no sketch, or nothing for every language")

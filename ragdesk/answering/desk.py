@@ -1,4 +1,4 @@
-"""A question's way: rewrite, retrieve, rerank, clarify, write, cite, decide.
+"""A question's way: rewrite, retrieve and rerank, clarify, write, cite, decide.
 
 Read this file first. Each step is one name, and each step's file bears that name. Streaming is
 the only path; ``ask`` waits for its end. What computes runs in a thread, so that one question
@@ -9,7 +9,7 @@ import logging
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from ragdesk.answering.answer import (
@@ -26,7 +26,7 @@ from ragdesk.answering.answer import (
     TextDelta,
     rank_passages,
 )
-from ragdesk.answering.answer_signals import add_answer_signals
+from ragdesk.answering.answer_signals import add_answer_signals, describe_signal_versions
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.clarify import ClarifyOptions, find_choices
@@ -45,7 +45,6 @@ from ragdesk.answering.messages import (
 )
 from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
-from ragdesk.answering.retrieval.reranker import Reranker
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.statement import Statement, WriterNote
@@ -86,16 +85,15 @@ class ExtractiveWriter:
 class Desk:
     """Answers questions from one generation of one collection.
 
-    rerank: reads the passages found once more, or None. writer: who writes the answer; the
-    documents' own sentences, chosen by ``extract``, where none is given. calibration: when to
-    answer, as fitted on this collection; it goes before ``decide.floor`` while words find passages,
-    as its promise was fitted with them. degrade: extraction steps
-    in when the writer fails. refuse: one unsupported sentence makes the answer unsupported.
+    writer: who writes the answer; the documents' own sentences, chosen by ``extract``, where none
+    is given. calibration: when to answer, as fitted on this collection; it goes before
+    ``decide.floor`` while words find passages, as its promise was fitted with them. degrade:
+    extraction steps in when the writer fails. refuse: one unsupported sentence makes the answer
+    unsupported.
     """
 
     retrieve: Retriever
     collection: str
-    rerank: Reranker | None = None
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
@@ -135,10 +133,8 @@ class Desk:
                 analysis = await self.resolve_follow_up(question, original_analysis)
         with clock.measure_step("retrieve"):
             retrieval = await run_in_thread(self.retrieve, question, analysis)
-        if self.rerank and retrieval.passages:
-            with clock.measure_step("rerank"):
-                ordered = await run_in_thread(self.rerank, analysis.text, retrieval.passages)
-            retrieval = replace(retrieval, passages=ordered)
+        if retrieval.rerank_seconds is not None:
+            clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
         if self._valid_calibration or question.explain:
@@ -178,7 +174,9 @@ class Desk:
     ) -> QuestionAnalysis:
         """Make a follow-up stand alone for all steps; the answer names it as it was asked."""
         if needs_context(analysis, question.history) and not refers_back(analysis):
-            retrieval = await run_in_thread(self.retrieve, question, analysis)
+            retrieval = await run_in_thread(
+                partial(self.retrieve, question, analysis, may_rerank=False)
+            )
             if answer_likelihood(retrieval.signals) >= STANDALONE_LIKELIHOOD:
                 return analysis
         model = self.writer.follow_up if self.writer else None
@@ -280,6 +278,9 @@ class Desk:
             confidence=self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
+            signal_versions=(
+                describe_signal_versions(self.retrieve.embedder.card) if question.explain else None
+            ),
         )
 
 

@@ -18,5 +18,10 @@ class StepClock:
         yield
         self._steps[step] = time.perf_counter() - start
 
+    def split_step(self, step: str, part: str, seconds: float) -> None:
+        """Count seconds of a step as a step of their own."""
+        self._steps[step] -= seconds
+        self._steps[part] = seconds
+
     def read_seconds(self) -> dict[str, float]:
         return {**self._steps, "total": time.perf_counter() - self._start}

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from eval import run_folder, trial
-from eval.calibrate import calibrate_confidence, collect_signal_rows
-from ragdesk.answering.calibration import CALIBRATION_FILENAME
+from eval.calibrate import calibrate_confidence, collect_signal_rows, find_signal_versions
+from eval.errors import BadCases
+from ragdesk.answering.calibration import CALIBRATION_FILENAME, UNNOTED_VERSIONS
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
 from ragdesk.settings import load_settings
@@ -41,11 +42,21 @@ def command(
 
     The run needs answerable and unanswerable questions. Its promise holds in 95 of 100 samples,
     and is tried on cases that were not used to fit. The desk then reports a confidence with every
-    answer, and warns when the documents are no longer those of today.
+    answer, warns when the documents are no longer those of today, and sets the fit aside when its
+    signals are those of another embedder or version.
     """
+    trials = trial.read_trials(folder)
+    versions = find_signal_versions(trials.values())
+    if not versions and not options["print_only"]:
+        raise BadCases(
+            "The answers of this run do not tell the versions of their signals: an earlier ragdesk "
+            "or another engine gave them, and the desk would set the calibration aside. Ask "
+            f"again: ragdesk eval run {folder} --out {folder} --fresh"
+        )
     calibration = calibrate_confidence(
-        list(collect_signal_rows(run_folder.read_cases(folder), trial.read_trials(folder))), alpha
+        list(collect_signal_rows(run_folder.read_cases(folder), trials)), alpha
     )
+    calibration["versions"] = versions or UNNOTED_VERSIONS
     calibration["sketch"] = run_folder.read_target_facts(folder)["target"].get("sketch", [])
     run_folder.write_json(folder / CALIBRATION_FILENAME, calibration)
     target_file = None

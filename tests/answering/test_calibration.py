@@ -5,23 +5,36 @@ import json
 import logging
 
 import pytest
-from fakes import HashEmbedder
+from fakes import CARD, HashEmbedder
 from web_home import TEXTS, publish
 
 from indexes.text import tokens
 from ragdesk.answering import calibration
-from ragdesk.answering.answer import Outcome, Question
+from ragdesk.answering.answer import Outcome, Question, to_json_object
+from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
+from ragdesk.home_check import SelfTest
 from ragdesk.settings import Settings
 
 QUESTION = "When does a refund reach a bank account?"
 
 
-def write(home, floor, sketch=(), **more):
-    group = {"intercept": 0.0, "weights": {"lexical": 2.0}, "floor": floor, **more}
+VERSIONS = describe_signal_versions(CARD)
+BAD_VERSIONS = json.dumps(
+    {
+        "groups": {"*": {"intercept": 0.0, "weights": {}, "floor": 0.5}},
+        "versions": {"signals": "2"},
+    }
+)
+
+
+def write(home, floor, sketch=(), versions=VERSIONS):
+    group = {"intercept": 0.0, "weights": {"lexical": 2.0}, "floor": floor}
     file = home / "collections" / "default" / calibration.CALIBRATION_FILENAME
-    file.write_text(json.dumps({"groups": {"*": group}, "sketch": list(sketch)}), encoding="utf-8")
+    told = {"groups": {"*": group}, "sketch": list(sketch)}
+    told |= {"versions": versions} if versions else {}
+    file.write_text(json.dumps(told), encoding="utf-8")
 
 
 def ask(home):
@@ -70,7 +83,63 @@ def test_a_drifted_collection_warns(home, caplog):
     assert "about 100 % of them changed" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"groups": {}}', '{"groups": {"*": {}}}'])
+def with_embedder(**facts):
+    return {**VERSIONS, "embedder": {**VERSIONS["embedder"], **facts}}
+
+
+@pytest.mark.parametrize(
+    ("versions", "reason"),
+    [
+        (None, f"it was fitted to signals of version 1, not {VERSIONS['signals']}"),
+        (
+            {**VERSIONS, "signals": VERSIONS["signals"] + 1},
+            f"signals of version {VERSIONS['signals'] + 1}, not {VERSIONS['signals']}",
+        ),
+        (with_embedder(name="other"), "another embedder (name 'other', not 'hash')"),
+        (with_embedder(revision="0"), "another embedder (revision '0', not '1')"),
+        (with_embedder(recipe=99), "another embedder (recipe 99, not"),
+        (with_embedder(prefixes={"query": "q: ", "passage": ""}), "another embedder (prefixes"),
+        ({"signals": VERSIONS["signals"]}, "another embedder (dim None, not 16"),
+    ],
+)
+def test_one_fitted_to_other_signals_is_set_aside_and_that_is_said_once(
+    home, caplog, versions, reason
+):
+    write(home, 1.01, versions=versions)
+    workspace = Workspace(home, Settings(), HashEmbedder())
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            with workspace.open_collection("default") as opened:
+                answer = asyncio.run(opened.desk.ask(Question(text=QUESTION)))
+    assert (answer.outcome, answer.confidence) == (Outcome.ANSWERED, None)
+    (record,) = caplog.records
+    assert reason in record.getMessage()
+    assert "ragdesk eval calibrate" in record.getMessage()
+    (finding,) = SelfTest(workspace).calibrations()
+    assert (finding.what, finding.state) == ("calibration default", "note")
+    assert reason in finding.found
+    assert "ragdesk eval calibrate" in finding.remedy
+
+
+def test_doctor_says_nothing_of_none_and_that_a_right_one_decides(home):
+    test = SelfTest(Workspace(home, Settings(), HashEmbedder()))
+    assert list(test.calibrations()) == []
+    write(home, 0.5)
+    (finding,) = test.calibrations()
+    assert (finding.state, finding.found) == ("ok", "decides when to answer")
+
+
+def test_an_answer_tells_the_versions_of_its_signals_where_signals_are_asked_for(home):
+    with Workspace(home, Settings(), HashEmbedder()).open_collection("default") as opened:
+        plain = asyncio.run(opened.desk.ask(Question(text=QUESTION)))
+        explained = asyncio.run(opened.desk.ask(Question(text=QUESTION, explain=True)))
+    assert "signal_versions" not in to_json_object(plain)
+    assert to_json_object(explained)["signal_versions"] == VERSIONS
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"groups": {}}', '{"groups": {"*": {}}}', BAD_VERSIONS]
+)
 def test_a_broken_file_is_named_with_the_way_out(home, text):
     file = home / "collections" / "default" / calibration.CALIBRATION_FILENAME
     file.write_text(text, encoding="utf-8")

@@ -13,11 +13,13 @@ from eval.calibrate import (
     SignalRow,
     calibrate_confidence,
     find_confidence_floor,
+    find_signal_versions,
     fit_logistic_model,
     validate_calibration,
 )
 from eval.errors import BadCases
 from eval.stats import compute_exact_upper_bound
+from eval.trial import Trial
 
 
 def rows(seed: int, count: int = 600, strength: float = 1.5) -> list[SignalRow]:
@@ -135,3 +137,22 @@ def test_the_exact_bound_is_a_quantile_of_the_beta_distribution():
         for level in (0.9, 0.95, 0.99):
             bound = compute_exact_upper_bound(count, n, level=level)
             assert bound == pytest.approx(beta.ppf(level, count + 1, n - count), abs=1e-9)
+
+
+def trial(name, status="ok", **reply):
+    return Trial(case=name, asked="", status=status, reply={"text": "", "claims": [], **reply})
+
+
+def test_a_run_tells_the_versions_of_its_signals():
+    signals = {"top": 0.5}
+    new, old = ({"signals": n, "embedder": {"name": "e"}} for n in (2, 1))
+    same = [trial(str(n), signals=signals, signal_versions=new) for n in range(3)]
+    assert (
+        find_signal_versions([*same, trial("bare"), Trial(case="late", asked="", status="error")])
+        == new
+    )
+    assert find_signal_versions([trial("a", signals=signals)]) == {}
+    assert find_signal_versions([]) == {}
+    for other in (trial("a", signals=signals, signal_versions=old), trial("b", signals=signals)):
+        with pytest.raises(BadCases, match="different versions"):
+            find_signal_versions([*same, other])

@@ -101,6 +101,7 @@ def make(folder: Path) -> Path:
     (collection / "sources.json").write_text(json.dumps({"format": 1, "sources": {"/kb": source}}))
     group = {"weights": {"best": 1.5}, "intercept": -2.25, "floor": 0.5}
     told_of = {"groups": {"*": group, "en": group}, "sketch": ["0123456789ab"]}
+    told_of["versions"] = {"signals": 2, "embedder": {"name": "hash"}}
     (collection / "calibration.json").write_text(json.dumps(told_of))
     backup.write_backup(collection, folder / "good.rdb", extra_files=EXTRA_FILES)
     return folder / "good.rdb"

@@ -22,7 +22,7 @@ from ragdesk.answering.answer import (
 from ragdesk.web.openapi import COMPONENT_NAMES
 from ragdesk.web.stream import format_events
 
-LEFT_OUT = {"signals"}  # where nobody asked for them: Answer says so
+LEFT_OUT = {"signals", "signal_versions"}  # where nobody asked for them: Answer says so
 EVENTS = {
     "found": PassagesReady,
     "delta": TextDelta,

@@ -57,30 +57,50 @@ def iter_best_first(
 
 
 def order_with_lanes(
-    candidates: Iterator[tuple[int, Passage]], lanes: PriorityLanes, min_share: float
+    candidates: Iterator[tuple[int, Passage]],
+    lanes: PriorityLanes,
+    min_share: float,
+    rerank: Callable[[Sequence[Passage]], Sequence[Passage]] | None = None,
 ) -> Iterator[Passage]:
     """Put the lanes first: FAQ entries by likeness, then named documents, then the others.
 
     min_share: a name's lane is for passages whose score is this part of the best, or more.
+    rerank: orders all candidates anew; then each lane by itself goes by that order. Who is in
+    which lane is settled before, by the scores that ``min_share`` was fitted to.
     """
-    if not lanes:
+    if not lanes and rerank is None:
         return (passage for _, passage in candidates)
-    return _lift_lanes(list(candidates), lanes, min_share)
+    by_lane = _sort_by_lanes(list(candidates), lanes, min_share)
+    passages = _lift_scores([passage for _, passage in by_lane])
+    if rerank is not None:
+        lane_of = {passage.chunk.id: lane for lane, passage in by_lane}
+        reranked = rerank(passages)
+        passages = _lift_scores(sorted(reranked, key=lambda p: lane_of[p.chunk.id]))
+    return iter(passages)
 
 
-def _lift_lanes(
+def _sort_by_lanes(
     candidates: Sequence[tuple[int, Passage]], lanes: PriorityLanes, min_share: float
-) -> Iterator[Passage]:
+) -> list[tuple[tuple[float, float], Passage]]:
+    """Sort candidates by lane, then score, then row; each with its lane, the first the least."""
     floor = min_share * max((passage.score for _, passage in candidates), default=0.0)
 
-    def sort_key(candidate: tuple[int, Passage]) -> tuple[float, float, float, int]:
-        row, passage = candidate
+    def find_lane(row: int, passage: Passage) -> tuple[float, float]:
         name_share = lanes.name_shares.get(row, 0.0) if passage.score >= floor else 0.0
-        return (-lanes.faq_likeness.get(row, 0.0), -name_share, -passage.score, row)
+        return (-lanes.faq_likeness.get(row, 0.0), -name_share)
 
-    ranked: list[Passage] = []
+    ranked = [
+        (find_lane(row, passage), -passage.score, row, passage) for row, passage in candidates
+    ]
+    ranked.sort(key=lambda entry: entry[:3])
+    return [(lane, passage) for lane, _, _, passage in ranked]
+
+
+def _lift_scores(passages: Sequence[Passage]) -> list[Passage]:
+    """Lift each score to the best one behind it: scores never rise down the ranking."""
+    lifted: list[Passage] = []
     least = 0.0
-    for _, passage in sorted(candidates, key=sort_key, reverse=True):
-        least = max(least, passage.score)  # a lane lifts: scores never rise down the ranking
-        ranked.append(replace(passage, score=least))
-    yield from reversed(ranked)
+    for passage in reversed(passages):
+        least = max(least, passage.score)
+        lifted.append(replace(passage, score=least))
+    return lifted[::-1]

@@ -15,7 +15,8 @@ class Retrieval:
     analysis: of the question as it was searched for. idf: weighs words over what the asker may
     see. term_weights: the question's terms weighed by it. vector: of the question, or None where
     the model cannot read it. signals: numbers that tell how sure one may be. duplicates: per chunk
-    id, the passages left out because they say the same.
+    id, the passages left out because they say the same. rerank_seconds: that a reranker took; None
+    where none read them.
     """
 
     analysis: QuestionAnalysis
@@ -25,3 +26,4 @@ class Retrieval:
     passages: tuple[Passage, ...]
     signals: Mapping[str, float]
     duplicates: Mapping[str, tuple[Passage, ...]]
+    rerank_seconds: float | None = None

@@ -40,6 +40,7 @@ from ragdesk.answering.retrieval.question_analysis import (
     question_likeness,
     weigh_terms,
 )
+from ragdesk.answering.retrieval.reranker import Reranker, RerankStep
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
 
@@ -116,11 +117,13 @@ class Retriever:
 
     Where the index's words are outdated there is no lane of names, FAQ entries are looked for by
     vectors, and words weigh nothing in the ranking but where the stored text itself is read.
+    rerank: reads the best candidates once more before repeats are taken out and the ranking is cut.
     """
 
     index: Index
     embedder: Embedder
     options: RetrieveOptions = RetrieveOptions()
+    rerank: Reranker | None = None
 
     def __call__(
         self,
@@ -128,21 +131,30 @@ class Retriever:
         analysis: QuestionAnalysis | None = None,
         *,
         top_k: int | None = None,
+        may_rerank: bool = True,
     ) -> Retrieval:
         """Find the passages for a question, best first, within what ``question.where`` permits.
 
-        analysis: of the text to search for; None analyses the question's own.
+        analysis: of the text to search for; None analyses the question's own. may_rerank: False
+        leaves the reranker out, where only the signals count.
         Raises IndexDamaged where files that are mapped have changed under it.
         """
         try:
-            return self._retrieve(question, analysis or analyze_question(question.text), top_k)
+            analysis = analysis or analyze_question(question.text)
+            reranker = self.rerank if may_rerank else None
+            rerank = RerankStep(reranker, analysis.text) if reranker else None
+            return self._retrieve(question, analysis, top_k, rerank)
         except (ArithmeticError, LookupError, ValueError) as error:
             if damage := self.index.find_damage():
                 raise IndexDamaged(damage) from error
             raise
 
     def _retrieve(
-        self, question: Question, analysis: QuestionAnalysis, top_k: int | None
+        self,
+        question: Question,
+        analysis: QuestionAnalysis,
+        top_k: int | None,
+        rerank: RerankStep | None,
     ) -> Retrieval:
         limit = top_k or self.options.top_k
         mask = self.index.make_mask(question.where)
@@ -152,9 +164,10 @@ class Retriever:
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
         )
-        ranked = self._rank_candidates(
-            term_weights, vector, mask, lanes, max(self.options.look, 2 * limit)
+        candidates = self._rank_candidates(
+            term_weights, vector, mask, lanes, self._count_contenders(limit, rerank)
         )
+        ranked = order_with_lanes(candidates, lanes, self.options.near, rerank)
         groups = collapse_duplicates(
             ranked, min_share=self.options.same, limit=limit, question_words=term_weights.weights
         )
@@ -165,9 +178,17 @@ class Retriever:
             idf=idf,
             vector=vector,
             passages=passages,
-            signals=_measure_signals(analysis, term_weights, passages, lanes),
+            signals=_measure_signals(
+                analysis, term_weights, passages, lanes, rerank.scores if rerank else {}
+            ),
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
+            rerank_seconds=rerank.seconds if rerank else None,
         )
+
+    def _count_contenders(self, limit: int, rerank: RerankStep | None) -> int:
+        """Return how many candidates are ranked: enough to cut, and what a reranker reads."""
+        depth = min(rerank.depth, self.options.pool) if rerank else 0
+        return max(self.options.look, 2 * limit, depth)
 
     def context_chunks(self, passage: Passage, n: int = CONTEXT_CHUNKS) -> list[Chunk]:
         """Return the chunks up to n before and after a passage in its document, itself included."""
@@ -282,8 +303,11 @@ class Retriever:
         mask: SearchMask,
         lanes: PriorityLanes,
         look: int,
-    ) -> Iterator[Passage]:
-        """Order the candidates: all by words, vectors and names, the best by sentences too."""
+    ) -> Iterator[tuple[int, Passage]]:
+        """Yield the best candidates with their rows, those of the lanes among them, best first.
+
+        All are scored by words, vectors and names, the best by their sentences too.
+        """
         options = self.options
         candidates = self._gather_candidates(
             term_weights, vector, mask, lanes, max(options.pool, look)
@@ -316,14 +340,13 @@ class Retriever:
         ranked = self._rank_by_sentences(
             term_weights, rows, [chunks[i] for i in positions], scores[positions].tolist()
         )
-        ranked_passages = (
+        return (
             (
                 int(rows[i]),
                 candidates.make_passage(positions[i], chunks[positions[i]], score / (total or 1.0)),
             )
             for i, score in ranked
         )
-        return order_with_lanes(ranked_passages, lanes, options.near)
 
     def _rank_by_sentences(
         self,
@@ -367,17 +390,21 @@ def _measure_signals(
     term_weights: TermWeights,
     passages: Sequence[Passage],
     lanes: PriorityLanes,
+    fused_scores: Mapping[str, float],
 ) -> dict[str, float]:
     """Measure how well the best passages fit; all in 0..1 but ``words``, a count.
 
-    words: content words; a question without one asks for nothing.
+    words: content words; a question without one asks for nothing. fused_scores: by chunk id, the
+    scores before a reranker's, where one gave its own: ``top`` and ``gap`` are of the same scale
+    under every reranker and none.
     """
     best = passages[0] if passages else None
-    after = passages[1].score if len(passages) > 1 else 0.0
+    scores = sorted((fused_scores.get(p.chunk.id, p.score) for p in passages), reverse=True)
+    top, after, *_ = (*scores, 0.0, 0.0)
     chunk = best.chunk if best else None
     return {
-        "top": best.score if best else 0.0,
-        "gap": best.score - after if best else 0.0,
+        "top": top,
+        "gap": top - after,
         "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
         "dense": max((p.dense or 0.0 for p in passages), default=0.0),
         "focus": max(

@@ -1,9 +1,12 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from indexes.chunk import SearchFilter
-from ragdesk.answering.answer import Question
+from ragdesk.answering.answer import Done, PassagesReady, Question, Turn
+from ragdesk.answering.desk import Desk
+from ragdesk.answering.retrieval.reranker import order_passages
 from ragdesk.answering.retrieval.retriever import Retriever
 
 
@@ -83,3 +86,109 @@ def test_signals_rise_with_what_is_held(retrieve):
     assert good["focus"] > 0.9
     assert bad["focus"] < 0.1
     assert all(0 <= value <= 1 for name, value in good.items() if name != "words")
+
+
+class LastFirst:
+    """A reranker that turns the order it is shown around, and remembers what it was shown."""
+
+    def __init__(self, depth):
+        self.depth = depth
+        self.questions, self.passages = [], []
+
+    def __call__(self, question, passages):
+        self.questions.append(question)
+        self.passages.append(passages)
+        count = min(self.depth, len(passages))
+        return order_passages(passages, [n / count for n in range(1, count + 1)])
+
+
+def ids(passages):
+    return [passage.chunk.id for passage in passages]
+
+
+WIDE = Question(text="unused articles parcels vouchers kettle software days delivery")
+
+
+@pytest.fixture
+def plain(retrieve):
+    return retrieve(WIDE, top_k=50)
+
+
+def test_a_reranker_lifts_what_the_cut_would_have_lost(retrieve, plain):
+    rerank = LastFirst(depth=24)
+    cut = replace(retrieve, rerank=rerank, options=replace(retrieve.options, top_k=2))
+    before, after = retrieve(WIDE, top_k=2), cut(WIDE)
+    (read,) = rerank.passages
+    assert len(read) > len(plain.passages) > 4  # the repeats are still among them
+    assert ids(after.passages) != ids(before.passages)
+    assert after.passages[0].chunk.id == ids(read)[-1]
+    assert len(after.passages) == 2
+    assert rerank.questions == [WIDE.text]
+
+
+def test_repeats_are_taken_out_of_the_new_order(retrieve):
+    found = replace(retrieve, rerank=LastFirst(depth=24))(
+        Question(text="sent back unused articles within days"), top_k=50
+    )
+    shown = [uri for uri in uris(found) if uri.startswith("policies/returns")]
+    assert len(shown) == 2
+    assert [p.chunk.uri for same in found.duplicates.values() for p in same]
+
+
+def test_what_is_deeper_keeps_its_place_behind(retrieve, plain):
+    found = replace(retrieve, rerank=LastFirst(depth=2))(WIDE, top_k=50)
+    first, second, *rest = ids(plain.passages)
+    assert ids(found.passages) == [second, first, *rest]
+
+
+@pytest.mark.parametrize("depth", [1, 3, 24, 500])
+def test_scores_never_rise_and_no_more_is_gathered_than_the_pool(retrieve, depth):
+    small = replace(retrieve.options, pool=4, look=4, top_k=2)
+    rerank = LastFirst(depth)
+    found = replace(retrieve, rerank=rerank, options=small)(WIDE)
+    scores = [p.score for p in found.passages]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= min(scores) <= max(scores) <= 1
+    assert len(rerank.passages[0]) == 4
+
+
+def test_lanes_stay_ahead_of_a_reranker(retrieve):
+    backwards = replace(retrieve, rerank=LastFirst(depth=24))
+    for text, finder in (
+        ("The machine shows E1047, which filter must be rinsed?", "identifier"),
+        ("how can I change my password", "question"),
+    ):
+        before, after = retrieve(Question(text=text)), backwards(Question(text=text))
+        assert before.passages[0].chunk == after.passages[0].chunk
+        assert finder in after.passages[0].found_by
+        scores = [p.score for p in after.passages]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_signals_stay_on_the_scale_that_they_were_fitted_to(retrieve, plain):
+    found = replace(retrieve, rerank=LastFirst(depth=24))(WIDE, top_k=50)
+    assert found.passages[0].score == 1.0
+    for name in ("top", "gap", "dense", "lexical", "focus"):
+        assert found.signals[name] == pytest.approx(plain.signals[name])
+
+
+def test_an_answer_shows_the_new_order_and_times_it(retrieve):
+    rerank = LastFirst(depth=24)
+    with_one = replace(retrieve, rerank=rerank)
+    desk = Desk(retrieve=with_one, collection="default")
+    history = (Turn(role="user", text="How long may unused articles be sent back?"),)
+
+    async def ask():
+        question = Question(text="And opened software?", history=history)
+        return [event async for event in desk.stream(question)]
+
+    told = asyncio.run(ask())
+    passages = next(event for event in told if isinstance(event, PassagesReady)).passages
+    assert len(rerank.questions) == 1  # whether a follow-up stands alone needs no second model
+    expected = with_one(Question(text=rerank.questions[0]))
+    assert [p.chunk for p in passages] == ids(expected.passages)
+    seconds = told[-1].answer.seconds
+    assert isinstance(told[-1], Done)
+    assert seconds["rerank"] > 0
+    assert seconds["retrieve"] > 0
+    assert "rerank" not in asyncio.run(Desk(retrieve=retrieve, collection="d").ask(WIDE)).seconds

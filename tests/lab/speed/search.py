@@ -19,7 +19,7 @@ from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.retriever import Retriever
 
-QUESTIONS = Path(__file__).with_name("questions.jsonl")
+QUESTIONS = Path(__file__).parents[1] / "questions.jsonl"
 REPEATS = 3
 WARM = 3
 
