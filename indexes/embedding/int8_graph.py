@@ -12,6 +12,7 @@ What each part costs is in "Embedding" of tests/lab/RESULTS.md.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,35 +28,41 @@ Weights = NDArray[np.float32]
 
 RANGES_FILE = Path(__file__).with_name("activation_ranges.npz")
 """Greatest activations of each channel before each matrix, by ``tests.lab.quality.int8_recipe``."""
-# How much of a channel's range goes into the matrix: alpha of SmoothQuant. Cosine to fp32 on XQuAD,
-# mean of both languages: .9968 without, at .5 the same, .9988 at .7, .9976 at .85; .9987 as here.
+# Cosine to fp32 on XQuAD, mean of both languages: .9968 without, at .5 the same, .9988 at .7, .9976
+# at .85; .9987 as here.
 SMOOTHING = {"attention": 0.6, "context": 0.6, "inner": 0.6, "outer": 0.7}
-# Seven bits: without VNNI a processor adds pairs of products in 16 bits (2 x 255 x 127 > 32,767).
-GREATEST_WEIGHT = 63
 _CONTRIB = "com.microsoft"
 
 
-def convert_graph(weights: QuantisedWeights, file: Path, *, int8: bool) -> None:
-    """Write the graph of the packaged model; in fp32 where ``int8`` is off.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int8Recipe:
+    """How the products of the graph are made int8.
+
+    ranges: greatest activations of each channel, by ``<layer>.<place>``; None: those packaged.
+    smoothing: alpha of SmoothQuant by place, how much of a channel's range goes into the matrix;
+    a place that is not there is left as it is. greatest_weight: seven bits, as without VNNI a
+    processor adds pairs of products in 16 bits (2 x 255 x 127 > 32,767). weights_only: activations
+    stay fp32, to measure what the weights cost; slow.
+    """
+
+    ranges: Mapping[str, Weights] | None = None
+    smoothing: Mapping[str, float] = field(default_factory=lambda: SMOOTHING)
+    greatest_weight: int = 63
+    weights_only: bool = False
+
+
+PACKAGED_RECIPE = Int8Recipe()
+
+
+def convert_graph(
+    weights: QuantisedWeights, file: Path, recipe: Int8Recipe | None = PACKAGED_RECIPE
+) -> None:
+    """Write the graph of the packaged model; in fp32 where there is no recipe.
 
     Input ``words``: float32 (1, n, hidden), the word vectors of one text. Output ``vector``:
     float32 (1, hidden), of length one.
     """
-    sizes = weights.sizes
-    config = BertConfig(
-        layers=sizes.layers,
-        heads=sizes.heads,
-        hidden=sizes.hidden,
-        inner=sizes.inner,
-        vocabulary=sizes.vocabulary,
-        positions=sizes.positions,
-        kinds=sizes.kinds,
-        epsilon=sizes.epsilon,
-        pooling="mean",
-    )
-    ranges = read_activation_ranges() if int8 else {}
-    graph = _WordVectorGraph(config, weights.read_matrices(), ranges)
-    onnx.save(graph.build_model(), str(file))
+    onnx.save(WordVectorGraph(weights, recipe).build_model(), str(file))
 
 
 def read_activation_ranges() -> dict[str, Weights]:
@@ -64,15 +71,28 @@ def read_activation_ranges() -> dict[str, Weights]:
         return {name: stored[name].astype(np.float32) for name in stored.files}
 
 
-class _WordVectorGraph(BertGraph):
-    """Adds what differs. ranges: by ``<layer>.<place>``; empty: nothing is made int8."""
+class WordVectorGraph(BertGraph):
+    """Builds the graph. product_inputs: what goes into each product, by ``<layer>.<place>``."""
 
-    def __init__(
-        self, bert: BertConfig, weights: Mapping[str, Weights], ranges: Mapping[str, Weights]
-    ) -> None:
-        super().__init__(bert, weights)
-        self._ranges = ranges
-        words = helper.make_tensor_value_info("words", TensorProto.FLOAT, [1, "n", bert.hidden])
+    def __init__(self, weights: QuantisedWeights, recipe: Int8Recipe | None) -> None:
+        sizes = weights.sizes
+        config = BertConfig(
+            layers=sizes.layers,
+            heads=sizes.heads,
+            hidden=sizes.hidden,
+            inner=sizes.inner,
+            vocabulary=sizes.vocabulary,
+            positions=sizes.positions,
+            kinds=sizes.kinds,
+            epsilon=sizes.epsilon,
+            pooling="mean",
+        )
+        super().__init__(config, weights.read_matrices())
+        self.product_inputs: dict[str, str] = {}
+        self._recipe = recipe
+        ranges = recipe.ranges if recipe else {}
+        self._ranges = read_activation_ranges() if ranges is None else ranges
+        words = helper.make_tensor_value_info("words", TensorProto.FLOAT, [1, "n", config.hidden])
         del self.model.graph.input[:]
         self.model.graph.input.append(words)
         self.model.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
@@ -121,6 +141,7 @@ class _WordVectorGraph(BertGraph):
         sizes = self.add_value(np.full(3, self.bert.hidden))
         self.model.graph.node.append(helper.make_node("Split", [joined, sizes], parts, axis=2))
         heads = self._add_contrib("MultiHeadAttention", parts, num_heads=self.bert.heads)
+        self.product_inputs[f"{layer}.context"] = heads
         return self._add_matrix(heads, out, out_bias)
 
     def _read_linear(self, name: str) -> tuple[Weights, Weights]:
@@ -128,16 +149,17 @@ class _WordVectorGraph(BertGraph):
         return self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
 
     def _find_scales(self, matrix: Weights, place: str) -> Weights | None:
-        """Find what each channel is divided by before a product; None where nothing is int8."""
-        if place not in self._ranges:
+        """Find what each channel is divided by before a product; None where it stays as it is."""
+        share = self._recipe.smoothing.get(place.rpartition(".")[2]) if self._recipe else None
+        if share is None:
             return None
-        share = SMOOTHING[place.rpartition(".")[2]]
         activations = np.maximum(self._ranges[place], 1e-3)
         scales = activations**share / np.maximum(np.abs(matrix).max(axis=0), 1e-4) ** (1 - share)
         return np.asarray(scales / np.exp(np.log(scales).mean()), dtype=np.float32)
 
     def _add_product(self, tokens: str, matrix: Weights, bias: Weights, place: str) -> str:
         """Add a product whose input is evened out first."""
+        self.product_inputs[place] = tokens
         scales = self._find_scales(matrix, place)
         if scales is not None:
             tokens = self.add_node("Mul", tokens, self.add_value(1 / scales))
@@ -146,13 +168,13 @@ class _WordVectorGraph(BertGraph):
 
     def _add_matrix(self, tokens: str, matrix: Weights, bias: Weights) -> str:
         """Add a product with a matrix (out, in): int8 with a scale a row of it, or fp32."""
-        if not self._ranges:
-            product = self.add_node(
-                "MatMul", tokens, self.add_value(np.ascontiguousarray(matrix.T))
-            )
-            return self.add_node("Add", product, self.add_value(bias))
-        scales = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / GREATEST_WEIGHT
+        if self._recipe is None:
+            return self._add_float_matrix(tokens, matrix, bias)
+        scales = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / self._recipe.greatest_weight
         numbers = np.round(matrix / scales[:, None]).astype(np.int8)
+        if self._recipe.weights_only:
+            rounded = (numbers * scales[:, None]).astype(np.float32)
+            return self._add_float_matrix(tokens, rounded, bias)
         return self._add_contrib(
             "DynamicQuantizeMatMul",
             [
@@ -163,6 +185,10 @@ class _WordVectorGraph(BertGraph):
                 self.add_value(bias),
             ],
         )
+
+    def _add_float_matrix(self, tokens: str, matrix: Weights, bias: Weights) -> str:
+        product = self.add_node("MatMul", tokens, self.add_value(np.ascontiguousarray(matrix.T)))
+        return self.add_node("Add", product, self.add_value(bias))
 
     def _add_contrib(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         """Add an operator that only ONNX Runtime has."""

@@ -81,7 +81,7 @@ def write_fp32_graph(weights: Path, folder: Path) -> Path:
     if not file.exists():
         check_weights(weights)
         draft = file.with_name(f".tmp-{secrets.token_hex(6)}-{file.name}")
-        int8_graph.convert_graph(QuantisedWeights(weights), draft, int8=False)
+        int8_graph.convert_graph(QuantisedWeights(weights), draft, None)
         draft.replace(file)
     return file
 
@@ -94,7 +94,7 @@ def main() -> None:
     weights = QuantisedWeights(source)
     unigram_tokenizer.write_unigram_file(weights.pieces, folder / PIECES_FILE)
     np.save(folder / WORDS_FILE, weights.read_word_rows(), allow_pickle=False)
-    int8_graph.convert_graph(weights, folder / GRAPH_FILES[True], int8=True)
+    int8_graph.convert_graph(weights, folder / GRAPH_FILES[True])
     files = sorted(folder.iterdir())
     seal = {f.name: {"size": f.stat().st_size, "sha256": _hash_file(f)} for f in files}
     (folder / SEAL_FILE).write_text(json.dumps(seal, indent=1), encoding="utf-8")
