@@ -16,12 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
 from eval.stats import estimate_difference, estimate_proportion
+from ragdesk.answering.retrieval.retriever import RetrieveOptions
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.fusion_features import (
     WEIGHTS,
@@ -227,10 +229,12 @@ def iter_weight_rows(
 ) -> Iterator[str]:
     """Yield a row for each weight: today's, fitted, and its range over the folds."""
     yield "| weight | now | fitted on all | least | most |\n| --- | --- | --- | --- | --- |"
+    known = {option.name for option in fields(RetrieveOptions)}
     for name in WEIGHTS:
         values = [weights[name] for weights in crossed.values()]
+        label = name if name in known else f"{name} (no option)"
         yield (
-            f"| {name} | {start[name]:.2f} | {whole[name]:.3f} | {min(values):.3f} "
+            f"| {label} | {start[name]:.2f} | {whole[name]:.3f} | {min(values):.3f} "
             f"| {max(values):.3f} |"
         )
 
