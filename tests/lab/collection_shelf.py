@@ -1,12 +1,14 @@
-"""Collections and question vectors that a bench keeps in a folder from one run to the next.
+"""Collections and vectors that a bench keeps in a folder from one run to the next.
 
 Embedding is the dear part of a measurement. A collection stays in the folder and takes in only
-what has changed; a question's vector stays beside it under the embedder's card. Another model, or
-the same one with other prefixes, has a home of its own.
+what has changed; the vector of each text, passage or question, stays beside it under the
+embedder's card, so that a collection of another split, another format or a second language embeds
+only what is new. Another model, or the same one with other prefixes, has a home of its own.
 """
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,22 +26,27 @@ from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.embedder_proxy import Through
 
+SAVE_SECONDS = 60
+
 
 @dataclass
-class QueryCache(Through):
-    """An embedder whose question vectors are kept in a file.
+class VectorCache(Through):
+    """An embedder whose vectors are kept in a file, of passages and of questions.
 
-    vectors: by SHA-256 of the text. computed, seconds: questions embedded anew, and their time.
+    vectors: by SHA-256 of the text and what it is. computed, seconds: questions embedded anew,
+    and their time.
     """
 
     file: Path
     vectors: dict[str, Vectors] = field(default_factory=dict)
     computed: int = 0
     seconds: float = 0.0
+    _unsaved: int = 0
+    _last_save: float = field(default_factory=time.monotonic)
 
     def embed_query(self, text: str) -> Vectors | None:
         """Embed a question: from the file, where it was embedded before."""
-        key = hashlib.sha256(text.encode()).hexdigest()
+        key = _name_text("query", text)
         if key not in self.vectors:
             begin = time.perf_counter()
             vector = self.real.embed_query(text)
@@ -47,8 +54,18 @@ class QueryCache(Through):
             if vector is None:
                 return None
             self.computed += 1
-            self.vectors[key] = vector
+            self._keep(key, vector)
         return self.vectors[key]
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Embed passages: those that the file lacks."""
+        keys = [_name_text("passage", text) for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self.vectors}
+        if new:
+            for key, vector in zip(new, self.real.embed_passages([*new.values()]), strict=True):
+                self._keep(key, vector)
+        rows = [self.vectors[key] for key in keys]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), self.card.dim)
 
     def load(self) -> None:
         """Read the vectors that an earlier run saved."""
@@ -58,12 +75,23 @@ class QueryCache(Through):
 
     def save(self) -> None:
         """Write the vectors down for the next run."""
-        if not self.computed:
+        if not self._unsaved:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         draft = self.file.with_suffix(".draft.npz")
         np.savez(draft, keys=[*self.vectors], vectors=np.stack([*self.vectors.values()]))
         draft.replace(self.file)
+        self._unsaved, self._last_save = 0, time.monotonic()
+
+    def _keep(self, key: str, vector: Vectors) -> None:
+        self.vectors[key] = vector
+        self._unsaved += 1
+        if time.monotonic() - self._last_save > SAVE_SECONDS:  # a run that is stopped loses little
+            self.save()
+
+
+def _name_text(role: str, text: str) -> str:
+    return hashlib.sha256(f"{role}\0{text}".encode()).hexdigest()
 
 
 class CollectionShelf:
@@ -78,7 +106,7 @@ class CollectionShelf:
         self.ingest_seconds = 0.0
         embedder = embedder or open_embedder(settings.embed, folder / "models")
         home = name_home(embedder.card)
-        self.embedder = QueryCache(embedder, folder / "queries" / f"{home}.npz")
+        self.embedder = VectorCache(embedder, folder / "vectors" / f"{home}.npz")
         self.embedder.load()
         self.workspace = Workspace(folder / home, settings, self.embedder)
 
@@ -87,6 +115,7 @@ class CollectionShelf:
         begin = time.perf_counter()
         report = self.workspace.make_job(name).run([source])
         opened = self.workspace.open_collection(name)
+        self.embedder.save()
         seconds = time.perf_counter() - begin
         self.ingest_seconds += seconds
         print(

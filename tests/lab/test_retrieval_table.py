@@ -90,6 +90,8 @@ def test_question_vectors_and_documents_are_taken_in_once(camping, packaged):
     again = CollectionShelf(shelf.folder, Settings(), packaged)
     np.testing.assert_array_equal(again.embedder.embed_query("How long is the rope?"), vector)
     assert again.embedder.computed == 0
+    kept = again.embedder.embed_passages(["The rope is red.", "The rope is red."])
+    np.testing.assert_allclose(kept, packaged.embed_passages(["The rope is red."] * 2), atol=1e-6)
     report = again.workspace.make_job("camping").run([shelf.folder / "texts" / "camping"])
     assert report.embedded == 0
 

@@ -20,8 +20,15 @@ from tests.lab.quality.retrieval_sets import RetrievalSet
 PARTS = ("lexical", "dense", "name", "context", "language")
 TITLES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Weights of headings at which the best sentence is counted; it is all but linear in between."""
-WEIGHTS = ("lexical", "dense", "worded", "rise", "name", "focus", "title", "context", "language")
-"""Options that are fitted; ``language`` (of the question and passage, equal) may be none yet."""
+WEIGHTS = (
+    *("lexical", "dense", "worded", "rise", "name", "focus", "title", "context"),
+    *("across", "language"),
+)
+"""Options that are fitted; one that RetrieveOptions lacks weighs nothing now, and is tried.
+
+across: a passage in another language than the question holds none of its words; this part of its
+cosine counts in their place. language: weight of a passage in the question's own language.
+"""
 DEPTH = 60  # candidates of a question that are kept: the best by the weights of today
 FIRST = 100.0  # a lane ahead of all scores
 Floats = NDArray[np.float64]
@@ -59,12 +66,13 @@ def gather_candidates(part: RetrievalSet, options: RetrieveOptions) -> Candidate
     table = _make_empty_table(part.name, len(cases), [c.cluster or c.id for c in cases])
     for at, case in enumerate(cases):
         retrieval = wide.retrieve(case)
+        compared = part.collection.retrieve.embedder.card.can_embed(retrieval.analysis.text)
         shares: dict[str, float] = {}
-        if retrieval.vector is None:  # only there do passages count with what stands about them
+        if not compared:  # only there do passages count with what stands about them
             about = sections.retrieve(case).passages
             shares = {passage.chunk.id: passage.score for passage in about}
         is_right = part.find_right(case)
-        table.compared[at] = retrieval.vector is not None
+        table.compared[at] = compared
         _fill_question(table, at, retrieval, shares)
         for place, passage in enumerate(retrieval.passages[:DEPTH]):
             table.right[at, place] = is_right(passage.chunk)
@@ -115,7 +123,7 @@ def _fill_question(
 
 
 def read_weights(options: RetrieveOptions) -> dict[str, float]:
-    """Return the weights of some options; one that is no option yet weighs nothing."""
+    """Return the weights of some options; one that they lack weighs nothing."""
     return {name: float(getattr(options, name, 0.0)) for name in WEIGHTS}
 
 
@@ -128,6 +136,11 @@ def fuse_parts(table: CandidateTable, weights: Mapping[str, float]) -> Floats:
     missing = np.maximum(0.0, weights["worded"] - lexical.max(axis=1, keepdims=True))
     trust = weights["dense"] * (1 + weights["rise"] * missing) * table.compared[:, None]
     alone = ~table.compared[:, None]
+    foreign = (1 - language) * table.compared[:, None]
+    expected = weights["across"] * dense
+    words_in_place = (
+        weights["lexical"] * np.maximum(expected - lexical, 0.0) + weights["focus"] * expected
+    )
     scores = (
         weights["lexical"] * lexical
         + trust * dense
@@ -135,6 +148,7 @@ def fuse_parts(table: CandidateTable, weights: Mapping[str, float]) -> Floats:
         + weights["focus"] * _interpolate_focus(table, weights["title"])
         + weights["context"] * context * alone
         + weights["language"] * language
+        + foreign * words_in_place
     )
     return np.where(table.real, scores, -np.inf)
 

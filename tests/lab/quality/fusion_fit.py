@@ -16,12 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
 from eval.stats import estimate_difference, estimate_proportion
+from ragdesk.answering.retrieval.retriever import RetrieveOptions
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.fusion_features import (
     WEIGHTS,
@@ -40,7 +42,10 @@ from tests.lab.quality.retrieval_table import add_run_arguments, name_command, r
 from tests.lab.results import write_section
 
 LIMITS = {"worded": 1.0, "title": 1.0, "rise": 10.0}  # of the others 3; none is below 0
-UNIT = "lexical"  # stays as it is: only ratios of weights order passages
+SUMMED = ("lexical", "dense", "name", "focus", "context", "language")
+UNIT = (
+    "lexical"  # what is fitted is written in its size: only ratios of those summed order passages
+)
 HEAT = 0.05  # score gap that the softmax takes for a factor of e: about that of two neighbours
 PULL = 0.005  # cost of moving a weight by its own size: what changes nothing stays where it is
 LARGEST_DRIFT = 0.02  # from here the sum of this file is no longer the retriever's
@@ -49,10 +54,13 @@ Weights = Mapping[str, float]
 
 
 def compute_loss(tables: Sequence[CandidateTable], weights: Weights) -> float:
-    """Return the mean over sets of the surprise at a right passage; unreachable ones left out."""
+    """Return the mean over sets of the surprise at a right passage.
+
+    Left out is what no weight can change: questions without a right candidate, or with an FAQ lane.
+    """
     losses = []
     for table in tables:
-        reachable = table.right.any(axis=1)
+        reachable = table.right.any(axis=1) & ~table.faq.any(axis=1)
         if not reachable.any():
             continue
         heated = fuse_parts(table, weights)[reachable] / HEAT
@@ -60,7 +68,7 @@ def compute_loss(tables: Sequence[CandidateTable], weights: Weights) -> float:
         powers = np.exp(heated)
         right = (powers * table.right[reachable]).sum(axis=1)
         losses.append(float(-np.log(np.maximum(right / powers.sum(axis=1), 1e-12)).mean()))
-    return float(np.mean(losses))
+    return float(np.mean(losses)) if losses else 0.0
 
 
 def compute_rank(tables: Sequence[CandidateTable], weights: Weights) -> float:
@@ -81,7 +89,7 @@ def fit_weights(
     by: str = "loss",
 ) -> dict[str, float]:
     """Fit the weights. fixed: weights that are set, not fitted. by: ``loss``, or ``rank``."""
-    constant = {UNIT: start[UNIT], **(fixed or {})}
+    constant = dict(fixed or {})
     origin = {name: start[name] for name in WEIGHTS if name not in constant}
 
     def cost(weights: Weights) -> float:
@@ -92,7 +100,9 @@ def fit_weights(
         return compute_loss(tables, weights) + pull
 
     descend = _search_coordinates if by == "rank" else _follow_gradient
-    return descend(cost, constant | origin, [*origin])
+    fitted = descend(cost, constant | origin, [*origin])
+    scale = start[UNIT] / fitted[UNIT] if fitted[UNIT] > 0.01 else 1.0
+    return {name: value * scale if name in SUMMED else value for name, value in fitted.items()}
 
 
 def _follow_gradient(
@@ -227,10 +237,12 @@ def iter_weight_rows(
 ) -> Iterator[str]:
     """Yield a row for each weight: today's, fitted, and its range over the folds."""
     yield "| weight | now | fitted on all | least | most |\n| --- | --- | --- | --- | --- |"
+    known = {option.name for option in fields(RetrieveOptions)}
     for name in WEIGHTS:
         values = [weights[name] for weights in crossed.values()]
+        label = name if name in known else f"{name} (no option)"
         yield (
-            f"| {name} | {start[name]:.2f} | {whole[name]:.3f} | {min(values):.3f} "
+            f"| {label} | {start[name]:.2f} | {whole[name]:.3f} | {min(values):.3f} "
             f"| {max(values):.3f} |"
         )
 
