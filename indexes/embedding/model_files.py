@@ -14,6 +14,8 @@ from indexes.errors import ModelMissing
 from indexes.search_results import Vectors
 
 PACKAGED_MODEL = "packaged"
+ENGLISH_MODEL = "packaged-english"
+PACKAGED_MODELS = (PACKAGED_MODEL, ENGLISH_MODEL)
 NO_MODEL = "none"  # no vectors; chunks are as long as the packaged model wants them
 TextEncoder = Callable[[Sequence[str]], Vectors]  # texts; their vectors (n, d)
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
@@ -42,7 +44,7 @@ def find_model(model: str, cache: Path) -> ModelFiles:
     Raises ModelMissing where there is none that can be read safely (safetensors only: other
     weight files are pickles).
     """
-    packaged = model in {PACKAGED_MODEL, NO_MODEL}
+    packaged = model in {*PACKAGED_MODELS, NO_MODEL}
     folder = Path(get_model_path()) if packaged else Path(model).expanduser().resolve()
     if not (folder / "modules.json").is_file():
         raise ModelMissing(
