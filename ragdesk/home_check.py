@@ -10,8 +10,16 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from indexes.embedding import model_files
-from indexes.errors import FormatNewer, IndexesError, IndexMismatch, WordsNewer, WordsOutdated
+from indexes.errors import (
+    FormatNewer,
+    IndexesError,
+    IndexMismatch,
+    ModelMissing,
+    WordsNewer,
+    WordsOutdated,
+)
 from indexes.store.segments import CANARY_TEXT
+from indexes.upkeep.history import find_embedder_facts
 from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import WORDS_OUTDATED
@@ -22,11 +30,18 @@ from ragdesk.support.key_store import DATABASE_FILE, KeyStore
 MIN_FREE_BYTES = 1 << 30  # bytes
 
 
-def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
-    """Check the home, its model and its collections. Raises SettingsError."""
+def check_home(
+    home: Path | None, config: Path | None, *, prepare: bool = False
+) -> Iterator[Finding]:
+    """Check the home, its models and its collections. Raises SettingsError.
+
+    prepare: bring the models of the settings and collections into the form in which they run first.
+    """
     loaded = load_settings(home=home, config=config)
     test = SelfTest(Workspace(loaded.home, loaded.settings))
-    return run_checks((test.home, test.model, test.embedder, test.collections, test.keys))
+    steps = [test.prepare] if prepare else []
+    models = (test.model, test.packaged_models, test.embedder)
+    return run_checks([test.home, *steps, *models, test.collections, test.keys])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +88,40 @@ class SelfTest:
             return
         observed = f"{model.name}, reads {model.max_tokens} tokens"
         yield Finding(what="model", state="ok", found=observed)
-        exported = sorted((workspace.models_folder).glob("*.onnx"))
-        cache = ", ".join(file.name for file in exported) or "none yet; made at first use, some 3 s"
+        folder = workspace.models_folder
+        names = ", ".join(file.name for file in sorted(folder.glob("*.onnx")))
+        cache = f"{folder}: {names or 'none yet; made at first use, or by doctor --prepare'}"
         yield Finding(what="onnx cache", state="ok", found=cache)
+
+    def packaged_models(self) -> Iterator[Finding]:
+        """Check which of the packaged models this platform has."""
+        for name in model_files.PACKAGED_MODELS:
+            what = f"model {name}"
+            try:
+                model = model_files.find_model(name, self.workspace.models_folder)
+            except ModelMissing as error:
+                yield Finding(what=what, state="note", found=str(error))
+                continue
+            yield Finding(what=what, state="ok", found=f"{model.name}, {model.digest[:16]}")
+
+    def prepare(self) -> Iterator[Finding]:
+        """Prepare the models of the settings and of every collection."""
+        workspace = self.workspace
+        started = time.perf_counter()
+        name = workspace.embedders.open_configured().card.name
+        yield _prepared_finding("settings", name, started)
+        for collection in workspace.list_collections():
+            folder = workspace.collection_folder(collection)
+            facts = find_embedder_facts(folder)
+            if facts is None:
+                continue
+            started = time.perf_counter()
+            try:
+                name = workspace.embedders.open_own(folder, facts).card.name
+            except IndexMismatch as error:
+                yield Finding(what=f"prepare {collection}", state="bad", found=str(error))
+                continue
+            yield _prepared_finding(collection, name, started)
 
     def embedder(self) -> Iterator[Finding]:
         """Check whether the embedder's vectors make sense."""
@@ -103,7 +149,7 @@ class SelfTest:
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
-        """Check whether each collection can be opened with this embedder."""
+        """Check whether each collection can be opened with the embedder that made it."""
         workspace = self.workspace
         if not workspace.list_collections():
             yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
@@ -149,7 +195,10 @@ class SelfTest:
             return self._words_remedy(name, is_newer=issubclass(kind, WordsNewer))
         if issubclass(kind, FormatNewer):
             return "Install the version of ragdesk that wrote it, or a newer one."
-        return f"Take the documents in again: ragdesk ingest PATH --collection {name}"
+        return (
+            "Put its model back, name its folder as [embed] model, or move it to another: "
+            f"ragdesk ingest PATH --re-embed --collection {name}"
+        )
 
     def keys(self) -> Iterator[Finding]:
         """Check whether anybody could ask over HTTP."""
@@ -170,3 +219,8 @@ class SelfTest:
             "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
         )
         yield Finding(what="keys", state="note" if remedy else "ok", found=observed, remedy=remedy)
+
+
+def _prepared_finding(owner: str, model: str, started: float) -> Finding:
+    seconds = time.perf_counter() - started
+    return Finding(what=f"prepare {owner}", state="ok", found=f"{model} is ready, {seconds:.1f} s")

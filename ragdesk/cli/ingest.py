@@ -227,7 +227,7 @@ class _IngestRun:
         if choice and report.embedded:
             seconds = report.embedded / self.workspace.embedders.load_rate(choice.embedder)
         if self.as_json:
-            more = {"embed_seconds": round(seconds, 1)} if plan else {}
+            more = {"embed_seconds": round(seconds, 3)} if plan else {}
             shared_options.print_json(report.to_json(plan=plan) | more)
             return
         to = terminal.open_console()

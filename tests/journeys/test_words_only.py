@@ -80,11 +80,13 @@ def test_the_doctor_and_a_second_ingest_find_nothing_to_mend(home):
 
 def test_a_switch_holds_from_the_next_ingest_and_until_then_the_own_way_answers(home):
     run(home, "ingest", "kb")
-    asked = said(run(home, "ask", "Can unused articles be returned?", "--json", model="packaged"))
+    asked = said(
+        run(home, "ask", "Can unused articles be returned?", "--json", model="packaged-english")
+    )
     assert (asked["outcome"], asked["model"]) == ("answered", "none")
 
-    plan = said(run(home, "ingest", "kb", "--plan", "--json", model="packaged"))
-    with_them = said(run(home, "ingest", "kb", "--json", model="packaged"))
+    plan = said(run(home, "ingest", "kb", "--plan", "--json", model="packaged-english"))
+    with_them = said(run(home, "ingest", "kb", "--json", model="packaged-english"))
     assert counts(plan) == counts(with_them)
     assert (with_them["unchanged"], with_them["changed"]) == (3, 0)  # read once, embedded now
     assert with_them["vectors"] == with_them["embedded"] > 0
