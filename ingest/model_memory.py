@@ -87,6 +87,8 @@ def _parse_memory(facts: Mapping[str, Any]) -> ModelMemory:
     models = facts["models"]
     if not isinstance(models, list) or len(models) > MOST_PLACES:
         raise ValueError("it names too many models")
+    if facts["chosen"] and not models:
+        raise ValueError("a model was chosen, and none is named")
     places = tuple(_parse_place(**place) for place in models)
     return ModelMemory(is_chosen=facts["chosen"], places=places)
 

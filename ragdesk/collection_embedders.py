@@ -71,6 +71,8 @@ class CollectionEmbedders:
         Raises IndexMismatch, naming the model, where none fits.
         """
         if self._fixed:
+            if difference := describe_embedder_mismatch(facts, self._fixed.card):
+                raise IndexMismatch(f"Collection {collection.name}: {difference}.")
             return self._fixed
         return self._open_fitting(collection.name, facts, _read_memory(collection))[1]
 
@@ -86,6 +88,10 @@ class CollectionEmbedders:
             return EmbedderChoice(options=self._options, embedder=self._fixed)
         facts = find_embedder_facts(collection)
         memory = _read_memory(collection)
+        is_chosen = None if model is None else not self.follows_settings(model)
+        if re_embed and memory.is_chosen and not self._can_find(memory.places[0].model):
+            memory = replace(memory, is_chosen=False)  # its folder is gone
+            is_chosen = bool(is_chosen)
         wanted = self._wanted_options(model, memory)
         is_move = model is not None or re_embed
         keeps = memory.is_chosen or (facts is not None and self._keeps_model(facts, wanted))
@@ -95,7 +101,7 @@ class CollectionEmbedders:
             options=wanted,
             embedder=self._pool.open(wanted),
             facts=facts,
-            is_chosen=None if model is None else not self.follows_settings(model),
+            is_chosen=is_chosen,
         )
 
     def choose_own(self, collection: Path) -> EmbedderChoice:
@@ -139,18 +145,19 @@ class CollectionEmbedders:
         except IndexMismatch:
             options = self._find_same_model(facts, memory) or wanted
             embedder = self._pool.open(options)
-        target = model_files.find_model(wanted.model, self._pool.cache)
-        moves = wanted.model == PACKAGED_MODEL and not names_model(facts, target)
+        target: str | None = None
+        if wanted.model == PACKAGED_MODEL:
+            target = model_files.find_model(wanted.model, self._pool.cache).name
         return EmbedderChoice(
             options=options,
             embedder=embedder,
             facts=facts,
-            moves_to=target.name if moves and embedder.card.name != target.name else None,
+            moves_to=None if target == embedder.card.name else target,
         )
 
     def _wanted_options(self, model: str | None, memory: ModelMemory) -> EmbedOptions:
         """Return what was asked for, else chosen for the collection, else set."""
-        if model is None and memory.is_chosen and memory.places:
+        if model is None and memory.is_chosen:
             return self._place_options(memory.places[0])
         if model is None or self.follows_settings(model):
             return self._options
@@ -197,6 +204,13 @@ class CollectionEmbedders:
             return names_model(facts, model_files.find_model(model, self._pool.cache))
         except ModelMissing:
             return False
+
+    def _can_find(self, model: str) -> bool:
+        try:
+            model_files.find_model(model, self._pool.cache)
+        except ModelMissing:
+            return False
+        return True
 
     def _candidates(self, memory: ModelMemory) -> Iterator[str]:
         names = [place.model for place in memory.places]
@@ -280,12 +294,12 @@ def _place_of(options: EmbedOptions) -> ModelPlace:
 
 def _describe_missing(collection: str, facts: EmbedderFacts, difference: str | None) -> str:
     """Say which model a collection wants, and what to do about it."""
-    step = f"ragdesk ingest PATH --re-embed --collection {collection}"
     if difference:
         return (
-            f"Collection {collection} cannot be searched by the model at hand: {difference}. "
-            f"Take the documents in again: {step}"
+            f"Collection {collection}: {difference}. "
+            f"Take the documents in again: ragdesk ingest PATH --collection {collection}"
         )
+    step = f"ragdesk ingest PATH --re-embed --collection {collection}"
     return (
         f"Collection {collection} was built by another embedder than those at hand: it wants the "
         f"model {facts['name']} ({facts['revision']}), which is not where it was, nor named by "

@@ -171,6 +171,7 @@ class SelfTest:
                 remedy = self._mismatch_remedy(name, type(error)) or (
                     "ragdesk indexes verify, then rollback, or restore FILE --replace"
                 )
+                remedy = "" if "--re-embed" in str(error) else remedy  # it says more itself
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
             remedy = ""
@@ -195,10 +196,7 @@ class SelfTest:
             return self._words_remedy(name, is_newer=issubclass(kind, WordsNewer))
         if issubclass(kind, FormatNewer):
             return "Install the version of ragdesk that wrote it, or a newer one."
-        return (
-            "Put its model back, name its folder as [embed] model, or move it to another: "
-            f"ragdesk ingest PATH --re-embed --collection {name}"
-        )
+        return f"Take the documents in again: ragdesk ingest PATH --collection {name}"
 
     def keys(self) -> Iterator[Finding]:
         """Check whether anybody could ask over HTTP."""

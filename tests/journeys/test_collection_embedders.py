@@ -136,6 +136,9 @@ def test_a_model_that_is_gone_is_named_with_the_next_step(home, tiny, tmp_path):
     assert {one["what"]: one["state"] for one in findings}["collection default"] == "bad"
     compacted = run(home, "indexes", "compact")
     assert (compacted.exit_code, embedders(home)) == (3, {"default": "moved"})
+    assert run(home, "ingest", "kb", "--re-embed", model=ENGLISH_MODEL).exit_code == 0
+    assert embedders(home) == {"default": MINILM}
+    assert run(home, "ingest", "kb", "--json").exit_code == 0  # the choice of before is no more
 
 
 def test_a_backup_brings_the_place_of_its_model(home, tiny, tmp_path):
