@@ -122,7 +122,7 @@ def command(  # noqa: PLR0913, one parameter an option
     loaded = load_settings(home=call.home, config=call.config)
     raise_handle_limit()
     where: RunnerKind = "ray" if on == "ray" else "local"
-    run = _IngestRun(
+    run = IngestRun(
         call=call,
         workspace=Workspace(loaded.home, loaded.settings),
         collection=collection,
@@ -144,7 +144,7 @@ def command(  # noqa: PLR0913, one parameter an option
 
 
 @dataclass(slots=True, kw_only=True)
-class _IngestRun:
+class IngestRun:
     """What one call of the verb does. model, re_embed: for the first job that is done."""
 
     call: shared_options.CliCall

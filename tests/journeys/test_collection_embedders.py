@@ -13,7 +13,11 @@ from indexes.embedding import model_files
 from indexes.embedding.model_files import ENGLISH_MODEL, ModelFiles
 from indexes.store.strict_json import checksum_facts
 from ingest.model_memory import MODEL_MEMORY_FILE, read_model_memory
+from ragdesk.assemble import Workspace
+from ragdesk.cli import ingest as ingest_verb
 from ragdesk.cli.main import cli
+from ragdesk.cli.shared_options import CliCall
+from ragdesk.settings import load_settings
 
 MINILM = "all-MiniLM-L6-v2"
 TEXTS = {
@@ -157,3 +161,37 @@ def test_a_backup_brings_the_place_of_its_model(home, tiny, tmp_path):
     refused = run(home, "ask", "When is it open?", "-c", "other")
     assert refused.exit_code == 2
     assert "embedder.json is damaged" in refused.stderr
+
+
+def test_the_doctor_prepares_what_settings_and_collections_need(home, tiny, tmp_path, monkeypatch):
+    run(home, "ingest", "kb", "-c", "local", "--model", str(tiny))
+    monkeypatch.setenv("RAGDESK_EMBED__CACHE", str(tmp_path / "image"))
+    findings = said(run(home, "doctor", "--prepare", "--json", model="none"))["findings"]
+    prepared = {one["what"]: one["found"] for one in findings if one["what"].startswith("prepare")}
+    assert prepared["prepare settings"].startswith("none is ready")
+    assert prepared["prepare local"].startswith("tiny is ready")
+    assert len([*(tmp_path / "image").glob("*.onnx")]) == 1
+    models = {one["what"]: one["state"] for one in findings if one["what"].startswith("model ")}
+    assert models["model packaged-english"] == "ok"
+    assert not (home / "models").exists()
+
+
+def test_a_watch_moves_nothing_after_its_first_job(home, tiny, tmp_path):
+    (home / "ragdesk.toml").write_text('[embed]\nmodel = "none"\n', encoding="utf-8")
+    loaded = load_settings(home=home, config=None, environ={})
+    watch = ingest_verb.IngestRun(
+        call=CliCall(home=home),
+        workspace=Workspace(loaded.home, loaded.settings),
+        collection="default",
+        where="local",
+        quiet=True,
+        as_json=False,
+        model=str(tiny),
+        re_embed=False,
+    )
+    paths = [tmp_path / "kb"]
+    watch.run(paths)
+    assert embedders(home) == {"default": "tiny"}
+    run(home, "ingest", "kb", "--model", ENGLISH_MODEL)  # somebody else's, meanwhile
+    watch.run(paths)
+    assert embedders(home) == {"default": MINILM}
