@@ -418,6 +418,13 @@ class Build:
         )
         return vectors
 
+    @property
+    def changes_model(self) -> bool:
+        """Tell whether another model made the base, and not this one in another version."""
+        card = self._embedder.card
+        parts = self.base.segments if self.base else ()
+        return not all(segments.is_same_model(part.facts["embedder"], card) for part in parts)
+
     def _find_staleness(self, canary: Vectors) -> str | None:
         if self.base is None:
             return None

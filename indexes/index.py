@@ -5,12 +5,12 @@ generation in order. Any thread may search; an Index never changes, a new genera
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from indexes.vectors.vector_index import VectorIndex
 from indexes.vectors.vector_store import GenerationVectors, VectorStore
 
 _NAMELESS = "CURRENT names no generation: missing, cut or changed."
+CardFinder = Callable[[Mapping[str, Any]], EmbedderCard]  # by a manifest's facts of its embedder
 _FLAT_WEIGHT = 1.0  # idf of every term while the words are outdated
 _REOPENED = 8  # times CURRENT may move on while it is being opened
 
@@ -52,10 +53,10 @@ _REOPENED = 8  # times CURRENT may move on while it is being opened
 class Index:
     """One generation of a collection, open for searching.
 
-    generation: its number. reading: the versions that its documents were read by, as ``Generation``
-    has them. refused: why newer generations were passed over, or why a fallback would be shut to
-    all but administrators (empty is healthy). access: removals and group changes since, where it
-    answers in the place of a newer one.
+    collection: its folder. generation: its number. reading: the versions that its documents were
+    read by, as ``Generation`` has them. refused: why newer generations were passed over, or why a
+    fallback would be shut to all but administrators (empty is healthy). access: removals and group
+    changes since, where it answers in the place of a newer one.
     total: live chunks. segments: see ``Segment``. damage: what a search that failed found wrong
     with the files that it reads from; None so far.
     words_outdated: words of some segment are of another version of the tokens than a question is
@@ -83,7 +84,7 @@ class Index:
         self.damage: str | None = None
         self._is_checked = False
         self._check = threading.Lock()
-        self._collection = generation.folder.parents[1]
+        self.collection = generation.folder.parents[1]
         self.segments = tuple(parts)
         self.words_outdated = not all(part.has_current_words for part in parts)
         self.words_newer = any(part.has_newer_words for part in parts)
@@ -108,11 +109,12 @@ class Index:
         self._dense_search = DenseSearch(self._layout, self._masks)
 
     @classmethod
-    def open(cls, collection: Path, *, card: EmbedderCard | None = None) -> Self:
+    def open(cls, collection: Path, *, card: EmbedderCard | CardFinder | None = None) -> Self:
         """Open the generation that CURRENT names, or else the newest good older one.
 
         An older one answers without what was removed since, and to those who may see it now.
-        card: the embedder that questions will come from; an index built by another is refused.
+        card: the embedder that questions will come from; an index built by another is refused. Or a
+        function that finds it by what a generation's manifest says of its embedder.
         Raises IndexNotFound where there is none, or what was wrong with the newest one when
         none is good (WordsOutdated, where the embedder has no vectors either); OSError when the
         machine cannot read it now (a failing disk is passed over).
@@ -136,7 +138,7 @@ class Index:
 
     @classmethod
     def _open_newest(
-        cls, collection: Path, card: EmbedderCard | None
+        cls, collection: Path, card: EmbedderCard | CardFinder | None
     ) -> tuple[Self | None, list[IndexesError | OSError]]:
         problems: list[IndexesError | OSError] = []
         known = generations.list_generations(collection)
@@ -190,7 +192,7 @@ class Index:
         collection: Path,
         number: int,
         *,
-        card: EmbedderCard | None = None,
+        card: EmbedderCard | CardFinder | None = None,
         access: AccessChanges = NO_ACCESS_CHANGES,
     ) -> Self:
         """Open one generation by its number. Raises IndexDamaged or IndexMismatch by file.
@@ -202,11 +204,14 @@ class Index:
                 folder = collection / generations.GENERATIONS_FOLDER / str(number)
                 lock = opened.enter_context(locks.hold_generation(folder))
                 generation = generations.read_generation(collection, number)
-                parts = []
+                own_card = None if callable(card) else card
+                parts: list[Segment] = []
                 for digest in generation.segments:
-                    part = Segment(segment_folder(collection, digest), card=card)
+                    part = Segment(segment_folder(collection, digest), card=own_card)
                     parts.append(opened.enter_context(closing(part)))
-                if card and card.words_only:
+                    if own_card is None and callable(card):
+                        own_card = card(part.facts["embedder"])
+                if own_card and own_card.words_only:
                     _refuse_outdated_words(parts)
                 index = cls(generation, parts, lock, access)
             except OSError as error:
@@ -250,7 +255,7 @@ class Index:
     def generation_vectors(self) -> GenerationVectors:
         """Return what a vector store is given of this generation. Valid while this is open."""
         return GenerationVectors(
-            collection=self._collection.name,
+            collection=self.collection.name,
             checksum=self.checksum,
             count=self.sums["vectors"],
             dim=self.segments[0].dense.dim if self.segments else 0,
@@ -287,7 +292,7 @@ class Index:
         with self._check:
             if not self._is_checked:
                 for segment in self.segments:
-                    folder = segment_folder(self._collection, segment.digest)
+                    folder = segment_folder(self.collection, segment.digest)
                     if problems := manifest.list_problems(folder, segment.digest):
                         self.damage = problems[0]
                         break

@@ -21,13 +21,15 @@ from indexes.store.generations import CURRENT_FILE
 from indexes.store.paths import original_file
 from indexes.store.segments import refuse_newer_segments
 from indexes.upkeep.retention import Retention
-from ingest import document_changes, source_files, sources
+from ingest import document_changes, model_memory, source_files, sources
 from ingest.build_estimate import BuildEstimate
 from ingest.change_counts import count_changes, describe_document, note_retained
 from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.errors import MassRemoval, Unreadable
+from ingest.job_forecast import ForecastCallback, forecast_job
 from ingest.job_report import JobReport, RereadDocuments
 from ingest.local_runner import LocalRunnerOpener
+from ingest.model_memory import ModelPlace
 from ingest.originals import FileDigest, Originals, digest_file
 from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
 from ingest.runners import Runner, RunnerFactory
@@ -63,30 +65,38 @@ class IngestJob:
     without one, each job starts its own, which takes a second or two.
     remote_runner: opens a runner on other machines, which takes the place of the guard.
     retention: which generations stay after a publish; None: all.
+    model_place: where the embedder's model lies, to be remembered. keeps_model: refuse a collection
+    that another model made meanwhile, rather than embed all of it anew. chooses_model: whether
+    the model is this collection's from now on, whatever settings name; None leaves it as it is.
     """
 
     collection: Path
     embedder: Embedder
     tokenizer: Path
+    model_place: ModelPlace | None = None
+    keeps_model: bool = False
+    chooses_model: bool | None = None
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     running_guard: Guard | None = None
     remote_runner: RunnerFactory | None = None
     retention: Retention | None = None
 
-    def run(
+    def run(  # noqa: PLR0913, each is the choice of a job
         self,
         paths: Sequence[Path],
         *,
         groups: GroupNames | None = None,
         allow_removals: bool = False,
         begin_anew: bool = False,
+        on_forecast: ForecastCallback | None = None,
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
         """Mirror some sources into the collection.
 
         groups: who may see all documents of these sources; None keeps the groups of before.
-        begin_anew: replace a collection that cannot be read whole; a whole one is kept. Raises
+        begin_anew: replace a collection that cannot be read whole; a whole one is kept.
+        on_forecast: is told, before the work, about how much there is. Raises
         SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection is as
         it was, except that groups which let fewer people in hold from then on.
         """
@@ -108,6 +118,8 @@ class IngestJob:
             source_changes = detector.compare_sources(listing, groups)
             if not allow_removals:
                 _refuse_mass_removal(source_changes, ())
+            if on_forecast:
+                on_forecast(forecast_job(build, source_changes))
             runner = self._remote_opener(build) or local_runner
             skipped = self._add_documents(build, source_changes, meter, open_runner=runner)
             if not allow_removals:
@@ -118,7 +130,9 @@ class IngestJob:
                 known_sources,
                 sources.restrict_sources(known_sources, used_sources),
             )
+            self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
+            self._remember_choice()
             sources.write_sources(self.collection, known_sources, used_sources)
             for change in source_changes:
                 if change.digest_cache:
@@ -214,12 +228,28 @@ class IngestJob:
         started = time.monotonic()
         meter = ProgressMeter(ignore_progress)
         with self._build(meter) as build:
+            if self.keeps_model:
+                _refuse_other_model(build)
             detector = self._change_detector(build.base, {})
             source_changes = detector.compare_document(source, uri, file, groups, admit)
             skipped = self._add_documents(build, source_changes, meter)
+            self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
             result = describe_document(source_changes[0], skipped, meter.notes)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes), document=result)
+
+    def _remember_place(self) -> None:
+        """Remember the folder of a local model before vectors of it are published."""
+        if self.model_place and Path(self.model_place.model).is_absolute():
+            memory = model_memory.read_model_memory(self.collection)
+            model_memory.write_model_memory(self.collection, memory.add_place(self.model_place))
+
+    def _remember_choice(self) -> None:
+        if self.model_place and self.chooses_model is not None:
+            memory = model_memory.read_model_memory(self.collection)
+            chosen = replace(memory.add_place(self.model_place), is_chosen=self.chooses_model)
+            if chosen.is_chosen or memory.is_chosen:
+                model_memory.write_model_memory(self.collection, chosen)
 
     def _build(self, meter: ProgressMeter, *, begin_anew: bool = False) -> Build:
         return Build(
@@ -389,6 +419,12 @@ class IngestJob:
             words_rebuilt=published.words_rebuilt,
             embedder_change=published.stale_reason,
         )
+
+
+def _refuse_other_model(build: Build) -> None:
+    """Raise IndexMismatch where another model than the job's made what is published."""
+    if build.stale_reason and build.changes_model:
+        raise IndexMismatch(f"{build.stale_reason}. Nothing was changed.")
 
 
 def _settle_reading(

@@ -1,4 +1,4 @@
-"""Settings in, working things out: an embedder, an open collection with its desk, a job.
+"""Settings in, working things out: embedders, an open collection with its desk, a job.
 
 The one place where the rooms are put together; the doors only ask for what they need.
 """
@@ -7,15 +7,15 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from indexes.chunk import Passage
-from indexes.embedding import model_files
-from indexes.embedding.embedder import Embedder, open_embedder
+from indexes.embedding.embedder import Embedder, EmbedderCard, find_model_files, open_embedder
+from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.errors import (
     CollectionBusy,
     IndexesError,
@@ -33,6 +33,7 @@ from indexes.vectors.vector_store import VectorStore
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.job_report import JobReport
+from ingest.model_memory import MODEL_MEMORY_EXTRA_FILE
 from ingest.runners import RunnerFactory, RunnerKind
 from ingest.source_changes import AdmissionRule
 from ingest.sources import SOURCES_EXTRA_FILE
@@ -48,15 +49,18 @@ from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
 from ragdesk.answering.writing.model_writer import ModelWriter
 from ragdesk.answering.writing.writer import Writer
+from ragdesk.collection_embedders import CollectionEmbedders, EmbedderChoice
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import NotFound, SettingsError
+from ragdesk.model_cache_folder import find_model_cache
 from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
     from indexes.vectors.on_gpu import GpuCard
 
 log = logging.getLogger("ragdesk")
-EXTRA_FILES = (SOURCES_EXTRA_FILE, CALIBRATION_EXTRA_FILE)  # of a collection, beside its index
+# Of a collection, beside its index.
+EXTRA_FILES = (SOURCES_EXTRA_FILE, CALIBRATION_EXTRA_FILE, MODEL_MEMORY_EXTRA_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,25 +112,25 @@ class OpenCollection:
 
 
 class Workspace:
-    """Opens a home's collections by its settings; one embedder serves all of them."""
+    """Opens a home's collections by its settings, each with the embedder that made it.
+
+    embedder: the one for all of them, in place of any model.
+    """
 
     def __init__(self, home: Path, settings: Settings, embedder: Embedder | None = None) -> None:
         self.home, self.settings = home, settings
-        self._embedder = embedder
-        self._lock = threading.Lock()
+        self._fixed_embedder = embedder
 
-    @property
-    def embedder(self) -> Embedder:
-        """Load the embedder when it is first needed. Raises ModelMissing."""
-        with self._lock:
-            if self._embedder is None:
-                self._embedder = open_embedder(self.settings.embed, self.models_folder)
-            return self._embedder
-
-    @property
+    @cached_property
     def models_folder(self) -> Path:
         """Return the folder of exported models; it may be deleted at any time."""
-        return self.home / "models"
+        return find_model_cache(self.settings.embed.cache, self.home)
+
+    @cached_property
+    def embedders(self) -> CollectionEmbedders:
+        """Return the embedders of the collections; none is loaded before it is needed."""
+        pool = EmbedderPool(self.models_folder)
+        return CollectionEmbedders(self.settings.embed, pool, self._fixed_embedder)
 
     @cached_property
     def rerank(self) -> Reranker | None:
@@ -211,15 +215,32 @@ class Workspace:
         calibration = _read_calibration(folder)
         card = self.card
         with contextlib.ExitStack() as failing:
-            index = failing.enter_context(self._open_index(folder))
-            opened = self._open_desk(index, collection, calibration, card)
+            index = failing.enter_context(self.open_index(folder))
+            embedder = self.open_embedder(index)
+            opened = self._open_desk(index, collection, embedder, calibration, card)
             failing.pop_all()
         return opened
 
-    def _open_index(self, folder: Path) -> Index:
-        """Open a collection's index; an error about its words names the collection and the step."""
+    def open_embedder(self, index: Index) -> Embedder:
+        """Open the embedder that made an open index; of an empty one, that of the settings.
+
+        Raises IndexMismatch, ModelMissing.
+        """
+        if not index.segments:
+            return self.embedders.open_configured()
+        return self.embedders.open_own(index.collection, index.segments[0].facts["embedder"])
+
+    def open_index(self, folder: Path) -> Index:
+        """Open a collection's newest good generation whose embedder can be opened.
+
+        Raises IndexesError; one about its words names the collection and the step.
+        """
+
+        def find_card(facts: Mapping[str, Any]) -> EmbedderCard:
+            return self.embedders.open_own(folder, facts).card
+
         try:
-            return Index.open(folder, card=self.embedder.card)
+            return Index.open(folder, card=find_card)
         except WordsOutdated as error:
             remedy = find_words_remedy(folder, is_newer=isinstance(error, WordsNewer))
             step = remedy.format_sentence(folder.name)
@@ -231,16 +252,22 @@ class Workspace:
         Close the collection after the last use of the view.
         """
         index = opened.index.restrict_access(access)
-        return self._open_desk(index, opened.collection, opened.desk.calibration, None)
+        embedder = opened.retrieve.embedder
+        return self._open_desk(index, opened.collection, embedder, opened.desk.calibration, None)
 
     def _open_desk(
-        self, index: Index, collection: str, calibration: Calibration | None, card: "GpuCard | None"
+        self,
+        index: Index,
+        collection: str,
+        embedder: Embedder,
+        calibration: Calibration | None,
+        card: "GpuCard | None",
     ) -> OpenCollection:
         """Make a desk of an open index. Raises IndexesError; the caller then closes the index."""
         if card:
             index.move_vectors(card.take_index)
         documents = tuple(index.iter_documents())
-        calibration = self._set_aside_outdated(collection, calibration)
+        calibration = self._set_aside_outdated(collection, calibration, embedder.card)
         _warn_of_drift(collection, calibration, documents)
         store = self.vector_store
         if index.sums["vectors"] and not index.use_vector_store(store):
@@ -249,7 +276,7 @@ class Workspace:
             )
         retrieve = Retriever(
             index=index,
-            embedder=self.embedder,
+            embedder=embedder,
             options=self.settings.retrieve,
             rerank=self.rerank,
         )
@@ -279,12 +306,12 @@ class Workspace:
         return set()
 
     def _set_aside_outdated(
-        self, collection: str, calibration: Calibration | None
+        self, collection: str, calibration: Calibration | None, card: EmbedderCard
     ) -> Calibration | None:
         """Return a calibration that was fitted to this desk's signals; None for another one."""
         if calibration is None:
             return None
-        versions = describe_signal_versions(self.embedder.card)
+        versions = describe_signal_versions(card)
         difference = calibration.describe_mismatch(versions)
         if difference is None:
             return calibration
@@ -308,16 +335,31 @@ class Workspace:
             f"Build one: ragdesk ingest PATH{more}"
         )
 
-    def make_job(self, collection: str, *, on: RunnerKind = "local") -> IngestJob:
-        """Make the job that changes a collection. on: which machines compute."""
+    def make_job(
+        self,
+        collection: str,
+        *,
+        choice: EmbedderChoice | None = None,
+        on: RunnerKind = "local",
+    ) -> IngestJob:
+        """Make the job that changes a collection. on: which machines compute.
+
+        choice: its embedder; without one the job keeps the collection's own and embeds no document
+        that it is not about. Raises ModelMissing, IndexMismatch.
+        """
         settings = self.settings
+        folder = self.collection_folder(collection)
+        used = choice or self.embedders.choose_own(folder)
         return IngestJob(
-            collection=self.collection_folder(collection),
-            embedder=self.embedder,
-            tokenizer=model_files.find_model(settings.embed.model, self.models_folder).tokenizer,
+            collection=folder,
+            embedder=used.embedder,
+            tokenizer=find_model_files(used.options, self.models_folder).tokenizer,
+            model_place=None if self._fixed_embedder else used.place,
+            keeps_model=choice is None and used.facts is not None,
+            chooses_model=used.is_chosen,
             guard=settings.guard,
             split=settings.split,
-            remote_runner=self._make_ray_runner() if on == "ray" else None,
+            remote_runner=self._make_ray_runner(used) if on == "ray" else None,
             retention=Retention(
                 generations=settings.indexes.keep_generations,
                 hours=settings.indexes.keep_hours,
@@ -325,12 +367,12 @@ class Workspace:
             ),
         )
 
-    def _make_ray_runner(self) -> RunnerFactory:
+    def _make_ray_runner(self, used: EmbedderChoice) -> RunnerFactory:
         """Make a runner on a Ray cluster. Raises ModelMissing where Ray is not installed."""
         from ingest.on_ray import make_ray_runner  # noqa: PLC0415 - seconds, and an extra
 
         settings = self.settings
-        embed_options = replace(settings.embed, threads=max(1, int(settings.ray.cpus)))
+        embed_options = replace(used.options, threads=max(1, int(settings.ray.cpus)))
         return make_ray_runner(
             settings.ray, partial(open_embedder, embed_options, self.models_folder.absolute())
         )

@@ -3,16 +3,24 @@
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
 
 from indexes.embedding import model_files
-from indexes.errors import FormatNewer, IndexesError, IndexMismatch, WordsNewer, WordsOutdated
-from indexes.index import Index
+from indexes.embedding.embedder import find_model_files
+from indexes.errors import (
+    FormatNewer,
+    IndexesError,
+    IndexMismatch,
+    ModelMissing,
+    WordsNewer,
+    WordsOutdated,
+)
 from indexes.store.segments import CANARY_TEXT
+from indexes.upkeep.history import find_embedder_facts
 from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import FIT_AGAIN, read_calibration
 from ragdesk.assemble import Workspace
@@ -25,13 +33,19 @@ from ragdesk.support.key_store import DATABASE_FILE, KeyStore
 MIN_FREE_BYTES = 1 << 30  # bytes
 
 
-def check_home(home: Path | None, config: Path | None) -> Iterator[Finding]:
-    """Check the home, its model and its collections. Raises SettingsError."""
+def check_home(
+    home: Path | None, config: Path | None, *, prepare: bool = False
+) -> Iterator[Finding]:
+    """Check the home, its models and its collections. Raises SettingsError.
+
+    prepare: bring the models of the settings and collections into the form in which they run first.
+    """
     loaded = load_settings(home=home, config=config)
     test = SelfTest(Workspace(loaded.home, loaded.settings))
-    return run_checks(
-        (test.home, test.model, test.embedder, test.collections, test.calibrations, test.keys)
-    )
+    steps = [test.prepare] if prepare else []
+    models = (test.model, test.packaged_models, test.embedder)
+    stored = (test.collections, test.calibrations, test.keys)
+    return run_checks([test.home, *steps, *models, *stored])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class SelfTest:
         """Check whether the model can be read, and was exported."""
         workspace = self.workspace
         try:
-            model = model_files.find_model(workspace.settings.embed.model, workspace.models_folder)
+            model = find_model_files(workspace.settings.embed, workspace.models_folder)
         except IndexesError as error:
             yield Finding(what="model", state="bad", found=str(error), remedy="See embed.model.")
             return
@@ -78,15 +92,47 @@ class SelfTest:
             return
         observed = f"{model.name}, reads {model.max_tokens} tokens"
         yield Finding(what="model", state="ok", found=observed)
-        exported = sorted((workspace.models_folder).glob("*.onnx"))
-        cache = ", ".join(file.name for file in exported) or "none yet; made at first use, some 3 s"
+        folder = workspace.models_folder
+        names = ", ".join(file.name for file in sorted(folder.glob("*.onnx")))
+        cache = f"{folder}: {names or 'none yet; made at first use, or by doctor --prepare'}"
         yield Finding(what="onnx cache", state="ok", found=cache)
+
+    def packaged_models(self) -> Iterator[Finding]:
+        """Check which of the packaged models this platform has."""
+        for name in model_files.PACKAGED_MODELS:
+            what = f"model {name}"
+            try:
+                options = replace(self.workspace.settings.embed, model=name)
+                model = find_model_files(options, self.workspace.models_folder, converts=False)
+            except ModelMissing as error:
+                yield Finding(what=what, state="note", found=str(error))
+                continue
+            yield Finding(what=what, state="ok", found=f"{model.name}, {model.digest[:16]}")
+
+    def prepare(self) -> Iterator[Finding]:
+        """Prepare the models of the settings and of every collection."""
+        workspace = self.workspace
+        started = time.perf_counter()
+        name = workspace.embedders.open_configured().card.name
+        yield _prepared_finding("settings", name, started)
+        for collection in workspace.list_collections():
+            folder = workspace.collection_folder(collection)
+            facts = find_embedder_facts(folder)
+            if facts is None:
+                continue
+            started = time.perf_counter()
+            try:
+                name = workspace.embedders.open_own(folder, facts).card.name
+            except IndexMismatch as error:
+                yield Finding(what=f"prepare {collection}", state="bad", found=str(error))
+                continue
+            yield _prepared_finding(collection, name, started)
 
     def embedder(self) -> Iterator[Finding]:
         """Check whether the embedder's vectors make sense."""
         workspace = self.workspace
         started = time.perf_counter()
-        embedder = workspace.embedder
+        embedder = workspace.embedders.open_configured()
         if embedder.card.words_only:
             return
         texts = ["How do I return an order?", "Sending goods back", "The weather in Oslo"]
@@ -100,22 +146,26 @@ class SelfTest:
             f"{card.name} {card.revision}, {card.dim} dimensions, {languages}, {seconds:.1f} s"
         )
         good = bool(unit) and similar > different
-        remedy = "" if good else "Its vectors make no sense: delete HOME/models and try again."
+        remedy = (
+            ""
+            if good
+            else f"Its vectors make no sense: delete {workspace.models_folder} and try again."
+        )
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
-        """Check whether each collection can be opened with this embedder."""
+        """Check whether each collection can be opened with the embedder that made it."""
         workspace = self.workspace
         if not workspace.list_collections():
             yield Finding(what="collections", state="ok", found="none yet: ragdesk ingest PATH")
         for name in workspace.list_collections():
             what = f"collection {name}"
             try:
-                with Index.open(
-                    workspace.collection_folder(name), card=workspace.embedder.card
-                ) as index:
-                    observed = f"generation {index.generation}, {index.total:,} chunks"
-                    index.check_canary(workspace.embedder.embed_passages([CANARY_TEXT])[0])
+                with workspace.open_index(workspace.collection_folder(name)) as index:
+                    embedder = workspace.open_embedder(index)
+                    observed = f"generation {index.generation}, {index.total:,} chunks, "
+                    observed += f"embedder {embedder.card.name}"
+                    index.check_canary(embedder.embed_passages([CANARY_TEXT])[0])
                     if count := workspace.make_job(name).count_outdated(index):
                         documents = "document" if count == 1 else "documents"
                         observed += f"; the next ingest reads {count:,} {documents} "
@@ -126,6 +176,7 @@ class SelfTest:
                 remedy = self._mismatch_remedy(name, type(error)) or (
                     "ragdesk indexes verify, then rollback, or restore FILE --replace"
                 )
+                remedy = "" if "--re-embed" in str(error) else remedy  # it says more itself
                 yield Finding(what=what, state="bad", found=str(error), remedy=remedy)
                 continue
             remedy = ""
@@ -151,7 +202,15 @@ class SelfTest:
                 continue
             if calibration is None:
                 continue
-            versions = describe_signal_versions(workspace.embedder.card)
+            folder = workspace.collection_folder(name)
+            facts = find_embedder_facts(folder)
+            try:
+                if facts is None:
+                    continue
+                card = workspace.embedders.open_own(folder, facts).card
+            except IndexesError:
+                continue  # what is wrong is told with the collection
+            versions = describe_signal_versions(card)
             if difference := calibration.describe_mismatch(versions):
                 observed = f"set aside: {difference}; decide.floor decides, without a confidence"
                 yield Finding(what=what, state="note", found=observed, remedy=f"{FIT_AGAIN}.")
@@ -191,3 +250,8 @@ class SelfTest:
             "Nobody can ask over HTTP: ragdesk keys create NAME" if has_keys and not usable else ""
         )
         yield Finding(what="keys", state="note" if remedy else "ok", found=observed, remedy=remedy)
+
+
+def _prepared_finding(owner: str, model: str, started: float) -> Finding:
+    seconds = time.perf_counter() - started
+    return Finding(what=f"prepare {owner}", state="ok", found=f"{model} is ready, {seconds:.1f} s")

@@ -17,8 +17,16 @@ settings.load_profile("ragdesk")
 
 @pytest.fixture(scope="session")
 def cache(pytestconfig: pytest.Config) -> Path:
-    """Keep exports between runs, as they are under a home; each is sealed by its digest."""
-    return pytestconfig.cache.mkdir("ragdesk-models")
+    """Keep exports between runs; each is sealed by its digest."""
+    return pytestconfig.cache.mkdir("ragdesk")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(cache: Path) -> Iterator[None]:
+    """Let every home here share these exports, as the user's cache folder, and no other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache.parent))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ HANDBOOK = {
 def models(pytestconfig: pytest.Config) -> Path:
     """Keep the exported model between runs: an export takes seconds."""
     assert pytestconfig.cache
-    return pytestconfig.cache.mkdir("ragdesk-models")
+    return pytestconfig.cache.mkdir("ragdesk")
 
 
 @pytest.fixture

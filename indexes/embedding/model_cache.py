@@ -1,7 +1,7 @@
 """Keep what is costly to make from a model's files in small files."""
 
 import contextlib
-import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def remember_value(file: Path, compute: Callable[[], str]) -> str:
 def write_cache_file(file: Path, data: bytes) -> None:
     """Write a file of a cache in one step, even while others write the same one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".tmp-{os.getpid()}-{file.name}")
+    draft = file.with_name(f".tmp-{secrets.token_hex(8)}-{file.name}")
     try:
         draft.write_bytes(data)
         draft.replace(file)

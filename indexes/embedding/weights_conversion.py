@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +40,18 @@ def converted_folder(cache: Path) -> Path:
 def is_converted(folder: Path) -> bool:
     """Tell whether a converted model is there with the bytes that were written.
 
-    The word vectors (54 MB) are only looked at by their size; each collection compares a vector
-    of its own when it is opened.
+    They are hashed once a process. The word vectors (54 MB) are only looked at by their size;
+    each collection compares a vector of its own when it is opened.
     """
     try:
         seal = json.loads((folder / SEAL_FILE).read_bytes())
+        stats = {name: (folder / name).stat() for name in seal}
+        if any(stats[name].st_size != facts["size"] for name, facts in seal.items()):
+            return False
         return all(
-            (folder / name).stat().st_size == facts["size"]
-            and (name == WORDS_FILE or _hash_file(folder / name) == facts["sha256"])
+            _hash_unchanged_file(folder / name, stats[name].st_mtime_ns) == facts["sha256"]
             for name, facts in seal.items()
+            if name != WORDS_FILE
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -119,6 +123,13 @@ def _run_conversion(weights: Path, folder: Path) -> None:
     if done.returncode:
         reason = done.stderr.strip().rpartition("\n")[2]
         raise ModelMissing(f"{MODEL_NAME} cannot be converted in {folder.parent}: {reason}")
+
+
+@lru_cache(maxsize=16)
+def _hash_unchanged_file(file: Path, changed: int) -> str:
+    """Hash a file, once for each moment (ns) at which it was changed."""
+    del changed
+    return _hash_file(file)
 
 
 def _hash_file(file: Path) -> str:

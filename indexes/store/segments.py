@@ -179,8 +179,13 @@ def refuse_newer_segments(segments: Iterable[Segment], card: EmbedderCard) -> No
                 f"words of version {version}, this one writes {tokens.TOKENS_VERSION}"
             )
         made, own = segment.facts["embedder"], embedder_facts(card)
-        if _model_of(made) == _model_of(own) and _recipes_of(made) > _recipes_of(own):
+        if is_same_model(made, card) and _recipes_of(made) > _recipes_of(own):
             raise make_outdated_error("vectors of a newer recipe")
+
+
+def is_same_model(facts: Mapping[str, Any], card: EmbedderCard) -> bool:
+    """Tell whether a manifest's embedder is a model's, in whatever version of its recipes."""
+    return _model_of(facts) == _model_of(embedder_facts(card))
 
 
 def _model_of(facts: Mapping[str, Any]) -> tuple[str, str]:

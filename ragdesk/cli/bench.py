@@ -56,11 +56,11 @@ def bench_ingest(call: shared_options.CliCall, /, *, path: Path, as_json: bool) 
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Workspace(Path(scratch), loaded.settings)
         start = time.perf_counter()
-        _ = workspace.embedder
+        choice = workspace.embedders.choose(workspace.collection_folder("bench"))
         ready = time.perf_counter() - start
         used = _processor_seconds()
         start = time.perf_counter()
-        report = workspace.make_job("bench").run([path])
+        report = workspace.make_job("bench", choice=choice).run([path])
         seconds, used = time.perf_counter() - start, _processor_seconds() - used
     cores = len(os.sched_getaffinity(0))
     busy = used / seconds / cores

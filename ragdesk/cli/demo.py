@@ -46,7 +46,9 @@ def command(call: shared_options.CliCall, *, collection: str) -> None:
     to = terminal.open_console()
     _check_only_sample(workspace, collection)
     with bar(terminal.open_console(err=True)) as watch:
-        report = workspace.make_job(collection).run([SAMPLE_FOLDER], on_progress=watch)
+        choice = workspace.embedders.choose(workspace.collection_folder(collection))
+        job = workspace.make_job(collection, choice=choice)
+        report = job.run([SAMPLE_FOLDER], on_progress=watch)
     to.print(
         f"{report.documents} documents of the sample company, {report.chunks:,} chunks, "
         f"generation {report.generation} ({report.seconds:.1f} s)."

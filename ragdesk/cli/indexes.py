@@ -28,7 +28,10 @@ Examples:
   ragdesk indexes backup kb.rdb        all that answers, in one file with checksums
   ragdesk indexes restore kb.rdb       publish it again; nothing is embedded
 """
-STANDING_FIELDS = ("generation", "created", "documents", "chunks", "vectors", "segments")
+STANDING_FIELDS = (
+    *("generation", "created", "documents", "chunks", "vectors", "segments"),
+    "embedder",  # its name
+)
 
 
 @click.group("indexes", epilog=INDEXES_EXAMPLES)

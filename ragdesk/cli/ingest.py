@@ -1,10 +1,13 @@
 """``ragdesk ingest``: files and folders in, a new generation out."""
 
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -13,15 +16,19 @@ from rich.progress import Progress as Bar
 
 from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
+from indexes.upkeep import history
 from ingest.document import DocumentNote
 from ingest.errors import IngestError, SourceUnreadable
 from ingest.job import IngestJob
+from ingest.job_forecast import JobForecast
 from ingest.job_report import JobReport
 from ingest.progress import JobProgress, ProgressCallback, ignore_progress
 from ingest.runners import RunnerKind
 from ingest.source_watcher import WatchOptions, watch_sources
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.collection_embedders import EmbedderChoice
+from ragdesk.embedding_effort import UNMEASURED_RATE, format_duration, format_effort
 from ragdesk.errors import describe_error
 from ragdesk.file_handles import raise_handle_limit
 from ragdesk.settings import load_settings
@@ -36,6 +43,8 @@ Examples:
   ragdesk ingest ./handbook --plan             say what would change, change nothing
   ragdesk ingest ./hr --groups staff,managers  only keys of these groups see it
   ragdesk ingest ./faq.csv -c support --json   one file, another collection
+  ragdesk ingest ./handbook --re-embed         move it to the model that is now the default
+  ragdesk ingest ./hr --model packaged-english this collection with a model of its own
   ragdesk ingest ./handbook --on ray           parse and embed on a Ray cluster
   ragdesk ingest ./handbook --watch            and again after every change, until Ctrl-C
   */5 * * * *  ragdesk ingest /srv/kb --quiet  in a crontab: says what changed, or nothing
@@ -68,6 +77,14 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
     show_default=True,
     help="Which machines compute: this one, or a Ray cluster (see [ray] in the settings).",
 )
+@click.option(
+    "--model",
+    metavar="NAME|FOLDER",
+    help="Embedding model of this collection from now on, in place of [embed] model.",
+)
+@click.option(
+    "--re-embed", is_flag=True, help="Move the collection to the model that is now the default."
+)
 @click.option("--watch", is_flag=True, help="Stay, and take changes in as they happen.")
 @click.option(
     "--every",
@@ -90,6 +107,8 @@ def command(  # noqa: PLR0913, one parameter an option
     allow_removals: bool,
     begin_anew: bool,
     on: str,
+    model: str | None,
+    re_embed: bool,
     watch: bool,
     interval: float,
     quiet: bool,
@@ -103,43 +122,125 @@ def command(  # noqa: PLR0913, one parameter an option
     loaded = load_settings(home=call.home, config=call.config)
     raise_handle_limit()
     where: RunnerKind = "ray" if on == "ray" else "local"
-    workspace = Workspace(loaded.home, loaded.settings)
-    job = workspace.make_job(collection, on=where)
-    errors = terminal.open_console(err=True)
-
-    def run_job() -> JobReport:
-        with bar(errors) as progress:
-            return job.run(
-                paths,
-                groups=groups,
-                allow_removals=allow_removals,
-                begin_anew=begin_anew,
-                on_progress=progress,
-            )
-
-    def finish(report: JobReport) -> None:
-        workspace.replicate_collection(collection)
-        if not (quiet and report.is_quiet):
-            print_report(report)
-        if report.due and _merge_segments(job, errors):
-            workspace.replicate_collection(collection)
-
-    def print_report(report: JobReport) -> None:
-        if as_json:
-            shared_options.print_json(report.to_json(plan=plan))
-        else:
-            _print_report(terminal.open_console(), report, call, plan=plan)
-
+    run = IngestRun(
+        call=call,
+        workspace=Workspace(loaded.home, loaded.settings),
+        collection=collection,
+        where=where,
+        quiet=quiet,
+        as_json=as_json,
+        model=model,
+        re_embed=re_embed,
+    )
+    changes = {"groups": groups, "begin_anew": begin_anew}
     if watch:
         if as_json or plan or begin_anew:
             raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
-        _run_on_changes(paths, run_job, finish, interval=interval, home=loaded.home, errors=errors)
+        run.watch(paths, interval=interval, groups=groups, allow_removals=allow_removals)
     elif plan:
-        with bar(errors) as progress:
-            report = job.plan(paths, groups=groups, begin_anew=begin_anew, on_progress=progress)
-        print_report(report)
+        run.plan(paths, **changes)
     else:
-        finish(run_job())
+        run.run(paths, allow_removals=allow_removals, **changes)
+
+
+@dataclass(slots=True, kw_only=True)
+class IngestRun:
+    """What one call of the verb does. model, re_embed: for the first job that is done."""
+
+    call: shared_options.CliCall
+    workspace: Workspace
+    collection: str
+    where: RunnerKind
+    quiet: bool
+    as_json: bool
+    model: str | None
+    re_embed: bool
+    errors: Console = field(default_factory=lambda: terminal.open_console(err=True))
+
+    def run(self, paths: Sequence[Path], **options: Any) -> None:
+        """Run one job, and report it."""
+        choice = self._choose_embedder()
+        job = self.workspace.make_job(self.collection, choice=choice, on=self.where)
+
+        def say_forecast(forecast: JobForecast) -> None:
+            if not self.quiet:
+                _print_lines(self.errors, self._forecast_lines(choice, forecast))
+
+        with bar(self.errors) as progress:
+            report = job.run(paths, on_forecast=say_forecast, on_progress=progress, **options)
+        self.model, self.re_embed = None, False
+        self.workspace.replicate_collection(self.collection)
+        if not (self.quiet and report.is_quiet):
+            self._print_report(report, plan=False)
+        if report.due and _merge_segments(job, self.errors):
+            self.workspace.replicate_collection(self.collection)
+
+    def plan(self, paths: Sequence[Path], **options: Any) -> None:
+        """Report what a job would do."""
+        choice = self._choose_embedder()
+        job = self.workspace.make_job(self.collection, choice=choice)
+        with bar(self.errors) as progress:
+            report = job.plan(paths, on_progress=progress, **options)
+        self._print_report(report, plan=True, choice=choice)
+
+    def watch(self, paths: Sequence[Path], *, interval: float, **options: Any) -> None:
+        """Run a job now and after every change, each with the embedder of that moment."""
+        _run_on_changes(
+            paths,
+            lambda: self.run(paths, **options),
+            interval=interval,
+            home=self.workspace.home,
+            errors=self.errors,
+        )
+
+    def _choose_embedder(self) -> EmbedderChoice:
+        folder = self.workspace.collection_folder(self.collection)
+        return self.workspace.embedders.choose(folder, model=self.model, re_embed=self.re_embed)
+
+    def _forecast_lines(self, choice: EmbedderChoice, forecast: JobForecast) -> Iterator[str]:
+        """Say which model the collection keeps or gets, and about how long embedding takes."""
+        yield from self._keep_lines(choice)
+        card = choice.embedder.card
+        if not forecast.chunks or card.words_only:
+            return
+        effort = format_effort(forecast.chunks, self.workspace.embedders.load_rate(choice.embedder))
+        moves = self.workspace.embedders.describe_move(choice)
+        old = choice.facts["name"] if choice.facts else ""
+        what = f"moves from {old} to {card.name}" if moves else f"embeds with {card.name}"
+        yield f"{self.collection}: {what}: {effort}."
+
+    def _keep_lines(self, choice: EmbedderChoice) -> Iterator[str]:
+        if choice.moves_to and choice.facts:
+            folder = self.workspace.collection_folder(self.collection)
+            standing = next((s for s in history.list_history(folder) if s.current), None)
+            rate = UNMEASURED_RATE * (os.cpu_count() or 1)
+            effort = format_effort(standing.chunks if standing else 0, rate)
+            yield (
+                f"{self.collection}: keeps {choice.facts['name']}; --re-embed moves it to "
+                f"{choice.moves_to}: {effort}."
+            )
+
+    def _print_report(
+        self, report: JobReport, *, plan: bool, choice: EmbedderChoice | None = None
+    ) -> None:
+        seconds = 0.0
+        if choice and report.embedded:
+            seconds = report.embedded / self.workspace.embedders.load_rate(choice.embedder)
+        if self.as_json:
+            more = {"embed_seconds": round(seconds, 3)} if plan else {}
+            shared_options.print_json(report.to_json(plan=plan) | more)
+            return
+        to = terminal.open_console()
+        _print_report(to, report, self.call, plan=plan)
+        if choice:
+            _print_lines(to, self._keep_lines(choice))
+        if seconds:
+            to.print(f"{report.embedded:,} texts to embed, {format_duration(seconds)}.")
+
+
+def _print_lines(to: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        to.print(line, soft_wrap=True, highlight=False)
 
 
 def _merge_segments(job: IngestJob, errors: Console) -> bool:
@@ -152,10 +253,9 @@ def _merge_segments(job: IngestJob, errors: Console) -> bool:
     return True
 
 
-def _run_on_changes(  # noqa: PLR0913, what to run, and how
+def _run_on_changes(
     paths: Sequence[Path],
-    run: Callable[[], JobReport],
-    finish: Callable[[JobReport], None],
+    run: Callable[[], None],
     *,
     interval: float,
     home: Path,
@@ -168,7 +268,7 @@ def _run_on_changes(  # noqa: PLR0913, what to run, and how
 
     def run_once() -> bool:
         try:
-            finish(run())
+            run()
         except CollectionBusy:
             return False
         except IngestError as error:

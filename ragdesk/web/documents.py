@@ -83,9 +83,12 @@ async def collections(request: Request, who: DocumentReader) -> Response:
             ):
                 count = _count_visible_documents(opened, who)
                 generation = opened.index.generation
+                embedder = opened.retrieve.embedder.card.name
         except TimeoutError:  # it is being opened for the first time, from a slow disk
             continue
-        listed.append({"name": name, "generation": generation, "documents": count})
+        listed.append(
+            {"name": name, "generation": generation, "documents": count, "embedder": embedder}
+        )
     return JSONResponse({"collections": listed})
 
 

@@ -78,6 +78,7 @@ class CollectionOut(BaseModel):
     name: str
     generation: int
     documents: int = Field(description="Documents that this key may see.")
+    embedder: str = Field(description="Model that made its vectors; none: words alone find.")
 
 
 class CollectionsOut(BaseModel):

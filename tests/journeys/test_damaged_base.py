@@ -8,11 +8,14 @@ from click.testing import CliRunner
 from fakes import HashEmbedder
 from web_home import publish, serving
 
+from indexes.embedding.embedder import EmbedOptions
+from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.errors import BaseDamaged
 from indexes.index import Index
 from indexes.store import manifest
 from ragdesk.assemble import Workspace
 from ragdesk.cli.main import cli
+from ragdesk.collection_embedders import CollectionEmbedders
 from ragdesk.errors import describe_error
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
@@ -89,7 +92,8 @@ def test_the_command_line_says_so_and_goes_back_when_told(home, monkeypatch, tmp
     publish(home, "default", {"more.md": "More.\n"})
     table = home / "collections/default/generations/3/documents.sqlite"
     table.write_bytes(table.read_bytes()[:-1])
-    monkeypatch.setattr(Workspace, "embedder", HashEmbedder())
+    embedders = CollectionEmbedders(EmbedOptions(), EmbedderPool(tmp_path), HashEmbedder())
+    monkeypatch.setattr(Workspace, "embedders", embedders)
     (tmp_path / "a.md").write_text("Words.\n", encoding="utf-8")
 
     def call(*line):

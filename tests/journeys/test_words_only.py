@@ -78,24 +78,24 @@ def test_the_doctor_and_a_second_ingest_find_nothing_to_mend(home):
     assert (again["generation"], again["unchanged"], again["changed"]) == (1, 3, 0)
 
 
-def test_a_switch_is_refused_by_name_until_all_is_taken_in_anew(home):
+def test_a_switch_holds_from_the_next_ingest_and_until_then_the_own_way_answers(home):
     run(home, "ingest", "kb")
-    refused = run(home, "ask", "Can I return it?", model="packaged")
-    assert refused.exit_code == 3
-    assert "built without vectors" in refused.stderr
-    assert "asks for vectors of all-MiniLM-L6-v2" in refused.stderr
-    assert "ragdesk ingest PATH" in refused.stderr
+    asked = said(
+        run(home, "ask", "Can unused articles be returned?", "--json", model="packaged-english")
+    )
+    assert (asked["outcome"], asked["model"]) == ("answered", "none")
 
-    plan = said(run(home, "ingest", "kb", "--plan", "--json", model="packaged"))
-    with_them = said(run(home, "ingest", "kb", "--json", model="packaged"))
+    plan = said(run(home, "ingest", "kb", "--plan", "--json", model="packaged-english"))
+    with_them = said(run(home, "ingest", "kb", "--json", model="packaged-english"))
     assert counts(plan) == counts(with_them)
     assert (with_them["unchanged"], with_them["changed"]) == (3, 0)  # read once, embedded now
     assert with_them["vectors"] == with_them["embedded"] > 0
 
-    assert said(run(home, "search", "returns", "--json"))["generation"] == 1  # whole, and said so
+    passages = said(run(home, "search", "returns", "--json"))  # model = "none" holds for the next
+    assert passages["generation"] == 2
+    assert any("dense" in one["found_by"] for one in passages["passages"])
     findings = {one["what"]: one for one in said(run(home, "doctor", "--json"))["findings"]}
-    told = findings["collection default"]["found"]
-    assert "built with vectors of all-MiniLM-L6-v2, and embed.model asks for none" in told
+    assert "embedder all-MiniLM-L6-v2" in findings["collection default"]["found"]
 
     plan = said(run(home, "ingest", "kb", "--plan", "--json"))
     without = said(run(home, "ingest", "kb", "--json"))
