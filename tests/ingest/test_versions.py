@@ -139,7 +139,7 @@ def test_a_process_older_than_the_words_does_not_turn_them_back(job, kb, monkeyp
         list_writes(job, kb)[write_name]()
     with Index.open(job.collection) as index:
         assert index.generation == 2
-        assert {segment.tokens_version for segment in index.segments} == {2}
+        assert {segment.tokens_version for segment in index.segments} == {tokens.TOKENS_VERSION + 1}
 
 
 @pytest.mark.parametrize("write_name", ["run", "plan", "put", "delete"])
@@ -301,7 +301,9 @@ def test_outdated_words_are_off_and_vectors_answer(job, kb, other_stems_later):
         assert not index.score_lexical(terms, hits.rows).any()
         assert index.find_terms(terms, hits.rows).all()
         assert {index.idf("within"), index.idf("never")} == {1.0}
-    with pytest.raises(WordsOutdated, match="version 1, questions are asked by version 2"):
+    newer = tokens.TOKENS_VERSION
+    versions = f"version {newer - 1}, questions are asked by version {newer}"
+    with pytest.raises(WordsOutdated, match=versions):
         Index.open(job.collection, card=replace(CARD, words_only=True))
 
 
