@@ -47,7 +47,8 @@ def is_identifier(run: str) -> bool:
         return False
     if run.isdecimal():
         return len(run) >= 5 or (run[0] == "0" and len(run) >= 3)  # noqa: PLR2004 (12345, 007)
-    if any(shape.fullmatch(run) for shape in (_AMOUNT, _UNIT, _DATE, _YEARS)):
+    is_measure = _AMOUNT.fullmatch(run) or _UNIT.fullmatch(run)
+    if is_measure or _DATE.fullmatch(run) or _YEARS.fullmatch(run):
         return False
     if "_" in run or ("@" in run and "." in run.rpartition("@")[2]):
         return True
