@@ -14,7 +14,7 @@ from decimal import Decimal
 from operator import add, attrgetter
 from typing import Final
 
-from indexes.text.numerals import DIGITS, NUMERALS, parse_numeral
+from indexes.text.numerals import NUMERAL_DIGITS, NUMERALS, parse_numeral
 from indexes.text.quantities import MONTHS
 from indexes.text.scripts import HAN
 from indexes.text.word_forms import order_day_month, spell_date, spell_phone
@@ -68,12 +68,12 @@ _HAN_FORMS = rf"""
   | (?P<scaled>\d{{0,14}}(?:,\d{{3}}){{0,4}}(?:\.\d{{1,6}})?\ ?(?:万亿|[万亿]))
   )
 | (?<=[{_FIRST}])(?<![{NUMERALS}第].)(?:
-    (?P<han_date>[{DIGITS}]{{3}}年{_N}{{1,2}}月(?:{_N}{{1,3}}[日号])?|{_N}?月{_N}{{1,3}}[日号])
+    (?P<han_date>[{NUMERAL_DIGITS}]{{3}}年{_N}{{1,2}}月(?:{_N}{{1,3}}[日号])?|{_N}?月{_N}{{1,3}}[日号])
   | (?P<spoken_clock>{_N}{{0,2}}[点时](?:{_N}{{2,3}}分?|{_N}分|整|钟|半)
     |(?<={_DAY_PART}.){_N}{{0,2}}点{_N}?)
-  | (?P<numeral>{_N}{{1,24}}(?![{NUMERALS}几])(?:点[{DIGITS}]{{1,6}}(?![{NUMERALS}]))?
-    |(?<=百分之.)(?:点[{DIGITS}]{{1,6}})?
-    |(?<![统唯逐单同周期初].)(?:(?<!一)(?:点[{DIGITS}]{{1,6}})?(?={_COUNTED}|[万亿])
+  | (?P<numeral>{_N}{{1,24}}(?![{NUMERALS}几])(?:点[{NUMERAL_DIGITS}]{{1,6}}(?![{NUMERALS}]))?
+    |(?<=百分之.)(?:点[{NUMERAL_DIGITS}]{{1,6}})?
+    |(?<![统唯逐单同周期初].)(?:(?<!一)(?:点[{NUMERAL_DIGITS}]{{1,6}})?(?={_COUNTED}|[万亿])
                               |(?={_COUNTED_BY_ONE})))
   )
 """
@@ -89,7 +89,9 @@ _DIGITS_ALONE = re.compile(r"\d+")
 _MONTH_BEFORE = re.compile(rf"(?<![a-z])({_MONTH})\.? $")
 _DAY_MONTH = re.compile(rf"(\d+)(?:st|nd|rd|th)? (?:of )?({_MONTH})\.?(?:,? (\d+))?")
 _CLOCK = re.compile(r"(\d+)(?::(\d+))?\D*?(?::\d+)? ?([ap]?)\.?m?")
-_HAN_DATE = re.compile(rf"(?:(\d+|[{DIGITS}]+) ?年 ?)?(\d+|{_N}+) ?月(?: ?(\d+|{_N}+) ?[日号])?")
+_HAN_DATE = re.compile(
+    rf"(?:(\d+|[{NUMERAL_DIGITS}]+) ?年 ?)?(\d+|{_N}+) ?月(?: ?(\d+|{_N}+) ?[日号])?"
+)
 _HAN_CLOCK = re.compile(rf"(\d+|{_N}+) ?[点时] ?(\d+|{_N}+|半)?")
 _CODE_PLACE = re.compile(
     r"(?:(?P<cue>(?<![a-z])(?:error|fault|alarm|warning|code)s?(?: codes?)?[ :]{1,2}"

@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Final
 
-DIGITS: Final = "零〇一二三四五六七八九两壹贰叁肆伍陆柒捌玖"
-NUMERALS: Final = DIGITS + "十百千万亿拾佰仟"
+NUMERAL_DIGITS: Final = "零〇一二三四五六七八九两壹贰叁肆伍陆柒捌玖"
+NUMERALS: Final = NUMERAL_DIGITS + "十百千万亿拾佰仟"
 
 _BANK: Final = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟〇", "一二三四五六七八九十百千零")
 _VALUES: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
