@@ -12,6 +12,27 @@ _INVISIBLE = re.compile(
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+# Radicals that PDF fonts give for the ordinary character and NFKC leaves alone, by their Unicode
+# names. Mere parts of characters (water at the left, grass on top) are none.
+_RADICALS = (
+    "⺎兀⺐尢⺒巳⺓幺⺛旡⺜日⺝月⺠民⺩王⺪疋⺫目⺬示⺷羊⺹老⺼肉⺽臼⻁虎⻃西⻄西⻅见⻆角⻇角⻉贝⻊足⻋车⻏邑⻑长⻒长⻓长"
+    "⻔门⻗雨⻘青⻙韦⻚页⻛风⻜飞⻝食⻞食⻡首⻢马⻣骨⻤鬼⻥鱼⻦鸟⻧卤⻨麦⻩黄⻪黾⻫齐⻬齐⻭齿⻮齿⻯龙⻰龙⻱龟⻲龟"
+)
+
+
+# What INVISIBLE and lower() do to ASCII, in one pass: 4 times as fast.
+_ASCII_TABLE = {
+    **{code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)},
+    **dict.fromkeys((*range(1, 9), *range(14, 28), 127)),
+}
+# Marks of ordinary texts that alone would send the whole text through NFKC and the table: half of
+# the time that a Chinese text takes.
+_COMMON_MARKS = tuple(zip("，：；？！（）‘’–", ",:;?!()''-", strict=True))
+
+
+@lru_cache(maxsize=1)
+def _folded_letters() -> frozenset[str]:
+    return frozenset(map(chr, _folding_table()))
 
 
 @lru_cache(maxsize=1)
@@ -22,6 +43,7 @@ def _folding_table() -> dict[int, str | None]:
         base = unicodedata.normalize("NFD", chr(code))[0]
         if base.isascii():
             table[code] = base
+    table |= dict(zip(map(ord, _RADICALS[::2]), _RADICALS[1::2], strict=True))
     table |= dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u2032`"), "'")
     return table | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
 
@@ -57,7 +79,9 @@ def normalise_text(text: str) -> str:
     'abc—cafe 订单'
     """
     if text.isascii():
-        return _INVISIBLE.sub("", text).lower()
-    return (
-        unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().translate(_folding_table())
-    )
+        return text.translate(_ASCII_TABLE)
+    seen = _INVISIBLE.sub("", text)
+    for mark, plain in _COMMON_MARKS:
+        seen = seen.replace(mark, plain)
+    folded = unicodedata.normalize("NFKC", seen).lower()
+    return folded if _folded_letters().isdisjoint(folded) else folded.translate(_folding_table())

@@ -1,19 +1,27 @@
 """Split a text into the tokens that are indexed, searched, quoted and measured. Pure.
 
 A document and a question pass through the same ``tokenize_text``, so a word is found however it
-was written: full or half width, traditional or simplified, plural or singular.
+was written: full or half width, traditional or simplified, plural or singular, in figures or
+in Chinese numerals, with or without marks.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import add
 
+from indexes.text.canonical_forms import find_canonical_forms
 from indexes.text.folding import normalise_text
 from indexes.text.scripts import HAN, HAN_RUN, HANGUL, KANA, LETTER
-from indexes.text.word_forms import LONGEST_TERM, is_identifier, spell_terms, stem_word
+from indexes.text.word_forms import (
+    LONGEST_TERM,
+    is_identifier,
+    name_identifier,
+    spell_terms,
+    stem_word,
+)
 
-TOKENS_VERSION = 1
+TOKENS_VERSION = 2
 """The version of what ``tokenize_text`` gives: raise it by hand where any text gives other tokens.
 
 Folding and stems are part of it, and so are the libraries that decide them (OpenCC, Snowball, the
@@ -30,10 +38,15 @@ MOST_CACHED_TOKENS = 7
 _RUN = re.compile(
     f"[{HAN}]+|[{KANA}]+|[{HANGUL}]+"
     rf"|[{LETTER}]+(?:(?:[._@+'&-]|(?<=\d),(?=\d{{3}}(?!\d)))[{LETTER}]+){{0,31}}"
+    rf"(?:\+\+|#(?<=[a-z]#)(?<![{LETTER}].#)(?!\d)"  # C++, C#
+    rf"|/(?<=[a-z]/)(?<![{LETTER}_/.&]./)[a-z](?![{LETTER}_/.&])|)"  # A/B
+    rf"|\.(?<![^\s(\[].)[a-z]{{2,20}}(?![{LETTER}._@-])"  # .NET
 )
+# The rest of a run, so that a text is cut behind it.
+_REST = re.compile(f"(?<=[{HAN}])[{HAN}]*|(?<![{HAN}])[{LETTER}._@+'&,#-]*")
 # A short number is a name only where a word says so: "error 1047", "订单号：1047".
 _NAMED = re.compile(
-    r"(?:#\s?|\b(?:order|error|code|invoice|ticket|case|sku|ref|item)\s?(?:no\.?|number|code|id)?\s?[#:]?\s?"
+    r"(?:#\s?|(?<![a-z0-9])(?:order|error|code|invoice|ticket|case|sku|ref|item)\s?(?:no\.?|number|code|id)?\s?[#:]?\s?"
     r"|(?:订单|错误|编号|代码|工单|发票|单号|报错)[号码]?\s?[:#]?\s?)(\d{2,})(?![\d.,%]*\d)"
     rf"(?![{LETTER}])"  # else it is a part of a token, and could not be looked up
 )
@@ -59,16 +72,31 @@ def tokenize_text(text: str) -> list[str]:
 
     English words are stemmed (Snowball). Han runs give characters and bigrams (CMRC dev R@1:
     .965; bigrams alone .959, characters .902), kana and hangul bigrams. An identifier stays
-    whole, followed by its parts.
+    whole, followed by its parts and by the spelling without marks. What else has several
+    spellings is followed by one that all of them share (``canonical_forms.py``).
 
     >>> tokenize_text("Refunds for ORD-2024-00123")
-    ['refund', 'for', 'ord-2024-00123', 'ord', '2024', '00123']
+    ['refund', 'for', 'ord-2024-00123', 'ord', '2024', '00123', 'ord202400123']
     >>> tokenize_text("退貨政策")
     ['退', '货', '政', '策', '退货', '货政', '政策']
     """
-    return list(
-        chain.from_iterable(map(_spelling_cache.__getitem__, _RUN.findall(normalise_text(text))))
-    )
+    folded = normalise_text(text)
+    forms = find_canonical_forms(folded)
+    if not forms:
+        return list(_iter_spellings(_RUN.findall(folded)))
+    tokens: list[str] = []
+    at = 0
+    for form in forms:
+        if form.end > at and (rest := _REST.match(folded, form.end)):
+            tokens += _iter_spellings(_RUN.findall(folded, at, rest.end()))
+            at = rest.end()
+        tokens += form.terms
+    tokens += _iter_spellings(_RUN.findall(folded, at))
+    return tokens
+
+
+def _iter_spellings(runs: Iterable[str]) -> Iterator[str]:
+    return chain.from_iterable(map(_spelling_cache.__getitem__, runs))
 
 
 class _SpellingCache(dict[str, tuple[str, ...]]):
@@ -108,6 +136,8 @@ def is_han_pair(term: str) -> bool:
 def find_identifiers(text: str) -> list[str]:
     """List the names a text gives to things, as ``tokenize_text`` spells them, each once.
 
+    Of several spellings that is the one they share: e204 for E-204, digits for a telephone.
+
     Order numbers, SKUs, error codes, e-mail addresses, versions, numbers that a word
     before them makes a name. Amounts, measures, dates and years are none.
 
@@ -117,13 +147,17 @@ def find_identifiers(text: str) -> list[str]:
     folded = normalise_text(text)
     runs = [(m.start(), m.group()) for m in _RUN.finditer(folded)]
     names = [
-        (at, spell_terms(run)[0])
+        (at, name_identifier(run))
         for at, run in runs
         if len(run) <= LONGEST_TERM and is_identifier(run)
     ]
     names += [
         (m.start(1), m.group(1)) for m in _NAMED.finditer(folded) if len(m[1]) <= LONGEST_TERM
     ]
+    forms = [form for form in find_canonical_forms(folded) if form.is_name]
+    inside = {at for form in forms for at in range(form.start, form.end)}
+    names = [name for name in names if name[0] not in inside]
+    names += [(form.start, form.terms[0]) for form in forms]
     return list(dict.fromkeys(name for _, name in sorted(names)))
 
 

@@ -44,7 +44,7 @@ def fresh_job(job) -> IngestJob:
 def other_stems(monkeypatch):
     """A stemmer of another kind, with its number raised."""
     monkeypatch.setattr(word_forms, "stem_word", lambda run: f"~{run}" if run.isalpha() else run)
-    monkeypatch.setattr(tokens, "TOKENS_VERSION", 2)
+    monkeypatch.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
     tokens._spelling_cache.clear()
     yield
     tokens._spelling_cache.clear()
@@ -106,7 +106,7 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     "program",
     [
         NEWER_MARKDOWN,
-        "from indexes.text import tokens\ntokens.TOKENS_VERSION = 2\n",
+        "from indexes.text import tokens\ntokens.TOKENS_VERSION += 1\n",
         "from indexes.embedding import recipes\nrecipes.EXPORT_RECIPE = 2\n",
         "from indexes.embedding import recipes\nrecipes.EMBEDDING_RECIPES['int8'] = 2\n",
     ],
@@ -132,13 +132,14 @@ def list_writes(job: IngestJob, kb: Path) -> dict[str, Callable[[], object]]:
 def test_a_process_older_than_the_words_does_not_turn_them_back(job, kb, monkeypatch, write_name):
     job.run([kb])
     with monkeypatch.context() as newer:
-        newer.setattr(tokens, "TOKENS_VERSION", 2)
+        newer.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
         assert job.run([kb]).words_rebuilt > 0
-    with pytest.raises(ProgramOutdated, match=r"words of version 2.* Start it again"):
+    newer_words = rf"words of version {tokens.TOKENS_VERSION + 1}.* Start it again"
+    with pytest.raises(ProgramOutdated, match=newer_words):
         list_writes(job, kb)[write_name]()
     with Index.open(job.collection) as index:
         assert index.generation == 2
-        assert {segment.tokens_version for segment in index.segments} == {2}
+        assert {segment.tokens_version for segment in index.segments} == {tokens.TOKENS_VERSION + 1}
 
 
 @pytest.mark.parametrize("write_name", ["run", "plan", "put", "delete"])
@@ -300,7 +301,9 @@ def test_outdated_words_are_off_and_vectors_answer(job, kb, other_stems_later):
         assert not index.score_lexical(terms, hits.rows).any()
         assert index.find_terms(terms, hits.rows).all()
         assert {index.idf("within"), index.idf("never")} == {1.0}
-    with pytest.raises(WordsOutdated, match="version 1, questions are asked by version 2"):
+    newer = tokens.TOKENS_VERSION
+    versions = f"version {newer - 1}, questions are asked by version {newer}"
+    with pytest.raises(WordsOutdated, match=versions):
         Index.open(job.collection, card=replace(CARD, words_only=True))
 
 

@@ -61,7 +61,7 @@ def change_stems(monkeypatch):
         monkeypatch.setattr(
             word_forms, "stem_word", lambda run: f"~{run}" if len(run) > 4 else stem(run)
         )
-        monkeypatch.setattr(tokens, "TOKENS_VERSION", 2)
+        monkeypatch.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
         forget_words()
 
     yield change
@@ -171,7 +171,7 @@ def test_a_server_started_before_an_upgrade_does_not_turn_words_back(tmp_path, m
     folder, place = home / "collections/default", "/v1/collections/default/documents"
     with serving(home, KeyStore(home)) as client:
         with monkeypatch.context() as newer:
-            newer.setattr(tokens, "TOKENS_VERSION", 2)
+            newer.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
             publish(home, "default", {"shipping.md": HANDBOOK["shipping.md"]})
         for ask_change in (
             lambda: client.put(f"{place}/new.md", content=b"# New\n\nA new page.\n"),
@@ -186,7 +186,7 @@ def test_a_server_started_before_an_upgrade_does_not_turn_words_back(tmp_path, m
             assert "starts it again: ragdesk serve" in job["error"]["message"]
     with Index.open(folder) as index:
         assert index.generation == 2
-        assert {segment.tokens_version for segment in index.segments} == {2}
+        assert {segment.tokens_version for segment in index.segments} == {tokens.TOKENS_VERSION + 1}
 
 
 def test_a_server_does_not_serve_outdated_words_alone(tmp_path, cache, change_stems):
@@ -244,7 +244,7 @@ def test_an_older_generation_answers_for_one_with_newer_words(tmp_path, cache, m
     kb = write(tmp_path / "kb", HANDBOOK)
     desks.make_job("default").run([kb])
     with monkeypatch.context() as newer_program:
-        newer_program.setattr(tokens, "TOKENS_VERSION", 2)
+        newer_program.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
         desks.make_job("default").run([kb])
     with TestClient(api.build_app(desks, KeyStore(home)), base_url=LOCAL) as client:
         assert client.post("/v1/answers", json=QUESTION).json()["generation"] == 1

@@ -83,7 +83,7 @@ def analyze_question(question: str) -> QuestionAnalysis:
 
     >>> analysis = analyze_question("What is the refund window of ORD-17 in Q2?")
     >>> analysis.terms[:2], analysis.identifiers, analysis.language
-    (('refund', 'window'), ('ord-17',), 'en')
+    (('refund', 'window'), ('ord17',), 'en')
     """
     text = strip_invisible(question)
     plain = normalise_text(text)

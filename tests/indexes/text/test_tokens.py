@@ -180,7 +180,7 @@ def test_a_hostile_text_takes_no_longer_than_a_plain_one(piece):
     ("text", "expected"),
     [
         ("Policies, refunds and shipping", ["polici", "refund", "and", "ship"]),
-        ("ORD-2024-00123", ["ord-2024-00123", "ord", "2024", "00123"]),
+        ("ORD-2024-00123", ["ord-2024-00123", "ord", "2024", "00123", "ord202400123"]),
         ("E1047 ＥＲＲ_CONNECTION_RESET", ["e1047", "1047", "err_connection_reset", "err", "connect", "reset"]),
         ("$1,234.50 is 1234.50; 20.00", ["1234.50", "is", "1234.50", "20.00", "20"]),
         ("v7.5.1 7.5.1-beta", ["7.5.1", "7.5", "7.5.1-beta", "7.5.1", "7.5", "beta"]),
@@ -210,15 +210,15 @@ def test_identifiers_are_names_and_not_amounts():
     )
     assert find_identifiers(text) == [
         "123",
-        "ord-2024-00123",
+        "ord202400123",
         "a.b+c@mail.example",
         "e1047",
         "0x80070005",
         "404",
         "8.0.0-alpha",
         "tidb_gc_life_time",
-        "ab-1234-xl",
-        "555-123-4567",
+        "ab1234xl",
+        "5551234567",
         "1105",
     ]
     assert (
