@@ -18,10 +18,15 @@ RARE_SHARE = 0.001
 def background_share(term: str) -> float:
     """Return the share (0..1) of entries of general text that a token stands in.
 
-    >>> background_share("become") > 10 * background_share("quokka")
+    >>> background_share("time") > 10 * background_share("quokka")
     True
     """
     return _read_table().get(term, RARE_SHARE)
+
+
+def is_common(term: str) -> bool:
+    """Tell whether general text holds a token often enough for the table to name it."""
+    return term in _read_table()
 
 
 @cache

@@ -116,13 +116,22 @@ class Ranking:
         df = self.df(term)
         if not df and is_han_pair(term) and all(map(self.df, term)):
             return 0.0
-        holders = df + (self._prior * background_share(term) if self._prior else 0.0)
+        holders = self._count_holders(term)
         return math.log1p((self.count + self._prior - holders + 0.5) / (holders + 0.5))
+
+    def expect_share(self, term: str) -> float:
+        """Return the share (0..1) of entries that a term is expected in, general text included."""
+        return self._count_holders(term) / ((self.count + self._prior) or 1.0)
+
+    def _count_holders(self, term: str) -> float:
+        """Count the entries that hold a term, those of general text included."""
+        return self.df(term) + (self._prior * background_share(term) if self._prior else 0.0)
 
     def search(self, terms: Iterable[str], *, k: int, allowed: EntryMasks | None = None) -> Hits:
         """Find the k entries that match the terms best, among the live and allowed ones.
 
-        terms: as ``text.tokens`` spells them. allowed: per segment, the entries that may be
+        terms: as ``text.tokens`` spells them; a mapping says how often each counts, in parts of
+        one too. allowed: per segment, the entries that may be
         found (None: all); it changes no statistics. A score is BM25 over the weight of all
         terms, absent ones included: in 0..1, and low where no entry is about the question.
         """

@@ -147,7 +147,11 @@ class Retriever:
         limit = top_k or self.options.top_k
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
-        term_weights = weigh_terms(analysis.terms, idf)
+        correction = self.index.correct_text(analysis.text, mask)
+        if correction:
+            analysis = analyze_question(correction.text)
+        guesses = correction.words if correction else frozenset()
+        term_weights = weigh_terms(analysis.terms, idf, guesses)
         vector = self._embed_question(analysis.text)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
@@ -194,7 +198,7 @@ class Retriever:
         self, term_weights: TermWeights, vector: Vectors | None, mask: SearchMask
     ) -> dict[int, float]:
         """Find FAQ entries whose question is nearly the given one, with their likeness."""
-        hits = [self.index.search_lexical(term_weights.terms, k=3, mask=mask, questions=True)]
+        hits = [self.index.search_lexical(term_weights.query, k=3, mask=mask, questions=True)]
         if vector is not None:
             hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
         rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
@@ -226,7 +230,7 @@ class Retriever:
         pool: int,
     ) -> _Candidates:
         """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
-        hits = [self.index.search_lexical(term_weights.terms, k=pool, mask=mask)]
+        hits = [self.index.search_lexical(term_weights.query, k=pool, mask=mask)]
         rows_by_finder: dict[Finder, Collection[int]] = {
             "lexical": hits[0].rows.tolist(),
             "identifier": lanes.name_shares,
@@ -240,7 +244,7 @@ class Retriever:
         )
         return _Candidates(
             rows,
-            self.index.score_lexical(term_weights.terms, rows, mask=mask),
+            self.index.score_lexical(term_weights.query, rows, mask=mask),
             self._score_cosines(vector, rows),
             {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )

@@ -83,3 +83,17 @@ def test_signals_rise_with_what_is_held(retrieve):
     assert good["focus"] > 0.9
     assert bad["focus"] < 0.1
     assert all(0 <= value <= 1 for name, value in good.items() if name != "words")
+
+
+def test_a_typo_finds_what_was_meant_and_lowers_what_is_sure(retrieve):
+    right = retrieve(Question(text="When do parcels leave the warehouse?"))
+    typo = retrieve(Question(text="When do parcels leave the warehuose?"))
+    assert uris(typo)[0] == uris(right)[0]
+    assert 0.5 * right.signals["focus"] < typo.signals["focus"] < right.signals["focus"]
+
+
+def test_a_homophone_finds_what_was_meant(retrieve):
+    assert (
+        uris(retrieve(Question(text="发飘怎么补开")))[0]
+        == uris(retrieve(Question(text="发票怎么补开")))[0]
+    )
