@@ -42,6 +42,7 @@ from ragdesk.answering.retrieval.question_analysis import (
 )
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
+from ragdesk.answering.retrieval.sibling_documents import order_siblings
 
 CONTEXT_CHUNKS = 3
 """Chunks of its section on either side that count as the context of a chunk."""
@@ -160,7 +161,10 @@ class Retriever:
             term_weights, vector, mask, lanes, max(self.options.look, 2 * limit)
         )
         groups = collapse_duplicates(
-            ranked, min_share=self.options.same, limit=limit, question_words=term_weights.weights
+            order_siblings(ranked, analysis, 2 * limit),
+            min_share=self.options.same,
+            limit=limit,
+            question_words=term_weights.weights,
         )
         passages = tuple(passage for passage, _ in groups)
         return Retrieval(
