@@ -1,7 +1,7 @@
 """How common a token is in general text of its language: what BM25 believes before it has counted.
 
 The table is made by ``python -m tests.lab.quality.background_terms`` from public text: of each
-token of at least two entries in a thousand, in how many thousandths of entries of a chunk's
+token that is no rare one, in how many thousandths of entries of a chunk's
 length it stands. Scripts tell languages apart, so one table serves all.
 """
 

@@ -148,12 +148,13 @@ class Retriever:
         limit = top_k or self.options.top_k
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
+        asked = analysis.text  # word pieces bear with a wrong letter, not with another word
         correction = self.index.correct_text(analysis.text, mask)
         if correction:
             analysis = analyze_question(correction.text)
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
-        vector = self._embed_question(analysis.text)
+        vector = self._embed_question(asked if reads_without_cjk(asked) else analysis.text)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
         )

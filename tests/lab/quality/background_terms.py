@@ -21,9 +21,11 @@ from indexes.text.scripts import detect_language
 from indexes.text.tokens import STOPWORDS, is_han_pair, tokenize_text
 
 ENTRY_LENGTH = {"en": 700, "zh": 300}  # characters
-LEAST_SHARE = {"en": 0.002, "zh": 0.002}
-LEAST_ENTRIES = 6  # a token of fewer is the source's own
-LEAST_SOURCES = 2  # a token of fewer is a subject, not the language
+LEAST_SHARE = {"en": 0.0002, "zh": 0.002}
+LEAST_ENTRIES = {"en": 3, "zh": 6}  # a token of fewer is the source's own
+# A pair of Han characters in one source is a subject's, or a seam; an English word is a word, and
+# must be known for it not to be taken for a typo of another.
+LEAST_SOURCES = {"en": 1, "zh": 2}
 
 
 def cut_text(text: str) -> Iterator[str]:
@@ -70,14 +72,14 @@ def count_shares(sources: list[list[str]]) -> dict[str, dict[str, float]]:
         count[language] += 1
         holders = Counter(token for entry in entries for token in set(tokenize_text(entry)))
         for token, number in holders.items():
-            if number >= LEAST_ENTRIES:
+            if number >= LEAST_ENTRIES[language]:
                 totals[language][token] += number / len(entries)
                 spread[language][token] += 1
     return {
         language: {
             token: share / count[language]
             for token, share in shares.items()
-            if spread[language][token] >= LEAST_SOURCES and _belongs(token, language)
+            if spread[language][token] >= LEAST_SOURCES[language] and _belongs(token, language)
         }
         for language, shares in totals.items()
     }
@@ -104,7 +106,7 @@ def format_table(shares: dict[str, dict[str, float]]) -> str:
 
 def _round(share: float) -> int:
     """Return a share in thousandths, of two digits."""
-    thousandths = share * 1000
+    thousandths = max(share * 1000, 1.0)
     return round(thousandths) if thousandths < 100 else 10 * round(thousandths / 10)
 
 
