@@ -29,6 +29,7 @@ from indexes.errors import (
     tells_absence,
 )
 from indexes.lexical.bm25 import Ranking
+from indexes.lexical.spelling import Correction, correct_text
 from indexes.search_results import Hits, Rows, Scores, Vectors, merge_hits
 from indexes.store import content_digest, document_table, generations, locks, manifest
 from indexes.store.access_log import NO_ACCESS_CHANGES, AccessChanges
@@ -368,7 +369,7 @@ class Index:
         questions: bool = False,
     ) -> Scores:
         """Score chunk rows (n,) as ``search_lexical`` does; 0 for a row without the terms."""
-        query = list(terms)
+        query = terms if isinstance(terms, Mapping) else list(terms)
         best_scores = np.zeros(len(rows), dtype=np.float32)
         if self.words_outdated:
             return best_scores
@@ -406,6 +407,12 @@ class Index:
         if self.words_outdated:
             return _FLAT_WEIGHT
         return self._masks.choose_ranking(mask).idf(term)
+
+    def correct_text(self, text: str, mask: SearchMask | None = None) -> Correction | None:
+        """Correct words of a question that stand nowhere in what the asker may see."""
+        if self.words_outdated:
+            return None
+        return correct_text(text, self._masks.choose_ranking(mask))
 
     def read_chunks(self, rows: Iterable[int]) -> list[Chunk]:
         """Return the chunks of some rows, in the order asked for."""

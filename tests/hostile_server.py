@@ -51,6 +51,7 @@ def bomb() -> Iterator[bytes]:
 
 
 SAID = '{"text": "Returns take 30 days.", "citations": [1]}, '
+UNBORNE = '{"text": "Parking is free for 90 minutes.", "citations": [1]}, '
 BEGUN = words('{"sentences": [{"text": "')
 
 # What the chat is answered; the list of models is sound.
@@ -64,7 +65,7 @@ CHATS: dict[str, Callable[[], Iterator[bytes]]] = {
     "reasoning": lambda: chain([OPEN], repeat(event(delta={"reasoning_content": "so " * 300}) * 60)),
     "sentence": lambda: chain([OPEN, BEGUN], repeat(words("on and ") * 500)),
     "word": lambda: iter([OPEN, BEGUN, words("a" * 60_000), words('"}'), words("", finish_reason="stop")]),
-    "sentences": lambda: chain([OPEN, words('{"sentences": [')], repeat(words(SAID) * 200)),
+    "sentences": lambda: chain([OPEN, words('{"sentences": [')], repeat(words(UNBORNE) * 200)),
     "big event": lambda: chain([OPEN], [words("a" * 10_000_000)], repeat(b"\n" * 65_536)),
     "deep event": lambda: iter([OPEN, b'data: {"choices": ' + b"[" * 200_000 + b"\n\n"]),
     "deep sentence": lambda: iter([OPEN, words('{"sentences": [{"text": ' + "[" * 50_000 + "]" * 50_000 + "}]}")]),

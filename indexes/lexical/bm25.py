@@ -1,7 +1,9 @@
 """Find by words: BM25 over any number of segments, ranked exactly as one index would rank.
 
 Document frequencies and the average length are summed over the live entries of all segments,
-so an ingest that adds a segment changes no ranking that one big index would not change. It is ours
+so an ingest that adds a segment changes no ranking that one big index would not change. A few
+entries say little of their language, so they are blended with how common words are in general
+(``background.py``), the less the more entries there are. It is ours
 for that: tantivy counts removed documents until it merges and takes no mask as a filter, and bm25s
 cannot change without building again.
 """
@@ -16,6 +18,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.lexical.background import TYPICAL_LENGTH, background_share
 from indexes.lexical.index_writer import EntryIds
 from indexes.lexical.postings import LexicalIndex
 from indexes.search_results import Hits, RowMask, Rows, Scores, select_best
@@ -41,12 +44,17 @@ class LexicalOptions:
 
     k1 and b are Robertson's: from (0.9, 0.4) to (2.0, 0.75) nDCG@10 on SciFact's training claims
     stays within .698 and .702, R@1 on XQuAD and CMRC within .005, so nothing was fitted.
+
+    prior: so many entries of general text count beside a collection that is empty; beside n of
+    its own, prior² / (prior + n). length_prior: the same of the average length.
     """
 
     k1: float = 1.2
     b: float = 0.75
     repeats: int = 2
     terms: int = 256
+    prior: float = 100.0
+    length_prior: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,9 @@ class Ranking:
         self.starts = np.cumsum([0, *(s.count for s in self.segments)], dtype=np.int64)
         live_lengths = [s.lengths if m is None else s.lengths[m] for s, m in self._iter_live()]
         self.count = sum(map(len, live_lengths))
-        self.average = sum(int(part.sum(dtype=np.int64)) for part in live_lengths) / max(
-            self.count, 1
-        )
+        length = sum(int(part.sum(dtype=np.int64)) for part in live_lengths)
+        self.average = _blend_length(length, self.count, self.options.length_prior)
+        self._prior = _fade(self.options.prior, self.count)
         self._df: dict[str, int] = {}
 
     def df(self, term: str) -> int:
@@ -99,18 +107,31 @@ class Ranking:
     def idf(self, term: str) -> float:
         """Return the idf of a term: ln(1 + (N - df + 1/2) / (df + 1/2)).
 
-        A pair of known Han characters that stands nowhere weighs 0: mostly it is the seam of two
-        words of a question. With an unknown character it is a word that nobody wrote.
+        N and df count general text too, as ``LexicalOptions`` says. A pair of known Han
+        characters that stands nowhere weighs 0: mostly it is the seam of two words of a question.
+        With an unknown character it is a word that nobody wrote. Characters that only general
+        text knows are unknown: in collections of one paragraph it parts its own questions from
+        those of its neighbours better so (XQuAD in Chinese, AUROC of coverage .945 to .930).
         """
         df = self.df(term)
         if not df and is_han_pair(term) and all(map(self.df, term)):
             return 0.0
-        return math.log1p((self.count - df + 0.5) / (df + 0.5))
+        holders = self._count_holders(term)
+        return math.log1p((self.count + self._prior - holders + 0.5) / (holders + 0.5))
+
+    def expect_share(self, term: str) -> float:
+        """Return the share (0..1) of entries that a term is expected in, general text included."""
+        return self._count_holders(term) / ((self.count + self._prior) or 1.0)
+
+    def _count_holders(self, term: str) -> float:
+        """Count the entries that hold a term, those of general text included."""
+        return self.df(term) + (self._prior * background_share(term) if self._prior else 0.0)
 
     def search(self, terms: Iterable[str], *, k: int, allowed: EntryMasks | None = None) -> Hits:
         """Find the k entries that match the terms best, among the live and allowed ones.
 
-        terms: as ``text.tokens`` spells them. allowed: per segment, the entries that may be
+        terms: as ``text.tokens`` spells them; a mapping says how often each counts, in parts of
+        one too. allowed: per segment, the entries that may be
         found (None: all); it changes no statistics. A score is BM25 over the weight of all
         terms, absent ones included: in 0..1, and low where no entry is about the question.
         """
@@ -197,6 +218,21 @@ class Ranking:
         """Return BM25's length normalisation for entries of these lengths."""
         k1, b = self.options.k1, self.options.b
         return np.asarray(k1 * (1 - b) + (k1 * b / (self.average or 1.0)) * lengths)
+
+
+def _fade(prior: float, count: int) -> float:
+    """Return how many entries of general text count beside a collection's own.
+
+    >>> [round(_fade(100, count), 1) for count in (0, 10, 100, 1000, 100_000)]
+    [100.0, 90.9, 50.0, 9.1, 0.1]
+    """
+    return prior * prior / (prior + count) if prior else 0.0
+
+
+def _blend_length(length: int, count: int, prior: float) -> float:
+    """Return the average length of a collection's entries and of some of general text."""
+    added = _fade(prior, count)
+    return (length + added * TYPICAL_LENGTH) / ((count + added) or 1.0)
 
 
 def _count_live_postings(segment: LexicalIndex, term: str, live: RowMask) -> int:

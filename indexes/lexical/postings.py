@@ -6,7 +6,7 @@ list of tokens; which chunk it belongs to is not known here.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.lexical.index_writer import EntryIds, TermCounts
+from indexes.lexical.near_terms import list_near_terms
 from indexes.mapped_arrays import map_array
 
 # term bytes, their ends · per term: its start in the postings, highest count, shortest entry ·
@@ -36,6 +37,8 @@ class LexicalIndex:
     peaks: TermCounts
     shortest: EntryIds
     _find: Callable[[str], int | None]
+    _terms: NDArray[np.uint8]
+    _ends: NDArray[np.int64]
     _starts: NDArray[np.int64]
     _rows: EntryIds
     _counts: TermCounts
@@ -45,7 +48,7 @@ class LexicalIndex:
         """Map the index in a folder. Raises IndexDamaged naming a file that cannot be read."""
         parts = {name: map_array(folder / f"{name}.npy") for name in POSTINGS_FILES}
         public = {name: parts.pop(name) for name in ("lengths", "peaks", "shortest")}
-        find = partial(_search_terms, memoryview(parts.pop("terms").data), parts.pop("ends"))
+        find = partial(_search_terms, memoryview(parts["terms"].data), parts["ends"])
         private = {f"_{name}": part for name, part in parts.items()}
         return cls(**public, _find=lru_cache(_REMEMBERED)(find), **private)
 
@@ -62,6 +65,10 @@ class LexicalIndex:
     def find_term(self, text: str) -> int | None:
         """Find the number of a term; None when no entry holds it."""
         return self._find(text)
+
+    def list_near_terms(self, word: str) -> Iterator[str]:
+        """Yield words one letter away from a word that may stand here: see ``near_terms``."""
+        return list_near_terms(self._terms, self._ends, word)
 
     def count_holders(self, text: str) -> int:
         """Count the entries that hold a term, removed ones included."""

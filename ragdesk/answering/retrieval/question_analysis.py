@@ -6,6 +6,7 @@ asker may see: ``weigh_terms`` is the second step.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ _PERIOD = re.compile(
     r"(?:[fc]y)?\d{0,4}[qh][1-4]?(?:[fc]y\d{2,4}|(?:19|20)\d\d)?"
     r"|\d{1,4}[qh](?:[fc]y)?\d{0,4}|[fc]y\d{0,4}(?:[qh][1-4]|[1-4][qh])?"
 )
+GUESS_SHARE = 0.6
+"""What a word counts that was put in the place of one that stands nowhere."""
 _DEPARTMENT = re.compile(r"\bIT(?![\w?？.!])\s*")
 
 
@@ -64,12 +67,22 @@ class QuestionAnalysis:
 class TermWeights:
     """What each term of a question is worth (idf), and the sum of that.
 
-    terms: in order, repeated as they were asked.
+    terms: in order, repeated as they were asked. guesses: words put in the place of others; they
+    count ``GUESS_SHARE``, and the rest of their weight is in the total alone.
     """
 
     terms: tuple[str, ...]
     weights: Mapping[str, float]
     total: float
+    guesses: frozenset[str] = frozenset()
+
+    @property
+    def query(self) -> Mapping[str, float]:
+        """Return how often each term counts in a search."""
+        return {
+            term: times * (GUESS_SHARE if term in self.guesses else 1)
+            for term, times in Counter(self.terms).items()
+        }
 
     def coverage(self, words: Collection[str]) -> float:
         """Return the share (0..1) of the question, by idf, that a set of words covers."""
@@ -117,7 +130,9 @@ def analyze_question(question: str) -> QuestionAnalysis:
     )
 
 
-def weigh_terms(terms: Sequence[str], idf: Callable[[str], float]) -> TermWeights:
+def weigh_terms(
+    terms: Sequence[str], idf: Callable[[str], float], guesses: frozenset[str] = frozenset()
+) -> TermWeights:
     """Weigh each distinct term by its idf in an index.
 
     >>> weights = weigh_terms(["refund", "window"], lambda term: 2.0)
@@ -125,7 +140,10 @@ def weigh_terms(terms: Sequence[str], idf: Callable[[str], float]) -> TermWeight
     (4.0, 0.5)
     """
     weights = {term: idf(term) for term in dict.fromkeys(terms)}
-    return TermWeights(tuple(terms), weights, sum(weights.values()))
+    total = sum(weights.values())
+    for term in guesses.intersection(weights):
+        weights[term] *= GUESS_SHARE
+    return TermWeights(tuple(terms), weights, total, guesses)
 
 
 def question_likeness(term_weights: TermWeights, other: str, idf: Callable[[str], float]) -> float:

@@ -43,6 +43,7 @@ from ragdesk.answering.retrieval.question_analysis import (
 from ragdesk.answering.retrieval.reranker import Reranker, RerankStep
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
+from ragdesk.answering.retrieval.sibling_documents import order_siblings
 
 CONTEXT_CHUNKS = 3
 """Chunks of its section on either side that count as the context of a chunk."""
@@ -159,8 +160,13 @@ class Retriever:
         limit = top_k or self.options.top_k
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
-        term_weights = weigh_terms(analysis.terms, idf)
-        vector = self._embed_question(analysis.text)
+        asked = analysis.text  # word pieces bear with a wrong letter, not with another word
+        correction = self.index.correct_text(analysis.text, mask)
+        if correction:
+            analysis = analyze_question(correction.text)
+        guesses = correction.words if correction else frozenset()
+        term_weights = weigh_terms(analysis.terms, idf, guesses)
+        vector = self._embed_question(asked if reads_without_cjk(asked) else analysis.text)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
         )
@@ -169,7 +175,10 @@ class Retriever:
         )
         ranked = order_with_lanes(candidates, lanes, self.options.near, rerank)
         groups = collapse_duplicates(
-            ranked, min_share=self.options.same, limit=limit, question_words=term_weights.weights
+            order_siblings(ranked, analysis, 2 * limit),
+            min_share=self.options.same,
+            limit=limit,
+            question_words=term_weights.weights,
         )
         passages = tuple(passage for passage, _ in groups)
         return Retrieval(
@@ -215,7 +224,7 @@ class Retriever:
         self, term_weights: TermWeights, vector: Vectors | None, mask: SearchMask
     ) -> dict[int, float]:
         """Find FAQ entries whose question is nearly the given one, with their likeness."""
-        hits = [self.index.search_lexical(term_weights.terms, k=3, mask=mask, questions=True)]
+        hits = [self.index.search_lexical(term_weights.query, k=3, mask=mask, questions=True)]
         if vector is not None:
             hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
         rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
@@ -247,7 +256,7 @@ class Retriever:
         pool: int,
     ) -> _Candidates:
         """Take the best of each finder and the rows of the lanes, scored by words and vectors."""
-        hits = [self.index.search_lexical(term_weights.terms, k=pool, mask=mask)]
+        hits = [self.index.search_lexical(term_weights.query, k=pool, mask=mask)]
         rows_by_finder: dict[Finder, Collection[int]] = {
             "lexical": hits[0].rows.tolist(),
             "identifier": lanes.name_shares,
@@ -261,7 +270,7 @@ class Retriever:
         )
         return _Candidates(
             rows,
-            self.index.score_lexical(term_weights.terms, rows, mask=mask),
+            self.index.score_lexical(term_weights.query, rows, mask=mask),
             self._score_cosines(vector, rows),
             {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )

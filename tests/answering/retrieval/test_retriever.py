@@ -192,3 +192,17 @@ def test_an_answer_shows_the_new_order_and_times_it(retrieve):
     assert seconds["rerank"] > 0
     assert seconds["retrieve"] > 0
     assert "rerank" not in asyncio.run(Desk(retrieve=retrieve, collection="d").ask(WIDE)).seconds
+
+
+def test_a_typo_finds_what_was_meant_and_lowers_what_is_sure(retrieve):
+    right = retrieve(Question(text="When do parcels leave the warehouse?"))
+    typo = retrieve(Question(text="When do parcels leave the warehuose?"))
+    assert uris(typo)[0] == uris(right)[0]
+    assert 0.5 * right.signals["focus"] < typo.signals["focus"] < right.signals["focus"]
+
+
+def test_a_homophone_finds_what_was_meant(retrieve):
+    assert (
+        uris(retrieve(Question(text="发飘怎么补开")))[0]
+        == uris(retrieve(Question(text="发票怎么补开")))[0]
+    )

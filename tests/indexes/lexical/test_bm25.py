@@ -16,23 +16,28 @@ from hypothesis import strategies as st
 
 from indexes.errors import IndexDamaged
 from indexes.lexical import index_writer, postings
+from indexes.lexical.background import TYPICAL_LENGTH, background_share
 from indexes.lexical.bm25 import LexicalOptions, Ranking
 from indexes.lexical.postings import LexicalIndex
-from indexes.text.tokens import tokenize_text
+from indexes.text.tokens import drop_stopwords, tokenize_text
 
 TERMS = ["a", "b", "c", "d", "e", "é", "退"]
 ENTRIES = st.lists(st.lists(st.sampled_from(TERMS), max_size=8), max_size=30)
 
 
 def textbook(entries, query, k, *, live, allowed):
-    """BM25 as the formula says it, one entry after another."""
+    """BM25 as the formula says it, one entry after another, general text beside them."""
     options = LexicalOptions()
     kept = [entry for entry, alive in zip(entries, live, strict=True) if alive]
-    average = sum(map(len, kept)) / max(len(kept), 1) or 1.0
+    general = options.prior**2 / (options.prior + len(kept))
+    typical = options.length_prior**2 / (options.length_prior + len(kept))
+    average = (sum(map(len, kept)) + typical * TYPICAL_LENGTH) / (len(kept) + typical)
+    counted = len(kept) + general
     df = Counter(term for entry in kept for term in set(entry))
+    holders = {term: df[term] + general * background_share(term) for term in set(query)}
     weight = {
         term: min(times, options.repeats)
-        * math.log1p((len(kept) - df[term] + 0.5) / (df[term] + 0.5))
+        * math.log1p((counted - holders[term] + 0.5) / (holders[term] + 0.5))
         for term, times in Counter(query).items()
     }
     found = []
@@ -155,7 +160,8 @@ def test_scores_are_those_of_bm25s(zipfian, zipfian_segments):
     entries, queries = zipfian
     other = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
     other.index(entries, show_progress=False)
-    ranking = Ranking(zipfian_segments, options=LexicalOptions(repeats=99))
+    own_alone = LexicalOptions(repeats=99, prior=0, length_prior=0)
+    ranking = Ranking(zipfian_segments, options=own_alone)
     for query in queries:
         total = sum(map(ranking.idf, query))
         theirs = other.get_scores(query) / total
@@ -180,6 +186,31 @@ def test_a_score_tells_whether_the_question_is_about_something_here(tmp_path):
     assert 0 < far < near / 2 < 0.5
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("The library opens at nine. Late books cost ten cents a day.", "How late is the library open, and what do late books cost?"),
+        ("图书馆早上九点开门。逾期还书每天罚款一角。", "逾期还书要罚款多少？"),
+    ],
+)  # fmt: skip
+def test_a_collection_of_one_entry_weighs_words_as_a_large_one_would(tmp_path, text, question):
+    ranking = Ranking(opened(tmp_path, [[tokenize_text(text)]]))
+    words = drop_stopwords(tokenize_text(question))
+    present = set(tokenize_text(text))
+    total = sum(map(ranking.idf, set(words)))
+    assert sum(ranking.idf(word) for word in set(words) & present) > 0.6 * total
+    assert ranking.idf("time") < ranking.idf("archipelago")
+    assert ranking.idf("时") < ranking.idf("罚")
+
+
+def test_a_large_collection_is_governed_by_itself(tmp_path):
+    entries = [["time" if n % 50 == 0 else "blank", f"w{n % 997}"] for n in range(20_000)]
+    segments = opened(tmp_path, [entries])
+    blended, own = Ranking(segments), Ranking(segments, options=LexicalOptions(prior=0))
+    for term in ("time", "w3", "absent"):
+        assert blended.idf(term) == pytest.approx(own.idf(term), rel=1e-3)
+
+
 def test_filters_change_what_is_found_but_no_score(zipfian, zipfian_segments):
     entries, queries = zipfian
     ranking = Ranking(zipfian_segments)
@@ -192,7 +223,8 @@ def test_filters_change_what_is_found_but_no_score(zipfian, zipfian_segments):
 
 def test_removed_entries_are_not_counted(tmp_path):
     segments = opened(tmp_path, [[["a", "a", "b"], ["a"]], [["c"]]])
-    ranking = Ranking(segments, live=[np.array([False, True]), None])
+    own_alone = LexicalOptions(length_prior=0)
+    ranking = Ranking(segments, live=[np.array([False, True]), None], options=own_alone)
     assert (ranking.count, ranking.average) == (2, 1.0)
     assert [ranking.df(term) for term in "abcd"] == [1, 0, 1, 0]
     assert ranking.search(["b"], k=5).rows.tolist() == []
