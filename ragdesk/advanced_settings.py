@@ -27,6 +27,7 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "name",
         "focus",
         "title",
+        "across",
         "context",
         "spread",
         "near",

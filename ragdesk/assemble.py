@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from indexes.chunk import Passage
 from indexes.embedding import model_files
+from indexes.embedding.background import Background, open_background
 from indexes.embedding.embedder import Embedder, open_embedder
 from indexes.errors import (
     CollectionBusy,
@@ -121,6 +122,11 @@ class Workspace:
             if self._embedder is None:
                 self._embedder = open_embedder(self.settings.embed, self.models_folder)
             return self._embedder
+
+    @cached_property
+    def background(self) -> Background:
+        """Return what unrelated texts look like to the embedder, out of the models' folder."""
+        return open_background(self.embedder, self.models_folder)
 
     @property
     def models_folder(self) -> Path:
@@ -245,7 +251,12 @@ class Workspace:
             log.warning(
                 "no whole replica; vectors are searched here", extra={"collection": collection}
             )
-        retrieve = Retriever(index=index, embedder=self.embedder, options=self.settings.retrieve)
+        retrieve = Retriever(
+            index=index,
+            embedder=self.embedder,
+            background=self.background,
+            options=self.settings.retrieve,
+        )
         return OpenCollection(
             collection=collection,
             folder=self.collection_folder(collection),

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.chunk import Chunk, Finder, Passage
+from indexes.embedding.background import NO_BACKGROUND, Background
 from indexes.embedding.embedder import Embedder
 from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.search_results import Rows, Scores, Vectors
+from indexes.search_results import Hits, Rows, Scores
+from indexes.similarity import QuestionSimilarity, measure_similarity
 from indexes.store.row_layout import RowFlags, SearchMask
 from indexes.text.scripts import reads_without_cjk
 from ragdesk.answering.answer import Question
@@ -56,13 +58,16 @@ class RetrieveOptions:
     pool: candidates taken from each finder before both score them all.
     look: of these, so many best are read sentence by sentence.
     lexical: weight of the words (BM25 over the idf of the question, 0..1).
-    dense: weight of the cosine; none where the model cannot read the question's language.
+    dense: weight of the similarity of vectors (``indexes.similarity``); none where the model
+    cannot read the question's language.
     worded: where no passage's words score this much, the question is asked in other words than
-    the documents use, and the cosine gains weight: ``rise`` times what is missing.
-    rise: weight that the cosine gains per point by which the words score less than ``worded``.
+    the documents use, and the similarity gains weight: ``rise`` times what is missing.
+    rise: weight that the similarity gains per point by which the words score less than ``worded``.
     name: weight of the share of the question's words that the document is named by.
     focus: weight of the best sentence's share of the question's words.
     title: what a word counts for that sentence if it stands in the headings only.
+    across: a passage in another language than the question holds none of its words; this part
+    of its similarity counts in their place.
     context: weight of the share that a passage holds together with its section about it; only
     where there is no vector, which sees by itself what a passage is about.
     spread: an identifier in more passages than this is a topic, and gets no lane of its own.
@@ -81,6 +86,7 @@ class RetrieveOptions:
     name: float = 0.15
     focus: float = 0.2
     title: float = 0.5
+    across: float = 0.8
     context: float = 0.3
     spread: int = 20
     near: float = 0.5
@@ -90,12 +96,22 @@ class RetrieveOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector."""
+    """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector.
+
+    foreign (n,): whether a row is in another language than the question.
+    """
 
     rows: Rows
     lexical: Scores
     dense: Scores
+    foreign: RowFlags
     rows_by_finder: Mapping[Finder, frozenset[int]]
+
+    def words_in_place(self, share: float, words_weight: float, focus: float) -> Scores:
+        """Return what counts (n,) in place of words for passages in another language."""
+        expected = share * np.nan_to_num(self.dense)
+        missing = words_weight * np.maximum(expected - self.lexical, 0.0) + focus * expected
+        return np.where(self.foreign, missing, 0.0).astype(np.float32)
 
     def make_passage(self, i: int, chunk: Chunk, score: float) -> Passage:
         row, dense = int(self.rows[i]), float(self.dense[i])
@@ -116,10 +132,13 @@ class Retriever:
 
     Where the index's words are outdated there is no lane of names, FAQ entries are looked for by
     vectors, and words weigh nothing in the ranking but where the stored text itself is read.
+
+    background: of the embedder; without one, cosines are taken as they are.
     """
 
     index: Index
     embedder: Embedder
+    background: Background = NO_BACKGROUND
     options: RetrieveOptions = RetrieveOptions()
 
     def __call__(
@@ -148,12 +167,13 @@ class Retriever:
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
         term_weights = weigh_terms(analysis.terms, idf)
-        vector = self._embed_question(analysis.text)
+        similarity = self._compare_question(analysis, mask)
         lanes = PriorityLanes(
-            self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
+            self._find_named_rows(analysis, mask),
+            self._find_faq_rows(term_weights, similarity, mask),
         )
         ranked = self._rank_candidates(
-            term_weights, vector, mask, lanes, max(self.options.look, 2 * limit)
+            term_weights, similarity, mask, lanes, max(self.options.look, 2 * limit)
         )
         groups = collapse_duplicates(
             ranked, min_share=self.options.same, limit=limit, question_words=term_weights.weights
@@ -163,7 +183,7 @@ class Retriever:
             analysis=analysis,
             term_weights=term_weights,
             idf=idf,
-            vector=vector,
+            similarity=similarity,
             passages=passages,
             signals=_measure_signals(analysis, term_weights, passages, lanes),
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
@@ -174,11 +194,18 @@ class Retriever:
         row = self.index.find_row(passage.chunk.id)
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
-    def _embed_question(self, text: str) -> Vectors | None:
-        """Embed a question, if the model reads its language."""
+    def _compare_question(
+        self, analysis: QuestionAnalysis, mask: SearchMask
+    ) -> QuestionSimilarity | None:
+        """Embed a question, if the model reads it, and measure what is unrelated to it."""
+        text = analysis.text
         if not text.strip() or not (self.embedder.card.reads_cjk or reads_without_cjk(text)):
             return None
-        return self.embedder.embed_query(text)
+        vector = self.embedder.embed_query(text)
+        if vector is None:
+            return None
+        samples = self.index.sample_vectors(mask)
+        return measure_similarity(vector, analysis.language, self.background, samples)
 
     def _find_named_rows(self, analysis: QuestionAnalysis, mask: SearchMask) -> dict[int, float]:
         """Find the rows that hold the question's names, and the share of them each holds."""
@@ -191,36 +218,67 @@ class Retriever:
         return name_shares
 
     def _find_faq_rows(
-        self, term_weights: TermWeights, vector: Vectors | None, mask: SearchMask
+        self, term_weights: TermWeights, similarity: QuestionSimilarity | None, mask: SearchMask
     ) -> dict[int, float]:
         """Find FAQ entries whose question is nearly the given one, with their likeness."""
         hits = [self.index.search_lexical(term_weights.terms, k=3, mask=mask, questions=True)]
-        if vector is not None:
-            hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
+        if similarity is not None:
+            hits += self._search_languages(similarity, 3, mask, questions=True)
         rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
-        cosines = np.nan_to_num(self._score_cosines(vector, rows, questions=True))
+        scores = np.nan_to_num(self._score_similarity(similarity, rows, questions=True))
         similarities: dict[int, float] = {}
-        for row, chunk, cosine in zip(
-            rows.tolist(), self.index.read_chunks(rows), cosines, strict=True
+        for row, chunk, score in zip(
+            rows.tolist(), self.index.read_chunks(rows), scores, strict=True
         ):
-            similarity = max(
-                question_likeness(term_weights, _question_text(chunk), idf), float(cosine)
+            likeness = max(
+                question_likeness(term_weights, _question_text(chunk), idf), float(score)
             )
-            if similarity >= self.options.faq:
-                similarities[row] = similarity
+            if likeness >= self.options.faq:
+                similarities[row] = likeness
         return similarities
 
-    def _score_cosines(
-        self, vector: Vectors | None, rows: Rows, *, questions: bool = False
+    def _search_languages(
+        self, similarity: QuestionSimilarity, k: int, mask: SearchMask, *, questions: bool = False
+    ) -> list[Hits]:
+        """Search the passages of each language by its own query: the k nearest of each."""
+        queries = similarity.queries
+        return [
+            self.index.search_dense(
+                query.vector,
+                k=k,
+                mask=mask,
+                questions=questions,
+                languages=query.languages if len(queries) > 1 else frozenset(),
+            )
+            for query in queries
+        ]
+
+    def _score_similarity(
+        self, similarity: QuestionSimilarity | None, rows: Rows, *, questions: bool = False
     ) -> Scores:
-        if vector is None:
-            return np.full(len(rows), np.nan, dtype=np.float32)
-        return self.index.score_dense(vector, rows, questions=questions)
+        """Return the similarities of some rows (n,) to the question; NaN without a vector."""
+        scores = np.full(len(rows), np.nan, dtype=np.float32)
+        if similarity is None:
+            return scores
+        queries = [similarity.find_query(name) for name in self.index.samples.name_languages(rows)]
+        for query in similarity.queries:
+            places = np.flatnonzero([other is query for other in queries])
+            cosines = self.index.score_dense(query.vector, rows[places], questions=questions)
+            scores[places] = query.scale.normalise(cosines)
+        return scores
+
+    def _mark_foreign(self, similarity: QuestionSimilarity | None, rows: Rows) -> RowFlags:
+        """Return flags set for the rows (n,) in another language than the question's."""
+        if similarity is None or len(similarity.queries) == 1:
+            return np.zeros(len(rows), dtype=np.bool_)
+        own = similarity.queries[0]
+        languages = self.index.samples.name_languages(rows)
+        return np.array([similarity.find_query(name) is not own for name in languages], np.bool_)
 
     def _gather_candidates(
         self,
         term_weights: TermWeights,
-        vector: Vectors | None,
+        similarity: QuestionSimilarity | None,
         mask: SearchMask,
         lanes: PriorityLanes,
         pool: int,
@@ -232,23 +290,23 @@ class Retriever:
             "identifier": lanes.name_shares,
             "question": lanes.faq_likeness,
         }
-        if vector is not None:
-            hits.append(self.index.search_dense(vector, k=pool, mask=mask))
-            rows_by_finder["dense"] = hits[1].rows.tolist()
+        if similarity is not None:
+            dense_hits = self._search_languages(similarity, pool, mask)
+            hits += dense_hits
+            rows_by_finder["dense"] = union_rows(dense_hits).tolist()
         rows = np.union1d(
             union_rows(hits), np.array([*lanes.name_shares, *lanes.faq_likeness], dtype=np.int64)
         )
         return _Candidates(
             rows,
             self.index.score_lexical(term_weights.terms, rows, mask=mask),
-            self._score_cosines(vector, rows),
+            self._score_similarity(similarity, rows),
+            self._mark_foreign(similarity, rows),
             {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )
 
-    def _cosine_weight(self, vector: Vectors | None, lexical: Scores) -> float:
-        """Return the weight of the cosine: 0 without a vector, more where words match little."""
-        if vector is None:
-            return 0.0
+    def _similarity_weight(self, lexical: Scores) -> float:
+        """Return the weight of the similarity of vectors: more where words match little."""
         if self.index.words_outdated:  # the words say nothing, not even that they meet little
             return self.options.dense
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
@@ -278,7 +336,7 @@ class Retriever:
     def _rank_candidates(
         self,
         term_weights: TermWeights,
-        vector: Vectors | None,
+        similarity: QuestionSimilarity | None,
         mask: SearchMask,
         lanes: PriorityLanes,
         look: int,
@@ -286,11 +344,12 @@ class Retriever:
         """Order the candidates: all by words, vectors and names, the best by sentences too."""
         options = self.options
         candidates = self._gather_candidates(
-            term_weights, vector, mask, lanes, max(options.pool, look)
+            term_weights, similarity, mask, lanes, max(options.pool, look)
         )
-        trust = self._cosine_weight(vector, candidates.lexical)
+        trust = self._similarity_weight(candidates.lexical) if similarity else 0.0
         words_weight = 0.0 if self.index.words_outdated else options.lexical
         scores = weigh_scores([(words_weight, candidates.lexical), (trust, candidates.dense)])
+        scores += candidates.words_in_place(options.across, words_weight, options.focus)
         in_lanes = np.array([row in lanes for row in candidates.rows.tolist()], dtype=np.bool_)
         contenders = np.flatnonzero(_can_reach_top(scores, options.name, look) | in_lanes)
         chunks = dict(
@@ -310,7 +369,7 @@ class Retriever:
             candidates.rows[positions],
             words_weight + trust + options.name + options.focus,
         )
-        if vector is None:
+        if similarity is None:
             scores[positions] += options.context * self._context_shares(term_weights, rows)
             total += options.context
         ranked = self._rank_by_sentences(
