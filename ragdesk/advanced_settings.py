@@ -27,7 +27,6 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "name",
         "focus",
         "title",
-        "across",
         "context",
         "spread",
         "near",

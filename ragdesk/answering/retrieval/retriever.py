@@ -66,8 +66,6 @@ class RetrieveOptions:
     name: weight of the share of the question's words that the document is named by.
     focus: weight of the best sentence's share of the question's words.
     title: what a word counts for that sentence if it stands in the headings only.
-    across: a passage in another language than the question holds none of its words; this part
-    of its similarity counts in their place.
     context: weight of the share that a passage holds together with its section about it; only
     where there is no vector, which sees by itself what a passage is about.
     spread: an identifier in more passages than this is a topic, and gets no lane of its own.
@@ -86,7 +84,6 @@ class RetrieveOptions:
     name: float = 0.15
     focus: float = 0.2
     title: float = 0.5
-    across: float = 0.8
     context: float = 0.3
     spread: int = 20
     near: float = 0.5
@@ -96,22 +93,12 @@ class RetrieveOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector.
-
-    foreign (n,): whether a row is in another language than the question.
-    """
+    """Rows (n,) with their scores (n,) by each finder; dense is NaN where there is no vector."""
 
     rows: Rows
     lexical: Scores
     dense: Scores
-    foreign: RowFlags
     rows_by_finder: Mapping[Finder, frozenset[int]]
-
-    def words_in_place(self, share: float, words_weight: float, focus: float) -> Scores:
-        """Return what counts (n,) in place of words for passages in another language."""
-        expected = share * np.nan_to_num(self.dense)
-        missing = words_weight * np.maximum(expected - self.lexical, 0.0) + focus * expected
-        return np.where(self.foreign, missing, 0.0).astype(np.float32)
 
     def make_passage(self, i: int, chunk: Chunk, score: float) -> Passage:
         row, dense = int(self.rows[i]), float(self.dense[i])
@@ -267,14 +254,6 @@ class Retriever:
             scores[places] = query.scale.normalise(cosines)
         return scores
 
-    def _mark_foreign(self, similarity: QuestionSimilarity | None, rows: Rows) -> RowFlags:
-        """Return flags set for the rows (n,) in another language than the question's."""
-        if similarity is None or len(similarity.queries) == 1:
-            return np.zeros(len(rows), dtype=np.bool_)
-        own = similarity.queries[0]
-        languages = self.index.samples.name_languages(rows)
-        return np.array([similarity.find_query(name) is not own for name in languages], np.bool_)
-
     def _gather_candidates(
         self,
         term_weights: TermWeights,
@@ -301,7 +280,6 @@ class Retriever:
             rows,
             self.index.score_lexical(term_weights.terms, rows, mask=mask),
             self._score_similarity(similarity, rows),
-            self._mark_foreign(similarity, rows),
             {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )
 
@@ -349,7 +327,6 @@ class Retriever:
         trust = self._similarity_weight(candidates.lexical) if similarity else 0.0
         words_weight = 0.0 if self.index.words_outdated else options.lexical
         scores = weigh_scores([(words_weight, candidates.lexical), (trust, candidates.dense)])
-        scores += candidates.words_in_place(options.across, words_weight, options.focus)
         in_lanes = np.array([row in lanes for row in candidates.rows.tolist()], dtype=np.bool_)
         contenders = np.flatnonzero(_can_reach_top(scores, options.name, look) | in_lanes)
         chunks = dict(

@@ -55,7 +55,7 @@ def ask(
     index: Index, embed: Remembering, case: Case, where: SearchFilter = SearchFilter()
 ) -> Retrieval:
     """Find the passages for a case."""
-    retrieve = Retriever(index=index, embedder=embed)
+    retrieve = Retriever(index=index, embedder=embed, background=measure_background(embed))
     return retrieve(Question(text=case.question, where=where))
 
 

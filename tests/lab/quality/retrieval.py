@@ -73,7 +73,9 @@ def systems(index: Index, embed: Remembering) -> dict[str, Rank]:
         return index.read_chunks(index.search_dense(embed.embed_query(question), k=DEPTH).rows)
 
     def way(options: RetrieveOptions) -> Rank:
-        retrieve = Retriever(index=index, embedder=embed, options=options)
+        retrieve = Retriever(
+            index=index, embedder=embed, background=measure_background(embed), options=options
+        )
         return lambda q: [p.chunk for p in retrieve(Question(text=q), top_k=DEPTH).passages]
 
     whole = RetrieveOptions()
