@@ -15,9 +15,9 @@ import numpy as np
 from indexes.embedding.background import Background
 from indexes.search_results import Scores, Vectors
 
-FULL_SPREADS: Final = 8.7
-"""Spreads above the mean that are a similarity of 1: with it, those of MiniLM in English are the
-cosines that they were, and a good match of any model lies at .5 (XQuAD: MiniLM 4.8 spreads,
+FULL_SPREADS: Final = 8.0
+"""Spreads above the mean that are a similarity of 1: with it, those of MiniLM in English are about
+the cosines that they were, and a good match of any model lies at .5 to .6 (XQuAD: MiniLM 4.8 spreads,
 multilingual-e5-small 4.8 in English and 4.3 in Chinese; the best of the others 3.0 to 3.5)."""
 NEUTRAL_ROWS: Final = 24
 """So many rows our neutral texts count for: one document of a collection is no background."""
@@ -46,7 +46,7 @@ class SimilarityScale:
     def normalise(self, cosines: Scores) -> Scores:
         """Return the similarities (n,) in 0..1 of cosines (n,); NaN stays NaN.
 
-        >>> SimilarityScale(mean=0.7, spread=0.03).normalise(np.array([0.6, 0.8305])).tolist()
+        >>> SimilarityScale(mean=0.7, spread=0.03).normalise(np.array([0.6, 0.82])).tolist()
         [0.0, 0.5]
         """
         spreads = (np.asarray(cosines, dtype=np.float64) - self.mean) / self.spread

@@ -18,6 +18,7 @@ from eval import stats
 from eval.case import Case
 from eval.imports import squad
 from indexes.chunk import SearchFilter
+from indexes.embedding.background import measure_background
 from indexes.index import Index
 from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import Question

@@ -18,6 +18,7 @@ from eval.case import Case
 from eval.imports import financebench, scifact, squad
 from eval.ranking_metrics import compute_hit, compute_ndcg, compute_recall, remove_repeats
 from indexes.chunk import Chunk
+from indexes.embedding.background import measure_background
 from indexes.index import Index
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Question
