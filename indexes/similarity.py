@@ -17,7 +17,7 @@ from indexes.search_results import Scores, Vectors
 
 FULL_SPREADS: Final = 8.0
 """Spreads above the mean that are a similarity of 1: with it, those of MiniLM in English are about
-the cosines that they were, and a good match of any model lies at .5 to .6 (XQuAD: MiniLM 4.8 spreads,
+the cosines that they were, and a good match of any model lies at .5 to .6 (XQuAD: MiniLM 4.8,
 multilingual-e5-small 4.8 in English and 4.3 in Chinese; the best of the others 3.0 to 3.5)."""
 NEUTRAL_ROWS: Final = 24
 """So many rows our neutral texts count for: one document of a collection is no background."""
