@@ -50,6 +50,11 @@ class AccessMasks:
         groups = mask.where.groups if mask and mask.where else None
         return self._full_ranking if groups is None else self._cached_ranking(groups)
 
+    def visible_mask(self, mask: SearchMask) -> SearchMask:
+        """Return the mask of all that the groups a mask was made for may see."""
+        groups = mask.where.groups if mask.where else None
+        return self.filter_mask(SearchFilter(groups=groups))
+
     def entry_masks(self, mask: SearchMask | None, *, questions: bool) -> Sequence[RowFlags | None]:
         """Return per segment which entries may be found; None where all may."""
         period = self._periods()

@@ -114,7 +114,10 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk that was retrieved for a question. Scores lie in 0..1, higher is better."""
+    """A chunk that was retrieved for a question. Scores lie in 0..1, higher is better.
+
+    dense: similarity of its vector to the question (``indexes.similarity``), not the bare cosine.
+    """
 
     chunk: Chunk
     score: float

@@ -1,15 +1,20 @@
 """Search the vectors of one generation, in a vector store or in its segments."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import numpy as np
 
 from indexes.access_masks import AccessMasks
 from indexes.chunk import SearchFilter
-from indexes.search_results import Hits, Vectors, merge_hits
+from indexes.search_results import Hits, RowMask, Vectors, merge_hits
 from indexes.store.row_layout import RowLayout, SearchMask
+from indexes.vector_samples import VectorSamples
 from indexes.vectors.faiss_store import SegmentSearcher
 from indexes.vectors.vector_store import SearchScope, VectorSearcher
+
+OVER_FETCH: Final = 4  # times k, from a store that cannot search one language's chunks alone
 
 
 class DenseSearch:
@@ -18,13 +23,22 @@ class DenseSearch:
     searcher: searches the entries; the segments', until a vector store has another.
     """
 
-    def __init__(self, layout: RowLayout, masks: AccessMasks) -> None:
+    def __init__(self, layout: RowLayout, masks: AccessMasks, samples: VectorSamples) -> None:
         self._layout = layout
+        self._samples = samples
         self._masks = masks
         self._segment_searcher = SegmentSearcher(layout.segments)
         self.searcher: VectorSearcher = self._segment_searcher
 
-    def search_chunks(self, vector: Vectors, k: int, mask: SearchMask, *, questions: bool) -> Hits:
+    def search_chunks(
+        self,
+        vector: Vectors,
+        k: int,
+        mask: SearchMask,
+        *,
+        questions: bool,
+        languages: frozenset[str] = frozenset(),
+    ) -> Hits:
         """Find the k chunks nearest to a vector (dim,), as ``Index.search_dense`` says."""
         if questions and not self._layout.has_questions:
             return Hits.empty()
@@ -35,13 +49,30 @@ class DenseSearch:
             where=mask.where or SearchFilter(),
             now=mask.now,
             questions=questions,
-            entry_masks=partial(self._masks.entry_masks, mask, questions=questions),
+            entry_masks=partial(self._mark_entries, mask, questions=questions, languages=languages),
         )
         # Flags that somebody has put together are described by no filter: no store can take them.
         searcher = self._segment_searcher if mask.where is None else self.searcher
-        entry_hits = searcher.search_vectors(vector, k, scope)
+        is_wider = bool(languages) and searcher is not self._segment_searcher
+        count = OVER_FETCH * k if is_wider else k
+        entry_hits = searcher.search_vectors(vector, count, scope)
         parts = self._layout.split_hits(entry_hits)
-        return merge_hits([self._layout.to_chunk_hits(i, own, k) for i, own in parts], k)
+        hits = merge_hits([self._layout.to_chunk_hits(i, own, count) for i, own in parts], count)
+        return self._keep_languages(hits, languages, k) if is_wider else hits
+
+    def _mark_entries(
+        self, mask: SearchMask, *, questions: bool, languages: frozenset[str]
+    ) -> Sequence[RowMask | None]:
+        """Return per segment which entries are in scope; None where all are."""
+        if languages:
+            flags = mask.chunks & self._samples.mark_languages(languages)
+            mask = self._layout.extend_mask(flags)
+        return self._masks.entry_masks(mask, questions=questions)
+
+    def _keep_languages(self, hits: Hits, languages: frozenset[str], k: int) -> Hits:
+        named = self._samples.name_languages(hits.rows)
+        kept = [i for i, language in enumerate(named) if language in languages][:k]
+        return Hits(hits.rows[kept], hits.scores[kept])
 
     def _check_dimension(self, vector: Vectors) -> None:
         segments = self._layout.segments

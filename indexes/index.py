@@ -24,8 +24,6 @@ from indexes.errors import (
     IndexesError,
     IndexMismatch,
     IndexNotFound,
-    WordsNewer,
-    WordsOutdated,
     tells_absence,
 )
 from indexes.lexical.bm25 import Ranking
@@ -39,8 +37,12 @@ from indexes.store.generations import Generation
 from indexes.store.paths import segment_folder
 from indexes.store.restricted_documents import RestrictedDocumentTable
 from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
-from indexes.store.segments import Segment, describe_embedder_mismatch
-from indexes.text import tokens
+from indexes.store.segments import (
+    Segment,
+    describe_embedder_mismatch,
+    refuse_outdated_words,
+)
+from indexes.vector_samples import VectorSamples
 from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
 from indexes.vectors.vector_store import GenerationVectors, VectorStore
@@ -58,8 +60,8 @@ class Index:
     read by, as ``Generation`` has them. refused: why newer generations were passed over, or why a
     fallback would be shut to all but administrators (empty is healthy). access: removals and group
     changes since, where it answers in the place of a newer one.
-    total: live chunks. segments: see ``Segment``. damage: what a search that failed found wrong
-    with the files that it reads from; None so far.
+    total: live chunks. segments: see ``Segment``. samples: of its vectors, and its languages.
+    damage: what a search that failed found wrong with the files that it reads from; None so far.
     words_outdated: words of some segment are of another version of the tokens than a question is
     made of. Then words find and weigh nothing, and the vectors answer alone. words_newer: a newer
     version of the program wrote some of them. refusal: the kind of the error for which the newest
@@ -107,7 +109,8 @@ class Index:
         live = self._live.entries if gone else None
         self._ranking = Ranking([s.lexical for s in self.segments], live=live)
         self._masks = AccessMasks(self._layout, self.documents, self._live, self._ranking)
-        self._dense_search = DenseSearch(self._layout, self._masks)
+        self.samples = VectorSamples(self._layout)
+        self._dense_search = DenseSearch(self._layout, self._masks, self.samples)
 
     @classmethod
     def open(cls, collection: Path, *, card: EmbedderCard | CardFinder | None = None) -> Self:
@@ -213,7 +216,7 @@ class Index:
                     if own_card is None and callable(card):
                         own_card = card(part.facts["embedder"])
                 if own_card and own_card.words_only:
-                    _refuse_outdated_words(parts)
+                    refuse_outdated_words(parts)
                 index = cls(generation, parts, lock, access)
             except OSError as error:
                 if not tells_absence(error):
@@ -238,7 +241,8 @@ class Index:
         self.documents.close()
         self._lock.close()
         # Whoever still names this index (a cycle, a traceback) must not keep its arrays mapped.
-        del self._layout, self._ranking, self._masks, self._live, self._dense_search
+        del self._layout, self._ranking, self._masks, self._live
+        del self.samples, self._dense_search
 
     def use_vector_store(self, store: VectorStore) -> bool:
         """Search vectors in a store from now on, if it has all of this generation; return that.
@@ -349,16 +353,28 @@ class Index:
         return merge_hits(hits, k)
 
     def search_dense(
-        self, vector: Vectors, *, k: int, mask: SearchMask | None = None, questions: bool = False
+        self,
+        vector: Vectors,
+        *,
+        k: int,
+        mask: SearchMask | None = None,
+        questions: bool = False,
+        languages: frozenset[str] = frozenset(),
     ) -> Hits:
-        """Find the k chunks nearest to a unit vector (dim,). Scores are cosines.
+        """Find the k chunks nearest to a vector (dim,). Scores are cosines if it has length one.
 
         A vector that is zero or not finite is near nothing. questions: look at FAQ questions only.
-        Raises ValueError for another dimension, VectorsUnreachable.
+        languages: of the chunks, empty: all. Raises ValueError, VectorsUnreachable.
         """
         if mask is None:
             mask = self.make_mask(SearchFilter())
-        return self._dense_search.search_chunks(vector, k, mask, questions=questions)
+        return self._dense_search.search_chunks(
+            vector, k, mask, questions=questions, languages=languages
+        )
+
+    def sample_vectors(self, mask: SearchMask) -> Mapping[str, Vectors]:
+        """Return vectors (n, dim) of some rows that the asker's groups may see, by language."""
+        return self.samples.sample_vectors(self._masks.visible_mask(mask))
 
     def score_lexical(
         self,
@@ -492,14 +508,3 @@ class Index:
 
     def _chunk_store(self, listed: ListedDocument) -> ChunkStore:
         return self.segments[self._layout.find_segment(listed.segment)].chunk_store
-
-
-def _refuse_outdated_words(parts: Sequence[Segment]) -> None:
-    """Refuse words that a question's would miss. Raises WordsOutdated, WordsNewer."""
-    error_type = WordsNewer if any(part.has_newer_words for part in parts) else WordsOutdated
-    for part in parts:
-        if not part.has_current_words:
-            raise error_type(
-                f"Its words are of version {part.tokens_version}, questions are asked by version "
-                f"{tokens.TOKENS_VERSION}, and it has no vectors to be found by."
-            )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from indexes.chunk import Passage
+from indexes.embedding.background import open_background
 from indexes.embedding.embedder import Embedder, EmbedderCard, find_model_files, open_embedder
 from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.errors import (
@@ -277,6 +278,7 @@ class Workspace:
         retrieve = Retriever(
             index=index,
             embedder=embedder,
+            background=open_background(embedder, self.models_folder),
             options=self.settings.retrieve,
             rerank=self.rerank,
         )

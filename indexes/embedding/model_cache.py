@@ -28,3 +28,18 @@ def write_cache_file(file: Path, data: bytes) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remember_bytes(
+    file: Path, compute: Callable[[], bytes], is_whole: Callable[[bytes], bool]
+) -> bytes:
+    """Return the bytes of a cache file that is whole; else compute and write them.
+
+    It only saves time, so a folder that cannot be written to is no error.
+    """
+    if file.is_file() and is_whole(known := file.read_bytes()):
+        return known
+    data = compute()
+    with contextlib.suppress(OSError):
+        write_cache_file(file, data)
+    return data

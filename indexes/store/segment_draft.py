@@ -24,6 +24,7 @@ from indexes.lexical.index_writer import LexicalIndexWriter
 from indexes.search_results import Vectors
 from indexes.store import durability, failpoints, segments
 from indexes.store.chunk_store import ChunkStoreWriter
+from indexes.store.row_languages import LANGUAGES_FILE, encode_languages
 from indexes.store.vector_journal import hash_text
 from indexes.text import tokens
 from indexes.vectors import faiss_index
@@ -86,6 +87,7 @@ class SegmentDraft:
             opened.pop_all()
         self._owners = array("I")
         self._kinds = bytearray()
+        self._languages = bytearray()
         self._rows = array("q")
         self._slab: list[tuple[int, str]] = []
         self._pending_slabs: deque[_Slab] = deque()
@@ -119,6 +121,7 @@ class SegmentDraft:
             words.encode()  # a lone surrogate raises here, before half a document is written
         first = self.chunk_count
         self._shelf.put_document(record, chunks)
+        self._languages += encode_languages(chunk.language for chunk in chunks).tobytes()
         for row, chunk in enumerate(chunks, start=first):
             voiced = self._embedder.card.can_embed(chunk.text)
             for kind, words in iter_views(chunk):
@@ -148,6 +151,7 @@ class SegmentDraft:
         failpoints.reach_failpoint("vectors written")
         self._save_array(segments.OWNERS_FILE, np.array(self._owners, np.uint32))
         self._save_array(segments.KINDS_FILE, np.array(self._kinds, np.uint8))
+        self._save_array(LANGUAGES_FILE, np.array(self._languages, np.uint8))
         counts = {
             "documents": self.document_count,
             "chunks": self.chunk_count,

@@ -6,6 +6,7 @@ and its answer alone, because customers write questions and a long answer drowns
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,20 @@ from indexes.chunk_views import MOST_VIEWS
 from indexes.embedding.embedder import EmbedderCard
 from indexes.embedding.model_files import NO_MODEL
 from indexes.embedding.recipes import split_revision
-from indexes.errors import IndexDamaged, IndexesError, IndexMismatch
+from indexes.errors import (
+    IndexDamaged,
+    IndexesError,
+    IndexMismatch,
+    WordsNewer,
+    WordsOutdated,
+)
 from indexes.lexical.postings import LexicalIndex
 from indexes.mapped_arrays import map_array
 from indexes.program_versions import make_outdated_error
 from indexes.search_results import Vectors
 from indexes.store import manifest
 from indexes.store.chunk_store import ChunkStore
+from indexes.store.row_languages import LANGUAGES_FILE, LanguageCodes, encode_languages
 from indexes.store.strict_json import check_integer
 from indexes.text import tokens
 from indexes.vectors.faiss_index import FaissIndex
@@ -123,6 +131,8 @@ class Segment:
         self.lexical = LexicalIndex.open(folder / LEXICAL_FOLDER)
         self.dense: VectorIndex = FaissIndex(folder / VECTORS_FOLDER)
         self.chunk_store = ChunkStore(folder / CHUNKS_FILE)
+        has_languages = LANGUAGES_FILE in sealed.files
+        self._languages_file = folder / LANGUAGES_FILE if has_languages else None
         self._closed = False
 
     def close(self) -> None:
@@ -131,7 +141,18 @@ class Segment:
             return
         self._closed = True
         self.chunk_store.close()
+        self.__dict__.pop("languages", None)
         del self.owners, self.kinds, self.lexical, self.dense
+
+    @cached_property
+    def languages(self) -> LanguageCodes:
+        """The languages (chunks,) of its chunks, by their codes.
+
+        Read out of the chunks once where the segment was written before there was a file of them.
+        """
+        if self._languages_file is None:
+            return encode_languages(self.chunk_store.list_languages())
+        return _map_entries(self._languages_file, self.chunks)
 
     @property
     def has_current_words(self) -> bool:
@@ -186,6 +207,18 @@ def refuse_newer_segments(segments: Iterable[Segment], card: EmbedderCard) -> No
 def is_same_model(facts: Mapping[str, Any], card: EmbedderCard) -> bool:
     """Tell whether a manifest's embedder is a model's, in whatever version of its recipes."""
     return _model_of(facts) == _model_of(embedder_facts(card))
+
+
+def refuse_outdated_words(parts: Iterable[Segment]) -> None:
+    """Refuse words that a question's would miss. Raises WordsOutdated, WordsNewer."""
+    parts = tuple(parts)
+    error_type = WordsNewer if any(part.has_newer_words for part in parts) else WordsOutdated
+    for part in parts:
+        if not part.has_current_words:
+            raise error_type(
+                f"Its words are of version {part.tokens_version}, questions are asked by version "
+                f"{tokens.TOKENS_VERSION}, and it has no vectors to be found by."
+            )
 
 
 def _model_of(facts: Mapping[str, Any]) -> tuple[str, str]:

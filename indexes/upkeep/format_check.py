@@ -23,6 +23,7 @@ from indexes.lexical.index_writer import INDEX_ARRAYS
 from indexes.mapped_arrays import map_array
 from indexes.store import chunk_store, document_table, generations, manifest, sqlite_guard
 from indexes.store.paths import is_digest
+from indexes.store.row_languages import LANGUAGES_FILE, encode_languages
 from indexes.store.segments import (
     CHUNKS_FILE,
     KINDS_FILE,
@@ -50,6 +51,7 @@ _SEGMENT_FILES = frozenset(
         CHUNKS_FILE,
         OWNERS_FILE,
         KINDS_FILE,
+        LANGUAGES_FILE,
         *(f"{LEXICAL_FOLDER}/{name}.npy" for name in INDEX_ARRAYS),
         *faiss_index.list_vector_files(VECTORS_FOLDER),
     )
@@ -210,7 +212,7 @@ def _check_vectors(folder: Path, counts: Mapping[str, int], dim: int, *, inverte
 def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> None:
     """Check that documents and chunks follow one another, each chunk an exact span."""
     chunks = counts["chunks"]
-    kinds = bytearray()
+    kinds, languages = bytearray(), []
     with sqlite_guard.inspect_database(file, chunk_store.list_store_schemas()) as base:
         _check_types(base, "records", "chunks", "vectors")
         _check_numbering(base, "chunks", "row", chunks)
@@ -233,15 +235,21 @@ def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> N
                 "SELECT id, record, start, end, text, facts FROM chunks WHERE row >= ? AND row < ?"
             )
             for row in base.execute(f"{rows} ORDER BY row", (first, first + count)):
-                kinds += _check_views(row, named, text, number)
+                chunk = _check_chunk_row(row, named, text, number)
+                kinds += bytes(kind for kind, _ in iter_views(chunk))
+                languages.append(chunk.language)
             at += count
     if at != chunks:
         raise ValueError("it holds chunks of no document")
     _check_entry_arrays(folder, bytes(kinds), counts)
+    if (folder / LANGUAGES_FILE).exists():  # 0.1.0 wrote none
+        codes = _map_checked(folder / LANGUAGES_FILE, np.uint8, counts["chunks"])
+        if not np.array_equal(codes, encode_languages(languages)):
+            raise ValueError("its languages are not those of its chunks")
 
 
-def _check_views(row: Sequence[Any], named: Mapping[str, str], text: str, number: int) -> bytes:
-    """Check one chunk of a document, and give the kinds of its entries."""
+def _check_chunk_row(row: Sequence[Any], named: Mapping[str, str], text: str, number: int) -> Chunk:
+    """Check one chunk of a document, and return it."""
     identity, record, start, end, piece, facts = row
     if record != number or not 0 <= start <= end <= len(text) or text[start:end] != piece:
         raise ValueError("a chunk is not what stands in its document")
@@ -249,7 +257,7 @@ def _check_views(row: Sequence[Any], named: Mapping[str, str], text: str, number
     chunk = Chunk(**{**named, **known}, text=piece, start=start, end=end)
     if chunk.id != identity:
         raise ValueError("a chunk bears the name of another")
-    return bytes(kind for kind, _ in iter_views(chunk))
+    return chunk
 
 
 def check_record(facts: Any) -> None:

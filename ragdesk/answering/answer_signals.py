@@ -26,7 +26,7 @@ MIN_OWN_WORDS = (
     4  # words beside the question's that a sentence needs, or it only repeats the question
 )
 UNTYPED_WORTH = 0.3  # worth of a sentence that names nothing of the kind asked for
-COSINE_WORTH = 0.5  # worth of its passage's cosine, where sentences are picked for the model
+SIMILARITY_WORTH = 0.5  # worth of its passage's, where sentences are picked for the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
 
     topic, topic_all: share of the question, its asking words left out, that the best sentence
     holds; that passages hold on average. told, told_all: the same of sentences that say something
-    of their own and of the kind asked for; the mean over eight documents. meant: cosine of the
-    best of a few sentences. both: the best mean of a sentence's cosine and its words.
+    of their own and of the kind asked for; the mean over eight documents. meant: similarity of
+    the best of a few sentences. both: the best mean of a sentence's similarity and its words.
     """
     lines = [
         _PassageSentence(p, sentence)
@@ -116,19 +116,22 @@ def _measure_meaning(
     retrieval: Retrieval, lines: list[_PassageSentence], embedder: Embedder
 ) -> dict[str, float]:
     """Compare the few likeliest sentences with the question, where the model reads it."""
-    if retrieval.vector is None:
+    if retrieval.similarity is None:
         return {"meant": 0.0, "both": 0.0}
     word_share = retrieval.term_weights.coverage
 
     def likelihood(line: _PassageSentence) -> float:
-        return word_share(line.sentence.words) + COSINE_WORTH * (line.passage.dense or 0.0)
+        return word_share(line.sentence.words) + SIMILARITY_WORTH * (line.passage.dense or 0.0)
 
     candidates = sorted(lines, key=likelihood, reverse=True)[:COMPARED_SENTENCES]
-    cosines = (
-        embedder.embed_passages([line.text for line in candidates]) @ retrieval.vector
+    similarities = retrieval.similarity.compare(
+        embedder.embed_passages([line.text for line in candidates]),
+        [line.passage.chunk.language for line in candidates],
     ).tolist()
-    pairs = zip(cosines, candidates, strict=True)
+    pairs = zip(similarities, candidates, strict=True)
     return {
-        "meant": max(0.0, *cosines),
-        "both": max(0.0, *((cosine + word_share(f.sentence.words)) / 2 for cosine, f in pairs)),
+        "meant": max(0.0, *similarities),
+        "both": max(
+            0.0, *((similarity + word_share(f.sentence.words)) / 2 for similarity, f in pairs)
+        ),
     }

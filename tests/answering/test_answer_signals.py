@@ -34,7 +34,7 @@ def found(question: str, *texts: str) -> Retrieval:
         analysis=analysis,
         term_weights=weigh_terms(analysis.terms, lambda _: 1.0),
         idf=lambda _: 1.0,
-        vector=None,
+        similarity=None,
         passages=passages,
         signals={"top": 0.5},
         duplicates={},

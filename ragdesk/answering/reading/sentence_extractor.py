@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-import numpy as np
-
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.text.sentences import Span
@@ -45,7 +43,7 @@ class ExtractOptions:
     kind: worth of naming a thing of the kind asked for (a number, a date, a name, a place).
     close: so many best sentences are compared with the question by the model, where it reads both.
     margin: sentences worth less than the best by more than this are not close.
-    cosine: worth of that comparison.
+    cosine: worth of that comparison (``indexes.similarity``).
     """
 
     passages: int = 5
@@ -156,15 +154,18 @@ class SentenceExtractor:
     ) -> list[SentenceCandidate]:
         """Compare the few best sentences by the embedding model, where it reads the question."""
         options = self.options
-        if retrieval.vector is None or not options.cosine:
+        if retrieval.similarity is None or not options.cosine:
             return ranked
         close = [c for c in ranked[: options.close] if ranked[0].worth - c.worth <= options.margin]
         if len(close) < 2:  # noqa: PLR2004 (nothing to decide)
             return ranked
-        cosines = self.embedder.embed_passages([c.text for c in close]) @ retrieval.vector
+        similarities = retrieval.similarity.compare(
+            self.embedder.embed_passages([c.text for c in close]),
+            [c.passage.chunk.language for c in close],
+        )
         close = [
-            replace(c, worth=c.worth + options.cosine * cosine)
-            for c, cosine in zip(close, np.clip(cosines, 0.0, 1.0).tolist(), strict=True)
+            replace(c, worth=c.worth + options.cosine * similarity)
+            for c, similarity in zip(close, similarities.tolist(), strict=True)
         ]
         return [*sorted(close, key=lambda candidate: -candidate.worth), *ranked[len(close) :]]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from indexes.chunk import Passage
-from indexes.search_results import Vectors
+from indexes.similarity import QuestionSimilarity
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
 
 
@@ -13,16 +13,16 @@ class Retrieval:
     """The passages retrieved for a question, best first.
 
     analysis: of the question as it was searched for. idf: weighs words over what the asker may
-    see. term_weights: the question's terms weighed by it. vector: of the question, or None where
-    the model cannot read it. signals: numbers that tell how sure one may be. duplicates: per chunk
-    id, the passages left out because they say the same. rerank_seconds: that a reranker took; None
-    where none read them.
+    see. term_weights: the question's terms weighed by it. similarity: compares texts with the
+    question by their vectors; None where the model cannot read it. signals: numbers that tell how
+    sure one may be. duplicates: per chunk id, the passages left out because they say the same.
+    rerank_seconds: that a reranker took; None where none read them.
     """
 
     analysis: QuestionAnalysis
     term_weights: TermWeights
     idf: Callable[[str], float]
-    vector: Vectors | None
+    similarity: QuestionSimilarity | None
     passages: tuple[Passage, ...]
     signals: Mapping[str, float]
     duplicates: Mapping[str, tuple[Passage, ...]]

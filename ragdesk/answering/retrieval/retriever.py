@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.chunk import Chunk, Finder, Passage
+from indexes.embedding.background import NO_BACKGROUND, Background
 from indexes.embedding.embedder import Embedder
 from indexes.errors import IndexDamaged
 from indexes.index import Index
-from indexes.search_results import Rows, Scores, Vectors
+from indexes.search_results import Hits, Rows, Scores
+from indexes.similarity import QuestionSimilarity, measure_similarity
 from indexes.store.row_layout import RowFlags, SearchMask
 from indexes.text.scripts import reads_without_cjk
 from ragdesk.answering.answer import Question
@@ -58,10 +60,11 @@ class RetrieveOptions:
     pool: candidates taken from each finder before both score them all.
     look: of these, so many best are read sentence by sentence.
     lexical: weight of the words (BM25 over the idf of the question, 0..1).
-    dense: weight of the cosine; none where the model cannot read the question's language.
+    dense: weight of the similarity of vectors (``indexes.similarity``); none where the model
+    cannot read the question's language.
     worded: where no passage's words score this much, the question is asked in other words than
-    the documents use, and the cosine gains weight: ``rise`` times what is missing.
-    rise: weight that the cosine gains per point by which the words score less than ``worded``.
+    the documents use, and the similarity gains weight: ``rise`` times what is missing.
+    rise: weight that the similarity gains per point by which the words score less than ``worded``.
     name: weight of the share of the question's words that the document is named by.
     focus: weight of the best sentence's share of the question's words.
     title: what a word counts for that sentence if it stands in the headings only.
@@ -119,10 +122,12 @@ class Retriever:
     Where the index's words are outdated there is no lane of names, FAQ entries are looked for by
     vectors, and words weigh nothing in the ranking but where the stored text itself is read.
     rerank: reads the best candidates once more before repeats are taken out and the ranking is cut.
+    background: of the embedder; without one, cosines are taken as they are.
     """
 
     index: Index
     embedder: Embedder
+    background: Background = NO_BACKGROUND
     options: RetrieveOptions = RetrieveOptions()
     rerank: Reranker | None = None
 
@@ -166,12 +171,15 @@ class Retriever:
             analysis = analyze_question(correction.text)
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
-        vector = self._embed_question(asked if reads_without_cjk(asked) else analysis.text)
+        similarity = self._compare_question(
+            asked if reads_without_cjk(asked) else analysis.text, analysis.language, mask
+        )
         lanes = PriorityLanes(
-            self._find_named_rows(analysis, mask), self._find_faq_rows(term_weights, vector, mask)
+            self._find_named_rows(analysis, mask),
+            self._find_faq_rows(term_weights, similarity, mask),
         )
         candidates = self._rank_candidates(
-            term_weights, vector, mask, lanes, self._count_contenders(limit, rerank)
+            term_weights, similarity, mask, lanes, self._count_contenders(limit, rerank)
         )
         ranked = order_with_lanes(candidates, lanes, self.options.near, rerank)
         groups = collapse_duplicates(
@@ -185,7 +193,7 @@ class Retriever:
             analysis=analysis,
             term_weights=term_weights,
             idf=idf,
-            vector=vector,
+            similarity=similarity,
             passages=passages,
             signals=_measure_signals(
                 analysis, term_weights, passages, lanes, rerank.scores if rerank else {}
@@ -204,11 +212,17 @@ class Retriever:
         row = self.index.find_row(passage.chunk.id)
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
-    def _embed_question(self, text: str) -> Vectors | None:
-        """Embed a question, if the model reads its language."""
+    def _compare_question(
+        self, text: str, language: str, mask: SearchMask
+    ) -> QuestionSimilarity | None:
+        """Embed a question, if the model reads it, and measure what is unrelated to it."""
         if not text.strip() or not (self.embedder.card.reads_cjk or reads_without_cjk(text)):
             return None
-        return self.embedder.embed_query(text)
+        vector = self.embedder.embed_query(text)
+        if vector is None:
+            return None
+        samples = self.index.sample_vectors(mask)
+        return measure_similarity(vector, language, self.background, samples)
 
     def _find_named_rows(self, analysis: QuestionAnalysis, mask: SearchMask) -> dict[int, float]:
         """Find the rows that hold the question's names, and the share of them each holds."""
@@ -221,36 +235,59 @@ class Retriever:
         return name_shares
 
     def _find_faq_rows(
-        self, term_weights: TermWeights, vector: Vectors | None, mask: SearchMask
+        self, term_weights: TermWeights, similarity: QuestionSimilarity | None, mask: SearchMask
     ) -> dict[int, float]:
         """Find FAQ entries whose question is nearly the given one, with their likeness."""
         hits = [self.index.search_lexical(term_weights.query, k=3, mask=mask, questions=True)]
-        if vector is not None:
-            hits.append(self.index.search_dense(vector, k=3, mask=mask, questions=True))
+        if similarity is not None:
+            hits += self._search_languages(similarity, 3, mask, questions=True)
         rows, idf = union_rows(hits), partial(self.index.idf, mask=mask)
-        cosines = np.nan_to_num(self._score_cosines(vector, rows, questions=True))
+        scores = np.nan_to_num(self._score_similarity(similarity, rows, questions=True))
         similarities: dict[int, float] = {}
-        for row, chunk, cosine in zip(
-            rows.tolist(), self.index.read_chunks(rows), cosines, strict=True
+        for row, chunk, score in zip(
+            rows.tolist(), self.index.read_chunks(rows), scores, strict=True
         ):
-            similarity = max(
-                question_likeness(term_weights, _question_text(chunk), idf), float(cosine)
+            likeness = max(
+                question_likeness(term_weights, _question_text(chunk), idf), float(score)
             )
-            if similarity >= self.options.faq:
-                similarities[row] = similarity
+            if likeness >= self.options.faq:
+                similarities[row] = likeness
         return similarities
 
-    def _score_cosines(
-        self, vector: Vectors | None, rows: Rows, *, questions: bool = False
+    def _search_languages(
+        self, similarity: QuestionSimilarity, k: int, mask: SearchMask, *, questions: bool = False
+    ) -> list[Hits]:
+        """Search the passages of each language by its own query: the k nearest of each."""
+        queries = similarity.queries
+        return [
+            self.index.search_dense(
+                query.vector,
+                k=k,
+                mask=mask,
+                questions=questions,
+                languages=query.languages if len(queries) > 1 else frozenset(),
+            )
+            for query in queries
+        ]
+
+    def _score_similarity(
+        self, similarity: QuestionSimilarity | None, rows: Rows, *, questions: bool = False
     ) -> Scores:
-        if vector is None:
-            return np.full(len(rows), np.nan, dtype=np.float32)
-        return self.index.score_dense(vector, rows, questions=questions)
+        """Return the similarities of some rows (n,) to the question; NaN without a vector."""
+        scores = np.full(len(rows), np.nan, dtype=np.float32)
+        if similarity is None:
+            return scores
+        queries = [similarity.find_query(name) for name in self.index.samples.name_languages(rows)]
+        for query in similarity.queries:
+            places = np.flatnonzero([other is query for other in queries])
+            cosines = self.index.score_dense(query.vector, rows[places], questions=questions)
+            scores[places] = query.scale.normalise(cosines)
+        return scores
 
     def _gather_candidates(
         self,
         term_weights: TermWeights,
-        vector: Vectors | None,
+        similarity: QuestionSimilarity | None,
         mask: SearchMask,
         lanes: PriorityLanes,
         pool: int,
@@ -262,23 +299,22 @@ class Retriever:
             "identifier": lanes.name_shares,
             "question": lanes.faq_likeness,
         }
-        if vector is not None:
-            hits.append(self.index.search_dense(vector, k=pool, mask=mask))
-            rows_by_finder["dense"] = hits[1].rows.tolist()
+        if similarity is not None:
+            dense_hits = self._search_languages(similarity, pool, mask)
+            hits += dense_hits
+            rows_by_finder["dense"] = union_rows(dense_hits).tolist()
         rows = np.union1d(
             union_rows(hits), np.array([*lanes.name_shares, *lanes.faq_likeness], dtype=np.int64)
         )
         return _Candidates(
             rows,
             self.index.score_lexical(term_weights.query, rows, mask=mask),
-            self._score_cosines(vector, rows),
+            self._score_similarity(similarity, rows),
             {finder: frozenset(finder_rows) for finder, finder_rows in rows_by_finder.items()},
         )
 
-    def _cosine_weight(self, vector: Vectors | None, lexical: Scores) -> float:
-        """Return the weight of the cosine: 0 without a vector, more where words match little."""
-        if vector is None:
-            return 0.0
+    def _similarity_weight(self, lexical: Scores) -> float:
+        """Return the weight of the similarity of vectors: more where words match little."""
         if self.index.words_outdated:  # the words say nothing, not even that they meet little
             return self.options.dense
         missing = max(0.0, self.options.worded - float(lexical.max(initial=0.0)))
@@ -308,7 +344,7 @@ class Retriever:
     def _rank_candidates(
         self,
         term_weights: TermWeights,
-        vector: Vectors | None,
+        similarity: QuestionSimilarity | None,
         mask: SearchMask,
         lanes: PriorityLanes,
         look: int,
@@ -319,9 +355,9 @@ class Retriever:
         """
         options = self.options
         candidates = self._gather_candidates(
-            term_weights, vector, mask, lanes, max(options.pool, look)
+            term_weights, similarity, mask, lanes, max(options.pool, look)
         )
-        trust = self._cosine_weight(vector, candidates.lexical)
+        trust = self._similarity_weight(candidates.lexical) if similarity else 0.0
         words_weight = 0.0 if self.index.words_outdated else options.lexical
         scores = weigh_scores([(words_weight, candidates.lexical), (trust, candidates.dense)])
         in_lanes = np.array([row in lanes for row in candidates.rows.tolist()], dtype=np.bool_)
@@ -343,7 +379,7 @@ class Retriever:
             candidates.rows[positions],
             words_weight + trust + options.name + options.focus,
         )
-        if vector is None:
+        if similarity is None:
             scores[positions] += options.context * self._context_shares(term_weights, rows)
             total += options.context
         ranked = self._rank_by_sentences(

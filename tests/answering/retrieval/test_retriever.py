@@ -57,7 +57,7 @@ def test_a_filter_holds_in_every_lane(retrieve, where, wanted):
 
 def test_a_language_the_model_cannot_read_gets_no_vector(retrieve):
     found = retrieve(Question(text="退款几天到账"))
-    assert found.vector is None
+    assert found.similarity is None
     assert all(p.dense is None for p in found.passages)
     assert uris(found)[0] == "政策/退款.md"
 

@@ -18,6 +18,7 @@ from eval import stats
 from eval.case import Case
 from eval.imports import squad
 from indexes.chunk import SearchFilter
+from indexes.embedding.background import measure_background
 from indexes.index import Index
 from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import Question
@@ -55,7 +56,7 @@ def ask(
     index: Index, embed: Remembering, case: Case, where: SearchFilter = SearchFilter()
 ) -> Retrieval:
     """Find the passages for a case."""
-    retrieve = Retriever(index=index, embedder=embed)
+    retrieve = Retriever(index=index, embedder=embed, background=measure_background(embed))
     return retrieve(Question(text=case.question, where=where))
 
 

@@ -17,7 +17,6 @@ from eval.stats import Estimate, estimate_mean
 from indexes.chunk import Passage
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.answer import Answer, Outcome, Question
-from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.results import write_section
@@ -68,7 +67,7 @@ def ranks(
 ) -> list[int]:
     """Give the place (from 1; 99: none) of the first passage that meets each case."""
     options = replace(opened.retrieve.options, **weights)  # type: ignore[arg-type]
-    retrieve = Retriever(index=opened.index, embedder=opened.retrieve.embedder, options=options)
+    retrieve = replace(opened.retrieve, options=options)
     places = []
     for case in cases_:
         evidence = locate(case, opened)

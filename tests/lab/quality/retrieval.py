@@ -18,6 +18,7 @@ from eval.case import Case
 from eval.imports import financebench, scifact, squad
 from eval.ranking_metrics import compute_hit, compute_ndcg, compute_recall, remove_repeats
 from indexes.chunk import Chunk
+from indexes.embedding.background import measure_background
 from indexes.index import Index
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Question
@@ -73,7 +74,9 @@ def systems(index: Index, embed: Remembering) -> dict[str, Rank]:
         return index.read_chunks(index.search_dense(embed.embed_query(question), k=DEPTH).rows)
 
     def way(options: RetrieveOptions) -> Rank:
-        retrieve = Retriever(index=index, embedder=embed, options=options)
+        retrieve = Retriever(
+            index=index, embedder=embed, background=measure_background(embed), options=options
+        )
         return lambda q: [p.chunk for p in retrieve(Question(text=q), top_k=DEPTH).passages]
 
     whole = RetrieveOptions()
