@@ -8,7 +8,7 @@ import numpy as np
 
 from indexes.access_masks import AccessMasks
 from indexes.chunk import SearchFilter
-from indexes.search_results import Hits, RowMask, Vectors, merge_hits
+from indexes.search_results import Hits, RowMask, Rows, Scores, Vectors, merge_hits
 from indexes.store.row_layout import RowLayout, SearchMask
 from indexes.vector_samples import VectorSamples
 from indexes.vectors.faiss_store import SegmentSearcher
@@ -59,6 +59,14 @@ class DenseSearch:
         parts = self._layout.split_hits(entry_hits)
         hits = merge_hits([self._layout.to_chunk_hits(i, own, count) for i, own in parts], count)
         return self._keep_languages(hits, languages, k) if is_wider else hits
+
+    def score_chunks(self, vector: Vectors, rows: Rows, *, questions: bool) -> Scores:
+        """Score chunk rows (n,) exactly, as ``Index.score_dense`` says."""
+        best_scores = np.full(len(rows), np.nan, dtype=np.float32)
+        for i, entries, places in self._layout.find_entries(rows, questions=questions):
+            scores = self._layout.segments[i].dense.score_rows(vector, entries)
+            np.fmax.at(best_scores, places, scores)
+        return best_scores
 
     def _mark_entries(
         self, mask: SearchMask, *, questions: bool, languages: frozenset[str]

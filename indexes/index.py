@@ -410,10 +410,7 @@ class Index:
 
     def score_dense(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
         """Score chunk rows (n,) as ``search_dense`` does, exactly; NaN for one without a vector."""
-        best_scores = np.full(len(rows), np.nan, dtype=np.float32)
-        for i, entries, places in self._layout.find_entries(rows, questions=questions):
-            np.fmax.at(best_scores, places, self.segments[i].dense.score_rows(vector, entries))
-        return best_scores
+        return self._dense_search.score_chunks(vector, rows, questions=questions)
 
     def idf(self, term: str, mask: SearchMask | None = None) -> float:
         """Return the idf of a term among the live entries that the asker may see.
@@ -441,20 +438,11 @@ class Index:
 
     def find_row(self, chunk: str) -> int | None:
         """Return the row of a live chunk by its id, or None."""
-        for part, start in zip(self.segments, self._layout.starts, strict=False):
-            own_row = part.chunk_store.find_chunk_row(chunk)
-            if own_row is not None and self._live.chunks[start + own_row]:
-                return int(start + own_row)
-        return None
+        return self._layout.find_chunk_row(chunk, self._live.chunks)
 
     def list_neighbours(self, row: int, n: int) -> list[int]:
         """Return the rows up to n before and after a row in its document, itself included."""
-        i, _, own = next(self._layout.split_rows(np.array([row])))
-        start = int(self._layout.starts[i])
-        return [
-            start + neighbour
-            for neighbour in self.segments[i].chunk_store.neighbour_rows(int(own[0]), n)
-        ]
+        return self._layout.list_neighbours(row, n)
 
     def document_rows(self, document: ListedDocument) -> range:
         """Return the rows of a document's chunks."""

@@ -105,6 +105,21 @@ class RowLayout:
                 entries, places = entries[kept], places[kept]
             yield i, entries, part[places]
 
+    def find_chunk_row(self, chunk: str, live: RowFlags) -> int | None:
+        """Return the row of a chunk by its id, of one that lives; or None."""
+        for part, start in zip(self.segments, self.starts, strict=False):
+            own_row = part.chunk_store.find_chunk_row(chunk)
+            if own_row is not None and live[start + own_row]:
+                return int(start + own_row)
+        return None
+
+    def list_neighbours(self, row: int, n: int) -> list[int]:
+        """Return the rows up to n before and after a row in its document, itself included."""
+        i, _, own = next(self.split_rows(np.array([row])))
+        start = int(self.starts[i])
+        neighbours = self.segments[i].chunk_store.neighbour_rows(int(own[0]), n)
+        return [start + neighbour for neighbour in neighbours]
+
     def to_chunk_hits(self, i: int, hits: Hits, k: int) -> Hits:
         """Turn hits on entries of one segment into hits on chunk rows, each chunk once."""
         own = collapse_entries(hits, np.asarray(self.segments[i].owners), k)
