@@ -8,7 +8,7 @@ import numpy as np
 
 from indexes.access_masks import AccessMasks
 from indexes.chunk import SearchFilter
-from indexes.chunk_views import WHOLE_VIEW
+from indexes.chunk_views import QUESTION_VIEW, WHOLE_VIEW
 from indexes.search_results import Hits, RowMask, Rows, Scores, Vectors, merge_hits
 from indexes.store.row_layout import RowLayout, SearchMask
 from indexes.vector_samples import VectorSamples
@@ -70,11 +70,11 @@ class DenseSearch:
         """
         best_scores = np.full(len(rows), np.nan, dtype=np.float32)
         for i, entries, places in self._layout.find_entries(rows, questions=questions):
-            if not questions:
-                is_whole = np.asarray(self._layout.segments[i].kinds)[entries] == WHOLE_VIEW
-                entries, places = entries[is_whole], places[is_whole]
-            scores = self._layout.segments[i].dense.score_rows(vector, entries)
-            np.fmax.at(best_scores, places, scores)
+            segment = self._layout.segments[i]
+            kinds = np.asarray(segment.kinds)[entries]
+            counted = kinds == (QUESTION_VIEW if questions else WHOLE_VIEW)
+            scores = segment.dense.score_rows(vector, entries[counted])
+            np.fmax.at(best_scores, places[counted], scores)
         return best_scores
 
     def _mark_entries(

@@ -409,10 +409,7 @@ class Index:
         return flags
 
     def score_dense(self, vector: Vectors, rows: Rows, *, questions: bool = False) -> Scores:
-        """Score chunk rows (n,) by their whole text, exactly; NaN for one without a vector.
-
-        questions: by the question of FAQ entries instead.
-        """
+        """Score chunk rows (n,) by their whole text, or their question; NaN without a vector."""
         return self._dense_search.score_chunks(vector, rows, questions=questions)
 
     def idf(self, term: str, mask: SearchMask | None = None) -> float:
