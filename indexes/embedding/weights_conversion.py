@@ -26,7 +26,7 @@ from indexes.embedding.quantised_weights import (
     QuantisedWeights,
     check_weights,
 )
-from indexes.embedding.recipes import EMBEDDING_RECIPES, EXPORT_RECIPE
+from indexes.embedding.recipes import EMBEDDING_RECIPES, EXPORT_RECIPE, TOKENIZER_RECIPE
 from indexes.errors import ModelMissing
 from indexes.store import durability
 
@@ -43,7 +43,7 @@ def converted_folder(cache: Path) -> Path:
 
     Its name tells all that decides its bytes: another program makes one of its own beside it.
     """
-    numbers = f"{EMBEDDING_RECIPES['word-table']}.{EXPORT_RECIPE}"
+    numbers = f"{EMBEDDING_RECIPES['word-table']}.{EXPORT_RECIPE}.{TOKENIZER_RECIPE}"
     return cache / f"{MODEL_NAME}-{WEIGHTS_SHA256[:8]}.{numbers}"
 
 
@@ -151,7 +151,8 @@ def main() -> None:
 
     source, folder = Path(sys.argv[1]), Path(sys.argv[2])
     weights = QuantisedWeights(source)
-    unigram_tokenizer.write_unigram_file(weights.pieces, folder / PIECES_FILE)
+    version = hashlib.sha256(f"{WEIGHTS_SHA256} {TOKENIZER_RECIPE}".encode()).hexdigest()
+    unigram_tokenizer.write_unigram_file(weights.pieces, folder / PIECES_FILE, version=version)
     np.save(folder / WORDS_FILE, weights.read_word_rows(), allow_pickle=False)
     int8_graph.convert_graph(weights, folder / GRAPH_FILES[True])
     files = sorted(folder.iterdir())
