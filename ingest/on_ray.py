@@ -290,8 +290,8 @@ def _card_error(facts: Mapping[str, Any], card: EmbedderCard) -> IngestError:
     return IngestError(
         f"A node of the Ray cluster embeds with {facts['name']} ({facts['revision']}), this "
         f"machine with {card.name} ({card.revision}): other {', '.join(others)}. Nothing was "
-        "changed. Let all nodes share one [embed] cache, or run ragdesk doctor --prepare on each, with the "
-        "same packages and the same kind of device."
+        "changed. Let all nodes share one [embed] cache, or run ragdesk doctor --prepare on each, "
+        "with the same packages and the same kind of device."
     )
 
 
