@@ -22,7 +22,7 @@ import numpy as np
 from indexes.build import Build
 from indexes.chunk import Chunk, Validity
 from indexes.chunk_views import iter_views
-from indexes.embedding.embedder import Embedder
+from indexes.embedding.embedder import Embedder, EmbedderCard
 from indexes.errors import ModelMissing
 from indexes.store import segments, vector_journal
 from indexes.store.chunk_store import ChunkStore
@@ -48,13 +48,17 @@ BatchColumns = dict[str, Any]
 class RayWorkerSetting:
     """The setting of a Ray worker, the same on every node.
 
-    embedder: opens the embedder. shelves: files of the chunk stores that name the vectors which are
-    published already. folder: where parts of the journal go.
+    embedder: opens the embedder. card: the driver's; a node of another one embeds nothing.
+    find_tokenizer: gives the file of the tokenizer on that node, once its embedder was opened; else
+    tokenizer is there on all of them. shelves: files of the chunk stores that name the vectors
+    which are published already. folder: where parts of the journal go.
     """
 
     embedder: Callable[[], Embedder]
+    card: EmbedderCard
     guard: GuardOptions
     tokenizer: Path
+    find_tokenizer: Callable[[], Path] | None
     split: Mapping[str, Any]
     shelves: Sequence[Path]
     folder: Path
@@ -66,10 +70,11 @@ class RayWorker:
     def __init__(self, setting: RayWorkerSetting) -> None:
         self._setting = setting
         self._resources = ExitStack()
+        self._embedder = setting.embedder()  # first: it may make the tokenizer's file
+        tokenizer = setting.find_tokenizer() if setting.find_tokenizer else setting.tokenizer
         options = replace(setting.guard, workers=1)
-        guard = Guard(options, tokenizer=setting.tokenizer, split=setting.split)
+        guard = Guard(options, tokenizer=tokenizer, split=setting.split)
         self._guard = self._resources.enter_context(guard)
-        self._embedder = setting.embedder()
         self._chunk_stores = [
             self._resources.enter_context(closing(ChunkStore(file))) for file in setting.shelves
         ]
@@ -86,13 +91,15 @@ class RayWorker:
         for outcome in outcomes:
             if isinstance(outcome, ParsedDocument):
                 chunks.extend(outcome.chunks)
-        part = self._embed(chunks)
+        is_same = self._embedder.card == self._setting.card
+        part = self._embed(chunks) if is_same else ""  # the journal is of the driver's embedder
         return {  # as Ray Data wants it: a column each
             "raw": batch["raw"],
             "frame": np.array([_outcome_frame(outcome) for outcome in outcomes], dtype=object),
             "skipped": np.array([_skip_reason(outcome) for outcome in outcomes], dtype=object),
             "part": np.array([part] * len(outcomes), dtype=object),
             "versions": np.array([_describe_versions()] * len(outcomes), dtype=object),
+            "card": np.array([_describe_card(self._embedder.card)] * len(outcomes), dtype=object),
         }
 
     def _embed(self, chunks: Sequence[Chunk]) -> str:
@@ -151,6 +158,8 @@ class RayRunner:
                     "A node of the Ray cluster reads documents by other versions than this machine."
                     " Nothing was changed. Install the same ragdesk on all nodes."
                 )
+            if row["card"] != _describe_card(self._setting.card):
+                raise _card_error(json.loads(row["card"]), self._setting.card)
             if (part := str(row["part"])) not in taken:
                 taken.add(part)
                 self._build.journal.take_part(part)
@@ -180,8 +189,17 @@ class RayRunner:
         )
 
 
-def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> RunnerFactory:
-    """Return a factory of Ray runners. `embedder` opens an embedder on each node."""
+def make_ray_runner(
+    options: RayOptions,
+    embedder: Callable[[], Embedder],
+    card: EmbedderCard,
+    find_tokenizer: Callable[[], Path] | None = None,
+) -> RunnerFactory:
+    """Return a factory of Ray runners.
+
+    embedder, find_tokenizer: open an embedder on each node, and find the tokenizer's file there.
+    card: of this machine's embedder; each node must have the same.
+    """
 
     @contextmanager
     def open_runner(
@@ -190,8 +208,10 @@ def make_ray_runner(options: RayOptions, embedder: Callable[[], Embedder]) -> Ru
         parts = build.base.segments if build.base and not build.stale_reason else ()
         setting = RayWorkerSetting(
             embedder=embedder,
+            card=card,
             guard=guard,
             tokenizer=tokenizer,
+            find_tokenizer=find_tokenizer,
             split=split,
             shelves=[part.chunk_store.file.absolute() for part in parts],
             folder=build.journal.folder.absolute(),
@@ -258,6 +278,21 @@ def _raw_from_json(fields: Mapping[str, Any]) -> Raw:
 
 def _describe_versions() -> str:
     return json.dumps(list_code_versions(), sort_keys=True)
+
+
+def _describe_card(card: EmbedderCard) -> str:
+    return json.dumps(asdict(card), sort_keys=True)
+
+
+def _card_error(facts: Mapping[str, Any], card: EmbedderCard) -> IngestError:
+    """Return the error of a node whose embedder has other facts than this machine's card."""
+    others = [name for name, value in asdict(card).items() if facts.get(name) != value]
+    return IngestError(
+        f"A node of the Ray cluster embeds with {facts['name']} ({facts['revision']}), this "
+        f"machine with {card.name} ({card.revision}): other {', '.join(others)}. Nothing was "
+        "changed. Let all nodes share one [embed] cache, or run ragdesk doctor --prepare on each, "
+        "with the same packages and the same kind of device."
+    )
 
 
 def _outcome_frame(outcome: ParseOutcome) -> bytes:

@@ -44,7 +44,8 @@ class RayOptions:
 
     address: the cluster's address, such as ``ray://head:10001``. ``auto`` takes the one that this
         machine belongs to; empty starts one here. HOME must lie on a disk that every node mounts
-        under the same path.
+        under the same path; so must the folder of embed.cache, or ``ragdesk doctor --prepare`` has
+        to run on each node. A node that embeds with another model is refused.
     workers: worker processes at the same time; 0 is as many as the cluster has room for.
     cpus: CPUs reserved for each worker.
     gpus: GPUs reserved for each worker, such as 1 or 0.5. With a GPU set embed.device to ``cuda``

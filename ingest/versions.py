@@ -2,11 +2,10 @@
 
 No source text is hashed: a comment changes no document, and a change that matters is a number
 that somebody raised, which ``tests/golden`` asks for. What is data and not code, as the tokenizer's
-file, goes by its digest. Texts that come out the same are not embedded again, so a new version
-costs parsing only.
+file, goes by its digest, or by the version that it names. Texts that come out the same are not
+embedded again, so a new version costs parsing only.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from indexes import program_versions
+from indexes.embedding import recipes
+from indexes.embedding.tokenizer import identify_tokenizer
 from ingest import split
 from ingest.parse import parser_table
 
@@ -24,7 +25,7 @@ UNNOTED = "no versions were noted with them (ragdesk 0.1.0)"
 class ReadingVersions:
     """All that decides, beside its bytes, how a document is parsed and split.
 
-    options: the splitter's. tokenizer: SHA-256 of the file whose tokens it counts. split: version
+    options: the splitter's. tokenizer: names the file whose tokens it counts. split: version
     of the splitter. parsers: versions by media type.
     """
 
@@ -36,8 +37,8 @@ class ReadingVersions:
     @classmethod
     def of_code(cls, tokenizer: Path, options: Mapping[str, Any]) -> Self:
         """Return the versions of this program, with these settings of the splitter."""
-        digest = hashlib.sha256(tokenizer.read_bytes()).hexdigest()
-        return cls(options=dict(options), tokenizer=digest, **list_reading_versions())
+        identity = identify_tokenizer(tokenizer)
+        return cls(options=dict(options), tokenizer=identity, **list_reading_versions())
 
     def to_facts(self) -> dict[str, Any]:
         """Return the versions as plain values, as a manifest keeps them."""
@@ -89,4 +90,8 @@ def list_code_versions() -> dict[str, Any]:
 
     Every process of one job has the same: children that parse, and nodes that embed.
     """
-    return {**list_reading_versions(), **program_versions.list_index_versions()}
+    return {
+        **list_reading_versions(),
+        **program_versions.list_index_versions(),
+        "pieces": recipes.TOKENIZER_RECIPE,
+    }

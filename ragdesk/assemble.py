@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from indexes.chunk import Passage
-from indexes.embedding.background import open_background
-from indexes.embedding.embedder import Embedder, EmbedderCard, find_model_files, open_embedder
+from indexes.embedding.background import Background, open_background
+from indexes.embedding.embedder import (
+    Embedder,
+    EmbedderCard,
+    EmbedOptions,
+    find_model_files,
+    open_embedder,
+)
 from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.errors import (
     CollectionBusy,
@@ -132,6 +138,18 @@ class Workspace:
         """Return the embedders of the collections; none is loaded before it is needed."""
         pool = EmbedderPool(self.models_folder)
         return CollectionEmbedders(self.settings.embed, pool, self._fixed_embedder)
+
+    @cached_property
+    def _backgrounds(self) -> dict[EmbedderCard, Background]:
+        return {}
+
+    def open_background(self, embedder: Embedder) -> Background:
+        """Open the background of a model, measured once even where no cache can be written."""
+        background = self._backgrounds.get(embedder.card)
+        if background is None:
+            background = open_background(embedder, self.models_folder)
+            self._backgrounds[embedder.card] = background
+        return background
 
     @cached_property
     def rerank(self) -> Reranker | None:
@@ -278,7 +296,7 @@ class Workspace:
         retrieve = Retriever(
             index=index,
             embedder=embedder,
-            background=open_background(embedder, self.models_folder),
+            background=self.open_background(embedder),
             options=self.settings.retrieve,
             rerank=self.rerank,
         )
@@ -355,7 +373,7 @@ class Workspace:
         return IngestJob(
             collection=folder,
             embedder=used.embedder,
-            tokenizer=find_model_files(used.options, self.models_folder).tokenizer,
+            tokenizer=_find_tokenizer(used.options, self.models_folder),
             model_place=None if self._fixed_embedder else used.place,
             keeps_model=choice is None and used.facts is not None,
             chooses_model=used.is_chosen,
@@ -375,8 +393,12 @@ class Workspace:
 
         settings = self.settings
         embed_options = replace(used.options, threads=max(1, int(settings.ray.cpus)))
+        cache = self.models_folder.absolute()
         return make_ray_runner(
-            settings.ray, partial(open_embedder, embed_options, self.models_folder.absolute())
+            settings.ray,
+            partial(open_embedder, embed_options, cache),
+            used.embedder.card,
+            partial(_find_tokenizer, embed_options, cache),
         )
 
     def change_document(
@@ -397,6 +419,11 @@ class Workspace:
         for skipped in report.document.skipped if report.document else ():
             raise Unreadable(f"{uri}: {skipped.reason}")
         return report
+
+
+def _find_tokenizer(options: EmbedOptions, cache: Path) -> Path:
+    """Find the tokenizer's file of a model on the machine that calls."""
+    return find_model_files(options, cache).tokenizer
 
 
 def _compact_segments(job: IngestJob) -> None:

@@ -113,8 +113,9 @@ class SelfTest:
         """Prepare the models of the settings and of every collection."""
         workspace = self.workspace
         started = time.perf_counter()
-        name = workspace.embedders.open_configured().card.name
-        yield _prepared_finding("settings", name, started)
+        embedder = workspace.embedders.open_configured()
+        workspace.open_background(embedder)
+        yield _prepared_finding("settings", embedder.card.name, started)
         for collection in workspace.list_collections():
             folder = workspace.collection_folder(collection)
             facts = find_embedder_facts(folder)
@@ -122,11 +123,12 @@ class SelfTest:
                 continue
             started = time.perf_counter()
             try:
-                name = workspace.embedders.open_own(folder, facts).card.name
+                embedder = workspace.embedders.open_own(folder, facts)
             except IndexMismatch as error:
                 yield Finding(what=f"prepare {collection}", state="bad", found=str(error))
                 continue
-            yield _prepared_finding(collection, name, started)
+            workspace.open_background(embedder)
+            yield _prepared_finding(collection, embedder.card.name, started)
 
     def embedder(self) -> Iterator[Finding]:
         """Check whether the embedder's vectors make sense."""

@@ -7,7 +7,7 @@ that cannot be exported); both give an Embedder.
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -175,6 +175,31 @@ def find_model_files(options: EmbedOptions, cache: Path, *, converts: bool = Tru
     return model_files.find_model(options.model, cache, weights=options.weights, converts=converts)
 
 
+def resolve_options(options: EmbedOptions, cache: Path) -> EmbedOptions:
+    """Return the options with all that is left open decided: equal ones open the same embedder.
+
+    The model goes by its name and digest, wherever it lies. Raises ModelMissing.
+    """
+    model = find_model_files(options, cache, converts=False)
+    named = f"{model.name} {model.digest}"
+    if options.model == NO_MODEL:
+        return EmbedOptions(model=named)
+    backend = _choose_backend(options, model)
+    device = _choose_torch_device(options.device) if backend == "torch" else "cpu"
+    return replace(
+        options,
+        model=named,
+        query_prefix=options.query_prefix or model.query_prefix,
+        passage_prefix=options.passage_prefix or model.passage_prefix,
+        backend=backend,
+        device=device,
+        threads=options.threads or _count_cores(),
+        weights="",
+        cache="",
+        reads_cjk=model.reads_cjk if options.reads_cjk is None else options.reads_cjk,
+    )
+
+
 def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     """Open the embedder that the options ask for; exports the model on its first use (3 s).
 
@@ -239,6 +264,14 @@ def _choose_backend(options: EmbedOptions, model: ModelFiles) -> Backend:
             return "torch"
     cost = INT8_COST.get(model.digest[:16])
     return "onnx-int8" if cost is not None and cost <= ACCEPTED_COST else "onnx"
+
+
+def _choose_torch_device(device: str) -> str:
+    if device != "auto":
+        return device
+    from indexes.embedding import on_torch  # noqa: PLC0415 - importing torch takes seconds
+
+    return "cuda" if on_torch.has_gpu() else "cpu"
 
 
 def _count_cores() -> int:

@@ -5,11 +5,11 @@ While one model is loaded, which takes seconds, the others are to be had without
 
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 
-from indexes.embedding import model_files
-from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
+from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder, resolve_options
+from indexes.embedding.recipes import name_int8_revision
+from indexes.errors import ModelMissing
 
 
 class EmbedderPool:
@@ -26,7 +26,7 @@ class EmbedderPool:
 
         What failed is tried again by the next who asks. Raises ModelMissing.
         """
-        key = self._make_key(options)
+        key = resolve_options(options, self.cache)
         with self._lock:
             opening = self._openings.get(key)
             is_first = opening is None
@@ -34,12 +34,16 @@ class EmbedderPool:
                 opening = self._openings[key] = Future()
         if is_first:
             self._load(key, options, opening)
-        return opening.result()
-
-    def _make_key(self, options: EmbedOptions) -> EmbedOptions:
-        """Return the options by which one model is one, whatever name it goes by."""
-        model = model_files.find_model(options.model, self.cache)
-        return replace(options, model=f"{model.name} {model.digest}", cache="")
+        may_fall_back = options.backend == "auto"
+        try:
+            embedder = opening.result()
+        except ModelMissing:
+            if may_fall_back and not is_first:  # the first was told a backend, and had no other
+                return self.open(options)
+            raise
+        if may_fall_back or not _fell_back(key, embedder):
+            return embedder
+        return open_embedder(options, self.cache)  # it says why this backend cannot be had
 
     def _load(self, key: EmbedOptions, options: EmbedOptions, opening: Future[Embedder]) -> None:
         try:
@@ -65,3 +69,9 @@ class EmbedderPool:
             ),
             embedder,
         )
+
+
+def _fell_back(key: EmbedOptions, embedder: Embedder) -> bool:
+    """Tell whether torch stands in for int8, as it does for ``auto`` where no graph can be made."""
+    is_int8 = embedder.card.revision.endswith(name_int8_revision())
+    return key.backend == "onnx-int8" and not is_int8 and not embedder.card.words_only

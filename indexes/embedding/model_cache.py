@@ -1,9 +1,14 @@
 """Keep what is costly to make from a model's files in small files."""
 
 import contextlib
+import errno
+import fcntl
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+# What a file system says that locks nothing, as some that a network mounts.
+_LOCKLESS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
 
 
 def remember_value(file: Path, compute: Callable[[], str]) -> str:
@@ -43,3 +48,19 @@ def remember_bytes(
     with contextlib.suppress(OSError):
         write_cache_file(file, data)
     return data
+
+
+@contextlib.contextmanager
+def lock_file(file: Path) -> Iterator[None]:
+    """Hold the lock of a file for a block; wait for whoever holds it, in any process.
+
+    The file stays, as one that is removed locks nobody out. Where the file system has no locks,
+    the block runs without one. Raises OSError.
+    """
+    with file.open("ab") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _LOCKLESS:
+                raise
+        yield

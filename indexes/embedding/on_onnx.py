@@ -60,15 +60,23 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
     threads: CPU cores used in all. Word vectors are read from their mapped file, so only what was
     needed of its 54 MB lies in memory. Raises ModelMissing.
     """
-    graph = model.folder / weights_conversion.GRAPH_FILES[True]
-    if not int8:
-        if model.weights is None:
-            raise ModelMissing(f"{model.name} in fp32 needs its weights: set embed.weights.")
-        graph = weights_conversion.write_fp32_graph(model.weights, model.folder)
+    if not int8 and model.weights is None:
+        raise ModelMissing(f"{model.name} in fp32 needs its weights: set embed.weights.")
+    try:
+        pieces = UnigramTokenizer(model.tokenizer)
+        words = np.load(model.folder / weights_conversion.WORDS_FILE, mmap_mode="r")
+        graph = (
+            (model.folder / weights_conversion.GRAPH_FILES[True]).read_bytes()
+            if int8 or model.weights is None
+            else weights_conversion.read_fp32_graph(model.weights, model.folder)
+        )
+    except (OSError, ValueError) as error:  # it was removed or changed since it was checked
+        raise ModelMissing(
+            f"{model.folder} holds no whole {model.name} ({error}). Delete that folder and try "
+            "again."
+        ) from error
     # Written as it is to run: a library's fusions would make other vectors.
-    session = _open_session(graph.read_bytes(), threads=1, fuses=False)
-    pieces = UnigramTokenizer(model.tokenizer)
-    words = np.load(model.folder / weights_conversion.WORDS_FILE, mmap_mode="r")
+    session = _open_session(graph, threads=1, fuses=False)
 
     def run(text: str) -> NDArray[np.float32]:
         vectors = dequantise_rows(words[pieces.encode(text, model.max_tokens)])

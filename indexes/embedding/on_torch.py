@@ -18,7 +18,11 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from indexes.embedding.model_files import ModelFiles, TextEncoder
-from indexes.embedding.quantised_weights import QuantisedWeights, dequantise_rows
+from indexes.embedding.quantised_weights import (
+    QuantisedWeights,
+    check_weights,
+    dequantise_rows,
+)
 from indexes.embedding.unigram_tokenizer import UnigramTokenizer
 from indexes.errors import ModelMissing
 
@@ -77,6 +81,7 @@ def open_multilingual_bert(model: ModelFiles, *, device: str = "auto", threads: 
         device = "cuda" if has_gpu() else "cpu"
     if model.weights is None:
         raise ModelMissing(f"{model.name} on torch needs its weights: set embed.weights.")
+    check_weights(model.weights)
     bert: Any = _build_bert(QuantisedWeights(model.weights))  # transformers' hints fit no call
     pieces = UnigramTokenizer(model.tokenizer)
     try:

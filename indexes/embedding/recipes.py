@@ -6,6 +6,9 @@ gives: collections of another number are embedded anew.
 
 EMBEDDING_RECIPES = {"fp32": 1, "int8": 1, "none": 1, "word-table": 1}
 EXPORT_RECIPE = 1  # counts changes of export and quantisation that change vectors
+TOKENIZER_RECIPE = 1
+"""Counts changes of where the pieces of the packaged multilingual model begin: documents are split
+anew, and only what comes out otherwise is embedded."""
 _INT8_MARK = "-int8."
 
 

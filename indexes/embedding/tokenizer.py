@@ -3,6 +3,7 @@
 Opened from one file, without the model: the limited child that splits documents uses it too.
 """
 
+import hashlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -12,7 +13,11 @@ from pathlib import Path
 
 import tokenizers
 
-from indexes.embedding.unigram_tokenizer import UNIGRAM_SUFFIX, UnigramTokenizer
+from indexes.embedding.unigram_tokenizer import (
+    UNIGRAM_SUFFIX,
+    UnigramTokenizer,
+    read_unigram_version,
+)
 
 # Characters that one piece may stand for; beyond, it counts by its characters.
 LONGEST_WORD_PIECE = 32
@@ -67,6 +72,17 @@ class Tokenizer:
             all_starts = self._iter_starts([text[start:end] for start, end in batch])
             for (base, _), starts in zip(batch, all_starts, strict=True):
                 yield [base + start for start in starts] if base else starts
+
+
+def identify_tokenizer(file: Path) -> str:
+    """Return what changes with the pieces that a tokenizer's file gives, and with nothing else.
+
+    That is the SHA-256 of a ``tokenizer.json``. The other file holds what a library wrote, which
+    its next release may write otherwise, so it names its version itself.
+    """
+    if file.suffix == UNIGRAM_SUFFIX:
+        return read_unigram_version(file)
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 class _JsonTokenizer:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import marisa_trie  # type: ignore[import-not-found]  # ships no hints
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from indexes.embedding.quantised_weights import PieceTable
 
 UNIGRAM_SUFFIX = ".unigram"
-_MAGIC = b"RDUNIGRAM1\n"
+_MAGIC = b"RDUNIGRAM2\n"
 _SPACE = "▁"  # what white space is in a piece
 _NO_KEY = -1
 _UNKNOWN_PENALTY = 10.0  # below the least score, as SentencePiece has it
@@ -45,12 +46,7 @@ class UnigramTokenizer:
     def __init__(self, file: Path) -> None:
         """Open a file that ``write_unigram_file`` wrote. Raises ValueError where it is none."""
         data = file.read_bytes()
-        if not data.startswith(_MAGIC):
-            raise ValueError(f"{file} is no file of a unigram tokenizer.")
-        (size,) = struct.unpack_from("<I", data, len(_MAGIC))
-        place = len(_MAGIC) + 4
-        head = json.loads(data[place : place + size])
-        place += size
+        head, place = _read_head(data, file)
         count = head["count"]
         self._scores = array("f", data[place : place + 4 * count])
         self._ids = array("i", data[place + 4 * count : place + 8 * count])
@@ -151,8 +147,26 @@ class UnigramTokenizer:
             last = key
 
 
-def write_unigram_file(table: PieceTable, file: Path) -> None:
-    """Write the pieces of a tokenizer into a file that ``UnigramTokenizer`` opens."""
+def read_unigram_version(file: Path) -> str:
+    """Return the version that a file was written with. Raises ValueError where it is none."""
+    head, _ = _read_head(file.read_bytes(), file)
+    return str(head["version"])
+
+
+def _read_head(data: bytes, file: Path) -> tuple[dict[str, Any], int]:
+    """Return a file's head and the place behind it."""
+    if not data.startswith(_MAGIC):
+        raise ValueError(f"{file} is no file of a unigram tokenizer.")
+    (size,) = struct.unpack_from("<I", data, len(_MAGIC))
+    place = len(_MAGIC) + 4
+    return json.loads(data[place : place + size]), place + size
+
+
+def write_unigram_file(table: PieceTable, file: Path, *, version: str) -> None:
+    """Write the pieces of a tokenizer into a file that ``UnigramTokenizer`` opens.
+
+    version: names how texts are split, whatever bytes a release of the trie's library writes.
+    """
     known = [
         piece for number, piece in enumerate(table.pieces) if piece and number not in table.special
     ]
@@ -166,6 +180,7 @@ def write_unigram_file(table: PieceTable, file: Path) -> None:
             ids[key], scores[key] = number, table.scores[number]
     head = json.dumps(
         {
+            "version": version,
             "count": len(trie),
             "begin": table.begin,
             "end": table.end,

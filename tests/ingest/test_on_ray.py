@@ -1,5 +1,6 @@
 """A real cluster of Ray nodes on this machine, whose workers and drivers die."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -76,7 +77,7 @@ def job(collection, *, cluster=None, embedder=HashEmbedder):
         embedder=HashEmbedder(),
         tokenizer=TOKENIZER,
         guard=GuardOptions(workers=1),
-        remote_runner=make_ray_runner(options, embedder) if options else None,
+        remote_runner=make_ray_runner(options, embedder, HashEmbedder().card) if options else None,
     )
 
 
@@ -113,8 +114,6 @@ def test_a_cluster_makes_what_this_machine_makes(cluster, kb, tmp_path):
 
 def test_a_killed_worker_changes_nothing(cluster, kb, tmp_path):
     """A process that Ray did not expect to lose, amid a batch."""
-    import functools  # noqa: PLC0415
-
     flag = tmp_path / "flag"
     flag.touch()
     far = job(tmp_path / "far", cluster=cluster, embedder=functools.partial(mortal, str(flag))).run(
@@ -188,3 +187,15 @@ def test_a_node_of_another_version_is_refused(cluster, tmp_path, monkeypatch):
     with pytest.raises(IngestError, match="Install the same ragdesk on all nodes"):
         newer.run([kb])
     assert not generations.list_generations(newer.collection)
+
+
+def test_a_node_of_another_model_is_refused_and_leaves_no_vectors(cluster, tmp_path):
+    """As one whose cache was not prepared has it: the same settings name another model there."""
+    kb = write(tmp_path / "kb", {"a.md": "# A\n\nWords."})
+    card = replace(HashEmbedder().card, name="another", revision="2")
+    embedder = functools.partial(HashEmbedder, card=card)
+    other = job(tmp_path / "home" / "collections" / "x", cluster=cluster, embedder=embedder)
+    with pytest.raises(IngestError, match=r"embeds with another \(2\), this machine with"):
+        other.run([kb])
+    assert not generations.list_generations(other.collection)
+    assert not [f for f in (other.collection / "journal").rglob("*") if f.is_file()]

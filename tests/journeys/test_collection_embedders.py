@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from fakes import HashEmbedder
 from tiny_encoder import tiny_bert
 
 from indexes.embedding import model_files
+from indexes.embedding.embedder import EmbedOptions
 from indexes.embedding.model_files import ENGLISH_MODEL, ModelFiles
 from indexes.store.strict_json import checksum_facts
 from ingest.model_memory import MODEL_MEMORY_FILE, read_model_memory
@@ -17,7 +20,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.cli import ingest as ingest_verb
 from ragdesk.cli.main import cli
 from ragdesk.cli.shared_options import CliCall
-from ragdesk.settings import load_settings
+from ragdesk.settings import Settings, load_settings
 
 MINILM = "all-MiniLM-L6-v2"
 TEXTS = {
@@ -111,9 +114,9 @@ def test_a_default_that_changed_with_the_program_moves_nothing_by_itself(home, t
     run(home, "ingest", "kb", model=ENGLISH_MODEL)
     find = model_files.find_model
 
-    def find_newer(model: str, cache: Path) -> ModelFiles:
+    def find_newer(model: str, cache: Path, **more: Any) -> ModelFiles:
         """Find the tiny model where a newer program's ``packaged`` is asked for."""
-        return find(str(tiny) if model == "packaged" else model, cache)
+        return find(str(tiny) if model == "packaged" else model, cache, **more)
 
     monkeypatch.setattr(model_files, "find_model", find_newer)
     kept = run(home, "ingest", "kb")
@@ -171,9 +174,21 @@ def test_the_doctor_prepares_what_settings_and_collections_need(home, tiny, tmp_
     assert prepared["prepare settings"].startswith("none is ready")
     assert prepared["prepare local"].startswith("tiny is ready")
     assert len([*(tmp_path / "image").glob("*.onnx")]) == 1
+    assert len([*(tmp_path / "image/background").iterdir()]) == 1
     models = {one["what"]: one["state"] for one in findings if one["what"].startswith("model ")}
     assert models["model packaged-english"] == "ok"
     assert not (home / "models").exists()
+
+
+def test_a_background_is_measured_once_where_no_cache_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    settings = Settings(embed=EmbedOptions(cache=str(tmp_path / "file" / "cache")))
+    embedder = HashEmbedder()
+    workspace = Workspace(tmp_path, settings, embedder)
+    background = workspace.open_background(embedder)
+    texts = len(embedder.asked)
+    assert workspace.open_background(HashEmbedder()) is background
+    assert len(embedder.asked) == texts
 
 
 def test_a_watch_moves_nothing_after_its_first_job(home, tiny, tmp_path):

@@ -1,13 +1,15 @@
 """The packaged multilingual model: read, converted, and held against a plain forward pass."""
 
 import math
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from scipy.special import erf
 
-from indexes.embedding import embedder, weights_conversion
+from indexes.embedding import on_onnx, weights_conversion
 from indexes.embedding.embedder import EmbedOptions, open_embedder
 from indexes.embedding.model_files import find_model
 from indexes.embedding.quantised_weights import (
@@ -118,17 +120,88 @@ def test_a_question_finds_what_answers_it_in_the_other_language(packaged):
     assert (passages @ packaged.embed_query("退款几天到账？")).argmax() == 0
 
 
-def test_a_damaged_conversion_is_made_anew(weights, cache, tmp_path):
+def test_a_damaged_conversion_is_made_anew_once(weights, cache, tmp_path, monkeypatch):
+    """Two that see the damage at the same time: the second takes what the first has made."""
     del weights
     folder = weights_conversion.converted_folder(tmp_path)
     shutil.copytree(find_model("packaged", cache).folder, folder)
-    graph = folder / weights_conversion.GRAPH_FILES[True]
-    with graph.open("r+b") as opened:
-        opened.seek(5_000)
-        opened.write(b"\xff")
-    assert not weights_conversion.is_converted(folder)
-    assert find_model("packaged", tmp_path).folder == folder
+    for name in ("pieces.unigram", "int8.onnx", "words.npy"):
+        assert weights_conversion.is_converted(folder)
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[:5_000] + bytes(len(whole) - 5_000))
+        assert not weights_conversion.is_converted(folder)
+        if name != "words.npy":
+            (folder / name).write_bytes(whole)
+    dead, young = (tmp_path / f".tmp-{n}-multilingual-e5-small-0.0" for n in ("dead", "young"))
+    dead.mkdir()
+    young.mkdir()
+    os.utime(dead, (0, 0))
+    conversions = []
+    run = weights_conversion._run_conversion
+
+    def count(file, draft):
+        conversions.append(draft)
+        run(file, draft)
+
+    monkeypatch.setattr(weights_conversion, "_run_conversion", count)
+    with ThreadPoolExecutor(2) as pool:
+        models = list(pool.map(lambda _: find_model("packaged", tmp_path), range(2)))
+    assert [model.folder for model in models] == [folder] * 2
     assert weights_conversion.is_converted(folder)
+    assert len(conversions) == 1
+    assert [*tmp_path.glob(".tmp-*")] == [young]
+
+
+def test_a_seal_of_nothing_is_none(weights, cache, tmp_path):
+    del weights
+    folder = weights_conversion.converted_folder(tmp_path)
+    shutil.copytree(find_model("packaged", cache).folder, folder)
+    (folder / weights_conversion.SEAL_FILE).write_text("{}")
+    assert not weights_conversion.is_converted(folder)
+
+
+def test_word_vectors_that_vanish_are_named(weights, cache, tmp_path):
+    del weights
+    folder = weights_conversion.converted_folder(tmp_path)
+    shutil.copytree(find_model("packaged", cache).folder, folder)
+    model = find_model("packaged", tmp_path)
+    (folder / weights_conversion.WORDS_FILE).write_bytes(b"no array")
+    with pytest.raises(ModelMissing, match="Delete that folder and"):
+        on_onnx.open_multilingual_encoder(model, int8=True, threads=1)
+
+
+def test_an_fp32_graph_is_sealed_and_its_draft_removed(weights, cache, tmp_path):
+    del weights
+    source = find_model("packaged", cache).weights
+    graph = weights_conversion.read_fp32_graph(source, tmp_path)
+    file = tmp_path / weights_conversion.GRAPH_FILES[False]
+    file.write_bytes(graph[:-1])
+    assert weights_conversion.read_fp32_graph(source, tmp_path) == graph == file.read_bytes()
+    file.unlink()
+    file.mkdir()  # nothing can be put there
+    with pytest.raises(ModelMissing, match="cannot be written into"):
+        weights_conversion.read_fp32_graph(source, tmp_path)
+    assert not [*tmp_path.glob(".tmp-*")]
+
+
+def test_torch_refuses_another_file(weights, cache, tmp_path):
+    """Its layout is right, its numbers are not: only its digest tells."""
+    del weights
+    model = find_model("packaged", cache)
+    body = bytearray(model.weights.read_bytes())
+    body[-1] ^= 1
+    (tmp_path / "weights.bin").write_bytes(body)
+    with pytest.raises(ModelMissing, match="another file"):
+        open_embedder(
+            EmbedOptions(backend="torch", device="cpu", weights=str(tmp_path / "weights.bin")),
+            cache,
+        )
+
+
+def test_each_number_of_a_conversion_is_in_its_name(monkeypatch, tmp_path):
+    before = weights_conversion.converted_folder(tmp_path)
+    monkeypatch.setattr(weights_conversion, "EXPORT_RECIPE", weights_conversion.EXPORT_RECIPE + 1)
+    assert weights_conversion.converted_folder(tmp_path) != before
 
 
 def test_another_file_is_refused(tmp_path):
@@ -144,8 +217,3 @@ def test_another_file_is_refused(tmp_path):
 def test_without_its_weights_packaged_is_the_english_model(monkeypatch, tmp_path):
     monkeypatch.setattr("indexes.embedding.model_files.find_packaged_weights", lambda: None)
     assert find_model("packaged", tmp_path).name == "all-MiniLM-L6-v2"
-
-
-def test_what_int8_costs_is_accepted(weights):
-    del weights
-    assert embedder.INT8_COST["1571fc9827503943"] <= embedder.ACCEPTED_COST

@@ -84,7 +84,7 @@ def main() -> None:
 
 def open_word_vectors(weights: QuantisedWeights, file: Path) -> WordVectors:
     """Give the function that looks up the word vectors (1, n, hidden) of a text."""
-    write_unigram_file(weights.pieces, file)
+    write_unigram_file(weights.pieces, file, version="")
     pieces, rows = UnigramTokenizer(file), weights.read_word_rows()
     return lambda text: dequantise_rows(rows[pieces.encode(text, WINDOW)])[None]
 

@@ -65,11 +65,12 @@ def run(place: Path, models: Path, folder: Path, address: str = "", batch: int =
 
     open_one = partial(open_embedder, EmbedOptions(threads=1), models)
     options = RayOptions(address=address, batch=batch)
+    embedder = open_embedder(EmbedOptions(), models)
     job = IngestJob(
         collection=place,
-        embedder=open_embedder(EmbedOptions(), models),
+        embedder=embedder,
         tokenizer=find_model("packaged", models).tokenizer,
-        remote_runner=make_ray_runner(options, open_one) if address else None,
+        remote_runner=make_ray_runner(options, open_one, embedder.card) if address else None,
     )
     began = time.perf_counter()
     report = job.run([folder])

@@ -30,7 +30,7 @@ from tests.lab.results import RESULTS, write_section
 
 FILE = 200_000  # bytes of a file, about
 WORDS = 30_000  # of the vocabulary; drawn as words of a language are, the n-th at 1 / n
-OFF = '[embed]\nmodel = "none"\n'
+OFF = 'model = "none"\n'
 STYLE = """<style>text{font:10px sans-serif;fill:#555}polyline{fill:none;stroke:#2563eb;
 stroke-width:2}.aim{stroke:#999;stroke-dasharray:4 4}.grid{stroke:#ccc}</style>"""
 
@@ -117,9 +117,9 @@ def measure(megabytes: float, models: Path, *, vectors: bool) -> Point:
         home = Path(place, "home")
         folder.mkdir()
         home.mkdir()
-        (home / "models").symlink_to(models.absolute())
         size = 0
-        (home / "own.toml").write_text("" if vectors else OFF, encoding="utf-8")
+        cached = f"[embed]\ncache = {json.dumps(str(models.absolute()))}\n"
+        (home / "own.toml").write_text(cached + ("" if vectors else OFF), encoding="utf-8")
         for n, body in enumerate(texts(int(megabytes * 1e6), int(megabytes), english=vectors)):
             (folder / f"{n}.md").write_text(body, encoding="utf-8")
             size += len(body.encode())
