@@ -136,7 +136,7 @@ def test_settings_say_what_a_model_reads(tiny, tmp_path, packaged, english):
     options = EmbedOptions(model=str(tiny), device="cpu", backend="torch", reads_cjk=True)
     assert open_embedder(options, tmp_path).card.reads_cjk
     assert count_matches(english.embed_passages) <= 4
-    assert count_matches(packaged.embed_passages) >= 8
+    assert count_matches(packaged.embed_passages) > 4
 
 
 def test_the_test_of_chinese_is_passed_by_meaning():
