@@ -58,18 +58,19 @@ _COUNTED = (
 # 一个, 一次, 一些, 一度, 一日 are words: 一 counts
 # before plain measures of time and money only.
 _COUNTED_BY_ONE = "年(?![级代])|天|周(?!围)|个月|个?小时|个?工作日|个?星期|个?礼拜|分钟|元"
+_MINUTES = f"(?:{_N}{{2,3}}分?|{_N}分)"
 _PARTS = "条章节款项页版级编部册卷期届类号层课讲步回集"
 _HAN_FORMS = rf"""
   (?<=第)\ ?(?P<ordinal>(?:\d{{1,5}}(?:\.\d{{1,4}}){{0,3}}|{_N}{{1,9}})\ ?[{_PARTS}])
 | (?<=[0-9])(?<![0-9a-z_.,/].)(?:
     (?P<date>\d{{3}}\ ?年\ ?\d{{1,2}}\ ?月(?:\ ?\d{{1,2}}\ ?[日号])?|\d?\ ?月\ ?\d{{1,2}}\ ?[日号])
-  | (?P<han_clock>\d?\ ?[点时](?:\ ?(?:[0-5]\d(?!\d)\ ?分?|\d\ ?分)|整|钟|半)
+  | (?P<han_clock>\d?\ ?[点时](?:\ ?(?:[0-5]\d(?!\d)\ ?分?|\d\ ?分)|{_MINUTES}|整|钟|半)
     |(?<={_DAY_PART}.)\d?\ ?[点时])
   | (?P<scaled>\d{{0,14}}(?:,\d{{3}}){{0,4}}(?:\.\d{{1,6}})?\ ?(?:万亿|[万亿]))
   )
 | (?<=[{_FIRST}])(?<![{NUMERALS}第].)(?:
     (?P<han_date>[{NUMERAL_DIGITS}]{{3}}年{_N}{{1,2}}月(?:{_N}{{1,3}}[日号])?|{_N}?月{_N}{{1,3}}[日号])
-  | (?P<spoken_clock>{_N}{{0,2}}[点时](?:{_N}{{2,3}}分?|{_N}分|整|钟|半)
+  | (?P<spoken_clock>{_N}{{0,2}}[点时](?:{_MINUTES}|[0-5]?\d分|整|钟|半)
     |(?<={_DAY_PART}.){_N}{{0,2}}点{_N}?)
   | (?P<numeral>{_N}{{1,24}}(?![{NUMERALS}几])(?:点[{NUMERAL_DIGITS}]{{1,6}}(?![{NUMERALS}]))?
     |(?<=百分之.)(?:点[{NUMERAL_DIGITS}]{{1,6}})?
@@ -229,8 +230,9 @@ def _read_ordinal(match: re.Match[str]) -> tuple[str, ...]:
 
 def _parse_whole(written: str) -> str:
     """Write a number in digits; nothing for what is none."""
-    if written[0].isascii():
-        return written.lstrip("0")
+    if written and written.isascii():
+        short = written.lstrip("0")
+        return short if short[:1].isdecimal() else f"0{short}"
     value = parse_numeral(written)
     return "" if value is None else write_number(value)
 
@@ -247,14 +249,21 @@ def _read_han_clock(match: re.Match[str]) -> tuple[str, ...]:
     parts = _HAN_CLOCK.match(match[0])
     if not parts:
         return ()
-    hour = int(_parse_whole(parts[1]) or _HOURS)
-    minute = 30 if parts[2] == "半" or match[0].endswith("半") else 0
-    if parts[2] and parts[2] != "半":
-        minute = int(_parse_whole(parts[2].lstrip("零〇")) or 60)
+    hour, minute = _parse_clock_part(parts[1]), _parse_clock_part(parts[2] or "0")
+    if hour is None or minute is None:
+        return ()
     part = match.string[max(0, match.start() - 2) : match.start()]
-    if part in _AFTERNOON and hour < _NOON:
+    if part in _AFTERNOON and 0 < hour < _NOON:
         hour += _NOON
     return _spell_time(hour, minute)
+
+
+def _parse_clock_part(written: str) -> int | None:
+    """Read an hour or minutes; zeros before a digit count nothing (零五), alone they are 0."""
+    if written == "半":
+        return 30
+    number = _parse_whole(written.lstrip("0零〇") or "0")
+    return int(number) if number else None
 
 
 def _read_spoken_clock(match: re.Match[str]) -> tuple[str, ...]:

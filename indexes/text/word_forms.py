@@ -205,7 +205,7 @@ def spell_date(year: int | None, month: int | None, day: int | None) -> tuple[st
     >>> spell_date(2027, 9, 6), spell_date(None, 9, 6), spell_date(2027, 9, None)
     (('2027-09-06', '--09-06'), ('--09-06',), ('2027-09',))
     """
-    if month is None or not 1 <= month <= 12 or not 1 <= (day or 1) <= 31:  # noqa: PLR2004
+    if month is None or not 1 <= month <= 12 or day == 0 or (day or 1) > 31:  # noqa: PLR2004
         return ()
     if day is None:
         return (f"{year:04}-{month:02}",) if year else ()
