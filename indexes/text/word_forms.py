@@ -174,9 +174,10 @@ def name_identifier(run: str) -> str:
     >>> name_identifier("e-204"), name_identifier("e204"), name_identifier("v7.5.1")
     ('e204', 'e204', '7.5.1')
     """
-    if _is_code(run) and _MARK.search(run):
-        return _join_code(run)[0]
-    return spell_terms(run)[0]
+    terms = spell_terms(run)
+    if _is_code(run) and _MARK.search(run) and (joined := _join_code(run)[0]) in terms:
+        return joined
+    return terms[0]
 
 
 def spell_phone(written: str, *, with_code: bool = False) -> tuple[str, ...]:
