@@ -21,7 +21,16 @@ from indexes.text.word_forms import order_day_month, spell_date, spell_phone
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _MONTH_ENDS = "(?:ary|rch|ril|may|une|uly|ust|ber|jan|feb|mar|apr|jun|jul|aug|sep|ept|oct|nov|dec)"
+_SHORT_MONTHS = "(?:jan|feb|mar|apr|jun|jul|aug|sep|ept|oct|nov|dec)"  # before a full stop
+# Behind "Sept. " it may be the start of another sentence.
+_OTHER_DAY = rf"(?:\d?(?:st|nd|rd|th)?\ (?:of\ )?(?:{_MONTH})(?![a-z])|\d?\ ?[ap]\.?m|\d{{0,3}}/\d)"
 _YEAR = r"(?:19|20)\d\d(?!\d|[/-]\d)"
+# A sentence is tokenised alone and as a part of its passage, and must have no token that the
+# passage lacks: what looks at the end of a line or sentence looks for all that end one.
+_BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_LINE_END = rf"[ \t]{{0,12}}(?:[{_BREAKS}]|$)"
+_CLOSERS = r"[\"'”»」』)\]】》〉*_]{0,4}(?:\[\d{1,3}\])?"
+_SENTENCE_START = rf"(?:^|[{_BREAKS}]|[.!?;。][.!?。]{{0,4}}{_CLOSERS})\s{{0,12}}"
 # Words that stand before a number often and are no part of a code.
 _TWO = "(?:in|of|by|at|to|on|is|or|as|no|up|an|if|we|am|pm|so|be)"
 _THREE = (
@@ -33,19 +42,21 @@ _THREE = (
 _PLAIN_FORMS = rf"""
   (?<![0-9a-z_.,/].)(?:
     (?<=[a-z.]\ .)(?:
-      (?P<after_month>(?:(?<={_MONTH_ENDS}\ .)|(?<={_MONTH_ENDS}\.\ .))
+      (?P<after_month>(?:(?<={_MONTH_ENDS}\ .)|(?<={_SHORT_MONTHS}\.\ .)(?!{_OTHER_DAY}))
         (?:\d?(?:st|nd|rd|th)?(?![0-9a-z:%]|[.,]\d)(?:,?\ {_YEAR})?|\d{{3}}(?!\d)))
-    | (?P<code>(?<![a-z.]{{4}}\ .)(?<!{_TWO}\ .)(?<!{_THREE}\ .)\d{{1,4}}(?![0-9a-z%]|[.,:/-]\d)))
+    | (?P<code>(?<=[a-z]\ .)(?<![a-z.]{{4}}\ .)(?<!{_TWO}\ .)(?<!{_THREE}\ .)\d{{1,4}}
+        (?![0-9a-z%]|[.,:/-]\d|\ \d{{3,4}}\ \d{{4}})))
   | (?P<before_month>\d?(?:st|nd|rd|th)?\ (?:of\ )?
-      (?:{_MONTH.replace("may|", "")}|may(?=,?\ {_YEAR}|[.,;:)?!\n]|$))(?![a-z])
-      \.?(?:,?\ {_YEAR})?)
+      (?:{_MONTH.replace("may|", "")}|may(?=,?\ {_YEAR}|[.,;:)?!。、]|{_LINE_END}))(?![a-z])
+      (?:\.(?<={_SHORT_MONTHS}\.))?(?:,?\ {_YEAR})?)
+  | (?P<timestamp>\d{{3}}-\d\d-\d\dt[0-2]\d:[0-5]\d(?![0-9]))
   | (?P<slash_date>\d{{3}}/\d{{1,2}}/\d{{1,2}}(?![\d/])|\d?/\d{{1,2}}/{_YEAR})
   | (?P<clock>\d?:[0-5]\d(?::[0-5]\d)?(?![0-9:])(?:\ ?[ap]\.?m(?![a-z]))?|\d?\ ?[ap]\.?m(?![a-z]))
   | (?P<phone>(?:
       \d{{1,4}}[ -]\d{{2,8}}(?:[ -]\d{{2,8}}){{0,3}}
     | (?<=[(+].)(?:\d{{1,4}}\)[ -]?\d{{3,8}}(?:[ -]\d{{2,8}}){{0,3}}
       | \d{{0,14}}(?:[ .-]?\(\d{{1,5}}\)[ .-]?\d{{1,9}})?
-        (?:[ .-]\d{{1,9}}){{0,6}}))(?![0-9a-z]|[.,-]\d))
+        (?:[ .-]\d{{1,9}}){{0,6}}))(?![0-9a-z]|[.,:-]\d))
   )
 """
 _N = f"[{NUMERALS}]"
@@ -58,18 +69,19 @@ _COUNTED = (
 # 一个, 一次, 一些, 一度, 一日 are words: 一 counts
 # before plain measures of time and money only.
 _COUNTED_BY_ONE = "年(?![级代])|天|周(?!围)|个月|个?小时|个?工作日|个?星期|个?礼拜|分钟|元"
+_MINUTES = f"(?:{_N}{{2,3}}分?|{_N}分)"
 _PARTS = "条章节款项页版级编部册卷期届类号层课讲步回集"
 _HAN_FORMS = rf"""
   (?<=第)\ ?(?P<ordinal>(?:\d{{1,5}}(?:\.\d{{1,4}}){{0,3}}|{_N}{{1,9}})\ ?[{_PARTS}])
 | (?<=[0-9])(?<![0-9a-z_.,/].)(?:
     (?P<date>\d{{3}}\ ?年\ ?\d{{1,2}}\ ?月(?:\ ?\d{{1,2}}\ ?[日号])?|\d?\ ?月\ ?\d{{1,2}}\ ?[日号])
-  | (?P<han_clock>\d?\ ?[点时](?:\ ?(?:[0-5]\d(?!\d)\ ?分?|\d\ ?分)|整|钟|半)
+  | (?P<han_clock>\d?\ ?[点时](?:\ ?(?:[0-5]\d(?!\d)\ ?分?|\d\ ?分)|{_MINUTES}|整|钟|半)
     |(?<={_DAY_PART}.)\d?\ ?[点时])
   | (?P<scaled>\d{{0,14}}(?:,\d{{3}}){{0,4}}(?:\.\d{{1,6}})?\ ?(?:万亿|[万亿]))
   )
 | (?<=[{_FIRST}])(?<![{NUMERALS}第].)(?:
     (?P<han_date>[{NUMERAL_DIGITS}]{{3}}年{_N}{{1,2}}月(?:{_N}{{1,3}}[日号])?|{_N}?月{_N}{{1,3}}[日号])
-  | (?P<spoken_clock>{_N}{{0,2}}[点时](?:{_N}{{2,3}}分?|{_N}分|整|钟|半)
+  | (?P<spoken_clock>{_N}{{0,2}}[点时](?:{_MINUTES}|[0-5]?\d分|整|钟|半)
     |(?<={_DAY_PART}.){_N}{{0,2}}点{_N}?)
   | (?P<numeral>{_N}{{1,24}}(?![{NUMERALS}几])(?:点[{NUMERAL_DIGITS}]{{1,6}}(?![{NUMERALS}]))?
     |(?<=百分之.)(?:点[{NUMERAL_DIGITS}]{{1,6}})?
@@ -87,6 +99,7 @@ _SPACED_OUT = re.compile(
 )
 _DIGITS_ALONE = re.compile(r"\d+")
 _MONTH_BEFORE = re.compile(rf"(?<![a-z])({_MONTH})\.? $")
+_MAY_DO = re.compile(r"(?<![a-z])(?:i|you|he|she|it|we|they|who|which|that|this) may $")
 _DAY_MONTH = re.compile(rf"(\d+)(?:st|nd|rd|th)? (?:of )?({_MONTH})\.?(?:,? (\d+))?")
 _CLOCK = re.compile(r"(\d+)(?::(\d+))?\D*?(?::\d+)? ?([ap]?)\.?m?")
 _HAN_DATE = re.compile(
@@ -95,10 +108,10 @@ _HAN_DATE = re.compile(
 _HAN_CLOCK = re.compile(rf"(\d+|{_N}+) ?[点时] ?(\d+|{_N}+|半)?")
 _CODE_PLACE = re.compile(
     r"(?:(?P<cue>(?<![a-z])(?:error|fault|alarm|warning|code)s?(?: codes?)?[ :]{1,2}"
-    r"|(?:错误|故障|报警|警报|报错|代码|异常)(?:代?码)?[ :]{0,2})|(?:^|\n)[ \t|*•>#-]{0,4}|\| ?)"
-    r"([a-z]{1,3}) $"
+    r"|(?:错误|故障|报警|警报|报错|代码|异常)(?:代?码)?[ :]{0,2})|"
+    rf"{_SENTENCE_START}[ \t|*•>#-]{{0,4}}|\| ?)([a-z]{{1,3}}) $"
 )
-_CODE_END = re.compile(r" ?(?:$|[\n|:?.,;!)。、])")
+_CODE_END = re.compile(rf" ?[|:?.,;!)。、]|{_LINE_END}")
 _DIALLED = re.compile(
     r"[48]00[ -]\d{3,4}[ -]\d{3,4}|1\d\d[ -]\d{4}[ -]\d{4}|\d{3}[ -]\d{3}[ -]\d{4}"
 )
@@ -153,8 +166,9 @@ def _find_spaced_words(folded: str) -> Iterator[CanonicalForm]:
 
 def _read_after_month(match: re.Match[str]) -> tuple[str, ...]:
     start = match.start()
-    month = _MONTH_BEFORE.search(match.string, max(0, start - _LOOK_BACK), start)
-    if not month:
+    far = max(0, start - _LOOK_BACK)
+    month = _MONTH_BEFORE.search(match.string, far, start)
+    if not month or (month[1] == "may" and _MAY_DO.search(match.string, far, start)):
         return ()
     first, *rest = map(int, _DIGITS_ALONE.findall(match[0]))
     if first > _NOON * 100:
@@ -167,6 +181,11 @@ def _read_before_month(match: re.Match[str]) -> tuple[str, ...]:
     if not parts:
         return ()
     return spell_date(int(parts[3]) if parts[3] else None, MONTHS[parts[2]], int(parts[1]))
+
+
+def _read_timestamp(match: re.Match[str]) -> tuple[str, ...]:
+    year, month, day, hour, minute = map(int, _DIGITS_ALONE.findall(match[0]))
+    return spell_date(year, month, day) + _spell_time(hour, minute)
 
 
 def _read_slash_date(match: re.Match[str]) -> tuple[str, ...]:
@@ -229,8 +248,9 @@ def _read_ordinal(match: re.Match[str]) -> tuple[str, ...]:
 
 def _parse_whole(written: str) -> str:
     """Write a number in digits; nothing for what is none."""
-    if written[0].isascii():
-        return written.lstrip("0")
+    if written and written.isascii():
+        short = written.lstrip("0")
+        return short if short[:1].isdecimal() else f"0{short}"
     value = parse_numeral(written)
     return "" if value is None else write_number(value)
 
@@ -247,14 +267,21 @@ def _read_han_clock(match: re.Match[str]) -> tuple[str, ...]:
     parts = _HAN_CLOCK.match(match[0])
     if not parts:
         return ()
-    hour = int(_parse_whole(parts[1]) or _HOURS)
-    minute = 30 if parts[2] == "半" or match[0].endswith("半") else 0
-    if parts[2] and parts[2] != "半":
-        minute = int(_parse_whole(parts[2].lstrip("零〇")) or 60)
+    hour, minute = _parse_clock_part(parts[1]), _parse_clock_part(parts[2] or "0")
+    if hour is None or minute is None:
+        return ()
     part = match.string[max(0, match.start() - 2) : match.start()]
-    if part in _AFTERNOON and hour < _NOON:
+    if part in _AFTERNOON and 0 < hour < _NOON:
         hour += _NOON
     return _spell_time(hour, minute)
+
+
+def _parse_clock_part(written: str) -> int | None:
+    """Read an hour or minutes; zeros before a digit count nothing (零五), alone they are 0."""
+    if written == "半":
+        return 30
+    number = _parse_whole(written.lstrip("0零〇") or "0")
+    return int(number) if number else None
 
 
 def _read_spoken_clock(match: re.Match[str]) -> tuple[str, ...]:
@@ -284,6 +311,7 @@ def write_number(value: Decimal) -> str:
 _READERS: Final[dict[str, Callable[[re.Match[str]], tuple[str, ...]]]] = {
     "after_month": _read_after_month,
     "before_month": _read_before_month,
+    "timestamp": _read_timestamp,
     "slash_date": _read_slash_date,
     "clock": _read_clock,
     "phone": _read_phone,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from indexes.text.numerals import NUMERAL_DIGITS, NUMERALS, parse_numeral
+
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
     " fifteen sixteen seventeen eighteen nineteen"
@@ -20,8 +22,6 @@ _WORDS: Final = {word: i for i, word in enumerate(_SMALL.split())} | {
     word: 10 * i for i, word in enumerate(_DECADES.split(), 2)
 }
 _BIG: Final = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
-_ONES: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_TENS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
 
 # What a number may be followed by: its unit, and how many of the base unit it makes.
 _UNITS: Final = """
@@ -94,13 +94,13 @@ _NUMBER = re.compile(
     r"(?P<digits>(?<![a-z0-9_.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d))"
     rf"|(?<![a-z])(?P<word>{_SPOKEN})(?![a-z])"
     r"|(?P<half>(?<![a-z])half an? (?=hour)|半(?=小时|年|天|个月))"
-    r"|(?P<share>百分之)?(?P<han>[零〇一二三四五六七八九十百千两][零〇一二三四五六七八九十百千万亿两]*"
-    r"(?:点[零一二三四五六七八九]+)?)"
+    rf"|(?P<share>百分之)?(?P<han>(?![万亿])[{NUMERALS}]+(?:点[{NUMERAL_DIGITS}]+)?)"
 )
 _SCALE = re.compile(
-    r" ?(?:(hundred)|(thousand|(?<=\d)k)|(million|(?<=\d)m)|(billion|bn)|(千)|(万)|(亿))(?![a-z])"
+    r" ?(?:(hundred)|(thousand|(?<=\d)k)|(million|(?<=\d)m)|(billion|bn)|"
+    r"(千)|(万亿)|(万)|(亿))(?![a-z])"
 )
-_SCALES: Final = (100, 10**3, 10**6, 10**9, 10**3, 10**4, 10**8)
+_SCALES: Final = (100, 10**3, 10**6, 10**9, 10**3, 10**12, 10**4, 10**8)
 _NAMES = (
     "january,jan february,feb march,mar april,apr may june,jun july,jul august,aug"
     " september,sept,sep october,oct november,nov december,dec"
@@ -257,7 +257,9 @@ def _parse_number(match: re.Match[str]) -> Decimal | None:
         return -value if match["minus"] else value
     if match["word"]:
         return _parse_english(match["word"])
-    return _HALF if match["half"] else _parse_chinese(match["han"])
+    if match[0] == "百分之百":
+        return Decimal(100)
+    return _HALF if match["half"] else parse_numeral(match["han"])
 
 
 def _parse_english(text: str) -> Decimal:
@@ -271,26 +273,6 @@ def _parse_english(text: str) -> Decimal:
         else:
             last += _WORDS.get(part, 0)
     return Decimal(total + last)
-
-
-def _parse_chinese(text: str) -> Decimal | None:
-    """Read a Chinese numeral: 一百八十, 二〇二四, 三点五, 十二万三千; None for 两三."""
-    whole, _, part = text.partition("点")
-    if not any(c in _TENS for c in whole):
-        if len(whole) == 2:  # noqa: PLR2004 (a year or a number has one digit, or three and more)
-            return None
-        number = Decimal("".join(str(_ONES[c]) for c in whole) or 0)
-    else:
-        total, below, last = 0, 0, 0  # below: of the next 万 or 亿
-        for c in whole:
-            if c in "万亿":
-                total, below, last = (total + below + last) * _TENS[c], 0, 0
-            elif c in _TENS:
-                below, last = below + (last or 1) * _TENS[c], 0
-            else:
-                last = _ONES[c]
-        number = Decimal(total + below + last)
-    return number + Decimal("0." + ("".join(str(_ONES[c]) for c in part) or "0"))
 
 
 def _canonical_number(value: Decimal) -> Decimal:

@@ -174,9 +174,10 @@ def name_identifier(run: str) -> str:
     >>> name_identifier("e-204"), name_identifier("e204"), name_identifier("v7.5.1")
     ('e204', 'e204', '7.5.1')
     """
-    if _is_code(run) and _MARK.search(run):
-        return _join_code(run)[0]
-    return spell_terms(run)[0]
+    terms = spell_terms(run)
+    if _is_code(run) and _MARK.search(run) and (joined := _join_code(run)[0]) in terms:
+        return joined
+    return terms[0]
 
 
 def spell_phone(written: str, *, with_code: bool = False) -> tuple[str, ...]:
@@ -205,7 +206,7 @@ def spell_date(year: int | None, month: int | None, day: int | None) -> tuple[st
     >>> spell_date(2027, 9, 6), spell_date(None, 9, 6), spell_date(2027, 9, None)
     (('2027-09-06', '--09-06'), ('--09-06',), ('2027-09',))
     """
-    if month is None or not 1 <= month <= 12 or not 1 <= (day or 1) <= 31:  # noqa: PLR2004
+    if month is None or not 1 <= month <= 12 or day == 0 or (day or 1) > 31:  # noqa: PLR2004
         return ()
     if day is None:
         return (f"{year:04}-{month:02}",) if year else ()

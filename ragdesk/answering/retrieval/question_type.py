@@ -8,6 +8,7 @@ holding the answer (see "Extraction" in tests/lab/RESULTS.md).
 import re
 from typing import Final
 
+from indexes.text.canonical_forms import find_canonical_forms
 from indexes.text.folding import normalise_text
 from indexes.text.scripts import HAN
 
@@ -77,16 +78,28 @@ _CUES: Final = tuple(
 _ASKING_WORDS: Final = re.compile(
     "|".join(asked.pattern for asked, _, _ in _CUES) + "|哪[些个]?|什么|怎么样?|如何|是否|几|吗|呢"
 )
+_CANONICAL_NUMBER = re.compile(r"第?(\d+(?:\.\d+)*)[^\d.]?")  # of 第八条, or any amount
 _NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def extract_numbers(text: str) -> frozenset[str]:
-    """Return the numbers written in a text, thousands without their marks.
+    """Return the numbers written in a text, in digits or in Chinese, without thousands marks.
 
     >>> sorted(extract_numbers("1,200 of 30.5 in 2024"))
     ['1200', '2024', '30.5']
+    >>> sorted(extract_numbers("第八条: 一千二百五十 of 1.25万"))
+    ['1250', '12500', '8']
     """
-    return frozenset(f.replace(",", "") for f in _NUMBER_PATTERN.findall(normalise_text(text)))
+    plain = normalise_text(text)
+    numbers: set[str] = set()
+    rest, at = [], 0
+    for form in find_canonical_forms(plain):
+        if not form.is_name and (number := _CANONICAL_NUMBER.fullmatch(form.terms[0])):
+            numbers.add(number[1])
+            rest.append(plain[at : form.start])
+            at = form.end
+    digits = _NUMBER_PATTERN.findall(" ".join((*rest, plain[at:])))
+    return frozenset(numbers.union(digit.replace(",", "") for digit in digits))
 
 
 def split_content(plain: str) -> list[str]:

@@ -20,6 +20,22 @@ def test_it_holds_what_each_step_reads():
 
 
 @pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("一千二百五十元的押金退吗？", "The deposit of 1,250 is refunded."),
+        ("押金 1,250 元退吗？", "押金壹仟贰佰伍拾元可以退。"),
+        ("1.25万元以上要谁批？", "超过 12,500 元由总经理批准。"),
+        ("百分之八十算过半吗？", "80% 以上的算。"),
+        ("第八条写了什么？", "见第8条。"),
+    ],
+)
+def test_a_number_is_the_same_in_each_spelling(question, sentence):
+    assert analyze_question(question).numbers_stand_in(sentence)
+    assert analyze_question(sentence).numbers_stand_in(question)
+    assert not analyze_question(question).numbers_stand_in("第18条：1,251 元、1.26万、8.5%。")
+
+
+@pytest.mark.parametrize(
     ("question", "text"),
     [
         ("Who approves IT purchases?", "who approves purchases?"),

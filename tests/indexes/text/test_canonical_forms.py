@@ -3,8 +3,10 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from indexes.text.numerals import parse_numeral
+from indexes.text.numerals import NUMERALS, parse_numeral
 from indexes.text.tokens import find_identifiers, tokenize_text
 
 SAME = {
@@ -16,12 +18,16 @@ SAME = {
     "第12章": "第12章 / 第十二章 / 第 12 章",
     "2027-09-06": (
         "2027-09-06 / 2027/9/6 / 2027.9.6 / 2027年9月6日 / 2027 年 9 月 6 号 / 二〇二七年九月六日"
-        " / 6 September 2027 / Sept. 6th, 2027 / the 6th of September, 2027"
+        " / 6 September 2027 / Sept. 6th, 2027 / 2027-09-06T18:20:00Z / 2027-09-06 18:20 / the 6th of September, 2027"
     ),
-    "--09-06": "9月6日 / 九月六日 / 6 September / Sept 6th / September 6 / on 2027-09-06 / 2031/9/6",
+    "--09-06": "9月6日 / 九月六日 / 6 September / Sept 6th / September 6 / on 2027-09-06 / 2031/9/6 / 2027-09-06T18:20",
     "2027-09": "September 2027 / 2027年9月 / 2027-09",
-    "18:20": "at 18:20 / 6:20 pm / 6:20 p.m. / 十八点二十分 / 下午六点二十 / 18点20分 / 晚上6点20",
-    "4008206644": "400-820-6644 / 4008206644 / 400 820 6644 / +86 400-820-6644 / 电话：４００ ８２０ ６６４４",
+    "18:20": "at 18:20 / 6:20 pm / 6:20 p.m. / 十八点二十分 / 下午六点二十 / 18点20分 / 晚上6点20 / 2027-09-06T18:20:00Z / 2027-09-06T18:20 / 2027-09-06 18:20:31",
+    "09:00": "9:00 / 9点00分 / 9点整 / 上午九点零零分 / 九点〇〇分 / 9点零零分 / 9 am",
+    "09:05": "9:05 / 9点零五分 / 9点〇五 / 九点零五分 / 9点05 / 九点5分",
+    "00:30": "0:30 / 0点30分 / 零点三十分 / 零点半 / 晚上零点三十 / 12:30 am",
+    "第0条": "第0条 / 第零条 / 第00条",
+    "4008206644": "400-820-6644 / 4008206644 / 400 820 6644 / tel 400 820 6644 / Or ask. 400 820 6644 / +86 400-820-6644 / 电话：４００ ８２０ ６６４４",
     "75588881234": "(0755) 8888 1234 / 0755-88881234 / 075588881234 / +86 755 8888 1234",
     "e204": "E204 / E-204 / error E 204 / E 204? / 报E204怎么处理 / 故障码 E 204 / Ｅ－２０４ / | E 204 | drum |",
     "qx071860": "QX.0718-60 / QX0718-60 / qx071860 / QX-0718.60",
@@ -51,13 +57,15 @@ def test_all_spellings_of_a_thing_share_a_token(token):
         ("第3条", "第十三条和第三十条"),
         ("2027-09-06", "2026年9月6日, 6 September, 2027-09-07, 06.10.2027"),
         ("--09-06", "06/09/2027 may be either; 9-6; version 9.6; 16-09"),
+        ("--09-00", "9月0日，九月零日，2027/9/0"),
+        ("12:00", "晚上零点整"),
         ("18:20", "6:20 am, 18.20 euros, 上午六点二十, 18:200, 18:2"),
         ("c", "C# and C++ and C++17"),
         ("f", "F#"),
         ("e204", "page E-2040, E 20 4"),
         ("20192020", "2019-2020"),
         ("120034005600", "1200 3400 5600"),
-        ("--05-06", "section 6 may be left out"),
+        ("--05-06", "section 6 may be left out; you may 6 times, and that may 6"),
         ("1", "一个一些一次统一年检第一次万一唯一一起一下"),
         ("10", "十分满意，十足"),
         ("3", "三明治，三三两两，再三，周三天气，第三方"),
@@ -115,6 +123,19 @@ def test_a_hostile_text_takes_no_longer_than_a_plain_one(piece):
     text = piece * (60_000 // len(piece))  # anything quadratic would never end
     assert len(tokenize_text(text)) <= 4 * len(text)
     assert len(find_identifiers(text)) <= len(text)
+
+
+@given(
+    st.text(NUMERALS + "点分时零〇", max_size=12)
+    | st.text("上午晚百之第条年月日号点时分半整万亿 019.,:/-+()零〇一十千两٣" + "pm", max_size=20)
+)
+@settings(max_examples=400)
+@example("上午零点〇")
+@example("第.0条")
+def test_no_order_of_numerals_and_marks_raises(text):
+    tokens = tokenize_text(text)
+    assert all(tokens)
+    assert set(find_identifiers(text)) <= set(tokens)
 
 
 def test_numerals_rise_as_they_are_counted():

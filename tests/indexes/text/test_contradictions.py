@@ -39,3 +39,20 @@ def test_may_is_a_month_beside_a_day_or_a_preposition():
     must, should = "You must apply by 3 May.", "You should apply by 3 May."
     assert kinds(must, should) == kinds(should, must) == ["modal"]
     assert kinds("You may apply in May.", "You must apply in May.") == ["modal"]
+
+
+@pytest.mark.parametrize(
+    ("written", "digits"),
+    [
+        ("押金三千五元", "3,500元"),
+        ("预算一亿两千万元", "1.2亿元"),
+        ("押金壹仟贰佰元整", "1200元"),
+        ("运费两百五元", "250元"),
+        ("覆盖百分之百", "100%"),
+        ("投入三点五万亿元", "3.5万亿元"),
+        ("十三五规划期间付 40 元", "期间付 40元"),
+    ],
+)
+def test_a_chinese_numeral_is_the_number_that_the_index_reads(written, digits):
+    assert kinds(f"{written}。", f"这里写的是{digits}。") == []
+    assert kinds(f"{written}。", "这里写的是7元和7%。") != []

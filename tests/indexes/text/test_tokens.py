@@ -51,6 +51,7 @@ def test_a_text_and_its_normal_form_have_the_same_tokens(text):
 
 @given(ANY_TEXT)
 @example("#00þ")
+@example("1,000.0b")
 @settings(max_examples=150)
 def test_every_identifier_is_a_token_so_that_it_can_be_looked_up(text):
     assert set(find_identifiers(text)) <= set(tokenize_text(text))
