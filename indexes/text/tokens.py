@@ -47,7 +47,8 @@ _REST = re.compile(f"(?<=[{HAN}])[{HAN}]*|(?<![{HAN}])[{LETTER}._@+'&,#-]*")
 # A short number is a name only where a word says so: "error 1047", "订单号：1047".
 _NAMED = re.compile(
     r"(?:#\s?|(?<![a-z0-9])(?:order|error|code|invoice|ticket|case|sku|ref|item)\s?(?:no\.?|number|code|id)?\s?[#:]?\s?"
-    r"|(?:订单|错误|编号|代码|工单|发票|单号|报错)[号码]?\s?[:#]?\s?)(\d{2,})(?![\d.,%]*\d)"
+    r"|(?:订单|错误|编号|代码|工单|发票|单号|报错|报警|故障|代号|报(?=\s?\d{3}))[号码]?\s?[:#]?\s?)"
+    r"(\d{2,})(?![\d.,%]*\d)"
     rf"(?![{LETTER}])"  # else it is a part of a token, and could not be looked up
 )
 
