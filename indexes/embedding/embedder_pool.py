@@ -8,8 +8,12 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from indexes.embedding import model_files
-from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
+from indexes.embedding.embedder import (
+    Embedder,
+    EmbedOptions,
+    find_model_files,
+    open_embedder,
+)
 
 
 class EmbedderPool:
@@ -38,7 +42,7 @@ class EmbedderPool:
 
     def _make_key(self, options: EmbedOptions) -> EmbedOptions:
         """Return the options by which one model is one, whatever name it goes by."""
-        model = model_files.find_model(options.model, self.cache)
+        model = find_model_files(options, self.cache, converts=False)
         return replace(options, model=f"{model.name} {model.digest}", cache="")
 
     def _load(self, key: EmbedOptions, options: EmbedOptions, opening: Future[Embedder]) -> None:

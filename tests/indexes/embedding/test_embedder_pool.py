@@ -1,11 +1,12 @@
 """Embedders are loaded once, shared, and do not wait for each other."""
 
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
-from indexes.embedding import embedder_pool
+from indexes.embedding import embedder_pool, model_files
 from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
 from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.embedding.embedding_rate import load_rate
@@ -21,6 +22,16 @@ def test_a_model_by_two_ways_to_name_it_is_one(cache):
     int8 = EmbedOptions(model="packaged-english", device="cpu", backend="onnx-int8")
     assert pool.open(int8) is first  # what auto takes on a CPU
     assert pool.open(EmbedOptions(model="none")) is not first
+
+
+def test_weights_that_settings_name_make_another_model(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_files, "find_packaged_weights", lambda: None)
+    bare = tmp_path / "bare"
+    shutil.copytree(cache, bare, ignore=shutil.ignore_patterns("multilingual-*", ".tmp-*"))
+    pool, weights = EmbedderPool(bare), str(tmp_path / "nowhere.bin")
+    pool.open(EmbedOptions(model="packaged-english", device="cpu", weights=weights))
+    with pytest.raises(ModelMissing, match=r"nowhere\.bin cannot be read"):
+        pool.open(EmbedOptions(model="packaged", device="cpu", weights=weights))
 
 
 def test_a_model_that_loads_holds_up_its_own_askers_alone(cache, monkeypatch):
