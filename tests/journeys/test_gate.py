@@ -14,7 +14,8 @@ from eval.release import release_run
 from eval.release_outcome import FAILED, PASSED, UNJUDGED
 from eval.run import run_cases
 from eval.targets import CallableTarget
-from indexes.embedding.embedder import EmbedderCard
+from indexes.embedding.embedder import EmbedderCard, EmbedOptions, open_embedder
+from indexes.embedding.model_files import ENGLISH_MODEL
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.cli.eval_target import DeskTarget
 from ragdesk.settings import Settings
@@ -62,9 +63,10 @@ def test_it_passes_whatever_the_seed_and_the_order_of_cases(untouched, tmp_path,
     assert release_run(tmp_path, GATE).exit_code == PASSED
 
 
-def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, packaged):
-    """Dense weight 1 for Chinese: the packaged model is useless there."""
-    blind = _ReadsNothingYetSaysSo(packaged)
+def test_a_model_that_cannot_read_chinese_ranks_it(tmp_path, cache):
+    """Dense weight 1 for Chinese: the English model is useless there."""
+    english = open_embedder(EmbedOptions(model=ENGLISH_MODEL, device="cpu"), cache)
+    blind = _ReadsNothingYetSaysSo(english)
     given = Settings()
     alone = {"lexical": 0.0, "dense": 1.0, "focus": 0.0, "name": 0.0, "context": 0.0}
     planted = replace(given, retrieve=replace(given.retrieve, **alone))
@@ -156,7 +158,7 @@ def test_a_significant_loss_against_the_baseline_fails(opened, untouched, tmp_pa
 
 
 class _ReadsNothingYetSaysSo:
-    """The packaged model, with a card that claims it reads Chinese."""
+    """The English model, with a card that claims it reads Chinese."""
 
     def __init__(self, model) -> None:
         self._model = model

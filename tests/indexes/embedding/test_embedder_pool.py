@@ -1,12 +1,13 @@
 """Embedders are loaded once, shared, and do not wait for each other."""
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from indexes.embedding import embedder_pool, on_onnx, recipes
+from indexes.embedding import embedder_pool, model_files, on_onnx, recipes
 from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder, resolve_options
 from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.embedding.embedding_rate import load_rate
@@ -69,6 +70,16 @@ def test_who_wants_int8_gets_no_torch_in_its_place(cache, monkeypatch):
     assert not pool.open(english).card.revision.endswith(recipes.name_int8_revision())
     with pytest.raises(ModelMissing, match="no graph today"):
         pool.open(replace(english, backend="onnx-int8"))
+
+
+def test_weights_that_settings_name_make_another_model(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_files, "find_packaged_weights", lambda: None)
+    bare = tmp_path / "bare"
+    shutil.copytree(cache, bare, ignore=shutil.ignore_patterns("multilingual-*", ".tmp-*"))
+    pool, weights = EmbedderPool(bare), str(tmp_path / "nowhere.bin")
+    pool.open(EmbedOptions(model="packaged-english", device="cpu", weights=weights))
+    with pytest.raises(ModelMissing, match=r"nowhere\.bin cannot be read"):
+        pool.open(EmbedOptions(model="packaged", device="cpu", weights=weights))
 
 
 def test_a_model_that_loads_holds_up_its_own_askers_alone(cache, monkeypatch):
