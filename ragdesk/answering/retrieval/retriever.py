@@ -39,6 +39,7 @@ from ragdesk.answering.retrieval.question_analysis import (
     QuestionAnalysis,
     TermWeights,
     analyze_question,
+    correct_terms,
     question_likeness,
     weigh_terms,
 )
@@ -165,15 +166,14 @@ class Retriever:
         limit = top_k or self.options.top_k
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
-        asked = analysis.text  # word pieces bear with a wrong letter, not with another word
         correction = self.index.correct_text(analysis.text, mask)
+        compared = analysis.text  # word pieces bear with a wrong letter, not with another word
         if correction:
-            analysis = analyze_question(correction.text)
+            analysis = correct_terms(analysis, correction.text)
+            compared = compared if reads_without_cjk(compared) else correction.text
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
-        similarity = self._compare_question(
-            asked if reads_without_cjk(asked) else analysis.text, analysis.language, mask
-        )
+        similarity = self._compare_question(compared, analysis.language, mask)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask),
             self._find_faq_rows(term_weights, similarity, mask),

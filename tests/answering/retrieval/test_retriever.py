@@ -6,6 +6,7 @@ import pytest
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Done, PassagesReady, Question, Turn
 from ragdesk.answering.desk import Desk
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.retrieval.reranker import order_passages
 from ragdesk.answering.retrieval.retriever import Retriever
 
@@ -206,3 +207,15 @@ def test_a_homophone_finds_what_was_meant(retrieve):
         uris(retrieve(Question(text="发飘怎么补开")))[0]
         == uris(retrieve(Question(text="发票怎么补开")))[0]
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["Which IT parcels leave the Lyon warehuose, and WHEN?", "發飘怎麼補開？"]
+)
+def test_a_correction_changes_the_words_that_are_searched_and_nothing_else(retrieve, text):
+    asked, searched = analyze_question(text), retrieve(Question(text=text)).analysis
+    same = ("text", "language", "numbers", "reference_text", "reference_words", "wants_list")
+    assert [getattr(searched, name) for name in same] == [getattr(asked, name) for name in same]
+    shares = [a.question_type.answer_share("Two days in Lyon.") for a in (asked, searched)]
+    assert shares[0] == shares[1]
+    assert searched.terms != asked.terms
