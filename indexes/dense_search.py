@@ -82,8 +82,7 @@ class DenseSearch:
     ) -> Sequence[RowMask | None]:
         """Return per segment which entries are in scope; None where all are."""
         if languages:
-            flags = mask.chunks & self._samples.mark_languages(languages)
-            mask = self._layout.extend_mask(flags)
+            return self._samples.mark_entries(mask, languages, questions=questions)
         return self._masks.entry_masks(mask, questions=questions)
 
     def _keep_languages(self, hits: Hits, languages: frozenset[str], k: int) -> Hits:

@@ -91,7 +91,9 @@ class Metrics:
             verdict=(*(str(verdict) for verdict in ClaimVerdict), "withheld"),
         )
         self._add_opening()
-        self.fallbacks = self._add_gauge("ragdesk_gpu_fallbacks", "Segments no GPU took.")
+        self.fallbacks = self._add_gauge(
+            "ragdesk_gpu_fallbacks", "Segments that a CPU searched, whole or for some masks."
+        )
         self.jobs = self._add_counter(
             "ragdesk_jobs_total",
             "Document jobs by the state they reached.",

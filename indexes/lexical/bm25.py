@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from indexes.lexical.background import TYPICAL_LENGTH, background_share
 from indexes.lexical.index_writer import EntryIds
+from indexes.lexical.near_terms import edit_head, pick_near
 from indexes.lexical.postings import LexicalIndex
+from indexes.lexical.term_keys import encode_keys
 from indexes.search_results import Hits, RowMask, Rows, Scores, select_best
 from indexes.text.tokens import is_han_pair
 
@@ -103,6 +105,20 @@ class Ranking:
             if known:  # terms that are nowhere come from outside, without end
                 self._df[term] = known
         return known
+
+    def keep_terms(self, words: Sequence[str]) -> list[str]:
+        """Keep of some words those that are terms of a segment, of removed entries too."""
+        keys = encode_keys([word.encode() for word in words])
+        flags = np.zeros(len(words), dtype=np.bool_)
+        for segment in self.segments:
+            flags |= segment.mark_terms(words, keys)
+        return [words[at] for at in np.flatnonzero(flags).tolist()]
+
+    def list_near_terms(self, word: str) -> set[str]:
+        """List the terms of all segments that are one letter away from a word."""
+        ranges = [segment.gather_range(word) for segment in self.segments]
+        near = set(pick_near(np.concatenate(ranges), word)) if ranges else set()
+        return near.union(self.keep_terms(edit_head(word))) - {word}
 
     def idf(self, term: str) -> float:
         """Return the idf of a term: ln(1 + (N - df + 1/2) / (df + 1/2)).

@@ -1,23 +1,24 @@
-"""Find the terms of a sorted list that are one letter away from a word.
+"""Find the terms of sorted lists that are one letter away from a word.
 
 The first letter of a misspelt word is mostly right. An edit behind the third letter leaves three
-in place, so the candidates lie in one range of the sorted list, and numpy compares them all at
-once; an edit of the second or third letter has few outcomes, which are looked up. Nothing beside
-the term list is kept.
+in place, so the candidates lie in one range of each sorted list, and numpy compares those of all
+lists at once; an edit of the second or third letter has few outcomes, which are looked up.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.lexical.term_keys import TermBounds, TermBytes, TermKeys, find_range
+
 LEAST_LETTERS = 5  # of a word: a shorter one is one letter away from too many
 HEAD = 3  # letters of a range
 MOST_COMPARED = 1 << 16  # terms of a range, from its beginning
+_CACHED_EDITS = 32  # words; those of a question are edited once, not once a list
 _Letters = NDArray[np.uint8]
-_Bounds = NDArray[np.int64]
 
 
 def is_correctable(word: str) -> bool:
@@ -29,38 +30,35 @@ def is_correctable(word: str) -> bool:
     return len(word) >= LEAST_LETTERS and word.isascii() and word.isalpha()
 
 
-def list_near_terms(terms: _Letters, ends: _Bounds, word: str) -> Iterator[str]:
-    """Yield the words among the terms that one edit away from a word makes, which are not it.
+def gather_range(terms: TermBytes, ends: TermBounds, keys: TermKeys, word: str) -> _Letters:
+    """Gather the terms (n, letters + 1) that share a word's first letters and nearly its length.
 
-    An edit replaces, inserts or takes out a letter, or exchanges two neighbours. terms: the bytes
-    of all terms, sorted; ends: where each ends. What an edit of the first letters makes is
-    yielded whether it is a term or not.
+    terms: the bytes of all terms, sorted; ends: where each ends; keys: see ``term_keys``. Behind
+    the end of a term stands 0.
     """
-    spelled = word.encode()
-    first, last = _find_range(terms, ends, spelled[:HEAD])
-    numbers = np.arange(first, min(last, first + MOST_COMPARED))
-    begins = np.concatenate([[0], ends[:-1]])[numbers] if first == 0 else ends[numbers - 1]
-    lengths = ends[numbers] - begins
-    letters = np.frombuffer(spelled, dtype=np.uint8)
+    first, last = find_range(keys, word[:HEAD].encode())
+    last = min(last, first + MOST_COMPARED)
+    before = ends[first - 1 : first] if first else np.zeros(1, np.int64)
+    bounds = np.concatenate([before, ends[first:last]])
+    lengths = np.diff(bounds)
+    kept = np.abs(lengths - len(word)) <= 1
+    begins, lengths, places = bounds[:-1][kept], lengths[kept], np.arange(len(word) + 1)
+    at = np.minimum(begins[:, None] + places, max(len(terms) - 1, 0))
+    return np.where(places < lengths[:, None], terms[at] if len(terms) else 0, 0).astype(np.uint8)
+
+
+def pick_near(rows: _Letters, word: str) -> Iterator[str]:
+    """Yield those of some terms (n, letters + 1) that are one edit away from a word.
+
+    An edit replaces, inserts or takes out a letter, or exchanges two neighbours.
+    """
+    letters = np.frombuffer(word.encode(), dtype=np.uint8)
+    lengths = np.count_nonzero(rows, axis=1)
     for length in (len(word) - 1, len(word), len(word) + 1):
-        starts = begins[lengths == length]
-        rows = terms[starts[:, None] + np.arange(length)]
-        for row in rows[_mark_one_edit(rows, letters)]:
+        alike = rows[lengths == length, :length]
+        for row in alike[_mark_one_edit(alike, letters)]:
             if (term := row.tobytes()).isalpha():
                 yield term.decode()
-    yield from _edit_head(word)
-
-
-def _find_range(terms: _Letters, ends: _Bounds, prefix: bytes) -> tuple[int, int]:
-    """Return the numbers of the first term that begins with a prefix, and of the first after."""
-
-    def head_at(number: int) -> bytes:
-        begin = int(ends[number - 1]) if number else 0
-        return terms[begin : min(begin + len(prefix), int(ends[number]))].tobytes()
-
-    following = prefix[:-1] + bytes([prefix[-1] + 1])
-    numbers = range(len(ends))
-    return bisect_left(numbers, prefix, key=head_at), bisect_left(numbers, following, key=head_at)
 
 
 def _mark_one_edit(rows: NDArray[np.uint8], word: _Letters) -> NDArray[np.bool_]:
@@ -78,12 +76,17 @@ def _mark_one_edit(rows: NDArray[np.uint8], word: _Letters) -> NDArray[np.bool_]
     return np.asarray(head + tail.sum(axis=1) >= shared)
 
 
-def _edit_head(word: str) -> Iterator[str]:
-    """Yield what an edit among the first letters makes of a word whose first letter is right.
+@lru_cache(maxsize=_CACHED_EDITS)
+def edit_head(word: str) -> Sequence[str]:
+    """Return what an edit among the first letters makes of a word whose first letter is right.
 
-    >>> "refund" in set(_edit_head("erfund")), "xefund" in set(_edit_head("refund"))
+    >>> "refund" in edit_head("erfund"), "xefund" in edit_head("refund")
     (True, False)
     """
+    return tuple(dict.fromkeys(_iter_head_edits(word)))
+
+
+def _iter_head_edits(word: str) -> Iterator[str]:
     for at in range(HEAD):
         yield word[:at] + word[at + 1] + word[at] + word[at + 2 :]
     for at in range(1, HEAD):

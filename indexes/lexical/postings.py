@@ -6,9 +6,9 @@ list of tokens; which chunk it belongs to is not known here.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.lexical.index_writer import EntryIds, TermCounts
-from indexes.lexical.near_terms import list_near_terms
+from indexes.lexical.near_terms import gather_range
+from indexes.lexical.term_keys import KEY_BYTES, TermKeys, make_term_keys, mark_keys
 from indexes.mapped_arrays import map_array
 
 # term bytes, their ends · per term: its start in the postings, highest count, shortest entry ·
@@ -37,6 +38,7 @@ class LexicalIndex:
     peaks: TermCounts
     shortest: EntryIds
     _find: Callable[[str], int | None]
+    _make_keys: Callable[[], TermKeys]
     _terms: NDArray[np.uint8]
     _ends: NDArray[np.int64]
     _starts: NDArray[np.int64]
@@ -50,7 +52,8 @@ class LexicalIndex:
         public = {name: parts.pop(name) for name in ("lengths", "peaks", "shortest")}
         find = partial(_search_terms, memoryview(parts["terms"].data), parts["ends"])
         private = {f"_{name}": part for name, part in parts.items()}
-        return cls(**public, _find=lru_cache(_REMEMBERED)(find), **private)
+        make_keys = cache(partial(make_term_keys, parts["terms"], parts["ends"]))
+        return cls(**public, _find=lru_cache(_REMEMBERED)(find), _make_keys=make_keys, **private)
 
     @property
     def count(self) -> int:
@@ -66,9 +69,17 @@ class LexicalIndex:
         """Find the number of a term; None when no entry holds it."""
         return self._find(text)
 
-    def list_near_terms(self, word: str) -> Iterator[str]:
-        """Yield words one letter away from a word that may stand here: see ``near_terms``."""
-        return list_near_terms(self._terms, self._ends, word)
+    def mark_terms(self, words: Sequence[str], keys: TermKeys) -> NDArray[np.bool_]:
+        """Mark which words (n,) are terms here, looked up all at once. keys (n,): theirs."""
+        flags = mark_keys(self._make_keys(), keys)
+        for at in np.flatnonzero(flags).tolist():
+            if len(words[at].encode()) >= KEY_BYTES:  # a longer term may begin so
+                flags[at] = self.find_term(words[at]) is not None
+        return flags
+
+    def gather_range(self, word: str) -> NDArray[np.uint8]:
+        """Gather the terms that share a word's first letters: see ``near_terms``."""
+        return gather_range(self._terms, self._ends, self._make_keys(), word)
 
     def count_holders(self, text: str) -> int:
         """Count the entries that hold a term, removed ones included."""

@@ -17,7 +17,7 @@ from indexes.text.scripts import HAN_RUN
 from indexes.text.tokens import drop_stopwords
 from indexes.text.word_forms import stem_word
 
-MOST_CORRECTED = 8  # words of a question, and pairs; a page pasted as one is no typo
+MOST_CORRECTED = 4  # words of a question, and pairs; a page pasted as one is no typo
 WORD_LIFT = 5.0  # times as often together as by chance, that two characters are taken for a word
 GRAMMAR_SHARE = 0.15  # of general text; characters of more are mostly right where they stand
 # A word that is no part of an identifier, an address or a path.
@@ -54,8 +54,7 @@ def _correct_letters(text: str, ranking: Ranking) -> Iterator[tuple[int, int, st
             continue
         if (tries := tries + 1) > MOST_CORRECTED:
             return
-        near = {term for segment in ranking.segments for term in segment.list_near_terms(stem)}
-        known = [(ranking.df(term), term) for term in near if term != stem]
+        known = [(ranking.df(term), term) for term in ranking.list_near_terms(stem)]
         holders, best = max(known, default=(0, ""), key=lambda item: (item[0], item[1]))
         if holders and (surface := _spell_stem(best)):
             yield match.start(), match.end(), surface, best
@@ -80,11 +79,18 @@ def _correct_homophones(text: str, ranking: Ranking) -> Iterator[tuple[int, int,
     for run in HAN_RUN.finditer(text):
         signs = run[0]
         pairs = [signs[i : i + 2] for i in range(len(signs) - 1)]
-        is_known = [ranking.df(pair) > 0 or is_common(pair) for pair in pairs]
+        held = {term for term in ranking.keep_terms([*signs, *pairs]) if ranking.df(term)}
+        is_known = [pair in held or is_common(pair) for pair in pairs]
         right = {i + at for i, known in enumerate(is_known) if known for at in (0, 1)}
         for i, pair in enumerate(pairs):
-            doubtful = {at for at in (0, 1) if i + at not in right and _may_be_wrong(pair[at])}
-            if is_known[i] or not doubtful or not drop_stopwords([pair]):
+            if is_known[i]:
+                continue
+            doubtful = {
+                at
+                for at in (0, 1)
+                if i + at not in right and pair[1 - at] in held and _may_be_wrong(pair[at])
+            }
+            if not doubtful or not drop_stopwords([pair]):
                 continue
             if (tries := tries + 1) > MOST_CORRECTED:
                 return
@@ -103,10 +109,14 @@ def _choose_homophone(pair: str, doubtful: set[int], ranking: Ranking) -> str:
 
     doubtful: the places of the pair of which one may change.
     """
+    others = [
+        other
+        for other in iter_homophone_pairs(pair)
+        if any(other[at] != pair[at] for at in doubtful)
+    ]
     best = (0, "")
-    for other in iter_homophone_pairs(pair):
-        (changed,) = (at for at in (0, 1) if other[at] != pair[at])
-        if changed in doubtful and (holders := ranking.df(other)) and _is_word(other, ranking):
+    for other in ranking.keep_terms(others):
+        if (holders := ranking.df(other)) and _is_word(other, ranking):
             best = max(best, (holders, other))
     return best[1]
 

@@ -153,10 +153,10 @@ class ChunkStore:
         rows = self._table.fetch_all("SELECT row FROM chunks WHERE id = ?", (identity,))
         return int(rows[0][0]) if rows else None
 
-    def list_languages(self) -> list[str]:
-        """Return the language of each chunk, by row; "" where none was detected."""
-        rows = self._table.fetch_all("SELECT facts FROM chunks ORDER BY row", ())
-        return [self._parse_row(_parse_language, row) for row in rows]
+    def iter_languages(self) -> Iterator[str]:
+        """Yield the language of each chunk, by row; "" where none was detected."""
+        query = "SELECT json_extract(facts, '$.language') FROM chunks ORDER BY row"
+        return (str(language or "") for (language,) in self._table.iter_rows(query))
 
     def iter_chunks_of(self, identity: str) -> Iterator[tuple[int, Chunk]]:
         """Yield the rows and chunks of a document, in order."""
@@ -212,10 +212,6 @@ def _chunk_facts(chunk: Chunk, record: DocumentRecord) -> str:
     if chunk.title != record.title:
         known["title"] = chunk.title
     return json.dumps(known)
-
-
-def _parse_language(values: Sequence[Any]) -> str:
-    return str(json.loads(values[0]).get("language", ""))
 
 
 def _parse_chunk(values: Sequence[Any]) -> tuple[int, Chunk]:

@@ -151,7 +151,7 @@ class Segment:
         Read out of the chunks once where the segment was written before there was a file of them.
         """
         if self._languages_file is None:
-            return encode_languages(self.chunk_store.list_languages())
+            return encode_languages(self.chunk_store.iter_languages())
         return _map_entries(self._languages_file, self.chunks)
 
     @property

@@ -2,12 +2,14 @@
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from indexes.errors import IndexDamaged, tells_absence
 from indexes.store import sqlite_guard
+
+_ROWS = 4_096  # read at once where there may be millions
 
 
 class SqliteTable:
@@ -43,6 +45,22 @@ class SqliteTable:
             with self._lock:
                 return self._base.execute(query, values).fetchall()
         except sqlite3.ProgrammingError:  # it was closed: a mistake of ours, and no damage
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _table_error(error, self.file, "read") from error
+
+    def iter_rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """Yield the rows that a query finds, read some thousand at a time: not all in memory."""
+        try:
+            with self._lock:
+                cursor = self._base.execute(query, values)
+            while True:
+                with self._lock:
+                    rows = cursor.fetchmany(_ROWS)
+                if not rows:
+                    return
+                yield from rows
+        except sqlite3.ProgrammingError:  # it was closed, as above
             raise
         except sqlite3.DatabaseError as error:
             raise _table_error(error, self.file, "read") from error

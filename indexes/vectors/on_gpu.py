@@ -112,7 +112,7 @@ class GpuCard:
         if host.count < max(1, self._least_count):
             return host
         with self._lock:
-            if (known := self._by_digest.get(name)) is not None and not known.fallback:
+            if (known := self._by_digest.get(name)) is not None and not known.failure:
                 return known
             token = next(self._tokens)
             index = GpuIndex(self, token, host, self._least_count, self._bring_index(token, host))
@@ -164,15 +164,21 @@ class GpuCard:
 class GpuIndex:
     """An index on a card, with the one on the CPU that it was copied from. See ``VectorIndex``.
 
-    fallback: why the CPU searches alone; empty is healthy.
+    failure: why the CPU searches alone. fallback: that, or why it had to search a part of the rows
+    (a language's, a group's) that is too small for what the card proposes; empty is healthy.
     """
 
     def __init__(
-        self, card: GpuCard, token: int, host: FaissIndex, least: int, fallback: str
+        self, card: GpuCard, token: int, host: FaissIndex, least: int, failure: str
     ) -> None:
         self._card, self._token, self._host, self._least = card, token, host, least
-        self.fallback = fallback
+        self.failure, self._narrow = failure, ""
         self.count, self.dim, self.rows, self.kind = host.count, host.dim, host.rows, host.kind
+
+    @property
+    def fallback(self) -> str:
+        """Return why the CPU searches what a card should; empty is healthy."""
+        return self.failure or self._narrow
 
     def search(self, query: Vectors, k: int, *, mask: RowMask | None = None) -> Hits:
         """Find the k nearest of the rows that the mask allows, best first, ties by row.
@@ -182,9 +188,9 @@ class GpuIndex:
         vector = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
         fits = vector.shape[1] == self.dim and bool(np.isfinite(vector).all()) and vector.any()
         hits = None
-        if fits and k > 0 and not self.fallback:
+        if fits and k > 0 and not self.failure:
             hits = self._search_card(
-                vector, k, None if mask is None else np.asarray(mask)[self.rows]
+                vector, k, None if mask is None else self._host.mark_places(mask)
             )
         return self._host.search(query, k, mask=mask) if hits is None else hits
 
@@ -209,12 +215,17 @@ class GpuIndex:
         wanted = int(max(64, CANDIDATES_PER_HIT * k) * self.count / count)
         try:
             if self.kind == "flat":
-                return self._search_flat(query, k, wanted, allowed)
-            return self._search_inverted(query, k, wanted, allowed, count)
+                hits = self._search_flat(query, k, wanted, allowed)
+            else:
+                hits = self._search_inverted(query, k, wanted, allowed, count)
         except (RuntimeError, MemoryError) as error:
-            self.fallback = f"the GPU failed: {_first_line(error)}"
-            _log.warning("%d vectors are searched on the CPU: %s", self.count, self.fallback)
+            self.failure = f"the GPU failed: {_first_line(error)}"
+            _log.warning("%d vectors are searched on the CPU: %s", self.count, self.failure)
             return None
+        if hits is None and not self._narrow:
+            self._narrow = f"the GPU proposes too few of {count} permitted among {self.count}."
+            _log.warning("some searches are done on the CPU: %s", self._narrow)
+        return hits
 
     def _search_flat(
         self, query: Vectors, k: int, wanted: int, allowed: RowMask | None

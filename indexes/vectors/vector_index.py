@@ -10,16 +10,17 @@ from indexes.vectors.faiss_index import IndexKind
 class VectorIndex(Protocol):
     """Searches the vectors of a segment: ``FaissIndex`` on the CPU, ``on_gpu`` on a card.
 
-    See ``FaissIndex`` for the attributes and methods. Any thread may call. fallback: why the CPU
-    searches what a card should; empty is healthy.
+    See ``FaissIndex`` for the attributes and methods. Any thread may call.
     """
-
-    fallback: str
 
     count: int
     dim: int
     rows: Rows
     kind: IndexKind
+
+    @property
+    def fallback(self) -> str:
+        """Return why the CPU searches what a card should; empty is healthy."""
 
     def search(self, query: Vectors, k: int, *, mask: RowMask | None = None) -> Hits:
         """Find the k nearest of the rows that the mask allows; their scores are exact."""

@@ -11,12 +11,15 @@ from shifted_embedder import ShiftedEmbedder
 from indexes.chunk import SearchFilter
 from indexes.embedding.background import NO_BACKGROUND, measure_background, open_background
 from indexes.index import Index
+from indexes.mask_cache import MaskCache
 from indexes.search_results import Hits
 from indexes.similarity import OTHER_LANGUAGE_WORTH, measure_similarity
 from indexes.store import manifest
 from indexes.store.row_languages import LANGUAGES_FILE
+from indexes.store.row_layout import SearchMask
 from indexes.store.segments import Segment
 from indexes.upkeep.format_check import list_segment_problems
+from indexes.vector_samples import VectorSamples
 
 TEXTS = ["the kettle is descaled with vinegar", "a refund takes five days", "roses need water"]
 
@@ -102,6 +105,42 @@ def test_the_languages_of_rows_are_known_from_a_file(tmp_path):
         assert {name: len(rows) for name, rows in samples.items()} == {"en": 2, "zh": 2}
         hits = index.search_dense(samples["en"][0], k=9, languages=frozenset({"zh"}))
         assert sorted(hits.rows.tolist()) == [2, 3]
+
+
+def test_the_entries_of_a_language_are_marked_once_for_a_filter(tmp_path, monkeypatch):
+    publish(tmp_path / "c", speaking(ENGLISH), speaking(CHINESE))
+    with Index.open(tmp_path / "c") as index:
+        everything = index.make_mask(SearchFilter())
+        part = index.make_mask(SearchFilter(uris=frozenset({"refund.md"})))
+        marked = {}
+        for mask in (everything, part):
+            for language in ("en", "zh", "fr"):
+                wanted = index.samples.mark_entries(mask, frozenset({language}), questions=False)
+                marked[mask is part, language] = np.concatenate(wanted).tolist()
+        assert marked == {
+            (False, "en"): [True, True, False, False],
+            (False, "zh"): [False, False, True, True],
+            (False, "fr"): [False] * 4,
+            (True, "en"): [True, True, False, False],
+            (True, "zh"): [False] * 4,
+            (True, "fr"): [False] * 4,
+        }
+        own = replace(everything, where=None)  # flags that somebody has put together
+        index.samples.mark_entries(own, frozenset({"en"}), questions=False)
+        monkeypatch.setattr(
+            VectorSamples, "mark_languages", lambda *_: pytest.fail("computed anew")
+        )
+        vector = HashEmbedder().embed_query("refund")
+        hits = index.search_dense(vector, k=9, mask=part, languages=frozenset({"en"}))
+        assert sorted(hits.rows.tolist()) == [0, 1]
+
+
+def test_what_was_used_last_is_kept():
+    cache, masks = MaskCache(2), [SearchMask(np.ones(1, np.bool_), ()) for _ in range(3)]
+    made = []
+    for at in (0, 1, 0, 2, 0, 1):
+        assert cache.find_or_make(masks[at], "x", lambda at=at: made.append(at) or at) == at
+    assert made == [0, 1, 2, 1]
 
 
 def test_an_older_segment_reads_its_languages_out_of_its_chunks(tmp_path):

@@ -8,7 +8,7 @@ asker may see: ``weigh_terms`` is the second step.
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexes.text.folding import normalise_text, strip_invisible
 from indexes.text.scripts import Language, detect_language
@@ -42,6 +42,8 @@ class QuestionAnalysis:
     passage must hold exactly. topic_words: content words outside of what only asks ("how many").
     reference_text: lower case, without "IT" the department, to look for "it" in.
     reference_words: the counted words of that. wants_list: several things or steps are asked for.
+    After ``correct_terms``, tokens, terms, content_words, identifiers and topic_words are those of
+    the corrected text.
     """
 
     text: str
@@ -127,6 +129,26 @@ def analyze_question(question: str) -> QuestionAnalysis:
         reference_text=reference_text,
         reference_words=reference_words,
         wants_list=asks_for_list(plain),
+    )
+
+
+def correct_terms(analysis: QuestionAnalysis, text: str) -> QuestionAnalysis:
+    """Take the words that a question is searched for from another text, which has them right.
+
+    All else stays as it was asked: a correction is a guess, and folded.
+
+    >>> analysis = correct_terms(analyze_question("IT refnud?"), "it refund?")
+    >>> analysis.terms, analysis.text, analysis.reference_text
+    (('refund',), 'IT refnud?', 'refnud?')
+    """
+    corrected = analyze_question(text)
+    return replace(
+        analysis,
+        tokens=corrected.tokens,
+        terms=corrected.terms,
+        content_words=corrected.content_words,
+        identifiers=corrected.identifiers,
+        topic_words=corrected.topic_words,
     )
 
 

@@ -66,13 +66,13 @@ def order_passages(passages: Sequence[Passage], scores: Sequence[float]) -> tupl
 class RerankStep:
     """Reranking for one question: a reranker, and a note of what it changed and took.
 
-    seconds: that it took. scores: by chunk id, those that the passages had before.
+    seconds: that it took. passages: as they were before, with their scores.
     """
 
     def __init__(self, rerank: Reranker, question: str) -> None:
         self._rerank, self._question = rerank, question
         self.seconds = 0.0
-        self.scores: dict[str, float] = {}
+        self.passages: tuple[Passage, ...] = ()
 
     @property
     def depth(self) -> int:
@@ -81,7 +81,7 @@ class RerankStep:
 
     def __call__(self, passages: Sequence[Passage]) -> tuple[Passage, ...]:
         """Order passages anew, best first."""
-        self.scores = {passage.chunk.id: passage.score for passage in passages}
+        self.passages = tuple(passages)
         start = time.perf_counter()
         ordered = self._rerank(self._question, passages) if passages else ()
         self.seconds = time.perf_counter() - start

@@ -12,10 +12,11 @@ from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, Term
 class Retrieval:
     """The passages retrieved for a question, best first.
 
-    analysis: of the question as it was searched for. idf: weighs words over what the asker may
-    see. term_weights: the question's terms weighed by it. similarity: compares texts with the
-    question by their vectors; None where the model cannot read it. signals: numbers that tell how
-    sure one may be. duplicates: per chunk id, the passages left out because they say the same.
+    analysis: of the question as it was asked, with the words that were searched for. idf: weighs
+    words over what the asker may see. term_weights: the question's terms weighed by it.
+    similarity: compares texts with the question by their vectors; None where the model cannot read
+    it. signals: numbers that tell how sure one may be. duplicates: per chunk id, the passages left
+    out because they say the same.
     rerank_seconds: that a reranker took; None where none read them.
     """
 

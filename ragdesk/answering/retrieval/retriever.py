@@ -39,13 +39,14 @@ from ragdesk.answering.retrieval.question_analysis import (
     QuestionAnalysis,
     TermWeights,
     analyze_question,
+    correct_terms,
     question_likeness,
     weigh_terms,
 )
 from ragdesk.answering.retrieval.reranker import Reranker, RerankStep
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
-from ragdesk.answering.retrieval.sibling_documents import order_siblings
+from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
 
 CONTEXT_CHUNKS = 3
 """Chunks of its section on either side that count as the context of a chunk."""
@@ -165,15 +166,14 @@ class Retriever:
         limit = top_k or self.options.top_k
         mask = self.index.make_mask(question.where)
         idf = partial(self.index.idf, mask=mask)
-        asked = analysis.text  # word pieces bear with a wrong letter, not with another word
         correction = self.index.correct_text(analysis.text, mask)
+        compared = analysis.text  # word pieces bear with a wrong letter, not with another word
         if correction:
-            analysis = analyze_question(correction.text)
+            analysis = correct_terms(analysis, correction.text)
+            compared = compared if reads_without_cjk(compared) else correction.text
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
-        similarity = self._compare_question(
-            asked if reads_without_cjk(asked) else analysis.text, analysis.language, mask
-        )
+        similarity = self._compare_question(compared, analysis.language, mask)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask),
             self._find_faq_rows(term_weights, similarity, mask),
@@ -182,8 +182,9 @@ class Retriever:
             term_weights, similarity, mask, lanes, self._count_contenders(limit, rerank)
         )
         ranked = order_with_lanes(candidates, lanes, self.options.near, rerank)
+        siblings = SiblingOrder(analysis, 2 * limit)
         groups = collapse_duplicates(
-            order_siblings(ranked, analysis, 2 * limit),
+            siblings(ranked),
             min_share=self.options.same,
             limit=limit,
             question_words=term_weights.weights,
@@ -196,7 +197,11 @@ class Retriever:
             similarity=similarity,
             passages=passages,
             signals=_measure_signals(
-                analysis, term_weights, passages, lanes, rerank.scores if rerank else {}
+                analysis,
+                term_weights,
+                passages,
+                lanes,
+                siblings.lower_scores(rerank.passages) if rerank else {},
             ),
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
             rerank_seconds=rerank.seconds if rerank else None,
@@ -440,8 +445,8 @@ def _measure_signals(
     """Measure how well the best passages fit; all in 0..1 but ``words``, a count.
 
     words: content words; a question without one asks for nothing. fused_scores: by chunk id, the
-    scores before a reranker's, where one gave its own: ``top`` and ``gap`` are of the same scale
-    under every reranker and none.
+    scores before a reranker's, where one gave its own, siblings put back as without it: ``top`` and
+    ``gap`` are of the same scale under every reranker and none.
     """
     best = passages[0] if passages else None
     scores = sorted((fused_scores.get(p.chunk.id, p.score) for p in passages), reverse=True)

@@ -1,11 +1,18 @@
 """Documents alike but for the product that their names tell."""
 
+from dataclasses import replace
+from itertools import islice
+
 import pytest
 from fakes import HashEmbedder, document, publish
 
+from indexes.chunk import Chunk, Passage
 from indexes.index import Index
 from ragdesk.answering.answer import Question
+from ragdesk.answering.retrieval.question_analysis import analyze_question
+from ragdesk.answering.retrieval.reranker import Reranker, order_passages
 from ragdesk.answering.retrieval.retriever import Retriever
+from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
 
 LIMITS = "A workspace may hold {} projects. Each project has {} members."
 TEXTS = {
@@ -68,7 +75,54 @@ def test_the_named_document_comes_first_and_its_siblings_far_behind(
 )
 def test_nothing_changes_where_no_sibling_is_named(retrieve, question, monkeypatch):
     passages = retrieve(Question(text=question)).passages
-    monkeypatch.setattr(
-        "ragdesk.answering.retrieval.retriever.order_siblings", lambda ranked, *_: ranked
-    )
+    monkeypatch.setattr(SiblingOrder, "__call__", lambda _, ranked: ranked)
     assert passages == retrieve(Question(text=question)).passages
+
+
+def ranked_passages(scored):
+    """Passages of pump guides and of other papers, by uri and score, in their order."""
+    for n, (uri, score) in enumerate(scored):
+        text = TEXTS.get(uri, f"Paper {n} on something else: article {n}.")
+        chunk = Chunk(document=uri, uri=uri, title="Guide", text=text, start=n, end=n + 9)
+        yield Passage(chunk=chunk, score=score)
+
+
+def test_scores_never_rise_behind_the_passages_that_are_looked_at():
+    pro, free, team = (f"plans/{name}/limits.md" for name in ("pro", "free", "team"))
+    head = [(free, 0.9), (pro, 0.8), (team, 0.78), ("a.md", 0.77)]
+    rest = [("b.md", 0.74), (free, 0.7), ("c.md", 0.5), (team, 0.45), ("d.md", 0.2)]
+    order = SiblingOrder(analyze_question("How many members has a project of the pro plan?"), 4)
+    passages = list(order(ranked_passages([*head, *rest])))
+    scores = [p.score for p in passages]
+    assert scores == sorted(scores, reverse=True)
+    uris = [p.chunk.uri for p in passages]
+    assert uris == [pro, "a.md", "b.md", "c.md", free, team, free, team, "d.md"]
+
+
+def test_no_more_is_read_than_may_come_next():
+    pro, free = (f"plans/{name}/limits.md" for name in ("pro", "free"))
+    ranked = ranked_passages(
+        [(free, 0.9), (pro, 0.8), ("b.md", 0.6), ("c.md", 0.55), ("d.md", 0.1)]
+    )
+    order = SiblingOrder(analyze_question("How many members has a project of the pro plan?"), 2)
+    assert [p.chunk.uri for p in islice(order(ranked), 2)] == [pro, "b.md"]
+    assert [p.chunk.uri for p in ranked] == ["d.md"]
+
+
+def test_signals_are_of_one_scale_with_and_without_a_reranker(retrieve):
+    question = Question(text="qf4 seal: how many hours?")
+    plain = retrieve(question)
+    reranked = replace(retrieve, rerank=KeptOrder())(question)
+    assert [p.chunk.uri for p in reranked.passages] == [p.chunk.uri for p in plain.passages]
+    for name in ("top", "gap"):
+        assert reranked.signals[name] == pytest.approx(plain.signals[name])
+
+
+class KeptOrder(Reranker):
+    """Leaves passages in their order, and scores them otherwise."""
+
+    depth = 99
+
+    def __call__(self, question, passages):
+        del question
+        return order_passages(passages, [0.2 * p.score for p in passages])

@@ -102,6 +102,34 @@ def test_what_becomes_of_lies(desk, index, failed):
         assert (answer.generator, answer.degraded_reason[:11]) == ("extractive", "unsupported")
 
 
+@pytest.mark.parametrize(
+    "text", ["WHEN do the Parcels leave our warehuose in Lyon?", "發飘怎麼補開？"]
+)
+def test_the_model_is_asked_what_was_asked(desk, text):
+    recorder = Recorder(app(share=0.0))
+    with running(recorder) as url:
+        told(by_model(desk, url), text)
+    sent = [json.loads(body)["messages"][-1]["content"] for body in recorder.bodies]
+    assert sent
+    assert all(text in prompt for prompt in sent)
+
+
+class Recorder:
+    """Serves an app, and keeps the bodies of its requests."""
+
+    def __init__(self, served):
+        self.served, self.bodies = served, []
+
+    async def __call__(self, scope, receive, send):
+        async def record():
+            message = await receive()
+            if body := message.get("body"):
+                self.bodies.append(body)
+            return message
+
+        await self.served(scope, record, send)
+
+
 class Tired:
     """Serves an app, and nothing any more after some questions."""
 

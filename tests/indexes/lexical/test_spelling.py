@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexes.lexical.bm25 import Ranking
-from indexes.lexical.near_terms import list_near_terms
 from indexes.lexical.postings import LexicalIndex
 from indexes.lexical.spelling import correct_text
 from indexes.text.tokens import tokenize_text
@@ -95,12 +94,34 @@ def test_terms_are_near_as_by_trying_every_edit(terms, word):
     with tempfile.TemporaryDirectory() as folder:
         write_lexical_index(Path(folder), [sorted(terms)])
         segment = LexicalIndex.open(Path(folder))
-        near = {t for t in segment.list_near_terms(word) if segment.find_term(t) is not None}
+        near = Ranking([segment]).list_near_terms(word)
     expected = {t for t in edits_of(word) if t in terms and t != word}
     first_kept = {t for t in expected if t[0] == word[0] or t[:2] == word[1] + word[0]}
-    assert first_kept <= near - {word} <= expected
+    assert first_kept <= near <= expected
 
 
-def test_an_empty_list_has_nothing_near():
-    none = np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.int64)
-    assert "refund" in set(list_near_terms(*none, "rfeund"))  # a guess, looked up by the caller
+@given(
+    st.sets(st.text("ab费鴻𠀀", max_size=9).filter(bool), max_size=40),
+    st.text("ab费鴻𠀀", max_size=9),
+)
+def test_many_words_are_looked_up_at_once_as_by_one(terms, word):
+    with tempfile.TemporaryDirectory() as folder:
+        write_lexical_index(Path(folder), [sorted(terms)])
+        segment = LexicalIndex.open(Path(folder))
+        wanted = [*sorted(terms), word, f"{word}a", word[:-1]]
+        kept = Ranking([segment]).keep_terms(wanted)
+        assert kept == [w for w in wanted if segment.find_term(w) is not None]
+
+
+def test_an_empty_list_has_nothing_near(tmp_path):
+    write_lexical_index(tmp_path, [])
+    assert Ranking([LexicalIndex.open(tmp_path)]).list_near_terms("rfeund") == set()
+    assert Ranking([]).list_near_terms("rfeund") == set()
+
+
+def test_pairs_are_made_only_beside_a_character_that_stands_somewhere(tmp_path, monkeypatch):
+    ranking = rank_texts(tmp_path, TEXTS[:3])  # English alone
+    monkeypatch.setattr(
+        "indexes.lexical.spelling.iter_homophone_pairs", lambda _: pytest.fail("nothing to make")
+    )
+    assert correct_text("如何修改收货地址和联系电话？", ranking) is None

@@ -1,5 +1,7 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from fakes import document
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from indexes.chunk import Chunk, DocumentRecord
 from indexes.errors import IndexDamaged
 from indexes.store.chunk_store import ChunkStore, ChunkStoreWriter
+from indexes.store.sqlite_table import SqliteTable
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 spans = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda pair: tuple(sorted(pair)))
@@ -148,3 +151,25 @@ def test_the_file_has_no_journal_beside_it(file):
     base = sqlite3.connect(file)
     assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     base.close()
+
+
+def test_languages_are_read_row_by_row_and_a_damaged_row_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("indexes.store.sqlite_table._ROWS", 2)
+    writer = ChunkStoreWriter(tmp_path / "shelf.sqlite")
+    wanted = []
+    for n, language in enumerate(("en", "zh", "", "fr", "en")):
+        record, chunks = document(f"{n}.md", f"words {n}")
+        writer.put_document(record, [replace(chunk, language=language) for chunk in chunks])
+        wanted += [language] * len(chunks)
+    writer.finish_file()
+    with ChunkStore(tmp_path / "shelf.sqlite") as store:
+        monkeypatch.setattr(SqliteTable, "fetch_all", lambda *_: pytest.fail("all at once"))
+        assert list(store.iter_languages()) == wanted
+    with closing(sqlite3.connect(tmp_path / "shelf.sqlite")) as base:
+        base.execute("UPDATE chunks SET facts = '{' WHERE row = 3")
+        base.commit()
+    with (
+        ChunkStore(tmp_path / "shelf.sqlite") as store,
+        pytest.raises(IndexDamaged, match=r"shelf\.sqlite cannot be read"),
+    ):
+        list(store.iter_languages())

@@ -178,6 +178,22 @@ def test_a_wide_filter_is_searched_on_the_card_and_a_narrow_one_is_gathered():
     assert searches(index) == 1
 
 
+@pytest.mark.parametrize("how", ["flat", "ivf"])
+def test_a_part_that_the_card_cannot_propose_is_searched_on_the_cpu_and_told(how):
+    host = written(clustered(4000), np.arange(4000), how)
+    index = on_cpu(least=40).take_index(host, "one")
+    minority = np.arange(4000) % 80 == 0
+    index.search(host.all_vectors()[1], 10, mask=np.arange(4000) < 3900)
+    assert not index.fallback
+    hits = index.search(host.all_vectors()[1], 10, mask=minority)
+    assert hits.rows.tolist() == host.search(host.all_vectors()[1], 10, mask=minority).rows.tolist()
+    assert index.fallback == "the GPU proposes too few of 50 permitted among 4000."
+    assert index._card.take_index(host, "one") is index  # the card is used as before
+    before = searches(index)
+    index.search(host.all_vectors()[1], 10)
+    assert searches(index) > before
+
+
 def test_few_vectors_stay_where_they_are():
     host = written(clustered(50), np.arange(50), "flat")
     assert on_cpu(least=51).take_index(host, "one") is host

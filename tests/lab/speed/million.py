@@ -23,6 +23,7 @@ import psutil
 from numpy.typing import NDArray
 
 from indexes.chunk import SearchFilter
+from indexes.embedding.background import open_background
 from indexes.embedding.embedder import Embedder, EmbedOptions, embed_question, open_embedder
 from indexes.index import Index
 from ragdesk.answering.answer import Question
@@ -109,13 +110,13 @@ class Found:
         return f"| {' | '.join(cells)} | {self.first:.0f} |"
 
 
-def measure(index: Index, embedder: Embedder, known: Real, grown: Grown, group: str) -> Found:
+def measure(retrieve: Retriever, known: Real, grown: Grown, group: str) -> Found:
     """Ask every question of those that a group may see: by vectors alone, and the whole way."""
     where = SearchFilter(groups=frozenset({group})) if group != "all" else SearchFilter()
     mine = [group in member(n) for n in range(-(-len(grown.vectors) // EACH))]
     allowed = np.repeat(np.array(mine), EACH)[: len(grown.vectors)]
     wanted = exact(grown.vectors, known.asked, None if group == "all" else allowed)
-    retrieve = Retriever(index=index, embedder=embedder)
+    index = retrieve.index
     questions = [Question(text=text, where=where) for text in known.questions]
     began = time.perf_counter()
     retrieve(questions[0])
@@ -147,9 +148,8 @@ def _timed(ask: Any, questions: Iterable[Any]) -> tuple[list[Any], tuple[float, 
     return answers, (float(p50), float(p95))
 
 
-def rate(index: Index, embedder: Embedder, questions: Sequence[str], threads: int) -> float:
+def rate(retrieve: Retriever, questions: Sequence[str], threads: int) -> float:
     """Count hybrid searches a second when so many threads ask."""
-    retrieve = Retriever(index=index, embedder=embedder)
     questions_ = [Question(text=text) for text in questions]
     with ThreadPoolExecutor(threads) as pool:
         began = time.perf_counter()
@@ -178,18 +178,19 @@ def _tell(chunks: int, _: int) -> None:
 def report(place: Path, known: Real, count: int, embedder: Embedder, seed: int) -> list[str]:
     """Measure one size: its rows of the table, and what it takes."""
     collection, grown = made(place, known, count, embedder, seed)
+    background = open_background(embedder, place / "models")
     process = psutil.Process()
     rows = []
     before = process.memory_info().rss
     with closing(Index.open(collection)) as index:
-        retrieve = Retriever(index=index, embedder=embedder)
+        retrieve = Retriever(index=index, embedder=embedder, background=background)
         for text in known.questions:
             retrieve(Question(text=text))
         megabytes = (process.memory_info().rss - before) / 1e6
         for group in SHARES:
-            rows.append(measure(index, embedder, known, grown, group).row(count, group))
+            rows.append(measure(retrieve, known, grown, group).row(count, group))
             print(rows[-1], flush=True)
-        rates = [rate(index, embedder, known.questions, threads) for threads in (1, 2)]
+        rates = [rate(retrieve, known.questions, threads) for threads in (1, 2)]
     folder = collection / "segments"
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     preface = (

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from indexes.embedding.background import open_background
 from indexes.embedding.embedder import EmbedOptions, embed_question, open_embedder
 from indexes.index import Index
 from ragdesk.answering.answer import Question
@@ -39,7 +40,8 @@ def search(home: Path) -> Search:
     questions = [q["question"] for q in map(json.loads, lines) if q["lang"] == "en"]
     embedder = open_embedder(EmbedOptions(), home / "models")
     with closing(Index.open(home / "collections" / "default", card=embedder.card)) as index:
-        retrieve = Retriever(index=index, embedder=embedder)
+        background = open_background(embedder, home / "models")
+        retrieve = Retriever(index=index, embedder=embedder, background=background)
         whole = _timed(lambda text: retrieve(Question(text=text)), questions)
         dense = _timed(
             lambda text: index.search_dense(embed_question(embedder, text), k=5), questions
