@@ -83,10 +83,10 @@ class RetrieveOptions:
     lexical: float = 0.5
     dense: float = 0.6
     worded: float = 0.3
-    rise: float = 3.0
-    name: float = 0.15
-    focus: float = 0.2
-    title: float = 0.5
+    rise: float = 3.5
+    name: float = 0.1
+    focus: float = 0.1
+    title: float = 0.6
     context: float = 0.3
     spread: int = 20
     near: float = 0.5
