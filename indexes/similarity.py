@@ -59,11 +59,14 @@ class LanguageQuery:
     """A question as passages of one group of languages are searched by it.
 
     languages: of those passages. vector (dim,): not of length one where part of it was taken off.
+    scale: by what is unrelated in the collection. neutral_scale: by neutral texts alone, the same
+    for every question and collection.
     """
 
     languages: frozenset[str]
     vector: Vectors
     scale: SimilarityScale
+    neutral_scale: SimilarityScale = SimilarityScale()
 
     def compare(self, vectors: Vectors) -> Scores:
         """Return the similarities (n,) of passage vectors (n, dim) to the question."""
@@ -106,6 +109,7 @@ def measure_similarity(
         return QuestionSimilarity(queries=(everything,))
     others = [name for name in background.passages if name != language and name in samples]
     own = [rows for name, rows in samples.items() if name not in others]
+    mean, spread = background.measure_cosines(language, language)
     queries = [
         LanguageQuery(
             languages=frozenset({*samples, language}.difference(others)),
@@ -113,22 +117,34 @@ def measure_similarity(
             scale=_measure_scale(
                 np.concatenate([rows @ vector for rows in own] or [_NO_COSINES]),
                 background.passages[language] @ vector,
-                background.cosine_spread(language, language),
+                spread,
             ),
+            neutral_scale=_limit_scale(mean, spread),
         )
     ]
     for name in others:
         shift = SHARED_PART * background.mean_question(language)
+        mean, spread = background.measure_cosines(language, name, shift)
         scale = _measure_scale(
             samples[name] @ (vector - shift),
             background.passages[name] @ (vector - shift),
-            background.cosine_spread(language, name, shift),
+            spread,
             worth=OTHER_LANGUAGE_WORTH,
         )
         queries.append(
-            LanguageQuery(languages=frozenset((name,)), vector=vector - shift, scale=scale)
+            LanguageQuery(
+                languages=frozenset((name,)),
+                vector=vector - shift,
+                scale=scale,
+                neutral_scale=_limit_scale(mean, spread),
+            )
         )
     return QuestionSimilarity(queries=tuple(queries))
+
+
+def _limit_scale(mean: float, spread: float) -> SimilarityScale:
+    """Make a scale whose spread is no division by nothing."""
+    return SimilarityScale(mean=mean, spread=max(spread, _LEAST_SPREAD))
 
 
 def _measure_scale(

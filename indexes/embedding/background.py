@@ -38,15 +38,16 @@ class Background:
         """Return the mean vector (dim,) of the questions of a language: what they all share."""
         return np.asarray(self.questions[language].mean(axis=0), dtype=np.float32)
 
-    def cosine_spread(
+    def measure_cosines(
         self, question_language: str, passage_language: str, shift: Vectors | float = 0.0
-    ) -> float:
-        """Return the standard deviation of the cosines of all questions and passages.
+    ) -> tuple[float, float]:
+        """Return mean and standard deviation of the cosines of all questions and passages.
 
         shift (dim,): what is taken off each question first.
         """
         questions = self.questions[question_language] - shift
-        return float((questions @ self.passages[passage_language].T).std())
+        cosines = questions @ self.passages[passage_language].T
+        return float(cosines.mean()), float(cosines.std())
 
 
 NO_BACKGROUND: Final = Background(questions={}, passages={})
