@@ -84,7 +84,7 @@ class RetrieveOptions:
     dense: float = 0.6
     worded: float = 0.3
     rise: float = 3.5
-    name: float = 0.1
+    name: float = 0.15
     focus: float = 0.1
     title: float = 0.6
     context: float = 0.3
@@ -205,6 +205,7 @@ class Retriever:
                     siblings.lower_scores(rerank.passages) if rerank else {},
                 ),
                 "dense": self._measure_closeness(similarity, passages),
+                "vectors_alone": float(self._found_by_vectors_alone(analysis, passages)),
             },
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
             rerank_seconds=rerank.seconds if rerank else None,
@@ -291,6 +292,13 @@ class Retriever:
             cosines = self.index.score_dense(query.vector, rows[places], questions=questions)
             scores[places] = query.scale.normalise(cosines)
         return scores
+
+    def _found_by_vectors_alone(
+        self, analysis: QuestionAnalysis, passages: Sequence[Passage]
+    ) -> bool:
+        """Tell whether words could not have found the best passage."""
+        language = passages[0].chunk.language if passages else analysis.language
+        return self.index.words_outdated or language != analysis.language
 
     def _measure_closeness(
         self, similarity: QuestionSimilarity | None, passages: Sequence[Passage]
