@@ -11,7 +11,7 @@ from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta,
 from ragdesk.answering.clarify import ClarifyOptions, is_vague
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.question_analysis import analyze_question
-from ragdesk.answering.retrieval.retriever import RetrieveOptions, Retriever
+from ragdesk.answering.retrieval.retriever import Retriever
 
 TEXTS = {
     "kettle.md": ("Fjord kettle", "Clean it with a soft cloth. It weighs two kilograms."),
@@ -23,14 +23,21 @@ TEXTS = {
 KETTLE, FRYER = "Fjord kettle", "Lava fryer"
 
 
+class QuestionlessEmbedder(HashEmbedder):
+    """Embeds no question: the vectors of a hash say nothing of how near a passage is."""
+
+    def embed_query(self, text: str) -> None:
+        del text
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    embedder = HashEmbedder()
+    embedder = QuestionlessEmbedder()
     collection = tmp_path_factory.mktemp("home") / "default"
     held = [document(uri, text, title=title) for uri, (title, text) in TEXTS.items()]
     publish(collection, *held, embedder=embedder)
     with Index.open(collection, card=embedder.card) as index:
-        retrieve = Retriever(index=index, embedder=embedder, options=RetrieveOptions(dense=0.0))
+        retrieve = Retriever(index=index, embedder=embedder)
         yield Desk(retrieve=retrieve, collection="default")
 
 
