@@ -5,12 +5,11 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fakes import HashEmbedder
 
 from ragdesk import logs
-from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
@@ -23,15 +22,9 @@ from ragdesk.web.serve_options import ServeOptions
 def main(home: Path, port: int, seconds: float) -> None:
     find = Retriever.__call__
 
-    def slowly(
-        self: Retriever,
-        question: Question,
-        analysis: QuestionAnalysis | None = None,
-        *,
-        top_k: int | None = None,
-    ) -> Retrieval:
+    def slowly(*asked: Any, **options: Any) -> Retrieval:
         time.sleep(seconds)
-        return find(self, question, analysis, top_k=top_k)
+        return find(*asked, **options)
 
     Retriever.__call__ = slowly  # type: ignore[method-assign]
     options = ServeOptions(port=port, keep_alive_seconds=1, read_seconds=1.0, drain_seconds=15)

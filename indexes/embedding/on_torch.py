@@ -82,7 +82,7 @@ def open_multilingual_bert(model: ModelFiles, *, device: str = "auto", threads: 
     if model.weights is None:
         raise ModelMissing(f"{model.name} on torch needs its weights: set embed.weights.")
     check_weights(model.weights)
-    bert: Any = _build_bert(QuantisedWeights(model.weights))  # transformers' hints fit no call
+    bert = build_bert(QuantisedWeights(model.weights))
     pieces = UnigramTokenizer(model.tokenizer)
     try:
         bert = bert.to(device)
@@ -106,7 +106,7 @@ def open_multilingual_bert(model: ModelFiles, *, device: str = "auto", threads: 
     return encode
 
 
-def _build_bert(weights: QuantisedWeights) -> Any:
+def build_bert(weights: QuantisedWeights) -> Any:  # transformers' hints fit no call
     """Build the model of transformers from the packaged weights, in fp32."""
     sizes = weights.sizes
     config = transformers.BertConfig(
@@ -129,17 +129,22 @@ def _build_bert(weights: QuantisedWeights) -> Any:
 
 def _embed_batch(bert: Any, ids: Sequence[Sequence[int]], device: str) -> NDArray[np.float32]:
     """Embed texts given as ids: the mean of their token vectors, of length one (n, dim)."""
-    longest = max(map(len, ids))
-    padded = torch.zeros((len(ids), longest), dtype=torch.long)
-    mask = torch.zeros((len(ids), longest), dtype=torch.long)
+    batch = {name: part.to(device) for name, part in pad_ids(ids).items()}
+    with torch.no_grad():
+        tokens = bert(**batch).last_hidden_state
+        weight = batch["attention_mask"].unsqueeze(-1).to(tokens.dtype)
+        means = ((tokens * weight).sum(dim=1) / weight.sum(dim=1)).float()
+        return np.asarray(torch.nn.functional.normalize(means, dim=-1).cpu(), dtype=np.float32)
+
+
+def pad_ids(ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Pad texts given as ids to one length: what a BERT of transformers takes, by its names."""
+    padded = torch.zeros((len(ids), max(map(len, ids))), dtype=torch.long)
+    mask = torch.zeros_like(padded)
     for row, own in enumerate(ids):
         padded[row, : len(own)] = torch.tensor(own)
         mask[row, : len(own)] = 1
-    with torch.no_grad():
-        tokens = bert(input_ids=padded.to(device), attention_mask=mask.to(device)).last_hidden_state
-        weight = mask.to(device).unsqueeze(-1).to(tokens.dtype)
-        means = ((tokens * weight).sum(dim=1) / weight.sum(dim=1)).float()
-        return np.asarray(torch.nn.functional.normalize(means, dim=-1).cpu(), dtype=np.float32)
+    return {"input_ids": padded, "attention_mask": mask}
 
 
 def trace_onnx_graph(weights: ModelFiles, file: Path) -> Callable[[list[int]], NDArray[np.float32]]:

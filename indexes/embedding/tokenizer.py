@@ -11,8 +11,6 @@ from itertools import chain
 from operator import sub
 from pathlib import Path
 
-import tokenizers
-
 from indexes.embedding.unigram_tokenizer import (
     UNIGRAM_SUFFIX,
     UnigramTokenizer,
@@ -89,6 +87,8 @@ class _JsonTokenizer:
     """A tokenizer of the library ``tokenizers``, from its JSON file."""
 
     def __init__(self, file: Path) -> None:
+        import tokenizers  # noqa: PLC0415 - 20 ms that the packaged model's children do not need
+
         self._encoder = tokenizers.Tokenizer.from_file(str(file))
         self._encoder.no_truncation()
         self._encoder.no_padding()

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marisa_trie  # type: ignore[import-not-found]  # ships no hints
-import numpy as np
 
-from indexes.embedding.quantised_weights import PieceTable
+if TYPE_CHECKING:  # with NumPy, which a child that splits texts needs for nothing
+    from indexes.embedding.quantised_weights import PieceTable
 
 UNIGRAM_SUFFIX = ".unigram"
 _MAGIC = b"RDUNIGRAM2\n"
@@ -162,7 +162,7 @@ def _read_head(data: bytes, file: Path) -> tuple[dict[str, Any], int]:
     return json.loads(data[place : place + size]), place + size
 
 
-def write_unigram_file(table: PieceTable, file: Path, *, version: str) -> None:
+def write_unigram_file(table: "PieceTable", file: Path, *, version: str) -> None:
     """Write the pieces of a tokenizer into a file that ``UnigramTokenizer`` opens.
 
     version: names how texts are split, whatever bytes a release of the trie's library writes.
@@ -173,11 +173,11 @@ def write_unigram_file(table: PieceTable, file: Path, *, version: str) -> None:
     if any(_SPACE in piece[1:] for piece in known):
         raise ValueError("A piece holds white space: words cannot be split one by one.")
     trie = marisa_trie.Trie(known)
-    ids, scores = np.empty(len(trie), "<i4"), np.empty(len(trie), "<f4")
+    ids, scores = array("i", [0]) * len(trie), array("f", [0.0]) * len(trie)
     for number, piece in enumerate(table.pieces):
         if piece and number not in table.special:
             key = trie[piece]
-            ids[key], scores[key] = number, table.scores[number]
+            ids[key], scores[key] = number, float(table.scores[number])
     head = json.dumps(
         {
             "version": version,

@@ -131,8 +131,8 @@ class Segment:
         self.lexical = LexicalIndex.open(folder / LEXICAL_FOLDER)
         self.dense: VectorIndex = FaissIndex(folder / VECTORS_FOLDER)
         self.chunk_store = ChunkStore(folder / CHUNKS_FILE)
-        has_languages = LANGUAGES_FILE in sealed.files
-        self._languages_file = folder / LANGUAGES_FILE if has_languages else None
+        if LANGUAGES_FILE in sealed.files:
+            self.languages = _map_entries(folder / LANGUAGES_FILE, self.chunks)
         self._closed = False
 
     def close(self) -> None:
@@ -148,11 +148,10 @@ class Segment:
     def languages(self) -> LanguageCodes:
         """The languages (chunks,) of its chunks, by their codes.
 
-        Read out of the chunks once where the segment was written before there was a file of them.
+        Mapped with the other files when the segment is opened; read out of the chunks, once, where
+        it was written before there was a file of them.
         """
-        if self._languages_file is None:
-            return encode_languages(self.chunk_store.iter_languages())
-        return _map_entries(self._languages_file, self.chunks)
+        return encode_languages(self.chunk_store.iter_languages())
 
     @property
     def has_current_words(self) -> bool:

@@ -92,18 +92,18 @@ def test_expired_text_is_kept_and_not_found_until_the_sidecar_says_otherwise(job
     (kb / "old.md").write_text(FRONT, encoding="utf-8")
     report = job.run([kb])
     assert (report.documents, report.skipped) == (5, ())
-    assert found(job, "within 30") == {"refunds.md"}
+    assert found(job, "within") == {"refunds.md"}
 
     side = validity.sidecar_path(kb / "old.md")
     side.write_text('version = "2.2"', encoding="utf-8")
     assert job.run([kb]).changed == 1
-    assert found(job, "within 30") == {"refunds.md"}
+    assert found(job, "within") == {"refunds.md"}
 
     side.write_text('version = "2.2"\nvalid_to = 9999-12-31', encoding="utf-8")
     plan = job.plan([kb])
     report = job.run([kb])
     assert (plan.changes, report.changed, report.embedded) == ((("~", "old.md"),), 1, 0)
-    assert found(job, "within 30") == {"refunds.md", "old.md"}
+    assert found(job, "within") == {"refunds.md", "old.md"}
     with Index.open(job.collection) as index:
         listed = index.documents.find_by_uri("old.md")
         assert (listed.validity.version, listed.validity.from_sidecar) == ("2.2", True)

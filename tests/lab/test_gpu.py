@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 from torch.utils.flop_counter import FlopCounterMode
 
 from indexes.embedding import model_files
@@ -34,16 +33,18 @@ def test_embedding_is_measured_without_faiss_and_vllm():
     assert done.stdout.split() == ["2", "True"]
 
 
-def test_operations_are_those_that_torch_counts(tmp_path):
-    folder = model_files.find_model("packaged", tmp_path).folder
-    eager = {"attn_implementation": "eager"}
-    model = SentenceTransformer(str(folder), device="cpu", model_kwargs=eager).eval()
-    batch = model.tokenizer(["refund within days " * 20], return_tensors="pt")
+@pytest.mark.parametrize("name", ["packaged", "packaged-english"])
+def test_operations_are_those_that_torch_counts(name, tmp_path):
+    alone = embedding.open_alone(model_files.find_model(name, tmp_path), "cpu")
+    alone.transformer.set_attn_implementation("eager")  # torch counts no other on a CPU
+    batch = alone.tokenize(["refund within days " * 20])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model[0].auto_model(**batch)
-    pooled = 2 * model[0].auto_model.config.hidden_size ** 2  # of one token, and not used
+        alone.transformer(**batch)
+    pooler = alone.transformer.pooler  # of one token, and not used
+    pooled = 2 * alone.transformer.config.hidden_size**2 if pooler is not None else 0
     length = batch["input_ids"].shape[1]
-    counted = embedding.operations(model, [length])
+    counted = embedding.operations(alone, [length])
+    assert length > 40
     assert counted == pytest.approx(counter.get_total_flops() - pooled, rel=0.001)
 
 

@@ -5,12 +5,16 @@ are those of the linear layers and of attention, for the tokens that were there.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.lab.gpu.figures import need, seconds, table
+from tests.lab.gpu.figures import NotMeasured, need, seconds, table
+
+if TYPE_CHECKING:
+    from indexes.embedding.model_files import ModelFiles
 
 GOAL = 0.40  # of the matrix product's rate
 WORDS = ("refund", "order", "account", "within", "days", "paid", "customer", "asked", "by", "post")
@@ -36,16 +40,61 @@ def product_rate(device: str, size: int, rounds: int) -> float:
     return 2 * size**3 / seconds(lambda: left @ right, device=device, rounds=rounds)
 
 
-def operations(model: Any, tokens: Sequence[int]) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoneModel:
+    """A model without a desk's tokens and batches.
+
+    module: all of it. transformer: the part of it that transformers knows. tokenize: makes what
+    the module takes of some texts, padded to one length. run: calls the module with it.
+    """
+
+    module: Any
+    transformer: Any
+    tokenize: Callable[[list[str]], dict[str, Any]]
+    run: Callable[[dict[str, Any]], object]
+
+
+def open_alone(files: "ModelFiles", device: str) -> LoneModel:
+    """Open a model's files on a device, in halves on a GPU: the packaged one or a folder's."""
+    from sentence_transformers import SentenceTransformer
+
+    from indexes.embedding import on_torch
+    from indexes.embedding.quantised_weights import QuantisedWeights
+    from indexes.embedding.unigram_tokenizer import UnigramTokenizer
+
+    if files.has_word_table:
+        if files.weights is None:
+            raise NotMeasured("not measured: the weights of the packaged model are not here")
+        bert = on_torch.build_bert(QuantisedWeights(files.weights)).to(device)
+        pieces = UnigramTokenizer(files.tokenizer)
+        return LoneModel(
+            module=bert if device == "cpu" else bert.half(),
+            transformer=bert,
+            tokenize=lambda texts: on_torch.pad_ids(
+                [pieces.encode(text, files.max_tokens) for text in texts]
+            ),
+            run=lambda batch: bert(**batch),
+        )
+    model = SentenceTransformer(str(files.folder), device=device, local_files_only=True).eval()
+    model.max_seq_length = files.max_tokens
+    return LoneModel(
+        module=model if device == "cpu" else model.half(),
+        transformer=model[0].auto_model,
+        tokenize=partial(model.tokenizer, truncation=True, padding=True, return_tensors="pt"),
+        run=lambda batch: model(dict(batch)),
+    )
+
+
+def operations(alone: LoneModel, tokens: Sequence[int]) -> float:
     """Count what embedding texts of so many tokens takes: linear layers and attention."""
     import torch
 
-    layers = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    layers = [part for part in alone.module.modules() if isinstance(part, torch.nn.Linear)]
     weights = sum(layer.weight.numel() for layer in layers)
-    pooler = getattr(getattr(model[0], "auto_model", None), "pooler", None)
+    pooler = getattr(alone.transformer, "pooler", None)
     if pooler is not None:  # of the first token, and not used
         weights -= sum(p.numel() for n, p in pooler.named_parameters() if n.endswith("weight"))
-    config = model[0].auto_model.config
+    config = alone.transformer.config
     attention = 4 * config.num_hidden_layers * config.hidden_size
     return float(sum(2 * weights * n + attention * n * n for n in tokens))
 
@@ -62,25 +111,24 @@ def texts(count: int, words: int) -> list[str]:
 def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str, str]]:
     """Measure the product, the model alone on the device, and embedding as a desk does it."""
     need("torch", "transformers", "sentence_transformers")
-    from sentence_transformers import SentenceTransformer
-
-    from indexes.embedding import model_files as weights
-    from indexes.embedding import on_torch
+    from indexes.embedding import model_files, on_torch
 
     with tempfile.TemporaryDirectory() as cache:
-        model_files = weights.find_model(model, Path(cache))
-        encode = on_torch.open_torch_encoder(model_files, device=device, threads=_threads())
-        alone = SentenceTransformer(
-            str(model_files.folder), device=device, local_files_only=True
-        ).eval()
-        if device != "cpu":
-            alone.half()
-        alone.max_seq_length = model_files.max_tokens
+        files = model_files.find_model(model, Path(cache))
+        alone = open_alone(files, device)
+        open_encoder = (
+            on_torch.open_multilingual_bert if files.has_word_table else on_torch.open_torch_encoder
+        )
+        encode = open_encoder(files, device=device, threads=_threads())
         passages = texts(sizes.texts, sizes.tokens)
-        counts = [len(ids) for ids in alone.tokenizer(passages, truncation=True)["input_ids"]]
+        batches = [
+            alone.tokenize(passages[at : at + sizes.batch])
+            for at in range(0, len(passages), sizes.batch)
+        ]
+        counts = [n for batch in batches for n in batch["attention_mask"].sum(dim=1).tolist()]
         rate = product_rate(device, sizes.matrix, sizes.rounds)
         times = {
-            "the model alone": _alone(alone, passages, device, sizes),
+            "the model alone": _alone(alone, batches, device, sizes.rounds),
             "as a desk embeds (with tokens and batches)": seconds(
                 lambda: encode(passages), device=device, rounds=sizes.rounds
             ),
@@ -99,23 +147,18 @@ def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str
     ]
 
 
-def _alone(model: Any, passages: list[str], device: str, sizes: Sizes) -> float:
+def _alone(alone: LoneModel, batches: Sequence[dict[str, Any]], device: str, rounds: int) -> float:
     """Time the model on tokens that are on the device already."""
     import torch
 
-    batches = []
-    for at in range(0, len(passages), sizes.batch):
-        batch = model.tokenizer(
-            passages[at : at + sizes.batch], truncation=True, padding=True, return_tensors="pt"
-        )
-        batches.append({name: part.to(device) for name, part in batch.items()})
+    here = [{name: part.to(device) for name, part in batch.items()} for batch in batches]
 
     def run() -> None:
         with torch.inference_mode():
-            for batch in batches:
-                model(dict(batch))
+            for batch in here:
+                alone.run(batch)
 
-    return seconds(run, device=device, rounds=sizes.rounds)
+    return seconds(run, device=device, rounds=rounds)
 
 
 def section(device: str, sizes: Sizes, model: str) -> str:

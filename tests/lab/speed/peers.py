@@ -58,8 +58,9 @@ class ProcessRun:
 def measure_own(corpus: Path, home: Path, model: EmbedOptions, asked: Path) -> dict[str, Any]:
     """Take a corpus into a home and search it, in this process; gives what a peer prints."""
     workspace = Workspace(home, Settings(embed=model))
-    if not workspace.embedder.card.words_only:
-        workspace.embedder.embed_query("warm")
+    embedder = workspace.embedders.open_configured()
+    if not embedder.card.words_only:
+        embedder.embed_query("warm")
     began = time.perf_counter()
     report = workspace.make_job("default").run([corpus])
     seconds = time.perf_counter() - began
