@@ -16,26 +16,26 @@ from tests.lab.quality import writer
 ROOT = Path(__file__).parents[2]
 # A machine without FAISS, vLLM and all that only other parts need.
 BARE = """
-import sys
+import pathlib, sys
 for name in ("faiss", "vllm", "opencc", "Stemmer", "onnx", "onnxruntime", "httpx", "fastapi"):
     sys.modules[name] = None
 from tests.lab.gpu import embedding
-rows = embedding.measure("cpu", embedding.Sizes(matrix=64, texts=4, tokens=12, batch=2, rounds=1))
+sizes = embedding.Sizes(matrix=64, texts=4, tokens=12, batch=2, rounds=1)
+rows = embedding.measure("cpu", sizes, cache=pathlib.Path(sys.argv[1]))
 print(len(rows), float(rows[0]["tokens/s"].replace(",", "")) > 0)
 """
 
 
-def test_embedding_is_measured_without_faiss_and_vllm():
-    done = subprocess.run(
-        [sys.executable, "-c", BARE], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_embedding_is_measured_without_faiss_and_vllm(cache):
+    command = [sys.executable, "-c", BARE, str(cache)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "True"]
 
 
 @pytest.mark.parametrize("name", ["packaged", "packaged-english"])
-def test_operations_are_those_that_torch_counts(name, tmp_path):
-    alone = embedding.open_alone(model_files.find_model(name, tmp_path), "cpu")
+def test_operations_are_those_that_torch_counts(name, cache):
+    alone = embedding.open_alone(model_files.find_model(name, cache), "cpu")
     alone.transformer.set_attn_implementation("eager")  # torch counts no other on a CPU
     batch = alone.tokenize(["refund within days " * 20])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

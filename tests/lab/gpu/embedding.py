@@ -108,13 +108,18 @@ def texts(count: int, words: int) -> list[str]:
     ]
 
 
-def measure(device: str, sizes: Sizes, model: str = "packaged") -> list[dict[str, str]]:
-    """Measure the product, the model alone on the device, and embedding as a desk does it."""
+def measure(
+    device: str, sizes: Sizes, model: str = "packaged", *, cache: Path | None = None
+) -> list[dict[str, str]]:
+    """Measure the product, the model alone on the device, and embedding as a desk does it.
+
+    cache: where the packaged model's conversion is kept; None converts it anew.
+    """
     need("torch", "transformers", "sentence_transformers")
     from indexes.embedding import model_files, on_torch
 
-    with tempfile.TemporaryDirectory() as cache:
-        files = model_files.find_model(model, Path(cache))
+    with tempfile.TemporaryDirectory() as fresh:
+        files = model_files.find_model(model, cache or Path(fresh))
         alone = open_alone(files, device)
         open_encoder = (
             on_torch.open_multilingual_bert if files.has_word_table else on_torch.open_torch_encoder
