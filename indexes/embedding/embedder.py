@@ -30,7 +30,7 @@ Backend = Literal["auto", "onnx", "onnx-int8", "torch"]
 # tests/lab/RESULTS.md. A model that is not here runs in fp32, unless the settings say int8.
 INT8_COST = {
     "d49d18d6557c5b76": 0.18,  # all-MiniLM-L6-v2: packaged-english
-    "1571fc9827503943": 0.3,  # multilingual-e5-small: packaged
+    "1571fc9827503943": 0.35,  # multilingual-e5-small: packaged; points of R@1, XQuAD en and zh
 }
 ACCEPTED_COST = 0.5  # points of nDCG@10: the price at which twice the speed is taken
 
