@@ -48,7 +48,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"refunds.md": REFUNDS, "zh/退款 说明?.md": CHINESE}
     publish(home, "default", texts)
     tea = "Tea is served at four o'clock.\n"
-    products = {"kettle.md": "Clean it with a cloth.\n", "fryer.md": "Clean it with a rag.\n"}
+    products = {
+        "kettle.md": "Clean the Fjord kettle with a cloth.\n",
+        "fryer.md": "Clean the Lava fryer with a rag.\n",
+    }
     titles = {"kettle.md": "Fjord kettle", "fryer.md": "Lava fryer"}
     publish(home, "products", products, titles)
     publish(home, "second", {"tea.md": tea, "codes.md": "E26 | Milk hose blocked\n"})

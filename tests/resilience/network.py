@@ -54,6 +54,10 @@ ASKED_TO_REPORT = {  # a shell that is set up for other projects
 OWN = ("/dev/", "/proc/", "/sys/", "/memfd:")
 
 
+OWN_CACHE = ".cache/ragdesk"
+"""Models in the form in which they run: the default of ``[embed] cache``, and nothing else of ours."""
+
+
 @dataclass
 class Findings:
     """What one command did beyond its own folders. Lines of strace, and names of files."""
@@ -215,7 +219,10 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
         sys.stderr.write(f"{journey.name}: exit {process.returncode}\n{errors[-2_000:]}\n")
     if traced:
         read(log.read_text(encoding="utf-8", errors="replace").splitlines(), place, findings)
-    findings.cached = [str(f.relative_to(place.user)) for f in place.user.rglob("*")]
+    found = sorted(str(f.relative_to(place.user)) for f in place.user.rglob("*"))
+    findings.cached = [
+        name for name in found if not name.startswith(OWN_CACHE) and name != ".cache"
+    ]
     for item in list(place.user.iterdir()):  # the next command is judged by its own
         shutil.rmtree(item) if item.is_dir() else item.unlink()
     return findings
