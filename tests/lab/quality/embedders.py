@@ -27,7 +27,13 @@ from tests.lab.quality.fusion_features import (
     measure_drift,
     read_weights,
 )
-from tests.lab.quality.fusion_fit import LARGEST_DRIFT, fit_weights, list_hits
+from tests.lab.quality.fusion_fit import (
+    LARGEST_DRIFT,
+    fit_weights,
+    fit_without_kin,
+    list_hits,
+    name_kin,
+)
 from tests.lab.quality.retrieval_sets import FOLDERS, SHOWN, add_set_arguments, iter_sets
 from tests.lab.quality.retrieval_table import measure_set
 from tests.lab.results import write_section
@@ -36,9 +42,11 @@ from tests.shifted_embedder import ShiftedEmbedder
 ENGLISH = "packaged-english"
 PROJECTED_DIM = 256
 FLOOR = 0.75
-HEAD = """| embedder | questions | right first | refitted | lost / won | among 8 | refitted \
-| lost / won | answered, of the answerable | answered, of the others |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+HEAD = """| embedder | right among | questions | weights as they are | refitted on the same \
+| lost / won | refitted on others | lost / won |
+| --- | --- | --- | --- | --- | --- | --- | --- |"""
+ANSWERED_HEAD = """| embedder | answered, of the answerable | answered, of the others |
+| --- | --- | --- |"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +96,41 @@ def try_embedder(embedder: Embedder, options: argparse.Namespace, folder: Path) 
     return EmbedderTrial(tables, answered[True], answered[False])
 
 
-def format_row(name: str, trial: EmbedderTrial, near: float, by: str) -> str:
-    """Write a row: shares right by the weights as they are and refitted, cases lost and won."""
+def format_rows(name: str, trial: EmbedderTrial, near: float, by: str) -> Iterator[str]:
+    """Yield a row for each depth: shares right, and cases lost and won to refitted weights."""
     weights = read_weights(choose_settings(PACKAGED_MODEL, "", "").retrieve)
-    refitted = fit_weights(trial.tables, weights, by=by)
-    cells = [name, str(sum(len(table.right) for table in trial.tables))]
+    same = fit_weights(trial.tables, weights, by=by)
+    others = fit_without_kin(trial.tables, weights, by=by)
     for depth in (1, SHOWN):
-        now, then = (
-            [hit for table in trial.tables for hit in list_hits(table, chosen, near, depth)]
-            for chosen in (weights, refitted)
+        now, on_same, on_others = (
+            [hit for table in trial.tables for hit in list_hits(table, choose(table), near, depth)]
+            for choose in (lambda _: weights, lambda _: same, lambda t: others[name_kin(t)])
         )
-        lost = sum(a < b for a, b in zip(now, then, strict=True))
-        won = sum(a > b for a, b in zip(now, then, strict=True))
-        cells += [str(estimate_mean(now)), f"{estimate_mean(then).value:.3f}", f"{lost} / {won}"]
-    cells += [str(estimate_mean(trial.answered)), str(estimate_mean(trial.answered_wrongly))]
-    return f"| {' | '.join(cells)} |"
+        cells = [name, f"first {depth}", str(len(now)), str(estimate_mean(now))]
+        for refitted in (on_same, on_others):
+            lost = sum(a < b for a, b in zip(now, refitted, strict=True))
+            won = sum(a > b for a, b in zip(now, refitted, strict=True))
+            cells += [f"{estimate_mean(refitted).value:.3f}", f"{lost} / {won}"]
+        yield f"| {' | '.join(cells)} |"
 
 
-def iter_rows(options: argparse.Namespace, folder: Path) -> Iterator[str]:
-    """Yield the rows of the table."""
+def format_answered(name: str, trial: EmbedderTrial) -> str:
+    """Write a row: how many questions were answered that can be, and that cannot."""
+    shares = estimate_mean(trial.answered), estimate_mean(trial.answered_wrongly)
+    return f"| {name} | {shares[0]} | {shares[1]} |"
+
+
+def report_embedders(options: argparse.Namespace, folder: Path) -> str:
+    """Try each embedder, and write both tables."""
     near = choose_settings(PACKAGED_MODEL, "", "").retrieve.near
+    found, answered = [HEAD], [ANSWERED_HEAD]
     for name, embedder in open_embedders(options, folder / "models").items():
-        row = format_row(name, try_embedder(embedder, options, folder), near, options.by)
-        print(row, flush=True)
-        yield row
+        trial = try_embedder(embedder, options, folder)
+        found += format_rows(name, trial, near, options.by)
+        answered.append(format_answered(name, trial))
+        print("\n".join([*found, *answered]), flush=True)
+    note = f"Refitted by {options.by}: on the questions that are asked, and on those of other sets."
+    return "\n".join([note, "", *found, "", *answered])
 
 
 def main() -> None:
@@ -122,16 +141,15 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a folder of one more model")
     parser.add_argument("--query-prefix", default="query: ")
     parser.add_argument("--passage-prefix", default="passage: ")
-    parser.add_argument("--by", choices=("loss", "rank"), default="rank", help="what is refitted")
+    parser.add_argument("--by", choices=("loss", "rank"), default="loss", help="what is refitted")
     parser.add_argument("--write", action="store_true", help="write the section of RESULTS.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        rows = [*iter_rows(options, (options.keep or Path(scratch)).absolute())]
-    note = f"Refitted by {options.by}, on the questions that are asked."
-    body = "\n".join([note, "", HEAD, *rows])
+        body = report_embedders(options, (options.keep or Path(scratch)).absolute())
     if options.write:
         sets = "".join(f" --{name} DIR" for name in FOLDERS if getattr(options, name))
-        write_section("Embedders", f"python -m tests.lab.quality.embedders{sets} --write", body)
+        command = f"python -m tests.lab.quality.embedders{sets} --by {options.by} --write"
+        write_section("Embedders", command, body)
 
 
 if __name__ == "__main__":
