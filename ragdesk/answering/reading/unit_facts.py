@@ -8,7 +8,8 @@ from indexes.text.polarity import denies_something
 from indexes.text.tokens import drop_stopwords, is_han_pair, tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.document_versions import VersionName, read_version
-from ragdesk.answering.reading.value_ranges import ValueRange, find_ranges, find_unit
+from ragdesk.answering.reading.value_points import find_unit
+from ragdesk.answering.reading.value_ranges import ValueRange, find_ranges
 from ragdesk.answering.retrieval.sibling_documents import find_codes
 
 _TEXTS_REMEMBERED = 2048

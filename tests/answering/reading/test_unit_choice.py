@@ -12,7 +12,7 @@ from indexes.chunk import Passage
 from indexes.embedding.embedder import EmbedOptions, open_tokenizer
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ingest.parse.registry import parse_document
-from ingest.split import split_document
+from ingest.split import SplitOptions, split_document
 from ragdesk.answering.reading.answer_units import split_units
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.unit_choice import choose_units
@@ -129,7 +129,7 @@ def ask(tmp_path_factory):
         scored = []
         for uri, body in documents.items():
             document = parse_document(body.encode(), uri)
-            chunks = split_document(document, uri=uri, record_id=uri, tokenizer=tokenizer(folder))
+            chunks = split_document(document, uri=uri, record_id=uri, tokenizer=tokenizer(folder), options=SplitOptions())
             for chunk in chunks:
                 passage = Passage(chunk=chunk, score=0.5)
                 for unit in split_units(passage, 0, document.text):
