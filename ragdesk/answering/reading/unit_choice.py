@@ -90,9 +90,10 @@ def choose_units(
     facts = [UnitFacts(item.unit) for item in best_first]
     fits = judge_units(form, facts, named_instead)
     spread = best_first[0].worth - best_first[-1].worth if best_first else 0.0
+    scores = _inherit_scores([item.worth for item in best_first], fits)
     candidates = [
-        _Candidate(f, item.worth + options.fit * spread * (fit.fit == "fits"), fit)
-        for item, f, fit in zip(best_first, facts, fits, strict=True)
+        _Candidate(f, score + options.fit * spread * (fit.fit == "fits"), fit)
+        for score, f, fit in zip(scores, facts, fits, strict=True)
     ]
     left = sorted(
         (c for c in candidates if c.fit.fit != "excluded"), key=lambda candidate: -candidate.score
@@ -107,6 +108,19 @@ def choose_units(
         elif further := _find_further(chosen[0], left, weights, options):
             chosen = [*chosen, further]
     return replace(choice, groups=tuple(_with_antecedent(c, facts) for c in chosen))
+
+
+def _inherit_scores(scores: Sequence[float], fits: Sequence[UnitFit]) -> list[float]:
+    """Give what is meant instead of an excluded unit its score, where that is higher.
+
+    The table or the section is about what is asked; which of its rows is meant does not hang on
+    how many words of the question a row happens to hold.
+    """
+    inherited = list(scores)
+    for score, fit in zip(scores, fits, strict=True):
+        for n in fit.instead:
+            inherited[n] = max(inherited[n], score)
+    return inherited
 
 
 def _is_part_alone(unit: AnswerUnit) -> bool:

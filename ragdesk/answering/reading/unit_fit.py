@@ -7,7 +7,7 @@ nothing is excluded.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from ragdesk.answering.reading.document_versions import is_newer
@@ -24,10 +24,14 @@ _LEAST_TIERS = 2  # rows of a table whose cells are ranges, from which it is one
 
 @dataclass(frozen=True, slots=True)
 class UnitFit:
-    """Whether a unit may be the answer, and why it fits or does not; no reason if neutral."""
+    """Whether a unit may be the answer, and why it fits or does not; no reason if neutral.
+
+    instead: of one that is excluded, the places of those that are meant instead of it.
+    """
 
     fit: Fit = "neutral"
     reason: str = ""
+    instead: tuple[int, ...] = ()
 
 
 NEUTRAL: Final = UnitFit()
@@ -55,7 +59,7 @@ def judge_units(
         for at, verdict in verdicts.items():
             n = left[at]
             if verdict.fit == "excluded" or fits[n].fit == "neutral":
-                fits[n] = verdict
+                fits[n] = replace(verdict, instead=tuple(left[m] for m in verdict.instead))
     return fits
 
 
@@ -145,10 +149,9 @@ def _judge_ranges(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, U
         if holds[n] is not False:
             continue
         tiers = tiers_by_table.get(fact.table, []) if fact.table is not None else []
-        if len(tiers) >= _LEAST_TIERS or any(
-            holds[m] and stand_together(fact, facts[m]) for m in range(len(facts))
-        ):
-            verdicts[n] = UnitFit("excluded", "another range")
+        instead = tuple(m for m in verdicts if holds[m] and stand_together(fact, facts[m]))
+        if instead or len(tiers) >= _LEAST_TIERS:
+            verdicts[n] = UnitFit("excluded", "another range", instead)
     return verdicts
 
 
@@ -158,14 +161,15 @@ def _judge_polarity(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
         return {}
     verdicts: dict[int, UnitFit] = {}
     for n, fact in enumerate(facts):
-        agrees = fact.denies == form.denies
-        if not agrees and any(
-            other.denies == form.denies
+        instead = tuple(
+            m
+            for m, other in enumerate(facts)
+            if other.denies == form.denies
             and stand_together(fact, other)
             and other.words & form.words
-            for other in facts
-        ):
-            verdicts[n] = UnitFit("excluded", "the opposite of what is asked")
+        )
+        if fact.denies != form.denies and instead:
+            verdicts[n] = UnitFit("excluded", "the opposite of what is asked", instead)
     return verdicts
 
 
@@ -186,7 +190,7 @@ def _judge_conditions(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[in
                 and says_more(hits[m] - hits[n])
                 and _are_parallel(fact, other)
             ):
-                verdicts[n] = UnitFit("excluded", "another condition")
+                verdicts[n] = UnitFit("excluded", "another condition", (m,))
                 break
     return verdicts
 

@@ -177,7 +177,7 @@ def _read_amount(plain: str, match: re.Match[str]) -> Point | None:
     if quantities and quantities[0].unit and plain.startswith(quantities[0].text, start):
         quantity = quantities[0]
         size = quantity.value / quantity.count if quantity.count else Decimal(1)
-        end = start + len(quantity.text)
+        end = start + len(quantity.text.removesuffix("内"))  # 三天内: the bound is no unit
         return Point(quantity.unit or BARE, quantity.value, quantity.value, start, end, size)
     numbers = find_numbers(match[0])
     if len(numbers) != 1 or _IN_A_CODE.search(plain[max(0, start - _PHRASE) : start]):

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from indexes.text.folding import normalise_text
+from indexes.text.quantities import CURRENCIES
 from ragdesk.answering.reading.value_points import (
     BARE,
     CLOCK,
@@ -68,6 +69,13 @@ _AFTER: Final = tuple(
 )  # fmt: skip
 
 
+_MEASURED: Final = CURRENCIES | {
+    *(DAY, DATE, WEEKDAY, CLOCK, "hour", "workday", "month", "percent", "permille"),
+    *("gram", "litre", "metre", "byte", "watt", "degree", "bar", "volt"),
+}
+_MONTH_HOURS = 720  # of thirty days: near enough to tell which period is meant
+
+
 @dataclass(frozen=True, slots=True)
 class ValueRange:
     """A range of values on a scale; None for a side that is open.
@@ -88,6 +96,8 @@ class ValueRange:
         """Tell whether a point lies in the range; None where they are of different scales."""
         if {self.scale, point.scale} <= {DAY, DATE}:
             return self._contains_day(point)
+        if {self.scale, point.scale} == {"hour", "month"}:
+            return self._to_hours()._is_between(*_hours_of(point))
         if not _are_comparable(self.scale, point.scale):
             return None
         if (
@@ -98,6 +108,14 @@ class ValueRange:
         ):
             return point.high >= self.low or point.low <= self.high
         return self._is_between(point.low, point.high)
+
+    def _to_hours(self) -> "ValueRange":
+        if self.scale == "hour":
+            return self
+        low, high = (
+            None if bound is None else bound * _MONTH_HOURS for bound in (self.low, self.high)
+        )
+        return replace(self, low=low, high=high)
 
     def _contains_day(self, point: Point) -> bool:
         if self.scale == point.scale == DATE:
@@ -120,6 +138,11 @@ class ValueRange:
         above = self.low is None or last > self.low or (self.low_inside and last == self.low)
         below = self.high is None or first < self.high or (self.high_inside and first == self.high)
         return above and below
+
+
+def _hours_of(point: Point) -> tuple[Decimal, Decimal]:
+    size = _MONTH_HOURS if point.scale == "month" else 1
+    return point.low * size, point.high * size
 
 
 def find_ranges(text: str, unit: str = BARE) -> list[ValueRange]:
@@ -161,12 +184,7 @@ def contains_any(ranges: Sequence[ValueRange], points: Sequence[Point]) -> bool 
 
 def _are_comparable(scale: str, other: str) -> bool:
     """Tell whether scales are one; a bare number may count anything that is counted."""
-    if scale == other:
-        return True
-    return BARE in {scale, other} and not _MEASURED & {scale, other}
-
-
-_MEASURED: Final = frozenset({DAY, DATE, WEEKDAY, CLOCK, "percent", "permille"})
+    return scale == other or (BARE in {scale, other} and not _MEASURED & {scale, other})
 
 
 def _read_bare_hours(points: Sequence[Point]) -> list[Point]:
