@@ -257,6 +257,8 @@ def _find_contradictory(
         facts = candidate.facts
         if facts.document == best.facts.document or facts.unit.kind in LISTS:
             continue
+        if facts.name_codes != best.facts.name_codes:  # two products, each with its own value
+            continue
         same_name = facts.version.base == best.facts.version.base
         least = options.contradiction if same_name else options.contradiction_copy
         if (

@@ -19,6 +19,7 @@ Fit = Literal["fits", "neutral", "excluded"]
 
 ALIKE_SENTENCES: Final = 0.4  # of their words that two parallel sentences share, at least
 SAME_SENTENCE: Final = 0.5  # the same for two versions of one sentence
+_LEAST_OWN_WORDS = 2  # beside the question's, of a unit that says something of a code
 _LEAST_TIERS = 2  # rows of a table whose cells are ranges, from which it is one of tiers
 
 
@@ -78,6 +79,29 @@ def _judge_codes(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, Un
             not fact.name_codes & codes and _names_rival(fact.name_codes, codes)
         ):
             verdicts[n] = UnitFit("excluded", "another code")
+    return verdicts
+
+
+def _judge_labels(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, UnitFit]:
+    """Exclude what only names the thing that is asked about, as "Article AB-12." does.
+
+    What stands beside it in its passage is meant instead.
+    """
+    verdicts: dict[int, UnitFit] = {}
+    for n, fact in enumerate(facts):
+        codes = form.codes & (fact.codes | fact.words)
+        own_words = fact.words - form.words - {w for w in fact.words if any(map(str.isdecimal, w))}
+        if not codes or len(own_words) >= _LEAST_OWN_WORDS:
+            continue
+        instead = tuple(
+            m
+            for m, other in enumerate(facts)
+            if m != n
+            and other.unit.passage.chunk.id == fact.unit.passage.chunk.id
+            and other.table is None
+        )
+        if instead and fact.table is None:
+            verdicts[n] = UnitFit("excluded", "no more than a name", instead)
     return verdicts
 
 
@@ -218,6 +242,7 @@ def stand_together(fact: UnitFacts, other: UnitFacts) -> bool:
 
 _JUDGES: Final[tuple[_Judge, ...]] = (
     _judge_codes,
+    _judge_labels,
     _judge_years,
     _judge_versions,
     _judge_ranges,

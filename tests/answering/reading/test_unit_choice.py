@@ -251,3 +251,14 @@ def test_copies_of_a_sentence_are_said_once(ask):
     texts, choice = ask("Where do dogs wait?", {"a.md": body, "b.md": body})
     assert texts == ["Dogs wait outside."]
     assert not choice.differ
+
+
+def test_a_line_that_only_names_the_code_gives_way_to_what_is_said_of_it(ask):
+    documents = {"parts.md": "# Parts\n\nPart BK-20. Leather seat for the Tourer, with bolts, 48 EUR.\n"}
+    texts, _ = ask("What does BK-20 cost?", documents)
+    assert texts == ["Leather seat for the Tourer, with bolts, 48 EUR."]
+
+
+def test_two_products_with_values_of_their_own_do_not_contradict_each_other(ask):
+    _, choice = ask("How many litres does the tank hold?", PUMPS)
+    assert not choice.differ
