@@ -6,7 +6,7 @@ they are a part of, narrowed where they are long (``unit_width``), and said.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
@@ -35,7 +35,7 @@ class SentenceExtractor:
     embedder: Embedder
     document_text: Callable[[str], str | None]
     context_chunks: Callable[[Passage], Sequence[Chunk]]
-    options: ExtractOptions = ExtractOptions()
+    options: ExtractOptions = field(default_factory=ExtractOptions)
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
         """Return the quoted statements that answer a question; none if no unit fits."""
@@ -101,7 +101,7 @@ class SentenceExtractor:
         for scored in chosen[:most]:
             unit = widen_unit(scored.unit, wholes, retrieval)
             if unit not in units and not any(other.contains(unit) for other in units):
-                units = [other for other in units if not unit.contains(other)] + [unit]
+                units = [*(other for other in units if not unit.contains(other)), unit]
         return units
 
     def _order_units(self, units: Sequence[AnswerUnit]) -> list[AnswerUnit]:
