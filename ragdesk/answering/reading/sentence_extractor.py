@@ -19,7 +19,7 @@ from ragdesk.answering.reading.unit_scores import (
     weigh_terms_by_sentences,
 )
 from ragdesk.answering.reading.unit_statements import state_unit
-from ragdesk.answering.reading.unit_width import narrow_unit, widen_unit
+from ragdesk.answering.reading.unit_width import is_same_question, narrow_unit, widen_unit
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
 
@@ -43,12 +43,12 @@ class SentenceExtractor:
         ranked = self._rank_units(retrieval, texts)
         if not ranked or ranked[0].worth <= 0:
             return []
-        units = self._choose_units(ranked, retrieval)
         weights = weigh_terms_by_sentences(retrieval)
-        statements = []
-        for unit in self._order_units(units):
+        statements: list[Statement] = []
+        for unit in self._order_units(self._choose_units(ranked, retrieval)):
             text = texts[unit.passage.chunk.document]
-            statements += state_unit(narrow_unit(unit, text, weights), text, retrieval)
+            narrow = narrow_unit(unit, text, weights)
+            statements += state_unit(narrow, text, retrieval, statements[-1:])
         return statements
 
     def rank_units(self, retrieval: Retrieval) -> list[ScoredUnit]:
@@ -85,7 +85,8 @@ class SentenceExtractor:
         wholes = [scored.unit for scored in ranked if scored.unit.is_whole]
         best, most = parts[0], self.options.most
         distinct = drop_repeats(parts, retrieval)
-        chosen = [s for s in distinct[:2] if s.worth >= self.options.second * best.worth]
+        most_first = 1 if is_same_question(best.unit, retrieval) else 2
+        chosen = [s for s in distinct[:most_first] if s.worth >= self.options.second * best.worth]
         places = {s.position: s for s in parts}
         for scored in tuple(chosen):
             earlier = places.get(scored.position - 1)

@@ -22,6 +22,7 @@ LOOK_BACK = 20_000  # characters that are read above a passage for the group of 
 
 _BAR = re.compile(r"(?<!\S)\|(?!\S)")
 _RULE_ROW = re.compile(r"[|\s:+=-]*-[|\s:+=-]*")
+_DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[年/–-]\s?(?:\d{2,4})?年?)?")
 _AMOUNT = re.compile(
     r"[-+(<>≤≥~≈]*\s?(?:[A-Z]{3}\s|[$€£¥￥])?\s?\d[\d.,:/\s%-]*\)?\s?(?:[A-Za-z%€$£¥°/²³()·℃元天月年日次件人小时分钟斤公里千克]{0,12})?"
@@ -95,7 +96,7 @@ def read_rows(
         if line in heads or _repeats_head(text, line, heads):
             continue
         spans = find_cells(text, line)
-        if len(columns) > 1 and len(spans) == 1 and not _AMOUNT.fullmatch(text, *line):
+        if len(columns) > 1 and len(spans) == 1 and not _DIGIT.search(text, *line):
             group = (line,)
             above = []
             continue
