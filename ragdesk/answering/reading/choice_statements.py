@@ -15,22 +15,28 @@ from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.unit_choice import UnitChoice
 from ragdesk.answering.statement import Statement
 
+StateUnit = Callable[[AnswerUnit, Sequence[Statement]], Sequence[Statement]]
+
 
 def state_choice(
-    choice: UnitChoice, language: str, state: Callable[[AnswerUnit], Sequence[Statement]]
+    choice: UnitChoice, language: str, state: StateUnit
 ) -> list[Statement]:
     """Return the statements of a choice, each group as one, after a note where there is need of it.
 
-    state: makes the statements of one unit, the quote first.
+    state: makes the statements of one unit, the quote first, after those that stand before it.
     """
     if not choice.groups:
         return []
     statements = [_note(words) for words in _list_notes(choice, language)]
     for group in choice.groups:
-        of_units = [list(state(unit)) for unit in group]
-        quotes = [of_unit[0] for of_unit in of_units]
+        quotes: list[Statement] = []
+        notes: list[Statement] = []
+        for unit in group:
+            first, *others = state(unit, [*statements, *quotes])
+            quotes.append(first)
+            notes += others
         statements.append(_join_statements(quotes) if len(quotes) > 1 else quotes[0])
-        statements += chain.from_iterable(of_unit[1:] for of_unit in of_units)
+        statements += notes
     return statements
 
 

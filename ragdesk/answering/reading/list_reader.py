@@ -1,7 +1,6 @@
 """Find the lists in a document's text: their lead-in and all their items, over chunks. Pure."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexes.chunk import Chunk
@@ -96,7 +95,11 @@ def _scan_lists(text: str, start: int, end: int) -> list[_OpenList]:
             else:
                 current.items.append([first, last])
                 current.number = _read_number(line)
-        elif current and _takes_line(current, line, indent, first, text, end):
+        elif current and (
+            _takes_paragraph(current, text, first, end)
+            if current.blank
+            else _takes_line(current, line, indent)
+        ):
             current.items[-1][1] = last
         else:
             current = None
@@ -117,16 +120,18 @@ def _takes_item(current: _OpenList, line: str, indent: int) -> bool:
     )
 
 
-def _takes_line(
-    current: _OpenList, line: str, indent: int, start: int, text: str, end: int
-) -> bool:
-    """Tell whether a line that begins no item is part of the last one."""
-    if not current.blank:
-        return indent > current.indent + 1 or line[0].islower() or current.number is not None
+def _takes_line(current: _OpenList, line: str, indent: int) -> bool:
+    """Tell whether a line right below an item, which begins none itself, is part of it."""
+    return indent > current.indent + 1 or line[0].islower() or current.number is not None
+
+
+def _takes_paragraph(current: _OpenList, text: str, start: int, end: int) -> bool:
+    """Tell whether a paragraph is part of the step above it: soon the next step follows."""
     if current.number is None or start - current.items[-1][0] > LONGEST_ITEM:
         return False
     for match in _LINE.finditer(text, start, min(end, start + LONGEST_BETWEEN)):
-        if (number := _read_number(match.group())) is not None and is_list_item(match.group()):
+        number = _read_number(match.group())
+        if number is not None:
             return number == current.number + 1
     return False
 
@@ -159,8 +164,3 @@ def _read_han(digits: str) -> int:
     if not mark:
         return _HAN_DIGITS.get(digits, 0)
     return 10 * _HAN_DIGITS.get(tens, 1) + _HAN_DIGITS.get(ones, 0)
-
-
-def list_item_texts(text: str, items: Sequence[Span]) -> list[str]:
-    """Return the words of items."""
-    return [text[start:end] for start, end in items]

@@ -6,7 +6,7 @@ they are a part of, narrowed where they are long (``unit_width``), and said.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
@@ -40,7 +40,7 @@ class SentenceExtractor:
     document_text: Callable[[str], str | None]
     context_chunks: Callable[[Passage], Sequence[Chunk]]
     is_answerable: Callable[[Retrieval], bool]
-    options: ExtractOptions = ExtractOptions()
+    options: ExtractOptions = field(default_factory=ExtractOptions)
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
         """Return the quoted statements that answer a question; none if no unit fits.
@@ -74,10 +74,10 @@ class SentenceExtractor:
             named_instead=retrieval.named_instead,
         )
 
-        def state(unit: AnswerUnit) -> list[Statement]:
+        def state(unit: AnswerUnit, earlier: Sequence[Statement]) -> list[Statement]:
             text = texts[unit.passage.chunk.document]
             whole = widen_unit(unit, [scored.unit for scored in wholes], retrieval)
-            return state_unit(narrow_unit(whole, text, weights), text, retrieval)
+            return state_unit(narrow_unit(whole, text, weights), text, retrieval, earlier[-1:])
 
         return state_choice(choice, language, state)
 

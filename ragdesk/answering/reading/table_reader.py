@@ -5,6 +5,7 @@ the header stands in the lead of the passage, of one that was not, in its text. 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +18,13 @@ from ragdesk.answering.reading.document_lines import (
 )
 
 MOST_HEAD_ROWS = 3
+MOST_LINES_BETWEEN = 2  # of the pages that a table goes over
 LONGEST_HEAD_CELL = 80  # characters
 LOOK_BACK = 20_000  # characters that are read above a passage for the group of its first row
 
 _BAR = re.compile(r"(?<!\S)\|(?!\S)")
 _RULE_ROW = re.compile(r"[|\s:+=-]*-[|\s:+=-]*")
+_DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[年/–-]\s?(?:\d{2,4})?年?)?")
 _AMOUNT = re.compile(
     r"[-+(<>≤≥~≈]*\s?(?:[A-Z]{3}\s|[$€£¥￥])?\s?\d[\d.,:/\s%-]*\)?\s?(?:[A-Za-z%€$£¥°/²³()·℃元天月年日次件人小时分钟斤公里千克]{0,12})?"
@@ -68,13 +71,20 @@ def read_cells(text: str, row: Span) -> list[str]:
 def read_table_rows(text: str, chunk: Chunk) -> Iterator[TableRow]:
     """Read the rows of a passage that is a table, its heads left out."""
     limit = max(chunk.section[0] if chunk.section else 0, chunk.start - LOOK_BACK)
-    heads = find_lead_header(text, chunk)
+    lead_heads = find_lead_header(text, chunk)
     for start, end in list_paragraphs(text, chunk.start, chunk.end):
-        top = find_paragraph_start(text, start, min(limit, start))
-        begun_above = start == chunk.start and top < start
-        yield from read_rows(
-            text, (top if begun_above else start, end), heads, start, guess=not begun_above
+        top = (
+            find_paragraph_start(text, start, min(limit, start)) if start == chunk.start else start
         )
+        heads = lead_heads
+        if not heads and (top < start or _begins_page(chunk, start)):
+            heads = _find_heads_before(text, chunk)
+        yield from read_rows(text, (top, end), heads, start, guess=top == start)
+
+
+def _begins_page(chunk: Chunk, start: int) -> bool:
+    """Tell whether a table is the first on a page: it may go on from the page before."""
+    return chunk.page is not None and chunk.section is not None and start == chunk.section[0]
 
 
 def read_rows(
@@ -88,6 +98,8 @@ def read_rows(
     ruled = len(lines) < len(list_lines(text, *block))
     heads = list(known_heads) or (_guess_heads(text, lines, ruled=ruled) if guess else [])
     heads += _further_heads(text, lines, heads)
+    if heads and heads[0] in lines:
+        lines = lines[lines.index(heads[0]) :]
     columns = _join_heads([read_cells(text, head) for head in heads])
     group: tuple[Span, ...] = ()
     above: list[Span] = []
@@ -95,7 +107,7 @@ def read_rows(
         if line in heads or _repeats_head(text, line, heads):
             continue
         spans = find_cells(text, line)
-        if len(columns) > 1 and len(spans) == 1 and not _AMOUNT.fullmatch(text, *line):
+        if len(columns) > 1 and len(spans) == 1 and not _DIGIT.search(text, *line):
             group = (line,)
             above = []
             continue
@@ -121,7 +133,8 @@ def find_lead_header(text: str, chunk: Chunk) -> list[Span]:
     if at < 0:
         return []
     end = text.find("\n", at + len(words))  # of a wide one, the lead has the beginning only
-    return list_lines(text, at, len(text) if end < 0 else end)
+    heads = list_lines(text, at, len(text) if end < 0 else end)
+    return [head for head in heads if len(find_cells(text, head)) > 1] or heads
 
 
 def is_table_line(line: str) -> bool:
@@ -139,21 +152,52 @@ def _trim_cell(text: str, start: int, end: int) -> Span:
     return (first, start + len(words.rstrip())) if words.strip() else (start, start)
 
 
+def _find_heads_before(text: str, chunk: Chunk) -> list[Span]:
+    """Find the header on an earlier page, for a table that goes on there without one.
+
+    What stands above it must be rows of as many cells, up to the first, which reads like a header;
+    a line or two between them (the foot of a page) do not matter.
+    """
+    at, limit = chunk.start, max(0, chunk.start - LOOK_BACK)
+    width = _usual_width(text, list_lines(text, chunk.start, chunk.end))
+    others = 0
+    while at > limit and others <= MOST_LINES_BETWEEN:
+        end = limit + len(text[limit:at].rstrip())
+        start = find_paragraph_start(text, end, limit)
+        lines = list_lines(text, start, end)
+        at = start
+        if not lines:
+            break
+        if _usual_width(text, lines) != width:
+            others += len(lines)
+            continue
+        others = 0
+        if heads := _guess_heads(text, lines, ruled=False):
+            return heads if len(find_cells(text, heads[0])) == width else []
+    return []
+
+
+def _usual_width(text: str, lines: Sequence[Span]) -> int:
+    """Return how many cells most rows have."""
+    return Counter(len(find_cells(text, line)) for line in lines).most_common(1)[0][0]
+
+
 def _guess_heads(text: str, lines: Sequence[Span], *, ruled: bool) -> list[Span]:
-    """Return the first row if it reads like a header: short, distinct labels and no amounts."""
-    if len(lines) < 2:  # noqa: PLR2004 (a header and a row)
+    """Return the first row if it reads like a header: short, distinct labels and no amounts.
+
+    Lines of one cell above it are the title of the table.
+    """
+    first = next((n for n, line in enumerate(lines) if len(find_cells(text, line)) > 1), None)
+    if first is None or first + 1 >= len(lines):
         return []
-    cells = read_cells(text, lines[0])
-    labels = [cell for cell in cells if cell]
-    if ruled and len(labels) > 1:
-        return [lines[0]]
+    labels = [cell for cell in read_cells(text, lines[first]) if cell]
     fits = (
         len(labels) > 1
         and len(labels) == len(set(labels))
         and all(len(cell) <= LONGEST_HEAD_CELL for cell in labels)
         and not any(_is_amount(cell) for cell in labels)
     )
-    return [lines[0]] if fits else []
+    return [lines[first]] if fits or (ruled and len(labels) > 1) else []
 
 
 def _further_heads(text: str, lines: Sequence[Span], heads: Sequence[Span]) -> list[Span]:

@@ -1,5 +1,7 @@
 """State a unit: its exact quotes, and a sentence of ours where a list is longer than that. Pure."""
 
+from collections.abc import Sequence
+
 from ragdesk.answering.answer import ClaimVerdict
 from ragdesk.answering.messages import format_more_items
 from ragdesk.answering.reading.answer_units import MOST_ITEMS, AnswerUnit, join_spans
@@ -11,14 +13,24 @@ SAME_QUESTION_SHARE = 0.7  # of two questions' words in common: then the entry's
 SHORTEST_ANSWER = 20  # characters; "Yes." is not understood without its question
 
 
-def state_unit(unit: AnswerUnit, text: str, retrieval: Retrieval) -> list[Statement]:
+def state_unit(
+    unit: AnswerUnit, text: str, retrieval: Retrieval, before: Sequence[Statement] = ()
+) -> list[Statement]:
     """Return what is said of a unit: an exact quote, and how many items of a list are left out.
 
     An answer out of an FAQ is said with its question, unless that is the one that was asked.
+    before: the statement above it; what that quotes to be understood (the head of the same table)
+    is not said again.
     """
-    shown = [unit.question_span] if unit.question_span and _shows_question(unit, retrieval) else []
-    spans = [*shown, *unit.spans]
-    answering = len(spans) - len(unit.spans) + unit.above
+    document = unit.passage.chunk.document
+    quoted = {
+        (q.start, q.end) for s in before for q in s.quotes if q.passage.chunk.document == document
+    }
+    above = [span for span in unit.spans[: unit.above] if span not in quoted]
+    answering = unit.spans[unit.above :]
+    if unit.question_span and _shows_question(unit, retrieval):
+        above.insert(0, unit.question_span)
+    spans = [*above, *answering]
     quotes = tuple(
         Quote(
             unit.passage,
@@ -26,7 +38,7 @@ def state_unit(unit: AnswerUnit, text: str, retrieval: Retrieval) -> list[Statem
             end,
             text[start:end],
             question=unit.question,
-            columns=_quoted_columns(unit, n - answering),
+            columns=_quoted_columns(unit, n - len(above)),
         )
         for n, (start, end) in enumerate(spans)
     )

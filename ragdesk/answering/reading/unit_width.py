@@ -30,12 +30,18 @@ def widen_unit(unit: AnswerUnit, wholes: Sequence[AnswerUnit], retrieval: Retrie
             continue
         length = len(whole.text)
         if whole.kind == "faq":
-            likeness = question_likeness(retrieval.term_weights, whole.question, retrieval.idf)
-            if length <= LONGEST_ENTRY and likeness >= SAME_QUESTION:
+            if length <= LONGEST_ENTRY and is_same_question(whole, retrieval):
                 return whole
         elif length <= LONGEST_WHOLE and (retrieval.analysis.wants_list or leads_in(unit.core)):
             return whole
     return unit
+
+
+def is_same_question(unit: AnswerUnit, retrieval: Retrieval) -> bool:
+    """Tell whether a unit answers nearly the question that was asked, in an FAQ."""
+    if not unit.question:
+        return False
+    return question_likeness(retrieval.term_weights, unit.question, retrieval.idf) >= SAME_QUESTION
 
 
 def narrow_unit(unit: AnswerUnit, text: str, weights: Mapping[str, float]) -> AnswerUnit:

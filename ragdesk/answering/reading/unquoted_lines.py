@@ -1,4 +1,4 @@
-"""Find the lines of a passage that are never quoted: they lead, number or decorate, and say nothing.
+"""Find the lines of a passage that are never quoted, as they lead, number or decorate.
 
 Headings, lines of a table of contents, page numbers and running titles, marks, fences, what is
 left of pictures and of navigation. Pure.
