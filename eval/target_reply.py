@@ -42,6 +42,7 @@ _SPEAKS_OF_ITSELF = re.compile(
 )
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _AHEAD = re.compile(rf"\s*(?:{_MARK.pattern}\s*)+")
+NO_CLAIM = "no_claim"
 _GAP = re.compile(r"(?<!\s)\s++(?=[.,;:!?。，；：！？])")
 _SHORT = 2  # sentences: a refusal and what it adds
 
@@ -73,10 +74,14 @@ class ReplyCitation:
 
 @dataclass(frozen=True, slots=True)
 class ReplySentence:
-    """A sentence of an answer, without its marks, and the numbers it cites."""
+    """A sentence of an answer, without its marks, and the numbers it cites.
+
+    claims: False where the engine says that it claims nothing, such as "and 4 more".
+    """
 
     text: str
     citations: tuple[int, ...] = ()
+    claims: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +116,8 @@ def read_reply(
     marks = resolved or {}
     cited = tuple(_reply_citation(citation, marks) for citation in reply.get("citations", ()))
     sentences = tuple(
-        ReplySentence(c["text"], tuple(c["citations"])) for c in reply.get("claims", ())
+        ReplySentence(c["text"], tuple(c["citations"]), c.get("verdict") != NO_CLAIM)
+        for c in reply.get("claims", ())
     )
     if "claims" not in reply:
         sentences = split_marked_text(text)
