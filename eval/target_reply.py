@@ -89,7 +89,7 @@ class TargetReply:
     """An answer as the metrics read it.
 
     confidence: 0..1 that answering is right, if known. signal_versions: what the engine says that
-    its signals depend on; those of others mean something else.
+    its signals depend on; those of others mean something else. reason: why it is no plain answer.
     """
 
     text: str
@@ -102,6 +102,7 @@ class TargetReply:
     signal_versions: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     language: str = ""
+    reason: str = ""
 
 
 def read_reply(
@@ -136,6 +137,7 @@ def read_reply(
         signal_versions=dict(reply.get("signal_versions") or {}),
         seconds=dict(reply.get("seconds") or {}),
         language=str(reply.get("language", "")),
+        reason=str(reply.get("reason") or ""),
     )
 
 

@@ -5,7 +5,9 @@
 Asks the desk every case of the sample company and of the sets that are named, scores the answers
 with the metrics of ``ragdesk eval``, and writes the section "Rightness" of RESULTS.md with
 ``--write``. XQuAD's questions are asked twice: as they are, and with the paragraph that answers
-them out of sight. ``--json FILE`` keeps every answer, and ``--compare BEFORE AFTER`` lists the
+them out of sight; with ``--hide`` those of the other sets too, with the section that answers them
+out of sight. ``--set decide.floor=0`` answers everything: what ``decision_fit`` is fitted on.
+``--json FILE`` keeps every answer, and ``--compare BEFORE AFTER`` lists the
 cases that changed. Shares are of all answerable cases, never of the answered alone.
 """
 
@@ -17,7 +19,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from eval.case import Case, read_case_lines
@@ -30,10 +32,12 @@ from eval.stats import Estimate, estimate_mean
 from eval.trial import Trial
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question, to_json_object
+from ragdesk.answering.desk import Desk
 from ragdesk.assemble import OpenCollection
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.open_sets import written
 from tests.lab.quality import conversations, handbook
+from tests.lab.quality.hidden_sections import find_evidence_rows, hide_rows
 from tests.lab.quality.retrieval_table import add_run_arguments, read_settings
 from tests.lab.results import write_section
 
@@ -41,13 +45,16 @@ SEED = 20261130
 LANGUAGES = ("en", "zh")
 HEAD = (
     "| set | answerable | right | wrong | refused | near-domain answered | far answered "
-    "| beside | median length |\n" + "| --- " * 9 + "|"
+    "| section hidden, answered | beside | median length |\n" + "| --- " * 10 + "|"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """What a case's answer was worth. right, beside: None where that does not apply."""
+    """What a case's answer was worth. right, beside: None where that does not apply.
+
+    hidden: its section was out of sight; right then means that it stands elsewhere too.
+    """
 
     set: str
     id: str
@@ -55,12 +62,14 @@ class CaseResult:
     stratum: str
     answerable: bool
     question: str
+    hidden: bool
     outcome: str
     reason: str
     text: str
     right: bool | None
     beside: bool | None
     likelihood: float
+    signals: dict[str, float]
 
     @property
     def is_answered(self) -> bool:
@@ -70,18 +79,30 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSet:
-    """Cases over a collection. filters: by case id, what may be searched."""
+    """Cases over a collection. filters: by case id, what may be searched.
+
+    hidden: cases that are asked once more, without the sections that answer them.
+    """
 
     name: str
     collection: OpenCollection
     cases: tuple[Case, ...]
-    filters: dict[str, SearchFilter]
+    filters: dict[str, SearchFilter] = field(default_factory=dict)
+    hidden: tuple[Case, ...] = ()
 
 
 def iter_answer_sets(
     options: argparse.Namespace, shelf: CollectionShelf, stack: ExitStack
 ) -> Iterator[AnswerSet]:
     """Take in and yield the sets that were named; ``stack`` closes their collections."""
+    for part in _iter_named_sets(options, shelf, stack):
+        hidden = [case for case in part.cases if case.answerable and not part.filters]
+        yield replace(part, hidden=tuple(hidden)) if options.hide else part
+
+
+def _iter_named_sets(
+    options: argparse.Namespace, shelf: CollectionShelf, stack: ExitStack
+) -> Iterator[AnswerSet]:
     company = stack.enter_context(shelf.open_collection("company", handbook.HANDBOOK / "documents"))
     yield from _split_languages("sample company", company, handbook.cases())
     for file in options.cases or ():
@@ -108,7 +129,7 @@ def _split_languages(
     for lang in LANGUAGES:
         part = tuple(case for case in listed if case.lang == lang)
         if part:
-            yield AnswerSet(name=f"{name} {lang}", collection=collection, cases=part, filters={})
+            yield AnswerSet(name=f"{name} {lang}", collection=collection, cases=part)
 
 
 def _paragraph_set(
@@ -140,27 +161,36 @@ def _paragraph_set(
 
 def answer_set(part: AnswerSet) -> list[CaseResult]:
     """Ask every case of a set, and score the answers."""
-    desk, trials, places = part.collection.desk, {}, {}
+    asked = [(case, part.collection.desk, False) for case in part.cases]
+    for case in part.hidden:
+        rows = find_evidence_rows(case, part.collection.index)
+        asked.append((case, hide_rows(part.collection.desk, rows), True))
+    return asyncio.run(_ask_cases(part, asked))
 
-    async def ask_all() -> None:
-        for case in part.cases:
-            question = Question(
-                text=case.question,
-                history=conversations.turns(case),
-                where=part.filters.get(case.id, SearchFilter()),
-                explain=True,
-            )
-            reply = to_json_object(await desk.ask(question))
-            trials[case.id] = Trial(case=case.id, asked=digest_case(case), reply=reply)
 
-    asyncio.run(ask_all())
-    for case in part.cases:
+async def _ask_cases(part: AnswerSet, asked: Sequence[tuple[Case, Desk, bool]]) -> list[CaseResult]:
+    trials: dict[bool, dict[str, Trial]] = {False: {}, True: {}}
+    places = {}
+    for case, desk, hidden in asked:
+        question = Question(
+            text=case.question,
+            history=conversations.turns(case),
+            where=part.filters.get(case.id, SearchFilter()),
+            explain=True,
+        )
+        reply = to_json_object(await desk.ask(question))
+        trials[hidden][case.id] = Trial(case=case.id, asked=digest_case(case), reply=reply)
         located, problems = locate_evidence(case, part.collection.index.read_text)
         places[case.id] = (located, bool(problems))
-    return [_describe_case(part.name, scored) for scored in score_cases(part.cases, trials, places)]
+    results: list[CaseResult] = []
+    for hidden, own in trials.items():
+        cases = [case for case, _, flag in asked if flag == hidden]
+        scored_cases = score_cases(cases, own, places)
+        results += [_describe_case(part.name, scored, hidden=hidden) for scored in scored_cases]
+    return results
 
 
-def _describe_case(name: str, scored: ScoredCase) -> CaseResult:
+def _describe_case(name: str, scored: ScoredCase, *, hidden: bool) -> CaseResult:
     if scored.answered_case is None:
         raise ValueError(f"{scored.case.id}: {scored.scores['right'].reason}")
     case, reply = scored.case, scored.answered_case.reply
@@ -172,19 +202,22 @@ def _describe_case(name: str, scored: ScoredCase) -> CaseResult:
         stratum=case.stratum,
         answerable=case.answerable,
         question=case.question,
+        hidden=hidden,
         outcome=reply.outcome,
-        reason="",
+        reason=reply.reason,
         text=reply.text,
         right=None if right is None else right == 1.0,
         beside=None if beside is None else beside == 1.0,
         likelihood=reply.signals.get("answerable", 0.0),
+        signals=dict(reply.signals),
     )
 
 
 def format_rows(results: Sequence[CaseResult]) -> Iterator[str]:
     """Write a row of shares for each set."""
     for name in dict.fromkeys(result.set for result in results):
-        here = [result for result in results if result.set == name]
+        own = [result for result in results if result.set == name]
+        here = [result for result in own if not result.hidden]
         known = [result for result in here if result.answerable]
         beside = [result for result in here if result.beside is not None]
         cells = [
@@ -194,6 +227,7 @@ def format_rows(results: Sequence[CaseResult]) -> Iterator[str]:
             _share(known, [r.is_answered and not r.right for r in known]),
             _share(known, [not r.is_answered for r in known]),
             *(_count_answered(here, stratum) for stratum in ("near_domain", "out_of_kb")),
+            _count_false_answers([result for result in own if result.hidden]),
             _share(beside, [bool(r.beside) for r in beside]),
             _median_length(here),
         ]
@@ -210,6 +244,11 @@ def _share(results: Sequence[CaseResult], values: Sequence[bool]) -> str:
 def _count_answered(results: Sequence[CaseResult], stratum: str) -> str:
     part = [r for r in results if r.stratum == stratum and not r.answerable]
     return f"{sum(r.is_answered for r in part)} of {len(part)}" if part else "–"
+
+
+def _count_false_answers(results: Sequence[CaseResult]) -> str:
+    wrong = [r.is_answered and not r.right for r in results]
+    return f"{sum(wrong)} of {len(wrong)}" if wrong else "–"
 
 
 def _median_length(results: Sequence[CaseResult]) -> str:
@@ -231,9 +270,9 @@ def read_results(file: Path) -> list[CaseResult]:
 
 def compare_results(before: Sequence[CaseResult], after: Sequence[CaseResult]) -> Iterator[str]:
     """List the cases whose answer became right or wrong, was begun or was given up."""
-    earlier = {(result.set, result.id): result for result in before}
+    earlier = {(result.set, result.id, result.hidden): result for result in before}
     for result in after:
-        old = earlier.get((result.set, result.id))
+        old = earlier.get((result.set, result.id, result.hidden))
         if old and (old.right, old.is_answered) != (result.right, result.is_answered):
             yield (
                 f"{result.set} {result.id}: {_describe_state(old)} -> {_describe_state(result)}\n"
@@ -256,6 +295,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, metavar="DIR")
     parser.add_argument("--cases", type=Path, action="append", help="more cases of the company")
     parser.add_argument("--questions", type=int, default=200, help="of XQuAD, a language")
+    parser.add_argument("--hide", action="store_true", help="ask without the sections too")
     parser.add_argument("--json", type=Path, help="where to keep every answer")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"))
     options = parser.parse_args()
@@ -268,7 +308,8 @@ def main() -> None:
         for part in iter_answer_sets(options, shelf, stack):
             results += answer_set(part)
             shelf.embedder.save()
-            print(*format_rows(results[-len(part.cases) :]), sep="\n", flush=True)
+            own = [result for result in results if result.set == part.name]
+            print(*format_rows(own), sep="\n", flush=True)
     if options.json:
         write_results(options.json, results)
     body = "\n".join([HEAD, *format_rows(results)])
