@@ -82,12 +82,13 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
         vectors = dequantise_rows(words[pieces.encode(text, model.max_tokens)])
         return np.asarray(session.run(None, {"words": vectors[None]})[0][0])
 
+    pool = ThreadPoolExecutor(threads, "embedding")  # its threads begin when they are needed
+
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
         if len(texts) == 1 or threads == 1:
             return np.stack([run(text) for text in texts])
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        with ThreadPoolExecutor(threads) as pool:
-            vectors = np.stack(list(pool.map(run, [texts[row] for row in order])))
+        vectors = np.stack(list(pool.map(run, [texts[row] for row in order])))
         return vectors[np.argsort(order)]
 
     return encode
