@@ -34,7 +34,7 @@ from ragdesk.advanced_settings import (
 )
 from ragdesk.answering.clarify import ClarifyOptions
 from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.reading.sentence_extractor import ExtractOptions
+from ragdesk.answering.reading.unit_scores import ExtractOptions
 from ragdesk.answering.retrieval.reranker import RerankOptions
 from ragdesk.answering.retrieval.retriever import RetrieveOptions
 from ragdesk.answering.writing.claim_check import VerifyOptions

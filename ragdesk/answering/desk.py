@@ -43,7 +43,8 @@ from ragdesk.answering.messages import (
     format_choices,
     localise_text,
 )
-from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
+from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
+from ragdesk.answering.reading.unit_scores import ExtractOptions
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever

@@ -37,3 +37,14 @@ def format_choices(labels: Sequence[str], language: str) -> str:
     if language == "zh":
         return f"您指的是哪一个：{'、'.join(first)}，还是{last}？"
     return f"Which one do you mean: {', '.join(first)} or {last}?"
+
+
+def format_more_items(count: int, place: str, language: str) -> str:
+    """Say how many more items a list has than were quoted, and where they stand.
+
+    >>> format_more_items(4, "Branches", "en"), format_more_items(4, "网点", "zh")
+    ('And 4 more, under “Branches”.', '另有 4 项，见“网点”。')
+    """
+    if language == "zh":
+        return f"另有 {count} 项，见“{place}”。"
+    return f"And {count} more, under “{place}”."
