@@ -263,12 +263,16 @@ class _AnswerInProgress:
             self.pending.clear()
             self.stated_count += 1
             return parts
+        self._withhold(statement)
+        return []
+
+    def _withhold(self, statement: Statement) -> None:
+        """Leave out a sentence that failed the check; a denial counts as no sentence."""
         if says_no_answer(statement.text):
             self.denies_in_words = True
-            return []
-        self.withheld += 1
-        self.rejected.append(statement)
-        return []
+        else:
+            self.withheld += 1
+            self.rejected.append(statement)
 
     def check_sentence(self, sentence: DecodedSentence) -> Statement | None:
         """Clean and check a sentence; None if nothing is left of it."""

@@ -7,6 +7,7 @@ import pytest
 from engines import running
 from fakes import document, publish
 from model_desk import RETURNED, by_model
+from reply_scripts import ReplyScript
 
 from indexes.embedding.background import open_background
 from indexes.index import Index
@@ -41,8 +42,9 @@ FALLEN = {
 @pytest.fixture(scope="module")
 def model():
     """A server whose replies follow a script, and its address."""
-    model.follow()
-    with running(reply) as reply.url:
+    reply = ReplyScript()
+    with running(reply) as url:
+        reply.url = url
         yield reply
 
 
@@ -200,7 +202,7 @@ def test_a_few_words_before_an_answer_are_over_in_time_and_without_thoughts(desk
     assert model.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
 
 
-TEA = (
+HOUSE = (
     "The reading room opens at 8:15 and closes at 16:45.\n"
     "Books are lent for 30 days.\nBikes may not be parked in the yard."
 )
@@ -211,7 +213,7 @@ ZH = "阅览室几点开门？"
 def bilingual(packaged, cache, tmp_path_factory):
     """A desk over an English document, with the multilingual model, that any question reaches."""
     folder = tmp_path_factory.mktemp("home") / "default"
-    publish(folder, document("house.md", TEA), embedder=packaged)
+    publish(folder, document("house.md", HOUSE), embedder=packaged)
     background = open_background(packaged, cache)
     with Index.open(folder, card=packaged.card) as index:
         retrieve = Retriever(index=index, embedder=packaged, background=background)
@@ -221,7 +223,7 @@ def bilingual(packaged, cache, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence", "source", "is_said"),
+    "case",
     [
         (ZH, "阅览室八点十五分开门。", "8:15", True),
         (ZH, "阅览室早上8:15开放。", "8:15", True),
@@ -235,14 +237,14 @@ def bilingual(packaged, cache, tmp_path_factory):
 )
 @pytest.mark.parametrize("dialect", ["vllm", "plain"])
 def test_an_answer_in_the_questions_language_rests_on_passages_of_the_other(
-    bilingual, model, text, sentence, source, is_said, dialect
+    bilingual, model, dialect, case
 ):
-    desk, foreign = bilingual
+    (desk, foreign), (text, sentence, source, said) = bilingual, case
     model.follow("right", sentence, source)
     answer = ask(desk, model, text, dialect=dialect, foreign=foreign)
-    assert (answer.generator == "vllm") == is_said
-    if is_said:
+    assert (answer.generator == "vllm") == said
+    if said:
         assert answer.text == f"{sentence} [1]"
-        assert answer.citations[0].quote in TEA
+        assert answer.citations[0].quote in HOUSE
     else:
         assert answer.degraded_reason.startswith("unsupported")
