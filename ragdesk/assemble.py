@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from indexes.chunk import Passage
+from indexes.chunk import ALWAYS_VALID, Passage, Validity
 from indexes.embedding.background import Background, open_background
 from indexes.embedding.embedder import (
     Embedder,
@@ -53,6 +53,7 @@ from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
 from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
 from ragdesk.answering.writing.model_writer import ModelWriter
 from ragdesk.answering.writing.writer import Writer
@@ -163,11 +164,19 @@ class Workspace:
         repairs = settings.verify.failed == "repair"
         return open_llm_engine(settings.generate, settings.ground, settings.vllm, repairs=repairs)
 
-    def _make_writer(self, collection: str, index: Index) -> Writer | None:
+    def _make_writer(self, collection: str, index: Index, embedder: Embedder) -> Writer | None:
         if self.engine is None:
             return None
-        verify = ClaimChecker(options=self.settings.verify, idf=index.idf)
-        return ModelWriter(engine=self.engine, verify=verify, collection=collection)
+        foreign = ForeignEvidenceReader(
+            embedder=embedder, background=self.open_background(embedder)
+        )
+        verify = ClaimChecker(options=self.settings.verify, idf=index.idf, foreign=foreign)
+        return ModelWriter(
+            engine=self.engine,
+            verify=verify,
+            collection=collection,
+            find_validity=partial(_find_validity, index),
+        )
 
     async def start(self) -> None:
         """Load the language model that runs in this process. Raises ModelMissing."""
@@ -312,7 +321,7 @@ class Workspace:
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
                 calibration=calibration,
-                writer=self._make_writer(collection, index),
+                writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
             ),
@@ -419,6 +428,12 @@ class Workspace:
         for skipped in report.document.skipped if report.document else ():
             raise Unreadable(f"{uri}: {skipped.reason}")
         return report
+
+
+def _find_validity(index: Index, document: str) -> Validity:
+    """Find when a document holds, by its id."""
+    listed = index.documents.find_by_id(document)
+    return listed.validity if listed else ALWAYS_VALID
 
 
 def _find_tokenizer(options: EmbedOptions, cache: Path) -> Path:

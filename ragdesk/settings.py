@@ -6,7 +6,9 @@ An option is named by its table and field everywhere inside (``retrieve.near``);
 an operator writes and sees may be another one (``advanced.retrieve.near``).
 """
 
+import contextlib
 import difflib
+import json
 import os
 import re
 import stat
@@ -334,12 +336,15 @@ def _unknown_setting(name: str) -> SettingsError:
 
 
 def _parse_variable(text: str, hint: Any) -> Any:
-    """Read a variable's text: lists are split at commas, an empty optional is none."""
+    """Read a variable's text: lists are split at commas, a table is JSON, "" may be none."""
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if text == "" and type(None) in options:
         return None
     if any(get_origin(option) in (tuple, list, frozenset, set) for option in options):
         return [part.strip() for part in text.split(",") if part.strip()]
+    if any(get_origin(option) is Mapping for option in options):
+        with contextlib.suppress(ValueError):  # what is no JSON is refused as no table
+            return json.loads(text)
     return text
 
 

@@ -250,6 +250,8 @@ def test_a_question_is_analysed_in_one_place():
     places = {
         "ragdesk/answering/retrieval/question_analysis.py": analysis,
         "ragdesk/answering/follow_up.py": {"detect_language"},  # of the turns before it
+        # Of a claim and of what it rests on.
+        "ragdesk/answering/writing/foreign_evidence.py": {"detect_language"},
     }
     for file, tree, _ in files():
         if not file.startswith("ragdesk/"):

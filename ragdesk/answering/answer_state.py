@@ -14,7 +14,7 @@ class AnswerState:
     """The answer written so far, its writer, and the reason where it was not the usual one.
 
     last_text: the words that the last statement added. is_open: a statement was begun and not
-    ended.
+    ended. denied: the writer says that no passage answers the question.
     choices: what the question may mean; then nothing is claimed.
     """
 
@@ -24,6 +24,7 @@ class AnswerState:
     last_text: str = ""
     is_open: bool = False
     refused: bool = False
+    denied: bool = False
     withheld: int = 0
     claims: list[Claim] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
@@ -50,7 +51,7 @@ class AnswerState:
 
     def take_note(self, note: WriterNote, *, degrade: bool) -> None:
         """Apply a writer's note. Raises EngineFailed where nothing it wrote may be sent."""
-        self.withheld = note.withheld
+        self.withheld, self.denied = note.withheld, not note.answerable
         if note.reason != "unsupported":
             self.reason = note.reason
         elif degrade:

@@ -88,7 +88,8 @@ class Desk:
 
     writer: who writes the answer; the documents' own sentences, chosen by ``extract``, where none
     is given. calibration: when to answer, as fitted on this collection; it goes before
-    ``decide.floor`` while words find passages, as its promise was fitted with them. degrade:
+    ``decide.floor`` while words find passages, as its promise was fitted with them. Where a model
+    writes, the likelihood is still its own, and ``decide.model_floor`` the bound. degrade:
     extraction steps in when the writer fails. refuse: one unsupported sentence makes the answer
     unsupported.
     """
@@ -147,7 +148,7 @@ class Desk:
         state = AnswerState(writer)
         state.choices = self._find_choices(question, original_analysis, retrieval)
         with clock.measure_step("generate"):
-            if not state.choices and self._is_answerable(retrieval):
+            if not state.choices and self._may_write(retrieval):
                 try:
                     async with aclosing(self._write_answer(state, question, retrieval)) as events:
                         async for event in events:
@@ -188,7 +189,12 @@ class Desk:
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Run a writer, and turn its parts into events."""
+        """Run a writer, and turn its parts into events.
+
+        Extraction steps in for a model only where it would have been asked itself.
+        """
+        if state.reason and not self._is_answerable(retrieval):
+            return
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -215,6 +221,15 @@ class Desk:
         ):
             return ()
         return find_choices(question, analysis, retrieval, self.clarify)
+
+    def _may_write(self, retrieval: Retrieval) -> bool:
+        """Tell whether a writer is asked: a model in all cases but hopeless ones."""
+        if self.writer is None:
+            return self._is_answerable(retrieval)
+        likelihood = self._calibrated_confidence(retrieval)
+        if likelihood is None:
+            likelihood = answer_likelihood(retrieval.signals)
+        return bool(retrieval.passages) and likelihood >= self.decide.model_floor
 
     def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""

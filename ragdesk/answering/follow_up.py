@@ -16,7 +16,7 @@ from ragdesk.answering.answer import Turn
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing import prompts
-from ragdesk.answering.writing.generator import GenerateText
+from ragdesk.answering.writing.generator import GenerateText, Retraction
 from ragdesk.answering.writing.sanitize import sanitize_text
 from ragdesk.errors import EngineFailed
 
@@ -128,6 +128,7 @@ async def _rewrite_by_model(
     text = ""
     async with aclosing(generator(prompt)) as pieces:
         async for piece in pieces:
+            text = "" if isinstance(piece, Retraction) else text
             text += piece if isinstance(piece, str) else ""
             if len(text) > LONGEST_REWRITE:
                 return None
