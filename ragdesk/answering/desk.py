@@ -45,6 +45,7 @@ from ragdesk.answering.messages import (
 )
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_scores import ExtractOptions
+from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -134,7 +135,9 @@ class Desk:
             with clock.measure_step("rewrite"):
                 analysis = await self.resolve_follow_up(question, original_analysis)
         with clock.measure_step("retrieve"):
-            retrieval = await run_in_thread(self.retrieve, question, analysis)
+            retrieval = await run_in_thread(
+                retrieve_parts, self.retrieve, question, analysis, answer_likelihood
+            )
         if retrieval.rerank_seconds is not None:
             clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
         ranked_passages = rank_passages(retrieval.passages)
@@ -260,6 +263,7 @@ class Desk:
             embedder=self.retrieve.embedder,
             document_text=self.retrieve.index.read_text_by_id,
             context_chunks=self.retrieve.context_chunks,
+            is_answerable=self._is_answerable,
             options=self.extract,
         )
         return ExtractiveWriter(extract, extract.embedder.card.name)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
-from ragdesk.answering.reading.answer_units import AnswerUnit, leans_on_previous, split_units
+from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
+from ragdesk.answering.reading.choice_statements import join_parts, state_choice
+from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.repeated_units import drop_repeats
+from ragdesk.answering.reading.unit_choice import choose_units
 from ragdesk.answering.reading.unit_scores import (
     ExtractOptions,
     ScoredUnit,
@@ -29,27 +32,54 @@ class SentenceExtractor:
     """Answers a question with units chosen from its passages.
 
     document_text: returns the stored text of a document by its id. context_chunks: returns the
-    chunks around a passage in its document, itself included, in order.
+    chunks around a passage in its document, itself included, in order. is_answerable: tells
+    whether a part of a question is to be answered from what was found for it.
     """
 
     embedder: Embedder
     document_text: Callable[[str], str | None]
     context_chunks: Callable[[Passage], Sequence[Chunk]]
+    is_answerable: Callable[[Retrieval], bool]
     options: ExtractOptions = ExtractOptions()
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
-        """Return the quoted statements that answer a question; none if no unit fits."""
+        """Return the quoted statements that answer a question; none if no unit fits.
+
+        Each part of a question is answered by itself, and one that is not answered is named.
+        """
+        language = retrieval.analysis.language
+        if not retrieval.parts:
+            return self._answer_part(retrieval, language)
+        answers = [
+            (
+                part.part,
+                self._answer_part(part, language) if self.is_answerable(part) else [],
+            )
+            for part in retrieval.parts
+        ]
+        return join_parts(answers, language)
+
+    def _answer_part(self, retrieval: Retrieval, language: str) -> list[Statement]:
         texts = self._read_texts(retrieval)
         ranked = self._rank_units(retrieval, texts)
         if not ranked or ranked[0].worth <= 0:
             return []
-        units = self._choose_units(ranked, retrieval)
         weights = weigh_terms_by_sentences(retrieval)
-        statements = []
-        for unit in self._order_units(units):
+        parts = [scored for scored in ranked if not scored.unit.is_whole]
+        wholes = [scored for scored in ranked if scored.unit.is_whole]
+        choice = choose_units(
+            read_form(retrieval.analysis, retrieval.part),
+            [*drop_repeats(parts, retrieval), *wholes],
+            weights,
+            named_instead=retrieval.named_instead,
+        )
+
+        def state(unit: AnswerUnit) -> list[Statement]:
             text = texts[unit.passage.chunk.document]
-            statements += state_unit(narrow_unit(unit, text, weights), text, retrieval)
-        return statements
+            whole = widen_unit(unit, [scored.unit for scored in wholes], retrieval)
+            return state_unit(narrow_unit(whole, text, weights), text, retrieval)
+
+        return state_choice(choice, language, state)
 
     def rank_units(self, retrieval: Retrieval) -> list[ScoredUnit]:
         """Return all units of the best passages, best first."""
@@ -75,38 +105,3 @@ class SentenceExtractor:
         passages = retrieval.passages[: self.options.passages]
         documents = dict.fromkeys(passage.chunk.document for passage in passages)
         return {document: self.document_text(document) or "" for document in documents}
-
-    def _choose_units(self, ranked: Sequence[ScoredUnit], retrieval: Retrieval) -> list[AnswerUnit]:
-        """Take the best unit, a second one nearly as good, and the ones they refer back to.
-
-        A unit that is a part of a chosen list or FAQ entry is not said again.
-        """
-        parts = [scored for scored in ranked if not scored.unit.is_whole]
-        wholes = [scored.unit for scored in ranked if scored.unit.is_whole]
-        best, most = parts[0], self.options.most
-        distinct = drop_repeats(parts, retrieval)
-        chosen = [s for s in distinct[:2] if s.worth >= self.options.second * best.worth]
-        places = {s.position: s for s in parts}
-        for scored in tuple(chosen):
-            earlier = places.get(scored.position - 1)
-            if (
-                earlier
-                and earlier.passage is scored.passage
-                and earlier not in chosen
-                and not scored.unit.above
-                and leans_on_previous(scored.text)
-            ):
-                chosen.append(earlier)
-        units: list[AnswerUnit] = []
-        for scored in chosen[:most]:
-            unit = widen_unit(scored.unit, wholes, retrieval)
-            if unit not in units and not any(other.contains(unit) for other in units):
-                units = [other for other in units if not unit.contains(other)] + [unit]
-        return units
-
-    def _order_units(self, units: Sequence[AnswerUnit]) -> list[AnswerUnit]:
-        """Return units in the order of the documents, these by their best unit."""
-        order = list(dict.fromkeys(unit.passage.chunk.document for unit in units))
-        return sorted(
-            units, key=lambda unit: (order.index(unit.passage.chunk.document), unit.core_span)
-        )
