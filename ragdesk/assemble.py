@@ -356,6 +356,8 @@ class Workspace:
                 writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
+                reader=self.reader,
+                reading=self.settings.reader,
             ),
             documents=documents,
             release=card.free_dropped if card else None,

@@ -160,9 +160,7 @@ def _judge_polarity(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
     for n, fact in enumerate(facts):
         agrees = fact.denies == form.denies
         if not agrees and any(
-            other.denies == form.denies
-            and stand_together(fact, other)
-            and other.words & form.words
+            other.denies == form.denies and stand_together(fact, other) and other.words & form.words
             for other in facts
         ):
             verdicts[n] = UnitFit("excluded", "the opposite of what is asked")
@@ -181,11 +179,7 @@ def _judge_conditions(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[in
     hits = [fact.nearby_words & form.words for fact in facts]
     for n, fact in enumerate(facts):
         for m, other in enumerate(facts):
-            if (
-                hits[n] < hits[m]
-                and says_more(hits[m] - hits[n])
-                and _are_parallel(fact, other)
-            ):
+            if hits[n] < hits[m] and says_more(hits[m] - hits[n]) and _are_parallel(fact, other):
                 verdicts[n] = UnitFit("excluded", "another condition")
                 break
     return verdicts

@@ -27,12 +27,14 @@ class ReaderOptions:
     """Whether a trained reader scores the units that words found.
 
     enabled: it reads at all. units: so many of the best units are read for a question; each costs
-        some 8 ms of a core. weights: a reader's file, as ``ragdesk tune reader`` writes it. Empty:
-        the packaged one.
+        some 8 ms of a core. worth: what a unit gains that surely answers; one that holds all words
+        of the question is worth 1. weights: a reader's file, as ``ragdesk tune reader`` writes it.
+        Empty: the packaged one.
     """
 
     enabled: bool = True
     units: int = 8
+    worth: float = 1.0
     weights: str = ""
 
     def __post_init__(self) -> None:

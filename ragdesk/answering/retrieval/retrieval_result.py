@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from indexes.chunk import Passage
 from indexes.similarity import QuestionSimilarity
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
+
+if TYPE_CHECKING:
+    from ragdesk.answering.reading.unit_scores import ScoredUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,8 @@ class Retrieval:
     out because they say the same.
     rerank_seconds: that a reranker took; None where none read them. named_instead: by document,
     the sibling that the question names in its place. part: as it was asked, where it is a part of
-    a question. parts: of a question that asks several things, the retrieval of each.
+    a question. parts: of a question that asks several things, the retrieval of each. ranked_units:
+    what the passages consist of, best first, once they were read.
     """
 
     analysis: QuestionAnalysis
@@ -33,3 +38,4 @@ class Retrieval:
     named_instead: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
     parts: tuple["Retrieval", ...] = ()
+    ranked_units: tuple["ScoredUnit", ...] = ()
