@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from indexes.chunk import Passage
 from indexes.similarity import QuestionSimilarity
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
+from ragdesk.answering.retrieval.question_analysis import (
+    QuestionAnalysis,
+    TermWeights,
+    weigh_terms,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +32,21 @@ class Retrieval:
     signals: Mapping[str, float]
     duplicates: Mapping[str, tuple[Passage, ...]]
     rerank_seconds: float | None = None
+
+
+def skip_retrieval(analysis: QuestionAnalysis) -> Retrieval:
+    """Return the retrieval of a turn that nothing is looked for: no passages, no signals."""
+    return Retrieval(
+        analysis=analysis,
+        term_weights=weigh_terms((), _weigh_nothing),
+        idf=_weigh_nothing,
+        similarity=None,
+        passages=(),
+        signals={},
+        duplicates={},
+    )
+
+
+def _weigh_nothing(term: str) -> float:
+    del term
+    return 0.0
