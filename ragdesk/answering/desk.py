@@ -1,4 +1,4 @@
-"""A question's way: rewrite, retrieve and rerank, clarify, write, cite, decide.
+"""A question's way: is it one, rewrite, retrieve and rerank, clarify, write, cite, decide.
 
 Read this file first. Each step is one name, and each step's file bears that name. Streaming is
 the only path; ``ask`` waits for its end. What computes runs in a thread, so that one question
@@ -7,14 +7,15 @@ never holds up another one's stream.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ragdesk.answering.answer import (
     Answer,
     AnswerEvent,
+    AnswerReason,
     Choice,
     ClaimChecked,
     ClaimVerdict,
@@ -30,6 +31,7 @@ from ragdesk.answering.answer_signals import add_answer_signals, describe_signal
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.clarify import ClarifyOptions, find_choices
+from ragdesk.answering.contact import Contact
 from ragdesk.answering.decision import DecideOptions, answer_likelihood, decide_outcome
 from ragdesk.answering.follow_up import (
     STANDALONE_LIKELIHOOD,
@@ -39,20 +41,26 @@ from ragdesk.answering.follow_up import (
 )
 from ragdesk.answering.messages import (
     NO_ANSWER_TEXT,
+    TURN_TEXTS,
     UNSUPPORTED_TEXT,
     format_choices,
     localise_text,
 )
+from ragdesk.answering.next_steps import find_reason, suggest_next_step
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import ExtractOptions
 from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
+from ragdesk.answering.retrieval.query_memory import QueryMemory
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
-from ragdesk.answering.retrieval.retrieval_result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval, skip_retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.answering.turns.safety_search import QuoteWriter, search_instructions
+from ragdesk.answering.turns.turn_kind import TurnKind
+from ragdesk.answering.turns.turn_recognition import TurnOptions, recognise_turn
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import EngineFailed
@@ -91,10 +99,10 @@ class Desk:
     writer: who writes the answer; the documents' own sentences, chosen by ``extract``, where none
     is given. calibration: when to answer, as fitted on this collection; it goes before
     ``decide.floor`` while words find passages, as its promise was fitted with them. Where a model
-    writes, the likelihood is still its own, and ``decide.model_floor`` the bound. degrade:
-    extraction steps in when the writer fails. reader: reads the best units of the passages before
-    it is decided whether to answer; None where there is none. refuse: one unsupported sentence
-    makes the answer unsupported.
+    writes, the likelihood is still its own, and ``decide.model_floor`` the bound. contact: whom
+    people may turn to where there is no answer. degrade: extraction steps in when the writer
+    fails. reader: reads the best units of the passages before it is decided whether to answer;
+    None where there is none. refuse: one unsupported sentence makes the answer unsupported.
     """
 
     retrieve: Retriever
@@ -104,6 +112,8 @@ class Desk:
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
     writer: Writer | None = None
     calibration: Calibration | None = None
+    contact: Contact = Contact()
+    turns: TurnOptions = TurnOptions()
     degrade: bool = True
     refuse: bool = False
     reader: UnitReader | None = None
@@ -115,13 +125,13 @@ class Desk:
         Raises Overloaded before anything is told, and EngineFailed when a model fails after
         some of its words were told.
         """
-        async with aclosing(self._run_steps(question, streaming=True)) as events:
+        async with aclosing(self._remember_query()._run_steps(question, streaming=True)) as events:
             async for event in events:
                 yield event
 
     async def ask(self, question: Question) -> Answer:
         """Answer a question, all at once."""
-        async with aclosing(self._run_steps(question, streaming=False)) as events:
+        async with aclosing(self._remember_query()._run_steps(question, streaming=False)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     return event.answer
@@ -135,6 +145,14 @@ class Desk:
         writer.admit()
         original_analysis = await run_in_thread(analyze_question, question.text)
         analysis = original_analysis
+        with clock.measure_step("turns"):
+            kind = await run_in_thread(
+                recognise_turn, analysis.text, self.retrieve.embedder, self.turns
+            )
+        if not kind.needs_documents:
+            for event in self._answer_turn(question, analysis, kind, clock):
+                yield event
+            return
         if question.history:
             with clock.measure_step("rewrite"):
                 analysis = await self.resolve_follow_up(question, original_analysis)
@@ -142,15 +160,20 @@ class Desk:
             retrieval = await run_in_thread(
                 retrieve_parts, self.retrieve, question, analysis, answer_likelihood
             )
+            state = AnswerState(writer)
+            if kind is TurnKind.SAFETY:
+                state, retrieval = await run_in_thread(self._put_safety_first, question, retrieval)
         if retrieval.rerank_seconds is not None:
             clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
         retrieval = await self._read_passages(question, retrieval, clock)
-        state = AnswerState(writer)
-        state.choices = self._find_choices(question, original_analysis, retrieval)
+        if kind is TurnKind.QUESTION:
+            state.choices = self._find_choices(question, original_analysis, retrieval)
         with clock.measure_step("generate"):
-            if not state.choices and self._may_write(retrieval):
+            if state.is_quoted or (
+                kind is TurnKind.QUESTION and not state.choices and self._may_write(retrieval)
+            ):
                 try:
                     async with aclosing(self._write_answer(state, question, retrieval)) as events:
                         async for event in events:
@@ -160,7 +183,10 @@ class Desk:
                         raise
                     log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
                     state = AnswerState(
-                        self._extractive_writer(), error.reason, withheld=state.withheld
+                        self._extractive_writer(),
+                        error.reason,
+                        withheld=state.withheld,
+                        turn=state.turn,
                     )
                     async for event in self._write_answer(state, question, retrieval):
                         yield event
@@ -186,6 +212,31 @@ class Desk:
                     add_answer_signals, retrieval, self.retrieve.embedder
                 )
         return retrieval
+
+    def _remember_query(self) -> "Desk":
+        """Return this desk for one question, whose steps share its vector."""
+        retrieve = replace(self.retrieve, embedder=QueryMemory(self.retrieve.embedder))
+        return replace(self, retrieve=retrieve)
+
+    def _answer_turn(
+        self, question: Question, analysis: QuestionAnalysis, kind: TurnKind, clock: StepClock
+    ) -> Iterator[AnswerEvent]:
+        """Answer a turn that asks the documents nothing: nothing is looked for."""
+        state = AnswerState(self._extractive_writer(), turn=kind.reason)
+        state.text = _claimless_text(state, analysis.language)
+        yield PassagesReady(())
+        yield TextDelta(state.text)
+        yield Done(self._build_answer(question, skip_retrieval(analysis), (), state, clock))
+
+    def _put_safety_first(
+        self, question: Question, retrieval: Retrieval
+    ) -> tuple[AnswerState, Retrieval]:
+        """Begin the answer to an accident: with what the documents say to do, if they do."""
+        retrieval, statements = search_instructions(self.retrieve, question, retrieval)
+        quotes = QuoteWriter(statements, self.retrieve.embedder.card.name)
+        state = AnswerState(quotes if statements else self._choose_writer())
+        state.turn, state.is_quoted = AnswerReason.SAFETY, bool(statements)
+        return state, retrieval
 
     async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
@@ -296,11 +347,13 @@ class Desk:
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
         degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
+        language, outcome = retrieval.analysis.language, _state_outcome(state)
+        reason = find_reason(outcome, passages, retrieval.signals, state.turn)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
-            language=retrieval.analysis.language,
-            outcome=_state_outcome(state),
+            language=language,
+            outcome=outcome,
             text=state.text,
             collection=self.collection,
             generation=self.retrieve.index.generation,
@@ -313,6 +366,8 @@ class Desk:
             citations=tuple(state.citations),
             passages=passages,
             choices=state.choices,
+            reason=reason,
+            next_step=suggest_next_step(reason, passages, self.contact, language),
             confidence=self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
@@ -326,6 +381,8 @@ def _claimless_text(state: AnswerState, language: str) -> str:
     """Return the text of an answer that claims nothing: the choices, or "not in the documents"."""
     if state.choices:
         return format_choices([choice.label for choice in state.choices], language)
+    if state.turn and not state.refused:
+        return localise_text(TURN_TEXTS[state.turn], language)
     return localise_text(UNSUPPORTED_TEXT if state.refused else NO_ANSWER_TEXT, language)
 
 

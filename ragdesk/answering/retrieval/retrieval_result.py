@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from indexes.chunk import Passage
 from indexes.similarity import QuestionSimilarity
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
+from ragdesk.answering.retrieval.question_analysis import (
+    QuestionAnalysis,
+    TermWeights,
+    weigh_terms,
+)
 
 if TYPE_CHECKING:
     from ragdesk.answering.reading.unit_scores import ScoredUnit
@@ -39,3 +43,21 @@ class Retrieval:
     part: str = ""
     parts: tuple["Retrieval", ...] = ()
     ranked_units: tuple["ScoredUnit", ...] = ()
+
+
+def skip_retrieval(analysis: QuestionAnalysis) -> Retrieval:
+    """Return the retrieval of a turn that nothing is looked for: no passages, no signals."""
+    return Retrieval(
+        analysis=analysis,
+        term_weights=weigh_terms((), _weigh_nothing),
+        idf=_weigh_nothing,
+        similarity=None,
+        passages=(),
+        signals={},
+        duplicates={},
+    )
+
+
+def _weigh_nothing(term: str) -> float:
+    del term
+    return 0.0
