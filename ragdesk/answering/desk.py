@@ -37,6 +37,7 @@ from ragdesk.answering.follow_up import (
     refers_back,
     rewrite_question,
 )
+from ragdesk.answering.follow_up_guard import admits_statement, guard_follow_up
 from ragdesk.answering.messages import (
     NO_ANSWER_TEXT,
     UNSUPPORTED_TEXT,
@@ -135,6 +136,7 @@ class Desk:
             retrieval = await run_in_thread(self.retrieve, question, analysis)
         if retrieval.rerank_seconds is not None:
             clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
+        retrieval = guard_follow_up(retrieval, question, original_analysis, self.retrieve)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
         if self._valid_calibration or question.explain:
@@ -195,7 +197,7 @@ class Desk:
                         yield TextDelta(state.begin_statement(part))
                     case WriterNote():
                         state.take_note(part, degrade=self.degrade and not self.refuse)
-                    case Statement():
+                    case Statement() if self._may_say(part, state, retrieval):
                         claim, new_citations = state.add_statement(part)
                         yield TextDelta(state.last_text)
                         yield ClaimChecked(
@@ -205,15 +207,19 @@ class Desk:
                             citations=new_citations,
                         )
 
+    def _may_say(self, statement: Statement, state: AnswerState, retrieval: Retrieval) -> bool:
+        """Tell whether a language model's statement may answer a follow-up, or was sent already."""
+        is_model = state.writer is self.writer
+        return not is_model or state.is_open or admits_statement(retrieval, statement)
+
     def _find_choices(
         self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
     ) -> tuple[Choice, ...]:
         """Return the possible meanings of a question, where passages split between products."""
-        if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
-            retrieval
-        ):
-            return ()
-        return find_choices(question, analysis, retrieval, self.clarify)
+        is_likely = answer_likelihood(
+            retrieval.signals
+        ) >= self.clarify.floor or self._is_answerable(retrieval)
+        return find_choices(question, analysis, retrieval, self.clarify, is_likely=is_likely)
 
     def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""

@@ -20,11 +20,15 @@ from ragdesk.answering.reading import quote_units
 from ragdesk.answering.retrieval.passage_words import (
     SentenceWords,
     analyze_sentences,
+    describe_place,
     heading_words,
 )
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Quote, Statement
+
+# Sentences looked at for an answer to a follow-up, and the part of the best's worth they have.
+READ_SENTENCES, ADMITTED_SHARE = 24, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,7 @@ class SentenceExtractor:
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
         """Return the quoted statements that answer a question; none if no sentence fits."""
-        ranked = self.rank_sentences(retrieval)
+        ranked = self._keep_admitted(self.rank_sentences(retrieval), retrieval)
         if not ranked or ranked[0].worth <= 0:
             return []
         return self._make_statements(retrieval.analysis, self._choose_sentences(ranked))
@@ -107,6 +111,24 @@ class SentenceExtractor:
             key=lambda candidate: (-candidate.worth, candidate.rank, candidate.position),
         )
         return self._compare_by_model(ranked, retrieval)
+
+    def _keep_admitted(
+        self, ranked: list[SentenceCandidate], retrieval: Retrieval
+    ) -> list[SentenceCandidate]:
+        """Keep of a follow-up's sentences those that may answer it and are about its subject."""
+        if retrieval.admits is None or not ranked:
+            return ranked
+        floor = ADMITTED_SHARE * ranked[0].worth
+        admitted: list[SentenceCandidate] = []
+        for candidate in ranked[:READ_SENTENCES]:
+            if candidate.worth < floor or len(admitted) >= self.options.most:
+                break
+            chunk = candidate.passage.chunk
+            spans = self._quote_spans(candidate, whole_list=False)
+            quote = "\n".join(text for _, _, text in spans)
+            if retrieval.admits(quote, describe_place(chunk), chunk.language):
+                admitted.append(candidate)
+        return admitted
 
     def _weigh_sentences(
         self,

@@ -17,7 +17,9 @@ class Retrieval:
     similarity: compares texts with the question by their vectors; None where the model cannot read
     it. signals: numbers that tell how sure one may be. duplicates: per chunk id, the passages left
     out because they say the same.
-    rerank_seconds: that a reranker took; None where none read them.
+    rerank_seconds: that a reranker took; None where none read them. admits: whether a quote, with
+    what stands above it and its language, may answer a follow-up; None where there are no turns
+    before.
     """
 
     analysis: QuestionAnalysis
@@ -28,3 +30,4 @@ class Retrieval:
     signals: Mapping[str, float]
     duplicates: Mapping[str, tuple[Passage, ...]]
     rerank_seconds: float | None = None
+    admits: Callable[[str, str, str], bool] | None = None
