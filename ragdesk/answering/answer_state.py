@@ -1,6 +1,6 @@
 """The state of an answer being written: text, claims, citations, and why it stopped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ragdesk.answering.answer import AnswerReason, Choice, Citation, Claim
 from ragdesk.answering.statement import Statement, WriterNote
@@ -32,6 +32,12 @@ class AnswerState:
     choices: tuple[Choice, ...] = ()
     turn: AnswerReason | None = None
     is_quoted: bool = False
+
+    def begin_anew(self, writer: Writer, reason: str) -> None:
+        """Begin with another writer, whatever was written; why no question was asked stays."""
+        fresh = AnswerState(writer, reason, withheld=self.withheld, turn=self.turn)
+        for part in fields(self):
+            setattr(self, part.name, getattr(fresh, part.name))
 
     def begin_statement(self, words: str) -> str:
         """Send some words of a statement before it is whole."""

@@ -39,6 +39,7 @@ from ragdesk.answering.follow_up import (
     refers_back,
     rewrite_question,
 )
+from ragdesk.answering.follow_up_guard import admits_statement, guard_follow_up
 from ragdesk.answering.messages import (
     NO_ANSWER_TEXT,
     TURN_TEXTS,
@@ -112,8 +113,8 @@ class Desk:
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
     writer: Writer | None = None
     calibration: Calibration | None = None
-    contact: Contact = Contact()
-    turns: TurnOptions = TurnOptions()
+    contact: Contact = field(default_factory=Contact)
+    turns: TurnOptions = field(default_factory=TurnOptions)
     degrade: bool = True
     refuse: bool = False
     reader: UnitReader | None = None
@@ -144,51 +145,27 @@ class Desk:
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
         original_analysis = await run_in_thread(analyze_question, question.text)
-        analysis = original_analysis
         with clock.measure_step("turns"):
             kind = await run_in_thread(
-                recognise_turn, analysis.text, self.retrieve.embedder, self.turns
+                recognise_turn, original_analysis.text, self.retrieve.embedder, self.turns
             )
         if not kind.needs_documents:
-            for event in self._answer_turn(question, analysis, kind, clock):
+            for event in self._answer_turn(question, original_analysis, kind, clock):
                 yield event
             return
-        if question.history:
-            with clock.measure_step("rewrite"):
-                analysis = await self.resolve_follow_up(question, original_analysis)
-        with clock.measure_step("retrieve"):
-            retrieval = await run_in_thread(
-                retrieve_parts, self.retrieve, question, analysis, answer_likelihood
-            )
-            state = AnswerState(writer)
-            if kind is TurnKind.SAFETY:
-                state, retrieval = await run_in_thread(self._put_safety_first, question, retrieval)
-        if retrieval.rerank_seconds is not None:
-            clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
+        state = AnswerState(writer)
+        retrieval = await self._find_passages(question, original_analysis, kind, state, clock)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
         retrieval = await self._read_passages(question, retrieval, clock)
         if kind is TurnKind.QUESTION:
             state.choices = self._find_choices(question, original_analysis, retrieval)
+        is_written = not state.choices and self._may_write(retrieval)
         with clock.measure_step("generate"):
-            if state.is_quoted or (
-                kind is TurnKind.QUESTION and not state.choices and self._may_write(retrieval)
-            ):
-                try:
-                    async with aclosing(self._write_answer(state, question, retrieval)) as events:
-                        async for event in events:
-                            yield event
-                except EngineFailed as error:
-                    if not self.degrade or (state.text and streaming):
-                        raise
-                    log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
-                    state = AnswerState(
-                        self._extractive_writer(),
-                        error.reason,
-                        withheld=state.withheld,
-                        turn=state.turn,
-                    )
-                    async for event in self._write_answer(state, question, retrieval):
+            if state.is_quoted or (kind is TurnKind.QUESTION and is_written):
+                events = self._write_or_degrade(state, question, retrieval, streaming=streaming)
+                async with aclosing(events):
+                    async for event in events:
                         yield event
         if all(claim.verdict is ClaimVerdict.NO_CLAIM for claim in state.claims):
             words = _claimless_text(state, retrieval.analysis.language)
@@ -198,6 +175,29 @@ class Desk:
             state.text = f"{state.text}{separator}{words}" if streaming else words
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
+
+    async def _find_passages(
+        self,
+        question: Question,
+        original_analysis: QuestionAnalysis,
+        kind: TurnKind,
+        state: AnswerState,
+        clock: StepClock,
+    ) -> Retrieval:
+        """Make a follow-up stand alone, and retrieve; after an accident what to do comes first."""
+        analysis = original_analysis
+        if question.history:
+            with clock.measure_step("rewrite"):
+                analysis = await self.resolve_follow_up(question, original_analysis)
+        with clock.measure_step("retrieve"):
+            retrieval = await run_in_thread(
+                retrieve_parts, self.retrieve, question, analysis, answer_likelihood
+            )
+            if kind is TurnKind.SAFETY:
+                retrieval = await run_in_thread(self._put_safety_first, question, retrieval, state)
+        if retrieval.rerank_seconds is not None:
+            clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
+        return guard_follow_up(retrieval, question, original_analysis, self.retrieve)
 
     async def _read_passages(
         self, question: Question, retrieval: Retrieval, clock: StepClock
@@ -229,14 +229,14 @@ class Desk:
         yield Done(self._build_answer(question, skip_retrieval(analysis), (), state, clock))
 
     def _put_safety_first(
-        self, question: Question, retrieval: Retrieval
-    ) -> tuple[AnswerState, Retrieval]:
+        self, question: Question, retrieval: Retrieval, state: AnswerState
+    ) -> Retrieval:
         """Begin the answer to an accident: with what the documents say to do, if they do."""
         retrieval, statements = search_instructions(self.retrieve, question, retrieval)
-        quotes = QuoteWriter(statements, self.retrieve.embedder.card.name)
-        state = AnswerState(quotes if statements else self._choose_writer())
         state.turn, state.is_quoted = AnswerReason.SAFETY, bool(statements)
-        return state, retrieval
+        if statements:
+            state.writer = QuoteWriter(statements, self.retrieve.embedder.card.name)
+        return retrieval
 
     async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
@@ -252,6 +252,22 @@ class Desk:
         index = self.retrieve.index
         idf = partial(index.idf, mask=index.make_mask(question.where))
         return await rewrite_question(analysis, question.history, idf, model)
+
+    async def _write_or_degrade(
+        self, state: AnswerState, question: Question, retrieval: Retrieval, *, streaming: bool
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Write; where a model fails, begin anew in the documents' words. Raises EngineFailed."""
+        try:
+            async with aclosing(self._write_answer(state, question, retrieval)) as events:
+                async for event in events:
+                    yield event
+        except EngineFailed as error:
+            if not self.degrade or (state.text and streaming):
+                raise
+            log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
+            state.begin_anew(self._extractive_writer(), error.reason)
+            async for event in self._write_answer(state, question, retrieval):
+                yield event
 
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
@@ -269,7 +285,7 @@ class Desk:
                         yield TextDelta(state.begin_statement(part))
                     case WriterNote():
                         state.take_note(part, degrade=self.degrade and not self.refuse)
-                    case Statement():
+                    case Statement() if self._may_say(part, state, retrieval):
                         claim, new_citations = state.add_statement(part)
                         yield TextDelta(state.last_text)
                         yield ClaimChecked(
@@ -279,15 +295,19 @@ class Desk:
                             citations=new_citations,
                         )
 
+    def _may_say(self, statement: Statement, state: AnswerState, retrieval: Retrieval) -> bool:
+        """Tell whether a language model's statement may answer a follow-up, or was sent already."""
+        is_model = state.writer is self.writer
+        return not is_model or state.is_open or admits_statement(retrieval, statement)
+
     def _find_choices(
         self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
     ) -> tuple[Choice, ...]:
         """Return the possible meanings of a question, where passages split between products."""
-        if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
-            retrieval
-        ):
-            return ()
-        return find_choices(question, analysis, retrieval, self.clarify)
+        is_likely = answer_likelihood(
+            retrieval.signals
+        ) >= self.clarify.floor or self._is_answerable(retrieval)
+        return find_choices(question, analysis, retrieval, self.clarify, is_likely=is_likely)
 
     def _may_write(self, retrieval: Retrieval) -> bool:
         """Tell whether a writer is asked: a model in all cases but hopeless ones."""

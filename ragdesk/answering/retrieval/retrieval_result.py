@@ -28,7 +28,9 @@ class Retrieval:
     rerank_seconds: that a reranker took; None where none read them. named_instead: by document,
     the sibling that the question names in its place. part: as it was asked, where it is a part of
     a question. parts: of a question that asks several things, the retrieval of each. ranked_units:
-    what the passages consist of, best first, once they were read.
+    what the passages consist of, best first, once they were read. admits:
+    whether a quote, with what stands above it and its language, may answer a follow-up; None where
+    there are no turns before.
     """
 
     analysis: QuestionAnalysis
@@ -43,6 +45,7 @@ class Retrieval:
     part: str = ""
     parts: tuple["Retrieval", ...] = ()
     ranked_units: tuple["ScoredUnit", ...] = ()
+    admits: Callable[[str, str, str], bool] | None = None
 
 
 def skip_retrieval(analysis: QuestionAnalysis) -> Retrieval:
