@@ -126,19 +126,19 @@ class Desk:
         Raises Overloaded before anything is told, and EngineFailed when a model fails after
         some of its words were told.
         """
-        async with aclosing(self._remember_query()._run_steps(question, streaming=True)) as events:
+        async with aclosing(self._remember_query().run_steps(question, streaming=True)) as events:
             async for event in events:
                 yield event
 
     async def ask(self, question: Question) -> Answer:
         """Answer a question, all at once."""
-        async with aclosing(self._remember_query()._run_steps(question, streaming=False)) as events:
+        async with aclosing(self._remember_query().run_steps(question, streaming=False)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     return event.answer
         raise AssertionError("a stream ends with Done")
 
-    async def _run_steps(
+    async def run_steps(
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
