@@ -90,7 +90,9 @@ _DEFINITION = re.compile(
 _WH = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|how|why)\b|什么|啥|哪|谁|何|多少|几|多[大长久高远重]|怎"
 )
-_EITHER_ZH = re.compile(rf"([{HAN}])[不没](?=\1)|可不可以|有没有|有无|是否|能否|不知道?|不好意思|对不起")
+_EITHER_ZH = re.compile(
+    rf"([{HAN}])[不没](?=\1)|可不可以|有没有|有无|是否|能否|不知道?|不好意思|对不起"
+)
 _NOT_EN = (
     r"(?:not|never|cannot|forbidden|prohibited|banned|excluded|exempt|barred|disallowed)\b|n't\b"
 )
@@ -195,9 +197,7 @@ def _plain_kind(plain: str, *, counted: bool) -> FormKind:
     return "value"
 
 
-def _find_sides(
-    plain: str, patterns: tuple[re.Pattern[str], ...]
-) -> tuple[frozenset[str], ...]:
+def _find_sides(plain: str, patterns: tuple[re.Pattern[str], ...]) -> tuple[frozenset[str], ...]:
     """Return the words of each side that the other lacks; () where no two sides are compared."""
     for pattern in patterns:
         match = pattern.search(plain)

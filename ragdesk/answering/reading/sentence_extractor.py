@@ -5,16 +5,19 @@ these are scored (``unit_scores``), the best are chosen, widened to the list or 
 they are a part of, narrowed where they are long (``unit_width``), and said.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
 from ragdesk.answering.reading.choice_statements import join_parts, state_choice
 from ragdesk.answering.reading.question_form import read_form
+from ragdesk.answering.reading.reader_scores import read_ranked_units
 from ragdesk.answering.reading.repeated_units import drop_repeats
 from ragdesk.answering.reading.unit_choice import choose_units
+from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import (
     ExtractOptions,
     ScoredUnit,
@@ -23,8 +26,13 @@ from ragdesk.answering.reading.unit_scores import (
 )
 from ragdesk.answering.reading.unit_statements import state_unit
 from ragdesk.answering.reading.unit_width import narrow_unit, widen_unit
+from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
+
+READER_SIGNALS = ("reader", "reader_best")
+# Units looked at for an answer to a follow-up, and the part of the best's worth they have.
+READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,8 @@ class SentenceExtractor:
 
     document_text: returns the stored text of a document by its id. context_chunks: returns the
     chunks around a passage in its document, itself included, in order. is_answerable: tells
-    whether a part of a question is to be answered from what was found for it.
+    whether a part of a question is to be answered from what was found for it. reader: reads the
+    best units once more; None where there is none.
     """
 
     embedder: Embedder
@@ -41,6 +50,34 @@ class SentenceExtractor:
     context_chunks: Callable[[Passage], Sequence[Chunk]]
     is_answerable: Callable[[Retrieval], bool]
     options: ExtractOptions = field(default_factory=ExtractOptions)
+    reader: UnitReader | None = None
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
+
+    def read_passages(self, retrieval: Retrieval) -> Retrieval:
+        """Rank the units of a retrieval's passages, and add what the reader makes of them.
+
+        Signals: ``reader`` is how likely one of the units answers, ``reader_best`` how likely the
+        best one does (0..1). Of a question with several parts each part is read.
+        """
+        if retrieval.parts:
+            parts = tuple(map(self.read_passages, retrieval.parts))
+            signals = {
+                name: max(part.signals.get(name, 0.0) for part in parts)
+                for name in READER_SIGNALS
+                if any(name in part.signals for part in parts)
+            }
+            return replace(retrieval, parts=parts, signals={**retrieval.signals, **signals})
+        ranked = self._rank_units(retrieval, self._read_texts(retrieval))
+        if self.reader is None or not ranked:
+            return replace(retrieval, ranked_units=tuple(ranked))
+        question = retrieval.part or retrieval.analysis.text
+        ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)
+        signals = dict(retrieval.signals)
+        if reading is not None:
+            best = float(reading.scores.max())
+            values = (reading.answerable, 1 / (1 + math.exp(-best)))
+            signals |= dict(zip(READER_SIGNALS, values, strict=True))
+        return replace(retrieval, ranked_units=tuple(ranked), signals=signals)
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
         """Return the quoted statements that answer a question; none if no unit fits.
@@ -50,18 +87,21 @@ class SentenceExtractor:
         language = retrieval.analysis.language
         if not retrieval.parts:
             return self._answer_part(retrieval, language)
+        parts = [replace(part, admits=retrieval.admits) for part in retrieval.parts]
         answers = [
             (
                 part.part,
                 self._answer_part(part, language) if self.is_answerable(part) else [],
             )
-            for part in retrieval.parts
+            for part in parts
         ]
         return join_parts(answers, language)
 
     def _answer_part(self, retrieval: Retrieval, language: str) -> list[Statement]:
         texts = self._read_texts(retrieval)
-        ranked = self._rank_units(retrieval, texts)
+        ranked = self._keep_admitted(
+            retrieval.ranked_units or self._rank_units(retrieval, texts), retrieval
+        )
         if not ranked or ranked[0].worth <= 0:
             return []
         weights = weigh_terms_by_sentences(retrieval)
@@ -81,6 +121,23 @@ class SentenceExtractor:
 
         return state_choice(choice, language, state)
 
+    def _keep_admitted(
+        self, ranked: Sequence[ScoredUnit], retrieval: Retrieval
+    ) -> Sequence[ScoredUnit]:
+        """Keep of a follow-up's units those that may answer it and are about its subject."""
+        if retrieval.admits is None or not ranked:
+            return ranked
+        floor = ADMITTED_SHARE * ranked[0].worth
+        admitted: list[ScoredUnit] = []
+        for scored in ranked[:READ_UNITS]:
+            if scored.worth < floor or len(admitted) >= self.options.most:
+                break
+            chunk = scored.passage.chunk
+            place = f"{describe_place(chunk)}\n{scored.unit.lead}"
+            if retrieval.admits(scored.unit.text, place, chunk.language):
+                admitted.append(scored)
+        return admitted
+
     def rank_units(self, retrieval: Retrieval) -> list[ScoredUnit]:
         """Return all units of the best passages, best first."""
         return self._rank_units(retrieval, self._read_texts(retrieval))
@@ -96,7 +153,9 @@ class SentenceExtractor:
 
     def _rank_units(self, retrieval: Retrieval, texts: dict[str, str]) -> list[ScoredUnit]:
         scorer = UnitScorer(
-            embedder=self.embedder, context_chunks=self.context_chunks, options=self.options
+            embedder=self.embedder,
+            context_chunks=self.context_chunks,
+            options=self.options if self.reader is None else replace(self.options, cosine=0.0),
         )
         return scorer.rank_units(self.read_units(retrieval, texts), retrieval)
 

@@ -166,9 +166,7 @@ def _choose_sides(
     others = [c for c, named_sides in named if named_sides and not named_sides & sides]
     if not others:
         return [best]
-    other = max(
-        others, key=lambda c: c.score + spread * likeness(c.facts.words, best.facts.words)
-    )
+    other = max(others, key=lambda c: c.score + spread * likeness(c.facts.words, best.facts.words))
     return [best, other] if min(sides) == 0 else [other, best]
 
 
@@ -293,9 +291,7 @@ def _find_further(
     return None
 
 
-def _with_antecedent(
-    candidate: _Candidate, facts: Sequence[UnitFacts]
-) -> tuple[AnswerUnit, ...]:
+def _with_antecedent(candidate: _Candidate, facts: Sequence[UnitFacts]) -> tuple[AnswerUnit, ...]:
     """Return a unit, after the sentence that it is not understood without."""
     unit = candidate.unit
     if unit.kind != "sentence" or unit.above or not leans_on_previous(unit.core):
@@ -313,7 +309,6 @@ def _passed_version(best: _Candidate, candidates: Sequence[_Candidate]) -> str:
     """Return the label of a version, where an older one of the same document was passed over."""
     name = best.facts.version
     passed = any(
-        c.fit.reason == "an older version" and c.facts.version.base == name.base
-        for c in candidates
+        c.fit.reason == "an older version" and c.facts.version.base == name.base for c in candidates
     )
     return name.label if passed else ""

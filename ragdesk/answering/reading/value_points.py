@@ -35,9 +35,9 @@ _DATE = re.compile(
     r"|(?<!\d)(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<![\d/])\d{1,2}/\d{1,2}/(?:19|20)\d\d(?!\d)"
     r"|(?:(?:19|20)\d\d ?年 ?)?(?<!\d)\d{1,2} ?月(?!份?[内前后])(?: ?\d{1,2} ?[日号])?"
 )
-_DAYS: Final = {name: n for n, name in enumerate("mon tue wed thu fri sat sun".split(), 1)} | {
-    name: n for n, name in enumerate("一二三四五六日", 1)
-}
+_DAYS: Final = {
+    name: n for n, name in enumerate(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], 1)
+} | {name: n for n, name in enumerate("一二三四五六日", 1)}
 _WEEKDAY = re.compile(
     r"(?<![a-z])(?P<en>mon|tue|wed|thu|fri|sat|sun)(?:days?|s|sdays?|nesdays?|r?s?days?|urdays?)?\b\.?"
     r"|(?:周|星期|礼拜)(?P<zh>[一二三四五六日天])"
@@ -61,9 +61,60 @@ _NUMBER = re.compile(
 )
 # No unit, what follows a number: words that go on with the sentence, and marks of a range.
 _NO_UNIT = frozenset(
-    "to or and of in per at for is are from until till through a an the on with by than as over"
-    " under more less fewer up down was were will may can must each every after before within"
-    " only not no if then so that this which when off x".split()
+    [
+        "to",
+        "or",
+        "and",
+        "of",
+        "in",
+        "per",
+        "at",
+        "for",
+        "is",
+        "are",
+        "from",
+        "until",
+        "till",
+        "through",
+        "a",
+        "an",
+        "the",
+        "on",
+        "with",
+        "by",
+        "than",
+        "as",
+        "over",
+        "under",
+        "more",
+        "less",
+        "fewer",
+        "up",
+        "down",
+        "was",
+        "were",
+        "will",
+        "may",
+        "can",
+        "must",
+        "each",
+        "every",
+        "after",
+        "before",
+        "within",
+        "only",
+        "not",
+        "no",
+        "if",
+        "then",
+        "so",
+        "that",
+        "this",
+        "which",
+        "when",
+        "off",
+        "x",
+    ]
 )
 _IN_A_CODE = re.compile(r"[a-z][\w-]*-$")
 _UNIT_EN = re.compile(r"[ -]?([a-z]{1,16})")

@@ -11,8 +11,8 @@ from itertools import chain, zip_longest
 
 from indexes.chunk import Passage
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieval.question_parts import split_question
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
+from ragdesk.answering.retrieval.question_parts import split_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 

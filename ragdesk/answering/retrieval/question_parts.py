@@ -30,9 +30,7 @@ _AUXILIARY = (
 )
 _SUBJECT = r"(?:i|you|we|he|she|it|they|there|the|my|your|our|this|that|a|an|any|[a-z]+s)\b"
 _PREPOSITION = r"(?:(?:on|in|at|for|by|to|from|with|under|until|since|of|about) )?"
-_ASKS_EN = (
-    rf"(?:{_PREPOSITION}{_WH}|{_AUXILIARY} {_SUBJECT}|whether\b|if (?:i|you|we|it|there)\b)"
-)
+_ASKS_EN = rf"(?:{_PREPOSITION}{_WH}|{_AUXILIARY} {_SUBJECT}|whether\b|if (?:i|you|we|it|there)\b)"
 _INDIRECT = re.compile(
     r"\b(?:(?:i|we)(?:'d| would)? (?:like|want|need|love|wish)(?:ed)? to (?:know|ask|learn|find out)"
     r"|(?:could|can|would) you (?:please |kindly )?(?:tell|let|explain|advise|inform)(?: me| us)?(?: know)?"
@@ -53,7 +51,9 @@ _ASK_ZH = re.compile(
     r"多少|几(?![乎何])|[吗嘛呢么][?？。！!\s]*$|什么|啥|怎[么样]|如何|咋|哪|谁|何时|何处|为何|是否|能否|可否|有无"
     rf"|多[大长久高远重宽深快]|([{HAN}])[不没]\1|可不可以|能不能|行不行|有没有"
 )
-_JOINT_ZH = re.compile(r"[,，;；]\s*(?:还有|另外|以及|并且|而且|同时|再问|顺便问?一?下?|然后|那么?)?[,，]?")
+_JOINT_ZH = re.compile(
+    r"[,，;；]\s*(?:还有|另外|以及|并且|而且|同时|再问|顺便问?一?下?|然后|那么?)?[,，]?"
+)
 _GREETING = re.compile(
     r"^\W*(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day))\b[^.?!]{0,40}"
     r"|to whom it may concern\W*"
