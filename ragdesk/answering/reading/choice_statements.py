@@ -1,4 +1,4 @@
-"""State what was chosen: the quotes of each group, and sentences of ours that claim nothing. Pure."""
+"""State what was chosen: quotes, group by group, and notes of ours that claim nothing. Pure."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -18,9 +18,7 @@ from ragdesk.answering.statement import Statement
 StateUnit = Callable[[AnswerUnit, Sequence[Statement]], Sequence[Statement]]
 
 
-def state_choice(
-    choice: UnitChoice, language: str, state: StateUnit
-) -> list[Statement]:
+def state_choice(choice: UnitChoice, language: str, state: StateUnit) -> list[Statement]:
     """Return the statements of a choice, each group as one, after a note where there is need of it.
 
     state: makes the statements of one unit, the quote first, after those that stand before it.

@@ -27,11 +27,13 @@ _NUMBER = re.compile(
 )
 _HAN_DIGITS = {c: n for n, c in enumerate("一二三四五六七八九十", 1)}
 _STATES = re.compile(
-    r"(?<![a-z])(?:old|new|draft|final|current|archived?|former|previous|latest|valid|from|as of)(?![a-z])"
+    r"(?<![a-z])(?:old|new|draft|final|current|archived?|former|previous|latest|valid|from"
+    r"|as of)(?![a-z])"
     r"|旧版?|新版?|草案|现行|历史|存档|最新|修订"
 )
 _OLD = re.compile(
-    r"(?<![a-z])(?:old|archived?|former|previous|superseded|obsolete|deprecated|draft)(?![a-z])|旧版|废止|已失效|历史版本|存档|草案"
+    r"(?<![a-z])(?:old|archived?|former|previous|superseded|obsolete|deprecated|draft)(?![a-z])"
+    r"|旧版|废止|已失效|历史版本|存档|草案"
 )
 Version = tuple[int, tuple[int, ...], tuple[int, ...]]
 

@@ -41,7 +41,10 @@ _COMPARISONS_ZH: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?:比较|对比)(?:一下)?{_A_ZH}(?:和|与|跟){_B_ZH}(?:[的?？]|$)",
-        rf"{_A_ZH}(?:和|与|跟){_B_ZH}(?:之间|两者)?(?:的[^,?？]{{0,8}})?(?:有什么|有何|有啥|有哪些)?(?:主要)?{_DIFFER_ZH}",
+        (
+            rf"{_A_ZH}(?:和|与|跟){_B_ZH}(?:之间|两者)?(?:的[^,?？]{{0,8}})?(?:有什么|有何|有啥"
+            rf"|有哪些)?(?:主要)?{_DIFFER_ZH}"
+        ),
     )
 )
 _SELECTIONS: Final = tuple(
@@ -66,29 +69,37 @@ _MEASURES = (
 _COUNT_EN = re.compile(
     rf"\bhow many (?!(?:working |business )?(?:{_MEASURES})\b)(?P<noun>[a-z][a-z -]{{1,40}}?)"
     r"(?= (?:are|do|does|did|is|can|have|has|may|will|in|at|of|you|we|i|there)\b|[?,.;]|$)"
-    r"|\b(?:the )?number of (?P<noun_>[a-z][a-z -]{1,40}?)(?= (?:are|do|does|is|in|at|you)\b|[?,.;]|$)"
+    r"|\b(?:the )?number of (?P<noun_>[a-z][a-z -]{1,40}?)(?= (?:are|do|does|is|in|at|you)\b"
+    r"|[?,.;]|$)"
 )
 _COUNT_ZH = re.compile(
-    r"(?:一共|总共|共计?|总计)?有?(?:多少|几)(?:个|家|种|款|项|条|位|名|间|处|类|门|座|台|张|本)(?P<noun>[^,，。?？]{0,12})"
+    r"(?:一共|总共|共计?|总计)?有?(?:多少|几)(?:个|家|种|款|项|条|位|名|间|处|类|门|座|台|张"
+    r"|本)(?P<noun>[^,，。?？]{0,12})"
     r"|(?:一共|总共|共)有?多少(?P<noun_>[^,，。?？]{0,12})"
 )
 _LIST = re.compile(
     r"^\W*(?:please )?(?:list|name|enumerate)\b|\b(?:what|which) are\b|\b(?:what|which) all\b"
-    r"|\b(?:what|which) (?:[a-z-]+ ){0,3}[a-z-]+s (?:are|do|can|have|must|should|may|will|were|apply|count)\b"
-    r"|\blist of\b|\bfull list\b|\bwhat (?:do|must|should|can) (?:i|we) (?:need|bring|send|provide|prepare)\b"
-    r"|哪些|哪几|有什么(?!区别|不同|差|用|意|问|办)|都有啥|都能|列出|列举|清单|分别是|包括什么|要带(?:什么|啥)"
+    r"|\b(?:what|which) (?:[a-z-]+ ){0,3}[a-z-]+s (?:are|do|can|have|must|should|may|will|were"
+    r"|apply|count)\b"
+    r"|\blist of\b|\bfull list\b|\bwhat (?:do|must|should|can) (?:i|we) (?:need|bring|send"
+    r"|provide|prepare)\b"
+    r"|哪些|哪几|有什么(?!区别|不同|差|用|意|问|办)|都有啥|都能|列出|列举|清单|分别是|包括什么"
+    r"|要带(?:什么|啥)"
 )
 _STEPS = re.compile(
-    r"\bhow (?:do|can|could|should|would|to|must) (?!much|many|long|often|far)|\bhow to\b|\bsteps?\b"
+    r"\bhow (?:do|can|could|should|would|to|must) (?!much|many|long|often|far)|\bhow to\b"
+    r"|\bsteps?\b"
     r"|\bprocedure\b|\binstructions?\b|\bwhat (?:do|should|must|can) (?:i|we) do\b|\bwhat now\b"
     r"|怎么(?!样的|这么|回事)|怎样|如何|步骤|流程|咋(?!样)"
 )
 _DEFINITION = re.compile(
-    r"^\W*(?:what|who) (?:is|are|was) (?:an? )?[\w -]{1,40}\??$|\bwhat does .{1,40} (?:mean|stand for)\b"
+    r"^\W*(?:what|who) (?:is|are|was) (?:an? )?[\w -]{1,40}\??$|\bwhat does .{1,40} (?:mean"
+    r"|stand for)\b"
     r"|\bmeaning of\b|\bdefine\b|什么是|(?:是|有)?(?:什么|啥)意思|是指什么|指的?是什么"
 )
 _WH = re.compile(
-    r"\b(?:what|which|who|whom|whose|when|where|how|why)\b|什么|啥|哪|谁|何|多少|几|多[大长久高远重]|怎"
+    r"\b(?:what|which|who|whom|whose|when|where|how|why)\b|什么|啥|哪|谁|何|多少|几"
+    r"|多[大长久高远重]|怎"
 )
 _EITHER_ZH = re.compile(
     rf"([{HAN}])[不没](?=\1)|可不可以|有没有|有无|是否|能否|不知道?|不好意思|对不起"
@@ -98,17 +109,28 @@ _NOT_EN = (
 )
 _DENIES = re.compile(
     rf"\b(?:what|which|who|whom|whose|where|when)\b"
-    rf"(?:(?!\b(?:if|that|when|because|so|while|after|before|happens)\b)[^?,])*?(?:\b|(?<=[a-z])){_NOT_EN}"
+    rf"(?:(?!\b(?:if|that|when|because|so|while|after|before|happens)\b)[^?,])*?(?:\b"
+    rf"|(?<=[a-z])){_NOT_EN}"
     r"|(?:什么|啥|哪|谁|何时)[^?？,，]*(?:不|没有|禁止|严禁|无法|除外)"
-    r"|(?:不得|不能|不可|不支持|不包括|不包含|不含|不提供|禁止|严禁|无法|不许|不准|不要)[^?？,，]*(?:什么|啥|哪|谁)"
+    r"|(?:不得|不能|不可|不支持|不包括|不包含|不含|不提供|禁止|严禁|无法|不许|不准"
+    r"|不要)[^?？,，]*(?:什么|啥|哪|谁)"
 )
 _YES_NO_START = re.compile(
-    r"\W*(?:can|could|may|might|must|shall|should|do|does|did|is|are|was|were|will|would|has|have|am)(?:n't)?"
-    r" (?!you (?:please |kindly )?(?:tell|list|name|explain|show|say|give|know|compare))(?!we know\b)"
+    r"\W*(?:can|could|may|might|must|shall|should|do|does|did|is|are|was|were|will|would|has"
+    r"|have|am)(?:n't)?"
+    r" (?!you (?:please |kindly )?(?:tell|list|name|explain|show|say|give|know"
+    r"|compare))(?!we know\b)"
 )
 _WORD_AND_NUMBER = re.compile(r"(?<=[a-z]{3}) (?=\d)")  # "after 3", "makes 200": no code
 _PERMITS = re.compile(
-    r"\b(?:may|can|allowed|permitted|eligible|entitled|included|covered)\b|可以|能够?|允许|包括|支持"
+    r"\b(?:may|can|allowed|permitted|eligible|entitled|included|covered)\b|可以|能够?|允许|包括"
+    r"|支持"
+)
+
+_KINDS: Final[tuple[tuple[FormKind, re.Pattern[str]], ...]] = (
+    ("list", _LIST),
+    ("definition", _DEFINITION),
+    ("steps", _STEPS),
 )
 
 
@@ -186,15 +208,10 @@ def _plain_kind(plain: str, *, counted: bool) -> FormKind:
         return "yes_no"
     if counted:
         return "count"
-    if _LIST.search(plain):
-        return "list"
-    if _DEFINITION.search(plain):
-        return "definition"
-    if _STEPS.search(plain):
-        return "steps"
-    if not _WH.search(plain) and is_yes_no_question(plain):
-        return "yes_no"
-    return "value"
+    for kind, pattern in _KINDS:
+        if pattern.search(plain):
+            return kind
+    return "yes_no" if not _WH.search(plain) and is_yes_no_question(plain) else "value"
 
 
 def _find_sides(plain: str, patterns: tuple[re.Pattern[str], ...]) -> tuple[frozenset[str], ...]:

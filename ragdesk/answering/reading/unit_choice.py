@@ -28,12 +28,14 @@ _DIFFERING = frozenset({"number", "unit", "currency", "date", "negation"})
 class ChoiceOptions:
     """How units are chosen once they are scored.
 
-    candidates: so many best units are compared with each other. fit: what meeting a condition is
-    worth, as a share of the spread of the scores. list_margin: a whole list is preferred to a sentence
-    when it is worth less by at most this share. open_share: part of the question, by weight, that
-    a further unit must hold and the first must not. contradiction, contradiction_copy: likeness
-    from which a sentence of another document says the same thing, where both documents bear one
-    name, and where they do not. table_rows: of a comparison that names no feature, at most.
+    candidates: so many best units are compared. fit: what meeting a condition is worth, as a share
+        of the spread of the scores.
+    list_margin: a whole list is preferred to a sentence that is better by this share at most.
+    open_share: part of the question, by weight, that a further unit must hold and the first must
+        not.
+    contradiction, contradiction_copy: likeness from which a sentence of another document says the
+        same thing, where both documents bear one name, and where they do not.
+    table_rows: of a comparison that names no feature, at most.
     """
 
     candidates: int = 40

@@ -209,11 +209,7 @@ def _judge_conditions(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[in
     hits = [fact.nearby_words & form.words for fact in facts]
     for n, fact in enumerate(facts):
         for m, other in enumerate(facts):
-            if (
-                hits[n] < hits[m]
-                and says_more(hits[m] - hits[n])
-                and _are_parallel(fact, other)
-            ):
+            if hits[n] < hits[m] and says_more(hits[m] - hits[n]) and _are_parallel(fact, other):
                 verdicts[n] = UnitFit("excluded", "another condition", (m,))
                 break
     return verdicts

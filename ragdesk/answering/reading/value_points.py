@@ -15,7 +15,7 @@ from indexes.text.folding import normalise_text
 from indexes.text.numerals import NUMERALS
 from indexes.text.quantities import MONTHS, find_dates, find_numbers, find_quantities
 from indexes.text.scripts import HAN
-from indexes.text.tokens import stem_word
+from indexes.text.word_forms import stem_word
 
 BARE: Final = ""  # scale of a number that says nothing of its unit
 DAY: Final = "day of the year"
@@ -32,20 +32,23 @@ _DATE = re.compile(
     rf"(?<![a-z0-9])\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_M})\b\.?(?:,? (?:19|20)\d\d)?"
     rf"|(?<![a-z])(?:{_M})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b(?!:)(?:,? (?:19|20)\d\d)?"
     rf"|(?<![a-z])(?:{_M}) (?:19|20)\d\d\b"
-    r"|(?<!\d)(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<![\d/])\d{1,2}/\d{1,2}/(?:19|20)\d\d(?!\d)"
+    r"|(?<!\d)(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|(?<![\d/])\d{1,2}/\d{1,2}/(?:19"
+    r"|20)\d\d(?!\d)"
     r"|(?:(?:19|20)\d\d ?年 ?)?(?<!\d)\d{1,2} ?月(?!份?[内前后])(?: ?\d{1,2} ?[日号])?"
 )
 _DAYS: Final = {
     name: n for n, name in enumerate(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], 1)
 } | {name: n for n, name in enumerate("一二三四五六日", 1)}
 _WEEKDAY = re.compile(
-    r"(?<![a-z])(?P<en>mon|tue|wed|thu|fri|sat|sun)(?:days?|s|sdays?|nesdays?|r?s?days?|urdays?)?\b\.?"
+    r"(?<![a-z])(?P<en>mon|tue|wed|thu|fri|sat|sun)(?:days?|s|sdays?|nesdays?|r?s?days?"
+    r"|urdays?)?\b\.?"
     r"|(?:周|星期|礼拜)(?P<zh>[一二三四五六日天])"
     r"|(?P<end>(?<![a-z])weekends?\b|周末)|(?P<work>(?<![a-z])weekdays?\b|(?<!个)工作日)"
 )
 _CLOCK = re.compile(
     r"(?<![\d:.])(?:[01]?\d|2[0-4]):[0-5]\d(?: ?[ap]\.?m\b)?|(?<![\d:.])\d{1,2} ?[ap]\.?m\b"
-    rf"|(?:[上下中]午|晚上|早上|凌晨)?(?:\d{{1,2}}|[{NUMERALS}]{{1,3}}) ?[点时](?:半|[{NUMERALS}\d]{{1,3}}分?)?(?![{HAN}]?[{NUMERALS}])"
+    rf"|(?:[上下中]午|晚上|早上|凌晨)?(?:\d{{1,2}}|[{NUMERALS}]{{1,3}}) ?[点时](?:半"
+    rf"|[{NUMERALS}\d]{{1,3}}分?)?(?![{HAN}]?[{NUMERALS}])"
 )
 _WORDS = (
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"

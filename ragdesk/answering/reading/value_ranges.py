@@ -31,39 +31,42 @@ _HOURS = 24
 _MINUTES = 60
 _BETWEEN = re.compile(
     r"\s*(?:to|-|~|〜|—|until|till|through|thru|至|到|(?P<and>and|和|与)|以上"
-    r"|(?:及?以上)?[,，、]?(?:但|且)?(?:(?P<over>不足|不满|未满|小于|低于)|不超过|不多于|至多|至|到))\s*"
+    r"|(?:及?以上)?[,，、]?(?:但|且)?(?:(?P<over>不足|不满|未满|小于|低于)|不超过|不多于|至多"
+    r"|至|到))\s*"
 )
 _BETWEEN_BEFORE = re.compile(r"(?:between|介于|在)\s*$")
 # Before a value: its kind of bound, and whether the value itself lies inside.
 _BEFORE: Final = tuple(
     (re.compile(rf"(?:{pattern})\s*(?:of |the |a |an )?$"), side, inside)
     for pattern, side, inside in (
-        (r"(?<![a-z])(?:up to|at most|no more than|not more than|no later than|not later than"
+        ((r"(?<![a-z])(?:up to|at most|no more than|not more than|no later than|not later than"
          r"|not exceed(?:ing)?|no longer than|max(?:imum|\.)?|until|till|through|within|(?<!un)by"
          r"|not over|not above|not older than|no older than)|≤|<=|=<"
-         r"|不超过|不高于|不多于|不大于|至多|最多|最高|最大|最重|小于等于|限|截至|截止到?", "high", True),
-        (r"(?<![a-z])(?:under|below|beneath|less than|fewer than|lower than|younger than"
+         r"|不超过|不高于|不多于|不大于|至多|最多|最高|最大|最重|小于等于|限|截至"
+         r"|截止到?"), "high", True),
+        ((r"(?<![a-z])(?:under|below|beneath|less than|fewer than|lower than|younger than"
          r"|lighter than|shorter than|smaller than|cheaper than|before|earlier than)|<"
-         r"|不足|低于|小于|少于|未满|不满|未达|不到|早于", "high", False),
-        (r"(?<![a-z])(?:at least|no less than|not less than|no fewer than|not under|not below"
+         r"|不足|低于|小于|少于|未满|不满|未达|不到|早于"), "high", False),
+        ((r"(?<![a-z])(?:at least|no less than|not less than|no fewer than|not under|not below"
          r"|min(?:imum|\.)?|since|starting (?:from|at|on)|as of|beginning)|≥|>=|=>"
-         r"|至少|最少|最低|不少于|不低于|不小于|大于等于|达到|满|自从?|起点", "low", True),
-        (r"(?<![a-z])(?:over|above|more than|greater than|exceed(?:s|ing)?|older than|heavier than"
+         r"|至少|最少|最低|不少于|不低于|不小于|大于等于|达到|满|自从?|起点"), "low", True),
+        ((r"(?<![a-z])(?:over|above|more than|greater than|exceed(?:s|ing)?|older than|heavier than"
          r"|longer than|larger than|bigger than|beyond|after|later than|past)|>"
-         r"|超过|高于|大于|多于|超出|逾|晚于", "low", False),
+         r"|超过|高于|大于|多于|超出|逾|晚于"), "low", False),
         (r"(?<![a-z])from|从", "low", True),
     )
 )  # fmt: skip
 _AFTER: Final = tuple(
     (re.compile(rf"\s*(?:[)）\]]\s*)?(?:[a-z]{{2,12}} )?(?:{pattern})"), side, inside)
     for pattern, side, inside in (
-        (r"or (?:less|fewer|under|below|younger|lower|lighter|earlier|smaller|before)"
+        ((r"or (?:less|fewer|under|below|younger|lower|lighter|earlier|smaller|before)"
          r"|and (?:under|below|younger|less|fewer|lighter)|at (?:the )?most|max(?:imum)?\b"
-         r"|及以下|或以下|和以下|以下|以内|之内|内|为限|封顶|及之前|或之前", "high", True),
+         r"|及以下|或以下|和以下|以下|以内|之内|内|为限|封顶|及之前|或之前"), "high", True),
         (r"以前|之前|前(?!台)", "high", False),
-        (r"\+|or (?:more|over|above|older|greater|longer|higher|heavier|later|up|after)"
-         r"|and (?:more|over|above|older|up|upwards?|later|after)|upwards?\b|onwards?\b|at (?:the )?least"
-         r"|及以上|或以上|和以上|以上|起|及之后", "low", True),
+        ((r"\+|or (?:more|over|above|older|greater|longer|higher|heavier|later|up|after)"
+         r"|and (?:more|over|above|older|up|upwards?|later|after)|upwards?\b|onwards?\b"
+         r"|at (?:the )?least"
+         r"|及以上|或以上|和以上|以上|起|及之后"), "low", True),
         (r"以后|之后|后|开外", "low", False),
     )
 )  # fmt: skip
@@ -97,7 +100,7 @@ class ValueRange:
         if {self.scale, point.scale} <= {DAY, DATE}:
             return self._contains_day(point)
         if {self.scale, point.scale} == {"hour", "month"}:
-            return self._to_hours()._is_between(*_hours_of(point))
+            return self.to_hours().spans(*_hours_of(point))
         if not _are_comparable(self.scale, point.scale):
             return None
         if (
@@ -107,9 +110,10 @@ class ValueRange:
             and self.low > self.high  # 22:00 to 6:00
         ):
             return point.high >= self.low or point.low <= self.high
-        return self._is_between(point.low, point.high)
+        return self.spans(point.low, point.high)
 
-    def _to_hours(self) -> "ValueRange":
+    def to_hours(self) -> "ValueRange":
+        """Return a range of months or hours as one of hours."""
         if self.scale == "hour":
             return self
         low, high = (
@@ -119,7 +123,7 @@ class ValueRange:
 
     def _contains_day(self, point: Point) -> bool:
         if self.scale == point.scale == DATE:
-            return self._is_between(point.low, point.high)
+            return self.spans(point.low, point.high)
         low, high = self.low, self.high
         if low is not None and high is not None and high - low >= YEAR_DAYS:
             return True
@@ -132,9 +136,10 @@ class ValueRange:
         first, last = point.low % YEAR_DAYS, point.high % YEAR_DAYS
         if in_year.low is not None and in_year.high is not None and in_year.low > in_year.high:
             return last >= in_year.low or first <= in_year.high
-        return in_year._is_between(first, last)
+        return in_year.spans(first, last)
 
-    def _is_between(self, first: Decimal, last: Decimal) -> bool:
+    def spans(self, first: Decimal, last: Decimal) -> bool:
+        """Tell whether a value from ``first`` to ``last`` on the same scale lies in the range."""
         above = self.low is None or last > self.low or (self.low_inside and last == self.low)
         below = self.high is None or first < self.high or (self.high_inside and first == self.high)
         return above and below

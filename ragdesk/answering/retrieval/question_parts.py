@@ -32,15 +32,18 @@ _SUBJECT = r"(?:i|you|we|he|she|it|they|there|the|my|your|our|this|that|a|an|any
 _PREPOSITION = r"(?:(?:on|in|at|for|by|to|from|with|under|until|since|of|about) )?"
 _ASKS_EN = rf"(?:{_PREPOSITION}{_WH}|{_AUXILIARY} {_SUBJECT}|whether\b|if (?:i|you|we|it|there)\b)"
 _INDIRECT = re.compile(
-    r"\b(?:(?:i|we)(?:'d| would)? (?:like|want|need|love|wish)(?:ed)? to (?:know|ask|learn|find out)"
-    r"|(?:could|can|would) you (?:please |kindly )?(?:tell|let|explain|advise|inform)(?: me| us)?(?: know)?"
+    r"\b(?:(?:i|we)(?:'d| would)? (?:like|want|need|love|wish)(?:ed)? to (?:know|ask|learn"
+    r"|find out)"
+    r"|(?:could|can|would) you (?:please |kindly )?(?:tell|let|explain|advise|inform)(?: me"
+    r"| us)?(?: know)?"
     r"|(?:please|kindly) (?:tell|let|advise|explain|inform)(?: me| us)?(?: know)?"
     r"|(?:i am|i'm|we are|we're) (?:wondering|not sure|unsure)|(?:i|we) (?:wonder|was wondering)"
     r"|(?:my|our|one|another) question is|do you know)\b[\s,:]*(?:about )?",
     re.IGNORECASE,
 )
 _JOINT_EN = re.compile(
-    rf"(?:[,;]\s*(?:and |or |but )?(?:also |then )?|\s+and (?:also |then )?|\s+as well as )(?={_ASKS_EN})",
+    rf"(?:[,;]\s*(?:and |or |but )?(?:also |then )?|\s+and (?:also |then )?"
+    rf"|\s+as well as )(?={_ASKS_EN})",
     re.IGNORECASE,
 )
 _ASK_EN = re.compile(rf"(?:^|[,;:—–-] ?|\b(?:and|or|but|so|then) ){_ASKS_EN}", re.IGNORECASE)
@@ -48,7 +51,8 @@ _ORDER_EN = re.compile(
     r"^\W*(?:please )?(?:list|name|explain|describe|compare|tell|show|give)\b", re.IGNORECASE
 )
 _ASK_ZH = re.compile(
-    r"多少|几(?![乎何])|[吗嘛呢么][?？。！!\s]*$|什么|啥|怎[么样]|如何|咋|哪|谁|何时|何处|为何|是否|能否|可否|有无"
+    r"多少|几(?![乎何])|[吗嘛呢么][?？。！!\s]*$|什么|啥|怎[么样]|如何|咋|哪|谁|何时|何处|为何"
+    r"|是否|能否|可否|有无"
     rf"|多[大长久高远重宽深快]|([{HAN}])[不没]\1|可不可以|能不能|行不行|有没有"
 )
 _JOINT_ZH = re.compile(
@@ -57,17 +61,20 @@ _JOINT_ZH = re.compile(
 _GREETING = re.compile(
     r"^\W*(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day))\b[^.?!]{0,40}"
     r"|to whom it may concern\W*"
-    r"|(?:您好|你好|早上好|下午好|晚上好|亲爱的|尊敬的)[^。？?！!]{0,16}?|在吗)[,.!，。！:：;；~]*\s*$",
+    r"|(?:您好|你好|早上好|下午好|晚上好|亲爱的|尊敬的)[^。？?！!]{0,16}?"
+    r"|在吗)[,.!，。！:：;；~]*\s*$",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
-    r"^\W*(?:(?:many |kind |best |warm |with )*(?:thanks|thank you|thx|regards|wishes|cheers|sincerely"
+    r"^\W*(?:(?:many |kind |best |warm |with )*(?:thanks|thank you|thx|regards|wishes|cheers"
+    r"|sincerely"
     r"|yours)\b.{0,60}|(?:谢谢|多谢|感谢|祝|此致|敬礼|期待).{0,24})$",
     re.IGNORECASE | re.DOTALL,
 )
 _SIGNATURE = re.compile(
     r"\n\s*(?:--+\s*(?:\n|$)|__+\s*\n|sent from my\b|发自我的"
-    r"|(?:(?:many|kind|best|warm|with)\s+)*(?:thanks|regards|wishes|sincerely|cheers|yours)\b[^\n?？]{0,60}(?:\n|$)"
+    r"|(?:(?:many|kind|best|warm|with)\s+)*(?:thanks|regards|wishes|sincerely|cheers"
+    r"|yours)\b[^\n?？]{0,60}(?:\n|$)"
     r"|(?:此致|祝好|谢谢|多谢)[^\n?？]{0,16}(?:\n|$))",
     re.IGNORECASE,
 )

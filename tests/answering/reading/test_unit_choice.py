@@ -129,7 +129,13 @@ def ask(tmp_path_factory):
         scored = []
         for uri, body in documents.items():
             document = parse_document(body.encode(), uri)
-            chunks = split_document(document, uri=uri, record_id=uri, tokenizer=tokenizer(folder), options=SplitOptions())
+            chunks = split_document(
+                document,
+                uri=uri,
+                record_id=uri,
+                tokenizer=tokenizer(folder),
+                options=SplitOptions(),
+            )
             for chunk in chunks:
                 passage = Passage(chunk=chunk, score=0.5)
                 for unit in split_units(passage, 0, document.text):
@@ -203,7 +209,9 @@ def test_where_no_tier_holds_the_number_none_is_said(ask):
     assert "%" not in "\n".join(texts)
 
 
-CODES = "# Codes\n\n- K-31: the belt slips.\n- K-32: the door is open.\n- K-33: the filter is full.\n"
+CODES = (
+    "# Codes\n\n- K-31: the belt slips.\n- K-32: the door is open.\n- K-33: the filter is full.\n"
+)
 PUMPS = {f"pumps/Pump QF-{n}.md": f"# Guide\n\nThe tank holds {n + 2} litres.\n" for n in (3, 4, 5)}
 
 
@@ -219,13 +227,19 @@ def test_a_product_that_only_the_file_is_named_by_excludes_its_siblings(ask):
 
 
 def test_siblings_that_retrieval_put_back_are_excluded(ask):
-    documents = {"plans/pro.md": "# Plans\n\nA site has nine users.\n", "plans/free.md": "# Plans\n\nA site has two users.\n"}
+    documents = {
+        "plans/pro.md": "# Plans\n\nA site has nine users.\n",
+        "plans/free.md": "# Plans\n\nA site has two users.\n",
+    }
     texts, _ = ask("Users of a site?", documents, {"plans/free.md": "plans/pro.md"})
     assert texts == ["A site has nine users."]
 
 
 def test_the_newest_version_is_said_with_its_date(ask):
-    documents = {f"fees-{year}.md": f"# Fees {year}\n\nA copy costs {year - 2000} cents.\n" for year in (2024, 2026, 2025)}
+    documents = {
+        f"fees-{year}.md": f"# Fees {year}\n\nA copy costs {year - 2000} cents.\n"
+        for year in (2024, 2026, 2025)
+    }
     texts, choice = ask("What does a copy cost?", documents)
     assert texts == ["A copy costs 26 cents."]
     assert choice.version == "2026"
@@ -254,7 +268,9 @@ def test_copies_of_a_sentence_are_said_once(ask):
 
 
 def test_a_line_that_only_names_the_code_gives_way_to_what_is_said_of_it(ask):
-    documents = {"parts.md": "# Parts\n\nPart BK-20. Leather seat for the Tourer, with bolts, 48 EUR.\n"}
+    documents = {
+        "parts.md": "# Parts\n\nPart BK-20. Leather seat for the Tourer, with bolts, 48 EUR.\n"
+    }
     texts, _ = ask("What does BK-20 cost?", documents)
     assert texts == ["Leather seat for the Tourer, with bolts, 48 EUR."]
 

@@ -74,6 +74,8 @@ def test_of_a_mail_only_what_it_asks_is_left(mail, subjects, noise):
 
 
 def test_a_greeting_and_a_signature_are_dropped():
-    assert drop_courtesies("Hi there,\n\nIs the pool heated?\n\nThanks,\nJo") == "Is the pool heated?"
+    assert (
+        drop_courtesies("Hi there,\n\nIs the pool heated?\n\nThanks,\nJo") == "Is the pool heated?"
+    )
     assert drop_courtesies("Is the pool heated?") == "Is the pool heated?"
     assert drop_courtesies("Thanks!") == "Thanks!"
