@@ -34,7 +34,7 @@ LONGEST_ITEM = 300  # characters of an item that is one unit; a longer one is it
 
 _LEANING_START = re.compile(
     r"\W*(?:(?:he|she|it|they|this|these|that|those|his|her|its|their|such|both|then|also|however"
-    r"|otherwise|the (?:latter|former|same))\b|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
+    r"|otherwise|after that|in (?:this|that|these) cases?|the (?:latter|former|same))\b|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(

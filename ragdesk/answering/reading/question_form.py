@@ -13,7 +13,7 @@ from indexes.text.folding import normalise_text
 from indexes.text.polarity import is_yes_no_question
 from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, tokenize_text
-from ragdesk.answering.reading.value_points import Point, find_points
+from ragdesk.answering.reading.value_points import ScalePoint, find_points
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.sibling_documents import find_codes
 
@@ -89,7 +89,7 @@ _LIST = re.compile(
 _STEPS = re.compile(
     r"\bhow (?:do|can|could|should|would|to|must) (?!much|many|long|often|far)|\bhow to\b"
     r"|\bsteps?\b"
-    r"|\bprocedure\b|\binstructions?\b|\bwhat (?:do|should|must|can) (?:i|we) do\b|\bwhat now\b"
+    r"|\bprocedure\b|\binstructions?\b|\bwhat (?:do|should|must|can) (?:i|we) do\b|\bwhat (?:now|happens)\b"
     r"|怎么(?!样的|这么|回事)|怎样|如何|步骤|流程|咋(?!样)"
 )
 _DEFINITION = re.compile(
@@ -123,8 +123,10 @@ _YES_NO_START = re.compile(
 )
 _WORD_AND_NUMBER = re.compile(r"(?<=[a-z]{3}) (?=\d)")  # "after 3", "makes 200": no code
 _PERMITS = re.compile(
-    r"\b(?:may|can|allowed|permitted|eligible|entitled|included|covered)\b|可以|能够?|允许|包括"
-    r"|支持"
+    r"\b(?:who|what|which)\b(?! (?:happens|if)\b)[^?,]*?"
+    r"\b(?:may|can|allowed|permitted|eligible|entitled|included|covered)\b"
+    r"|(?:什么|哪些|哪[个类种位]|谁)[^?？,，]*(?:可以|能够?|允许|包括|支持)"
+    r"|(?:可以|能够?|允许|包括|支持)[^?？,，]*(?:什么(?!时)|哪些|哪[个类种位]|谁)"
 )
 
 _KINDS: Final[tuple[tuple[FormKind, re.Pattern[str]], ...]] = (
@@ -147,7 +149,7 @@ class QuestionForm:
     kind: FormKind
     words: frozenset[str]
     sides: tuple[frozenset[str], ...] = ()
-    points: tuple[Point, ...] = ()
+    points: tuple[ScalePoint, ...] = ()
     codes: frozenset[str] = frozenset()
     counted: frozenset[str] = frozenset()
     denies: bool = False
@@ -192,7 +194,7 @@ def read_form(analysis: QuestionAnalysis, text: str = "") -> QuestionForm:
         codes=_find_asked_codes(analysis),
         counted=counted if kind == "count" else frozenset(),
         denies=denies,
-        permits=is_open and kind != "yes_no" and not denies and bool(_PERMITS.search(plain)),
+        permits=kind != "yes_no" and not denies and bool(_PERMITS.search(plain)),
     )
 
 

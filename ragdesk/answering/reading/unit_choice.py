@@ -6,6 +6,7 @@ contradicts it, or where the first one leans on it. Pure; whatever scored the un
 and the spread of the scores count.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,6 +21,13 @@ from ragdesk.answering.reading.unit_fit import UnitFit, judge_units, stand_toget
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 
 LISTS: Final = frozenset({"list", "steps"})
+_SENTENCES: Final = frozenset({"sentence", "definition"})
+_CONDITIONAL = re.compile(
+    r"\W*(?:if|when|unless|in case|(?:for|after|before) (?!this|that|it))\b"
+    r"|[^，,。]{1,14}的(?:[，,]|[需应必可请不]|[^，,。]{0,4}的[，,])|[如若]|当[^，,。]{1,12}时",
+    re.IGNORECASE,
+)
+_MOST_NEIGHBOURS = 3  # sentences that are said together
 _GAP = 4  # characters between a sentence and the one that it leans on
 _DIFFERING = frozenset({"number", "unit", "currency", "date", "negation"})
 
@@ -35,6 +43,8 @@ class ChoiceOptions:
         not.
     contradiction, contradiction_copy: likeness from which a sentence of another document says the
         same thing, where both documents bear one name, and where they do not.
+    neighbour: where steps or several things are asked for, the sentences beside the best are said
+        with it that have this part of its score.
     table_rows: of a comparison that names no feature, at most.
     """
 
@@ -44,6 +54,7 @@ class ChoiceOptions:
     open_share: float = 0.3
     contradiction: float = 0.6
     contradiction_copy: float = 0.8
+    neighbour: float = 0.7
     table_rows: int = 12
 
 
@@ -109,7 +120,10 @@ def choose_units(
             chosen, choice = [*chosen, rival], replace(choice, differ=True)
         elif further := _find_further(chosen[0], left, weights, options):
             chosen = [*chosen, further]
-    return replace(choice, groups=tuple(_with_antecedent(c, facts) for c in chosen))
+    groups = tuple(_with_antecedent(c, facts) for c in chosen)
+    if form.wants_list and len(chosen) == 1:
+        groups = (_with_neighbours(groups[0], left, options),)
+    return replace(choice, groups=groups)
 
 
 def _inherit_scores(scores: Sequence[float], fits: Sequence[UnitFit]) -> list[float]:
@@ -305,6 +319,37 @@ def _with_antecedent(candidate: _Candidate, facts: Sequence[UnitFacts]) -> tuple
         if same and is_sentence and 0 <= start - other.core_span[1] <= _GAP:
             return (other, unit)
     return (unit,)
+
+
+def _with_neighbours(
+    group: tuple[AnswerUnit, ...], left: Sequence[_Candidate], options: ChoiceOptions
+) -> tuple[AnswerUnit, ...]:
+    """Add to a sentence those right before and after it that are nearly as good.
+
+    What is to be done, or to be brought, is told in several sentences where it is no list. A
+    sentence for one condition is not joined to that for another.
+    """
+    best = left[0]
+    if best.unit not in group or not _can_be_joined(best.unit):
+        return group
+    units = list(group)
+    for candidate in left[1:]:
+        unit = candidate.unit
+        is_close = candidate.score >= options.neighbour * best.score and _can_be_joined(unit)
+        if is_close and unit not in units and len(units) < _MOST_NEIGHBOURS:
+            first, last = units[0].core_span[0], units[-1].core_span[1]
+            start, end = unit.core_span
+            if unit.passage.chunk.id != best.unit.passage.chunk.id:
+                continue
+            if 0 <= first - end <= _GAP:
+                units.insert(0, unit)
+            elif 0 <= start - last <= _GAP:
+                units.append(unit)
+    return tuple(units)
+
+
+def _can_be_joined(unit: AnswerUnit) -> bool:
+    return unit.kind in _SENTENCES and not unit.above and not _CONDITIONAL.match(unit.core)
 
 
 def _passed_version(best: _Candidate, candidates: Sequence[_Candidate]) -> str:

@@ -190,6 +190,7 @@ def _judge_polarity(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
             for m, other in enumerate(facts)
             if other.denies == form.denies
             and stand_together(fact, other)
+            and len(other.words & form.words) >= (len(fact.words & form.words) or 1) * form.permits
             and other.words & form.words
         )
         if fact.denies != form.denies and instead:

@@ -125,7 +125,7 @@ _UNIT_ZH = re.compile(rf" ?(?![以至到内前后起及和或与的为是在不�
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ScalePoint:
     """A value on a scale. low, high: equal but for what is wide, as a month is or a weekend.
 
     start, end: where it stands in the normalised text. size: how much one of the unit that is
@@ -140,7 +140,7 @@ class Point:
     size: Decimal = Decimal(1)
 
 
-def find_points(text: str) -> list[Point]:
+def find_points(text: str) -> list[ScalePoint]:
     """List the values of a text that may lie in a range, in order.
 
     >>> [(p.scale, int(p.low)) for p in find_points("A party of 14 and a 7 kg parcel, E204, 2024")]
@@ -149,7 +149,7 @@ def find_points(text: str) -> list[Point]:
     [('weekday', 6), ('time of day', 900), ('斤', 2), ('cny', 120)]
     """
     plain = normalise_text(text)
-    points: list[Point] = []
+    points: list[ScalePoint] = []
     blank = plain
     for finder in (_find_dates, _find_weekdays, _find_clocks, _find_amounts):
         new_points = list(finder(blank))
@@ -171,7 +171,7 @@ def find_unit(text: str) -> str:
     return points[0].scale if points else BARE
 
 
-def _find_dates(plain: str) -> Iterator[Point]:
+def _find_dates(plain: str) -> Iterator[ScalePoint]:
     for match in _DATE.finditer(plain):
         dates = find_dates(match[0])
         year, month, day = dates[0][0] if dates else (None, None, None)
@@ -180,7 +180,7 @@ def _find_dates(plain: str) -> Iterator[Point]:
         first = (month - 1) * MONTH_DAYS + (day or 1) - 1
         last = first if day else first + MONTH_DAYS - 1
         ahead = year * YEAR_DAYS if year else 0
-        yield Point(
+        yield ScalePoint(
             DATE if year else DAY,
             Decimal(first + ahead),
             Decimal(last + ahead),
@@ -189,15 +189,15 @@ def _find_dates(plain: str) -> Iterator[Point]:
         )
 
 
-def _find_weekdays(plain: str) -> Iterator[Point]:
+def _find_weekdays(plain: str) -> Iterator[ScalePoint]:
     for match in _WEEKDAY.finditer(plain):
         low, high = (6, 7) if match["end"] else (1, 5)
         if name := match["en"] or match["zh"]:
             low = high = _DAYS[name.replace("天", "日")]
-        yield Point(WEEKDAY, Decimal(low), Decimal(high), *match.span())
+        yield ScalePoint(WEEKDAY, Decimal(low), Decimal(high), *match.span())
 
 
-def _find_clocks(plain: str) -> Iterator[Point]:
+def _find_clocks(plain: str) -> Iterator[ScalePoint]:
     for match in _CLOCK.finditer(plain):
         forms = find_canonical_forms(match[0])
         terms = [term for form in forms for term in form.terms if ":" in term]
@@ -205,10 +205,10 @@ def _find_clocks(plain: str) -> Iterator[Point]:
         hour, mark, minute = clock.partition(":")
         if mark and hour.isdecimal() and minute[:2].isdecimal():
             value = Decimal(60 * int(hour) + int(minute[:2]))
-            yield Point(CLOCK, value, value, *match.span())
+            yield ScalePoint(CLOCK, value, value, *match.span())
 
 
-def _find_amounts(plain: str) -> Iterator[Point]:
+def _find_amounts(plain: str) -> Iterator[ScalePoint]:
     end = 0
     for match in _NUMBER.finditer(plain):
         if match.start() < end:
@@ -219,12 +219,12 @@ def _find_amounts(plain: str) -> Iterator[Point]:
             yield point
 
 
-def _read_dozen(match: re.Match[str]) -> Point:
+def _read_dozen(match: re.Match[str]) -> ScalePoint:
     value = Decimal(6 if match["half"] else 24 if match["two"] else 12)
-    return Point(BARE, value, value, *match.span())
+    return ScalePoint(BARE, value, value, *match.span())
 
 
-def _read_amount(plain: str, match: re.Match[str]) -> Point | None:
+def _read_amount(plain: str, match: re.Match[str]) -> ScalePoint | None:
     """Read a number and its unit; None for a year, and for a word such as "one" without a unit."""
     start, end = match.span()
     quantities = find_quantities(plain[start : start + max(_PHRASE, len(match[0]) + 12)])
@@ -232,7 +232,7 @@ def _read_amount(plain: str, match: re.Match[str]) -> Point | None:
         quantity = quantities[0]
         size = quantity.value / quantity.count if quantity.count else Decimal(1)
         end = start + len(quantity.text.removesuffix("内"))  # 三天内: the bound is no unit
-        return Point(quantity.unit or BARE, quantity.value, quantity.value, start, end, size)
+        return ScalePoint(quantity.unit or BARE, quantity.value, quantity.value, start, end, size)
     numbers = find_numbers(match[0])
     if len(numbers) != 1 or _IN_A_CODE.search(plain[max(0, start - _PHRASE) : start]):
         return None
@@ -244,4 +244,4 @@ def _read_amount(plain: str, match: re.Match[str]) -> Point | None:
     is_year = scale == BARE and value in _YEARS and len(match[0]) == 4  # noqa: PLR2004 (digits)
     if is_year or (value <= 1 and not match[0].isdecimal()):  # "the big one", 一般
         return None
-    return Point(scale, value, value, start, end)
+    return ScalePoint(scale, value, value, start, end)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from indexes.text.folding import normalise_text
@@ -22,7 +23,7 @@ from ragdesk.answering.reading.value_points import (
     MONTH_DAYS,
     WEEKDAY,
     YEAR_DAYS,
-    Point,
+    ScalePoint,
     find_points,
 )
 
@@ -95,7 +96,7 @@ class ValueRange:
     start: int = 0
     end: int = 0
 
-    def contains(self, point: Point) -> bool | None:
+    def contains(self, point: ScalePoint) -> bool | None:
         """Tell whether a point lies in the range; None where they are of different scales."""
         if {self.scale, point.scale} <= {DAY, DATE}:
             return self._contains_day(point)
@@ -121,7 +122,7 @@ class ValueRange:
         )
         return replace(self, low=low, high=high)
 
-    def _contains_day(self, point: Point) -> bool:
+    def _contains_day(self, point: ScalePoint) -> bool:
         if self.scale == point.scale == DATE:
             return self.spans(point.low, point.high)
         low, high = self.low, self.high
@@ -145,7 +146,7 @@ class ValueRange:
         return above and below
 
 
-def _hours_of(point: Point) -> tuple[Decimal, Decimal]:
+def _hours_of(point: ScalePoint) -> tuple[Decimal, Decimal]:
     size = _MONTH_HOURS if point.scale == "month" else 1
     return point.low * size, point.high * size
 
@@ -173,10 +174,10 @@ def find_ranges(text: str, unit: str = BARE) -> list[ValueRange]:
     for point in points:
         if point.start not in used:
             ranges += _find_bound(plain, point)
-    return sorted(ranges, key=lambda found: found.start)
+    return sorted(ranges, key=attrgetter("start"))
 
 
-def contains_any(ranges: Sequence[ValueRange], points: Sequence[Point]) -> bool | None:
+def contains_any(ranges: Sequence[ValueRange], points: Sequence[ScalePoint]) -> bool | None:
     """Tell whether a range contains one of some points; None where none can be compared.
 
     >>> tiers = [find_ranges(tier) for tier in ("0 to 300 kWh", "over 300 kWh", "per month")]
@@ -192,7 +193,7 @@ def _are_comparable(scale: str, other: str) -> bool:
     return scale == other or (BARE in {scale, other} and not _MEASURED & {scale, other})
 
 
-def _read_bare_hours(points: Sequence[Point]) -> list[Point]:
+def _read_bare_hours(points: Sequence[ScalePoint]) -> list[ScalePoint]:
     """Read bare numbers beside weekdays as hours: "Mon–Fri 9–17"."""
     if not any(point.scale == WEEKDAY for point in points):
         return list(points)
@@ -204,7 +205,7 @@ def _read_bare_hours(points: Sequence[Point]) -> list[Point]:
     ]
 
 
-def _join_points(plain: str, point: Point, after: Point) -> ValueRange | None:
+def _join_points(plain: str, point: ScalePoint, after: ScalePoint) -> ValueRange | None:
     """Make the range from one value to the next, where the words between say so."""
     between = _BETWEEN.fullmatch(plain, point.end, after.start)
     if between is None or (
@@ -226,7 +227,7 @@ def _join_points(plain: str, point: Point, after: Point) -> ValueRange | None:
     )
 
 
-def _lend_scale(point: Point, after: Point) -> Decimal:
+def _lend_scale(point: ScalePoint, after: ScalePoint) -> Decimal:
     """Return a bare number on the scale of the value after it: the 1 of "1–15 March", "0–5 kg"."""
     if after.scale in {DAY, DATE}:
         return after.low - after.low % MONTH_DAYS + point.low - 1
@@ -235,7 +236,7 @@ def _lend_scale(point: Point, after: Point) -> Decimal:
     return point.low * after.size
 
 
-def _find_bound(plain: str, point: Point) -> Iterator[ValueRange]:
+def _find_bound(plain: str, point: ScalePoint) -> Iterator[ValueRange]:
     """Find the range that a single value bounds: "up to 5 kg", 满200元; a span of days is one."""
     before, after = plain[: point.start][-_LOOK:], plain[point.end : point.end + _LOOK]
     bound = next(((s, i) for p, s, i in _AFTER if p.match(after)), None) or next(
