@@ -34,6 +34,7 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "same",
     ),
     "rerank": ("backend", "depth"),
+    "reader": ("enabled", "units", "worth", "weights"),
     "extract": (
         "passages",
         "second",

@@ -19,6 +19,7 @@ from indexes.embedding.embedder import (
     Embedder,
     EmbedderCard,
     EmbedOptions,
+    count_cores,
     find_model_files,
     open_embedder,
 )
@@ -27,6 +28,7 @@ from indexes.errors import (
     CollectionBusy,
     IndexesError,
     IndexNotFound,
+    ModelMissing,
     WordsNewer,
     WordsOutdated,
 )
@@ -50,7 +52,11 @@ from ragdesk.answering.answer import Question
 from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
+from ragdesk.answering.reading.packaged_reader import open_packaged_reader
+from ragdesk.answering.reading.reader_reranker import ReaderReranker
+from ragdesk.answering.reading.reader_weights import PACKAGED_READER
+from ragdesk.answering.reading.unit_reader import UnitReader
+from ragdesk.answering.retrieval.reranker import READER_BACKEND, Reranker, open_reranker
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
@@ -154,8 +160,34 @@ class Workspace:
 
     @cached_property
     def rerank(self) -> Reranker | None:
-        """Load the cross-encoder that settings name, if they name one. Raises ModelMissing."""
-        return open_reranker(self.settings.rerank)
+        """Load the reranker that settings name, if they name one. Raises ModelMissing."""
+        options = self.settings.rerank
+        if options.backend != READER_BACKEND:
+            return open_reranker(options)
+        if self.reader is None:
+            raise ModelMissing(
+                "There is no reader to rerank by: it runs on the packaged multilingual embedder. "
+                'Set rerank.backend = "cross-encoder", or embed.model = "packaged".'
+            )
+        return ReaderReranker(self.reader, options.depth)
+
+    @cached_property
+    def reader(self) -> UnitReader | None:
+        """Open the trained reader; None where it is off or its embedder is not here.
+
+        Raises ModelMissing.
+        """
+        options = self.settings.reader
+        if not options.enabled or self._fixed_embedder is not None:
+            return None
+        model = find_model_files(self.settings.embed, self.models_folder)
+        weights = Path(options.weights).expanduser() if options.weights else PACKAGED_READER
+        return open_packaged_reader(
+            model,
+            self.models_folder,
+            threads=self.settings.embed.threads or count_cores(),
+            weights=weights,
+        )
 
     @cached_property
     def engine(self) -> LlmEngine | None:
@@ -324,6 +356,8 @@ class Workspace:
                 writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
+                reader=self.reader,
+                reading=self.settings.reader,
             ),
             documents=documents,
             release=card.free_dropped if card else None,

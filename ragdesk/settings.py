@@ -36,7 +36,8 @@ from ragdesk.advanced_settings import (
 )
 from ragdesk.answering.clarify import ClarifyOptions
 from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.reading.sentence_extractor import ExtractOptions
+from ragdesk.answering.reading.unit_reader import ReaderOptions
+from ragdesk.answering.reading.unit_scores import ExtractOptions
 from ragdesk.answering.retrieval.reranker import RerankOptions
 from ragdesk.answering.retrieval.retriever import RetrieveOptions
 from ragdesk.answering.writing.claim_check import VerifyOptions
@@ -64,6 +65,7 @@ class Settings:
     indexes: IndexesOptions = field(default_factory=IndexesOptions)
     retrieve: RetrieveOptions = field(default_factory=RetrieveOptions)
     rerank: RerankOptions = field(default_factory=RerankOptions)
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)

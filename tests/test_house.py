@@ -54,7 +54,12 @@ DOORS = {
     "sklearn": {"eval/calibrate.py"},
     "starlette": {"ragdesk/web"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},
-    "torch": {"indexes/embedding/on_torch.py", "indexes/embedding/on_onnx.py"},
+    "optuna": {"ragdesk/tuning/reader_trials.py"},
+    "torch": {
+        "indexes/embedding/on_torch.py",
+        "indexes/embedding/on_onnx.py",
+        "ragdesk/tuning/on_torch.py",
+    },
     "transformers": {"indexes/embedding/on_torch.py", "indexes/embedding/on_onnx.py"},
     "uvicorn": {"ragdesk/web/server.py"},
     "vllm": {"ragdesk/answering/writing/on_vllm.py"},

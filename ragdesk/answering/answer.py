@@ -78,6 +78,20 @@ class Citation:
     ]
     end: int
     quote: str
+    question: Annotated[
+        str | None,
+        Field(
+            description="Of the FAQ entry that the quote is out of.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
+    columns: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            description="Of a table row or cell: the names of its columns.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
 
 
 class Outcome(StrEnum):

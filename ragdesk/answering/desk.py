@@ -43,7 +43,10 @@ from ragdesk.answering.messages import (
     format_choices,
     localise_text,
 )
-from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
+from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
+from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
+from ragdesk.answering.reading.unit_scores import ExtractOptions
+from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -89,8 +92,9 @@ class Desk:
     is given. calibration: when to answer, as fitted on this collection; it goes before
     ``decide.floor`` while words find passages, as its promise was fitted with them. Where a model
     writes, the likelihood is still its own, and ``decide.model_floor`` the bound. degrade:
-    extraction steps in when the writer fails. refuse: one unsupported sentence makes the answer
-    unsupported.
+    extraction steps in when the writer fails. reader: reads the best units of the passages before
+    it is decided whether to answer; None where there is none. refuse: one unsupported sentence
+    makes the answer unsupported.
     """
 
     retrieve: Retriever
@@ -102,6 +106,8 @@ class Desk:
     calibration: Calibration | None = None
     degrade: bool = True
     refuse: bool = False
+    reader: UnitReader | None = None
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
 
     async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question, and tell each step as it happens. Ends with Done.
@@ -133,17 +139,14 @@ class Desk:
             with clock.measure_step("rewrite"):
                 analysis = await self.resolve_follow_up(question, original_analysis)
         with clock.measure_step("retrieve"):
-            retrieval = await run_in_thread(self.retrieve, question, analysis)
+            retrieval = await run_in_thread(
+                retrieve_parts, self.retrieve, question, analysis, answer_likelihood
+            )
         if retrieval.rerank_seconds is not None:
             clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
-        if self._valid_calibration or question.explain:
-            with clock.measure_step("assess"):
-                retrieval = await run_in_thread(
-                    add_answer_signals, retrieval, self.retrieve.embedder
-                )
-
+        retrieval = await self._read_passages(question, retrieval, clock)
         state = AnswerState(writer)
         state.choices = self._find_choices(question, original_analysis, retrieval)
         with clock.measure_step("generate"):
@@ -169,6 +172,20 @@ class Desk:
             state.text = f"{state.text}{separator}{words}" if streaming else words
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
+
+    async def _read_passages(
+        self, question: Question, retrieval: Retrieval, clock: StepClock
+    ) -> Retrieval:
+        """Read what was retrieved: with the reader, and for the signals of a calibration."""
+        if self.reader is not None:
+            with clock.measure_step("read"):
+                retrieval = await run_in_thread(self._make_extractor().read_passages, retrieval)
+        if self._valid_calibration or question.explain:
+            with clock.measure_step("assess"):
+                retrieval = await run_in_thread(
+                    add_answer_signals, retrieval, self.retrieve.embedder
+                )
+        return retrieval
 
     async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
@@ -255,13 +272,19 @@ class Desk:
         return self.writer or self._extractive_writer()
 
     def _extractive_writer(self) -> Writer:
-        extract = SentenceExtractor(
+        extract = self._make_extractor()
+        return ExtractiveWriter(extract, extract.embedder.card.name)
+
+    def _make_extractor(self) -> SentenceExtractor:
+        return SentenceExtractor(
             embedder=self.retrieve.embedder,
             document_text=self.retrieve.index.read_text_by_id,
             context_chunks=self.retrieve.context_chunks,
+            is_answerable=self._is_answerable,
             options=self.extract,
+            reader=self.reader,
+            reading=self.reading,
         )
-        return ExtractiveWriter(extract, extract.embedder.card.name)
 
     def _build_answer(
         self,

@@ -51,7 +51,12 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
         passage = passages.get(mark.chunk)
         lead = f"[{mark.number}] "
         to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
-        body, start = (passage.text, mark.start - passage.start) if passage else (mark.quote, 0)
+        if context := mark.question or " · ".join(filter(None, mark.columns or ())):
+            to.print(Text(f"    {context}", "dim"))
+        inside = passage and passage.start <= mark.start and mark.end <= passage.end
+        body, start = (
+            (passage.text, mark.start - passage.start) if passage and inside else (mark.quote, 0)
+        )
         _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
     if answer.choices:
         to.print()

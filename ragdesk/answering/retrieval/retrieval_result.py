@@ -1,11 +1,15 @@
 """The result of a retrieval: passages with their scores, and how they were computed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from indexes.chunk import Passage
 from indexes.similarity import QuestionSimilarity
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
+
+if TYPE_CHECKING:
+    from ragdesk.answering.reading.unit_scores import ScoredUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +21,10 @@ class Retrieval:
     similarity: compares texts with the question by their vectors; None where the model cannot read
     it. signals: numbers that tell how sure one may be. duplicates: per chunk id, the passages left
     out because they say the same.
-    rerank_seconds: that a reranker took; None where none read them.
+    rerank_seconds: that a reranker took; None where none read them. named_instead: by document,
+    the sibling that the question names in its place. part: as it was asked, where it is a part of
+    a question. parts: of a question that asks several things, the retrieval of each. ranked_units:
+    what the passages consist of, best first, once they were read.
     """
 
     analysis: QuestionAnalysis
@@ -28,3 +35,7 @@ class Retrieval:
     signals: Mapping[str, float]
     duplicates: Mapping[str, tuple[Passage, ...]]
     rerank_seconds: float | None = None
+    named_instead: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+    parts: tuple["Retrieval", ...] = ()
+    ranked_units: tuple["ScoredUnit", ...] = ()
