@@ -51,6 +51,7 @@ from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
+from ragdesk.answering.contact import Contact, ContactOptions, combine_contact
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_reranker import ReaderReranker
@@ -353,6 +354,8 @@ class Workspace:
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
                 calibration=calibration,
+                turns=self.settings.turns,
+                contact=_read_contact(self.settings.contact, index, collection),
                 writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
@@ -491,6 +494,17 @@ def _read_calibration(folder: Path) -> Calibration | None:
         return calibrated.read_calibration(folder)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def _read_contact(options: ContactOptions, index: Index, collection: str) -> Contact:
+    """Read whom people may turn to; a document that not everybody may see is not read."""
+    record = index.read_record(options.document) if options.document else None
+    is_public = record is not None and not record.groups
+    if options.document and not is_public:
+        log.warning(
+            "contact.document: %s has no document of that uri that everybody may see", collection
+        )
+    return combine_contact(options, record.text if record is not None and is_public else "")
 
 
 def _warn_of_drift(

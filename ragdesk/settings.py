@@ -35,11 +35,13 @@ from ragdesk.advanced_settings import (
     setting_name,
 )
 from ragdesk.answering.clarify import ClarifyOptions
+from ragdesk.answering.contact import ContactOptions
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.reading.unit_reader import ReaderOptions
 from ragdesk.answering.reading.unit_scores import ExtractOptions
 from ragdesk.answering.retrieval.reranker import RerankOptions
 from ragdesk.answering.retrieval.retriever import RetrieveOptions
+from ragdesk.answering.turns.turn_recognition import TurnOptions
 from ragdesk.answering.writing.claim_check import VerifyOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
@@ -69,6 +71,8 @@ class Settings:
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
+    turns: TurnOptions = field(default_factory=TurnOptions)
+    contact: ContactOptions = field(default_factory=ContactOptions)
     generate: GenerateOptions = field(default_factory=GenerateOptions)
     vllm: VllmOptions = field(default_factory=VllmOptions)
     ground: GroundOptions = field(default_factory=GroundOptions)

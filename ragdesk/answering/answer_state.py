@@ -1,8 +1,8 @@
 """The state of an answer being written: text, claims, citations, and why it stopped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
-from ragdesk.answering.answer import Choice, Citation, Claim
+from ragdesk.answering.answer import AnswerReason, Choice, Citation, Claim
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.writing.citations import cite_statement, format_claim
 from ragdesk.answering.writing.writer import Writer
@@ -15,7 +15,8 @@ class AnswerState:
 
     last_text: the words that the last statement added. is_open: a statement was begun and not
     ended. denied: the writer says that no passage answers the question.
-    choices: what the question may mean; then nothing is claimed.
+    choices: what the question may mean; then nothing is claimed. turn: why no question was asked;
+    None where one was. is_quoted: the writer's statements were chosen already.
     """
 
     writer: Writer
@@ -29,6 +30,14 @@ class AnswerState:
     claims: list[Claim] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     choices: tuple[Choice, ...] = ()
+    turn: AnswerReason | None = None
+    is_quoted: bool = False
+
+    def begin_anew(self, writer: Writer, reason: str) -> None:
+        """Begin with another writer, whatever was written; why no question was asked stays."""
+        fresh = AnswerState(writer, reason, withheld=self.withheld, turn=self.turn)
+        for part in fields(self):
+            setattr(self, part.name, getattr(fresh, part.name))
 
     def begin_statement(self, words: str) -> str:
         """Send some words of a statement before it is whole."""

@@ -1,5 +1,6 @@
 """Find blocks of code in a passage, each with the sentence that introduces it. Pure."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ def find_code(text: str, chunk: Chunk, lists: Sequence[ListBlock]) -> list[CodeB
     if chunk.kind == "code":
         return _read_code_chunk(text, chunk, paragraphs)
     blocks = []
-    for above, (start, end) in zip(paragraphs, paragraphs[1:], strict=False):
+    for above, (start, end) in itertools.pairwise(paragraphs):
         in_list = any(block.items[0][0] <= start < block.items[-1][1] for block in lists)
         if not in_list and leads_in(text[slice(*above)]) and looks_like_code(text[start:end]):
             code = _inside_fences(text, start, end)

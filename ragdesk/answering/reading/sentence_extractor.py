@@ -7,7 +7,7 @@ they are a part of, narrowed where they are long (``unit_width``), and said.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
@@ -26,10 +26,13 @@ from ragdesk.answering.reading.unit_scores import (
 )
 from ragdesk.answering.reading.unit_statements import state_unit
 from ragdesk.answering.reading.unit_width import narrow_unit, widen_unit
+from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
 
 READER_SIGNALS = ("reader", "reader_best")
+# Units looked at for an answer to a follow-up, and the part of the best's worth they have.
+READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +49,9 @@ class SentenceExtractor:
     document_text: Callable[[str], str | None]
     context_chunks: Callable[[Passage], Sequence[Chunk]]
     is_answerable: Callable[[Retrieval], bool]
-    options: ExtractOptions = ExtractOptions()
+    options: ExtractOptions = field(default_factory=ExtractOptions)
     reader: UnitReader | None = None
-    reading: ReaderOptions = ReaderOptions()
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
 
     def read_passages(self, retrieval: Retrieval) -> Retrieval:
         """Rank the units of a retrieval's passages, and add what the reader makes of them.
@@ -84,18 +87,21 @@ class SentenceExtractor:
         language = retrieval.analysis.language
         if not retrieval.parts:
             return self._answer_part(retrieval, language)
+        parts = [replace(part, admits=retrieval.admits) for part in retrieval.parts]
         answers = [
             (
                 part.part,
                 self._answer_part(part, language) if self.is_answerable(part) else [],
             )
-            for part in retrieval.parts
+            for part in parts
         ]
         return join_parts(answers, language)
 
     def _answer_part(self, retrieval: Retrieval, language: str) -> list[Statement]:
         texts = self._read_texts(retrieval)
-        ranked = retrieval.ranked_units or self._rank_units(retrieval, texts)
+        ranked = self._keep_admitted(
+            retrieval.ranked_units or self._rank_units(retrieval, texts), retrieval
+        )
         if not ranked or ranked[0].worth <= 0:
             return []
         weights = weigh_terms_by_sentences(retrieval)
@@ -114,6 +120,23 @@ class SentenceExtractor:
             return state_unit(narrow_unit(whole, text, weights), text, retrieval)
 
         return state_choice(choice, language, state)
+
+    def _keep_admitted(
+        self, ranked: Sequence[ScoredUnit], retrieval: Retrieval
+    ) -> Sequence[ScoredUnit]:
+        """Keep of a follow-up's units those that may answer it and are about its subject."""
+        if retrieval.admits is None or not ranked:
+            return ranked
+        floor = ADMITTED_SHARE * ranked[0].worth
+        admitted: list[ScoredUnit] = []
+        for scored in ranked[:READ_UNITS]:
+            if scored.worth < floor or len(admitted) >= self.options.most:
+                break
+            chunk = scored.passage.chunk
+            place = f"{describe_place(chunk)}\n{scored.unit.lead}"
+            if retrieval.admits(scored.unit.text, place, chunk.language):
+                admitted.append(scored)
+        return admitted
 
     def rank_units(self, retrieval: Retrieval) -> list[ScoredUnit]:
         """Return all units of the best passages, best first."""

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from indexes.chunk import Passage
 from indexes.similarity import QuestionSimilarity
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
+from ragdesk.answering.retrieval.question_analysis import (
+    QuestionAnalysis,
+    TermWeights,
+    weigh_terms,
+)
 
 if TYPE_CHECKING:
     from ragdesk.answering.reading.unit_scores import ScoredUnit
@@ -24,7 +28,9 @@ class Retrieval:
     rerank_seconds: that a reranker took; None where none read them. named_instead: by document,
     the sibling that the question names in its place. part: as it was asked, where it is a part of
     a question. parts: of a question that asks several things, the retrieval of each. ranked_units:
-    what the passages consist of, best first, once they were read.
+    what the passages consist of, best first, once they were read. admits:
+    whether a quote, with what stands above it and its language, may answer a follow-up; None where
+    there are no turns before.
     """
 
     analysis: QuestionAnalysis
@@ -39,3 +45,22 @@ class Retrieval:
     part: str = ""
     parts: tuple["Retrieval", ...] = ()
     ranked_units: tuple["ScoredUnit", ...] = ()
+    admits: Callable[[str, str, str], bool] | None = None
+
+
+def skip_retrieval(analysis: QuestionAnalysis) -> Retrieval:
+    """Return the retrieval of a turn that nothing is looked for: no passages, no signals."""
+    return Retrieval(
+        analysis=analysis,
+        term_weights=weigh_terms((), _weigh_nothing),
+        idf=_weigh_nothing,
+        similarity=None,
+        passages=(),
+        signals={},
+        duplicates={},
+    )
+
+
+def _weigh_nothing(term: str) -> float:
+    del term
+    return 0.0
