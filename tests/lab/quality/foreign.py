@@ -27,6 +27,7 @@ from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
 from tests.lab.open_sets import embedder as open_remembering
 from tests.lab.results import write_section
+
 SHORTEST = {"en": 30, "zh": 12}  # characters of a claim
 NEGATED = [
     (" is ", " is not "), (" are ", " are not "), (" was ", " was not "), (" were ", " were not "),
