@@ -368,7 +368,8 @@ class Desk:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
         degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
         language, outcome = retrieval.analysis.language, _state_outcome(state)
-        reason = find_reason(outcome, passages, retrieval.signals, state.turn)
+        turn = AnswerReason.NEAR_MISS if state.denied and state.turn is None else state.turn
+        reason = find_reason(outcome, passages, retrieval.signals, turn)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
