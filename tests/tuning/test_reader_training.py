@@ -22,6 +22,7 @@ from ragdesk.tuning.on_torch import ReaderShape
 from ragdesk.tuning.reader_job import JobOptions, ReaderJob
 from ragdesk.tuning.reader_samples import ReaderSample, SampleMaker
 from ragdesk.tuning.reader_training import TrainingOptions, TrainingStep
+from ragdesk.tuning.reader_trials import choose_rates
 from ragdesk.tuning.sample_encoding import encode_sample
 from ragdesk.tuning.table_samples import make_table_source
 
@@ -120,13 +121,13 @@ def test_no_reader_runs_on_another_embedder(model, tmp_path):
 
 def test_training_learns_and_goes_on_where_it_was_stopped(model, samples, tmp_path):
     steps: list[TrainingStep] = []
-    job = make_job(model, tmp_path / "work", most=64)
+    job = make_job(model, tmp_path / "work", most=32)
     report = job.run(samples, steps.append)
     losses = [step.loss for step in steps if step.held_out is None]
     assert np.mean(losses[-4:]) < np.mean(losses[:4])
     assert steps[-1].held_out == report.after
-    assert report.samples == 64
-    again = make_job(model, tmp_path / "work", most=64)
+    assert report.samples == 32
+    again = make_job(model, tmp_path / "work", most=32)
     seen = len(steps)
     assert again.run(samples, steps.append, resumes=True) == report
     assert [step.held_out is None for step in steps[seen:]] == [False]  # nothing was left to learn
@@ -150,3 +151,13 @@ def test_a_reader_is_trained_further_from_where_another_ended(model, samples, tm
 def test_a_few_samples_are_too_few_to_judge_by(model, samples, tmp_path):
     with pytest.raises(SettingsError, match="are needed"):
         make_job(model, tmp_path).run(samples[:10], lambda _: None)
+
+
+def test_rates_are_looked_for_in_short_trainings(model, samples, tmp_path):
+    pytest.importorskip("optuna")
+    options = make_job(model, tmp_path, most=8)._options
+    chosen = choose_rates(options, samples, trials=2)
+    assert 2e-5 <= chosen.rates.layers <= 3e-4
+    assert chosen.rates != options.rates
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["trial-0", "trial-1"]
+    assert chosen.folder == tmp_path

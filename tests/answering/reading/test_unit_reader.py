@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contracts import RerankerContract
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.quantised_weights import QuantisedWeights, find_packaged_weights
@@ -80,6 +81,16 @@ def test_scores_are_log_odds_against_no_unit_answers():
     assert weigh_reading(np.zeros(0, np.float32)).answerable == 0
     sure = weigh_reading(np.array([60.0, -60.0], np.float32)).answerable
     assert sure == pytest.approx(1.0)
+
+
+class TestReaderReranker(RerankerContract):
+    texts = (
+        "The ferry sails at nine.",
+        "Dogs may come for free.",
+        "A car costs 20 € on the ferry.",
+        "Tickets are sold on board.",
+    )
+    rerank = staticmethod(lambda depth: ReaderReranker(WordReader(), depth))
 
 
 def test_a_passage_ranks_by_its_best_unit():
