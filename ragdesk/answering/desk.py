@@ -30,7 +30,7 @@ from ragdesk.answering.answer import (
 from ragdesk.answering.answer_signals import add_answer_signals, describe_signal_versions
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
-from ragdesk.answering.clarify import ClarifyOptions, find_choices
+from ragdesk.answering.clarify import ClarifyOptions, find_choices, name_trouble
 from ragdesk.answering.contact import Contact
 from ragdesk.answering.decision import DecideOptions, answer_likelihood, decide_outcome
 from ragdesk.answering.follow_up import (
@@ -185,7 +185,7 @@ class Desk:
         clock: StepClock,
     ) -> Retrieval:
         """Make a follow-up stand alone, and retrieve; after an accident what to do comes first."""
-        analysis = original_analysis
+        analysis = name_trouble(original_analysis)
         if question.history:
             with clock.measure_step("rewrite"):
                 analysis = await self.resolve_follow_up(question, original_analysis)
