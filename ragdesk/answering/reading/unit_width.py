@@ -12,7 +12,6 @@ from ragdesk.answering.reading.table_reader import find_cells
 from ragdesk.answering.retrieval.question_analysis import question_likeness
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
-LONGEST_WHOLE = 1_600  # characters of a list that is said at once
 LONGEST_ENTRY = 700  # of an FAQ entry's answer
 SAME_QUESTION = 0.5  # of two questions' words in common: then its whole answer is said
 WIDE_ROW = 240  # characters of a row from which only the asked columns are quoted
@@ -28,11 +27,10 @@ def widen_unit(unit: AnswerUnit, wholes: Sequence[AnswerUnit], retrieval: Retrie
     for whole in wholes:
         if not whole.contains(unit):
             continue
-        length = len(whole.text)
         if whole.kind == "faq":
-            if length <= LONGEST_ENTRY and is_same_question(whole, retrieval):
+            if len(whole.text) <= LONGEST_ENTRY and is_same_question(whole, retrieval):
                 return whole
-        elif length <= LONGEST_WHOLE and (retrieval.analysis.wants_list or leads_in(unit.core)):
+        elif retrieval.analysis.wants_list or leads_in(unit.core):
             return whole
     return unit
 
