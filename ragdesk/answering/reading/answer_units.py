@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from indexes.chunk import Chunk, Passage
-from indexes.text.sentences import Span
+from indexes.text.sentences import Span, text_width
 from ragdesk.answering.reading.code_reader import CodeBlock, find_code
 from ragdesk.answering.reading.document_lines import subtract_spans, trim_span
 from ragdesk.answering.reading.faq_reader import FaqEntry, find_faq_entries, is_question_sentence
@@ -31,7 +31,7 @@ UnitKind = Literal["sentence", "row", "list", "steps", "definition", "code", "fa
 
 MOST_ITEMS = 15  # of a list are quoted; of a longer one the first, and the rest are counted
 LONGEST_LIST = 1_500  # characters of one that is quoted as it stands; of a longer one, first lines
-LONGEST_ITEM = 300  # characters of an item that is one unit; a longer one is its sentences
+LONGEST_ITEM = 300  # columns (a Han character counts two) of an item that is one unit
 
 _LEANING_START = re.compile(
     r"\W*(?:(?:he|she|it|they|this|these|that|those|his|her|its|their|such|both|then|also|however"
@@ -260,8 +260,11 @@ class _PassageSplitter:
             (item, block)
             for block in self._lists
             for item in block.items
-            if start <= item[0] and item[1] <= end and item[1] - item[0] <= LONGEST_ITEM
+            if start <= item[0] and item[1] <= end and self._is_short(item)
         ]
+
+    def _is_short(self, item: Span) -> bool:
+        return text_width(self._text[slice(*item)]) <= LONGEST_ITEM
 
     def _make_sentences(self, holes: Sequence[Span]) -> Iterator[AnswerUnit]:
         before = ""
