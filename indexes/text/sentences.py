@@ -119,7 +119,7 @@ def _split_at_breaks(text: str, lines: list[Span]) -> Iterator[Span]:
     if not lines:
         return
     words = [text[a:b] for a, b in lines]
-    widths = list(map(_text_width, words))
+    widths = list(map(text_width, words))
     even = EVEN_SHARE * max(widths) if len(lines) > 2 else max(widths) + 1  # noqa: PLR2004 (two lines have no pattern)
     start = lines[0][0]
     for i, (line, after) in enumerate(pairwise(words)):
