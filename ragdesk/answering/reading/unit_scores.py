@@ -99,7 +99,7 @@ class UnitScorer:
                 opening, before = self._read_context(unit.passage)
                 last_passage = unit.passage
             worth = self._weigh_unit(unit, weights, retrieval, opening, before)
-            before = _unit_words(unit) if unit.kind != "row" else _NO_WORDS
+            before = _read_words(unit.core) if unit.kind != "row" else _NO_WORDS
             parts.append(ScoredUnit(unit, worth, len(parts)))
         ranked = sorted(parts, key=_ranking_key)
         ranked = self._compare_by_model(ranked, retrieval)
@@ -114,15 +114,18 @@ class UnitScorer:
         before: frozenset[str],
     ) -> float:
         options, analysis, chunk = self.options, retrieval.analysis, unit.passage.chunk
-        words = _unit_words(unit)
         above = heading_words(chunk) | opening | _words_above(unit)
         worth = options.passage * unit.passage.score
         worth += options.figures * analysis.numbers_stand_in(unit.core)
         worth += options.kind * analysis.question_type.count_answer_types(unit.core)
-        for term, weight in weights.items():
-            context_share = options.above * (term in above) + options.before * (term in before)
-            worth += weight * (1.0 if term in words else min(context_share, 1.0))
-        return worth
+        shares = {
+            term: min(options.above * (term in above) + options.before * (term in before), 1.0)
+            for term in weights
+        }
+        return worth + max(
+            sum(weight * (1.0 if t in words else shares[t]) for t, weight in weights.items())
+            for words in _word_sets(unit)
+        )
 
     def _read_context(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
         """Return the words of the section's first sentence, and of the sentence before the passage.
@@ -186,9 +189,15 @@ def _ranking_key(scored: ScoredUnit) -> tuple[float, int, int]:
     return -scored.worth, scored.unit.rank, scored.position
 
 
-def _unit_words(unit: AnswerUnit) -> frozenset[str]:
-    """Return the words of what answers; the sentence that introduces code belongs to it."""
-    return _read_words(unit.text if unit.kind == "code" else unit.core)
+def _word_sets(unit: AnswerUnit) -> list[frozenset[str]]:
+    """Return the words of what answers: of code, of each line with what introduces it.
+
+    All lines together hold words of many questions.
+    """
+    if unit.kind != "code":
+        return [_read_words(unit.core)]
+    lead_in = _words_above(unit)
+    return [lead_in | _read_words(line) for line in unit.core.split("\n")]
 
 
 def _words_above(unit: AnswerUnit) -> frozenset[str]:
