@@ -48,6 +48,7 @@ from ragdesk.answering.messages import (
     localise_text,
 )
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
+from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import ExtractOptions
@@ -103,7 +104,8 @@ class Desk:
     writes, the likelihood is still its own, and ``decide.model_floor`` the bound. contact: whom
     people may turn to where there is no answer. degrade: extraction steps in when the writer
     fails. reader: reads the best units of the passages before it is decided whether to answer;
-    None where there is none. refuse: one unsupported sentence makes the answer unsupported.
+    None where there is none. english: compares English
+    sentences. refuse: one unsupported sentence makes the answer unsupported.
     """
 
     retrieve: Retriever
@@ -119,6 +121,7 @@ class Desk:
     refuse: bool = False
     reader: UnitReader | None = None
     reading: ReaderOptions = field(default_factory=ReaderOptions)
+    english: EnglishComparer | None = None
 
     async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question, and tell each step as it happens. Ends with Done.
@@ -203,9 +206,8 @@ class Desk:
         self, question: Question, retrieval: Retrieval, clock: StepClock
     ) -> Retrieval:
         """Read what was retrieved: with the reader, and for the signals of a calibration."""
-        if self.reader is not None:
-            with clock.measure_step("read"):
-                retrieval = await run_in_thread(self._make_extractor().read_passages, retrieval)
+        with clock.measure_step("read"):
+            retrieval = await run_in_thread(self._make_extractor().read_passages, retrieval)
         if self._valid_calibration or question.explain:
             with clock.measure_step("assess"):
                 retrieval = await run_in_thread(
@@ -355,6 +357,7 @@ class Desk:
             options=self.extract,
             reader=self.reader,
             reading=self.reading,
+            english=self.english,
         )
 
     def _build_answer(
