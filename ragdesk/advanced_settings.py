@@ -46,6 +46,8 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "close",
         "margin",
         "cosine",
+        "compared",
+        "english",
     ),
     "decide": ("model_floor",),
     "clarify": ("near", "floor", "most"),

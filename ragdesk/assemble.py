@@ -24,6 +24,7 @@ from indexes.embedding.embedder import (
     open_embedder,
 )
 from indexes.embedding.embedder_pool import EmbedderPool
+from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODELS
 from indexes.errors import (
     CollectionBusy,
     IndexesError,
@@ -53,6 +54,7 @@ from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
 from ragdesk.answering.contact import Contact, ContactOptions, combine_contact
 from ragdesk.answering.desk import Desk
+from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_reranker import ReaderReranker
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
@@ -126,6 +128,10 @@ class OpenCollection:
             yield index
 
 
+PACKAGED_NAMES = frozenset({"multilingual-e5-small", "all-MiniLM-L6-v2"})
+"""Of the packaged models, as cards of embedders have them."""
+
+
 class Workspace:
     """Opens a home's collections by its settings, each with the embedder that made it.
 
@@ -189,6 +195,28 @@ class Workspace:
             threads=self.settings.embed.threads or count_cores(),
             weights=weights,
         )
+
+    @cached_property
+    def english_comparer(self) -> EnglishComparer:
+        """What compares English sentences; its model is opened when it is needed."""
+        options = replace(self.settings.embed, model=ENGLISH_MODEL)
+        return EnglishComparer(partial(self.embedders.pool.open, options))
+
+    def _choose_comparer(self, embedder: Embedder) -> EnglishComparer | None:
+        """Return what compares English sentences beside a packaged model; None beside another."""
+        is_packaged = self.settings.embed.model in PACKAGED_MODELS
+        return (
+            self.english_comparer if is_packaged and embedder.card.name in PACKAGED_NAMES else None
+        )
+
+    def prepare_reading(self) -> None:
+        """Make ready what answers are read with, where it is not yet: some seconds, once a machine.
+
+        Raises ModelMissing.
+        """
+        if self._fixed_embedder is None and self.settings.embed.model in PACKAGED_MODELS:
+            self.english_comparer.open()
+        _ = self.reader
 
     @cached_property
     def engine(self) -> LlmEngine | None:
@@ -361,6 +389,7 @@ class Workspace:
                 refuse=self.settings.verify.failed == "refuse",
                 reader=self.reader,
                 reading=self.settings.reader,
+                english=self._choose_comparer(embedder),
             ),
             documents=documents,
             release=card.free_dropped if card else None,

@@ -81,7 +81,7 @@ def answer_among_thoughts(say: str) -> Steps:
 def slow_thoughts(say: str) -> Steps:
     for piece in list(thoughts())[:4]:
         yield piece
-        yield 0.2
+        yield 0.5
     yield from plainly(say)
 
 

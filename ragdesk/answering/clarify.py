@@ -21,9 +21,12 @@ from ragdesk.answering.answer import Choice, Question
 from ragdesk.answering.document_labels import label_documents
 from ragdesk.answering.follow_up_kind import find_own_words
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, chunk_words
-from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, TermWeights
+from ragdesk.answering.retrieval.question_analysis import (
+    QuestionAnalysis,
+    TermWeights,
+    analyze_question,
+)
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
-from ragdesk.answering.retrieval.sibling_documents import say_alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ MIN_COMMON_SHARE: Final = (
 )
 MIN_QUESTION_SHARE: Final = 0.4  # of a question, at least, or they are near by chance
 SIBLING_QUESTION_SHARE: Final = 0.6  # the same for a question that names its thing
+ALIKE_SENTENCES: Final = 0.5  # of the words of two sentences that both hold
 FEW_WORDS: Final = 3  # words of content beside "it", in a question that says nothing else
 _PRONOUN_EN = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those)\b")
 _THING_EN = re.compile(r"\b(?:the|this|that|these|those) ([a-z]+)")
@@ -55,9 +59,14 @@ _PRONOUN_ZH = re.compile(
 )
 _SHORT_ZH = 5  # characters of content: 怎么清洗 names no thing at all
 _ALL_OF_THEM = re.compile(
-    r"\b(?:which|compare[ds]?|comparison|differen\w+|differ|versus|vs|both|all|each|every|any"
-    r"|list|better|best)\b|哪[些款种个台一]|区别|不同|对比|比较|差别|[都各]|分别|所有|任何"
+    r"\b(?:which|compar\w+|differ\w*|versus|vs|both|each|every|better|best|(?:long|short|larg|bigg"
+    r"|small|high|low|cheap|fast|heavi|light|strong|loud|quiet)est)\b"
+    r"|哪[些款种个台一]|区别|不同|对比|比较|差别|[都各最]|分别|所有|任何"
 )
+_TROUBLE_SEARCH: Final = {
+    "en": "Faults and what to do: a product or a device does not work",
+    "zh": "产品故障怎么处理",
+}
 _TROUBLE = frozenset(
     tokenize_text(
         "work working broke broken fail failed fails fault faulty problem problems issue issues"
@@ -89,21 +98,20 @@ def find_choices(
     if options.near > 1:
         return ()
     conversation = " ".join(turn.text for turn in question.history)
-    known_words = frozenset(tokenize_text(conversation)).union(
+    known_words: Collection[str] = frozenset(tokenize_text(conversation)).union(
         analysis.tokens, retrieval.analysis.tokens
     )
     if not conversation and names_nothing(analysis):
         rivals = _label_passages(retrieval.passages, analysis)
-    elif not is_likely:
+        known_words = frozenset()
+    elif not is_likely or _ALL_OF_THEM.search(analysis.reference_text):
         return ()
     elif is_vague(analysis, conversation):
         rivals = _label_passages(_near_equal(retrieval, options.near), analysis)
-        if len(rivals) > WIDEST:
+        if len(rivals) > WIDEST or _answer_alike(rivals, retrieval.term_weights):
             return ()
-    elif not _ALL_OF_THEM.search(analysis.reference_text):
-        rivals = _label_passages(_contrary_siblings(retrieval, options.near), analysis)
     else:
-        return ()
+        rivals = _label_passages(_contrary_siblings(retrieval, options.near), analysis)
     if len(rivals) < 2 or _are_distinguished(rivals, known_words):  # noqa: PLR2004 (no choice)
         return ()
     offered = list(rivals.items())[: options.most]
@@ -151,6 +159,14 @@ def names_nothing(analysis: QuestionAnalysis) -> bool:
     return bool(_TROUBLE.intersection(analysis.tokens)) and words <= _TROUBLE
 
 
+def name_trouble(analysis: QuestionAnalysis) -> QuestionAnalysis:
+    """Return what to search for where a question names nothing: what documents say of faults."""
+    if not names_nothing(analysis):
+        return analysis
+    search = _TROUBLE_SEARCH["zh" if analysis.language == "zh" else "en"]
+    return analyze_question(search)
+
+
 def _is_new_thing(word: str, known: Collection[str]) -> bool:
     word_tokens = drop_stopwords(tokenize_text(word))
     return bool(word_tokens) and not any(token in known for token in word_tokens)
@@ -183,10 +199,21 @@ def _contrary_siblings(retrieval: Retrieval, min_share: float) -> list[Passage]:
             if passage.chunk.document != best.chunk.document
             and passage.score >= min_share * best.score
             and _cover_same_words(best, passage, weights, SIBLING_QUESTION_SHARE)
-            and say_alike(best, passage)
-            and _best_sentence(passage, weights) != answer
+            and _is_another_figure(answer, _best_sentence(passage, weights))
         ),
     ]
+
+
+def _is_another_figure(answer: str, other: str) -> bool:
+    """Tell whether two sentences are the same but for a few words: of siblings, for one thing."""
+    words, other_words = set(tokenize_text(answer)), set(tokenize_text(other))
+    common = len(words & other_words)
+    return answer != other and common >= ALIKE_SENTENCES * len(words | other_words)
+
+
+def _answer_alike(rivals: Mapping[str, Sequence[Passage]], weights: TermWeights) -> bool:
+    """Tell whether the best sentence is the same whichever is meant."""
+    return len({_best_sentence(passages[0], weights) for passages in rivals.values()}) == 1
 
 
 def _best_sentence(passage: Passage, weights: TermWeights) -> str:
@@ -215,7 +242,8 @@ def _label_passages(
     passages: Iterable[Passage], analysis: QuestionAnalysis
 ) -> dict[str, list[Passage]]:
     """Group passages in the question's language by the names that customers give them, in order."""
-    kept = [p for p in passages if p.chunk.language in {analysis.language, "und"}]
+    readable = [p for p in passages if {p.chunk.language, analysis.language} != {"en", "zh"}]
+    kept = readable or list(passages)
     groups: dict[str, list[Passage]] = {}
     names: dict[str, str] = {}
     for label, passage in zip(label_documents([p.chunk for p in kept]), kept, strict=True):

@@ -27,7 +27,7 @@ class DecideOptions:
     """
 
     floor: float = 0.5
-    model_floor: float = 0.05
+    model_floor: float = 0.12
 
 
 # Logistic regressions over the signals of ``retrieve``, by tests/lab/quality/refusal.py: one for

@@ -30,7 +30,7 @@ from ragdesk.answering.answer import (
 from ragdesk.answering.answer_signals import add_answer_signals, describe_signal_versions
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
-from ragdesk.answering.clarify import ClarifyOptions, find_choices
+from ragdesk.answering.clarify import ClarifyOptions, find_choices, name_trouble
 from ragdesk.answering.contact import Contact
 from ragdesk.answering.decision import DecideOptions, answer_likelihood, decide_outcome
 from ragdesk.answering.follow_up import (
@@ -48,6 +48,7 @@ from ragdesk.answering.messages import (
     localise_text,
 )
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
+from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import ExtractOptions
@@ -103,7 +104,8 @@ class Desk:
     writes, the likelihood is still its own, and ``decide.model_floor`` the bound. contact: whom
     people may turn to where there is no answer. degrade: extraction steps in when the writer
     fails. reader: reads the best units of the passages before it is decided whether to answer;
-    None where there is none. refuse: one unsupported sentence makes the answer unsupported.
+    None where there is none. english: compares English
+    sentences. refuse: one unsupported sentence makes the answer unsupported.
     """
 
     retrieve: Retriever
@@ -119,6 +121,7 @@ class Desk:
     refuse: bool = False
     reader: UnitReader | None = None
     reading: ReaderOptions = field(default_factory=ReaderOptions)
+    english: EnglishComparer | None = None
 
     async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question, and tell each step as it happens. Ends with Done.
@@ -185,7 +188,7 @@ class Desk:
         clock: StepClock,
     ) -> Retrieval:
         """Make a follow-up stand alone, and retrieve; after an accident what to do comes first."""
-        analysis = original_analysis
+        analysis = name_trouble(original_analysis)
         if question.history:
             with clock.measure_step("rewrite"):
                 analysis = await self.resolve_follow_up(question, original_analysis)
@@ -203,9 +206,8 @@ class Desk:
         self, question: Question, retrieval: Retrieval, clock: StepClock
     ) -> Retrieval:
         """Read what was retrieved: with the reader, and for the signals of a calibration."""
-        if self.reader is not None:
-            with clock.measure_step("read"):
-                retrieval = await run_in_thread(self._make_extractor().read_passages, retrieval)
+        with clock.measure_step("read"):
+            retrieval = await run_in_thread(self._make_extractor().read_passages, retrieval)
         if self._valid_calibration or question.explain:
             with clock.measure_step("assess"):
                 retrieval = await run_in_thread(
@@ -355,6 +357,7 @@ class Desk:
             options=self.extract,
             reader=self.reader,
             reading=self.reading,
+            english=self.english,
         )
 
     def _build_answer(
@@ -368,7 +371,8 @@ class Desk:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
         degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
         language, outcome = retrieval.analysis.language, _state_outcome(state)
-        reason = find_reason(outcome, passages, retrieval.signals, state.turn)
+        turn = AnswerReason.NEAR_MISS if state.denied and state.turn is None else state.turn
+        reason = find_reason(outcome, passages, retrieval.signals, turn)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,

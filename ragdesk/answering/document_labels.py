@@ -29,7 +29,7 @@ _NUMBERING = re.compile(
 )
 _VERSION = re.compile(
     r"\b(?:v|ver|version|rev|revision|edition)\W?\d[\w.]*|\b(?:19|20)\d\d(?:[-_./]\d{1,2}){0,2}\b"
-    r"|\b(?:final|draft)\b|第[一二三四五六七八九十\d]+版|版本|草稿|终稿|修订",
+    r"|\b(?:final|draft)\b|\W(?:old|new|copy|archived?|backup|previous|current|latest)\W*\d*$|第[一二三四五六七八九十\d]+版|版本|草稿|终稿|修订",
     re.IGNORECASE,
 )
 _PAPER_KIND = re.compile(
@@ -41,7 +41,8 @@ _PAPER_KIND = re.compile(
 )
 _NO_NAME = re.compile(
     r"(?:img|image|scan|dsc|doc|document|file|page|untitled|index|content|text|new|copy|folder|docs"
-    r"|documents|files|data|help|help cent(?:er|re)|shop help|faq)?[\W_\d]*|[0-9a-f]{8,}"
+    r"|documents|files|data|help|help cent(?:er|re)|faq|questions?|answers?|questions and answers"
+    r"|q&a|entries|list|sheet|table|export|[a-z]{2}|问答|问题|文件|文档|资料)?[\W_\d]*|[0-9a-f]{8,}"
 )
 _NAME_MARKS = re.compile(r"_+|(?<=[a-z])-(?=[a-z])", re.IGNORECASE)  # of the names of files
 

@@ -90,12 +90,17 @@ class DocumentReader:
 
 
 def _split_block(document: Document, block: Block) -> Iterator[str]:
-    """Yield the sentences, items or rows of a block; of a FAQ entry those of its answer."""
+    """Yield the sentences, items or rows of a block, of a FAQ entry those of its answer.
+
+    A list comes whole beside its items, as it is quoted whole where all are asked for.
+    """
     start = block.question[1] if block.question else block.start
     text = document.text[start : block.end]
     for a, b in split_sentences(text):
         if has_words(text[a:b]):
             yield text[a:b]
+    if block.kind == "list" and "\n" in text.strip():
+        yield text.strip()
 
 
 def _write_lead(document: Document, block: Block, before: str) -> str:

@@ -158,13 +158,13 @@ class ReaderModel(torch.nn.Module):
         self._note_range(f"{layer}.attention", tokens)
         count, length, hidden = tokens.shape
         heads = self.sizes.heads
-        parts = [
+        query, key, value = (
             self._apply_linear(tokens, weights, f"{under}attention.self.{part}")
             .view(count, length, heads, hidden // heads)
             .transpose(1, 2)
             for part in ("query", "key", "value")
-        ]
-        attended = functional.scaled_dot_product_attention(*parts, attn_mask=mask)
+        )
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         attended = attended.transpose(1, 2).reshape(count, length, hidden)
         self._note_range(f"{layer}.context", attended)
         attended = self._apply_linear(attended, weights, f"{under}attention.output.dense")
@@ -270,8 +270,8 @@ class ReaderTrainer:
             for row, gradient in enumerate(own):
                 before = gradients[row]
                 gradients[row] = gradient if before is None else before.add_(gradient)
-        for value, gradient in zip(values, gradients, strict=True):
-            value.grad = None if gradient is None else gradient.div_(len(samples))
+        for value, total in zip(values, gradients, strict=True):
+            value.grad = None if total is None else total.div_(len(samples))
         torch.nn.utils.clip_grad_norm_(values, self.rates.greatest_norm)
         self._optimizer.step()
         return loss

@@ -76,7 +76,8 @@ class SampleOptions:
     units: of a sample, whether one of them answers or not: their number must tell nothing. same,
     siblings, elsewhere: wrong units of each kind. most_right: units that answer, at most. removed:
     the share of answerable questions of which the right section is left out. bare: the share of
-    samples whose units have no lead. untitled: of those without its first line, the title.
+    samples whose units have no lead; untitled: without its first line, the title; titled: with
+    that alone, as a unit that leans on no other is read.
     """
 
     units: int = 5
@@ -86,7 +87,8 @@ class SampleOptions:
     most_right: int = 3
     removed: float = 0.3
     bare: float = 0.1
-    untitled: float = 0.25
+    untitled: float = 0.2
+    titled: float = 0.3
     seed: int = 13
 
 
@@ -203,4 +205,6 @@ def _choose_lead(chance: float, options: SampleOptions) -> Callable[[str], str]:
         return lambda _: ""
     if chance < options.bare + options.untitled:
         return lambda lead: lead.partition("\n")[2]
+    if chance < options.bare + options.untitled + options.titled:
+        return lambda lead: lead.partition("\n")[0]
     return str

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ragdesk.tuning.reader_samples import SampleSource, SourceQuestion, SourceUnit
 
 ROWS = (4, 9)
+_NAMED_CELLS = "column: value"  # as a unit of a table is read
+_ROW_STYLES = (" | ", "\t")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +123,9 @@ def _add_table(
 ) -> None:
     columns = chance.sample(words.columns, chance.randint(2, 4))
     head = [words.label, *(column for column, _, _ in columns)]
-    style = chance.choice(("| {} |", "{}"))
-    joint = " | " if style.startswith("|") else chance.choice((" | ", "\t"))
-    lead = f"{chance.choice(words.titles)}\n{style.format(joint.join(head))}"
+    title = chance.choice(words.titles)
+    style = chance.choice((*_ROW_STYLES, _NAMED_CELLS, _NAMED_CELLS))
+    lead = title if style == _NAMED_CELLS else f"{title}\n{_write_row(style, head, head)}"
     thing = chance.choice(words.things)
     makes = chance.sample(words.makes, 3)
     labels = list(
@@ -136,7 +138,7 @@ def _add_table(
     for label in labels:
         cells = [label, *(_fill_cell(column, shape, chance) for column, _, shape in columns)]
         units.append(
-            SourceUnit(text=style.format(joint.join(cells)), lead=lead, section=name, article=name)
+            SourceUnit(text=_write_row(style, head, cells), lead=lead, section=name, article=name)
         )
     for row in chance.sample(range(len(labels)), min(3, len(labels))):
         _, forms, _ = chance.choice(columns)
@@ -155,6 +157,13 @@ def _add_table(
 def _fill_cell(column: str, shape: str, chance: random.Random) -> str:
     colour = chance.choice(_COLOURS.get(column, ("",)))
     return shape.format(n=chance.randint(2, 990), d=chance.randint(1, 9), c=colour)
+
+
+def _write_row(style: str, head: Sequence[str], cells: Sequence[str]) -> str:
+    if style == _NAMED_CELLS:
+        return "; ".join(f"{name}: {cell}" for name, cell in zip(head, cells, strict=True))
+    row = style.join(cells)
+    return f"| {row} |" if style == " | " else row
 
 
 def _name_product(make: str, thing: str, chance: random.Random) -> str:

@@ -9,6 +9,7 @@ from fakes import HashEmbedder, document, publish
 from indexes.index import Index
 from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta, Turn
 from ragdesk.answering.clarify import ClarifyOptions, is_vague
+from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -117,7 +118,7 @@ def test_a_department_and_a_duty_point_at_nothing(question, wanted):
     assert is_vague(analyze_question(question)) is wanted
 
 
-TUBE = "The suction tube may be {} metres long. Drain it before winter."
+TUBE = "The suction tube may be {} metres long. Drain the suction tube before winter."
 PUMPS = {
     **{f"Pump QX-{n}.md": ("Operating manual", TUBE.format(3 * n)) for n in range(1, 5)},
     "internal/runbook.md": (
@@ -137,7 +138,8 @@ def pumps(tmp_path_factory):
     publish(collection, *held, embedder=embedder)
     with Index.open(collection, card=embedder.card) as index:
         retrieve = Retriever(index=index, embedder=embedder)
-        yield Desk(retrieve=retrieve, collection="default")
+        # What a file is named by adds nothing to the likelihood that words give an answer.
+        yield Desk(retrieve=retrieve, collection="default", decide=DecideOptions(floor=0.3))
 
 
 def test_papers_of_several_products_that_answer_differently_are_offered_by_their_names(pumps):

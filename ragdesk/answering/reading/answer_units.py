@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from indexes.chunk import Chunk, Passage
-from indexes.text.sentences import Span
+from indexes.text.sentences import Span, text_width
 from ragdesk.answering.reading.code_reader import CodeBlock, find_code
 from ragdesk.answering.reading.document_lines import subtract_spans, trim_span
 from ragdesk.answering.reading.faq_reader import FaqEntry, find_faq_entries, is_question_sentence
-from ragdesk.answering.reading.list_reader import ListBlock, find_lists
+from ragdesk.answering.reading.list_reader import ListBlock, find_lists, leads_in
 from ragdesk.answering.reading.long_sentences import cut_long_sentence
 from ragdesk.answering.reading.table_reader import (
     TableRow,
@@ -30,7 +30,8 @@ from ragdesk.answering.retrieval.passage_words import analyze_sentences, has_wor
 UnitKind = Literal["sentence", "row", "list", "steps", "definition", "code", "faq"]
 
 MOST_ITEMS = 15  # of a list are quoted; of a longer one the first, and the rest are counted
-LONGEST_ITEM = 300  # characters of an item that is one unit; a longer one is its sentences
+LONGEST_LIST = 1_500  # characters of one that is quoted as it stands; of a longer one, first lines
+LONGEST_ITEM = 300  # columns (a Han character counts two) of an item that is one unit
 
 _LEANING_START = re.compile(
     r"\W*(?:(?:he|she|it|they|this|these|that|those|his|her|its|their|such|both|then|also|however"
@@ -117,6 +118,11 @@ def leans_on_previous(sentence: str) -> bool:
     return bool(_LEANING_START.match(sentence))
 
 
+def _defines(sentence: str) -> bool:
+    """Tell whether a sentence says what something is: "X is a …", "term: …", "…是指…"."""
+    return bool(_DEFINITION.match(sentence)) and not leans_on_previous(sentence)
+
+
 def split_units(passage: Passage, rank: int, text: str) -> list[AnswerUnit]:
     """Split a passage into its units, in the order of its text; whole lists come after the others.
 
@@ -200,19 +206,31 @@ class _PassageSplitter:
         self._chunk: Chunk = passage.chunk
         self._rank = rank
         self._text = text
-        self._entries = find_faq_entries(text, self._chunk)
-        self._lists = find_lists(text, self._chunk)
+        self._code = find_code(text, self._chunk)
+        if self._chunk.kind == "code":
+            self._entries: list[FaqEntry] = []
+            self._lists: list[ListBlock] = []
+            self._tables: list[Span] = []
+            self._unquoted: list[Span] = []
+            return
+        entries = find_faq_entries(text, self._chunk)
+        self._entries = [e for e in entries if not self._is_code(e.question)]
+        self._lists = [x for x in find_lists(text, self._chunk) if not self._is_code(x.items[0])]
+        tables = find_table_blocks(text, self._chunk)
+        self._tables = [table for table in tables if not self._is_code(table)]
         self._unquoted = find_unquoted_lines(text, self._chunk)
+
+    def _is_code(self, span: Span) -> bool:
+        return any(block.code[0] <= span[0] < block.code[1] for block in self._code)
 
     def split(self) -> list[AnswerUnit]:
         """Return all units."""
-        tables = find_table_blocks(self._text, self._chunk)
-        code = find_code(self._text, self._chunk, self._lists)
         units = [
             _make_row(self._passage, self._rank, self._text, row)
-            for block in tables
+            for block in self._tables
             for row in read_rows(self._text, block)
         ]
+        code = [block for block in self._code if not self._is_listed(block.code)]
         units += map(self._make_code, code)
         items = self._list_item_spans()
         for item, block in items:
@@ -220,7 +238,7 @@ class _PassageSplitter:
             units.append(self._make_part("sentence", [*lead_in, item], above=len(lead_in)))
         holes = sorted(
             [
-                *tables,
+                *self._tables,
                 *(block.code for block in code),
                 *(item for item, _ in items),
                 *self._unquoted,
@@ -231,6 +249,10 @@ class _PassageSplitter:
         units.sort(key=lambda unit: unit.core_span)
         return [*units, *map(self._make_list, self._lists), *map(self._make_entry, self._entries)]
 
+    def _is_listed(self, code: Span) -> bool:
+        """Tell whether code is a part of an item that is one unit."""
+        return any(item[0] <= code[0] < item[1] for item, _ in self._list_item_spans())
+
     def _list_item_spans(self) -> list[tuple[Span, ListBlock]]:
         """Return the items in the passage that are short enough to be one unit."""
         start, end = self._chunk.start, self._chunk.end
@@ -238,8 +260,11 @@ class _PassageSplitter:
             (item, block)
             for block in self._lists
             for item in block.items
-            if start <= item[0] and item[1] <= end and item[1] - item[0] <= LONGEST_ITEM
+            if start <= item[0] and item[1] <= end and self._is_short(item)
         ]
+
+    def _is_short(self, item: Span) -> bool:
+        return text_width(self._text[slice(*item)]) <= LONGEST_ITEM
 
     def _make_sentences(self, holes: Sequence[Span]) -> Iterator[AnswerUnit]:
         before = ""
@@ -249,16 +274,23 @@ class _PassageSplitter:
             for piece in subtract_spans(span, holes):
                 for part in cut_long_sentence(self._text, trim_span(self._text, *piece)):
                     words = self._text[slice(*part)]
-                    if has_words(words) and not is_question_sentence(words):
+                    if self._says_something(part):
                         yield self._make_part("sentence", [part], before=before)
                     before = words
+
+    def _says_something(self, span: Span) -> bool:
+        """Tell whether a sentence answers: no question, and no lead-in of something elsewhere."""
+        words = self._text[slice(*span)]
+        if not has_words(words) or is_question_sentence(words):
+            return False
+        return not leads_in(words) or any(block.lead_in == span for block in self._lists)
 
     def _make_part(
         self, kind: UnitKind, spans: Sequence[Span], *, above: int = 0, before: str = ""
     ) -> AnswerUnit:
         core = self._text[slice(*spans[-1])]
         return _make_unit(
-            "definition" if kind == "sentence" and _DEFINITION.match(core) else kind,
+            "definition" if kind == "sentence" and _defines(core) else kind,
             self._passage,
             self._rank,
             self._text,
@@ -281,16 +313,25 @@ class _PassageSplitter:
     def _make_list(self, block: ListBlock) -> AnswerUnit:
         shown = block.items[:MOST_ITEMS]
         lead_in = [block.lead_in] if block.lead_in else []
+        quoted = [(shown[0][0], shown[-1][1])]
+        if shown[-1][1] - shown[0][0] > LONGEST_LIST:
+            quoted = [self._first_line(item) for item in shown]
         return _make_unit(
             "steps" if block.is_ordered else "list",
             self._passage,
             self._rank,
             self._text,
-            [*lead_in, (shown[0][0], shown[-1][1])],
+            [*lead_in, *quoted],
             above=len(lead_in),
             entry=self._find_entry(shown[0]),
             size=len(block.items),
         )
+
+    def _first_line(self, item: Span) -> Span:
+        """Return an item without what stands below its first line, and no more than can be said."""
+        end = self._text.find("\n", *item)
+        line = (item[0], item[1] if end < 0 else end)
+        return cut_long_sentence(self._text, trim_span(self._text, *line))[0]
 
     def _make_entry(self, entry: FaqEntry) -> AnswerUnit:
         return _make_unit("faq", self._passage, self._rank, self._text, [entry.answer], entry=entry)

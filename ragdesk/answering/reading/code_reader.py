@@ -1,6 +1,5 @@
 """Find blocks of code in a passage, each with the sentence that introduces it. Pure."""
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +7,15 @@ from dataclasses import dataclass
 from indexes.chunk import Chunk
 from indexes.text.sentences import Span
 from ragdesk.answering.reading.document_lines import find_last_sentence, list_paragraphs, trim_span
-from ragdesk.answering.reading.list_reader import ListBlock, leads_in
+from ragdesk.answering.reading.list_reader import leads_in
+
+LOOK_BACK_FOR_LEAD = 600  # characters above a block that are read for its lead-in
 
 _CODE_LINE = re.compile(
     r"\s*(?:[$>#%]\s+\S|(?:sudo|npm|pip3?|git|docker|curl|cd|apt|brew|kubectl|export|import|from|def"
     r"|class|return|const|let|var|function|SELECT|INSERT|UPDATE|CREATE|ALTER|DELETE|SET|SHOW)\s"
     r"|</?\w[^>]*>|[\[\]{}()]+[;,]?\s*$|[\w.\[\]\"'-]+\s*(?:=|:=|=>)\s*\S"
-    r"|[\"'][\w .-]+[\"']\s*:|[\w.-]+:\s*$|//|/\*|--\w)"
+    r"|[\"'][\w .-]+[\"']\s*:|//|/\*|--\w|\w+>\s|\w+\s*::=)"
     r"|.*(?:[;{}]|\s\\)\s*$|.*\s--?\w[\w-]*(?:[ =]|$)|\s*[\w./-]+\(.*\)\s*$"
 )
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
@@ -28,17 +29,26 @@ class CodeBlock:
     code: Span
 
 
-def find_code(text: str, chunk: Chunk, lists: Sequence[ListBlock]) -> list[CodeBlock]:
-    """Find the code in a passage: all of it where it is code, else what a colon leads to."""
+def find_code(text: str, chunk: Chunk) -> list[CodeBlock]:
+    """Find the code in a passage: all of it where it is code, else paragraphs that look like it."""
     paragraphs = list_paragraphs(text, chunk.start, chunk.end)
     if chunk.kind == "code":
         return _read_code_chunk(text, chunk, paragraphs)
-    blocks = []
-    for above, (start, end) in itertools.pairwise(paragraphs):
-        in_list = any(block.items[0][0] <= start < block.items[-1][1] for block in lists)
-        if not in_list and leads_in(text[slice(*above)]) and looks_like_code(text[start:end]):
-            code = _inside_fences(text, start, end)
-            blocks.append(CodeBlock(lead_in=find_last_sentence(text, *above), code=code))
+    blocks: list[CodeBlock] = []
+    goes_on = False
+    for n, (start, end) in enumerate(paragraphs):
+        if not looks_like_code(text[start:end]):
+            goes_on = False
+            continue
+        block = CodeBlock(
+            lead_in=_find_lead_in(text, paragraphs[n - 1]) if n else None,
+            code=_inside_fences(text, start, end),
+        )
+        if goes_on:
+            above = blocks.pop()
+            block = CodeBlock(lead_in=above.lead_in, code=(above.code[0], block.code[1]))
+        blocks.append(block)
+        goes_on = True
     return blocks
 
 
@@ -58,14 +68,18 @@ def _read_code_chunk(text: str, chunk: Chunk, paragraphs: Sequence[Span]) -> lis
     if len(paragraphs) > 1 and leads_in(text[slice(*first)]) and "\n" not in text[slice(*first)]:
         code = (paragraphs[1][0], chunk.end)
         return [CodeBlock(lead_in=find_last_sentence(text, *first), code=code)]
-    lead_in = None
     start = chunk.section[0] if chunk.section else chunk.start
-    above = list_paragraphs(text, max(start, chunk.start - 600), chunk.start)
-    if above and not looks_like_code(text[slice(*above[-1])]):
-        sentence = find_last_sentence(text, *above[-1])
-        ends = sentence is not None and text[sentence[1] - 1] in ".:!。：！"
-        lead_in = sentence if ends else None
+    above = list_paragraphs(text, max(start, chunk.start - LOOK_BACK_FOR_LEAD), chunk.start)
+    lead_in = _find_lead_in(text, above[-1]) if above else None
     return [CodeBlock(lead_in=lead_in, code=(chunk.start, chunk.end))]
+
+
+def _find_lead_in(text: str, paragraph: Span) -> Span | None:
+    """Find the sentence of a paragraph that introduces the code below it."""
+    if looks_like_code(text[slice(*paragraph)]):
+        return None
+    sentence = find_last_sentence(text, *paragraph)
+    return sentence if sentence and text[sentence[1] - 1] in ".:!。：！" else None
 
 
 def _inside_fences(text: str, start: int, end: int) -> Span:

@@ -15,6 +15,7 @@ from ragdesk.answering.reading.document_lines import list_lines, trim_span
 LONGEST_ANSWER = 600  # characters of an answer in prose that is taken for one
 
 _QUESTION_END = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
+_WORDS_BEGIN = re.compile(r"[\W\d_]{0,4}(?:[\u3400-\u9fff]|[^\W\d_]+[’']?[^\W\d_]*[ ,])")
 _QUESTION_MARK = re.compile(
     r"\W*(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]\s*", re.IGNORECASE
 )
@@ -76,7 +77,8 @@ def _find_prose_entries(text: str, lines: Sequence[Span]) -> list[FaqEntry]:
 
 
 def _is_question_line(line: str) -> bool:
-    return is_question_sentence(line) or bool(_QUESTION_MARK.match(line))
+    asks = is_question_sentence(line) and bool(_WORDS_BEGIN.match(line))
+    return asks or bool(_QUESTION_MARK.match(line))
 
 
 def _skip_mark(text: str, start: int, end: int) -> Span | None:

@@ -7,11 +7,12 @@ from indexes.chunk import Chunk
 from indexes.text.list_items import starts_list_item
 from indexes.text.sentences import Span
 from ragdesk.answering.reading.document_lines import find_last_sentence, trim_span
+from ragdesk.answering.retrieval.passage_words import has_words
 
 LOOK_BACK = 3_000  # characters of its section that are read before a passage
 LOOK_AHEAD = 5_000  # and behind it
-LONGEST_BETWEEN = 300  # characters between two steps: a note, a line of code
-LONGEST_ITEM = 600
+LONGEST_BETWEEN = 900  # characters between two steps: a note, some code
+LONGEST_ITEM = 1_500  # of a step with its notes
 
 _STEP_ITEM = re.compile(
     r"\s*(?:第[一二三四五六七八九十\d]+步|步骤\s*[一二三四五六七八九十\d]+|Step\s+\d+\b)",
@@ -19,6 +20,7 @@ _STEP_ITEM = re.compile(
 )
 _NUMBER_MARK = re.compile(r"\s*[(（]?(\d{1,3}|[一二三四五六七八九十]{1,3})\s*[.)）、．]")
 _STEP_NUMBER = re.compile(r"\s*(?:第|步骤\s*|Step\s+)([一二三四五六七八九十\d]+)", re.IGNORECASE)
+_DECIMAL = re.compile(r"\s*\d+[.．]\d")
 _LEAD_IN = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
 _LINE = re.compile(r"[^\n]*(?:\n|$)")
 _HAN_DIGITS = {mark: n for n, mark in enumerate("一二三四五六七八九十", start=1)}
@@ -48,9 +50,11 @@ class _OpenList:
 def is_list_item(line: str) -> bool:
     """Tell whether a line begins an item of a list.
 
-    >>> is_list_item("- a"), is_list_item("第二步 按下按钮"), is_list_item("Unplug it.")
+    >>> is_list_item("- a"), is_list_item("第二步 按下按钮"), is_list_item("2.5 mm plug")
     (True, True, False)
     """
+    if _DECIMAL.match(line):
+        return False
     return starts_list_item(line) or bool(_STEP_ITEM.match(line))
 
 
@@ -71,7 +75,9 @@ def find_lists(text: str, chunk: Chunk) -> list[ListBlock]:
     return [
         block
         for block in lists
-        if block.items[0][0] < chunk.end and block.items[-1][1] > chunk.start
+        if len(block.items) > 1
+        and block.items[0][0] < chunk.end
+        and block.items[-1][1] > chunk.start
     ]
 
 
@@ -142,7 +148,8 @@ def _close_list(text: str, open_list: _OpenList, limit: int) -> ListBlock:
     lead_in = None
     if leads_in(above[-40:]):
         paragraph = above.rfind("\n") + 1
-        lead_in = find_last_sentence(text, limit + paragraph, limit + len(above))
+        sentence = find_last_sentence(text, limit + paragraph, limit + len(above))
+        lead_in = sentence if sentence and has_words(text[slice(*sentence)]) else None
     return ListBlock(lead_in=lead_in, items=items, is_ordered=open_list.number is not None)
 
 

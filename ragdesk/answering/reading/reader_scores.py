@@ -13,27 +13,7 @@ from ragdesk.answering.reading.unit_reader import (
     UnitReader,
     UnitReading,
 )
-from ragdesk.answering.reading.unit_scores import ScoredUnit
-
-BROAD_PASSAGES = 6
-"""Of so many best passages the best unit is read whatever it is worth: the words of an answer that
-is asked for in other words find its passage at times, and its sentence never."""
-
-
-def choose_units_to_read(ranked: Sequence[ScoredUnit], most: int) -> list[ScoredUnit]:
-    """Choose the units that a reader reads: the best of each passage, then the best of all.
-
-    ranked: best first; lists and whole FAQ entries are read by their parts.
-    """
-    parts = [scored for scored in ranked if not scored.unit.is_whole]
-    heads: dict[int, ScoredUnit] = {}
-    for scored in parts:
-        if scored.unit.rank < BROAD_PASSAGES:
-            heads.setdefault(scored.unit.rank, scored)
-    first = sorted(heads.values(), key=lambda scored: scored.unit.rank)[:most]
-    places = {scored.position for scored in first}
-    rest = [scored for scored in parts if scored.position not in places]
-    return [*first, *rest[: most - len(first)]]
+from ragdesk.answering.reading.unit_scores import ScoredUnit, choose_broadly
 
 
 def make_reader_inputs(
@@ -58,15 +38,14 @@ def _make_input(unit: AnswerUnit, before: AnswerUnit | None) -> ReaderInput:
 
 def read_ranked_units(
     reader: UnitReader, question: str, ranked: Sequence[ScoredUnit], options: ReaderOptions
-) -> tuple[list[ScoredUnit], UnitReading | None]:
+) -> tuple[list[ScoredUnit], UnitReading]:
     """Read the best units; return all, best first, with what the reader adds, and its reading.
 
+    ranked: not empty.
     A unit that was read gains ``options.worth`` times how likely it answers; a list or an FAQ
     entry stays with the best of its parts.
     """
-    chosen = choose_units_to_read(ranked, options.units)
-    if not chosen:
-        return list(ranked), None
+    chosen = choose_broadly(ranked, options.units)
     reading = reader(question, make_reader_inputs(chosen, ranked))
     gains = options.worth * _squash(reading.scores)
     gain_by_position = {

@@ -73,6 +73,7 @@ def write_reader_weights(  # noqa: PLR0913, all that a reader is
     head = {"reader": json.dumps(facts), "card": json.dumps(card, ensure_ascii=False)}
     draft = file.with_name(f".tmp-{file.name}")
     save_file(arrays, draft, metadata=head)
+    draft.chmod(0o644)  # it is no secret, and others run the desk
     draft.replace(file)
 
 

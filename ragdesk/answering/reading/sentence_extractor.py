@@ -13,6 +13,7 @@ from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
 from ragdesk.answering.reading.choice_statements import join_parts, state_choice
+from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
 from ragdesk.answering.reading.repeated_units import drop_repeats
@@ -30,7 +31,7 @@ from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
 
-READER_SIGNALS = ("reader", "reader_best")
+UNIT_SIGNALS = ("unit", "reader", "reader_best")
 # Units looked at for an answer to a follow-up, and the part of the best's worth they have.
 READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
@@ -42,7 +43,7 @@ class SentenceExtractor:
     document_text: returns the stored text of a document by its id. context_chunks: returns the
     chunks around a passage in its document, itself included, in order. is_answerable: tells
     whether a part of a question is to be answered from what was found for it. reader: reads the
-    best units once more; None where there is none.
+    best units once more; None where there is none. english: compares English units.
     """
 
     embedder: Embedder
@@ -52,31 +53,34 @@ class SentenceExtractor:
     options: ExtractOptions = field(default_factory=ExtractOptions)
     reader: UnitReader | None = None
     reading: ReaderOptions = field(default_factory=ReaderOptions)
+    english: EnglishComparer | None = None
 
     def read_passages(self, retrieval: Retrieval) -> Retrieval:
-        """Rank the units of a retrieval's passages, and add what the reader makes of them.
+        """Rank the units of a retrieval's passages, and add signals of what they hold.
 
-        Signals: ``reader`` is how likely one of the units answers, ``reader_best`` how likely the
-        best one does (0..1). Of a question with several parts each part is read.
+        ``unit``: closeness of the nearest unit to the question. ``reader``: how likely one of the
+        units answers, by the trained reader; ``reader_best``: how likely the best one does (0..1).
+        Of a question with several parts each is read, and the best counts.
         """
         if retrieval.parts:
             parts = tuple(map(self.read_passages, retrieval.parts))
-            signals = {
-                name: max(part.signals.get(name, 0.0) for part in parts)
-                for name in READER_SIGNALS
-                if any(name in part.signals for part in parts)
-            }
-            return replace(retrieval, parts=parts, signals={**retrieval.signals, **signals})
+            signals = dict(retrieval.signals)
+            for part in parts:
+                for name in UNIT_SIGNALS:
+                    signals[name] = max(signals.get(name, 0.0), part.signals.get(name, 0.0))
+            return replace(retrieval, parts=parts, signals=signals)
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
-        if self.reader is None or not ranked:
-            return replace(retrieval, ranked_units=tuple(ranked))
-        question = retrieval.part or retrieval.analysis.text
-        ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)
-        signals = dict(retrieval.signals)
-        if reading is not None:
+        if not ranked:
+            return retrieval
+        signals = {
+            **retrieval.signals,
+            "unit": max(0.0, *(scored.closeness or 0.0 for scored in ranked)),
+        }
+        if self.reader is not None:
+            question = retrieval.part or retrieval.analysis.text
+            ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)
             best = float(reading.scores.max())
-            values = (reading.answerable, 1 / (1 + math.exp(-best)))
-            signals |= dict(zip(READER_SIGNALS, values, strict=True))
+            signals |= {"reader": reading.answerable, "reader_best": 1 / (1 + math.exp(-best))}
         return replace(retrieval, ranked_units=tuple(ranked), signals=signals)
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
@@ -155,7 +159,8 @@ class SentenceExtractor:
         scorer = UnitScorer(
             embedder=self.embedder,
             context_chunks=self.context_chunks,
-            options=self.options if self.reader is None else replace(self.options, cosine=0.0),
+            options=self.options,
+            english=self.english,
         )
         return scorer.rank_units(self.read_units(retrieval, texts), retrieval)
 

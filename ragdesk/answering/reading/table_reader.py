@@ -100,6 +100,8 @@ def read_rows(
     heads += _further_heads(text, lines, heads)
     if heads and heads[0] in lines:
         lines = lines[lines.index(heads[0]) :]
+    elif ruled and len(lines) == 1:
+        return  # a head whose rows stand elsewhere
     columns = _join_heads([read_cells(text, head) for head in heads])
     group: tuple[Span, ...] = ()
     above: list[Span] = []

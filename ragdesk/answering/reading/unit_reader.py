@@ -69,6 +69,23 @@ class UnitReader(Protocol):
         """Return the scores of the units, in their order."""
 
 
+class ReadableUnit(Protocol):
+    """What a unit of an answer has to have to be read."""
+
+    @property
+    def reading_text(self) -> str: ...
+    @property
+    def lead(self) -> str: ...
+
+
+def score_units(
+    reader: UnitReader, question: str, units: Sequence[ReadableUnit], *, most: int
+) -> UnitReading:
+    """Read the first units, best ones first, at most so many; the scores are of these alone."""
+    inputs = [ReaderInput(unit.reading_text, unit.lead) for unit in units[:most]]
+    return reader(question, inputs)
+
+
 def weigh_reading(scores: NDArray[np.float32]) -> UnitReading:
     """Return the reading that scores make: one of the units answers, or none does.
 

@@ -19,8 +19,8 @@ def state_unit(
     """Return what is said of a unit: an exact quote, and how many items of a list are left out.
 
     An answer out of an FAQ is said with its question, unless that is the one that was asked.
-    before: the statement above it; what that quotes to be understood (the head of the same table)
-    is not said again.
+    before: the statement above it; what that quotes to be understood (the head of the same table,
+    the question of the same entry) is not said again.
     """
     document = unit.passage.chunk.document
     quoted = {
@@ -28,7 +28,7 @@ def state_unit(
     }
     above = [span for span in unit.spans[: unit.above] if span not in quoted]
     answering = unit.spans[unit.above :]
-    if unit.question_span and _shows_question(unit, retrieval):
+    if unit.question_span and unit.question_span not in quoted and _shows_question(unit, retrieval):
         above.insert(0, unit.question_span)
     spans = [*above, *answering]
     quotes = tuple(

@@ -6,15 +6,17 @@ from dataclasses import replace
 from indexes.text.sentences import Span
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit, join_spans
+from ragdesk.answering.reading.document_lines import list_lines
 from ragdesk.answering.reading.list_reader import leads_in
 from ragdesk.answering.reading.long_sentences import LONGEST_QUOTE, find_stretch
 from ragdesk.answering.reading.table_reader import find_cells
 from ragdesk.answering.retrieval.question_analysis import question_likeness
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
-LONGEST_WHOLE = 1_600  # characters of a list that is said at once
 LONGEST_ENTRY = 700  # of an FAQ entry's answer
 SAME_QUESTION = 0.5  # of two questions' words in common: then its whole answer is said
+LONGEST_CODE = 700  # characters of code that is quoted whole
+LINES_AROUND = 4  # of the line of longer code that fits best
 WIDE_ROW = 240  # characters of a row from which only the asked columns are quoted
 MOST_COLUMNS = 3
 
@@ -28,11 +30,10 @@ def widen_unit(unit: AnswerUnit, wholes: Sequence[AnswerUnit], retrieval: Retrie
     for whole in wholes:
         if not whole.contains(unit):
             continue
-        length = len(whole.text)
         if whole.kind == "faq":
-            if length <= LONGEST_ENTRY and is_same_question(whole, retrieval):
+            if len(whole.text) <= LONGEST_ENTRY and is_same_question(whole, retrieval):
                 return whole
-        elif length <= LONGEST_WHOLE and (retrieval.analysis.wants_list or leads_in(unit.core)):
+        elif retrieval.analysis.wants_list or leads_in(unit.core):
             return whole
     return unit
 
@@ -54,7 +55,19 @@ def narrow_unit(unit: AnswerUnit, text: str, weights: Mapping[str, float]) -> An
     if unit.kind in {"sentence", "definition"} and len(unit.core) > LONGEST_QUOTE:
         spans = (*unit.spans[: unit.above], find_stretch(text, unit.spans[-1], weights))
         return _requote(unit, text, spans, unit.above)
+    if unit.kind == "code" and len(unit.core) > LONGEST_CODE:
+        spans = (*unit.spans[: unit.above], _best_lines(text, unit.spans[-1], weights))
+        return _requote(unit, text, spans, unit.above)
     return unit
+
+
+def _best_lines(text: str, code: Span, weights: Mapping[str, float]) -> Span:
+    """Return the line of long code that holds most of the question, and those around it."""
+    lines = list_lines(text, *code)
+    words = [set(tokenize_text(text[slice(*line)])).intersection(weights) for line in lines]
+    best = max(range(len(lines)), key=lambda n: _sum_weights(words[n], weights))
+    first, last = max(0, best - LINES_AROUND), min(len(lines) - 1, best + LINES_AROUND)
+    return lines[first][0], lines[last][1]
 
 
 def _narrow_row(unit: AnswerUnit, text: str, weights: Mapping[str, float]) -> AnswerUnit:

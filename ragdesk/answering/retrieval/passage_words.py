@@ -66,10 +66,11 @@ def heading_words(chunk: Chunk) -> frozenset[str]:
 
 def describe_place(chunk: Chunk) -> str:
     """Write where a passage stands: its document's place and title, headings, lead, question."""
-    place = _NAME_MARKS.sub(" ", chunk.uri.rpartition(".")[0] or chunk.uri)
+    place = chunk.uri.rpartition(".")[0] or chunk.uri
+    plain = _NAME_MARKS.sub(" ", place)
     start, end = chunk.question or (chunk.start, chunk.start)
     question = chunk.text[start - chunk.start : end - chunk.start]
-    return " / ".join(dict.fromkeys((place, chunk.title, *chunk.path, chunk.lead, question)))
+    return " / ".join(dict.fromkeys((place, plain, chunk.title, *chunk.path, chunk.lead, question)))
 
 
 def document_name_words(chunk: Chunk) -> frozenset[str]:

@@ -132,11 +132,6 @@ class SiblingOrder:
         return frozenset()
 
 
-def say_alike(first: Passage, second: Passage) -> bool:
-    """Tell whether two passages are of sibling documents: they say nearly the same."""
-    return _are_alike(_PassageFacts(first), _PassageFacts(second))
-
-
 def _best_scores(passages: Iterable[Passage]) -> dict[str, float]:
     """Return the best score of each document's passages."""
     best: dict[str, float] = {}

@@ -39,8 +39,8 @@ _LEADS: Final = tuple(
     (name, re.compile(rf"(?:{words}){after}"))
     for name, words, after in (
         ("thanks", _THANKS_WORDS, rf"(?![a-z]){_MARKS}"),
-        ("greeting", _GREETING_WORDS, rf"(?![a-z])[\s,.!?~:;、-]*"),
-        ("ok", _ACKNOWLEDGEMENT, rf"(?:[\s,.!~]+|$)"),
+        ("greeting", _GREETING_WORDS, r"(?![a-z])[\s,.!?~:;、-]*"),
+        ("ok", _ACKNOWLEDGEMENT, r"(?:[\s,.!~]+|$)"),
     )
 )
 _TAIL: Final = re.compile(rf"{_MARKS}(?:{_THANKS_WORDS})[\s,.!~]*$")

@@ -23,8 +23,10 @@ from indexes.text.polarity import denies_question
 from indexes.text.quantities import blank_dates, find_numbers, find_quantities
 from indexes.text.scripts import detect_language
 
-# Spreads above unrelated texts that make a support of .5, and how fast it rises there.
-HALF_SPREADS, STEEPNESS = 4.0, 1.2
+# Spreads above unrelated texts that make a support of .5, and how fast it rises there: right
+# sentences of a help centre lie at 5.6 to 10, the nearest of other subjects at 3 to 5.6
+# (tests/lab/quality/foreign.py has XQuAD's).
+HALF_SPREADS, STEEPNESS = 5.6, 1.2
 MOST_SENTENCES = 3  # of the passages that one claim may rest on
 _OTHER_LANGUAGE = {"en": "zh", "zh": "en"}
 _NEAR = 1.0  # spreads below HALF_SPREADS down to which a further sentence may state a number
@@ -95,6 +97,8 @@ def find_foreign_conflicts(
 ) -> list[Contradiction]:
     """List what a claim states that evidence in the other language lacks or denies.
 
+    evidence: sentences, the nearest first.
+
     >>> find_foreign_conflicts("茶室九点开门。", ["The tea room opens at 8:15."], [])
     [Contradiction(kind='number', words='9')]
     >>> find_foreign_conflicts("茶室八点十五分开门。", ["The tea room opens at 8:15."], [])
@@ -115,7 +119,7 @@ def find_foreign_conflicts(
         for number in sorted(_count_numbers(rest) - numbers)
         if number >= _LEAST_COUNT
     ]
-    return conflicts + _find_denial(claim, evidence)
+    return conflicts + _find_denial(claim, evidence[0])
 
 
 def _take_moments(plain: str) -> tuple[list[str], str]:
@@ -147,14 +151,20 @@ def _count_numbers(plain: str) -> set[Decimal]:
     return find_numbers(blank_dates(plain))
 
 
-def _find_denial(claim: str, evidence: Sequence[str]) -> list[Contradiction]:
-    """Find that a claim denies and no clause of its evidence does, or the other way round."""
-    denies = denies_question(claim, "")
-    clauses = [clause for text in evidence for clause in _CLAUSE.split(text) if clause.strip()]
-    sides = {denies_question(clause, "") for clause in clauses}
-    if denies is None or None in sides or denies in sides:
-        return []
-    return [Contradiction("negation", claim)]
+def _find_denial(claim: str, sentence: str) -> list[Contradiction]:
+    """Find that a claim denies more than a sentence does, or nothing where all of it denies.
+
+    Of 304 sentences of XQuAD beside their translations 6 % are flagged, of negated ones 83 %.
+    """
+    own, other = (list(map(bool, _list_denials(text))) for text in (claim, sentence))
+    affirms = bool(own) and not any(own) and all(other) and bool(other)
+    return [Contradiction("negation", claim)] if sum(own) > sum(other) or affirms else []
+
+
+def _list_denials(text: str) -> list[bool | None]:
+    """Return of each clause of a text whether it denies."""
+    clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
+    return [denies_question(clause, "") for clause in clauses]
 
 
 def _choose_sentences(claim: str, sentences: Sequence[str], spreads: Vectors) -> list[int]:
