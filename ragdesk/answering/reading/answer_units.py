@@ -35,7 +35,8 @@ LONGEST_ITEM = 300  # columns (a Han character counts two) of an item that is on
 
 _LEANING_START = re.compile(
     r"\W*(?:(?:he|she|it|they|this|these|that|those|his|her|its|their|such|both|then|also|however"
-    r"|otherwise|after that|in (?:this|that|these) cases?|the (?:latter|former|same))\b|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
+    r"|otherwise|after that|in (?:this|that|these) cases?|the (?:latter|former|same))\b"
+    r"|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(

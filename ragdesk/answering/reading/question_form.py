@@ -89,7 +89,8 @@ _LIST = re.compile(
 _STEPS = re.compile(
     r"\bhow (?:do|can|could|should|would|to|must) (?!much|many|long|often|far)|\bhow to\b"
     r"|\bsteps?\b"
-    r"|\bprocedure\b|\binstructions?\b|\bwhat (?:do|should|must|can) (?:i|we) do\b|\bwhat (?:now|happens)\b"
+    r"|\bprocedure\b|\binstructions?\b|\bwhat (?:do|should|must|can) (?:i|we) do\b"
+    r"|\bwhat (?:now|happens)\b"
     r"|怎么(?!样的|这么|回事)|怎样|如何|步骤|流程|咋(?!样)"
 )
 _DEFINITION = re.compile(
