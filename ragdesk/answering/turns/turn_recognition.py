@@ -12,6 +12,7 @@ from typing import Final
 
 from indexes.embedding.embedder import Embedder
 from indexes.text.sentences import split_sentences
+from ragdesk.answering.retrieval.question_parts import LONG_TEXT, asks_something
 from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
 from ragdesk.answering.turns.turn_features import strip_courtesies
 from ragdesk.answering.turns.turn_kind import TurnKind
@@ -55,6 +56,8 @@ def recognise_turn(
         by_sentence = [classifier.score_turn(sentence) for sentence in cores]
         if any(_choose_kind(scores, options) is TurnKind.SAFETY for scores in by_sentence):
             return TurnKind.SAFETY
+        if len(text) > LONG_TEXT and any(map(asks_something, cores)):  # a mail with a question
+            return TurnKind.QUESTION
         if any(scores[TurnKind.QUESTION] >= QUESTION_FLOOR for scores in by_sentence):
             return TurnKind.QUESTION
     return _choose_kind(classifier.score_turn(text, embedder), options)

@@ -69,6 +69,16 @@ def test_a_question_among_other_sentences_goes_on():
     assert recognise_turn(text) is TurnKind.QUESTION
 
 
+def test_a_mail_with_a_question_goes_on_whatever_else_it_tells():
+    mail = (
+        "Hello,\n\nwe moved here from Cardiff in May, the children love the pool, and my husband "
+        "swims there every morning before work, whatever the weather does. Last week was great fun "
+        "again. I wanted to ask what a ten visit card costs, because we used up our old one.\n\n"
+        "Warm wishes,\nAda"
+    )
+    assert recognise_turn(mail) is TurnKind.QUESTION
+
+
 def test_recognition_can_be_switched_off():
     assert recognise_turn("Hello!", options=TurnOptions(recognise=False)) is TurnKind.QUESTION
 
