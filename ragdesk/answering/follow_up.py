@@ -17,7 +17,7 @@ from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing import prompts
-from ragdesk.answering.writing.generator import GenerateText
+from ragdesk.answering.writing.generator import GenerateText, Retraction
 from ragdesk.answering.writing.sanitize import sanitize_text
 from ragdesk.errors import EngineFailed
 
@@ -131,6 +131,7 @@ async def _rewrite_by_model(
     text = ""
     async with aclosing(generator(prompt)) as pieces:
         async for piece in pieces:
+            text = "" if isinstance(piece, Retraction) else text
             text += piece if isinstance(piece, str) else ""
             if len(text) > LONGEST_REWRITE:
                 return None

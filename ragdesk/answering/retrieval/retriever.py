@@ -209,6 +209,7 @@ class Retriever:
             },
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
             rerank_seconds=rerank.seconds if rerank else None,
+            named_instead=siblings.named_instead,
         )
 
     def _count_contenders(self, limit: int, rerank: RerankStep | None) -> int:
