@@ -33,13 +33,14 @@ WORDS_ALONE: Final = 0.55
 cannot compare them."""
 WORDS_AND_MEANING: Final = {
     FollowUpKind.SELF_STANDING: 1.0,
-    FollowUpKind.ELLIPTICAL: 0.75,
+    FollowUpKind.ELLIPTICAL: 1.0,
     FollowUpKind.PRONOUN: 0.75,
     FollowUpKind.ASKING: 0.0,
 }
 """The same share and the similarity (0..1) of question and quote together, at least."""
 OTHER_LANGUAGE_MEANING: Final = 0.5  # the similarity alone, where words cannot be compared
 REPEATED_SHARE: Final = 0.6  # of them that an earlier sentence must hold itself to be said again
+COMPARED_QUOTES: Final = 8  # quotes that the model compares, some 10 ms each; of others words decide
 SHORTEST_REPEAT: Final = 6  # letters and digits; less is a "Yes." that many answers begin with
 _AGAIN = re.compile(
     r"\b(?:again|repeat|once more|rephrase|what did you say)\b|再说|再讲|重复|再问|再重|刚才|重新说"
@@ -121,10 +122,13 @@ def guard_follow_up(
         analysis = correct_terms(analysis, correction.text)
     similarity = retriever.compare_question(analysis.text, analysis.language, mask)
 
+    compared: set[str] = set()
+
     @cache
     def measure_meaning(quote: str, language: str) -> float:
-        if similarity is None:
+        if similarity is None or len(compared) >= COMPARED_QUOTES:
             return 0.0
+        compared.add(quote)
         query = similarity.find_query(language)
         vector = retriever.embedder.embed_passages([quote])[0]
         return float(query.neutral_scale.normalise(np.array([vector @ query.vector]))[0])
