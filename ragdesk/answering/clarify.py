@@ -26,6 +26,7 @@ from ragdesk.answering.retrieval.question_analysis import (
     TermWeights,
     analyze_question,
 )
+from ragdesk.answering.retrieval.question_type import extract_numbers
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 
@@ -205,10 +206,15 @@ def _contrary_siblings(retrieval: Retrieval, min_share: float) -> list[Passage]:
 
 
 def _is_another_figure(answer: str, other: str) -> bool:
-    """Tell whether two sentences are the same but for a few words: of siblings, for one thing."""
+    """Tell whether two sentences say nearly the same with other numbers, as siblings do."""
     words, other_words = set(tokenize_text(answer)), set(tokenize_text(other))
     common = len(words & other_words)
-    return answer != other and common >= ALIKE_SENTENCES * len(words | other_words)
+    numbers, other_numbers = extract_numbers(answer), extract_numbers(other)
+    return (
+        bool(numbers and other_numbers)
+        and numbers != other_numbers
+        and common >= ALIKE_SENTENCES * len(words | other_words)
+    )
 
 
 def _answer_alike(rivals: Mapping[str, Sequence[Passage]], weights: TermWeights) -> bool:

@@ -14,6 +14,7 @@ from indexes.text.folding import normalise_text
 from indexes.text.tokens import drop_stopwords, tokenize_text
 
 LABEL_LENGTH: Final = 60  # characters of a name that is offered
+LONGEST_NAME: Final = 300  # characters of a title that are read
 _INTERNAL = re.compile(
     r"\b(?:internal(?:ly)?|confidential|restricted|playbook|runbook|escalations?|back ?office"
     r"|intranet|(?:staff|support|agents?|employees?) (?:only|guide|handbook|manual|notes?)"
@@ -42,7 +43,8 @@ _PAPER_KIND = re.compile(
 _NO_NAME = re.compile(
     r"(?:img|image|scan|dsc|doc|document|file|page|untitled|index|content|text|new|copy|folder|docs"
     r"|documents|files|data|help|help cent(?:er|re)|faq|questions?|answers?|questions and answers"
-    r"|q&a|entries|list|sheet|table|export|[a-z]{2}|问答|问题|文件|文档|资料)?[\W_\d]*|[0-9a-f]{8,}"
+    r"|q&a|entries|list|sheet|table|export|问答|问题|文件|文档|资料)?[\W_\d]*"
+    r"|[0-9a-f]{8,}|[a-z]{2}"
 )
 _NAME_MARKS = re.compile(r"_+|(?<=[a-z])-(?=[a-z])", re.IGNORECASE)  # of the names of files
 
@@ -76,9 +78,10 @@ def clean_label(name: str) -> str:
 
 def _name_parts(name: str) -> list[str]:
     """Split a name into its parts, each without numbering, version and kind of paper."""
-    spaced = name if " " in name.strip() else _NAME_MARKS.sub(" ", name)
+    name = name[:LONGEST_NAME].strip()
+    spaced = name if " " in name else _NAME_MARKS.sub(" ", name)
     parts = []
-    for part in _PART.split(_NUMBERING.sub("", spaced.strip())):
+    for part in _PART.split(_NUMBERING.sub("", spaced)):
         plain = _VERSION.sub(" ", _PAPER_KIND.sub(" ", part))
         label = " ".join(plain.split()).strip(" -_,.;:，。、")
         if drop_stopwords(tokenize_text(label)) and not _NO_NAME.fullmatch(normalise_text(label)):

@@ -33,13 +33,19 @@ WORDS_ALONE: Final = 0.55
 cannot compare them."""
 WORDS_AND_MEANING: Final = {
     FollowUpKind.SELF_STANDING: 1.0,
-    FollowUpKind.ELLIPTICAL: 0.75,
+    FollowUpKind.ELLIPTICAL: 1.0,
     FollowUpKind.PRONOUN: 0.75,
     FollowUpKind.ASKING: 0.0,
 }
 """The same share and the similarity (0..1) of question and quote together, at least."""
 OTHER_LANGUAGE_MEANING: Final = 0.5  # the similarity alone, where words cannot be compared
+SUBJECT_SHARE: Final = 0.2
+"""Share of the words of the question before that a quote holds with its lead, where a question has
+no words of its own."""
 REPEATED_SHARE: Final = 0.6  # of them that an earlier sentence must hold itself to be said again
+COMPARED_QUOTES: Final = (
+    8  # quotes that the model compares, some 10 ms each; of others words decide
+)
 SHORTEST_REPEAT: Final = 6  # letters and digits; less is a "Yes." that many answers begin with
 _AGAIN = re.compile(
     r"\b(?:again|repeat|once more|rephrase|what did you say)\b|再说|再讲|重复|再问|再重|刚才|重新说"
@@ -51,7 +57,8 @@ _CITATION_MARK = re.compile(r"\[\d+\]")
 class FollowUpGuard:
     """What a follow-up must be answered with.
 
-    own_weights: what each of its own words is worth. new_kinds: a thing of a kind is asked for
+    own_weights: what each of its own words is worth. subject_weights: the same of the last question
+    before it that named anything. new_kinds: a thing of a kind is asked for
     (an amount, a reason) that the question before did not ask for. earlier: what was answered
     before, letters and digits alone. asks_again: what was said before is asked for once more.
     meaning: returns how near (0..1) a quote in some language is to the question; None without a
@@ -61,6 +68,7 @@ class FollowUpGuard:
     analysis: QuestionAnalysis
     kind: FollowUpKind
     own_weights: Mapping[str, float]
+    subject_weights: Mapping[str, float]
     new_kinds: bool
     earlier: tuple[str, ...]
     asks_again: bool
@@ -72,14 +80,20 @@ class FollowUpGuard:
         if self.own_weights:
             meets = self._meets_question(quote_words.union(tokenize_text(lead)), quote, language)
         else:
-            meets = self.analysis.question_type.answer_share(quote) == 1
+            meets = self._names_kind(quote_words.union(tokenize_text(lead)), quote, language)
         if not meets:
             return False
         if self.asks_again or not self._is_repeated(quote):
             return True
         if self.own_weights:
-            return self._share(quote_words) >= REPEATED_SHARE
+            return _weigh_share(self.own_weights, quote_words) >= REPEATED_SHARE
         return self.new_kinds
+
+    def _names_kind(self, words: set[str], quote: str, language: str) -> bool:
+        """Tell whether a quote names the kind of thing asked for, about what was spoken of."""
+        is_foreign = {language, self.analysis.language} == {"en", "zh"}
+        is_about = is_foreign or _weigh_share(self.subject_weights, words) >= SUBJECT_SHARE
+        return is_about and self.analysis.question_type.answer_share(quote) == 1
 
     def _meets_question(self, words: set[str], quote: str, language: str) -> bool:
         """Tell whether what the question names stands in some words, or is meant by the quote."""
@@ -87,16 +101,10 @@ class FollowUpGuard:
             return self.meaning is not None and (
                 self.meaning(quote, language) >= OTHER_LANGUAGE_MEANING
             )
-        share, least = self._share(words), WORDS_AND_MEANING[self.kind]
+        share, least = _weigh_share(self.own_weights, words), WORDS_AND_MEANING[self.kind]
         if self.meaning is None:
             return share >= WORDS_ALONE
         return share >= least or share + self.meaning(quote, language) >= least
-
-    def _share(self, words: set[str]) -> float:
-        total = sum(self.own_weights.values())
-        if not total:
-            return 1.0
-        return sum(w for word, w in self.own_weights.items() if word in words) / total
 
     def _is_repeated(self, quote: str) -> bool:
         lines = [letters for line in quote.splitlines() if (letters := _fold_letters(line))]
@@ -121,10 +129,13 @@ def guard_follow_up(
         analysis = correct_terms(analysis, correction.text)
     similarity = retriever.compare_question(analysis.text, analysis.language, mask)
 
+    compared: set[str] = set()
+
     @cache
     def measure_meaning(quote: str, language: str) -> float:
-        if similarity is None:
+        if similarity is None or len(compared) >= COMPARED_QUOTES:
             return 0.0
+        compared.add(quote)
         query = similarity.find_query(language)
         vector = retriever.embedder.embed_passages([quote])[0]
         return float(query.neutral_scale.normalise(np.array([vector @ query.vector]))[0])
@@ -171,10 +182,17 @@ def make_follow_up_guard(
         analysis=analysis,
         kind=classify_follow_up(analysis),
         own_weights=_weigh_own_words(own_words, idf),
+        subject_weights=_weigh_own_words(_find_subject(earlier_questions), idf),
         new_kinds=bool(kinds - before),
         earlier=tuple(_fold_letters(t.text) for t in history if t.role == "assistant"),
         asks_again=_asks_again(analysis, own_words, earlier_questions),
     )
+
+
+def _find_subject(earlier_questions: Sequence[QuestionAnalysis]) -> frozenset[str]:
+    """Return the own words of the last question that has any."""
+    words = (find_own_words(question) for question in reversed(earlier_questions))
+    return next(filter(None, words), frozenset())
 
 
 def _weigh_own_words(words: frozenset[str], idf: Idf) -> dict[str, float]:
@@ -187,6 +205,12 @@ def _weigh_own_words(words: frozenset[str], idf: Idf) -> dict[str, float]:
         if not weight and is_han_pair(word) and not STOPWORDS.intersection(word):
             weights[word] = max(weights.get(character, 0.0) for character in word)
     return weights
+
+
+def _weigh_share(weights: Mapping[str, float], words: set[str]) -> float:
+    """Return the share (0..1) of weighed words that stand among others; 1 of none."""
+    total = sum(weights.values())
+    return sum(w for word, w in weights.items() if word in words) / total if total else 1.0
 
 
 def _asks_again(

@@ -18,7 +18,7 @@ def turns(*texts: str) -> tuple[Turn, ...]:
     return tuple(Turn(role=roles[n % 2], text=text) for n, text in enumerate(texts))
 
 
-def admits(question: str, before: tuple[str, ...], quote: str, lead: str = "Lamps") -> bool:
+def admits(question: str, before: tuple[str, ...], quote: str, lead: str = "Furniture") -> bool:
     guard = make_follow_up_guard(analyze_question(question), turns(*before), lambda _: 1.0)
     return guard.admits(quote, lead, guard.analysis.language)
 
@@ -49,8 +49,10 @@ def test_a_question_leans_on_the_talk_by_its_form(question, kind):
         ("And the Linde?", LAMPS, "The Linde lamp costs 55 euros.", True),
         ("And the wardrobe?", LAMPS, "The Linde lamp costs 55 euros.", False),
         ("Who painted the ceiling?", LAMPS, "The Linde lamp costs 55 euros.", False),
-        ("Why?", LAMPS, "It is dear because it is made by hand.", True),
+        ("Why?", LAMPS, "The Birke is dear because it is made by hand.", True),
         ("Why?", LAMPS, "The Linde lamp costs 55 euros.", False),
+        ("How often?", LAMPS, "The Birke lamp is oiled once a year.", True),
+        ("How often?", LAMPS, "The newsletter comes once a month.", False),
         ("那椴木的呢？", LAMPS_ZH, "椴木台灯售价 420 元。", True),
         ("那衣柜呢？", LAMPS_ZH, "椴木台灯售价 420 元。", False),
         ("你们的总部在哪个城市？", LAMPS_ZH, "椴木台灯售价 420 元。", False),

@@ -132,15 +132,16 @@ class SentenceExtractor:
         if retrieval.admits is None or not ranked:
             return ranked
         floor = ADMITTED_SHARE * ranked[0].worth
-        admitted: list[ScoredUnit] = []
-        for scored in ranked[:READ_UNITS]:
-            if scored.worth < floor or len(admitted) >= self.options.most:
-                break
-            chunk = scored.passage.chunk
-            place = f"{describe_place(chunk)}\n{scored.unit.lead}"
-            if retrieval.admits(scored.unit.text, place, chunk.language):
-                admitted.append(scored)
-        return admitted
+        return [
+            scored
+            for scored in ranked[:READ_UNITS]
+            if scored.worth >= floor
+            and retrieval.admits(
+                scored.unit.text,
+                f"{describe_place(scored.passage.chunk)}\n{scored.unit.lead}",
+                scored.passage.chunk.language,
+            )
+        ]
 
     def rank_units(self, retrieval: Retrieval) -> list[ScoredUnit]:
         """Return all units of the best passages, best first."""
