@@ -43,8 +43,9 @@ class WriterNote:
     """A writer's note to the desk: why it stopped, and how many sentences it left out.
 
     reason: a code out of ``ENGINE_REASONS``. withheld: sentences that failed the check and were
-    left out.
+    left out. answerable: false where the writer says that no passage answers the question.
     """
 
     reason: str = ""
     withheld: int = 0
+    answerable: bool = True

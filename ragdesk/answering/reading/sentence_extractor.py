@@ -5,13 +5,20 @@ these are scored (``unit_scores``), the best are chosen, widened to the list or 
 they are a part of, narrowed where they are long (``unit_width``), and said.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
-from ragdesk.answering.reading.answer_units import AnswerUnit, leans_on_previous, split_units
+from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
+from ragdesk.answering.reading.choice_statements import join_parts, state_choice
+from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.question_form import read_form
+from ragdesk.answering.reading.reader_scores import read_ranked_units
 from ragdesk.answering.reading.repeated_units import drop_repeats
+from ragdesk.answering.reading.unit_choice import choose_units
+from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import (
     ExtractOptions,
     ScoredUnit,
@@ -19,9 +26,14 @@ from ragdesk.answering.reading.unit_scores import (
     weigh_terms_by_sentences,
 )
 from ragdesk.answering.reading.unit_statements import state_unit
-from ragdesk.answering.reading.unit_width import is_same_question, narrow_unit, widen_unit
+from ragdesk.answering.reading.unit_width import narrow_unit, widen_unit
+from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
+
+UNIT_SIGNALS = ("unit", "reader", "reader_best")
+# Units looked at for an answer to a follow-up, and the part of the best's worth they have.
+READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,27 +41,106 @@ class SentenceExtractor:
     """Answers a question with units chosen from its passages.
 
     document_text: returns the stored text of a document by its id. context_chunks: returns the
-    chunks around a passage in its document, itself included, in order.
+    chunks around a passage in its document, itself included, in order. is_answerable: tells
+    whether a part of a question is to be answered from what was found for it. reader: reads the
+    best units once more; None where there is none. english: compares English units.
     """
 
     embedder: Embedder
     document_text: Callable[[str], str | None]
     context_chunks: Callable[[Passage], Sequence[Chunk]]
+    is_answerable: Callable[[Retrieval], bool]
     options: ExtractOptions = field(default_factory=ExtractOptions)
+    reader: UnitReader | None = None
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
+    english: EnglishComparer | None = None
+
+    def read_passages(self, retrieval: Retrieval) -> Retrieval:
+        """Rank the units of a retrieval's passages, and add signals of what they hold.
+
+        ``unit``: closeness of the nearest unit to the question. ``reader``: how likely one of the
+        units answers, by the trained reader; ``reader_best``: how likely the best one does (0..1).
+        Of a question with several parts each is read, and the best counts.
+        """
+        if retrieval.parts:
+            parts = tuple(map(self.read_passages, retrieval.parts))
+            signals = dict(retrieval.signals)
+            for part in parts:
+                for name in UNIT_SIGNALS:
+                    signals[name] = max(signals.get(name, 0.0), part.signals.get(name, 0.0))
+            return replace(retrieval, parts=parts, signals=signals)
+        ranked = self._rank_units(retrieval, self._read_texts(retrieval))
+        if not ranked:
+            return retrieval
+        signals = {
+            **retrieval.signals,
+            "unit": max(0.0, *(scored.closeness or 0.0 for scored in ranked)),
+        }
+        if self.reader is not None:
+            question = retrieval.part or retrieval.analysis.text
+            ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)
+            best = float(reading.scores.max())
+            signals |= {"reader": reading.answerable, "reader_best": 1 / (1 + math.exp(-best))}
+        return replace(retrieval, ranked_units=tuple(ranked), signals=signals)
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
-        """Return the quoted statements that answer a question; none if no unit fits."""
+        """Return the quoted statements that answer a question; none if no unit fits.
+
+        Each part of a question is answered by itself, and one that is not answered is named.
+        """
+        language = retrieval.analysis.language
+        if not retrieval.parts:
+            return self._answer_part(retrieval, language)
+        parts = [replace(part, admits=retrieval.admits) for part in retrieval.parts]
+        answers = [
+            (
+                part.part,
+                self._answer_part(part, language) if self.is_answerable(part) else [],
+            )
+            for part in parts
+        ]
+        return join_parts(answers, language)
+
+    def _answer_part(self, retrieval: Retrieval, language: str) -> list[Statement]:
         texts = self._read_texts(retrieval)
-        ranked = self._rank_units(retrieval, texts)
+        ranked = self._keep_admitted(
+            retrieval.ranked_units or self._rank_units(retrieval, texts), retrieval
+        )
         if not ranked or ranked[0].worth <= 0:
             return []
         weights = weigh_terms_by_sentences(retrieval)
-        statements: list[Statement] = []
-        for unit in self._order_units(self._choose_units(ranked, retrieval)):
+        parts = [scored for scored in ranked if not scored.unit.is_whole]
+        wholes = [scored for scored in ranked if scored.unit.is_whole]
+        choice = choose_units(
+            read_form(retrieval.analysis, retrieval.part),
+            [*drop_repeats(parts, retrieval), *wholes],
+            weights,
+            named_instead=retrieval.named_instead,
+        )
+
+        def state(unit: AnswerUnit, earlier: Sequence[Statement]) -> list[Statement]:
             text = texts[unit.passage.chunk.document]
-            narrow = narrow_unit(unit, text, weights)
-            statements += state_unit(narrow, text, retrieval, statements[-1:])
-        return statements
+            whole = widen_unit(unit, [scored.unit for scored in wholes], retrieval)
+            return state_unit(narrow_unit(whole, text, weights), text, retrieval, earlier[-1:])
+
+        return state_choice(choice, language, state)
+
+    def _keep_admitted(
+        self, ranked: Sequence[ScoredUnit], retrieval: Retrieval
+    ) -> Sequence[ScoredUnit]:
+        """Keep of a follow-up's units those that may answer it and are about its subject."""
+        if retrieval.admits is None or not ranked:
+            return ranked
+        floor = ADMITTED_SHARE * ranked[0].worth
+        admitted: list[ScoredUnit] = []
+        for scored in ranked[:READ_UNITS]:
+            if scored.worth < floor or len(admitted) >= self.options.most:
+                break
+            chunk = scored.passage.chunk
+            place = f"{describe_place(chunk)}\n{scored.unit.lead}"
+            if retrieval.admits(scored.unit.text, place, chunk.language):
+                admitted.append(scored)
+        return admitted
 
     def rank_units(self, retrieval: Retrieval) -> list[ScoredUnit]:
         """Return all units of the best passages, best first."""
@@ -66,7 +157,10 @@ class SentenceExtractor:
 
     def _rank_units(self, retrieval: Retrieval, texts: dict[str, str]) -> list[ScoredUnit]:
         scorer = UnitScorer(
-            embedder=self.embedder, context_chunks=self.context_chunks, options=self.options
+            embedder=self.embedder,
+            context_chunks=self.context_chunks,
+            options=self.options,
+            english=self.english,
         )
         return scorer.rank_units(self.read_units(retrieval, texts), retrieval)
 
@@ -75,39 +169,3 @@ class SentenceExtractor:
         passages = retrieval.passages[: self.options.passages]
         documents = dict.fromkeys(passage.chunk.document for passage in passages)
         return {document: self.document_text(document) or "" for document in documents}
-
-    def _choose_units(self, ranked: Sequence[ScoredUnit], retrieval: Retrieval) -> list[AnswerUnit]:
-        """Take the best unit, a second one nearly as good, and the ones they refer back to.
-
-        A unit that is a part of a chosen list or FAQ entry is not said again.
-        """
-        parts = [scored for scored in ranked if not scored.unit.is_whole]
-        wholes = [scored.unit for scored in ranked if scored.unit.is_whole]
-        best, most = parts[0], self.options.most
-        distinct = drop_repeats(parts, retrieval)
-        most_first = 1 if is_same_question(best.unit, retrieval) else 2
-        chosen = [s for s in distinct[:most_first] if s.worth >= self.options.second * best.worth]
-        places = {s.position: s for s in parts}
-        for scored in tuple(chosen):
-            earlier = places.get(scored.position - 1)
-            if (
-                earlier
-                and earlier.passage is scored.passage
-                and earlier not in chosen
-                and not scored.unit.above
-                and leans_on_previous(scored.text)
-            ):
-                chosen.append(earlier)
-        units: list[AnswerUnit] = []
-        for scored in chosen[:most]:
-            unit = widen_unit(scored.unit, wholes, retrieval)
-            if unit not in units and not any(other.contains(unit) for other in units):
-                units = [*(other for other in units if not unit.contains(other)), unit]
-        return units
-
-    def _order_units(self, units: Sequence[AnswerUnit]) -> list[AnswerUnit]:
-        """Return units in the order of the documents, these by their best unit."""
-        order = list(dict.fromkeys(unit.passage.chunk.document for unit in units))
-        return sorted(
-            units, key=lambda unit: (order.index(unit.passage.chunk.document), unit.core_span)
-        )

@@ -11,16 +11,20 @@ tests.lab.quality.extraction`` makes them.
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit
+from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
+BROAD_PASSAGES = 8
+"""Of so many passages the best unit is looked at closely whatever it is worth: the words of a
+question that is asked in other words find its passage at times, and its sentence never."""
 _CACHED_UNITS = 4096
 _NO_WORDS: frozenset[str] = frozenset()
 
@@ -42,9 +46,12 @@ class ExtractOptions:
     close: so many best sentences are compared with the question by the model, where it reads both.
     margin: sentences worth less than the best by more than this are not close.
     cosine: worth of that comparison (``indexes.similarity``).
+    compared: so many English units are compared with an English question by the packaged English
+        model, in place of the close ones; the best of each passage are among them.
+    english: worth of the cosine of that comparison.
     """
 
-    passages: int = 5
+    passages: int = 8
     most: int = 3
     second: float = 0.6
     passage: float = 0.8
@@ -55,15 +62,21 @@ class ExtractOptions:
     close: int = 3
     margin: float = 0.4
     cosine: float = 0.8
+    compared: int = 16
+    english: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredUnit:
-    """A unit and what it is worth. position: its place among the units of its passage."""
+    """A unit and what it is worth. position: its place among the units of its passage.
+
+    closeness: to the question by a model's vectors (0..1); None where it was not compared.
+    """
 
     unit: AnswerUnit
     worth: float
     position: int
+    closeness: float | None = None
 
     @property
     def passage(self) -> Passage:
@@ -78,11 +91,15 @@ class ScoredUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitScorer:
-    """Scores units. context_chunks: returns the chunks around a passage, itself included."""
+    """Scores units. context_chunks: returns the chunks around a passage, itself included.
+
+    english: compares English units; None where another model was chosen for the collection.
+    """
 
     embedder: Embedder
     context_chunks: Callable[[Passage], Sequence[Chunk]]
-    options: ExtractOptions = ExtractOptions()
+    options: ExtractOptions = field(default_factory=ExtractOptions)
+    english: EnglishComparer | None = None
 
     def rank_units(self, units: Sequence[AnswerUnit], retrieval: Retrieval) -> list[ScoredUnit]:
         """Return units with their worth, best first.
@@ -102,7 +119,10 @@ class UnitScorer:
             before = _read_words(unit.core) if unit.kind != "row" else _NO_WORDS
             parts.append(ScoredUnit(unit, worth, len(parts)))
         ranked = sorted(parts, key=_ranking_key)
-        ranked = self._compare_by_model(ranked, retrieval)
+        if self.english is not None and retrieval.analysis.language == "en":
+            ranked = self._compare_english(self.english, ranked, retrieval)
+        else:
+            ranked = self._compare_by_model(ranked, retrieval)
         return _insert_wholes(units, ranked)
 
     def _weigh_unit(
@@ -139,23 +159,58 @@ class UnitScorer:
         last = analyze_sentences(earlier[-1].text) if earlier else ()
         return (first[0].words if first else _NO_WORDS, last[-1].words if last else _NO_WORDS)
 
+    def _compare_english(
+        self, compare: EnglishComparer, ranked: list[ScoredUnit], retrieval: Retrieval
+    ) -> list[ScoredUnit]:
+        """Compare many units of English passages by the English model."""
+        chosen = choose_broadly(
+            [scored for scored in ranked if scored.passage.chunk.language == "en"],
+            self.options.compared,
+        )
+        question = retrieval.part or retrieval.analysis.text
+        cosines = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
+        closeness = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
+        compared = [
+            _add_closeness(scored, closeness[scored.position], self.options.english)
+            if scored.position in closeness
+            else scored
+            for scored in ranked
+        ]
+        return sorted(compared, key=_ranking_key)
+
     def _compare_by_model(self, ranked: list[ScoredUnit], retrieval: Retrieval) -> list[ScoredUnit]:
         """Compare the few best units by the embedding model, where it reads the question."""
         options = self.options
         if retrieval.similarity is None or not options.cosine:
             return ranked
         close = [s for s in ranked[: options.close] if ranked[0].worth - s.worth <= options.margin]
-        if len(close) < 2:  # noqa: PLR2004 (nothing to decide)
+        if not close:
             return ranked
         similarities = retrieval.similarity.compare(
             self.embedder.embed_passages([scored.unit.reading_text for scored in close]),
             [scored.passage.chunk.language for scored in close],
         )
         close = [
-            replace(scored, worth=scored.worth + options.cosine * similarity)
+            _add_closeness(scored, similarity, options.cosine)
             for scored, similarity in zip(close, similarities.tolist(), strict=True)
         ]
         return [*sorted(close, key=lambda scored: -scored.worth), *ranked[len(close) :]]
+
+
+def choose_broadly(ranked: Sequence[ScoredUnit], most: int) -> list[ScoredUnit]:
+    """Choose units to look at closely: the best of each passage, then the best of all.
+
+    ranked: best first. Lists and whole FAQ entries are left out; they go by their parts.
+    """
+    parts = [scored for scored in ranked if not scored.unit.is_whole]
+    heads: dict[int, ScoredUnit] = {}
+    for scored in parts:
+        if scored.unit.rank < BROAD_PASSAGES:
+            heads.setdefault(scored.unit.rank, scored)
+    first = sorted(heads.values(), key=lambda scored: scored.unit.rank)[:most]
+    places = {scored.position for scored in first}
+    rest = [scored for scored in parts if scored.position not in places]
+    return [*first, *rest[: most - len(first)]]
 
 
 def weigh_terms_by_sentences(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
@@ -183,6 +238,16 @@ def _insert_wholes(units: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit]) ->
             whole = ScoredUnit(unit, best.worth, best.position)
             wholes_behind.setdefault(best.position, []).append(whole)
     return [scored for part in ranked for scored in (part, *wholes_behind.get(part.position, ()))]
+
+
+def _add_closeness(scored: ScoredUnit, closeness: float, weight: float) -> ScoredUnit:
+    return replace(scored, worth=scored.worth + weight * closeness, closeness=closeness)
+
+
+def _write_below_heading(unit: AnswerUnit) -> str:
+    """Write a unit below the last of its headings: a sentence alone leaves out what it is about."""
+    heading = unit.lead.partition("\n")[0].rpartition("›")[2].strip()
+    return f"{heading}. {unit.reading_text}" if heading else unit.reading_text
 
 
 def _ranking_key(scored: ScoredUnit) -> tuple[float, int, int]:

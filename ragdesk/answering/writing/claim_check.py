@@ -17,6 +17,7 @@ from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import ClaimVerdict
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, has_words, heading_words
 from ragdesk.answering.statement import Quote, Statement
+from ragdesk.answering.writing.foreign_evidence import ForeignEvidence, ForeignEvidenceReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,15 @@ class _EvidenceSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimChecker:
-    """Checks sentences. idf: weighs words by the collection. judge: a second reader, or None."""
+    """Checks sentences. idf: weighs words by the collection. judge: a second reader, or None.
+
+    foreign: reads evidence in the other language; None where only words are compared.
+    """
 
     options: VerifyOptions
     idf: Idf
     judge: EntailmentJudge | None = None
+    foreign: ForeignEvidenceReader | None = None
 
     def __call__(self, claim: str, cited: Sequence[Passage], question: str = "") -> Statement:
         """Check a claim against its passages; return a statement with support, quotes and verdict.
@@ -82,21 +87,37 @@ class ClaimChecker:
             if affirms is None:
                 return Statement(claim, (), 1.0, ClaimVerdict.NO_CLAIM)
             return self._check_polar(claim, pieces, question, affirms=affirms)
+        if evidence := self._read_foreign(statement, cited, pieces, question):
+            verdict = self._support_verdict(evidence.support, evidence.conflicts)
+            quotes = _make_quotes([pieces[i] for i in evidence.sentences])
+            return Statement(claim, quotes, evidence.support, verdict, evidence.conflicts)
         at, _ = choose_pieces(words, [piece.words for piece in pieces], self.idf)
         chosen = [pieces[i] for i in at] or pieces[:1]
         evidence_words = frozenset().union(
             *(p.words | heading_words(p.passage.chunk) for p in chosen)
         )
         support = compute_coverage(words, evidence_words, self.idf)
-        evidence = "\n".join(piece.text for piece in chosen)
+        text = "\n".join(piece.text for piece in chosen)
         if self.judge:
-            support = (support + self.judge(statement, evidence)) / 2
+            support = (support + self.judge(statement, text)) / 2
         passage_texts = [passage.chunk.indexed_text for passage in cited]
-        conflicts = find_contradictions(statement, evidence, context=[*passage_texts, question])
+        conflicts = find_contradictions(statement, text, context=[*passage_texts, question])
         verdict = self._support_verdict(support, conflicts)
-        if contradicts_polarity(claim, evidence, question):
+        if contradicts_polarity(claim, text, question):
             verdict = ClaimVerdict.UNSUPPORTED
         return Statement(claim, _make_quotes(chosen), support, verdict, tuple(conflicts))
+
+    def _read_foreign(
+        self,
+        statement: str,
+        cited: Sequence[Passage],
+        pieces: Sequence[_EvidenceSentence],
+        question: str,
+    ) -> ForeignEvidence | None:
+        if self.foreign is None:
+            return None
+        context = [passage.chunk.indexed_text for passage in cited]
+        return self.foreign(statement, [piece.text for piece in pieces], context, question)
 
     def _check_polar(
         self, claim: str, pieces: Sequence[_EvidenceSentence], question: str, *, affirms: bool

@@ -86,6 +86,7 @@ def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
             embedder=embed,
             document_text=part.index.read_text_by_id,
             context_chunks=around,
+            is_answerable=lambda _: True,
             options=options,
         )
         ranked = [(case, best_parts(extract, retrieval)) for case, retrieval in part.pairs]
