@@ -28,7 +28,11 @@ def parse(body: bytes, uri: str) -> Document:
     sample = list(islice(rows, table_rows.HEADER_SAMPLE))
     titles = table_rows.count_title_rows(sample)
     for row in sample[:titles]:
-        builder.add_paragraph(", ".join(filter(None, row)))
+        words = ", ".join(filter(None, map(str.strip, row)))
+        if builder.path or not words:
+            builder.add_paragraph(words)
+        else:
+            builder.add_heading(1, words)  # it leads the rows, so that they are found by it
     table_rows.write_table(builder, chain(sample[titles:], rows))
     return builder.build_document(title=PurePosixPath(uri).stem, media_type=CSV_TYPE)
 

@@ -216,10 +216,16 @@ class _PassageSplitter:
             return
         entries = find_faq_entries(text, self._chunk)
         self._entries = [e for e in entries if not self._is_code(e.question)]
-        self._lists = [x for x in find_lists(text, self._chunk) if not self._is_code(x.items[0])]
+        self._lists = [x for x in find_lists(text, self._chunk) if self._is_list(x)]
         tables = find_table_blocks(text, self._chunk)
         self._tables = [table for table in tables if not self._is_code(table)]
         self._unquoted = find_unquoted_lines(text, self._chunk)
+
+    def _is_list(self, block: ListBlock) -> bool:
+        """Tell whether what looks like a list is one: no code, and no numbered questions."""
+        first_lines = [self._text[slice(*self._first_line(item))] for item in block.items]
+        asks = sum(map(is_question_sentence, first_lines))
+        return not self._is_code(block.items[0]) and 2 * asks <= len(first_lines)
 
     def _is_code(self, span: Span) -> bool:
         return any(block.code[0] <= span[0] < block.code[1] for block in self._code)
@@ -261,11 +267,13 @@ class _PassageSplitter:
             (item, block)
             for block in self._lists
             for item in block.items
-            if start <= item[0] and item[1] <= end and self._is_short(item)
+            if start <= item[0] and item[1] <= end and self._is_one_unit(item)
         ]
 
-    def _is_short(self, item: Span) -> bool:
-        return text_width(self._text[slice(*item)]) <= LONGEST_ITEM
+    def _is_one_unit(self, item: Span) -> bool:
+        """Tell whether an item is short, and no question with its answer."""
+        asks = any(item[0] <= entry.question[0] < item[1] for entry in self._entries)
+        return not asks and text_width(self._text[slice(*item)]) <= LONGEST_ITEM
 
     def _make_sentences(self, holes: Sequence[Span]) -> Iterator[AnswerUnit]:
         before = ""

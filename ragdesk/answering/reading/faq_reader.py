@@ -11,6 +11,7 @@ from itertools import pairwise
 from indexes.chunk import Chunk
 from indexes.text.sentences import Span
 from ragdesk.answering.reading.document_lines import list_lines, trim_span
+from ragdesk.answering.reading.list_reader import read_marker_kind
 
 LONGEST_ANSWER = 600  # characters of an answer in prose that is taken for one
 
@@ -68,12 +69,20 @@ def _find_prose_entries(text: str, lines: Sequence[Span]) -> list[FaqEntry]:
     asks = [n for n, span in enumerate(lines) if _is_question_line(text[slice(*span)])]
     entries = []
     for n, after in pairwise([*asks, len(lines)]):
-        if n + 1 == after:
+        end = _find_answer_end(text, lines, n, after)
+        if n + 1 == end:
             continue
-        answer = _skip_mark(text, lines[n + 1][0], lines[after - 1][1])
+        answer = _skip_mark(text, lines[n + 1][0], lines[end - 1][1])
         if answer and answer[1] - answer[0] <= LONGEST_ANSWER:
             entries.append(FaqEntry(question=lines[n], answer=answer))
     return entries
+
+
+def _find_answer_end(text: str, lines: Sequence[Span], n: int, after: int) -> int:
+    """Return the line behind an answer: of a question in a list, where the next item begins."""
+    mark = read_marker_kind(text[slice(*lines[n])])
+    items = (m for m in range(n + 1, after) if read_marker_kind(text[slice(*lines[m])]) == mark)
+    return next(items, after) if mark else after
 
 
 def _is_question_line(line: str) -> bool:

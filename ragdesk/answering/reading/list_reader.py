@@ -58,6 +58,22 @@ def is_list_item(line: str) -> bool:
     return starts_list_item(line) or bool(_STEP_ITEM.match(line))
 
 
+def read_marker_kind(line: str) -> str:
+    """Return what marks an item of a list: a sign, "1" or "一" with the mark behind it; else "".
+
+    >>> read_marker_kind("2) Pay"), read_marker_kind("二、付款"), read_marker_kind("- Pay")
+    ('1)', '一、', '-')
+    >>> read_marker_kind("Pay")
+    ''
+    """
+    if not is_list_item(line):
+        return ""
+    number = _NUMBER_MARK.match(line)
+    if not number:
+        return line.lstrip()[0]
+    return ("1" if number[1].isdecimal() else "一") + number[0].strip()[-1]
+
+
 def leads_in(sentence: str) -> bool:
     """Tell whether a sentence leads in what follows: it ends with a colon."""
     return bool(_LEAD_IN.search(sentence[-40:]))

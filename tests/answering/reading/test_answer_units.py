@@ -199,3 +199,23 @@ def test_long_sentences_are_cut_at_clauses():
     units = read_units("walk.txt", ", then ".join([clause] * 12) + ".\n")
     assert len(units) > 2
     assert all(len(unit.core) <= 400 for unit in units)
+
+
+@pytest.mark.parametrize(
+    ("uri", "body"),
+    [
+        (
+            "锁.txt",
+            "一、门锁为什么响？\n电量不足时会响。\n\n二、忘记密码怎么办？\n请联系客服重置。\n",
+        ),
+        (
+            "lock.md",
+            "1. Why does it beep?\n\n   The battery is low.\n2. Where is the key?\n\n   Under it.\n",
+        ),
+    ],
+)
+def test_numbered_questions_are_entries_and_no_list(uri, body):
+    units = read_units(uri, body)
+    assert {unit.kind for unit in units} <= {"faq", "sentence", "definition"}
+    assert len([unit for unit in units if unit.kind == "faq"]) == 2
+    assert not any("？" in unit.text or "?" in unit.text for unit in units)
