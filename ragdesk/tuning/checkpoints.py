@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from ragdesk.errors import SettingsError
 
-STATE_FILE, WEIGHTS_FILE = "state.json", "weights.safetensors"
+STATE_FILE, CHECKPOINT_WEIGHTS = "state.json", "weights.safetensors"
 
 
 def write_checkpoint(
@@ -21,7 +21,7 @@ def write_checkpoint(
 ) -> None:
     """Write a checkpoint in place of the one that is there; a killed training leaves one whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"step-{state['step']}-{WEIGHTS_FILE}"
+    name = f"step-{state['step']}-{CHECKPOINT_WEIGHTS}"
     draft = folder / f".tmp-{name}"
     save_file(dict(arrays), draft)
     _sync_file(draft)
@@ -30,7 +30,7 @@ def write_checkpoint(
     note.write_text(json.dumps({**state, "weights": name}, indent=1), encoding="utf-8")
     _sync_file(note)
     note.replace(folder / STATE_FILE)
-    for old in folder.glob(f"step-*-{WEIGHTS_FILE}"):
+    for old in folder.glob(f"step-*-{CHECKPOINT_WEIGHTS}"):
         if old.name != name:
             old.unlink()
 

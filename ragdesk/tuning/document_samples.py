@@ -20,7 +20,7 @@ SUFFIXES = frozenset({".md", ".txt", ".html", ".csv"})
 _NUMBER = re.compile(r"^[\d.\s#§()]+")
 
 
-class DocumentReader:
+class HeadingReader:
     """Reads documents. A section is a heading with what stands under it, up to the next one."""
 
     def __init__(self, name: str) -> None:

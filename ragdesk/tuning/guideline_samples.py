@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ingest.parse.registry import parse_document
-from ragdesk.tuning.document_samples import DocumentReader
+from ragdesk.tuning.document_samples import HeadingReader
 from ragdesk.tuning.reader_samples import SampleSource
 
 
 def read_guidelines(name: str, file: Path) -> SampleSource:
     """Return the steps of a file of guidelines, and the names of its flows as questions."""
     flows = json.loads(file.read_text(encoding="utf-8"))
-    reader = DocumentReader(name)
+    reader = HeadingReader(name)
     for title, flow in flows.items():
         lines = [f"# {title}", ""]
         for subflow, content in flow["subflows"].items():

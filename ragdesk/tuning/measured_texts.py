@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from indexes.text.folding import normalise_text
-from indexes.text.scripts import detect_language
 from indexes.text.sentences import split_sentences
 from ragdesk.errors import SettingsError
 from ragdesk.tuning.reader_samples import SampleSource, SourceQuestion
 
-SHORTEST_SENTENCE = {"en": 40, "zh": 16}  # characters from which a sentence is some text's own
+# Bytes from which a sentence is some text's own: 40 letters of English, 14 Han characters.
+SHORTEST_SENTENCE = 40
 _TEXT_SUFFIXES = frozenset({".md", ".txt", ".html", ".csv"})
 
 
@@ -54,7 +54,7 @@ def read_measured_texts(paths: Sequence[Path]) -> MeasuredTexts:
                     continue
                 for start, end in split_sentences(text):
                     sentence = text[start:end]
-                    if len(sentence) >= SHORTEST_SENTENCE.get(detect_language(sentence), 40):
+                    if len(sentence.encode(errors="replace")) >= SHORTEST_SENTENCE:
                         sentences.setdefault(_fold(sentence), str(file))
     return MeasuredTexts(sentences, questions)
 

@@ -33,19 +33,19 @@ from ragdesk.tuning.reader_training import (
     ReaderTraining,
     TrainingOptions,
     TrainingStep,
+    judge_scores,
     score_held_out,
     split_held_out,
-    weigh_scores,
 )
 from ragdesk.tuning.sample_encoding import encode_sample
 
 LEAST_HELD_OUT = 20  # samples below which a comparison says nothing
 CALIBRATION_PAIRS = 200  # of which the ranges of activations are taken
-LEAST_GAIN = 0.002  # of the score on what is held out, from which a new reader is better
+LEAST_IMPROVEMENT = 0.002  # of the score on what is held out, from which a new reader is better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobOptions:
+class TuningOptions:
     """How a reader is trained.
 
     weights: the packaged embedder's file. tokenizer: its pieces. start: a reader to train further;
@@ -69,7 +69,7 @@ class JobOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobReport:
+class TuningReport:
     """What a training came to. words: what sharing words with the question gives.
 
     before: the reader that it started from; None where it started from the embedder.
@@ -85,13 +85,13 @@ class JobReport:
     def helped(self) -> bool:
         """Tell whether the new reader is better than what was there before it."""
         old = self.before or self.words
-        return self.after.worth >= old.worth + LEAST_GAIN
+        return self.after.worth >= old.worth + LEAST_IMPROVEMENT
 
 
 class ReaderJob:
     """One training from samples to a file."""
 
-    def __init__(self, options: JobOptions) -> None:
+    def __init__(self, options: TuningOptions) -> None:
         check_weights(options.weights)
         self._options = options
         self._weights = QuantisedWeights(options.weights)
@@ -118,17 +118,17 @@ class ReaderJob:
         observe: Callable[[TrainingStep], None],
         *,
         resumes: bool = False,
-    ) -> JobReport:
+    ) -> TuningReport:
         """Train on samples, a part held out. The trainer holds the best weights afterwards."""
         options = self._options
         learnt, held_out = self.part_samples(samples)
-        words = weigh_scores(held_out.encoded, [score_words(s) for s in held_out.plain])
+        words = judge_scores(held_out.encoded, [score_words(s) for s in held_out.plain])
         before = score_held_out(self.trainer, held_out.encoded) if self._start else None
         training = ReaderTraining(self.trainer, options.training, options.folder, observe)
         if resumes and not training.resume():
             raise SettingsError(f"There is no checkpoint in {options.folder} to go on from.")
         after = training.run(learnt.encoded, held_out.encoded)
-        return JobReport(
+        return TuningReport(
             samples=len(learnt.encoded),
             held_out=len(held_out.encoded),
             words=words,
@@ -191,7 +191,9 @@ def score_words(sample: ReaderSample) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.array(shares, dtype=np.float32)
 
 
-def write_card(report: JobReport, sources: Sequence[Any], options: JobOptions) -> dict[str, Any]:
+def write_card(
+    report: TuningReport, sources: Sequence[Any], options: TuningOptions
+) -> dict[str, Any]:
     """Return what a reader's file says of itself."""
     return {
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),

@@ -80,10 +80,10 @@ def score_held_out(trainer: ReaderTrainer, samples: Sequence[EncodedSample]) -> 
     scores: list[NDArray[np.float32]] = []
     for first in range(0, len(samples), 32):
         scores += trainer.score_samples(samples[first : first + 32])
-    return weigh_scores(samples, scores)
+    return judge_scores(samples, scores)
 
 
-def weigh_scores(
+def judge_scores(
     samples: Sequence[EncodedSample], scores: Sequence[NDArray[np.float32]]
 ) -> HeldOutScore:
     """Weigh the scores of samples against what is right."""

@@ -9,13 +9,15 @@ from typing import Any
 
 from indexes.errors import ModelMissing
 from ragdesk.tuning.on_torch import TrainingRates
-from ragdesk.tuning.reader_job import JobOptions, ReaderJob
+from ragdesk.tuning.reader_job import ReaderJob, TuningOptions
 from ragdesk.tuning.reader_samples import ReaderSample
 
 TRIAL_SAMPLES = 1_500  # at most that one trial learns from
 
 
-def choose_rates(options: JobOptions, samples: Sequence[ReaderSample], trials: int) -> JobOptions:
+def choose_rates(
+    options: TuningOptions, samples: Sequence[ReaderSample], trials: int
+) -> TuningOptions:
     """Return options with the rates that did best in so many trials. Raises ModelMissing."""
     try:
         import optuna  # noqa: PLC0415 - an extra

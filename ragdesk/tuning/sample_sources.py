@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ragdesk.tuning.document_samples import DocumentReader
+from ragdesk.tuning.document_samples import HeadingReader
 from ragdesk.tuning.guideline_samples import read_guidelines
 from ragdesk.tuning.measured_texts import (
     MeasuredTexts,
@@ -94,7 +94,7 @@ def _iter_sources(options: SourceOptions) -> Iterator[SampleSource]:
         reader = SquadReader(file.stem, skipped=options.skipped, kept_traditional=TRADITIONAL_SHARE)
         yield reader.read_source(file)
     for folder in options.documents:
-        yield DocumentReader(folder.name).read_folder(folder)
+        yield HeadingReader(folder.name).read_folder(folder)
     for file in options.guidelines:
         yield read_guidelines(file.stem, file)
     if options.tables:

@@ -46,4 +46,4 @@ def test_tables_have_a_row_for_each_way_and_tell_what_was_answered():
     lines = write_tables(asked).splitlines()
     assert any(line.startswith("| lights | all | 12 | reader | 1.000") for line in lines)
     assert any(line.startswith("| lights | all | 12 | words | 0.000") for line in lines)
-    assert "| lights | 12 | reader | 1.000 | 0.000 |" in lines
+    assert "| lights | 12 / 12 | reader | 1.000 | 0.000 |" in lines

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ragdesk.errors import SettingsError
-from ragdesk.tuning.document_samples import DocumentReader
+from ragdesk.tuning.document_samples import HeadingReader
 from ragdesk.tuning.reader_samples import (
     ReaderSample,
     SampleMaker,
@@ -165,7 +165,7 @@ def test_a_heading_asks_and_its_section_answers(tmp_path):
         "## Orders for parties\n\n- Order two days before.\n- Trays hold twelve rolls.\n",
         encoding="utf-8",
     )
-    samples = make_samples(DocumentReader("bakery").read_folder(tmp_path))
+    samples = make_samples(HeadingReader("bakery").read_folder(tmp_path))
     sample = samples["Opening hours"]
     right = {sample.units[place].text for place in sample.answers}
     assert right == {"We open at six.", "On Sundays we stay shut."}

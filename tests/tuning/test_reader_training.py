@@ -19,7 +19,7 @@ from ragdesk.answering.reading.reader_weights import read_reader_weights
 from ragdesk.answering.reading.unit_reader import ReaderInput
 from ragdesk.errors import SettingsError
 from ragdesk.tuning.on_torch import ReaderShape
-from ragdesk.tuning.reader_job import JobOptions, ReaderJob
+from ragdesk.tuning.reader_job import ReaderJob, TuningOptions
 from ragdesk.tuning.reader_samples import ReaderSample, SampleMaker
 from ragdesk.tuning.reader_training import TrainingOptions, TrainingStep
 from ragdesk.tuning.reader_trials import choose_rates
@@ -61,7 +61,7 @@ def make_job(model: ModelFiles, folder: Path, **changes: object) -> ReaderJob:
         "threads": 1,
         **changes,
     }
-    return ReaderJob(JobOptions(**settings))  # type: ignore[arg-type]
+    return ReaderJob(TuningOptions(**settings))  # type: ignore[arg-type]
 
 
 def score_by_torch(job: ReaderJob, model: ModelFiles, units: Sequence[ReaderInput]) -> list[float]:

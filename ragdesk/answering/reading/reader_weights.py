@@ -25,7 +25,7 @@ PACKAGED_READER = Path(__file__).with_name("reader_weights.safetensors")
 READER_FORMAT = 1
 _SCALES, _RANGES = ".scales", "ranges/"
 
-Floats = NDArray[np.float32]
+_Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +39,16 @@ class ReaderWeights:
 
     layers: int
     trained: int
-    matrices: Mapping[str, Floats]
-    ranges: Mapping[str, Floats]
+    matrices: Mapping[str, _Floats]
+    ranges: Mapping[str, _Floats]
     card: Mapping[str, Any]
     digest: str
 
 
 def write_reader_weights(  # noqa: PLR0913, all that a reader is
     file: Path,
-    matrices: Mapping[str, Floats],
-    ranges: Mapping[str, Floats],
+    matrices: Mapping[str, _Floats],
+    ranges: Mapping[str, _Floats],
     *,
     layers: int,
     trained: int,
@@ -122,7 +122,7 @@ def hash_reader_weights(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _restore_matrix(array: NDArray[Any], scales: Floats | None) -> Floats:
+def _restore_matrix(array: NDArray[Any], scales: _Floats | None) -> _Floats:
     if scales is None:
         return np.asarray(array, dtype=np.float32)
     return np.asarray(array.astype(np.float32) * scales[:, None], dtype=np.float32)

@@ -1,17 +1,18 @@
 """Measure the trained reader: on, off, beside words and beside the embedder's z-score.
 
-    python -m tests.lab.quality.reader --xquad DIR --cmrc FILE [--most 200] [--reader FILE]
+    python -m tests.lab.quality.reader --keep DIR --xquad DIR --cmrc FILE [--most 200] [--sets DIR]
 
-A unit is right when it is of the paragraph that answers and holds a gold answer. Whether there is
-an answer at all is measured with the question's paragraph in sight, and with that paragraph alone
-taken out: what else the article says stays. Writes "Reader" of RESULTS.md with ``--write``.
+A unit is right when it is of the paragraph that answers and holds a gold answer, or where evidence
+is quoted, when it holds any of that. Whether there is an answer at all is measured with the
+question's paragraph in sight, and with that paragraph alone taken out, so that what else the
+article says stays; in the sample company and the visible sets by their own unanswerable questions.
+Writes "Reader" of RESULTS.md with ``--write``.
 """
 
 import argparse
 import json
-import random
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -22,12 +23,11 @@ from sklearn.linear_model import LogisticRegression
 
 from eval.abstention_metrics import compute_auroc
 from eval.case import Case
-from eval.imports import squad
+from eval.evidence import locate_evidence
+from eval.evidence_spans import covers_evidence
 from eval.stats import estimate_mean
 from indexes.chunk import Chunk, SearchFilter
-from indexes.embedding.background import measure_background
 from indexes.embedding.model_files import PACKAGED_MODEL, find_model
-from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
@@ -38,12 +38,17 @@ from ragdesk.answering.reading.sentence_extractor import (
     SentenceExtractor,
 )
 from ragdesk.answering.reading.unit_reader import ReaderInput, UnitReader, list_inputs
-from ragdesk.answering.retrieval.retriever import Retriever
-from tests.lab.open_sets import Remembering, embedder, opened, written
+from ragdesk.settings import Settings
+from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.extraction import right
+from tests.lab.quality.retrieval_sets import (
+    RetrievalSet,
+    add_set_arguments,
+    iter_sets,
+    match_documents,
+)
 from tests.lab.results import write_section
 
-SEED = 20261130
 REFUSED = 0.1  # of the answerable questions, at which answered ones without an answer are counted
 WAYS: Mapping[str, tuple[str, ...]] = {
     "words": ("words",),
@@ -88,42 +93,47 @@ class AskedOnce:
 
 
 class ReaderTrial:
-    """Asks the questions of one set."""
+    """Asks the questions of one set. paragraphs: its documents are paragraphs of articles."""
 
-    def __init__(
-        self, name: str, index: Index, embed: Remembering, reader: UnitReader, units: int
-    ) -> None:
-        self._name, self._embed, self._reader, self._units = name, embed, reader, units
-        self._retrieve = Retriever(
-            index=index, embedder=embed, background=measure_background(embed)
-        )
+    def __init__(self, part: RetrievalSet, reader: UnitReader, units: int) -> None:
+        opened = part.collection
+        self._part, self._reader, self._units = part, reader, units
+        self._retrieve = opened.retrieve
         self._rank = SentenceExtractor(
-            embedder=embed,
-            document_text=index.read_text_by_id,
+            embedder=self._retrieve.embedder,
+            document_text=opened.index.read_text_by_id,
             context_chunks=self._retrieve.context_chunks,
             options=ExtractOptions(cosine=0.0),
         )
-        self._uris = frozenset(listed.uri for listed in index.iter_documents())
+        self._uris = frozenset(listed.uri for listed in opened.documents)
+        self.paragraphs = part.find_right is match_documents
 
-    def iter_asked(
-        self, cases: Sequence[Case], articles: Mapping[str, set[str]]
-    ) -> Iterator[AskedOnce]:
-        """Ask each question of all paragraphs, of its article, and of all but its paragraph."""
-        for case in cases:
+    def iter_asked(self) -> Iterator[AskedOnce]:
+        """Ask each question of all documents; of a set of paragraphs also without the right one.
+
+        Within the article is asked too, where articles have several paragraphs.
+        """
+        articles: dict[str, set[str]] = {}
+        for case in self._part.cases:
+            articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
+        for case in self._part.cases:
+            if case.history:
+                continue
+            if not self.paragraphs:
+                yield self._ask(case, "all" if case.answerable else "removed", SearchFilter())
+                continue
             own = frozenset(e.uri for e in case.evidence)
+            article = frozenset(articles[case.cluster])
             yield self._ask(case, "all", SearchFilter())
-            if len(articles[case.cluster]) > 1:
-                yield self._ask(
-                    case, "article", SearchFilter(uris=frozenset(articles[case.cluster]))
-                )
             yield self._ask(case, "removed", SearchFilter(uris=self._uris - own))
+            if len(article) > 1:
+                yield self._ask(case, "article", SearchFilter(uris=article))
 
     def _ask(self, case: Case, scope: str, where: SearchFilter) -> AskedOnce:
         retrieval = self._retrieve(Question(text=case.question, where=where))
         ranked = self._rank.rank_sentences(retrieval)
-        cosines = self._compare(case.question, ranked)
         by_model = {c.text: c.worth for c in self._rank._compare_by_model(ranked, retrieval)}
-        standard = _standardise(cosines)
+        standard = _standardise(self._compare(case.question, ranked))
         head = ranked[: self._units]
         reading = self._reader(case.question, [_find_input(c) for c in head])
         units = tuple(
@@ -132,24 +142,46 @@ class ReaderTrial:
                 default=by_model[c.text],
                 z=float(z),
                 reader=float(score),
-                right=right(c, case),
+                right=self._is_right(c, case),
             )
             for c, z, score in zip(head, standard, reading.scores, strict=False)
         )
         return AskedOnce(
-            group=self._name,
-            cluster=case.cluster,
+            group=self._part.name,
+            cluster=case.cluster or case.id,
             scope=scope,
             likelihood=answer_likelihood(retrieval.signals),
             answerable=reading.answerable,
             units=units,
         )
 
+    def _is_right(self, candidate: SentenceCandidate, case: Case) -> bool:
+        """Tell whether a unit holds an answer, or any of the evidence that is quoted."""
+        if self.paragraphs:
+            return right(candidate, case)
+        chunk, sentence = candidate.passage.chunk, candidate.sentence
+        place = UnitPlace(
+            chunk.uri, chunk.start + sentence.start, chunk.start + sentence.end, chunk.page
+        )
+        places, _ = locate_evidence(case, self._part.collection.index.read_text)
+        return any(covers_evidence(place, candidate.text, evidence) for evidence in places)
+
     def _compare(self, question: str, ranked: Sequence[SentenceCandidate]) -> NDArray[np.float32]:
-        if not ranked:
-            return np.zeros(0, np.float32)
-        vectors = self._embed.embed_passages([c.text for c in ranked])
-        return np.asarray(vectors @ self._embed.embed_query(question), dtype=np.float32)
+        query = self._retrieve.embedder.embed_query(question)
+        if not ranked or query is None:
+            return np.zeros(len(ranked), np.float32)
+        vectors = self._retrieve.embedder.embed_passages([c.text for c in ranked])
+        return np.asarray(vectors @ query, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPlace:
+    """Where a unit stands in its document."""
+
+    uri: str
+    start: int
+    end: int
+    page: int | None
 
 
 def _standardise(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -187,6 +219,8 @@ def fit_choice(asked: Sequence[AskedOnce], names: Sequence[str]) -> dict[str, fl
         for b in question.units
         if a.right and not b.right
     ]
+    if not pairs:
+        return dict.fromkeys(names, 1.0)
     x = np.array(pairs)
     both = np.concatenate([x, -x])
     labels = np.repeat([1, 0], len(x))
@@ -195,20 +229,15 @@ def fit_choice(asked: Sequence[AskedOnce], names: Sequence[str]) -> dict[str, fl
 
 
 def write_choice_rows(asked: Sequence[AskedOnce]) -> Iterator[str]:
-    """Yield the rows of best units, each way; weights are fitted on the other half of clusters."""
+    """Yield the rows of best units, each way; weights are fitted on the other families of sets."""
     for group in dict.fromkeys(a.group for a in asked):
         for scope in ("article", "all"):
             own = [a for a in asked if a.group == group and a.scope == scope]
+            fit_on = [a for a in asked if a.scope == scope and is_other(a.group, group)] or own
+            clusters = [a.cluster for a in own]
             for way, names in WAYS.items() if own else ():
-                hits: list[float] = []
-                clusters: list[str] = []
-                for side in (0, 1):
-                    fit_on = [a for a in own if hash_side(a.cluster) != side]
-                    weights = fit_choice(fit_on, names)
-                    for a in own:
-                        if hash_side(a.cluster) == side:
-                            hits.append(float(choose_unit(a, names, weights)))
-                            clusters.append(a.cluster)
+                weights = fit_choice(fit_on, names)
+                hits = [float(choose_unit(a, names, weights)) for a in own]
                 yield f"| {group} | {scope} | {len(own)} | {way} | {estimate_mean(hits, clusters)} |"
             if own:
                 most = np.mean([any(u.right for u in a.units) for a in own])
@@ -217,26 +246,41 @@ def write_choice_rows(asked: Sequence[AskedOnce]) -> Iterator[str]:
 
 def write_answer_rows(asked: Sequence[AskedOnce]) -> Iterator[str]:
     """Yield the rows of answerability: AUROC, and answered without an answer at 10 % refused."""
-    for group in dict.fromkeys(a.group for a in asked):
-        own = [a for a in asked if a.group == group and a.scope in {"all", "removed"}]
-        labels = np.array([a.scope == "all" for a in own])
-        sides = np.array([hash_side(a.cluster) for a in own])
+    both = [a for a in asked if a.scope in {"all", "removed"}]
+    for group in dict.fromkeys(a.group for a in both):
+        own = [a for a in both if a.group == group]
+        fit_on = [a for a in both if is_other(a.group, group)] or own
         for way, names in ANSWER_WAYS.items():
-            x = np.array([[answer_signal(a, n) for n in names] for a in own])
-            scores = np.zeros(len(own))
-            for side in (0, 1):
-                if len(names) == 1:
-                    scores[sides == side] = x[sides == side, 0]
-                    continue
-                fitted = LogisticRegression(max_iter=500).fit(
-                    x[sides != side], labels[sides != side]
-                )
-                scores[sides == side] = fitted.decision_function(x[sides == side])
-            known, unknown = scores[labels], scores[~labels]
+            scores = weigh_answers(fit_on, own, names)
+            known = [s for s, a in zip(scores, own, strict=True) if a.scope == "all"]
+            unknown = [s for s, a in zip(scores, own, strict=True) if a.scope == "removed"]
+            if not known or not unknown:
+                continue
             floor = float(np.quantile(known, REFUSED))
-            answered = float((unknown >= floor).mean())
-            auroc = compute_auroc(known.tolist(), unknown.tolist())
-            yield f"| {group} | {len(known)} | {way} | {auroc:.3f} | {answered:.3f} |"
+            answered = float(np.mean([score >= floor for score in unknown]))
+            cells = f"{compute_auroc(known, unknown):.3f} | {answered:.3f}"
+            yield f"| {group} | {len(known)} / {len(unknown)} | {way} | {cells} |"
+
+
+def weigh_answers(
+    fit_on: Sequence[AskedOnce], asked: Sequence[AskedOnce], names: Sequence[str]
+) -> list[float]:
+    """Score how likely questions are answered, by signals that are weighed on other ones."""
+    signals = np.array([[answer_signal(a, n) for n in names] for a in asked])
+    if len(names) == 1:
+        return [float(value) for value in signals[:, 0]]
+    known = np.array([[answer_signal(a, n) for n in names] for a in fit_on])
+    cells = [(a.group, a.scope) for a in fit_on]
+    weights = [1 / cells.count(cell) for cell in cells]
+    scale = known.std(axis=0) + 1e-9
+    labels = [a.scope == "all" for a in fit_on]
+    fitted = LogisticRegression(max_iter=500).fit(known / scale, labels, sample_weight=weights)
+    return [float(value) for value in fitted.decision_function(signals / scale)]
+
+
+def is_other(group: str, than: str) -> bool:
+    """Tell whether a set is of another family: XQuAD in two languages is one."""
+    return group.split(maxsplit=1)[0] != than.split(maxsplit=1)[0]
 
 
 def answer_signal(asked: AskedOnce, name: str) -> float:
@@ -250,66 +294,47 @@ def answer_signal(asked: AskedOnce, name: str) -> float:
     return max((getattr(unit, name) for unit in asked.units), default=0.0)
 
 
-def hash_side(cluster: str) -> int:
-    """Return the half in which the questions of an article are weighed."""
-    return random.Random(f"{SEED} {cluster}").randrange(2)  # noqa: S311 - no secret
-
-
-def read_cases(file: Path, most: int | None) -> tuple[list[Case], dict[str, set[str]]]:
-    """Read the answerable questions of a set, so many by chance, and the paragraphs of articles."""
-    cases = [case for case in squad.read_squad_cases(file) if case.answerable]
-    articles: dict[str, set[str]] = {}
-    for case in cases:
-        articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
-    chosen = random.Random(SEED).sample(cases, min(most or len(cases), len(cases)))  # noqa: S311
-    return chosen, articles
-
-
 def main() -> None:
     """Measure, print, and write down where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("xquad", "cmrc", "home", "json"):
-        parser.add_argument(f"--{name}", type=Path)
+    add_set_arguments(parser)
+    parser.add_argument(
+        "--keep", type=Path, required=True, help="folder of collections and vectors"
+    )
+    parser.add_argument("--only", action="append", default=[], help="a set by name; all if none")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--reader", type=Path, default=PACKAGED_READER)
-    parser.add_argument("--most", type=int, help="questions of each set")
     parser.add_argument("--units", type=int, default=8, help="units read for a question")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    files = {
-        f"xquad-{lang}": options.xquad / f"xquad.{lang}.json"
-        for lang in ("en", "zh")
-        if options.xquad
-    }
-    files |= {"cmrc": options.cmrc} if options.cmrc else {}
     asked: list[AskedOnce] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        home = options.home or Path(scratch)
-        embed = embedder(home)
-        model = find_model(PACKAGED_MODEL, home / "models")
-        reader = open_packaged_reader(model, home / "models", threads=2, weights=options.reader)
+    with ExitStack() as stack:
+        shelf = CollectionShelf(options.keep, Settings())
+        cache = options.keep / "models"
+        model = find_model(PACKAGED_MODEL, cache)
+        reader = open_packaged_reader(model, cache, threads=2, weights=options.reader)
         if reader is None:
-            parser.error(
-                "there is no reader to measure: its weights, or the embedder's, are not here"
-            )
-        for name, file in files.items():
-            cases, articles = read_cases(file, options.most)
-            texts = written(squad.read_squad_texts(file), home / "texts" / name)
-            with opened(name, texts, home, embed) as index:
-                trial = ReaderTrial(name, index, embed, reader, options.units)
-                asked += trial.iter_asked(cases, articles)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(a) for a in asked]), encoding="utf-8")
+            parser.error("no reader to measure: its weights, or the embedder's, are not here")
+        for part in iter_sets(options, shelf, stack):
+            if part.filters or (options.only and part.name not in options.only):
+                continue
+            asked += ReaderTrial(part, reader, options.units).iter_asked()
+            shelf.embedder.save()
+            print(f"{part.name}: {len(part.cases)} questions", flush=True)
+            if options.json:
+                text = json.dumps([asdict(a) for a in asked])
+                options.json.write_text(text, encoding="utf-8")
     body = write_tables(asked)
     print(body)
     if options.write:
-        write_section("Reader", "python -m tests.lab.quality.reader --xquad DIR --cmrc FILE", body)
+        write_section("Reader", "python -m tests.lab.quality.reader --keep DIR --xquad DIR …", body)
 
 
 def write_tables(asked: Sequence[AskedOnce]) -> str:
     """Write both tables."""
     choice = ["| set | candidates | n | best unit by | right |", "|---|---|---|---|---|"]
     answers = [
-        "| set | n | there is an answer, by | AUROC | answered without one at .10 refused |",
+        "| set | with / without | there is an answer, by | AUROC | answered without one at .10 refused |",
         "|---|---|---|---|---|",
     ]
     return "\n".join([*choice, *write_choice_rows(asked), "", *answers, *write_answer_rows(asked)])
