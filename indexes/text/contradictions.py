@@ -29,7 +29,16 @@ from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
 
 ContradictionKind = Literal[
-    "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
+    "number",
+    "unit",
+    "currency",
+    "date",
+    "identifier",
+    "name",
+    "negation",
+    "modal",
+    "opposite",
+    "binding",
 ]
 _REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
 # Of both clauses' words: a long clause may hold a short claim and deny something else.
@@ -38,15 +47,17 @@ LEAST_MUTUAL_SHARE = 0.4
 LEAST_CLAUSE_SHARE = 0.5
 
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
-_CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
+_CLAUSE = re.compile(
+    rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，|(?<=[{HAN}]),|,(?=[{HAN}])"
+)
 NEGATIONS = re.compile(
     r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable)(?![a-z])"
-    r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
+    r"|n't(?![a-z])|不得不|[不没無无未勿莫]|放弃|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
 )
 # Hold a character of negation and deny nothing; read out before negations are counted.
 HARMLESS_NEGATIONS = re.compile(
     r"不得不|不仅|不但|不过|不同|不断|不论|不管|不少|不久|不锈|不妨|差不多|要不|对不起|不止|无论|无线"
-    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])"
+    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])|不符(?!合)|无理由"
     r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
     r"|at least|whether or not"
 )
@@ -73,7 +84,8 @@ includ(?:e|es|ed|ing)|包括|包含 <> exclud(?:e|es|ed|ing)|不包括|不包含
 increas\w*|raise[sd]?|rises?|增加|提高|上涨 <> decreas\w*|reduc\w*|lower(?:ed|s)?|减少|降低|下降
 available <> unavailable
 valid|有效 <> invalid|expired?|无效|失效
-buyer|customer pays|买家|买方 <> seller|we pay|卖家|卖方
+buyer|customers? pays?|you pay|your own (?:cost|expense)|买家|买方|由(?:顾客|收件人|买家|客户|您|个人)
+ <> seller|we (?:pay|bear)|our (?:own )?(?:cost|expense)|卖家|卖方|由(?:我们|我方|商家|卖家)
 accept(?:s|ed)?|allow(?:s|ed)?|接受|允许 <> refuse[sd]?|forbid\w*|prohibit\w*|reject\w*|拒绝|禁止
 always|始终|总是|一律 <> never|从不|绝不
 first|首先|首次 <> last|最后
@@ -84,7 +96,7 @@ used|已使用 <> unused|未使用
 
 
 def _parse_sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
-    for line in _SIDES.strip().splitlines():
+    for line in _SIDES.strip().replace("\n <>", " <>").splitlines():
         pattern, other = (rf"(?<![a-z])(?:{side})(?![a-z])" for side in line.split(" <> "))
         yield re.compile(pattern), re.compile(other)
         yield re.compile(other), re.compile(pattern)
@@ -227,7 +239,7 @@ def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
     """Compare negation, modality and opposites of each clause with its nearest evidence clause."""
     clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
     for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
-        evidence_clause = _pick_clause(_clause_words(clause), clauses)
+        evidence_clause = _pick_clause(_clause_words(clause), _keep_amounts(clause, clauses))
         if evidence_clause is None:
             continue
         yield from _find_negation(clause, evidence_clause)
@@ -240,6 +252,21 @@ def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
                 and not (opposite.search(clause) or side.search(evidence_clause))
             ):
                 yield Contradiction("opposite", match[0])
+
+
+def _keep_amounts(
+    clause: str, clauses: Sequence[tuple[str, frozenset[str]]]
+) -> Sequence[tuple[str, frozenset[str]]]:
+    """Keep the clauses that hold the most of a clause's amounts: the others speak of other ones."""
+    amounts = {(quantity.value, quantity.unit) for quantity in find_quantities(clause)}
+    if not amounts:
+        return clauses
+    shared = [
+        len(amounts & {(other.value, other.unit) for other in find_quantities(text)})
+        for text, _ in clauses
+    ]
+    most = max(shared, default=0)
+    return [each for each, count in zip(clauses, shared, strict=True) if count == most]
 
 
 def _clause_words(clause: str) -> frozenset[str]:
