@@ -9,7 +9,7 @@ Pure.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -18,12 +18,19 @@ from indexes.text.contradictions import Contradiction
 from indexes.text.folding import normalise_text
 from indexes.text.quantities import find_dates, find_numbers, find_quantities
 from indexes.text.scripts import HAN
-from indexes.text.tokens import STOPWORDS, drop_stopwords, find_identifiers, tokenize_text
+from indexes.text.tokens import (
+    STOPWORDS,
+    drop_stopwords,
+    find_identifiers,
+    is_han_pair,
+    tokenize_text,
+)
 from indexes.text.word_forms import stem_word
 
 # Of a claim's words that stand in the same order in what it is compared with, English and Chinese.
 LEAST_PARALLEL, LEAST_PARALLEL_HAN = 0.65, 0.5
 MOST_OF_SLOT = 2 / 3  # of the words in such a place, which must all be taken from elsewhere
+LEAST_FOREIGN = 2  # pairs of Han characters of a name that stands in other documents alone
 MOST_OF_ROW = 0.35  # of a claim's words that may stand in other rows than the one that bears it
 LONGEST_SLOT = 4  # words, or twice as many Han characters, that may be exchanged for others
 _SUBSENTENCE = re.compile(r"[;；。!?！？\n]+")
@@ -38,6 +45,11 @@ _DETERMINER = re.compile(
     r"|with|in|on|at|new|other)$"
 )
 _PARTICLES = frozenset("的了吗呢吧啊就会将")
+# Stand in names seldom; what they leave of a slot is looked at.
+_FUNCTION_HAN = re.compile(
+    "如果|因为|所以|以后|之后|以前|之前|开始|一[次个样起]"
+    "|[是不没可能要用从在到往把被给与和或再都也还才若但我你您他她它们这那需须请]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +79,16 @@ class _Part:
 
 
 def find_misplacements(
-    claim: str, pieces: Sequence[EvidencePiece], *, question: str = ""
+    claim: str,
+    pieces: Sequence[EvidencePiece],
+    *,
+    question: str = "",
+    is_name: Callable[[str], bool] = lambda _: True,
 ) -> list[Contradiction]:
     """List what a claim says of another thing than the piece of the evidence that bears it.
 
-    question: names what a row is about as well as the claim does.
+    question: names what a row is about as well as the claim does. is_name: whether a word stands in
+    some documents and not in most: two Han characters that do may be of the name of a thing.
 
     >>> rows = [EvidencePiece(row, frozenset()) for row in ("Visa | 5 days", "PayPal | 1 day")]
     >>> find_misplacements("PayPal takes 5 days.", rows)
@@ -85,10 +102,17 @@ def find_misplacements(
     items, sequence = _find_items(claim), _sequence(claim)
     bearing = max(parts, key=lambda part: (len(items & part.items), len(words & part.known)))
     elsewhere = frozenset().union(*(part.words for part in parts if part is not bearing))
-    displaced = (words & elsewhere) - bearing.known
+    displaced = frozenset(
+        word
+        for word in (words & elsewhere) - bearing.known
+        if not is_han_pair(word) or is_name(word)
+    )
+    foreign = frozenset(
+        word for word in words - elsewhere - bearing.known if is_han_pair(word) and is_name(word)
+    )
     return [
         *_check_row(words, displaced, bearing, parts, _content(question)),
-        *_check_slots(normalise_text(claim), sequence, bearing, displaced),
+        *_check_slots(normalise_text(claim), sequence, bearing, (displaced, foreign)),
     ]
 
 
@@ -102,14 +126,17 @@ def _check_row(
     """Find a row that is about something else than the claim, or holds little of it."""
     if not bearing.label:
         return
-    others = frozenset().union(*(part.label for part in parts if part is not bearing))
-    other = sorted(_names(displaced & others))
-    if other and not _names(bearing.label) & words:
-        yield Contradiction("binding", " ".join(other))
-    elif not bearing.label & (words | asked):
+    other = max(parts, key=lambda part: (_share(part.label, words), part is bearing))
+    if _share(other.label, words) > _share(bearing.label, words) and other.label & displaced:
+        yield Contradiction("binding", " ".join(sorted(_names(other.label & displaced))))
+    elif not _names(bearing.label) & (words | asked):
         yield Contradiction("binding", " ".join(sorted(bearing.label)[:3]))
     elif len(_names(displaced)) > MOST_OF_ROW * len(_names(words)):
         yield Contradiction("binding", " ".join(sorted(_names(displaced))[:3]))
+
+
+def _share(label: frozenset[str], words: frozenset[str]) -> float:
+    return len(label & words) / len(label) if label else 0.0
 
 
 def _names(words: frozenset[str]) -> frozenset[str]:
@@ -118,34 +145,57 @@ def _names(words: frozenset[str]) -> frozenset[str]:
 
 
 def _check_slots(
-    claim: str, sequence: tuple[str, ...], bearing: _Part, displaced: frozenset[str]
+    claim: str,
+    sequence: tuple[str, ...],
+    bearing: _Part,
+    strange: tuple[frozenset[str], frozenset[str]],
 ) -> Iterator[Contradiction]:
-    """Find what stands in a claim where its piece has something else."""
+    """Find what stands in a claim where its piece has something else.
+
+    strange: words of the claim that its piece lacks, of other pieces and of other documents.
+    """
     matcher = SequenceMatcher(None, sequence, bearing.sequence, autojunk=False)
-    parallel = sum(block.size for block in matcher.get_matching_blocks())
+    parallel = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(sequence))
     han = any(_HAN_SIGN.match(word) for word in sequence)
-    if parallel < (LEAST_PARALLEL_HAN if han else LEAST_PARALLEL) * len(sequence):
-        return
+    least = LEAST_PARALLEL_HAN if han else LEAST_PARALLEL
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         slot, other = sequence[start:end], bearing.sequence[other_start:other_end]
-        if kind != "replace" or not (_is_short(slot) and _is_short(other)):
+        # A subject is told from the rest sooner.
+        if parallel < (least if start else least - 0.15) or not _is_short(slot):
             continue
-        numbers, other_numbers = find_numbers(_join(slot)), find_numbers(_join(other))
-        if numbers and other_numbers:
-            if not numbers & other_numbers:
-                yield Contradiction("number", _join(slot))
-        elif (
-            _names(_content(_join(other)))
-            and _is_within(_join(slot), displaced, bearing.known)
-            and (han or _is_noun(claim, slot[0]))
-        ):
+        if kind == "replace" and _is_short(other):
+            yield from _check_exchange(claim, slot, other, sequence[start - 1 : end + 1], strange)
+        if kind in {"replace", "delete"} and _is_within(_join(slot), strange[1], LEAST_FOREIGN):
             yield Contradiction("binding", _join(slot))
 
 
-def _is_within(slot: str, displaced: frozenset[str], known: frozenset[str]) -> bool:
-    """Tell whether all that a slot names was taken from elsewhere in the evidence."""
-    names = _names(_content(slot)) - known
-    return bool(names) and len(names & displaced) >= MOST_OF_SLOT * len(names)
+def _check_exchange(
+    claim: str,
+    slot: Sequence[str],
+    other: Sequence[str],
+    around: Sequence[str],
+    strange: tuple[frozenset[str], frozenset[str]],
+) -> Iterator[Contradiction]:
+    """Find a number in the place of another, or a name taken from another piece."""
+    numbers, other_numbers = find_numbers(_join(slot)), find_numbers(_join(other))
+    if numbers and other_numbers:
+        if not numbers & other_numbers:
+            yield Contradiction("number", _join(slot))
+        return
+    if _HAN_SIGN.match(slot[0]):
+        words = _join(slot if len(slot) > 1 else around)
+        if _is_within(words, strange[0], 1):
+            yield Contradiction("binding", words)
+    elif _content(_join(other)) and _is_within(_join(slot), strange[0], 1):
+        if _is_noun(claim, slot[0]):
+            yield Contradiction("binding", _join(slot))
+
+
+def _is_within(slot: str, strange: frozenset[str], least: int) -> bool:
+    """Tell whether most of what a slot names, and so much at least, was taken from elsewhere."""
+    names = _names(_content(_FUNCTION_HAN.sub(" ", slot)))
+    common = names & strange
+    return len(common) >= least and len(common) >= MOST_OF_SLOT * len(names)
 
 
 def _is_noun(claim: str, stem: str) -> bool:

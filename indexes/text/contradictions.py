@@ -26,7 +26,7 @@ from indexes.text.quantities import (
     find_quantities,
 )
 from indexes.text.scripts import HAN
-from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
+from indexes.text.tokens import drop_stopwords, find_identifiers, is_han_pair, tokenize_text
 
 ContradictionKind = Literal[
     "number",
@@ -46,13 +46,17 @@ LEAST_MUTUAL_SHARE = 0.4
 # Of a claim's words that a clause must share to be what the claim is held against.
 LEAST_CLAUSE_SHARE = 0.5
 
+# Of a claim's words that a clause holds, from which no more clauses are taken with it.
+FULL_CLAUSE_SHARE = 0.6
+LONGEST_WINDOW = 3  # clauses beside each other that a claim is held against at once
+
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
 _CLAUSE = re.compile(
     rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，|(?<=[{HAN}]),|,(?=[{HAN}])"
 )
 NEGATIONS = re.compile(
     r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable)(?![a-z])"
-    r"|n't(?![a-z])|不得不|[不没無无未勿莫]|放弃|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
+    r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
 )
 # Hold a character of negation and deny nothing; read out before negations are counted.
 HARMLESS_NEGATIONS = re.compile(
@@ -237,12 +241,13 @@ def _find_names(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradict
 
 def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
     """Compare negation, modality and opposites of each clause with its nearest evidence clause."""
-    clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
+    clauses = [(part, _clause_words(part)) for part in _join_clauses(evidence, 1)]
     for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
-        evidence_clause = _pick_clause(_clause_words(clause), _keep_amounts(clause, clauses))
+        words = _clause_words(clause)
+        evidence_clause = _pick_clause(words, _keep_amounts(clause, clauses))
+        yield from _find_negation(clause, _pick_window(words, evidence_clause, evidence))
         if evidence_clause is None:
             continue
-        yield from _find_negation(clause, evidence_clause)
         yield from _find_modal(clause, evidence_clause)
         for side, opposite in _OPPOSITES:
             match = side.search(clause)
@@ -254,19 +259,47 @@ def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
                 yield Contradiction("opposite", match[0])
 
 
+def _join_clauses(text: str, size: int) -> list[str]:
+    """Return the clauses of a text, so many beside each other at a time.
+
+    >>> _join_clauses("once, twice", 1), _join_clauses("once, twice", 2)
+    (['once', 'twice'], ['once, twice'])
+    """
+    ends = [0, *(match.end() for match in _CLAUSE.finditer(text)), len(text)]
+    windows = (
+        text[start:end].strip(" ,;；。\n") for start, end in zip(ends, ends[size:], strict=False)
+    )
+    return [window for window in windows if window and "\n" not in window]
+
+
+def _pick_window(words: frozenset[str], best: str | None, evidence: str) -> str | None:
+    """Return what a negation is looked for in: the best clause, or more beside each other.
+
+    Chinese puts between commas what a claim says in one clause.
+    """
+    if not any(map(is_han_pair, words)):
+        return best
+    for size in range(2, LONGEST_WINDOW + 1):
+        if best and len(words & _clause_words(best)) >= FULL_CLAUSE_SHARE * len(words):
+            break
+        windows = [(part, _clause_words(part)) for part in _join_clauses(evidence, size)]
+        best = _pick_clause(words, windows) or best
+    return best
+
+
 def _keep_amounts(
     clause: str, clauses: Sequence[tuple[str, frozenset[str]]]
 ) -> Sequence[tuple[str, frozenset[str]]]:
-    """Keep the clauses that hold the most of a clause's amounts: the others speak of other ones."""
+    """Keep the clauses that hold a clause's amounts, and the fewest others."""
     amounts = {(quantity.value, quantity.unit) for quantity in find_quantities(clause)}
     if not amounts:
         return clauses
-    shared = [
-        len(amounts & {(other.value, other.unit) for other in find_quantities(text)})
-        for text, _ in clauses
-    ]
-    most = max(shared, default=0)
-    return [each for each, count in zip(clauses, shared, strict=True) if count == most]
+    fits = []
+    for text, _ in clauses:
+        others = {(other.value, other.unit) for other in find_quantities(text)}
+        fits.append(len(amounts & others) - len(others - amounts) / 2)
+    best = max(fits, default=0)
+    return [each for each, fit in zip(clauses, fits, strict=True) if fit == best]
 
 
 def _clause_words(clause: str) -> frozenset[str]:
@@ -296,11 +329,13 @@ def find_nearest_clause(text: str, evidence: str) -> str | None:
     )
 
 
-def _find_negation(clause: str, evidence_clause: str) -> Iterator[Contradiction]:
+def _find_negation(clause: str, evidence_clause: str | None) -> Iterator[Contradiction]:
     """Find what one side denies and the other affirms: a denied word that both hold.
 
     Sides that deny as often as each other say it in other words: "without one" is "do not have".
     """
+    if evidence_clause is None:
+        return
     claim_words, evidence_words = _clause_words(clause), _clause_words(evidence_clause)
     if 2 * len(claim_words & evidence_words) < LEAST_MUTUAL_SHARE * (
         len(claim_words) + len(evidence_words)

@@ -48,6 +48,10 @@ class VerifyOptions:
 PAIR_WEIGHT = 0.35
 
 
+NAME_WEIGHT = 0.5  # of the weight of a word that stands nowhere: what common words fall short of
+_NO_WORD = "\ufffd"  # stands in no index
+
+
 class EntailmentJudge(Protocol):
     """Reads a claim and its evidence, and says how well it follows (0..1)."""
 
@@ -94,7 +98,10 @@ class ClaimChecker:
         passage_texts = [passage.chunk.indexed_text for passage in cited]
         conflicts = find_contradictions(statement, evidence, context=passage_texts)
         conflicts += find_misplacements(
-            statement, [piece.piece for piece in pieces], question=question
+            statement,
+            [piece.piece for piece in pieces],
+            question=question,
+            is_name=self._is_name,
         )
         verdict = self._support_verdict(support, conflicts)
         if contradicts_polarity(claim, evidence, question):
@@ -117,6 +124,11 @@ class ClaimChecker:
         )
         verdict = ClaimVerdict.PARTIAL if fits else ClaimVerdict.UNSUPPORTED
         return Statement(claim, _make_quotes(chosen), support, verdict)
+
+    def _is_name(self, word: str) -> bool:
+        """Tell whether a word stands in some documents and not in most."""
+        most = self.idf(_NO_WORD)
+        return NAME_WEIGHT * most <= self.idf(word) < most
 
     def _support_verdict(self, support: float, conflicts: Sequence[Contradiction]) -> ClaimVerdict:
         if conflicts or support < self.options.partial:

@@ -28,6 +28,7 @@ class EvidenceSentence:
     """A sentence, item or row of a cited passage.
 
     above: what stands over it and may deny or name it: the last heading, the question of its entry.
+    table_head: the first line of its table, where that stands in the passage.
     """
 
     passage: Passage
@@ -35,6 +36,7 @@ class EvidenceSentence:
     end: int
     words: frozenset[str]
     above: str
+    table_head: str
 
     @property
     def text(self) -> str:
@@ -48,9 +50,8 @@ class EvidenceSentence:
     @property
     def piece(self) -> EvidencePiece:
         """Return it as what a claim is bound to."""
-        return EvidencePiece(
-            self.text, heading_words(self.passage.chunk) | frozenset(tokenize_text(self.above))
-        )
+        above = tokenize_text(f"{self.above} {self.table_head}")
+        return EvidencePiece(self.text, heading_words(self.passage.chunk).union(above))
 
 
 def split_evidence(passages: Sequence[Passage]) -> list[EvidenceSentence]:
@@ -63,6 +64,7 @@ def _split_passage(passage: Passage) -> tuple[EvidenceSentence, ...]:
     chunk = passage.chunk
     above = chunk.path[-1] if chunk.path else ""
     question_end = _question_end(chunk)
+    table_head = ""
     sentences = analyze_sentences(chunk.text)
     evidence: list[EvidenceSentence] = []
     for number, sentence in enumerate(sentences):
@@ -71,9 +73,13 @@ def _split_passage(passage: Passage) -> tuple[EvidenceSentence, ...]:
             above = text
         elif number + 1 < len(sentences) and _is_heading(chunk, sentence, sentences[number + 1]):
             above = text
-        elif not (number == 0 and _is_table_head(chunk, sentences)):
+        elif number == 0 and _is_table_head(chunk, sentences):
+            table_head = text
+        else:
             evidence.append(
-                EvidenceSentence(passage, sentence.start, sentence.end, sentence.words, above)
+                EvidenceSentence(
+                    passage, sentence.start, sentence.end, sentence.words, above, table_head
+                )
             )
     return tuple(evidence)
 
