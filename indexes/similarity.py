@@ -124,7 +124,7 @@ def measure_similarity(
     ]
     for name in others:
         shift = SHARED_PART * background.mean_question(language)
-        mean, spread = background.measure_cosines(language, name, shift)
+        mean, spread = background.measure_cosines(language, name, SHARED_PART)
         scale = _measure_scale(
             samples[name] @ (vector - shift),
             background.passages[name] @ (vector - shift),

@@ -13,20 +13,23 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from indexes.chunk import Passage
+from indexes.chunk import ALWAYS_VALID, Passage, Validity
 from indexes.embedding.background import Background, open_background
 from indexes.embedding.embedder import (
     Embedder,
     EmbedderCard,
     EmbedOptions,
+    count_cores,
     find_model_files,
     open_embedder,
 )
 from indexes.embedding.embedder_pool import EmbedderPool
+from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODELS
 from indexes.errors import (
     CollectionBusy,
     IndexesError,
     IndexNotFound,
+    ModelMissing,
     WordsNewer,
     WordsOutdated,
 )
@@ -49,10 +52,17 @@ from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
+from ragdesk.answering.contact import Contact, ContactOptions, combine_contact
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
+from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.packaged_reader import open_packaged_reader
+from ragdesk.answering.reading.reader_reranker import ReaderReranker
+from ragdesk.answering.reading.reader_weights import PACKAGED_READER
+from ragdesk.answering.reading.unit_reader import UnitReader
+from ragdesk.answering.retrieval.reranker import READER_BACKEND, Reranker, open_reranker
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
 from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
 from ragdesk.answering.writing.model_writer import ModelWriter
 from ragdesk.answering.writing.writer import Writer
@@ -118,6 +128,10 @@ class OpenCollection:
             yield index
 
 
+PACKAGED_NAMES = frozenset({"multilingual-e5-small", "all-MiniLM-L6-v2"})
+"""Of the packaged models, as cards of embedders have them."""
+
+
 class Workspace:
     """Opens a home's collections by its settings, each with the embedder that made it.
 
@@ -153,8 +167,56 @@ class Workspace:
 
     @cached_property
     def rerank(self) -> Reranker | None:
-        """Load the cross-encoder that settings name, if they name one. Raises ModelMissing."""
-        return open_reranker(self.settings.rerank)
+        """Load the reranker that settings name, if they name one. Raises ModelMissing."""
+        options = self.settings.rerank
+        if options.backend != READER_BACKEND:
+            return open_reranker(options)
+        if self.reader is None:
+            raise ModelMissing(
+                "There is no reader to rerank by: it runs on the packaged multilingual embedder. "
+                'Set rerank.backend = "cross-encoder", or embed.model = "packaged".'
+            )
+        return ReaderReranker(self.reader, options.depth)
+
+    @cached_property
+    def reader(self) -> UnitReader | None:
+        """Open the trained reader; None where it is off or its embedder is not here.
+
+        Raises ModelMissing.
+        """
+        options = self.settings.reader
+        if not options.enabled or self._fixed_embedder is not None:
+            return None
+        model = find_model_files(self.settings.embed, self.models_folder)
+        weights = Path(options.weights).expanduser() if options.weights else PACKAGED_READER
+        return open_packaged_reader(
+            model,
+            self.models_folder,
+            threads=self.settings.embed.threads or count_cores(),
+            weights=weights,
+        )
+
+    @cached_property
+    def english_comparer(self) -> EnglishComparer:
+        """What compares English sentences; its model is opened when it is needed."""
+        options = replace(self.settings.embed, model=ENGLISH_MODEL)
+        return EnglishComparer(partial(self.embedders.pool.open, options))
+
+    def _choose_comparer(self, embedder: Embedder) -> EnglishComparer | None:
+        """Return what compares English sentences beside a packaged model; None beside another."""
+        is_packaged = self.settings.embed.model in PACKAGED_MODELS
+        return (
+            self.english_comparer if is_packaged and embedder.card.name in PACKAGED_NAMES else None
+        )
+
+    def prepare_reading(self) -> None:
+        """Make ready what answers are read with, where it is not yet: some seconds, once a machine.
+
+        Raises ModelMissing.
+        """
+        if self._fixed_embedder is None and self.settings.embed.model in PACKAGED_MODELS:
+            self.english_comparer.open()
+        _ = self.reader
 
     @cached_property
     def engine(self) -> LlmEngine | None:
@@ -163,11 +225,19 @@ class Workspace:
         repairs = settings.verify.failed == "repair"
         return open_llm_engine(settings.generate, settings.ground, settings.vllm, repairs=repairs)
 
-    def _make_writer(self, collection: str, index: Index) -> Writer | None:
+    def _make_writer(self, collection: str, index: Index, embedder: Embedder) -> Writer | None:
         if self.engine is None:
             return None
-        verify = ClaimChecker(options=self.settings.verify, idf=index.idf)
-        return ModelWriter(engine=self.engine, verify=verify, collection=collection)
+        foreign = ForeignEvidenceReader(
+            embedder=embedder, background=self.open_background(embedder)
+        )
+        verify = ClaimChecker(options=self.settings.verify, idf=index.idf, foreign=foreign)
+        return ModelWriter(
+            engine=self.engine,
+            verify=verify,
+            collection=collection,
+            find_validity=partial(_find_validity, index),
+        )
 
     async def start(self) -> None:
         """Load the language model that runs in this process. Raises ModelMissing."""
@@ -312,9 +382,14 @@ class Workspace:
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
                 calibration=calibration,
-                writer=self._make_writer(collection, index),
+                turns=self.settings.turns,
+                contact=_read_contact(self.settings.contact, index, collection),
+                writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
+                reader=self.reader,
+                reading=self.settings.reader,
+                english=self._choose_comparer(embedder),
             ),
             documents=documents,
             release=card.free_dropped if card else None,
@@ -421,6 +496,12 @@ class Workspace:
         return report
 
 
+def _find_validity(index: Index, document: str) -> Validity:
+    """Find when a document holds, by its id."""
+    listed = index.documents.find_by_id(document)
+    return listed.validity if listed else ALWAYS_VALID
+
+
 def _find_tokenizer(options: EmbedOptions, cache: Path) -> Path:
     """Find the tokenizer's file of a model on the machine that calls."""
     return find_model_files(options, cache).tokenizer
@@ -442,6 +523,17 @@ def _read_calibration(folder: Path) -> Calibration | None:
         return calibrated.read_calibration(folder)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def _read_contact(options: ContactOptions, index: Index, collection: str) -> Contact:
+    """Read whom people may turn to; a document that not everybody may see is not read."""
+    record = index.read_record(options.document) if options.document else None
+    is_public = record is not None and not record.groups
+    if options.document and not is_public:
+        log.warning(
+            "contact.document: %s has no document of that uri that everybody may see", collection
+        )
+    return combine_contact(options, record.text if record is not None and is_public else "")
 
 
 def _warn_of_drift(

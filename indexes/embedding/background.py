@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -21,30 +21,35 @@ from indexes.embedding.embedder import Embedder, EmbedderCard
 from indexes.embedding.model_cache import remember_bytes
 from indexes.search_results import Vectors
 
+_MEASUREMENTS: Final = 64  # of all models of a process
 TEXTS_FILE: Final = Path(__file__).with_name("background_texts.json")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Background:
     """A model's vectors of neutral texts: questions and passages (n, dim), by language.
 
-    A language that the model does not read is missing.
+    A language that the model does not read is missing. What is measured of them is kept, as every
+    question needs it.
     """
 
     questions: Mapping[str, Vectors]
     passages: Mapping[str, Vectors]
 
+    @lru_cache(maxsize=_MEASUREMENTS)  # noqa: B019 - a model has one background for good
     def mean_question(self, language: str) -> Vectors:
         """Return the mean vector (dim,) of the questions of a language: what they all share."""
         return np.asarray(self.questions[language].mean(axis=0), dtype=np.float32)
 
+    @lru_cache(maxsize=_MEASUREMENTS)  # noqa: B019
     def measure_cosines(
-        self, question_language: str, passage_language: str, shift: Vectors | float = 0.0
+        self, question_language: str, passage_language: str, shared_part: float = 0.0
     ) -> tuple[float, float]:
         """Return mean and standard deviation of the cosines of all questions and passages.
 
-        shift (dim,): what is taken off each question first.
+        shared_part: so much of what the questions share is taken off each of them first.
         """
+        shift = shared_part * self.mean_question(question_language)
         questions = self.questions[question_language] - shift
         cosines = questions @ self.passages[passage_language].T
         return float(cosines.mean()), float(cosines.std())

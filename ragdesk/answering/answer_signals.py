@@ -53,7 +53,11 @@ def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
     holds; that passages hold on average. told, told_all: the same of sentences that say something
     of their own and of the kind asked for; the mean over eight documents. meant: similarity of
     the best of a few sentences. both: the best mean of a sentence's similarity and its words.
+    The parts of a question get theirs too.
     """
+    if retrieval.parts:
+        parts = tuple(add_answer_signals(part, embedder) for part in retrieval.parts)
+        retrieval = replace(retrieval, parts=parts)
     lines = [
         _PassageSentence(p, sentence)
         for p in retrieval.passages

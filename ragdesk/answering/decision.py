@@ -22,9 +22,12 @@ class DecideOptions:
     floor: likelihood (0..1) that the passages hold an answer, below which the question is refused.
         Raise it to refuse more often. A collection with a calibration of its own (``ragdesk eval
         calibrate``) goes by that instead.
+    model_floor: the same where a language model writes, which then decides itself whether the
+        passages answer: only what is hopeless is kept from it.
     """
 
     floor: float = 0.5
+    model_floor: float = 0.12
 
 
 # Logistic regressions over the signals of ``retrieve``, by tests/lab/quality/refusal.py: one for

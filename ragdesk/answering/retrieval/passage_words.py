@@ -64,6 +64,15 @@ def heading_words(chunk: Chunk) -> frozenset[str]:
     return _token_set(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
 
 
+def describe_place(chunk: Chunk) -> str:
+    """Write where a passage stands: its document's place and title, headings, lead, question."""
+    place = chunk.uri.rpartition(".")[0] or chunk.uri
+    plain = _NAME_MARKS.sub(" ", place)
+    start, end = chunk.question or (chunk.start, chunk.start)
+    question = chunk.text[start - chunk.start : end - chunk.start]
+    return " / ".join(dict.fromkeys((place, plain, chunk.title, *chunk.path, chunk.lead, question)))
+
+
 def document_name_words(chunk: Chunk) -> frozenset[str]:
     """Return the words of a document's name: its title, its folders, its file."""
     return _name_words(chunk.uri, chunk.title)

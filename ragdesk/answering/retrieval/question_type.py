@@ -134,6 +134,15 @@ class QuestionType:
         ]
         self._question_things = [_find_answers(cue, question, plain) for cue in self._cues]
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Return the kinds of thing asked for, each as the pattern of what names it.
+
+        >>> QuestionType("How long?").kinds == QuestionType("多久？").kinds != frozenset()
+        True
+        """
+        return frozenset(answer_pattern.pattern for answer_pattern, _ in self._cues)
+
     def answer_share(self, sentence: str) -> float:
         """Return the share (0..1) of the kinds asked for that a sentence names anew.
 

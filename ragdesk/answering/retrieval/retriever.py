@@ -173,7 +173,7 @@ class Retriever:
             compared = compared if reads_without_cjk(compared) else correction.text
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
-        similarity = self._compare_question(compared, analysis.language, mask)
+        similarity = self.compare_question(compared, analysis.language, mask)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask),
             self._find_faq_rows(term_weights, similarity, mask),
@@ -209,6 +209,7 @@ class Retriever:
             },
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
             rerank_seconds=rerank.seconds if rerank else None,
+            named_instead=siblings.named_instead,
         )
 
     def _count_contenders(self, limit: int, rerank: RerankStep | None) -> int:
@@ -221,7 +222,7 @@ class Retriever:
         row = self.index.find_row(passage.chunk.id)
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
-    def _compare_question(
+    def compare_question(
         self, text: str, language: str, mask: SearchMask
     ) -> QuestionSimilarity | None:
         """Embed a question, if the model reads it, and measure what is unrelated to it."""

@@ -13,6 +13,13 @@ from ragdesk.answering.retrieval.passage_words import heading_words
 from ragdesk.answering.writing.claim_evidence import split_evidence
 
 MOST_NEW = 0.1  # of a sentence's words, by weight, that the question does not have
+# A question without its mark, and a path of headings.
+_ASKS = re.compile(
+    r"\W*(?:how|what|when|where|why|who|whom|whose|which)\s+(?:(?:much|many|long|often|soon|far)\s+)?"
+    r"(?:can|could|may|must|shall|should|do|does|did|is|are|was|were|will|would|has|have)\s+\w+[^.]*$",
+    re.IGNORECASE,
+)
+_PATH = re.compile(r"\s[›»>]\s")
 _QUESTION_MARKS = ("?", "？")
 _PREDICATE = re.compile(
     r"(?<![a-z])(?:is|are|was|were|be|can|could|may|might|must|shall|should|will|would|do|does|did|has"
@@ -36,6 +43,8 @@ def states_nothing(claim: str, question: str, cited: Sequence[Passage], idf: Idf
     """
     if claim.rstrip(" \"'”’»」』）)*_").endswith(_QUESTION_MARKS):
         return True
+    if _ASKS.match(claim) or not any(map(str.isalpha, claim)):
+        return True
     words = frozenset(drop_stopwords(tokenize_text(claim)))
     if not words:
         return False
@@ -54,6 +63,8 @@ def _repeats_question(claim: str, words: frozenset[str], question: str, idf: Idf
 
 
 def _repeats_heading(words: frozenset[str], claim: str, cited: Sequence[Passage]) -> bool:
+    if _PATH.search(claim) and not _is_sentence(claim):
+        return any(claim.strip().startswith(p.chunk.title) for p in cited if p.chunk.title)
     for passage in cited:
         if words <= heading_words(passage.chunk):
             body = (sentence.words for sentence in split_evidence([passage]))

@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--questions", type=Path)
     parser.add_argument("--home", type=Path, help="kept afterwards; a temporary one without it")
+    parser.add_argument("--heading", default="Corpora", help="of the section that is written")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = args.home or Path(scratch)
@@ -126,7 +127,7 @@ def main() -> None:
         if args.questions:
             body += "\n" + ask_all(home, args.questions)
     names = " ".join(Path(path).name for path in args.paths)
-    write_section("Corpora", f"python -m tests.lab.quality.corpora {names}", body)
+    write_section(args.heading, f"python -m tests.lab.quality.corpora {names}", body)
 
 
 def ask_all(home: Path, questions: Path) -> str:

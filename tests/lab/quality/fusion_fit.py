@@ -8,6 +8,7 @@ minimise a listwise loss, the surprise at a right passage under a softmax of the
 ``--by rank`` they are searched one after the other for the best mean reciprocal rank. What they
 gain is cross-validated: on each set by weights fitted without it and its kin (the other sets over
 the same documents). Then each weight is left out, with the others as they are and refitted.
+``--kept`` does only that, by the weights of today and in seconds: nothing is fitted.
 ``--write`` writes the section "Fusion" of RESULTS.md.
 """
 
@@ -247,6 +248,40 @@ def iter_weight_rows(
         )
 
 
+def report_kept(tables: Sequence[CandidateTable], start: Weights, near: float) -> str:
+    """Leave out each weight of today, the others as they are, and write that as Markdown."""
+    loss, hits = compute_loss(tables, start), _list_all_hits(tables, start, near)
+    means = f"hit@1 {np.mean(hits[1]):.3f}, hit@8 {np.mean(hits[8]):.3f}"
+    head = "| left out | weight | loss | hit@1 lost | hit@8 lost | lose most at 1 | gain most |"
+    rows = [f"Loss {loss:.4f}, {means}, the mean over {len(tables)} sets.", "", head]
+    rows.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in WEIGHTS:
+        if not start[name]:
+            continue
+        bare = {**start, name: 0.0}
+        kept = _list_all_hits(tables, bare, near)
+        gaps = hits[1] - kept[1]
+        order = np.argsort(-gaps, kind="stable")
+        most = [f"{tables[i].name} {gaps[i]:+.3f}" for i in order[:2] if gaps[i] > 0]
+        least = [f"{tables[i].name} {-gaps[i]:+.3f}" for i in order[::-1][:2] if gaps[i] < 0]
+        rows.append(
+            f"| {name} | {start[name]:.2f} | {compute_loss(tables, bare) - loss:+.4f} "
+            f"| {gaps.mean():+.4f} | {(hits[8] - kept[8]).mean():+.4f} | {', '.join(most)} "
+            f"| {', '.join(least)} |"
+        )
+    return "\n".join(rows)
+
+
+def _list_all_hits(
+    tables: Sequence[CandidateTable], weights: Weights, near: float
+) -> dict[int, Floats]:
+    """Return of each set the share of questions with a right passage first, and among eight."""
+    return {
+        depth: np.array([np.mean(list_hits(table, weights, near, depth)) for table in tables])
+        for depth in (1, 8)
+    }
+
+
 def load_tables(options: argparse.Namespace, shelf: CollectionShelf) -> list[CandidateTable]:
     """Read the candidates that were gathered, or gather them. Raises ValueError on drift."""
     file = options.features
@@ -302,6 +337,7 @@ def main() -> None:
     add_run_arguments(parser)
     parser.add_argument("--features", type=Path, help="file for what is known of the candidates")
     parser.add_argument("--by", choices=("loss", "rank"), default="loss", help="what is fitted")
+    parser.add_argument("--kept", action="store_true", help="leave out, and fit nothing")
     options = parser.parse_args()
     settings = read_settings(options)
     begin = time.perf_counter()
@@ -310,10 +346,16 @@ def main() -> None:
         tables = load_tables(options, shelf)
     print(f"{time.perf_counter() - begin:.0f} s to gather", flush=True)
     retrieve = settings.retrieve
-    body = report_fit(tables, read_weights(retrieve), retrieve.near, options.by)
+    if options.kept:
+        body = report_kept(tables, read_weights(retrieve), retrieve.near)
+    else:
+        body = report_fit(tables, read_weights(retrieve), retrieve.near, options.by)
     print(f"{time.perf_counter() - begin:.0f} s in all\n{body}")
     if options.write:
-        write_section("Fusion", name_command("fusion_fit", options) + f" --by {options.by}", body)
+        way = "--kept" if options.kept else f"--by {options.by}"
+        most = f" --most {options.most}" if options.most else ""
+        heading = "Fusion, nothing refitted" if options.kept else "Fusion"
+        write_section(heading, f"{name_command('fusion_fit', options)}{most} {way}", body)
 
 
 if __name__ == "__main__":

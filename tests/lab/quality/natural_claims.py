@@ -129,9 +129,7 @@ def find_handbook_passages(path: Path) -> ClaimSet:
     """Read a file of single claims over the sample company, which is taken in for that."""
     with tempfile.TemporaryDirectory() as scratch, take_in(Path(scratch)) as opened:
         chunks = [
-            chunk
-            for listed in opened.documents
-            for chunk in opened.index.read_document(listed)[1]
+            chunk for listed in opened.documents for chunk in opened.index.read_document(listed)[1]
         ]
 
         def find_passage(uri: str, quote: str) -> Passage:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from indexes.chunk import SearchFilter
 from indexes.embedding.background import open_background
 from indexes.embedding.embedder import Embedder, EmbedOptions, embed_question, open_embedder
+from indexes.embedding.model_files import PACKAGED_MODEL
 from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -211,11 +212,12 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, nargs="*", default=[])
     parser.add_argument("--count", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--place", type=Path, required=True, help="what is made is kept here")
+    parser.add_argument("--model", default=PACKAGED_MODEL, help="as [embed] model names it")
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--make", action="store_true", help="make everything, and measure nothing")
     options = parser.parse_args()
     options.place.mkdir(parents=True, exist_ok=True)
-    embedder = open_embedder(EmbedOptions(), options.place / "models")
+    embedder = open_embedder(EmbedOptions(model=options.model), options.place / "models")
     known = real(options.place, options.squad, options.texts, embedder, options.seed)
     if options.make:
         for count in options.count:
@@ -236,7 +238,9 @@ the first search under a filter, which makes its mask and its statistics of word
 {notes}
 """
     counts = " ".join(map(str, options.count))
-    command = f"python -m tests.lab.speed.million --squad dev-v2.0.json --texts … --count {counts}"
+    model = "" if options.model == PACKAGED_MODEL else f" --model {options.model}"
+    command = "python -m tests.lab.speed.million --squad dev-v2.0.json --texts …"
+    command += f" --count {counts}{model}"
     write_section("Large collections", command, body)
 
 

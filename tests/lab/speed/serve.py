@@ -4,7 +4,7 @@
 
 Starts ``ragdesk serve`` on HOME, asks every question a few times from 1 and from 8 clients that
 keep their connection, then times ``ragdesk ask`` as a whole process. The machine's own share (a
-bare request to /healthz) stands beside.
+bare request to /healthz) stands beside, and what the server holds in memory at the end.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.lab.results import write_section
 
@@ -80,6 +81,14 @@ def serving(home: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def read_memory(base: str) -> float:
+    """Return the resident memory, in MB, of the process that listens at an address."""
+    port = httpx.URL(base).port
+    own = psutil.Process().children(recursive=True)
+    trees = [p for p in own if any(c.laddr.port == port for c in p.net_connections("tcp"))]
+    return max(p.memory_info().rss for p in trees) / 2**20
 
 
 def _ready(base: str) -> bool:
@@ -151,6 +160,7 @@ def measure(home: Path, questions: Sequence[str], repeats: int, runs: int) -> st
         load(base, questions, clients=1, repeats=1)  # warm
         bare = [_timed(lambda: http.get("/healthz")) for _ in range(200)]
         loads = [load(base, questions, clients=n, repeats=repeats) for n in (1, 8)]
+        memory = read_memory(base)
     starts = cold(home, questions[0], runs)
     documents = sum(collection["documents"] for collection in collections)
     answered = loads[0].outcomes.count("answered") / max(1, len(loads[0].outcomes))
@@ -163,7 +173,8 @@ def measure(home: Path, questions: Sequence[str], repeats: int, runs: int) -> st
         f"A bare request (`/healthz`): p50 {quantile(bare, 0.5) * 1000:.1f} ms, "
         f"p95 {quantile(bare, 0.95) * 1000:.1f} ms.\n"
         f"`ragdesk ask` cold, whole process, {runs} runs: median {statistics.median(starts):.2f} s "
-        f"({min(starts):.2f}-{max(starts):.2f})."
+        f"({min(starts):.2f}-{max(starts):.2f}).\n"
+        f"Resident memory of the server after that load: {memory:.0f} MB."
     )
     body = [
         preface,

@@ -1,0 +1,215 @@
+"""Let a follow-up be answered only by what meets its own words, and say nothing twice. Pure.
+
+Words of earlier turns are carried over to find passages, and then find the passage of before
+whatever is asked now. So they may locate an answer and never be it: what the new question itself
+names must stand in what is quoted, or above it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from indexes.text.coverage import Idf
+from indexes.text.folding import normalise_text
+from indexes.text.tokens import STOPWORDS, is_han_pair, tokenize_text
+from ragdesk.answering.answer import Question, Turn
+from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up, find_own_words
+from ragdesk.answering.retrieval.passage_words import describe_place
+from ragdesk.answering.retrieval.question_analysis import (
+    QuestionAnalysis,
+    analyze_question,
+    correct_terms,
+)
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
+from ragdesk.answering.retrieval.retriever import Retriever
+from ragdesk.answering.statement import Statement
+
+WORDS_ALONE: Final = 0.55
+"""Share of a question's own words (by idf) that a quote must meet with its lead, where the model
+cannot compare them."""
+WORDS_AND_MEANING: Final = {
+    FollowUpKind.SELF_STANDING: 1.0,
+    FollowUpKind.ELLIPTICAL: 0.75,
+    FollowUpKind.PRONOUN: 0.75,
+    FollowUpKind.ASKING: 0.0,
+}
+"""The same share and the similarity (0..1) of question and quote together, at least."""
+OTHER_LANGUAGE_MEANING: Final = 0.5  # the similarity alone, where words cannot be compared
+REPEATED_SHARE: Final = 0.6  # of them that an earlier sentence must hold itself to be said again
+SHORTEST_REPEAT: Final = 6  # letters and digits; less is a "Yes." that many answers begin with
+_AGAIN = re.compile(
+    r"\b(?:again|repeat|once more|rephrase|what did you say)\b|再说|再讲|重复|再问|再重|刚才|重新说"
+)
+_CITATION_MARK = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpGuard:
+    """What a follow-up must be answered with.
+
+    own_weights: what each of its own words is worth. new_kinds: a thing of a kind is asked for
+    (an amount, a reason) that the question before did not ask for. earlier: what was answered
+    before, letters and digits alone. asks_again: what was said before is asked for once more.
+    meaning: returns how near (0..1) a quote in some language is to the question; None without a
+    model that reads it.
+    """
+
+    analysis: QuestionAnalysis
+    kind: FollowUpKind
+    own_weights: Mapping[str, float]
+    new_kinds: bool
+    earlier: tuple[str, ...]
+    asks_again: bool
+    meaning: Callable[[str, str], float] | None = None
+
+    def admits(self, quote: str, lead: str, language: str) -> bool:
+        """Tell whether a quote may be an answer. lead: what stands above it, and its document."""
+        quote_words = set(tokenize_text(quote))
+        if self.own_weights:
+            meets = self._meets_question(quote_words.union(tokenize_text(lead)), quote, language)
+        else:
+            meets = self.analysis.question_type.answer_share(quote) == 1
+        if not meets:
+            return False
+        if self.asks_again or not self._is_repeated(quote):
+            return True
+        if self.own_weights:
+            return self._share(quote_words) >= REPEATED_SHARE
+        return self.new_kinds
+
+    def _meets_question(self, words: set[str], quote: str, language: str) -> bool:
+        """Tell whether what the question names stands in some words, or is meant by the quote."""
+        if {language, self.analysis.language} == {"en", "zh"}:
+            return self.meaning is not None and (
+                self.meaning(quote, language) >= OTHER_LANGUAGE_MEANING
+            )
+        share, least = self._share(words), WORDS_AND_MEANING[self.kind]
+        if self.meaning is None:
+            return share >= WORDS_ALONE
+        return share >= least or share + self.meaning(quote, language) >= least
+
+    def _share(self, words: set[str]) -> float:
+        total = sum(self.own_weights.values())
+        if not total:
+            return 1.0
+        return sum(w for word, w in self.own_weights.items() if word in words) / total
+
+    def _is_repeated(self, quote: str) -> bool:
+        lines = [letters for line in quote.splitlines() if (letters := _fold_letters(line))]
+        return sum(map(len, lines)) >= SHORTEST_REPEAT and any(
+            all(letters in text for letters in lines) for text in self.earlier
+        )
+
+
+def guard_follow_up(
+    retrieval: Retrieval, question: Question, analysis: QuestionAnalysis, retriever: Retriever
+) -> Retrieval:
+    """Return a retrieval that knows what may be said to a follow-up; any other as it is.
+
+    analysis: of the question as it was asked. Words of it that stand nowhere are corrected, as
+    they were for the search.
+    """
+    if not question.history:
+        return retrieval
+    index = retriever.index
+    mask = index.make_mask(question.where)
+    if correction := index.correct_text(analysis.text, mask):
+        analysis = correct_terms(analysis, correction.text)
+    similarity = retriever.compare_question(analysis.text, analysis.language, mask)
+
+    @cache
+    def measure_meaning(quote: str, language: str) -> float:
+        if similarity is None:
+            return 0.0
+        query = similarity.find_query(language)
+        vector = retriever.embedder.embed_passages([quote])[0]
+        return float(query.neutral_scale.normalise(np.array([vector @ query.vector]))[0])
+
+    guard = make_follow_up_guard(analysis, question.history, retrieval.idf)
+    guard = replace(guard, meaning=measure_meaning if similarity else None)
+    return replace(retrieval, admits=guard.admits)
+
+
+def admits_statement(retrieval: Retrieval, statement: Statement) -> bool:
+    """Tell whether a model's statement may answer the question, by the quotes that bear it."""
+    if retrieval.admits is None:
+        return True
+    quote = "\n".join(q.text for q in statement.quotes)
+    lead = "\n".join(describe_place(q.passage.chunk) for q in statement.quotes)
+    language = statement.quotes[0].passage.chunk.language if statement.quotes else "und"
+    return retrieval.admits(quote, lead, language)
+
+
+def make_follow_up_guard(
+    analysis: QuestionAnalysis, history: Sequence[Turn], idf: Idf
+) -> FollowUpGuard:
+    """Make the guard of a question with turns before it.
+
+    analysis: of the question as it was asked, before anything was carried over.
+
+    >>> before = [
+    ...     Turn(role="user", text="What does shipping to Sweden cost?"),
+    ...     Turn(role="assistant", text="Shipping to Sweden costs 9 euros. [1]"),
+    ... ]
+    >>> def admits(question: str, quote: str) -> bool:
+    ...     guard = make_follow_up_guard(analyze_question(question), before, lambda term: 1.0)
+    ...     return guard.admits(quote, "Shipping", "en")
+    >>> admits("And to Norway?", "To Norway it is 12 euros.")
+    True
+    >>> admits("Who is your CEO?", "Shipping to Sweden costs 9 euros.")
+    False
+    """
+    own_words = find_own_words(analysis)
+    earlier_questions = [analyze_question(t.text) for t in history if t.role == "user"]
+    kinds = analysis.question_type.kinds
+    before = earlier_questions[-1].question_type.kinds if earlier_questions else frozenset()
+    return FollowUpGuard(
+        analysis=analysis,
+        kind=classify_follow_up(analysis),
+        own_weights=_weigh_own_words(own_words, idf),
+        new_kinds=bool(kinds - before),
+        earlier=tuple(_fold_letters(t.text) for t in history if t.role == "assistant"),
+        asks_again=_asks_again(analysis, own_words, earlier_questions),
+    )
+
+
+def _weigh_own_words(words: frozenset[str], idf: Idf) -> dict[str, float]:
+    """Weigh words by idf; a pair of Han characters that stands nowhere is a word that is unmet.
+
+    For a search such a pair weighs nothing, as it may be the seam of two words.
+    """
+    weights = {word: idf(word) for word in sorted(words)}
+    for word, weight in weights.items():
+        if not weight and is_han_pair(word) and not STOPWORDS.intersection(word):
+            weights[word] = max(weights.get(character, 0.0) for character in word)
+    return weights
+
+
+def _asks_again(
+    analysis: QuestionAnalysis,
+    own_words: frozenset[str],
+    earlier_questions: Iterable[QuestionAnalysis],
+) -> bool:
+    """Tell whether a question asks for what was answered before, in words or by asking it again."""
+    if _AGAIN.search(analysis.reference_text):
+        return True
+    kinds = analysis.question_type.kinds
+    return any(
+        (own_words == find_own_words(earlier) or not own_words)
+        and bool(kinds)
+        and kinds == earlier.question_type.kinds
+        for earlier in earlier_questions
+    ) or any(
+        bool(own_words) and analysis.content_words == earlier.content_words
+        for earlier in earlier_questions
+    )
+
+
+def _fold_letters(text: str) -> str:
+    """Keep the letters and digits of a text, as a quote and an answer share them."""
+    plain = normalise_text(_CITATION_MARK.sub(" ", text))
+    return "".join(character for character in plain if character.isalnum())

@@ -1,0 +1,103 @@
+"""Weigh what a turn's words and its vector tell of its kind: two linear models, added up.
+
+The words have a model of their own, so that a desk without an embedder recognises turns too. The
+vector of a question is made for retrieval anyway; each embedder that the weights were fitted for has
+its own, by the digest of its files, and a turn that it cannot read is judged by words alone.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.embedding.embedder import Embedder
+from ragdesk.answering.turns.turn_features import extract_turn_features
+from ragdesk.answering.turns.turn_kind import TurnKind
+
+WEIGHTS_FILE: Final = Path(__file__).with_name("turn_weights.json")
+WEIGHT_UNIT: Final = 0.02  # of the whole numbers that weights are stored as
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorWeights:
+    """A linear model over the vectors of one embedder: weights (dim, kinds), intercepts (kinds,)."""
+
+    weights: Weights
+    intercepts: Weights
+
+
+@dataclass(frozen=True, slots=True)
+class TurnClassifier:
+    """Tells how likely a turn is of each kind.
+
+    kinds: in the order of the columns. words: weights (kinds,) of each feature. intercepts (kinds,).
+    vectors: by the first 16 characters of an embedder's revision. word_share: of the words beside
+    a vector; the rest is the vector's.
+    """
+
+    kinds: tuple[TurnKind, ...]
+    words: Mapping[str, Weights]
+    intercepts: Weights
+    vectors: Mapping[str, VectorWeights]
+    word_share: float = 0.5
+
+    def score_turn(self, text: str, embedder: Embedder | None = None) -> dict[TurnKind, float]:
+        """Return the likelihood (0..1) of each kind; all of them together are 1.
+
+        embedder: reads the text too, if it can and there are weights for it.
+        """
+        logits = self.score_words(text)
+        if embedder is not None and (by_vector := self._score_vector(text, embedder)) is not None:
+            logits = self.word_share * logits + (1 - self.word_share) * by_vector
+        shares = np.exp(logits - logits.max())
+        return dict(zip(self.kinds, (shares / shares.sum()).tolist(), strict=True))
+
+    def _score_vector(self, text: str, embedder: Embedder) -> Weights | None:
+        model = self.vectors.get(embedder.card.revision[:16])
+        if model is None or not embedder.card.can_embed(text):
+            return None
+        vector = embedder.embed_query(text)
+        return None if vector is None else vector @ model.weights + model.intercepts
+
+    def score_words(self, text: str) -> Weights:
+        """Return the sum of weights (kinds,) of a turn's features."""
+        logits = self.intercepts.copy()
+        for name, value in extract_turn_features(text).items():
+            if (weights := self.words.get(name)) is not None:
+                logits += value * weights
+        return logits
+
+
+@cache
+def load_classifier() -> TurnClassifier:
+    """Load the classifier that comes with the package."""
+    return parse_classifier(json.loads(WEIGHTS_FILE.read_text(encoding="utf-8")))
+
+
+def parse_classifier(stored: Mapping[str, Any]) -> TurnClassifier:
+    """Make a classifier of its stored form. Raises ValueError where a row is too short or long."""
+    kinds = tuple(TurnKind(name) for name in stored["kinds"])
+    vectors = {}
+    for digest, model in stored["vectors"].items():
+        rows = np.array([_parse_row(row, kinds) for row in model["weights"]])
+        vectors[digest] = VectorWeights(rows, _parse_row(model["intercepts"], kinds))
+    return TurnClassifier(
+        kinds=kinds,
+        words={name: _parse_row(row, kinds) for name, row in stored["words"].items()},
+        intercepts=_parse_row(stored["intercepts"], kinds),
+        vectors=vectors,
+        word_share=float(stored["word_share"]),
+    )
+
+
+def _parse_row(numbers: list[int], kinds: tuple[TurnKind, ...]) -> Weights:
+    if len(numbers) != len(kinds) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"a row of turn weights has {len(numbers)} numbers for {len(kinds)} kinds")
+    return np.array(numbers, dtype=np.float32) * np.float32(WEIGHT_UNIT)
