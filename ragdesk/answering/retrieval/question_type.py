@@ -163,6 +163,22 @@ class QuestionType:
         )
         return sum(names_answer) / len(self._cues)
 
+    def lacks_amount(self, sentence: str) -> bool:
+        """Tell whether a number or a time is asked for, and a sentence names none anew.
+
+        >>> QuestionType("How long is it valid?").lacks_amount("It is valid for 30 days.")
+        False
+        >>> QuestionType("How long is it valid?").lacks_amount("It is valid.")
+        True
+        """
+        plain = normalise_text(sentence)
+        amounts = [
+            bool(_find_answers(cue, sentence, plain) - known)
+            for cue, known in zip(self._cues, self._question_things, strict=True)
+            if cue[0].pattern in {_AMOUNT_ANSWER, _TIME_ANSWER}
+        ]
+        return bool(amounts) and not any(amounts)
+
     def count_answer_types(self, sentence: str) -> int:
         """Count the kinds of thing asked for that a sentence names.
 

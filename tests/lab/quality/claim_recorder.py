@@ -37,6 +37,7 @@ class RecordOptions:
     """Where the model is, and how it is asked.
 
     temperatures: of each round over the questions. answers: in all, at most. sentences: of one.
+    passages: that the model reads; fewer than a desk gives, as a small model on a CPU is slow.
     """
 
     url: str
@@ -46,6 +47,7 @@ class RecordOptions:
     max_tokens: int = 256
     context: int = 8_192
     tokenizer: str = ""
+    passages: int = 4
 
 
 def record_claims(
@@ -78,7 +80,9 @@ def _settings(options: RecordOptions, temperature: float) -> Settings:
         total_seconds=480,
         running=2,
     )
-    ground = GroundOptions(context=options.context, tokenizer=options.tokenizer)
+    ground = GroundOptions(
+        context=options.context, tokenizer=options.tokenizer, passages=options.passages
+    )
     return replace(Settings(), generate=generate, ground=ground)
 
 

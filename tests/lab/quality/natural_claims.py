@@ -177,6 +177,7 @@ def record(options: argparse.Namespace) -> None:
         temperatures=options.temperatures,
         answers=options.answers,
         tokenizer=options.tokenizer,
+        passages=options.passages,
     )
     with tempfile.TemporaryDirectory() as scratch:
         home = options.home or Path(scratch)
@@ -203,6 +204,7 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, help="lines with question and lang")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[0.0])
     parser.add_argument("--answers", type=int, default=200)
+    parser.add_argument("--passages", type=int, default=4, help="that the model reads")
     parser.add_argument("--tokenizer", default="", help="the model's tokenizer.json")
     options = parser.parse_args()
     if options.record:
