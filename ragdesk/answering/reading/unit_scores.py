@@ -46,6 +46,7 @@ class ExtractOptions:
     close: so many best sentences are compared with the question by the model, where it reads both.
     margin: sentences worth less than the best by more than this are not close.
     cosine: worth of that comparison (``indexes.similarity``).
+    own_language: worth of standing in the question's language, where another says the same.
     compared: so many English units are compared with an English question by the packaged English
         model, in place of the close ones; the best of each passage are among them.
     english: worth of the cosine of that comparison.
@@ -62,6 +63,7 @@ class ExtractOptions:
     close: int = 3
     margin: float = 0.4
     cosine: float = 0.8
+    own_language: float = 0.2
     compared: int = 16
     english: float = 2.0
 
