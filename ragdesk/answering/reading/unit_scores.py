@@ -263,14 +263,19 @@ def _word_sets(unit: AnswerUnit) -> list[frozenset[str]]:
     """
     if unit.kind != "code":
         return [_read_words(unit.core)]
-    lead_in = _words_above(unit)
+    lead_in = _read_words(_text_above(unit))
     return [lead_in | _read_words(line) for line in unit.core.split("\n")]
 
 
 def _words_above(unit: AnswerUnit) -> frozenset[str]:
-    """Return the words of what is read above a unit: heads of a table, a lead-in, a question."""
-    above = unit.text.removesuffix(unit.core) if unit.above else ""
-    return _read_words(f"{above}\n{unit.question}") if above or unit.question else _NO_WORDS
+    """Return the words of what is read above a unit: a head, a lead-in, a question, a heading."""
+    above = "\n".join(filter(None, (_text_above(unit), unit.question, unit.heading)))
+    return _read_words(above) if above else _NO_WORDS
+
+
+def _text_above(unit: AnswerUnit) -> str:
+    """Return what is quoted only to understand a unit."""
+    return unit.text.removesuffix(unit.core) if unit.above else ""
 
 
 @lru_cache(maxsize=_CACHED_UNITS)
