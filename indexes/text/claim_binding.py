@@ -4,8 +4,8 @@ A small model takes the number of one table row and the label of another, or the
 sentence and the rest of the next. Each word is borne out, the sentence is not. So the piece of the
 evidence that bears a claim is looked for, by its numbers, dates and identifiers first; of a row the
 label must be named, and where claim and piece go side by side nothing may stand in the place of
-something else. Free rewording goes nowhere side by side, and is not judged here. English and Chinese.
-Pure.
+something else. Free rewording goes nowhere side by side, and is not judged here. English and
+Chinese. Pure.
 """
 
 import re
@@ -99,7 +99,7 @@ def find_misplacements(
     if not parts or not words:
         return []
     claim = _LIST_NUMBER.sub("", claim)
-    items, sequence = _find_items(claim), _sequence(claim)
+    items, sequence = find_exact_items(claim), _sequence(claim)
     bearing = max(parts, key=lambda part: (len(items & part.items), len(words & part.known)))
     elsewhere = frozenset().union(*(part.words for part in parts if part is not bearing))
     displaced = frozenset(
@@ -116,12 +116,28 @@ def find_misplacements(
     ]
 
 
+def find_exact_items(text: str) -> frozenset[object]:
+    """Return what is exact in a text: quantities with their units, dates, identifiers.
+
+    >>> find_exact_items("The fee for E1047 is small.")
+    frozenset({'e1047'})
+    """
+    plain = normalise_text(text)
+    return frozenset(
+        [
+            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
+            *(date for date, _ in find_dates(plain)),
+            *find_identifiers(text),
+        ]
+    )
+
+
 def _check_row(
     words: frozenset[str],
     displaced: frozenset[str],
     bearing: _Part,
     parts: Sequence[_Part],
-    asked: frozenset[str],
+    question: frozenset[str],
 ) -> Iterator[Contradiction]:
     """Find a row that is about something else than the claim, or holds little of it."""
     if not bearing.label:
@@ -129,7 +145,7 @@ def _check_row(
     other = max(parts, key=lambda part: (_share(part.label, words), part is bearing))
     if _share(other.label, words) > _share(bearing.label, words) and other.label & displaced:
         yield Contradiction("binding", " ".join(sorted(_names(other.label & displaced))))
-    elif not _names(bearing.label) & (words | asked):
+    elif not _names(bearing.label) & (words | question):
         yield Contradiction("binding", " ".join(sorted(bearing.label)[:3]))
     elif len(_names(displaced)) > MOST_OF_ROW * len(_names(words)):
         yield Contradiction("binding", " ".join(sorted(_names(displaced))[:3]))
@@ -186,9 +202,12 @@ def _check_exchange(
         words = _join(slot if len(slot) > 1 else around)
         if _is_within(words, strange[0], 1):
             yield Contradiction("binding", words)
-    elif _content(_join(other)) and _is_within(_join(slot), strange[0], 1):
-        if _is_noun(claim, slot[0]):
-            yield Contradiction("binding", _join(slot))
+    elif (
+        _content(_join(other))
+        and _is_within(_join(slot), strange[0], 1)
+        and _is_noun(claim, slot[0])
+    ):
+        yield Contradiction("binding", _join(slot))
 
 
 def _is_within(slot: str, strange: frozenset[str], least: int) -> bool:
@@ -218,11 +237,11 @@ def _join(slot: Sequence[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _split_piece(text: str, context: frozenset[str]) -> tuple[_Part, ...]:
-    """Split a row off whole, and a sentence at each of its clauses: all before one belongs to it."""
+    """Split a row off whole, a sentence at each of its clauses: all before one belongs to it."""
     if cells := _split_row(text):
         words = _content(text)
         label = _content(cells[0]).union(*map(find_identifiers, cells))
-        return (_Part(words, words | context, _find_items(text), _sequence(text), label),)
+        return (_Part(words, words | context, find_exact_items(text), _sequence(text), label),)
     parts = []
     for sentence in _SUBSENTENCE.split(text):
         before, sequence = context, tuple[str, ...]()
@@ -231,7 +250,7 @@ def _split_piece(text: str, context: frozenset[str]) -> tuple[_Part, ...]:
             before |= words
             sequence += _sequence(clause)
             if words:
-                parts.append(_Part(words, before, _find_items(clause), sequence, frozenset()))
+                parts.append(_Part(words, before, find_exact_items(clause), sequence, frozenset()))
     return tuple(parts)
 
 
@@ -249,19 +268,5 @@ def _sequence(text: str) -> tuple[str, ...]:
     words = (match[0].rstrip(".'-") for match in _WORD.finditer(normalise_text(text)))
     stems = (stem_word(word) if word.isascii() else word for word in words)
     return tuple(
-        word
-        for word in stems
-        if word not in (STOPWORDS if word.isascii() else _PARTICLES)
-    )
-
-
-def _find_items(text: str) -> frozenset[object]:
-    """Return what is exact in a text: quantities with their units, dates, identifiers."""
-    plain = normalise_text(text)
-    return frozenset(
-        [
-            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
-            *(date for date, _ in find_dates(plain)),
-            *find_identifiers(text),
-        ]
+        word for word in stems if word not in (STOPWORDS if word.isascii() else _PARTICLES)
     )
