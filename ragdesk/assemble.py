@@ -19,17 +19,14 @@ from indexes.embedding.embedder import (
     Embedder,
     EmbedderCard,
     EmbedOptions,
-    count_cores,
     find_model_files,
     open_embedder,
 )
 from indexes.embedding.embedder_pool import EmbedderPool
-from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODELS
 from indexes.errors import (
     CollectionBusy,
     IndexesError,
     IndexNotFound,
-    ModelMissing,
     WordsNewer,
     WordsOutdated,
 )
@@ -54,12 +51,6 @@ from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
 from ragdesk.answering.contact import Contact, ContactOptions, combine_contact
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.reading.english_comparer import EnglishComparer
-from ragdesk.answering.reading.packaged_reader import open_packaged_reader
-from ragdesk.answering.reading.reader_reranker import ReaderReranker
-from ragdesk.answering.reading.reader_weights import PACKAGED_READER
-from ragdesk.answering.reading.unit_reader import UnitReader
-from ragdesk.answering.retrieval.reranker import READER_BACKEND, Reranker, open_reranker
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
@@ -70,6 +61,7 @@ from ragdesk.collection_embedders import CollectionEmbedders, EmbedderChoice
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.model_cache_folder import find_model_cache
+from ragdesk.reading_models import ReadingModels
 from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,10 +120,6 @@ class OpenCollection:
             yield index
 
 
-PACKAGED_NAMES = frozenset({"multilingual-e5-small", "all-MiniLM-L6-v2"})
-"""Of the packaged models, as cards of embedders have them."""
-
-
 class Workspace:
     """Opens a home's collections by its settings, each with the embedder that made it.
 
@@ -166,57 +154,14 @@ class Workspace:
         return background
 
     @cached_property
-    def rerank(self) -> Reranker | None:
-        """Load the reranker that settings name, if they name one. Raises ModelMissing."""
-        options = self.settings.rerank
-        if options.backend != READER_BACKEND:
-            return open_reranker(options)
-        if self.reader is None:
-            raise ModelMissing(
-                "There is no reader to rerank by: it runs on the packaged multilingual embedder. "
-                'Set rerank.backend = "cross-encoder", or embed.model = "packaged".'
-            )
-        return ReaderReranker(self.reader, options.depth)
-
-    @cached_property
-    def reader(self) -> UnitReader | None:
-        """Open the trained reader; None where it is off or its embedder is not here.
-
-        Raises ModelMissing.
-        """
-        options = self.settings.reader
-        if not options.enabled or self._fixed_embedder is not None:
-            return None
-        model = find_model_files(self.settings.embed, self.models_folder)
-        weights = Path(options.weights).expanduser() if options.weights else PACKAGED_READER
-        return open_packaged_reader(
-            model,
+    def reading(self) -> ReadingModels:
+        """Return the models that questions are answered with beside the embedder."""
+        return ReadingModels(
+            self.settings,
             self.models_folder,
-            threads=self.settings.embed.threads or count_cores(),
-            weights=weights,
+            self.embedders.pool,
+            is_fixed=self._fixed_embedder is not None,
         )
-
-    @cached_property
-    def english_comparer(self) -> EnglishComparer:
-        """What compares English sentences; its model is opened when it is needed."""
-        options = replace(self.settings.embed, model=ENGLISH_MODEL)
-        return EnglishComparer(partial(self.embedders.pool.open, options))
-
-    def _choose_comparer(self, embedder: Embedder) -> EnglishComparer | None:
-        """Return what compares English sentences beside a packaged model; None beside another."""
-        is_packaged = self.settings.embed.model in PACKAGED_MODELS
-        return (
-            self.english_comparer if is_packaged and embedder.card.name in PACKAGED_NAMES else None
-        )
-
-    def prepare_reading(self) -> None:
-        """Make ready what answers are read with, where it is not yet: some seconds, once a machine.
-
-        Raises ModelMissing.
-        """
-        if self._fixed_embedder is None and self.settings.embed.model in PACKAGED_MODELS:
-            self.english_comparer.open()
-        _ = self.reader
 
     @cached_property
     def engine(self) -> LlmEngine | None:
@@ -368,7 +313,7 @@ class Workspace:
             embedder=embedder,
             background=self.open_background(embedder),
             options=self.settings.retrieve,
-            rerank=self.rerank,
+            rerank=self.reading.rerank,
         )
         return OpenCollection(
             collection=collection,
@@ -387,9 +332,9 @@ class Workspace:
                 writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
-                reader=self.reader,
+                reader=self.reading.reader,
                 reading=self.settings.reader,
-                english=self._choose_comparer(embedder),
+                english=self.reading.choose_comparer(embedder),
             ),
             documents=documents,
             release=card.free_dropped if card else None,

@@ -162,7 +162,7 @@ class SelfTest:
         if not workspace.settings.reader.enabled:
             yield Finding(what="reader", state="ok", found="off: words choose the answer")
             return
-        reader = workspace.reader
+        reader = workspace.reading.reader
         if reader is None:
             observed = f"none: it runs on {MODEL_NAME}, which is not the embedder here"
             yield Finding(what="reader", state="note", found=observed, remedy=WEIGHTS_REMEDY)

@@ -4,8 +4,8 @@ A small model takes the number of one table row and the label of another, or the
 sentence and the rest of the next. Each word is borne out, the sentence is not. So the piece of the
 evidence that bears a claim is looked for, by its numbers, dates and identifiers first; of a row the
 label must be named, and where claim and piece go side by side nothing may stand in the place of
-something else. Free rewording goes nowhere side by side, and is not judged here. English and Chinese.
-Pure.
+something else. Free rewording goes nowhere side by side, and is not judged here. English and
+Chinese. Pure.
 """
 
 import re
@@ -113,7 +113,7 @@ def find_misplacements(
     if not parts or not words:
         return []
     claim = _LIST_NUMBER.sub("", claim)
-    items, sequence = _find_items(claim), _sequence(claim)
+    items, sequence = find_exact_items(claim), _sequence(claim)
     bearing = max(parts, key=lambda part: (len(items & part.items), len(words & part.known)))
     elsewhere = frozenset().union(*(part.words for part in parts if part is not bearing))
     displaced = frozenset(
@@ -169,12 +169,28 @@ def _read_subject(claim: str) -> frozenset[str]:
     return _names(_content(match[1])) if match else frozenset()
 
 
+def find_exact_items(text: str) -> frozenset[object]:
+    """Return what is exact in a text: quantities with their units, dates, identifiers.
+
+    >>> find_exact_items("The fee for E1047 is small.")
+    frozenset({'e1047'})
+    """
+    plain = normalise_text(text)
+    return frozenset(
+        [
+            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
+            *(date for date, _ in find_dates(plain)),
+            *find_identifiers(text),
+        ]
+    )
+
+
 def _check_row(
     words: frozenset[str],
     displaced: frozenset[str],
     bearing: _Part,
     parts: Sequence[_Part],
-    asked: frozenset[str],
+    question: frozenset[str],
 ) -> Iterator[Contradiction]:
     """Find a row that is about something else than the claim, or holds little of it."""
     if not bearing.label:
@@ -182,7 +198,7 @@ def _check_row(
     other = max(parts, key=lambda part: (_share(part.label, words), part is bearing))
     if _share(other.label, words) > _share(bearing.label, words) and other.label & displaced:
         yield Contradiction("binding", " ".join(sorted(_names(other.label & displaced))))
-    elif not _names(bearing.label) & (words | asked) and not _names_column(bearing, words):
+    elif not _names(bearing.label) & (words | question) and not _names_column(bearing, words):
         yield Contradiction("binding", " ".join(sorted(bearing.label)[:3]))
     elif len(_names(displaced)) > MOST_OF_ROW * len(_names(words)):
         yield Contradiction("binding", " ".join(sorted(_names(displaced))[:3]))
@@ -248,8 +264,14 @@ def _check_slots(
         if kind == "replace" and _is_short(other):
             own = (strange[0] | strange[1], strange[1]) if is_subject and not han else strange
             around = sequence[max(0, start - 1) : end + 1]
-            yield from _check_exchange(claim, [w for w in slot if han or w not in bearing.known], other, around, own)
-        if han and kind in {"replace", "delete"} and _is_within(_join(slot), strange[1], LEAST_FOREIGN):
+            yield from _check_exchange(
+                claim, [w for w in slot if han or w not in bearing.known], other, around, own
+            )
+        if (
+            han
+            and kind in {"replace", "delete"}
+            and _is_within(_join(slot), strange[1], LEAST_FOREIGN)
+        ):
             yield Contradiction("binding", _join(slot))
 
 
@@ -272,9 +294,12 @@ def _check_exchange(
         words = _join(slot if len(slot) > 1 else around)
         if _is_within(words, strange[0], 1):
             yield Contradiction("binding", words)
-    elif _content(_join(other)) and _is_within(_join(slot), strange[0], 1):
-        if _is_noun(claim, slot[0]):
-            yield Contradiction("binding", _join(slot))
+    elif (
+        _content(_join(other))
+        and _is_within(_join(slot), strange[0], 1)
+        and _is_noun(claim, slot[0])
+    ):
+        yield Contradiction("binding", _join(slot))
 
 
 def _is_within(slot: str, strange: frozenset[str], least: int) -> bool:
@@ -311,10 +336,13 @@ def _split_piece(piece: EvidencePiece) -> tuple[_Part, ...]:
         label = _content(cells[0]).union(*map(find_identifiers, cells))
         head = _split_row(piece.head)
         columns = tuple(
-            (_find_items(cell), _content(name)) for cell, name in zip(cells, head, strict=False)
+            (find_exact_items(cell), _content(name))
+            for cell, name in zip(cells, head, strict=False)
         )
         known = words | piece.context
-        return (_Part(words, known, _find_items(text), _sequence(text), label, columns=columns),)
+        return (
+            _Part(words, known, find_exact_items(text), _sequence(text), label, columns=columns),
+        )
     parts = []
     for sentence in _SUBSENTENCE.split(text):
         before, sequence = piece.context, tuple[str, ...]()
@@ -324,7 +352,7 @@ def _split_piece(piece: EvidencePiece) -> tuple[_Part, ...]:
             sequence += _sequence(clause)
             if words:
                 opening = _sequence(clause)
-                items = _find_items(clause)
+                items = find_exact_items(clause)
                 parts.append(
                     _Part(words, before, items, sequence, frozenset(), _content(sentence), opening)
                 )
@@ -345,19 +373,5 @@ def _sequence(text: str) -> tuple[str, ...]:
     words = (match[0].rstrip(".'-") for match in _WORD.finditer(normalise_text(text)))
     stems = (stem_word(word) if word.isascii() else word for word in words)
     return tuple(
-        word
-        for word in stems
-        if word not in (STOPWORDS if word.isascii() else _PARTICLES)
-    )
-
-
-def _find_items(text: str) -> frozenset[object]:
-    """Return what is exact in a text: quantities with their units, dates, identifiers."""
-    plain = normalise_text(text)
-    return frozenset(
-        [
-            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
-            *(date for date, _ in find_dates(plain)),
-            *find_identifiers(text),
-        ]
+        word for word in stems if word not in (STOPWORDS if word.isascii() else _PARTICLES)
     )

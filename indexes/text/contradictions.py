@@ -83,13 +83,15 @@ _MODALS: Final = {
 # Two sides of one thing: a claim on one side must not rest on a clause that has only the other.
 _SIDES = r"""
 before|之前|以前 <> after|之后|以后
-at least|minimum|no less than|至少|最少|最低 <> at most|maximum|up to|no more than|至多|最多|最高
+at least|minimum|no less than|至少|最少|最低
+ <> at most|maximum|up to|no more than|至多|最多|最高
 more than|above|over|exceed\w*|超过|高于|大于 <> less than|below|under|低于|小于|不足
 includ(?:e|es|ed|ing)|包括|包含 <> exclud(?:e|es|ed|ing)|不包括|不包含|不含|除外
 increas\w*|raise[sd]?|rises?|增加|提高|上涨 <> decreas\w*|reduc\w*|lower(?:ed|s)?|减少|降低|下降
 available <> unavailable
 valid|有效 <> invalid|expired?|无效|失效
-buyer|customers? pays?|you pay|your own (?:cost|expense)|买家|买方|由(?:顾客|收件人|买家|客户|您|个人)
+buyer|customers? pays?|you pay|your own (?:cost|expense)|买家|买方
+|由(?:顾客|收件人|买家|客户|您|个人)
  <> seller|we (?:pay|bear)|our (?:own )?(?:cost|expense)|卖家|卖方|由(?:我们|我方|商家|卖家)
 accept(?:s|ed)?|allow(?:s|ed)?|接受|允许 <> refuse[sd]?|forbid\w*|prohibit\w*|reject\w*|拒绝|禁止
 always|始终|总是|一律 <> never|从不|绝不
@@ -101,7 +103,7 @@ used|已使用 <> unused|未使用
 
 
 def _parse_sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
-    for line in _SIDES.strip().replace("\n <>", " <>").splitlines():
+    for line in _SIDES.strip().replace("\n <>", " <>").replace("\n|", "|").splitlines():
         pattern, other = (rf"(?<![a-z])(?:{side})(?![a-z])" for side in line.split(" <> "))
         yield re.compile(pattern), re.compile(other)
         yield re.compile(other), re.compile(pattern)

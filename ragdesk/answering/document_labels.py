@@ -14,7 +14,7 @@ from indexes.text.folding import normalise_text
 from indexes.text.tokens import drop_stopwords, tokenize_text
 
 LABEL_LENGTH: Final = 60  # characters of a name that is offered
-LONGEST_NAME: Final = 300  # characters of a title that are read
+LONGEST_DOCUMENT_NAME: Final = 300  # characters of a title that are read
 _INTERNAL = re.compile(
     r"\b(?:internal(?:ly)?|confidential|restricted|playbook|runbook|escalations?|back ?office"
     r"|intranet|(?:staff|support|agents?|employees?) (?:only|guide|handbook|manual|notes?)"
@@ -78,7 +78,7 @@ def clean_label(name: str) -> str:
 
 def _name_parts(name: str) -> list[str]:
     """Split a name into its parts, each without numbering, version and kind of paper."""
-    name = name[:LONGEST_NAME].strip()
+    name = name[:LONGEST_DOCUMENT_NAME].strip()
     spaced = name if " " in name else _NAME_MARKS.sub(" ", name)
     parts = []
     for part in _PART.split(_NUMBERING.sub("", spaced)):

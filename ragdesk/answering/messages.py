@@ -93,7 +93,8 @@ NEXT_STEP_TEXTS: Final[Mapping[AnswerReason, Mapping[str, str]]] = {
     AnswerReason.SAFETY: {
         "en": "Get yourself and others to safety first. If anyone is hurt or in danger, call the "
         "emergency number now. Then tell a person in charge.",
-        "zh": "请先确保自己和他人的安全。如有人受伤或仍有危险，请立即拨打急救或报警电话，然后告知负责人员。",
+        "zh": "请先确保自己和他人的安全。如有人受伤或仍有危险，请立即拨打急救或报警电话，"
+        "然后告知负责人员。",
     },
     AnswerReason.NEEDS_ACCOUNT: {
         "en": "Look into your account or your confirmation message, or ask a person.",
@@ -136,8 +137,10 @@ def format_choices(labels: Sequence[str], language: str) -> str:
 def format_missing_part(part: str, language: str) -> str:
     """Say which part of a question the documents do not answer.
 
-    >>> format_missing_part("what does it cost?", "en"), format_missing_part("多少钱", "zh")
-    ('The documents do not answer this part: “what does it cost?”', '文档没有回答这一部分：“多少钱”')
+    >>> format_missing_part("what does it cost?", "en")
+    'The documents do not answer this part: “what does it cost?”'
+    >>> format_missing_part("多少钱", "zh")
+    '文档没有回答这一部分：“多少钱”'
     """
     if language == "zh":
         return f"文档没有回答这一部分：“{part}”"

@@ -45,23 +45,28 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     if answer.degraded:
         to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
     _print_sources(to, answer)
-    if answer.choices:
-        to.print()
-        to.print(Text("Ask again with the one you mean:", "dim"))
-    for choice in answer.choices:
-        to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
-    if answer.next_step and not answer.choices:  # the choices say what to do
-        to.print()
-        to.print(Text(answer.next_step.text))
-        for link in answer.next_step.links:
-            if link.href and link.title not in answer.next_step.text:
-                to.print(Text(f"  {link.title}  {link.href}", "dim"))
+    _print_next_step(to, answer, ask)
     if _names_sources(answer):
         to.print()
         to.print(Text("Closest in the documents:", "dim"))
         places = dict.fromkeys((p.title, p.path, p.page, p.uri) for p in answer.passages)
         for place in list(places)[:3]:
             to.print(_format_source("  · ", *place))
+
+
+def _print_next_step(to: Console, answer: Answer, ask: str) -> None:
+    """Print what to do next: the choices say it themselves."""
+    if answer.choices:
+        to.print()
+        to.print(Text("Ask again with the one you mean:", "dim"))
+        for choice in answer.choices:
+            to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
+    elif answer.next_step:
+        to.print()
+        to.print(Text(answer.next_step.text))
+        for link in answer.next_step.links:
+            if link.href and link.title not in answer.next_step.text:
+                to.print(Text(f"  {link.title}  {link.href}", "dim"))
 
 
 def _names_sources(answer: Answer) -> bool:

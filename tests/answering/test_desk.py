@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from question_words import WORDS
 
 from indexes.chunk import SearchFilter
-from ragdesk.answering.answer import ClaimChecked, Outcome, PassagesReady, TextDelta
+from ragdesk.answering.answer import ClaimChecked, ClaimVerdict, Outcome, PassagesReady, TextDelta
 from ragdesk.answering.messages import NO_ANSWER_TEXT
 
 questions = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join) | st.text(max_size=30)
@@ -31,6 +31,10 @@ def test_an_answer_can_be_checked(ask, index, text):
     numbers = {c.number for c in answer.citations}
     for claim in answer.claims:
         assert set(claim.citations) <= numbers
+        assert claim.text in answer.text
+        if claim.verdict is ClaimVerdict.NO_CLAIM:  # a fixed sentence of ours: it rests on nothing
+            assert not claim.citations
+            continue
         assert claim.citations
         assert f"[{claim.citations[0]}]" in answer.text
     assert (answer.outcome is Outcome.NOT_FOUND) == (not answer.citations)

@@ -112,7 +112,7 @@ class CollectionShelf:
         self.workspace = Workspace(folder / home, settings, self.embedder)
         if embedder.card.name == READER_MODEL:  # a workspace opens none over a proxy
             own = Workspace(folder / home, replace(settings, embed=EmbedOptions()))
-            self.workspace.__dict__["reader"] = own.reader
+            self.workspace.reading.__dict__["reader"] = own.reading.reader
 
     def open_collection(self, name: str, source: Path) -> OpenCollection:
         """Take a folder in as the collection ``name`` as far as it changed, and open it."""

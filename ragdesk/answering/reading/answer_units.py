@@ -20,7 +20,7 @@ from ragdesk.answering.reading.faq_reader import FaqEntry, find_faq_entries, is_
 from ragdesk.answering.reading.list_reader import ListBlock, find_lists, leads_in
 from ragdesk.answering.reading.long_sentences import cut_long_sentence
 from ragdesk.answering.reading.table_reader import (
-    TableRow,
+    HeadedRow,
     find_table_blocks,
     read_rows,
     read_table_rows,
@@ -186,7 +186,7 @@ def _make_unit(  # noqa: PLR0913 (the parts of one value)
     )
 
 
-def _make_row(passage: Passage, rank: int, text: str, row: TableRow) -> AnswerUnit:
+def _make_row(passage: Passage, rank: int, text: str, row: HeadedRow) -> AnswerUnit:
     above = [*row.heads, *row.groups]
     groups = [text[slice(*group)] for group in row.groups]
     return _make_unit(

@@ -32,7 +32,8 @@ class EnglishComparer:
         vector = embedder.embed_query(question)
         if vector is None or not texts:
             return np.zeros(len(texts), dtype=np.float32)
-        return np.maximum(embedder.embed_passages(texts) @ vector, 0.0)
+        cosines: Scores = np.maximum(embedder.embed_passages(texts) @ vector, 0.0)
+        return cosines
 
     def open(self) -> Embedder:
         """Open the model, once."""

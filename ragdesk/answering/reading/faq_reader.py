@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from indexes.chunk import Chunk
+from indexes.text.scripts import HAN
 from indexes.text.sentences import Span
 from ragdesk.answering.reading.document_lines import list_lines, trim_span
 from ragdesk.answering.reading.list_reader import read_marker_kind
 
-LONGEST_ANSWER = 600  # characters of an answer in prose that is taken for one
+LONGEST_FAQ_ANSWER = 600  # characters of an answer in prose that is taken for one
 
 _QUESTION_END = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
-_WORDS_BEGIN = re.compile(r"[\W\d_]{0,4}(?:[\u3400-\u9fff]|[^\W\d_]+[’']?[^\W\d_]*[ ,])")
+_WORDS_BEGIN = re.compile(rf"[\W\d_]{{0,4}}(?:[{HAN}]|[^\W\d_]+[’']?[^\W\d_]*[ ,])")
 _QUESTION_MARK = re.compile(
     r"\W*(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]\s*", re.IGNORECASE
 )
@@ -73,7 +74,7 @@ def _find_prose_entries(text: str, lines: Sequence[Span]) -> list[FaqEntry]:
         if n + 1 == end:
             continue
         answer = _skip_mark(text, lines[n + 1][0], lines[end - 1][1])
-        if answer and answer[1] - answer[0] <= LONGEST_ANSWER:
+        if answer and answer[1] - answer[0] <= LONGEST_FAQ_ANSWER:
             entries.append(FaqEntry(question=lines[n], answer=answer))
     return entries
 

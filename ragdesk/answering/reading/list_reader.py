@@ -9,10 +9,10 @@ from indexes.text.sentences import Span
 from ragdesk.answering.reading.document_lines import find_last_sentence, trim_span
 from ragdesk.answering.retrieval.passage_words import has_words
 
-LOOK_BACK = 3_000  # characters of its section that are read before a passage
+LIST_LOOK_BACK = 3_000  # characters of its section that are read before a passage
 LOOK_AHEAD = 5_000  # and behind it
 LONGEST_BETWEEN = 900  # characters between two steps: a note, some code
-LONGEST_ITEM = 1_500  # of a step with its notes
+LONGEST_STEP = 1_500  # of a step with its notes
 
 _STEP_ITEM = re.compile(
     r"\s*(?:第[一二三四五六七八九十\d]+步|步骤\s*[一二三四五六七八九十\d]+|Step\s+\d+\b)",
@@ -85,7 +85,7 @@ def find_lists(text: str, chunk: Chunk) -> list[ListBlock]:
     A list that was cut is put together again, as far as its section goes.
     """
     section = chunk.section or (chunk.start, chunk.end)
-    first = max(min(section[0], chunk.start), chunk.start - LOOK_BACK)
+    first = max(min(section[0], chunk.start), chunk.start - LIST_LOOK_BACK)
     last = min(max(section[1], chunk.end), chunk.end + LOOK_AHEAD)
     lists = [_close_list(text, open_list, first) for open_list in _scan_lists(text, first, last)]
     return [
@@ -149,7 +149,7 @@ def _takes_line(current: _OpenList, line: str, indent: int) -> bool:
 
 def _takes_paragraph(current: _OpenList, text: str, start: int, end: int) -> bool:
     """Tell whether a paragraph is part of the step above it: soon the next step follows."""
-    if current.number is None or start - current.items[-1][0] > LONGEST_ITEM:
+    if current.number is None or start - current.items[-1][0] > LONGEST_STEP:
         return False
     for match in _LINE.finditer(text, start, min(end, start + LONGEST_BETWEEN)):
         number = _read_number(match.group())

@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping
 
+from indexes.text.scripts import HAN
 from indexes.text.sentences import Span
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.document_lines import trim_span
 
-LONGEST_QUOTE = 400  # characters of a sentence that is quoted whole
+LONGEST_WHOLE = 400  # characters of a sentence that is quoted whole
 SHORTEST_CLAUSE = 80
 LONGEST_STRETCH = 300  # of a line without any clause, around what is asked
 
 _STRONG_BREAK = re.compile(r"[;；:：]\s*|\s[–—-]\s|——|\)\s|）")
 _WEAK_BREAK = re.compile(r"[,，、]\s*(?!\d)")
-_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+(?:[.,:'’_-][^\W\u3400-\u9fff]+)*")
+_WORD = re.compile(f"[{HAN}]|[^\\W{HAN}]+(?:[.,:'’_-][^\\W{HAN}]+)*")
 _LINE_BREAK = re.compile(r"[\n,，、;；:：.。!?！？]\s*(?!\d)")
 
 
@@ -21,7 +22,7 @@ def cut_long_sentence(text: str, span: Span) -> list[Span]:
     """Cut a sentence of more than 400 characters at its clauses; without any, it stays as it is."""
     pieces: list[Span] = []
     start, end = span
-    while end - start > LONGEST_QUOTE:
+    while end - start > LONGEST_WHOLE:
         cut = _find_cut(text, start, end)
         if cut is None:
             break
@@ -33,7 +34,7 @@ def cut_long_sentence(text: str, span: Span) -> list[Span]:
 
 def _find_cut(text: str, start: int, end: int) -> int | None:
     """Find where to cut: behind the last strong break that fits, else the last comma."""
-    first, last = start + SHORTEST_CLAUSE, min(start + LONGEST_QUOTE, end - SHORTEST_CLAUSE // 2)
+    first, last = start + SHORTEST_CLAUSE, min(start + LONGEST_WHOLE, end - SHORTEST_CLAUSE // 2)
     for pattern in (_STRONG_BREAK, _WEAK_BREAK):
         cuts = [match.end() for match in pattern.finditer(text, first, last)]
         if cuts:

@@ -20,7 +20,7 @@ from ragdesk.answering.reading.document_lines import (
 MOST_HEAD_ROWS = 3
 MOST_LINES_BETWEEN = 2  # of the pages that a table goes over
 LONGEST_HEAD_CELL = 80  # characters
-LOOK_BACK = 20_000  # characters that are read above a passage for the group of its first row
+TABLE_LOOK_BACK = 20_000  # characters that are read above a passage for the group of its first row
 
 _BAR = re.compile(r"(?<!\S)\|(?!\S)")
 _RULE_ROW = re.compile(r"[|\s:+=-]*-[|\s:+=-]*")
@@ -32,7 +32,7 @@ _AMOUNT = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableRow:
+class HeadedRow:
     """A row of a table. Offsets are into the document's text.
 
     span: of the row. heads: the rows that name its columns. groups: the row or cells above that
@@ -68,9 +68,9 @@ def read_cells(text: str, row: Span) -> list[str]:
     return [text[start:end] for start, end in find_cells(text, row)]
 
 
-def read_table_rows(text: str, chunk: Chunk) -> Iterator[TableRow]:
+def read_table_rows(text: str, chunk: Chunk) -> Iterator[HeadedRow]:
     """Read the rows of a passage that is a table, its heads left out."""
-    limit = max(chunk.section[0] if chunk.section else 0, chunk.start - LOOK_BACK)
+    limit = max(chunk.section[0] if chunk.section else 0, chunk.start - TABLE_LOOK_BACK)
     lead_heads = find_lead_header(text, chunk)
     for start, end in list_paragraphs(text, chunk.start, chunk.end):
         top = (
@@ -89,7 +89,7 @@ def _begins_page(chunk: Chunk, start: int) -> bool:
 
 def read_rows(
     text: str, block: Span, known_heads: Sequence[Span] = (), start: int = 0, *, guess: bool = True
-) -> Iterator[TableRow]:
+) -> Iterator[HeadedRow]:
     """Read the rows of a block of lines from ``start`` on.
 
     known_heads: its header where it is known. guess: else the first row is, if it reads like one.
@@ -116,7 +116,7 @@ def read_rows(
         merged = _merged_cells(spans, above)
         above = [*merged, *spans[len(merged) :]]
         if line[0] >= start:
-            yield TableRow(
+            yield HeadedRow(
                 span=line,
                 heads=tuple(heads),
                 groups=(*group, *merged),
@@ -160,7 +160,7 @@ def _find_heads_before(text: str, chunk: Chunk) -> list[Span]:
     What stands above it must be rows of as many cells, up to the first, which reads like a header;
     a line or two between them (the foot of a page) do not matter.
     """
-    at, limit = chunk.start, max(0, chunk.start - LOOK_BACK)
+    at, limit = chunk.start, max(0, chunk.start - TABLE_LOOK_BACK)
     width = _usual_width(text, list_lines(text, chunk.start, chunk.end))
     others = 0
     while at > limit and others <= MOST_LINES_BETWEEN:

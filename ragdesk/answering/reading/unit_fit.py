@@ -17,7 +17,7 @@ from ragdesk.answering.reading.value_ranges import contains_any
 
 Fit = Literal["fits", "neutral", "excluded"]
 
-ALIKE_SENTENCES: Final = 0.4  # of their words that two parallel sentences share, at least
+PARALLEL_SENTENCES: Final = 0.4  # of their words that two parallel sentences share, at least
 SAME_SENTENCE: Final = 0.5  # the same for two versions of one sentence
 _LEAST_OWN_WORDS = 2  # beside the question's, of a unit that says something of a code
 _LEAST_TIERS = 2  # rows of a table whose cells are ranges, from which it is one of tiers
@@ -224,7 +224,7 @@ def _are_parallel(fact: UnitFacts, other: UnitFacts) -> bool:
     return (
         fact.document == other.document
         and fact.unit.kind == other.unit.kind
-        and likeness(fact.words, other.words) >= ALIKE_SENTENCES
+        and likeness(fact.words, other.words) >= PARALLEL_SENTENCES
     )
 
 

@@ -8,7 +8,7 @@ from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit, join_spans
 from ragdesk.answering.reading.document_lines import list_lines
 from ragdesk.answering.reading.list_reader import leads_in
-from ragdesk.answering.reading.long_sentences import LONGEST_QUOTE, find_stretch
+from ragdesk.answering.reading.long_sentences import LONGEST_WHOLE, find_stretch
 from ragdesk.answering.reading.table_reader import find_cells
 from ragdesk.answering.retrieval.question_analysis import question_likeness
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
@@ -52,7 +52,7 @@ def narrow_unit(unit: AnswerUnit, text: str, weights: Mapping[str, float]) -> An
     """
     if unit.kind == "row" and len(unit.core) > WIDE_ROW:
         return _narrow_row(unit, text, weights)
-    if unit.kind in {"sentence", "definition"} and len(unit.core) > LONGEST_QUOTE:
+    if unit.kind in {"sentence", "definition"} and len(unit.core) > LONGEST_WHOLE:
         spans = (*unit.spans[: unit.above], find_stretch(text, unit.spans[-1], weights))
         return _requote(unit, text, spans, unit.above)
     if unit.kind == "code" and len(unit.core) > LONGEST_CODE:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from indexes.chunk import Chunk
 from indexes.text.folding import normalise_text
 from indexes.text.list_items import starts_list_item
+from indexes.text.scripts import HAN
 from indexes.text.sentences import Span
 from ragdesk.answering.reading.document_lines import list_lines, list_paragraphs
 from ragdesk.answering.retrieval.passage_words import has_words
@@ -74,7 +75,7 @@ _HEADING_NUMBER = re.compile(
 _STOP_END = re.compile(r"[.!?。！？;；:：…,，、][\"'”’」』)）*_]*$")
 _PROSE_STOP = re.compile(r"[.!?。！？][\"'”’」』)）\]\d]*(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_HAN = re.compile(r"[\u3400-\u9fff]")
+_HAN = re.compile(f"[{HAN}]")
 _VALUE_SIGN = re.compile(r"[:：=|@%€$£¥￥\t]|https?:|\d")
 
 

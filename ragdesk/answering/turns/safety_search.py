@@ -39,8 +39,9 @@ class QuoteWriter:
 def search_instructions(
     retrieve: Retriever, question: Question, retrieval: Retrieval
 ) -> tuple[Retrieval, list[Statement]]:
-    """Return what passages say to do about the hazards of a turn, quoted, and the retrieval with
-    the passages that hold it. Nothing is quoted where they say nothing. Blocks.
+    """Return what passages say to do about the hazards of a turn, quoted; the retrieval first.
+
+    It gains the passages that hold it. Nothing is quoted where they say nothing. Blocks.
     """
     hazards = find_hazards(question.text)
     if statements := quote_instructions(retrieval.passages, hazards):

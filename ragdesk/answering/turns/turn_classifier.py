@@ -1,8 +1,8 @@
 """Weigh what a turn's words and its vector tell of its kind: two linear models, added up.
 
 The words have a model of their own, so that a desk without an embedder recognises turns too. The
-vector of a question is made for retrieval anyway; each embedder that the weights were fitted for has
-its own, by the digest of its files, and a turn that it cannot read is judged by words alone.
+vector of a question is made for retrieval anyway; each embedder that the weights were fitted for
+has its own, by the digest of its files, and a turn that it cannot read is judged by words alone.
 """
 
 import json
@@ -20,31 +20,31 @@ from indexes.embedding.embedder import Embedder
 from ragdesk.answering.turns.turn_features import extract_turn_features
 from ragdesk.answering.turns.turn_kind import TurnKind
 
-WEIGHTS_FILE: Final = Path(__file__).with_name("turn_weights.json")
+TURN_WEIGHTS_FILE: Final = Path(__file__).with_name("turn_weights.json")
 WEIGHT_UNIT: Final = 0.02  # of the whole numbers that weights are stored as
-Weights = NDArray[np.float32]
+TurnWeights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class VectorWeights:
-    """A linear model over the vectors of one embedder: weights (dim, kinds), intercepts (kinds,)."""
+    """A linear model over one embedder's vectors: weights (dim, kinds), intercepts (kinds,)."""
 
-    weights: Weights
-    intercepts: Weights
+    weights: TurnWeights
+    intercepts: TurnWeights
 
 
 @dataclass(frozen=True, slots=True)
 class TurnClassifier:
     """Tells how likely a turn is of each kind.
 
-    kinds: in the order of the columns. words: weights (kinds,) of each feature. intercepts (kinds,).
-    vectors: by the first 16 characters of an embedder's revision. word_share: of the words beside
-    a vector; the rest is the vector's.
+    kinds: in the order of the columns. words: weights (kinds,) of each feature. intercepts
+    (kinds,). vectors: by the first 16 characters of an embedder's revision. word_share: of the
+    words beside a vector; the rest is the vector's.
     """
 
     kinds: tuple[TurnKind, ...]
-    words: Mapping[str, Weights]
-    intercepts: Weights
+    words: Mapping[str, TurnWeights]
+    intercepts: TurnWeights
     vectors: Mapping[str, VectorWeights]
     word_share: float = 0.5
 
@@ -59,14 +59,14 @@ class TurnClassifier:
         shares = np.exp(logits - logits.max())
         return dict(zip(self.kinds, (shares / shares.sum()).tolist(), strict=True))
 
-    def _score_vector(self, text: str, embedder: Embedder) -> Weights | None:
+    def _score_vector(self, text: str, embedder: Embedder) -> TurnWeights | None:
         model = self.vectors.get(embedder.card.revision[:16])
         if model is None or not embedder.card.can_embed(text):
             return None
         vector = embedder.embed_query(text)
         return None if vector is None else vector @ model.weights + model.intercepts
 
-    def score_words(self, text: str) -> Weights:
+    def score_words(self, text: str) -> TurnWeights:
         """Return the sum of weights (kinds,) of a turn's features."""
         logits = self.intercepts.copy()
         for name, value in extract_turn_features(text).items():
@@ -78,7 +78,7 @@ class TurnClassifier:
 @cache
 def load_classifier() -> TurnClassifier:
     """Load the classifier that comes with the package."""
-    return parse_classifier(json.loads(WEIGHTS_FILE.read_text(encoding="utf-8")))
+    return parse_classifier(json.loads(TURN_WEIGHTS_FILE.read_text(encoding="utf-8")))
 
 
 def parse_classifier(stored: Mapping[str, Any]) -> TurnClassifier:
@@ -97,7 +97,7 @@ def parse_classifier(stored: Mapping[str, Any]) -> TurnClassifier:
     )
 
 
-def _parse_row(numbers: list[int], kinds: tuple[TurnKind, ...]) -> Weights:
+def _parse_row(numbers: list[int], kinds: tuple[TurnKind, ...]) -> TurnWeights:
     if len(numbers) != len(kinds) or not all(map(math.isfinite, numbers)):
         raise ValueError(f"a row of turn weights has {len(numbers)} numbers for {len(kinds)} kinds")
     return np.array(numbers, dtype=np.float32) * np.float32(WEIGHT_UNIT)

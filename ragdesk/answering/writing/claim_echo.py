@@ -1,14 +1,14 @@
-"""Tell sentences that state nothing: the question said back, a heading, a question of their own. Pure."""
+"""Tell sentences that state nothing: the question said back, a heading, a question. Pure."""
 
 import re
 from collections.abc import Collection, Sequence
 
 from indexes.chunk import Passage
+from indexes.text.claim_binding import find_exact_items
 from indexes.text.coverage import Idf
 from indexes.text.folding import normalise_text
 from indexes.text.polarity import is_yes_no_question
-from indexes.text.quantities import find_quantities
-from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
+from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.retrieval.passage_words import heading_words
 from ragdesk.answering.writing.claim_evidence import split_evidence
 
@@ -56,7 +56,7 @@ def _repeats_question(claim: str, words: frozenset[str], question: str, idf: Idf
     new = words - asked
     if weigh_words(new, idf) > MOST_NEW * weigh_words(words, idf):
         return False
-    if find_quantities(normalise_text(" ".join(new))) or find_identifiers(" ".join(new)):
+    if find_exact_items(" ".join(sorted(new))):
         return False
     # To say back what is asked is to answer yes or no, if it is a sentence.
     return not (is_yes_no_question(question) and _is_sentence(claim))

@@ -89,9 +89,11 @@ def cross_validate(
             [examples[i] for i in known], {name: rows[known] for name, rows in vectors.items()}
         )
         classifier = parse_classifier(json.loads(json.dumps(stored)))
-        for example in examples:
-            if fold_of[example.source] == fold and example.text == example.source:
-                judged.append((example, classifier))
+        judged += [
+            (example, classifier)
+            for example in examples
+            if fold_of[example.source] == fold and example.text == example.source
+        ]
     return judged
 
 

@@ -57,7 +57,7 @@ FRAMES = {
         "{n}支持哪些型号",
     ),
 }
-THINGS = {
+_THING_NAMES = {
     "en": (
         "smoke detector|smoke alarm|fire extinguisher|fire door|fire blanket|firewall|gas stove|gas heater"
         "|shock absorber|burner|spark plug|alarm clock|alarm system|cutting mat|knife block|first aid kit"
@@ -71,7 +71,7 @@ THINGS = {
         "|login page|database backup|query cache|user role|licence key|access badge|parking permit"
         "|travel policy|pension plan|training budget|company car|meeting room|tablet|headphones|monitor arm"
         "|hair dryer|e-bike|battery pack|sleeping bag|tent|desk lamp|dishwasher|water filter|safety vest"
-    ).split("|"),
+    ),
     "zh": (
         "烟雾报警器|烟灰缸|打火机|灭火器|防火门|防火墙|燃气灶|煤气表|减震器|火花塞|闹钟|报警系统|切割垫|刀架"
         "|急救箱|应急灯|电热毯|充电宝|充电器|烤箱|水壶|咖啡机|空气炸锅|吸尘器|投诉箱|投诉表|垃圾袋|垃圾桶"
@@ -80,14 +80,14 @@ THINGS = {
         "|礼品卡|会员卡|快递柜|气象站|雨罩|笑话书|音乐盒|定时器|翻译服务|扫地机器人|游戏机|电影券|歌单"
         "|登录页|数据库备份|查询缓存|用户角色|许可证|门禁卡|停车证|差旅制度|养老金计划|培训预算|公司车"
         "|会议室|平板|耳机|显示器支架|吹风机|电动车|电池组|睡袋|帐篷|台灯|洗碗机|滤水器|安全背心|火锅|烫斗"
-    ).split("|"),
-}
-VERBS = {
-    "en": "replace|clean|order|return|test|install|book|change|cancel|extend|reset|report|open|switch off".split(
-        "|"
     ),
-    "zh": "更换|清洗|订购|退回|测试|安装|预订|修改|取消|延长|重置|申报|打开|关闭".split("|"),
 }
+THINGS = {language: names.split("|") for language, names in _THING_NAMES.items()}
+_VERB_NAMES = {
+    "en": "replace|clean|order|return|test|install|book|change|cancel|extend|reset|report|open|switch off",
+    "zh": "更换|清洗|订购|退回|测试|安装|预订|修改|取消|延长|重置|申报|打开|关闭",
+}
+VERBS = {language: names.split("|") for language, names in _VERB_NAMES.items()}
 LEADS = {
     "en": (
         "hi, ",
