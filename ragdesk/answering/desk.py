@@ -107,8 +107,8 @@ class Desk:
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
     writer: Writer | None = None
     calibration: Calibration | None = None
-    contact: Contact = Contact()
-    turns: TurnOptions = TurnOptions()
+    contact: Contact = field(default_factory=Contact)
+    turns: TurnOptions = field(default_factory=TurnOptions)
     degrade: bool = True
     refuse: bool = False
 
@@ -118,13 +118,13 @@ class Desk:
         Raises Overloaded before anything is told, and EngineFailed when a model fails after
         some of its words were told.
         """
-        async with aclosing(self._remember_query()._run_steps(question, streaming=True)) as events:
+        async with aclosing(self._run_steps(question, streaming=True)) as events:
             async for event in events:
                 yield event
 
     async def ask(self, question: Question) -> Answer:
         """Answer a question, all at once."""
-        async with aclosing(self._remember_query()._run_steps(question, streaming=False)) as events:
+        async with aclosing(self._run_steps(question, streaming=False)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     return event.answer
@@ -134,28 +134,39 @@ class Desk:
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
-        clock, writer = StepClock(), self._choose_writer()
-        writer.admit()
-        original_analysis = await run_in_thread(analyze_question, question.text)
-        analysis = original_analysis
+        clock = StepClock()
+        self._choose_writer().admit()
+        memory = QueryMemory(self.retrieve.embedder)  # the steps share the question's vector
+        desk = replace(self, retrieve=replace(self.retrieve, embedder=memory))
+        analysis = await run_in_thread(analyze_question, question.text)
         with clock.measure_step("turns"):
-            kind = await run_in_thread(
-                recognise_turn, analysis.text, self.retrieve.embedder, self.turns
-            )
+            kind = await run_in_thread(recognise_turn, analysis.text, memory, self.turns)
         if not kind.needs_documents:
-            for event in self._answer_turn(question, analysis, kind, clock):
+            for event in desk.answer_turn(question, analysis, kind, clock):
                 yield event
             return
+        steps = desk.answer_question(question, analysis, kind, clock, streaming=streaming)
+        async with aclosing(steps) as events:
+            async for event in events:
+                yield event
+
+    async def answer_question(
+        self,
+        question: Question,
+        original_analysis: QuestionAnalysis,
+        kind: TurnKind,
+        clock: StepClock,
+        *,
+        streaming: bool,
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Answer from the documents: the steps after a turn was recognised as a question."""
+        analysis = original_analysis
         if question.history:
             with clock.measure_step("rewrite"):
                 analysis = await self.resolve_follow_up(question, original_analysis)
         with clock.measure_step("retrieve"):
-            retrieval = await run_in_thread(self.retrieve, question, analysis)
-            state = AnswerState(writer)
-            if kind is TurnKind.SAFETY:
-                state, retrieval = await run_in_thread(self._put_safety_first, question, retrieval)
-        if retrieval.rerank_seconds is not None:
-            clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
+            state, retrieval = await run_in_thread(self._begin_answer, question, analysis, kind)
+        clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
         if self._valid_calibration or question.explain:
@@ -164,14 +175,10 @@ class Desk:
                     add_answer_signals, retrieval, self.retrieve.embedder
                 )
 
-        if kind is TurnKind.QUESTION:
+        if not state.turn:
             state.choices = self._find_choices(question, original_analysis, retrieval)
         with clock.measure_step("generate"):
-            if state.is_quoted or (
-                kind is TurnKind.QUESTION
-                and not state.choices
-                and self._is_answerable(retrieval)
-            ):
+            if not state.choices and self._may_answer(state, retrieval):
                 try:
                     async with aclosing(self._write_answer(state, question, retrieval)) as events:
                         async for event in events:
@@ -197,12 +204,7 @@ class Desk:
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
 
-    def _remember_query(self) -> "Desk":
-        """Return this desk for one question, whose steps share its vector."""
-        retrieve = replace(self.retrieve, embedder=QueryMemory(self.retrieve.embedder))
-        return replace(self, retrieve=retrieve)
-
-    def _answer_turn(
+    def answer_turn(
         self, question: Question, analysis: QuestionAnalysis, kind: TurnKind, clock: StepClock
     ) -> Iterator[AnswerEvent]:
         """Answer a turn that asks the documents nothing: nothing is looked for."""
@@ -212,15 +214,24 @@ class Desk:
         yield TextDelta(state.text)
         yield Done(self._build_answer(question, skip_retrieval(analysis), (), state, clock))
 
-    def _put_safety_first(
-        self, question: Question, retrieval: Retrieval
+    def _begin_answer(
+        self, question: Question, analysis: QuestionAnalysis, kind: TurnKind
     ) -> tuple[AnswerState, Retrieval]:
-        """Begin the answer to an accident: with what the documents say to do, if they do."""
+        """Retrieve. The answer to an accident begins with what the documents say to do, if they do.
+
+        Blocks.
+        """
+        retrieval = self.retrieve(question, analysis)
+        if kind is not TurnKind.SAFETY:
+            return AnswerState(self._choose_writer()), retrieval
         retrieval, statements = search_instructions(self.retrieve, question, retrieval)
-        quotes = QuoteWriter(statements, self.retrieve.embedder.card.name)
-        state = AnswerState(quotes if statements else self._choose_writer())
-        state.turn, state.is_quoted = AnswerReason.SAFETY, bool(statements)
+        writer = QuoteWriter(statements, self.retrieve.embedder.card.name)
+        state = AnswerState(writer, turn=AnswerReason.SAFETY, is_quoted=bool(statements))
         return state, retrieval
+
+    def _may_answer(self, state: AnswerState, retrieval: Retrieval) -> bool:
+        """Tell whether to write. In an accident nothing but what to do is quoted."""
+        return state.is_quoted if state.turn else self._is_answerable(retrieval)
 
     async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis

@@ -88,7 +88,8 @@ NEXT_STEP_TEXTS: Final[Mapping[AnswerReason, Mapping[str, str]]] = {
     AnswerReason.SAFETY: {
         "en": "Get yourself and others to safety first. If anyone is hurt or in danger, call the "
         "emergency number now. Then tell a person in charge.",
-        "zh": "请先确保自己和他人的安全。如有人受伤或仍有危险，请立即拨打急救或报警电话，然后告知负责人员。",
+        "zh": "请先确保自己和他人的安全。如有人受伤或仍有危险，请立即拨打急救或报警电话，"
+        "然后告知负责人员。",
     },
     AnswerReason.NEEDS_ACCOUNT: {
         "en": "Look into your account or your confirmation message, or ask a person.",

@@ -19,7 +19,7 @@ from ragdesk.answering.messages import NEXT_STEP_TEXTS, format_contact, localise
 
 MOST_SOURCES: Final = 3  # documents that are named as the nearest
 FAR_CLOSENESS, FAR_WORDS = 0.2, 0.15
-"""Below both, what is nearest has nothing to do with the question: similarity and share of words."""
+"""Below both, what is nearest has nothing to do with the question: similarity, share of words."""
 # Where the nearest sources are worth a look: elsewhere they are about something else, or chosen
 # from already.
 _SOURCES_HELP: Final = frozenset(

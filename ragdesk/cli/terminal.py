@@ -58,6 +58,11 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
         to.print(Text("Ask again with the one you mean:", "dim"))
     for choice in answer.choices:
         to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
+    _print_next_step(to, answer)
+
+
+def _print_next_step(to: Console, answer: Answer) -> None:
+    """Print what to do where an answer does not help, and the places that came closest."""
     if answer.next_step and not answer.choices:  # the choices say what to do
         to.print()
         to.print(Text(answer.next_step.text))

@@ -1,8 +1,8 @@
 """Quote what the documents say to do in an accident, in their own words, whatever else was found.
 
-A passage that shares the hazard of a turn and says what to do about it is quoted first: one that only
-names the thing ("smoke grey, 12 euros") is not. Where none stands among the passages of the turn, they
-are looked for by the hazard itself.
+A passage that shares the hazard of a turn and says what to do about it is quoted first: one that
+only names the thing ("smoke grey, 12 euros") is not. Where none stands among the passages of the
+turn, they are looked for by the hazard itself.
 """
 
 import re
@@ -16,7 +16,7 @@ from indexes.text.list_items import starts_list_item
 from indexes.text.sentences import split_sentences
 from ragdesk.answering.statement import Quote, Statement
 
-MOST_PASSAGES: Final = 2  # that are quoted
+MOST_PASSAGES: Final = 1  # that is quoted: a second one says the same, or is about something else
 MOST_SENTENCES: Final = 4  # of one passage, from the first that names the hazard on
 MOST_LINES: Final = 10  # of a list of steps
 
@@ -32,7 +32,8 @@ class Hazard:
 _HAZARDS: Final = (
     Hazard(
         re.compile(
-            r"\bsmok(?:e|es|ing|ed)\b|\bfires?\b|\bflam|\bburn(?:s|ing)\b|\bsparks?\b|\bsparking|overheat|\bexplo|\bmelt"
+            r"\bsmok(?:e|es|ing|ed)\b|\bfires?\b|\bflam|\bburn(?:s|ing)\b|\bsparks?\b"
+            r"|\bsparking|overheat|\bexplo|\bmelt"
             r"|烟|火|烧|焦|糊|爆炸|炸了|熔|过热|鼓包"
         ),
         {"en": "smoke or fire: what to do", "zh": "冒烟或起火怎么办"},
@@ -49,23 +50,29 @@ _HAZARDS: Final = (
     ),
     Hazard(
         re.compile(
-            r"swallow|\bpoison|\bingest|\bchok|\bdrank\b|chemical|\bacid\b|\beyes?\b|吞|误食|误喝|中毒|窒息|化学|入眼|眼睛"
+            r"swallow|\bpoison|\bingest|\bchok|\bdrank\b|chemical|\bacid\b|\beyes?\b|吞|误食"
+            r"|误喝|中毒|窒息|化学|入眼|眼睛"
         ),
         {"en": "swallowed, poisoning, chemicals: what to do", "zh": "误食、中毒、化学品怎么办"},
     ),
     Hazard(
         re.compile(
-            r"\binjur|\bhurt|\bpain|\bbleed|\bwound|\bcuts?\b|\bburn(?:s|t|ed)?\b|\bscald|unconscious|first aid|accident"
+            r"\binjur|\bhurt|\bpain|\bbleed|\bwound|\bcuts?\b|\bburn(?:s|t|ed)?\b|\bscald"
+            r"|unconscious|first aid|accident"
             r"|伤|烫|溅|疼|痛|流血|出血|割到|切到|夹|晕倒|昏|急救|事故|摔"
         ),
         {"en": "injury, first aid, accident: what to do", "zh": "受伤、急救、事故怎么办"},
     ),
 )
 _INSTRUCTION: Final = re.compile(
-    r"\bunplug|\bswitch(?:ing)? (?:it |the \w+ )?off|\bturn (?:it |the \w+ )?off|\bpull (?:the |out )|disconnect|evacuat"
-    r"|\bleave the\b|\bcall\b|\bdial\b|\bstop using|\bdo not\b|\bdon't\b|ventilat|open (?:the |all )?windows?|\brinse"
-    r"|\bcool\b|see a doctor|\bseek\b|extinguish|emergency|\bimmediately\b|\bat once\b|assembly point|\breport\b|\btell\b|\bcontact\b|keep away|\bremove\b|\bwash\b|\bbring\b"
-    r"|拔|切断|断电|关闭|关掉|关机|停止|停用|撤离|疏散|拨打|致电|通知|通风|开窗|冲洗|就医|送医|灭火|急救|报警|按下|联系|移开|远离|不要|切勿|立即|马上"
+    r"\bunplug|\bswitch(?:ing)? (?:it |the \w+ )?off|\bturn (?:it |the \w+ )?off"
+    r"|\bpull (?:the |out )|disconnect|evacuat"
+    r"|\bleave the\b|\bcall\b|\bdial\b|\bstop using|\bdo not\b|\bdon't\b|ventilat"
+    r"|open (?:the |all )?windows?|\brinse"
+    r"|\bcool\b|see a doctor|\bseek\b|extinguish|emergency|\bimmediately\b|\bat once\b"
+    r"|assembly point|\breport\b|\btell\b|\bcontact\b|keep away|\bremove\b|\bwash\b|\bbring\b"
+    r"|拔|切断|断电|关闭|关掉|关机|停止|停用|撤离|疏散|拨打|致电|通知|通风|开窗|冲洗"
+    r"|就医|送医|灭火|急救|报警|按下|联系|移开|远离|不要|切勿|立即|马上"
 )
 
 
