@@ -16,9 +16,9 @@ from indexes.text.list_items import starts_list_item
 from indexes.text.sentences import split_sentences
 from ragdesk.answering.statement import Quote, Statement
 
-MOST_PASSAGES: Final = 2  # that are quoted
-MOST_QUOTED_SENTENCES: Final = 4  # of one passage, from the first that names the hazard on
-MOST_STEPS: Final = 10  # of a list of steps
+MOST_PASSAGES: Final = 1  # that is quoted: a second one says the same, or is about something else
+MOST_SENTENCES: Final = 4  # of one passage, from the first that names the hazard on
+MOST_LINES: Final = 10  # of a list of steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Hazard:
 _HAZARDS: Final = (
     Hazard(
         re.compile(
-            r"\bsmok(?:e|es|ing|ed)\b|\bfires?\b|\bflam|\bburn(?:s|ing)\b|\bsparks?\b|\bsparking"
-            r"|overheat|\bexplo|\bmelt"
+            r"\bsmok(?:e|es|ing|ed)\b|\bfires?\b|\bflam|\bburn(?:s|ing)\b|\bsparks?\b"
+            r"|\bsparking|overheat|\bexplo|\bmelt"
             r"|烟|火|烧|焦|糊|爆炸|炸了|熔|过热|鼓包"
         ),
         {"en": "smoke or fire: what to do", "zh": "冒烟或起火怎么办"},
@@ -50,8 +50,8 @@ _HAZARDS: Final = (
     ),
     Hazard(
         re.compile(
-            r"swallow|\bpoison|\bingest|\bchok|\bdrank\b|chemical|\bacid\b|\beyes?\b|吞|误食|误喝"
-            r"|中毒|窒息|化学|入眼|眼睛"
+            r"swallow|\bpoison|\bingest|\bchok|\bdrank\b|chemical|\bacid\b|\beyes?\b|吞|误食"
+            r"|误喝|中毒|窒息|化学|入眼|眼睛"
         ),
         {"en": "swallowed, poisoning, chemicals: what to do", "zh": "误食、中毒、化学品怎么办"},
     ),
@@ -65,14 +65,14 @@ _HAZARDS: Final = (
     ),
 )
 _INSTRUCTION: Final = re.compile(
-    r"\bunplug|\bswitch(?:ing)? (?:it |the \w+ )?off|\bturn (?:it |the \w+ )?off|\bpull (?:the "
-    r"|out )|disconnect|evacuat"
-    r"|\bleave the\b|\bcall\b|\bdial\b|\bstop using|\bdo not\b|\bdon't\b|ventilat|open (?:the "
-    r"|all )?windows?|\brinse"
+    r"\bunplug|\bswitch(?:ing)? (?:it |the \w+ )?off|\bturn (?:it |the \w+ )?off"
+    r"|\bpull (?:the |out )|disconnect|evacuat"
+    r"|\bleave the\b|\bcall\b|\bdial\b|\bstop using|\bdo not\b|\bdon't\b|ventilat"
+    r"|open (?:the |all )?windows?|\brinse"
     r"|\bcool\b|see a doctor|\bseek\b|extinguish|emergency|\bimmediately\b|\bat once\b"
     r"|assembly point|\breport\b|\btell\b|\bcontact\b|keep away|\bremove\b|\bwash\b|\bbring\b"
-    r"|拔|切断|断电|关闭|关掉|关机|停止|停用|撤离|疏散|拨打|致电|通知|通风|开窗|冲洗|就医|送医|灭火"
-    r"|急救|报警|按下|联系|移开|远离|不要|切勿|立即|马上"
+    r"|拔|切断|断电|关闭|关掉|关机|停止|停用|撤离|疏散|拨打|致电|通知|通风|开窗|冲洗"
+    r"|就医|送医|灭火|急救|报警|按下|联系|移开|远离|不要|切勿|立即|马上"
 )
 
 
@@ -113,7 +113,7 @@ def _find_instructions(passage: Passage, hazards: tuple[Hazard, ...]) -> tuple[i
     heading_names = any(h.words.search(normalise_text(passage.chunk.lead)) for h in hazards)
     sentences = list(split_sentences(text))
     for at, (start, _) in enumerate(sentences):
-        parts = [normalise_text(text[a:b]) for a, b in sentences[at : at + MOST_STEPS]]
+        parts = [normalise_text(text[a:b]) for a, b in sentences[at : at + MOST_LINES]]
         names = heading_names or any(h.words.search(parts[0]) for h in hazards)
         if not names or parts[0].endswith("?"):
             continue
@@ -126,7 +126,7 @@ def _find_instructions(passage: Passage, hazards: tuple[Hazard, ...]) -> tuple[i
 def _iter_instruction_places(parts: list[str]) -> Iterator[int]:
     """Yield the places of sentences that say what to do, from the first or second one on."""
     is_list = parts[0].endswith(":")
-    reach = MOST_STEPS if is_list else MOST_QUOTED_SENTENCES
+    reach = MOST_LINES if is_list else MOST_SENTENCES
     for at, part in enumerate(parts[:reach]):
         says = bool(_INSTRUCTION.search(part))
         if says or (is_list and at > 0 and starts_list_item(part)):
