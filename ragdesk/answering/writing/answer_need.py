@@ -1,8 +1,8 @@
 """Tell whether a true sentence answers the question at all, or something else. Pure.
 
-A small model says what a passage says, whatever was asked. A sentence meets the question's need if it
-and what it rests on speak of the question's codes and of some of its subject, and if it names a number
-or a time where one is asked for.
+A small model says what a passage says, whatever was asked. A sentence meets the question's need if
+it and what it rests on speak of the question's codes, and if it names a number or a time where one
+is asked for. Customers use other words than documents: a share of words would refuse right answers.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,7 @@ from ragdesk.answering.statement import Statement
 LEAST_TOPIC = 0.2  # of the question's subject, by weight, that a sentence and its passages speak of
 
 
-def meets_need(
-    analysis: QuestionAnalysis, statements: Sequence[Statement], idf: Idf
-) -> bool:
+def meets_need(analysis: QuestionAnalysis, statements: Sequence[Statement], idf: Idf) -> bool:
     """Tell whether statements, which may all be true, answer anything of the question."""
     return any(_answers(analysis, statement, idf) for statement in statements)
 
