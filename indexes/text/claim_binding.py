@@ -1,11 +1,11 @@
 """Find what a claim says of the wrong thing: its words stand in the evidence, and not together.
 
 A small model takes the number of one table row and the label of another, or the subject of one
-sentence and the rest of the next. Each word is borne out, the sentence is not. So the piece of the
-evidence that bears a claim is looked for, by its numbers, dates and identifiers first; of a row the
-label must be named, and where claim and piece go side by side nothing may stand in the place of
-something else. Free rewording goes nowhere side by side, and is not judged here. English and
-Chinese. Pure.
+sentence and the rest of the next. Each word is borne out, the sentence is not. So the piece of
+the evidence that bears a claim is looked for, by its numbers, dates and identifiers first; of a
+row the label must be named, and where claim and piece go side by side nothing may stand in the
+place of something else. Free rewording goes nowhere side by side, and is not judged here. English
+and Chinese. Pure.
 """
 
 import re
@@ -49,8 +49,8 @@ _DETERMINER = re.compile(
 )
 _PARTICLES = frozenset("的了吗呢吧啊就会将")
 _SUBJECT = re.compile(
-    r"(?:(?:the|an?|your|our|their|its|each) )?((?:[a-z][\w'’-]* ){1,4}?)(?:is|are|was|were|can|may|must"
-    r"|shall|should|will|has|have|had|does|do|costs?|takes?|needs?|gets?|works?|tries|collects?|pays?"
+    r"(?:(?:the|an?|your|our|their|its|each) )?((?:[a-z][\w'’-]* ){1,4}?)"
+    r"(?:is|are|was|were|can|may|must|shall|should|will|has|have|had|does|do|costs?|takes?|needs?|gets?|works?|tries|collects?|pays?"
     r"|receives?|starts?|ends?|holds?|gives?|keeps?|lasts?)(?![a-z])"
 )
 # Stand in names seldom; what they leave of a slot is looked at.
@@ -92,6 +92,24 @@ class _Part:
     columns: tuple[tuple[frozenset[object], frozenset[str]], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClaimView:
+    """A claim beside the piece that bears it.
+
+    plain: normalised. subject: words before its verb. displaced, foreign: words that the piece
+    lacks, of other pieces and of other documents. is_exact: whether the piece was told by a number,
+    a date or an identifier.
+    """
+
+    plain: str
+    words: frozenset[str]
+    subject: frozenset[str]
+    sequence: tuple[str, ...]
+    displaced: frozenset[str]
+    foreign: frozenset[str]
+    is_exact: bool
+
+
 def find_misplacements(
     claim: str,
     pieces: Sequence[EvidencePiece],
@@ -124,39 +142,36 @@ def find_misplacements(
     foreign = frozenset(
         word for word in words - elsewhere - bearing.known if len(word) > 1 and is_name(word)
     )
-    is_exact = bool(items & bearing.items)
     plain = normalise_text(claim)
-    subject = _read_subject(plain)
+    view = _ClaimView(
+        plain=plain,
+        words=words,
+        subject=_read_subject(plain),
+        sequence=sequence,
+        displaced=displaced,
+        foreign=foreign,
+        is_exact=bool(items & bearing.items),
+    )
     return [
         *_check_row(words, displaced, bearing, parts, _content(question)),
         *_check_column(words, items, bearing),
-        *_check_mixture(words, subject, sequence, displaced, bearing, parts, is_exact),
-        *_check_slots(plain, subject, sequence, bearing, (displaced, foreign), is_exact),
+        *_check_mixture(view, bearing, parts),
+        *_check_slots(view, bearing),
     ]
 
 
 def _check_mixture(
-    words: frozenset[str],
-    subject: frozenset[str],
-    sequence: tuple[str, ...],
-    displaced: frozenset[str],
-    bearing: _Part,
-    parts: Sequence[_Part],
-    is_exact: bool,  # noqa: FBT001 - beside what it qualifies
+    view: _ClaimView, bearing: _Part, parts: Sequence[_Part]
 ) -> Iterator[Contradiction]:
     """Find a claim that is mostly of other pieces, or begins as another one does."""
-    names = _names(words)
-    elsewhere = _names(displaced - bearing.sentence)
-    if is_exact and LONGEST_MIXED >= len(names) <= len(elsewhere) / MOST_MIXED:
+    names = _names(view.words)
+    elsewhere = _names(view.displaced - bearing.sentence)
+    if view.is_exact and LONGEST_MIXED >= len(names) <= len(elsewhere) / MOST_MIXED:
         yield Contradiction("binding", " ".join(sorted(elsewhere)[:3]))
         return
-    elsewhere = _names(displaced)
-    if (
-        subject
-        and subject <= elsewhere
-        and any(part.opening[:1] == sequence[:1] for part in parts if part is not bearing)
-    ):
-        yield Contradiction("binding", " ".join(sorted(subject)))
+    begins_so = (part.opening[:1] == view.sequence[:1] for part in parts if part is not bearing)
+    if view.subject and view.subject <= _names(view.displaced) and any(begins_so):
+        yield Contradiction("binding", " ".join(sorted(view.subject)))
 
 
 def _read_subject(claim: str) -> frozenset[str]:
@@ -167,22 +182,6 @@ def _read_subject(claim: str) -> frozenset[str]:
     """
     match = _SUBJECT.match(claim)
     return _names(_content(match[1])) if match else frozenset()
-
-
-def find_exact_items(text: str) -> frozenset[object]:
-    """Return what is exact in a text: quantities with their units, dates, identifiers.
-
-    >>> find_exact_items("The fee for E1047 is small.")
-    frozenset({'e1047'})
-    """
-    plain = normalise_text(text)
-    return frozenset(
-        [
-            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
-            *(date for date, _ in find_dates(plain)),
-            *find_identifiers(text),
-        ]
-    )
 
 
 def _check_row(
@@ -237,41 +236,28 @@ def _names(words: frozenset[str]) -> frozenset[str]:
     return frozenset(word for word in words if len(word) > 1)
 
 
-def _check_slots(
-    claim: str,
-    subject: frozenset[str],
-    sequence: tuple[str, ...],
-    bearing: _Part,
-    strange: tuple[frozenset[str], frozenset[str]],
-    is_exact: bool,  # noqa: FBT001 - beside what it qualifies
-) -> Iterator[Contradiction]:
-    """Find what stands in a claim where its piece has something else.
-
-    strange: words of the claim that its piece lacks, of other pieces and of other documents.
-    is_exact: whether the piece was told by a number, a date or an identifier.
-    """
+def _check_slots(view: _ClaimView, bearing: _Part) -> Iterator[Contradiction]:
+    """Find what stands in a claim where its piece has something else."""
+    sequence = view.sequence
     matcher = SequenceMatcher(None, sequence, bearing.sequence, autojunk=False)
     parallel = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(sequence))
     han = any(_HAN_SIGN.match(word) for word in sequence)
     least = LEAST_PARALLEL_HAN if han else LEAST_PARALLEL
+    strange = view.displaced | view.foreign
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         slot, other = sequence[start:end], bearing.sequence[other_start:other_end]
         # A subject is told from the rest sooner.
-        is_subject = not start and (han or bool(subject) and subject <= strange[0] | strange[1])
-        enough = (LEAST_EXACT if is_exact else least - 0.15) if is_subject else least
+        is_subject = not start and (han or (bool(view.subject) and view.subject <= strange))
+        enough = (LEAST_EXACT if view.is_exact else least - 0.15) if is_subject else least
         if parallel < enough or not _is_short(slot):
             continue
         if kind == "replace" and _is_short(other):
-            own = (strange[0] | strange[1], strange[1]) if is_subject and not han else strange
+            own = [word for word in slot if han or word not in bearing.known]
             around = sequence[max(0, start - 1) : end + 1]
-            yield from _check_exchange(
-                claim, [w for w in slot if han or w not in bearing.known], other, around, own
-            )
-        if (
-            han
-            and kind in {"replace", "delete"}
-            and _is_within(_join(slot), strange[1], LEAST_FOREIGN)
-        ):
+            taken = strange if is_subject and not han else view.displaced
+            yield from _check_exchange(view.plain, own, other, around, taken)
+        inserted = han and kind in {"replace", "delete"}
+        if inserted and _is_within(_join(slot), view.foreign, LEAST_FOREIGN):
             yield Contradiction("binding", _join(slot))
 
 
@@ -280,9 +266,9 @@ def _check_exchange(
     slot: Sequence[str],
     other: Sequence[str],
     around: Sequence[str],
-    strange: tuple[frozenset[str], frozenset[str]],
+    strange: frozenset[str],
 ) -> Iterator[Contradiction]:
-    """Find a number in the place of another, or a name taken from another piece."""
+    """Find a number in the place of another, or a name taken from elsewhere."""
     if not slot:
         return
     numbers, other_numbers = find_numbers(_join(slot)), find_numbers(_join(other))
@@ -290,16 +276,11 @@ def _check_exchange(
         if not numbers & other_numbers:
             yield Contradiction("number", _join(slot))
         return
-    if _HAN_SIGN.match(slot[0]):
-        words = _join(slot if len(slot) > 1 else around)
-        if _is_within(words, strange[0], 1):
-            yield Contradiction("binding", words)
-    elif (
-        _content(_join(other))
-        and _is_within(_join(slot), strange[0], 1)
-        and _is_noun(claim, slot[0])
-    ):
-        yield Contradiction("binding", _join(slot))
+    han = bool(_HAN_SIGN.match(slot[0]))
+    words = _join(around if han and len(slot) == 1 else slot)
+    names_thing = han or (bool(_content(_join(other))) and _is_noun(claim, slot[0]))
+    if names_thing and _is_within(words, strange, 1):
+        yield Contradiction("binding", words)
 
 
 def _is_within(slot: str, strange: frozenset[str], least: int) -> bool:
@@ -374,4 +355,16 @@ def _sequence(text: str) -> tuple[str, ...]:
     stems = (stem_word(word) if word.isascii() else word for word in words)
     return tuple(
         word for word in stems if word not in (STOPWORDS if word.isascii() else _PARTICLES)
+    )
+
+
+def find_exact_items(text: str) -> frozenset[object]:
+    """Return what is exact in a text: quantities with their units, dates, identifiers."""
+    plain = normalise_text(text)
+    return frozenset(
+        [
+            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
+            *(date for date, _ in find_dates(plain)),
+            *find_identifiers(text),
+        ]
     )

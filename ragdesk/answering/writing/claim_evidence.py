@@ -18,7 +18,7 @@ from ragdesk.answering.retrieval.passage_words import (
     heading_words,
 )
 
-LONGEST_HEADING_LINE = 60  # characters of a line without an end that is read as a heading
+LONGEST_HEADING = 60  # characters of a line without an end that is read as a heading
 _ITEM = re.compile(r"\s*(?:[-*+•·▪]\s|[(（]?(?:\d{1,3}|[a-zA-Z])[.)）、．]\s?|第)")
 _ENDS = re.compile(r"[.!?。！？…:：;；,，、|][\"'”’»」』）)\]*_]*\s*$")
 
@@ -70,9 +70,10 @@ def _split_passage(passage: Passage) -> tuple[EvidenceSentence, ...]:
     evidence: list[EvidenceSentence] = []
     for number, sentence in enumerate(sentences):
         text = chunk.text[sentence.start : sentence.end]
-        following = sentences[number + 1 : number + 2]
-        is_question = sentence.end <= question_end
-        if is_question or (following and _is_heading(chunk, sentence, following[0])):
+        names_next = number + 1 < len(sentences) and _is_heading(
+            chunk, sentence, sentences[number + 1]
+        )
+        if sentence.end <= question_end or names_next:
             above = text
         elif number == 0 and _is_table_head(chunk, sentences):
             table_head = text
@@ -106,7 +107,7 @@ def _is_heading(chunk: Chunk, sentence: SentenceWords, following: SentenceWords)
 
 def _is_label(text: str) -> bool:
     return (
-        len(text) <= LONGEST_HEADING_LINE
+        len(text) <= LONGEST_HEADING
         and "|" not in text
         and "\t" not in text
         and not _ITEM.match(text)
