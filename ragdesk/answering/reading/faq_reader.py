@@ -99,7 +99,7 @@ def _cut_line(text: str, line: Span) -> FaqEntry | None:
     stop = None if inline else _QUESTION_STOP.search(text, mark.end(), line[1])
     cut = inline.start() if inline else stop.end() if stop else line[1]
     answer = _skip_mark(text, cut, line[1])
-    if answer is None or answer[1] - answer[0] > LONGEST_ANSWER:
+    if answer is None or answer[1] - answer[0] > LONGEST_FAQ_ANSWER:
         return None
     return FaqEntry(question=trim_span(text, line[0], cut), answer=answer)
 

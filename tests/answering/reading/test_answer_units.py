@@ -256,6 +256,7 @@ def test_numbered_questions_are_entries_and_no_list(uri, body):
 def test_an_answer_in_the_line_of_its_question_keeps_it(uri, body):
     units = read_units(uri, body)
     first, second = [unit for unit in units if unit.kind != "faq"]
-    assert ("dogs" in first.question or "狗" in first.question) and "\n" not in first.question
+    assert "dogs" in first.question or "狗" in first.question
+    assert "\n" not in first.question
     assert "cats" in second.question or "猫" in second.question
     assert not first.text.startswith(("A", "答"))
