@@ -34,7 +34,7 @@ class ReaderOptions:
 
     enabled: bool = True
     units: int = 8
-    worth: float = 1.0
+    worth: float = 0.3
     weights: str = ""
 
     def __post_init__(self) -> None:
