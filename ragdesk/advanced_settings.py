@@ -46,6 +46,7 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "close",
         "margin",
         "cosine",
+        "own_language",
         "compared",
         "english",
     ),

@@ -29,8 +29,11 @@ from indexes.text.word_forms import stem_word
 
 # Of a claim's words that stand in the same order in what it is compared with, English and Chinese.
 LEAST_PARALLEL, LEAST_PARALLEL_HAN = 0.65, 0.5
+LEAST_EXACT = 0.3  # of a claim whose number, date or identifier the piece holds
 MOST_OF_SLOT = 2 / 3  # of the words in such a place, which must all be taken from elsewhere
 LEAST_FOREIGN = 2  # pairs of Han characters of a name that stands in other documents alone
+LONGEST_MIXED = 10  # words of a claim that one piece should bear; longer ones may tell two things
+MOST_MIXED = 0.5  # of a claim's words that may stand elsewhere than in the piece with its numbers
 MOST_OF_ROW = 0.35  # of a claim's words that may stand in other rows than the one that bears it
 LONGEST_SLOT = 4  # words, or twice as many Han characters, that may be exchanged for others
 _SUBSENTENCE = re.compile(r"[;；。!?！？\n]+")
@@ -45,6 +48,11 @@ _DETERMINER = re.compile(
     r"|with|in|on|at|new|other)$"
 )
 _PARTICLES = frozenset("的了吗呢吧啊就会将")
+_SUBJECT = re.compile(
+    r"(?:(?:the|an?|your|our|their|its|each) )?((?:[a-z][\w'’-]* ){1,4}?)(?:is|are|was|were|can|may"
+    r"|must|shall|should|will|has|have|had|does|do|costs?|takes?|needs?|gets?|works?|tries|collects?|pays?"
+    r"|receives?|starts?|ends?|holds?|gives?|keeps?|lasts?)(?![a-z])"
+)
 # Stand in names seldom; what they leave of a slot is looked at.
 _FUNCTION_HAN = re.compile(
     "如果|因为|所以|以后|之后|以前|之前|开始|一[次个样起]"
@@ -57,18 +65,21 @@ class EvidencePiece:
     """A stretch of the evidence, and the words that stand above it.
 
     text: the sentence, or the row of a table. context: words of headings, of the table's head, of
-    the question it answers.
+    the question it answers. head: the head of its table, as a row.
     """
 
     text: str
     context: frozenset[str]
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A piece, or what stands between two semicolons of it, prepared for looking up.
 
-    known: its words, and those above it. label: what a row is about.
+    known: its words, and those above it. label: what a row is about. opening: its own words in
+    order. columns: of a row, what is exact in each cell, and the words of its column's name.
+    sentence: words of the whole sentence that a clause stands in.
     """
 
     words: frozenset[str]
@@ -76,6 +87,27 @@ class _Part:
     items: frozenset[object]
     sequence: tuple[str, ...]
     label: frozenset[str]
+    sentence: frozenset[str] = frozenset()
+    opening: tuple[str, ...] = ()
+    columns: tuple[tuple[frozenset[object], frozenset[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """A claim beside the piece that bears it, prepared for comparing.
+
+    plain: its normalised text. subject: what it is about. displaced, foreign: words that its piece
+    lacks, of other pieces and of other documents. is_exact: whether the piece was told by a number,
+    a date or an identifier.
+    """
+
+    plain: str
+    words: frozenset[str]
+    sequence: tuple[str, ...]
+    subject: frozenset[str]
+    displaced: frozenset[str]
+    foreign: frozenset[str]
+    is_exact: bool
 
 
 def find_misplacements(
@@ -91,10 +123,12 @@ def find_misplacements(
     some documents and not in most: two Han characters that do may be of the name of a thing.
 
     >>> rows = [EvidencePiece(row, frozenset()) for row in ("Visa | 5 days", "PayPal | 1 day")]
-    >>> find_misplacements("PayPal takes 5 days.", rows)
-    [Contradiction(kind='binding', words='paypal')]
+    >>> find_misplacements("PayPal takes 5 days.", rows)[0]
+    Contradiction(kind='binding', words='paypal')
+    >>> find_misplacements("Visa takes 5 days.", rows)
+    []
     """
-    parts = [part for piece in pieces for part in _split_piece(piece.text, piece.context)]
+    parts = [part for piece in pieces for part in _split_piece(piece)]
     words = _content(claim)
     if not parts or not words:
         return []
@@ -108,11 +142,23 @@ def find_misplacements(
         if not is_han_pair(word) or is_name(word)
     )
     foreign = frozenset(
-        word for word in words - elsewhere - bearing.known if is_han_pair(word) and is_name(word)
+        word for word in words - elsewhere - bearing.known if len(word) > 1 and is_name(word)
+    )
+    plain = normalise_text(claim)
+    compared = _Claim(
+        plain=plain,
+        words=words,
+        sequence=sequence,
+        subject=_read_subject(plain),
+        displaced=displaced,
+        foreign=foreign,
+        is_exact=bool(items & bearing.items),
     )
     return [
         *_check_row(words, displaced, bearing, parts, _content(question)),
-        *_check_slots(normalise_text(claim), sequence, bearing, (displaced, foreign)),
+        *_check_column(words, items, bearing),
+        *_check_mixture(compared, bearing, parts),
+        *_check_slots(compared, bearing),
     ]
 
 
@@ -132,6 +178,34 @@ def find_exact_items(text: str) -> frozenset[object]:
     )
 
 
+def _check_mixture(
+    claim: _Claim, bearing: _Part, parts: Sequence[_Part]
+) -> Iterator[Contradiction]:
+    """Find a claim that is mostly of other pieces, or begins as another one does."""
+    names = _names(claim.words)
+    elsewhere = _names(claim.displaced - bearing.sentence)
+    if claim.is_exact and LONGEST_MIXED >= len(names) <= len(elsewhere) / MOST_MIXED:
+        yield Contradiction("binding", " ".join(sorted(elsewhere)[:3]))
+        return
+    subject, first = claim.subject, claim.sequence[:1]
+    if (
+        subject
+        and subject <= _names(claim.displaced)
+        and any(part.opening[:1] == first for part in parts if part is not bearing)
+    ):
+        yield Contradiction("binding", " ".join(sorted(subject)))
+
+
+def _read_subject(claim: str) -> frozenset[str]:
+    """Return what a normalised English claim is about: the words before its verb.
+
+    >>> sorted(_read_subject("the loan machine costs 6 euros"))
+    ['loan', 'machin']
+    """
+    match = _SUBJECT.match(claim)
+    return _names(_content(match[1])) if match else frozenset()
+
+
 def _check_row(
     words: frozenset[str],
     displaced: frozenset[str],
@@ -145,10 +219,34 @@ def _check_row(
     other = max(parts, key=lambda part: (_share(part.label, words), part is bearing))
     if _share(other.label, words) > _share(bearing.label, words) and other.label & displaced:
         yield Contradiction("binding", " ".join(sorted(_names(other.label & displaced))))
-    elif not _names(bearing.label) & (words | question):
+    elif not _names(bearing.label) & (words | question) and not _names_column(bearing, words):
         yield Contradiction("binding", " ".join(sorted(bearing.label)[:3]))
     elif len(_names(displaced)) > MOST_OF_ROW * len(_names(words)):
         yield Contradiction("binding", " ".join(sorted(_names(displaced))[:3]))
+
+
+def _names_column(bearing: _Part, words: frozenset[str]) -> bool:
+    return any(names & words for _, names in bearing.columns[1:])
+
+
+def _check_column(
+    words: frozenset[str], items: frozenset[object], bearing: _Part
+) -> Iterator[Contradiction]:
+    """Find a value of one column that is said of another one."""
+    amounts = {item for item in items if isinstance(item, tuple)}
+    values = [names for cell_items, names in bearing.columns if cell_items & amounts]
+    others = [
+        names
+        for cell_items, names in bearing.columns
+        if not cell_items & amounts and any(isinstance(item, tuple) for item in cell_items)
+    ]
+    if not values:
+        return
+    own = frozenset().union(*values)
+    for names in others:
+        if (names - own) & words - bearing.words and not (own - names) & words:
+            yield Contradiction("binding", " ".join(sorted((names - own) & words)))
+            return
 
 
 def _share(label: frozenset[str], words: frozenset[str]) -> float:
@@ -160,28 +258,31 @@ def _names(words: frozenset[str]) -> frozenset[str]:
     return frozenset(word for word in words if len(word) > 1)
 
 
-def _check_slots(
-    claim: str,
-    sequence: tuple[str, ...],
-    bearing: _Part,
-    strange: tuple[frozenset[str], frozenset[str]],
-) -> Iterator[Contradiction]:
-    """Find what stands in a claim where its piece has something else.
-
-    strange: words of the claim that its piece lacks, of other pieces and of other documents.
-    """
+def _check_slots(claim: _Claim, bearing: _Part) -> Iterator[Contradiction]:
+    """Find what stands in a claim where its piece has something else."""
+    sequence, strange = claim.sequence, (claim.displaced, claim.foreign)
     matcher = SequenceMatcher(None, sequence, bearing.sequence, autojunk=False)
     parallel = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(sequence))
     han = any(_HAN_SIGN.match(word) for word in sequence)
     least = LEAST_PARALLEL_HAN if han else LEAST_PARALLEL
+    names_other = bool(claim.subject) and claim.subject <= claim.displaced | claim.foreign
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         slot, other = sequence[start:end], bearing.sequence[other_start:other_end]
         # A subject is told from the rest sooner.
-        if parallel < (least if start else least - 0.15) or not _is_short(slot):
+        is_subject = not start and (han or names_other)
+        enough = (LEAST_EXACT if claim.is_exact else least - 0.15) if is_subject else least
+        if parallel < enough or not _is_short(slot):
             continue
         if kind == "replace" and _is_short(other):
-            yield from _check_exchange(claim, slot, other, sequence[start - 1 : end + 1], strange)
-        if kind in {"replace", "delete"} and _is_within(_join(slot), strange[1], LEAST_FOREIGN):
+            own = (strange[0] | strange[1], strange[1]) if is_subject and not han else strange
+            around = sequence[max(0, start - 1) : end + 1]
+            words = slot if han else [word for word in slot if word not in bearing.known]
+            yield from _check_exchange(claim.plain, words, other, around, own)
+        if (
+            han
+            and kind in {"replace", "delete"}
+            and _is_within(_join(slot), claim.foreign, LEAST_FOREIGN)
+        ):
             yield Contradiction("binding", _join(slot))
 
 
@@ -193,6 +294,8 @@ def _check_exchange(
     strange: tuple[frozenset[str], frozenset[str]],
 ) -> Iterator[Contradiction]:
     """Find a number in the place of another, or a name taken from another piece."""
+    if not slot:
+        return
     numbers, other_numbers = find_numbers(_join(slot)), find_numbers(_join(other))
     if numbers and other_numbers:
         if not numbers & other_numbers:
@@ -236,27 +339,40 @@ def _join(slot: Sequence[str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _split_piece(text: str, context: frozenset[str]) -> tuple[_Part, ...]:
+def _split_piece(piece: EvidencePiece) -> tuple[_Part, ...]:
     """Split a row off whole, a sentence at each of its clauses: all before one belongs to it."""
+    text = piece.text
     if cells := _split_row(text):
         words = _content(text)
         label = _content(cells[0]).union(*map(find_identifiers, cells))
-        return (_Part(words, words | context, find_exact_items(text), _sequence(text), label),)
+        head = _split_row(piece.head)
+        columns = tuple(
+            (find_exact_items(cell), _content(name))
+            for cell, name in zip(cells, head, strict=False)
+        )
+        known = words | piece.context
+        return (
+            _Part(words, known, find_exact_items(text), _sequence(text), label, columns=columns),
+        )
     parts = []
     for sentence in _SUBSENTENCE.split(text):
-        before, sequence = context, tuple[str, ...]()
+        before, sequence = piece.context, tuple[str, ...]()
         for clause in _CLAUSE.split(sentence):
             words = _content(clause)
             before |= words
             sequence += _sequence(clause)
             if words:
-                parts.append(_Part(words, before, find_exact_items(clause), sequence, frozenset()))
+                opening = _sequence(clause)
+                items = find_exact_items(clause)
+                parts.append(
+                    _Part(words, before, items, sequence, frozenset(), _content(sentence), opening)
+                )
     return tuple(parts)
 
 
 def _split_row(text: str) -> list[str]:
-    cells = [cell for cell in _CELL.split(text.strip().strip("|")) if cell]
-    return cells if len(cells) > 1 else []
+    cells = _CELL.split(text)
+    return cells if sum(map(bool, cells)) > 1 else []
 
 
 def _content(text: str) -> frozenset[str]:

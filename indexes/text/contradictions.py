@@ -65,6 +65,7 @@ HARMLESS_NEGATIONS = re.compile(
     r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
     r"|at least|whether or not"
 )
+_EXCLUDES = re.compile(r"(?:(?:and|but) )?not(?! only)(?![a-z])|(?:而|并)?不是|而非")
 _MODALS: Final = {
     "must": re.compile(
         r"(?<![a-z])(?:must|shall|has to|have to|had to|required?|requires|mandatory|obliged"
@@ -250,6 +251,7 @@ def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
         yield from _find_negation(clause, _pick_window(words, evidence_clause, evidence))
         if evidence_clause is None:
             continue
+        yield from _find_exclusion(clause, words, evidence_clause, clauses)
         yield from _find_modal(clause, evidence_clause)
         for side, opposite in _OPPOSITES:
             match = side.search(clause)
@@ -375,6 +377,20 @@ def _denied_words(text: str, at: int) -> list[str]:
     if after[:1] > "\u2e80":
         return drop_stopwords(tokenize_text(after[:5]))
     return drop_stopwords(tokenize_text(after))[:2]
+
+
+def _find_exclusion(
+    clause: str,
+    words: frozenset[str],
+    evidence_clause: str,
+    clauses: Sequence[tuple[str, frozenset[str]]],
+) -> Iterator[Contradiction]:
+    """Find what a claim affirms and the evidence names to exclude it: "by mail, not by fax"."""
+    affirmed = words - _clause_words(evidence_clause)
+    for text, excluded in clauses:
+        match = _EXCLUDES.match(text)
+        if match and excluded and excluded <= affirmed and not has_negation(clause):
+            yield Contradiction("negation", match[0])
 
 
 def _find_modal(clause: str, evidence_clause: str) -> Iterator[Contradiction]:

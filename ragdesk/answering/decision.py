@@ -11,6 +11,7 @@ and refusals where there is one. Intercepts are moved by hand to the safe side o
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ragdesk.answering.answer import Claim, ClaimVerdict, Outcome
 
@@ -30,6 +31,26 @@ class DecideOptions:
     model_floor: float = 0.12
 
 
+@dataclass(frozen=True, slots=True)
+class LikelihoodFit:
+    """A logistic regression over signals."""
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def predict(self, signals: Mapping[str, float]) -> float:
+        """Return the likelihood (0..1)."""
+        z = self.intercept
+        for name, weight in self.weights.items():
+            z += weight * signals.get(name, 0.0)
+        return 1 / (1 + math.exp(-z))
+
+
+# Where the trained reader has read the passages, by the language of the question.
+READER_FITS: Final = {
+    "en": LikelihoodFit(-2.06, {"coverage": 3.18, "reader_best": 4.42}),
+    "zh": LikelihoodFit(-1.97, {"coverage": 3.79, "reader_best": 2.19}),
+}
 # Logistic regressions over the signals of ``retrieve``, by tests/lab/quality/refusal.py: one for
 # questions that were also compared by vector, one for those that were found by their words alone,
 # and one for what only vectors can find: passages in another language than the question, and all
@@ -53,9 +74,11 @@ def answer_likelihood(signals: Mapping[str, float]) -> float:
     """
     if signals.get("words") == 0:
         return 0.0
+    vectors_alone = signals.get("vectors_alone", 0.0) > 0
+    if "reader_best" in signals and signals.get("dense", 0.0) > 0 and not vectors_alone:
+        return READER_FITS["zh" if signals.get("chinese") else "en"].predict(signals)
     z, weights = WORDS_INTERCEPT, WORDS_WEIGHTS
     if signals.get("dense", 0.0) > 0:
-        vectors_alone = signals.get("vectors_alone", 0.0) > 0
         z, weights = (VECTORS_INTERCEPT, VECTORS_WEIGHTS) if vectors_alone else (INTERCEPT, WEIGHTS)
     for name, weight in weights.items():
         z += weight * signals.get(name, 0.0)

@@ -17,8 +17,9 @@ from indexes.text.coverage import Idf
 from indexes.text.folding import normalise_text
 from indexes.text.tokens import STOPWORDS, is_han_pair, tokenize_text
 from ragdesk.answering.answer import Question, Turn
+from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up, find_own_words
-from ragdesk.answering.retrieval.passage_words import describe_place
+from ragdesk.answering.retrieval.passage_words import describe_place, write_document_name
 from ragdesk.answering.retrieval.question_analysis import (
     QuestionAnalysis,
     analyze_question,
@@ -46,10 +47,12 @@ REPEATED_SHARE: Final = 0.6  # of them that an earlier sentence must hold itself
 COMPARED_QUOTES: Final = (
     8  # quotes that the model compares, some 10 ms each; of others words decide
 )
+NARROW_LIKELIHOOD: Final = 0.5  # of an answer in the one document that a follow-up names
 SHORTEST_REPEAT: Final = 6  # letters and digits; less is a "Yes." that many answers begin with
 _AGAIN = re.compile(
     r"\b(?:again|repeat|once more|rephrase|what did you say)\b|再说|再讲|重复|再问|再重|刚才|重新说"
 )
+_NAME_RUN = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,4}\b")
 _CITATION_MARK = re.compile(r"\[\d+\]")
 
 
@@ -76,7 +79,7 @@ class FollowUpGuard:
 
     def admits(self, quote: str, lead: str, language: str) -> bool:
         """Tell whether a quote may be an answer. lead: what stands above it, and its document."""
-        quote_words = set(tokenize_text(quote))
+        quote_words = set(tokenize_text(quote)) | _find_initials(quote)
         if self.own_weights:
             meets = self._meets_question(quote_words.union(tokenize_text(lead)), quote, language)
         else:
@@ -97,11 +100,11 @@ class FollowUpGuard:
 
     def _meets_question(self, words: set[str], quote: str, language: str) -> bool:
         """Tell whether what the question names stands in some words, or is meant by the quote."""
-        if {language, self.analysis.language} == {"en", "zh"}:
-            return self.meaning is not None and (
-                self.meaning(quote, language) >= OTHER_LANGUAGE_MEANING
-            )
         share, least = _weigh_share(self.own_weights, words), WORDS_AND_MEANING[self.kind]
+        if {language, self.analysis.language} == {"en", "zh"}:
+            return share >= WORDS_ALONE or (  # a code, or a name that both write alike
+                self.meaning is not None and self.meaning(quote, language) >= OTHER_LANGUAGE_MEANING
+            )
         if self.meaning is None:
             return share >= WORDS_ALONE
         return share >= least or share + self.meaning(quote, language) >= least
@@ -140,9 +143,37 @@ def guard_follow_up(
         vector = retriever.embedder.embed_passages([quote])[0]
         return float(query.neutral_scale.normalise(np.array([vector @ query.vector]))[0])
 
+    retrieval = _narrow_to_document(retrieval, question, analysis, retriever)
     guard = make_follow_up_guard(analysis, question.history, retrieval.idf)
     guard = replace(guard, meaning=measure_meaning if similarity else None)
     return replace(retrieval, admits=guard.admits)
+
+
+def _narrow_to_document(
+    retrieval: Retrieval, question: Question, analysis: QuestionAnalysis, retriever: Retriever
+) -> Retrieval:
+    """Ask the question of before of the document that is named now: "The TX-7", "And the kettle?".
+
+    What a file is named by stands in none of its sentences. Where that document is not likely to
+    answer, all that was retrieved stays.
+    """
+    own_words = find_own_words(analysis)
+    subject = [turn.text for turn in question.history if turn.role == "user"][-1:]
+    if classify_follow_up(analysis) is not FollowUpKind.ELLIPTICAL or not own_words or not subject:
+        return retrieval
+    named = next(
+        (
+            passage.chunk.uri
+            for passage in retrieval.passages
+            if own_words <= set(tokenize_text(write_document_name(passage.chunk)))
+        ),
+        None,
+    )
+    if named is None:
+        return retrieval
+    where = replace(question.where, uris=frozenset({named}))
+    narrow = retriever(replace(question, where=where), analyze_question(subject[0]))
+    return narrow if answer_likelihood(narrow.signals) >= NARROW_LIKELIHOOD else retrieval
 
 
 def admits_statement(retrieval: Retrieval, statement: Statement) -> bool:
@@ -231,6 +262,16 @@ def _asks_again(
         bool(own_words) and analysis.content_words == earlier.content_words
         for earlier in earlier_questions
     )
+
+
+def _find_initials(text: str) -> set[str]:
+    """Return the initials of names of several words, by which a question may call them.
+
+    >>> sorted(_find_initials("Customers in the United Kingdom pay value added tax."))
+    ['uk']
+    """
+    runs = (re.findall(r"\b\w", run) for run in _NAME_RUN.findall(text))
+    return {"".join(initials).lower() for initials in runs}
 
 
 def _fold_letters(text: str) -> str:

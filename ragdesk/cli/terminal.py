@@ -44,20 +44,7 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     to.print(words)
     if answer.degraded:
         to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
-    if answer.citations:
-        to.print()
-    passages = {passage.chunk: passage for passage in answer.passages}
-    for mark in answer.citations:
-        passage = passages.get(mark.chunk)
-        lead = f"[{mark.number}] "
-        to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
-        if context := mark.question or " · ".join(filter(None, mark.columns or ())):
-            to.print(Text(f"    {context}", "dim"))
-        inside = passage and passage.start <= mark.start and mark.end <= passage.end
-        body, start = (
-            (passage.text, mark.start - passage.start) if passage and inside else (mark.quote, 0)
-        )
-        _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
+    _print_sources(to, answer)
     _print_next_step(to, answer, ask)
     if _names_sources(answer):
         to.print()
@@ -86,6 +73,24 @@ def _names_sources(answer: Answer) -> bool:
     """Tell whether the nearest places are named: not below a turn that asked for none."""
     sources = answer.next_step.links if answer.next_step else ()
     return answer.outcome is Outcome.NOT_FOUND and any(link.uri for link in sources)
+
+
+def _print_sources(to: Console, answer: Answer) -> None:
+    """Print each citation with what it is of, the quote underlined in its context."""
+    if answer.citations:
+        to.print()
+    passages = {passage.chunk: passage for passage in answer.passages}
+    for mark in answer.citations:
+        passage = passages.get(mark.chunk)
+        lead = f"[{mark.number}] "
+        to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
+        if context := mark.question or " · ".join(filter(None, mark.columns or ())):
+            to.print(Text(f"    {context}", "dim"))
+        inside = passage and passage.start <= mark.start and mark.end <= passage.end
+        body, start = (
+            (passage.text, mark.start - passage.start) if passage and inside else (mark.quote, 0)
+        )
+        _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
 
 
 def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their order

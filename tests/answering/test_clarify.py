@@ -9,7 +9,6 @@ from fakes import HashEmbedder, document, publish
 from indexes.index import Index
 from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta, Turn
 from ragdesk.answering.clarify import ClarifyOptions, is_vague
-from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.retrieval.retriever import Retriever
@@ -138,8 +137,7 @@ def pumps(tmp_path_factory):
     publish(collection, *held, embedder=embedder)
     with Index.open(collection, card=embedder.card) as index:
         retrieve = Retriever(index=index, embedder=embedder)
-        # What a file is named by adds nothing to the likelihood that words give an answer.
-        yield Desk(retrieve=retrieve, collection="default", decide=DecideOptions(floor=0.3))
+        yield Desk(retrieve=retrieve, collection="default")
 
 
 def test_papers_of_several_products_that_answer_differently_are_offered_by_their_names(pumps):

@@ -8,11 +8,12 @@ document in, units out; which of them are said is chosen elsewhere.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from indexes.chunk import Chunk, Passage
 from indexes.text.sentences import Span, text_width
+from ingest.chunk_context import LEAD_SEPARATOR
 from ragdesk.answering.reading.code_reader import CodeBlock, find_code
 from ragdesk.answering.reading.document_lines import subtract_spans, trim_span
 from ragdesk.answering.reading.faq_reader import FaqEntry, find_faq_entries, is_question_sentence
@@ -24,7 +25,7 @@ from ragdesk.answering.reading.table_reader import (
     read_rows,
     read_table_rows,
 )
-from ragdesk.answering.reading.unquoted_lines import find_unquoted_lines
+from ragdesk.answering.reading.unquoted_lines import find_headings, find_unquoted_lines
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, has_words
 
 UnitKind = Literal["sentence", "row", "list", "steps", "definition", "code", "faq"]
@@ -54,9 +55,10 @@ class AnswerUnit:
     document's text that are quoted, in order. above: so many of the first spans are quoted only to
     understand the others: heads of a table, a group of rows, a list's lead-in, the sentence that
     introduces code. text: what is quoted, as it stands. core: the part of it that answers. lead:
-    title and headings, the FAQ entry's question, the lead-in, the sentence it leans on: read with
-    it, never quoted. question: of an FAQ entry. question_span: where that stands. columns, cells:
-    of a row. size: of a list, the number of its items, of which the first 15 are quoted.
+    title and headings, the FAQ entry's question, the sentence it leans on: read with it, never
+    quoted. question: of an FAQ entry. question_span: where that stands. columns, cells: of a row.
+    heading: the nearest one above it inside the passage. size: of a list, the number of its items,
+    of which the first 15 are quoted.
     """
 
     kind: UnitKind
@@ -71,6 +73,7 @@ class AnswerUnit:
     question_span: Span | None = None
     columns: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
+    heading: str = ""
     size: int = 0
 
     @property
@@ -213,6 +216,7 @@ class _PassageSplitter:
             self._lists: list[ListBlock] = []
             self._tables: list[Span] = []
             self._unquoted: list[Span] = []
+            self._headings: list[Span] = []
             return
         entries = find_faq_entries(text, self._chunk)
         self._entries = [e for e in entries if not self._is_code(e.question)]
@@ -220,6 +224,7 @@ class _PassageSplitter:
         tables = find_table_blocks(text, self._chunk)
         self._tables = [table for table in tables if not self._is_code(table)]
         self._unquoted = find_unquoted_lines(text, self._chunk)
+        self._headings = find_headings(text, self._chunk)
 
     def _is_list(self, block: ListBlock) -> bool:
         """Tell whether what looks like a list is one: no code, and no numbered questions."""
@@ -254,7 +259,21 @@ class _PassageSplitter:
         )
         units += self._make_sentences(holes)
         units.sort(key=lambda unit: unit.core_span)
-        return [*units, *map(self._make_list, self._lists), *map(self._make_entry, self._entries)]
+        units += [*map(self._make_list, self._lists), *map(self._make_entry, self._entries)]
+        return [self._add_heading(unit) for unit in units]
+
+    def _add_heading(self, unit: AnswerUnit) -> AnswerUnit:
+        """Let the heading inside the passage that stands above a unit lead it."""
+        above = [span for span in self._headings if span[1] <= unit.spans[0][0]]
+        if not above:
+            return unit
+        heading = self._text[slice(*above[-1])].strip(" #*_:：")
+        place, _, rest = unit.lead.partition("\n")
+        return replace(
+            unit,
+            heading=heading,
+            lead="\n".join(filter(None, (f"{place}{LEAD_SEPARATOR}{heading}", rest))),
+        )
 
     def _is_listed(self, code: Span) -> bool:
         """Tell whether code is a part of an item that is one unit."""

@@ -43,12 +43,12 @@ class VersionName:
     """A document's name without its version, and the version that it tells.
 
     base: words that all versions share. label: the version as it is written. order: newer ones
-    are greater; None where the name tells no version.
+    are greater, first of all those that are not named as old ones.
     """
 
     base: frozenset[str]
     label: str
-    order: Version | None
+    order: Version
     years: frozenset[int]
 
 
@@ -71,12 +71,14 @@ def is_newer(name: VersionName, other: VersionName) -> bool:
     ...     return _read_name("", title, "")
     >>> is_newer(read("Price list v2.1"), read("Price list v1.9"))
     True
-    >>> is_newer(read("Fees 2026"), read("Rules 2025")), is_newer(read("Fees"), read("Fees 2025"))
-    (False, False)
+    >>> is_newer(read("Fees"), read("Fees (old)")), is_newer(read("Fees 2025"), read("Fees"))
+    (True, False)
     """
-    if name.order is None or other.order is None or name.base != other.base:
+    if name.base != other.base:
         return False
-    return name.order > other.order
+    if name.order[0] != other.order[0]:
+        return name.order > other.order
+    return any(name.order[1:]) and any(other.order[1:]) and name.order > other.order
 
 
 @lru_cache(maxsize=_NAMES_REMEMBERED)
@@ -88,7 +90,7 @@ def _read_name(version: str, place: str, headings: str) -> VersionName:
     if not label and (match := _NUMBER.search(spaced)):
         label = match[0]
     state = 0 if _OLD.search(spaced) else 1
-    order = (state, date, number) if date or number or not state else None
+    order = (state, date, number)
     rest = normalise_text(f"{place} | {headings}").replace("_", " ").replace("/", " ")
     for pattern in (_NUMBER, _COMPACT_DATE, _MONTH, _YEAR, _STATES):
         rest = pattern.sub(" ", rest)

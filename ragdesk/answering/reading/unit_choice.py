@@ -45,6 +45,8 @@ class ChoiceOptions:
         same thing, where both documents bear one name, and where they do not.
     neighbour: where steps or several things are asked for, the sentences beside the best are said
         with it that have this part of its score.
+    near_neighbour: the same where one thing is asked for: two sentences that stand together and
+        are about as good are one answer.
     table_rows: of a comparison that names no feature, at most.
     """
 
@@ -55,6 +57,7 @@ class ChoiceOptions:
     contradiction: float = 0.6
     contradiction_copy: float = 0.8
     neighbour: float = 0.7
+    near_neighbour: float = 0.8
     table_rows: int = 12
 
 
@@ -121,9 +124,15 @@ def choose_units(
         elif further := _find_further(chosen[0], left, weights, options):
             chosen = [*chosen, further]
     groups = tuple(_with_antecedent(c, facts) for c in chosen)
-    if form.wants_list and len(chosen) == 1:
-        groups = (_with_neighbours(groups[0], left, options),)
+    if len(chosen) == 1 and not _gives_amount(chosen[0], form):
+        least = options.neighbour if form.wants_list else options.near_neighbour
+        groups = (_with_neighbours(groups[0], left, least),)
     return replace(choice, groups=groups)
+
+
+def _gives_amount(candidate: _Candidate, form: QuestionForm) -> bool:
+    """Tell whether a unit names the number that is asked for: what stands beside it is another."""
+    return form.wants_amount and bool(find_numbers(normalise_text(candidate.unit.core)))
 
 
 def _inherit_scores(scores: Sequence[float], fits: Sequence[UnitFit]) -> list[float]:
@@ -322,12 +331,12 @@ def _with_antecedent(candidate: _Candidate, facts: Sequence[UnitFacts]) -> tuple
 
 
 def _with_neighbours(
-    group: tuple[AnswerUnit, ...], left: Sequence[_Candidate], options: ChoiceOptions
+    group: tuple[AnswerUnit, ...], left: Sequence[_Candidate], least: float
 ) -> tuple[AnswerUnit, ...]:
     """Add to a sentence those right before and after it that are nearly as good.
 
     What is to be done, or to be brought, is told in several sentences where it is no list. A
-    sentence for one condition is not joined to that for another.
+    sentence for one condition is not joined to that for another. least: the part of the score.
     """
     best = left[0]
     if best.unit not in group or not _can_be_joined(best.unit):
@@ -335,7 +344,7 @@ def _with_neighbours(
     units = list(group)
     for candidate in left[1:]:
         unit = candidate.unit
-        is_close = candidate.score >= options.neighbour * best.score and _can_be_joined(unit)
+        is_close = candidate.score >= least * best.score and _can_be_joined(unit)
         if is_close and unit not in units and len(units) < _MOST_NEIGHBOURS:
             first, last = units[0].core_span[0], units[-1].core_span[1]
             start, end = unit.core_span

@@ -139,16 +139,17 @@ def _judge_versions(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
     for n, fact in enumerate(facts):
         if first_by_text.setdefault(fact.plain, n) != n:
             verdicts[n] = UnitFit("excluded", "a copy")
-    versioned = [n for n, fact in enumerate(facts) if fact.version.order is not None]
     if any(fact.version.years & _years_named(form) for fact in facts):
         return verdicts
-    for n in versioned:
-        if any(
-            is_newer(facts[m].version, facts[n].version)
-            and likeness(facts[m].words, facts[n].words) >= SAME_SENTENCE
-            for m in versioned
-        ):
-            verdicts[n] = UnitFit("excluded", "an older version")
+    for n, fact in enumerate(facts):
+        newer = tuple(
+            m
+            for m, other in enumerate(facts)
+            if is_newer(other.version, fact.version)
+            and likeness(other.words, fact.words) >= SAME_SENTENCE
+        )
+        if newer:
+            verdicts[n] = UnitFit("excluded", "an older version", newer)
     return verdicts
 
 

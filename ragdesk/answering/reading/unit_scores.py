@@ -46,6 +46,7 @@ class ExtractOptions:
     close: so many best sentences are compared with the question by the model, where it reads both.
     margin: sentences worth less than the best by more than this are not close.
     cosine: worth of that comparison (``indexes.similarity``).
+    own_language: worth of standing in the question's language, where another says the same.
     compared: so many English units are compared with an English question by the packaged English
         model, in place of the close ones; the best of each passage are among them.
     english: worth of the cosine of that comparison.
@@ -62,6 +63,7 @@ class ExtractOptions:
     close: int = 3
     margin: float = 0.4
     cosine: float = 0.8
+    own_language: float = 0.2
     compared: int = 16
     english: float = 2.0
 
@@ -261,14 +263,19 @@ def _word_sets(unit: AnswerUnit) -> list[frozenset[str]]:
     """
     if unit.kind != "code":
         return [_read_words(unit.core)]
-    lead_in = _words_above(unit)
+    lead_in = _read_words(_text_above(unit))
     return [lead_in | _read_words(line) for line in unit.core.split("\n")]
 
 
 def _words_above(unit: AnswerUnit) -> frozenset[str]:
-    """Return the words of what is read above a unit: heads of a table, a lead-in, a question."""
-    above = unit.text.removesuffix(unit.core) if unit.above else ""
-    return _read_words(f"{above}\n{unit.question}") if above or unit.question else _NO_WORDS
+    """Return the words of what is read above a unit: a head, a lead-in, a question, a heading."""
+    above = "\n".join(filter(None, (_text_above(unit), unit.question, unit.heading)))
+    return _read_words(above) if above else _NO_WORDS
+
+
+def _text_above(unit: AnswerUnit) -> str:
+    """Return what is quoted only to understand a unit."""
+    return unit.text.removesuffix(unit.core) if unit.above else ""
 
 
 @lru_cache(maxsize=_CACHED_UNITS)

@@ -19,6 +19,7 @@ LONGEST_HEADING_WORDS = 7  # of a line that is taken for a heading by its looks
 LONGEST_HEADING_HAN = 16
 LONGEST_CONTENTS_LINE = 120  # characters
 LONGEST_FURNITURE = 90
+_SHORT_OVER_LONG = 1.6  # times that the line below a heading in its paragraph is longer
 HORIZON = 400  # characters read behind a passage
 
 _MARK_LINE = re.compile(
@@ -83,7 +84,7 @@ def find_unquoted_lines(text: str, chunk: Chunk) -> list[Span]:
 
     text: of its whole document; the spans are offsets into it.
     """
-    names = _heading_names(chunk)
+    names = read_heading_names(chunk)
     ahead = list_lines(text, chunk.start, _find_horizon(chunk))
     lines = [(start, end) for start, end in ahead if start < chunk.end]
     spans: list[Span] = []
@@ -91,9 +92,7 @@ def find_unquoted_lines(text: str, chunk: Chunk) -> list[Span]:
         after = text[slice(*ahead[n + 1])] if n + 1 < len(ahead) else ""
         if _is_unquoted(text[start:end], after, names):
             spans.append((start, end))
-    spans += _find_contents(text, lines)
-    spans += _find_heading_paragraphs(text, chunk)
-    return sorted(set(spans))
+    return sorted({*spans, *_find_contents(text, lines), *find_headings(text, chunk)})
 
 
 def is_heading_line(line: str) -> bool:
@@ -151,16 +150,28 @@ def _find_contents(text: str, lines: Sequence[Span]) -> list[Span]:
     return leaders if len(leaders) > 1 else []
 
 
-def _find_heading_paragraphs(text: str, chunk: Chunk) -> list[Span]:
-    """Find short lines alone in their paragraph that read like a heading of the prose below."""
+def find_headings(text: str, chunk: Chunk) -> list[Span]:
+    """Find the headings inside a passage's text, in order: marked ones, and short lines over prose.
+
+    Such a line stands alone in its paragraph, or opens one and is far shorter than what follows.
+    """
     paragraphs = list_paragraphs(text, chunk.start, _find_horizon(chunk))
     headings = []
-    for n, (start, end) in enumerate(paragraphs[:-1]):
+    for n, (start, end) in enumerate(paragraphs):
         if start >= chunk.end:
             break
-        following = text[slice(*paragraphs[n + 1])]
-        if _reads_like_heading(text[start:end]) and _is_prose(following):
-            headings.append((start, end))
+        first, *rest = list_lines(text, start, end)
+        line = text[slice(*first)]
+        if rest:
+            following = text[rest[0][0] : end]
+            leads = _SHORT_OVER_LONG * len(line) <= len(text[slice(*rest[0])])
+            leads = leads and not following[0].islower()
+        else:
+            following = text[slice(*paragraphs[n + 1])] if n + 1 < len(paragraphs) else ""
+            leads = True
+        looks_so = leads and _reads_like_heading(line) and _is_prose(following)
+        if looks_so or _is_heading_before(line, following.partition("\n")[0]):
+            headings.append(first)
     return headings
 
 
@@ -189,7 +200,7 @@ def _find_horizon(chunk: Chunk) -> int:
     return max(chunk.end, min(limit, chunk.end + HORIZON))
 
 
-def _heading_names(chunk: Chunk) -> frozenset[str]:
+def read_heading_names(chunk: Chunk) -> frozenset[str]:
     """Return the title and the headings of a passage as they may stand in its text."""
     return frozenset(filter(None, map(_fold_name, (chunk.title, *chunk.path))))
 

@@ -496,4 +496,5 @@ def _measure_signals(
         "faq": max(lanes.faq_likeness.values(), default=0.0),
         "same_language": float(chunk is not None and chunk.language == analysis.language),
         "words": float(len(analysis.content_words)),
+        "chinese": float(analysis.language == "zh"),
     }

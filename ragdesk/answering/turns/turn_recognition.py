@@ -54,13 +54,23 @@ def recognise_turn(
     cores = [sentence for sentence in sentences if strip_courtesies(sentence).core]
     if len(cores) > 1:
         by_sentence = [classifier.score_turn(sentence) for sentence in cores]
-        if any(_choose_kind(scores, options) is TurnKind.SAFETY for scores in by_sentence):
+        is_mail = len(text) > LONG_TEXT and any(map(asks_something, cores))
+        if any(_tells_accident(scores, options, is_mail=is_mail) for scores in by_sentence):
             return TurnKind.SAFETY
-        if len(text) > LONG_TEXT and any(map(asks_something, cores)):  # a mail with a question
+        if is_mail:
             return TurnKind.QUESTION
         if any(scores[TurnKind.QUESTION] >= QUESTION_FLOOR for scores in by_sentence):
             return TurnKind.QUESTION
     return _choose_kind(classifier.score_turn(text, embedder), options)
+
+
+def _tells_accident(
+    scores: Mapping[TurnKind, float], options: TurnOptions, *, is_mail: bool
+) -> bool:
+    """Tell whether a sentence tells of an accident; one of a mail must do so clearly."""
+    if is_mail:
+        return scores[TurnKind.SAFETY] >= SAFETY_FLOOR
+    return _choose_kind(scores, options) is TurnKind.SAFETY
 
 
 def _choose_kind(scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:

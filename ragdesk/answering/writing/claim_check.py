@@ -50,7 +50,7 @@ class VerifyOptions:
 PAIR_WEIGHT = 0.35
 
 
-NAME_WEIGHT = 0.5  # of the weight of a word that stands nowhere: what common words fall short of
+NAME_WEIGHT = 0.35  # of the weight of a word that stands nowhere: what common words fall short of
 # From well borne out to not at all.
 _VERDICTS = (ClaimVerdict.SUPPORTED, ClaimVerdict.PARTIAL, ClaimVerdict.UNSUPPORTED)
 _NO_WORD = "\ufffd"  # stands in no index

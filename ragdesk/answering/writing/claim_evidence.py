@@ -51,7 +51,8 @@ class EvidenceSentence:
     def piece(self) -> EvidencePiece:
         """Return it as what a claim is bound to."""
         above = tokenize_text(f"{self.above} {self.table_head}")
-        return EvidencePiece(self.text, heading_words(self.passage.chunk).union(above))
+        head = self.table_head or self.passage.chunk.lead.rpartition("\n")[2]
+        return EvidencePiece(self.text, heading_words(self.passage.chunk).union(above), head)
 
 
 def split_evidence(passages: Sequence[Passage]) -> list[EvidenceSentence]:

@@ -194,6 +194,29 @@ def test_short_lines_that_say_something_stay_units(body, kept):
     assert cores(read_units("a.md", body)) == kept
 
 
+@pytest.mark.parametrize(
+    ("body", "heading", "core"),
+    [
+        (
+            "Loom guide\n\nThreading\nPull the warp through every second eye.\n\nStorage\nCover it.\n",
+            "Threading",
+            "Pull the warp through every second eye.",
+        ),
+        (
+            "织机指南\n\n穿线\n将经线穿过每隔一个的综眼，再拉紧。\n\n存放\n请盖上防尘布，放在干燥处。\n",
+            "存放",
+            "请盖上防尘布，放在干燥处。",
+        ),
+        ("A\n\n## Tension\n\nTurn the wheel twice.\n", "Tension", "Turn the wheel twice."),
+    ],
+)
+def test_a_heading_inside_a_passage_leads_what_is_below_it(body, heading, core):
+    units = read_units("guide.txt", body)
+    unit = next(unit for unit in units if unit.core == core)
+    assert (unit.heading, unit.lead.endswith(heading)) == (heading, True)
+    assert heading not in cores(units)
+
+
 def test_long_sentences_are_cut_at_clauses():
     clause = "the warden walks along the eastern fence and writes down what the meters show"
     units = read_units("walk.txt", ", then ".join([clause] * 12) + ".\n")

@@ -77,6 +77,8 @@ def test_a_mail_with_a_question_goes_on_whatever_else_it_tells():
         "Warm wishes,\nAda"
     )
     assert recognise_turn(mail) is TurnKind.QUESTION
+    accident = mail.replace("Last week was great fun again.", "Today the heater caught fire!")
+    assert recognise_turn(accident) is TurnKind.SAFETY
 
 
 def test_recognition_can_be_switched_off():

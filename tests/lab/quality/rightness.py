@@ -43,6 +43,7 @@ from tests.lab.results import write_section
 
 SEED = 20261130
 LANGUAGES = ("en", "zh")
+OWN_SETS = ("sample company", "XQuAD", "follow_ups")
 HEAD = (
     "| set | answerable | right | wrong | refused | near-domain answered | far answered "
     "| section hidden, answered | beside | median length |\n" + "| --- " * 10 + "|"
@@ -234,6 +235,15 @@ def format_rows(results: Sequence[CaseResult]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def pool_sets(results: Sequence[CaseResult], names: Sequence[str]) -> list[CaseResult]:
+    """Return the results of several sets as those of one, a language each."""
+    return [
+        replace(result, set=f"customers' sets {result.set.rpartition(' ')[2]}")
+        for result in results
+        if result.set in names
+    ]
+
+
 def _share(results: Sequence[CaseResult], values: Sequence[bool]) -> str:
     if not results:
         return "–"
@@ -312,7 +322,9 @@ def main() -> None:
             print(*format_rows(own), sep="\n", flush=True)
     if options.json:
         write_results(options.json, results)
-    body = "\n".join([HEAD, *format_rows(results)])
+    own = {result.set for result in results if result.set.startswith(OWN_SETS)}
+    pooled = pool_sets(results, sorted({result.set for result in results} - own))
+    body = "\n".join([HEAD, *format_rows(results), *format_rows(pooled)])
     print(body)
     if options.write:
         write_section("Rightness", "python -m tests.lab.quality.rightness …", body)
