@@ -1,11 +1,11 @@
 """Find what a claim says of the wrong thing: its words stand in the evidence, and not together.
 
 A small model takes the number of one table row and the label of another, or the subject of one
-sentence and the rest of the next. Each word is borne out, the sentence is not. So the piece of the
-evidence that bears a claim is looked for, by its numbers, dates and identifiers first; of a row the
-label must be named, and where claim and piece go side by side nothing may stand in the place of
-something else. Free rewording goes nowhere side by side, and is not judged here. English and
-Chinese. Pure.
+sentence and the rest of the next. Each word is borne out, the sentence is not. So the piece of
+the evidence that bears a claim is looked for, by its numbers, dates and identifiers first; of a
+row the label must be named, and where claim and piece go side by side nothing may stand in the
+place of something else. Free rewording goes nowhere side by side, and is not judged here. English
+and Chinese. Pure.
 """
 
 import re
@@ -49,8 +49,8 @@ _DETERMINER = re.compile(
 )
 _PARTICLES = frozenset("的了吗呢吧啊就会将")
 _SUBJECT = re.compile(
-    r"(?:(?:the|an?|your|our|their|its|each) )?((?:[a-z][\w'’-]* ){1,4}?)(?:is|are|was|were|can|may"
-    r"|must|shall|should|will|has|have|had|does|do|costs?|takes?|needs?|gets?|works?|tries|collects?|pays?"
+    r"(?:(?:the|an?|your|our|their|its|each) )?((?:[a-z][\w'’-]* ){1,4}?)"
+    r"(?:is|are|was|were|can|may|must|shall|should|will|has|have|had|does|do|costs?|takes?|needs?|gets?|works?|tries|collects?|pays?"
     r"|receives?|starts?|ends?|holds?|gives?|keeps?|lasts?)(?![a-z])"
 )
 # Stand in names seldom; what they leave of a slot is looked at.
@@ -93,18 +93,18 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Claim:
-    """A claim beside the piece that bears it, prepared for comparing.
+class _ClaimView:
+    """A claim beside the piece that bears it.
 
-    plain: its normalised text. subject: what it is about. displaced, foreign: words that its piece
+    plain: normalised. subject: words before its verb. displaced, foreign: words that the piece
     lacks, of other pieces and of other documents. is_exact: whether the piece was told by a number,
     a date or an identifier.
     """
 
     plain: str
     words: frozenset[str]
-    sequence: tuple[str, ...]
     subject: frozenset[str]
+    sequence: tuple[str, ...]
     displaced: frozenset[str]
     foreign: frozenset[str]
     is_exact: bool
@@ -145,11 +145,11 @@ def find_misplacements(
         word for word in words - elsewhere - bearing.known if len(word) > 1 and is_name(word)
     )
     plain = normalise_text(claim)
-    compared = _Claim(
+    view = _ClaimView(
         plain=plain,
         words=words,
-        sequence=sequence,
         subject=_read_subject(plain),
+        sequence=sequence,
         displaced=displaced,
         foreign=foreign,
         is_exact=bool(items & bearing.items),
@@ -157,43 +157,23 @@ def find_misplacements(
     return [
         *_check_row(words, displaced, bearing, parts, _content(question)),
         *_check_column(words, items, bearing),
-        *_check_mixture(compared, bearing, parts),
-        *_check_slots(compared, bearing),
+        *_check_mixture(view, bearing, parts),
+        *_check_slots(view, bearing),
     ]
 
 
-def find_exact_items(text: str) -> frozenset[object]:
-    """Return what is exact in a text: quantities with their units, dates, identifiers.
-
-    >>> find_exact_items("The fee for E1047 is small.")
-    frozenset({'e1047'})
-    """
-    plain = normalise_text(text)
-    return frozenset(
-        [
-            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
-            *(date for date, _ in find_dates(plain)),
-            *find_identifiers(text),
-        ]
-    )
-
-
 def _check_mixture(
-    claim: _Claim, bearing: _Part, parts: Sequence[_Part]
+    view: _ClaimView, bearing: _Part, parts: Sequence[_Part]
 ) -> Iterator[Contradiction]:
     """Find a claim that is mostly of other pieces, or begins as another one does."""
-    names = _names(claim.words)
-    elsewhere = _names(claim.displaced - bearing.sentence)
-    if claim.is_exact and LONGEST_MIXED >= len(names) <= len(elsewhere) / MOST_MIXED:
+    names = _names(view.words)
+    elsewhere = _names(view.displaced - bearing.sentence)
+    if view.is_exact and LONGEST_MIXED >= len(names) <= len(elsewhere) / MOST_MIXED:
         yield Contradiction("binding", " ".join(sorted(elsewhere)[:3]))
         return
-    subject, first = claim.subject, claim.sequence[:1]
-    if (
-        subject
-        and subject <= _names(claim.displaced)
-        and any(part.opening[:1] == first for part in parts if part is not bearing)
-    ):
-        yield Contradiction("binding", " ".join(sorted(subject)))
+    begins_so = (part.opening[:1] == view.sequence[:1] for part in parts if part is not bearing)
+    if view.subject and view.subject <= _names(view.displaced) and any(begins_so):
+        yield Contradiction("binding", " ".join(sorted(view.subject)))
 
 
 def _read_subject(claim: str) -> frozenset[str]:
@@ -258,31 +238,28 @@ def _names(words: frozenset[str]) -> frozenset[str]:
     return frozenset(word for word in words if len(word) > 1)
 
 
-def _check_slots(claim: _Claim, bearing: _Part) -> Iterator[Contradiction]:
+def _check_slots(view: _ClaimView, bearing: _Part) -> Iterator[Contradiction]:
     """Find what stands in a claim where its piece has something else."""
-    sequence, strange = claim.sequence, (claim.displaced, claim.foreign)
+    sequence = view.sequence
     matcher = SequenceMatcher(None, sequence, bearing.sequence, autojunk=False)
     parallel = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(sequence))
     han = any(_HAN_SIGN.match(word) for word in sequence)
     least = LEAST_PARALLEL_HAN if han else LEAST_PARALLEL
-    names_other = bool(claim.subject) and claim.subject <= claim.displaced | claim.foreign
+    strange = view.displaced | view.foreign
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         slot, other = sequence[start:end], bearing.sequence[other_start:other_end]
         # A subject is told from the rest sooner.
-        is_subject = not start and (han or names_other)
-        enough = (LEAST_EXACT if claim.is_exact else least - 0.15) if is_subject else least
+        is_subject = not start and (han or (bool(view.subject) and view.subject <= strange))
+        enough = (LEAST_EXACT if view.is_exact else least - 0.15) if is_subject else least
         if parallel < enough or not _is_short(slot):
             continue
         if kind == "replace" and _is_short(other):
-            own = (strange[0] | strange[1], strange[1]) if is_subject and not han else strange
+            own = [word for word in slot if han or word not in bearing.known]
             around = sequence[max(0, start - 1) : end + 1]
-            words = slot if han else [word for word in slot if word not in bearing.known]
-            yield from _check_exchange(claim.plain, words, other, around, own)
-        if (
-            han
-            and kind in {"replace", "delete"}
-            and _is_within(_join(slot), claim.foreign, LEAST_FOREIGN)
-        ):
+            taken = strange if is_subject and not han else view.displaced
+            yield from _check_exchange(view.plain, own, other, around, taken)
+        inserted = han and kind in {"replace", "delete"}
+        if inserted and _is_within(_join(slot), view.foreign, LEAST_FOREIGN):
             yield Contradiction("binding", _join(slot))
 
 
@@ -291,9 +268,9 @@ def _check_exchange(
     slot: Sequence[str],
     other: Sequence[str],
     around: Sequence[str],
-    strange: tuple[frozenset[str], frozenset[str]],
+    strange: frozenset[str],
 ) -> Iterator[Contradiction]:
-    """Find a number in the place of another, or a name taken from another piece."""
+    """Find a number in the place of another, or a name taken from elsewhere."""
     if not slot:
         return
     numbers, other_numbers = find_numbers(_join(slot)), find_numbers(_join(other))
@@ -301,16 +278,11 @@ def _check_exchange(
         if not numbers & other_numbers:
             yield Contradiction("number", _join(slot))
         return
-    if _HAN_SIGN.match(slot[0]):
-        words = _join(slot if len(slot) > 1 else around)
-        if _is_within(words, strange[0], 1):
-            yield Contradiction("binding", words)
-    elif (
-        _content(_join(other))
-        and _is_within(_join(slot), strange[0], 1)
-        and _is_noun(claim, slot[0])
-    ):
-        yield Contradiction("binding", _join(slot))
+    han = bool(_HAN_SIGN.match(slot[0]))
+    words = _join(around if han and len(slot) == 1 else slot)
+    names_thing = han or (bool(_content(_join(other))) and _is_noun(claim, slot[0]))
+    if names_thing and _is_within(words, strange, 1):
+        yield Contradiction("binding", words)
 
 
 def _is_within(slot: str, strange: frozenset[str], least: int) -> bool:
@@ -340,7 +312,7 @@ def _join(slot: Sequence[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _split_piece(piece: EvidencePiece) -> tuple[_Part, ...]:
-    """Split a row off whole, a sentence at each of its clauses: all before one belongs to it."""
+    """Split a row off whole, a sentence at its clauses: all before a clause belongs to it."""
     text = piece.text
     if cells := _split_row(text):
         words = _content(text)
@@ -385,4 +357,16 @@ def _sequence(text: str) -> tuple[str, ...]:
     stems = (stem_word(word) if word.isascii() else word for word in words)
     return tuple(
         word for word in stems if word not in (STOPWORDS if word.isascii() else _PARTICLES)
+    )
+
+
+def find_exact_items(text: str) -> frozenset[object]:
+    """Return what is exact in a text: quantities with their units, dates, identifiers."""
+    plain = normalise_text(text)
+    return frozenset(
+        [
+            *((quantity.value, quantity.unit) for quantity in find_quantities(plain)),
+            *(date for date, _ in find_dates(plain)),
+            *find_identifiers(text),
+        ]
     )

@@ -61,7 +61,8 @@ NEGATIONS = re.compile(
 # Hold a character of negation and deny nothing; read out before negations are counted.
 HARMLESS_NEGATIONS = re.compile(
     r"不得不|不仅|不但|不过|不同|不断|不论|不管|不少|不久|不锈|不妨|差不多|要不|对不起|不止|无论|无线"
-    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])|不符(?!合)|无理由"
+    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])|不符(?!合)"
+    r"|无理由"
     r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
     r"|at least|whether or not"
 )

@@ -22,6 +22,11 @@ _QUESTION_MARK = re.compile(
     r"\W*(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]\s*", re.IGNORECASE
 )
 _ANSWER_MARK = re.compile(r"\W*(?:A|Answer|答|答案|回答)\s*+\d*+\s*+[:：.、]\s*", re.IGNORECASE)
+# In the line of its question: Markdown joins the lines of a paragraph.
+_INLINE_ANSWER = re.compile(
+    r"(?<=[\s?？。.!！*_])(?:A|Answer|答|答案|回答) ?\d{0,3} ?[:：]", re.IGNORECASE
+)
+_QUESTION_STOP = re.compile(r"[?？][\"'”’」』)）*_]{0,4}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,9 @@ def is_question_sentence(sentence: str) -> bool:
 def find_faq_entries(text: str, chunk: Chunk) -> list[FaqEntry]:
     """Find the questions with answers in a passage."""
     if chunk.kind == "faq":
+        lines = list_lines(text, chunk.start, chunk.end)
+        if sum(bool(_QUESTION_MARK.match(text[slice(*line)])) for line in lines) > 1:
+            return _find_prose_entries(text, lines)  # plain text without blank lines between
         question = chunk.question or _find_question_above(text, chunk)
         start = max(chunk.start, question[1]) if question else chunk.start
         answer = _skip_mark(text, *trim_span(text, start, chunk.end))
@@ -70,6 +78,9 @@ def _find_prose_entries(text: str, lines: Sequence[Span]) -> list[FaqEntry]:
     asks = [n for n, span in enumerate(lines) if _is_question_line(text[slice(*span)])]
     entries = []
     for n, after in pairwise([*asks, len(lines)]):
+        if entry := _cut_line(text, lines[n]):
+            entries.append(entry)
+            continue
         end = _find_answer_end(text, lines, n, after)
         if n + 1 == end:
             continue
@@ -77,6 +88,20 @@ def _find_prose_entries(text: str, lines: Sequence[Span]) -> list[FaqEntry]:
         if answer and answer[1] - answer[0] <= LONGEST_FAQ_ANSWER:
             entries.append(FaqEntry(question=lines[n], answer=answer))
     return entries
+
+
+def _cut_line(text: str, line: Span) -> FaqEntry | None:
+    """Cut a line that is marked as a question and has its answer behind it: "Q: … A: …"."""
+    mark = _QUESTION_MARK.match(text, *line)
+    if mark is None:
+        return None
+    inline = _INLINE_ANSWER.search(text, mark.end(), line[1])
+    stop = None if inline else _QUESTION_STOP.search(text, mark.end(), line[1])
+    cut = inline.start() if inline else stop.end() if stop else line[1]
+    answer = _skip_mark(text, cut, line[1])
+    if answer is None or answer[1] - answer[0] > LONGEST_FAQ_ANSWER:
+        return None
+    return FaqEntry(question=trim_span(text, line[0], cut), answer=answer)
 
 
 def _find_answer_end(text: str, lines: Sequence[Span], n: int, after: int) -> int:

@@ -16,7 +16,7 @@ from indexes.text.list_items import starts_list_item
 from indexes.text.sentences import split_sentences
 from ragdesk.answering.statement import Quote, Statement
 
-MOST_PASSAGES: Final = 2  # that are quoted
+MOST_PASSAGES: Final = 1  # that is quoted: a second one says the same, or is about something else
 MOST_QUOTED_SENTENCES: Final = 4  # of one passage, from the first that names the hazard on
 MOST_STEPS: Final = 10  # of a list of steps
 
@@ -32,8 +32,8 @@ class Hazard:
 _HAZARDS: Final = (
     Hazard(
         re.compile(
-            r"\bsmok(?:e|es|ing|ed)\b|\bfires?\b|\bflam|\bburn(?:s|ing)\b|\bsparks?\b|\bsparking"
-            r"|overheat|\bexplo|\bmelt"
+            r"\bsmok(?:e|es|ing|ed)\b|\bfires?\b|\bflam|\bburn(?:s|ing)\b|\bsparks?\b"
+            r"|\bsparking|overheat|\bexplo|\bmelt"
             r"|烟|火|烧|焦|糊|爆炸|炸了|熔|过热|鼓包"
         ),
         {"en": "smoke or fire: what to do", "zh": "冒烟或起火怎么办"},
@@ -50,8 +50,8 @@ _HAZARDS: Final = (
     ),
     Hazard(
         re.compile(
-            r"swallow|\bpoison|\bingest|\bchok|\bdrank\b|chemical|\bacid\b|\beyes?\b|吞|误食|误喝"
-            r"|中毒|窒息|化学|入眼|眼睛"
+            r"swallow|\bpoison|\bingest|\bchok|\bdrank\b|chemical|\bacid\b|\beyes?\b|吞|误食"
+            r"|误喝|中毒|窒息|化学|入眼|眼睛"
         ),
         {"en": "swallowed, poisoning, chemicals: what to do", "zh": "误食、中毒、化学品怎么办"},
     ),
@@ -65,14 +65,14 @@ _HAZARDS: Final = (
     ),
 )
 _INSTRUCTION: Final = re.compile(
-    r"\bunplug|\bswitch(?:ing)? (?:it |the \w+ )?off|\bturn (?:it |the \w+ )?off|\bpull (?:the "
-    r"|out )|disconnect|evacuat"
-    r"|\bleave the\b|\bcall\b|\bdial\b|\bstop using|\bdo not\b|\bdon't\b|ventilat|open (?:the "
-    r"|all )?windows?|\brinse"
+    r"\bunplug|\bswitch(?:ing)? (?:it |the \w+ )?off|\bturn (?:it |the \w+ )?off"
+    r"|\bpull (?:the |out )|disconnect|evacuat"
+    r"|\bleave the\b|\bcall\b|\bdial\b|\bstop using|\bdo not\b|\bdon't\b|ventilat"
+    r"|open (?:the |all )?windows?|\brinse"
     r"|\bcool\b|see a doctor|\bseek\b|extinguish|emergency|\bimmediately\b|\bat once\b"
     r"|assembly point|\breport\b|\btell\b|\bcontact\b|keep away|\bremove\b|\bwash\b|\bbring\b"
-    r"|拔|切断|断电|关闭|关掉|关机|停止|停用|撤离|疏散|拨打|致电|通知|通风|开窗|冲洗|就医|送医|灭火"
-    r"|急救|报警|按下|联系|移开|远离|不要|切勿|立即|马上"
+    r"|拔|切断|断电|关闭|关掉|关机|停止|停用|撤离|疏散|拨打|致电|通知|通风|开窗|冲洗"
+    r"|就医|送医|灭火|急救|报警|按下|联系|移开|远离|不要|切勿|立即|马上"
 )
 
 

@@ -39,9 +39,9 @@ class QuoteWriter:
 def search_instructions(
     retrieve: Retriever, question: Question, retrieval: Retrieval
 ) -> tuple[Retrieval, list[Statement]]:
-    """Return what passages say to do about the hazards of a turn, quoted; the retrieval first.
+    """Return what passages say to do about the hazards of a turn, quoted; nothing if they do not.
 
-    It gains the passages that hold it. Nothing is quoted where they say nothing. Blocks.
+    The retrieval comes back with the passages that hold it. Blocks.
     """
     hazards = find_hazards(question.text)
     if statements := quote_instructions(retrieval.passages, hazards):

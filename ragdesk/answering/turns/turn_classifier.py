@@ -1,8 +1,8 @@
-"""Weigh what a turn's words and its vector tell of its kind: two linear models, added up.
+"""Weigh what a turn's words and its vector tell of its kind: two models, added up.
 
 The words have a model of their own, so that a desk without an embedder recognises turns too. The
-vector of a question is made for retrieval anyway; each embedder that the weights were fitted for
-has its own, by the digest of its files, and a turn that it cannot read is judged by words alone.
+vector of a question is made for retrieval anyway; each embedder that weights were fitted for has a
+small network, by the digest of its files. What it cannot read is judged by words alone.
 """
 
 import json
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.embedding.embedder import Embedder
+from indexes.search_results import Vectors
 from ragdesk.answering.turns.turn_features import extract_turn_features
 from ragdesk.answering.turns.turn_kind import TurnKind
 
@@ -26,26 +27,36 @@ TurnWeights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class VectorWeights:
-    """A linear model over one embedder's vectors: weights (dim, kinds), intercepts (kinds,)."""
+class VectorNetwork:
+    """A network over the vectors of one embedder, of one hidden layer that lets nothing below 0 by.
 
-    weights: TurnWeights
+    hidden (dim, n), hidden_intercepts (n,), output (n, kinds), intercepts (kinds,).
+    """
+
+    hidden: TurnWeights
+    hidden_intercepts: TurnWeights
+    output: TurnWeights
     intercepts: TurnWeights
+
+    def score_vector(self, vector: Vectors) -> TurnWeights:
+        """Return the scores (kinds,) of a vector (dim,)."""
+        layer = np.maximum(vector @ self.hidden + self.hidden_intercepts, 0.0)
+        return np.asarray(layer @ self.output + self.intercepts, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnClassifier:
     """Tells how likely a turn is of each kind.
 
-    kinds: in the order of the columns. words: weights (kinds,) of each feature. intercepts
-    (kinds,). vectors: by the first 16 characters of an embedder's revision. word_share: of the
-    words beside a vector; the rest is the vector's.
+    kinds: in the order of the columns. words: weights (kinds,) of each feature, and their
+    ``intercepts`` (kinds,). vectors: by the first 16 characters of an embedder's revision.
+    word_share: of the words beside a vector; the rest is the vector's.
     """
 
     kinds: tuple[TurnKind, ...]
     words: Mapping[str, TurnWeights]
     intercepts: TurnWeights
-    vectors: Mapping[str, VectorWeights]
+    vectors: Mapping[str, VectorNetwork]
     word_share: float = 0.5
 
     def score_turn(self, text: str, embedder: Embedder | None = None) -> dict[TurnKind, float]:
@@ -64,7 +75,7 @@ class TurnClassifier:
         if model is None or not embedder.card.can_embed(text):
             return None
         vector = embedder.embed_query(text)
-        return None if vector is None else vector @ model.weights + model.intercepts
+        return None if vector is None else model.score_vector(vector)
 
     def score_words(self, text: str) -> TurnWeights:
         """Return the sum of weights (kinds,) of a turn's features."""
@@ -84,20 +95,30 @@ def load_classifier() -> TurnClassifier:
 def parse_classifier(stored: Mapping[str, Any]) -> TurnClassifier:
     """Make a classifier of its stored form. Raises ValueError where a row is too short or long."""
     kinds = tuple(TurnKind(name) for name in stored["kinds"])
+    most = len(kinds)
     vectors = {}
-    for digest, model in stored["vectors"].items():
-        rows = np.array([_parse_row(row, kinds) for row in model["weights"]])
-        vectors[digest] = VectorWeights(rows, _parse_row(model["intercepts"], kinds))
+    for digest, network in stored["vectors"].items():
+        size = len(network["hidden_intercepts"])
+        vectors[digest] = VectorNetwork(
+            hidden=_parse_rows(network["hidden"], size),
+            hidden_intercepts=_parse_row(network["hidden_intercepts"], size),
+            output=_parse_rows(network["output"], most),
+            intercepts=_parse_row(network["intercepts"], most),
+        )
     return TurnClassifier(
         kinds=kinds,
-        words={name: _parse_row(row, kinds) for name, row in stored["words"].items()},
-        intercepts=_parse_row(stored["intercepts"], kinds),
+        words={name: _parse_row(row, most) for name, row in stored["words"].items()},
+        intercepts=_parse_row(stored["intercepts"], most),
         vectors=vectors,
         word_share=float(stored["word_share"]),
     )
 
 
-def _parse_row(numbers: list[int], kinds: tuple[TurnKind, ...]) -> TurnWeights:
-    if len(numbers) != len(kinds) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"a row of turn weights has {len(numbers)} numbers for {len(kinds)} kinds")
+def _parse_rows(rows: list[list[int]], size: int) -> TurnWeights:
+    return np.array([_parse_row(row, size) for row in rows])
+
+
+def _parse_row(numbers: list[int], size: int) -> TurnWeights:
+    if len(numbers) != size or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"a row of turn weights has {len(numbers)} numbers, not {size}")
     return np.array(numbers, dtype=np.float32) * np.float32(WEIGHT_UNIT)

@@ -12,9 +12,12 @@ from typing import Final
 
 from indexes.embedding.embedder import Embedder
 from indexes.text.sentences import split_sentences
-from ragdesk.answering.retrieval.question_parts import LONG_TEXT, asks_something
 from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
-from ragdesk.answering.turns.turn_features import strip_courtesies
+from ragdesk.answering.turns.turn_features import (
+    names_hazard,
+    shows_anger,
+    strip_courtesies,
+)
 from ragdesk.answering.turns.turn_kind import TurnKind
 
 
@@ -27,13 +30,17 @@ class TurnOptions:
     """
 
     recognise: bool = True
-    floor: float = 0.6
+    floor: float = 0.75
 
 
+CHAT_FLOOR: Final = 0.85  # of what is out of scope: where it is missed, nothing is found anyway
+FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
 _SIGN: Final = re.compile(r"\w|[\u2600-\u27bf\U0001f300-\U0001faff]")  # a letter, or an emoji
-QUESTION_FLOOR: Final = 0.6  # of a sentence by its words, from which the whole turn is a question
+QUESTION_FLOOR, STATEMENT_FLOOR = 0.6, 0.9
+"""Likelihood of a sentence by its words, from which the whole turn is a question: of one that ends
+in a question mark, and of another one."""
 
 
 def recognise_turn(
@@ -49,34 +56,36 @@ def recognise_turn(
     """
     if not options.recognise or not _SIGN.search(text) or len(text) > LONGEST_TURN:
         return TurnKind.QUESTION
+    turn = strip_courtesies(text)
+    if turn.courtesies and not turn.core:
+        is_greeting = turn.courtesies[-1] == "greeting"
+        return TurnKind.GREETING if is_greeting else TurnKind.THANKS
     classifier = classifier or load_classifier()
     sentences = [text[start:end] for start, end in split_sentences(text)]
     cores = [sentence for sentence in sentences if strip_courtesies(sentence).core]
     if len(cores) > 1:
         by_sentence = [classifier.score_turn(sentence) for sentence in cores]
-        is_mail = len(text) > LONG_TEXT and any(map(asks_something, cores))
-        if any(_tells_accident(scores, options, is_mail=is_mail) for scores in by_sentence):
+        pairs = list(zip(cores, by_sentence, strict=True))
+        if any(_choose_kind(*pair, options) is TurnKind.SAFETY for pair in pairs):
             return TurnKind.SAFETY
-        if is_mail:
+        if any(scores[TurnKind.QUESTION] >= _question_floor(core) for core, scores in pairs):
             return TurnKind.QUESTION
-        if any(scores[TurnKind.QUESTION] >= QUESTION_FLOOR for scores in by_sentence):
-            return TurnKind.QUESTION
-    return _choose_kind(classifier.score_turn(text, embedder), options)
+    return _choose_kind(text, classifier.score_turn(text, embedder), options)
 
 
-def _tells_accident(
-    scores: Mapping[TurnKind, float], options: TurnOptions, *, is_mail: bool
-) -> bool:
-    """Tell whether a sentence tells of an accident; one of a mail must do so clearly."""
-    if is_mail:
-        return scores[TurnKind.SAFETY] >= SAFETY_FLOOR
-    return _choose_kind(scores, options) is TurnKind.SAFETY
-
-
-def _choose_kind(scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:
+def _choose_kind(text: str, scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:
     """Return the likeliest kind where no question is likely beside it."""
-    if scores[TurnKind.SAFETY] >= SAFETY_FLOOR:
+    if scores[TurnKind.SAFETY] >= SAFETY_FLOOR and names_hazard(text):
         return TurnKind.SAFETY
-    if 1 - scores[TurnKind.QUESTION] < options.floor:
-        return TurnKind.QUESTION
-    return max((kind for kind in scores if kind is not TurnKind.QUESTION), key=scores.__getitem__)
+    others = (kind for kind in scores if kind not in {TurnKind.QUESTION, TurnKind.SAFETY})
+    kind = max(others, key=scores.__getitem__)
+    floor = options.floor
+    if kind is TurnKind.OUT_OF_SCOPE:
+        floor = max(floor, CHAT_FLOOR)
+    elif kind is TurnKind.COMPLAINT and not shows_anger(text):
+        floor = max(floor, FAULT_FLOOR)
+    return kind if 1 - scores[TurnKind.QUESTION] >= floor else TurnKind.QUESTION
+
+
+def _question_floor(sentence: str) -> float:
+    return QUESTION_FLOOR if sentence.rstrip().endswith(("?", "？")) else STATEMENT_FLOOR

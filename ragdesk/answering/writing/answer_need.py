@@ -1,8 +1,8 @@
 """Tell whether a true sentence answers the question at all, or something else. Pure.
 
 A small model says what a passage says, whatever was asked. A sentence meets the question's need if
-it and what it rests on speak of the question's codes and of some of its subject, and if it names a
-number or a time where one is asked for.
+it and what it rests on speak of the question's codes, and if it names a number or a time where one
+is asked for. Customers use other words than documents: a share of words would refuse right answers.
 """
 
 from collections.abc import Sequence

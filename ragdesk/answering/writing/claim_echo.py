@@ -1,4 +1,7 @@
-"""Tell sentences that state nothing: the question said back, a heading, a question. Pure."""
+"""Tell sentences that state nothing: the question said back, a heading, another question.
+
+Pure.
+"""
 
 import re
 from collections.abc import Collection, Sequence

@@ -70,9 +70,10 @@ def _split_passage(passage: Passage) -> tuple[EvidenceSentence, ...]:
     evidence: list[EvidenceSentence] = []
     for number, sentence in enumerate(sentences):
         text = chunk.text[sentence.start : sentence.end]
-        following = sentences[number + 1 : number + 2]
-        is_question = sentence.end <= question_end
-        if is_question or (following and _is_heading(chunk, sentence, following[0])):
+        names_next = number + 1 < len(sentences) and _is_heading(
+            chunk, sentence, sentences[number + 1]
+        )
+        if sentence.end <= question_end or names_next:
             above = text
         elif number == 0 and _is_table_head(chunk, sentences):
             table_head = text

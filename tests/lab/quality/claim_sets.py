@@ -16,7 +16,7 @@ from indexes.chunk import Chunk, Passage
 from indexes.text.scripts import detect_language
 
 Label = Literal["", "borne", "not", "no_claim"]
-FindPassage = Callable[[str, str], Passage]  # uri and quote in, the passage that holds it out
+FindPassages = Callable[[str, str], Sequence[Passage]]  # uri and quote in, what holds it out
 # Of a chunk, what the check reads; offsets and page are kept to find the place again.
 CHUNK_FIELDS = ("uri", "title", "path", "lead", "text", "start", "end", "kind", "page", "question")
 
@@ -74,8 +74,8 @@ def write_claim_set(folder: Path, claim_set: ClaimSet) -> None:
     _write_lines(folder / "passages.jsonl", passages)
 
 
-def read_claim_set(path: Path, find_passage: FindPassage | None = None) -> ClaimSet:
-    """Read the set of a folder, or a file of single claims, whose passages ``find_passage`` gives.
+def read_claim_set(path: Path, find_passages: FindPassages | None = None) -> ClaimSet:
+    """Read the set of a folder, or a file of single claims, whose passages ``find_passages`` gives.
 
     Raises ValueError for such a file where none is given.
     """
@@ -83,22 +83,24 @@ def read_claim_set(path: Path, find_passage: FindPassage | None = None) -> Claim
         passages = {row["id"]: _read_passage(row) for row in _read_lines(path / "passages.jsonl")}
         records = tuple(_read_record(row) for row in _read_lines(path / "claims.jsonl"))
         return ClaimSet(claims=records, passages=passages)
-    if find_passage is None:
+    if find_passages is None:
         raise ValueError(f"{path} names its sources by their quotes: a collection is needed.")
-    return _read_single_claims(path, find_passage)
+    return _read_single_claims(path, find_passages)
 
 
-def _read_single_claims(path: Path, find_passage: FindPassage) -> ClaimSet:
+def _read_single_claims(path: Path, find_passages: FindPassages) -> ClaimSet:
     records, passages = [], {}
     for number, row in enumerate(_read_lines(path), start=1):
-        passage = find_passage(row["cited_uri"], row["cited_quote"])
-        passages[passage.chunk.id] = passage
+        cited = find_passages(row["cited_uri"], row["cited_quote"])
+        if not cited:
+            raise ValueError(f"{path}:{number}: no passage holds {row['cited_quote']!r}")
+        passages.update({passage.chunk.id: passage for passage in cited})
         records.append(
             ClaimRecord(
                 question=row["question"],
                 answer=f"{path.stem}-{number}",
                 claim=row["claim"],
-                cited=(passage.chunk.id,),
+                cited=tuple(passage.chunk.id for passage in cited),
                 label=row["label"],
                 answers=row["label"] == "borne" and row.get("answers", True),
             )

@@ -23,6 +23,8 @@ from pathlib import Path
 from eval import stats
 from eval.validate import compute_idf
 from indexes.chunk import Passage
+from indexes.text.coverage import choose_pieces
+from indexes.text.tokens import tokenize_text
 from ragdesk.answering.answer import Claim, ClaimVerdict, Outcome
 from ragdesk.answering.decision import decide_outcome
 from ragdesk.answering.statement import Statement
@@ -132,13 +134,18 @@ def find_handbook_passages(path: Path) -> ClaimSet:
             chunk for listed in opened.documents for chunk in opened.index.read_document(listed)[1]
         ]
 
-        def find_passage(uri: str, quote: str) -> Passage:
-            for chunk in chunks:
-                if chunk.uri == uri and quote in chunk.text:
-                    return Passage(chunk=chunk, score=1.0)
-            raise ValueError(f"{uri} has no passage that holds {quote!r}")
+        def find_passages(uri: str, quote: str) -> list[Passage]:
+            """Find what holds a quote; one in the words of the file itself by its words."""
+            own = [chunk for chunk in chunks if chunk.uri == uri]
+            exact = [chunk for chunk in own if quote in chunk.text]
+            words = [frozenset(tokenize_text(chunk.text)) for chunk in own]
+            places, _ = choose_pieces(tokenize_text(quote), words, lambda _: 1.0)
+            return [
+                Passage(chunk=chunk, score=1.0)
+                for chunk in exact[:1] or [own[place] for place in places]
+            ]
 
-        claim_set = read_claim_set(path, find_passage)
+        claim_set = read_claim_set(path, find_passages)
         everything = {chunk.id: Passage(chunk=chunk, score=1.0) for chunk in chunks}
     return ClaimSet(claims=claim_set.claims, passages={**everything, **claim_set.passages})
 

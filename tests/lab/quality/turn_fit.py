@@ -5,13 +5,16 @@ cross-validated: what is measured was not seen in another spelling.
 """
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.turns.turn_classifier import (
@@ -31,11 +34,12 @@ from tests.lab.quality.turn_examples import (
 
 KINDS = tuple(TurnKind)
 FOLDS = 5
-WORDS_C, VECTOR_C = 4.0, 0.02
-"""How freely the two models fit: of 1 to 16 and .005 to .1 the best in cross-validation."""
-WORD_SHARE = 0.5
-QUESTION_WORTH = 1.5  # of a question beside a turn of another kind: a stopped one costs more
-MOST_FEATURES = 3000  # of the words' model: those that weigh most
+HIDDEN_SIZES = {"1571fc9827503943": 48, "d49d18d6557c5b76": 32}
+"""Width of the network by embedder: multilingual-e5-small and all-MiniLM-L6-v2 (English alone)."""
+WORDS_C = 4.0  # how freely the words fit
+WORD_SHARE = 0.35
+QUESTION_WORTH = 1.0  # of all questions of a language beside all other turns of it
+MOST_FEATURES = 1700  # of the words' model: those that weigh most
 LEAST_SPREAD = 1e-3  # of a number of a vector: one that is always the same tells nothing
 FEWEST = 2  # turns that hold a feature
 Array = NDArray[np.float64]
@@ -62,7 +66,7 @@ def fit_classifier(
 ) -> dict[str, Any]:
     """Fit all models; returns them as they are stored. vectors: (n, dim) by embedder's digest."""
     labels = np.array([kinds.index(example.kind) for example in examples])
-    weights = np.array([QUESTION_WORTH if e.kind is TurnKind.QUESTION else 1.0 for e in examples])
+    weights = _weigh_examples(examples)
     words, intercepts = _fit_words(examples, labels, weights)
     return {
         "kinds": [str(kind) for kind in kinds],
@@ -70,9 +74,18 @@ def fit_classifier(
         "intercepts": intercepts,
         "words": words,
         "vectors": {
-            digest: _fit_vectors(rows, labels, weights) for digest, rows in sorted(vectors.items())
+            digest: _fit_vectors(rows, labels, weights, HIDDEN_SIZES[digest])
+            for digest, rows in sorted(vectors.items())
         },
     }
+
+
+def _weigh_examples(examples: Sequence[TurnExample]) -> Array:
+    """Weigh turns (n,) so that questions count as much as all others, in each language."""
+    sides = [(example.lang, example.kind is TurnKind.QUESTION) for example in examples]
+    share = len(examples) / len(set(sides))
+    worth = {side: share / sides.count(side) for side in set(sides)}
+    return np.array([worth[side] * (QUESTION_WORTH if side[1] else 1.0) for side in sides])
 
 
 def cross_validate(
@@ -121,19 +134,33 @@ def _fit_words(
     return words, _as_units(model.intercept_)
 
 
-def _fit_vectors(vectors: Array, labels: NDArray[np.int64], weights: Array) -> dict[str, Any]:
-    """Fit vectors (n, dim), each number of them of mean 0 and spread 1; scaled back when stored."""
-    read = ~np.isnan(vectors[:, 0])
+def _fit_vectors(
+    vectors: Array, labels: NDArray[np.int64], weights: Array, size: int
+) -> dict[str, Any]:
+    """Fit vectors (n, dim), each number of them of mean 0 and spread 1; scaled back when stored.
+
+    The network takes no weights: turns are drawn again by theirs.
+    """
+    read = np.flatnonzero(~np.isnan(vectors[:, 0]))
     rows = vectors[read]
     mean, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), LEAST_SPREAD)
-    model = LogisticRegression(C=VECTOR_C, max_iter=400)
-    model.fit((rows - mean) / spread, labels[read], sample_weight=weights[read])
-    scaled = model.coef_.T / spread[:, None]
+    shares = weights[read] / weights[read].max()
+    again = np.random.default_rng(SEED).random(len(read)) < shares
+    drawn = np.concatenate([np.arange(len(read)), np.flatnonzero(again)])
+    network = MLPClassifier((size,), alpha=2.0, max_iter=25, batch_size=256, random_state=SEED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 25 rounds are the best, not too few
+        network.fit(((rows - mean) / spread)[drawn], labels[read][drawn])
+    hidden, output = network.coefs_
+    hidden_intercepts, intercepts = network.intercepts_
+    scaled = hidden / spread[:, None]
     return {
-        "weights": np.rint(scaled / WEIGHT_UNIT).astype(int).tolist(),
-        "intercepts": _as_units(model.intercept_ - mean @ scaled),
+        "hidden": _as_units(scaled),
+        "hidden_intercepts": _as_units(hidden_intercepts - mean @ scaled),
+        "output": _as_units(output),
+        "intercepts": _as_units(intercepts),
     }
 
 
-def _as_units(numbers: Array) -> list[int]:
+def _as_units(numbers: Array) -> Any:
     return np.rint(np.asarray(numbers) / WEIGHT_UNIT).astype(int).tolist()

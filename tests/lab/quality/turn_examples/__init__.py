@@ -57,37 +57,6 @@ FRAMES = {
         "{n}支持哪些型号",
     ),
 }
-_THING_NAMES = {
-    "en": (
-        "smoke detector|smoke alarm|fire extinguisher|fire door|fire blanket|firewall|gas stove|gas heater"
-        "|shock absorber|burner|spark plug|alarm clock|alarm system|cutting mat|knife block|first aid kit"
-        "|emergency light|heating pad|power bank|charger|oven|kettle|coffee machine|air fryer|hoover"
-        "|complaint box|complaint form|garbage bag|junk folder|waste bin|feedback form|review page"
-        "|contact person|agent seat|operator panel|human resources file|call centre headset|support plan"
-        "|manager role|greeting card|welcome kit|farewell gift|thank-you voucher|goodbye party"
-        "|order form|order history|tracking page|refund form|account settings|delivery note|invoice template"
-        "|leave request|expense report|gift card|loyalty card|parcel locker|weather station|rain cover"
-        "|joke book|music box|timer|translation service|robot vacuum|game console|movie voucher|song list"
-        "|login page|database backup|query cache|user role|licence key|access badge|parking permit"
-        "|travel policy|pension plan|training budget|company car|meeting room|tablet|headphones|monitor arm"
-        "|hair dryer|e-bike|battery pack|sleeping bag|tent|desk lamp|dishwasher|water filter|safety vest"
-    ),
-    "zh": (
-        "烟雾报警器|烟灰缸|打火机|灭火器|防火门|防火墙|燃气灶|煤气表|减震器|火花塞|闹钟|报警系统|切割垫|刀架"
-        "|急救箱|应急灯|电热毯|充电宝|充电器|烤箱|水壶|咖啡机|空气炸锅|吸尘器|投诉箱|投诉表|垃圾袋|垃圾桶"
-        "|意见箱|评价页面|联系人|客服坐席|操作面板|人事档案|客服耳机|人工费|经理权限|贺卡|欢迎礼包|欢送礼物"
-        "|感谢卡|告别会|订单表|历史订单页面|物流查询页|退款申请表|账号设置|送货单|发票模板|请假单|报销单"
-        "|礼品卡|会员卡|快递柜|气象站|雨罩|笑话书|音乐盒|定时器|翻译服务|扫地机器人|游戏机|电影券|歌单"
-        "|登录页|数据库备份|查询缓存|用户角色|许可证|门禁卡|停车证|差旅制度|养老金计划|培训预算|公司车"
-        "|会议室|平板|耳机|显示器支架|吹风机|电动车|电池组|睡袋|帐篷|台灯|洗碗机|滤水器|安全背心|火锅|烫斗"
-    ),
-}
-THINGS = {language: names.split("|") for language, names in _THING_NAMES.items()}
-_VERB_NAMES = {
-    "en": "replace|clean|order|return|test|install|book|change|cancel|extend|reset|report|open|switch off",
-    "zh": "更换|清洗|订购|退回|测试|安装|预订|修改|取消|延长|重置|申报|打开|关闭",
-}
-VERBS = {language: names.split("|") for language, names in _VERB_NAMES.items()}
 LEADS = {
     "en": (
         "hi, ",
@@ -117,6 +86,17 @@ class TurnExample:
     source: str
 
 
+def _read_words() -> dict[str, list[str]]:
+    """Read the things and verbs of the frames, by language: ``en things``, ``zh verbs``."""
+    words: dict[str, list[str]] = {}
+    for line in (FOLDER / "words.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            words[line.strip("[]")] = group = []
+        else:
+            group.append(line)
+    return words
+
+
 def read_examples() -> list[TurnExample]:
     """Read the turns that we wrote."""
     examples = []
@@ -131,12 +111,13 @@ def read_examples() -> list[TurnExample]:
 
 
 def make_questions() -> Iterator[TurnExample]:
-    """Yield questions of a frame and a thing: each thing alone and in four frames, drawn by chance."""
+    """Yield questions of a frame and a thing: each thing alone and in six frames, drawn by chance."""
     draw = random.Random(SEED)  # noqa: S311
-    for lang, things in THINGS.items():
-        for thing in things:
-            for frame in ("{n}", *draw.sample(FRAMES[lang], 4)):
-                text = frame.format(n=thing, v=draw.choice(VERBS[lang]))
+    words = _read_words()
+    for lang, frames in FRAMES.items():
+        for thing in words[f"{lang} things"]:
+            for frame in ("{n}", *draw.sample(frames, 6)):
+                text = frame.format(n=thing, v=draw.choice(words[f"{lang} verbs"]))
                 yield TurnExample(text, lang, TurnKind.QUESTION, f"{lang} {thing}")
 
 
@@ -147,13 +128,13 @@ def vary_examples(examples: list[TurnExample]) -> Iterator[TurnExample]:
         text, lang = example.text, example.lang
         takes_lead = example.kind not in {TurnKind.GREETING, TurnKind.THANKS, TurnKind.GOODBYE}
         variants = []
-        if takes_lead and draw.random() < 0.35:
+        if takes_lead and draw.random() < 0.1:
             variants.append(draw.choice(LEADS[lang]) + text)
-        if takes_lead and draw.random() < 0.25:
+        if takes_lead and draw.random() < 0.12:
             variants.append(text.rstrip("?？.!！") + draw.choice(TAILS[lang]))
-        if draw.random() < 0.3:
+        if draw.random() < 0.15:
             variants.append(_slip(text, draw))
-        if draw.random() < 0.2:
+        if draw.random() < 0.1:
             variants.append(
                 text.rstrip("?？.!！") if text[-1] in "?？.!！" else text + draw.choice("?!.!")
             )
