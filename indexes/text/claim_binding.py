@@ -123,8 +123,10 @@ def find_misplacements(
     some documents and not in most: two Han characters that do may be of the name of a thing.
 
     >>> rows = [EvidencePiece(row, frozenset()) for row in ("Visa | 5 days", "PayPal | 1 day")]
-    >>> find_misplacements("PayPal takes 5 days.", rows)
-    [Contradiction(kind='binding', words='paypal')]
+    >>> find_misplacements("PayPal takes 5 days.", rows)[0]
+    Contradiction(kind='binding', words='paypal')
+    >>> find_misplacements("Visa takes 5 days.", rows)
+    []
     """
     parts = [part for piece in pieces for part in _split_piece(piece)]
     words = _content(claim)

@@ -19,7 +19,7 @@ from indexes.text.tokens import STOPWORDS, is_han_pair, tokenize_text
 from ragdesk.answering.answer import Question, Turn
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up, find_own_words
-from ragdesk.answering.retrieval.passage_words import describe_document, describe_place
+from ragdesk.answering.retrieval.passage_words import describe_place, write_document_name
 from ragdesk.answering.retrieval.question_analysis import (
     QuestionAnalysis,
     analyze_question,
@@ -165,7 +165,7 @@ def _narrow_to_document(
         (
             passage.chunk.uri
             for passage in retrieval.passages
-            if own_words <= set(tokenize_text(describe_document(passage.chunk)))
+            if own_words <= set(tokenize_text(write_document_name(passage.chunk)))
         ),
         None,
     )

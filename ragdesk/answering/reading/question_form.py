@@ -144,7 +144,8 @@ class QuestionForm:
     sides: of a comparison or a choice, the words that tell its two sides apart. words: its content
     words. points: numbers, dates and times that a range may hold. codes: names of things that are
     letters with a number, and other identifiers. counted: words of what is to be counted. denies:
-    it asks for what is not, or may not be. permits: for what may be.
+    it asks for what is not, or may not be. permits: for what may be. wants_amount: for a number or
+    a time.
     """
 
     kind: FormKind
@@ -155,6 +156,7 @@ class QuestionForm:
     counted: frozenset[str] = frozenset()
     denies: bool = False
     permits: bool = False
+    wants_amount: bool = False
 
     @property
     def wants_list(self) -> bool:
@@ -196,6 +198,7 @@ def read_form(analysis: QuestionAnalysis, text: str = "") -> QuestionForm:
         counted=counted if kind == "count" else frozenset(),
         denies=denies,
         permits=kind != "yes_no" and not denies and bool(_PERMITS.search(plain)),
+        wants_amount=analysis.question_type.lacks_amount(""),
     )
 
 

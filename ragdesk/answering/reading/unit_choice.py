@@ -124,10 +124,15 @@ def choose_units(
         elif further := _find_further(chosen[0], left, weights, options):
             chosen = [*chosen, further]
     groups = tuple(_with_antecedent(c, facts) for c in chosen)
-    if len(chosen) == 1:
+    if len(chosen) == 1 and not _gives_amount(chosen[0], form):
         least = options.neighbour if form.wants_list else options.near_neighbour
         groups = (_with_neighbours(groups[0], left, least),)
     return replace(choice, groups=groups)
+
+
+def _gives_amount(candidate: _Candidate, form: QuestionForm) -> bool:
+    """Tell whether a unit names the number that is asked for: what stands beside it is another."""
+    return form.wants_amount and bool(find_numbers(normalise_text(candidate.unit.core)))
 
 
 def _inherit_scores(scores: Sequence[float], fits: Sequence[UnitFit]) -> list[float]:

@@ -68,11 +68,11 @@ def describe_place(chunk: Chunk) -> str:
     """Write where a passage stands: its document's place and title, headings, lead, question."""
     start, end = chunk.question or (chunk.start, chunk.start)
     question = chunk.text[start - chunk.start : end - chunk.start]
-    parts = (describe_document(chunk), *chunk.path, chunk.lead, question)
+    parts = (write_document_name(chunk), *chunk.path, chunk.lead, question)
     return " / ".join(dict.fromkeys(parts))
 
 
-def describe_document(chunk: Chunk) -> str:
+def write_document_name(chunk: Chunk) -> str:
     """Write a document's name: its place, as it stands and in words, and its title."""
     place = chunk.uri.rpartition(".")[0] or chunk.uri
     return " / ".join(dict.fromkeys((place, _NAME_MARKS.sub(" ", place), chunk.title)))

@@ -12,6 +12,7 @@ from typing import Final
 
 from indexes.embedding.embedder import Embedder
 from indexes.text.sentences import split_sentences
+from indexes.text.tokens import STOPWORDS
 from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
 from ragdesk.answering.turns.turn_features import (
     names_hazard,
@@ -60,6 +61,8 @@ def recognise_turn(
     if turn.courtesies and not turn.core:
         is_greeting = turn.courtesies[-1] == "greeting"
         return TurnKind.GREETING if is_greeting else TurnKind.THANKS
+    if len(turn.core) == 1 and turn.core in STOPWORDS:  # a particle says nothing of any kind
+        return TurnKind.QUESTION
     classifier = classifier or load_classifier()
     sentences = [text[start:end] for start, end in split_sentences(text)]
     cores = [sentence for sentence in sentences if strip_courtesies(sentence).core]

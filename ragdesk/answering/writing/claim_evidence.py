@@ -18,7 +18,7 @@ from ragdesk.answering.retrieval.passage_words import (
     heading_words,
 )
 
-LONGEST_HEADING = 60  # characters of a line without an end that is read as a heading
+LONGEST_HEADING_LINE = 60  # characters of a line without an end that is read as a heading
 _ITEM = re.compile(r"\s*(?:[-*+•·▪]\s|[(（]?(?:\d{1,3}|[a-zA-Z])[.)）、．]\s?|第)")
 _ENDS = re.compile(r"[.!?。！？…:：;；,，、|][\"'”’»」』）)\]*_]*\s*$")
 
@@ -107,7 +107,7 @@ def _is_heading(chunk: Chunk, sentence: SentenceWords, following: SentenceWords)
 
 def _is_label(text: str) -> bool:
     return (
-        len(text) <= LONGEST_HEADING
+        len(text) <= LONGEST_HEADING_LINE
         and "|" not in text
         and "\t" not in text
         and not _ITEM.match(text)

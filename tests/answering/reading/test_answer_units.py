@@ -249,7 +249,10 @@ def test_numbered_questions_are_entries_and_no_list(uri, body):
     [
         ("a.md", "# Ferry\n\nQ: May dogs come along?\nA: Yes.\n\nQ: May cats?\nA: No, sorry.\n"),
         ("a.txt", "Q: May dogs come along?\nA: Yes.\nQ: May cats?\nA: No, sorry.\n"),
-        ("a.html", "<h1>Ferry</h1><p>Q: May dogs come along? Yes.</p><p>Q: May cats? No, sorry.</p>"),
+        (
+            "a.html",
+            "<h1>Ferry</h1><p>Q: May dogs come along? Yes.</p><p>Q: May cats? No, sorry.</p>",
+        ),
         ("zh.md", "# 渡轮\n\n问：狗可以上船吗？\n答：可以。\n\n问：猫呢？\n答：不可以。\n"),
     ],
 )
