@@ -85,7 +85,7 @@ def test_recognition_can_be_switched_off():
     assert recognise_turn("Hello!", options=TurnOptions(recognise=False)) is TurnKind.QUESTION
 
 
-@pytest.mark.parametrize("text", ["", "  ", "?", "\x00", "的", "a" * 5000, "hi " * 2000])
+@pytest.mark.parametrize("text", ["", "  ", "?", "\x00", "a" * 5000, "hi " * 2000])
 def test_what_says_nothing_or_too_much_goes_on(text):
     assert recognise_turn(text) is TurnKind.QUESTION
 
