@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
-from ragdesk.answering.reading.choice_statements import join_parts, state_choice
+from ragdesk.answering.reading.choice_statements import covers_part, join_parts, state_choice
 from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
@@ -92,13 +92,12 @@ class SentenceExtractor:
         if not retrieval.parts:
             return self._answer_part(retrieval, language)
         parts = [replace(part, admits=retrieval.admits) for part in retrieval.parts]
-        answers = [
-            (
-                part.part,
-                self._answer_part(part, language) if self.is_answerable(part) else [],
-            )
-            for part in parts
-        ]
+        answers: list[tuple[str, list[Statement]]] = []
+        for part in parts:
+            statements = [statement for _, of_part in answers for statement in of_part]
+            if not covers_part(part.part, statements):
+                is_known = self.is_answerable(part)
+                answers.append((part.part, self._answer_part(part, language) if is_known else []))
         return join_parts(answers, language)
 
     def _answer_part(self, retrieval: Retrieval, language: str) -> list[Statement]:
