@@ -31,7 +31,7 @@ from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
 
-UNIT_SIGNALS = ("unit", "reader", "reader_best")
+UNIT_SIGNALS = frozenset({"unit", "reader", "reader_best"})
 # Units looked at for an answer to a follow-up, and the part of the best's worth they have.
 READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
@@ -66,8 +66,8 @@ class SentenceExtractor:
             parts = tuple(map(self.read_passages, retrieval.parts))
             signals = dict(retrieval.signals)
             for part in parts:
-                for name in UNIT_SIGNALS:
-                    signals[name] = max(signals.get(name, 0.0), part.signals.get(name, 0.0))
+                for name in UNIT_SIGNALS & part.signals.keys():  # none of a reader there is not
+                    signals[name] = max(signals.get(name, 0.0), part.signals[name])
             return replace(retrieval, parts=parts, signals=signals)
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
         if not ranked:
