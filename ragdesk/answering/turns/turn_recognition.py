@@ -32,7 +32,8 @@ class TurnOptions:
 
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
-_SIGN: Final = re.compile(r"\w|[\u2600-\u27bf\U0001f300-\U0001faff]")  # a letter, or an emoji
+# A letter or an emoji: a number names a choice, a room or an amount.
+_SIGN: Final = re.compile(r"[^\W\d_]|[\u2600-\u27bf\U0001f300-\U0001faff]")
 QUESTION_FLOOR: Final = 0.6  # of a sentence by its words, from which the whole turn is a question
 
 
@@ -60,7 +61,9 @@ def recognise_turn(
             return TurnKind.QUESTION
         if any(scores[TurnKind.QUESTION] >= QUESTION_FLOOR for scores in by_sentence):
             return TurnKind.QUESTION
-    return _choose_kind(classifier.score_turn(text, embedder), options)
+    kind = _choose_kind(classifier.score_turn(text, embedder), options)
+    is_known = kind is TurnKind.SAFETY or classifier.knows_words(text, kind)
+    return kind if is_known else TurnKind.QUESTION  # "annual fee" is short, as "bye" is
 
 
 def _choose_kind(scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:
