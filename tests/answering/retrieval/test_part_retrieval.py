@@ -6,8 +6,10 @@ from unit_desk import open_desk
 
 THINGS = ("fee", "deposit", "locker", "towel", "sauna", "pool")
 QUESTIONS = (
-    "What does the sauna cost, and when does the pool open, and what is the deposit for members,"
-    " and how much is a towel for children?",
+    (
+        "What does the sauna cost, and when does the pool open, and what is the deposit for"
+        " members, and how much is a towel for children?"
+    ),
     "What is the fee for children in hall 3, and when does the locker open for members in hall 2?",
 )
 
