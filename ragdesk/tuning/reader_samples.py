@@ -114,7 +114,10 @@ class UnitLookup:
     def rank_units(self, question: str, places: Iterable[int]) -> list[int]:
         """Order units by how much of the question they share, best first."""
         wanted = self._content(question)  # in order: a sum of floats depends on it
-        worth = {p: sum(self._idf.get(w, 0.0) for w in wanted if w in self._words[p]) for p in places}
+        worth = {
+            place: sum(self._idf.get(w, 0.0) for w in wanted if w in self._words[place])
+            for place in places
+        }
         return sorted(worth, key=lambda place: (-worth[place], place))
 
     def section_places(self, section: str) -> list[int]:
