@@ -59,12 +59,12 @@ def find_stretch(text: str, span: Span, weights: Mapping[str, float]) -> Span:
     if end - start <= LONGEST_STRETCH:
         return span
     if not hits:  # what is asked stands above it
-        return trim_span(text, start, min(end, start + LONGEST_QUOTE))
+        return trim_span(text, start, min(end, start + LONGEST_WHOLE))
     first, last = _find_densest(hits, weights)
     room = max(0, LONGEST_STRETCH - (last - first)) // 2
     low, high = max(start, first - room), min(end, last + room)
     stretch = _snap(text, words, (low, first), (last, high))
-    return trim_span(text, stretch[0], min(stretch[1], stretch[0] + LONGEST_QUOTE))
+    return trim_span(text, stretch[0], min(stretch[1], stretch[0] + LONGEST_WHOLE))
 
 
 def _terms_at(text: str, words: list[Span], n: int) -> set[str]:
