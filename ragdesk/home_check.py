@@ -164,8 +164,9 @@ class SelfTest:
             return
         reader = workspace.reading.reader
         if reader is None:
-            observed = f"none: it runs on {MODEL_NAME}, which is not the embedder here"
-            yield Finding(what="reader", state="note", found=observed, remedy=WEIGHTS_REMEDY)
+            observed = f"none: it needs {MODEL_NAME} as the embedder, and weights of its own"
+            remedy = "ragdesk tune reader --out FILE, then [advanced.reader] weights = FILE"
+            yield Finding(what="reader", state="note", found=observed, remedy=remedy)
             return
         units = [ReaderInput("Orders can be returned within 30 days."), ReaderInput("Hello.")]
         started = time.perf_counter()

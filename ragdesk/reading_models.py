@@ -44,8 +44,9 @@ class ReadingModels:
             return open_reranker(options)
         if self.reader is None:
             raise ModelMissing(
-                "There is no reader to rerank by: it runs on the packaged multilingual embedder. "
-                'Set rerank.backend = "cross-encoder", or embed.model = "packaged".'
+                "There is no reader to rerank by: it runs on the packaged multilingual embedder, "
+                "with weights of its own. Set advanced.reader.enabled and weights, or "
+                'rerank.backend = "cross-encoder".'
             )
         return ReaderReranker(self.reader, options.depth)
 

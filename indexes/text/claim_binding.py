@@ -312,7 +312,7 @@ def _join(slot: Sequence[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _split_piece(piece: EvidencePiece) -> tuple[_Part, ...]:
-    """Split a row off whole, a sentence at its clauses: all before a clause belongs to it."""
+    """Take a row whole, and a sentence up to the end of each of its clauses."""
     text = piece.text
     if cells := _split_row(text):
         words = _content(text)

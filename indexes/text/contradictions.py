@@ -91,13 +91,13 @@ includ(?:e|es|ed|ing)|包括|包含 <> exclud(?:e|es|ed|ing)|不包括|不包含
 increas\w*|raise[sd]?|rises?|增加|提高|上涨 <> decreas\w*|reduc\w*|lower(?:ed|s)?|减少|降低|下降
 available <> unavailable
 valid|有效 <> invalid|expired?|无效|失效
-buyer|customers? pays?|you pay|your own (?:cost|expense)|买家|买方
-|由(?:顾客|收件人|买家|客户|您|个人)
+buyer|customers? pays?|you pay|your own (?:cost|expense)|买家|买方|由(?:顾客|收件人|客户|您|个人)
  <> seller|we (?:pay|bear)|our (?:own )?(?:cost|expense)|卖家|卖方|由(?:我们|我方|商家|卖家)
 accept(?:s|ed)?|allow(?:s|ed)?|接受|允许 <> refuse[sd]?|forbid\w*|prohibit\w*|reject\w*|拒绝|禁止
 always|始终|总是|一律 <> never|从不|绝不
 first|首先|首次 <> last|最后
 free|免费|包邮 <> charged?|fee|costs?|收费|收取|付费|自理
+larger|bigger|较大|更大 <> smaller|较小|更小
 opened|已拆封|已开封 <> unopened|未拆封|未开封
 used|已使用 <> unused|未使用
 """
@@ -165,6 +165,7 @@ def find_contradictions(
             [*find_quantities(evidence_plain), *find_per_units(evidence_plain)],
             evidence_plain,
         ),
+        *_find_rates(find_per_units(claim_plain), find_per_units(evidence_plain)),
         *_find_dates(find_dates(claim_plain), find_dates(evidence_plain)),
         *_find_identifiers(claim, known),
         *_find_names(claim, known),
@@ -195,6 +196,16 @@ def _states_number(quantity: Quantity, text: str) -> bool:
     # Not a part of a longer number.
     digits = re.search(rf"(?<![\d.,]){re.escape(quantity.text)}(?!\d|[.,]\d)", text)
     return bool(digits) or quantity.count in find_numbers(text)
+
+
+def _find_rates(
+    claimed: Sequence[Quantity], supported: Sequence[Quantity]
+) -> Iterator[Contradiction]:
+    """Find "per hour" where the evidence says "per day" alone."""
+    units = {rate.value: rate.unit for rate in supported}
+    for rate in claimed:
+        if units and (rate.value, rate.unit) not in units.items():
+            yield Contradiction("unit", rate.text)
 
 
 def _find_dates(

@@ -39,7 +39,7 @@ permille 1 ‰ per\\smille
 eur 1 eur euros? € 欧元
 usd 1 usd dollars? us\\$ \\$ 美元 美金
 gbp 1 gbp pounds? £ 英镑
-cny 1 cny rmb yuan 人民币 元 块钱 块
+cny 1 cny rmb yuan 人民币 元 块钱 块(?!儿)
 jpy 1 jpy yen 日元
 chf 1 chf francs? 法郎
 nok 1 nok kroner 克朗

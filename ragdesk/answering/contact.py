@@ -12,8 +12,10 @@ from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import StepLink
 
 LONGEST_HOURS_LINE: Final = 160  # characters of a line that may say when somebody answers
+_URL = re.compile(r"https?://[^\s\"<>]+")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _PHONE = re.compile(r"(?<![\w.,/-])(?:\+|\(0?\d)?\d[\d ()/.-]{4,20}\d(?![\w/-]|[.,]\d)")
+_DATE = re.compile(r"(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d")
 _PHONE_CUE = re.compile(
     r"\b(?:phone|tel|telephone|call|hotline|helpline|helpdesk|dial)\b|电话|热线|致电|拨打|座机"
 )
@@ -45,8 +47,8 @@ class ContactOptions:
     document: str = ""
 
     def __post_init__(self) -> None:
-        if self.url and not self.url.startswith(("http://", "https://")):
-            raise ValueError("url must begin with http:// or https://")
+        if self.url and not _URL.fullmatch(self.url):
+            raise ValueError("url must be an address that begins with http:// or https://")
         if self.email and not _EMAIL.fullmatch(self.email):
             raise ValueError("email must be an address such as help@example.com")
         if self.phone and not re.search(r"\d", self.phone):
@@ -122,6 +124,7 @@ def combine_contact(options: ContactOptions, document_text: str = "") -> Contact
 def _find_phone(line: str, plain: str) -> str:
     """Return the number of a line that speaks of calling, or that begins with a plus sign."""
     numbers = [match.group().strip() for match in _PHONE.finditer(line)]
+    numbers = [number for number in numbers if not _DATE.fullmatch(number)]
     if not _PHONE_CUE.search(plain):
         numbers = [number for number in numbers if number.startswith("+")]
     return next((n for n in numbers if sum(c.isdigit() for c in n) >= 5), "")  # noqa: PLR2004

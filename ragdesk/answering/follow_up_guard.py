@@ -19,6 +19,7 @@ from indexes.text.tokens import STOPWORDS, is_han_pair, tokenize_text
 from ragdesk.answering.answer import Question, Turn
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up, find_own_words
+from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.retrieval.passage_words import describe_place, write_document_name
 from ragdesk.answering.retrieval.question_analysis import (
     QuestionAnalysis,
@@ -64,6 +65,7 @@ class FollowUpGuard:
     before it that named anything. new_kinds: a thing of a kind is asked for
     (an amount, a reason) that the question before did not ask for. earlier: what was answered
     before, letters and digits alone. asks_again: what was said before is asked for once more.
+    sides: of a comparison, the words of each; a quote about one of them is half of the answer.
     meaning: returns how near (0..1) a quote in some language is to the question; None without a
     model that reads it.
     """
@@ -75,11 +77,14 @@ class FollowUpGuard:
     new_kinds: bool
     earlier: tuple[str, ...]
     asks_again: bool
+    sides: tuple[frozenset[str], ...] = ()
     meaning: Callable[[str, str], float] | None = None
 
     def admits(self, quote: str, lead: str, language: str) -> bool:
         """Tell whether a quote may be an answer. lead: what stands above it, and its document."""
         quote_words = set(tokenize_text(quote)) | _find_initials(quote)
+        if any(quote_words.union(tokenize_text(lead)).issuperset(side) for side in self.sides):
+            return True
         if self.own_weights:
             meets = self._meets_question(quote_words.union(tokenize_text(lead)), quote, language)
         else:
@@ -217,6 +222,7 @@ def make_follow_up_guard(
         new_kinds=bool(kinds - before),
         earlier=tuple(_fold_letters(t.text) for t in history if t.role == "assistant"),
         asks_again=_asks_again(analysis, own_words, earlier_questions),
+        sides=tuple(filter(None, read_form(analysis).sides)),
     )
 
 

@@ -129,7 +129,7 @@ class ReaderJob:
             raise SettingsError(f"There is no checkpoint in {options.folder} to go on from.")
         after = training.run(learnt.encoded, held_out.encoded)
         return TuningReport(
-            samples=len(learnt.encoded),
+            samples=min(training.learnt, len(learnt.encoded)),
             held_out=len(held_out.encoded),
             words=words,
             before=before,

@@ -17,6 +17,7 @@ from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.reading.unit_reader import ReaderInput
 
 SHORT_ANSWER = 2  # characters up to which an answer may stand anywhere by chance
+RARE_WORDS = 6  # of a question, by which units of other articles are sought
 MOST_POSTINGS = 400  # units that a word of the question may bring in from elsewhere
 
 
@@ -112,8 +113,11 @@ class UnitLookup:
 
     def rank_units(self, question: str, places: Iterable[int]) -> list[int]:
         """Order units by how much of the question they share, best first."""
-        wanted = self._content(question)
-        worth = {p: sum(self._idf.get(w, 0.0) for w in wanted & self._words[p]) for p in places}
+        wanted = self._content(question)  # in order: a sum of floats depends on it
+        worth = {
+            place: sum(self._idf.get(w, 0.0) for w in wanted if w in self._words[place])
+            for place in places
+        }
         return sorted(worth, key=lambda place: (-worth[place], place))
 
     def section_places(self, section: str) -> list[int]:
@@ -131,12 +135,13 @@ class UnitLookup:
     def distant_places(self, question: SourceQuestion) -> set[int]:
         """Return units of other articles that share a rare word with a question."""
         words = sorted(self._content(question.text), key=lambda w: -self._idf.get(w, 0.0))
-        places = {p for word in words[:6] for p in self._postings.get(word, ())}
+        places = {p for word in words[:RARE_WORDS] for p in self._postings.get(word, ())}
         return {p for p in places if self._units[p].article != question.article}
 
-    def _content(self, question: str) -> frozenset[str]:
+    @staticmethod
+    def _content(question: str) -> list[str]:
         words = frozenset(tokenize_text(question))
-        return frozenset(drop_stopwords(words)) or words
+        return sorted(frozenset(drop_stopwords(words)) or words)
 
 
 @dataclass(slots=True)

@@ -120,6 +120,11 @@ class ReaderTraining:
         self._best: HeldOutScore | None = None
         self._misses = 0
 
+    @property
+    def learnt(self) -> int:
+        """Return how many samples were learnt from so far."""
+        return self._place * self._options.batch
+
     def resume(self) -> bool:
         """Go on from the checkpoint of the folder; False where there is none."""
         known = read_checkpoint(self._folder / LAST_FOLDER)
@@ -167,7 +172,7 @@ class ReaderTraining:
         """Score what is held out, keep the weights if they are the best, and the state anyway."""
         score = score_held_out(self._trainer, held_out)
         state: dict[str, Any] = {"step": self._place, "held_out": asdict(score)}
-        if self._best is None or score.worth > self._best.worth:
+        if self._best is None or score.loss < self._best.loss:  # shares of a few are too coarse
             self._best, self._misses = score, 0
             write_checkpoint(self._folder / BEST_FOLDER, self._trainer.model.read_arrays(), state)
         else:

@@ -39,14 +39,21 @@ def test_what_is_set_goes_before_what_a_document_says():
 
 
 @pytest.mark.parametrize(
-    "line", ["Order 20931 left on 2026-11-30.", "1,250.00 euros", "call us", ""]
+    "line",
+    [
+        "Order 20931 left on 2026-11-30.",
+        "Call before 2026-11-30, or 30.11.2026.",
+        "1,250.00 euros",
+        "",
+    ],
 )
 def test_a_number_that_nobody_can_call_is_no_phone(line):
     assert find_contact(line) == Contact()
 
 
 @pytest.mark.parametrize(
-    "options", [{"url": "javascript:alert(1)"}, {"email": "nobody"}, {"phone": "none"}]
+    "options",
+    [{"url": "javascript:alert(1)"}, {"url": "https://"}, {"email": "nobody"}, {"phone": "none"}],
 )
 def test_what_cannot_be_used_is_refused(options):
     with pytest.raises(ValueError, match="must"):

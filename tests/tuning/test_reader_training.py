@@ -113,6 +113,8 @@ def test_a_reader_is_converted_once_and_scores_each_unit_alone(model, samples, t
 def test_no_reader_runs_on_another_embedder(model, tmp_path):
     english = find_model_files(EmbedOptions(model="packaged-english"), tmp_path)
     assert open_packaged_reader(english, tmp_path, threads=1) is None
+    with pytest.raises(ModelMissing, match="No reader at"):
+        open_packaged_reader(model, tmp_path, threads=1, weights=tmp_path / "elsewhere")
     damaged = tmp_path / "reader.safetensors"
     damaged.write_bytes(b"no reader")
     with pytest.raises(ModelMissing, match=r"cannot be converted: .*no whole reader"):

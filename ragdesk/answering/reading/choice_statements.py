@@ -13,6 +13,7 @@ from ragdesk.answering.messages import (
 )
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.unit_choice import UnitChoice
+from ragdesk.answering.reading.unit_facts import content_words
 from ragdesk.answering.statement import Statement
 
 StateUnit = Callable[[AnswerUnit, Sequence[Statement]], Sequence[Statement]]
@@ -52,6 +53,19 @@ def join_parts(
         return []
     missing = [part for part, of_part in answers if not any(s.quotes for s in of_part)]
     return [*statements, *(_note(format_missing_part(part, language)) for part in missing)]
+
+
+def covers_part(part: str, statements: Sequence[Statement]) -> bool:
+    """Tell whether what is said already holds all that a further part of a question speaks of.
+
+    >>> covers_part("and on which plan?", [Statement("15 % off the Team plan.", (), 1.0)])
+    True
+    >>> covers_part("how long?", [Statement("15 % off the Team plan.", (), 1.0)])
+    False
+    """
+    words = content_words(part)
+    spoken = {word for statement in statements for word in content_words(statement.text)}
+    return bool(words) and words <= spoken
 
 
 def _list_notes(choice: UnitChoice, language: str) -> list[str]:

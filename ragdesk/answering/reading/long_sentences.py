@@ -56,12 +56,15 @@ def find_stretch(text: str, span: Span, weights: Mapping[str, float]) -> Span:
         for n, place in enumerate(words)
         if (terms := _terms_at(text, words, n).intersection(weights))
     ]
-    if end - start <= LONGEST_STRETCH or not hits:
+    if end - start <= LONGEST_STRETCH:
         return span
+    if not hits:  # what is asked stands above it
+        return trim_span(text, start, min(end, start + LONGEST_WHOLE))
     first, last = _find_densest(hits, weights)
     room = max(0, LONGEST_STRETCH - (last - first)) // 2
     low, high = max(start, first - room), min(end, last + room)
-    return _snap(text, words, (low, first), (last, high))
+    stretch = _snap(text, words, (low, first), (last, high))
+    return trim_span(text, stretch[0], min(stretch[1], stretch[0] + LONGEST_WHOLE))
 
 
 def _terms_at(text: str, words: list[Span], n: int) -> set[str]:

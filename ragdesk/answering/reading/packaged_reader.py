@@ -70,8 +70,13 @@ def open_packaged_reader(
     """Open a reader over the packaged multilingual model; None over any other one.
 
     weights: the reader's file. The graph is converted into the cache on its first use, from the
-    embedder's own weights. Raises ModelMissing.
+    embedder's own weights. Raises ModelMissing, also where a file that was named is not there.
     """
+    if not weights.is_file() and weights != PACKAGED_READER:
+        raise ModelMissing(
+            f"No reader at {weights}. Train one: ragdesk tune reader --out FILE, or leave out "
+            "advanced.reader.weights."
+        )
     if not model.has_word_table or not weights.is_file():
         return None
     digest = hash_reader_weights(weights)

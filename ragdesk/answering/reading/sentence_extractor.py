@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
-from ragdesk.answering.reading.choice_statements import join_parts, state_choice
+from ragdesk.answering.reading.choice_statements import covers_part, join_parts, state_choice
 from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
@@ -31,7 +31,7 @@ from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
 
-UNIT_SIGNALS = ("unit", "reader", "reader_best")
+UNIT_SIGNALS = frozenset({"unit", "reader", "reader_best"})
 # Units looked at for an answer to a follow-up, and the part of the best's worth they have.
 READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
@@ -66,8 +66,8 @@ class SentenceExtractor:
             parts = tuple(map(self.read_passages, retrieval.parts))
             signals = dict(retrieval.signals)
             for part in parts:
-                for name in UNIT_SIGNALS:
-                    signals[name] = max(signals.get(name, 0.0), part.signals.get(name, 0.0))
+                for name in UNIT_SIGNALS & part.signals.keys():  # none of a reader there is not
+                    signals[name] = max(signals.get(name, 0.0), part.signals[name])
             return replace(retrieval, parts=parts, signals=signals)
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
         if not ranked:
@@ -92,13 +92,12 @@ class SentenceExtractor:
         if not retrieval.parts:
             return self._answer_part(retrieval, language)
         parts = [replace(part, admits=retrieval.admits) for part in retrieval.parts]
-        answers = [
-            (
-                part.part,
-                self._answer_part(part, language) if self.is_answerable(part) else [],
-            )
-            for part in parts
-        ]
+        answers: list[tuple[str, list[Statement]]] = []
+        for part in parts:
+            statements = [statement for _, of_part in answers for statement in of_part]
+            if not covers_part(part.part, statements):
+                is_known = self.is_answerable(part)
+                answers.append((part.part, self._answer_part(part, language) if is_known else []))
         return join_parts(answers, language)
 
     def _answer_part(self, retrieval: Retrieval, language: str) -> list[Statement]:

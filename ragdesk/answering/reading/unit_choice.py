@@ -14,9 +14,9 @@ from typing import Final
 from indexes.text.contradictions import find_contradictions
 from indexes.text.folding import normalise_text
 from indexes.text.quantities import find_numbers
-from ragdesk.answering.reading.answer_units import AnswerUnit, leans_on_previous
+from ragdesk.answering.reading.answer_units import MOST_ITEMS, AnswerUnit, leans_on_previous
 from ragdesk.answering.reading.question_form import QuestionForm
-from ragdesk.answering.reading.unit_facts import UnitFacts, likeness
+from ragdesk.answering.reading.unit_facts import UnitFacts, content_words, likeness
 from ragdesk.answering.reading.unit_fit import UnitFit, judge_units, stand_together
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 
@@ -28,6 +28,7 @@ _CONDITIONAL = re.compile(
     re.IGNORECASE,
 )
 _MOST_NEIGHBOURS = 3  # sentences that are said together
+_LONGEST_COUNTED = 60  # characters of an item, on average: a list of sentences is no count
 _GAP = 4  # characters between a sentence and the one that it leans on
 _DIFFERING = frozenset({"number", "unit", "currency", "date", "negation"})
 
@@ -242,12 +243,20 @@ def _choose_counted(
     """Take the sentence that gives the number, else the list whose items are to be counted."""
     best = left[0]
     whole = _prefer_list(left, options.list_margin * spread)
-    about = whole.facts.nearby_words | whole.facts.lead_words
-    is_counted = whole.unit.kind in LISTS and bool(about & form.counted)
+    is_counted = whole.unit.kind in LISTS and _lists_things(whole.facts, form)
     gives_number = bool(find_numbers(normalise_text(best.unit.core)))
     if not is_counted or (gives_number and not whole.unit.contains(best.unit)):
         return [best], 0
     return [whole], whole.unit.size
+
+
+def _lists_things(facts: UnitFacts, form: QuestionForm) -> bool:
+    """Tell whether a list's lead-in or heading names what is counted, and its items are short."""
+    unit = facts.unit
+    above = unit.text.removesuffix(unit.core) if unit.above else ""
+    place = " | ".join(unit.passage.chunk.path[-1:]) or unit.passage.chunk.title
+    is_short = len(unit.core) <= _LONGEST_COUNTED * max(1, min(unit.size, MOST_ITEMS))
+    return is_short and bool(content_words(f"{above} | {place}") & form.counted)
 
 
 def _prefer_list(left: Sequence[_Candidate], margin: float) -> _Candidate:

@@ -26,15 +26,16 @@ _PREFIX = "query: "
 class ReaderOptions:
     """Whether a trained reader scores the units that words found.
 
-    enabled: it reads at all. units: so many of the best units are read for a question; each costs
-        some 8 ms of a core. worth: what a unit gains that surely answers; one that holds all words
-        of the question is worth 1. weights: a reader's file, as ``ragdesk tune reader`` writes it.
-        Empty: the packaged one.
+    enabled: it reads at all. Off: the one that was trained so far gains nothing over words in help
+        texts (READER.md). units: so many of the best units are read for a question; each costs a
+        pass of twelve layers over some 80 tokens. worth: what a unit gains that surely answers; one
+        that holds all words of the question is worth 1. weights: a reader's file, as ``ragdesk tune
+        reader`` writes it. Empty: the packaged one, where there is one.
     """
 
-    enabled: bool = True
+    enabled: bool = False
     units: int = 8
-    worth: float = 1.0
+    worth: float = 0.3
     weights: str = ""
 
     def __post_init__(self) -> None:

@@ -16,6 +16,8 @@ from ragdesk.answering.retrieval.question_parts import split_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 
+PASSAGES_OF_PART = 4  # that are shown, and read, of each of several parts at least
+
 
 def retrieve_parts(
     retrieve: Retriever,
@@ -38,16 +40,24 @@ def retrieve_parts(
         for part in parts
     ]
     best = max(found, key=lambda retrieval: likelihood(retrieval.signals))
+    most = max(len(best.passages), PASSAGES_OF_PART * len(parts))
+    passages = tuple(_take_turns(r.passages for r in found))[:most]
     seconds = [r.rerank_seconds for r in found if r.rerank_seconds is not None]
     return replace(
         best,
         analysis=replace(best.analysis, text=analysis.text, language=analysis.language),
-        passages=tuple(_take_turns(r.passages for r in found))[: len(best.passages)],
+        passages=passages,
         duplicates={name: same for r in found for name, same in r.duplicates.items()},
         rerank_seconds=sum(seconds) if seconds else None,
         part="",
-        parts=tuple(found),
+        parts=tuple(_keep_passages(retrieval, passages) for retrieval in found),
     )
+
+
+def _keep_passages(part: Retrieval, shown: Iterable[Passage]) -> Retrieval:
+    """Keep of a part's passages those that are shown: what is cited must be among them."""
+    ids = {passage.chunk.id for passage in shown}
+    return replace(part, passages=tuple(p for p in part.passages if p.chunk.id in ids))
 
 
 def _take_turns(rankings: Iterable[tuple[Passage, ...]]) -> list[Passage]:

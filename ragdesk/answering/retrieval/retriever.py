@@ -48,8 +48,8 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
 from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
 
-CONTEXT_CHUNKS = 3
-"""Chunks of its section on either side that count as the context of a chunk."""
+CONTEXT_CHUNKS = 3  # of its section, on either side
+WIDEST_GAP = 0.25  # that counts between the best passage and the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -481,11 +481,11 @@ def _measure_signals(
     """
     best = passages[0] if passages else None
     scores = sorted((fused_scores.get(p.chunk.id, p.score) for p in passages), reverse=True)
-    top, after, *_ = (*scores, 0.0, 0.0)
+    top, after, *_ = (*scores, *scores[:1], 0.0, 0.0)
     chunk = best.chunk if best else None
     return {
         "top": top,
-        "gap": top - after,
+        "gap": min(top - after, WIDEST_GAP),
         "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
         "focus": max(
             (best_sentence_share(term_weights, p.chunk, 0.0) for p in passages), default=0.0

@@ -23,6 +23,7 @@ from ragdesk.answering.turns.turn_kind import TurnKind
 
 TURN_WEIGHTS_FILE: Final = Path(__file__).with_name("turn_weights.json")
 WEIGHT_UNIT: Final = 0.02  # of the whole numbers that weights are stored as
+_EDGES_AND_NUMBERS: Final = frozenset({"^", "$", "0"})  # as they stand in the names of features
 TurnWeights = NDArray[np.float32]
 
 
@@ -69,6 +70,17 @@ class TurnClassifier:
             logits = self.word_share * logits + (1 - self.word_share) * by_vector
         shares = np.exp(logits - logits.max())
         return dict(zip(self.kinds, (shares / shares.sum()).tolist(), strict=True))
+
+    def knows_words(self, text: str, kind: TurnKind) -> bool:
+        """Tell whether a word of a turn speaks for a kind: length and numbers say too little."""
+        at = self.kinds.index(kind)
+        return any(
+            self.words[name][at] > 0
+            for name in extract_turn_features(text)
+            if name in self.words
+            and not name.startswith("shape ")
+            and not _EDGES_AND_NUMBERS.issuperset(name.split())
+        )
 
     def _score_vector(self, text: str, embedder: Embedder) -> TurnWeights | None:
         model = self.vectors.get(embedder.card.revision[:16])

@@ -38,7 +38,8 @@ CHAT_FLOOR: Final = 0.85  # of what is out of scope: where it is missed, nothing
 FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
-_SIGN: Final = re.compile(r"\w|[\u2600-\u27bf\U0001f300-\U0001faff]")  # a letter, or an emoji
+# A letter or an emoji: a number names a choice, a room or an amount.
+_SIGN: Final = re.compile(r"[^\W\d_]|[\u2600-\u27bf\U0001f300-\U0001faff]")
 QUESTION_FLOOR, STATEMENT_FLOOR = 0.6, 0.9
 """Likelihood of a sentence by its words, from which the whole turn is a question: of one that ends
 in a question mark, and of another one."""
@@ -73,7 +74,9 @@ def recognise_turn(
             return TurnKind.SAFETY
         if any(scores[TurnKind.QUESTION] >= _question_floor(core) for core, scores in pairs):
             return TurnKind.QUESTION
-    return _choose_kind(text, classifier.score_turn(text, embedder), options)
+    kind = _choose_kind(text, classifier.score_turn(text, embedder), options)
+    is_known = kind is TurnKind.SAFETY or classifier.knows_words(text, kind)
+    return kind if is_known else TurnKind.QUESTION  # "annual fee" is short, as "bye" is
 
 
 def _choose_kind(text: str, scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:

@@ -10,11 +10,13 @@ from typing import TypeVar
 from indexes.chunk import ALWAYS_VALID, Passage, Validity
 from ragdesk.answering.answer import ClaimVerdict, Question
 from ragdesk.answering.retrieval.passage_words import has_words
+from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing import prompts
 from ragdesk.answering.writing.answer_decoder import DecodedSentence, MarkedDecoder
+from ragdesk.answering.writing.answer_need import meets_need
 from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.denials import says_no_answer
 from ragdesk.answering.writing.event_loop_yield import LoopTurns
@@ -79,6 +81,7 @@ class ModelWriter:
         page = _AnswerInProgress(
             prompt=prompt,
             question=analysis.text,
+            analysis=analysis,
             verify=replace(self.verify, idf=cache(retrieval.idf)),
             show=(question.send or options.send) == "show",
             failed=options.failed,
@@ -195,7 +198,8 @@ class _AnswerInProgress:
     """An answer while it is written.
 
     growing: the sentence that is shown while it is written. pending: sentences that claim nothing,
-    and wait for one that does: alone they are no answer. is_blank: no part of it was handed on.
+    or nothing of what is asked, and wait for one that does: alone they are no answer. is_blank: no
+    part of it was handed on.
     is_denied: the model says that no passage answers, and nothing that it wrote says otherwise.
     denies_in_words: a sentence says so, instead of what it was told to write.
     """
@@ -205,6 +209,7 @@ class _AnswerInProgress:
     verify: ClaimChecker
     show: bool
     failed: str
+    analysis: QuestionAnalysis | None = None
     growing: GrowingSanitizer = field(default_factory=GrowingSanitizer)
     stated_count: int = 0
     withheld: int = 0
@@ -251,7 +256,7 @@ class _AnswerInProgress:
         if self.show and (rest := statement.text[len(self.growing.text) :]):
             parts.append(rest)
         self.growing = GrowingSanitizer(known_text=self.known_text)
-        if statement.verdict is ClaimVerdict.NO_CLAIM and not self.show:
+        if self._waits(statement):
             self.pending += [statement] * has_words(statement.text)
             return []
         if statement.verdict is not ClaimVerdict.UNSUPPORTED or self.show or self.failed == "keep":
@@ -265,6 +270,20 @@ class _AnswerInProgress:
             return parts
         self._withhold(statement)
         return []
+
+    def _waits(self, statement: Statement) -> bool:
+        """Tell whether a sentence is no answer alone: it claims nothing, or answers nothing."""
+        if self.show:
+            return False
+        if statement.verdict is ClaimVerdict.NO_CLAIM:
+            return True
+        is_first = not self.stated_count and not self.kept
+        return (
+            is_first
+            and statement.verdict in ACCEPTED_VERDICTS
+            and self.analysis is not None
+            and not meets_need(self.analysis, statement)
+        )
 
     def _withhold(self, statement: Statement) -> None:
         """Leave out a sentence that failed the check; a denial counts as no sentence."""

@@ -323,6 +323,10 @@ def main() -> None:
                 options.json.write_text(text, encoding="utf-8")
     body = write_tables(asked)
     print(body)
+    everywhere = [a for a in asked if a.scope == "all"]
+    for names in WAYS.values():
+        if len(names) > 1:
+            print({name: round(w, 3) for name, w in fit_choice(everywhere, names).items()})
     if options.write:
         write_section("Reader", "python -m tests.lab.quality.reader --keep DIR --xquad DIR …", body)
 
