@@ -18,7 +18,7 @@ from indexes.text.polarity import contradicts_polarity, pieces_agree, read_stanc
 from indexes.text.sentences import split_sentences
 from indexes.text.tokens import drop_stopwords, is_han_pair, tokenize_text
 from ragdesk.answering.answer import ClaimVerdict
-from ragdesk.answering.retrieval.passage_words import has_words, heading_words
+from ragdesk.answering.retrieval.passage_words import has_words
 from ragdesk.answering.statement import Quote, Statement
 from ragdesk.answering.writing.claim_echo import states_nothing
 from ragdesk.answering.writing.claim_evidence import EvidenceSentence, split_evidence
@@ -102,9 +102,7 @@ class ClaimChecker:
         idf = partial(weigh_word, idf=self.idf)
         at, _ = choose_pieces(words, [piece.words for piece in pieces], idf)
         chosen = [pieces[i] for i in at] or pieces[:1]
-        evidence_words = frozenset().union(
-            *(p.words | heading_words(p.passage.chunk) for p in chosen)
-        )
+        evidence_words = frozenset().union(*(p.words | p.piece.context for p in chosen))
         support = compute_coverage(words, evidence_words, idf)
         if states_nothing(claim, question, cited, idf):
             return Statement(claim, _make_quotes(chosen), support, ClaimVerdict.NO_CLAIM)
