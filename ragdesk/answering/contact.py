@@ -11,7 +11,9 @@ from typing import Final
 from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import StepLink
 
-LONGEST_LINE: Final = 160  # characters of a line of a document that may say when somebody answers
+LONGEST_HOURS_LINE: Final = (
+    160  # characters of a line of a document that may say when somebody answers
+)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _PHONE = re.compile(r"(?<![\w.,/-])(?:\+|\(0?\d)?\d[\d ()/.-]{4,20}\d(?![\w/-]|[.,]\d)")
 _PHONE_CUE = re.compile(
@@ -98,7 +100,7 @@ hours='Call 0800 123 456, Mon to Fri 9:00 to 17:00.', url='')
             contact = replace(contact, email=email.group().rstrip("."))
         if not contact.phone and (phone := _find_phone(line, plain)):
             contact = replace(contact, phone=phone)
-        if not contact.hours and len(line) <= LONGEST_LINE and _says_hours(plain):
+        if not contact.hours and len(line) <= LONGEST_HOURS_LINE and _says_hours(plain):
             contact = replace(contact, hours=line)
     return contact
 

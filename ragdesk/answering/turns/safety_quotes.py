@@ -18,7 +18,7 @@ from ragdesk.answering.statement import Quote, Statement
 
 MOST_PASSAGES: Final = 1  # that is quoted: a second one says the same, or is about something else
 MOST_SENTENCES: Final = 4  # of one passage, from the first that names the hazard on
-MOST_LINES: Final = 10  # of a list of steps
+MOST_STEPS: Final = 10  # of a list of steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _find_instructions(passage: Passage, hazards: tuple[Hazard, ...]) -> tuple[i
     heading_names = any(h.words.search(normalise_text(passage.chunk.lead)) for h in hazards)
     sentences = list(split_sentences(text))
     for at, (start, _) in enumerate(sentences):
-        parts = [normalise_text(text[a:b]) for a, b in sentences[at : at + MOST_LINES]]
+        parts = [normalise_text(text[a:b]) for a, b in sentences[at : at + MOST_STEPS]]
         names = heading_names or any(h.words.search(parts[0]) for h in hazards)
         if not names or parts[0].endswith("?"):
             continue
@@ -126,7 +126,7 @@ def _find_instructions(passage: Passage, hazards: tuple[Hazard, ...]) -> tuple[i
 def _iter_instruction_places(parts: list[str]) -> Iterator[int]:
     """Yield the places of sentences that say what to do, from the first or second one on."""
     is_list = parts[0].endswith(":")
-    reach = MOST_LINES if is_list else MOST_SENTENCES
+    reach = MOST_STEPS if is_list else MOST_SENTENCES
     for at, part in enumerate(parts[:reach]):
         says = bool(_INSTRUCTION.search(part))
         if says or (is_list and at > 0 and starts_list_item(part)):

@@ -21,9 +21,9 @@ from indexes.search_results import Vectors
 from ragdesk.answering.turns.turn_features import extract_turn_features
 from ragdesk.answering.turns.turn_kind import TurnKind
 
-WEIGHTS_FILE: Final = Path(__file__).with_name("turn_weights.json")
+TURN_WEIGHTS_FILE: Final = Path(__file__).with_name("turn_weights.json")
 WEIGHT_UNIT: Final = 0.02  # of the whole numbers that weights are stored as
-Weights = NDArray[np.float32]
+TurnWeights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class VectorNetwork:
     hidden (dim, n), hidden_intercepts (n,), output (n, kinds), intercepts (kinds,).
     """
 
-    hidden: Weights
-    hidden_intercepts: Weights
-    output: Weights
-    intercepts: Weights
+    hidden: TurnWeights
+    hidden_intercepts: TurnWeights
+    output: TurnWeights
+    intercepts: TurnWeights
 
-    def score_vector(self, vector: Vectors) -> Weights:
+    def score_vector(self, vector: Vectors) -> TurnWeights:
         """Return the scores (kinds,) of a vector (dim,)."""
         layer = np.maximum(vector @ self.hidden + self.hidden_intercepts, 0.0)
         return np.asarray(layer @ self.output + self.intercepts, dtype=np.float32)
@@ -54,8 +54,8 @@ class TurnClassifier:
     """
 
     kinds: tuple[TurnKind, ...]
-    words: Mapping[str, Weights]
-    intercepts: Weights
+    words: Mapping[str, TurnWeights]
+    intercepts: TurnWeights
     vectors: Mapping[str, VectorNetwork]
     word_share: float = 0.5
 
@@ -70,14 +70,14 @@ class TurnClassifier:
         shares = np.exp(logits - logits.max())
         return dict(zip(self.kinds, (shares / shares.sum()).tolist(), strict=True))
 
-    def _score_vector(self, text: str, embedder: Embedder) -> Weights | None:
+    def _score_vector(self, text: str, embedder: Embedder) -> TurnWeights | None:
         model = self.vectors.get(embedder.card.revision[:16])
         if model is None or not embedder.card.can_embed(text):
             return None
         vector = embedder.embed_query(text)
         return None if vector is None else model.score_vector(vector)
 
-    def score_words(self, text: str) -> Weights:
+    def score_words(self, text: str) -> TurnWeights:
         """Return the sum of weights (kinds,) of a turn's features."""
         logits = self.intercepts.copy()
         for name, value in extract_turn_features(text).items():
@@ -89,7 +89,7 @@ class TurnClassifier:
 @cache
 def load_classifier() -> TurnClassifier:
     """Load the classifier that comes with the package."""
-    return parse_classifier(json.loads(WEIGHTS_FILE.read_text(encoding="utf-8")))
+    return parse_classifier(json.loads(TURN_WEIGHTS_FILE.read_text(encoding="utf-8")))
 
 
 def parse_classifier(stored: Mapping[str, Any]) -> TurnClassifier:
@@ -114,11 +114,11 @@ def parse_classifier(stored: Mapping[str, Any]) -> TurnClassifier:
     )
 
 
-def _parse_rows(rows: list[list[int]], size: int) -> Weights:
+def _parse_rows(rows: list[list[int]], size: int) -> TurnWeights:
     return np.array([_parse_row(row, size) for row in rows])
 
 
-def _parse_row(numbers: list[int], size: int) -> Weights:
+def _parse_row(numbers: list[int], size: int) -> TurnWeights:
     if len(numbers) != size or not all(map(math.isfinite, numbers)):
         raise ValueError(f"a row of turn weights has {len(numbers)} numbers, not {size}")
     return np.array(numbers, dtype=np.float32) * np.float32(WEIGHT_UNIT)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ragdesk.answering.turns.turn_classifier import (
-    WEIGHTS_FILE,
+    TURN_WEIGHTS_FILE,
     load_classifier,
     parse_classifier,
 )
@@ -96,13 +96,13 @@ def test_the_likelihoods_of_all_kinds_are_one():
 
 
 def test_weights_of_another_number_of_kinds_are_refused():
-    stored = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    stored = json.loads(TURN_WEIGHTS_FILE.read_text(encoding="utf-8"))
     with pytest.raises(ValueError, match="numbers for"):
         parse_classifier({**stored, "intercepts": stored["intercepts"][1:]})
 
 
 def test_the_weights_are_small():
-    assert WEIGHTS_FILE.stat().st_size <= 200_000
+    assert TURN_WEIGHTS_FILE.stat().st_size <= 200_000
 
 
 def test_an_unknown_embedder_is_not_asked(embedder):

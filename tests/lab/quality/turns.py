@@ -23,7 +23,7 @@ from pathlib import Path
 from eval.stats import estimate_proportion
 from indexes.embedding.embedder import Embedder, EmbedOptions
 from ragdesk.answering.retrieval.query_memory import QueryMemory
-from ragdesk.answering.turns.turn_classifier import WEIGHTS_FILE
+from ragdesk.answering.turns.turn_classifier import TURN_WEIGHTS_FILE
 from ragdesk.answering.turns.turn_kind import TurnKind
 from ragdesk.answering.turns.turn_recognition import recognise_turn
 from ragdesk.assemble import Workspace
@@ -117,7 +117,7 @@ def write_weights(embedders: dict[str, Embedder]) -> None:
     ]
     head = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
     text = head[:-1] + ',\n"words": {\n' + ",\n".join(rows) + "\n}}\n"
-    WEIGHTS_FILE.write_text(text, encoding="utf-8")
+    TURN_WEIGHTS_FILE.write_text(text, encoding="utf-8")
 
 
 def _compact(row: list[int]) -> str:
