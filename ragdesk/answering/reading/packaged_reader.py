@@ -79,8 +79,8 @@ def open_packaged_reader(
         )
     if not model.has_word_table or not weights.is_file():
         return None
-    digest = hash_reader_weights(weights)
-    file = cache / f"reader-{digest[:16]}.{EXPORT_RECIPE}.{READER_RECIPE}.onnx"
+    weights_hash = hash_reader_weights(weights)
+    file = cache / f"reader-{weights_hash[:16]}.{EXPORT_RECIPE}.{READER_RECIPE}.onnx"
     seal = file.with_suffix(".sha256")
 
     def is_whole(graph: bytes) -> bool:

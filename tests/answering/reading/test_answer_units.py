@@ -4,7 +4,7 @@ import pytest
 from unit_desk import read_units
 
 from ragdesk.answering.reading.answer_units import MOST_ITEMS
-from ragdesk.answering.reading.long_sentences import LONGEST_QUOTE, find_stretch
+from ragdesk.answering.reading.long_sentences import LONGEST_WHOLE, find_stretch
 
 
 def texts(units, *kinds):
@@ -229,7 +229,7 @@ def test_long_sentences_are_cut_at_clauses():
 def test_no_stretch_is_longer_than_a_quote(weights):
     for text in ("无" * 5_000, "x" * 5_000, "word " * 1_000, "key" + "x" * 5_000):
         start, end = find_stretch(text, (0, len(text)), weights)
-        assert 0 < end - start <= LONGEST_QUOTE
+        assert 0 < end - start <= LONGEST_WHOLE
 
 
 @pytest.mark.parametrize(

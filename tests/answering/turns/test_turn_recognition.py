@@ -9,7 +9,7 @@ from fakes import CARD, HashEmbedder
 
 from ragdesk.answering.turns.turn_classifier import (
     TURN_WEIGHTS_FILE,
-    VectorWeights,
+    VectorNetwork,
     load_classifier,
     parse_classifier,
 )
@@ -70,7 +70,9 @@ def test_a_few_words_that_no_kind_knows_are_searched_for(text):
 def test_a_vector_alone_stops_nothing():
     words = load_classifier()
     goodbye = words.intercepts + 9.0 * (np.array(words.kinds) == TurnKind.GOODBYE)
-    model = VectorWeights(np.zeros((CARD.dim, len(words.kinds)), np.float32), goodbye)
+    kinds = len(words.kinds)
+    layer, output = np.zeros((CARD.dim, 1), np.float32), np.zeros((1, kinds), np.float32)
+    model = VectorNetwork(layer, np.zeros(1, np.float32), output, goodbye)
     sure = replace(words, vectors={CARD.revision[:16]: model})
     assert recognise_turn("Malta", HashEmbedder(CARD), classifier=sure) is TurnKind.QUESTION
 
