@@ -13,7 +13,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -99,12 +99,12 @@ class ReaderTrial:
         opened = part.collection
         self._part, self._reader, self._units = part, reader, units
         self._retrieve = opened.retrieve
-        self._rank = SentenceExtractor(
+        self._default = SentenceExtractor(
             embedder=self._retrieve.embedder,
             document_text=opened.index.read_text_by_id,
             context_chunks=self._retrieve.context_chunks,
-            options=ExtractOptions(cosine=0.0),
         )
+        self._rank = replace(self._default, options=ExtractOptions(cosine=0.0))
         self._uris = frozenset(listed.uri for listed in opened.documents)
         self.paragraphs = part.find_right is match_documents
 
@@ -132,7 +132,7 @@ class ReaderTrial:
     def _ask(self, case: Case, scope: str, where: SearchFilter) -> AskedOnce:
         retrieval = self._retrieve(Question(text=case.question, where=where))
         ranked = self._rank.rank_sentences(retrieval)
-        by_model = {c.text: c.worth for c in self._rank._compare_by_model(ranked, retrieval)}
+        by_model = {c.text: c.worth for c in self._default._compare_by_model(ranked, retrieval)}
         standard = _standardise(self._compare(case.question, ranked))
         head = ranked[: self._units]
         reading = self._reader(case.question, [_find_input(c) for c in head])
