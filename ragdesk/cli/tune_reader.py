@@ -93,6 +93,7 @@ def command(call: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
         job.write_reader(out, samples, reader_job.write_card(result, reports, job_options))
     _print_report(result, out, as_json=as_json)
     if not result.helped:
+        call.json = False  # the one document was written above
         raise CheckFailed(f"The new reader does no better: {out} was not written.")
 
 

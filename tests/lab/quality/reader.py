@@ -13,7 +13,8 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +26,18 @@ from eval.case import Case
 from eval.evidence import locate_evidence
 from eval.evidence_spans import covers_evidence
 from eval.stats import estimate_mean
-from indexes.chunk import SearchFilter
+from indexes.chunk import Chunk, SearchFilter
 from indexes.embedding.model_files import PACKAGED_MODEL, find_model
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
-from ragdesk.answering.reading.reader_scores import make_reader_inputs
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
-from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
-from ragdesk.answering.reading.unit_reader import UnitReader
-from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
-from ragdesk.answering.retrieval.retrieval_result import Retrieval
+from ragdesk.answering.reading.sentence_extractor import (
+    ExtractOptions,
+    SentenceCandidate,
+    SentenceExtractor,
+)
+from ragdesk.answering.reading.unit_reader import ReaderInput, UnitReader, list_inputs
 from ragdesk.settings import Settings
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.extraction import right
@@ -97,20 +99,14 @@ class ReaderTrial:
         opened = part.collection
         self._part, self._reader, self._units = part, reader, units
         self._retrieve = opened.retrieve
-        self._by_words = self._make_extractor(ExtractOptions(cosine=0.0))
-        self._by_default = self._make_extractor(ExtractOptions())
-        self._uris = frozenset(listed.uri for listed in opened.documents)
-        self.paragraphs = part.find_right is match_documents
-
-    def _make_extractor(self, options: ExtractOptions) -> SentenceExtractor:
-        opened = self._part.collection
-        return SentenceExtractor(
+        self._default = SentenceExtractor(
             embedder=self._retrieve.embedder,
             document_text=opened.index.read_text_by_id,
             context_chunks=self._retrieve.context_chunks,
-            is_answerable=lambda _: True,
-            options=options,
         )
+        self._rank = replace(self._default, options=ExtractOptions(cosine=0.0))
+        self._uris = frozenset(listed.uri for listed in opened.documents)
+        self.paragraphs = part.find_right is match_documents
 
     def iter_asked(self) -> Iterator[AskedOnce]:
         """Ask each question of all documents; of a set of paragraphs also without the right one.
@@ -135,15 +131,15 @@ class ReaderTrial:
 
     def _ask(self, case: Case, scope: str, where: SearchFilter) -> AskedOnce:
         retrieval = self._retrieve(Question(text=case.question, where=where))
-        ranked = _list_parts(self._by_words, retrieval)
-        by_model = {c.position: c.worth for c in _list_parts(self._by_default, retrieval)}
+        ranked = self._rank.rank_sentences(retrieval)
+        by_model = {c.text: c.worth for c in self._default._compare_by_model(ranked, retrieval)}
         standard = _standardise(self._compare(case.question, ranked))
         head = ranked[: self._units]
-        reading = self._reader(case.question, make_reader_inputs(head, ranked))
+        reading = self._reader(case.question, [_find_input(c) for c in head])
         units = tuple(
             UnitFeatures(
                 words=c.worth,
-                default=by_model[c.position],
+                default=by_model[c.text],
                 z=float(z),
                 reader=float(score),
                 right=self._is_right(c, case),
@@ -159,16 +155,18 @@ class ReaderTrial:
             units=units,
         )
 
-    def _is_right(self, candidate: ScoredUnit, case: Case) -> bool:
+    def _is_right(self, candidate: SentenceCandidate, case: Case) -> bool:
         """Tell whether a unit holds an answer, or any of the evidence that is quoted."""
         if self.paragraphs:
             return right(candidate, case)
-        chunk, (start, end) = candidate.passage.chunk, candidate.unit.core_span
-        place = UnitPlace(chunk.uri, start, end, chunk.page)
+        chunk, sentence = candidate.passage.chunk, candidate.sentence
+        place = UnitPlace(
+            chunk.uri, chunk.start + sentence.start, chunk.start + sentence.end, chunk.page
+        )
         places, _ = locate_evidence(case, self._part.collection.index.read_text)
         return any(covers_evidence(place, candidate.text, evidence) for evidence in places)
 
-    def _compare(self, question: str, ranked: Sequence[ScoredUnit]) -> NDArray[np.float32]:
+    def _compare(self, question: str, ranked: Sequence[SentenceCandidate]) -> NDArray[np.float32]:
         query = self._retrieve.embedder.embed_query(question)
         if not ranked or query is None:
             return np.zeros(len(ranked), np.float32)
@@ -192,9 +190,14 @@ def _standardise(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
     return (cosines - cosines.mean()) / max(float(cosines.std()), 1e-6)
 
 
-def _list_parts(extract: SentenceExtractor, retrieval: Retrieval) -> list[ScoredUnit]:
-    """Return the units, best first, without the lists and entries that others are parts of."""
-    return [scored for scored in extract.rank_units(retrieval) if not scored.unit.is_whole]
+@cache
+def _inputs_by_text(chunk: Chunk) -> Mapping[str, ReaderInput]:
+    return {unit.text: unit for unit in list_inputs(chunk)}
+
+
+def _find_input(candidate: SentenceCandidate) -> ReaderInput:
+    own = _inputs_by_text(candidate.passage.chunk)
+    return own.get(candidate.text, ReaderInput(candidate.text))
 
 
 def choose_unit(asked: AskedOnce, names: Sequence[str], weights: Mapping[str, float]) -> bool:
