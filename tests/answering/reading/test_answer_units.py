@@ -4,7 +4,7 @@ import pytest
 from unit_desk import read_units
 
 from ragdesk.answering.reading.answer_units import MOST_ITEMS
-from ragdesk.answering.reading.long_sentences import LONGEST_QUOTE, find_stretch
+from ragdesk.answering.reading.long_sentences import LONGEST_WHOLE, find_stretch
 
 
 def texts(units, *kinds):
@@ -81,6 +81,25 @@ def test_lines_above_a_csv_are_no_header():
     assert (row.columns, row.cells) == (("Bridge", "Day", "Night"), ("Old Bridge", "3.10", "1.90"))
     padded = read_units("桥费.csv", "桥梁通行费,,\n桥名,白天,夜间\n老桥,三元,两元\n")
     assert [unit.columns for unit in padded if unit.kind == "row"] == [("桥名", "白天", "夜间")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "body"),
+    [
+        ("a.html", "<table><tr><th>Hull</th><td>Oak</td></tr><tr><th>Sail</th><td>9 m</td></tr></table>"),
+        ("b.html", "<table><tr><td>Hull</td><td>Oak</td></tr><tr><td>Sail</td><td>Red</td></tr></table>"),
+        ("c.md", "# Boat\n\n| | |\n|---|---|\n| Hull | Oak |\n| Sail | Red |\n"),
+        ("d.csv", "Hull,Oak\nSail,9 m\nMast,3 t\n"),
+    ],
+)  # fmt: skip
+def test_a_name_with_its_value_is_no_head(uri, body):
+    units = read_units(uri, body)
+    assert units[0].text == "Hull: Oak"
+    assert not any(unit.columns for unit in units)
+
+
+def test_two_columns_over_numbers_have_a_head():
+    assert read_units("e.csv", "Plan,Price\nBasic,free\nPro,9 EUR\n")[0].columns == ("Plan", "Price")
 
 
 STEPS = """# Kiosk
@@ -229,7 +248,7 @@ def test_long_sentences_are_cut_at_clauses():
 def test_no_stretch_is_longer_than_a_quote(weights):
     for text in ("无" * 5_000, "x" * 5_000, "word " * 1_000, "key" + "x" * 5_000):
         start, end = find_stretch(text, (0, len(text)), weights)
-        assert 0 < end - start <= LONGEST_QUOTE
+        assert 0 < end - start <= LONGEST_WHOLE
 
 
 @pytest.mark.parametrize(
