@@ -89,9 +89,9 @@ class Contact:
 def find_contact(text: str) -> Contact:
     r"""Find phone, e-mail and hours in the lines of a document: the first of each.
 
-    >>> find_contact("Help\nCall 0800 123 456, Mon to Fri 9:00 to 17:00.\nor help@example.com")
-    Contact(text='', phone='0800 123 456', email='help@example.com', \
-hours='Call 0800 123 456, Mon to Fri 9:00 to 17:00.', url='')
+    >>> contact = find_contact("Help\nCall 0800 123 456, Mon to Fri 9:00 to 17:00.\nor a@b.org")
+    >>> contact.phone, contact.email, contact.hours
+    ('0800 123 456', 'a@b.org', 'Call 0800 123 456, Mon to Fri 9:00 to 17:00.')
     """
     contact = Contact()
     for line in (part.strip(" \t|-*#>") for part in text.split("\n")):
