@@ -20,7 +20,7 @@ def test_a_plain_answer_has_neither(ask):
 
 
 def test_a_near_miss_names_the_nearest_sources_and_quotes_nothing(ask):
-    answer, _ = ask("How heavy is the kettle in its shop parcel?")
+    answer, _ = ask("How loud is the kettle while it heats ten litres?")
     assert (answer.outcome, answer.reason) == (Outcome.NOT_FOUND, AnswerReason.NEAR_MISS)
     assert not answer.citations
     uris = [link.uri for link in answer.next_step.links]
