@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fakes import HashEmbedder, document, publish
 
+from indexes.chunk import SearchFilter
 from indexes.index import Index
 from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta, Turn
 from ragdesk.answering.clarify import ClarifyOptions, is_vague
@@ -41,12 +42,15 @@ def desk(tmp_path_factory):
         yield Desk(retrieve=retrieve, collection="default")
 
 
-def ask(desk: Desk, text: str, *before: str) -> Answer:
+def ask(desk: Desk, text: str, *before: str, uris: tuple[str, ...] = ()) -> Answer:
     roles = ("user", "assistant")
     history = tuple(Turn(role=roles[i % 2], text=said) for i, said in enumerate(before))
 
+    where = SearchFilter(uris=frozenset(uris))
+    question = Question(text=text, history=history, where=where)
+
     async def events() -> list[object]:
-        return [event async for event in desk.stream(Question(text=text, history=history))]
+        return [event async for event in desk.stream(question)]
 
     told = asyncio.run(events())
     assert isinstance(told[-1], Done)
@@ -74,7 +78,7 @@ def test_products_that_answer_as_well_are_offered_and_a_choice_is_answered(desk,
     assert not answer.claims
     assert not answer.citations
     for choice in answer.choices:
-        chosen = ask(desk, choice.question)
+        chosen = ask(desk, choice.question, uris=choice.uris)
         assert chosen.outcome is Outcome.ANSWERED
         assert {mark.title for mark in chosen.citations} == {choice.label}
 
