@@ -138,22 +138,26 @@ def _must_include(answered_case: AnsweredCase) -> Score:
 def _must_not(answered_case: AnsweredCase) -> Score:
     if not answered_case.case.must_not_include:
         return skip_metric("nothing is forbidden")
-    has_forbidden = any(
+    return Score(float(_says_forbidden(answered_case)))
+
+
+def _says_forbidden(answered_case: AnsweredCase) -> bool:
+    return any(
         answer_metrics.contains_phrase(answered_case.reply.text, phrase)
         for phrase in answered_case.case.must_not_include
     )
-    return Score(float(has_forbidden))
 
 
 def is_answer_right(answered_case: AnsweredCase) -> float | None:
     """Tell whether a given answer is right; None where the case does not say.
 
     By what must be said, else by the words of the reference, else by whether it cites the
-    evidence. An answer where the documents hold none is wrong.
+    evidence. An answer that says what must not be said is wrong, and one where the documents
+    hold none.
     """
     case = answered_case.case
     text = answered_case.reply.text
-    if not case.answerable:
+    if not case.answerable or _says_forbidden(answered_case):
         return 0.0
     if case.must_include:
         return float(answer_metrics.compute_included_share(text, case.must_include) == 1.0)
@@ -170,6 +174,47 @@ def _right_metric(answered_case: AnsweredCase) -> Score:
         return skip_metric(NOT_ANSWERED)
     value = is_answer_right(answered_case)
     return skip_metric("nothing tells what is right") if value is None else Score(value)
+
+
+def _answerable_share(*, right: bool) -> Callable[[AnsweredCase], Score]:
+    """Make a share of all answerable cases: those answered, and right or not."""
+
+    def score(answered_case: AnsweredCase) -> Score:
+        if not answered_case.case.answerable:
+            return skip_metric("no answer in the documents")
+        if answered_case.reply.outcome == "undetermined":
+            return Score(None, "error", "undetermined: neither an answer nor a refusal")
+        value = is_answer_right(answered_case)
+        if value is None:
+            return skip_metric("nothing tells what is right")
+        return Score(float(answered_case.is_answered and bool(value) == right))
+
+    return score
+
+
+def _beside_metric(answered_case: AnsweredCase) -> Score:
+    """Tell whether a right answer has a statement that no evidence of its case bears."""
+    if not answered_case.is_answered or not is_answer_right(answered_case):
+        return skip_metric("the answer is not right, or was not given")
+    if not answered_case.places:
+        return skip_metric("no evidence is known")
+    numbers_on_evidence = {
+        citation.number
+        for citation in answered_case.reply.citations
+        if any(
+            evidence_spans.covers_evidence(citation, citation.quote, place)
+            for place in answered_case.places
+        )
+    }
+    return Score(
+        float(any(numbers_on_evidence.isdisjoint(c.citations) for c in answered_case.claims))
+    )
+
+
+def _answer_length(answered_case: AnsweredCase) -> Score:
+    if not answered_case.is_answered:
+        return skip_metric(NOT_ANSWERED)
+    return Score(float(len(answered_case.reply.text)))
 
 
 def _cited_evidence(answered_case: AnsweredCase) -> float:
@@ -301,6 +346,26 @@ METRICS: tuple[Metric, ...] = (
     _metric("must_include", "share of what must be said", _must_include),
     _metric("must_not_include", "says what must not be said", _must_not, "lower"),
     _metric("right", "answers given that are right", _right_metric),
+    _metric(
+        "answered_right",
+        "answerable questions with a right answer",
+        _answerable_share(right=True),
+    ),
+    _metric(
+        "answered_wrong",
+        "answerable questions with an answer that is not right",
+        _answerable_share(right=False),
+        "lower",
+    ),
+    _metric(
+        "beside",
+        "right answers with a statement that cites no evidence",
+        _beside_metric,
+        "lower",
+    ),
+    _metric(
+        "answer_length", "characters of the answers given", _answer_length, "lower", bounded=False
+    ),
     _metric(
         "faithfulness",
         "share of the answer's words that its sources hold, by rarity",

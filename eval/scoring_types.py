@@ -69,7 +69,7 @@ class AnsweredCase:
         return [
             sentence
             for sentence in self.reply.sentences
-            if faithfulness.extract_claimed_words(sentence.text)
+            if sentence.claims and faithfulness.extract_claimed_words(sentence.text)
         ]
 
     @property

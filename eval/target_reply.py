@@ -42,6 +42,7 @@ _SPEAKS_OF_ITSELF = re.compile(
 )
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _AHEAD = re.compile(rf"\s*(?:{_MARK.pattern}\s*)+")
+NO_CLAIM = "no_claim"
 _GAP = re.compile(r"(?<!\s)\s++(?=[.,;:!?。，；：！？])")
 _SHORT = 2  # sentences: a refusal and what it adds
 
@@ -73,10 +74,14 @@ class ReplyCitation:
 
 @dataclass(frozen=True, slots=True)
 class ReplySentence:
-    """A sentence of an answer, without its marks, and the numbers it cites."""
+    """A sentence of an answer, without its marks, and the numbers it cites.
+
+    claims: False where the engine says that it claims nothing, such as "and 4 more".
+    """
 
     text: str
     citations: tuple[int, ...] = ()
+    claims: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class TargetReply:
     """An answer as the metrics read it.
 
     confidence: 0..1 that answering is right, if known. signal_versions: what the engine says that
-    its signals depend on; those of others mean something else.
+    its signals depend on; those of others mean something else. reason: why it is no plain answer.
     """
 
     text: str
@@ -97,6 +102,7 @@ class TargetReply:
     signal_versions: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     language: str = ""
+    reason: str = ""
 
 
 def read_reply(
@@ -111,7 +117,8 @@ def read_reply(
     marks = resolved or {}
     cited = tuple(_reply_citation(citation, marks) for citation in reply.get("citations", ()))
     sentences = tuple(
-        ReplySentence(c["text"], tuple(c["citations"])) for c in reply.get("claims", ())
+        ReplySentence(c["text"], tuple(c["citations"]), c.get("verdict") != NO_CLAIM)
+        for c in reply.get("claims", ())
     )
     if "claims" not in reply:
         sentences = split_marked_text(text)
@@ -130,6 +137,7 @@ def read_reply(
         signal_versions=dict(reply.get("signal_versions") or {}),
         seconds=dict(reply.get("seconds") or {}),
         language=str(reply.get("language", "")),
+        reason=str(reply.get("reason") or ""),
     )
 
 

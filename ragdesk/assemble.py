@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from indexes.chunk import Passage
+from indexes.chunk import ALWAYS_VALID, Passage, Validity
 from indexes.embedding.background import Background, open_background
 from indexes.embedding.embedder import (
     Embedder,
@@ -49,10 +49,11 @@ from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
 from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
+from ragdesk.answering.contact import Contact, ContactOptions, combine_contact
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
 from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
 from ragdesk.answering.writing.model_writer import ModelWriter
 from ragdesk.answering.writing.writer import Writer
@@ -60,6 +61,7 @@ from ragdesk.collection_embedders import CollectionEmbedders, EmbedderChoice
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import NotFound, SettingsError
 from ragdesk.model_cache_folder import find_model_cache
+from ragdesk.reading_models import ReadingModels
 from ragdesk.settings import Settings
 
 if TYPE_CHECKING:
@@ -152,9 +154,14 @@ class Workspace:
         return background
 
     @cached_property
-    def rerank(self) -> Reranker | None:
-        """Load the cross-encoder that settings name, if they name one. Raises ModelMissing."""
-        return open_reranker(self.settings.rerank)
+    def reading(self) -> ReadingModels:
+        """Return the models that questions are answered with beside the embedder."""
+        return ReadingModels(
+            self.settings,
+            self.models_folder,
+            self.embedders.pool,
+            is_fixed=self._fixed_embedder is not None,
+        )
 
     @cached_property
     def engine(self) -> LlmEngine | None:
@@ -163,11 +170,19 @@ class Workspace:
         repairs = settings.verify.failed == "repair"
         return open_llm_engine(settings.generate, settings.ground, settings.vllm, repairs=repairs)
 
-    def _make_writer(self, collection: str, index: Index) -> Writer | None:
+    def _make_writer(self, collection: str, index: Index, embedder: Embedder) -> Writer | None:
         if self.engine is None:
             return None
-        verify = ClaimChecker(options=self.settings.verify, idf=index.idf)
-        return ModelWriter(engine=self.engine, verify=verify, collection=collection)
+        foreign = ForeignEvidenceReader(
+            embedder=embedder, background=self.open_background(embedder)
+        )
+        verify = ClaimChecker(options=self.settings.verify, idf=index.idf, foreign=foreign)
+        return ModelWriter(
+            engine=self.engine,
+            verify=verify,
+            collection=collection,
+            find_validity=partial(_find_validity, index),
+        )
 
     async def start(self) -> None:
         """Load the language model that runs in this process. Raises ModelMissing."""
@@ -298,7 +313,7 @@ class Workspace:
             embedder=embedder,
             background=self.open_background(embedder),
             options=self.settings.retrieve,
-            rerank=self.rerank,
+            rerank=self.reading.rerank,
         )
         return OpenCollection(
             collection=collection,
@@ -312,9 +327,14 @@ class Workspace:
                 decide=self.settings.decide,
                 clarify=self.settings.clarify,
                 calibration=calibration,
-                writer=self._make_writer(collection, index),
+                turns=self.settings.turns,
+                contact=_read_contact(self.settings.contact, index, collection),
+                writer=self._make_writer(collection, index, embedder),
                 degrade=self.settings.generate.degrade,
                 refuse=self.settings.verify.failed == "refuse",
+                reader=self.reading.reader,
+                reading=self.settings.reader,
+                english=self.reading.choose_comparer(embedder),
             ),
             documents=documents,
             release=card.free_dropped if card else None,
@@ -421,6 +441,12 @@ class Workspace:
         return report
 
 
+def _find_validity(index: Index, document: str) -> Validity:
+    """Find when a document holds, by its id."""
+    listed = index.documents.find_by_id(document)
+    return listed.validity if listed else ALWAYS_VALID
+
+
 def _find_tokenizer(options: EmbedOptions, cache: Path) -> Path:
     """Find the tokenizer's file of a model on the machine that calls."""
     return find_model_files(options, cache).tokenizer
@@ -442,6 +468,17 @@ def _read_calibration(folder: Path) -> Calibration | None:
         return calibrated.read_calibration(folder)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def _read_contact(options: ContactOptions, index: Index, collection: str) -> Contact:
+    """Read whom people may turn to; a document that not everybody may see is not read."""
+    record = index.read_record(options.document) if options.document else None
+    is_public = record is not None and not record.groups
+    if options.document and not is_public:
+        log.warning(
+            "contact.document: %s has no document of that uri that everybody may see", collection
+        )
+    return combine_contact(options, record.text if record is not None and is_public else "")
 
 
 def _warn_of_drift(

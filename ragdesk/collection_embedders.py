@@ -60,7 +60,7 @@ class CollectionEmbedders:
         self, options: EmbedOptions, pool: EmbedderPool, fixed: Embedder | None = None
     ) -> None:
         self._options = options
-        self._pool = pool
+        self.pool = self._pool = pool
         self._fixed = fixed
 
     def open_configured(self) -> Embedder:

@@ -95,6 +95,7 @@ ENGINE_REASONS = {
     "truncated": "the language model broke off",
     "garbage": "the language model wrote something that is no answer",
     "filtered": "the language model's filter stopped it",
+    "thoughts_only": "the language model's thoughts left no room for an answer",
     "cut_off": "the answer reached its length limit and was cut off",
     "unsupported": "the documents do not bear what the language model wrote",
 }

@@ -26,6 +26,7 @@ from indexes.store.segments import CANARY_TEXT
 from indexes.upkeep.history import find_embedder_facts
 from ragdesk.answering.answer_signals import describe_signal_versions
 from ragdesk.answering.calibration import FIT_AGAIN, read_calibration
+from ragdesk.answering.reading.unit_reader import ReaderInput
 from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import WORDS_OUTDATED, SettingsError
@@ -46,7 +47,7 @@ def check_home(
     loaded = load_settings(home=home, config=config)
     test = SelfTest(Workspace(loaded.home, loaded.settings))
     steps = [test.prepare] if prepare else []
-    models = (test.model, test.packaged_models, test.embedder)
+    models = (test.model, test.packaged_models, test.embedder, test.reader)
     stored = (test.collections, test.calibrations, test.keys)
     return run_checks([test.home, *steps, *models, *stored])
 
@@ -154,6 +155,26 @@ class SelfTest:
             else f"Its vectors make no sense: delete {workspace.models_folder} and try again."
         )
         yield Finding(what="embedder", state="ok" if good else "bad", found=observed, remedy=remedy)
+
+    def reader(self) -> Iterator[Finding]:
+        """Check whether the trained reader is here, and reads."""
+        workspace = self.workspace
+        if not workspace.settings.reader.enabled:
+            yield Finding(what="reader", state="ok", found="off: words choose the answer")
+            return
+        reader = workspace.reading.reader
+        if reader is None:
+            observed = f"none: it needs {MODEL_NAME} as the embedder, and weights of its own"
+            remedy = "ragdesk tune reader --out FILE, then [advanced.reader] weights = FILE"
+            yield Finding(what="reader", state="note", found=observed, remedy=remedy)
+            return
+        units = [ReaderInput("Orders can be returned within 30 days."), ReaderInput("Hello.")]
+        started = time.perf_counter()
+        scores = reader("How long can I return an order?", units).scores
+        observed = f"{1000 * (time.perf_counter() - started) / len(units):.0f} ms a unit"
+        good = bool(scores[0] > scores[1])
+        remedy = "" if good else "Its scores make no sense: set advanced.reader.enabled = false."
+        yield Finding(what="reader", state="ok" if good else "bad", found=observed, remedy=remedy)
 
     def collections(self) -> Iterator[Finding]:
         """Check whether each collection can be opened with the embedder that made it."""

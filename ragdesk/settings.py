@@ -6,7 +6,9 @@ An option is named by its table and field everywhere inside (``retrieve.near``);
 an operator writes and sees may be another one (``advanced.retrieve.near``).
 """
 
+import contextlib
 import difflib
+import json
 import os
 import re
 import stat
@@ -33,10 +35,13 @@ from ragdesk.advanced_settings import (
     setting_name,
 )
 from ragdesk.answering.clarify import ClarifyOptions
+from ragdesk.answering.contact import ContactOptions
 from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.reading.sentence_extractor import ExtractOptions
+from ragdesk.answering.reading.unit_reader import ReaderOptions
+from ragdesk.answering.reading.unit_scores import ExtractOptions
 from ragdesk.answering.retrieval.reranker import RerankOptions
 from ragdesk.answering.retrieval.retriever import RetrieveOptions
+from ragdesk.answering.turns.turn_recognition import TurnOptions
 from ragdesk.answering.writing.claim_check import VerifyOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
@@ -62,9 +67,12 @@ class Settings:
     indexes: IndexesOptions = field(default_factory=IndexesOptions)
     retrieve: RetrieveOptions = field(default_factory=RetrieveOptions)
     rerank: RerankOptions = field(default_factory=RerankOptions)
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     decide: DecideOptions = field(default_factory=DecideOptions)
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
+    turns: TurnOptions = field(default_factory=TurnOptions)
+    contact: ContactOptions = field(default_factory=ContactOptions)
     generate: GenerateOptions = field(default_factory=GenerateOptions)
     vllm: VllmOptions = field(default_factory=VllmOptions)
     ground: GroundOptions = field(default_factory=GroundOptions)
@@ -334,12 +342,15 @@ def _unknown_setting(name: str) -> SettingsError:
 
 
 def _parse_variable(text: str, hint: Any) -> Any:
-    """Read a variable's text: lists are split at commas, an empty optional is none."""
+    """Read a variable's text: lists are split at commas, a table is JSON, "" may be none."""
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if text == "" and type(None) in options:
         return None
     if any(get_origin(option) in (tuple, list, frozenset, set) for option in options):
         return [part.strip() for part in text.split(",") if part.strip()]
+    if any(get_origin(option) is Mapping for option in options):
+        with contextlib.suppress(ValueError):  # what is no JSON is refused as no table
+            return json.loads(text)
     return text
 
 

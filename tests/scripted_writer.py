@@ -163,11 +163,13 @@ def app(
             if asked.get("response_format"):
                 if adversary:  # a server that holds to the schema writes no 99
                     answer = [{**one, "citations": [1]} for one in answer]
-                text = json.dumps({"sentences": answer}, ensure_ascii=False)
+                said = {"answerable": bool(answer), "sentences": answer}
+                text = json.dumps(said, ensure_ascii=False)
             else:
                 text = " ".join(
                     one["text"] + "".join(f"[{n}]" for n in one["citations"]) for one in answer
                 )
+                text = text or "NO_ANSWER"
         if not asked.get("stream"):
             return JSONResponse(
                 {

@@ -54,7 +54,12 @@ DOORS = {
     "sklearn": {"eval/calibrate.py"},
     "starlette": {"ragdesk/web"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},
-    "torch": {"indexes/embedding/on_torch.py", "indexes/embedding/on_onnx.py"},
+    "optuna": {"ragdesk/tuning/reader_trials.py"},
+    "torch": {
+        "indexes/embedding/on_torch.py",
+        "indexes/embedding/on_onnx.py",
+        "ragdesk/tuning/on_torch.py",
+    },
     "transformers": {"indexes/embedding/on_torch.py", "indexes/embedding/on_onnx.py"},
     "uvicorn": {"ragdesk/web/server.py"},
     "vllm": {"ragdesk/answering/writing/on_vllm.py"},
@@ -250,6 +255,8 @@ def test_a_question_is_analysed_in_one_place():
     places = {
         "ragdesk/answering/retrieval/question_analysis.py": analysis,
         "ragdesk/answering/follow_up.py": {"detect_language"},  # of the turns before it
+        # Of a claim and of what it rests on.
+        "ragdesk/answering/writing/foreign_evidence.py": {"detect_language"},
     }
     for file, tree, _ in files():
         if not file.startswith("ragdesk/"):

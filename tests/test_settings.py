@@ -77,7 +77,12 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
         ("[advanced.retrieve]\nnera = 1\n", {}, r"mean 'advanced\.retrieve\.near'\?"),
         ("[retrieve]\nlexcal = 1\n", {}, r"mean 'advanced\.retrieve\.lexical'\?"),
         ("[advanced.retrieve]\ntop_k = 1\n", {}, r"Unknown setting 'advanced.*'retrieve\.top_k'"),
-        ("[advanced.decide]\n", {}, r"Unknown setting 'advanced\.decide'"),
+        ("[advanced.guard]\n", {}, r"Unknown setting 'advanced\.guard'"),
+        (
+            "",
+            {"RAGDESK_GENERATE__CHAT_TEMPLATE_KWARGS": "thinking"},
+            r"generate\.chat_template_kwargs \(RAGDESK_.*\): .*(dictionary|mapping)",
+        ),
         ("[advanced]\nnear = 1\n", {}, r"Unknown setting 'advanced\.near'"),
         ("advanced = 1\n", {}, "Unknown setting 'advanced'"),
         ("", {"RAGDESK_ADVANCED__RETRIEVE": "1"}, r"Unknown setting 'advanced\.retrieve'"),
@@ -200,6 +205,14 @@ def test_a_settings_file_that_was_named_must_be_there(tmp_path):
 def test_lists_from_the_environment_are_split_at_commas(tmp_path):
     loaded = read(tmp_path, "", {"RAGDESK_SERVE__ALLOWED_HOSTS": "desk.example.org, desk"})
     assert loaded.settings.serve.allowed_hosts == ("desk.example.org", "desk")
+
+
+def test_a_table_is_read_from_a_file_and_as_json_from_a_variable(tmp_path):
+    inline = read(tmp_path, "[generate]\nchat_template_kwargs = { thinking = false }\n")
+    table = read(tmp_path, "[generate.chat_template_kwargs]\nthinking = false\n")
+    variable = read(tmp_path, "", {"RAGDESK_GENERATE__CHAT_TEMPLATE_KWARGS": '{"thinking": false}'})
+    for loaded in (inline, table, variable):
+        assert loaded.settings.generate.chat_template_kwargs == {"thinking": False}
 
 
 def test_a_secret_is_shown_masked():

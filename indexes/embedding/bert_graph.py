@@ -8,7 +8,7 @@ in anything, be it one weight more, is not written here but traced (``on_torch``
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -269,6 +269,20 @@ class BertGraph:
 
     def _embedding_table(self, kind: str) -> str:
         return self.add_value(self.weights[f"embeddings.{kind}_embeddings.weight"])
+
+    def add_input(self, name: str, shape: Sequence[int | str]) -> str:
+        """Add one more thing that the graph is given, in fp32."""
+        self.model.graph.input.append(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+        )
+        return name
+
+    def replace_output(self, name: str, shape: Sequence[int | str]) -> None:
+        """Let the graph give another thing than a vector, in fp32."""
+        del self.model.graph.output[:]
+        self.model.graph.output.append(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+        )
 
     def add_number(self, number: float) -> str:
         return self.add_value(np.array(number, dtype=np.float32))

@@ -193,7 +193,7 @@ def resolve_options(options: EmbedOptions, cache: Path) -> EmbedOptions:
         passage_prefix=options.passage_prefix or model.passage_prefix,
         backend=backend,
         device=device,
-        threads=options.threads or _count_cores(),
+        threads=options.threads or count_cores(),
         weights="",
         cache="",
         reads_cjk=model.reads_cjk if options.reads_cjk is None else options.reads_cjk,
@@ -210,7 +210,7 @@ def open_embedder(options: EmbedOptions, cache: Path) -> Embedder:
     if options.model == NO_MODEL:
         return _WordsOnly(_words_only_card(model), model.tokenizer)
     backend = _choose_backend(options, model)
-    threads = options.threads or _count_cores()
+    threads = options.threads or count_cores()
     if backend == "torch":
         return _open_on_torch(options, model, cache, threads)
     from indexes.embedding import on_onnx  # noqa: PLC0415 - a GPU desk need not have it
@@ -274,7 +274,8 @@ def _choose_torch_device(device: str) -> str:
     return "cuda" if on_torch.has_gpu() else "cpu"
 
 
-def _count_cores() -> int:
+def count_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -6,7 +6,7 @@ embedded with it: int8 scales are taken per run, so in a batch they depend on th
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,6 +92,30 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
         return vectors[np.argsort(order)]
 
     return encode
+
+
+def open_pair_graph(
+    model: ModelFiles, graph: bytes
+) -> Callable[[Sequence[int], Mapping[str, NDArray[np.float32]]], NDArray[np.float32]]:
+    """Open a graph over the word vectors of the packaged multilingual model.
+
+    Gives the function that runs it for the ids of one text and what else the graph is given, on
+    the thread that calls. Raises ModelMissing.
+    """
+    try:
+        words = np.load(model.folder / weights_conversion.WORDS_FILE, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise ModelMissing(
+            f"{model.folder} holds no whole {model.name} ({error}). Delete that folder and try "
+            "again."
+        ) from error
+    session = _open_session(graph, threads=1, fuses=False)
+
+    def run(ids: Sequence[int], inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        vectors = dequantise_rows(words[list(ids)])
+        return np.asarray(session.run(None, {"words": vectors[None], **inputs})[0])
+
+    return run
 
 
 def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:

@@ -26,10 +26,19 @@ from indexes.text.quantities import (
     find_quantities,
 )
 from indexes.text.scripts import HAN
-from indexes.text.tokens import drop_stopwords, find_identifiers, tokenize_text
+from indexes.text.tokens import drop_stopwords, find_identifiers, is_han_pair, tokenize_text
 
 ContradictionKind = Literal[
-    "number", "unit", "currency", "date", "identifier", "name", "negation", "modal", "opposite"
+    "number",
+    "unit",
+    "currency",
+    "date",
+    "identifier",
+    "name",
+    "negation",
+    "modal",
+    "opposite",
+    "binding",
 ]
 _REMEMBERED = 256  # texts; the sentences of one answer rest on the same few passages
 # Of both clauses' words: a long clause may hold a short claim and deny something else.
@@ -37,8 +46,14 @@ LEAST_MUTUAL_SHARE = 0.4
 # Of a claim's words that a clause must share to be what the claim is held against.
 LEAST_CLAUSE_SHARE = 0.5
 
+# Of a claim's words that a clause holds, from which no more clauses are taken with it.
+FULL_CLAUSE_SHARE = 0.6
+LONGEST_WINDOW = 3  # clauses beside each other that a claim is held against at once
+
 _TURNS = "but|however|while|whereas|although|unless|except|但|不过|而|除非"
-_CLAUSE = re.compile(rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，")
+_CLAUSE = re.compile(
+    rf"[;；。！？!?\n]+|[,，](?= ?(?:{_TURNS}))|, | — |，|(?<=[{HAN}]),|,(?=[{HAN}])"
+)
 NEGATIONS = re.compile(
     r"(?<![a-z])(?:not|no|never|none|neither|nor|cannot|without|non|unable)(?![a-z])"
     r"|n't(?![a-z])|不得不|[不没無无未勿莫]|非(?!常)|禁止|严禁|别(?=[再去要把让使])"
@@ -46,10 +61,12 @@ NEGATIONS = re.compile(
 # Hold a character of negation and deny nothing; read out before negations are counted.
 HARMLESS_NEGATIONS = re.compile(
     r"不得不|不仅|不但|不过|不同|不断|不论|不管|不少|不久|不锈|不妨|差不多|要不|对不起|不止|无论|无线"
-    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])"
+    r"|未来|没关系|不要紧|不明|莫非|不动产|无障碍|不一(?=[样致])|不符(?!合)"
+    r"|无理由"
     r"|not only|no later than|no more than|no less than|no longer than|nothing but|no\. ?(?=\d)"
     r"|at least|whether or not"
 )
+_EXCLUDES = re.compile(r"(?:(?:and|but) )?not(?! only)(?![a-z])|(?:而|并)?不是|而非")
 _MODALS: Final = {
     "must": re.compile(
         r"(?<![a-z])(?:must|shall|has to|have to|had to|required?|requires|mandatory|obliged"
@@ -67,24 +84,27 @@ _MODALS: Final = {
 # Two sides of one thing: a claim on one side must not rest on a clause that has only the other.
 _SIDES = r"""
 before|之前|以前 <> after|之后|以后
-at least|minimum|no less than|至少|最少|最低 <> at most|maximum|up to|no more than|至多|最多|最高
+at least|minimum|no less than|至少|最少|最低
+ <> at most|maximum|up to|no more than|至多|最多|最高
 more than|above|over|exceed\w*|超过|高于|大于 <> less than|below|under|低于|小于|不足
 includ(?:e|es|ed|ing)|包括|包含 <> exclud(?:e|es|ed|ing)|不包括|不包含|不含|除外
 increas\w*|raise[sd]?|rises?|增加|提高|上涨 <> decreas\w*|reduc\w*|lower(?:ed|s)?|减少|降低|下降
 available <> unavailable
 valid|有效 <> invalid|expired?|无效|失效
-buyer|customer pays|买家|买方 <> seller|we pay|卖家|卖方
+buyer|customers? pays?|you pay|your own (?:cost|expense)|买家|买方|由(?:顾客|收件人|客户|您|个人)
+ <> seller|we (?:pay|bear)|our (?:own )?(?:cost|expense)|卖家|卖方|由(?:我们|我方|商家|卖家)
 accept(?:s|ed)?|allow(?:s|ed)?|接受|允许 <> refuse[sd]?|forbid\w*|prohibit\w*|reject\w*|拒绝|禁止
 always|始终|总是|一律 <> never|从不|绝不
 first|首先|首次 <> last|最后
 free|免费|包邮 <> charged?|fee|costs?|收费|收取|付费|自理
+larger|bigger|较大|更大 <> smaller|较小|更小
 opened|已拆封|已开封 <> unopened|未拆封|未开封
 used|已使用 <> unused|未使用
 """
 
 
 def _parse_sides() -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
-    for line in _SIDES.strip().splitlines():
+    for line in _SIDES.strip().replace("\n <>", " <>").replace("\n|", "|").splitlines():
         pattern, other = (rf"(?<![a-z])(?:{side})(?![a-z])" for side in line.split(" <> "))
         yield re.compile(pattern), re.compile(other)
         yield re.compile(other), re.compile(pattern)
@@ -145,6 +165,7 @@ def find_contradictions(
             [*find_quantities(evidence_plain), *find_per_units(evidence_plain)],
             evidence_plain,
         ),
+        *_find_rates(find_per_units(claim_plain), find_per_units(evidence_plain)),
         *_find_dates(find_dates(claim_plain), find_dates(evidence_plain)),
         *_find_identifiers(claim, known),
         *_find_names(claim, known),
@@ -175,6 +196,16 @@ def _states_number(quantity: Quantity, text: str) -> bool:
     # Not a part of a longer number.
     digits = re.search(rf"(?<![\d.,]){re.escape(quantity.text)}(?!\d|[.,]\d)", text)
     return bool(digits) or quantity.count in find_numbers(text)
+
+
+def _find_rates(
+    claimed: Sequence[Quantity], supported: Sequence[Quantity]
+) -> Iterator[Contradiction]:
+    """Find "per hour" where the evidence says "per day" alone."""
+    units = {rate.value: rate.unit for rate in supported}
+    for rate in claimed:
+        if units and (rate.value, rate.unit) not in units.items():
+            yield Contradiction("unit", rate.text)
 
 
 def _find_dates(
@@ -225,12 +256,14 @@ def _find_names(claim: str, known: Sequence[WordsOfText]) -> Iterator[Contradict
 
 def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
     """Compare negation, modality and opposites of each clause with its nearest evidence clause."""
-    clauses = [(part, _clause_words(part)) for part in _CLAUSE.split(evidence) if part.strip()]
+    clauses = [(part, _clause_words(part)) for part in _join_clauses(evidence, 1)]
     for clause in filter(None, map(str.strip, _CLAUSE.split(claim))):
-        evidence_clause = _pick_clause(_clause_words(clause), clauses)
+        words = _clause_words(clause)
+        evidence_clause = _pick_clause(words, _keep_amounts(clause, clauses))
+        yield from _find_negation(clause, _pick_window(words, evidence_clause, evidence))
         if evidence_clause is None:
             continue
-        yield from _find_negation(clause, evidence_clause)
+        yield from _find_exclusion(clause, words, evidence_clause, clauses)
         yield from _find_modal(clause, evidence_clause)
         for side, opposite in _OPPOSITES:
             match = side.search(clause)
@@ -240,6 +273,49 @@ def _find_tone(claim: str, evidence: str) -> Iterator[Contradiction]:
                 and not (opposite.search(clause) or side.search(evidence_clause))
             ):
                 yield Contradiction("opposite", match[0])
+
+
+def _join_clauses(text: str, size: int) -> list[str]:
+    """Return the clauses of a text, so many beside each other at a time.
+
+    >>> _join_clauses("once, twice", 1), _join_clauses("once, twice", 2)
+    (['once', 'twice'], ['once, twice'])
+    """
+    ends = [0, *(match.end() for match in _CLAUSE.finditer(text)), len(text)]
+    windows = (
+        text[start:end].strip(" ,;；。\n") for start, end in zip(ends, ends[size:], strict=False)
+    )
+    return [window for window in windows if window and "\n" not in window]
+
+
+def _pick_window(words: frozenset[str], best: str | None, evidence: str) -> str | None:
+    """Return what a negation is looked for in: the best clause, or more beside each other.
+
+    Chinese puts between commas what a claim says in one clause.
+    """
+    if not any(map(is_han_pair, words)):
+        return best
+    for size in range(2, LONGEST_WINDOW + 1):
+        if best and len(words & _clause_words(best)) >= FULL_CLAUSE_SHARE * len(words):
+            break
+        windows = [(part, _clause_words(part)) for part in _join_clauses(evidence, size)]
+        best = _pick_clause(words, windows) or best
+    return best
+
+
+def _keep_amounts(
+    clause: str, clauses: Sequence[tuple[str, frozenset[str]]]
+) -> Sequence[tuple[str, frozenset[str]]]:
+    """Keep the clauses that hold a clause's amounts, and the fewest others."""
+    amounts = {(quantity.value, quantity.unit) for quantity in find_quantities(clause)}
+    if not amounts:
+        return clauses
+    fits = []
+    for text, _ in clauses:
+        others = {(other.value, other.unit) for other in find_quantities(text)}
+        fits.append(len(amounts & others) - len(others - amounts) / 2)
+    best = max(fits, default=0)
+    return [each for each, fit in zip(clauses, fits, strict=True) if fit == best]
 
 
 def _clause_words(clause: str) -> frozenset[str]:
@@ -269,11 +345,13 @@ def find_nearest_clause(text: str, evidence: str) -> str | None:
     )
 
 
-def _find_negation(clause: str, evidence_clause: str) -> Iterator[Contradiction]:
+def _find_negation(clause: str, evidence_clause: str | None) -> Iterator[Contradiction]:
     """Find what one side denies and the other affirms: a denied word that both hold.
 
     Sides that deny as often as each other say it in other words: "without one" is "do not have".
     """
+    if evidence_clause is None:
+        return
     claim_words, evidence_words = _clause_words(clause), _clause_words(evidence_clause)
     if 2 * len(claim_words & evidence_words) < LEAST_MUTUAL_SHARE * (
         len(claim_words) + len(evidence_words)
@@ -311,6 +389,20 @@ def _denied_words(text: str, at: int) -> list[str]:
     if after[:1] > "\u2e80":
         return drop_stopwords(tokenize_text(after[:5]))
     return drop_stopwords(tokenize_text(after))[:2]
+
+
+def _find_exclusion(
+    clause: str,
+    words: frozenset[str],
+    evidence_clause: str,
+    clauses: Sequence[tuple[str, frozenset[str]]],
+) -> Iterator[Contradiction]:
+    """Find what a claim affirms and the evidence names to exclude it: "by mail, not by fax"."""
+    affirmed = words - _clause_words(evidence_clause)
+    for text, excluded in clauses:
+        match = _EXCLUDES.match(text)
+        if match and excluded and excluded <= affirmed and not has_negation(clause):
+            yield Contradiction("negation", match[0])
 
 
 def _find_modal(clause: str, evidence_clause: str) -> Iterator[Contradiction]:

@@ -61,6 +61,20 @@ def _simplified_table() -> dict[int, str]:
     return {ord(a): b for a, b in zip(letters, folded, strict=True) if a != b}
 
 
+def simplify_characters(text: str) -> str:
+    """Write traditional characters as simplified ones, one by one: every offset stays.
+
+    >>> simplify_characters("訂單的退款")
+    '订单的退款'
+    """
+    return text.translate(_single_simplified_table())
+
+
+@lru_cache(maxsize=1)
+def _single_simplified_table() -> dict[int, str]:
+    return {code: plain for code, plain in _simplified_table().items() if len(plain) == 1}
+
+
 def strip_invisible(text: str) -> str:
     r"""Remove what a reader cannot see; a lone surrogate or NUL becomes U+FFFD.
 

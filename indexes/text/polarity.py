@@ -118,6 +118,17 @@ def read_yes_no(claim: str, question: str) -> bool | None:
     return says
 
 
+def denies_something(text: str) -> bool:
+    """Tell whether a text denies or forbids something.
+
+    >>> denies_something("Dogs are not let in."), denies_something("谢绝自带酒水")
+    (True, True)
+    >>> denies_something("Dogs are welcome.")
+    False
+    """
+    return has_negation(text) or bool(_FORBIDS.search(normalise_text(text)))
+
+
 def denies_question(text: str, question: str) -> bool | None:
     """Tell whether a text denies what a question asks; None where that cannot be told.
 

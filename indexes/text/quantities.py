@@ -39,7 +39,7 @@ permille 1 ‰ per\\smille
 eur 1 eur euros? € 欧元
 usd 1 usd dollars? us\\$ \\$ 美元 美金
 gbp 1 gbp pounds? £ 英镑
-cny 1 cny rmb yuan 人民币 元 块钱 块
+cny 1 cny rmb yuan 人民币 元 块钱 块(?!儿)
 jpy 1 jpy yen 日元
 chf 1 chf francs? 法郎
 nok 1 nok kroner 克朗
@@ -111,7 +111,7 @@ _DATE = re.compile(
     r"(?<!\d)(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})(?!\d)"
     r"|(?:(?P<y2>(?:19|20)\d\d) ?年 ?)?(?<!\d)(?P<m2>\d{1,2}) ?月 ?(?:(?P<d2>\d{1,2}) ?[日号])?"
     r"|(?P<y5>(?:19|20)\d\d) ?年"
-    rf"|(?<![a-z])(?P<d3>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m3>{_M})\b\.?"
+    rf"|(?<![a-z0-9])(?P<d3>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m3>{_M})\b\.?"
     r"(?:,? (?P<y3>(?:19|20)\d\d))?"
     rf"|(?<![a-z])(?P<m4>{_M})\b\.? (?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b"
     r"(?:,? (?P<y4>(?:19|20)\d\d))?"

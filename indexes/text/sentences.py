@@ -84,7 +84,12 @@ def split_sentences(text: str) -> list[Span]:
     return spans
 
 
-def _text_width(text: str) -> int:
+def text_width(text: str) -> int:
+    """Return how many columns a text takes: a Han character two.
+
+    >>> text_width("退款 ok")
+    7
+    """
     return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
 
 
@@ -114,7 +119,7 @@ def _split_at_breaks(text: str, lines: list[Span]) -> Iterator[Span]:
     if not lines:
         return
     words = [text[a:b] for a, b in lines]
-    widths = list(map(_text_width, words))
+    widths = list(map(text_width, words))
     even = EVEN_SHARE * max(widths) if len(lines) > 2 else max(widths) + 1  # noqa: PLR2004 (two lines have no pattern)
     start = lines[0][0]
     for i, (line, after) in enumerate(pairwise(words)):
@@ -137,7 +142,7 @@ def _continues_line(line: str, after: str, *, filled: bool) -> bool:
 
 def _split_unit(text: str, start: int, end: int) -> Iterator[Span]:
     unit = text[start:end]
-    if _ROW.match(unit) and "\n" not in unit and _text_width(unit) <= ROW_COLUMNS:
+    if _ROW.match(unit) and "\n" not in unit and text_width(unit) <= ROW_COLUMNS:
         yield from _trim_span(text, start, end)
         return
     cut = 0
@@ -187,12 +192,12 @@ def _full_stop_ends(before: str, first: str, *, whole: bool) -> bool:
 
 def _split_clauses(text: str, start: int, end: int) -> Iterator[Span]:
     """Split a sentence that is too long to be quoted at its semicolons."""
-    if end - start <= LONG_SENTENCE // 2 or _text_width(text[start:end]) <= LONG_SENTENCE:
+    if end - start <= LONG_SENTENCE // 2 or text_width(text[start:end]) <= LONG_SENTENCE:
         yield from _trim_span(text, start, end)
         return
     cut = start
     for match in _SOFT.finditer(text, start, end):
-        if _text_width(text[cut : match.end()]) >= LONG_SENTENCE // 8 and end - match.end() > 0:
+        if text_width(text[cut : match.end()]) >= LONG_SENTENCE // 8 and end - match.end() > 0:
             yield from _trim_span(text, cut, match.end())
             cut = match.end()
     yield from _trim_span(text, cut, end)

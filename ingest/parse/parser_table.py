@@ -27,7 +27,7 @@ class ParserRow:
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 
 PARSER_TABLE: dict[str, ParserRow] = {
-    "text/csv": ParserRow("data.delimited", 1),
+    "text/csv": ParserRow("data.delimited", 2),
     "text/html": ParserRow("markup.html", 1),
     "text/markdown": ParserRow("markup.markdown", 1),
     "text/plain": ParserRow("plain_text", 1),

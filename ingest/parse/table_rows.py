@@ -13,6 +13,7 @@ LONGEST_LABEL = 80  # characters of a column's name
 LONGEST_REPEATED_CELL = 100  # characters of a cell that is said again in each row it spans
 # Characters of another column's value that is worth saying beside an answer.
 LONGEST_EXTRA_CELL = 120
+MOST_TITLE_ROWS = 8  # above a table
 HEADER_SAMPLE = 50  # rows looked at to tell a header from data
 
 _QUESTIONS = (
@@ -102,6 +103,28 @@ def find_faq_columns(header: TableRow) -> tuple[int, int] | None:
     question = next((n for n, name in enumerate(names) if name in _QUESTION_COLUMNS), None)
     answer = next((n for n, name in enumerate(names) if name in _ANSWER_COLUMNS), None)
     return None if question is None or answer is None else (question, answer)
+
+
+def count_title_rows(rows: Sequence[TableRow]) -> int:
+    """Count the rows above a table that say what it is, blank ones included.
+
+    They have at most half as many cells as the table, or fewer and a blank row below them. rows:
+    the first ones of a sheet. 0 where what follows does not read like a header.
+
+    >>> count_title_rows([["Rates 2026"], ["Zone", "Price"], ["A", "9.90"]])
+    1
+    >>> count_title_rows([["Zone", "Price"], ["A", "9.90"]]), count_title_rows([["a"], ["b"]])
+    (0, 0)
+    """
+    counts = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    widest = max(counts, default=0)
+    if widest < 2:  # noqa: PLR2004 (one column is no table)
+        return 0
+    full = counts.index(widest)
+    blank = max((n for n in range(min(full, MOST_TITLE_ROWS)) if not counts[n]), default=-1)
+    sparse = next(n for n, count in enumerate(counts) if count > widest // 2)
+    titles = max(blank + 1, sparse)
+    return titles if titles <= MOST_TITLE_ROWS and guess_header(rows[titles:]) else 0
 
 
 def guess_header(rows: Sequence[TableRow]) -> TableRow:

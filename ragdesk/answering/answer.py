@@ -78,6 +78,20 @@ class Citation:
     ]
     end: int
     quote: str
+    question: Annotated[
+        str | None,
+        Field(
+            description="Of the FAQ entry that the quote is out of.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
+    columns: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            description="Of a table row or cell: the names of its columns.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
 
 
 class Outcome(StrEnum):
@@ -86,6 +100,23 @@ class Outcome(StrEnum):
     UNSUPPORTED = "unsupported"
     CLARIFY = "clarify"
     HANDED_OVER = "handed_over"
+
+
+class AnswerReason(StrEnum):
+    """Why an answer is not a plain one. Clients tell them apart: none is renamed or dropped."""
+
+    NO_PASSAGE = "no_passage"
+    NEAR_MISS = "near_miss"
+    OUT_OF_SCOPE = "out_of_scope"
+    GREETING = "greeting"
+    THANKS = "thanks"
+    GOODBYE = "goodbye"
+    WANTS_PERSON = "wants_person"
+    COMPLAINT = "complaint"
+    SAFETY = "safety"
+    NEEDS_ACCOUNT = "needs_account"
+    AMBIGUOUS = "ambiguous"
+    UNSUPPORTED = "unsupported"
 
 
 class ClaimVerdict(StrEnum):
@@ -117,6 +148,23 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepLink:
+    """A place to go on from: a document of the collection, or an address outside of it."""
+
+    title: str
+    uri: Annotated[str | None, Field(description="Of a document of the collection.")] = None
+    href: Annotated[str | None, Field(description="An address: http, https, mailto or tel.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What to do where an answer does not help, or does not suffice."""
+
+    text: str
+    links: tuple[StepLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer from the documents: its words, and everything that they rest on."""
 
@@ -130,6 +178,12 @@ class Answer:
     passages: tuple[RankedPassage, ...]
     choices: Annotated[
         tuple[Choice, ...], Field(description="What may be meant, if the outcome is clarify.")
+    ]
+    reason: Annotated[
+        AnswerReason | None, Field(description="Why this is no plain answer; null where it is one.")
+    ]
+    next_step: Annotated[
+        NextStep | None, Field(description="What to do then, in the question's language.")
     ]
     collection: str
     generation: int

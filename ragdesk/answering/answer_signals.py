@@ -18,8 +18,9 @@ from ragdesk.answering.retrieval.passage_words import SentenceWords, analyze_sen
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 # Raised by hand where a signal, here or in ``retrieve``, means something else than before: a
-# calibration that was fitted to another meaning is set aside. 2: cosines are normalised ones.
-SIGNALS_VERSION = 2
+# calibration that was fitted to another meaning is set aside. 2: cosines are normalised ones. 3:
+# the likelihood is that of a right answer, and a reader has read the units.
+SIGNALS_VERSION = 3
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
 ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
 MIN_OWN_WORDS = (
@@ -53,7 +54,11 @@ def add_answer_signals(retrieval: Retrieval, embedder: Embedder) -> Retrieval:
     holds; that passages hold on average. told, told_all: the same of sentences that say something
     of their own and of the kind asked for; the mean over eight documents. meant: similarity of
     the best of a few sentences. both: the best mean of a sentence's similarity and its words.
+    The parts of a question get theirs too.
     """
+    if retrieval.parts:
+        parts = tuple(add_answer_signals(part, embedder) for part in retrieval.parts)
+        retrieval = replace(retrieval, parts=parts)
     lines = [
         _PassageSentence(p, sentence)
         for p in retrieval.passages

@@ -1,8 +1,8 @@
 """The state of an answer being written: text, claims, citations, and why it stopped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
-from ragdesk.answering.answer import Choice, Citation, Claim
+from ragdesk.answering.answer import AnswerReason, Choice, Citation, Claim
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.writing.citations import cite_statement, format_claim
 from ragdesk.answering.writing.writer import Writer
@@ -14,8 +14,9 @@ class AnswerState:
     """The answer written so far, its writer, and the reason where it was not the usual one.
 
     last_text: the words that the last statement added. is_open: a statement was begun and not
-    ended.
-    choices: what the question may mean; then nothing is claimed.
+    ended. denied: the writer says that no passage answers the question.
+    choices: what the question may mean; then nothing is claimed. turn: why no question was asked;
+    None where one was. is_quoted: the writer's statements were chosen already.
     """
 
     writer: Writer
@@ -24,10 +25,19 @@ class AnswerState:
     last_text: str = ""
     is_open: bool = False
     refused: bool = False
+    denied: bool = False
     withheld: int = 0
     claims: list[Claim] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     choices: tuple[Choice, ...] = ()
+    turn: AnswerReason | None = None
+    is_quoted: bool = False
+
+    def begin_anew(self, writer: Writer, reason: str) -> None:
+        """Begin with another writer, whatever was written; why no question was asked stays."""
+        fresh = AnswerState(writer, reason, withheld=self.withheld, turn=self.turn)
+        for part in fields(self):
+            setattr(self, part.name, getattr(fresh, part.name))
 
     def begin_statement(self, words: str) -> str:
         """Send some words of a statement before it is whole."""
@@ -50,7 +60,7 @@ class AnswerState:
 
     def take_note(self, note: WriterNote, *, degrade: bool) -> None:
         """Apply a writer's note. Raises EngineFailed where nothing it wrote may be sent."""
-        self.withheld = note.withheld
+        self.withheld, self.denied = note.withheld, not note.answerable
         if note.reason != "unsupported":
             self.reason = note.reason
         elif degrade:

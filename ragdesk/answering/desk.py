@@ -1,4 +1,4 @@
-"""A question's way: rewrite, retrieve and rerank, clarify, write, cite, decide.
+"""A question's way: is it one, rewrite, retrieve and rerank, clarify, write, cite, decide.
 
 Read this file first. Each step is one name, and each step's file bears that name. Streaming is
 the only path; ``ask`` waits for its end. What computes runs in a thread, so that one question
@@ -7,14 +7,15 @@ never holds up another one's stream.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ragdesk.answering.answer import (
     Answer,
     AnswerEvent,
+    AnswerReason,
     Choice,
     ClaimChecked,
     ClaimVerdict,
@@ -29,7 +30,8 @@ from ragdesk.answering.answer import (
 from ragdesk.answering.answer_signals import add_answer_signals, describe_signal_versions
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
-from ragdesk.answering.clarify import ClarifyOptions, find_choices
+from ragdesk.answering.clarify import ClarifyOptions, find_choices, name_trouble
+from ragdesk.answering.contact import Contact
 from ragdesk.answering.decision import DecideOptions, answer_likelihood, decide_outcome
 from ragdesk.answering.follow_up import (
     STANDALONE_LIKELIHOOD,
@@ -37,19 +39,30 @@ from ragdesk.answering.follow_up import (
     refers_back,
     rewrite_question,
 )
+from ragdesk.answering.follow_up_guard import admits_statement, guard_follow_up
 from ragdesk.answering.messages import (
     NO_ANSWER_TEXT,
+    TURN_TEXTS,
     UNSUPPORTED_TEXT,
     format_choices,
     localise_text,
 )
-from ragdesk.answering.reading.sentence_extractor import ExtractOptions, SentenceExtractor
+from ragdesk.answering.next_steps import find_reason, suggest_next_step
+from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
+from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
+from ragdesk.answering.reading.unit_scores import ExtractOptions
+from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
+from ragdesk.answering.retrieval.query_memory import QueryMemory
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
-from ragdesk.answering.retrieval.retrieval_result import Retrieval
+from ragdesk.answering.retrieval.retrieval_result import Retrieval, skip_retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.answering.turns.safety_search import QuoteWriter, search_instructions
+from ragdesk.answering.turns.turn_kind import TurnKind
+from ragdesk.answering.turns.turn_recognition import TurnOptions, recognise_turn
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import EngineFailed
@@ -87,9 +100,12 @@ class Desk:
 
     writer: who writes the answer; the documents' own sentences, chosen by ``extract``, where none
     is given. calibration: when to answer, as fitted on this collection; it goes before
-    ``decide.floor`` while words find passages, as its promise was fitted with them. degrade:
-    extraction steps in when the writer fails. refuse: one unsupported sentence makes the answer
-    unsupported.
+    ``decide.floor`` while words find passages, as its promise was fitted with them. Where a model
+    writes, the likelihood is still its own, and ``decide.model_floor`` the bound. contact: whom
+    people may turn to where there is no answer. degrade: extraction steps in when the writer
+    fails. reader: reads the best units of the passages before it is decided whether to answer;
+    None where there is none. english: compares English
+    sentences. refuse: one unsupported sentence makes the answer unsupported.
     """
 
     retrieve: Retriever
@@ -99,8 +115,13 @@ class Desk:
     clarify: ClarifyOptions = field(default_factory=ClarifyOptions)
     writer: Writer | None = None
     calibration: Calibration | None = None
+    contact: Contact = field(default_factory=Contact)
+    turns: TurnOptions = field(default_factory=TurnOptions)
     degrade: bool = True
     refuse: bool = False
+    reader: UnitReader | None = None
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
+    english: EnglishComparer | None = None
 
     async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question, and tell each step as it happens. Ends with Done.
@@ -108,57 +129,46 @@ class Desk:
         Raises Overloaded before anything is told, and EngineFailed when a model fails after
         some of its words were told.
         """
-        async with aclosing(self._run_steps(question, streaming=True)) as events:
+        async with aclosing(self._remember_query().run_steps(question, streaming=True)) as events:
             async for event in events:
                 yield event
 
     async def ask(self, question: Question) -> Answer:
         """Answer a question, all at once."""
-        async with aclosing(self._run_steps(question, streaming=False)) as events:
+        async with aclosing(self._remember_query().run_steps(question, streaming=False)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     return event.answer
         raise AssertionError("a stream ends with Done")
 
-    async def _run_steps(
+    async def run_steps(
         self, question: Question, *, streaming: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Run the steps. streaming: words are sent as they come, and cannot be taken back."""
         clock, writer = StepClock(), self._choose_writer()
         writer.admit()
         original_analysis = await run_in_thread(analyze_question, question.text)
-        analysis = original_analysis
-        if question.history:
-            with clock.measure_step("rewrite"):
-                analysis = await self.resolve_follow_up(question, original_analysis)
-        with clock.measure_step("retrieve"):
-            retrieval = await run_in_thread(self.retrieve, question, analysis)
-        if retrieval.rerank_seconds is not None:
-            clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
+        with clock.measure_step("turns"):
+            kind = await run_in_thread(
+                recognise_turn, original_analysis.text, self.retrieve.embedder, self.turns
+            )
+        if not kind.needs_documents:
+            for event in self._answer_turn(question, original_analysis, kind, clock):
+                yield event
+            return
+        state = AnswerState(writer)
+        retrieval = await self._find_passages(question, original_analysis, kind, state, clock)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
-        if self._valid_calibration or question.explain:
-            with clock.measure_step("assess"):
-                retrieval = await run_in_thread(
-                    add_answer_signals, retrieval, self.retrieve.embedder
-                )
-
-        state = AnswerState(writer)
-        state.choices = self._find_choices(question, original_analysis, retrieval)
+        retrieval = await self._read_passages(question, retrieval, clock)
+        if kind is TurnKind.QUESTION:
+            state.choices = self._find_choices(question, original_analysis, retrieval)
+        is_written = not state.choices and self._may_write(retrieval)
         with clock.measure_step("generate"):
-            if not state.choices and self._is_answerable(retrieval):
-                try:
-                    async with aclosing(self._write_answer(state, question, retrieval)) as events:
-                        async for event in events:
-                            yield event
-                except EngineFailed as error:
-                    if not self.degrade or (state.text and streaming):
-                        raise
-                    log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
-                    state = AnswerState(
-                        self._extractive_writer(), error.reason, withheld=state.withheld
-                    )
-                    async for event in self._write_answer(state, question, retrieval):
+            if state.is_quoted or (kind is TurnKind.QUESTION and is_written):
+                events = self._write_or_degrade(state, question, retrieval, streaming=streaming)
+                async with aclosing(events):
+                    async for event in events:
                         yield event
         if all(claim.verdict is ClaimVerdict.NO_CLAIM for claim in state.claims):
             words = _claimless_text(state, retrieval.analysis.language)
@@ -168,6 +178,71 @@ class Desk:
             state.text = f"{state.text}{separator}{words}" if streaming else words
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
+
+    async def _find_passages(
+        self,
+        question: Question,
+        original_analysis: QuestionAnalysis,
+        kind: TurnKind,
+        state: AnswerState,
+        clock: StepClock,
+    ) -> Retrieval:
+        """Make a follow-up stand alone, and retrieve; after an accident what to do comes first."""
+        analysis = name_trouble(original_analysis)
+        if question.history:
+            with clock.measure_step("rewrite"):
+                analysis = await self.resolve_follow_up(question, original_analysis)
+        with clock.measure_step("retrieve"):
+            retrieval = await run_in_thread(
+                retrieve_parts, self.retrieve, question, analysis, answer_likelihood
+            )
+            if kind is TurnKind.SAFETY:
+                retrieval = await run_in_thread(self._put_safety_first, question, retrieval, state)
+        if retrieval.rerank_seconds is not None:
+            clock.split_step("retrieve", "rerank", retrieval.rerank_seconds)
+        return guard_follow_up(retrieval, question, original_analysis, self.retrieve)
+
+    async def _read_passages(
+        self, question: Question, retrieval: Retrieval, clock: StepClock
+    ) -> Retrieval:
+        """Read what was retrieved: with the reader, and for the signals of a calibration."""
+        with clock.measure_step("read"):
+            retrieval = await run_in_thread(self._make_extractor().read_passages, retrieval)
+        if self._valid_calibration or question.explain:
+            with clock.measure_step("assess"):
+                retrieval = await run_in_thread(
+                    add_answer_signals, retrieval, self.retrieve.embedder
+                )
+        return retrieval
+
+    def _remember_query(self) -> "Desk":
+        """Return this desk for one question, whose steps share its vector."""
+        retrieve = replace(self.retrieve, embedder=QueryMemory(self.retrieve.embedder))
+        return replace(self, retrieve=retrieve)
+
+    def _answer_turn(
+        self, question: Question, analysis: QuestionAnalysis, kind: TurnKind, clock: StepClock
+    ) -> Iterator[AnswerEvent]:
+        """Answer a turn that asks the documents nothing: nothing is looked for."""
+        state = AnswerState(self._extractive_writer(), turn=kind.reason)
+        state.text = _claimless_text(state, analysis.language)
+        yield PassagesReady(())
+        yield TextDelta(state.text)
+        yield Done(self._build_answer(question, skip_retrieval(analysis), (), state, clock))
+
+    def _put_safety_first(
+        self, question: Question, retrieval: Retrieval, state: AnswerState
+    ) -> Retrieval:
+        """Begin the answer to an accident: with what the documents say to do, if they do."""
+        retrieval, statements = search_instructions(self.retrieve, question, retrieval)
+        state.turn, state.is_quoted = AnswerReason.SAFETY, bool(statements)
+        if statements:
+            state.writer = QuoteWriter(statements, self.retrieve.embedder.card.name)
+        return retrieval
+
+    def _may_answer(self, state: AnswerState, retrieval: Retrieval) -> bool:
+        """Tell whether to write. In an accident nothing but what to do is quoted."""
+        return state.is_quoted if state.turn else self._is_answerable(retrieval)
 
     async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
@@ -184,10 +259,31 @@ class Desk:
         idf = partial(index.idf, mask=index.make_mask(question.where))
         return await rewrite_question(analysis, question.history, idf, model)
 
+    async def _write_or_degrade(
+        self, state: AnswerState, question: Question, retrieval: Retrieval, *, streaming: bool
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Write; where a model fails, begin anew in the documents' words. Raises EngineFailed."""
+        try:
+            async with aclosing(self._write_answer(state, question, retrieval)) as events:
+                async for event in events:
+                    yield event
+        except EngineFailed as error:
+            if not self.degrade or (state.text and streaming):
+                raise
+            log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
+            state.begin_anew(self._extractive_writer(), error.reason)
+            async for event in self._write_answer(state, question, retrieval):
+                yield event
+
     async def _write_answer(
         self, state: AnswerState, question: Question, retrieval: Retrieval
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Run a writer, and turn its parts into events."""
+        """Run a writer, and turn its parts into events.
+
+        Extraction steps in for a model only where it would have been asked itself.
+        """
+        if state.reason and not self._is_answerable(retrieval):
+            return
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -195,7 +291,7 @@ class Desk:
                         yield TextDelta(state.begin_statement(part))
                     case WriterNote():
                         state.take_note(part, degrade=self.degrade and not self.refuse)
-                    case Statement():
+                    case Statement() if self._may_say(part, state, retrieval):
                         claim, new_citations = state.add_statement(part)
                         yield TextDelta(state.last_text)
                         yield ClaimChecked(
@@ -205,15 +301,28 @@ class Desk:
                             citations=new_citations,
                         )
 
+    def _may_say(self, statement: Statement, state: AnswerState, retrieval: Retrieval) -> bool:
+        """Tell whether a language model's statement may answer a follow-up, or was sent already."""
+        is_model = state.writer is self.writer
+        return not is_model or state.is_open or admits_statement(retrieval, statement)
+
     def _find_choices(
         self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
     ) -> tuple[Choice, ...]:
         """Return the possible meanings of a question, where passages split between products."""
-        if answer_likelihood(retrieval.signals) < self.clarify.floor and not self._is_answerable(
-            retrieval
-        ):
-            return ()
-        return find_choices(question, analysis, retrieval, self.clarify)
+        is_likely = answer_likelihood(
+            retrieval.signals
+        ) >= self.clarify.floor or self._is_answerable(retrieval)
+        return find_choices(question, analysis, retrieval, self.clarify, is_likely=is_likely)
+
+    def _may_write(self, retrieval: Retrieval) -> bool:
+        """Tell whether a writer is asked: a model in all cases but hopeless ones."""
+        if self.writer is None:
+            return self._is_answerable(retrieval)
+        likelihood = self._calibrated_confidence(retrieval)
+        if likelihood is None:
+            likelihood = answer_likelihood(retrieval.signals)
+        return bool(retrieval.passages) and likelihood >= self.decide.model_floor
 
     def _is_answerable(self, retrieval: Retrieval) -> bool:
         """Tell whether to answer: by what was calibrated, else by the floor that is set."""
@@ -240,13 +349,20 @@ class Desk:
         return self.writer or self._extractive_writer()
 
     def _extractive_writer(self) -> Writer:
-        extract = SentenceExtractor(
+        extract = self._make_extractor()
+        return ExtractiveWriter(extract, extract.embedder.card.name)
+
+    def _make_extractor(self) -> SentenceExtractor:
+        return SentenceExtractor(
             embedder=self.retrieve.embedder,
             document_text=self.retrieve.index.read_text_by_id,
             context_chunks=self.retrieve.context_chunks,
+            is_answerable=self._is_answerable,
             options=self.extract,
+            reader=self.reader,
+            reading=self.reading,
+            english=self.english,
         )
-        return ExtractiveWriter(extract, extract.embedder.card.name)
 
     def _build_answer(
         self,
@@ -258,11 +374,14 @@ class Desk:
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
         degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
+        language, outcome = retrieval.analysis.language, _state_outcome(state)
+        turn = AnswerReason.NEAR_MISS if state.denied and state.turn is None else state.turn
+        reason = find_reason(outcome, passages, retrieval.signals, turn)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
-            language=retrieval.analysis.language,
-            outcome=_state_outcome(state),
+            language=language,
+            outcome=outcome,
             text=state.text,
             collection=self.collection,
             generation=self.retrieve.index.generation,
@@ -275,6 +394,8 @@ class Desk:
             citations=tuple(state.citations),
             passages=passages,
             choices=state.choices,
+            reason=reason,
+            next_step=suggest_next_step(reason, passages, self.contact, language),
             confidence=self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
@@ -288,6 +409,8 @@ def _claimless_text(state: AnswerState, language: str) -> str:
     """Return the text of an answer that claims nothing: the choices, or "not in the documents"."""
     if state.choices:
         return format_choices([choice.label for choice in state.choices], language)
+    if state.turn and not state.refused:
+        return localise_text(TURN_TEXTS[state.turn], language)
     return localise_text(UNSUPPORTED_TEXT if state.refused else NO_ANSWER_TEXT, language)
 
 

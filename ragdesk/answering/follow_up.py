@@ -13,10 +13,11 @@ from indexes.text.coverage import Idf
 from indexes.text.scripts import detect_language
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Turn
+from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.writing import prompts
-from ragdesk.answering.writing.generator import GenerateText
+from ragdesk.answering.writing.generator import GenerateText, Retraction
 from ragdesk.answering.writing.sanitize import sanitize_text
 from ragdesk.errors import EngineFailed
 
@@ -115,6 +116,8 @@ async def rewrite_question(
             standalone = None
         if standalone:
             return standalone
+    if classify_follow_up(analysis) is FollowUpKind.SELF_STANDING:
+        return analysis
     return await run_in_thread(analyze_question, carry_words_over(analysis, history, idf))
 
 
@@ -128,6 +131,7 @@ async def _rewrite_by_model(
     text = ""
     async with aclosing(generator(prompt)) as pieces:
         async for piece in pieces:
+            text = "" if isinstance(piece, Retraction) else text
             text += piece if isinstance(piece, str) else ""
             if len(text) > LONGEST_REWRITE:
                 return None

@@ -11,13 +11,16 @@ from ragdesk.answering.answer import ClaimVerdict
 class Quote:
     """A quoted span of a document, and the passage it was found in.
 
-    start, end: offsets into the document's text. text: the characters there.
+    start, end: offsets into the document's text. text: the characters there. question: of the FAQ
+    entry it is the answer of. columns: of the table row it is of, the names of its columns.
     """
 
     passage: Passage
     start: int
     end: int
     text: str
+    question: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,9 @@ class WriterNote:
     """A writer's note to the desk: why it stopped, and how many sentences it left out.
 
     reason: a code out of ``ENGINE_REASONS``. withheld: sentences that failed the check and were
-    left out.
+    left out. answerable: false where the writer says that no passage answers the question.
     """
 
     reason: str = ""
     withheld: int = 0
+    answerable: bool = True

@@ -18,8 +18,10 @@ class StepClock:
         yield
         self._steps[step] = time.perf_counter() - start
 
-    def split_step(self, step: str, part: str, seconds: float) -> None:
-        """Count seconds of a step as a step of their own."""
+    def split_step(self, step: str, part: str, seconds: float | None) -> None:
+        """Count seconds of a step as a step of their own; None where the part was left out."""
+        if seconds is None:
+            return
         self._steps[step] -= seconds
         self._steps[part] = seconds
 

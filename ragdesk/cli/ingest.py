@@ -168,6 +168,7 @@ class IngestRun:
 
         with bar(self.errors) as progress:
             report = job.run(paths, on_forecast=say_forecast, on_progress=progress, **options)
+        self.workspace.reading.prepare_models()
         self.model, self.re_embed = None, False
         self.workspace.replicate_collection(self.collection)
         if not (self.quiet and report.is_quiet):

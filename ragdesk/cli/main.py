@@ -29,6 +29,7 @@ VERBS = {
     "indexes": "List, check, merge, back up and roll back what was published.",
     "keys": "Create, list and revoke keys of the HTTP API.",
     "eval": "Measure answers, and fail a build that got worse.",
+    "tune": "Train the reader further, on your own cases.",
     "bench": "Measure how fast this machine ingests, searches and serves.",
     "doctor": "Say what is missing, and how to get it.",
     "settings": "Show every setting, and where its value comes from.",

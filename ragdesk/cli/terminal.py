@@ -44,6 +44,39 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     to.print(words)
     if answer.degraded:
         to.print(Text(f"Degraded: {answer.degraded_reason}", "yellow"))
+    _print_sources(to, answer)
+    _print_next_step(to, answer, ask)
+    if _names_sources(answer):
+        to.print()
+        to.print(Text("Closest in the documents:", "dim"))
+        places = dict.fromkeys((p.title, p.path, p.page, p.uri) for p in answer.passages)
+        for place in list(places)[:3]:
+            to.print(_format_source("  · ", *place))
+
+
+def _print_next_step(to: Console, answer: Answer, ask: str) -> None:
+    """Print what to do next: the choices say it themselves."""
+    if answer.choices:
+        to.print()
+        to.print(Text("Ask again with the one you mean:", "dim"))
+        for choice in answer.choices:
+            to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
+    elif answer.next_step:
+        to.print()
+        to.print(Text(answer.next_step.text))
+        for link in answer.next_step.links:
+            if link.href and link.title not in answer.next_step.text:
+                to.print(Text(f"  {link.title}  {link.href}", "dim"))
+
+
+def _names_sources(answer: Answer) -> bool:
+    """Tell whether the nearest places are named: not below a turn that asked for none."""
+    sources = answer.next_step.links if answer.next_step else ()
+    return answer.outcome is Outcome.NOT_FOUND and any(link.uri for link in sources)
+
+
+def _print_sources(to: Console, answer: Answer) -> None:
+    """Print each citation with what it is of, the quote underlined in its context."""
     if answer.citations:
         to.print()
     passages = {passage.chunk: passage for passage in answer.passages}
@@ -51,19 +84,13 @@ def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
         passage = passages.get(mark.chunk)
         lead = f"[{mark.number}] "
         to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
-        body, start = (passage.text, mark.start - passage.start) if passage else (mark.quote, 0)
+        if context := mark.question or " · ".join(filter(None, mark.columns or ())):
+            to.print(Text(f"    {context}", "dim"))
+        inside = passage and passage.start <= mark.start and mark.end <= passage.end
+        body, start = (
+            (passage.text, mark.start - passage.start) if passage and inside else (mark.quote, 0)
+        )
         _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
-    if answer.choices:
-        to.print()
-        to.print(Text("Ask again with the one you mean:", "dim"))
-    for choice in answer.choices:
-        to.print(Text(f"  {ask} {shlex.quote(choice.question)}"), soft_wrap=True)
-    if answer.outcome is Outcome.NOT_FOUND and answer.passages:
-        to.print()
-        to.print(Text("Closest in the documents:", "dim"))
-        places = dict.fromkeys((p.title, p.path, p.page, p.uri) for p in answer.passages)
-        for place in list(places)[:3]:
-            to.print(_format_source("  · ", *place))
 
 
 def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their order

@@ -6,14 +6,17 @@ from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import (
     Answer,
     AnswerEvent,
+    AnswerReason,
     Choice,
     Citation,
     Claim,
     ClaimChecked,
     ClaimVerdict,
     Done,
+    NextStep,
     Outcome,
     PassagesReady,
+    StepLink,
     TextDelta,
     rank_passages,
     to_json_object,
@@ -46,6 +49,8 @@ ANSWER = Answer(
     citations=(CITATION,),
     passages=PASSAGES,
     choices=(Choice(label="A", question="How long (A)", uris=("a.md",)),),
+    reason=AnswerReason.NEAR_MISS,
+    next_step=NextStep(text="Ask.", links=(StepLink(title="A", uri="a.md"),)),
     collection="default",
     generation=3,
     generator="extractive",
@@ -78,6 +83,8 @@ def test_an_answer_is_written_to_the_letter():
         '"support": 0.6667, "verdict": "partial"}], '
         f'"citations": [{CITATION_JSON}], {PASSAGES_JSON}, '
         '"choices": [{"label": "A", "question": "How long (A)", "uris": ["a.md"]}], '
+        '"reason": "near_miss", "next_step": {"text": "Ask.", "links": [{"title": "A", '
+        '"uri": "a.md", "href": null}]}, '
         '"collection": "default", "generation": 3, "generator": "extractive", "model": "none", '
         '"degraded": false, "degraded_reason": null, "withheld": 0, "confidence": null, '
         '"seconds": {"retrieve": 1.2e-05, "total": 2.0}}'

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fakes import HashEmbedder, document, publish
 
+from indexes.chunk import SearchFilter
 from indexes.index import Index
 from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta, Turn
 from ragdesk.answering.clarify import ClarifyOptions, is_vague
@@ -41,12 +42,15 @@ def desk(tmp_path_factory):
         yield Desk(retrieve=retrieve, collection="default")
 
 
-def ask(desk: Desk, text: str, *before: str) -> Answer:
+def ask(desk: Desk, text: str, *before: str, uris: tuple[str, ...] = ()) -> Answer:
     roles = ("user", "assistant")
     history = tuple(Turn(role=roles[i % 2], text=said) for i, said in enumerate(before))
 
+    where = SearchFilter(uris=frozenset(uris))
+    question = Question(text=text, history=history, where=where)
+
     async def events() -> list[object]:
-        return [event async for event in desk.stream(Question(text=text, history=history))]
+        return [event async for event in desk.stream(question)]
 
     told = asyncio.run(events())
     assert isinstance(told[-1], Done)
@@ -74,7 +78,7 @@ def test_products_that_answer_as_well_are_offered_and_a_choice_is_answered(desk,
     assert not answer.claims
     assert not answer.citations
     for choice in answer.choices:
-        chosen = ask(desk, choice.question)
+        chosen = ask(desk, choice.question, uris=choice.uris)
         assert chosen.outcome is Outcome.ANSWERED
         assert {mark.title for mark in chosen.citations} == {choice.label}
 
@@ -115,3 +119,59 @@ def test_asking_back_can_be_turned_off(desk):
 )
 def test_a_department_and_a_duty_point_at_nothing(question, wanted):
     assert is_vague(analyze_question(question)) is wanted
+
+
+TUBE = "The suction tube may be {} metres long. Drain the suction tube before winter."
+PUMPS = {
+    **{f"Pump QX-{n}.md": ("Operating manual", TUBE.format(3 * n)) for n in range(1, 5)},
+    "internal/runbook.md": (
+        "Runbook for agents — confidential",
+        "If a pump does not work, ask for the invoice.",
+    ),
+    "faults.md": ("Faults of pumps", "If the pump does not work, check the fuse."),
+    "parcels.md": ("Missing parcels", "If the tracking does not work, wait for a day."),
+}
+
+
+@pytest.fixture(scope="module")
+def pumps(tmp_path_factory):
+    embedder = QuestionlessEmbedder()
+    collection = tmp_path_factory.mktemp("pumps") / "default"
+    held = [document(uri, text, title=title, cut=200) for uri, (title, text) in PUMPS.items()]
+    publish(collection, *held, embedder=embedder)
+    with Index.open(collection, card=embedder.card) as index:
+        retrieve = Retriever(index=index, embedder=embedder)
+        yield Desk(retrieve=retrieve, collection="default")
+
+
+def test_papers_of_several_products_that_answer_differently_are_offered_by_their_names(pumps):
+    answer = ask(pumps, "How long may the suction tube be?")
+
+    assert answer.outcome is Outcome.CLARIFY
+    assert len(answer.choices) == 3  # of four
+    assert {choice.label for choice in answer.choices} < {f"Pump QX-{n}" for n in range(1, 5)}
+    chosen = ask(pumps, "The QX-2", "How long may the suction tube be?", answer.text)
+    assert chosen.outcome is Outcome.ANSWERED
+    assert "6 metres" in chosen.text
+    assert "3 metres" not in chosen.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["How long may the suction tube of the QX-3 be?", "Which pump has the longest suction tube?"],
+)
+def test_a_question_that_names_its_product_or_wants_them_all_is_not_asked_back(pumps, text):
+    assert ask(pumps, text).outcome is not Outcome.CLARIFY
+
+
+def test_what_all_papers_say_alike_is_answered(pumps):
+    assert "before winter" in ask(pumps, "When do I drain the suction tube?").text
+
+
+def test_a_complaint_that_names_nothing_is_asked_back_without_internal_titles(pumps):
+    answer = ask(pumps, "It doesn't work")
+
+    assert answer.outcome is Outcome.CLARIFY
+    assert {choice.label for choice in answer.choices} >= {"Faults of pumps", "Missing parcels"}
+    assert "runbook" not in answer.text
+    assert len(answer.choices) <= 3

@@ -140,3 +140,80 @@ def test_the_interval_of_a_figure_narrows_with_more_cases(name):
     if wide.ci_high == wide.ci_low:
         pytest.skip("all cases agree")
     assert narrow.ci_high - narrow.ci_low < wide.ci_high - wide.ci_low
+
+
+def answer_of(case, *, claims, cited, text=""):
+    """Answer a case with these claims, which cite quotes by number."""
+    return Trial(
+        case=case.id,
+        asked="-",
+        reply={
+            "text": text or " ".join(words for words, _, _ in claims),
+            "outcome": "answered",
+            "claims": [
+                {"text": words, "citations": numbers, "verdict": verdict}
+                for words, numbers, verdict in claims
+            ],
+            "citations": cited,
+            "passages": [],
+        },
+    )
+
+
+def cite(number, uri, quote):
+    start = HELD[uri].index(quote)
+    return {
+        "number": number,
+        "uri": uri,
+        "quote": quote,
+        "start": start,
+        "end": start + len(quote),
+    }
+
+
+def score(case, answer):
+    return measure.score_cases([case], {case.id: answer}, PLACES)[0].scores
+
+
+def test_a_statement_off_the_evidence_stands_beside_a_right_answer():
+    case = ASKED[0]
+    evidence_quote = case.evidence[0]
+    uri, quote = evidence_quote.uri, evidence_quote.quote
+    off = next(s for s in HELD[uri].split(". ") if s.rstrip(".") not in quote)
+    cited = [cite(1, uri, quote), cite(2, uri, off)]
+    alone = answer_of(case, claims=[(quote, [1], "supported")], cited=cited)
+    more = answer_of(case, claims=[(quote, [1], "supported"), (off, [2], "supported")], cited=cited)
+    note = answer_of(
+        case, claims=[(quote, [1], "supported"), ("And 4 more there.", [], "no_claim")], cited=cited
+    )
+    assert [score(case, a)["beside"].value for a in (alone, more, note)] == [0.0, 1.0, 0.0]
+    assert score(case, alone)["answer_length"].value == len(quote)
+
+
+def test_shares_of_all_answerable_cases_count_the_refused_ones():
+    case = ASKED[0]
+    quote = case.evidence[0].quote
+    cited = [cite(1, case.evidence[0].uri, quote)]
+    right = answer_of(case, claims=[(quote, [1], "supported")], cited=cited)
+    refused = Trial(case=case.id, asked="-", reply={"text": "Unknown.", "outcome": "not_found"})
+    wrong = answer_of(case, claims=[("Nothing of it.", [1], "supported")], cited=cited)
+    shares = [
+        (s["answered_right"].value, s["answered_wrong"].value)
+        for s in (score(case, answer) for answer in (right, refused, wrong))
+    ]
+    assert shares == [(1.0, 0.0), (0.0, 0.0), (0.0, 1.0)]
+    assert score(case, refused)["beside"].status == "skipped"
+
+
+def test_an_answer_that_says_what_it_must_not_is_not_right():
+    case = ASKED[0]
+    quote = case.evidence[0].quote
+    cited = [cite(1, case.evidence[0].uri, quote)]
+    answer = answer_of(
+        case,
+        claims=[(quote, [1], "supported")],
+        cited=cited,
+        text=f"{quote} The other one takes 99 weeks.",
+    )
+    assert score(case, answer)["right"].value == 1.0
+    assert score(replace(case, must_not_include=("99 weeks",)), answer)["right"].value == 0.0

@@ -26,6 +26,7 @@ from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.embedder_proxy import Through
 
+READER_MODEL = "multilingual-e5-small"
 SAVE_SECONDS = 60
 
 
@@ -109,6 +110,9 @@ class CollectionShelf:
         self.embedder = VectorCache(embedder, folder / "vectors" / f"{home}.npz")
         self.embedder.load()
         self.workspace = Workspace(folder / home, settings, self.embedder)
+        if embedder.card.name == READER_MODEL:  # a workspace opens none over a proxy
+            own = Workspace(folder / home, replace(settings, embed=EmbedOptions()))
+            self.workspace.reading.__dict__["reader"] = own.reading.reader
 
     def open_collection(self, name: str, source: Path) -> OpenCollection:
         """Take a folder in as the collection ``name`` as far as it changed, and open it."""

@@ -50,6 +50,12 @@ def block(results: str) -> str:
 
 def _figures(results: str) -> Iterator[tuple[str, str]]:
     known = tables(results)
+    for row in known.get("Rightness", ()):
+        if row["set"].startswith(("sample company", "customers' sets")):
+            shares = ", ".join(
+                f"{name} {_point(row[name])}" for name in ("right", "wrong", "refused")
+            )
+            yield f"answers, {row['set']}, {row['answerable']} answerable questions", shares
     for name, language in {
         "xquad-en": "right paragraph first, XQuAD English",
         "xquad-zh": "right paragraph first, XQuAD Chinese",

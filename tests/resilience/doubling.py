@@ -25,8 +25,9 @@ from ingest.parse import registry
 from ragdesk.answering.clarify import is_vague
 from ragdesk.answering.follow_up import refers_back
 from ragdesk.answering.retrieval.question_analysis import analyze_question
-from ragdesk.answering.writing.answer_decoder import MarkedDecoder, StructuredDecoder
+from ragdesk.answering.writing.answer_decoder import MarkedDecoder
 from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
+from ragdesk.answering.writing.structured_decoder import StructuredDecoder
 from ragdesk.errors import EngineFailed
 from tests.lab.results import write_section
 

@@ -6,8 +6,8 @@ import pytest
 
 from ingest.parse.mail import message
 from ingest.parse.office import docx
-from ragdesk.answering.writing.answer_decoder import StructuredDecoder
 from ragdesk.answering.writing.sanitize import sanitize_text
+from ragdesk.answering.writing.structured_decoder import StructuredDecoder
 from ragdesk.errors import EngineFailed
 from tests.resilience.doubling import ANSWERS, DOCUMENTS, measure, nested_boxes, office, slow
 

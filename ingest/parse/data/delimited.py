@@ -5,7 +5,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import PurePosixPath
 
 from ingest.document import Document
@@ -23,9 +23,17 @@ LONGEST_CELL = 131_072  # characters; the limit of Python's own reader
 def parse(body: bytes, uri: str) -> Document:
     """Read a table. Raises Unreadable without text, with a giant cell or an open quote."""
     text = text_encoding.decode_text(body)
-    delimiter = find_delimiter(text) or ","
+    rows = _read_strictly(text, find_delimiter(text) or ",")
     builder = DocumentBuilder()
-    table_rows.write_table(builder, _read_strictly(text, delimiter))
+    sample = list(islice(rows, table_rows.HEADER_SAMPLE))
+    titles = table_rows.count_title_rows(sample)
+    for row in sample[:titles]:
+        words = ", ".join(filter(None, map(str.strip, row)))
+        if builder.path or not words:
+            builder.add_paragraph(words)
+        else:
+            builder.add_heading(1, words)  # it leads the rows, so that they are found by it
+    table_rows.write_table(builder, chain(sample[titles:], rows))
     return builder.build_document(title=PurePosixPath(uri).stem, media_type=CSV_TYPE)
 
 

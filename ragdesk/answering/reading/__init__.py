@@ -1,4 +1,4 @@
-"""Answers in the documents' own sentences.
+"""Answers in the documents' own words.
 
-Read sentence_extractor.py first; quote_units.py says where a quote begins and ends.
+Read sentence_extractor.py first, then answer_units.py: what a person would point at in a passage.
 """

@@ -64,6 +64,20 @@ def heading_words(chunk: Chunk) -> frozenset[str]:
     return _token_set(" / ".join(dict.fromkeys((chunk.title, *chunk.path, chunk.lead))))
 
 
+def describe_place(chunk: Chunk) -> str:
+    """Write where a passage stands: its document's place and title, headings, lead, question."""
+    start, end = chunk.question or (chunk.start, chunk.start)
+    question = chunk.text[start - chunk.start : end - chunk.start]
+    parts = (write_document_name(chunk), *chunk.path, chunk.lead, question)
+    return " / ".join(dict.fromkeys(parts))
+
+
+def write_document_name(chunk: Chunk) -> str:
+    """Write a document's name: its place, as it stands and in words, and its title."""
+    place = chunk.uri.rpartition(".")[0] or chunk.uri
+    return " / ".join(dict.fromkeys((place, _NAME_MARKS.sub(" ", place), chunk.title)))
+
+
 def document_name_words(chunk: Chunk) -> frozenset[str]:
     """Return the words of a document's name: its title, its folders, its file."""
     return _name_words(chunk.uri, chunk.title)

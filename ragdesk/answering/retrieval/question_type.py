@@ -134,6 +134,15 @@ class QuestionType:
         ]
         self._question_things = [_find_answers(cue, question, plain) for cue in self._cues]
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Return the kinds of thing asked for, each as the pattern of what names it.
+
+        >>> QuestionType("How long?").kinds == QuestionType("多久？").kinds != frozenset()
+        True
+        """
+        return frozenset(answer_pattern.pattern for answer_pattern, _ in self._cues)
+
     def answer_share(self, sentence: str) -> float:
         """Return the share (0..1) of the kinds asked for that a sentence names anew.
 
@@ -153,6 +162,22 @@ class QuestionType:
             for cue, known in zip(self._cues, self._question_things, strict=True)
         )
         return sum(names_answer) / len(self._cues)
+
+    def lacks_amount(self, sentence: str) -> bool:
+        """Tell whether a number or a time is asked for, and a sentence names none anew.
+
+        >>> QuestionType("How long is it valid?").lacks_amount("It is valid for 30 days.")
+        False
+        >>> QuestionType("How long is it valid?").lacks_amount("It is valid.")
+        True
+        """
+        plain = normalise_text(sentence)
+        amounts = [
+            bool(_find_answers(cue, sentence, plain) - known)
+            for cue, known in zip(self._cues, self._question_things, strict=True)
+            if cue[0].pattern in {_AMOUNT_ANSWER, _TIME_ANSWER}
+        ]
+        return bool(amounts) and not any(amounts)
 
     def count_answer_types(self, sentence: str) -> int:
         """Count the kinds of thing asked for that a sentence names.

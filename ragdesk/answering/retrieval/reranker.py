@@ -16,13 +16,16 @@ from indexes.chunk import Passage
 RERANKERS = {
     "cross-encoder": "ragdesk.answering.retrieval.cross_encoder:CrossEncoderReranker",
 }
+READER_BACKEND = "reader"
+"""The reader of units in this slot: no model is named, it is that of ``[advanced.reader]``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankOptions:
     """Whether a second model (a cross-encoder) reads the candidates and orders them anew.
 
-    backend: which kind of model it is: ``cross-encoder``.
+    backend: which kind of model it is: ``cross-encoder``, or ``reader``, the trained reader of
+    units, for which no model is named.
     model: folder of a sentence-transformers cross-encoder in safetensors. Empty: no reranking.
     depth: so many of the best candidates are read, the pool at most, before repeats are taken out
     and the ranking is cut; the others keep their places after them. Each costs a pass of the model,
@@ -34,8 +37,9 @@ class RerankOptions:
     depth: int = 24
 
     def __post_init__(self) -> None:
-        if self.backend not in RERANKERS:
-            raise ValueError(f"backend must be one of {', '.join(RERANKERS)}")
+        backends = (*RERANKERS, READER_BACKEND)
+        if self.backend not in backends:
+            raise ValueError(f"backend must be one of {', '.join(backends)}")
         if self.depth < 1:
             raise ValueError("depth must be at least 1; to rerank nothing, leave out rerank.model")
 
@@ -90,7 +94,7 @@ class RerankStep:
 
 def open_reranker(options: RerankOptions) -> Reranker | None:
     """Open the model that the options name; None when they name none. Raises ModelMissing."""
-    if not options.model:
+    if not options.model or options.backend == READER_BACKEND:
         return None
     reranker: Reranker = pkgutil.resolve_name(RERANKERS[options.backend])(options)
     return reranker

@@ -48,8 +48,8 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
 from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
 
-CONTEXT_CHUNKS = 3
-"""Chunks of its section on either side that count as the context of a chunk."""
+CONTEXT_CHUNKS = 3  # of its section, on either side
+WIDEST_GAP = 0.25  # that counts between the best passage and the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,7 @@ class Retriever:
             compared = compared if reads_without_cjk(compared) else correction.text
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
-        similarity = self._compare_question(compared, analysis.language, mask)
+        similarity = self.compare_question(compared, analysis.language, mask)
         lanes = PriorityLanes(
             self._find_named_rows(analysis, mask),
             self._find_faq_rows(term_weights, similarity, mask),
@@ -209,6 +209,7 @@ class Retriever:
             },
             duplicates={p.chunk.id: tuple(same) for p, same in groups if same},
             rerank_seconds=rerank.seconds if rerank else None,
+            named_instead=siblings.named_instead,
         )
 
     def _count_contenders(self, limit: int, rerank: RerankStep | None) -> int:
@@ -221,7 +222,7 @@ class Retriever:
         row = self.index.find_row(passage.chunk.id)
         return [] if row is None else self.index.read_chunks(self.index.list_neighbours(row, n))
 
-    def _compare_question(
+    def compare_question(
         self, text: str, language: str, mask: SearchMask
     ) -> QuestionSimilarity | None:
         """Embed a question, if the model reads it, and measure what is unrelated to it."""
@@ -480,11 +481,11 @@ def _measure_signals(
     """
     best = passages[0] if passages else None
     scores = sorted((fused_scores.get(p.chunk.id, p.score) for p in passages), reverse=True)
-    top, after, *_ = (*scores, 0.0, 0.0)
+    top, after, *_ = (*scores, *scores[:1], 0.0, 0.0)
     chunk = best.chunk if best else None
     return {
         "top": top,
-        "gap": top - after,
+        "gap": min(top - after, WIDEST_GAP),
         "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
         "focus": max(
             (best_sentence_share(term_weights, p.chunk, 0.0) for p in passages), default=0.0
@@ -495,4 +496,5 @@ def _measure_signals(
         "faq": max(lanes.faq_likeness.values(), default=0.0),
         "same_language": float(chunk is not None and chunk.language == analysis.language),
         "words": float(len(analysis.content_words)),
+        "chinese": float(analysis.language == "zh"),
     }

@@ -67,4 +67,6 @@ def _make_citation(quote: Quote, number: int) -> Citation:
         start=quote.start,
         end=quote.end,
         quote=quote.text,
+        question=quote.question or None,
+        columns=quote.columns or None,
     )

@@ -12,9 +12,9 @@ from indexes.chunk import SearchFilter
 from indexes.embedding.tokenizer import Tokenizer
 from indexes.errors import ModelMissing
 from ragdesk.answering.writing.generator import (
-    Finish,
     GenerateOptions,
     Generator,
+    WrittenPiece,
     check_generate_options,
 )
 from ragdesk.answering.writing.on_vllm import VllmGenerator, VllmOptions, require_vllm
@@ -102,18 +102,28 @@ class LlmEngine:
 
     async def generate_short(
         self, prompt: Prompt, *, within: float | None = None
-    ) -> AsyncGenerator[str | Finish, None]:
+    ) -> AsyncGenerator[WrittenPiece, None]:
         """Write a few words before the answer itself, in a place, within half of its patience.
 
-        within: seconds to the first word, if fewer. Raises EngineFailed.
+        Thoughts are turned off, and what comes all the same must be over by then, too.
+        within: seconds to the last word, if fewer. Raises EngineFailed.
         """
         most = self.options.first_seconds / 2
         async with self.reserve_slot(most if within is None else min(within, most)) as seconds_left:
-            private_prompt = replace(prompt, salt=secrets.token_hex(16))  # a talk is nobody else's
-            async with aclosing(
-                self.current_generator()(private_prompt, within=seconds_left)
-            ) as pieces:
-                async for piece in pieces:
+            # A talk is nobody else's.
+            own_prompt = replace(prompt, salt=secrets.token_hex(16), may_think=False)
+            until = asyncio.get_running_loop().time() + seconds_left
+            written = self.current_generator()(own_prompt, within=seconds_left)
+            async with aclosing(written) as pieces:
+                while True:
+                    try:
+                        async with asyncio.timeout_at(until):
+                            piece = await anext(pieces, None)
+                    except TimeoutError as error:
+                        about = "The language model took too long over a few words."
+                        raise EngineFailed("slow", about, can_retry=False) from error
+                    if piece is None:
+                        return
                     yield piece
 
     def cache_salt(self, collection: str, where: SearchFilter) -> str:
@@ -149,7 +159,7 @@ def open_llm_engine(
         count_tokens=_open_token_counter(
             ground.tokenizer or (vllm.model if _has_local_tokenizer(vllm) else "")
         ),
-        answer_tokens=generate.max_tokens,
+        answer_tokens=generate.reply_tokens(),
         sentences=generate.sentences,
         structured=generate.dialect != "plain",
         repairs=repairs,

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from indexes.errors import ModelMissing
-from ragdesk.answering.writing.generator import Finish, GenerateOptions
+from ragdesk.answering.writing.generator import Finish, GenerateOptions, WrittenPiece
+from ragdesk.answering.writing.openai_stream import StreamEvent, make_timeout_error
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.thoughts import ThoughtFilter
 from ragdesk.errors import EngineFailed
 
 
@@ -90,6 +92,7 @@ class VllmGenerator:
         if options.max_length:
             arguments["max_model_len"] = options.max_length
         self._options, self.model = generate, options.model
+        self._opens_thoughts = generate.thinking == "on"
         self._template_error, self._errors = TemplateError, (VLLMError, ValueError, RuntimeError)
         try:
             self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
@@ -103,7 +106,7 @@ class VllmGenerator:
 
     async def __call__(
         self, prompt: Prompt, *, within: float | None = None
-    ) -> AsyncGenerator[str | Finish, None]:
+    ) -> AsyncGenerator[WrittenPiece, None]:
         """Write. within: seconds to the first word. Raises EngineFailed."""
         now = asyncio.get_running_loop().time
         end = now() + self._options.total_seconds
@@ -111,21 +114,23 @@ class VllmGenerator:
         deadline, name = first, uuid.uuid4().hex
         request = await self._build_request(prompt)
         outputs = self._engine.generate(request, self._sampling_params(prompt), name)
-        finished = False
+        thoughts = ThoughtFilter(waits=self._opens_thoughts)
+        finished, stop = False, ""
         try:
             while not finished:
                 async with asyncio.timeout_at(deadline):
                     output = (await anext(outputs)).outputs[0]
+                stop = str(output.finish_reason or "")
+                finished = bool(stop)
+                for piece in thoughts.read_event(StreamEvent(output.text, stop)):
+                    yield piece
                 if output.text:
-                    yield output.text
                     deadline = min(now() + self._options.silence_seconds, end)
-                if output.finish_reason:
-                    finished = True
-                    yield Finish(str(output.finish_reason))
+            self._opens_thoughts |= thoughts.is_unopened
+            yield Finish(stop)
         except TimeoutError as error:
-            code = "slow" if deadline == first else "stalled"
-            raise EngineFailed(
-                code, "The language model took too long.", can_retry=False
+            raise make_timeout_error(
+                begun=deadline != first, thinking=deadline == end and thoughts.is_thinking
             ) from error
         except StopAsyncIteration as error:
             raise EngineFailed("truncated", "The language model broke off.") from error
@@ -151,7 +156,10 @@ class VllmGenerator:
         ]
         single_message = [{"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}]
         template = partial(
-            tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=True
+            tokenizer.apply_chat_template,
+            tokenize=False,
+            add_generation_prompt=True,
+            **self._options.template_arguments(may_think=prompt.may_think),
         )
         try:
             try:
@@ -172,7 +180,7 @@ class VllmGenerator:
 
         structured = StructuredOutputsParams(json=prompt.schema) if prompt.schema else None
         return SamplingParams(
-            max_tokens=self._options.max_tokens,
+            max_tokens=self._options.reply_tokens(may_think=prompt.may_think),
             temperature=self._options.temperature,
             structured_outputs=structured,
             output_kind=RequestOutputKind.DELTA,

@@ -2,7 +2,8 @@
 
 Only what our own schema holds is sent. Deadlines stand for reaching the server, for the first
 words, for silence between words, and for the whole; one retry happens, and only before the
-first word. Whatever goes wrong is an EngineFailed with a reason.
+first word. A thought is a sign of life and no word. Whatever goes wrong is an EngineFailed with a
+reason.
 
 What comes is foreign, whoever runs the server: every line, list and answer has a longest form, is
 cut off there before it is parsed, is asked for as it is (no content coding), and no reply sends us
@@ -17,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from ragdesk.answering.writing.generator import Finish, GenerateOptions
+from ragdesk.answering.writing.generator import Finish, GenerateOptions, WrittenPiece
 from ragdesk.answering.writing.llm_pool import LlmPool, LlmServer
 from ragdesk.answering.writing.openai_stream import (
     STREAM_CUT,
     has_content_coding,
     iter_server_events,
     make_status_error,
+    make_timeout_error,
     parse_server_event,
     read_limited_body,
 )
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.thoughts import ThoughtFilter
 from ragdesk.errors import EngineFailed
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
@@ -39,7 +42,8 @@ LONGEST_NAME = 256  # characters of a model's name
 CLOSE_HEADERS = {"Connection": "close"}
 NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 HTTP_OK = 200
-HARMLESS_REASONS = {"refused", "filtered"}  # for good: another question may be answered there
+# For good: another question may be answered there.
+HARMLESS_REASONS = {"refused", "filtered", "thoughts_only"}
 
 
 class OpenAIGenerator:
@@ -53,6 +57,8 @@ class OpenAIGenerator:
 
         self._options = options
         self._model = options.model
+        # Its chat template writes the opening tag: words wait until the thoughts are closed.
+        self._opens_thoughts = options.thinking == "on"
         headers = {"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}
         headers["Accept-Encoding"] = "identity"
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=options.running)
@@ -82,11 +88,11 @@ class OpenAIGenerator:
 
     async def __call__(
         self, prompt: Prompt, *, within: float | None = None
-    ) -> AsyncGenerator[str | Finish, None]:
+    ) -> AsyncGenerator[WrittenPiece, None]:
         """Write. within: seconds to the first word. Raises EngineFailed."""
-        now = asyncio.get_running_loop().time()
-        first = now + (self._options.first_seconds if within is None else within)
-        end = now + self._options.total_seconds
+        clock = asyncio.get_running_loop().time
+        first = clock() + (self._options.first_seconds if within is None else within)
+        end = clock() + self._options.total_seconds
         tried: set[str] = set()
         while True:
             replica, has_output = self._replicas.choose_server(tried), False
@@ -104,7 +110,7 @@ class OpenAIGenerator:
                     replica.pause(error.retry_after)
                 elif error.can_retry or error.reason not in HARMLESS_REASONS:
                     self._replicas.note_failure(replica)
-                if has_output or tried or not error.can_retry:
+                if has_output or tried or not error.can_retry or clock() >= first:
                     raise
                 tried.add(replica.url)
             else:
@@ -113,32 +119,34 @@ class OpenAIGenerator:
 
     async def _stream_pieces(
         self, replica: LlmServer, prompt: Prompt, first: float, end: float
-    ) -> AsyncGenerator[str | Finish, None]:
-        """Ask one server, and hand on what it says."""
+    ) -> AsyncGenerator[WrittenPiece, None]:
+        """Ask one server, and hand on what it says beside its thoughts."""
         import httpx  # noqa: PLC0415 - see above
 
         deadline = first
+        thoughts = ThoughtFilter(waits=self._opens_thoughts)
         try:
             async with asyncio.timeout_at(first):
                 response = await self._send_prompt(replica, prompt)
-            most = self._options.max_tokens
+            most = self._options.reply_tokens(may_think=prompt.may_think)
             async with aclosing(response), aclosing(iter_server_events(response, most)) as events:
                 clock = asyncio.get_running_loop().time
                 while True:
                     async with asyncio.timeout_at(deadline):
                         if clock() > deadline:
                             await asyncio.sleep(1)  # what lies ready would never be interrupted
-                        piece, stop = parse_server_event(await anext(events, STREAM_CUT))
-                    if piece:
+                        event = parse_server_event(await anext(events, STREAM_CUT))
+                    for piece in thoughts.read_event(event):
                         yield piece
+                    if event.text or event.thinks:
                         deadline = min(clock() + self._options.silence_seconds, end)
-                    if stop:
-                        yield Finish(stop)
+                    if event.stop:
+                        self._opens_thoughts |= thoughts.is_unopened
+                        yield Finish(event.stop)
                         return
         except TimeoutError as error:
-            code = "slow" if deadline == first else "stalled"
-            raise EngineFailed(
-                code, "The language model took too long.", can_retry=False
+            raise make_timeout_error(
+                begun=deadline != first, thinking=deadline == end and thoughts.is_thinking
             ) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise EngineFailed("unreachable", f"No language model at {replica.url}.") from error
@@ -176,7 +184,7 @@ class OpenAIGenerator:
                 {"role": "system", "content": prompt.system},
                 {"role": "user", "content": prompt.user},
             ],
-            "max_tokens": options.max_tokens,
+            "max_tokens": options.reply_tokens(may_think=prompt.may_think),
             "temperature": options.temperature,
             "stream": True,
         }
@@ -185,6 +193,8 @@ class OpenAIGenerator:
             body["response_format"] = {"type": "json_schema", "json_schema": json_schema}
         if options.dialect == "vllm" and prompt.salt:
             body["cache_salt"] = prompt.salt
+        if arguments := options.template_arguments(may_think=prompt.may_think):
+            body["chat_template_kwargs"] = arguments
         return body
 
     async def _fetch_model_name(self, replica: LlmServer) -> str:

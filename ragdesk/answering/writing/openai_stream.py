@@ -1,7 +1,7 @@
 """Read the event stream of an OpenAI-compatible server, as untrusted input with bounds."""
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_core import from_json
 
@@ -36,6 +36,20 @@ FAILED_STOPS = {"abort", "error"}
 STREAM_CUT = b""  # what stands for the end of a stream that did not say why it ends
 
 
+THOUGHT_MEMBERS = ("reasoning_content", "reasoning")  # of a delta; vLLM has both names
+
+
+class StreamEvent(NamedTuple):
+    """What an event of a stream adds: words, and why the model stopped, if it did.
+
+    thinks: it adds a thought. Thoughts themselves are not read.
+    """
+
+    text: str
+    stop: str
+    thinks: bool = False
+
+
 def make_status_error(response: "httpx.Response", url: str) -> EngineFailed:
     """Make the error of a reply that is no success, by its status."""
     status = response.status_code
@@ -49,6 +63,15 @@ def make_status_error(response: "httpx.Response", url: str) -> EngineFailed:
         about = f"{url} refused the question ({status}). See [generate] urls, model and api_key."
         return EngineFailed("refused", about, can_retry=False)
     return EngineFailed("refused", f"The language model failed ({status}).")
+
+
+def make_timeout_error(*, begun: bool, thinking: bool) -> EngineFailed:
+    """Make the error of a deadline that passed.
+
+    begun: words or thoughts had come. thinking: they were thoughts until all of the time was over.
+    """
+    code = "thoughts_only" if thinking else "stalled" if begun else "slow"
+    return EngineFailed(code, "The language model took too long.", can_retry=False)
 
 
 def has_content_coding(response: "httpx.Response") -> bool:
@@ -103,18 +126,24 @@ def _check_bound(beyond: object) -> None:
         raise EngineFailed("garbage", "The language model's reply has no end.")
 
 
-def parse_server_event(data: bytes) -> tuple[str, str]:
-    """Read an event: the words it adds, and why the model stopped, if it did."""
+def parse_server_event(data: bytes) -> StreamEvent:
+    """Read an event: the words it adds, why the model stopped, and whether it thinks.
+
+    >>> parse_server_event(b'{"choices": [{"delta": {"content": null, "reasoning": "Hm"}}]}')
+    StreamEvent(text='', stop='', thinks=True)
+    """
     if data == STREAM_CUT:
         raise EngineFailed("truncated", "The language model broke off.")
     if data == b"[DONE]":
-        return "", "stop"
+        return StreamEvent("", "stop")
     try:
         event = from_json(data)
         choices = event["choices"]
         if not choices:
-            return "", ""
-        piece = choices[0]["delta"].get("content") or ""
+            return StreamEvent("", "")
+        delta = choices[0]["delta"]
+        piece = delta.get("content") or ""
+        thinks = any(delta.get(name) for name in THOUGHT_MEMBERS)
         stop = choices[0].get("finish_reason") or ""
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise EngineFailed("garbage", "The language model sent something else.") from error
@@ -126,4 +155,4 @@ def parse_server_event(data: bytes) -> tuple[str, str]:
         raise EngineFailed("truncated", "The language model broke off.")
     if stop == "content_filter":
         raise EngineFailed("filtered", "The language model's filter stopped it.", can_retry=False)
-    return piece, stop
+    return StreamEvent(piece, stop, thinks)

@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from indexes.chunk import Passage
 from ragdesk.answering.writing import prompts
-from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.prompts import Prompt, PromptSource
 
 CountTokens = Callable[[str], int]
 BuildPrompt = Callable[
-    [str, str, Sequence[Passage], str], Prompt
+    [str, str, Sequence[PromptSource], str], Prompt
 ]  # question, language, found, salt
 SENTENCE_CHARACTERS = 500  # characters of a sentence
 TEMPLATE_TOKENS = 64  # tokens that a chat template puts around what is said
@@ -44,7 +43,7 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(latin / 3) + len(text) - latin
 
 
-def order_outside_in(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+def order_outside_in(passages: Sequence[PromptSource]) -> tuple[PromptSource, ...]:
     """Order the best first, the second best last, and so on: models read the middle worst."""
     return (*passages[::2], *reversed(passages[1::2]))
 
@@ -66,7 +65,7 @@ class PromptBuilder:
     repairs: bool = False
 
     def __call__(
-        self, question: str, language: str, passages: Sequence[Passage], salt: str = ""
+        self, question: str, language: str, passages: Sequence[PromptSource], salt: str = ""
     ) -> Prompt:
         """Write the prompt of a question from the passages found, best first.
 
@@ -82,15 +81,15 @@ class PromptBuilder:
         return Prompt(
             system=system,
             user=prompts.format_question(ordered, question, language),
-            passages=ordered,
+            passages=tuple(source.passage for source in ordered),
             schema=schema if self.structured and ordered else None,
             salt=salt,
             language=language,
         )
 
     def _select_fitting(
-        self, question: str, language: str, passages: Sequence[Passage], system: int
-    ) -> list[Passage]:
+        self, question: str, language: str, passages: Sequence[PromptSource], system: int
+    ) -> list[PromptSource]:
         question_cost = self.count_tokens(prompts.format_question((), question, language))
         free_tokens = (
             self.options.context - self.answer_tokens - TEMPLATE_TOKENS - system - question_cost
@@ -99,14 +98,14 @@ class PromptBuilder:
             free_tokens -= self.count_tokens(
                 prompts.format_repair("", "字" * SENTENCE_CHARACTERS, language)
             )
-        chosen: list[Passage] = []
+        chosen: list[PromptSource] = []
         taken: Counter[str] = Counter()
-        for passage in passages:
-            cost = self.count_tokens(prompts.format_passage(len(chosen) + 1, passage)) + 2
-            document = passage.chunk.document
+        for source in passages:
+            cost = self.count_tokens(prompts.format_passage(len(chosen) + 1, source)) + 2
+            document = source.passage.chunk.document
             if cost > free_tokens or taken[document] >= self.options.per_document:
                 continue
-            chosen.append(passage)
+            chosen.append(source)
             taken[document] += 1
             free_tokens -= cost
             if len(chosen) == self.options.passages:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from indexes.chunk import Passage
+from indexes.chunk import ALWAYS_VALID, Chunk, Passage, Validity
 from indexes.text.chat_markers import break_markers
 from indexes.text.folding import strip_invisible
 from ragdesk.answering.answer import Turn
@@ -20,8 +20,10 @@ PASSAGES_OPEN, PASSAGES_CLOSE = "<passages>", "</passages>"
 # A line that begins like a passage of its own: what follows it would be cited as that one.
 _PASSAGE_HEAD = re.compile(
     r"(?:^|(?<=[\n\r\v\f\x85\u2028\u2029]))([^\S\n\r\v\f\x85\u2028\u2029]*+)"
-    r"[\[［]([^\S\n]*+\d++[^\S\n]*+)[\]］]"
+    r"[\[［【〔〖]([^\S\n]*+\d++[^\S\n]*+)[\]］】〕〗]"
 )
+_QUESTION_LABEL = re.compile(r"\s*(?:Q|Question|问题?)\s*[:：.、]", re.IGNORECASE)
+_ANSWER_LABEL = re.compile(r"\s*(?:A|Answer|答案?)\s*[:：.、]", re.IGNORECASE)
 
 SYSTEM_PROMPT: Final = {
     "en": (
@@ -34,9 +36,12 @@ SYSTEM_PROMPT: Final = {
         "the difference between must, should and may, and every not.\n"
         "3. Write short sentences, one statement each. Cite for each sentence the numbers of the "
         "passages that state it.\n"
-        "4. Where passages contradict each other, say both, each with its own citation.\n"
+        "4. Where passages contradict each other, say both, each with its own citation and with "
+        "its version or date, if one is named.\n"
         "5. Answer in the language of the question. Write no links, images or HTML.\n"
-        "6. If the passages do not answer the question, give no sentence at all."
+        "6. A passage about another product, place, case or time than the one asked about does not "
+        "answer the question. If no passage answers it, say so in the way named below, and write "
+        "no sentence."
     ),
     "zh": (
         "你根据公司文档的编号段落回答问题。\n"
@@ -46,18 +51,32 @@ SYSTEM_PROMPT: Final = {
         "1. 只说段落中写明的内容，不补充、不猜测。\n"
         "2. 数字、单位、货币、日期、名称和条件一律照原文；“必须”“建议”“可以”和否定词不得改变。\n"
         "3. 句子要短，每句只说一件事，并给出写明这件事的段落编号。\n"
-        "4. 段落互相矛盾时，两种说法都写出，各自标注编号。\n"
+        "4. 段落互相矛盾时，两种说法都写出，各自标注编号；有版本或日期的，一并写明。\n"
         "5. 用提问的语言回答，不写链接、图片或 HTML。\n"
-        "6. 如果段落没有回答问题，就一句也不写。"
+        "6. 讲的是另一种产品、地点、情况或时间的段落，并不回答问题。"
+        "如果没有段落回答问题，就按下面的方式说明，一句也不写。"
     ),
 }
+NO_ANSWER_MARK: Final = "NO_ANSWER"  # what a model writes in plain text where no passage answers
 STRUCTURED_FORMAT: Final = {
-    "en": 'Reply with JSON: {"sentences": [{"text": "…", "citations": [1]}]}.',
-    "zh": '以 JSON 回复：{"sentences": [{"text": "…", "citations": [1]}]}。',
+    "en": (
+        'Reply with JSON: {"answerable": true, "sentences": [{"text": "…", "citations": [1]}]}. '
+        'If no passage answers the question: {"answerable": false, "sentences": []}.'
+    ),
+    "zh": (
+        '以 JSON 回复：{"answerable": true, "sentences": [{"text": "…", "citations": [1]}]}。'
+        '如果没有段落回答问题：{"answerable": false, "sentences": []}。'
+    ),
 }
 MARKED_FORMAT: Final = {
-    "en": "Write plain text and end each sentence with its passage numbers, such as [1] or [2][3].",
-    "zh": "写纯文本，每句末尾标注段落编号，例如 [1] 或 [2][3]。",
+    "en": (
+        "Write plain text and end each sentence with its passage numbers, such as [1] or [2][3]. "
+        f"If no passage answers the question, write {NO_ANSWER_MARK} and nothing else."
+    ),
+    "zh": (
+        "写纯文本，每句末尾标注段落编号，例如 [1] 或 [2][3]。"
+        f"如果没有段落回答问题，只写 {NO_ANSWER_MARK}，不写其他内容。"
+    ),
 }
 QUESTION_LABEL: Final = {"en": "Question: ", "zh": "问题："}
 REPAIR_PROMPT: Final = {
@@ -83,12 +102,21 @@ REWRITE_PROMPT: Final = {
 ROLE_LABELS: Final = {"user": "U: ", "assistant": "A: "}
 
 
+@dataclass(frozen=True, slots=True)
+class PromptSource:
+    """A passage that may stand in a prompt. validity: when its document holds."""
+
+    passage: Passage
+    validity: Validity = ALWAYS_VALID
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """The texts for a model. passages: number n of the text is ``passages[n - 1]``.
 
     schema: of the JSON to be written, or None where plain text with marks is asked for.
-    salt: separates prefix caches of askers who may see different documents.
+    salt: separates prefix caches of askers who may see different documents. may_think: the model
+    may think first, if the settings say so.
     """
 
     system: str
@@ -97,6 +125,7 @@ class Prompt:
     schema: dict[str, Any] | None = None
     salt: str = ""
     language: str = "en"
+    may_think: bool = True
 
 
 def clean_prompt_text(text: str) -> str:
@@ -120,16 +149,46 @@ def _clean_passage_text(text: str) -> str:
     return _PASSAGE_HEAD.sub(r"\1(\2)", clean_prompt_text(text))
 
 
-def format_passage(number: int, source: Passage) -> str:
-    """Write a passage with its number, where it comes from, and its words."""
-    chunk = source.chunk
+def format_passage(number: int, source: PromptSource) -> str:
+    """Write a passage with its number, where it comes from, when it holds, and its words.
+
+    Rows of a table stand below its head, and an FAQ entry is a question with its answer.
+    """
+    chunk = source.passage.chunk
     place = " › ".join(dict.fromkeys(filter(None, (chunk.title, *chunk.path))))
-    version = getattr(chunk, "version", "")
-    head = " ".join(clean_prompt_text(f"{place} ({version})" if version else place).split())
-    lead = _clean_passage_text(
-        chunk.lead.partition("\n")[2].strip()
-    )  # below the headings: a table's header
-    return "\n".join(filter(None, (f"[{number}] {head}", lead, _clean_passage_text(chunk.text))))
+    dates = "; ".join(filter(None, (chunk.version, format_validity(source.validity))))
+    head = " ".join(clean_prompt_text(f"{place} ({dates})" if dates else place).split())
+    body = map(_clean_passage_text, _split_passage(chunk))
+    return "\n".join(filter(None, (f"[{number}] {head}", *body)))
+
+
+def format_validity(validity: Validity) -> str:
+    """Write from when to when a document holds, as days; nothing for one that always does.
+
+    >>> format_validity(Validity(starts="2026-01-01T00:00:00Z", ends="2027-01-01T00:00:00Z"))
+    'valid from 2026-01-01 to before 2027-01-01'
+    """
+    starts, ends = (moment.partition("T")[0] for moment in (validity.starts, validity.ends))
+    parts = [f"from {starts}" if starts else "", f"to before {ends}" if ends else ""]
+    period = " ".join(filter(None, parts))
+    return f"valid {period}" if period else ""
+
+
+def _split_passage(chunk: Chunk) -> list[str]:
+    """Split a passage into what stands above its words, and these.
+
+    Above stand a table's head, the question of an FAQ entry, or the sentence before a list.
+    """
+    above = chunk.lead.partition("\n")[2].strip()  # below the headings
+    text = chunk.text
+    if chunk.question is not None:
+        start, end = (at - chunk.start for at in chunk.question)
+        above, text = text[start:end].strip(), f"{text[:start]}{text[end:]}".strip()
+    if chunk.kind != "faq" or not above:
+        return [above, text]
+    if not _QUESTION_LABEL.match(above):
+        above = f"Q: {above}"
+    return [above, text if _ANSWER_LABEL.match(text) or not text else f"A: {text}"]
 
 
 def format_instructions(language: str, *, structured: bool) -> str:
@@ -139,7 +198,7 @@ def format_instructions(language: str, *, structured: bool) -> str:
     return f"{rules}\n{answer_format}"
 
 
-def format_question(passages: Sequence[Passage], question: str, language: str) -> str:
+def format_question(passages: Sequence[PromptSource], question: str, language: str) -> str:
     """Write the passages and, after them, the question."""
     block = "\n\n".join(format_passage(n, source) for n, source in enumerate(passages, start=1))
     label = localise_text(QUESTION_LABEL, language)
@@ -167,7 +226,8 @@ def build_answer_schema(
 ) -> dict[str, Any]:
     """Describe the JSON of an answer: numbers outside 1..passages cannot be written.
 
-    No ``pattern`` anywhere: beside one, vLLM drops ``maxLength``.
+    Whether there is an answer comes first, so that a model decides it before it writes one. No
+    ``pattern`` anywhere: beside one, vLLM drops ``maxLength``.
     """
     numbers = {"type": "integer", "enum": list(range(1, passages + 1))}
     sentence = {
@@ -186,7 +246,10 @@ def build_answer_schema(
     }
     return {
         "type": "object",
-        "properties": {"sentences": {"type": "array", "items": sentence, "maxItems": sentences}},
-        "required": ["sentences"],
+        "properties": {
+            "answerable": {"type": "boolean"},
+            "sentences": {"type": "array", "items": sentence, "maxItems": sentences},
+        },
+        "required": ["answerable", "sentences"],
         "additionalProperties": False,
     }

@@ -99,6 +99,7 @@ function card(answer, place) {
       { type: "button", class: "card", "aria-label": label, on: { click: press } },
       el("span", { class: "card-head" }, number, el("span", { class: "card-title" }, place.title || place.uri)),
       where(place),
+      context(place),
       el("span", { class: "quote" }, brief(place.quote ?? place.text)),
     ),
   );
@@ -108,6 +109,12 @@ const brief = (text) => {
   const points = Array.from(text.trim());
   return points.length > 280 ? `${points.slice(0, 280).join("").trimEnd()}…` : points.join("");
 };
+
+// The question that a quote answers, or the columns that a row's cells stand in.
+function context(place) {
+  const words = place.question || (place.columns ?? []).filter(Boolean).join(" · ");
+  return words ? el("span", { class: "context" }, brief(words)) : null;
+}
 
 // The title opens most heading paths: it is not said twice.
 function where(place) {

@@ -6,6 +6,8 @@ import * as sources from "./sources.js";
 
 const MARK = /\[(\d{1,3})\]/;
 const CELL = " | ";
+const SOCIAL = new Set(["greeting", "thanks", "goodbye"]); // nothing was looked for, so nothing is missing
+const SAFE_HREF = /^(?:https?|mailto|tel):/;
 const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
 
 export class Turn {
@@ -94,7 +96,7 @@ export class Turn {
     this.reply.classList.add(answer.outcome);
     this.reply.removeAttribute("aria-busy");
     this.#say();
-    const note = NOTES[answer.outcome];
+    const note = SOCIAL.has(answer.reason) ? null : NOTES[answer.outcome];
     this.status.replaceWith(...(note ? [el("p", { class: "note" }, say(note))] : []));
     if (answer.degraded) {
       const why = answer.degraded_reason.startsWith("words_outdated") ? "wordsOutdated" : "degraded";
@@ -111,6 +113,7 @@ export class Turn {
     const sourced = cited || answer.passages.length;
     this.foot.replaceChildren(
       ...this.#choices(answer),
+      ...this.#next(answer),
       ...(sourced ? [el("button", { type: "button", class: "chip", on: { click: reveal } }, label)] : []),
       ...(cited && navigator.clipboard ? [this.#copy(answer)] : []), // none over plain http from elsewhere
       el("span", { class: "took" }, say("took", answer.seconds.total ?? 0)),
@@ -123,6 +126,27 @@ export class Turn {
     const press = (choice) => () => this.choose(choice);
     const buttons = answer.choices.map((choice) => el("button", { type: "button", class: "chip choice", on: { click: press(choice) } }, choice.label));
     return [el("div", { class: "choices", role: "group", "aria-label": say("clarify") }, ...buttons)];
+  }
+
+  // What to do where the answer does not help: a sentence, the nearest sources, whom to turn to.
+  #next(answer) {
+    const step = answer.next_step;
+    if (!step || answer.choices?.length) return []; // the choices are the next step
+    const links = step.links.map((link) => this.#link(answer, link)).filter(Boolean);
+    return [el("div", { class: "next" }, el("p", {}, step.text), ...(links.length ? [el("div", { class: "links" }, ...links)] : []))];
+  }
+
+  #link(answer, link) {
+    if (link.href) {
+      return SAFE_HREF.test(link.href) && el("a", { class: "chip", href: link.href, target: "_blank", rel: "noopener noreferrer" }, link.title);
+    }
+    const place = answer.passages.find((passage) => passage.uri === link.uri);
+    if (!place) return null;
+    const press = (event) => {
+      this.opened = true;
+      sources.view(answer, place, event.currentTarget);
+    };
+    return el("button", { type: "button", class: "chip", "aria-label": say("openAt", link.title), on: { click: press } }, link.title);
   }
 
   #copy(answer) {

@@ -116,7 +116,7 @@ def test_words_that_were_told_cannot_be_taken_back(desk, target):
     """A stream that breaks after its first words ends in an error, and not in another answer."""
 
     async def ask() -> None:
-        async with FaultProxy(target, after=1_200) as proxy:
+        async with FaultProxy(target, after=2_000) as proxy:
             asking = by_model(desk, proxy.url, **QUICK)
             await asking.ask(Question(text=RETURNED))
             await proxy.set("late_reset")

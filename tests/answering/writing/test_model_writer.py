@@ -33,7 +33,7 @@ from ragdesk.answering.writing.prompt_builder import (
     GroundOptions,
     PromptBuilder,
 )
-from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.prompts import Prompt, PromptSource
 from ragdesk.errors import EngineFailed
 
 ASKED = (
@@ -208,7 +208,9 @@ def test_room_is_kept_for_a_repair():
     }
     text = "Refunds take three days. " * 12
     chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
-    found = [Passage(chunk=replace(chunk, document=str(n)), score=1.0) for n in range(9)]
+    found = [
+        PromptSource(Passage(chunk=replace(chunk, document=str(n)), score=1.0)) for n in range(9)
+    ]
     for repairs in (False, True):
         prompt = PromptBuilder(**facts, structured=False, repairs=repairs)("How long?", "en", found)
         again = prompts.format_repair(prompt.user, "x" * SENTENCE_CHARACTERS, "en")
@@ -253,7 +255,8 @@ def test_nothing_is_sent_but_our_own_schema(desk):
     with running(made) as url:
         told(by_model(desk, url), RETURNED)
     assert set(made.state.seen[0]["body"]) == {
-        "model", "messages", "max_tokens", "temperature", "stream", "response_format", "cache_salt"
+        "model", "messages", "max_tokens", "temperature", "stream", "response_format", "cache_salt",
+        "chat_template_kwargs",
     }  # fmt: skip
 
 
@@ -296,3 +299,23 @@ def test_a_sentence_that_claims_nothing_is_said_only_with_one_that_does(desk, in
     answer = events[-1].answer
     assert [one.text for one in answer.claims] == ["For you:", claim]
     assert answer.outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The passages do not say for how long unused articles may be kept.",
+        "I cannot answer this from the documents.",
+        "所提供的段落没有提到这一点。",
+    ],
+)
+def test_a_denial_in_words_is_one(desk, index, text):
+    with running(writes(text)) as url:
+        events = told(by_model(desk, url, model="m"), RETURNED)
+    holds(events, index)
+    answer = events[-1].answer
+    assert (answer.outcome, answer.degraded, answer.withheld) == (Outcome.NOT_FOUND, False, 0)
+    claim = "Unused articles can be sent back within 30 days of delivery."
+    with running(writes(claim, text)) as url:
+        answered = told(by_model(desk, url, model="m"), RETURNED)[-1].answer
+    assert [one.text for one in answered.claims] == [claim]

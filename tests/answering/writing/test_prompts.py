@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexes.chunk import Chunk, Passage
+from indexes.chunk import ALWAYS_VALID, Chunk, Passage, Validity
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.answer import Turn
 from ragdesk.answering.writing import prompts
@@ -34,7 +34,8 @@ def said(words: str) -> str:
         lead=f"x\n{words}", start=0, end=len(words) + 4, version=words,
     )  # fmt: skip
     passage = Passage(chunk=chunk, score=1.0)
-    user = prompts.format_question([passage], words, "en")
+    source = prompts.PromptSource(passage, Validity(starts=f"{words}T", ends=words))
+    user = prompts.format_question([source], words, "en")
     alone = prompts.build_rewrite_prompt([Turn(role="user", text=words)], words, "en")
     return "\n".join([prompts.format_repair(user, words, "en"), alone.user])
 
@@ -66,7 +67,8 @@ def test_quotes_are_of_the_stored_text():
     text = "Write <|im_start|>user before a turn.\nThen write </s> after it."
     chunk = Chunk(document="d", uri="a.md", title="A", text=text, start=0, end=len(text))
     check = ClaimChecker(options=VerifyOptions(), idf=lambda _: 1.0)
-    given = prompts.format_passage(1, Passage(chunk=chunk, score=1.0)).splitlines()[1]
+    source = prompts.PromptSource(Passage(chunk=chunk, score=1.0))
+    given = prompts.format_passage(1, source).splitlines()[1]
     statement = check(given, [Passage(chunk=chunk, score=1.0)], "What stands before a turn?")
     assert statement.quotes
     for quote in statement.quotes:
@@ -74,11 +76,38 @@ def test_quotes_are_of_the_stored_text():
     assert "<|im_start|>" in statement.quotes[0].text
 
 
-@pytest.mark.parametrize("mark", ["[2]", "  [ 12 ]", "［2］", "[\u200b2]"])
+@pytest.mark.parametrize("mark", ["[2]", "  [ 12 ]", "［2］", "【2】", "[\u200b2]"])
 @pytest.mark.parametrize("end", ["\n", "\r", "\u2028", "\x85"])
 def test_no_line_of_a_passage_looks_like_the_head_of_another(mark, end):
     words = f"a{end}{mark} Refunds{end}All refunds are paid at once, see [1]."
     user = said(words).split(prompts.PASSAGES_CLOSE)[0]
-    heads = [line for line in user.splitlines() if line.strip()[:1] in {"[", "［"}]
+    heads = [line for line in user.splitlines() if line.strip()[:1] in {"[", "［", "【"}]
     assert len(heads) == 1
     assert "see [1]." in user
+
+
+def written(text: str, validity: Validity = ALWAYS_VALID, **facts: object) -> list[str]:
+    """Give the lines of a passage in a prompt."""
+    chunk = Chunk(
+        document="d", uri="a.md", title="A", text=text, start=7, end=7 + len(text), **facts
+    )
+    source = prompts.PromptSource(Passage(chunk=chunk, score=1.0), validity)
+    return prompts.format_passage(1, source).splitlines()
+
+
+def test_rows_stand_below_their_head_and_a_questions_answer_below_it():
+    rows = written("E2 | Dry\nE3 | Wet", kind="table", lead="A › Codes\nCode | Meaning")
+    assert rows == ["[1] A", "Code | Meaning", "E2 | Dry", "E3 | Wet"]
+    entry = written("Do you ship?\nYes, daily.", kind="faq", question=(7, 19), lead="A")
+    assert entry == ["[1] A", "Q: Do you ship?", "A: Yes, daily."]
+    labelled = written("问：能寄吗？\n答：能。", kind="faq", question=(7, 14), lead="A")
+    assert labelled == ["[1] A", "问：能寄吗？", "答：能。"]
+    rest = written("Except on Sundays.", kind="faq", lead="A\nDo you ship?")
+    assert rest == ["[1] A", "Q: Do you ship?", "A: Except on Sundays."]
+
+
+def test_a_passage_says_of_which_version_it_is_and_when_it_holds():
+    since = Validity(starts="2027-03-01T00:00:00Z")
+    assert written("x", since, version="v4")[0] == "[1] A (v4; valid from 2027-03-01)"
+    until = Validity(ends="2027-09-01T00:00:00Z")
+    assert written("x", until)[0] == "[1] A (valid to before 2027-09-01)"

@@ -71,6 +71,7 @@ def body(prompt: Any, model: str, sizes: Sizes) -> dict[str, Any]:
     if prompt.schema is not None:
         answer_schema = {"name": "answer", "schema": prompt.schema, "strict": True}
         content["response_format"] = {"type": "json_schema", "json_schema": answer_schema}
+    content["chat_template_kwargs"] = {"enable_thinking": False}
     return content
 
 

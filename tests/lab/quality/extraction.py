@@ -23,11 +23,8 @@ from indexes.index import Index
 from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import DecideOptions, answer_likelihood
-from ragdesk.answering.reading.sentence_extractor import (
-    ExtractOptions,
-    SentenceCandidate,
-    SentenceExtractor,
-)
+from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
+from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from tests.lab.open_sets import Remembering, embedder, opened, written
@@ -67,12 +64,17 @@ def taken_in(name: str, file: Path, home: Path, embed: Remembering) -> Asked:
     return Asked(name, index, tuple((case, ask(index, embed, case)) for case in cases))
 
 
-def right(candidate: SentenceCandidate, case: Case) -> bool:
+def right(candidate: ScoredUnit, case: Case) -> bool:
     """Tell whether a sentence is of the right paragraph and holds a gold answer."""
     if candidate.passage.chunk.uri not in {e.uri for e in case.evidence}:
         return False
     text = normalise_text(candidate.text)
     return any(normalise_text(answer).strip(" .。") in text for answer in case.reference)
+
+
+def best_parts(extract: SentenceExtractor, retrieval: Retrieval) -> list[ScoredUnit]:
+    """Return the two best units that are no whole list or entry."""
+    return [scored for scored in extract.rank_units(retrieval) if not scored.unit.is_whole][:2]
 
 
 def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
@@ -84,9 +86,10 @@ def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
             embedder=embed,
             document_text=part.index.read_text_by_id,
             context_chunks=around,
+            is_answerable=lambda _: True,
             options=options,
         )
-        ranked = [(case, extract.rank_sentences(retrieval)[:2]) for case, retrieval in part.pairs]
+        ranked = [(case, best_parts(extract, retrieval)) for case, retrieval in part.pairs]
         hits = [float(any(right(c, case) for c in best[:1])) for case, best in ranked]
         two = [float(any(right(c, case) for c in best)) for case, best in ranked]
         cells = (part.name, str(len(hits)), name, str(stats.estimate_mean(hits, clusters)))

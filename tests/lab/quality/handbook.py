@@ -119,7 +119,11 @@ def _saying(
     known = [(c, a) for c, a in pairs if c.answerable]
     answered = [(c, a) for c, a in known if a.outcome is Outcome.ANSWERED]
     yield "answered, of the answerable", [float(a.outcome is Outcome.ANSWERED) for _, a in known]
-    yield "cites the evidence, of the answered", [_cites(opened, c, a) for c, a in answered]
+    cites = {c.id: _cites(opened, c, a) for c, a in answered}
+    yield "cites the evidence, of the answered", [*cites.values()]
+    yield "answered on the evidence, of the answerable", [cites.get(c.id, 0.0) for c, _ in known]
+    beside = [float(c.id in cites and not cites[c.id]) for c, _ in known]
+    yield "answered off the evidence, of the answerable", beside
     for stratum in ("near_domain", "out_of_kb"):
         foreign = [a for c, a in pairs if c.stratum == stratum]
         yield f"answered, of {stratum}", [float(a.outcome is Outcome.ANSWERED) for a in foreign]

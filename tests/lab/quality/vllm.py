@@ -19,13 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes.chunk import Passage
 from ragdesk.answering.answer import Answer, ClaimVerdict, Done, Question, TextDelta
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.claim_check import VerifyOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.prompt_builder import BuildPrompt, GroundOptions
-from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.prompts import Prompt, PromptSource
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import HANDBOOK, cases
@@ -39,7 +38,7 @@ class Insisting:
     ground: BuildPrompt
 
     def __call__(
-        self, question: str, language: str, passages: Sequence[Passage], salt: str = ""
+        self, question: str, language: str, passages: Sequence[PromptSource], salt: str = ""
     ) -> Prompt:
         """Write the prompt, with a stricter schema."""
         prompt = self.ground(question, language, passages, salt)

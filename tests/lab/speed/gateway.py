@@ -26,10 +26,11 @@ import numpy as np
 
 from indexes.chunk import Passage
 from ragdesk.answering.answer import Question
-from ragdesk.answering.writing.answer_decoder import StructuredDecoder
 from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions, PromptBuilder, estimate_tokens
+from ragdesk.answering.writing.prompts import PromptSource
 from ragdesk.answering.writing.sanitize import GrowingSanitizer
+from ragdesk.answering.writing.structured_decoder import StructuredDecoder
 from ragdesk.assemble import OpenCollection
 from tests.lab.quality.handbook import cases, take_in
 from tests.lab.results import write_section
@@ -189,7 +190,8 @@ def bodies(opened: OpenCollection, questions: Sequence[str]) -> dict[str, Json]:
     made = {}
     for text in questions:
         retrieval = opened.retrieve(Question(text=text))
-        prompt = ground(text, retrieval.analysis.language, retrieval.passages)
+        sources = [PromptSource(passage) for passage in retrieval.passages]
+        prompt = ground(text, retrieval.analysis.language, sources)
         messages_ = [("system", prompt.system), ("user", prompt.user)]
         messages = [{"role": role, "content": content} for role, content in messages_]
         made[text] = {"model": "paced", "messages": messages, "stream": True}

@@ -1,0 +1,134 @@
+"""Whom people turn to where the documents do not help: as set, or as a document says.
+
+An operator writes phone, e-mail, hours or the address of a page into the settings, or names the
+document of the collection that holds them: what is not set is taken from its lines.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from indexes.text.folding import normalise_text
+from ragdesk.answering.answer import StepLink
+
+LONGEST_HOURS_LINE: Final = 160  # characters of a line that may say when somebody answers
+_URL = re.compile(r"https?://[^\s\"<>]+")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_PHONE = re.compile(r"(?<![\w.,/-])(?:\+|\(0?\d)?\d[\d ()/.-]{4,20}\d(?![\w/-]|[.,]\d)")
+_DATE = re.compile(r"(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d")
+_PHONE_CUE = re.compile(
+    r"\b(?:phone|tel|telephone|call|hotline|helpline|helpdesk|dial)\b|电话|热线|致电|拨打|座机"
+)
+_DAY = re.compile(
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:days?)?\b|\b(?:week)?days?\b|daily"
+    r"|工作日|周[一二三四五六日末]|星期[一二三四五六日天]|每[天日]|节假日"
+)
+_TIME = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2} ?[ap]\.?m\b|\d{1,2} ?[点时]|24 ?(?:hours|小时)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactOptions:
+    """Whom people can turn to: named wherever the documents do not answer.
+
+    text: a sentence of your own that goes before the rest, such as where people find you.
+    phone: number to call.
+    email: address to write to.
+    hours: when somebody answers, such as ``Mon to Fri, 9:00 to 17:00``.
+    url: address of a page to go to, such as ``https://example.com/help``.
+    document: uri of a document of the collection that says all this: what is not set here is taken
+        from its lines. Everybody must be allowed to see it.
+    """
+
+    text: str = ""
+    phone: str = ""
+    email: str = ""
+    hours: str = ""
+    url: str = ""
+    document: str = ""
+
+    def __post_init__(self) -> None:
+        if self.url and not _URL.fullmatch(self.url):
+            raise ValueError("url must be an address that begins with http:// or https://")
+        if self.email and not _EMAIL.fullmatch(self.email):
+            raise ValueError("email must be an address such as help@example.com")
+        if self.phone and not re.search(r"\d", self.phone):
+            raise ValueError("phone must hold a number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """What is known of whom to turn to; each empty where it is not known."""
+
+    text: str = ""
+    phone: str = ""
+    email: str = ""
+    hours: str = ""
+    url: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.text or self.phone or self.email or self.url)
+
+    def list_links(self) -> tuple[StepLink, ...]:
+        """Return what can be called, written to or opened.
+
+        >>> [link.href for link in Contact(phone="+33 (0)4 12", email="a@b.org").list_links()]
+        ['tel:+330412', 'mailto:a@b.org']
+        """
+        links = []
+        if self.phone:
+            digits = re.sub(r"[^\d+]", "", self.phone)
+            links.append(StepLink(title=self.phone, href=f"tel:{digits}"))
+        if self.email:
+            links.append(StepLink(title=self.email, href=f"mailto:{self.email}"))
+        if self.url:
+            links.append(StepLink(title=self.url, href=self.url))
+        return tuple(links)
+
+
+def find_contact(text: str) -> Contact:
+    r"""Find phone, e-mail and hours in the lines of a document: the first of each.
+
+    >>> contact = find_contact("Help\nCall 0800 123 456, Mon to Fri 9:00 to 17:00.\nor a@b.org")
+    >>> contact.phone, contact.email, contact.hours
+    ('0800 123 456', 'a@b.org', 'Call 0800 123 456, Mon to Fri 9:00 to 17:00.')
+    """
+    contact = Contact()
+    for line in (part.strip(" \t|-*#>") for part in text.split("\n")):
+        plain = normalise_text(line)
+        if not contact.email and (email := _EMAIL.search(line)):
+            contact = replace(contact, email=email.group().rstrip("."))
+        if not contact.phone and (phone := _find_phone(line, plain)):
+            contact = replace(contact, phone=phone)
+        if not contact.hours and len(line) <= LONGEST_HOURS_LINE and _says_hours(plain):
+            contact = replace(contact, hours=line)
+    return contact
+
+
+def combine_contact(options: ContactOptions, document_text: str = "") -> Contact:
+    """Return the contact that is set; what is not set comes from the text of a document.
+
+    >>> combine_contact(ContactOptions(phone="110"), "Call 120 456 or a@b.org").phone
+    '110'
+    """
+    lines = find_contact(document_text)
+    return Contact(
+        text=options.text,
+        phone=options.phone or lines.phone,
+        email=options.email or lines.email,
+        hours=options.hours or lines.hours,
+        url=options.url,
+    )
+
+
+def _find_phone(line: str, plain: str) -> str:
+    """Return the number of a line that speaks of calling, or that begins with a plus sign."""
+    numbers = [match.group().strip() for match in _PHONE.finditer(line)]
+    numbers = [number for number in numbers if not _DATE.fullmatch(number)]
+    if not _PHONE_CUE.search(plain):
+        numbers = [number for number in numbers if number.startswith("+")]
+    return next((n for n in numbers if sum(c.isdigit() for c in n) >= 5), "")  # noqa: PLR2004
+
+
+def _says_hours(plain: str) -> bool:
+    return bool(_DAY.search(plain) and _TIME.search(plain))

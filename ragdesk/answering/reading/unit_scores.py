@@ -1,0 +1,283 @@
+"""Score units that may answer by the words they hold of the question, and by the embedding model.
+
+A unit is worth what it holds of the question, each word weighed by how few of the sentences that
+were found hold it too: among passages about one thing, the name of that thing tells nothing
+apart. Units lean on what stands above them, so words of the heading, of the section's first
+sentence, of what is quoted with them and of the sentence before count in part. The measurements
+behind every number here are in tests/lab/RESULTS.md, "Extraction"; ``python -m
+tests.lab.quality.extraction`` makes them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from indexes.chunk import Chunk, Passage
+from indexes.embedding.embedder import Embedder
+from indexes.text.tokens import tokenize_text
+from ragdesk.answering.reading.answer_units import AnswerUnit
+from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
+
+BROAD_PASSAGES = 8
+"""Of so many passages the best unit is looked at closely whatever it is worth: the words of a
+question that is asked in other words find its passage at times, and its sentence never."""
+_CACHED_UNITS = 4096
+_NO_WORDS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """How sentences are chosen where an answer consists of the documents' own, without a model.
+
+    passages: so many best passages are read for an answer.
+    most: sentences in an answer, at most. One that is not understood without the sentence before
+        brings that along.
+    second: a further sentence must be worth this part of the best one. A sentence that holds all
+        words of the question is worth 1; the other weights add to that.
+    passage: worth of the passage's own score.
+    above: what a word counts that stands in the heading or the first sentence of the section.
+    before: what a word counts that stands in the sentence before.
+    figures: worth of holding every number of the question.
+    kind: worth of naming a thing of the kind asked for (a number, a date, a name, a place).
+    close: so many best sentences are compared with the question by the model, where it reads both.
+    margin: sentences worth less than the best by more than this are not close.
+    cosine: worth of that comparison (``indexes.similarity``).
+    own_language: worth of standing in the question's language, where another says the same.
+    compared: so many English units are compared with an English question by the packaged English
+        model, in place of the close ones; the best of each passage are among them.
+    english: worth of the cosine of that comparison.
+    """
+
+    passages: int = 8
+    most: int = 3
+    second: float = 0.6
+    passage: float = 0.8
+    above: float = 0.55
+    before: float = 0.2
+    figures: float = 0.12
+    kind: float = 0.08
+    close: int = 3
+    margin: float = 0.4
+    cosine: float = 0.8
+    own_language: float = 0.2
+    compared: int = 16
+    english: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredUnit:
+    """A unit and what it is worth. position: its place among the units of its passage.
+
+    closeness: to the question by a model's vectors (0..1); None where it was not compared.
+    """
+
+    unit: AnswerUnit
+    worth: float
+    position: int
+    closeness: float | None = None
+
+    @property
+    def passage(self) -> Passage:
+        """Return the passage it stands in."""
+        return self.unit.passage
+
+    @property
+    def text(self) -> str:
+        """Return the characters that answer."""
+        return self.unit.core
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitScorer:
+    """Scores units. context_chunks: returns the chunks around a passage, itself included.
+
+    english: compares English units; None where another model was chosen for the collection.
+    """
+
+    embedder: Embedder
+    context_chunks: Callable[[Passage], Sequence[Chunk]]
+    options: ExtractOptions = field(default_factory=ExtractOptions)
+    english: EnglishComparer | None = None
+
+    def rank_units(self, units: Sequence[AnswerUnit], retrieval: Retrieval) -> list[ScoredUnit]:
+        """Return units with their worth, best first.
+
+        A list or a whole FAQ entry is worth as much as the best of its parts.
+        """
+        weights = weigh_terms_by_sentences(retrieval)
+        parts: list[ScoredUnit] = []
+        last_passage: Passage | None = None
+        for unit in units:
+            if unit.is_whole:
+                continue
+            if unit.passage is not last_passage:
+                opening, before = self._read_context(unit.passage)
+                last_passage = unit.passage
+            worth = self._weigh_unit(unit, weights, retrieval, opening, before)
+            before = _read_words(unit.core) if unit.kind != "row" else _NO_WORDS
+            parts.append(ScoredUnit(unit, worth, len(parts)))
+        ranked = sorted(parts, key=_ranking_key)
+        if self.english is not None and retrieval.analysis.language == "en":
+            ranked = self._compare_english(self.english, ranked, retrieval)
+        else:
+            ranked = self._compare_by_model(ranked, retrieval)
+        return _insert_wholes(units, ranked)
+
+    def _weigh_unit(
+        self,
+        unit: AnswerUnit,
+        weights: Mapping[str, float],
+        retrieval: Retrieval,
+        opening: frozenset[str],
+        before: frozenset[str],
+    ) -> float:
+        options, analysis, chunk = self.options, retrieval.analysis, unit.passage.chunk
+        above = heading_words(chunk) | opening | _words_above(unit)
+        worth = options.passage * unit.passage.score
+        worth += options.figures * analysis.numbers_stand_in(unit.core)
+        worth += options.kind * analysis.question_type.count_answer_types(unit.core)
+        shares = {
+            term: min(options.above * (term in above) + options.before * (term in before), 1.0)
+            for term in weights
+        }
+        return worth + max(
+            sum(weight * (1.0 if t in words else shares[t]) for t, weight in weights.items())
+            for words in _word_sets(unit)
+        )
+
+    def _read_context(self, passage: Passage) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the words of the section's first sentence, and of the sentence before the passage.
+
+        A long paragraph is found in pieces; what it is about is said where it begins.
+        """
+        chunk = passage.chunk
+        section = [c for c in self.context_chunks(passage) if c.section == chunk.section] or [chunk]
+        earlier = [c for c in section if c.end <= chunk.start]
+        first = analyze_sentences(section[0].text)
+        last = analyze_sentences(earlier[-1].text) if earlier else ()
+        return (first[0].words if first else _NO_WORDS, last[-1].words if last else _NO_WORDS)
+
+    def _compare_english(
+        self, compare: EnglishComparer, ranked: list[ScoredUnit], retrieval: Retrieval
+    ) -> list[ScoredUnit]:
+        """Compare many units of English passages by the English model."""
+        chosen = choose_broadly(
+            [scored for scored in ranked if scored.passage.chunk.language == "en"],
+            self.options.compared,
+        )
+        question = retrieval.part or retrieval.analysis.text
+        cosines = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
+        closeness = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
+        compared = [
+            _add_closeness(scored, closeness[scored.position], self.options.english)
+            if scored.position in closeness
+            else scored
+            for scored in ranked
+        ]
+        return sorted(compared, key=_ranking_key)
+
+    def _compare_by_model(self, ranked: list[ScoredUnit], retrieval: Retrieval) -> list[ScoredUnit]:
+        """Compare the few best units by the embedding model, where it reads the question."""
+        options = self.options
+        if retrieval.similarity is None or not options.cosine:
+            return ranked
+        close = [s for s in ranked[: options.close] if ranked[0].worth - s.worth <= options.margin]
+        if not close:
+            return ranked
+        similarities = retrieval.similarity.compare(
+            self.embedder.embed_passages([scored.unit.reading_text for scored in close]),
+            [scored.passage.chunk.language for scored in close],
+        )
+        close = [
+            _add_closeness(scored, similarity, options.cosine)
+            for scored, similarity in zip(close, similarities.tolist(), strict=True)
+        ]
+        return [*sorted(close, key=lambda scored: -scored.worth), *ranked[len(close) :]]
+
+
+def choose_broadly(ranked: Sequence[ScoredUnit], most: int) -> list[ScoredUnit]:
+    """Choose units to look at closely: the best of each passage, then the best of all.
+
+    ranked: best first. Lists and whole FAQ entries are left out; they go by their parts.
+    """
+    parts = [scored for scored in ranked if not scored.unit.is_whole]
+    heads: dict[int, ScoredUnit] = {}
+    for scored in parts:
+        if scored.unit.rank < BROAD_PASSAGES:
+            heads.setdefault(scored.unit.rank, scored)
+    first = sorted(heads.values(), key=lambda scored: scored.unit.rank)[:most]
+    places = {scored.position for scored in first}
+    rest = [scored for scored in parts if scored.position not in places]
+    return [*first, *rest[: most - len(first)]]
+
+
+def weigh_terms_by_sentences(retrieval: Retrieval, depth: int = 10) -> dict[str, float]:
+    """Weigh the question's words by the sentences of the passages found; the sum is 1."""
+    sentences = [s for p in retrieval.passages[:depth] for s in analyze_sentences(p.chunk.text)]
+    sentence_counts = Counter(
+        term for s in sentences for term in s.words if term in retrieval.term_weights.weights
+    )
+    idf = {
+        term: math.log1p(
+            (len(sentences) - sentence_counts[term] + 0.5) / (sentence_counts[term] + 0.5)
+        )
+        for term in retrieval.term_weights.weights
+    }
+    total = sum(idf.values()) or 1.0
+    return {term: weight / total for term, weight in idf.items()}
+
+
+def _insert_wholes(units: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit]) -> list[ScoredUnit]:
+    """Insert lists and FAQ entries behind the best of their parts, and worth the same."""
+    wholes_behind: dict[int, list[ScoredUnit]] = {}
+    for unit in units:
+        best = next((s for s in ranked if unit.contains(s.unit)), None)
+        if best is not None:
+            whole = ScoredUnit(unit, best.worth, best.position)
+            wholes_behind.setdefault(best.position, []).append(whole)
+    return [scored for part in ranked for scored in (part, *wholes_behind.get(part.position, ()))]
+
+
+def _add_closeness(scored: ScoredUnit, closeness: float, weight: float) -> ScoredUnit:
+    return replace(scored, worth=scored.worth + weight * closeness, closeness=closeness)
+
+
+def _write_below_heading(unit: AnswerUnit) -> str:
+    """Write a unit below the last of its headings: a sentence alone leaves out what it is about."""
+    heading = unit.lead.partition("\n")[0].rpartition("›")[2].strip()
+    return f"{heading}. {unit.reading_text}" if heading else unit.reading_text
+
+
+def _ranking_key(scored: ScoredUnit) -> tuple[float, int, int]:
+    return -scored.worth, scored.unit.rank, scored.position
+
+
+def _word_sets(unit: AnswerUnit) -> list[frozenset[str]]:
+    """Return the words of what answers: of code, of each line with what introduces it.
+
+    All lines together hold words of many questions.
+    """
+    if unit.kind != "code":
+        return [_read_words(unit.core)]
+    lead_in = _read_words(_text_above(unit))
+    return [lead_in | _read_words(line) for line in unit.core.split("\n")]
+
+
+def _words_above(unit: AnswerUnit) -> frozenset[str]:
+    """Return the words of what is read above a unit: a head, a lead-in, a question, a heading."""
+    above = "\n".join(filter(None, (_text_above(unit), unit.question, unit.heading)))
+    return _read_words(above) if above else _NO_WORDS
+
+
+def _text_above(unit: AnswerUnit) -> str:
+    """Return what is quoted only to understand a unit."""
+    return unit.text.removesuffix(unit.core) if unit.above else ""
+
+
+@lru_cache(maxsize=_CACHED_UNITS)
+def _read_words(text: str) -> frozenset[str]:
+    return frozenset(tokenize_text(text))

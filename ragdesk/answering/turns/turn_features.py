@@ -1,0 +1,305 @@
+"""What a turn's words tell of its kind: courtesies around it, words, characters, and cues. Pure.
+
+Cues are patterns of whole kinds ("connect me with", 冒烟), each a yes or a no; what each is worth,
+alone and together with others, is fitted. A smoke detector and a smoking charger share a word: what
+tells them apart is whether something happens, so hazards are also combined with how they are said.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from indexes.text.folding import normalise_text
+from indexes.text.scripts import HAN
+
+_LONGEST = 400  # characters that are read: what is longer is no turn of these kinds
+_HAN_CHARACTER = re.compile(f"[{HAN}]")
+_PIECE = re.compile(rf"[a-z]+(?:'[a-z]+)?|\d+|[{HAN}]|[!?]+|[^\sa-z0-9{HAN},.;:!?'\"()\[\]-]")
+
+_GREETING_WORDS = (
+    r"(?:hi+|hello+|he+y+|hiya|hallo|howdy|greetings|dear|good (?:morning|afternoon"
+    r"|evening|day)"
+    r"|morning|evening)(?: (?:there|all|team|everyone|everybody|again|dear|support|bot"
+    r"|guys|folks|sir"
+    r"|madam|ladies|gentlemen|and|you))*"
+    r"|(?:[你您]们?好|大家好|各位好|嗨+|哈[喽啰罗]|(?:早上|上午|中午|下午|晚上)好|早安"
+    r"|[亲喂早](?=[\s,.!?~]|在|你好|$)"
+    r"|在(?:吗|么|不在)|有人(?:在吗|吗|没)|hello|hi)[呀啊哦~]*"
+    r"|(?:不好意思|打扰(?:一?下)?了?|麻烦问?一?下|(?:我?想)?(?:请问|问|咨询|请教)一?下"
+    r"|请问|我有个问题)"
+)
+_THANKS_WORDS = (
+    r"(?:(?:ok(?:ay)?|great|perfect|cool|alright|got it|right|super|nice)[ ,.!]*)?"
+    r"(?:(?:many )?thanks|thank (?:you|u)|thx|tysm|ty|cheers)"
+    r"(?: (?:so|very) much| a (?:lot|million|bunch)| again| in advance| for (?:the|your) "
+    r"(?:\w+ )?(?:answer|reply|help|info|information))*"
+    r"|(?:(?:好的?|嗯+|ok|收到|明白了?|知道了|行)[,.! ~]*)?(?:[非十]常|万分)?(?:谢谢"
+    r"|多谢|感谢|谢啦|谢了|thx|3q)"
+    r"[你您]?(?:的(?:帮助|回复|解答))?[了啦哈呀]?"
+)
+_ACKNOWLEDGEMENT = r"(?:ok(?:ay)?|great|perfect|cool|alright|好的|好|嗯+|收到|明白了?|知道了|行)"
+_MARKS = r"[\s,.!~:;、-]*"
+_LEADS: Final = tuple(
+    (name, re.compile(rf"(?:{words}){after}"))
+    for name, words, after in (
+        ("thanks", _THANKS_WORDS, rf"(?![a-z]){_MARKS}"),
+        ("greeting", _GREETING_WORDS, r"(?![a-z])[\s,.!?~:;、-]*"),
+        ("ok", _ACKNOWLEDGEMENT, r"(?:[\s,.!~]+|$)"),
+    )
+)
+_TAIL: Final = re.compile(rf"{_MARKS}(?:{_THANKS_WORDS})[\s,.!~]*$")
+
+_HAZARD = re.compile(
+    r"smok|\bfire\b|flame|\bburn|spark|\bexplo|blew up|\bblow|\bshock|electrocut"
+    r"|\bgas\b|fume|leak"
+    r"|bleed|blood|\bcut\b|injur|\bhurt|wound|unconscious|faint|breath|swallow|chok"
+    r"|poison|\bdrank\b"
+    r"|\bate\b|overdos|\bacid\b|chemical|toxic|ambulance|emergency|accident|trapped"
+    r"|stuck|heart attack"
+    r"|stroke|dizz|suicid|kill myself|\bknife\b|attack|threat|melt|alarm|swell|swollen|allerg"
+    r"|carbon monoxide|hiss|fell off|collaps"
+    r"|烟|火|烧|焦|糊|爆|炸|触电|漏电|电到|被电|煤气|燃气|天然气|泄漏|血|割|切到|夹|烫"
+    r"|受伤|伤|晕|昏|呼吸"
+    r"|吞|误[食喝服]|中毒|窒息|卡住|困|救护车|120|119|救命|自杀|不想活|胸口|过敏|鼓包"
+    r"|摔|事故|有毒|持刀|拿刀"
+)
+# More words of danger: no turn without one of these or those above is taken for an accident.
+_DANGER = re.compile(
+    r"brake|\bgun\b|bomb|intruder|hit me|unsafe|\bchest\b|seizure|\bdie\b|\bend it\b"
+    r"|\brash\b|itch|\bbang\b"
+    r"|crackl|smell|tingl|\blive\b.{0,12}(?:wire|power|current)|\b(?:is|are) live\b"
+    r"|fuse|\bfell\b|slipp|headache"
+    r"|feel sick|cough|\beyes?\b|\bskin\b|doctor|pills|\bhelp\b|water.{0,20}(?:socket"
+    r"|outlet|electr)|hurts|licked"
+    r"|\bate\b|bloat|hot\b|evacuat|scald|socket|caught|live anymore|exposed|boiling"
+    r"|lying on|forklift|locked in"
+    r"|\bco detector|followed|respond"
+    r"|短路|电人|带电|麻|酸|化学|漏液|膨胀|撞|砸|压|骨折|扭|抽搐|中风|噎|[吃喝]了|刹车"
+    r"|[枪刀]|威胁|跟踪|轻生|想死|活"
+    r"|自残|红肿|皮肤|眼|脸|疹|警|坏人|闯|打架|被打|抢|疏散|倒|断|救|紧急|出事|心脏|疼"
+    r"|痛|恶心|想吐|头|插座|电箱|毒|溅|卡喉|手卡|喘|打人|被|命|鼓|刺鼻|瓦斯|漏|手破"
+    r"|划破|意识|胸|吸入|掐|勒|关在|电梯|起泡|氯|出大事|打我"
+)
+_INCIDENT = re.compile(
+    r"\b(?:is|are|am|was|'s|it's|theres?|there's|just|got|started|keeps?|came?|coming"
+    r"|going|my|someone"
+    r"|somebody|he|she|his|her|i|we)\b.{0,60}"
+    r"|[了着]|正?在[^哪]|到|闻到|有股|有人|快|被|救命"
+)
+_HOW_TO = re.compile(
+    r"\bhow (?:do|does|can|could|should|to|would|is|are|often|many|long|much|high|hot"
+    r"|fast|quickly)\b"
+    r"|\bwhere (?:do|can|is the|are the|should)\b|\bwhat (?:is|are|does|do|happens|if"
+    r"|kind|size|counts)\b"
+    r"|\bwhich\b|\bwhat's the\b|怎么|如何|怎样|哪[里儿个些种]|在哪|什么是|是什么"
+    r"|多[少久长大高远]|几"
+)
+_RULE_QUESTION = re.compile(
+    r"^(?:can|could|may|must|should|does|do|is|are|will) (?:i|we|you|the|a|an|it|this"
+    r"|there|they|employees)\b"
+    r"|\b(?:allowed|possible|required|included|supported|available|policy|procedure"
+    r"|process|rules?|form"
+    r"|deadline|settings?|steps?|meaning|difference)\b"
+    r"|吗$|吗\?|可以|能不能|是否|要不要|需要|流程|规定|政策|标准|期限|设置|步骤|区别|制度|要求"
+)
+_CONDITIONAL = re.compile(
+    r"\bif\b|\bin case\b|\bwhen\b|\bprevent\b|如果|万一|发生.{0,8}时|遇到|防止|避免|时怎么"
+)
+_MINE = re.compile(r"\bmy\b|\bmine\b|\bme\b|我的?|咱")
+_ACCOUNT_THING = re.compile(
+    r"\b(?:order|parcel|package|delivery|shipment|refund|return|payment|invoice|account"
+    r"|balance|points"
+    r"|subscription|plan|contract|ticket|case|claim|application|request|booking"
+    r"|reservation|appointment"
+    r"|repair|leave|vacation|salary|card|voucher|tracking|rma|money|stuff|technician"
+    r"|driver|transfer)\b"
+    r"|订单|快递|包裹|物流|退款|退货|货|付款|发票|账[户号]|余额|积分|会员|套餐|合同"
+    r"|工单|申请|预约|维修|年假|请假"
+    r"|报销|工资|密码|优惠券|礼品卡|师傅|单号|order"
+)
+_STATUS = re.compile(
+    r"\bwhere(?:'?s| is| are)\b|\bstatus\b|\btrack\b|\b(?:has|have|did|was|is) (?:my|you|the)\b"
+    r"|\b(?:hasn't|haven't|not|never|still)\b.{0,20}\b(?:arrived|come|received|here"
+    r"|shipped)\b|\byet\b"
+    r"|\bhow (?:much|many)\b.{0,30}\b(?:do i have|have i|are left|is left|i have"
+    r"|left)\b|\bupdate on\b|\blook up\b"
+    r"|到哪|到了[吗没]|发货了|发了[吗没]|还没|没收到|处理了?[吗没]"
+    r"|[批好到开修发]了[吗没]|还[剩有]多?|还剩|什么状态|进度|查[一]?下"
+    r"|帮我查|催"
+)
+_NUMBER = re.compile(r"\b[a-z]{0,3}-?\d{3,}\b|\d{4,}")
+_PERSON_CALL = re.compile(
+    r"\b(?:talk|speak|speaking|chat|connect|transfer|put me|escalate|hand (?:me"
+    r"|this) over|get me|give me|call me"
+    r"|contact me|reach|need|want|let me)\b.{0,40}\b(?:humans?|persons?|people|agents?"
+    r"|representatives?|rep"
+    r"|someone|somebody|sb|manager|supervisor|boss|colleague|employee|advis[oe]r"
+    r"|specialist|expert|operator"
+    r"|customer (?:service|support)|support|team|back|staff)\b"
+    r"|^(?:live |real |actual )?(?:human|person|agent|operator"
+    r"|representative)s?(?: please| pls)?[!.]*$"
+    r"|转人?工|转接|人工(?:客服|服务)?[!.]*$|真人|活人|不要机器人|找.{0,8}(?:客服|经理"
+    r"|主管|领导|负责人|同事|人)"
+    r"|叫.{0,6}(?:人|经理)|换(?:个|真)?人|给我.{0,3}电话|联系我|客服呢"
+)
+_ANGER = re.compile(
+    r"ridiculous|unacceptable|terrible|horrible|awful|disgust|useless|worst|pathetic"
+    r"|outrag|furious|angry|annoy"
+    r"|frustrat|disappoint|dissatisf|unhappy|not happy|not satisfied|fed up|sick of"
+    r"|sick and tired|scam|crook"
+    r"|liar|shame|disgrace|rude|sucks?\b|wtf|hell\b|damn|joke\b|stupid|idiot|garbage"
+    r"|rubbish|junk|never again"
+    r"|lawyer|sue\b|complain|unprofessional|waste of|cheated|unbelievable|incredible"
+    r"|times already|third time"
+    r"|nobody (?:answers|cares|helps|replies)|no one (?:answers|cares|helps|replies)|how dare"
+    r"|投诉|举报|垃圾|太差|差劲|差评|失望|不满|生气|气死|气人|烦死|受够|受不了|骗|坑"
+    r"|离谱|过分|无语|恶劣|态度|凭什么|废物"
+    r"|没用|什么破|什么玩意|搞什么|什么鬼|傻逼|智障|有病|滚|黑店|律师|曝光|消协|欺"
+    r"|没人[管理接]|第[三四五]次|说了.{0,2}遍|😡|🤬|😤"
+)
+_SELF = re.compile(
+    r"\b(?:are|do|did|can|will|would|who|what|how old|where) (?:are )?you\b"
+    r"|\byour (?:name|favou?rite|age)\b"
+    r"|\byou (?:are|look)\b|你(?:是|叫|多大|几岁|喜欢|会|有|住|怎么看)|谁(?:开发"
+    r"|创造)了?你|陪我|夸|给我(?:讲|唱)"
+)
+_TASK = re.compile(
+    r"^(?:please )?(?:tell|sing|write|play|translate|calculate|solve|recommend|book"
+    r"|order me|call|set|remind|turn"
+    r"|flip|roll|pick|pretend|act|ignore|give me some)\b|\bjoke|weather|\brain\b"
+    r"|what time is it|horoscope"
+    r"|^(?:帮我)?(?:讲|唱|写|放|播放|翻译|推荐|扮演|假装|忽略|学|猜|掷|抛|算)|天气"
+    r"|几点了|星期几|笑话|唱首|运势|新闻"
+)
+_CUES: Final = (
+    ("hazard", _HAZARD),
+    ("howto", _HOW_TO),
+    ("rule", _RULE_QUESTION),
+    ("conditional", _CONDITIONAL),
+    ("mine", _MINE),
+    ("account", _ACCOUNT_THING),
+    ("status", _STATUS),
+    ("number", _NUMBER),
+    ("person", _PERSON_CALL),
+    ("anger", _ANGER),
+    ("self", _SELF),
+    ("task", _TASK),
+)
+# Cues whose meeting says more than each alone.
+_PAIRS: Final = (
+    ("hazard", "incident"),
+    ("hazard", "howto"),
+    ("hazard", "rule"),
+    ("hazard", "conditional"),
+    ("account", "status"),
+    ("account", "mine"),
+    ("account", "howto"),
+    ("account", "number"),
+    ("status", "mine"),
+    ("status", "howto"),
+    ("person", "howto"),
+    ("anger", "howto"),
+    ("anger", "rule"),
+    ("person", "mine"),
+    ("anger", "mine"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnText:
+    """A turn's text, normalised, and without the courtesies before and behind it.
+
+    courtesies: their names, in order, such as ``greeting`` or ``thanks``.
+    """
+
+    plain: str
+    core: str
+    courtesies: tuple[str, ...]
+
+
+def strip_courtesies(text: str) -> TurnText:
+    """Take greetings and thanks off the ends of a turn.
+
+    >>> strip_courtesies("Hi there, how long is the warranty? Thanks!").core
+    'how long is the warranty?'
+    >>> strip_courtesies("你好，在吗？").core, strip_courtesies("你好，在吗？").courtesies
+    ('', ('greeting', 'greeting'))
+    """
+    plain = normalise_text(text[:_LONGEST]).strip()
+    core, courtesies = plain, []
+    while lead := next(((name, m) for name, p in _LEADS if (m := p.match(core)) and m.end()), None):
+        courtesies.append(lead[0])
+        core = core[lead[1].end() :]
+    if tail := _TAIL.search(core):
+        courtesies.append("thanks")
+        core = core[: tail.start()] + "?" * core[: tail.end()].rstrip("!. ").endswith("?")
+    return TurnText(plain=plain, core=core.strip(" ,.!~"), courtesies=tuple(courtesies))
+
+
+def names_hazard(text: str) -> bool:
+    """Tell whether a text holds a word of an accident, whatever it says of it.
+
+    >>> names_hazard("The plug sparks."), names_hazard("The plug is white.")
+    (True, False)
+    """
+    plain = normalise_text(text)
+    return bool(_HAZARD.search(plain) or _DANGER.search(plain))
+
+
+def shows_anger(text: str) -> bool:
+    """Tell whether a text holds a word of anger or of complaining, or shouts.
+
+    >>> shows_anger("This is ridiculous"), shows_anger("The screen stays dark.")
+    (True, False)
+    """
+    plain = normalise_text(text)
+    return bool(_ANGER.search(plain)) or "!!" in plain
+
+
+def extract_turn_features(text: str) -> dict[str, float]:
+    """Return the features of a turn by name: n-grams of what is left of it, courtesies and cues.
+
+    n-grams together have length one; the others are 1 each.
+    """
+    turn = strip_courtesies(text)
+    features = {f"courtesy {name}": 1.0 for name in turn.courtesies}
+    if turn.courtesies and not turn.core:
+        features["courtesy alone"] = 1.0
+        features[f"courtesy alone {turn.courtesies[-1]}"] = 1.0
+    core = turn.core or turn.plain
+    grams = set(_iter_grams(_PIECE.findall(core)))
+    for gram in grams:
+        features[gram] = len(grams) ** -0.5
+    present = {name for name, cue in _CUES if cue.search(core)}
+    if _INCIDENT.search(core):
+        present.add("incident")
+    features |= {f"cue {name}": 1.0 for name in present - {"incident"}}
+    for first, second in _PAIRS:
+        if {first, second} <= present:
+            features[f"cue {first}+{second}"] = 1.0
+    features |= dict.fromkeys(_iter_shapes(core), 1.0)
+    return features
+
+
+def _iter_grams(pieces: list[str]) -> Iterator[str]:
+    """Yield one to three neighbouring pieces: words, Han characters, numbers, marks, emojis."""
+    whole = ["^", *("0" if piece.isdecimal() else piece for piece in pieces), "$"]
+    for size in (1, 2, 3):
+        for at in range(len(whole) - size + 1):
+            gram = whole[at : at + size]
+            if size == 1 and gram[0] in {"^", "$"}:
+                continue
+            if size == 3 and not any(map(_HAN_CHARACTER.match, gram)):  # noqa: PLR2004
+                continue
+            yield " ".join(gram)
+
+
+def _iter_shapes(core: str) -> Iterator[str]:
+    """Yield what a turn looks like: how long it is, and the marks that end it."""
+    width = sum(2 if _HAN_CHARACTER.match(c) else 1 for c in core)
+    yield f"shape width {min(5, width // 12)}"
+    if core.endswith("?"):
+        yield "shape asks"
+    if "!!" in core:
+        yield "shape shouts"

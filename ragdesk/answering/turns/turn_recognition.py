@@ -1,0 +1,97 @@
+"""Decide what a turn is: a question, which goes on to the documents, or one of the other kinds.
+
+A question that is stopped is a wrong answer, and a greeting that is searched for is only clumsy: so
+a turn is taken for something else only from a likelihood on that few questions reach. A turn of
+several sentences is a question as soon as one of them is; an accident goes before everything.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from indexes.embedding.embedder import Embedder
+from indexes.text.sentences import split_sentences
+from indexes.text.tokens import STOPWORDS
+from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
+from ragdesk.answering.turns.turn_features import (
+    names_hazard,
+    shows_anger,
+    strip_courtesies,
+)
+from ragdesk.answering.turns.turn_kind import TurnKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOptions:
+    """Whether a turn that asks the documents nothing is recognised before they are searched.
+
+    recognise: false searches the documents for every turn, a greeting too.
+    floor: likelihood (0..1) of another kind from which a turn counts as no question.
+    """
+
+    recognise: bool = True
+    floor: float = 0.75
+
+
+CHAT_FLOOR: Final = 0.85  # of what is out of scope: where it is missed, nothing is found anyway
+FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
+LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
+SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
+# A letter or an emoji: a number names a choice, a room or an amount.
+_SIGN: Final = re.compile(r"[^\W\d_]|[\u2600-\u27bf\U0001f300-\U0001faff]")
+QUESTION_FLOOR, STATEMENT_FLOOR = 0.6, 0.9
+"""Likelihood of a sentence by its words, from which the whole turn is a question: of one that ends
+in a question mark, and of another one."""
+
+
+def recognise_turn(
+    text: str,
+    embedder: Embedder | None = None,
+    options: TurnOptions = TurnOptions(),
+    classifier: TurnClassifier | None = None,
+) -> TurnKind:
+    """Return the kind of a turn. Blocks while the embedder reads it, if it can.
+
+    >>> recognise_turn("Thank you!"), recognise_turn("How long is the warranty?")
+    (<TurnKind.THANKS: 'thanks'>, <TurnKind.QUESTION: 'question'>)
+    """
+    if not options.recognise or not _SIGN.search(text) or len(text) > LONGEST_TURN:
+        return TurnKind.QUESTION
+    turn = strip_courtesies(text)
+    if turn.courtesies and not turn.core:
+        is_greeting = turn.courtesies[-1] == "greeting"
+        return TurnKind.GREETING if is_greeting else TurnKind.THANKS
+    if len(turn.core) == 1 and turn.core in STOPWORDS:  # a particle says nothing of any kind
+        return TurnKind.QUESTION
+    classifier = classifier or load_classifier()
+    sentences = [text[start:end] for start, end in split_sentences(text)]
+    cores = [sentence for sentence in sentences if strip_courtesies(sentence).core]
+    if len(cores) > 1:
+        by_sentence = [classifier.score_turn(sentence) for sentence in cores]
+        pairs = list(zip(cores, by_sentence, strict=True))
+        if any(_choose_kind(*pair, options) is TurnKind.SAFETY for pair in pairs):
+            return TurnKind.SAFETY
+        if any(scores[TurnKind.QUESTION] >= _question_floor(core) for core, scores in pairs):
+            return TurnKind.QUESTION
+    kind = _choose_kind(text, classifier.score_turn(text, embedder), options)
+    is_known = kind is TurnKind.SAFETY or classifier.knows_words(text, kind)
+    return kind if is_known else TurnKind.QUESTION  # "annual fee" is short, as "bye" is
+
+
+def _choose_kind(text: str, scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:
+    """Return the likeliest kind where no question is likely beside it."""
+    if scores[TurnKind.SAFETY] >= SAFETY_FLOOR and names_hazard(text):
+        return TurnKind.SAFETY
+    others = (kind for kind in scores if kind not in {TurnKind.QUESTION, TurnKind.SAFETY})
+    kind = max(others, key=scores.__getitem__)
+    floor = options.floor
+    if kind is TurnKind.OUT_OF_SCOPE:
+        floor = max(floor, CHAT_FLOOR)
+    elif kind is TurnKind.COMPLAINT and not shows_anger(text):
+        floor = max(floor, FAULT_FLOOR)
+    return kind if 1 - scores[TurnKind.QUESTION] >= floor else TurnKind.QUESTION
+
+
+def _question_floor(sentence: str) -> float:
+    return QUESTION_FLOOR if sentence.rstrip().endswith(("?", "？")) else STATEMENT_FLOOR
