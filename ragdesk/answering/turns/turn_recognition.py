@@ -39,6 +39,7 @@ FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of the
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
 # A letter or an emoji: a number names a choice, a room or an amount.
+_ASIDE: Final = re.compile(r"([(（][^()（）]{1,80}[)）])\s*")  # what a sentence is about
 _SIGN: Final = re.compile(r"[^\W\d_]|[\u2600-\u27bf\U0001f300-\U0001faff]")
 QUESTION_FLOOR, STATEMENT_FLOOR = 0.6, 0.9
 """Likelihood of a sentence by its words, from which the whole turn is a question: of one that ends
@@ -65,7 +66,7 @@ def recognise_turn(
     if len(turn.core) == 1 and turn.core in STOPWORDS:  # a particle says nothing of any kind
         return TurnKind.QUESTION
     classifier = classifier or load_classifier()
-    sentences = [text[start:end] for start, end in split_sentences(text)]
+    sentences = _split_turn(text)
     cores = [sentence for sentence in sentences if strip_courtesies(sentence).core]
     if len(cores) > 1:
         by_sentence = [classifier.score_turn(sentence) for sentence in cores]
@@ -77,6 +78,23 @@ def recognise_turn(
     kind = _choose_kind(text, classifier.score_turn(text, embedder), options)
     is_known = kind is TurnKind.SAFETY or classifier.knows_words(text, kind)
     return kind if is_known else TurnKind.QUESTION  # "annual fee" is short, as "bye" is
+
+
+def _split_turn(text: str) -> list[str]:
+    """Split a turn into sentences; what stands in brackets after one belongs to it.
+
+    >>> _split_turn("How do I clean it? (Lava fryer) Thanks.")
+    ['How do I clean it? (Lava fryer)', 'Thanks.']
+    """
+    sentences: list[str] = []
+    for start, end in split_sentences(text):
+        sentence = text[start:end]
+        if sentences and (aside := _ASIDE.match(sentence)):
+            sentences[-1] += f" {aside[1]}"
+            sentence = sentence[aside.end() :]
+        if sentence:
+            sentences.append(sentence)
+    return sentences
 
 
 def _choose_kind(text: str, scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:

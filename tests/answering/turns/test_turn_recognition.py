@@ -48,6 +48,7 @@ QUESTIONS = [
     "E-17",
     "warranty lamp",
     "and the small one?",
+    "怎么保养？（熔岩炸锅）",
     "那大号的呢",
 ]
 
