@@ -31,6 +31,8 @@ _AUXILIARY = (
 _SUBJECT = r"(?:i|you|we|he|she|it|they|there|the|my|your|our|this|that|a|an|any|[a-z]+s)\b"
 _PREPOSITION = r"(?:(?:on|in|at|for|by|to|from|with|under|until|since|of|about) )?"
 _ASKS_EN = rf"(?:{_PREPOSITION}{_WH}|{_AUXILIARY} {_SUBJECT}|whether\b|if (?:i|you|we|it|there)\b)"
+_ASKS_FIRST = re.compile(_ASKS_EN, re.IGNORECASE)
+_WH_FIRST = re.compile(rf"\W*{_WH}", re.IGNORECASE)
 _INDIRECT = re.compile(
     r"\b(?:(?:i|we)(?:'d| would)? (?:like|want|need|love|wish)(?:ed)? to (?:know|ask|learn"
     r"|find out)"
@@ -183,11 +185,10 @@ def _has_asking_words(sentence: str) -> bool:
 def _split_sentence(sentence: str) -> list[str]:
     """Split a sentence where a second question begins."""
     indirect = _INDIRECT.search(sentence)
-    if indirect and re.match(_ASKS_EN, sentence[indirect.end() :], re.IGNORECASE):
+    if indirect and _ASKS_FIRST.match(sentence[indirect.end() :]):
         sentence = sentence[indirect.end() :]
         pieces = _cut(sentence, _JOINT_EN)
-        asks = re.compile(rf"^{_ASKS_EN}", re.IGNORECASE)
-        return [piece for piece in pieces if asks.search(piece)]
+        return [piece for piece in pieces if _ASKS_FIRST.match(piece)]
     if _HAN.search(sentence):
         return _join_silent(_cut(sentence, _JOINT_ZH), _ASK_ZH)
     return _join_silent(_cut(sentence, _JOINT_EN), _ASK_EN)
@@ -237,7 +238,7 @@ def _has_content(clause: str) -> bool:
 
 
 def _is_bare_wh(clause: str) -> bool:
-    return bool(re.match(rf"\W*{_WH}", clause, re.IGNORECASE))
+    return bool(_WH_FIRST.match(clause))
 
 
 def _is_long(text: str) -> bool:

@@ -19,6 +19,7 @@ CITATION_MARK = re.compile(
 MARK_BEGINNING = re.compile(
     rf"[{re.escape(MARK_OPENERS)}](?:[\d\s,，、;；–~～-]|†[^\]］】〕〗\n]{{0,64}}+)*+"
 )
+_SPACED_MARK = re.compile(rf"\s?(?:{CITATION_MARK.pattern})")
 _RANGE = re.compile(r"(\d+)(?:\s?[–~～-]\s?(\d+))?")
 
 
@@ -45,7 +46,7 @@ def strip_citation_marks(text: str) -> tuple[str, list[int]]:
     marks = "".join(CITATION_MARK.findall(text))
     if not marks:
         return text, []
-    return re.sub(rf"\s?(?:{CITATION_MARK.pattern})", "", text), read_mark_numbers(marks)
+    return _SPACED_MARK.sub("", text), read_mark_numbers(marks)
 
 
 def keep_valid_numbers(numbers: object, passages: int) -> tuple[int, ...]:
