@@ -144,7 +144,22 @@ _PERSON_CALL = re.compile(
     r"|叫.{0,6}(?:人|经理)|换(?:个|真)?人|给我.{0,3}电话|联系我|客服呢"
 )
 _ANGER = re.compile(
-    r"ridiculous|unacceptable|terrible|horrible|awful|disgust|useless|worst|pathetic"
+    r"\bcrap|bullshit|nonsense|rip.?off|thie(?:f|ves)|stole|\blied\b|lying to|fraud"
+    r"|incompetent|\bhate\b"
+    r"|f[u*]+ck|screw you|pissed|nightmare|disaster|insult|unfair|regret|never (?:buy"
+    r"|order|again|come)"
+    r"|compensation|apolog|(?:bad|poor) (?:service|quality|experience)|(?:one"
+    r"|zero) stars?|kidding"
+    r"|no (?:answer|reply|response)|nobody|no one|had enough|enough is|been waiting"
+    r"|losing my patience"
+    r"|烂|恶心|无耻|黑心|奸商|糟糕|崩溃|忍[无不]|火大|赔[我钱]|服了|废话|[蠢笨]死|蠢"
+    r"|弱智|白痴|脑残|混蛋|妈的|tmd|呸"
+    r"|没人|不理|耍[我人]|敷衍|推诿|推卸|甩锅|踢皮球|不公平|后悔|拉黑|起诉|告你|维权"
+    r"|[还退]我钱|凭啥|极差|真差|太慢"
+    r"|为什么(?:不回|不理|总是|老是|没人)|怎么还没人|什么(?:态度|玩意|质量|服务)|浪费"
+    r"|不专业|不负责|又坏|又错|又发错"
+    r"|怎么(?:可以|能)这样|👎|😠|💢|🖕"
+    r"|ridiculous|unacceptable|terrible|horrible|awful|disgust|useless|worst|pathetic"
     r"|outrag|furious|angry|annoy"
     r"|frustrat|disappoint|dissatisf|unhappy|not happy|not satisfied|fed up|sick of"
     r"|sick and tired|scam|crook"
@@ -247,14 +262,15 @@ def names_hazard(text: str) -> bool:
     return bool(_HAZARD.search(plain) or _DANGER.search(plain))
 
 
-def shows_anger(text: str) -> bool:
-    """Tell whether a text holds a word of anger or of complaining, or shouts.
+def find_cues(text: str) -> frozenset[str]:
+    """Return the names of a turn's cues and courtesies.
 
-    >>> shows_anger("This is ridiculous"), shows_anger("The screen stays dark.")
-    (True, False)
+    >>> sorted(find_cues("Hello, this is ridiculous"))
+    ['anger', 'greeting']
     """
-    plain = normalise_text(text)
-    return bool(_ANGER.search(plain)) or "!!" in plain
+    turn = strip_courtesies(text)
+    cues = (name for name, cue in _CUES if cue.search(turn.core or turn.plain))
+    return frozenset((*turn.courtesies, *cues))
 
 
 def extract_turn_features(text: str) -> dict[str, float]:

@@ -15,8 +15,8 @@ from indexes.text.sentences import split_sentences
 from indexes.text.tokens import STOPWORDS
 from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
 from ragdesk.answering.turns.turn_features import (
+    find_cues,
     names_hazard,
-    shows_anger,
     strip_courtesies,
 )
 from ragdesk.answering.turns.turn_kind import TurnKind
@@ -35,6 +35,13 @@ class TurnOptions:
 
 
 CHAT_FLOOR: Final = 0.85  # of what is out of scope: where it is missed, nothing is found anyway
+CUED_FLOOR: Final = 0.5  # of a kind whose cue a turn holds, as those below
+KIND_CUES: Final = {
+    TurnKind.GREETING: "greeting",
+    TurnKind.THANKS: "thanks",
+    TurnKind.WANTS_PERSON: "person",
+    TurnKind.COMPLAINT: "anger",
+}
 FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
@@ -103,13 +110,18 @@ def _choose_kind(text: str, scores: Mapping[TurnKind, float], options: TurnOptio
         return TurnKind.SAFETY
     others = (kind for kind in scores if kind not in {TurnKind.QUESTION, TurnKind.SAFETY})
     kind = max(others, key=scores.__getitem__)
-    floor = options.floor
-    if kind is TurnKind.OUT_OF_SCOPE:
-        floor = max(floor, CHAT_FLOOR)
-    elif kind is TurnKind.COMPLAINT and not shows_anger(text):
-        floor = max(floor, FAULT_FLOOR)
+    floor = _kind_floor(kind, text, options)
     return kind if 1 - scores[TurnKind.QUESTION] >= floor else TurnKind.QUESTION
 
 
 def _question_floor(sentence: str) -> float:
     return QUESTION_FLOOR if sentence.rstrip().endswith(("?", "？")) else STATEMENT_FLOOR
+
+
+def _kind_floor(kind: TurnKind, text: str, options: TurnOptions) -> float:
+    """Return the likelihood that a turn is no question from which it is taken for a kind."""
+    if KIND_CUES.get(kind) in find_cues(text):
+        return min(options.floor, CUED_FLOOR)
+    if kind is TurnKind.OUT_OF_SCOPE:
+        return max(options.floor, CHAT_FLOOR)
+    return max(options.floor, FAULT_FLOOR) if kind is TurnKind.COMPLAINT else options.floor
