@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from indexes.text.numerals import NUMERALS
+from indexes.text.scripts import HAN
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 
@@ -14,6 +16,7 @@ LONGEST_REPEATED_CELL = 100  # characters of a cell that is said again in each r
 # Characters of another column's value that is worth saying beside an answer.
 LONGEST_EXTRA_CELL = 120
 MOST_TITLE_ROWS = 8  # above a table
+PAIR = 2  # cells of a row that holds a name and its value
 HEADER_SAMPLE = 50  # rows looked at to tell a header from data
 
 _QUESTIONS = (
@@ -31,6 +34,11 @@ _TOPICS = (
     " 板块 模块 标签 分類 類別 主題"
 )
 _TOPIC_COLUMNS = frozenset(_TOPICS.split())
+_COUNT = re.compile(
+    rf"[-+(]?(?:[$€£¥￥]|[A-Z]{{3}} )?\s?[\d{NUMERALS}][\d{NUMERALS}.,:/\s-]*\)?"
+    r"(?P<unit>\s?[^\W\d]{0,9}|\s?[%€$£¥])"
+)
+_HAN_END = re.compile(f"[{HAN}][:： ]*$")
 _NUMERIC_CELL = re.compile(r"[-+(]?[$€£¥￥]?\s?\d[\d.,:/\s%-]*\)?(?:\s?[A-Za-z%€$]{1,4})?")
 
 
@@ -47,13 +55,41 @@ def write_table(
         header = guess_header(
             [[join_wrapped_lines(clean_text(cell)) for cell in row] for row in sample]
         )
+        if _are_pairs(header, sample[1:]):
+            header = []
         body = chain(sample[1:] if header else sample, body)
     columns = find_faq_columns(header)
     if columns is None:
-        builder.add_table(header, body)
+        builder.add_table(header, body if any(header) else _join_pairs(body))
         return
     for row in body:
         _write_faq_row(builder, header, row, columns)
+
+
+def _are_pairs(header: TableRow, rows: Sequence[TableRow]) -> bool:
+    """Tell whether what reads like a header of two columns is but the first name with its value.
+
+    It names columns where most cells below one of them are numbers of one unit.
+    """
+    if len(header) != PAIR or find_faq_columns(header) is not None:
+        return False
+    for n in range(PAIR):
+        cells = [row[n].strip() for row in rows if n < len(row) and row[n].strip()]
+        units = [match["unit"].strip() for match in map(_COUNT.fullmatch, cells) if match]
+        if units and 2 * len(units) >= len(cells) and len(set(units)) == 1:
+            return False
+    return True
+
+
+def _join_pairs(rows: Iterable[TableRow]) -> Iterator[TableRow]:
+    """Write rows of two cells, a name and its value, so that no row reads like a header."""
+    for row in rows:
+        name, value = (cell.strip() for cell in row) if len(row) == PAIR else ("", "")
+        if not (name and value):
+            yield row
+            continue
+        mark = "：" if _HAN_END.search(name) else ": "
+        yield [f"{name.rstrip(':： ')}{mark}{value}"]
 
 
 def _write_faq_row(

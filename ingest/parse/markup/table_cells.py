@@ -48,10 +48,14 @@ def write_markup_table(table: Node, builder: DocumentBuilder, unseen: Collection
     caption = table.css_first("caption")
     if caption is not None:
         builder.add_paragraph(read_line(caption, unseen))
-    table_rows.write_table(
-        builder, body or heads, header=_make_header(heads) if heads and body else None
-    )
+    header = _make_header(heads) if heads and body else [] if _names_rows(rows) else None
+    table_rows.write_table(builder, body or heads, header=header)
     return True
+
+
+def _names_rows(rows: list[tuple[bool, list[Node]]]) -> bool:
+    """Tell whether each row is a name, marked as such, and its value."""
+    return all([cell.tag for cell in cells] == ["th", "td"] for _, cells in rows if cells)
 
 
 def _iterate_table_rows(table: Node) -> Iterator[tuple[bool, list[Node]]]:

@@ -83,6 +83,25 @@ def test_lines_above_a_csv_are_no_header():
     assert [unit.columns for unit in padded if unit.kind == "row"] == [("桥名", "白天", "夜间")]
 
 
+@pytest.mark.parametrize(
+    ("uri", "body"),
+    [
+        ("a.html", "<table><tr><th>Hull</th><td>Oak</td></tr><tr><th>Sail</th><td>9 m</td></tr></table>"),
+        ("b.html", "<table><tr><td>Hull</td><td>Oak</td></tr><tr><td>Sail</td><td>Red</td></tr></table>"),
+        ("c.md", "# Boat\n\n| | |\n|---|---|\n| Hull | Oak |\n| Sail | Red |\n"),
+        ("d.csv", "Hull,Oak\nSail,9 m\nMast,3 t\n"),
+    ],
+)  # fmt: skip
+def test_a_name_with_its_value_is_no_head(uri, body):
+    units = read_units(uri, body)
+    assert units[0].text == "Hull: Oak"
+    assert not any(unit.columns for unit in units)
+
+
+def test_two_columns_over_numbers_have_a_head():
+    assert read_units("e.csv", "Plan,Price\nBasic,free\nPro,9 EUR\n")[0].columns == ("Plan", "Price")
+
+
 STEPS = """# Kiosk
 
 To change the paper roll:
