@@ -99,7 +99,10 @@ def test_a_name_with_its_value_is_no_head(uri, body):
 
 
 def test_two_columns_over_numbers_have_a_head():
-    assert read_units("e.csv", "Plan,Price\nBasic,free\nPro,9 EUR\n")[0].columns == ("Plan", "Price")
+    assert read_units("e.csv", "Plan,Price\nBasic,free\nPro,9 EUR\n")[0].columns == (
+        "Plan",
+        "Price",
+    )
 
 
 STEPS = """# Kiosk

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +26,17 @@ from eval.case import Case
 from eval.evidence import locate_evidence
 from eval.evidence_spans import covers_evidence
 from eval.stats import estimate_mean
-from indexes.chunk import Chunk, SearchFilter
-from indexes.embedding.model_files import PACKAGED_MODEL, find_model
+from indexes.chunk import SearchFilter
+from indexes.embedding.embedder import EmbedOptions, open_embedder
+from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODEL, find_model
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
+from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
-from ragdesk.answering.reading.sentence_extractor import (
-    ExtractOptions,
-    SentenceCandidate,
-    SentenceExtractor,
-)
-from ragdesk.answering.reading.unit_reader import ReaderInput, UnitReader, list_inputs
+from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
+from ragdesk.answering.reading.unit_reader import UnitReader, score_units
+from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
 from ragdesk.settings import Settings
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.extraction import right
@@ -95,7 +94,9 @@ class AskedOnce:
 class ReaderTrial:
     """Asks the questions of one set. paragraphs: its documents are paragraphs of articles."""
 
-    def __init__(self, part: RetrievalSet, reader: UnitReader, units: int) -> None:
+    def __init__(
+        self, part: RetrievalSet, reader: UnitReader, english: EnglishComparer, units: int
+    ) -> None:
         opened = part.collection
         self._part, self._reader, self._units = part, reader, units
         self._retrieve = opened.retrieve
@@ -103,8 +104,10 @@ class ReaderTrial:
             embedder=self._retrieve.embedder,
             document_text=opened.index.read_text_by_id,
             context_chunks=self._retrieve.context_chunks,
+            is_answerable=lambda _: True,
+            english=english,
         )
-        self._rank = replace(self._default, options=ExtractOptions(cosine=0.0))
+        self._words = replace(self._default, options=ExtractOptions(cosine=0.0), english=None)
         self._uris = frozenset(listed.uri for listed in opened.documents)
         self.paragraphs = part.find_right is match_documents
 
@@ -131,20 +134,24 @@ class ReaderTrial:
 
     def _ask(self, case: Case, scope: str, where: SearchFilter) -> AskedOnce:
         retrieval = self._retrieve(Question(text=case.question, where=where))
-        ranked = self._rank.rank_sentences(retrieval)
-        by_model = {c.text: c.worth for c in self._default._compare_by_model(ranked, retrieval)}
+        ranked = [s for s in self._words.rank_units(retrieval) if not s.unit.is_whole]
+        by_model = {
+            (s.passage.chunk.uri, s.unit.spans): s.worth
+            for s in self._default.rank_units(retrieval)
+            if not s.unit.is_whole
+        }
         standard = _standardise(self._compare(case.question, ranked))
         head = ranked[: self._units]
-        reading = self._reader(case.question, [_find_input(c) for c in head])
+        reading = score_units(self._reader, case.question, [s.unit for s in head], most=self._units)
         units = tuple(
             UnitFeatures(
-                words=c.worth,
-                default=by_model[c.text],
+                words=s.worth,
+                default=by_model[(s.passage.chunk.uri, s.unit.spans)],
                 z=float(z),
                 reader=float(score),
-                right=self._is_right(c, case),
+                right=self._is_right(s, case),
             )
-            for c, z, score in zip(head, standard, reading.scores, strict=False)
+            for s, z, score in zip(head, standard, reading.scores, strict=False)
         )
         return AskedOnce(
             group=self._part.name,
@@ -155,18 +162,16 @@ class ReaderTrial:
             units=units,
         )
 
-    def _is_right(self, candidate: SentenceCandidate, case: Case) -> bool:
+    def _is_right(self, scored: ScoredUnit, case: Case) -> bool:
         """Tell whether a unit holds an answer, or any of the evidence that is quoted."""
         if self.paragraphs:
-            return right(candidate, case)
-        chunk, sentence = candidate.passage.chunk, candidate.sentence
-        place = UnitPlace(
-            chunk.uri, chunk.start + sentence.start, chunk.start + sentence.end, chunk.page
-        )
+            return right(scored, case)
+        chunk = scored.passage.chunk
+        place = UnitPlace(chunk.uri, *scored.unit.core_span, chunk.page)
         places, _ = locate_evidence(case, self._part.collection.index.read_text)
-        return any(covers_evidence(place, candidate.text, evidence) for evidence in places)
+        return any(covers_evidence(place, scored.text, evidence) for evidence in places)
 
-    def _compare(self, question: str, ranked: Sequence[SentenceCandidate]) -> NDArray[np.float32]:
+    def _compare(self, question: str, ranked: Sequence[ScoredUnit]) -> NDArray[np.float32]:
         query = self._retrieve.embedder.embed_query(question)
         if not ranked or query is None:
             return np.zeros(len(ranked), np.float32)
@@ -188,16 +193,6 @@ def _standardise(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
     if len(cosines) < 2:
         return np.zeros_like(cosines)
     return (cosines - cosines.mean()) / max(float(cosines.std()), 1e-6)
-
-
-@cache
-def _inputs_by_text(chunk: Chunk) -> Mapping[str, ReaderInput]:
-    return {unit.text: unit for unit in list_inputs(chunk)}
-
-
-def _find_input(candidate: SentenceCandidate) -> ReaderInput:
-    own = _inputs_by_text(candidate.passage.chunk)
-    return own.get(candidate.text, ReaderInput(candidate.text))
 
 
 def choose_unit(asked: AskedOnce, names: Sequence[str], weights: Mapping[str, float]) -> bool:
@@ -315,10 +310,11 @@ def main() -> None:
         reader = open_packaged_reader(model, cache, threads=2, weights=options.reader)
         if reader is None:
             parser.error("no reader to measure: its weights, or the embedder's, are not here")
+        english = EnglishComparer(partial(open_embedder, EmbedOptions(model=ENGLISH_MODEL), cache))
         for part in iter_sets(options, shelf, stack):
             if part.filters or (options.only and part.name not in options.only):
                 continue
-            asked += ReaderTrial(part, reader, options.units).iter_asked()
+            asked += ReaderTrial(part, reader, english, options.units).iter_asked()
             shelf.embedder.save()
             print(f"{part.name}: {len(part.cases)} questions", flush=True)
             if options.json:
