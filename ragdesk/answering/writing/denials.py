@@ -19,7 +19,8 @@ _DENIAL = re.compile(
     r"|^\W*(?:(?:(?:i am |i'm )?sorry|unfortunately)\W+)?(?:but )?i"
     r"(?:(?: am|'m)? (?:not sure(?! enough)|(?:do not|don't) (?:know|have))(?![a-z])"
     r"|(?: (?:cannot|can't)| ?(?:am|'m) (?:unable|not able) to)"
-    r" (?:answer|say(?! (?:enough|no))|tell|determine|find|provide|confirm|help|locate|see)(?![a-z]))"
+    r" (?:answer|say(?! (?:enough|no))|tell|determine|find|provide|confirm|help|locate|see)"
+    r"(?![a-z]))"
     r"|(?:段落|(?:提供|给出|所给|已有|上述|现有)的?(?:段落|文档|资料|信息|内容|材料))"
     r"[^。]{0,20}(?:没有|没|未|并未|无)[^。]{0,6}(?:回答|提到|提及|说明|包含|给出|涉及|提供|写明)"
     r"|^\W*(?:(?:很?抱歉|对不起)\W*)?(?:我)?(?:无法|不能)(?:回答|确定|得知|判断)",
