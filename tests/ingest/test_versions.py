@@ -30,8 +30,10 @@ MARKDOWN = "text/markdown"
 NEWER_MARKDOWN = f"""
 from dataclasses import replace
 from ingest.parse.parser_table import PARSER_TABLE
-PARSER_TABLE["{MARKDOWN}"] = replace(PARSER_TABLE["{MARKDOWN}"], version=2)
+row = PARSER_TABLE["{MARKDOWN}"]
+PARSER_TABLE["{MARKDOWN}"] = replace(row, version=row.version + 1)
 """
+VERSION = PARSER_TABLE[MARKDOWN].version
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def other_stems(monkeypatch):
 
 
 def raise_markdown(monkeypatch) -> None:
-    monkeypatch.setitem(PARSER_TABLE, MARKDOWN, replace(PARSER_TABLE[MARKDOWN], version=2))
+    monkeypatch.setitem(
+        PARSER_TABLE, MARKDOWN, replace(PARSER_TABLE[MARKDOWN], version=VERSION + 1)
+    )
 
 
 def start_newer_children(monkeypatch, folder: Path, program: str) -> None:
@@ -91,7 +95,9 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     assert (report.changed, report.unchanged, report.embedded) == (4, 1, 0)
     assert report.reread == plan.reread
     assert report.reread.count == 4
-    assert report.reread.reasons == (f"parser of {MARKDOWN} version 1 is now 2",)
+    assert report.reread.reasons == (
+        f"parser of {MARKDOWN} version {VERSION} is now {VERSION + 1}",
+    )
     assert report.to_json()["reread"]["count"] == 4
     assert set(job.embedder.asked) == {CANARY_TEXT}
     after = published(job)
@@ -150,7 +156,9 @@ def test_a_process_older_than_a_parser_does_not_turn_documents_back(
         raise_markdown(newer)
         job.run([kb])  # by children of this version, whose answers are alike
     before = published(job)
-    with pytest.raises(ProgramOutdated, match=r"parser of text/markdown of version 2.* Start it"):
+    with pytest.raises(
+        ProgramOutdated, match=rf"parser of text/markdown of version {VERSION + 1}.* Start it"
+    ):
         list_writes(job, kb)[write_name]()
     assert published(job) == before
 
