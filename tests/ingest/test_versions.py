@@ -208,10 +208,10 @@ def test_what_has_to_stay_as_it_was_is_tried_again_by_the_next_job(
     report = job.put("up.md", broken)
     assert [skip.uri for skip in report.skipped] == ["up.md"]
     assert report.reread.count == 3  # those of kb; the former version of this one stays
-    assert reading_of(job)["parsers"][MARKDOWN] == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == VERSION
 
     assert job.delete("none.md").reread.count == 1
-    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert reading_of(job)["parsers"][MARKDOWN] == VERSION + 1
     assert job.delete("none.md").is_quiet
 
 
@@ -253,11 +253,11 @@ def test_documents_of_other_sources_stay_when_they_cannot_be_read_again(
     assert skip.uri == "refunds.md"
     assert skip.reason.endswith("; what was read of it before stays")
     assert published(job)["refunds.md"] == before["refunds.md"]
-    assert reading_of(job)["parsers"][MARKDOWN] == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == VERSION
 
     again = job.run([kb])  # its own source has the bytes
     assert (again.changed, again.removed, again.skipped) == (1, 0, ())
-    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert reading_of(job)["parsers"][MARKDOWN] == VERSION + 1
 
 
 def test_what_a_newer_parser_refuses_stays_in_other_sources(fresh_job, kb, tmp_path, monkeypatch):
