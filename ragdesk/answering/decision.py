@@ -1,11 +1,9 @@
 """Decide whether to answer: before anything is written, and once it is. Pure.
 
-The coefficients were fitted on the development half of XQuAD, each question asked once with and
-once without the article that answers it, on the sample company and on customers' questions over
-other help centres, all with equal weight, with the multilingual model; then searched about the fit
-for the most answers among those that give no more false ones on any of these sets than before.
-``python -m tests.lab.quality.refusal`` measures what they cost: answers given where there is none,
-and refusals where there is one. Intercepts are moved by hand to the safe side of a useful desk.
+The likelihood is that the answer is right where units were compared by vectors, and that the passages
+hold an answer elsewhere; the comments beside the coefficients say what they were fitted on.
+``python -m tests.lab.quality.refusal`` and ``rightness`` measure what they cost: answers given where
+there is none, and refusals where there is one.
 """
 
 import math

@@ -49,7 +49,7 @@ from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
 from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
 
 CONTEXT_CHUNKS = 3  # of its section, on either side
-WIDEST_GAP = 0.25  # that counts between the best passage and the next
+WIDEST_GAP, ONLY_GAP = 0.25, 0.08  # to the next passage; where there is none: of right answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -481,11 +481,11 @@ def _measure_signals(
     """
     best = passages[0] if passages else None
     scores = sorted((fused_scores.get(p.chunk.id, p.score) for p in passages), reverse=True)
-    top, after, *_ = (*scores, *scores[:1], 0.0, 0.0)
+    top, after, *_ = (*scores, 0.0, 0.0)
     chunk = best.chunk if best else None
     return {
         "top": top,
-        "gap": min(top - after, WIDEST_GAP),
+        "gap": min(top - after, WIDEST_GAP) if len(scores) > 1 else ONLY_GAP * len(scores),
         "lexical": max((p.lexical or 0.0 for p in passages), default=0.0),
         "focus": max(
             (best_sentence_share(term_weights, p.chunk, 0.0) for p in passages), default=0.0
