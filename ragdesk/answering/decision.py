@@ -1,9 +1,9 @@
 """Decide whether to answer: before anything is written, and once it is. Pure.
 
-The likelihood is that the answer is right where units were compared by vectors, and that the passages
-hold an answer elsewhere; the comments beside the coefficients say what they were fitted on.
-``python -m tests.lab.quality.refusal`` and ``rightness`` measure what they cost: answers given where
-there is none, and refusals where there is one.
+The likelihood is that the answer is right where units were compared by vectors, and that the
+passages hold an answer elsewhere; comments beside the coefficients say what they were fitted on.
+``python -m tests.lab.quality.refusal`` and ``rightness`` measure what they cost: answers given
+where there is none, and refusals where there is one.
 """
 
 import math
