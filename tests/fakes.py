@@ -66,6 +66,7 @@ def document(uri: str, text: str, *, cut: int = 80, **facts: Any) -> Document:
             text=piece[0],
             start=piece.start(),
             end=piece.end(),
+            language=str(known["language"]),
         )
         for piece in re.finditer(rf"[^\n]{{1,{cut}}}", text)
     ]

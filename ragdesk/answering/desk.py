@@ -149,9 +149,7 @@ class Desk:
         writer.admit()
         original_analysis = await run_in_thread(analyze_question, question.text)
         with clock.measure_step("turns"):
-            kind = await run_in_thread(
-                recognise_turn, original_analysis.text, self.retrieve.embedder, self.turns
-            )
+            kind = await run_in_thread(self._recognise_turn, question, original_analysis)
         if not kind.needs_documents:
             for event in self._answer_turn(question, original_analysis, kind, clock):
                 yield event
@@ -178,6 +176,14 @@ class Desk:
             state.text = f"{state.text}{separator}{words}" if streaming else words
             yield TextDelta(separator + words)
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
+
+    def _recognise_turn(self, question: Question, analysis: QuestionAnalysis) -> TurnKind:
+        """Tell what a turn wants. An order that the documents hold is a question about them."""
+        kind = recognise_turn(analysis.text, self.retrieve.embedder, self.turns)
+        if kind is not TurnKind.NEEDS_ACCOUNT or not analysis.identifiers:
+            return kind
+        mask = self.retrieve.index.make_mask(question.where)
+        return TurnKind.QUESTION if self.retrieve.find_named_rows(analysis, mask) else kind
 
     async def _find_passages(
         self,

@@ -13,6 +13,7 @@ from indexes.text.folding import normalise_text
 from indexes.text.polarity import is_yes_no_question
 from indexes.text.scripts import HAN
 from indexes.text.tokens import drop_stopwords, tokenize_text
+from ragdesk.answering.reading.section_labels import SectionLabel, find_section_labels
 from ragdesk.answering.reading.value_points import ScalePoint, find_points
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis
 from ragdesk.answering.retrieval.sibling_documents import find_codes
@@ -145,7 +146,7 @@ class QuestionForm:
     words. points: numbers, dates and times that a range may hold. codes: names of things that are
     letters with a number, and other identifiers. counted: words of what is to be counted. denies:
     it asks for what is not, or may not be. permits: for what may be. wants_amount: for a number or
-    a time.
+    a time. sections: parts of documents that it names by their number.
     """
 
     kind: FormKind
@@ -157,6 +158,7 @@ class QuestionForm:
     denies: bool = False
     permits: bool = False
     wants_amount: bool = False
+    sections: frozenset[SectionLabel] = frozenset()
 
     @property
     def wants_list(self) -> bool:
@@ -199,6 +201,7 @@ def read_form(analysis: QuestionAnalysis, text: str = "") -> QuestionForm:
         denies=denies,
         permits=kind != "yes_no" and not denies and bool(_PERMITS.search(plain)),
         wants_amount=analysis.question_type.lacks_amount(""),
+        sections=find_section_labels(text or analysis.text),
     )
 
 

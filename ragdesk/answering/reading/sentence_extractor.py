@@ -17,7 +17,9 @@ from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
 from ragdesk.answering.reading.repeated_units import drop_repeats
+from ragdesk.answering.reading.section_labels import find_section_labels
 from ragdesk.answering.reading.unit_choice import choose_units
+from ragdesk.answering.reading.unit_facts import UnitFacts
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import (
     ExtractOptions,
@@ -72,10 +74,11 @@ class SentenceExtractor:
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
         if not ranked:
             return retrieval
-        signals = {
-            **retrieval.signals,
-            "unit": max(0.0, *(scored.closeness or 0.0 for scored in ranked)),
-        }
+        closest = max(0.0, *(scored.closeness or 0.0 for scored in ranked))
+        asked = find_section_labels(retrieval.part or retrieval.analysis.text)
+        if any(UnitFacts(scored.unit).section_labels & asked for scored in ranked if asked):
+            closest = 1.0  # a part that is asked for by its number is found, or is not
+        signals = {**retrieval.signals, "unit": closest}
         if self.reader is not None:
             question = retrieval.part or retrieval.analysis.text
             ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)

@@ -8,6 +8,7 @@ from indexes.text.polarity import denies_something
 from indexes.text.tokens import drop_stopwords, is_han_pair, tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.document_versions import VersionName, read_version
+from ragdesk.answering.reading.section_labels import SectionLabel, read_leading_label
 from ragdesk.answering.reading.value_points import find_unit
 from ragdesk.answering.reading.value_ranges import ValueRange, find_ranges
 from ragdesk.answering.retrieval.sibling_documents import find_codes
@@ -60,6 +61,18 @@ class UnitFacts:
             for cell, column in zip(unit.cells, columns, strict=False)
             for found in find_ranges(cell, find_unit(column))
         )
+
+    @cached_property
+    def own_label(self) -> SectionLabel | None:
+        """The label that it begins with itself: "Article 7. Deliveries …"."""
+        return read_leading_label(self.unit.core)
+
+    @cached_property
+    def section_labels(self) -> frozenset[SectionLabel]:
+        """The labels of the parts that it stands in, its own included."""
+        above = (*self.unit.passage.chunk.path, self.unit.heading)
+        labels = (self.own_label, *map(read_leading_label, above))
+        return frozenset(label for label in labels if label)
 
     @cached_property
     def denies(self) -> bool:

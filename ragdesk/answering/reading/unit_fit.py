@@ -82,6 +82,21 @@ def _judge_codes(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, Un
     return verdicts
 
 
+def _judge_sections(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, UnitFit]:
+    """Keep to the article or annex that a question names, where its text was found."""
+    fitting = [n for n, fact in enumerate(facts) if fact.section_labels & form.sections]
+    if not fitting:
+        return {}
+    # what only says its label and title stands for the text below it
+    bodies = [n for n in fitting if facts[n].own_label not in form.sections] or fitting
+    kinds = {kind for kind, _ in form.sections}
+    verdicts = {n: UnitFit("fits", "the part asked for") for n in fitting}
+    for n, fact in enumerate(facts):
+        if n not in verdicts and any(kind in kinds for kind, _ in fact.section_labels):
+            verdicts[n] = UnitFit("excluded", "another part", tuple(bodies))
+    return verdicts
+
+
 def _judge_labels(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, UnitFit]:
     """Exclude what only names the thing that is asked about, as "Article AB-12." does.
 
@@ -240,6 +255,7 @@ def stand_together(fact: UnitFacts, other: UnitFacts) -> bool:
 
 _JUDGES: Final[tuple[_Judge, ...]] = (
     _judge_codes,
+    _judge_sections,
     _judge_labels,
     _judge_years,
     _judge_versions,

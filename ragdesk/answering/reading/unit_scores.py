@@ -172,6 +172,7 @@ class UnitScorer:
         question = retrieval.part or retrieval.analysis.text
         cosines = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
         closeness = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
+        closeness |= self._compare_foreign(ranked, retrieval)
         compared = [
             _add_closeness(scored, closeness[scored.position], self.options.english)
             if scored.position in closeness
@@ -179,6 +180,21 @@ class UnitScorer:
             for scored in ranked
         ]
         return sorted(compared, key=_ranking_key)
+
+    def _compare_foreign(
+        self, ranked: Sequence[ScoredUnit], retrieval: Retrieval
+    ) -> dict[int, float]:
+        """Compare a few units of other languages, where a passage of these is among the best."""
+        best = retrieval.passages[: self.options.close]
+        foreign = [s for s in ranked if s.passage in best and s.passage.chunk.language != "en"]
+        if retrieval.similarity is None or not foreign:
+            return {}
+        chosen = choose_broadly(foreign, self.options.close)
+        similarities = retrieval.similarity.compare(
+            self.embedder.embed_passages([_write_below_heading(scored.unit) for scored in chosen]),
+            [scored.passage.chunk.language for scored in chosen],
+        )
+        return dict(zip((s.position for s in chosen), similarities.tolist(), strict=True))
 
     def _compare_by_model(self, ranked: list[ScoredUnit], retrieval: Retrieval) -> list[ScoredUnit]:
         """Compare the few best units by the embedding model, where it reads the question."""

@@ -14,6 +14,7 @@ from indexes.text.sentences import split_sentences
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.retrieval.question_analysis import TermWeights
 
+_MARKS = re.compile(r"[^a-z0-9]")  # of a code, which is met in any spelling
 _NAME_MARKS = re.compile(r"[/_.-]+")
 _CACHED_PASSAGES = 512  # passages; each some 30 KB of words
 
@@ -113,6 +114,27 @@ def best_sentence_share(term_weights: TermWeights, chunk: Chunk, title_weight: f
         ),
         default=title_weight * heading_share,
     )
+
+
+def cover_question(term_weights: TermWeights, codes: Collection[str], chunk: Chunk) -> float:
+    """Return the share (0..1) of a question that a passage and its headings hold.
+
+    codes: that the question names. One that the passage or just its document's name holds is met:
+    then the share of the other words counts, where it is larger.
+    """
+    words = chunk_words(chunk)
+    whole = term_weights.coverage(words)
+    name = _token_set(write_document_name(chunk))
+    met = [code for code in codes if code in words or code in name]
+    rest = {
+        term: weight
+        for term, weight in term_weights.weights.items()
+        if not (term.isascii() and any(_MARKS.sub("", term) in code for code in met))
+    }
+    total = sum(rest.values())
+    if not met or not total:
+        return whole
+    return max(whole, sum(weight for term, weight in rest.items() if term in words) / total)
 
 
 def bound_sentence_share(

@@ -32,7 +32,7 @@ from ragdesk.answering.retrieval.passage_order import (
 from ragdesk.answering.retrieval.passage_words import (
     best_sentence_share,
     bound_sentence_share,
-    chunk_words,
+    cover_question,
     document_name_words,
 )
 from ragdesk.answering.retrieval.question_analysis import (
@@ -175,7 +175,7 @@ class Retriever:
         term_weights = weigh_terms(analysis.terms, idf, guesses)
         similarity = self.compare_question(compared, analysis.language, mask)
         lanes = PriorityLanes(
-            self._find_named_rows(analysis, mask),
+            self.find_named_rows(analysis, mask),
             self._find_faq_rows(term_weights, similarity, mask),
         )
         candidates = self._rank_candidates(
@@ -234,7 +234,7 @@ class Retriever:
         samples = self.index.sample_vectors(mask)
         return measure_similarity(vector, language, self.background, samples)
 
-    def _find_named_rows(self, analysis: QuestionAnalysis, mask: SearchMask) -> dict[int, float]:
+    def find_named_rows(self, analysis: QuestionAnalysis, mask: SearchMask) -> dict[int, float]:
         """Find the rows that hold the question's names, and the share of them each holds."""
         name_shares: dict[int, float] = {}
         for name in analysis.identifiers:
@@ -490,7 +490,7 @@ def _measure_signals(
         "focus": max(
             (best_sentence_share(term_weights, p.chunk, 0.0) for p in passages), default=0.0
         ),
-        "coverage": term_weights.coverage(chunk_words(chunk)) if chunk else 0.0,
+        "coverage": cover_question(term_weights, analysis.identifiers, chunk) if chunk else 0.0,
         "named": max(lanes.name_shares.values(), default=0.0),
         "names": float(bool(analysis.identifiers)),
         "faq": max(lanes.faq_likeness.values(), default=0.0),
