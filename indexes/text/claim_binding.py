@@ -39,7 +39,7 @@ LONGEST_SLOT = 4  # words, or twice as many Han characters, that may be exchange
 _SUBSENTENCE = re.compile(r"[;；。!?！？\n]+")
 _CLAUSE = re.compile(rf"(?<=[{HAN}])[,，]|[,，](?=[{HAN}])|, ")
 _LIST_NUMBER = re.compile(r"^\s*(?:[-*•·]\s+|\(?\d{1,2}[.)、．]\s+)")
-_CELL = re.compile(r"\s*\|\s*|\t+")
+_CELL = re.compile(r"(?:(?<!\s)\s++)?\|\s*+|\t+")
 _WORD = re.compile(f"[{HAN}]|[a-z0-9][a-z0-9.'-]*")
 _HAN_SIGN = re.compile(f"[{HAN}]")
 # Before a noun.

@@ -13,7 +13,7 @@ from ragdesk.answering.answer import StepLink
 
 LONGEST_HOURS_LINE: Final = 160  # characters of a line that may say when somebody answers
 _URL = re.compile(r"https?://[^\s\"<>]+")
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _PHONE = re.compile(r"(?<![\w.,/-])(?:\+|\(0?\d)?\d[\d ()/.-]{4,20}\d(?![\w/-]|[.,]\d)")
 _DATE = re.compile(r"(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d")
 _PHONE_CUE = re.compile(

@@ -21,23 +21,26 @@ _INTERNAL = re.compile(
     r"|(?:for|to) (?:support|agents|staff|employees)|agent|do not (?:share|send|forward))\b"
     r"|内部|保密|机密|涉密|员工|客服专用|话术|坐席|勿外传"
 )
-_PART = re.compile(r"\s*(?:[|·•–—]|\s-\s|[:：](?!//)|[(（\[【].*?[)）\]】])\s*")
+# Blanks are entered where they begin, so that a long run of them is read once.
+_PART = re.compile(
+    r"(?:(?<!\s)\s+)?(?:[|·•–—]|\s-\s|[:：](?!//)|[(（\[【][^)）\]】\n]{0,120}+[)）\]】])\s*+"
+)
 _NUMBERING = re.compile(
-    r"^\W*(?:(?:pol|policy|sop|doc|document|kb|hr|qm|wi|no|nr|nbr|ref|chapter|section|part|annex"
-    r"|appendix|art|article)\W{0,2}(?=\d))?\d[\d.\-_/]*[a-z]?\s*[.):、-]?\s+(?=\S)"
-    r"|^\W*第[一二三四五六七八九十百\d]+[章节条部分篇][\s:：、]*",
+    r"^\W*+(?:(?:pol|policy|sop|doc|document|kb|hr|qm|wi|no|nr|nbr|ref|chapter|section|part|annex"
+    r"|appendix|art|article)\W{0,2}(?=\d))?\d[\d.\-_/]*[a-z]?(?:\s*+[.):、-])?\s++(?=\S)"
+    r"|^\W*+第[一二三四五六七八九十百\d]+[章节条部分篇][\s:：、]*",
     re.IGNORECASE,
 )
 _VERSION = re.compile(
     r"\b(?:v|ver|version|rev|revision|edition)\W?\d[\w.]*|\b(?:19|20)\d\d(?:[-_./]\d{1,2}){0,2}\b"
-    r"|\b(?:final|draft)\b|\W(?:old|new|copy|archived?|backup|previous|current|latest)\W*\d*$|第[一二三四五六七八九十\d]+版|版本|草稿|终稿|修订",
+    r"|\b(?:final|draft)\b|\W(?:old|new|copy|archived?|backup|previous|current|latest)\W*+\d*+$|第[一二三四五六七八九十\d]+版|版本|草稿|终稿|修订",
     re.IGNORECASE,
 )
 _PAPER_KIND = re.compile(
-    r"\b(?:(?:user|owner'?s?|product|short|quick|quick ?start|operating|reference|service)\s+)*"
+    r"\b(?:(?:user|owner'?s?|product|short|quick|quick ?start|operating|reference|service)\s+){0,6}"
     r"(?:guides?|manuals?|handbooks?|instructions?|data ?sheets?|white ?papers?|brochures?|faqs?"
     r"|readme|specifications?|overview)\b(?:\s+(?:for|to|of)\b(?:\s+the\b)?)?"
-    r"|(?:用户|使用|操作|产品|安装|快速)*(?:说明书?|手册|指南|白皮书|规格书|手冊|入门|简介|常见问题)",
+    r"|(?:用户|使用|操作|产品|安装|快速){0,6}(?:说明书?|手册|指南|白皮书|规格书|手冊|入门|简介|常见问题)",
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(

@@ -23,7 +23,7 @@ _MONTH = re.compile(
 )
 _NUMBER = re.compile(
     r"(?<![a-z])(?:v|ver|version|rev|revision|release|edition|issue) ?\.?_?(\d+(?:\.\d+){0,3})"
-    r"|第 ?(\d+|[一二三四五六七八九十]) ?[版期]|(?<!\d)(\d+(?:\.\d+)*) ?版"
+    r"|第 ?(\d+|[一二三四五六七八九十]) ?[版期]|(?<!\d)(?<!\d\.)(\d++(?:\.\d++)*+) ?版"
 )
 _HAN_DIGITS = {c: n for n, c in enumerate("一二三四五六七八九十", 1)}
 _STATES = re.compile(

@@ -17,7 +17,7 @@ from ragdesk.answering.reading.list_reader import read_marker_kind
 LONGEST_FAQ_ANSWER = 600  # characters of an answer in prose that is taken for one
 
 _QUESTION_END = re.compile(r"[?？][\s\"'”’」』)）*_]*$")
-_WORDS_BEGIN = re.compile(rf"[\W\d_]{{0,4}}(?:[{HAN}]|[^\W\d_]+[’']?[^\W\d_]*[ ,])")
+_WORDS_BEGIN = re.compile(rf"[\W\d_]{{0,4}}(?:[{HAN}]|[^\W\d_]++(?:[’'][^\W\d_]*+)?[ ,])")
 _QUESTION_MARK = re.compile(
     r"\W*(?:Q|Question|FAQ|问|問|问题|提问)\s*+\d*+\s*+[:：.、]\s*", re.IGNORECASE
 )

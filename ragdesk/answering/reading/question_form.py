@@ -22,9 +22,15 @@ FormKind = Literal[
     "value", "comparison", "selection", "count", "list", "steps", "yes_no", "definition"
 ]
 
-_SIDE = r"(?:the |a |an |your |our )?(?P<{0}>[^?,;:.]{{1,48}}?)"
-_A, _B = _SIDE.format("a"), _SIDE.format("b")
-_END = r"(?=\s*(?:[?,;:.]|$)|\s+(?:in|for|when|on|at|if|with|regarding|concerning)\s)"
+_BEFORE_SIDE = r"(?:the |a |an |your |our )?"
+_A = rf"{_BEFORE_SIDE}(?P<a>[^?,;:.]{{1,48}}?)"
+_B = rf"{_BEFORE_SIDE}+(?P<b>[^?,;:.]{{1,48}}?)"
+# The side before it may take blanks too: a few are enough here. No side ends inside a word, which
+# is seen first as it is cheap.
+_END = (
+    r"(?![^\s?,;:.])(?=\s{0,4}+(?:[?,;:.]|$)"
+    r"|\s{1,4}+(?:in|for|when|on|at|if|with|regarding|concerning)\s)"
+)
 _COMPARISONS: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -37,13 +43,16 @@ _COMPARISONS: Final = tuple(
 )
 _SIDE_ZH = r"(?P<{0}>[^,，。?？和与跟]{{1,14}}?)"
 _A_ZH, _B_ZH = _SIDE_ZH.format("a"), _SIDE_ZH.format("b")
+# The same where nothing is asked before it: from where a clause begins, or as long as it may be.
+# From anywhere else it would only try once more what has failed.
+_FIRST_ZH = r"(?P<a>(?<![^,，。?？和与跟])[^,，。?？和与跟]{1,14}?|[^,，。?？和与跟]{14})"
 _DIFFER_ZH = r"(?:区别|不同|差别|差异|差多少|差几|比较|对比|相比|相差)"
 _COMPARISONS_ZH: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?:比较|对比)(?:一下)?{_A_ZH}(?:和|与|跟){_B_ZH}(?:[的?？]|$)",
         (
-            rf"{_A_ZH}(?:和|与|跟){_B_ZH}(?:之间|两者)?(?:的[^,?？]{{0,8}})?(?:有什么|有何|有啥"
+            rf"{_FIRST_ZH}[和与跟]{_B_ZH}(?:之间|两者)?(?:的[^,?？]{{0,8}})?(?:有什么|有何|有啥"
             rf"|有哪些)?(?:主要)?{_DIFFER_ZH}"
         ),
     )
@@ -51,7 +60,11 @@ _COMPARISONS_ZH: Final = tuple(
 _SELECTIONS: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:which|what|who)\b[^?]*[,:;–-] ?{_A} or {_B}{_END}",
+        # From the first such word of a sentence alone: it sees whatever a later one would.
+        (
+            r"(?:^|\?)(?>[^?]*?\b(?:which|what|who)\b)[^?]*[,:;–-] ?(?=[^?,;:.]{1,53}? or )"
+            rf"{_A} or {_B}{_END}"
+        ),
         rf"^(?:is|are|does|do|can|has|have) {_A} or {_B} (?=[a-z]+(?:er|ier)?\b)",
         rf"^{_A} or {_B}[,:;–-] ?(?:which|what|who)\b",
     )
@@ -59,8 +72,11 @@ _SELECTIONS: Final = tuple(
 _SELECTIONS_ZH: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"{_A_ZH}(?:和|与|跟|还是|或者?|或){_B_ZH}[,，]?(?:里|中|之间)?(?:哪[个款种家一边]|谁)",
-        rf"(?:哪[个款种家一边]|谁)[^?？]*[,，:：]\s*(?:是)?{_A_ZH}(?:还是|或者?){_B_ZH}(?:[?？]|$)",
+        rf"{_FIRST_ZH}(?:[和与跟]|还是|或者?){_B_ZH}[,，]?(?:里|中|之间)?(?:哪[个款种家一边]|谁)",
+        (
+            r"(?:^|[?？])(?>[^?？]*?(?:哪[个款种家一边]|谁))[^?？]*[,，:：]\s{0,4}(?:是)?"
+            rf"{_A_ZH}(?:还是|或者?){_B_ZH}(?:[?？]|$)"
+        ),
     )
 )
 _MEASURES = (
@@ -109,13 +125,15 @@ _EITHER_ZH = re.compile(
 _NOT_EN = (
     r"(?:not|never|cannot|forbidden|prohibited|banned|excluded|exempt|barred|disallowed)\b|n't\b"
 )
+_MAY_NOT_ZH = r"(?:不得|不能|不可|不支持|不包括|不包含|不含|不提供|禁止|严禁|无法|不许|不准|不要)"
+# What stands between two words holds no further word of the first kind, which would begin a match
+# of its own: so what stands between is read once.
 _DENIES = re.compile(
-    rf"\b(?:what|which|who|whom|whose|where|when)\b"
-    rf"(?:(?!\b(?:if|that|when|because|so|while|after|before|happens)\b)[^?,])*?(?:\b"
-    rf"|(?<=[a-z])){_NOT_EN}"
-    r"|(?:什么|啥|哪|谁|何时)[^?？,，]*(?:不|没有|禁止|严禁|无法|除外)"
-    r"|(?:不得|不能|不可|不支持|不包括|不包含|不含|不提供|禁止|严禁|无法|不许|不准"
-    r"|不要)[^?？,，]*(?:什么|啥|哪|谁)"
+    r"\b(?:what|which|who|whom|whose|where|when)\b"
+    r"(?:(?!\b(?:if|that|when|because|so|while|after|before|happens|what|which|who|whom|whose"
+    rf"|where)\b)[^?,])*?(?:\b|(?<=[a-z])){_NOT_EN}"
+    r"|(?:什么|啥|哪|谁|何时)(?:(?!什么|何时)[^?？,，啥哪谁])*?(?:不|没有|禁止|严禁|无法|除外)"
+    rf"|{_MAY_NOT_ZH}(?:(?!{_MAY_NOT_ZH})[^?？,，])*?(?:什么|啥|哪|谁)"
 )
 _YES_NO_START = re.compile(
     r"\W*(?:can|could|may|might|must|shall|should|do|does|did|is|are|was|were|will|would|has"
@@ -124,11 +142,14 @@ _YES_NO_START = re.compile(
     r"|compare))(?!we know\b)"
 )
 _WORD_AND_NUMBER = re.compile(r"(?<=[a-z]{3}) (?=\d)")  # "after 3", "makes 200": no code
+_WHO_EN = r"\b(?:who|what|which)\b(?! (?:happens|if)\b)"
+_WHO_ZH = r"(?:什么|哪[些个类种位]|谁)"
+_MAY_ZH = r"(?:可以|能|允许|包括|支持)"
 _PERMITS = re.compile(
-    r"\b(?:who|what|which)\b(?! (?:happens|if)\b)[^?,]*?"
+    rf"{_WHO_EN}(?:(?!{_WHO_EN})[^?,])*?"
     r"\b(?:may|can|allowed|permitted|eligible|entitled|included|covered)\b"
-    r"|(?:什么|哪些|哪[个类种位]|谁)[^?？,，]*(?:可以|能够?|允许|包括|支持)"
-    r"|(?:可以|能够?|允许|包括|支持)[^?？,，]*(?:什么(?!时)|哪些|哪[个类种位]|谁)"
+    rf"|{_WHO_ZH}(?:(?!{_WHO_ZH})[^?？,，])*?{_MAY_ZH}"
+    rf"|{_MAY_ZH}(?:(?!{_MAY_ZH})[^?？,，])*?(?:什么(?!时)|哪[些个类种位]|谁)"
 )
 
 _KINDS: Final[tuple[tuple[FormKind, re.Pattern[str]], ...]] = (

@@ -23,25 +23,27 @@ _SHORT_OVER_LONG = 1.6  # times that the line below a heading in its paragraph i
 HORIZON = 400  # characters read behind a passage
 
 _MARK_LINE = re.compile(
-    r"(?:`{3,}|~{3,})\s*[\w+-]*\s*$|!{3}|:{3,}|={3}\s*[\"“]|\[\w+\]:\s*(?:https?:|[/#])"
+    r"(?:`{3,}+|~{3,}+)\s*+[\w+-]*+\s*+$|!{3}|:{3,}|={3}\s*+[\"“]|\[\w+\]:\s*(?:https?:|[/#])"
 )
 _MARKED_HEADING = re.compile(r"#{1,6}\s+\S")
 _BOLD_LINE = re.compile(r"(?:\*\*|__)(?=\S)(?:(?!\*\*|__).)+(?:\*\*|__)\s*[:：]?$")
 _UNDERLINE = re.compile(r"(?:={3,}|-{3,})$")
-_LEADER = r"(?:…+|\.{4,}|(?:\s\.){3,}|·{3,}|_{4,}|-{5,})"
+_LEADER = r"(?:…++|\.{4,}+|(?:\s\.){3,}+|·{3,}+|_{4,}+|-{5,}+)"
 _CONTENTS_LINE = re.compile(
-    rf"\S.*?\s*{_LEADER}\s*(?:\d{{1,4}}|[ivxlc]{{1,6}}|第?\s*\d+\s*页)$", re.IGNORECASE
+    rf"\S.{{0,{LONGEST_CONTENTS_LINE}}}?{_LEADER}\s*+(?:\d{{1,4}}|[ivxlc]{{1,6}}|第?\s*+\d++\s*+页)$",
+    re.IGNORECASE,
 )
-_LEADER_LINE = re.compile(rf"\S.*?\s{_LEADER}$")
+_LEADER_LINE = re.compile(rf"\S.{{0,{LONGEST_CONTENTS_LINE}}}?\s{_LEADER}$")
 _CONTENTS_TITLE = re.compile(
     r"(?:table of )?contents|on this page|in this (?:article|section|guide)|目\s*[录錄次]|本页内容"
     r"|本文目录",
     re.IGNORECASE,
 )
 _PAGE_NUMBER = re.compile(
-    r"(?:.{0,60}?[-–—|·•,，]\s*)?(?:(?:page|pg\.?|p\.)\s*\d{1,4}(?:\s*(?:of|/|from)\s*\d{1,4})?"
-    r"|第\s*[\d一二三四五六七八九十百]{1,4}\s*页(?:\s*[,，/、]?\s*共\s*[\d一二三四五六七八九十百]{1,4}\s*页)?"
-    r"|共\s*\d{1,4}\s*页)(?:\s*[-–—|·•]\s*.{0,60})?"
+    r"(?:.{0,60}?[-–—|·•,，]\s*+)?(?:(?:page|pg\.?|p\.)\s*+\d{1,4}(?:\s*+(?:of|/|from)\s*+\d{1,4})?"
+    r"|第\s*+[\d一二三四五六七八九十百]{1,4}\s*+页"
+    r"(?:\s*+(?:[,，/、]\s*+)?共\s*+[\d一二三四五六七八九十百]{1,4}\s*+页)?"
+    r"|共\s*+\d{1,4}\s*+页)(?:\s*+[-–—|·•]\s*+.{0,60})?"
     r"|[-–—]\s*\d{1,4}\s*[-–—]",
     re.IGNORECASE,
 )
@@ -63,7 +65,7 @@ _BREADCRUMBS = re.compile(r"(?:home|首页|主页)\s*(?:[>»›/→]\s*[^>»›/
 _ARTICLE_HEADING = re.compile(
     r"(第[一二三四五六七八九十百零〇\d]{1,5}[章节條条款编篇部]"
     r"|(?:article|section|chapter|part|appendix|annex)\s+(?:\d{1,3}(?:\.\d{1,3})*|[A-Z]|[IVX]{1,5}))"
-    r"(?:\s*[:：.–—-]?\s*(?:[^\s。；;，,！？!?.]+\s*){1,7})?",
+    r"(?:\s*+(?:[:：.–—-]\s*+)?[^\s。；;，,！？!?.]++(?:\s++[^\s。；;，,！？!?.]++){0,6}\s*+)?",
     re.IGNORECASE,
 )
 _ARTICLE_START = re.compile(

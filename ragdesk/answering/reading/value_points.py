@@ -119,7 +119,7 @@ _NO_UNIT = frozenset(
         "x",
     ]
 )
-_IN_A_CODE = re.compile(r"[a-z][\w-]*-$")
+_IN_A_CODE = re.compile(rf"[a-z][\w-]{{0,{_PHRASE}}}-$")
 _UNIT_EN = re.compile(r"[ -]?([a-z]{1,16})")
 _UNIT_ZH = re.compile(rf" ?(?![以至到内前后起及和或与的为是在不之上下多余来])([{HAN}])")
 

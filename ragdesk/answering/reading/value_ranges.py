@@ -58,7 +58,7 @@ _BEFORE: Final = tuple(
     )
 )  # fmt: skip
 _AFTER: Final = tuple(
-    (re.compile(rf"\s*(?:[)）\]]\s*)?(?:[a-z]{{2,12}} )?(?:{pattern})"), side, inside)
+    (re.compile(rf"^\s*+(?:[)）\]]\s*+)?(?:[a-z]{{2,12}} )?(?:{pattern})"), side, inside)
     for pattern, side, inside in (
         ((r"or (?:less|fewer|under|below|younger|lower|lighter|earlier|smaller|before)"
          r"|and (?:under|below|younger|less|fewer|lighter)|at (?:the )?most|max(?:imum)?\b"

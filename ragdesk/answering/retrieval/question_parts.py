@@ -44,8 +44,8 @@ _INDIRECT = re.compile(
     re.IGNORECASE,
 )
 _JOINT_EN = re.compile(
-    rf"(?:[,;]\s*(?:and |or |but )?(?:also |then )?|\s+and (?:also |then )?"
-    rf"|\s+as well as )(?={_ASKS_EN})",
+    rf"(?:[,;]\s*+(?:and |or |but )?(?:also |then )?|(?<!\s)\s++and (?:also |then )?"
+    rf"|(?<!\s)\s++as well as )(?={_ASKS_EN})",
     re.IGNORECASE,
 )
 _ASK_EN = re.compile(rf"(?:^|[,;:—–-] ?|\b(?:and|or|but|so|then) ){_ASKS_EN}", re.IGNORECASE)
@@ -61,10 +61,10 @@ _JOINT_ZH = re.compile(
     r"[,，;；]\s*(?:还有|另外|以及|并且|而且|同时|再问|顺便问?一?下?|然后|那么?)?[,，]?"
 )
 _GREETING = re.compile(
-    r"^\W*(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day))\b[^.?!]{0,40}"
-    r"|to whom it may concern\W*"
+    r"^\W*+(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day))\b[^.?!]{0,40}"
+    r"|to whom it may concern\W*+"
     r"|(?:您好|你好|早上好|下午好|晚上好|亲爱的|尊敬的)[^。？?！!]{0,16}?"
-    r"|在吗)[,.!，。！:：;；~]*\s*$",
+    r"|在吗)[,.!，。！:：;；~]*+\s*+$",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
@@ -74,8 +74,8 @@ _CLOSING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SIGNATURE = re.compile(
-    r"\n\s*(?:--+\s*(?:\n|$)|__+\s*\n|sent from my\b|发自我的"
-    r"|(?:(?:many|kind|best|warm|with)\s+)*(?:thanks|regards|wishes|sincerely|cheers"
+    r"\n[^\S\n]*+(?:--++[^\S\n]*+(?:\n|$)|__++[^\S\n]*+\n|sent from my\b|发自我的"
+    r"|(?:(?:many|kind|best|warm|with)\s++){0,4}(?:thanks|regards|wishes|sincerely|cheers"
     r"|yours)\b[^\n?？]{0,60}(?:\n|$)"
     r"|(?:此致|祝好|谢谢|多谢)[^\n?？]{0,16}(?:\n|$))",
     re.IGNORECASE,

@@ -34,21 +34,22 @@ _THANKS_WORDS = (
     r"(?:(?:many )?thanks|thank (?:you|u)|thx|tysm|ty|cheers)"
     r"(?: (?:so|very) much| a (?:lot|million|bunch)| again| in advance| for (?:the|your) "
     r"(?:\w+ )?(?:answer|reply|help|info|information))*"
-    r"|(?:(?:好的?|嗯+|ok|收到|明白了?|知道了|行)[,.! ~]*)?(?:[非十]常|万分)?(?:谢谢"
+    r"|(?:(?:好的?|(?<!嗯)嗯++|ok|收到|明白了?|知道了|行)[,.! ~]*)?(?:[非十]常|万分)?(?:谢谢"
     r"|多谢|感谢|谢啦|谢了|thx|3q)"
     r"[你您]?(?:的(?:帮助|回复|解答))?[了啦哈呀]?"
 )
 _ACKNOWLEDGEMENT = r"(?:ok(?:ay)?|great|perfect|cool|alright|好的|好|嗯+|收到|明白了?|知道了|行)"
-_MARKS = r"[\s,.!~:;、-]*"
+_MARK = r"[\s,.!~:;、-]"
 _LEADS: Final = tuple(
-    (name, re.compile(rf"(?:{words}){after}"))
+    (name, re.compile(rf"^(?:{words}){after}"))
     for name, words, after in (
-        ("thanks", _THANKS_WORDS, rf"(?![a-z]){_MARKS}"),
+        ("thanks", _THANKS_WORDS, rf"(?![a-z]){_MARK}*"),
         ("greeting", _GREETING_WORDS, r"(?![a-z])[\s,.!?~:;、-]*"),
         ("ok", _ACKNOWLEDGEMENT, r"(?:[\s,.!~]+|$)"),
     )
 )
-_TAIL: Final = re.compile(rf"{_MARKS}(?:{_THANKS_WORDS})[\s,.!~]*$")
+# Marks are entered where they begin, so that a long run of them is read once.
+_TAIL: Final = re.compile(rf"(?:(?<!{_MARK}){_MARK}++)?(?:{_THANKS_WORDS})[\s,.!~]*+$")
 
 _HAZARD = re.compile(
     r"smok|\bfire\b|flame|\bburn|spark|\bexplo|blew up|\bblow|\bshock|electrocut"
