@@ -121,6 +121,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)、．]\s*)?(?:\*\*[^*]*\*\*
 _NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)(?<![\w'’\"“*-])[A-Z][A-Za-zÀ-ÿ'’-]+")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{1,}")
 _HAN = re.compile(f"[{HAN}]")
+_PREDICATE = re.compile(r"(?<=[a-z]) (?:is|are|was|were|may|can|must|will|shall) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,11 +385,14 @@ def has_negation(text: str) -> bool:
 
 
 def _denied_words(text: str, at: int) -> list[str]:
-    """Return the first words after a negation; in Chinese, those of the next few characters."""
+    """Return the first words after a negation; in Chinese, those of the next few characters.
+
+    What is said of "returns without a box" stands behind the verb, and is not denied.
+    """
     after = text[at : at + 60].lstrip()
     if after[:1] > "\u2e80":
         return drop_stopwords(tokenize_text(after[:5]))
-    return drop_stopwords(tokenize_text(after))[:2]
+    return drop_stopwords(tokenize_text(_PREDICATE.split(after, maxsplit=1)[0]))[:2]
 
 
 def _find_exclusion(

@@ -56,3 +56,10 @@ def test_may_is_a_month_beside_a_day_or_a_preposition():
 def test_a_chinese_numeral_is_the_number_that_the_index_reads(written, digits):
     assert kinds(f"{written}。", f"这里写的是{digits}。") == []
     assert kinds(f"{written}。", "这里写的是7元和7%。") != []
+
+
+def test_what_is_said_of_things_without_something_is_affirmed():
+    refused = "Claims without a photo are not processed."
+    assert kinds("Claims without a photo are processed.", refused) == ["negation"]
+    assert kinds(refused, refused) == []
+    assert kinds("Bikes without lights may be ridden.", "Bikes without lights are ridden.") == []
