@@ -123,7 +123,8 @@ _EITHER_ZH = re.compile(
     rf"([{HAN}])[不没](?=\1)|可不可以|有没有|有无|是否|能否|不知道?|不好意思|对不起"
 )
 _NOT_EN = (
-    r"(?:not|never|cannot|forbidden|prohibited|banned|excluded|exempt|barred|disallowed)\b|n't\b"
+    r"(?:(?:not|never|cannot|forbidden|prohibited|banned|excluded|exempt|barred|disallowed)\b"
+    r"|n't\b)"
 )
 _MAY_NOT_ZH = r"(?:不得|不能|不可|不支持|不包括|不包含|不含|不提供|禁止|严禁|无法|不许|不准|不要)"
 # What stands between two words holds no further word of the first kind, which would begin a match
