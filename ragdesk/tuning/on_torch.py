@@ -241,8 +241,9 @@ class ReaderTrainer:
     def __init__(self, model: ReaderModel, rates: TrainingRates, threads: int) -> None:
         self.model, self.rates, self._threads = model, rates, threads
         torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
-        self._pool = ThreadPoolExecutor(threads)
+        self._pool = ThreadPoolExecutor(  # the setting is a thread's: others count exactly
+            threads, initializer=torch.set_flush_denormal, initargs=(True,)
+        )
         heads = [value for name, value in model.own.items() if name.startswith("head.")]
         layers = [value for name, value in model.own.items() if not name.startswith("head.")]
         self._optimizer = torch.optim.AdamW(
