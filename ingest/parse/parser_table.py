@@ -28,8 +28,8 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 3),
-    "text/html": ParserRow("markup.html", 2),
-    "text/markdown": ParserRow("markup.markdown", 2),
+    "text/html": ParserRow("markup.html", 3),
+    "text/markdown": ParserRow("markup.markdown", 3),
     "text/plain": ParserRow("plain_text", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
@@ -41,8 +41,8 @@ PARSER_TABLE: dict[str, ParserRow] = {
         "office.pptx", 2, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 2, frozenset({".xlsx", ".xlsm"})),
-    "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),
+    "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
+    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
 }
 
 

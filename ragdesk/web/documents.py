@@ -33,6 +33,7 @@ from ragdesk.web.document_access import (
     find_in_generation,
     has_document,
     is_visible,
+    read_document_links,
     read_document_text,
 )
 from ragdesk.web.jobs import DocumentJob
@@ -161,6 +162,22 @@ async def text(  # noqa: PLR0913, one parameter a part of the request
     opened = await leases.lease_collection(collection)
     stored_text = await run_in_thread(read_document_text, opened, uri, who, generation, chunk)
     return PlainTextResponse(stored_text)
+
+
+@router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/links", response_model=schemas.LinksOut)
+async def links(  # noqa: PLR0913, one parameter a part of the request
+    collection: str,
+    uri: str,
+    *,
+    who: DocumentReader,
+    leases: Leases,
+    generation: GenerationParam = None,
+    chunk: ChunkParam = None,
+) -> Response:
+    """Say where words of a document lead, by the offsets of its stored text."""
+    opened = await leases.lease_collection(collection)
+    found = await run_in_thread(read_document_links, opened, uri, who, generation, chunk)
+    return JSONResponse({"links": [link._asdict() for link in found]})
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/original", response_class=FileResponse)

@@ -100,6 +100,16 @@ class DocumentsOut(BaseModel):
     next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
+class LinkOut(BaseModel):
+    start: int = Field(description="Code points into the stored text.")
+    end: int
+    href: str = Field(description="An address: http, https, mailto or tel.")
+
+
+class LinksOut(BaseModel):
+    links: list[LinkOut]
+
+
 class JobOut(BaseModel):
     id: str
     action: Literal["put", "delete"]

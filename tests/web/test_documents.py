@@ -1,9 +1,13 @@
 import time
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from fakes import HashEmbedder, document
 from web_home import TEXTS, publish, serving
 
+from indexes.build import Build
+from indexes.chunk import DocumentLink
 from indexes.store.paths import original_file
 
 BASE = "/v1/collections/default/documents"
@@ -206,3 +210,27 @@ def test_originals_are_sent_to_be_saved_never_shown(client):
     assert response.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in response.headers["content-security-policy"]
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_links_are_given_by_the_offsets_of_the_text_scripts_never(client, home):
+    text = "Ask Ann, or read this page. 🙂 Form\n"
+    record, chunks = document("form.md", text)
+    places = [
+        (4, 7, "mailto:ann@a.example"),
+        (17, 26, "javascript:x()"),
+        (30, 34, "https://a.example"),
+    ]
+    with Build(home / "collections" / "default", HashEmbedder()) as build:
+        build.add(replace(record, links=tuple(DocumentLink(*place) for place in places)), chunks)
+        generation = build.publish().generation
+    client.app.state.desk.open_collections.refresh_all()
+
+    response = client.get(f"{BASE}/form.md/links", params={"generation": generation})
+    assert [(text[one["start"] : one["end"]], one["href"]) for one in response.json()["links"]] == [
+        ("Ann", "mailto:ann@a.example"),
+        ("Form", "https://a.example"),
+    ]
+    assert client.get(f"{BASE}/form.md/links").json() == response.json()
+    assert client.get(f"{BASE}/refunds.md/links", params={"generation": 1}).json() == {"links": []}
+    assert client.get(f"{BASE}/form.md/links", params={"generation": 1}).status_code == 404
+    assert client.get(f"{BASE}/nothing.md/links").status_code == 404

@@ -1,6 +1,6 @@
 // The panel beside the answer: its sources, all documents, and one opened at the cited place.
 
-import { byId, el, unit } from "./dom.js";
+import { byId, el, out, stepper, unit } from "./dom.js";
 import { say } from "./words.js";
 import * as wire from "./wire.js";
 
@@ -102,7 +102,16 @@ function card(answer, place) {
       context(place),
       el("span", { class: "quote" }, brief(place.quote ?? place.text)),
     ),
+    waysOut(place),
   );
+}
+
+// Words of a quote that lead somewhere, with the address to be seen before it is opened.
+export const leads = ({ text, href }) =>
+  out(href, { class: "lead" }, text !== href && el("span", { class: "lead-words" }, brief(text)), el("span", { class: "lead-to" }, href));
+
+function waysOut(place) {
+  return place.links?.length ? el("div", { class: "leads" }, ...place.links.map(leads)) : null;
 }
 
 const brief = (text) => {
@@ -135,13 +144,16 @@ export async function view(answer, place, from) {
   body.replaceChildren(el("p", { class: "wait" }, say("loading")));
   title.focus({ preventScroll: true });
   await attempt(async () => {
-    const text = await wire.text(answer.collection, place.uri, answer.generation, place.chunk);
-    if (mine === turn) draw(answer, place, text);
+    const where = [answer.collection, place.uri, answer.generation, place.chunk];
+    const [text, links] = await Promise.all([wire.text(...where), wire.links(...where).catch(() => [])]);
+    if (mine === turn) draw(answer, place, text, links);
   });
   body.querySelector(".wait + .wait")?.previousSibling.remove();
 }
 
-function draw(answer, place, text) {
+function draw(answer, place, text, links) {
+  const toUnit = stepper(text);
+  const ways = links.map(({ start, end, href }) => ({ start: toUnit(start), end: toUnit(end), href }));
   const marks = answer.citations
     .filter((other) => other !== place && other.uri === place.uri && bears(text, other))
     .concat([place])
@@ -156,7 +168,7 @@ function draw(answer, place, text) {
     const later = more("later", () => grow(() => (reach.to = line(text, reach.to + AROUND))));
     paper.replaceChildren(
       ...(reach.from > 0 ? [earlier] : []),
-      el("div", { class: "words" }, ...pieces(text, reach, spots(text, reach, marks))),
+      el("div", { class: "words" }, ...pieces(text, reach, spots(text, reach, marks), ways)),
       ...(reach.to < text.length ? [later] : []),
     );
   };
@@ -169,7 +181,7 @@ function draw(answer, place, text) {
   };
   fill();
   body.replaceChildren(
-    el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), download(answer, place)),
+    el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), download(answer, place), waysOut(place)),
     paper,
   );
   body.querySelector("mark.main")?.scrollIntoView({ block: "center" });
@@ -193,7 +205,20 @@ function spots(text, reach, marks) {
   return [...marks, ...free].sort((a, b) => a.start - b.start);
 }
 
-function pieces(text, reach, all) {
+// A stretch of the text, its links to be clicked.
+function woven(text, from, to, ways) {
+  const nodes = [];
+  let at = from;
+  for (const { start, end, href } of ways) {
+    if (end <= at || start >= to) continue;
+    const words = text.slice(Math.max(start, at), Math.min(end, to));
+    nodes.push(text.slice(at, Math.max(start, at)), out(href, {}, words) ?? words);
+    at = Math.min(end, to);
+  }
+  return [...nodes, text.slice(at, to)];
+}
+
+function pieces(text, reach, all, ways) {
   const nodes = [];
   let at = reach.from;
   for (const spot of all) {
@@ -201,11 +226,11 @@ function pieces(text, reach, all) {
     const end = Math.min(spot.end, reach.to);
     if (start >= end) continue;
     const kind = spot.head ? el("b") : el("mark", { class: spot.main ? "main" : "other" });
-    kind.append(text.slice(start, end));
-    nodes.push(text.slice(at, start), kind);
+    kind.append(...woven(text, start, end, ways));
+    nodes.push(...woven(text, at, start, ways), kind);
     at = end;
   }
-  nodes.push(text.slice(at, reach.to));
+  nodes.push(...woven(text, at, reach.to, ways));
   return nodes;
 }
 
