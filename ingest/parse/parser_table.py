@@ -35,12 +35,12 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": ParserRow(
-        "office.docx", 2, frozenset({".docx", ".docm", ".dotx"})
+        "office.docx", 3, frozenset({".docx", ".docm", ".dotx"})
     ),
     f"{_OFFICE}presentationml.presentation": ParserRow(
-        "office.pptx", 2, frozenset({".pptx", ".pptm", ".ppsx"})
+        "office.pptx", 3, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
-    f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 2, frozenset({".xlsx", ".xlsm"})),
+    f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 3, frozenset({".xlsx", ".xlsm"})),
     "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
     "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
 }
