@@ -33,7 +33,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "text/plain": ParserRow("plain_text", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
-    "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),
+    "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": ParserRow(
         "office.docx", 3, frozenset({".docx", ".docm", ".dotx"})
     ),
