@@ -30,6 +30,7 @@ _WORDS = re.compile(r"[^\s|]+")
 class _Piece(NamedTuple):
     text: str  # without blanks
     links: list[LinkSpan]  # spans of that text
+    may_be_missing: bool
 
 
 def read_address(address: str, base: str = "") -> str | None:
@@ -77,8 +78,11 @@ class LinkPlacer:
         self._count = 0  # links that were noted
         self._compared = 0
 
-    def note(self, text: str, spans: Iterable[LinkSpan]) -> None:
-        """Note the links of a piece of text that is written next, their spans in order."""
+    def note(self, text: str, spans: Iterable[LinkSpan], *, may_be_missing: bool = False) -> None:
+        """Note the links of a piece of text that is written next, their spans in order.
+
+        may_be_missing: the piece may not be written; then its links are not lost.
+        """
         links: list[LinkSpan] = []
         parts: list[str] = []
         at = size = 0
@@ -98,7 +102,8 @@ class LinkPlacer:
                 self._count += 1
                 links.append((first, size, href))
         if links:
-            self._pieces.append(_Piece("".join([*parts, _squeeze(text[at:])]), links))
+            whole = "".join([*parts, _squeeze(text[at:])])
+            self._pieces.append(_Piece(whole, links, may_be_missing))
 
     def place(self, block: str, start: int) -> None:
         """Find the noted pieces in a block that begins at ``start`` of the document."""
@@ -123,7 +128,7 @@ class LinkPlacer:
 
     def list_links(self) -> tuple[DocumentLink, ...]:
         """Return the links that were placed, in order; those that were not are lost."""
-        self.lost += sum(len(piece.links) for piece in self._pieces)
+        self.lost += sum(len(piece.links) for piece in self._pieces if not piece.may_be_missing)
         self._pieces.clear()
         return tuple(self._links)
 

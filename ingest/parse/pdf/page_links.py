@@ -48,8 +48,8 @@ def read_page_links(
             words = _read_words(
                 textpage, (left + _INSET, bottom + high, right - _INSET, top - high)
             )
-            box = turn_boxes(np.array([[left, bottom, right, top]]), page)[0].tolist()
-            links.append(PageLink((box[0], box[1], box[2], box[3]), address, words))
+            sides = turn_boxes(np.array([[left, bottom, right, top]]), page)[0].tolist()
+            links.append(PageLink((sides[0], sides[1], sides[2], sides[3]), address, words))
         if len(links) >= MOST_PAGE_LINKS:
             break
     return tuple(links)
@@ -86,8 +86,9 @@ def _list_rectangles(link: Any) -> list[Box]:
             boxes.append((min(across), min(upward), max(across), max(upward)))
     frame = pdfium.FS_RECTF()
     if not boxes and pdfium.FPDFLink_GetAnnotRect(link, frame):
-        across, upward = sorted((frame.left, frame.right)), sorted((frame.bottom, frame.top))
-        boxes.append((across[0], upward[0], across[1], upward[1]))
+        left, right = sorted((frame.left, frame.right))
+        bottom, top = sorted((frame.bottom, frame.top))
+        boxes.append((left, bottom, right, top))
     return [box for box in boxes if np.isfinite(box).all()]
 
 

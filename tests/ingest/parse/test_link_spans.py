@@ -3,14 +3,14 @@
 import re
 
 import pytest
-from document_checks import asked, linked, sound
+from document_checks import asked, linked, sound, zipped
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.document import Document, describe_lost_links
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.link_spans import LONGEST_HREF, MOST_LINKS, read_address
-from ingest.parse.markup import html, markdown
+from ingest.parse.markup import epub, html, markdown
 
 A, B, C = "https://a.example/1", "https://b.example/2?x=1&y=2", "mailto:help@c.example"
 
@@ -86,6 +86,17 @@ def test_markdown_links_of_every_kind():
     ]
 
 
+def test_books_keep_their_links():
+    chapter = f'<html><body><p>Ask <a href="{C}">Ann</a> or see <a href="c.xhtml">c</a>.</p></body></html>'
+    container = '<c><rootfile full-path="b.opf"/></c>'
+    book = (
+        '<p><metadata><title>B</title></metadata><item id="a" href="a.xhtml"'
+        ' media-type="application/xhtml+xml"/><itemref idref="a"/></p>'
+    )
+    parts = {"META-INF/container.xml": container, "b.opf": book, "a.xhtml": chapter}
+    assert linked(sound(epub.parse(zipped(parts), "b.epub"))) == [("Ann", C), ("c", "c.xhtml")]
+
+
 def test_a_page_that_names_its_base_has_whole_addresses():
     document = html.parse(
         b'<head><base href="https://a.example/help/"></head><p><a href="../f.pdf">Form</a>'
@@ -132,8 +143,8 @@ def test_pieces_that_are_never_written_cost_little():
     builder = DocumentBuilder()
     for n in range(MOST_LINKS):
         builder.note_links(f"nowhere {n}", [(0, 7, A)])
-    for _ in range(200):
-        builder.add_paragraph("a" * 12_000)
+    for _ in range(100):
+        builder.add_paragraph("a" * 4_000)
     assert builder.build_document(title="t", media_type="text/plain").lost_links == MOST_LINKS
 
 
