@@ -3,11 +3,9 @@
 import unicodedata
 from collections.abc import Sequence
 
-from indexes.chunk import DocumentLink
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from ingest.source_changes import AdmissionRule
-from ragdesk.answering.writing.cited_links import is_clickable
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, check_access
@@ -94,32 +92,6 @@ def read_document_text(
     find_in_generation(opened.index, uri, who)
     with opened.open_generation(generation) as older_index:
         return _stored_text(older_index, uri, who, chunk)
-
-
-def read_document_links(
-    opened: OpenCollection,
-    uri: str,
-    who: Principal,
-    generation: int | None,
-    chunk: str | None = None,
-) -> list[DocumentLink]:
-    """Read where words of a stored text lead, as the text itself. Raises NotFound.
-
-    Addresses that may be opened by a click, and no others.
-    """
-    if generation is None or generation == opened.index.generation:
-        return _clickable_links(opened.index, uri, who, chunk)
-    find_in_generation(opened.index, uri, who)
-    with opened.open_generation(generation) as older_index:
-        return _clickable_links(older_index, uri, who, chunk)
-
-
-def _clickable_links(
-    index: Index, uri: str, who: Principal, chunk: str | None
-) -> list[DocumentLink]:
-    listed = find_in_generation(index, uri, who, chunk)
-    links = index.find_chunk_store(listed).load_links(listed.id)
-    return [link for link in links if is_clickable(link)]
 
 
 def _stored_text(index: Index, uri: str, who: Principal, chunk: str | None) -> str:

@@ -33,9 +33,9 @@ from ragdesk.web.document_access import (
     find_in_generation,
     has_document,
     is_visible,
-    read_document_links,
     read_document_text,
 )
+from ragdesk.web.document_links import read_document_links
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
@@ -176,8 +176,8 @@ async def links(  # noqa: PLR0913, one parameter a part of the request
 ) -> Response:
     """Say where words of a document lead, by the offsets of its stored text."""
     opened = await leases.lease_collection(collection)
-    found = await run_in_thread(read_document_links, opened, uri, who, generation, chunk)
-    return JSONResponse({"links": [link._asdict() for link in found]})
+    document_links = await run_in_thread(read_document_links, opened, uri, who, generation, chunk)
+    return JSONResponse({"links": [link.model_dump() for link in document_links]})
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/original", response_class=FileResponse)

@@ -212,11 +212,14 @@ def test_originals_are_sent_to_be_saved_never_shown(client):
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_links_are_given_by_the_offsets_of_the_text_scripts_never(client, home):
+def test_links_are_given_by_the_offsets_of_the_text_scripts_never(client, home, keys):
     text = "Ask Ann, or read this page. 🙂 Form\n"
-    record, chunks = document("form.md", text)
+    record, chunks = document("help/form.md", text)
     places = [
+        (0, 3, "../refunds?lang=en#part"),
         (4, 7, "mailto:ann@a.example"),
+        (9, 11, "nowhere.md"),
+        (12, 16, "/secrets.md"),
         (17, 26, "javascript:x()"),
         (30, 34, "https://a.example"),
     ]
@@ -225,12 +228,22 @@ def test_links_are_given_by_the_offsets_of_the_text_scripts_never(client, home):
         generation = build.publish().generation
     client.app.state.desk.open_collections.refresh_all()
 
-    response = client.get(f"{BASE}/form.md/links", params={"generation": generation})
-    assert [(text[one["start"] : one["end"]], one["href"]) for one in response.json()["links"]] == [
-        ("Ann", "mailto:ann@a.example"),
-        ("Form", "https://a.example"),
+    def links(**headers: str) -> list[tuple[str, str, str | None]]:
+        query = {"generation": generation}
+        reply = client.get(f"{BASE}/help/form.md/links", params=query, headers=headers)
+        assert client.get(f"{BASE}/help/form.md/links", headers=headers).json() == reply.json()
+        found = reply.json()["links"]
+        return [(text[one["start"] : one["end"]], one["href"], one["uri"]) for one in found]
+
+    seen = [
+        ("Ask", "../refunds?lang=en#part", "refunds.md"),
+        ("Ann", "mailto:ann@a.example", None),
+        ("read", "/secrets.md", "secrets.md"),
+        ("Form", "https://a.example", None),
     ]
-    assert client.get(f"{BASE}/form.md/links").json() == response.json()
+    assert links() == seen
     assert client.get(f"{BASE}/refunds.md/links", params={"generation": 1}).json() == {"links": []}
-    assert client.get(f"{BASE}/form.md/links", params={"generation": 1}).status_code == 404
+    assert client.get(f"{BASE}/help/form.md/links", params={"generation": 1}).status_code == 404
     assert client.get(f"{BASE}/nothing.md/links").status_code == 404
+    _, guest = keys.create("guest", groups=["guests"])
+    assert links(Authorization=f"Bearer {guest}") == [seen[0], seen[1], seen[3]]

@@ -153,7 +153,7 @@ export async function view(answer, place, from) {
 
 function draw(answer, place, text, links) {
   const toUnit = stepper(text);
-  const ways = links.map(({ start, end, href }) => ({ start: toUnit(start), end: toUnit(end), href }));
+  const ways = links.map((link) => ({ start: toUnit(link.start), end: toUnit(link.end), node: (words) => way(answer, link, words) }));
   const marks = answer.citations
     .filter((other) => other !== place && other.uri === place.uri && bears(text, other))
     .concat([place])
@@ -205,14 +205,21 @@ function spots(text, reach, marks) {
   return [...marks, ...free].sort((a, b) => a.start - b.start);
 }
 
+// Words that lead somewhere: out of the page, or to another document, which opens in place of this one.
+function way(answer, { href, uri }, words) {
+  if (!uri) return out(href, {}, words) ?? words;
+  const press = () => view(answer, { uri, title: uri, path: [], page: null, start: 0, end: 0 }, null);
+  return el("button", { type: "button", class: "way", title: uri, on: { click: press } }, words);
+}
+
 // A stretch of the text, its links to be clicked.
 function woven(text, from, to, ways) {
   const nodes = [];
   let at = from;
-  for (const { start, end, href } of ways) {
+  for (const { start, end, node } of ways) {
     if (end <= at || start >= to) continue;
     const words = text.slice(Math.max(start, at), Math.min(end, to));
-    nodes.push(text.slice(at, Math.max(start, at)), out(href, {}, words) ?? words);
+    nodes.push(text.slice(at, Math.max(start, at)), node(words));
     at = Math.min(end, to);
   }
   return [...nodes, text.slice(at, to)];
