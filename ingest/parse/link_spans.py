@@ -23,7 +23,6 @@ _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _EMPTY_SCHEMES = frozenset({"javascript", "data", "about", "blob", "vbscript", "cid"})
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
-_GAPS = re.compile(r"[\s|]+")
 _WORDS = re.compile(r"[^\s|]+")
 
 
@@ -86,6 +85,7 @@ class LinkPlacer:
         links: list[LinkSpan] = []
         parts: list[str] = []
         at = size = 0
+        squeeze = _squeeze_words if strip_invisible(text) == text else _squeeze
         for start, end, address in spans:
             href = read_address(address, self.base)
             if href == "" or not at <= start < end:
@@ -93,7 +93,7 @@ class LinkPlacer:
             if href is None or self._count >= MOST_LINKS:
                 self.lost += 1
                 continue
-            before, words = _squeeze(text[at:start]), _squeeze(text[start:end])
+            before, words = squeeze(text[at:start]), squeeze(text[start:end])
             at = end
             parts += [before, words]
             first = size + len(before)
@@ -102,14 +102,14 @@ class LinkPlacer:
                 self._count += 1
                 links.append((first, size, href))
         if links:
-            whole = "".join([*parts, _squeeze(text[at:])])
+            whole = "".join([*parts, squeeze(text[at:])])
             self._pieces.append(_Piece(whole, links, may_be_missing))
 
     def place(self, block: str, start: int) -> None:
         """Find the noted pieces in a block that begins at ``start`` of the document."""
         if not self._pieces or self._compared > _MOST_COMPARED:
             return
-        squeezed = _GAPS.sub("", block)
+        squeezed = _squeeze_words(block)
         waiting: list[_Piece] = []
         placed: list[LinkSpan] = []
         at = placed_pieces = 0
@@ -149,6 +149,8 @@ class LinkPlacer:
             squeezed_starts.append(size)
             starts.append(run.start())
             size += run.end() - run.start()
+            if size >= placed[-1][1]:
+                break
 
         def find_place(at: int) -> int:
             run = bisect_right(squeezed_starts, at) - 1
@@ -165,4 +167,9 @@ class LinkPlacer:
 
 
 def _squeeze(text: str) -> str:
-    return _GAPS.sub("", strip_invisible(text))
+    return _squeeze_words(strip_invisible(text))
+
+
+def _squeeze_words(text: str) -> str:
+    """Remove blanks and bars from a text without invisible characters."""
+    return "".join(text.split()).replace("|", "")

@@ -128,7 +128,8 @@ class _TreeWriter:
         if not self._buffer:
             return
         text = "".join(self._buffer)
-        self._note_links(text)
+        if self._links or self._link is not None:
+            self._note_links(text)
         self._buffer.clear()
         lines = [line for part in text.split(MEANT_BREAK) if (line := join_wrapped_lines(part))]
         if not lines:
@@ -170,9 +171,8 @@ class _TreeWriter:
         """Note the links of the buffer; one that is still open goes on in the next block."""
         address = self._link[1] if self._link else None
         self._close_link()
-        if self._links:
-            self._builder.note_links(text, measure_links(self._buffer, self._links))
-            self._links.clear()
+        self._builder.note_links(text, measure_links(self._buffer, self._links))
+        self._links.clear()
         self._link = None if address is None else (0, address)
 
     def _read_line(self, node: Node) -> str:
