@@ -106,15 +106,21 @@ class DocumentBuilder:
         return self._add_block("faq", f"{question}\n{answer}", question=len(question))
 
     def note_links(
-        self, text: str, links: Iterable[LinkSpan], *, may_be_missing: bool = False
+        self,
+        text: str,
+        links: Iterable[LinkSpan],
+        *,
+        after: str = "",
+        may_be_missing: bool = False,
     ) -> None:
         """Note where words of the next block lead. text: the piece of it that they stand in.
 
         A paragraph, an item or a cell, before or after it is cleaned. links: the spans of their
         words in it, in order, with their addresses. The text that is written stays the same.
+        after: words before the piece, as of the cell before: they tell equal cells apart.
         may_be_missing: the piece may not be written; then its links are not lost.
         """
-        self._links.note(text, links, may_be_missing=may_be_missing)
+        self._links.note(text, links, after=after, may_be_missing=may_be_missing)
 
     def set_base_address(self, address: str) -> None:
         """Set the address that relative ones are relative to, where the document names one."""

@@ -17,6 +17,7 @@ from indexes.text.folding import strip_invisible
 LinkSpan = tuple[int, int, str]
 """Start and end of a link's words in a piece of text, and its address."""
 
+_LONGEST_BEFORE = 200  # characters before a piece that tell it apart
 _MOST_TRIED = 16  # pieces that wait for their block, of those that are looked for in each
 _MOST_COMPARED = 1 << 27  # characters of blocks, for all the pieces that are looked for in them
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
@@ -29,6 +30,7 @@ _WORDS = re.compile(r"[^\s|]+")
 class _Piece(NamedTuple):
     text: str  # without blanks
     links: list[LinkSpan]  # spans of that text
+    after: str
     may_be_missing: bool
 
 
@@ -77,9 +79,17 @@ class LinkPlacer:
         self._count = 0  # links that were noted
         self._compared = 0
 
-    def note(self, text: str, spans: Iterable[LinkSpan], *, may_be_missing: bool = False) -> None:
+    def note(
+        self,
+        text: str,
+        spans: Iterable[LinkSpan],
+        *,
+        after: str = "",
+        may_be_missing: bool = False,
+    ) -> None:
         """Note the links of a piece of text that is written next, their spans in order.
 
+        after: words before the piece, as of the cell before: they tell equal cells apart.
         may_be_missing: the piece may not be written; then its links are not lost.
         """
         links: list[LinkSpan] = []
@@ -103,7 +113,7 @@ class LinkPlacer:
                 links.append((first, size, href))
         if links:
             whole = "".join([*parts, squeeze(text[at:])])
-            self._pieces.append(_Piece(whole, links, may_be_missing))
+            self._pieces.append(_Piece(whole, links, _squeeze(after[-_LONGEST_BEFORE:]), may_be_missing))
 
     def place(self, block: str, start: int) -> None:
         """Find the noted pieces in a block that begins at ``start`` of the document."""
@@ -114,7 +124,7 @@ class LinkPlacer:
         placed: list[LinkSpan] = []
         at = placed_pieces = 0
         for piece in self._pieces:
-            here = self._find_piece(squeezed, piece.text, at)
+            here = self._find_piece(squeezed, piece, at)
             if here >= 0:
                 placed += [(here + a, here + b, href) for a, b, href in piece.links]
                 at = here + len(piece.text)
@@ -132,11 +142,16 @@ class LinkPlacer:
         self._pieces.clear()
         return tuple(self._links)
 
-    def _find_piece(self, squeezed: str, text: str, at: int) -> int:
+    def _find_piece(self, squeezed: str, piece: _Piece, at: int) -> int:
         """Find a piece after the last one; else before it, as columns may change places."""
         self._compared += len(squeezed)
-        here = squeezed.find(text, at)
-        return here if here >= 0 or not at else squeezed.find(text, 0, at)
+        before = squeezed.find(piece.after, at) if piece.after else -1
+        if before >= 0:
+            here = squeezed.find(piece.text, before + len(piece.after))
+            if here >= 0:
+                return here
+        here = squeezed.find(piece.text, at)
+        return here if here >= 0 or not at else squeezed.find(piece.text, 0, at)
 
     def _add_links(self, block: str, start: int, placed: list[LinkSpan]) -> None:
         """Turn places in the squeezed block into spans of the document."""

@@ -66,6 +66,7 @@ class _BlockReader:
         }
         self.hidden_words = 0  # words that no reader sees
         self._boxes: set[Element] = set()  # text boxes of the block that is read
+        self._words_before = ""  # of the cells of a table: they tell equal ones apart
         self._items: list[str] = []
         self._code: list[str] = []
 
@@ -212,7 +213,8 @@ class _BlockReader:
         for paragraph in cell.iter("{*}p"):
             text = join_wrapped_lines(clean_text(paragraph_text.read_paragraph(paragraph)))
             if text:
-                paragraph_links.note_paragraph_links(paragraph, self.builder)
+                paragraph_links.note_paragraph_links(paragraph, self.builder, self._words_before)
+                self._words_before = text
                 item = bool(self._find_style(paragraph).number) or _find_table(
                     paragraph
                 ) is not _find_table(cell)

@@ -26,13 +26,13 @@ def set_addresses(root: Element, addresses: Mapping[str, str]) -> None:
                 node.set(_ADDRESS, address)
 
 
-def note_paragraph_links(paragraph: Element, builder: DocumentBuilder) -> None:
-    """Note the links of a paragraph that is written next."""
+def note_paragraph_links(paragraph: Element, builder: DocumentBuilder, after: str = "") -> None:
+    """Note the links of a paragraph that is written next. after: words right before it."""
     if next(paragraph.iter(*_LINK_TAGS), None) is None:
         return
     text, links = _LinkReader().read_linked_words(paragraph)
     if links:
-        builder.note_links(text, links)
+        builder.note_links(text, links, after=after)
 
 
 class _LinkReader:

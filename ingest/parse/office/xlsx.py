@@ -76,15 +76,17 @@ def _write_sheets(body: bytes, builder: DocumentBuilder, package: Package) -> in
     hidden_styles = _find_hidden_styles(book)
     hidden_words = 0
     links: dict[CellPlace, str] = {}  # of the sheet that is read
+    before = ""  # the words of the cell before: they tell equal cells apart
 
     def read_visible(cell: object) -> str:
-        nonlocal hidden_words
+        nonlocal hidden_words, before
         text = _format_cell(cell)
         if text and hidden_styles and getattr(cell, "_style_id", None) in hidden_styles:
             hidden_words += len(text.split())
             return ""
         if links and text and (address := links.get(_cell_place(cell))):
-            builder.note_links(text, [(0, len(text), address)])
+            builder.note_links(text, [(0, len(text), address)], after=before)
+        before = text or before
         return text
 
     for sheet in sheets:

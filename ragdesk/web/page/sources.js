@@ -7,6 +7,7 @@ import * as wire from "./wire.js";
 const AROUND = 6000; // characters shown before and after the quote, and by each press for more
 // A short line of its own that ends like no sentence is shown as a heading; its words stay as they are.
 const HEADING = /(?<=^|\n\n)(?![-•*|\d])[^\n|]{2,70}(?<![.。!?！？:：;；,，、…])(?=\n\n|\n?$)/g;
+const ADDRESS = /\bhttps?:\/\/[\w.~:\/?#@!$&*+;=%-]*[\w\/]/g;
 const side = byId("side");
 const body = byId("side-body");
 const title = byId("side-title");
@@ -153,7 +154,8 @@ export async function view(answer, place, from) {
 
 function draw(answer, place, text, links) {
   const toUnit = stepper(text);
-  const ways = links.map((link) => ({ start: toUnit(link.start), end: toUnit(link.end), node: (words) => way(answer, link, words) }));
+  const known = links.map((link) => ({ start: toUnit(link.start), end: toUnit(link.end), node: (words) => way(answer, link, words) }));
+  const ways = [...known, ...addresses(text, known)].sort((a, b) => a.start - b.start);
   const marks = answer.citations
     .filter((other) => other !== place && other.uri === place.uri && bears(text, other))
     .concat([place])
@@ -210,6 +212,14 @@ function way(answer, { href, uri }, words) {
   if (!uri) return out(href, {}, words) ?? words;
   const press = () => view(answer, { uri, title: uri, path: [], page: null, start: 0, end: 0 }, null);
   return el("button", { type: "button", class: "way", title: uri, on: { click: press } }, words);
+}
+
+// Addresses that are written out in the text. Those of a model are never made links, only a document's own.
+function addresses(text, known) {
+  const taken = new Set(known.map((one) => one.start));
+  return [...text.matchAll(ADDRESS)]
+    .map(({ index, 0: href }) => ({ start: index, end: index + href.length, node: (words) => out(href, {}, words) ?? words }))
+    .filter((one) => !taken.has(one.start));
 }
 
 // A stretch of the text, its links to be clicked.

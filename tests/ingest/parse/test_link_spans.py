@@ -49,6 +49,17 @@ def test_links_of_tables_stand_in_their_rows():
     assert lines == ["Form a | open", "Form b | open", "Form c | open"]
 
 
+def test_of_equal_cells_the_right_one_leads_there():
+    rows = "".join(
+        f"<tr><td>Form {n}</td><td>{'open' if n in 'acd' else f'<a href={A}{n}>open</a>'}</td>"
+        "<td>9</td></tr>"
+        for n in "abcde"
+    )
+    document = page(f"<table>{rows}</table>")
+    lines = [document.text[link.start - 9 : link.end] for link in document.links]
+    assert lines == ["Form b | open", "Form e | open"]
+
+
 def test_links_of_questions_stand_in_their_answers():
     rows = "".join(
         f"<tr><td>Answer {n}: <a href='{A}{n}'>write to us</a>.</td><td>Question {n}?</td></tr>"
