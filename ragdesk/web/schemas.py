@@ -104,7 +104,9 @@ class LinkOut(BaseModel):
     start: int = Field(description="Code points into the stored text.")
     end: int
     href: str = Field(description="As in the document: http, https, mailto or tel, or relative.")
-    uri: str | None = Field(None, description="Of the document that a relative address leads to.")
+    uri: str | None = Field(
+        default=None, description="Of the document that a relative address leads to."
+    )
 
 
 class LinksOut(BaseModel):
