@@ -7,11 +7,13 @@ points into the stored text of its document, and ``text == document.text[start:e
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from indexes.text.sentences import Span
 
 ChunkKind = Literal["prose", "list", "table", "code", "faq"]
+MOST_LINKS = 5_000  # of a document
+LONGEST_HREF = 2_048  # characters of a link's address
 Finder = Literal["dense", "lexical", "identifier", "question"]
 
 
@@ -86,6 +88,17 @@ class Chunk:
         return f"{self.lead}\n{self.text}" if self.lead else self.text
 
 
+class DocumentLink(NamedTuple):
+    """A link in a document: the span of its words in the text, and the address it leads to.
+
+    href: http, https, mailto or tel; or relative, as it stands in the document.
+    """
+
+    start: int
+    end: int
+    href: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRecord:
     """A stored document: its whole text, and its metadata.
@@ -96,6 +109,7 @@ class DocumentRecord:
     pages: span of each page in the text, and its label, for paged formats.
     boxes: where runs of text stand on their pages, as ``ingest`` wrote them (opaque here).
     validity: when it holds; outside of that time it is kept, and not found.
+    links: where its words lead, in order; none overlap.
     """
 
     id: str
@@ -110,6 +124,7 @@ class DocumentRecord:
     pages: tuple[tuple[int, int, str], ...] = ()
     boxes: bytes = b""
     validity: Validity = ALWAYS_VALID
+    links: tuple[DocumentLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from indexes.chunk import ALWAYS_VALID, Chunk, DocumentRecord, Validity
+from indexes.chunk import ALWAYS_VALID, Chunk, DocumentLink, DocumentRecord, Validity
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "faq"]
 
@@ -64,6 +64,7 @@ class Document:
     boxes: where runs of text stand on their pages; see ``parse/pdf/text_boxes.py``.
     validity: when it holds, and its version, where it says so itself.
     notes: what a person should know of how it was taken in, for the job's report.
+    links: where its words lead, in order. lost_links: how many more there were.
     """
 
     title: str
@@ -75,6 +76,8 @@ class Document:
     boxes: bytes = b""
     validity: Validity = ALWAYS_VALID
     notes: tuple[str, ...] = ()
+    links: tuple[DocumentLink, ...] = ()
+    lost_links: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,17 @@ def describe_hidden_words(words: int) -> tuple[str, ...]:
     """
     count = "1 hidden word was" if words == 1 else f"{words:,} hidden words were"
     return (f"{count} left out: white, transparent, tiny or invisible",) if words else ()
+
+
+def describe_lost_links(links: int) -> tuple[str, ...]:
+    """Return a note on the links of a document whose address is not kept; none for 0.
+
+    >>> describe_lost_links(1)
+    ('1 link lost its address: too long, too many, or no web, mail or phone address',)
+    """
+    count = "1 link lost its address" if links == 1 else f"{links:,} links lost their address"
+    why = "too long, too many, or no web, mail or phone address"
+    return (f"{count}: {why}",) if links else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

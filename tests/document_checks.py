@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 
+from indexes.chunk import LONGEST_HREF
 from ingest.document import Block, Document
 
 
@@ -24,6 +25,13 @@ def sound(document: Document) -> Document:
             assert said == block.header or said.startswith(f"{block.header}\n")
         before = block.end
     assert before == len(text)
+    at = 0
+    for start, end, href in document.links:
+        assert at <= start < end <= len(text)
+        assert text[start:end] == text[start:end].strip()
+        assert href == href.strip()
+        assert len(href) <= LONGEST_HREF
+        at = end
     for page in document.pages:
         assert 0 <= page.start <= page.end <= len(text)
     return document
@@ -36,6 +44,11 @@ def said(document: Document, *kinds: str) -> list[str]:
 
 def words(document: Document, block: Block) -> str:
     return document.text[block.start : block.end]
+
+
+def linked(document: Document) -> list[tuple[str, str]]:
+    """Give the words of the links, and where each leads."""
+    return [(document.text[link.start : link.end], link.href) for link in document.links]
 
 
 def asked(document: Document) -> list[str]:

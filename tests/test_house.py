@@ -42,6 +42,7 @@ DOORS = {
         "ingest/parse/pdf/reader.py",
         "ingest/parse/pdf/pdfium_words.py",
         "ingest/parse/pdf/hidden_words.py",
+        "ingest/parse/pdf/page_links.py",
     },
     "ray": {"ingest/on_ray.py"},
     "rich": {"ragdesk/cli"},

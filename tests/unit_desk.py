@@ -37,6 +37,7 @@ def take_in(uri: str, body: str | bytes) -> tuple[DocumentRecord, list[Chunk]]:
         media_type=document.media_type,
         language=document.language,
         digest=uri,
+        links=document.links,
     )
     return record, chunks
 

@@ -7,10 +7,11 @@ the digest of the text they stand for, so that a later build can take them over 
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from indexes.chunk import Chunk, DocumentRecord
+from indexes.chunk import Chunk, DocumentLink, DocumentRecord
 from indexes.errors import IndexDamaged
 from indexes.store import sqlite_guard
 from indexes.store.sqlite_guard import system_error
@@ -26,6 +27,10 @@ CREATE TABLE chunks (row INTEGER PRIMARY KEY, id TEXT NOT NULL, record INTEGER N
   start INTEGER NOT NULL, end INTEGER NOT NULL, text TEXT NOT NULL, facts TEXT NOT NULL);
 CREATE TABLE vectors (digest BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;
 """
+_LINKS_SCHEMA = """
+CREATE TABLE links (record INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+  href TEXT NOT NULL, PRIMARY KEY (record, start)) WITHOUT ROWID
+"""
 _BY_ID = "CREATE INDEX chunks_by_id ON chunks (id)"
 _CHUNK = """SELECT chunks.row, records.id, records.uri, records.title, chunks.text, chunks.start,
   chunks.end, chunks.facts FROM chunks JOIN records ON records.number = chunks.record """
@@ -34,8 +39,11 @@ _MOST_NAMED = 500  # placeholders in one statement; SQLite's own limit is 999 on
 
 
 def list_store_schemas() -> tuple[sqlite_guard.SchemaShape, ...]:
-    """Return the schemas of all chunk stores that were ever written."""
-    return (sqlite_guard.make_schema_shape(_SCHEMA, _BY_ID),)
+    """Return the schemas of all chunk stores that were ever written, oldest first."""
+    return (
+        sqlite_guard.make_schema_shape(_SCHEMA, _BY_ID),
+        sqlite_guard.make_schema_shape(_SCHEMA, _LINKS_SCHEMA, _BY_ID),
+    )
 
 
 class ChunkStoreWriter:
@@ -48,7 +56,7 @@ class ChunkStoreWriter:
         self.records = self.chunks = 0
         self._file = file
         self._base = sqlite3.connect(file, isolation_level=None)
-        for statement in _SCHEMA.split(";"):
+        for statement in (*_SCHEMA.split(";"), _LINKS_SCHEMA):
             self._execute(statement)
         self._execute("BEGIN")
 
@@ -62,6 +70,9 @@ class ChunkStoreWriter:
             for number, c in enumerate(chunks, start=self.chunks)
         ]
         self._execute("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        if record.links:
+            links = [(self.records, *link) for link in record.links]
+            self._execute("INSERT INTO links VALUES (?, ?, ?, ?)", links)
         self.records += 1
         self.chunks += len(chunks)
 
@@ -103,6 +114,7 @@ class ChunkStore:
 
     def __init__(self, file: Path) -> None:
         self._table = SqliteTable(file)
+        self._has_links: bool | None = None  # a store of an older version has no table of them
 
     @property
     def file(self) -> Path:
@@ -125,7 +137,8 @@ class ChunkStore:
         rows = self._table.fetch_all(query, (identity,))
         if not rows:
             raise KeyError(identity)
-        return self._parse_row(_parse_record, rows[0])
+        record = self._parse_row(_parse_record, rows[0])
+        return replace(record, links=self.load_links(identity))
 
     def load_text(self, identity: str) -> str:
         """Return the stored text of a document."""
@@ -133,6 +146,21 @@ class ChunkStore:
         if not rows:
             raise KeyError(identity)
         return str(rows[0][0])
+
+    def load_links(
+        self, identity: str, start: int = 0, end: int = 1 << 53
+    ) -> tuple[DocumentLink, ...]:
+        """Return the links of a document that touch a span of its text, in order."""
+        if self._has_links is None:
+            query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'links'"
+            self._has_links = bool(self._table.fetch_all(query))
+        if not self._has_links:
+            return ()
+        query = """SELECT start, end, href FROM links WHERE start < ? AND end > ?
+            AND record = (SELECT number FROM records WHERE id = ?) ORDER BY start"""
+        return tuple(
+            DocumentLink(*row) for row in self._table.fetch_all(query, (end, start, identity))
+        )
 
     def find_rows(self, identity: str) -> tuple[int, int]:
         """Return the first row of a document's chunks, and their number."""

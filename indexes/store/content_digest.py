@@ -38,6 +38,8 @@ def _document_bytes(
     """Yield the bytes of one document. kinds (entries,), vectors (voiced entries, dim)."""
     facts = (record.id, record.uri, record.source, record.title, record.text, record.digest)
     yield repr((*facts, sorted(record.groups), astuple(record.validity))).encode()
+    if record.links:
+        yield repr(record.links).encode()
     yield repr([astuple(chunk) for chunk in chunks]).encode()
     yield kinds.tobytes()
     yield vectors.tobytes()

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.chunk import Chunk, ChunkKind
+from indexes.chunk import LONGEST_HREF, MOST_LINKS, Chunk, ChunkKind
 from indexes.chunk_views import MOST_VIEWS, WHOLE_VIEW, iter_views
 from indexes.errors import IndexDamaged, IndexesError
 from indexes.lexical.index_writer import INDEX_ARRAYS
@@ -65,6 +65,7 @@ _COLUMNS = {
         *(('"end"', "integer"), ("text", "text"), ("facts", "text")),
     ),
     "vectors": (("digest", "blob"), ("row", "integer")),
+    "links": (*((name, "integer") for name in ("record", "start", '"end"')), ("href", "text")),
     "documents": (
         *((name, "text") for name in ("id", "uri", "source", "title", "media_type", "language")),
         *((name, "text") for name in ("digest", "groups", "segment")),
@@ -215,6 +216,7 @@ def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> N
     kinds, languages = bytearray(), []
     with sqlite_guard.inspect_database(file, chunk_store.list_store_schemas()) as base:
         _check_types(base, "records", "chunks", "vectors")
+        has_links = base.execute("SELECT 1 FROM sqlite_master WHERE name = 'links'").fetchone()
         _check_numbering(base, "chunks", "row", chunks)
         _check_numbering(base, "records", "number", counts["documents"])
         odd = "SELECT 1 FROM vectors WHERE length(digest) <> 16 OR row < 0 OR row >= ? LIMIT 1"
@@ -226,6 +228,8 @@ def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> N
             if first != at or not 0 <= count <= chunks - at:
                 raise ValueError("its documents do not follow each other")
             check_record(parse_json(facts.encode(), most=MOST_FACT_BYTES))
+            if has_links:
+                _check_links(base, number, len(text))
             named = {
                 "document": check_text(identity),
                 "uri": check_text(uri),
@@ -246,6 +250,18 @@ def _check_chunk_store(file: Path, folder: Path, counts: Mapping[str, int]) -> N
         codes = _map_checked(folder / LANGUAGES_FILE, np.uint8, counts["chunks"])
         if not np.array_equal(codes, encode_languages(languages)):
             raise ValueError("its languages are not those of its chunks")
+
+
+def _check_links(base: sqlite3.Connection, number: int, length: int) -> None:
+    """Check that the links of a document are spans of its text, one after the other."""
+    query = "SELECT start, end, href FROM links WHERE record = ? ORDER BY start LIMIT ?"
+    links = base.execute(query, (number, MOST_LINKS + 1)).fetchall()
+    ends = [0, *(end for _, end, _ in links)]
+    if len(links) > MOST_LINKS or ends[-1] > length:
+        raise ValueError("it holds links that are not of its documents")
+    for before, (start, end, href) in zip(ends, links, strict=False):
+        if not before <= start < end or not 0 < len(href) <= LONGEST_HREF:
+            raise ValueError("it holds links that are not of its documents")
 
 
 def _check_chunk_row(row: Sequence[Any], named: Mapping[str, str], text: str, number: int) -> Chunk:

@@ -14,6 +14,7 @@ from indexes.text.sentences import Span
 from ingest.document import Block, BlockKind, Document, Page
 from ingest.errors import Unreadable
 from ingest.parse.faq_detection import is_question, merge_faq_blocks
+from ingest.parse.link_spans import LinkPlacer, LinkSpan
 from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
 
 # A parser runs in a limited child; these keep an ordinary process safe from its result too.
@@ -37,6 +38,7 @@ class DocumentBuilder:
         self._path: list[tuple[int, str]] = []
         self._pages: list[tuple[int, str]] = []
         self._question_headings: set[int] = set()
+        self._links = LinkPlacer()
         self.headline = ""  # the first heading of level 1 or above
 
     @property
@@ -103,6 +105,27 @@ class DocumentBuilder:
             return self.add_paragraph(question or answer)
         return self._add_block("faq", f"{question}\n{answer}", question=len(question))
 
+    def note_links(
+        self,
+        text: str,
+        links: Iterable[LinkSpan],
+        *,
+        after: str = "",
+        may_be_missing: bool = False,
+    ) -> None:
+        """Note where words of the next block lead. text: the piece of it that they stand in.
+
+        A paragraph, an item or a cell, before or after it is cleaned. links: the spans of their
+        words in it, in order, with their addresses. The text that is written stays the same.
+        after: words before the piece, as of the cell before: they tell equal cells apart.
+        may_be_missing: the piece may not be written; then its links are not lost.
+        """
+        self._links.note(text, links, after=after, may_be_missing=may_be_missing)
+
+    def set_base_address(self, address: str) -> None:
+        """Set the address that relative ones are relative to, where the document names one."""
+        self._links.base = address
+
     def begin_page(self, label: str) -> int:
         """Begin the next page; return its number, 1-based."""
         self._pages.append((len(self._blocks), join_wrapped_lines(clean_text(label))))
@@ -113,6 +136,7 @@ class DocumentBuilder:
         text = "".join(self._parts)
         if not text.strip():
             raise Unreadable("the document contains no text")
+        links = self._links.list_links()
         return Document(
             title=join_wrapped_lines(clean_text(title))[:LONGEST_TITLE].rstrip(),
             text=text,
@@ -121,6 +145,8 @@ class DocumentBuilder:
             language=detect_language(text),
             pages=self._page_spans(),
             boxes=boxes,
+            links=links,
+            lost_links=self._links.lost,
         )
 
     def _add_block(
@@ -139,6 +165,7 @@ class DocumentBuilder:
             )
         self._parts.append(text)
         self._length = end
+        self._links.place(text, start)
         self._blocks.append(
             Block(
                 kind=kind,

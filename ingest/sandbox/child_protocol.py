@@ -10,9 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, get_args
 
-from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Validity
+from indexes.chunk import (
+    LONGEST_HREF,
+    MOST_LINKS,
+    Chunk,
+    ChunkKind,
+    DocumentLink,
+    DocumentRecord,
+    Validity,
+)
 from indexes.text.sentences import Span
-from ingest.document import Document, Raw
+from ingest.document import Document, Raw, describe_lost_links
 
 Header = Mapping[str, Any]
 MOST_NOTES = 8
@@ -54,7 +62,8 @@ def pack_document(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
     Chunk texts are spans, so only spans travel.
     """
     pages = [(page.start, page.end, page.label) for page in document.pages]
-    return _pack_content(document, pages, chunks, document.notes)
+    notes = (*document.notes, *describe_lost_links(document.lost_links))
+    return _pack_content(document, pages, chunks, notes)
 
 
 def pack_record(
@@ -77,6 +86,7 @@ def _pack_content(
         "language": document.language,
         "validity": astuple(document.validity)[:3],
         "pages": pages,
+        "links": document.links,
         "chunks": [
             (c.start, c.end, c.lead, c.path, c.page, c.section, c.question, c.kind, c.language)
             for c in chunks
@@ -111,6 +121,7 @@ def unpack_document(
             for a, b, label in header["pages"]
         ),
         boxes=boxes,
+        links=_unpack_links(header.get("links", ()), text),
         validity=own_validity if raw.validity is None else raw.validity.fill_gaps(own_validity),
     )
     return document, tuple(_unpack_chunk(row, document) for row in header["chunks"])
@@ -119,6 +130,18 @@ def unpack_document(
 def unpack_notes(header: Header) -> tuple[str, ...]:
     """Read the notes of a parsed document, a few short ones. Raises ValueError or TypeError."""
     return tuple(_check_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
+
+
+def _unpack_links(rows: Sequence[Any], text: str) -> tuple[DocumentLink, ...]:
+    if len(rows) > MOST_LINKS:
+        raise ValueError("more links than are kept")
+    links: list[DocumentLink] = []
+    for start, end, href in rows:
+        _check_span((start, end), links[-1].end if links else 0, len(text))
+        if start == end or not 0 < len(_check_text(href)) <= LONGEST_HREF:
+            raise ValueError("a link without words or address, or with too long a one")
+        links.append(DocumentLink(start, end, href))
+    return tuple(links)
 
 
 def _unpack_chunk(row: Sequence[Any], record: DocumentRecord) -> Chunk:

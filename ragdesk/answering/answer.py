@@ -63,6 +63,16 @@ class RankedPassage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitedLink:
+    """A link in a quote: the span of its words in the stored text, and where they lead."""
+
+    start: int
+    end: int
+    text: str
+    href: Annotated[str, Field(description="An address: http, https, mailto or tel.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
     """A mark in the answer, and the exact characters it rests on."""
 
@@ -92,6 +102,10 @@ class Citation:
             exclude_if=lambda value: value is None,
         ),
     ] = None
+    links: Annotated[
+        tuple[CitedLink, ...],
+        Field(description="Where words of the quote lead.", exclude_if=lambda value: not value),
+    ] = ()
 
 
 class Outcome(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 
 from ragdesk.answering.answer import AnswerReason, Choice, Citation, Claim
 from ragdesk.answering.statement import Statement, WriterNote
-from ragdesk.answering.writing.citations import cite_statement, format_claim
+from ragdesk.answering.writing.citations import FindLinks, cite_statement, format_claim
 from ragdesk.answering.writing.writer import Writer
 from ragdesk.errors import EngineFailed
 
@@ -16,7 +16,8 @@ class AnswerState:
     last_text: the words that the last statement added. is_open: a statement was begun and not
     ended. denied: the writer says that no passage answers the question.
     choices: what the question may mean; then nothing is claimed. turn: why no question was asked;
-    None where one was. is_quoted: the writer's statements were chosen already.
+    None where one was. is_quoted: the writer's statements were chosen already. find_links: finds
+    where words of a quote lead.
     """
 
     writer: Writer
@@ -32,10 +33,13 @@ class AnswerState:
     choices: tuple[Choice, ...] = ()
     turn: AnswerReason | None = None
     is_quoted: bool = False
+    find_links: FindLinks = lambda _: ()
 
     def begin_anew(self, writer: Writer, reason: str) -> None:
         """Begin with another writer, whatever was written; why no question was asked stays."""
-        fresh = AnswerState(writer, reason, withheld=self.withheld, turn=self.turn)
+        fresh = AnswerState(
+            writer, reason, withheld=self.withheld, turn=self.turn, find_links=self.find_links
+        )
         for part in fields(self):
             setattr(self, part.name, getattr(fresh, part.name))
 
@@ -47,7 +51,7 @@ class AnswerState:
         return separator + words
 
     def add_statement(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
-        claim, new_citations = cite_statement(statement, self.citations)
+        claim, new_citations = cite_statement(statement, self.citations, self.find_links)
         on_own_line = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
         self.last_text = ("\n" if on_own_line else " ") * bool(self.claims) + format_claim(claim)
         if self.is_open:

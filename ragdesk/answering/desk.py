@@ -63,6 +63,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.turns.safety_search import QuoteWriter, search_instructions
 from ragdesk.answering.turns.turn_kind import TurnKind
 from ragdesk.answering.turns.turn_recognition import TurnOptions, recognise_turn
+from ragdesk.answering.writing.cited_links import find_cited_links
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import EngineFailed
@@ -154,7 +155,7 @@ class Desk:
             for event in self._answer_turn(question, original_analysis, kind, clock):
                 yield event
             return
-        state = AnswerState(writer)
+        state = AnswerState(writer, find_links=partial(find_cited_links, self.retrieve.index))
         retrieval = await self._find_passages(question, original_analysis, kind, state, clock)
         ranked_passages = rank_passages(retrieval.passages)
         yield PassagesReady(ranked_passages)
@@ -298,7 +299,7 @@ class Desk:
                     case WriterNote():
                         state.take_note(part, degrade=self.degrade and not self.refuse)
                     case Statement() if self._may_say(part, state, retrieval):
-                        claim, new_citations = state.add_statement(part)
+                        claim, new_citations = await run_in_thread(state.add_statement, part)
                         yield TextDelta(state.last_text)
                         yield ClaimChecked(
                             claim=claim.text,

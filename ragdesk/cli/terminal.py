@@ -91,6 +91,16 @@ def _print_sources(to: Console, answer: Answer) -> None:
             (passage.text, mark.start - passage.start) if passage and inside else (mark.quote, 0)
         )
         _print_indented(to, _quote_in_context(body, start, mark, plain=not to.is_terminal))
+        _print_links(to, mark)
+
+
+def _print_links(to: Console, mark: Citation) -> None:
+    """Print where the words of a quote lead, an address a line, never broken."""
+    for link in mark.links:
+        words = "" if link.text == link.href else f"{' '.join(link.text.split())}: "
+        to.print(Text.assemble(f"    {words}", (link.href, "blue")), soft_wrap=True)
+    if mark.links:
+        to.print()
 
 
 def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their order

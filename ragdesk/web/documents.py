@@ -35,6 +35,7 @@ from ragdesk.web.document_access import (
     is_visible,
     read_document_text,
 )
+from ragdesk.web.document_links import read_document_links
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
@@ -161,6 +162,22 @@ async def text(  # noqa: PLR0913, one parameter a part of the request
     opened = await leases.lease_collection(collection)
     stored_text = await run_in_thread(read_document_text, opened, uri, who, generation, chunk)
     return PlainTextResponse(stored_text)
+
+
+@router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/links", response_model=schemas.LinksOut)
+async def links(  # noqa: PLR0913, one parameter a part of the request
+    collection: str,
+    uri: str,
+    *,
+    who: DocumentReader,
+    leases: Leases,
+    generation: GenerationParam = None,
+    chunk: ChunkParam = None,
+) -> Response:
+    """Say where words of a document lead, by the offsets of its stored text."""
+    opened = await leases.lease_collection(collection)
+    document_links = await run_in_thread(read_document_links, opened, uri, who, generation, chunk)
+    return JSONResponse({"links": [link.model_dump() for link in document_links]})
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/original", response_class=FileResponse)

@@ -100,6 +100,19 @@ class DocumentsOut(BaseModel):
     next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
+class LinkOut(BaseModel):
+    start: int = Field(description="Code points into the stored text.")
+    end: int
+    href: str = Field(description="As in the document: http, https, mailto or tel, or relative.")
+    uri: str | None = Field(
+        default=None, description="Of the document that a relative address leads to."
+    )
+
+
+class LinksOut(BaseModel):
+    links: list[LinkOut]
+
+
 class JobOut(BaseModel):
     id: str
     action: Literal["put", "delete"]

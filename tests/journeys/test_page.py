@@ -319,3 +319,44 @@ def test_a_document_bears_no_mark_of_another_one_of_its_uri(page):
         }"""
     )
     assert texts == [["main", "Tea at four."], ["other", "Coffee"]]
+
+
+def test_words_that_lead_somewhere_can_be_clicked_and_scripts_never(page):
+    text = "🙂 Call us, read the form or run this. https://b.example/x?y=1, or not\n"
+    links = [
+        (2, 9, "tel:+4930"),
+        (11, 24, "https://a.example/form?a=1"),
+        (28, 36, "javascript:x()"),
+    ]
+    body = json.dumps(
+        {"links": [dict(zip(("start", "end", "href"), link, strict=True)) for link in links]}
+    )
+    page.route("**/text?*", lambda route: route.fulfill(body=text))
+    page.route(
+        "**/links?*", lambda route: route.fulfill(body=body, content_type="application/json")
+    )
+    page.evaluate(
+        """async ([text, links]) => {
+          const { list, view } = await import("/page/sources.js");
+          const cited = links.map(([start, end, href]) => ({ text: "form", href }));
+          const place = { uri: "a.md", title: "A", path: [], number: 1, chunk: "x", start: 13, end: 17, quote: "ad t" };
+          const answer = { collection: "default", citations: [{ ...place, links: cited }], passages: [] };
+          list(answer, { reveal: true });
+          window.cards = [...document.querySelectorAll(".leads a")].map((a) => [a.href, a.rel, a.textContent]);
+          await view(answer, answer.citations[0], null);
+        }""",
+        [text, links],
+    )
+    safe = ["tel:+4930", "https://a.example/form?a=1"]
+    assert page.evaluate("window.cards") == [
+        [href, "noopener noreferrer", f"form{href}"] for href in safe
+    ]
+    anchors = page.locator(".paper a")
+    shown = [(one.get_attribute("href"), one.text_content()) for one in anchors.all()]
+    bare = "https://b.example/x?y=1"
+    assert "".join(words for _, words in shown) == f"Call usread the form{bare}"
+    assert {href for href, _ in shown} == {*safe, bare}
+    assert page.locator(".paper .words").text_content() == text
+    assert page.locator(".paper mark.main").text_content() == "ad t"
+    page.unroute("**/text?*")
+    page.unroute("**/links?*")

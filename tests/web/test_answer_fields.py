@@ -23,7 +23,7 @@ from ragdesk.web.openapi import COMPONENT_NAMES
 from ragdesk.web.stream import format_events
 
 LEFT_OUT = {"signals", "signal_versions"}  # where nobody asked for them: Answer says so
-NOT_OF_EACH = {"Citation": {"question", "columns"}}  # left out where the quote has none
+NOT_OF_EACH = {"Citation": {"question", "columns", "links"}}  # left out where the quote has none
 EVENTS = {
     "found": PassagesReady,
     "delta": TextDelta,
@@ -64,7 +64,7 @@ def check_fields(kind: type, data: dict[str, Any], left_out: frozenset[str] | se
     assert all(data[name] is not None for name in NOT_OF_EACH.get(kind.__name__, set()) & set(data))
     kinds = {kind.__name__}
     for name, part in parts(kind).items():
-        for item in items(data[name]):
+        for item in items(data.get(name)):
             kinds |= check_fields(part, item, set())
     return kinds
 

@@ -22,6 +22,7 @@ NEEDED = {
     ("GET", "/v1/collections"): "ask",
     ("GET", DOCUMENTS): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/text"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/links"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/original"): "ask",
     ("PUT", f"{DOCUMENTS}/new.md"): "write",
     ("DELETE", f"{DOCUMENTS}/none.md"): "write",

@@ -1,9 +1,13 @@
 import time
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from fakes import HashEmbedder, document
 from web_home import TEXTS, publish, serving
 
+from indexes.build import Build
+from indexes.chunk import DocumentLink
 from indexes.store.paths import original_file
 
 BASE = "/v1/collections/default/documents"
@@ -206,3 +210,40 @@ def test_originals_are_sent_to_be_saved_never_shown(client):
     assert response.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in response.headers["content-security-policy"]
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_links_are_given_by_the_offsets_of_the_text_scripts_never(client, home, keys):
+    text = "Ask Ann, or read this page. 🙂 Form\n"
+    record, chunks = document("help/form.md", text)
+    places = [
+        (0, 3, "../refunds?lang=en#part"),
+        (4, 7, "mailto:ann@a.example"),
+        (9, 11, "nowhere.md"),
+        (12, 16, "/secrets.md"),
+        (17, 26, "javascript:x()"),
+        (30, 34, "https://a.example"),
+    ]
+    with Build(home / "collections" / "default", HashEmbedder()) as build:
+        build.add(replace(record, links=tuple(DocumentLink(*place) for place in places)), chunks)
+        generation = build.publish().generation
+    client.app.state.desk.open_collections.refresh_all()
+
+    def links(**headers: str) -> list[tuple[str, str, str | None]]:
+        query = {"generation": generation}
+        reply = client.get(f"{BASE}/help/form.md/links", params=query, headers=headers)
+        assert client.get(f"{BASE}/help/form.md/links", headers=headers).json() == reply.json()
+        found = reply.json()["links"]
+        return [(text[one["start"] : one["end"]], one["href"], one["uri"]) for one in found]
+
+    seen = [
+        ("Ask", "../refunds?lang=en#part", "refunds.md"),
+        ("Ann", "mailto:ann@a.example", None),
+        ("read", "/secrets.md", "secrets.md"),
+        ("Form", "https://a.example", None),
+    ]
+    assert links() == seen
+    assert client.get(f"{BASE}/refunds.md/links", params={"generation": 1}).json() == {"links": []}
+    assert client.get(f"{BASE}/help/form.md/links", params={"generation": 1}).status_code == 404
+    assert client.get(f"{BASE}/nothing.md/links").status_code == 404
+    _, guest = keys.create("guest", groups=["guests"])
+    assert links(Authorization=f"Bearer {guest}") == [seen[0], seen[1], seen[3]]

@@ -12,6 +12,7 @@ from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import plain_text, text_encoding
 from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.mail.html_links import note_html_links
 from ingest.parse.markup import hidden_elements, tree_writer
 from ingest.parse.markup.html_tree import parse_html
 
@@ -77,6 +78,9 @@ def _write_body(message: EmailMessage, builder: DocumentBuilder) -> None:
     """Write the body, plain where there is a plain one."""
     part = message.get_body(preferencelist=("plain",))
     if part is not None and (text := _decode_part(part)).strip():
+        html = message.get_body(preferencelist=("html",))
+        if html is not None:
+            note_html_links(_decode_part(html), builder)
         plain_text.write_plain_text(drop_quoted_history(text), builder)
         return
     part = message.get_body(preferencelist=("html",))

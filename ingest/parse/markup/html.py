@@ -43,6 +43,8 @@ def parse(body: bytes, uri: str) -> Document:
     unseen = hidden_elements.find_hidden_elements(tree)
     root = boilerplate.find_main_content(tree, unseen)
     builder = DocumentBuilder()
+    for node in tree.css("head base[href]")[:1]:
+        builder.set_base_address(node.attributes.get("href") or "")
     if root is not None:
         unseen |= boilerplate.find_boilerplate(root)
         tree_writer.write_tree(

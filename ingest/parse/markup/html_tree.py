@@ -1,14 +1,17 @@
 """Parse HTML into a tree that is safe to walk. The only importer of the HTML parser."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import accumulate
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest.errors import Unreadable
+from ingest.parse.link_spans import LinkSpan
 from ingest.parse.text_cleaning import join_wrapped_lines, read_alt_text
 
 Tree = LexborHTMLParser
+NoteLinks = Callable[[str, list[LinkSpan]], None]
 Node = LexborNode
 
 TEXT_NODE = "-text"
@@ -134,6 +137,37 @@ def _estimate_depth(markup: str) -> int:
     return deepest
 
 
+class _LineLinks:
+    """The links of a line that is read, as spans of its parts."""
+
+    def __init__(self) -> None:
+        self.spans: list[LinkSpan] = []
+        self._starts: list[int] = []
+
+    def enter_element(self, tag: str, parts: int) -> None:
+        if tag == "a":
+            self._starts.append(parts)
+
+    def leave_element(self, node: Node, parts: int) -> None:
+        if node.tag == "a":
+            self.spans.append((self._starts.pop(), parts, node.attributes.get("href") or ""))
+
+    def note_spans(self, parts: Sequence[str], note_links: NoteLinks | None) -> None:
+        """Hand on the links, where there are any and somebody notes them."""
+        if note_links is not None and self.spans:
+            note_links("".join(parts), measure_links(parts, self.spans))
+
+
+def measure_links(parts: Sequence[str], links: Sequence[LinkSpan]) -> list[LinkSpan]:
+    """Turn spans of parts into spans of their characters.
+
+    >>> measure_links(["See ", "the ", "form", "."], [(1, 3, "https://a.example")])
+    [(4, 12, 'https://a.example')]
+    """
+    at = list(accumulate(map(len, parts), initial=0))
+    return [(at[start], at[end], href) for start, end, href in links]
+
+
 def walk_tree(root: Node, enter: Callable[[Node], bool], leave: Callable[[Node], None]) -> None:
     """Visit a tree in document order without recursion.
 
@@ -183,9 +217,13 @@ def read_superscript(node: Node) -> str:
     return text.translate(_RAISED) if set(text) <= _RAISES else text
 
 
-def read_line(root: Node, unseen: Collection[int] = ()) -> str:
-    """Return all that is seen in an element as one line; list items are set apart by semicolons."""
+def read_line(root: Node, unseen: Collection[int] = (), note_links: NoteLinks | None = None) -> str:
+    """Return all that is seen in an element as one line; list items are set apart by semicolons.
+
+    note_links: called with the words as they stand and the links in them, where there are any.
+    """
     parts: list[str] = []
+    links = _LineLinks()
 
     def enter(node: Node) -> bool:
         tag = node.tag or ""
@@ -202,11 +240,14 @@ def read_line(root: Node, unseen: Collection[int] = ()) -> str:
             return False
         elif tag == "br" or tag in BLOCK_TAGS:
             parts.append(" ")
+        links.enter_element(tag, len(parts))
         return tag != TEXT_NODE
 
     def leave(node: Node) -> None:
         if node.tag in BLOCK_TAGS:
             parts.append(" ")
+        links.leave_element(node, len(parts))
 
     walk_tree(root, enter, leave)
+    links.note_spans(parts, note_links)
     return join_wrapped_lines("".join(parts)).replace(" ; ", "; ")

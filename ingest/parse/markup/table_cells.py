@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ingest.parse import table_rows
 from ingest.parse.document_builder import DocumentBuilder
@@ -44,10 +45,18 @@ def write_markup_table(table: Node, builder: DocumentBuilder, unseen: Collection
     heads, body = _read_rows(rows, unseen, read_cell=lambda _: "")
     if max(map(len, heads + body), default=0) < 2:  # noqa: PLR2004 (one column is no table)
         return False  # before its words are read: tables in tables would read them again
-    heads, body = _read_rows(rows, unseen, read_cell=lambda cell: read_line(cell, unseen))
     caption = table.css_first("caption")
     if caption is not None:
-        builder.add_paragraph(read_line(caption, unseen))
+        builder.add_paragraph(read_line(caption, unseen, builder.note_links))
+    before = ""  # the last words: they tell equal cells apart
+
+    def read_cell(cell: Node) -> str:
+        nonlocal before
+        text = read_line(cell, unseen, partial(builder.note_links, after=before))
+        before = text or before
+        return text
+
+    heads, body = _read_rows(rows, unseen, read_cell=read_cell)
     header = _make_header(heads) if heads and body else [] if _names_rows(rows) else None
     table_rows.write_table(builder, body or heads, header=header)
     return True

@@ -9,6 +9,7 @@ from textwrap import dedent
 
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.faq_detection import could_be_question, is_question
+from ingest.parse.link_spans import LinkSpan
 from ingest.parse.markup import table_cells
 from ingest.parse.markup.html_tree import (
     BLOCK_TAGS,
@@ -17,6 +18,7 @@ from ingest.parse.markup.html_tree import (
     Node,
     component_label,
     iterate_descendants,
+    measure_links,
     read_line,
     read_superscript,
     walk_tree,
@@ -61,11 +63,14 @@ class _TreeWriter:
         self._unseen = unseen
         self._questions = questions
         self._buffer: list[str] = []
+        self._links: list[LinkSpan] = []  # of parts of the buffer
+        self._link: tuple[int, str] | None = None  # where the open one begins, and its address
         self._lists: list[_List] = []
         self._lines: list[str] = []  # of the list that is being written
         self._details: list[int] = []  # heading levels to close
         self._terms: list[int] = []  # heading levels of the terms of long definition lists
         self._enter: dict[str, Callable[[Node], bool]] = {
+            "a": self._open_link,
             "br": self._write_break,
             "button": self._write_button,
             "details": self._open_details,
@@ -113,6 +118,8 @@ class _TreeWriter:
             act = self._leave.get(tag)
             if act is not None:
                 act()
+        elif tag == "a":
+            self._close_link()
         if component_label(node):
             self._close_details()
 
@@ -121,6 +128,8 @@ class _TreeWriter:
         if not self._buffer:
             return
         text = "".join(self._buffer)
+        if self._links or self._link is not None:
+            self._note_links(text)
         self._buffer.clear()
         lines = [line for part in text.split(MEANT_BREAK) if (line := join_wrapped_lines(part))]
         if not lines:
@@ -148,9 +157,34 @@ class _TreeWriter:
             self._builder.add_list(self._lines)
             self._lines.clear()
 
+    def _open_link(self, node: Node) -> bool:
+        self._close_link()
+        self._link = len(self._buffer), node.attributes.get("href") or ""
+        return True
+
+    def _close_link(self) -> None:
+        if self._link is not None:
+            self._links.append((self._link[0], len(self._buffer), self._link[1]))
+            self._link = None
+
+    def _note_links(self, text: str) -> None:
+        """Note the links of the buffer; one that is still open goes on in the next block."""
+        address = self._link[1] if self._link else None
+        self._close_link()
+        self._builder.note_links(text, measure_links(self._buffer, self._links))
+        self._links.clear()
+        self._link = None if address is None else (0, address)
+
+    def _read_line(self, node: Node) -> str:
+        """Read an element as one line, and note its links, or the one it stands in."""
+        text = read_line(node, self._unseen, self._builder.note_links)
+        if self._link is not None:
+            self._builder.note_links(text, [(0, len(text), self._link[1])])
+        return text
+
     def _write_heading(self, node: Node) -> bool:
         self.end_block()
-        text = read_line(node, self._unseen)
+        text = self._read_line(node)
         asks = True if text in self._questions else None
         self._builder.add_heading(HEADINGS[node.tag or "h1"], text, asks=asks)
         return False
@@ -227,7 +261,7 @@ class _TreeWriter:
         if node.css_first("h1,h2,h3,h4,h5,h6") is not None:
             return True
         level = self._details[-1] if self._details else self._builder.next_level
-        text = read_line(node, self._unseen)
+        text = self._read_line(node)
         self._builder.add_heading(level, text, asks=could_be_question(text))
         return False
 
@@ -247,7 +281,7 @@ class _TreeWriter:
             return True
         terms: list[str] = []
         for part in node.css("dt,dd"):
-            text = "" if part.mem_id in self._unseen else read_line(part, self._unseen)
+            text = "" if part.mem_id in self._unseen else self._read_line(part)
             if part.tag == "dt":
                 terms.append(text)
                 continue
@@ -270,7 +304,7 @@ class _TreeWriter:
 
     def _write_term(self, node: Node) -> bool:
         self.end_block()
-        text = read_line(node, self._unseen)
+        text = self._read_line(node)
         self._builder.add_heading(
             self._terms[-1] if self._terms else self._builder.next_level, text
         )

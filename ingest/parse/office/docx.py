@@ -17,7 +17,7 @@ from ingest.errors import Unreadable
 from ingest.parse import table_rows, xml_tree
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import DOCX
-from ingest.parse.office import paragraph_text
+from ingest.parse.office import paragraph_links, paragraph_text
 from ingest.parse.office.list_numbering import ListNumbering
 from ingest.parse.office.package import Package, is_on
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
@@ -62,16 +62,18 @@ class _BlockReader:
         self._notes = {
             (kind, read_attribute(note, "id")): note
             for kind in ("footnote", "endnote")
-            for note in _child_nodes(package.parse_part(f"{kind}s"), kind)
+            for note in _child_nodes(_parse_linked_part(package, f"{kind}s"), kind)
         }
         self.hidden_words = 0  # words that no reader sees
         self._boxes: set[Element] = set()  # text boxes of the block that is read
+        self._words_before = ""  # of the cells of a table: they tell equal ones apart
         self._items: list[str] = []
         self._code: list[str] = []
 
     def read_body(self) -> None:
         """Read the document part block by block, and forget each block once it is written."""
         data = self._package.archive.read_entry(self._package.main)
+        addresses = self._package.read_addresses(self._package.main)
         xml_tree.reject_entities(data)
         parsing = etree.iterparse(
             io.BytesIO(data),
@@ -87,6 +89,7 @@ class _BlockReader:
                 above = node.getparent()
                 if above is not None and local_name(above) == "body":
                     self.hidden_words += paragraph_text.count_hidden_words(node)
+                    paragraph_links.set_addresses(node, addresses)
                     self.write_block(node)
                     self._boxes.clear()
                     node.clear()
@@ -116,15 +119,18 @@ class _BlockReader:
             self._end_block()
             words = join_wrapped_lines(clean_text(text))
             shows_mark = mark and mark != "-" and words
+            paragraph_links.note_paragraph_links(node, self.builder)
             self.builder.add_heading(style.level, f"{mark} {words}" if shows_mark else words)
         elif style.code and not mark:
             self._end_items()
             self._code.append(text)
         elif mark:
             self._end_code()
+            paragraph_links.note_paragraph_links(node, self.builder)
             self._items.append(f"{'  ' * style.depth}{mark} {join_wrapped_lines(text)}")
         elif text.strip():
             self._end_block()
+            paragraph_links.note_paragraph_links(node, self.builder)
             self.builder.add_paragraph(text)
         self._write_anchored(node)
 
@@ -139,6 +145,7 @@ class _BlockReader:
         for key in paragraph_text.find_note_references(node):
             for paragraph in _child_nodes(self._notes.get(key), "p"):
                 self._end_block()
+                paragraph_links.note_paragraph_links(paragraph, self.builder)
                 self.builder.add_paragraph(paragraph_text.read_paragraph(paragraph))
 
     def _end_block(self) -> None:
@@ -206,6 +213,8 @@ class _BlockReader:
         for paragraph in cell.iter("{*}p"):
             text = join_wrapped_lines(clean_text(paragraph_text.read_paragraph(paragraph)))
             if text:
+                paragraph_links.note_paragraph_links(paragraph, self.builder, self._words_before)
+                self._words_before = text
                 item = bool(self._find_style(paragraph).number) or _find_table(
                     paragraph
                 ) is not _find_table(cell)
@@ -213,6 +222,15 @@ class _BlockReader:
                 parts += [apart if parts else "", text]
                 listed = item
         return "".join(parts)
+
+
+def _parse_linked_part(package: Package, kind: str) -> Element | None:
+    """Parse a part of a document, its hyperlinks with their addresses."""
+    root = package.parse_part(kind)
+    if root is not None:
+        name = next(package.find_related(package.main, kind), "")
+        paragraph_links.set_addresses(root, package.read_addresses(name))
+    return root
 
 
 def read_styles(part: Element | None) -> dict[str, Style]:

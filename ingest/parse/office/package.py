@@ -42,6 +42,19 @@ class Package:
             targets[node.get("Id", "")] = (node.get("Type", "").rpartition("/")[2], path)
         return targets
 
+    def read_addresses(self, part: str) -> dict[str, str]:
+        """Map relation ids of a part to the addresses that its hyperlinks lead to."""
+        folder, name = posixpath.split(part)
+        file = posixpath.join(folder, "_rels", f"{name}.rels")
+        if file not in self._names:
+            return {}
+        return {
+            node.get("Id", ""): node.get("Target", "")
+            for node in self.archive.parse_entry(file)
+            if node.get("TargetMode") == "External"
+            and node.get("Type", "").rpartition("/")[2] == "hyperlink"
+        }
+
     def parse_part(self, kind: str) -> Element | None:
         """Parse the part of a kind that the document refers to, if it has one."""
         name = next(self.find_related(self.main, kind), "")

@@ -1,6 +1,6 @@
 """Read the visible words of an office document's paragraph."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ingest.parse.office.package import is_on
 from ingest.parse.text_cleaning import read_alt_text
@@ -22,27 +22,36 @@ _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
 def read_paragraph(paragraph: Element) -> str:
     """Return a paragraph's words; line breaks in it are kept."""
-    return "".join(_iterate_words(paragraph))
+    return "".join(iterate_words(paragraph))
 
 
-def _iterate_words(node: Element) -> Iterator[str]:
+def iterate_words(  # noqa: C901, one branch a kind of element
+    node: Element,
+    enter: Callable[[Element], None] | None = None,
+    leave: Callable[[Element], None] | None = None,
+) -> Iterator[str]:
+    """Yield the words below a node. enter, leave: called for each node that is come through."""
     for inner in node:
         name = local_name(inner)
+        if enter is not None:
+            enter(inner)
         if name == "t":
             yield inner.text or ""
         elif name in _SPACE_TAGS:
             yield _SPACE_TAGS[name]
         elif name == "r":
             if not is_hidden_run(inner):
-                yield from _iterate_words(inner)
+                yield from iterate_words(inner, enter, leave)
         elif name == "docPr":
             yield describe_picture(inner)
         elif name in _FORMULAS:
             yield _format_formula(inner, name)
         elif name == "oMath":
-            yield "".join(_iterate_words(inner)) + " "
+            yield "".join(iterate_words(inner)) + " "
         elif name not in _SKIPPED_TAGS:
-            yield from _iterate_words(inner)
+            yield from iterate_words(inner, enter, leave)
+        if leave is not None:
+            leave(inner)
 
 
 def is_hidden_run(run: Element) -> bool:
@@ -105,7 +114,7 @@ def _add_brackets(part: str) -> str:
 
 
 def _join_words(node: Element | None) -> str:
-    return "" if node is None else "".join(_iterate_words(node))
+    return "" if node is None else "".join(iterate_words(node))
 
 
 def describe_picture(picture: Element) -> str:

@@ -10,6 +10,7 @@ from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import PPTX
 from ingest.parse.office import chart_data, paragraph_text
 from ingest.parse.office.package import Package
+from ingest.parse.office.paragraph_links import note_paragraph_links, set_addresses
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
 
@@ -51,9 +52,11 @@ def _write_slide(package: Package, name: str, number: int, builder: DocumentBuil
     builder.close_sections(1)
     builder.begin_page(str(number))
     root = package.archive.parse_entry(name)
+    set_addresses(root, package.read_addresses(name))
     shapes = list(_iterate_shapes(find_child(root, "cSld", "spTree")))
     titles = [shape for shape in shapes if _placeholder_type(shape) in _TITLE_PLACEHOLDERS]
     for shape in titles:
+        _note_links(shape, builder)
         builder.add_heading(1, join_wrapped_lines(clean_text(" ".join(_list_paragraphs(shape)))))
     for shape in shapes:
         if shape not in titles:
@@ -63,7 +66,9 @@ def _write_slide(package: Package, name: str, number: int, builder: DocumentBuil
             _write_chart(package.archive.parse_entry(chart), builder)
     for notes in dict.fromkeys(package.find_related(name, "notesSlide")):
         if package.has_part(notes):
-            _write_notes(package.archive.parse_entry(notes), builder)
+            notes_root = package.archive.parse_entry(notes)
+            set_addresses(notes_root, package.read_addresses(notes))
+            _write_notes(notes_root, builder)
 
 
 def _write_notes(root: Element, builder: DocumentBuilder) -> None:
@@ -71,6 +76,7 @@ def _write_notes(root: Element, builder: DocumentBuilder) -> None:
     builder.add_heading(2, NOTES_HEADING, visible=False)
     for shape in _iterate_shapes(find_child(root, "cSld", "spTree")):
         if _placeholder_type(shape) == "body":
+            _note_links(shape, builder)
             for text in _list_paragraphs(shape):
                 builder.add_paragraph(text)
 
@@ -131,14 +137,22 @@ def _write_text(node: Element, builder: DocumentBuilder) -> None:
             depth = read_attribute(own, "lvl")
             count = count + 1 if "buAutoNum" in marks else 0
             mark = "" if _ITEM_MARK.match(text) else f"{count}. " if count else "- "
+            note_paragraph_links(paragraph, builder)
             indent = "  " * int(depth) if depth.isdecimal() and len(depth) == 1 else ""
             items.append(f"{indent}{mark}{join_wrapped_lines(text)}")
             continue
         builder.add_list(items)
         items = []
         count = 0
+        note_paragraph_links(paragraph, builder)
         builder.add_paragraph(text)
     builder.add_list(items)
+
+
+def _note_links(node: Element, builder: DocumentBuilder) -> None:
+    """Note the links of all paragraphs below a node that are written next."""
+    for paragraph in node.iter("{*}p"):
+        note_paragraph_links(paragraph, builder)
 
 
 def _list_paragraphs(node: Element) -> list[str]:
@@ -150,6 +164,7 @@ def _list_paragraphs(node: Element) -> list[str]:
 
 
 def _write_slide_table(table: Element, builder: DocumentBuilder) -> None:
+    _note_links(table, builder)
     rows: list[list[str]] = []
     for row in table.iter("{*}tr"):
         if next(row.iterancestors("{*}tbl"), None) is not table:

@@ -22,6 +22,7 @@ from ingest.parse.document_builder import MOST_CHARACTERS, DocumentBuilder
 from ingest.parse.media_types import XLSX
 from ingest.parse.office.package import Package
 from ingest.parse.office.paragraph_text import WHITE_CODES
+from ingest.parse.office.sheet_links import CellPlace, read_cell_links
 
 WORKBOOK_TYPE = XLSX
 
@@ -53,7 +54,7 @@ def parse(body: bytes, uri: str) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of features that hold no text
-            hidden = _write_sheets(body, builder)
+            hidden = _write_sheets(body, builder, package)
     except _WORKBOOK_ERRORS as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     title = package.find_title() or PurePosixPath(uri).stem
@@ -61,7 +62,7 @@ def parse(body: bytes, uri: str) -> Document:
     return replace(document, notes=describe_hidden_words(hidden))
 
 
-def _write_sheets(body: bytes, builder: DocumentBuilder) -> int:
+def _write_sheets(body: bytes, builder: DocumentBuilder, package: Package) -> int:
     """Write the sheets; give the number of words that are white on white."""
     book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -74,16 +75,22 @@ def _write_sheets(body: bytes, builder: DocumentBuilder) -> int:
     )
     hidden_styles = _find_hidden_styles(book)
     hidden_words = 0
+    links: dict[CellPlace, str] = {}  # of the sheet that is read
+    before = ""  # the words of the cell before: they tell equal cells apart
 
     def read_visible(cell: object) -> str:
-        nonlocal hidden_words
+        nonlocal hidden_words, before
         text = _format_cell(cell)
         if text and hidden_styles and getattr(cell, "_style_id", None) in hidden_styles:
             hidden_words += len(text.split())
             return ""
+        if links and text and (address := links.get(_cell_place(cell))):
+            builder.note_links(text, [(0, len(text), address)], after=before)
+        before = text or before
         return text
 
     for sheet in sheets:
+        links = read_cell_links(package, sheet)
         sheet.reset_dimensions()  # the stated size may be that of the whole empty grid
         rows = _limit_rows(
             [read_visible(cell) for cell in row[:MOST_SHEET_COLUMNS]] for row in sheet.rows
@@ -97,6 +104,10 @@ def _write_sheets(body: bytes, builder: DocumentBuilder) -> int:
         _write_regions(chain([first], rows), builder)
     book.close()
     return hidden_words
+
+
+def _cell_place(cell: Any) -> CellPlace:
+    return getattr(cell, "row", 0), getattr(cell, "column", 0)  # an empty cell has neither
 
 
 def _find_hidden_styles(book: Any) -> frozenset[int]:

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.parse.document_builder import LONGEST_HEADING, DocumentBuilder
-from ingest.parse.pdf.page_model import LayoutPart, LayoutPiece, Sheet, bounding_box
+from ingest.parse.pdf.page_links import find_text_links
+from ingest.parse.pdf.page_model import LayoutPart, LayoutPiece, PageLink, Sheet, bounding_box
 from ingest.parse.pdf.paragraphs import make_pieces
 from ingest.parse.pdf.structure import FormField, OutlineEntry, PdfStructure
 from ingest.parse.pdf.text_boxes import TextBox, write_boxes
@@ -53,7 +54,7 @@ def write_pdf_document(
             writer.add_piece(piece)
     sizes = [(sheet.width, sheet.height) for sheet in sheets]
     title = structure.title or _find_printed_title(pages[0], body) or _title_from_uri(uri)
-    return writer.finish_document(title, sizes)
+    return writer.finish_document(title, sizes, [sheet.links for sheet in sheets])
 
 
 class _PieceWriter:
@@ -92,7 +93,12 @@ class _PieceWriter:
                 TextBox(start, end, self._page, bounding_box([p.box for p in piece.parts]))
             )
 
-    def finish_document(self, title: str, sizes: Sequence[tuple[float, float]]) -> Document:
+    def finish_document(
+        self,
+        title: str,
+        sizes: Sequence[tuple[float, float]],
+        page_links: Sequence[tuple[PageLink, ...]],
+    ) -> Document:
         """Close the document."""
         boxes = write_boxes(sizes, self._places)
         document = self.builder.build_document(
@@ -102,7 +108,8 @@ class _PieceWriter:
             replace(block, header=header) if (header := self._headers.get(block.start)) else block
             for block in document.blocks
         ]
-        return replace(document, blocks=tuple(blocks))
+        links, lost = find_text_links(document.text, self._places, page_links)
+        return replace(document, blocks=tuple(blocks), links=links, lost_links=lost)
 
 
 def _iterate_text_boxes(piece: LayoutPiece, start: int, page: int) -> Iterator[TextBox]:

@@ -70,10 +70,18 @@ class PageWords(NamedTuple):
     hyphen: BoolArray
 
 
+class PageLink(NamedTuple):
+    """A link on a page: where it lies, where it leads, and the characters under it."""
+
+    box: Box
+    address: str
+    words: str
+
+
 class Sheet(NamedTuple):
     """One page: its size in points, its lines in reading order, and whether it shows images.
 
-    hidden: words on it that no reader sees, and that were left out.
+    hidden: words on it that no reader sees, and that were left out. links: that lead elsewhere.
     """
 
     width: float
@@ -81,6 +89,7 @@ class Sheet(NamedTuple):
     lines: tuple[TextLine, ...]
     images: bool = False
     hidden: int = 0
+    links: tuple[PageLink, ...] = ()
 
 
 class LayoutPart(NamedTuple):

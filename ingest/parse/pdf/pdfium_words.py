@@ -22,6 +22,7 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from ingest.errors import Unreadable
 from ingest.parse.pdf.glyph_codes import has_suspect_font, read_glyph_codes
 from ingest.parse.pdf.hidden_words import TINY_POINTS, bind_function, mark_hidden_words
+from ingest.parse.pdf.page_links import read_page_links
 from ingest.parse.pdf.page_model import BoolArray, FloatArray, IntArray, PageWords, Sheet, TextLine
 from ingest.parse.pdf.reading_order import order_lines
 from ingest.parse.pdf.text_lines import make_lines
@@ -97,10 +98,11 @@ def _read_sheet(page: pypdfium2.PdfPage) -> Sheet | None:
             raise Unreadable(f"a page of {count:,} characters; a page of small print has 15,000")
         words, hidden = _read_words(handle, count, page) if count > 0 else (None, 0)
         lines = _make_page_lines(handle, words, (width, height)) if words else []
+        links = read_page_links(page, textpage, _turn_to_display) if words else ()
     finally:
         textpage.close()
     images = not lines and _shows_images(page)
-    return Sheet(width, height, tuple(lines), images=images, hidden=hidden)
+    return Sheet(width, height, tuple(lines), images=images, hidden=hidden, links=links)
 
 
 def _make_page_lines(handle: int, words: PageWords, sheet: tuple[float, float]) -> list[TextLine]:

@@ -13,6 +13,14 @@ export function el(name, { on = {}, ...attributes } = {}, ...children) {
   return node;
 }
 
+const SAFE_HREF = /^(?:https?|mailto|tel):/i;
+
+// A way out of the page: it tells the other side nothing, and shows its address. Null for a script.
+export const out = (href, attributes, ...children) =>
+  SAFE_HREF.test(href)
+    ? el("a", { ...attributes, href, title: href, target: "_blank", rel: "noopener noreferrer" }, ...children)
+    : null;
+
 // Offsets from the server count code points; JavaScript strings count UTF-16 units.
 export function unit(text, points) {
   let at = 0;
@@ -20,4 +28,15 @@ export function unit(text, points) {
     at += text.codePointAt(at) > 0xffff ? 2 : 1;
   }
   return at;
+}
+
+// The same for offsets that mostly rise: each goes on from where the last one was.
+export function stepper(text) {
+  let at = 0;
+  let count = 0;
+  return (points) => {
+    if (points < count) at = count = 0;
+    for (; count < points && at < text.length; count += 1) at += text.codePointAt(at) > 0xffff ? 2 : 1;
+    return at;
+  };
 }

@@ -1,12 +1,13 @@
 // The panel beside the answer: its sources, all documents, and one opened at the cited place.
 
-import { byId, el, unit } from "./dom.js";
+import { byId, el, out, stepper, unit } from "./dom.js";
 import { say } from "./words.js";
 import * as wire from "./wire.js";
 
 const AROUND = 6000; // characters shown before and after the quote, and by each press for more
 // A short line of its own that ends like no sentence is shown as a heading; its words stay as they are.
 const HEADING = /(?<=^|\n\n)(?![-•*|\d])[^\n|]{2,70}(?<![.。!?！？:：;；,，、…])(?=\n\n|\n?$)/g;
+const ADDRESS = /\bhttps?:\/\/[\w.~:\/?#@!$&*+;=%-]*[\w\/]/g;
 const side = byId("side");
 const body = byId("side-body");
 const title = byId("side-title");
@@ -102,7 +103,16 @@ function card(answer, place) {
       context(place),
       el("span", { class: "quote" }, brief(place.quote ?? place.text)),
     ),
+    waysOut(place),
   );
+}
+
+// Words of a quote that lead somewhere, with the address to be seen before it is opened.
+export const leads = ({ text, href }) =>
+  out(href, { class: "lead" }, text !== href && el("span", { class: "lead-words" }, brief(text)), el("span", { class: "lead-to" }, href));
+
+function waysOut(place) {
+  return place.links?.length ? el("div", { class: "leads" }, ...place.links.map(leads)) : null;
 }
 
 const brief = (text) => {
@@ -135,13 +145,17 @@ export async function view(answer, place, from) {
   body.replaceChildren(el("p", { class: "wait" }, say("loading")));
   title.focus({ preventScroll: true });
   await attempt(async () => {
-    const text = await wire.text(answer.collection, place.uri, answer.generation, place.chunk);
-    if (mine === turn) draw(answer, place, text);
+    const where = [answer.collection, place.uri, answer.generation, place.chunk];
+    const [text, links] = await Promise.all([wire.text(...where), wire.links(...where).catch(() => [])]);
+    if (mine === turn) draw(answer, place, text, links);
   });
   body.querySelector(".wait + .wait")?.previousSibling.remove();
 }
 
-function draw(answer, place, text) {
+function draw(answer, place, text, links) {
+  const toUnit = stepper(text);
+  const known = links.map((link) => ({ start: toUnit(link.start), end: toUnit(link.end), node: (words) => way(answer, link, words) }));
+  const ways = [...known, ...addresses(text, known)].sort((a, b) => a.start - b.start);
   const marks = answer.citations
     .filter((other) => other !== place && other.uri === place.uri && bears(text, other))
     .concat([place])
@@ -156,7 +170,7 @@ function draw(answer, place, text) {
     const later = more("later", () => grow(() => (reach.to = line(text, reach.to + AROUND))));
     paper.replaceChildren(
       ...(reach.from > 0 ? [earlier] : []),
-      el("div", { class: "words" }, ...pieces(text, reach, spots(text, reach, marks))),
+      el("div", { class: "words" }, ...pieces(text, reach, spots(text, reach, marks), ways)),
       ...(reach.to < text.length ? [later] : []),
     );
   };
@@ -169,7 +183,7 @@ function draw(answer, place, text) {
   };
   fill();
   body.replaceChildren(
-    el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), download(answer, place)),
+    el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), download(answer, place), waysOut(place)),
     paper,
   );
   body.querySelector("mark.main")?.scrollIntoView({ block: "center" });
@@ -193,7 +207,35 @@ function spots(text, reach, marks) {
   return [...marks, ...free].sort((a, b) => a.start - b.start);
 }
 
-function pieces(text, reach, all) {
+// Words that lead somewhere: out of the page, or to another document, which opens in place of this one.
+function way(answer, { href, uri }, words) {
+  if (!uri) return out(href, {}, words) ?? words;
+  const press = () => view(answer, { uri, title: uri, path: [], page: null, start: 0, end: 0 }, null);
+  return el("button", { type: "button", class: "way", title: uri, on: { click: press } }, words);
+}
+
+// Addresses that are written out in the text. Those of a model are never made links, only a document's own.
+function addresses(text, known) {
+  const taken = new Set(known.map((one) => one.start));
+  return [...text.matchAll(ADDRESS)]
+    .map(({ index, 0: href }) => ({ start: index, end: index + href.length, node: (words) => out(href, {}, words) ?? words }))
+    .filter((one) => !taken.has(one.start));
+}
+
+// A stretch of the text, its links to be clicked.
+function woven(text, from, to, ways) {
+  const nodes = [];
+  let at = from;
+  for (const { start, end, node } of ways) {
+    if (end <= at || start >= to) continue;
+    const words = text.slice(Math.max(start, at), Math.min(end, to));
+    nodes.push(text.slice(at, Math.max(start, at)), node(words));
+    at = Math.min(end, to);
+  }
+  return [...nodes, text.slice(at, to)];
+}
+
+function pieces(text, reach, all, ways) {
   const nodes = [];
   let at = reach.from;
   for (const spot of all) {
@@ -201,11 +243,11 @@ function pieces(text, reach, all) {
     const end = Math.min(spot.end, reach.to);
     if (start >= end) continue;
     const kind = spot.head ? el("b") : el("mark", { class: spot.main ? "main" : "other" });
-    kind.append(text.slice(start, end));
-    nodes.push(text.slice(at, start), kind);
+    kind.append(...woven(text, start, end, ways));
+    nodes.push(...woven(text, at, start, ways), kind);
     at = end;
   }
-  nodes.push(text.slice(at, reach.to));
+  nodes.push(...woven(text, at, reach.to, ways));
   return nodes;
 }
 

@@ -1,13 +1,13 @@
 // One question and its answer, drawn as it arrives.
 
-import { byId, el } from "./dom.js";
+import { byId, el, out } from "./dom.js";
 import { say } from "./words.js";
 import * as sources from "./sources.js";
 
 const MARK = /\[(\d{1,3})\]/;
 const CELL = " | ";
 const SOCIAL = new Set(["greeting", "thanks", "goodbye"]); // nothing was looked for, so nothing is missing
-const SAFE_HREF = /^(?:https?|mailto|tel):/;
+const MOST_LINKS = 6; // shown under an answer; its sources have all of them
 const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
 
 export class Turn {
@@ -114,6 +114,7 @@ export class Turn {
     this.foot.replaceChildren(
       ...this.#choices(answer),
       ...this.#next(answer),
+      ...this.#links(answer),
       ...(sourced ? [el("button", { type: "button", class: "chip", on: { click: reveal } }, label)] : []),
       ...(cited && navigator.clipboard ? [this.#copy(answer)] : []), // none over plain http from elsewhere
       el("span", { class: "took" }, say("took", answer.seconds.total ?? 0)),
@@ -136,10 +137,15 @@ export class Turn {
     return [el("div", { class: "next" }, el("p", {}, step.text), ...(links.length ? [el("div", { class: "links" }, ...links)] : []))];
   }
 
+  // Where words of the quotes lead, each address once.
+  #links(answer) {
+    const all = new Map(answer.citations.flatMap((place) => (place.links ?? []).map((link) => [link.href, link])));
+    const shown = [...all.values()].slice(0, MOST_LINKS).map((link) => sources.leads(link));
+    return shown.length ? [el("div", { class: "leads" }, ...shown)] : [];
+  }
+
   #link(answer, link) {
-    if (link.href) {
-      return SAFE_HREF.test(link.href) && el("a", { class: "chip", href: link.href, target: "_blank", rel: "noopener noreferrer" }, link.title);
-    }
+    if (link.href) return out(link.href, { class: "chip" }, link.title);
     const place = answer.passages.find((passage) => passage.uri === link.uri);
     if (!place) return null;
     const press = (event) => {

@@ -42,12 +42,19 @@ export const documents = async (collection, cursor) => {
 
 // generation: unknown while an answer is still being written, and then the current one.
 // chunk: of a citation or passage, as two documents may have one uri.
-export const text = async (collection, uri, generation, chunk) => {
+export const text = async (collection, uri, generation, chunk) =>
+  (await call(`${within(collection, uri)}/text?${at(generation, chunk)}`)).text();
+
+function at(generation, chunk) {
   const query = new URLSearchParams();
   if (generation !== undefined) query.set("generation", generation);
   if (chunk !== undefined) query.set("chunk", chunk);
-  return (await call(`${within(collection, uri)}/text?${query}`)).text();
-};
+  return query;
+}
+
+// Where words of it lead: offsets of the text, with their addresses.
+export const links = async (collection, uri, generation, chunk) =>
+  (await (await call(`${within(collection, uri)}/links?${at(generation, chunk)}`)).json()).links;
 
 export const original = async (collection, uri, chunk) => {
   const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";

@@ -8,7 +8,7 @@ from fakes import document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.chunk import Chunk, DocumentRecord
+from indexes.chunk import Chunk, DocumentLink, DocumentRecord
 from indexes.errors import IndexDamaged
 from indexes.store.chunk_store import ChunkStore, ChunkStoreWriter
 from indexes.store.sqlite_table import SqliteTable
@@ -32,6 +32,7 @@ def shelved(draw, number):
         digest="0" * 64,
         pages=tuple(draw(st.lists(st.tuples(st.integers(), st.integers(), words), max_size=2))),
         boxes=draw(st.binary(max_size=20)),
+        links=tuple(DocumentLink(n, n + 1, draw(words)) for n in range(draw(st.integers(0, 3)))),
     )
     chunks = []
     for start, end in draw(st.lists(spans, max_size=4, unique=True)):
@@ -70,6 +71,7 @@ def test_what_is_shelved_comes_back(tmp_path_factory, data):
         for record, chunks in held:
             assert shelf.load_record(record.id) == record
             assert shelf.load_text(record.id) == record.text
+            assert shelf.load_links(record.id, 1, 2) == record.links[1:2]
             assert list(shelf.iter_chunks_of(record.id)) == list(enumerate(chunks, start=first))
             for row in range(first, first + len(chunks)):
                 own = range(first, first + len(chunks))

@@ -156,6 +156,35 @@ def test_a_table_of_odd_values_is_refused(made, refused, statement, match):
     refused(change(made[1], TABLE, statement), match)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        "0, 5, 3, 'x'",
+        "0, 3, 9999, 'x'",
+        "0, 1, 3, 'x'), (0, 2, 4, 'y'",
+        "0, 0, 2, ''",
+        "0, -1, 2, 'x'",
+    ],
+)
+def test_links_that_are_no_spans_of_their_document_are_refused(made, refused, values):
+    shelf = next(name for name in made[1] if name.endswith("shelf.sqlite"))
+    body = change(made[1], shelf, f"INSERT INTO links VALUES ({values})")  # noqa: S608
+    refused(body, "links that are not")
+
+
+def test_a_store_of_before_there_were_links_is_whole(made, tmp_path):
+    shelf = next(name for name in made[1] if name.endswith("shelf.sqlite"))
+    (tmp_path / "old.rdb").write_bytes(change(made[1], shelf, "DROP TABLE links"))
+    restore.restore_backup(tmp_path / "old.rdb", tmp_path / "c", extra_files=EXTRA_FILES)
+    with Index.open(tmp_path / "c") as index:
+        for listed in index.iter_documents():
+            assert (
+                index.find_chunk_store(listed).load_links(listed.id)
+                == index.read_document(listed)[0].links
+                == ()
+            )
+
+
 def test_an_original_that_is_another_one_is_refused(made, refused):
     files = dict(made[1])
     files[f"originals/{hashlib.sha256(WORDS.encode()).hexdigest()}"] = b"other words"

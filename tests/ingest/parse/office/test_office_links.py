@@ -1,0 +1,154 @@
+"""Hyperlinks of office documents: of relations, of fields, of what a click opens."""
+
+import io
+import re
+import zipfile
+
+from document_checks import linked, sound, zipped
+from office_files import OFFICE, PACKAGE, SPACES, cell, deck, listed, par, run, shape, slide, word
+from openpyxl import Workbook
+
+from ingest.parse.office import docx, pptx, xlsx
+
+A, B, C = "https://a.example/x?y=1", "mailto:ann@b.example", "tel:+4930"
+
+
+def addresses(*targets: str) -> str:
+    lines = "".join(
+        f'<Relationship Id="h{n}" Type="{OFFICE}/hyperlink" TargetMode="External" Target="{at}"/>'
+        for n, at in enumerate(targets)
+    )
+    return f'<Relationships xmlns="{PACKAGE}">{lines}</Relationships>'
+
+
+def link(words: str, number: int) -> str:
+    return f'<w:hyperlink r:id="h{number}">{run(words)}</w:hyperlink>'
+
+
+def field(code: str, words: str) -> str:
+    marks = [
+        f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end")
+    ]
+    code = f"<w:r><w:instrText>{code}</w:instrText></w:r>"
+    return marks[0] + code + marks[1] + run(words) + marks[2]
+
+
+def test_hyperlinks_and_fields_of_a_word_document():
+    first = (
+        f"<w:p>{run('Book here, not ')}{link('here', 0)}{run(', or ask ')}{link('Ann', 1)}.</w:p>"
+    )
+    fields = (
+        f"<w:p>{field(' HYPERLINK &quot;https://f.example&quot; ', 'the form')}{field('PAGE', '3')}"
+        f'<w:fldSimple w:instr="HYPERLINK https://g.example">{run("a guide")}</w:fldSimple>'
+        f'<w:hyperlink w:anchor="part">{run("below")}</w:hyperlink></w:p>'
+    )
+    items = "".join(
+        f"<w:p><w:pPr>{listed(2)}</w:pPr>{run('Room')}{words}</w:p>" for words in (link("1", 0), "")
+    )
+    alone = f"<w:p>{link('Room', 2)}</w:p>"
+    heading = f'<w:p><w:pPr><w:pStyle w:val="H1"/></w:pPr>{link("Visa", 0)}{run(" desk")}</w:p>'
+    note = f'<w:p>{run("See")}<w:r><w:footnoteReference w:id="1"/></w:r></w:p>'
+    table = "".join(
+        f"<w:tr>{cell(par(n))}{cell('<w:p>' + link('open', i) + '</w:p>')}</w:tr>"
+        for n, i in (("o", 9), ("p", 0), ("q", 1))
+    )
+    document = sound(
+        docx.parse(
+            word(
+                f"{first}{fields}{items}{alone}{heading}{note}<w:tbl>{table}</w:tbl>",
+                more={
+                    "word/_rels/document.xml.rels": addresses(A, B, C).replace(
+                        "</R",
+                        f'<Relationship Id="s" Type="{OFFICE}/styles" Target="styles.xml"/>'
+                        f'<Relationship Id="n" Type="{OFFICE}/numbering" Target="numbering.xml"/>'
+                        f'<Relationship Id="f" Type="{OFFICE}/footnotes" Target="footnotes.xml"/></R',
+                    ),
+                    "word/_rels/footnotes.xml.rels": addresses("https://n.example"),
+                    "word/footnotes.xml": f'<w:footnotes {SPACES}><w:footnote w:id="1"><w:p>'
+                    f"{link('A note', 0)}</w:p></w:footnote></w:footnotes>",
+                },
+            ),
+            "x.docx",
+        )
+    )
+    assert linked(document) == [
+        *(("here", A), ("Ann", B), ("the form", "https://f.example")),
+        *(("a guide", "https://g.example"), ("1", A), ("Room", C), ("Visa", A)),
+        *(("A note", "https://n.example"), ("open", A), ("open", B)),
+    ]
+    assert document.text[: document.links[0].start] == "Book here, not "
+    rows = [document.text[: link.start].rpartition("\n")[2] for link in document.links[-2:]]
+    assert [row[0] for row in rows] == ["p", "q"]
+
+
+def test_clicks_on_slides_and_their_notes():
+    def clicked(words: str, number: int) -> str:
+        click = f'<a:rPr><a:hlinkClick r:id="h{number}"/></a:rPr>'
+        return f"<a:r>{click}<a:t>{words}</a:t></a:r>"
+
+    def linked_shape(before: str, words: str, number: int, holder: str = "body") -> str:
+        plain = shape(before, holder=holder)
+        return plain.replace("</a:p>", f"{clicked(words, number)}</a:p>", 1)
+
+    notes = slide(linked_shape("Mail ", "Ann", 0)).replace("p:sld", "p:notes")
+    document = sound(
+        pptx.parse(
+            deck(
+                slide(linked_shape("Our ", "intranet", 0, "title"), linked_shape("Call ", "us", 1)),
+                more={
+                    "ppt/slides/_rels/slide1.xml.rels": addresses(A, C).replace(
+                        "</R",
+                        f'<Relationship Id="n" Type="{OFFICE}/notesSlide" Target="../n/n.xml"/></R',
+                    ),
+                    "ppt/n/n.xml": notes,
+                    "ppt/n/_rels/n.xml.rels": addresses(B),
+                },
+            ),
+            "x.pptx",
+        )
+    )
+    assert linked(document) == [("intranet", A), ("us", C), ("Ann", B)]
+
+
+def test_cells_that_lead_somewhere():
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Offices"
+    for row in (
+        ["Town", "Room", "Map"],
+        ["Lyon", "A1", "plan"],
+        ["Bonn", "C1", "plan"],
+        ["Köln", "B2", "plan"],
+    ):
+        sheet.append(row)
+    sheet["C2"].hyperlink, sheet["C4"].hyperlink, sheet["A2"].hyperlink = A, C, "#Offices!A1"
+    sheet["B4"] = '=HYPERLINK("https://f.example/b2","B2")'
+    file = io.BytesIO()
+    book.save(file)
+    document = sound(xlsx.parse(file.getvalue(), "x.xlsx"))
+    assert linked(document) == [("plan", A), ("plan", C)]  # no program has stored what B4 shows
+    assert document.text.endswith("plan")
+    lines = [document.text[: link.start].rpartition("\n")[2] for link in document.links]
+    assert lines == ["Lyon | A1 | ", "Köln | | "]
+
+
+def test_formulas_with_a_stored_value_lead_somewhere():
+    rows = [["Form", "Where"], ["Leave", "open"], ["Sick", "open"]]
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    for n, letter in ((2, "v"), (3, "w")):
+        change = f'<c r="B{n}" t="str"><f>HYPERLINK("https://{letter}.example","open")</f><v>open</v></c>'
+        file = _replace_cell(file, f"B{n}", change)
+    document = sound(xlsx.parse(file.getvalue(), "x.xlsx"))
+    assert linked(document) == [("open", "https://v.example"), ("open", "https://w.example")]
+
+
+def _replace_cell(file: io.BytesIO, place: str, markup: str) -> io.BytesIO:
+    with zipfile.ZipFile(file) as book:
+        parts = {name: book.read(name).decode() for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = re.sub(rf'<c r="{place}".*?</c>', markup, parts[sheet])
+    return io.BytesIO(zipped(parts))
