@@ -27,7 +27,7 @@ class ParserRow:
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 
 PARSER_TABLE: dict[str, ParserRow] = {
-    "text/csv": ParserRow("data.delimited", 3),
+    "text/csv": ParserRow("data.delimited", 4),
     "text/html": ParserRow("markup.html", 2),
     "text/markdown": ParserRow("markup.markdown", 2),
     "text/plain": ParserRow("plain_text", 1),
@@ -40,7 +40,14 @@ PARSER_TABLE: dict[str, ParserRow] = {
     f"{_OFFICE}presentationml.presentation": ParserRow(
         "office.pptx", 2, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
-    f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 2, frozenset({".xlsx", ".xlsm"})),
+    f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 3, frozenset({".xlsx", ".xlsm"})),
+    "application/vnd.ms-excel": ParserRow("office.old_sheets", 1, frozenset({".xls"})),
+    "application/vnd.ms-excel.sheet.binary.macroenabled.12": ParserRow(
+        "office.old_sheets", 1, frozenset({".xlsb"})
+    ),
+    "application/vnd.oasis.opendocument.spreadsheet": ParserRow(
+        "office.ods", 1, frozenset({".ods"})
+    ),
     "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
     "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),
 }

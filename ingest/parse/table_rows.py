@@ -155,7 +155,7 @@ def _write_faq_row(
         for n, name, value in others
         if not _is_similar(names[n])
         and not (names[n] in _TOPIC_COLUMNS and len(value) <= LONGEST_EXTRA_CELL)
-        and name
+        and (name or not is_numeric_cell(value))
     ]
     short = [join_wrapped_lines(text) for text in rest if len(text) <= LONGEST_EXTRA_CELL]
     if question and answer:

@@ -259,7 +259,8 @@ def _format_moment(value: float, section: Sequence[Token], *, from_1904: bool) -
     tokens = _name_minutes(section)
     parts = {words[0] for kind, words in tokens if kind == "date"}
     if parts >= _ORDERED_PARTS and _is_numeric_date(tokens):
-        return moment.isoformat(" ", "minutes") if "h" in parts else moment.date().isoformat()
+        timed = "h" in parts and moment.time() != dt.time(0)
+        return moment.isoformat(" ", "minutes") if timed else moment.date().isoformat()
     halves = any(kind == "half" for kind, _ in tokens)
     words = (_write_part(moment, token, halves=halves) for token in tokens)
     return " ".join("".join(words).split())
