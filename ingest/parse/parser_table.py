@@ -16,12 +16,14 @@ class ParserRow:
     """A parser: the module below ``ingest.parse`` with its ``parse(body, uri)``, and its version.
 
     suffixes: of the names of such documents, where its libraries take long to import: a child
-    imports them only if a file of the job has one. Empty: it is always imported.
+    imports them only if a file of the job has one. Empty: it is always imported. takes_options: its
+    ``parse`` also takes ``options``, those of ``parse_options.py``.
     """
 
     module: str
     version: int
     suffixes: frozenset[str] = frozenset()
+    takes_options: bool = False
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -40,13 +42,17 @@ PARSER_TABLE: dict[str, ParserRow] = {
     f"{_OFFICE}presentationml.presentation": ParserRow(
         "office.pptx", 2, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
-    f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 3, frozenset({".xlsx", ".xlsm"})),
-    "application/vnd.ms-excel": ParserRow("office.old_sheets", 1, frozenset({".xls"})),
+    f"{_OFFICE}spreadsheetml.sheet": ParserRow(
+        "office.xlsx", 3, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
+    ),
+    "application/vnd.ms-excel": ParserRow(
+        "office.old_sheets", 1, frozenset({".xls"}), takes_options=True
+    ),
     "application/vnd.ms-excel.sheet.binary.macroenabled.12": ParserRow(
-        "office.old_sheets", 1, frozenset({".xlsb"})
+        "office.old_sheets", 1, frozenset({".xlsb"}), takes_options=True
     ),
     "application/vnd.oasis.opendocument.spreadsheet": ParserRow(
-        "office.ods", 1, frozenset({".ods"})
+        "office.ods", 1, frozenset({".ods"}), takes_options=True
     ),
     "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
     "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),

@@ -1,6 +1,6 @@
 """Parse OpenDocument spreadsheets (.ods): their cells hold the text that a reader sees."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -12,6 +12,7 @@ from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import ODS
 from ingest.parse.office.sheet_cells import MOST_SHEET_COLUMNS, MergeFiller, SheetLosses
 from ingest.parse.office.sheet_sections import MOST_CELLS, SheetComment, SheetSections
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.xml_tree import Element, local_name, read_attribute
 from ingest.parse.zip_archive import Archive
 
@@ -19,6 +20,7 @@ MOST_BLANKS = 100  # spaces in a row that a file may ask for
 _CELLS = frozenset({"table-cell", "covered-table-cell"})
 _SILENT = frozenset({"annotation", "ruby-text", "annotation-end"})
 _HIDDEN = frozenset({"collapse", "filter"})
+_USUAL_OPTIONS = ParseOptions()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,20 +35,21 @@ class _Sheet:
     cells: int = 0
 
 
-def parse(body: bytes, uri: str) -> Document:
+def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
     """Read a spreadsheet's visible sheets. Raises Unreadable: damaged, a bomb, without text."""
     archive = Archive(body)
     builder = DocumentBuilder()
     losses = SheetLosses()
     root = archive.parse_entry("content.xml")
-    hidden = _find_hidden_styles(root)
+    shows_all = options.hidden_cells
+    hidden = frozenset() if shows_all else _find_hidden_styles(root)
     tables = [node for node in root.iter("{*}table") if _is_sheet(node)]
     visible = [node for node in tables if read_attribute(node, "style-name") not in hidden]
     losses.hidden_sheets = len(tables) - len(visible)
     sections = SheetSections(builder, count=len(visible))
     try:
         for node in visible:
-            sheet = _read_sheet(node, losses)
+            sheet = _read_sheet(node, losses, hidden=shows_all)
             sections.write_sheet(sheet.name, _fill_rows(sheet, losses), comments=sheet.comments)
     except (ValueError, etree.LxmlError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
@@ -59,29 +62,29 @@ def _is_sheet(node: Element) -> bool:
     return above is not None and local_name(above) == "spreadsheet"
 
 
-def _find_hidden_styles(root: Element) -> Collection[str]:
+def _find_hidden_styles(root: Element) -> frozenset[str]:
     """Find the styles of sheets that are not shown."""
-    return {
+    return frozenset(
         read_attribute(style, "name")
         for style in root.iter("{*}style")
         for part in style
         if local_name(part) == "table-properties" and read_attribute(part, "display") == "false"
-    }
+    )
 
 
-def _read_sheet(node: Element, losses: SheetLosses) -> _Sheet:
+def _read_sheet(node: Element, losses: SheetLosses, *, hidden: bool) -> _Sheet:
     sheet = _Sheet(name=read_attribute(node, "name"))
     column = number = 1
     for part in _iterate_parts(node):
         if local_name(part) == "table-column":
             repeat = _read_count(part, "number-columns-repeated")
-            if read_attribute(part, "visibility") in _HIDDEN:
+            if not hidden and read_attribute(part, "visibility") in _HIDDEN:
                 last = min(column + repeat, MOST_SHEET_COLUMNS + 1)
                 sheet.closed.update(range(column, last))
             column += repeat
             continue
         repeat = _read_count(part, "number-rows-repeated")
-        unseen = read_attribute(part, "visibility") in _HIDDEN
+        unseen = not hidden and read_attribute(part, "visibility") in _HIDDEN
         comments, merges = len(sheet.comments), len(sheet.merges)
         row = _read_row(part, number, sheet, losses)
         if unseen:

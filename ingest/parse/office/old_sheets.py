@@ -25,20 +25,24 @@ from ingest.parse.media_types import XLS, XLSB
 from ingest.parse.office.number_formats import format_number
 from ingest.parse.office.sheet_cells import MergeFiller, SheetLosses
 from ingest.parse.office.sheet_sections import MOST_CELLS, SheetSections
+from ingest.parse.parse_options import ParseOptions
 
 _FORMATS_NOTE = "number formats of this kind of workbook are not read: a share may stand as 0.19"
 _LIMIT_WORDS = f"a sheet of more than {MOST_CELLS:,} cells; split it"
 _XLSB_START = b"PK"
+_VISIBLE = SheetVisibleEnum.Visible
+_USUAL_OPTIONS = ParseOptions()
 
 
-def parse(body: bytes, uri: str) -> Document:
+def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
     """Read a workbook's visible sheets. Raises Unreadable: damaged, locked, or without text."""
     builder = DocumentBuilder()
     losses = SheetLosses()
+    shows_all = options.hidden_cells
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(body))
         sheets = [one for one in book.sheets_metadata if one.typ == SheetTypeEnum.WorkSheet]
-        visible = [one.name for one in sheets if one.visible == SheetVisibleEnum.Visible]
+        visible = [one.name for one in sheets if shows_all or one.visible == _VISIBLE]
         losses.hidden_sheets = len(sheets) - len(visible)
         sections = SheetSections(builder, count=len(visible))
         for name in visible:

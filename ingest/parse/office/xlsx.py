@@ -33,10 +33,12 @@ from ingest.parse.office.sheet_cells import (
 )
 from ingest.parse.office.sheet_comments import read_sheet_comments
 from ingest.parse.office.sheet_sections import SheetSections
+from ingest.parse.parse_options import ParseOptions
 
 WORKBOOK_TYPE = XLSX
 
 _WHITE_INDEXES = {1, 9, 65}  # of the old palette; 65 is the window's ground
+_USUAL_OPTIONS = ParseOptions()
 _FIRST_OWN_FORMAT = 164  # numbers below are the formats that every program knows
 _WORKBOOK_ERRORS = (
     ArithmeticError,
@@ -52,7 +54,7 @@ _WORKBOOK_ERRORS = (
 )
 
 
-def parse(body: bytes, uri: str) -> Document:
+def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
     """Read a workbook's visible sheets. Raises Unreadable: damaged, a bomb, or without text."""
     package = Package(body)
     builder = DocumentBuilder()
@@ -60,7 +62,9 @@ def parse(body: bytes, uri: str) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of features that hold no text
-            _write_sheets(body, package, builder, losses)
+            book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+            _write_sheets(book, package, builder, losses, hidden=options.hidden_cells)
+            book.close()
     except _WORKBOOK_ERRORS as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     title = package.find_title() or PurePosixPath(uri).stem
@@ -70,13 +74,14 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 def _write_sheets(
-    body: bytes, package: Package, builder: DocumentBuilder, losses: SheetLosses
+    book: Any, package: Package, builder: DocumentBuilder, losses: SheetLosses, *, hidden: bool
 ) -> None:
-    book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
-    archive = cast("zipfile.ZipFile", book._archive)  # type: ignore[attr-defined]  # noqa: SLF001
+    archive = cast("zipfile.ZipFile", book._archive)  # noqa: SLF001 - no public name
     # No program lists a sheet's part twice; listed by thousands, a small file fills a disk.
     sheets = {_find_part(sheet): sheet for sheet in book.worksheets}
-    visible = {part: sheet for part, sheet in sheets.items() if sheet.sheet_state == "visible"}
+    visible = {
+        part: sheet for part, sheet in sheets.items() if hidden or sheet.sheet_state == "visible"
+    }
     losses.hidden_sheets = len(sheets) - len(visible)
     parts = {sheet.title.lower(): part for part, sheet in sheets.items()}
     styles = _read_styles(book)
@@ -93,12 +98,12 @@ def _write_sheets(
             losses=losses,
             compute=partial(formulas.fill_value, sheet.title),
             stale=stale,
+            hidden=hidden,
         )
         merges = find_merges(_open_part(archive, part))
         rows = read_sheet_rows(_open_part(archive, part), reading, merges=merges)
         comments = read_sheet_comments(package, part)
         sections.write_sheet(sheet.title, rows, comments=comments, left_out=reading.left_out)
-    book.close()
 
 
 def _find_part(sheet: Any) -> str:
