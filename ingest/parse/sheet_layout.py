@@ -187,7 +187,8 @@ def _split_title_lines(rows: list[SheetCells]) -> tuple[list[str], list[SheetCel
     """Split the lines of one cell above a table from it."""
     for n, row in enumerate(rows):
         if not _read_line(row) and _has_own_words(row):
-            return [line for above in rows[:n] if (line := _read_line(above))], rows[n:]
+            first = n - (n > 0 and _is_upper_head(rows[n - 1], row, rows[n + 1 :]))
+            return [line for above in rows[:first] if (line := _read_line(above))], rows[first:]
     return [line for row in rows if (line := _read_line(row))], []
 
 
@@ -225,7 +226,12 @@ def _cut_strips(rows: list[SheetCells]) -> list[list[SheetCells]]:
     # Columns only for spacing stand in one table: its rows are as many on both sides, and only
     # the leftmost cells name them.
     same_rows = len({len(table) for table in tables}) == 1
-    return [rows] if same_rows and not all(map(_has_keys, tables)) else cut
+    if same_rows and not all(map(_has_keys, tables)):
+        return [rows]
+    return [  # at its own columns, so that a table beside another is not taken to go on with it
+        [[*[""] * strip[0], *row] if any(row) else [] for row in part]
+        for strip, part in zip(strips, cut, strict=True)
+    ]
 
 
 def _is_own_table(rows: Sequence[SheetCells]) -> bool:
@@ -277,9 +283,16 @@ def _count_title_rows(sample: Sequence[SheetCells]) -> int:
     """Count the rows above a head that say what a table is, those of a second head left out."""
     titles = table_rows.count_title_rows(sample)
     if titles and titles < len(sample):
-        goes_on = _is_further_head(sample[titles - 1], sample[titles], sample[titles + 1 :])
-        titles -= goes_on and _has_own_words(sample[titles - 1]) > 1
+        last, head, below = sample[titles - 1], sample[titles], sample[titles + 1 :]
+        wide = _has_own_words(last) > 1 and _is_further_head(last, head, below)
+        titles -= wide or _is_upper_head(last, head, below)
     return titles
+
+
+def _is_upper_head(line: SheetCells, head: SheetCells, below: Sequence[SheetCells]) -> bool:
+    """Tell whether a line stands over some columns of a head, not over all of them."""
+    first, _ = _used_range([head])
+    return _used_range([line])[0] > first and _is_further_head(line, head, below)
 
 
 def _count_head_rows(rows: Sequence[SheetCells]) -> int:
@@ -310,11 +323,11 @@ def _is_further_head(above: SheetCells, row: SheetCells, below: Sequence[SheetCe
         return True
     gaps = {n for n in own if n >= len(above) or not above[n]}
     lead = min(own) > next((n for n, cell in enumerate(above) if cell), 0)
-    if not gaps or not any(above) or min(gaps) < next(n for n, c in enumerate(above) if c):
+    if not gaps or not any(above):
         return False
-    return all(_is_number_column(below[:BODY_SAMPLE], n) for n in own if n or not lead) and (
-        lead or len(own) > len(gaps)
-    )
+    named = [n for n in own if lead or n > min(own)]  # the first names the rows
+    numbers = all(_is_number_column(below[:BODY_SAMPLE], n) for n in named)
+    return numbers and (lead or len(own) > len(gaps))
 
 
 def _merge_heads(heads: Sequence[SheetCells]) -> list[str]:

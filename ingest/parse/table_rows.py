@@ -251,6 +251,8 @@ def guess_header(rows: Sequence[TableRow]) -> TableRow:
 
     >>> guess_header([["Plan", "Price"], ["Basic", "9"]]), guess_header([["1", "2"], ["3", "4"]])
     (['Plan', 'Price'], [])
+    >>> guess_header([["Shop", "2024", "2025"], ["Kiel", "120", "140"]])
+    ['Shop', '2024', '2025']
     """
     if not rows:
         return []
@@ -258,8 +260,26 @@ def guess_header(rows: Sequence[TableRow]) -> TableRow:
     labels = [cell for cell in first if cell]
     fits = (
         len(labels) == len(set(labels))
-        and all(len(cell) <= LONGEST_LABEL and not _NUMERIC_CELL.fullmatch(cell) for cell in labels)
+        and all(len(cell) <= LONGEST_LABEL for cell in labels)
+        and all(
+            not _NUMERIC_CELL.fullmatch(cell) or _names_year(rows, n)
+            for n, cell in enumerate(first)
+            if cell
+        )
         and len(labels) >= max(2, len(first) - 1)
         and len(rows) > 1
     )
     return rows[0] if fits or find_faq_columns(first) else []
+
+
+def _names_year(rows: Sequence[TableRow], n: int) -> bool:
+    """Tell whether a column's first cell is a year over numbers that are none."""
+    first = rows[0]
+    below = [row[n].strip() for row in rows[1:] if n < len(row) and row[n].strip()]
+    return (
+        bool(_YEAR_LABEL.fullmatch(first[n].strip()))
+        and not all(_NUMERIC_CELL.fullmatch(cell.strip()) for cell in first if cell.strip())
+        and bool(below)
+        and all(_NUMERIC_CELL.fullmatch(cell) for cell in below)
+        and not any(map(_YEAR_LABEL.fullmatch, below))
+    )
