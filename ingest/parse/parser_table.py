@@ -30,17 +30,17 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 4),
-    "text/html": ParserRow("markup.html", 2),
-    "text/markdown": ParserRow("markup.markdown", 2),
+    "text/html": ParserRow("markup.html", 3),
+    "text/markdown": ParserRow("markup.markdown", 3),
     "text/plain": ParserRow("plain_text", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": ParserRow(
-        "office.docx", 2, frozenset({".docx", ".docm", ".dotx"})
+        "office.docx", 3, frozenset({".docx", ".docm", ".dotx"})
     ),
     f"{_OFFICE}presentationml.presentation": ParserRow(
-        "office.pptx", 2, frozenset({".pptx", ".pptm", ".ppsx"})
+        "office.pptx", 3, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow(
         "office.xlsx", 3, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
@@ -54,8 +54,8 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/vnd.oasis.opendocument.spreadsheet": ParserRow(
         "office.ods", 1, frozenset({".ods"}), takes_options=True
     ),
-    "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),
+    "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
+    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
 }
 
 

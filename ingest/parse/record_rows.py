@@ -16,8 +16,8 @@ from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_line
 WIDEST_ROW = 700  # characters of a head with its row that fit in a chunk; Han count threefold
 HAN_WEIGHT = 3
 MOST_RECORDS = 50_000  # of a table; what follows stays lines
-LONGEST_KEY = 80  # characters
-LONGEST_FIELD = 300  # characters of a value that stands on a line of its record
+LONGEST_RECORD_KEY = 80  # characters
+LONGEST_FIELD_LINE = 300  # characters of a value that stands on a line of its record
 
 
 def needs_records(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -64,10 +64,10 @@ def _write_record(
     if key:
         builder.add_heading(level, _name_value(*key), asks=False)
         fields.remove(key)
-    short = [_name_value(*field) for field in fields if len(field[1]) <= LONGEST_FIELD]
+    short = [_name_value(*field) for field in fields if len(field[1]) <= LONGEST_FIELD_LINE]
     builder.add_paragraph("\n".join(short))
     for name, value in fields:
-        if len(value) > LONGEST_FIELD:
+        if len(value) > LONGEST_FIELD_LINE:
             builder.add_heading(level + 1, name, asks=False)
             for part in filter(None, value.replace("\r\n", "\n").split("\n\n")):
                 builder.add_paragraph(part)
@@ -76,7 +76,7 @@ def _write_record(
 
 def _find_keys(fields: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield what may name a record, the best first: short words, then a number."""
-    short = [field for field in fields[:3] if len(field[1]) <= LONGEST_KEY]
+    short = [field for field in fields[:3] if len(field[1]) <= LONGEST_RECORD_KEY]
     yield from (field for field in short if not table_rows.is_numeric_cell(field[1]))
     yield from short
 

@@ -14,9 +14,9 @@ from ingest.parse.document_builder import DocumentBuilder
 SheetCells = list[str]
 
 WHOLE_BAND = 5_000  # rows of a band that are looked at as a whole; a longer one is one table
-MOST_HEAD_ROWS = 3
+MOST_JOINED_HEADS = 3
 MOST_TITLE_LINES = 4  # lines above a table that are its title and what goes with it
-LONGEST_TITLE_LINE = 80  # characters
+LONGEST_TABLE_TITLE = 80  # characters
 MOST_CUTS = 4  # of bands within tables within bands
 MOST_PIECES = 50  # side by side
 BODY_SAMPLE = 30  # rows below a head that are looked at
@@ -141,7 +141,7 @@ def write_headed_rows(
         header = _drop_spans(table_rows.find_header(body))
         body = body[1:] if header else body
     heading = list(header)
-    body_rows = (_write_cells(row) for row in chain(body, source) if list(row) != heading)
+    body_rows = (_write_cells(row) for row in chain(body, source) if row != heading)
     if record_rows.needs_records(header, body):
         record_rows.write_records(builder, header, body_rows, level=level)
     else:
@@ -150,6 +150,8 @@ def write_headed_rows(
 
 def _write_cells(row: SheetCells) -> SheetCells:
     """Return a row as it is written: what one cell says across all others is said once."""
+    if SpannedText not in map(type, row):
+        return row
     line = _read_line(row)
     return [line] if line else row
 
@@ -163,7 +165,7 @@ def _drop_spans(header: Sequence[str]) -> list[str]:
 
 
 def _is_title(line: str) -> bool:
-    return len(line) <= LONGEST_TITLE_LINE and not line.rstrip().endswith((".", "。", ";", "；"))
+    return len(line) <= LONGEST_TABLE_TITLE and not line.rstrip().endswith((".", "。", ";", "；"))
 
 
 def _join_line(row: Sequence[str]) -> str:
@@ -298,7 +300,7 @@ def _is_upper_head(line: SheetCells, head: SheetCells, below: Sequence[SheetCell
 def _count_head_rows(rows: Sequence[SheetCells]) -> int:
     """Count the rows that make one head: two or three where a cell of one spans those below."""
     depth = 1
-    while depth < min(MOST_HEAD_ROWS, len(rows) - 1) and _is_further_head(
+    while depth < min(MOST_JOINED_HEADS, len(rows) - 1) and _is_further_head(
         rows[depth - 1], rows[depth], rows[depth + 1 :]
     ):
         depth += 1

@@ -29,8 +29,11 @@ def parse(body: bytes, uri: str) -> Document:
     delimiter = stated[1] if stated else find_delimiter(text) or ","
     rows = _read_strictly(text[stated.end() :] if stated else text, delimiter)
     builder = DocumentBuilder()
-    plain_rows = ([strip_cell_markup(cell).strip() for cell in row] for row in rows)
-    sheet_layout.write_headed_rows(builder, plain_rows, level=2, title_level=1)
+    if "<" in text:
+        rows = ([strip_cell_markup(cell) for cell in row] for row in rows)
+    sheet_layout.write_headed_rows(
+        builder, ([*map(str.strip, row)] for row in rows), level=2, title_level=1
+    )
     return builder.build_document(title=PurePosixPath(uri).stem, media_type=CSV_TYPE)
 
 

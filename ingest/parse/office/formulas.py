@@ -16,7 +16,7 @@ from ingest.parse.office.sheet_cells import CellStyles, SheetCell, number_column
 LONGEST_FORMULA = 8_192  # characters; Excel's own limit
 MOST_DEPTH = 40  # of brackets, and of formulas that need one another
 MOST_SHEET_CELLS = 200_000  # of a sheet that is computed
-MOST_STEPS = 2_000_000  # cells looked at, for a whole workbook
+MOST_FORMULA_STEPS = 2_000_000  # cells looked at, for a whole workbook
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d{1,300}(?:\.\d{0,300})?(?:[eE][+-]?\d{1,3})?)"
@@ -110,7 +110,7 @@ class FormulaBook:
 
     def _read_value(self, sheet: str, row: int, column: int) -> Value:
         self._steps += 1
-        if self._steps > MOST_STEPS:
+        if self._steps > MOST_FORMULA_STEPS:
             raise _Uncomputable
         cell = self._load_sheet(sheet).get((row, column))
         if cell is None:
