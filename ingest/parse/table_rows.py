@@ -68,8 +68,13 @@ def write_table(
     if columns is None:
         builder.add_table(header, body if any(header) else _join_pairs(body))
         return
+    level = builder.next_level
     for row in body:
-        _write_faq_row(builder, header, row, columns)
+        if label := _read_topic_row(header, row, columns):
+            builder.add_heading(level, label, asks=False)
+        else:
+            _write_faq_row(builder, header, row, columns)
+    builder.close_sections(level)
 
 
 def find_header(sample: Sequence[TableRow]) -> TableRow:
@@ -130,6 +135,16 @@ def _join_pairs(rows: Iterable[TableRow]) -> Iterator[TableRow]:
         yield [f"{name.rstrip(':： ')}{mark}{value}"]
 
 
+def _read_topic_row(header: TableRow, row: TableRow, columns: tuple[int, int]) -> str:
+    """Return the only cell of a row that is the topic of the questions below it."""
+    used = [n for n, cell in enumerate(row) if cell.strip()]
+    if len(used) != 1 or used[0] in columns:
+        return ""
+    name = _normalize_name(header[used[0]]) if used[0] < len(header) else ""
+    leads = name in _TOPIC_COLUMNS or (used[0] == 0 and not _is_similar(name))
+    return row[used[0]].strip() if leads else ""
+
+
 def _write_faq_row(
     builder: DocumentBuilder, header: TableRow, row: TableRow, columns: tuple[int, int]
 ) -> None:
@@ -155,13 +170,16 @@ def _write_faq_row(
         for n, name, value in others
         if not _is_similar(names[n])
         and not (names[n] in _TOPIC_COLUMNS and len(value) <= LONGEST_EXTRA_CELL)
-        and (name or not is_numeric_cell(value))
+        and (name or not value.strip().isdecimal())  # without a name, it counts the rows
     ]
     short = [join_wrapped_lines(text) for text in rest if len(text) <= LONGEST_EXTRA_CELL]
-    if question and answer:
+    if not (question or answer or similar or rest):  # topics of nothing
+        builder.close_sections(level)
+        builder.add_paragraph(", ".join(value for _, _, value in others))
+    elif question and answer:
         builder.add_faq_entry(question, "\n".join([answer, *short]), similar=similar)
     else:
-        builder.add_paragraph("\n".join([question or answer, *short]))
+        builder.add_paragraph("\n".join([question or answer, *similar, *short]))
     for text in rest:
         if len(text) > LONGEST_EXTRA_CELL:
             if 0 < len(question) <= LONGEST_HEADING:
