@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fakes import CARD, HashEmbedder
 from folder_files import write
+from openpyxl import Workbook
 
 from indexes.errors import ProgramOutdated, WordsOutdated
 from indexes.index import Index
@@ -21,16 +22,18 @@ from indexes.text import tokens, word_forms
 from indexes.upkeep import backup, restore, verify
 from ingest import split
 from ingest.job import IngestJob
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.parser_table import PARSER_TABLE
 from ingest.sandbox import child
 from ingest.sandbox.guard import GuardOptions
 
 ROOT = Path(__file__).parents[2]
 MARKDOWN = "text/markdown"
+OLD_VERSION = PARSER_TABLE[MARKDOWN].version
 NEWER_MARKDOWN = f"""
 from dataclasses import replace
 from ingest.parse.parser_table import PARSER_TABLE
-PARSER_TABLE["{MARKDOWN}"] = replace(PARSER_TABLE["{MARKDOWN}"], version=2)
+PARSER_TABLE["{MARKDOWN}"] = replace(PARSER_TABLE["{MARKDOWN}"], version={OLD_VERSION + 1})
 """
 
 
@@ -51,7 +54,8 @@ def other_stems(monkeypatch):
 
 
 def raise_markdown(monkeypatch) -> None:
-    monkeypatch.setitem(PARSER_TABLE, MARKDOWN, replace(PARSER_TABLE[MARKDOWN], version=2))
+    newer = replace(PARSER_TABLE[MARKDOWN], version=OLD_VERSION + 1)
+    monkeypatch.setitem(PARSER_TABLE, MARKDOWN, newer)
 
 
 def start_newer_children(monkeypatch, folder: Path, program: str) -> None:
@@ -91,7 +95,9 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     assert (report.changed, report.unchanged, report.embedded) == (4, 1, 0)
     assert report.reread == plan.reread
     assert report.reread.count == 4
-    assert report.reread.reasons == (f"parser of {MARKDOWN} version 1 is now 2",)
+    assert report.reread.reasons == (
+        f"parser of {MARKDOWN} version {OLD_VERSION} is now {OLD_VERSION + 1}",
+    )
     assert report.to_json()["reread"]["count"] == 4
     assert set(job.embedder.asked) == {CANARY_TEXT}
     after = published(job)
@@ -150,7 +156,7 @@ def test_a_process_older_than_a_parser_does_not_turn_documents_back(
         raise_markdown(newer)
         job.run([kb])  # by children of this version, whose answers are alike
     before = published(job)
-    with pytest.raises(ProgramOutdated, match=r"parser of text/markdown of version 2.* Start it"):
+    with pytest.raises(ProgramOutdated, match=rf"markdown of version {OLD_VERSION + 1}.* Start it"):
         list_writes(job, kb)[write_name]()
     assert published(job) == before
 
@@ -200,10 +206,10 @@ def test_what_has_to_stay_as_it_was_is_tried_again_by_the_next_job(
     report = job.put("up.md", broken)
     assert [skip.uri for skip in report.skipped] == ["up.md"]
     assert report.reread.count == 3  # those of kb; the former version of this one stays
-    assert reading_of(job)["parsers"][MARKDOWN] == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == OLD_VERSION
 
     assert job.delete("none.md").reread.count == 1
-    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert reading_of(job)["parsers"][MARKDOWN] == OLD_VERSION + 1
     assert job.delete("none.md").is_quiet
 
 
@@ -245,11 +251,11 @@ def test_documents_of_other_sources_stay_when_they_cannot_be_read_again(
     assert skip.uri == "refunds.md"
     assert skip.reason.endswith("; what was read of it before stays")
     assert published(job)["refunds.md"] == before["refunds.md"]
-    assert reading_of(job)["parsers"][MARKDOWN] == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == OLD_VERSION
 
     again = job.run([kb])  # its own source has the bytes
     assert (again.changed, again.removed, again.skipped) == (1, 0, ())
-    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert reading_of(job)["parsers"][MARKDOWN] == OLD_VERSION + 1
 
 
 def test_what_a_newer_parser_refuses_stays_in_other_sources(fresh_job, kb, tmp_path, monkeypatch):
@@ -408,3 +414,18 @@ def test_another_recipe_of_the_embedder_embeds_again_and_none_is_the_first(job, 
     report = newer.run([kb])
     assert (report.changed, report.vectors) == (0, vectors)
     assert report.embedded > 0
+
+
+def test_hidden_rows_are_read_anew_once_they_are_asked_for(fresh_job, tmp_path):
+    book, folder = Workbook(), tmp_path / "books"
+    for row in (["Plan", "Price"], ["Pro", 9], ["Beta", 2]):
+        book.active.append(row)
+    book.active.row_dimensions[3].hidden = True
+    folder.mkdir()
+    book.save(folder / "rates.xlsx")
+    report = fresh_job.run([folder])
+    assert [note.note for note in report.notes] == ["1 hidden row was left out"]
+    shown = replace(fresh_job, parse=ParseOptions(hidden_cells=True)).run([folder])
+    assert (shown.changed, list(shown.notes)) == (1, [])
+    assert word_uris(fresh_job, "Beta") == {"rates.xlsx"}
+    assert fresh_job.run([folder]).changed == 1  # and left out again
