@@ -37,6 +37,7 @@ class Block:
     Offsets are into the text of its document. A block of several lines (a list, a table)
     may be split at its lines. path: headings above it, outermost first.
     header: for a table, its header row. question: for a FAQ entry, the span of its question.
+    similar_questions: other words for that question, which are no text.
     """
 
     kind: BlockKind
@@ -46,6 +47,7 @@ class Block:
     page: int | None = None
     header: str = ""
     question: tuple[int, int] | None = None
+    similar_questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from ingest.job_report import JobReport, RereadDocuments
 from ingest.local_runner import LocalRunnerOpener
 from ingest.model_memory import ModelPlace
 from ingest.originals import FileDigest, Originals, digest_file
+from ingest.parse.parse_options import ParseOptions
 from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
 from ingest.runners import Runner, RunnerFactory
 from ingest.sandbox.guard import Guard, GuardOptions
@@ -78,6 +79,7 @@ class IngestJob:
     chooses_model: bool | None = None
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
+    parse: ParseOptions = field(default_factory=ParseOptions)
     running_guard: Guard | None = None
     remote_runner: RunnerFactory | None = None
     retention: Retention | None = None
@@ -279,8 +281,13 @@ class IngestJob:
         return ReadingVersions.of_code(self.tokenizer, self._split_options())
 
     def _split_options(self) -> dict[str, Any]:
-        """Return the splitter's options, reduced to this embedder's window."""
-        return asdict(self.split.shrink_to(self.embedder.card.max_tokens))
+        """Return the splitter's options, reduced to this embedder's window, and the parsers'.
+
+        The parsers' stand in it only where they are not as they come.
+        """
+        options = asdict(self.split.shrink_to(self.embedder.card.max_tokens))
+        changes = self.parse.list_changes()
+        return {**options, "parse": changes} if changes else options
 
     def _change_detector(
         self, base: Index | None, known_sources: Mapping[str, sources.Source]

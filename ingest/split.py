@@ -35,6 +35,7 @@ _EVEN = 1.15  # the pieces of a long paragraph may be so much longer than equal 
 _LEADS_IN = 60  # tokens a line may have that leads in a list, and is repeated above its rest
 # Characters of a line without a full stop that is read as a label of what follows.
 _LONGEST_LABEL = 24
+_SIMILAR_MARK = " / "  # between other words for a question
 _TEXT_LINE = re.compile(r"[^\n]+")
 _FINAL = frozenset(".!?。！？…")
 _BREAKS = ("P", "L", "S", "C", "W", "")  # of ``mark_token_breaks``, strongest first
@@ -96,7 +97,8 @@ def split_document(
     ``document.text[chunk.start:chunk.end] == chunk.text`` for each, without white space around
     it. A chunk lies on one page and in one section. A heading that leads no text is a chunk; all
     others are in the ``path`` and ``lead`` of what stands under them. Of a FAQ entry that is too
-    long, the first chunk has the question, the others have it in their lead.
+    long, the first chunk has the question, the others have it in their lead; other words for it are
+    in the lead of the first.
     """
     packer = _UnitPacker(document.text, tokenizer.token_starts(document.text), options.max_tokens)
     lead_writer = LeadWriter(document.title, tokenizer)
@@ -107,6 +109,8 @@ def split_document(
         end = units[-1].end
         text = document.text[start:end]
         repeated_line = "" if units[0].repeated_line in text else units[0].repeated_line
+        if block.similar_questions and not repeated_line:
+            repeated_line = _SIMILAR_MARK.join(block.similar_questions)
         question = block.question
         chunks.append(
             Chunk(

@@ -399,6 +399,7 @@ class Workspace:
             chooses_model=used.is_chosen,
             guard=settings.guard,
             split=settings.split,
+            parse=settings.parse,
             remote_runner=self._make_ray_runner(used) if on == "ray" else None,
             retention=Retention(
                 generations=settings.indexes.keep_generations,

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from indexes.embedding.embedder import EmbedOptions
 from indexes.options import IndexesOptions
+from ingest.parse.parse_options import ParseOptions
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
@@ -61,6 +62,7 @@ class Settings:
     """The tables of the settings file, one per step."""
 
     guard: GuardOptions = field(default_factory=GuardOptions)
+    parse: ParseOptions = field(default_factory=ParseOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
     ray: RayOptions = field(default_factory=RayOptions)

@@ -1,5 +1,6 @@
 """Small office documents, written by hand: what other programs write, and what none should."""
 
+import struct
 from collections.abc import Mapping
 
 from document_checks import zipped
@@ -109,5 +110,75 @@ def deck(*slides: str, more: Mapping[str, str] | None = None) -> bytes:
             "ppt/_rels/presentation.xml.rels": relations(names),
             **{f"ppt/slides/slide{n}.xml": one for n, one in enumerate(slides, start=1)},
             **(more or {}),
+        }
+    )
+
+
+def old_workbook(name: str, rows: list[list[str | float]], *, merges: bytes = b"") -> bytes:
+    """Make an Excel 97 workbook of one sheet: records (BIFF8) in a compound file.
+
+    merges: first and last row, first and last column of each, as four 16-bit numbers.
+    """
+
+    def record(kind: int, data: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def begin(kind: int) -> bytes:
+        return record(0x809, struct.pack("<HHHHII", 0x600, kind, 0, 1997, 0, 6))
+
+    sheet = begin(0x10)
+    for y, row in enumerate(rows):
+        for x, value in enumerate(row):
+            place = struct.pack("<HHH", y, x, 0)
+            if isinstance(value, str):
+                words = value.encode("utf-16-le")
+                sheet += record(0x204, place + struct.pack("<HB", len(value), 1) + words)
+            else:
+                sheet += record(0x203, place + struct.pack("<d", value))
+    if merges:
+        sheet += record(0xE5, struct.pack("<H", len(merges) // 8) + merges)
+    head = begin(0x5) + record(0x42, struct.pack("<H", 1200))
+    listed_sheet = struct.pack("<BB", 0, 0) + bytes([len(name), 0]) + name.encode("latin-1")
+    start = len(head) + 4 + 4 + len(listed_sheet) + 4
+    stream = head + record(0x85, struct.pack("<I", start) + listed_sheet) + record(0xA, b"")
+    return compound_file("Workbook", stream + sheet + record(0xA, b""))
+
+
+def compound_file(name: str, stream: bytes) -> bytes:
+    """Make a compound file (MS-CFB) with one stream."""
+    stream = stream.ljust(-(-max(len(stream), 4096) // 512) * 512, b"\0")
+    sectors = len(stream) // 512
+    free, end = 0xFFFFFFFF, 0xFFFFFFFE
+    chain = [0xFFFFFFFD, end, *range(3, sectors + 2), end]
+    table = struct.pack("<128I", *chain, *[free] * (128 - len(chain)))
+
+    def entry(title: str, kind: int, child: int, first: int, size: int) -> bytes:
+        words = title.encode("utf-16-le")
+        return struct.pack(
+            "<64sHBBIII16sIQQIQ", words, len(words) + 2, kind, 1, free, free, child,
+            b"", 0, 0, 0, first, size,
+        )  # fmt: skip
+
+    folder = entry("Root Entry", 5, 1, end, 0) + entry(name, 2, free, 2, len(stream))
+    head = struct.pack(
+        "<8s16sHHHHH6sIIIIIIIIII", bytes.fromhex("d0cf11e0a1b11ae1"), b"", 62, 3, 0xFFFE, 9, 6,
+        b"", 0, 1, 1, 0, 4096, end, 0, end, 0, 0,
+    ) + struct.pack("<108I", *[free] * 108)  # fmt: skip
+    return head + table + folder.ljust(512, b"\0") + stream
+
+
+def open_document_sheet(rows: str, *, styles: str = "", tables: str = "") -> bytes:
+    """Make an OpenDocument spreadsheet of the markup of its rows. tables: further sheets."""
+    spaces = " ".join(
+        f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for short, name in (("o", "office"), ("t", "table"), ("x", "text"), ("s", "style"))
+    )
+    body = f'<t:table t:name="Rates">{rows}</t:table>{tables}'
+    return zipped(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": f"<o:document-content {spaces}><o:automatic-styles>{styles}"
+            f"</o:automatic-styles><o:body><o:spreadsheet>{body}</o:spreadsheet></o:body>"
+            "</o:document-content>",
         }
     )

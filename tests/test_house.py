@@ -37,6 +37,7 @@ DOORS = {
     "openpyxl": {"ingest/parse/office/xlsx.py"},
     "prometheus_client": {"ragdesk/metrics.py"},
     "pymilvus": {"indexes/vectors/on_milvus.py"},
+    "python_calamine": {"ingest/parse/office/old_sheets.py"},
     "pypdf": {"ingest/parse/pdf/structure.py"},
     "pypdfium2": {
         "ingest/parse/pdf/reader.py",

@@ -97,13 +97,21 @@ class DocumentBuilder:
         lines = [line.rstrip() for line in text.split("\n")]
         return self._add_block("code", "\n".join(lines).strip("\n"))
 
-    def add_faq_entry(self, question: str, answer: str) -> Span:
-        """Add a question with its answer as one unit. Blank lines in the answer are kept."""
+    def add_faq_entry(self, question: str, answer: str, *, similar: Sequence[str] = ()) -> Span:
+        """Add a question with its answer as one unit. Blank lines in the answer are kept.
+
+        similar: other words for the question: they lead the entry, and are no text.
+        """
         question = join_wrapped_lines(clean_text(question))
         answer = "\n\n".join(filter(None, map(clean_text, re.split(r"\n[^\S\n]*\n", answer))))
         if not (question and answer):
             return self.add_paragraph(question or answer)
-        return self._add_block("faq", f"{question}\n{answer}", question=len(question))
+        return self._add_block(
+            "faq",
+            f"{question}\n{answer}",
+            question=len(question),
+            similar=tuple(filter(None, (join_wrapped_lines(clean_text(text)) for text in similar))),
+        )
 
     def note_links(
         self,
@@ -150,7 +158,13 @@ class DocumentBuilder:
         )
 
     def _add_block(
-        self, kind: BlockKind, text: str, *, header: str = "", question: int = 0
+        self,
+        kind: BlockKind,
+        text: str,
+        *,
+        header: str = "",
+        question: int = 0,
+        similar: tuple[str, ...] = (),
     ) -> Span:
         if not text:
             return self._length, self._length
@@ -175,6 +189,7 @@ class DocumentBuilder:
                 page=len(self._pages) or None,
                 header=header,
                 question=(start, start + question) if question else None,
+                similar_questions=similar,
             )
         )
         return start, end

@@ -13,6 +13,9 @@ from ingest.parse.data import delimited
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+XLS = "application/vnd.ms-excel"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 HEAD_CHARACTERS = 65_536  # characters of a text that are looked at
 
@@ -57,13 +60,14 @@ _STREAMS = (
     ("EncryptedPackage", "application/x-encrypted-office"),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
-    ("Workbook", "application/vnd.ms-excel"),
-    ("Book", "application/vnd.ms-excel"),
+    ("Workbook", XLS),
+    ("Book", XLS),
     ("__nameid_version1.0", "application/vnd.ms-outlook"),
 )
 _ENTRIES = (
     ("word/", DOCX),
     ("ppt/", PPTX),
+    ("xl/workbook.bin", XLSB),
     ("xl/", XLSX),
     ("Index/Document.iwa", "application/x-iwork"),
     ("META-INF/MANIFEST.MF", "application/java-archive"),
@@ -100,6 +104,7 @@ _SUFFIX_TYPES = {
     ".htm": "text/html",
     ".xhtml": "text/html",
     ".erb": "text/html",
+    ".xls": "text/html",  # what is text under this name: a table of a web page, mostly
     ".csv": "text/csv",
     ".tsv": "text/csv",
     ".tab": "text/csv",

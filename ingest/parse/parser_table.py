@@ -16,18 +16,20 @@ class ParserRow:
     """A parser: the module below ``ingest.parse`` with its ``parse(body, uri)``, and its version.
 
     suffixes: of the names of such documents, where its libraries take long to import: a child
-    imports them only if a file of the job has one. Empty: it is always imported.
+    imports them only if a file of the job has one. Empty: it is always imported. takes_options: its
+    ``parse`` also takes ``options``, those of ``parse_options.py``.
     """
 
     module: str
     version: int
     suffixes: frozenset[str] = frozenset()
+    takes_options: bool = False
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 
 PARSER_TABLE: dict[str, ParserRow] = {
-    "text/csv": ParserRow("data.delimited", 3),
+    "text/csv": ParserRow("data.delimited", 4),
     "text/html": ParserRow("markup.html", 3),
     "text/markdown": ParserRow("markup.markdown", 3),
     "text/plain": ParserRow("plain_text", 1),
@@ -40,7 +42,18 @@ PARSER_TABLE: dict[str, ParserRow] = {
     f"{_OFFICE}presentationml.presentation": ParserRow(
         "office.pptx", 3, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
-    f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 3, frozenset({".xlsx", ".xlsm"})),
+    f"{_OFFICE}spreadsheetml.sheet": ParserRow(
+        "office.xlsx", 3, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
+    ),
+    "application/vnd.ms-excel": ParserRow(
+        "office.old_sheets", 1, frozenset({".xls"}), takes_options=True
+    ),
+    "application/vnd.ms-excel.sheet.binary.macroenabled.12": ParserRow(
+        "office.old_sheets", 1, frozenset({".xlsb"}), takes_options=True
+    ),
+    "application/vnd.oasis.opendocument.spreadsheet": ParserRow(
+        "office.ods", 1, frozenset({".ods"}), takes_options=True
+    ),
     "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
     "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
 }

@@ -14,30 +14,28 @@ from pathlib import PurePosixPath
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import media_types
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.parser_table import PARSER_TABLE
 
 
-def _run_parser(module: str, body: bytes, uri: str) -> Document:
-    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri)
+def _run_parser(module: str, body: bytes, uri: str, **settings: ParseOptions) -> Document:
+    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri, **settings)
     return document
 
 
-PARSERS: dict[str, Callable[[bytes, str], Document]] = {
+PARSERS: dict[str, Callable[..., Document]] = {
     media_type: partial(_run_parser, row.module) for media_type, row in PARSER_TABLE.items()
 }
 
+_USUAL_OPTIONS = ParseOptions()
 _REASONS = {
     "application/msword": "a legacy Word file (.doc); save it as .docx",
     "application/vnd.ms-powerpoint": "a legacy PowerPoint file (.ppt); save it as .pptx",
-    "application/vnd.ms-excel": "a legacy Excel file (.xls); save it as .xlsx",
     "application/vnd.ms-outlook": "an Outlook message (.msg); save it as .eml",
     "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
     "application/mbox": "a mailbox; save its messages as .eml files",
     "application/x-encrypted-office": "encrypted: it asks for a password",
     "application/vnd.oasis.opendocument.text": "an OpenDocument text (.odt); save it as .docx",
-    "application/vnd.oasis.opendocument.spreadsheet": (
-        "an OpenDocument spreadsheet (.ods); save it as .xlsx"
-    ),
     "application/vnd.oasis.opendocument.presentation": (
         "an OpenDocument presentation (.odp); save it as .pptx"
     ),
@@ -81,7 +79,13 @@ def read_media_type(body: bytes, uri: str) -> str:
     return media_types.detect_media_type(body, uri)
 
 
-def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
+def parse_document(
+    body: bytes,
+    uri: str,
+    *,
+    prepared: Collection[str] | None = None,
+    options: ParseOptions = _USUAL_OPTIONS,
+) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises ParserNotPrepared.
@@ -94,7 +98,8 @@ def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = 
         raise Unreadable(
             _REASONS.get(kind) or _KIND_REASONS.get(kind.partition("/")[0], _ARCHIVE_REASON)
         )
+    settings = {"options": options} if PARSER_TABLE[kind].takes_options else {}
     try:
-        return parser(body, uri)
+        return parser(body, uri, **settings)
     except RecursionError as error:
         raise Unreadable("its parts are nested too deep") from error

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from indexes.embedding.tokenizer import Tokenizer
 from ingest.errors import Unreadable
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_parsers
 from ingest.safe_open import open_regular_file
 from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_frame
@@ -37,7 +38,9 @@ def main() -> None:
     setting, _ = unpack_frame(_exact_reader(requests), limit=LARGEST_REQUEST)
     prepared = prepare_parsers(setting["names"])
     tokenizer = Tokenizer(Path(setting["tokenizer"]))
-    options = SplitOptions(**setting["split"])
+    split = dict(setting["split"])
+    parse = ParseOptions(**split.pop("parse", {}))
+    options = SplitOptions(**split)
     tokenizer.count_tokens("A first word, so that the tokenizer allocates before the limit is set.")
     page_limit = limit_memory(setting["memory"])
     _write_frame(answers, pack_frame({"ready": True, "versions": list_code_versions()}))
@@ -52,6 +55,7 @@ def main() -> None:
                 request,
                 tokenizer=tokenizer,
                 options=options,
+                parse=parse,
                 output=setting["output"],
                 prepared=prepared,
             )
@@ -66,11 +70,12 @@ def main() -> None:
             return
 
 
-def answer_request(
+def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     request: dict[str, Any],
     *,
     tokenizer: Tokenizer,
     options: SplitOptions,
+    parse: ParseOptions,
     output: int,
     prepared: frozenset[str],
 ) -> list[bytes]:
@@ -80,7 +85,7 @@ def answer_request(
     """
     try:
         body = _read_document(Path(request["file"]), real=request.get("real", False))
-        document = parse_document(body, request["uri"], prepared=prepared)
+        document = parse_document(body, request["uri"], prepared=prepared, options=parse)
         del body
         chunks = split_document(
             document,

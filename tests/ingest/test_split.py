@@ -276,3 +276,15 @@ def test_many_blocks_are_no_problem(tokenizer):
 def test_nothing_in_nothing_out(tokenizer):
     assert cut(document(), tokenizer) == []
     assert cut(document(("paragraph", " \n\t ", {}), title=""), tokenizer) == []
+
+
+def test_other_words_for_a_question_lead_its_first_chunk_and_are_no_text(tokenizer):
+    facts = {"asked": 13, "similar_questions": ("Is PayPal ok?", "By card?")}
+    doc = document(("faq", "How do I pay?\nBy invoice only, thirty days.", facts))
+    (chunk,) = cut(doc, tokenizer)
+    assert chunk.lead == "Manual\nIs PayPal ok? / By card?"
+    assert "PayPal" not in chunk.text
+    long = document(("faq", "How do I pay?\n" + "By invoice only, in thirty days. " * 20, facts))
+    first, *others = cut(long, tokenizer)
+    assert first.lead.endswith("By card?")
+    assert all(chunk.lead.endswith("How do I pay?") for chunk in others)

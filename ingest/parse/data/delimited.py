@@ -5,35 +5,35 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.errors import Unreadable
-from ingest.parse import table_rows, text_encoding
+from ingest.parse import sheet_layout, text_encoding
 from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.markup.cell_markup import strip_cell_markup
 
 CSV_TYPE = "text/csv"
 
 DELIMITERS = ",\t;|"
 DELIMITER_SAMPLE = 40  # rows looked at to find the delimiter
-LONGEST_CELL = 131_072  # characters; the limit of Python's own reader
+LONGEST_CELL = 2_000_000  # characters; exports hold whole articles with their pictures
+_STATED_DELIMITER = re.compile(r"\ufeff?sep=([,;|\t])\r?\n", re.IGNORECASE)  # as Excel writes it
 
 
 def parse(body: bytes, uri: str) -> Document:
     """Read a table. Raises Unreadable without text, with a giant cell or an open quote."""
     text = text_encoding.decode_text(body)
-    rows = _read_strictly(text, find_delimiter(text) or ",")
+    stated = _STATED_DELIMITER.match(text)
+    delimiter = stated[1] if stated else find_delimiter(text) or ","
+    rows = _read_strictly(text[stated.end() :] if stated else text, delimiter)
     builder = DocumentBuilder()
-    sample = list(islice(rows, table_rows.HEADER_SAMPLE))
-    titles = table_rows.count_title_rows(sample)
-    for row in sample[:titles]:
-        words = ", ".join(filter(None, map(str.strip, row)))
-        if builder.path or not words:
-            builder.add_paragraph(words)
-        else:
-            builder.add_heading(1, words)  # it leads the rows, so that they are found by it
-    table_rows.write_table(builder, chain(sample[titles:], rows))
+    if "<" in text:
+        rows = ([strip_cell_markup(cell) for cell in row] for row in rows)
+    sheet_layout.write_headed_rows(
+        builder, ([*map(str.strip, row)] for row in rows), level=2, title_level=1
+    )
     return builder.build_document(title=PurePosixPath(uri).stem, media_type=CSV_TYPE)
 
 

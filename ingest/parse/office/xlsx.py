@@ -1,36 +1,46 @@
-"""Parse Excel workbooks: each sheet a section, each table with its header."""
+"""Parse Excel workbooks: each sheet a section, each table with its head, values as shown."""
 
-import datetime as dt
 import io
-import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, islice
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from lxml import etree
 from openpyxl import load_workbook
+from openpyxl.styles.numbers import BUILTIN_FORMATS
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.utils.exceptions import InvalidFileException
 
 from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
-from ingest.parse import table_rows
-from ingest.parse.document_builder import MOST_CHARACTERS, DocumentBuilder
+from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import XLSX
+from ingest.parse.office.formulas import FormulaBook
 from ingest.parse.office.package import Package
 from ingest.parse.office.paragraph_text import WHITE_CODES
+from ingest.parse.office.sheet_cells import (
+    CellReading,
+    CellStyles,
+    SheetCell,
+    SheetLosses,
+    find_merges,
+    iterate_cells,
+    read_sheet_rows,
+)
+from ingest.parse.office.sheet_comments import read_sheet_comments
 from ingest.parse.office.sheet_links import CellPlace, read_cell_links
+from ingest.parse.office.sheet_sections import SheetSections
+from ingest.parse.parse_options import ParseOptions
 
 WORKBOOK_TYPE = XLSX
 
-MOST_SHEET_COLUMNS = 500
-MOST_CELLS = 5_000_000
 _WHITE_INDEXES = {1, 9, 65}  # of the old palette; 65 is the window's ground
-_UNNAMED = re.compile(r"(?:sheet|工作表|tabelle|feuille|hoja)\s*\d*", re.IGNORECASE)
-_CURRENCY_FORMAT = re.compile(r'\[\$([^\]-]{1,3})|"([$€£¥￥])"|([$€£¥￥])')
+_USUAL_OPTIONS = ParseOptions()
+_FIRST_OWN_FORMAT = 164  # numbers below are the formats that every program knows
 _WORKBOOK_ERRORS = (
     ArithmeticError,
     ValueError,
@@ -44,82 +54,107 @@ _WORKBOOK_ERRORS = (
     etree.LxmlError,
 )
 
-Row = Sequence[str]
 
-
-def parse(body: bytes, uri: str) -> Document:
+def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
     """Read a workbook's visible sheets. Raises Unreadable: damaged, a bomb, or without text."""
     package = Package(body)
     builder = DocumentBuilder()
+    losses = SheetLosses()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of features that hold no text
-            hidden = _write_sheets(body, builder, package)
+            book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+            _write_sheets(book, package, builder, losses, hidden=options.hidden_cells)
+            book.close()
     except _WORKBOOK_ERRORS as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     title = package.find_title() or PurePosixPath(uri).stem
     document = builder.build_document(title=title, media_type=WORKBOOK_TYPE)
-    return replace(document, notes=describe_hidden_words(hidden))
+    notes = (*describe_hidden_words(losses.hidden_words), *losses.list_notes())
+    return replace(document, notes=notes)
 
 
-def _write_sheets(body: bytes, builder: DocumentBuilder, package: Package) -> int:
-    """Write the sheets; give the number of words that are white on white."""
-    book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
-    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+def _write_sheets(
+    book: Any, package: Package, builder: DocumentBuilder, losses: SheetLosses, *, hidden: bool
+) -> None:
+    archive = cast("zipfile.ZipFile", book._archive)  # noqa: SLF001 - no public name
     # No program lists a sheet's part twice; listed by thousands, a small file fills a disk.
-    sheets = list(
-        {
-            getattr(worksheet, "_worksheet_path", worksheet.title): worksheet
-            for worksheet in visible
-        }.values()
-    )
-    hidden_styles = _find_hidden_styles(book)
-    hidden_words = 0
-    links: dict[CellPlace, str] = {}  # of the sheet that is read
-    before = ""  # the words of the cell before: they tell equal cells apart
+    sheets = {_find_part(sheet): sheet for sheet in book.worksheets}
+    visible = {
+        part: sheet for part, sheet in sheets.items() if hidden or sheet.sheet_state == "visible"
+    }
+    losses.hidden_sheets = len(sheets) - len(visible)
+    parts = {sheet.title.lower(): part for part, sheet in sheets.items()}
+    styles = _read_styles(book)
+    stale = bool(book.calculation and book.calculation.fullCalcOnLoad)
 
-    def read_visible(cell: object) -> str:
-        nonlocal hidden_words, before
-        text = _format_cell(cell)
-        if text and hidden_styles and getattr(cell, "_style_id", None) in hidden_styles:
-            hidden_words += len(text.split())
-            return ""
-        if links and text and (address := links.get(_cell_place(cell))):
-            builder.note_links(text, [(0, len(text), address)], after=before)
-        before = text or before
-        return text
+    def open_sheet(name: str) -> Iterator[tuple[int, list[SheetCell]]] | None:
+        return iterate_cells(_open_part(archive, parts[name])) if name in parts else None
 
-    for sheet in sheets:
-        links = read_cell_links(package, sheet)
-        sheet.reset_dimensions()  # the stated size may be that of the whole empty grid
-        rows = _limit_rows(
-            [read_visible(cell) for cell in row[:MOST_SHEET_COLUMNS]] for row in sheet.rows
+    formulas = FormulaBook(open_sheet, styles, stale=stale)
+    sections = SheetSections(builder, count=len(visible))
+    for part, sheet in visible.items():
+        reading = CellReading(
+            styles=styles,
+            losses=losses,
+            compute=partial(formulas.fill_value, sheet.title),
+            stale=stale,
+            hidden=hidden,
+            note_cell=_make_link_noter(builder, read_cell_links(package, sheet)),
         )
-        first = next(filter(any, rows), None)
-        if first is None:
-            continue
-        builder.close_sections(1)
-        if len(sheets) > 1 or not _UNNAMED.fullmatch(sheet.title):
-            builder.add_heading(1, sheet.title)
-        _write_regions(chain([first], rows), builder)
-    book.close()
-    return hidden_words
+        merges = find_merges(_open_part(archive, part))
+        rows = read_sheet_rows(_open_part(archive, part), reading, merges=merges)
+        comments = read_sheet_comments(package, part)
+        sections.write_sheet(sheet.title, rows, comments=comments, left_out=reading.left_out)
 
 
-def _cell_place(cell: Any) -> CellPlace:
-    return getattr(cell, "row", 0), getattr(cell, "column", 0)  # an empty cell has neither
+def _make_link_noter(
+    builder: DocumentBuilder, links: Mapping[CellPlace, str]
+) -> Callable[[int, int, str, str], None] | None:
+    if not links:
+        return None
+
+    def note_cell(row: int, column: int, text: str, before: str) -> None:
+        if address := links.get((row, column)):
+            span = (0, len(text), address)
+            builder.note_links(text, [span], after=before, may_be_missing=True)
+
+    return note_cell
 
 
-def _find_hidden_styles(book: Any) -> frozenset[int]:
-    """Find the cell styles whose own font is white on no fill, or on a white one.
+def _find_part(sheet: Any) -> str:
+    return str(getattr(sheet, "_worksheet_path", sheet.title))
 
-    What a table's style or a condition lays under a cell is not read.
+
+def _open_part(archive: zipfile.ZipFile, part: str) -> BinaryIO:
+    return cast("BinaryIO", archive.open(part))
+
+
+def _read_styles(book: Any) -> CellStyles:
+    """Read how the styles of cells show numbers, and which hide words.
+
+    Hidden are those whose own font is white on no fill, or on a white one. What a table's style or
+    a condition lays under a cell is not read.
     """
-    return frozenset(
+    own = book._number_formats  # noqa: SLF001 - no public name, nor have those below
+    forms = []
+    for style in book._cell_styles:  # noqa: SLF001
+        number = style.numFmtId
+        at = number - _FIRST_OWN_FORMAT
+        named = own[at] if 0 <= at < len(own) else BUILTIN_FORMATS.get(number, "")
+        forms.append(str(named))
+    white = (
         number
-        for number, style in enumerate(book._cell_styles)  # noqa: SLF001 - no public name
+        for number, style in enumerate(book._cell_styles)  # noqa: SLF001
         if _is_white(book._fonts[style.fontId].color)  # noqa: SLF001
         and _is_blank_fill(book._fills[style.fillId])  # noqa: SLF001
+    )
+    strings = next((sheet._shared_strings for sheet in book.worksheets), [])  # noqa: SLF001
+    return CellStyles(
+        forms=tuple(forms),
+        white=frozenset(white),
+        strings=tuple(map(str, strings)),
+        from_1904=book.epoch == CALENDAR_MAC_1904,
     )
 
 
@@ -136,85 +171,3 @@ def _is_white(colour: Any) -> bool:
     return (colour.type == "theme" and colour.theme == 0) or (
         colour.type == "indexed" and colour.indexed in _WHITE_INDEXES
     )
-
-
-def _limit_rows(rows: Iterable[list[str]]) -> Iterator[list[str]]:
-    cells = characters = 0
-    for row in rows:
-        cells += len(row)
-        characters += sum(map(len, row))  # a string is stored once, however many cells show it
-        if cells > MOST_CELLS or characters > MOST_CHARACTERS:
-            raise Unreadable(
-                f"a sheet of more than {MOST_CELLS:,} cells or {MOST_CHARACTERS:,} characters;"
-                " split it"
-            )
-        yield row
-
-
-def _write_regions(rows: Iterator[list[str]], builder: DocumentBuilder) -> None:
-    """Write what blank rows set apart: lines of words as paragraphs, the rest as tables."""
-    for row in rows:
-        if not any(row):
-            continue
-        region = chain([row], _until_blank(rows))
-        while True:
-            first = list(islice(region, 1))
-            if not first:
-                break
-            words = [cell for cell in first[0] if cell]
-            if len(words) > 1:
-                _write_region(chain(first, region), builder)
-                break
-            builder.add_paragraph(words[0])
-
-
-def _until_blank(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    for row in rows:
-        if not any(row):
-            return
-        yield row
-
-
-def _write_region(region: Iterator[list[str]], builder: DocumentBuilder) -> None:
-    """Write a table without its empty columns: they are spacing."""
-    sample = list(islice(region, table_rows.HEADER_SAMPLE))
-    width = max(map(len, sample))
-    used = [n for n in range(width) if any(n < len(row) and row[n] for row in sample)]
-    if len(sample) == table_rows.HEADER_SAMPLE:
-        used = list(range(used[0], MOST_SHEET_COLUMNS))  # what comes later may use the others
-    rows = ([row[n] for n in used if n < len(row)] for row in chain(sample, region))
-    table_rows.write_table(builder, rows)
-
-
-def _format_cell(cell: object) -> str:
-    """Print a cell as a reader sees it: dates, shares and prices by the cell's format."""
-    value = getattr(cell, "value", None)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, int | float):
-        return format_number(value, str(getattr(cell, "number_format", "") or ""))
-    if isinstance(value, dt.datetime):
-        day = value.time() == dt.time(0)
-        return value.date().isoformat() if day else value.isoformat(" ", "minutes")
-    if isinstance(value, dt.time):
-        return value.isoformat("minutes")
-    return str(value)
-
-
-def format_number(value: float, form: str) -> str:
-    """Print a number without noise: no ``.0``, a share as a share, a price with its currency.
-
-    >>> format_number(3.0, "General"), format_number(0.195, "0.0%")
-    ('3', '19.5%')
-    >>> format_number(79, '#,##0.00 "€"')
-    '€79.00'
-    """
-    if "%" in form:
-        return f"{value * 100:.10g}%"
-    currency = _CURRENCY_FORMAT.search(form)
-    if currency:
-        digits = 2 if ".00" in form or value != int(value) else 0
-        return f"{next(filter(None, currency.groups()))}{value:,.{digits}f}"
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.15g}"  # noqa: PLR2004

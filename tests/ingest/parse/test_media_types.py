@@ -4,7 +4,7 @@ from office_files import deck, par, relations, shape, slide, word
 
 from ingest.errors import Unreadable
 from ingest.parse import registry
-from ingest.parse.media_types import DOCX, PPTX, XLSX, detect_media_type
+from ingest.parse.media_types import DOCX, ODS, PPTX, XLS, XLSB, XLSX, detect_media_type
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
@@ -108,9 +108,8 @@ def test_every_parser_names_its_type():
     }  # fmt: skip
     for kind, body in made.items():
         assert sound(registry.parse_document(body.encode(), "x")).media_type == kind
-    assert set(made) | {DOCX, PPTX, XLSX, "application/pdf", "application/epub+zip"} == set(
-        registry.PARSERS
-    )
+    office = {DOCX, PPTX, XLSX, XLS, XLSB, ODS}
+    assert set(made) | office | {"application/pdf", "application/epub+zip"} == set(registry.PARSERS)
 
 
 def test_nesting_beyond_all_measure_is_refused():

@@ -113,8 +113,8 @@ def test_csv_with_questions_and_answers_is_a_faq(head, topic):
     ("body", "reason"),
     [
         (b'a,b\n1,"open\n3,4\n', "never closed"),
-        (b"a,b\n1," + b"x" * 200_000, "longer than 131,072"),
-        (b'a,b\n1,"' + b"3,4\n" * 60_000, "longer than"),
+        (b"a,b\n1," + b"x" * 2_100_000, "longer than 2,000,000"),
+        (b'a,b\n1,"' + b"3,4\n" * 600_000, "longer than"),
     ],
 )
 def test_broken_tables_are_refused(body, reason):
