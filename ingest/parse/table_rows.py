@@ -129,6 +129,15 @@ def merge_header_rows(heads: Sequence[TableRow]) -> list[str]:
     return header
 
 
+def show_names_once(header: TableRow) -> list[str]:
+    """Return a single header row in which a name that spans columns stands in the first alone.
+
+    >>> show_names_once(["Plan", "Price", "Price"])
+    ['Plan', 'Price', '']
+    """
+    return [name if not n or name != header[n - 1] else "" for n, name in enumerate(header)]
+
+
 def find_faq_columns(header: TableRow) -> tuple[int, int] | None:
     """Find the columns of questions and answers by their names, in English or Chinese.
 
