@@ -14,6 +14,9 @@ _NOTES = {
     "object": ("1 embedded object was not read", "{:,} embedded objects were not read"),
     "media": ("1 film or sound was not read", "{:,} films or sounds were not read"),
     "import": ("1 inserted file was not read", "{:,} inserted files were not read"),
+    "footnote": ("1 footnote was not read", "{:,} footnotes were not read"),
+    "margin": ("1 header or footer was not read", "{:,} headers and footers were not read"),
+    "box": ("1 text box was not read", "{:,} text boxes were not read"),
     "comment": ("1 comment was left out", "{:,} comments were left out"),
     "shape": ("1 hidden shape was left out", "{:,} hidden shapes were left out"),
     "contents": (
@@ -53,7 +56,7 @@ class UnreadParts:
         for inner in node.iter(*_COUNTED_TAGS):
             name = local_name(inner)
             if name in _CHANGES:
-                self._counts["change"] += 1
+                self._counts["change"] += "wordprocessingml" in str(inner.tag)
             elif _stands_for_another(inner):
                 continue
             elif name in _OBJECTS:
